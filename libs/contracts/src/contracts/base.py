@@ -1,0 +1,42 @@
+"""The two model bases: strict about what callers send, lenient about what services answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+
+class Request(BaseModel):
+    """What a caller sends. An unknown field is refused, so that a misspelt option never passes in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Reply(BaseModel):
+    """What a service answers. Unknown fields are ignored, so that services can be upgraded one at a time."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def _no_control_characters(value: str) -> str:
+    if any(ord(character) < 32 and character not in "\t\n\r" or ord(character) == 127 for character in value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""The name of a collection, an agent or a tenant."""
+
+DocumentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+"""A document's id, the caller's own or one that ingest made."""
+
+Title = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True), AfterValidator(_no_control_characters)]
+"""A human-readable title of at most 500 characters."""
+
+Timestamp = datetime
+"""Always timezone-aware UTC; serialised as RFC 3339."""
+
+Count = Annotated[int, Field(ge=0)]
+"""A number of things, never negative."""

@@ -1,0 +1,162 @@
+"""Chat completions in OpenAI's shape, and what Groundwork adds to them for `rag:` models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.base import Count, Reply, Request
+from contracts.citations import Annotation
+from contracts.receipts import Receipt
+from contracts.search import Filter, SearchMode
+
+Grounding = Literal["strict", "annotate", "off"]
+AnswerKind = Literal["generated", "extractive", "abstained"]
+
+
+class AnswerOptions(Request):
+    """The optional request field `groundwork` (the OpenAI client's `extra_body`) of a `rag:` model."""
+
+    filter: Filter | None = None
+    top_k: Annotated[int, Field(ge=1, le=50)] = 8
+    mode: SearchMode = "hybrid"
+    rerank: bool | None = None
+    grounding: Grounding | None = None
+    model: str | None = None
+    """The plain model that words the answer; null means the configured default."""
+    include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
+
+
+class TextPart(BaseModel):
+    """One part of a message's content; parts of other types are passed to plain models as they are."""
+
+    model_config = ConfigDict(extra="allow")
+    type: str
+    text: str | None = None
+
+
+class Message(BaseModel):
+    """One message. Fields beyond these (names, tool calls) pass through to plain models."""
+
+    model_config = ConfigDict(extra="allow")
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[TextPart] | None = None
+
+    def plain_text(self) -> str:
+        """The text of the message, its parts joined by newlines; empty when it has none."""
+        if isinstance(self.content, list):
+            return "\n".join(part.text for part in self.content if part.text)
+        return self.content or ""
+
+
+class StreamOptions(BaseModel):
+    """OpenAI's `stream_options`."""
+
+    model_config = ConfigDict(extra="allow")
+    include_usage: bool = False
+
+
+class ChatRequest(BaseModel):
+    """Body of `POST /v1/chat/completions`. Unknown fields are kept: they belong to the upstream model."""
+
+    model_config = ConfigDict(extra="allow")
+    model: Annotated[str, Field(min_length=1, max_length=1100)]
+    messages: Annotated[list[Message], Field(min_length=1, max_length=2048)]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    n: Annotated[int, Field(ge=1, le=16)] | None = None
+    groundwork: AnswerOptions | None = None
+
+
+class ChatUsage(Reply):
+    """OpenAI's `usage`."""
+
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    total_tokens: Count = 0
+
+
+class Source(Reply):
+    """One numbered source that the answer could draw on."""
+
+    number: Count
+    collection: str
+    document_id: str
+    revision: Count
+    chunk_id: str
+    title: str
+    source: str
+    page: Count | None = None
+    text: str
+    start: Count
+    end: Count
+    score: float
+
+
+class AnswerReport(Reply):
+    """The response's `groundwork` object."""
+
+    grounded: bool
+    abstained: bool
+    answer_kind: AnswerKind
+    collections: list[str]
+    sources: list[Source] | None = None
+    receipt: Receipt | None = None
+
+
+class AssistantMessage(Reply):
+    """The answer, or (in a stream's `delta`) a piece of it."""
+
+    role: Literal["assistant"] | None = "assistant"
+    content: str | None = None
+    annotations: list[Annotation] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+
+
+class Choice(Reply):
+    """One choice of a whole answer."""
+
+    index: Count = 0
+    message: AssistantMessage
+    finish_reason: str | None = "stop"
+    logprobs: dict[str, Any] | None = None
+
+
+class ChatCompletion(Reply):
+    """A whole answer."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: Count
+    model: str
+    choices: list[Choice]
+    usage: ChatUsage | None = None
+    groundwork: AnswerReport | None = None
+
+
+class ChunkChoice(Reply):
+    """One choice of a stream's chunk."""
+
+    index: Count = 0
+    delta: AssistantMessage
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+
+
+class ChatCompletionChunk(Reply):
+    """One `data:` line of a stream. The last one before `[DONE]` may have no choices and only `usage`."""
+
+    id: str
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: Count
+    model: str
+    choices: list[ChunkChoice]
+    usage: ChatUsage | None = None
+    groundwork: AnswerReport | None = None

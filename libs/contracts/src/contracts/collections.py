@@ -1,0 +1,65 @@
+"""Collections: a named set of documents bound to one embedding model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from contracts.base import Count, Name, Reply, Request, Timestamp
+
+ChunkingStrategy = Literal["auto", "recursive", "markdown", "sentence", "fixed"]
+
+
+class Chunking(Request):
+    """How a collection's documents are cut. Sizes are in tokens of the collection's embedding model.
+
+    `max_tokens` null means as many as the embedding model reads (less the room for the context header).
+    """
+
+    strategy: ChunkingStrategy = "auto"
+    max_tokens: Annotated[int, Field(ge=16, le=8192)] | None = None
+    overlap: Annotated[int, Field(ge=0, le=4096)] = 0
+
+    @model_validator(mode="after")
+    def _overlap_below_half(self) -> Chunking:
+        if self.max_tokens is not None and self.overlap * 2 > self.max_tokens:
+            raise ValueError("overlap must be at most half of max_tokens")
+        return self
+
+
+class CollectionCreate(Request):
+    """Body of `POST /v1/collections`."""
+
+    name: Name
+    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    embedding_model: str = "default"
+    chunking: Chunking = Chunking()
+
+
+class IndexState(Reply):
+    """The active generation: `green` serves normally, `building` has a shadow generation under way."""
+
+    state: Literal["green", "building"] = "green"
+    generation: Count = 1
+
+
+class Collection(Reply):
+    """A collection as the API shows it."""
+
+    name: str
+    description: str = ""
+    embedding_model: str
+    dimensions: Count
+    """Length of the embedding vectors."""
+    max_input_tokens: Count
+    """What the embedding model reads; a chunk with its context header is never longer."""
+    chunking: Chunking
+    documents: Count = 0
+    chunks: Count = 0
+    bytes: Count = 0
+    """Sum of the original bytes of the documents."""
+    revision: Count = 0
+    """Raised by every visible change; a cached answer is valid for one revision only."""
+    index: IndexState = IndexState()
+    created_at: Timestamp

@@ -1,0 +1,47 @@
+"""The claims of a delegation token: what a service behind the gateway may do, for whom, and until when."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Audience = Literal["agent", "ingest", "inference", "retriever", "models", "grants"]
+"""Who may accept a token. `models` is the gateway's model plane; `grants` its exchange for a fresh token."""
+
+Scope = Literal["chat", "documents", "search", "agents", "admin"]
+
+
+class Delegation(BaseModel):
+    """Whose call this is. `models` and `collections` null mean all of the tenant's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    audiences: tuple[Audience, ...]
+    tenant: str
+    key_id: str
+    scopes: tuple[Scope, ...] = ()
+    models: tuple[str, ...] | None = None
+    collections: tuple[str, ...] | None = None
+    request_id: str
+
+    def allows_collection(self, name: str) -> bool:
+        """Whether the key may use this collection."""
+        return self.collections is None or name in self.collections
+
+    def allows_model(self, name: str) -> bool:
+        """Whether the key may use this model."""
+        return self.models is None or name in self.models
+
+
+class TokenExchange(BaseModel):
+    """Body of the gateway's internal `POST /v1/tokens`: a job's grant for a fresh token."""
+
+    model_config = ConfigDict(extra="forbid")
+    grant: str
+
+
+class FreshToken(BaseModel):
+    """A token for the services down the line of a job, and the seconds until it expires."""
+
+    token: str
+    expires_in: float

@@ -1,0 +1,72 @@
+"""Documents as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from contracts.base import Count, DocumentId, Reply, Request, Timestamp, Title
+
+DocumentStatus = Literal["queued", "processing", "ready", "failed", "cancelled", "deleting"]
+
+Metadata = dict[str, JsonValue]
+"""A caller's own fields; filters reach them as `metadata.<key>`."""
+
+
+class DocumentCreate(Request):
+    """JSON body of `POST …/documents`: the text itself, or a URL to fetch."""
+
+    text: Annotated[str, StringConstraints(min_length=1)] | None = None
+    url: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    title: Title | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    document_id: DocumentId | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DocumentCreate:
+        if (self.text is None) == (self.url is None):
+            raise ValueError("give exactly one of text and url")
+        return self
+
+
+class Failure(Reply):
+    """Why a document or job failed. `retryable` says whether the same input may succeed later."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+class Document(Reply):
+    """One document. `revision` is the newest one; `chunks` counts the active revision's."""
+
+    id: str
+    collection: str
+    title: str
+    source: str
+    """File name, URL, or `text`."""
+    media_type: str
+    bytes: Count
+    sha256: str
+    revision: Count
+    status: DocumentStatus
+    pages: Count | None = None
+    chunks: Count = 0
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    error: Failure | None = None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class DocumentChunk(Reply):
+    """One chunk of the active revision, for `GET …/chunks`. `start..end` index `/text` in code points."""
+
+    chunk_id: str
+    ordinal: Count
+    revision: Count
+    text: str
+    start: Count
+    end: Count
+    page: Count | None = None
+    heading_path: list[str] = Field(default_factory=list)

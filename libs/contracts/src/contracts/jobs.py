@@ -1,0 +1,47 @@
+"""Ingest jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.base import Count, Reply, Timestamp
+from contracts.documents import Document, Failure
+
+JobStatus = Literal["queued", "running", "ready", "failed", "cancelled"]
+JobStage = Literal["queued", "parsing", "chunking", "indexing", "committing", "done"]
+
+FINAL_JOB_STATUSES: frozenset[JobStatus] = frozenset(("ready", "failed", "cancelled"))
+
+
+class Job(Reply):
+    """One job of the ledger. `queue_position` is 1 for the next to run and null once claimed."""
+
+    id: str
+    document_id: str
+    collection: str
+    status: JobStatus
+    stage: JobStage
+    progress: Annotated[float, Field(ge=0, le=1)] = 0.0
+    pages_done: Count = 0
+    pages_total: Count | None = None
+    queue_position: Count | None = None
+    waiting_on: str | None = None
+    """What a job that is not running waits for: `worker`, `earlier_jobs`, `retry`, or a service by name."""
+    attempts: Count = 0
+    eta_seconds: float | None = None
+    error: Failure | None = None
+    timings: dict[str, float] = Field(default_factory=dict)
+    """Milliseconds by stage."""
+    created_at: Timestamp
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+
+
+class Accepted(Reply):
+    """The 202 (or, with `unchanged`, 200) answer to an upload."""
+
+    document: Document
+    job: Job | None = None
+    unchanged: bool = False

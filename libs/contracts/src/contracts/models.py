@@ -1,0 +1,99 @@
+"""Models, embeddings and rerank on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from contracts.base import Count, Reply, Request
+
+ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
+
+
+class ModelInfo(Reply):
+    """One entry of `GET /v1/models`; OpenAI's fields, then ours."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: Count = 0
+    owned_by: str = "groundwork"
+    kind: ModelKind
+    context_length: Count | None = None
+    """Tokens that the model reads (chat: prompt and answer together)."""
+    dimensions: Count | None = None
+    default: bool = False
+    """Whether `default` means this model for its kind."""
+    packaged: bool = False
+    """Whether this is the small model that ships with Groundwork, for which grounding is `strict` by default."""
+
+
+class ModelList(Reply):
+    """OpenAI's list of models."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelInfo]
+
+
+EmbeddingText = Annotated[str, StringConstraints(min_length=1)]
+
+
+class EmbeddingRequest(BaseModel):
+    """Body of `POST /v1/embeddings`. `priority` (a query never waits behind bulk) is for services only."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str = "default"
+    input: EmbeddingText | Annotated[list[EmbeddingText], Field(min_length=1, max_length=2048)]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    user: str | None = None
+    priority: Literal["query", "bulk"] = "query"
+
+
+class Embedding(Reply):
+    """One vector: a list of floats, or base64 of little-endian float32."""
+
+    object: Literal["embedding"] = "embedding"
+    index: Count
+    embedding: list[float] | str
+
+
+class EmbeddingUsage(Reply):
+    """Tokens read, and how many inputs were longer than the model reads."""
+
+    prompt_tokens: Count
+    total_tokens: Count
+    truncated: Count = 0
+
+
+class EmbeddingReply(Reply):
+    """OpenAI's embedding list."""
+
+    object: Literal["list"] = "list"
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingUsage
+
+
+class RerankRequest(Request):
+    """Body of `POST /v1/rerank`."""
+
+    model: str = "default"
+    query: Annotated[str, StringConstraints(min_length=1)]
+    documents: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    top_n: Annotated[int, Field(ge=1)] | None = None
+
+
+class RerankResult(Reply):
+    """One document's place. `index` counts the request's documents from 0."""
+
+    index: Count
+    relevance_score: float
+
+
+class RerankReply(Reply):
+    """Results in descending relevance."""
+
+    model: str
+    results: list[RerankResult]
+    usage: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,49 @@
+"""Receipts: what one call did, how long each part took and what it cost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.base import Count, Reply
+
+
+class StageTime(Reply):
+    """One stage and its wall time in milliseconds."""
+
+    name: str
+    ms: float
+
+
+class TokenCounts(Reply):
+    """Tokens by kind, as the engines reported them."""
+
+    prompt: Count = 0
+    completion: Count = 0
+    embedding: Count = 0
+
+
+class Attempt(Reply):
+    """One call of one upstream model."""
+
+    model: str
+    upstream: str
+    outcome: str
+    """`ok`, or the error code."""
+    ms: float
+
+
+class Receipt(Reply):
+    """`cost_usd` is null when a price is unknown, never 0."""
+
+    request_id: str
+    trace_id: str | None = None
+    stages: list[StageTime] = Field(default_factory=list)
+    tokens: TokenCounts = TokenCounts()
+    cost_usd: Decimal | None = None
+    model: str | None = None
+    attempts: list[Attempt] = Field(default_factory=list)
+    cache: Literal["hit", "miss", "bypass"] = "bypass"
+    degraded: list[str] = Field(default_factory=list)

@@ -1,0 +1,125 @@
+"""Search requests, filters and hits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from contracts.base import Count, Name, Reply, Request
+
+SearchMode = Literal["hybrid", "dense", "sparse"]
+FilterKey = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(metadata\.[^\s.\"\[\]]{1,100}(\.[^\s.\"\[\]]{1,100}){0,7}|document_id|title|source|media_type|page)$"
+    ),
+]
+Scalar = str | int | float | bool
+
+
+class Range(Request):
+    """Bounds of a number; at least one."""
+
+    gt: float | None = None
+    gte: float | None = None
+    lt: float | None = None
+    lte: float | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Range:
+        if self.gt is None and self.gte is None and self.lt is None and self.lte is None:
+            raise ValueError("give at least one of gt, gte, lt, lte")
+        return self
+
+
+class Condition(Request):
+    """One test of one key: `match` (equal to the value, or to any of a list) or `range`."""
+
+    key: FilterKey
+    match: Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=256)] | None = None
+    range: Range | None = None
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Condition:
+        if (self.match is None) == (self.range is None):
+            raise ValueError("give exactly one of match and range")
+        return self
+
+
+class Filter(Request):
+    """All of `must`, at least one of `should` (if any), none of `must_not`. A missing key matches nothing."""
+
+    must: Annotated[list[Condition], Field(max_length=64)] = []
+    should: Annotated[list[Condition], Field(max_length=64)] = []
+    must_not: Annotated[list[Condition], Field(max_length=64)] = []
+
+
+class SearchOptions(Request):
+    """Body of the public `POST /v1/collections/{name}/search`."""
+
+    query: Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    offset: Annotated[int, Field(ge=0, le=10_000)] = 0
+    filter: Filter | None = None
+    mode: SearchMode = "hybrid"
+    rerank: bool | None = None
+    group_by: Literal["document"] | None = None
+    min_score: float | None = None
+
+
+class SearchRequest(SearchOptions):
+    """The retriever's own form: the same over one or several collections."""
+
+    collections: Annotated[list[Name], Field(min_length=1, max_length=16)]
+
+
+class Scores(Reply):
+    """A hit's score in each list that it was found in; null where it was not."""
+
+    dense: float | None = None
+    sparse: float | None = None
+    fused: float | None = None
+    rerank: float | None = None
+
+
+class Hit(Reply):
+    """One chunk found. `text` is the characters `start..end` of the document's text of `revision`."""
+
+    collection: str
+    document_id: str
+    revision: Count
+    chunk_id: str
+    title: str
+    source: str
+    text: str
+    score: float
+    scores: Scores
+    page: Count | None = None
+    heading_path: list[str] = Field(default_factory=list)
+    start: Count
+    end: Count
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class SearchUsage(Reply):
+    """Metered work of one search."""
+
+    embedding_tokens: Count = 0
+    embedding_model: str | None = None
+    rerank_tokens: Count = 0
+
+
+class SearchReply(Reply):
+    """Hits in descending score. `collection_revision` was read before the search ran.
+
+    With several collections `collection_revisions` has each; `collection_revision` is then their sum.
+    """
+
+    hits: list[Hit]
+    degraded: list[str] = Field(default_factory=list)
+    timings: dict[str, float] = Field(default_factory=dict)
+    """Milliseconds by stage."""
+    usage: SearchUsage = SearchUsage()
+    collection_revision: Count
+    collection_revisions: dict[str, Count] = Field(default_factory=dict)

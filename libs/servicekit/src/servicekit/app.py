@@ -1,0 +1,95 @@
+"""The app factory that every service builds on, and how its app is served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from starlette.types import ASGIApp
+
+from servicekit.bodies import BodyLimit
+from servicekit.context import RequestContext
+from servicekit.delegation import DelegationVerifier
+from servicekit.errors import install_error_handlers
+from servicekit.health import Probe, health_router, package_version
+from servicekit.metrics import metrics_router
+from servicekit.settings import ServiceSettings
+
+Dependencies = TypeVar("Dependencies")
+DEFAULT_BODY_BYTES = 16 * 1024 * 1024
+
+
+def build_app(
+    service: str,
+    *,
+    settings: ServiceSettings,
+    opening: Callable[[], AbstractAsyncContextManager[Dependencies]],
+    routers: Sequence[APIRouter],
+    probes: Callable[[Dependencies], Mapping[str, Probe]],
+    body_limit: Callable[[str], int] = lambda path: DEFAULT_BODY_BYTES,
+    serve_metrics: bool = True,
+) -> FastAPI:
+    """An app with errors, health, metrics, request ids and delegation wired in.
+
+    `opening()` is entered when the app starts and left when it ends; what it yields is
+    `app.state.dependencies`. `probes` names the real dependencies that `/readyz` exercises.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opening() as dependencies:
+            app.state.dependencies = dependencies
+            yield
+
+    def current_probes(request: Request) -> Mapping[str, Probe]:
+        return probes(request.app.state.dependencies)
+
+    app = FastAPI(
+        title=f"Groundwork {service}",
+        version=package_version(service),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.verifier = DelegationVerifier(settings.delegation_public_key_file)
+    install_error_handlers(app)
+    app.include_router(health_router(service, current_probes))
+    if serve_metrics:
+        app.include_router(metrics_router())
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(BodyLimit, limit_for=body_limit)
+    app.add_middleware(RequestContext, service=service)
+    return app
+
+
+def server_for(
+    app: ASGIApp,
+    settings: ServiceSettings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+) -> uvicorn.Server:
+    """A uvicorn server for an app: our logs, no server header, graceful on SIGTERM."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host or settings.host,
+            port=settings.port if port is None else port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=round(settings.shutdown_seconds),
+            timeout_keep_alive=75,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+    )
+
+
+def serve(app: ASGIApp, settings: ServiceSettings) -> None:
+    """Serve one app until SIGTERM or SIGINT."""
+    asyncio.run(server_for(app, settings).serve())

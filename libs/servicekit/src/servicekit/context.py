@@ -1,0 +1,61 @@
+"""The outermost layer of every app: request id, log context, access log, HTTP metrics.
+
+Plain ASGI rather than Starlette's `BaseHTTPMiddleware`, which buffers and breaks cancellation of streams.
+"""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from servicekit.identifiers import request_id_from
+from servicekit.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS, METHODS, known_label
+
+log = structlog.get_logger(__name__)
+REQUEST_ID_HEADER = "X-Request-Id"
+QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics"))
+
+
+class RequestContext:
+    """Binds `request_id` for the call, returns it in the answer, and accounts for the call when it ends."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one call; other scopes pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = request_id_from(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        started = time.perf_counter()
+        HTTP_IN_FLIGHT.labels(self._service).inc()
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            HTTP_IN_FLIGHT.labels(self._service).dec()
+            self._account(scope, status, time.perf_counter() - started)
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = known_label(scope["method"], METHODS)
+        HTTP_REQUESTS.labels(self._service, method, route, str(status)).inc()
+        HTTP_SECONDS.labels(self._service, method, route).observe(seconds)
+        if route not in QUIET_ROUTES:
+            log.info("call", method=method, route=route, status=status, ms=round(seconds * 1000, 1))

@@ -1,0 +1,141 @@
+"""Delegation tokens: short-lived, signed by the gateway alone (Ed25519), verified by each service.
+
+A token names its audiences, the tenant, the key, its scopes and the request. A service accepts only tokens of
+its own audience and forwards the caller's token down the line; it can't make one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import jwt
+import structlog
+from contracts.delegation import Audience, Delegation
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from fastapi import Depends, Header, Request
+from pydantic import ValidationError
+
+from servicekit.clock import Clock, SystemClock
+from servicekit.errors import NotReady, Unauthenticated
+
+ALGORITHM = "EdDSA"
+ISSUER = "groundwork-gateway"
+LEEWAY_SECONDS = 2.0
+
+
+class InvalidDelegation(Unauthenticated):
+    """No token, or one that is unsigned, expired or meant for another service."""
+
+    code = "invalid_delegation"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This service takes calls through the gateway only: {why}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose call this is, and the token to forward down the line."""
+
+    delegation: Delegation
+    token: str
+
+    @property
+    def tenant(self) -> str:
+        """The tenant whose data this call may touch."""
+        return self.delegation.tenant
+
+
+class DelegationSigner:
+    """Makes tokens. Only the gateway has one."""
+
+    def __init__(self, private_key_pem: bytes, clock: Clock | None = None) -> None:
+        self._key = private_key_pem
+        self._clock = clock or SystemClock()
+
+    def sign(self, delegation: Delegation, lifetime: timedelta) -> str:
+        """A token that is valid for `lifetime` from now."""
+        now = self._clock.now()
+        claims = delegation.model_dump(mode="json", exclude={"audiences"})
+        return jwt.encode(
+            {**claims, "aud": list(delegation.audiences), "iss": ISSUER, "iat": now, "exp": now + lifetime},
+            self._key,
+            algorithm=ALGORITHM,
+        )
+
+
+class DelegationVerifier:
+    """Checks tokens against the public key in a file, read again when the file changes."""
+
+    def __init__(self, public_key_file: Path, clock: Clock | None = None) -> None:
+        self._file = public_key_file
+        self._clock = clock or SystemClock()
+        self._read_at = -1.0
+        self._key = b""
+
+    def verify(self, token: str, audience: Audience) -> Delegation:
+        """The token's claims; raises `InvalidDelegation`."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._public_key(),
+                algorithms=[ALGORITHM],
+                audience=audience,
+                issuer=ISSUER,
+                options={"verify_exp": False, "verify_iat": False, "require": ["exp", "aud", "iss"]},
+            )
+            if claims["exp"] + LEEWAY_SECONDS < self._clock.now().timestamp():
+                raise InvalidDelegation("the token has expired")
+            return Delegation.model_validate({**claims, "audiences": tuple(_as_list(claims["aud"]))})
+        except jwt.InvalidAudienceError:
+            raise InvalidDelegation("the token is meant for another service") from None
+        except (jwt.InvalidTokenError, ValidationError, TypeError):
+            raise InvalidDelegation("the token is not valid") from None
+
+    async def probe(self) -> None:
+        """Raise `NotReady` while the public key can't be read."""
+        self._public_key()
+
+    def _public_key(self) -> bytes:
+        try:
+            changed = self._file.stat().st_mtime
+            if changed != self._read_at:
+                self._key, self._read_at = self._file.read_bytes(), changed
+        except OSError:
+            raise NotReady("The gateway's public key is not there yet; it is written at its first start.") from None
+        return self._key
+
+
+def generate_key_pair() -> tuple[bytes, bytes]:
+    """A new Ed25519 key pair as PEM: private, public."""
+    private = Ed25519PrivateKey.generate()
+    return (
+        private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    )
+
+
+def require(audience: Audience) -> Callable[..., Caller]:
+    """A FastAPI dependency that lets in only calls with a valid token of this audience.
+
+    Async, since FastAPI would run a plain function in a thread, whose log context is lost.
+    """
+
+    async def caller(request: Request, authorization: Annotated[str | None, Header()] = None) -> Caller:
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise InvalidDelegation("there is no bearer token")
+        verifier: DelegationVerifier = request.app.state.verifier
+        delegation = verifier.verify(token, audience)
+        structlog.contextvars.bind_contextvars(tenant=delegation.tenant)
+        return Caller(delegation, token)
+
+    return Depends(caller)  # type: ignore[no-any-return]
+
+
+def _as_list(value: object) -> list[str]:
+    return [value] if isinstance(value, str) else [str(part) for part in value] if isinstance(value, list) else []

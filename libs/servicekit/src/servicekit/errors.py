@@ -1,0 +1,235 @@
+"""The one error type, a base class for each status of the API, and the handlers that make the envelope.
+
+Services subclass the base of the right status and name the subclass for the fact:
+
+    class CollectionNotFound(NotFound):
+        code = "collection_not_found"
+        def __init__(self, name: str) -> None:
+            super().__init__(f"There is no collection '{name}'. GET /v1/collections lists them.", param="collection")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import structlog
+from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+log = structlog.get_logger(__name__)
+
+
+class ServiceError(Exception):
+    """A fact that ends a call. `message` says what was wrong and what to do; it is shown to the caller."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[ErrorType] = "internal"
+    code: str = "internal"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after = retry_after
+
+    @property
+    def http_status(self) -> int:
+        """The status to answer with."""
+        return self.status
+
+    def body(self, request_id: str | None) -> ErrorBody:
+        """The error as the envelope holds it."""
+        return ErrorBody(type=self.type, code=self.code, message=self.message, param=self.param, request_id=request_id)
+
+    def headers(self) -> dict[str, str]:
+        """`Retry-After` in whole seconds, at least 1, where there is one."""
+        return {} if self.retry_after is None else {"Retry-After": str(max(1, round(self.retry_after)))}
+
+
+class InvalidRequest(ServiceError):
+    """400: well-formed, but can't be done."""
+
+    status, type, code = 400, "invalid_request", "invalid_request"
+
+
+class Unauthenticated(ServiceError):
+    """401."""
+
+    status, type, code = 401, "authentication", "unauthenticated"
+
+    def headers(self) -> dict[str, str]:
+        """Says which scheme is wanted."""
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(ServiceError):
+    """403."""
+
+    status, type, code = 403, "permission", "forbidden"
+
+
+class NotFound(ServiceError):
+    """404, also for what belongs to another tenant."""
+
+    status, type, code = 404, "not_found", "not_found"
+
+
+class Conflict(ServiceError):
+    """409."""
+
+    status, type, code = 409, "conflict", "conflict"
+
+
+class PayloadTooLarge(ServiceError):
+    """413."""
+
+    status, type, code = 413, "invalid_request", "too_large"
+
+
+class UnsupportedMediaType(ServiceError):
+    """415."""
+
+    status, type, code = 415, "invalid_request", "unsupported_media_type"
+
+
+class Unprocessable(ServiceError):
+    """422: the body does not match the schema."""
+
+    status, type, code = 422, "invalid_request", "invalid_body"
+
+
+class RateLimited(ServiceError):
+    """429: a limit of the key or tenant. Give `retry_after`."""
+
+    status, type, code = 429, "rate_limited", "rate_limited"
+
+
+class QueueFull(ServiceError):
+    """429: a bounded queue is full. Give `retry_after`."""
+
+    status, type, code = 429, "overloaded", "queue_full"
+
+
+class Internal(ServiceError):
+    """500: ours."""
+
+
+class UpstreamFailed(ServiceError):
+    """502: a service down the line failed or talked nonsense."""
+
+    status, type, code = 502, "upstream_error", "upstream_error"
+
+
+class NotReady(ServiceError):
+    """503: a service that is needed can't do its job now."""
+
+    status, type, code = 503, "overloaded", "not_ready"
+
+
+class UpstreamTimeout(ServiceError):
+    """504: a service down the line did not answer in time."""
+
+    status, type, code = 504, "upstream_timeout", "upstream_timeout"
+
+
+class PeerError(ServiceError):
+    """Another service's error envelope, passed on as it was: its words were written for the caller."""
+
+    def __init__(self, status: int, error: ErrorBody, retry_after: float | None = None) -> None:
+        super().__init__(error.message, param=error.param, retry_after=retry_after)
+        self._status = status
+        self.error = error
+        self.code = error.code
+
+    @property
+    def http_status(self) -> int:
+        """The peer's status."""
+        return self._status
+
+    def body(self, request_id: str | None) -> ErrorBody:
+        """The peer's error under our request id."""
+        return self.error.model_copy(update={"request_id": request_id})
+
+
+def envelope(error: ServiceError, request_id: str | None) -> bytes:
+    """The envelope as JSON bytes."""
+    return ErrorEnvelope(error=error.body(request_id)).model_dump_json().encode()
+
+
+def error_response(error: ServiceError, request_id: str | None) -> Response:
+    """The whole HTTP answer for an error."""
+    return Response(
+        envelope(error, request_id),
+        status_code=error.http_status,
+        headers=error.headers(),
+        media_type="application/json",
+    )
+
+
+def from_validation(failure: RequestValidationError) -> Unprocessable:
+    """The first thing that was wrong with a request, in one sentence, with its dotted path."""
+    first: Mapping[str, object] = failure.errors()[0]
+    location = first.get("loc", ())
+    parts = [str(part) for part in location] if isinstance(location, tuple | list) else []
+    if first.get("type") == "json_invalid":
+        error = Unprocessable("The body is not valid JSON. Check quotes, commas and braces.")
+        error.code = "malformed_json"
+        return error
+    param = ".".join(parts[1:] if parts[:1] and parts[0] in ("body", "query", "path", "header") else parts) or None
+    where = f"{param}: " if param else ""
+    return Unprocessable(f"{where}{first.get('msg', 'not valid')}. The API's schema is at /openapi.json.", param=param)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error of an app with the envelope."""
+
+    def request_id(request: Request) -> str | None:
+        return getattr(request.state, "request_id", None)
+
+    async def on_service_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ServiceError)
+        if error.http_status >= 500:
+            log.warning("call failed", code=error.code, message=error.message)
+        return error_response(error, request_id(request))
+
+    async def on_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return error_response(from_validation(error), request_id(request))
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return error_response(_from_http(error, request), request_id(request))
+
+    async def on_any(request: Request, error: Exception) -> Response:
+        log.exception("unexpected error", exc_info=error)
+        failure = Internal("Something failed on our side. Give the request id to your operator.")
+        response = error_response(failure, request_id(request))
+        response.headers["X-Request-Id"] = request_id(request) or ""  # this handler runs outside RequestContext
+        return response
+
+    app.add_exception_handler(ServiceError, on_service_error)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_any)
+
+
+def _from_http(error: HTTPException, request: Request) -> ServiceError:
+    where = f"{request.method} {request.url.path}"
+    if error.status_code == 404:
+        return NotFound(f"There is no {where}. The calls are listed in /openapi.json.")
+    if error.status_code == 405:
+        wrong = _MethodNotAllowed(f"{where} is not allowed. The calls are listed in /openapi.json.")
+        return wrong
+    return _BadHttp(str(error.detail))
+
+
+class _MethodNotAllowed(ServiceError):
+    status, type, code = 405, "invalid_request", "method_not_allowed"
+
+
+class _BadHttp(InvalidRequest):
+    code = "bad_request"

@@ -1,0 +1,74 @@
+"""`/healthz` (alive) and `/readyz` (able to do its job now, with each part's state)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+import structlog
+from contracts.health import Health, PartState
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from servicekit.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+PROBE_SECONDS = 3.0
+
+Probe = Callable[[], Awaitable[None]]
+"""Exercises one real dependency; returns if it works and raises if not."""
+
+
+def package_version(service: str) -> str:
+    """The installed version of a service's package."""
+    try:
+        return version(f"groundwork-{service}")
+    except PackageNotFoundError:
+        return "0"
+
+
+async def run_probes(probes: Mapping[str, Probe]) -> dict[str, PartState]:
+    """Run all probes at once, each for at most `PROBE_SECONDS`."""
+    states = await asyncio.gather(*(_run_probe(name, probe) for name, probe in probes.items()))
+    return dict(zip(probes, states, strict=True))
+
+
+async def _run_probe(name: str, probe: Probe) -> PartState:
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            await probe()
+    except TimeoutError:
+        detail = f"no answer within {PROBE_SECONDS:g} s"
+    except ServiceError as error:
+        detail = error.message
+    except Exception as error:  # a probe may fail in any way; the reason is for the log, not for the public
+        log.warning("probe failed", part=name, error=repr(error))
+        detail = "not working; see this service's log"
+    else:
+        detail = ""
+    return PartState(ok=not detail, detail=detail, ms=round((time.perf_counter() - started) * 1000, 1))
+
+
+def health_router(service: str, probes: Callable[[Request], Mapping[str, Probe]]) -> APIRouter:
+    """The two health calls of a service; `probes` is asked anew at each `/readyz`."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", response_model=Health)
+    async def healthz() -> Health:
+        """Alive."""
+        return Health(status="ok", service=service, version=package_version(service))
+
+    @router.get("/readyz", response_model=Health, responses={503: {"model": Health}})
+    async def readyz(request: Request, response: Response) -> Health:
+        """Able to do its job now, with each part's state."""
+        parts = await run_probes(probes(request))
+        ready = all(part.ok for part in parts.values())
+        response.status_code = 200 if ready else 503
+        return Health(
+            status="ok" if ready else "unavailable", service=service, version=package_version(service), parts=parts
+        )
+
+    return router

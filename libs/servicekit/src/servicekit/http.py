@@ -1,0 +1,219 @@
+"""The one HTTP client between services: aiohttp, bounded in time, errors as `ServiceError`.
+
+It never retries (only the gateway's routes do) and forwards the request id of the call being answered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+import structlog
+from contracts.errors import ErrorEnvelope
+from pydantic import BaseModel, ValidationError
+
+from servicekit.context import REQUEST_ID_HEADER
+from servicekit.errors import NotReady, PeerError, UpstreamFailed, UpstreamTimeout
+from servicekit.metrics import PEER_REQUESTS, PEER_SECONDS
+
+log = structlog.get_logger(__name__)
+Answer = TypeVar("Answer", bound=BaseModel)
+Body = BaseModel | bytes | AsyncIterator[bytes] | None
+CONNECT_SECONDS = 3.0
+MAX_CONNECTIONS = 256
+
+
+class PeerUnreachable(NotReady):
+    """The peer does not accept connections."""
+
+    def __init__(self, peer: str) -> None:
+        super().__init__(f"The {peer} service can't be reached now. Try again shortly.", retry_after=2)
+        self.code = f"{peer}_unreachable"
+
+
+class PeerTimeout(UpstreamTimeout):
+    """The peer took too long."""
+
+    def __init__(self, peer: str) -> None:
+        super().__init__(f"The {peer} service did not answer in time. Try again, or ask for less at once.")
+        self.code = f"{peer}_timeout"
+
+
+class PeerMalformed(UpstreamFailed):
+    """The peer's answer is not what the contract says."""
+
+    def __init__(self, peer: str) -> None:
+        super().__init__(f"The {peer} service gave an answer that can't be used. Its log says more.")
+        self.code = f"{peer}_malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswer:
+    """A whole answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class PeerStream:
+    """An answer whose body is still arriving."""
+
+    def __init__(self, peer: str, response: aiohttp.ClientResponse) -> None:
+        self._peer = peer
+        self._response = response
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it arrives; raises `UpstreamFailed` if it breaks off."""
+        try:
+            async for piece in self._response.content.iter_any():
+                yield piece
+        except TimeoutError:
+            raise PeerTimeout(self._peer) from None
+        except aiohttp.ClientError:
+            raise UpstreamFailed(f"The {self._peer} service broke off in the middle of its answer.") from None
+
+
+def open_session() -> aiohttp.ClientSession:
+    """A pool for all of a service's peers; close it when the service ends. Needs a running event loop."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=30),
+        auto_decompress=False,
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+class Peer:
+    """One service that another calls."""
+
+    def __init__(self, name: str, base_url: str, session: aiohttp.ClientSession, timeout_seconds: float = 30.0) -> None:
+        self.name = name
+        self._base = base_url.rstrip("/")
+        self._session = session
+        self._timeout = timeout_seconds
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        answer: type[Answer],
+        *,
+        token: str | None = None,
+        body: Body = None,
+        params: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        """Call and parse the answer; raises `PeerError` with the peer's envelope, or that it can't be used."""
+        got = await self.send(method, path, token=token, body=body, params=params, timeout_seconds=timeout_seconds)
+        try:
+            return answer.model_validate_json(got.body)
+        except ValidationError as error:
+            log.warning("malformed answer", peer=self.name, path=path, error=str(error)[:500])
+            raise PeerMalformed(self.name) from None
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: Body = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> PeerAnswer:
+        """Call and read the whole answer, which is a success (below 400)."""
+        async with self.stream(
+            method, path, token=token, body=body, params=params, headers=headers, timeout_seconds=timeout_seconds
+        ) as stream:
+            content = b"".join([piece async for piece in stream.pieces()])
+            return PeerAnswer(stream.status, stream.headers, content)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: Body = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+        check_status: bool = True,
+    ) -> AsyncIterator[PeerStream]:
+        """Call and hand over the answer while it arrives; leaving the block early ends the peer's work.
+
+        The timeout bounds the wait for each piece of the answer, not the whole.
+        """
+        started = time.perf_counter()
+        try:
+            response = await self._session.request(
+                method,
+                self._base + path,
+                params=params,
+                data=_encode(body),
+                headers=self._headers(token, body, headers),
+                timeout=_timeout(timeout_seconds or self._timeout),
+                allow_redirects=False,
+            )
+        except TimeoutError:
+            PEER_REQUESTS.labels(self.name, "timeout").inc()
+            raise PeerTimeout(self.name) from None
+        except (aiohttp.ClientError, OSError) as error:
+            PEER_REQUESTS.labels(self.name, "unreachable").inc()
+            log.warning("peer unreachable", peer=self.name, error=repr(error))
+            raise PeerUnreachable(self.name) from None
+        PEER_SECONDS.labels(self.name).observe(time.perf_counter() - started)
+        PEER_REQUESTS.labels(self.name, "ok" if response.status < 400 else "error").inc()
+        try:
+            if check_status and response.status >= 400:
+                raise await self._peer_error(response)
+            yield PeerStream(self.name, response)
+        finally:
+            if not response.content.is_eof():
+                response.close()
+            response.release()
+
+    async def probe(self) -> None:
+        """Raise unless the peer says that it is ready."""
+        await self.send("GET", "/readyz", timeout_seconds=2.5)
+
+    async def _peer_error(self, response: aiohttp.ClientResponse) -> Exception:
+        try:
+            parsed = ErrorEnvelope.model_validate_json(await response.read())
+        except (ValidationError, aiohttp.ClientError, TimeoutError):
+            log.warning("error without envelope", peer=self.name, status=response.status)
+            return (
+                NotReady(f"The {self.name} service is not ready.")
+                if response.status == 503
+                else PeerMalformed(self.name)
+            )
+        retry_after = response.headers.get("Retry-After", "")
+        return PeerError(response.status, parsed.error, float(retry_after) if retry_after.isdigit() else None)
+
+    def _headers(self, token: str | None, body: Body, extra: Mapping[str, str] | None) -> dict[str, str]:
+        headers = dict(extra or {})
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        if request_id:
+            headers.setdefault(REQUEST_ID_HEADER, request_id)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if isinstance(body, BaseModel):
+            headers.setdefault("Content-Type", "application/json")
+        return headers
+
+
+def _encode(body: Body) -> bytes | AsyncIterator[bytes] | None:
+    return body.model_dump_json(exclude_unset=True).encode() if isinstance(body, BaseModel) else body
+
+
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=seconds)

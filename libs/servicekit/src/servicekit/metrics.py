@@ -1,0 +1,47 @@
+"""Metrics that every service has, and the closed label sets.
+
+| metric | labels | meaning |
+| --- | --- | --- |
+| groundwork_http_requests_total | service, method, route, status | answered calls; `route` is the template |
+| groundwork_http_request_seconds | service, method, route | time until the last byte was sent |
+| groundwork_http_in_flight | service | calls being answered |
+| groundwork_peer_requests_total | peer, outcome | calls to other services by outcome (`ok`, `error`, `timeout`, `unreachable`) |
+| groundwork_peer_request_seconds | peer | time until the peer's headers |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
+
+HTTP_REQUESTS = Counter("groundwork_http_requests_total", "Answered calls.", ("service", "method", "route", "status"))
+HTTP_SECONDS = Histogram(
+    "groundwork_http_request_seconds", "Time to the last byte.", ("service", "method", "route"), buckets=LATENCY_BUCKETS
+)
+HTTP_IN_FLIGHT = Gauge("groundwork_http_in_flight", "Calls being answered.", ("service",))
+PEER_REQUESTS = Counter("groundwork_peer_requests_total", "Calls to other services.", ("peer", "outcome"))
+PEER_SECONDS = Histogram(
+    "groundwork_peer_request_seconds", "Time to the peer's headers.", ("peer",), buckets=LATENCY_BUCKETS
+)
+
+
+def known_label(value: str, allowed: Collection[str]) -> str:
+    """`value` if it is one of a closed set, else `other`: callers must not be able to add label values."""
+    return value if value in allowed else "other"
+
+
+def metrics_router() -> APIRouter:
+    """`GET /metrics` in Prometheus's text format."""
+    router = APIRouter()
+
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router

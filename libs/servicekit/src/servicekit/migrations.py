@@ -1,0 +1,53 @@
+"""Alembic at start: every service brings its own schema up to date, one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from servicekit.sql import Database
+
+ADVISORY_LOCK = 7_305_112
+
+
+async def migrate(database: Database, scripts: Path) -> None:
+    """Upgrade to the newest revision in `scripts` (a folder with `versions/`), holding a lock meanwhile."""
+    async with _one_process_at_a_time(database), database.write() as connection:
+        await connection.run_sync(_upgrade, scripts)
+
+
+def _upgrade(connection: Connection, scripts: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    directory = ScriptDirectory.from_config(config)
+
+    def to_head(revision: Any, _: Any) -> Any:
+        return directory._upgrade_revs("head", revision)
+
+    with EnvironmentContext(config, directory, fn=to_head, destination_rev="head") as environment:
+        environment.configure(connection=connection, transactional_ddl=False)
+        environment.run_migrations()
+
+
+@asynccontextmanager
+async def _one_process_at_a_time(database: Database) -> AsyncIterator[None]:
+    if database.sqlite_file is not None:
+        with open(database.sqlite_file.with_suffix(".migrating"), "w") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            yield
+        return
+    async with database.engine.connect() as connection:
+        await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        try:
+            yield
+        finally:
+            await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})

@@ -1,0 +1,48 @@
+"""The settings that every service has. Each service subclasses this with its own `env_prefix`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Read once at start from the environment; `os.environ` is read nowhere else."""
+
+    model_config = SettingsConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Inner services stay on loopback unless a private network needs otherwise."""
+    port: int = 0
+    """Port to listen on."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log line that is written."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto` writes console lines to a terminal and JSON everywhere else."""
+    shutdown_seconds: float = 20.0
+    """How long running calls may take to finish after SIGTERM."""
+    data_dir: Path = Path(".groundwork/data")
+    """Folder for what this service keeps on disk."""
+    delegation_public_key_file: Path = Path(".groundwork/keys/delegation.pub")
+    """PEM file of the key that verifies delegation tokens; the gateway writes it at its first start."""
+
+
+class SqlSettings(BaseSettings):
+    """For services that keep a ledger or a catalogue."""
+
+    model_config = SettingsConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL (`postgresql+asyncpg://…`). Empty means SQLite in the data folder."""
+
+
+class RedisSettings(BaseSettings):
+    """For services that use the Redis protocol."""
+
+    model_config = SettingsConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """Redis or Valkey, with its password. Never the only copy of anything."""

@@ -1,0 +1,101 @@
+"""SQL through SQLAlchemy's async core: SQLite by default, PostgreSQL by URL.
+
+A change of state is one conditional `UPDATE … RETURNING`, never read-then-write. Writing transactions on SQLite
+begin with `BEGIN IMMEDIATE`, so that they wait for one another instead of failing at the first write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import Connection, Dialect, Double, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+WRITE = "groundwork_write"
+BUSY_SECONDS = 15
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC datetime kept as seconds since the epoch: the same order and precision in every database."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> float | None:
+        """To the database."""
+        return None if value is None else value.timestamp()
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+class Database:
+    """One service's database."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: SecretStr | None, data_dir: Path, name: str) -> Database:
+        """The database at `url`, or SQLite in `data_dir/<name>.sqlite` when there is none."""
+        if url is not None:
+            return cls(create_async_engine(url.get_secret_value(), pool_pre_ping=True, pool_size=10))
+        data_dir.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(f"sqlite+aiosqlite:///{data_dir / name}.sqlite", pool_size=8, max_overflow=8)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return cls(engine)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database, which serves one host."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of an embedded database."""
+        database = make_url(str(self.engine.url)).database
+        return Path(database) if self.is_sqlite and database else None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads."""
+        async with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes; committed when the block ends without an error."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(**{WRITE: True})
+            async with connection.begin():
+                yield connection
+
+    async def probe(self) -> None:
+        """Raise unless the database answers."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # transactions are begun by _begin_sqlite
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITE) else "BEGIN")
