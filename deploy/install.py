@@ -34,7 +34,7 @@ WORKSPACE = [
 
 def main() -> int:
     """Install what is missing; return the exit status."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  # this file is what says so
         print(f"Groundwork needs Python 3.11 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 2
     lock = DEV_LOCK if "--dev" in sys.argv[1:] else LOCK

@@ -21,7 +21,7 @@ class Reply(BaseModel):
 
 
 def _no_control_characters(value: str) -> str:
-    if any(ord(character) < 32 and character not in "\t\n\r" or ord(character) == 127 for character in value):
+    if any((ord(character) < 32 and character not in "\t\n\r") or ord(character) == 127 for character in value):
         raise ValueError("must not contain control characters")
     return value
 

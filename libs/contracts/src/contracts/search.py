@@ -50,9 +50,9 @@ class Condition(Request):
 class Filter(Request):
     """All of `must`, at least one of `should` (if any), none of `must_not`. A missing key matches nothing."""
 
-    must: Annotated[list[Condition], Field(max_length=64)] = []
-    should: Annotated[list[Condition], Field(max_length=64)] = []
-    must_not: Annotated[list[Condition], Field(max_length=64)] = []
+    must: Annotated[list[Condition], Field(max_length=64)] = Field(default_factory=list)
+    should: Annotated[list[Condition], Field(max_length=64)] = Field(default_factory=list)
+    must_not: Annotated[list[Condition], Field(max_length=64)] = Field(default_factory=list)
 
 
 class SearchOptions(Request):

@@ -30,7 +30,7 @@ def build_app(
     opening: Callable[[], AbstractAsyncContextManager[Dependencies]],
     routers: Sequence[APIRouter],
     probes: Callable[[Dependencies], Mapping[str, Probe]],
-    body_limit: Callable[[str], int] = lambda path: DEFAULT_BODY_BYTES,
+    body_limit: Callable[[str], int] = lambda _: DEFAULT_BODY_BYTES,
     serve_metrics: bool = True,
 ) -> FastAPI:
     """An app with errors, health, metrics, request ids and delegation wired in.

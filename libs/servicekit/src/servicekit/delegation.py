@@ -6,20 +6,19 @@ its own audience and forwards the caller's token down the line; it can't make on
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jwt
 import structlog
-from contracts.delegation import Audience, Delegation
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from fastapi import Depends, Header, Request
 from pydantic import ValidationError
 
+from contracts.delegation import Audience, Delegation
 from servicekit.clock import Clock, SystemClock
 from servicekit.errors import NotReady, Unauthenticated
 
@@ -119,8 +118,10 @@ def generate_key_pair() -> tuple[bytes, bytes]:
     )
 
 
-def require(audience: Audience) -> Callable[..., Caller]:
+def require(audience: Audience) -> Any:
     """A FastAPI dependency that lets in only calls with a valid token of this audience.
+
+    Use it as `Annotated[Caller, require("ingest")]`.
 
     Async, since FastAPI would run a plain function in a thread, whose log context is lost.
     """
@@ -134,7 +135,7 @@ def require(audience: Audience) -> Callable[..., Caller]:
         structlog.contextvars.bind_contextvars(tenant=delegation.tenant)
         return Caller(delegation, token)
 
-    return Depends(caller)  # type: ignore[no-any-return]
+    return Depends(caller)
 
 
 def _as_list(value: object) -> list[str]:

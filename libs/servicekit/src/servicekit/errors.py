@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import structlog
-from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+
+from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
 
 log = structlog.get_logger(__name__)
 
@@ -222,8 +223,7 @@ def _from_http(error: HTTPException, request: Request) -> ServiceError:
     if error.status_code == 404:
         return NotFound(f"There is no {where}. The calls are listed in /openapi.json.")
     if error.status_code == 405:
-        wrong = _MethodNotAllowed(f"{where} is not allowed. The calls are listed in /openapi.json.")
-        return wrong
+        return _MethodNotAllowed(f"{where} is not allowed. The calls are listed in /openapi.json.")
     return _BadHttp(str(error.detail))
 
 

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 import structlog
-from contracts.health import Health, PartState
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from contracts.health import Health, PartState
 from servicekit.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ async def _run_probe(name: str, probe: Probe) -> PartState:
         detail = f"no answer within {PROBE_SECONDS:g} s"
     except ServiceError as error:
         detail = error.message
-    except Exception as error:  # a probe may fail in any way; the reason is for the log, not for the public
+    except Exception as error:  # noqa: BLE001  # a probe may fail in any way; the reason is for the log, not for the public
         log.warning("probe failed", part=name, error=repr(error))
         detail = "not working; see this service's log"
     else:

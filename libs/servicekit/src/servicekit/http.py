@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import aiohttp
 import structlog
-from contracts.errors import ErrorEnvelope
 from pydantic import BaseModel, ValidationError
 
+from contracts.errors import ErrorEnvelope
 from servicekit.context import REQUEST_ID_HEADER
 from servicekit.errors import NotReady, PeerError, UpstreamFailed, UpstreamTimeout
 from servicekit.metrics import PEER_REQUESTS, PEER_SECONDS

@@ -5,7 +5,7 @@
 | groundwork_http_requests_total | service, method, route, status | answered calls; `route` is the template |
 | groundwork_http_request_seconds | service, method, route | time until the last byte was sent |
 | groundwork_http_in_flight | service | calls being answered |
-| groundwork_peer_requests_total | peer, outcome | calls to other services by outcome (`ok`, `error`, `timeout`, `unreachable`) |
+| groundwork_peer_requests_total | peer, outcome | calls to other services: `ok`, `error`, `timeout`, `unreachable` |
 | groundwork_peer_request_seconds | peer | time until the peer's headers |
 """
 

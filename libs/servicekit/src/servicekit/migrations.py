@@ -7,7 +7,7 @@ import fcntl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -31,7 +31,7 @@ def _upgrade(connection: Connection, scripts: Path) -> None:
     directory = ScriptDirectory.from_config(config)
 
     def to_head(revision: Any, _: Any) -> Any:
-        return directory._upgrade_revs("head", revision)
+        return directory._upgrade_revs("head", revision)  # noqa: SLF001  # what alembic's own command does
 
     with EnvironmentContext(config, directory, fn=to_head, destination_rev="head") as environment:
         environment.configure(connection=connection, transactional_ddl=False)
@@ -41,8 +41,8 @@ def _upgrade(connection: Connection, scripts: Path) -> None:
 @asynccontextmanager
 async def _one_process_at_a_time(database: Database) -> AsyncIterator[None]:
     if database.sqlite_file is not None:
-        with open(database.sqlite_file.with_suffix(".migrating"), "w") as lock:
-            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        lock = await asyncio.to_thread(_lock_file, database.sqlite_file.with_suffix(".migrating"))
+        with lock:
             yield
         return
     async with database.engine.connect() as connection:
@@ -51,3 +51,9 @@ async def _one_process_at_a_time(database: Database) -> AsyncIterator[None]:
             yield
         finally:
             await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+
+
+def _lock_file(path: Path) -> IO[str]:
+    lock = path.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock

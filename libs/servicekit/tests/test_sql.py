@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, insert, select, update
+
+from servicekit.sql import Database, UtcTime
+
+metadata = MetaData()
+COUNTERS = Table("counters", metadata, Column("value", Integer), Column("at", UtcTime))
+MOMENT = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
+
+
+async def _open(folder: Path) -> Database:
+    database = Database.open(None, folder, "counters")
+    async with database.write() as connection:
+        await connection.run_sync(metadata.create_all)
+        await connection.execute(insert(COUNTERS).values(value=0, at=MOMENT))
+    return database
+
+
+async def test_concurrent_writers_wait_for_one_another(tmp_path: Path) -> None:
+    databases = [await _open(tmp_path), Database.open(None, tmp_path, "counters")]
+
+    async def increment(database: Database) -> None:
+        async with database.write() as connection:
+            seen = (await connection.execute(select(COUNTERS.c.value))).scalar_one()
+            await connection.execute(update(COUNTERS).values(value=seen + 1))
+
+    await asyncio.gather(*(increment(database) for database in databases for _ in range(40)))
+    async with databases[0].read() as connection:
+        assert (await connection.execute(select(COUNTERS.c.value))).scalar_one() == 80
+    for database in databases:
+        await database.close()
+
+
+async def test_a_failed_block_leaves_nothing_behind(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as connection:
+            await connection.execute(update(COUNTERS).values(value=7))
+            _ = 1 / 0
+    async with database.read() as connection:
+        assert (await connection.execute(select(COUNTERS.c.value, COUNTERS.c.at))).one() == (0, MOMENT)
+    await database.close()
+
+
+async def test_writes_are_on_disk_when_they_return(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    async with database.read() as connection:
+        synchronous = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one()
+        journal = (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar_one()
+    assert (synchronous, journal) == (2, "wal")
+    await database.close()
