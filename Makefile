@@ -1,0 +1,74 @@
+# Groundwork. `make` alone prints the commands.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := libs/contracts libs/servicekit services/gateway services/ingest services/retriever services/inference services/agent cli
+SOURCES := $(addsuffix /src,$(PACKAGES))
+UNIT := $(addsuffix /tests,$(PACKAGES))
+OURS := contracts servicekit gateway ingest retriever inference agent
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
+	--no-emit-package groundwork pyproject.toml
+
+.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e chaos check format lock docs clean
+
+help: ## print this list
+	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+setup: ## install Groundwork in .venv (needs Python 3.11 or newer)
+	@$(PYTHON) deploy/install.py
+
+setup-dev: ## the same with what the tests and checks need
+	@$(PYTHON) deploy/install.py --dev
+
+demo: setup ## start everything, ingest the sample handbook, ask a question, print the cited answer, stop
+	@$(BIN)/python examples/demo.py
+
+up: setup ## start in the background and wait until ready (state in .groundwork, or GROUNDWORK_HOME)
+	@$(BIN)/groundwork up
+
+down: ## stop what `make up` started
+	@$(BIN)/groundwork down
+
+test: setup-dev test-unit test-contract test-integration test-e2e ## all tests but chaos: unit, contract, integration, end to end
+
+test-unit: setup-dev ## unit tests: fast, no sockets
+	@$(BIN)/pytest -q $(UNIT) tests/structure
+
+test-contract: setup-dev ## each consumer's client against the provider's app
+	@$(BIN)/pytest -q tests/contract
+
+test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL
+	@$(BIN)/pytest -q tests/integration
+
+test-e2e: setup-dev ## the whole platform through its public API
+	@$(BIN)/pytest -q tests/e2e
+
+chaos: setup-dev ## kill real processes in the middle of their work
+	@$(BIN)/pytest -q tests/chaos
+
+check: setup-dev ## lint, types, boundaries, sizes, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(SOURCES)
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/structure
+
+format: setup-dev ## format the code and mend what the linter can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+bench-%: setup-dev ## run benchmarks/<name>.py, for instance `make bench-answers`
+	@$(BIN)/python -m benchmarks.$(subst -,_,$*)
+
+lock: ## resolve all dependencies anew into requirements.lock and requirements-dev.lock
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --group dev --output-file requirements-dev.lock
+
+docs: setup-dev ## write docs/configuration.md and docs/openapi.json from the code
+	@$(BIN)/python docs/build_configuration.py
+	@$(BIN)/python -m gateway.openapi > docs/openapi.json
+
+clean: ## remove the virtual environment, caches and the local home
+	rm -rf .venv .groundwork .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,93 @@
+"""The house rules that no linter knows: sizes, uniform rooms, names, READMEs that stay short."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+PACKAGES = [*(ROOT / "services" / name for name in SERVICES), ROOT / "libs/contracts", ROOT / "libs/servicekit", ROOT / "cli"]
+CODE = [path for top in ("libs", "services", "cli", "tests", "benchmarks", "examples", "deploy", "docs") for path in (ROOT / top).rglob("*.py")]
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 40
+HEADINGS = ["Purpose", "API", "Settings", "Metrics", "Run and test"]
+NAMELESS = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
+
+
+def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of signature and body; the docstring is documentation, not length."""
+    total = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        total -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return total
+
+
+def test_files_stay_short() -> None:
+    long = {str(path.relative_to(ROOT)): count for path in CODE if (count := len(path.read_text().splitlines())) > MAX_FILE_LINES}
+    assert not long, f"split these: {long}"
+
+
+def test_functions_stay_short() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{function.lineno} {function.name} {_lines(function)}"
+        for path in CODE
+        if "tests" not in path.parts
+        for function in _functions(ast.parse(path.read_text()))
+        if _lines(function) > MAX_FUNCTION_LINES
+    ]
+    assert not long, f"a longer function is two things: {long}"
+
+
+def test_modules_are_named_for_what_they_hold() -> None:
+    assert not [path for path in CODE if path.stem in NAMELESS]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_the_same_rooms(service: str) -> None:
+    package = ROOT / "services" / service / "src" / service
+    for room in ("__main__.py", "settings.py", "bootstrap.py", "ports.py", "errors.py", "metrics.py", "routes", "adapters"):
+        assert (package / room).exists(), f"services/{service} has no {room}"
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_every_package_has_a_readme_and_tests(package: Path) -> None:
+    assert (package / "pyproject.toml").is_file()
+    assert any((package / "tests").glob("test_*.py")) or package.name == "contracts"
+    headings = re.findall(r"^## (.+)$", (package / "README.md").read_text(), re.MULTILINE)
+    if package.parent.name == "services" or package.name == "cli":
+        assert headings == HEADINGS, f"{package.name}/README.md has {headings}"
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 150
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)} -> {target}"
+        for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("services/*/README.md")]
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_only_settings_read_the_environment() -> None:
+    """ruff bans the names; this finds what slips past it."""
+    readers = [
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (package / "src").rglob("*.py")
+        if re.search(r"\bos\.(environ|getenv)\b|from os import environ", path.read_text())
+    ]
+    assert all("settings" in path or "/stack/" in path or "/parsing/" in path for path in readers), readers
