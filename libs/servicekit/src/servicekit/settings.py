@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+SECRETS_DIR = Path("/run/groundwork")
+"""Where a container finds its secrets, one file a setting, named like the environment variable in lower case."""
 
 
 class ServiceSettings(BaseSettings):
@@ -28,6 +31,21 @@ class ServiceSettings(BaseSettings):
     """Folder for what this service keeps on disk."""
     delegation_public_key_file: Path = Path(".groundwork/keys/delegation.pub")
     """PEM file of the key that verifies delegation tokens; the gateway writes it at its first start."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Given values first, then the environment, then the secrets folder where there is one."""
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        if SECRETS_DIR.is_dir():
+            sources += (SecretsSettingsSource(settings_cls, secrets_dir=SECRETS_DIR),)
+        return sources
 
 
 class SqlSettings(BaseSettings):
