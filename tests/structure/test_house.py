@@ -11,8 +11,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
-PACKAGES = [*(ROOT / "services" / name for name in SERVICES), ROOT / "libs/contracts", ROOT / "libs/servicekit", ROOT / "cli"]
-CODE = [path for top in ("libs", "services", "cli", "tests", "benchmarks", "examples", "deploy", "docs") for path in (ROOT / top).rglob("*.py")]
+PACKAGES = [
+    *(ROOT / "services" / name for name in SERVICES),
+    ROOT / "libs/contracts",
+    ROOT / "libs/servicekit",
+    ROOT / "cli",
+]
+CODE = [
+    path
+    for top in ("libs", "services", "cli", "tests", "benchmarks", "examples", "deploy", "docs")
+    for path in (ROOT / top).rglob("*.py")
+]
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 HEADINGS = ["Purpose", "API", "Settings", "Metrics", "Run and test"]
@@ -33,7 +42,11 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_files_stay_short() -> None:
-    long = {str(path.relative_to(ROOT)): count for path in CODE if (count := len(path.read_text().splitlines())) > MAX_FILE_LINES}
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in CODE
+        if (count := len(path.read_text().splitlines())) > MAX_FILE_LINES
+    }
     assert not long, f"split these: {long}"
 
 
@@ -55,7 +68,16 @@ def test_modules_are_named_for_what_they_hold() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_the_same_rooms(service: str) -> None:
     package = ROOT / "services" / service / "src" / service
-    for room in ("__main__.py", "settings.py", "bootstrap.py", "ports.py", "errors.py", "metrics.py", "routes", "adapters"):
+    for room in (
+        "__main__.py",
+        "settings.py",
+        "bootstrap.py",
+        "ports.py",
+        "errors.py",
+        "metrics.py",
+        "routes",
+        "adapters",
+    ):
         assert (package / room).exists(), f"services/{service} has no {room}"
 
 

@@ -1,0 +1,21 @@
+"""What is generated and committed must match what the code would generate now."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_configuration_page_matches_the_settings() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs/build_configuration.py", "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_committed_openapi_document_matches_the_gateway() -> None:
+    done = subprocess.run([sys.executable, "-m", "gateway.openapi"], capture_output=True, text=True, check=True)
+    assert (ROOT / "docs/openapi.json").read_text() == done.stdout, "run `make docs`"
