@@ -274,7 +274,7 @@ def main() -> None:
     for source in sorted(SOURCES.glob("*.md")):
         target = DOCUMENTS / source.stem
         builders[target.suffix](parse(source.read_text(encoding="utf-8")), target)
-        print(target.relative_to(HERE))
+        print(target.relative_to(HERE.parent))
 
 
 if __name__ == "__main__":
