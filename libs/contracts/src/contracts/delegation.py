@@ -23,6 +23,8 @@ class Delegation(BaseModel):
     models: tuple[str, ...] | None = None
     collections: tuple[str, ...] | None = None
     request_id: str
+    call_id: str | None = None
+    """The gateway's own id of the public call, which the model calls inside it are charged to."""
 
     def allows_collection(self, name: str) -> bool:
         """Whether the key may use this collection."""

@@ -64,6 +64,23 @@ class KeyCreated(Key):
     secret: str
 
 
+class TenantCreate(Request):
+    """Body of `POST /v1/tenants`. The limits hold for all of the tenant's keys together."""
+
+    name: Name
+    limits: Limits = Limits()
+    budgets: list[Budget] = Field(default_factory=list)
+
+
+class Tenant(Reply):
+    """A tenant, and what holds for all of its keys together."""
+
+    name: str
+    limits: Limits = Limits()
+    budgets: list[Budget] = Field(default_factory=list)
+    created_at: Timestamp
+
+
 UsageGroup = Literal["key", "tenant", "model", "day"]
 
 

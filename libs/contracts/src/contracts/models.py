@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -9,6 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contracts.base import Count, Reply, Request
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
+
+
+class ModelPrice(Reply):
+    """What a million tokens cost, in US dollars. Zero only where somebody said so."""
+
+    prompt_usd_per_million: Annotated[Decimal, Field(ge=0)]
+    completion_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
 
 
 class ModelInfo(Reply):
@@ -26,6 +34,8 @@ class ModelInfo(Reply):
     """Whether `default` means this model for its kind."""
     packaged: bool = False
     """Whether this is the small model that ships with Groundwork, for which grounding is `strict` by default."""
+    price: ModelPrice | None = None
+    """Null when nobody knows it; a cost is then null, too."""
 
 
 class ModelList(Reply):

@@ -13,8 +13,15 @@ from typing import Annotated, Any
 
 import jwt
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from fastapi import Depends, Header, Request
 from pydantic import ValidationError
 
@@ -53,7 +60,10 @@ class DelegationSigner:
     """Makes tokens. Only the gateway has one."""
 
     def __init__(self, private_key_pem: bytes, clock: Clock | None = None) -> None:
-        self._key = private_key_pem
+        key = load_pem_private_key(private_key_pem, password=None)  # once: parsing costs more than signing
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("the delegation key is not an Ed25519 private key")
+        self._key = key
         self._clock = clock or SystemClock()
 
     def sign(self, delegation: Delegation, lifetime: timedelta) -> str:
@@ -74,7 +84,7 @@ class DelegationVerifier:
         self._file = public_key_file
         self._clock = clock or SystemClock()
         self._read_at = -1.0
-        self._key = b""
+        self._key: Ed25519PublicKey | None = None
 
     def verify(self, token: str, audience: Audience) -> Delegation:
         """The token's claims; raises `InvalidDelegation`."""
@@ -99,13 +109,18 @@ class DelegationVerifier:
         """Raise `NotReady` while the public key can't be read."""
         self._public_key()
 
-    def _public_key(self) -> bytes:
+    def _public_key(self) -> Ed25519PublicKey:
         try:
             changed = self._file.stat().st_mtime
-            if changed != self._read_at:
-                self._key, self._read_at = self._file.read_bytes(), changed
+            if self._key is None or changed != self._read_at:
+                key = load_pem_public_key(self._file.read_bytes())
+                if not isinstance(key, Ed25519PublicKey):
+                    raise ValueError("not an Ed25519 key")
+                self._key, self._read_at = key, changed
         except OSError:
             raise NotReady("The gateway's public key is not there yet; it is written at its first start.") from None
+        except ValueError:
+            raise NotReady("The gateway's public key file does not hold an Ed25519 public key.") from None
         return self._key
 
 

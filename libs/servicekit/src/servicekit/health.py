@@ -18,7 +18,11 @@ log = structlog.get_logger(__name__)
 PROBE_SECONDS = 3.0
 
 Probe = Callable[[], Awaitable[None]]
-"""Exercises one real dependency; returns if it works and raises if not."""
+"""Exercises one real dependency; returns if it works, raises `Degraded` if the service does without, else raises."""
+
+
+class Degraded(Exception):
+    """A part that is away, and without which the service still does its job: shown, but no reason to be unready."""
 
 
 def package_version(service: str) -> str:
@@ -42,6 +46,8 @@ async def _run_probe(name: str, probe: Probe) -> PartState:
             await probe()
     except TimeoutError:
         detail = f"no answer within {PROBE_SECONDS:g} s"
+    except Degraded as fact:
+        return PartState(ok=True, detail=str(fact), ms=round((time.perf_counter() - started) * 1000, 1))
     except ServiceError as error:
         detail = error.message
     except Exception as error:  # noqa: BLE001  # a probe may fail in any way; the reason is for the log, not for the public
