@@ -1,0 +1,21 @@
+"""The typed client of the public API. It needs no server code and no stack extras."""
+
+from __future__ import annotations
+
+from groundwork.client.answers import Answer, AnswerDone, AnswerEvent, TextDelta
+from groundwork.client.groundwork import Groundwork
+from groundwork.errors import ApiError, GroundworkError, JobFailed, UnexpectedAnswer, Unreachable, WaitTimeout
+
+__all__ = [
+    "Answer",
+    "AnswerDone",
+    "AnswerEvent",
+    "ApiError",
+    "Groundwork",
+    "GroundworkError",
+    "JobFailed",
+    "TextDelta",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "WaitTimeout",
+]

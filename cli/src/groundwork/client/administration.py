@@ -1,0 +1,72 @@
+"""Keys and usage: `client.keys` and `client.usage` (admin scope)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import get_args
+from urllib.parse import quote
+
+from contracts.delegation import Scope
+from contracts.keys import Budget, Key, KeyCreate, KeyCreated, Limits, UsageGroup, UsageRow
+from groundwork.client.connection import Connection
+
+ALL_SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+class Keys:
+    """Make, list and revoke API keys."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(
+        self,
+        name: str,
+        *,
+        tenant: str,
+        scopes: Sequence[Scope] = ("chat", "documents", "search"),
+        models: Sequence[str] | None = None,
+        collections: Sequence[str] | None = None,
+        limits: Limits | None = None,
+        budgets: Sequence[Budget] = (),
+        expires_at: datetime | None = None,
+    ) -> KeyCreated:
+        """A new key. Its `secret` is in this answer and nowhere else."""
+        body = KeyCreate(
+            name=name,
+            tenant=tenant,
+            scopes=list(scopes),
+            models=None if models is None else list(models),
+            collections=None if collections is None else list(collections),
+            limits=limits or Limits(),
+            budgets=list(budgets),
+            expires_at=expires_at,
+        )
+        return self._connection.model(
+            KeyCreated, "POST", "/v1/keys", json=body.model_dump(mode="json", exclude_none=True)
+        )
+
+    def list(self) -> Iterator[Key]:
+        """All keys, without their secrets."""
+        return self._connection.pages(Key, "/v1/keys")
+
+    def revoke(self, key_id: str) -> None:
+        """End a key now."""
+        self._connection.call("DELETE", f"/v1/keys/{quote(key_id, safe='')}")
+
+
+def usage(
+    connection: Connection,
+    *,
+    group_by: UsageGroup,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[UsageRow]:
+    """Usage by key, tenant, model or day."""
+    params = {
+        "group_by": group_by,
+        "from": since.isoformat() if since else None,
+        "to": until.isoformat() if until else None,
+    }
+    return connection.pages(UsageRow, "/v1/usage", params)

@@ -1,0 +1,95 @@
+"""Answers from documents: `client.ask` and `client.ask_stream`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.chat import AnswerOptions, AnswerReport, ChatCompletion, ChatCompletionChunk, ChatUsage
+from contracts.citations import Annotation
+from groundwork.client.connection import Connection
+from groundwork.errors import UnexpectedAnswer
+
+PATH = "/v1/chat/completions"
+ANSWER_SECONDS = 300.0
+DONE = "[DONE]"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer. Each citation stands at `text[citation.index]` with its `marker`."""
+
+    text: str
+    citations: list[Annotation] = field(default_factory=list)
+    report: AnswerReport | None = None
+    usage: ChatUsage | None = None
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """The next piece of the text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class AnswerDone:
+    """The end of a stream: the whole answer, with its citations and report."""
+
+    answer: Answer
+
+
+AnswerEvent = TextDelta | AnswerDone
+
+
+def ask(connection: Connection, collections: str | Sequence[str], question: str, options: AnswerOptions) -> Answer:
+    """The whole answer in one piece."""
+    body = _body(collections, question, options)
+    completion = connection.model(ChatCompletion, "POST", PATH, json=body, timeout=ANSWER_SECONDS)
+    if not completion.choices:
+        raise UnexpectedAnswer("The answer has no choices; see the server's log.")
+    message = completion.choices[0].message
+    return Answer(message.content or "", message.annotations or [], completion.groundwork, completion.usage)
+
+
+def ask_stream(
+    connection: Connection, collections: str | Sequence[str], question: str, options: AnswerOptions
+) -> Iterator[AnswerEvent]:
+    """The answer as it comes: `TextDelta`s, then one `AnswerDone`."""
+    body = {**_body(collections, question, options), "stream": True, "stream_options": {"include_usage": True}}
+    pieces: list[str] = []
+    citations: list[Annotation] = []
+    report: AnswerReport | None = None
+    usage: ChatUsage | None = None
+    with connection.events("POST", PATH, json=body, timeout=ANSWER_SECONDS) as events:
+        for event in events:
+            if event.data == DONE:
+                break
+            chunk = _chunk(event.data)
+            report, usage = chunk.groundwork or report, chunk.usage or usage
+            for choice in chunk.choices:
+                citations.extend(choice.delta.annotations or [])
+                if choice.delta.content:
+                    pieces.append(choice.delta.content)
+                    yield TextDelta(choice.delta.content)
+        else:
+            raise UnexpectedAnswer("The answer broke off before its end. Ask again.")
+    yield AnswerDone(Answer("".join(pieces), citations, report, usage))
+
+
+def _chunk(data: str) -> ChatCompletionChunk:
+    try:
+        return ChatCompletionChunk.model_validate_json(data)
+    except ValidationError:
+        raise UnexpectedAnswer("The stream holds something else than chat completion chunks.") from None
+
+
+def _body(collections: str | Sequence[str], question: str, options: AnswerOptions) -> dict[str, Any]:
+    names = collections if isinstance(collections, str) else ",".join(collections)
+    body: dict[str, Any] = {"model": f"rag:{names}", "messages": [{"role": "user", "content": question}]}
+    chosen = json.loads(options.model_dump_json(exclude_defaults=True))
+    return {**body, "groundwork": chosen} if chosen else body

@@ -1,0 +1,62 @@
+"""Collections: `client.collections`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from contracts.collections import Chunking, Collection, CollectionCreate
+from groundwork.client.connection import Connection
+from groundwork.errors import ApiError
+
+
+def collection_path(name: str) -> str:
+    """The path of one collection."""
+    return f"/v1/collections/{quote(name, safe='')}"
+
+
+class Collections:
+    """Create, look at and delete collections."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(
+        self,
+        name: str,
+        *,
+        description: str = "",
+        embedding_model: str = "default",
+        chunking: Chunking | None = None,
+    ) -> Collection:
+        """A new collection; raises `ApiError` 409 `collection_exists`."""
+        body = CollectionCreate.model_construct(
+            name=name, description=description, embedding_model=embedding_model, chunking=chunking or Chunking()
+        )
+        return self._connection.model(Collection, "POST", "/v1/collections", json=body.model_dump(mode="json"))
+
+    def ensure(self, name: str) -> Collection:
+        """The collection of this name, made with the defaults if there is none yet."""
+        try:
+            return self.get(name)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+        try:
+            return self.create(name)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            return self.get(name)
+
+    def get(self, name: str) -> Collection:
+        """One collection with its counts; raises `ApiError` 404."""
+        return self._connection.model(Collection, "GET", collection_path(name))
+
+    def list(self) -> Iterator[Collection]:
+        """All collections that the key may use."""
+        return self._connection.pages(Collection, "/v1/collections")
+
+    def delete(self, name: str) -> None:
+        """Delete a collection with all of its documents."""
+        self._connection.call("DELETE", collection_path(name))

@@ -1,0 +1,163 @@
+"""One HTTP connection pool to one server: bounded in time, errors as exceptions, answers as models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
+from contracts.pages import Page
+from groundwork.errors import ApiError, UnexpectedAnswer, Unreachable
+
+Model = TypeVar("Model", bound=BaseModel)
+CONNECT_SECONDS = 5.0
+DEFAULT_SECONDS = 60.0
+PAGE_SIZE = 100
+
+_TYPES: dict[int, ErrorType] = {
+    401: "authentication",
+    403: "permission",
+    404: "not_found",
+    409: "conflict",
+    429: "rate_limited",
+}
+
+
+class Connection:
+    """Calls paths of one server with one key. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None,
+        *,
+        timeout: float = DEFAULT_SECONDS,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._timeout = timeout
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        try:
+            self._http = httpx2.Client(
+                base_url=self.base_url,
+                headers={"User-Agent": "groundwork-python", **headers},
+                timeout=httpx2.Timeout(timeout, connect=CONNECT_SECONDS),
+                transport=transport,
+            )
+        except httpx2.InvalidURL as error:
+            raise Unreachable(f"'{base_url}' is not a URL ({error}). It looks like http://127.0.0.1:8080.") from None
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._http.close()
+
+    def send(self, method: str, path: str, *, timeout: float | None = None, **options: Any) -> httpx2.Response:
+        """One whole answer, whatever its status; raises `Unreachable` without one."""
+        with self._as_ours():
+            return self._http.request(method, path, timeout=self._limit(timeout), **options)
+
+    def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """One whole answer of status below 400; otherwise raises `ApiError`, or `Unreachable` without an answer."""
+        response = self.send(method, path, **options)
+        if response.status_code >= 400:
+            raise api_error(response)
+        return response
+
+    def model(self, kind: type[Model], method: str, path: str, **options: Any) -> Model:
+        """One answer as a model."""
+        return parse(kind, self.call(method, path, **options))
+
+    def pages(self, kind: type[Model], path: str, params: Mapping[str, Any] | None = None) -> Iterator[Model]:
+        """Every item of a paged list, page after page."""
+        wanted = {key: value for key, value in (params or {}).items() if value is not None}
+        cursor: str | None = None
+        while True:
+            query = {"limit": PAGE_SIZE, **wanted, **({"cursor": cursor} if cursor else {})}
+            page: Page[Model] = parse(Page[kind], self.call("GET", path, params=query))  # type: ignore[valid-type]
+            yield from page.data
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    @contextmanager
+    def events(
+        self, method: str, path: str, *, timeout: float | None = None, **options: Any
+    ) -> Iterator[Iterator[httpx2.ServerSentEvent]]:
+        """The events of a stream, at most `timeout` seconds apart; an `event: error` in it is raised as `ApiError`."""
+        with self._as_ours(), self._http.stream(method, path, timeout=self._limit(timeout), **options) as response:
+            if response.status_code >= 400:
+                response.read()
+                raise api_error(response)
+            yield self._decoded(response)
+
+    def _decoded(self, response: httpx2.Response) -> Iterator[httpx2.ServerSentEvent]:
+        for event in httpx2.EventSource(response):
+            if event.event == "error":
+                raise _from_envelope(event.data.encode(), response, status=200)
+            yield event
+
+    def _limit(self, seconds: float | None) -> httpx2.Timeout:
+        return httpx2.Timeout(self._timeout if seconds is None else seconds, connect=CONNECT_SECONDS)
+
+    @contextmanager
+    def _as_ours(self) -> Iterator[None]:
+        """Turn the HTTP library's errors into ours, each with what to do."""
+        try:
+            yield
+        except httpx2.ConnectError:
+            raise Unreachable(
+                f"Nothing answers at {self.base_url}. Start Groundwork with `groundwork up`, or check the base URL."
+            ) from None
+        except httpx2.TimeoutException:
+            raise Unreachable(
+                f"{self.base_url} did not answer in time. It may be busy: try again, or give a longer timeout."
+            ) from None
+        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL):
+            raise Unreachable(f"'{self.base_url}' is not an http:// or https:// URL.") from None
+        except httpx2.RequestError as error:
+            raise Unreachable(
+                f"The connection to {self.base_url} broke ({type(error).__name__}). Try again; its log may say more."
+            ) from None
+
+
+def parse(kind: type[Model], response: httpx2.Response) -> Model:
+    """The body as a model; raises `UnexpectedAnswer`."""
+    try:
+        return kind.model_validate_json(response.content)
+    except ValidationError as error:
+        raise UnexpectedAnswer(
+            f"{response.request.method} {response.request.url} answered something else than {kind.__name__} "
+            f"({error.error_count()} fields wrong). Is it Groundwork, and of a matching version?"
+        ) from None
+
+
+def api_error(response: httpx2.Response) -> ApiError:
+    """The error that an answer of status 400 or above stands for."""
+    return _from_envelope(response.content, response, status=response.status_code)
+
+
+def _from_envelope(body: bytes, response: httpx2.Response, *, status: int) -> ApiError:
+    try:
+        error = ErrorEnvelope.model_validate_json(body).error
+    except ValidationError:
+        error = ErrorBody(
+            type=_TYPES.get(status, "invalid_request" if status < 500 else "internal"),
+            code=f"http_{status}",
+            message=f"{response.request.url} answered {status} without saying why. Is it Groundwork?",
+            param=None,
+            request_id=response.headers.get("X-Request-Id"),
+        )
+    wait = response.headers.get("Retry-After", "")
+    return ApiError(
+        error.message,
+        status=status,
+        type=error.type,
+        code=error.code,
+        param=error.param,
+        request_id=error.request_id,
+        retry_after=float(wait) if wait.isdigit() else None,
+    )

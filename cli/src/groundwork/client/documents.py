@@ -1,0 +1,109 @@
+"""Documents: `client.documents`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from contracts.documents import Document, DocumentChunk
+from contracts.jobs import Accepted
+from groundwork.client.collections import collection_path
+from groundwork.client.connection import Connection, parse
+
+UPLOAD_SECONDS = 600.0
+MEDIA_TYPES = {
+    ".pdf": "application/pdf",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".txt": "text/plain",
+}
+"""What the server parses, by suffix. It looks at the bytes, too; this is what an upload says of itself."""
+
+
+class Documents:
+    """Upload, look at and delete documents. An upload is answered at once; wait for its job with `jobs.wait`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def upload(
+        self,
+        collection: str,
+        content: Path | bytes,
+        *,
+        filename: str | None = None,
+        media_type: str | None = None,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        document_id: str | None = None,
+    ) -> Accepted:
+        """Send a file, or bytes under a file name. A file is streamed, never read whole into memory."""
+        fields = {
+            "title": title,
+            "document_id": document_id,
+            "metadata": json.dumps(dict(metadata)) if metadata else None,
+        }
+        data = {name: value for name, value in fields.items() if value is not None}
+        name = filename or (content.name if isinstance(content, Path) else "document.txt")
+        kind = media_type or MEDIA_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
+        path, limit = f"{collection_path(collection)}/documents", UPLOAD_SECONDS
+        if isinstance(content, Path):
+            with content.open("rb") as stream:
+                files = {"file": (name, stream, kind)}
+                return parse(Accepted, self._connection.call("POST", path, files=files, data=data, timeout=limit))
+        files_of_bytes = {"file": (name, content, kind)}
+        return parse(Accepted, self._connection.call("POST", path, files=files_of_bytes, data=data, timeout=limit))
+
+    def add_text(
+        self,
+        collection: str,
+        text: str,
+        *,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        document_id: str | None = None,
+    ) -> Accepted:
+        """Send text itself."""
+        body = {"text": text, "title": title, "metadata": dict(metadata or {}), "document_id": document_id}
+        return self._connection.model(
+            Accepted,
+            "POST",
+            f"{collection_path(collection)}/documents",
+            json={name: value for name, value in body.items() if value is not None},
+        )
+
+    def get(self, collection: str, document_id: str) -> Document:
+        """One document."""
+        return self._connection.model(Document, "GET", document_path(collection, document_id))
+
+    def list(self, collection: str, *, status: str | None = None, q: str | None = None) -> Iterator[Document]:
+        """The documents of a collection, by status or by words of title or source."""
+        return self._connection.pages(Document, f"{collection_path(collection)}/documents", {"status": status, "q": q})
+
+    def delete(self, collection: str, document_id: str) -> None:
+        """Delete a document; it is gone from search when this returns."""
+        self._connection.call("DELETE", document_path(collection, document_id))
+
+    def text(self, collection: str, document_id: str, *, revision: int | None = None) -> str:
+        """The extracted text that spans index, of the active revision or of an earlier retained one."""
+        params = {} if revision is None else {"revision": revision}
+        return self._connection.call("GET", f"{document_path(collection, document_id)}/text", params=params).text
+
+    def content(self, collection: str, document_id: str) -> bytes:
+        """The original bytes."""
+        return self._connection.call("GET", f"{document_path(collection, document_id)}/content").content
+
+    def chunks(self, collection: str, document_id: str) -> Iterator[DocumentChunk]:
+        """The chunks of the active revision, in order."""
+        return self._connection.pages(DocumentChunk, f"{document_path(collection, document_id)}/chunks")
+
+
+def document_path(collection: str, document_id: str) -> str:
+    """The path of one document."""
+    return f"{collection_path(collection)}/documents/{quote(document_id, safe='')}"

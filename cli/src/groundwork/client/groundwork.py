@@ -1,0 +1,118 @@
+"""The client's front door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Literal, Self
+
+import httpx2
+
+from contracts.chat import AnswerOptions
+from contracts.health import Health
+from contracts.keys import UsageGroup, UsageRow
+from contracts.models import Embedding, EmbeddingReply, ModelInfo, ModelList
+from contracts.search import Filter, SearchMode, SearchOptions, SearchReply
+from groundwork.client import administration, answers
+from groundwork.client.collections import Collections, collection_path
+from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
+from groundwork.client.documents import Documents
+from groundwork.client.jobs import Jobs
+
+
+class Groundwork:
+    """One server, seen with one key. A context manager; safe to use from several threads.
+
+    Every call is bounded by `timeout` seconds (uploads and answers by longer limits of their own) and raises
+    `ApiError` for the server's errors and `Unreachable` when there is no answer.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        timeout: float = DEFAULT_SECONDS,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._connection = Connection(base_url, api_key, timeout=timeout, transport=transport)
+        self.base_url = self._connection.base_url
+        self.collections = Collections(self._connection)
+        self.documents = Documents(self._connection)
+        self.jobs = Jobs(self._connection)
+        self.keys = administration.Keys(self._connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def search(
+        self,
+        collection: str,
+        query: str,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        filter: Filter | None = None,  # noqa: A002  # the API's word
+        mode: SearchMode = "hybrid",
+        rerank: bool | None = None,
+        group_by: Literal["document"] | None = None,
+        min_score: float | None = None,
+    ) -> SearchReply:
+        """The chunks that fit a query best."""
+        body = SearchOptions.model_construct(
+            query=query,
+            limit=limit,
+            offset=offset,
+            filter=filter,
+            mode=mode,
+            rerank=rerank,
+            group_by=group_by,
+            min_score=min_score,
+        )
+        return self._connection.model(
+            SearchReply, "POST", f"{collection_path(collection)}/search", json=body.model_dump(exclude_none=True)
+        )
+
+    def ask(
+        self, collections: str | Sequence[str], question: str, options: AnswerOptions | None = None
+    ) -> answers.Answer:
+        """The answer to a question from one or several collections, in one piece."""
+        return answers.ask(self._connection, collections, question, options or AnswerOptions())
+
+    def ask_stream(
+        self, collections: str | Sequence[str], question: str, options: AnswerOptions | None = None
+    ) -> Iterator[answers.AnswerEvent]:
+        """The same as it comes: `TextDelta`s, then one `AnswerDone` with citations and report."""
+        return answers.ask_stream(self._connection, collections, question, options or AnswerOptions())
+
+    def models(self) -> list[ModelInfo]:
+        """Every model that the key may use, `rag:` models included."""
+        return self._connection.model(ModelList, "GET", "/v1/models").data
+
+    def embed(self, texts: Sequence[str], *, model: str = "default") -> list[Embedding]:
+        """One vector a text, in order."""
+        reply = self._connection.model(
+            EmbeddingReply, "POST", "/v1/embeddings", json={"model": model, "input": list(texts)}
+        )
+        return sorted(reply.data, key=lambda embedding: embedding.index)
+
+    def usage(
+        self, *, group_by: UsageGroup = "model", since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[UsageRow]:
+        """Usage by key, tenant, model or day (admin scope)."""
+        return administration.usage(self._connection, group_by=group_by, since=since, until=until)
+
+    def readiness(self) -> Health:
+        """Whether the server can do its job now, with each part's state; needs no key."""
+        response = self._connection.send("GET", "/readyz")
+        if response.status_code not in (200, 503):
+            raise api_error(response)
+        return parse(Health, response)
