@@ -1,0 +1,19 @@
+"""`python -m retriever`."""
+
+from __future__ import annotations
+
+from retriever.bootstrap import create_app
+from retriever.settings import RetrieverSettings
+from servicekit.app import serve
+from servicekit.logs import configure_logging
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    settings = RetrieverSettings()
+    configure_logging(settings, "retriever")
+    serve(create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The embedded vector store: Qdrant Edge in this process, one shard a generation, exact search.
+
+Never optimised here: that holds the interpreter lock for seconds. All calls run in threads off the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import qdrant_edge as edge
+
+from retriever.adapters.shards import DENSE, SPARSE, Shard, Shards
+from retriever.filters import Equals, OneOf, Test, Where, Within, path_of, range_paths
+from retriever.points import IDENTITY_FIELDS, Candidate, Point, Stored
+from retriever.sparse import SparseVector
+
+Result = TypeVar("Result")
+MAX_RANGE_INDEXES = 32
+_SCROLL = 1024
+_IDENTITY = edge.PayloadSelector.Include(list(IDENTITY_FIELDS))
+
+
+class EdgeStore:
+    """`VectorStore` on Qdrant Edge."""
+
+    def __init__(self, folder: Path, open_shards: int = 128, search_threads: int = 4) -> None:
+        """Raises `VectorStoreLocked` when another process owns the folder."""
+        self._shards = Shards(folder, open_shards)
+        self._readers = ThreadPoolExecutor(search_threads, "edge-read")
+        self._writers = ThreadPoolExecutor(2, "edge-write")
+
+    async def create(self, generation: str, dimensions: int) -> None:
+        """Make an empty generation if there is none."""
+        await _run(self._writers, lambda: self._shards.create(generation, dimensions))
+
+    async def drop(self, generation: str) -> None:
+        """Remove a generation and its files."""
+        await _run(self._writers, lambda: self._shards.drop(generation))
+
+    async def generations(self) -> list[str]:
+        """The names of all generations."""
+        return await _run(self._readers, self._shards.names)
+
+    async def upsert(self, generation: str, points: Sequence[Point]) -> None:
+        """Write points; flushed to disk on return."""
+
+        def write() -> None:
+            with self._shards.use(generation) as (shard, _):
+                shard.update(edge.UpdateOperation.upsert_points([_point(point) for point in points]))
+                shard.flush()
+
+        await _run(self._writers, write)
+
+    async def delete(self, generation: str, where: Where) -> int:
+        """Remove matching points; flushed to disk on return."""
+
+        def remove() -> int:
+            with self._shards.use(generation) as (shard, _):
+                found = shard.count(edge.CountRequest(exact=True, filter=_filter(where)))
+                if found:
+                    shard.update(edge.UpdateOperation.delete_points_by_filter(_filter(where)))
+                    shard.flush()
+                return found
+
+        return await _run(self._writers, remove)
+
+    async def count(self, generation: str, where: Where) -> int:
+        """How many points match."""
+
+        def count() -> int:
+            with self._shards.use(generation) as (shard, _):
+                return shard.count(edge.CountRequest(exact=True, filter=_filter(where)))
+
+        return await _run(self._readers, count)
+
+    async def nearest(
+        self, generation: str, query: Sequence[float] | SparseVector, where: Where | None, limit: int
+    ) -> list[Candidate]:
+        """The best matching points, by score, then by id."""
+
+        def search() -> list[Candidate]:
+            with self._shards.use(generation) as (engine, shard):
+                _ensure_range_indexes(engine, shard, where)
+                request = edge.QueryRequest(
+                    limit=limit,
+                    query=_query(query),
+                    filter=None if where is None else _filter(where),
+                    with_payload=_IDENTITY,
+                    params=edge.SearchParams(exact=True),
+                )
+                return sorted(map(_candidate, engine.query(request)), key=lambda found: (-found.score, found.id))
+
+        return await _run(self._readers, search)
+
+    async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
+        """The dense vectors of matching points by content hash."""
+        condition = _filter(Where(must=(where, Equals("hash", tuple(hashes)))))
+
+        def read() -> dict[str, list[float]]:
+            with self._shards.use(generation) as (shard, _):
+                records = _scroll(shard, condition)
+                return {record.payload["hash"]: record.vector[DENSE] for record in records}  # type: ignore[index,call-overload,misc]
+
+        return await _run(self._readers, read)
+
+    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+        """The points with these ids that exist."""
+
+        def read() -> dict[str, Stored]:
+            with self._shards.use(generation) as (shard, _):
+                records = shard.retrieve(list(ids), with_payload=True, with_vector=False)
+                return {str(record.id): Stored(str(record.id), record.payload or {}) for record in records}
+
+        return await _run(self._readers, read)
+
+    async def close(self) -> None:
+        """Close all shards and give the folder up."""
+        await asyncio.to_thread(self._shards.close)
+        self._readers.shutdown()
+        self._writers.shutdown()
+
+
+async def _run(pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+def _point(point: Point) -> edge.Point:
+    vectors: dict[str, list[float] | edge.SparseVector | list[list[float]]] = {
+        DENSE: point.dense,
+        SPARSE: edge.SparseVector(indices=point.sparse.indices, values=point.sparse.values),
+    }
+    return edge.Point(id=point.id, vector=vectors, payload=point.payload)
+
+
+def _query(query: Sequence[float] | SparseVector) -> edge.Query:
+    if isinstance(query, SparseVector):
+        return edge.Query.Nearest(edge.SparseVector(indices=query.indices, values=query.values), using=SPARSE)
+    return edge.Query.Nearest(list(query), using=DENSE)
+
+
+def _candidate(found: edge.ScoredPoint) -> Candidate:
+    payload = found.payload or {}
+    return Candidate(str(found.id), found.score, payload["document_id"], payload["revision"])
+
+
+def _scroll(shard: edge.EdgeShard, condition: edge.Filter) -> Iterator[edge.Record]:
+    offset = None
+    while True:
+        records, offset = shard.scroll(
+            edge.ScrollRequest(
+                offset=offset, limit=_SCROLL, filter=condition, with_payload=["hash"], with_vector=[DENSE]
+            )
+        )
+        yield from records
+        if offset is None:
+            return
+
+
+def _filter(where: Where) -> edge.Filter:
+    return edge.Filter(
+        must=[_condition(test) for test in where.must],
+        should=[_condition(test) for test in where.should] or None,
+        must_not=[_condition(test) for test in where.must_not],
+    )
+
+
+def _condition(test: Test) -> edge.FieldCondition | edge.HasIdCondition | edge.Filter:
+    if isinstance(test, Equals):
+        return edge.FieldCondition(key=test.key, match=edge.MatchAny(list(test.values)))
+    if isinstance(test, Within):
+        return edge.FieldCondition(
+            key=path_of(test.path), range=edge.RangeFloat(gt=test.gt, gte=test.gte, lt=test.lt, lte=test.lte)
+        )
+    if isinstance(test, OneOf):
+        return edge.HasIdCondition(set(test.ids))
+    return _filter(test)
+
+
+def _ensure_range_indexes(engine: edge.EdgeShard, shard: Shard, where: Where | None) -> None:
+    """A range over an unindexed field reads every payload; the first search by a field makes its index."""
+    for path in range_paths(where):
+        if path not in shard.indexed and len(shard.indexed) < MAX_RANGE_INDEXES:
+            engine.update(edge.UpdateOperation.create_field_index(path, edge.PayloadSchemaType.Float))
+            engine.flush()
+            shard.indexed.add(path)

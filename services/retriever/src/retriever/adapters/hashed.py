@@ -1,0 +1,48 @@
+"""Embeddings without a model: each word's hash chooses its direction. Texts that share words are near each other.
+
+For tests and trials. Deterministic, and it keeps what it was asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from retriever.errors import EmbeddingModelUnknown
+from retriever.ports import EmbeddingModel, Embeddings, Priority
+from retriever.sparse import term_index, terms
+from servicekit.errors import ServiceError
+
+
+class HashedEmbedder:
+    """`Embedder` that hashes words into a few dimensions; `failure`, if set, is raised instead."""
+
+    def __init__(self, name: str = "hashed", dimensions: int = 64) -> None:
+        self.served = EmbeddingModel(name, dimensions, 256)
+        self.embedded: list[str] = []
+        self.failure: ServiceError | None = None
+
+    async def model(self, name: str, token: str) -> EmbeddingModel:
+        """The one model; raises `EmbeddingModelUnknown` for any other name."""
+        await self.probe()
+        if name not in ("default", self.served.name):
+            raise EmbeddingModelUnknown(name, [self.served.name])
+        return self.served
+
+    async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
+        """One unit vector a text; a token is a word."""
+        await self.probe()
+        self.embedded.extend(texts)
+        return Embeddings([self._vector(text) for text in texts], sum(len(text.split()) for text in texts))
+
+    async def probe(self) -> None:
+        """Raise `failure`, if set."""
+        if self.failure is not None:
+            raise self.failure
+
+    def _vector(self, text: str) -> list[float]:
+        vector = [0.01 / (at + 1) for at in range(self.served.dimensions)]
+        for term in terms(text):
+            vector[term_index(term) % self.served.dimensions] += 1.0
+        length = math.sqrt(sum(value * value for value in vector))
+        return [value / length for value in vector]

@@ -1,0 +1,70 @@
+"""Embeddings through the inference service."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from array import array
+from collections.abc import Sequence
+
+import structlog
+
+from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
+from retriever.errors import EmbeddingModelUnknown
+from retriever.ports import EmbeddingModel, Embeddings, Priority
+from servicekit.errors import UpstreamFailed
+from servicekit.http import Peer
+
+log = structlog.get_logger(__name__)
+
+
+class InferenceEmbedder:
+    """`Embedder` on inference's API. It never retries; the caller's token goes along."""
+
+    def __init__(self, peer: Peer, bulk_seconds: float, query_seconds: float) -> None:
+        self._peer = peer
+        self._seconds = {"bulk": bulk_seconds, "query": query_seconds}
+
+    async def model(self, name: str, token: str) -> EmbeddingModel:
+        """The model that `name` means; raises `EmbeddingModelUnknown`."""
+        listed = await self._peer.call("GET", "/v1/models", ModelList, token=token)
+        known = [model for model in listed.data if model.kind == "embedding"]
+        chosen = next((model for model in known if _is_meant(model, name)), None)
+        if chosen is None:
+            raise EmbeddingModelUnknown(name, [model.id for model in known])
+        if not chosen.dimensions or not chosen.context_length:
+            log.warning("model without sizes", model=chosen.id)
+            raise UpstreamFailed(f"Inference does not say how long the vectors and inputs of '{chosen.id}' are.")
+        return EmbeddingModel(chosen.id, chosen.dimensions, chosen.context_length)
+
+    async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
+        """One vector a text; base64 on the wire, a quarter of the digits' size."""
+        reply = await self._peer.call(
+            "POST",
+            "/v1/embeddings",
+            EmbeddingReply,
+            token=token,
+            body=EmbeddingRequest(model=model, input=list(texts), encoding_format="base64", priority=priority),
+            timeout_seconds=self._seconds[priority],
+        )
+        vectors = [_floats(embedding) for embedding in sorted(reply.data, key=lambda each: each.index)]
+        if len(vectors) != len(texts):
+            raise UpstreamFailed(f"Inference answered {len(texts)} texts with {len(vectors)} vectors.")
+        return Embeddings(vectors, reply.usage.total_tokens)
+
+    async def probe(self) -> None:
+        """Raise unless inference is ready."""
+        await self._peer.probe()
+
+
+def _is_meant(model: ModelInfo, name: str) -> bool:
+    return model.default if name == "default" else model.id == name
+
+
+def _floats(embedding: Embedding) -> list[float]:
+    if isinstance(embedding.embedding, list):
+        return embedding.embedding
+    values = array("f", base64.b64decode(embedding.embedding))
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values.tolist()

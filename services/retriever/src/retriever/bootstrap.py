@@ -1,0 +1,125 @@
+"""Puts the retriever together; the only place that picks adapters."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from retriever import readiness
+from retriever.adapters.inference import InferenceEmbedder
+from retriever.candidates import CandidateReader
+from retriever.catalogue import Catalogue
+from retriever.indexing import Indexing
+from retriever.lifecycle import Lifecycle
+from retriever.ports import Embedder, VectorStore
+from retriever.revisions import Revisions
+from retriever.searching import Searching
+from retriever.settings import RetrieverSettings
+from servicekit.app import DEFAULT_BODY_BYTES, build_app
+from servicekit.clock import Clock, SystemClock
+from servicekit.health import Probe
+from servicekit.http import Peer, open_session
+from servicekit.migrations import migrate
+from servicekit.sql import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BATCH_BYTES = 48 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What the routes use."""
+
+    database: Database
+    store: VectorStore
+    embedder: Embedder
+    catalogue: Catalogue
+    lifecycle: Lifecycle
+    indexing: Indexing
+    searching: Searching
+
+
+def assemble(
+    settings: RetrieverSettings, database: Database, store: VectorStore, embedder: Embedder, clock: Clock | None = None
+) -> Dependencies:
+    """The domain over these adapters."""
+    clock = clock or SystemClock()
+    catalogue = Catalogue(database, clock)
+    revisions = Revisions(database, clock, catalogue)
+    reader = CandidateReader(store, revisions)
+    return Dependencies(
+        database=database,
+        store=store,
+        embedder=embedder,
+        catalogue=catalogue,
+        lifecycle=Lifecycle(catalogue, revisions, store, embedder),
+        indexing=Indexing(
+            catalogue, revisions, store, embedder, settings.embedding_batch, settings.embedding_concurrency
+        ),
+        searching=Searching(catalogue, reader, store, embedder),
+    )
+
+
+async def open_store(settings: RetrieverSettings) -> VectorStore:
+    """The vector store that the settings name. Only the chosen engine is imported: a client costs 60 MB."""
+    if settings.qdrant_url:
+        from retriever.adapters.qdrant import QdrantStore
+
+        return QdrantStore.connect(settings.qdrant_url, settings.qdrant_api_key, settings.qdrant_seconds)
+    from retriever.adapters.edge import EdgeStore
+
+    return EdgeStore(settings.data_dir / "vectors", settings.open_shards, settings.store_threads)
+
+
+@asynccontextmanager
+async def open_dependencies(settings: RetrieverSettings) -> AsyncIterator[Dependencies]:
+    """Open everything, bring the catalogue's schema up to date and end what an earlier process left half done."""
+    store = await open_store(settings)
+    try:
+        database = Database.open(settings.database_url, settings.data_dir, "retriever")
+        try:
+            await migrate(database, MIGRATIONS)
+            async with open_session() as session:
+                peer = Peer("inference", settings.inference_url, session)
+                seconds = (settings.bulk_embedding_seconds, settings.query_embedding_seconds)
+                dependencies = assemble(settings, database, store, InferenceEmbedder(peer, *seconds))
+                await readiness.prepare(store)
+                await dependencies.lifecycle.sweep(owns_store=not settings.qdrant_url)
+                yield dependencies
+        finally:
+            await database.close()
+    finally:
+        await store.close()
+
+
+def create_app(settings: RetrieverSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
+    """The retriever's app; with `dependencies`, which stay open, nothing else is opened."""
+    from retriever.routes import collections, documents, search
+
+    chosen = settings or RetrieverSettings()
+
+    def opening() -> AbstractAsyncContextManager[Dependencies]:
+        return open_dependencies(chosen) if dependencies is None else nullcontext(dependencies)
+
+    app = build_app(
+        "retriever",
+        settings=chosen,
+        opening=opening,
+        routers=[collections.router, documents.router, search.router],
+        probes=lambda opened: _probes(opened, app),
+        body_limit=lambda path: BATCH_BYTES if path.endswith("/chunks") else DEFAULT_BODY_BYTES,
+    )
+    return app
+
+
+def _probes(dependencies: Dependencies, app: FastAPI) -> Mapping[str, Probe]:
+    return {
+        "database": dependencies.database.probe,
+        "vector_store": lambda: readiness.probe_store(dependencies.store),
+        "inference": lambda: readiness.probe_embedder(dependencies.embedder),
+        "delegation_key": app.state.verifier.probe,
+    }

@@ -1,0 +1,195 @@
+"""The catalogue of collections: what there is, which generation serves it, and its revision number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.collections import Chunking, Collection, CollectionCreate, IndexState
+from retriever.errors import CollectionExists, CollectionNotFound
+from retriever.ports import EmbeddingModel
+from retriever.tables import collections, documents, generations
+from servicekit.clock import Clock
+from servicekit.sql import Database
+
+ACTIVE, DELETING = "active", "deleting"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRecord:
+    """A collection's row. `vectors` is the name of its active generation in the vector store."""
+
+    id: str
+    tenant: str
+    name: str
+    description: str
+    embedding_model: str
+    dimensions: int
+    max_input_tokens: int
+    chunking: dict[str, Any]
+    revision: int
+    generation: int
+    vectors: str
+    created_at: datetime
+
+
+def physical_name(collection_id: str, generation: int) -> str:
+    """What a generation is called in the vector store."""
+    return f"{collection_id}-{generation}"
+
+
+class Catalogue:
+    """Collections in SQL; each change of state is one conditional statement."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, collection_id: str, tenant: str, wanted: CollectionCreate, model: EmbeddingModel) -> None:
+        """Add an active collection with its first generation; raises `CollectionExists`."""
+        now = self._clock.now()
+        row = {
+            "id": collection_id,
+            "tenant": tenant,
+            "name": wanted.name,
+            "description": wanted.description,
+            "embedding_model": model.name,
+            "dimensions": model.dimensions,
+            "max_input_tokens": model.max_input_tokens,
+            "chunking": wanted.chunking.model_dump(mode="json"),
+            "revision": 0,
+            "generation": 1,
+            "state": ACTIVE,
+            "created_at": now,
+        }
+        generation = {
+            "collection_id": collection_id,
+            "number": 1,
+            "physical_name": physical_name(collection_id, 1),
+            "embedding_model": model.name,
+            "dimensions": model.dimensions,
+            "created_at": now,
+        }
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(insert(collections).values(row))
+                await connection.execute(insert(generations).values(generation))
+        except IntegrityError:
+            raise CollectionExists(wanted.name) from None
+
+    async def get(self, tenant: str, name: str) -> CollectionRecord:
+        """One active collection; raises `CollectionNotFound`."""
+        return (await self.get_many(tenant, [name]))[0]
+
+    async def get_many(self, tenant: str, names: list[str]) -> list[CollectionRecord]:
+        """Active collections in the order of `names`; raises `CollectionNotFound` for the first that is not there."""
+        query = _records().where(collections.c.tenant == tenant, collections.c.name.in_(names))
+        async with self._database.read() as connection:
+            found = {row["name"]: _record(row) for row in (await connection.execute(query)).mappings()}
+        for name in names:
+            if name not in found:
+                raise CollectionNotFound(name)
+        return [found[name] for name in names]
+
+    async def page(
+        self, tenant: str, after: str, limit: int, allowed: tuple[str, ...] | None
+    ) -> list[CollectionRecord]:
+        """Active collections by name, those after `after`, of `allowed` if that is given."""
+        query = _records().where(collections.c.tenant == tenant, collections.c.name > after)
+        if allowed is not None:
+            query = query.where(collections.c.name.in_(allowed))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.order_by(collections.c.name).limit(limit))).mappings()
+            return [_record(row) for row in rows]
+
+    async def shown(self, records: list[CollectionRecord]) -> list[Collection]:
+        """Collections as the API shows them, with their counts."""
+        visible = or_(documents.c.active.is_not(None), documents.c.pending.is_not(None))
+        query = (
+            select(documents.c.collection_id, func.count().label("documents"), func.sum(documents.c.chunks).label("n"))
+            .where(documents.c.collection_id.in_([record.id for record in records]), visible)
+            .group_by(documents.c.collection_id)
+        )
+        async with self._database.read() as connection:
+            counts = {row["collection_id"]: row for row in (await connection.execute(query)).mappings()}
+        return [_shown(record, counts.get(record.id)) for record in records]
+
+    async def raise_revision(self, connection: AsyncConnection, collection_id: str) -> int | None:
+        """Count one visible change, in the transaction that makes it; null when the collection is not active."""
+        statement = (
+            update(collections)
+            .where(collections.c.id == collection_id, collections.c.state == ACTIVE)
+            .values(revision=collections.c.revision + 1)
+            .returning(collections.c.revision)
+        )
+        revision: int | None = (await connection.execute(statement)).scalar_one_or_none()
+        return revision
+
+    async def start_deleting(self, tenant: str, name: str) -> str | None:
+        """Hide a collection for good and return its id, also when that was done before; null if there is none."""
+        statement = (
+            update(collections)
+            .where(collections.c.tenant == tenant, collections.c.name == name)
+            .values(state=DELETING)
+            .returning(collections.c.id)
+        )
+        async with self._database.write() as connection:
+            collection_id: str | None = (await connection.execute(statement)).scalar_one_or_none()
+            return collection_id
+
+    async def find_deleting(self, tenant: str | None = None, name: str | None = None) -> list[str]:
+        """Ids of collections whose deletion has not ended: all, or the one of this name."""
+        which: list[ColumnElement[bool]] = [collections.c.state == DELETING]
+        if tenant is not None:
+            which += [collections.c.tenant == tenant, collections.c.name == name]
+        async with self._database.read() as connection:
+            return list((await connection.execute(select(collections.c.id).where(*which))).scalars())
+
+    async def forget(self, collection_id: str) -> None:
+        """Remove all rows of a collection that is being deleted."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(documents).where(documents.c.collection_id == collection_id))
+            await connection.execute(delete(generations).where(generations.c.collection_id == collection_id))
+            await connection.execute(delete(collections).where(collections.c.id == collection_id))
+
+    async def physical_names(self, collection_id: str | None = None) -> list[str]:
+        """Names in the vector store of one collection's generations, or of all."""
+        query = select(generations.c.physical_name)
+        if collection_id is not None:
+            query = query.where(generations.c.collection_id == collection_id)
+        async with self._database.read() as connection:
+            return list((await connection.execute(query)).scalars())
+
+
+def _records() -> Any:
+    joined = collections.join(
+        generations,
+        and_(generations.c.collection_id == collections.c.id, generations.c.number == collections.c.generation),
+    )
+    return select(collections, generations.c.physical_name).select_from(joined).where(collections.c.state == ACTIVE)
+
+
+def _record(row: RowMapping) -> CollectionRecord:
+    columns = CollectionRecord.__dataclass_fields__
+    return CollectionRecord(**{name: row[name] for name in columns if name != "vectors"}, vectors=row["physical_name"])
+
+
+def _shown(record: CollectionRecord, counts: RowMapping | None) -> Collection:
+    return Collection(
+        name=record.name,
+        description=record.description,
+        embedding_model=record.embedding_model,
+        dimensions=record.dimensions,
+        max_input_tokens=record.max_input_tokens,
+        chunking=Chunking.model_validate(record.chunking),
+        documents=0 if counts is None else counts["documents"],
+        chunks=0 if counts is None else counts["n"],
+        revision=record.revision,
+        index=IndexState(state="green", generation=record.generation),
+        created_at=record.created_at,
+    )

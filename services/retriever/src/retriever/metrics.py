@@ -1,0 +1,30 @@
+"""The retriever's metrics.
+
+| metric | labels | meaning |
+| --- | --- | --- |
+| groundwork_retriever_searches_total | mode, outcome | searches: `ok`, `empty`, `degraded`, `error` |
+| groundwork_retriever_search_stage_seconds | stage | time of `embed`, `candidates`, `fuse`, `fetch`, `total` |
+| groundwork_retriever_search_retries_total | | searches run again because the collection changed meanwhile |
+| groundwork_retriever_chunks_indexed_total | source | chunks written: `embedded` by a model call, or `reused` vectors |
+| groundwork_retriever_chunks_deleted_total | reason | points removed: `stale` after a commit, `deleted` documents |
+| groundwork_retriever_embedding_tokens_total | priority | tokens embedded for a `query` or in `bulk` |
+| groundwork_retriever_index_stage_seconds | stage | time of `reuse`, `embed`, `write` of a batch |
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+from servicekit.metrics import LATENCY_BUCKETS
+
+SEARCHES = Counter("groundwork_retriever_searches_total", "Searches.", ("mode", "outcome"))
+SEARCH_SECONDS = Histogram(
+    "groundwork_retriever_search_stage_seconds", "Time of a search's stages.", ("stage",), buckets=LATENCY_BUCKETS
+)
+SEARCH_RETRIES = Counter("groundwork_retriever_search_retries_total", "Searches run again after a change.")
+CHUNKS_INDEXED = Counter("groundwork_retriever_chunks_indexed_total", "Chunks written.", ("source",))
+CHUNKS_DELETED = Counter("groundwork_retriever_chunks_deleted_total", "Points removed.", ("reason",))
+EMBEDDING_TOKENS = Counter("groundwork_retriever_embedding_tokens_total", "Tokens embedded.", ("priority",))
+INDEX_SECONDS = Histogram(
+    "groundwork_retriever_index_stage_seconds", "Time of a batch's stages.", ("stage",), buckets=LATENCY_BUCKETS
+)

@@ -1,0 +1,127 @@
+"""Points: what the vector store keeps of a chunk, and how a point becomes a hit or a chunk again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from contracts.documents import DocumentChunk
+from contracts.indexing import ChunkInput, DocumentFacts
+from contracts.search import Hit, Scores
+from retriever.filters import tags
+from retriever.sparse import SparseVector, document_vector
+
+NAMESPACE = UUID("8f2c6a52-6d0e-5f4e-9a53-0f3f6f0a7c11")
+KEYWORD_FIELDS = ("document_id", "tags")
+INTEGER_FIELDS = ("revision",)
+IDENTITY_FIELDS = ("document_id", "revision")
+"""What a search reads of each candidate before it knows which ones it will show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One chunk with both vectors."""
+
+    id: str
+    dense: list[float]
+    sparse: SparseVector
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A point that a search found; `score` is the cosine or the BM25 score."""
+
+    id: str
+    score: float
+    document_id: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A point read back without its vectors."""
+
+    id: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionKey:
+    """One revision of one document of one collection (by the collection's own id: a name can be used again)."""
+
+    collection_id: str
+    document_id: str
+    revision: int
+
+    def chunk_id(self, ordinal: int) -> str:
+        """The id of a chunk's point: uuid5 of (collection, document, revision, ordinal)."""
+        return str(uuid5(NAMESPACE, f"{self.collection_id}\n{self.document_id}\n{self.revision}\n{ordinal}"))
+
+
+def embedded_text(chunk: ChunkInput) -> str:
+    """What is embedded and searched: the context header, then the text."""
+    return f"{chunk.header}\n{chunk.text}" if chunk.header else chunk.text
+
+
+def content_hash(chunk: ChunkInput) -> str:
+    """Equal for two chunks exactly when their header and text are; such chunks share a vector."""
+    return hashlib.blake2b(f"{chunk.header}\0{chunk.text}".encode(), digest_size=20).hexdigest()
+
+
+def make_point(key: RevisionKey, facts: DocumentFacts, chunk: ChunkInput, dense: list[float]) -> Point:
+    """The point of a chunk. The header is kept, so that another model can embed the chunk later."""
+    payload: dict[str, Any] = {
+        "document_id": key.document_id,
+        "revision": key.revision,
+        "ordinal": chunk.ordinal,
+        "hash": content_hash(chunk),
+        "tags": tags(key.document_id, facts, chunk.page),
+        "text": chunk.text,
+        "header": chunk.header,
+        "start": chunk.start,
+        "end": chunk.end,
+        "heading_path": chunk.heading_path,
+        **facts.model_dump(mode="json"),
+    }
+    if chunk.page is not None:
+        payload["page"] = chunk.page
+    return Point(key.chunk_id(chunk.ordinal), dense, document_vector(embedded_text(chunk)), payload)
+
+
+def make_hit(collection: str, stored: Stored, score: float, scores: Scores) -> Hit:
+    """A point as a search shows it."""
+    payload = stored.payload
+    return Hit(
+        collection=collection,
+        document_id=payload["document_id"],
+        revision=payload["revision"],
+        chunk_id=stored.id,
+        title=payload["title"],
+        source=payload["source"],
+        text=payload["text"],
+        score=score,
+        scores=scores,
+        page=payload.get("page"),
+        heading_path=payload["heading_path"],
+        start=payload["start"],
+        end=payload["end"],
+        metadata=payload["metadata"],
+    )
+
+
+def make_chunk(stored: Stored) -> DocumentChunk:
+    """A point as a document's list of chunks shows it."""
+    payload = stored.payload
+    return DocumentChunk(
+        chunk_id=stored.id,
+        ordinal=payload["ordinal"],
+        revision=payload["revision"],
+        text=payload["text"],
+        start=payload["start"],
+        end=payload["end"],
+        page=payload.get("page"),
+        heading_path=payload["heading_path"],
+    )

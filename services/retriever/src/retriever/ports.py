@@ -1,0 +1,95 @@
+"""What has more than one implementation: the vector store and the source of embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from retriever.filters import Where
+from retriever.points import Candidate, Point, Stored
+from retriever.sparse import SparseVector
+
+Priority = Literal["query", "bulk"]
+
+
+class VectorStore(Protocol):
+    """Keeps generations of points. A write is on disk when its call returns; every call may be repeated.
+
+    Calls raise `VectorStoreUnavailable` when the engine can't be reached. An unknown generation is empty.
+    """
+
+    async def create(self, generation: str, dimensions: int) -> None:
+        """Make an empty generation with cosine and BM25 vectors; does nothing if it exists."""
+        ...
+
+    async def drop(self, generation: str) -> None:
+        """Remove a generation with all its points; does nothing if there is none."""
+        ...
+
+    async def generations(self) -> list[str]:
+        """The names of all generations, in order."""
+        ...
+
+    async def upsert(self, generation: str, points: Sequence[Point]) -> None:
+        """Write points; one with a known id replaces the old one."""
+        ...
+
+    async def delete(self, generation: str, where: Where) -> int:
+        """Remove the points that match and say how many there were."""
+        ...
+
+    async def count(self, generation: str, where: Where) -> int:
+        """How many points match."""
+        ...
+
+    async def nearest(
+        self, generation: str, query: Sequence[float] | SparseVector, where: Where | None, limit: int
+    ) -> list[Candidate]:
+        """The best matching points: by cosine for a dense query, by BM25 for a sparse one, then by id."""
+        ...
+
+    async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
+        """The dense vectors of matching points whose content hash is one of these, by hash."""
+        ...
+
+    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+        """The points with these ids that exist."""
+        ...
+
+    async def close(self) -> None:
+        """Release the engine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """A concrete model that a collection can be bound to."""
+
+    name: str
+    dimensions: int
+    max_input_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors in the order of the texts, and the tokens that the model read."""
+
+    vectors: list[list[float]]
+    tokens: int
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors; `token` is the caller's delegation token."""
+
+    async def model(self, name: str, token: str) -> EmbeddingModel:
+        """The model that `name` (or `default`) means; raises `EmbeddingModelUnknown`."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
+        """One vector a text, unit length not promised; raises a `ServiceError` when the model can't answer."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise unless embeddings can be made now."""
+        ...

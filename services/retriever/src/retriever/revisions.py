@@ -1,0 +1,223 @@
+"""Which revision of a document may be written and which is visible: the rows that fence late writers off.
+
+`active` is visible; while it is null, `pending` is (a first revision is searchable as it arrives). Nothing at or below
+`fence` may be written. A row with neither is the fence of a deleted document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, case, func, null, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.indexing import DocumentFacts
+from retriever.catalogue import ACTIVE, Catalogue
+from retriever.errors import StaleRevision
+from retriever.points import RevisionKey
+from retriever.tables import collections, documents
+from servicekit.clock import Clock
+from servicekit.sql import Database
+
+
+class CollectionGone(Exception):
+    """The collection was deleted while it was used."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentState:
+    """A document's row."""
+
+    active: int | None
+    pending: int | None
+    fence: int
+    chunks: int
+
+    @property
+    def visible(self) -> int | None:
+        """The revision that searches may show."""
+        return self.pending if self.active is None else self.active
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one collection shows at one moment: its revision number, and the visible revision of some documents."""
+
+    collection_revision: int
+    visible: Mapping[str, int]
+
+
+class Revisions:
+    """Documents' rows; each change of state is one conditional statement.
+
+    Calls that write or view raise `CollectionGone` when the collection was deleted meanwhile.
+    """
+
+    def __init__(self, database: Database, clock: Clock, catalogue: Catalogue) -> None:
+        self._database = database
+        self._clock = clock
+        self._catalogue = catalogue
+
+    async def open(self, key: RevisionKey, facts: DocumentFacts) -> None:
+        """Note that chunks of a revision arrive; raises `StaleRevision`."""
+        columns = documents.c
+        fresh = self._row(key, pending=key.revision, fence=0, chunks=0, facts=facts)
+        higher = case((columns.pending > key.revision, columns.pending), else_=key.revision)
+        changed = {"pending": higher, "updated_at": self._clock.now()}
+        async with self._database.write() as connection:
+            await self._upsert(connection, key, fresh, changed, columns.fence < key.revision)
+
+    async def arrived(self, key: RevisionKey) -> None:
+        """Make a written batch count; raises `StaleRevision` if a commit or deletion overtook it.
+
+        A batch of a revision that is visible already (a first one) raises the collection's revision.
+        """
+        async with self._database.write() as connection:
+            state = await self._state(connection, key)
+            if state is None or state.fence >= key.revision:
+                raise StaleRevision(key.document_id, key.revision, 0 if state is None else state.fence)
+            if state.visible == key.revision:
+                await self._catalogue.raise_revision(connection, key.collection_id)
+
+    async def commit(self, key: RevisionKey, facts: DocumentFacts, chunks: int) -> int:
+        """Make a revision the visible one and return the collection's new revision; raises `StaleRevision`."""
+        columns = documents.c
+        fresh = self._row(key, pending=None, fence=key.revision, chunks=chunks, facts=facts, active=key.revision)
+        changed = {
+            "active": key.revision,
+            "pending": case((columns.pending > key.revision, columns.pending), else_=null()),
+            "fence": key.revision,
+            "chunks": chunks,
+            "cleanup": True,
+            "facts": facts.model_dump(mode="json"),
+            "updated_at": self._clock.now(),
+        }
+        async with self._database.write() as connection:
+            await self._upsert(connection, key, fresh, changed, columns.fence < key.revision)
+            revision = await self._catalogue.raise_revision(connection, key.collection_id)
+            if revision is None:
+                raise CollectionGone
+            return revision
+
+    async def fence_off(self, key: RevisionKey) -> None:
+        """Delete revisions up to the key's: they vanish from search, and late batches are refused for good."""
+        columns = documents.c
+        fresh = self._row(key, pending=None, fence=key.revision, chunks=0, facts=None)
+        raised = case((columns.fence > key.revision, columns.fence), else_=key.revision)
+        hidden = or_(columns.active <= key.revision, columns.pending <= key.revision)
+        async with self._database.write() as connection:
+            await self._upsert(connection, key, fresh, {"fence": raised, "cleanup": True}, columns.fence >= 0)
+            statement = (
+                update(documents)
+                .where(_is(key), hidden)
+                .values(
+                    active=case((columns.active <= key.revision, null()), else_=columns.active),
+                    pending=case((columns.pending <= key.revision, null()), else_=columns.pending),
+                    chunks=case((columns.active <= key.revision, 0), else_=columns.chunks),
+                    updated_at=self._clock.now(),
+                )
+                .returning(columns.document_id)
+            )
+            if (await connection.execute(statement)).first() is not None:
+                await self._catalogue.raise_revision(connection, key.collection_id)
+
+    async def cleaned(self, key: RevisionKey) -> None:
+        """Note that no hidden points up to the key's revision are left."""
+        statement = update(documents).where(_is(key), documents.c.fence == key.revision).values(cleanup=False)
+        async with self._database.write() as connection:
+            await connection.execute(statement)
+
+    async def uncleaned(self, limit: int) -> list[tuple[RevisionKey, DocumentState]]:
+        """Documents of active collections of which hidden points may be left, with the revision to clean up to."""
+        query = (
+            select(documents)
+            .join(collections, collections.c.id == documents.c.collection_id)
+            .where(documents.c.cleanup.is_(True), collections.c.state == ACTIVE)
+            .order_by(documents.c.collection_id, documents.c.document_id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [(RevisionKey(row["collection_id"], row["document_id"], row["fence"]), _state(row)) for row in rows]
+
+    async def state(self, collection_id: str, document_id: str) -> DocumentState | None:
+        """A document's row, if it was ever written or deleted."""
+        async with self._database.read() as connection:
+            return await self._state(connection, RevisionKey(collection_id, document_id, 0))
+
+    async def view(self, collection_id: str, document_ids: Collection[str]) -> View:
+        """What these documents show now; raises `CollectionGone`."""
+        revision = select(collections.c.revision).where(
+            collections.c.id == collection_id, collections.c.state == ACTIVE
+        )
+        shown = func.coalesce(documents.c.active, documents.c.pending)
+        query = select(documents.c.document_id, shown).where(
+            documents.c.collection_id == collection_id, documents.c.document_id.in_(document_ids), shown.is_not(None)
+        )
+        async with self._database.read() as connection:
+            number = (await connection.execute(revision)).scalar_one_or_none()
+            if number is None:
+                raise CollectionGone
+            rows = (await connection.execute(query)).all() if document_ids else []
+            return View(number, {row[0]: row[1] for row in rows})
+
+    async def _state(self, connection: AsyncConnection, key: RevisionKey) -> DocumentState | None:
+        row = (await connection.execute(select(documents).where(_is(key)))).mappings().one_or_none()
+        return None if row is None else _state(row)
+
+    async def _upsert(
+        self,
+        connection: AsyncConnection,
+        key: RevisionKey,
+        fresh: Mapping[str, Any],
+        changed: Mapping[str, Any],
+        allowed: ColumnElement[bool],
+    ) -> None:
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        statement = (
+            dialect.insert(documents)
+            .values(**fresh)
+            .on_conflict_do_update(index_elements=["collection_id", "document_id"], set_=dict(changed), where=allowed)
+            .returning(documents.c.fence)
+        )
+        try:
+            written = (await connection.execute(statement)).first()
+        except IntegrityError:  # the foreign key: there is no such collection any more
+            raise CollectionGone from None
+        if written is None:
+            state = await self._state(connection, key)
+            raise StaleRevision(key.document_id, key.revision, state.fence if state else key.revision)
+
+    def _row(
+        self,
+        key: RevisionKey,
+        *,
+        pending: int | None,
+        fence: int,
+        chunks: int,
+        facts: DocumentFacts | None,
+        active: int | None = None,
+    ) -> dict[str, Any]:
+        return {
+            "collection_id": key.collection_id,
+            "document_id": key.document_id,
+            "active": active,
+            "pending": pending,
+            "fence": fence,
+            "chunks": chunks,
+            "cleanup": fence > 0,
+            "facts": {} if facts is None else facts.model_dump(mode="json"),
+            "updated_at": self._clock.now(),
+        }
+
+
+def _is(key: RevisionKey) -> ColumnElement[bool]:
+    return (documents.c.collection_id == key.collection_id) & (documents.c.document_id == key.document_id)
+
+
+def _state(row: RowMapping) -> DocumentState:
+    return DocumentState(row["active"], row["pending"], row["fence"], row["chunks"])

@@ -1,0 +1,35 @@
+"""What every route needs: the caller, the dependencies, and whether the caller may use a collection."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from retriever.bootstrap import Dependencies
+from retriever.catalogue import CollectionRecord
+from retriever.errors import CollectionNotAllowed
+from servicekit.delegation import Caller, require
+
+RetrieverCaller = Annotated[Caller, require("retriever")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+async def _opened(request: Request) -> Dependencies:
+    dependencies: Dependencies = request.app.state.dependencies
+    return dependencies
+
+
+Opened = Annotated[Dependencies, Depends(_opened)]
+
+
+def check_allowed(caller: Caller, name: str) -> None:
+    """Raise `CollectionNotAllowed` when the caller's key is restricted to other collections."""
+    if not caller.delegation.allows_collection(name):
+        raise CollectionNotAllowed(name)
+
+
+async def allowed_collection(caller: Caller, opened: Dependencies, name: str) -> CollectionRecord:
+    """The caller's collection; raises `CollectionNotAllowed` or `CollectionNotFound`."""
+    check_allowed(caller, name)
+    return await opened.catalogue.get(caller.tenant, name)

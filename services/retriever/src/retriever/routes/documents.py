@@ -1,0 +1,74 @@
+"""Documents' revisions: chunks in batches, then a commit; and their deletion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, status
+
+from contracts.base import DocumentId, Name
+from contracts.documents import DocumentChunk
+from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from contracts.pages import Page
+from retriever.points import RevisionKey
+from retriever.routes.access import Limit, Opened, RetrieverCaller, allowed_collection
+
+router = APIRouter(prefix="/v1/collections/{name}/documents/{document_id}", tags=["documents"])
+MAX_REVISION = 2**31 - 1
+Revision = Annotated[int, Path(ge=1, le=MAX_REVISION)]
+
+
+@router.put("/revisions/{revision}/chunks")
+async def put_chunks(
+    name: Name,
+    document_id: DocumentId,
+    revision: Revision,
+    body: ChunkBatch,
+    caller: RetrieverCaller,
+    opened: Opened,
+) -> BatchIndexed:
+    """Write a batch of a revision's chunks."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.indexing.put(record, RevisionKey(record.id, document_id, revision), body, caller.token)
+
+
+@router.post("/revisions/{revision}/commit")
+async def commit(
+    name: Name,
+    document_id: DocumentId,
+    revision: Revision,
+    body: CommitRequest,
+    caller: RetrieverCaller,
+    opened: Opened,
+) -> Committed:
+    """Make a revision the visible one."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.indexing.commit(record, RevisionKey(record.id, document_id, revision), body)
+
+
+@router.delete("", status_code=status.HTTP_204_NO_CONTENT)
+async def delete(
+    name: Name,
+    document_id: DocumentId,
+    caller: RetrieverCaller,
+    opened: Opened,
+    revision: Annotated[int | None, Query(ge=1, le=MAX_REVISION)] = None,
+) -> None:
+    """Remove a document's revisions up to this one (all that are known, without one) and refuse them for good."""
+    record = await allowed_collection(caller, opened, name)
+    up_to = revision or await opened.indexing.newest_revision(record, document_id)
+    await opened.indexing.delete(record, RevisionKey(record.id, document_id, up_to))
+
+
+@router.get("/chunks")
+async def chunks(
+    name: Name,
+    document_id: DocumentId,
+    caller: RetrieverCaller,
+    opened: Opened,
+    limit: Limit = 100,
+    cursor: str | None = None,
+) -> Page[DocumentChunk]:
+    """The chunks of the active revision by ordinal."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.indexing.chunks(record, document_id, limit, cursor)

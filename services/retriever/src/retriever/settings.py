@@ -1,0 +1,42 @@
+"""The retriever's settings, read once at start from `RETRIEVER_*`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from servicekit.settings import ServiceSettings, SqlSettings
+
+
+class RetrieverSettings(ServiceSettings, SqlSettings):
+    """How the retriever runs."""
+
+    model_config = SettingsConfigDict(env_prefix="RETRIEVER_", extra="ignore", use_attribute_docstrings=True)
+
+    port: int = 8102
+    """Port to listen on."""
+    data_dir: Path = Path(".groundwork/data/retriever")
+    """Folder for the SQLite catalogue and the embedded vector store; one process owns it."""
+    inference_url: str = "http://127.0.0.1:8103"
+    """Where inference answers; it embeds chunks and queries."""
+    qdrant_url: str = ""
+    """A Qdrant server or cluster. Empty means the embedded engine (Qdrant Edge) in the data folder."""
+    qdrant_api_key: SecretStr | None = None
+    """API key of the Qdrant server."""
+    qdrant_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """How long one call of the Qdrant server may take."""
+    open_shards: Annotated[int, Field(ge=1, le=4096)] = 128
+    """How many collections the embedded engine keeps open; the least recently used one is closed for the next."""
+    store_threads: Annotated[int, Field(ge=1, le=64)] = 4
+    """Threads that search the embedded engine; two more write."""
+    embedding_batch: Annotated[int, Field(ge=1, le=64)] = 64
+    """Chunks in one call of inference while indexing."""
+    embedding_concurrency: Annotated[int, Field(ge=1, le=8)] = 2
+    """Calls of inference that one batch of chunks may have under way at once."""
+    bulk_embedding_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """How long inference may take over one call while indexing."""
+    query_embedding_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """How long inference may take over a query; after that a hybrid search answers from words alone."""

@@ -1,0 +1,70 @@
+"""The catalogue: which collections there are, where their vectors lie, which revision of a document is visible."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from servicekit.sql import UtcTime
+
+metadata = MetaData()
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("embedding_model", String(1100), nullable=False),
+    Column("dimensions", Integer, nullable=False),
+    Column("max_input_tokens", Integer, nullable=False),
+    Column("chunking", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("state", String(16), nullable=False),  # active | deleting
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("tenant", "name", name="uq_collections_tenant_name"),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("collection_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("physical_name", String(100), nullable=False, unique=True),
+    Column("embedding_model", String(1100), nullable=False),
+    Column("dimensions", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["collection_id"], ["collections.id"], ondelete="CASCADE"),
+)
+
+# `fence` is the highest committed or deleted revision: nothing at or below it may be written. `active` is the
+# committed revision that is visible; while it is null, `pending` (a first revision that is still arriving) is.
+# `cleanup` says that points which nobody may see can still lie in the vector store.
+documents = Table(
+    "documents",
+    metadata,
+    Column("collection_id", String(64), primary_key=True),
+    Column("document_id", String(200), primary_key=True),
+    Column("active", Integer),
+    Column("pending", Integer),
+    Column("fence", Integer, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("cleanup", Boolean, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["collection_id"], ["collections.id"], ondelete="CASCADE"),
+)
+Index("ix_documents_cleanup", documents.c.cleanup, documents.c.collection_id, documents.c.document_id)
