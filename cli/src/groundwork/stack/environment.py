@@ -1,0 +1,149 @@
+"""The environment of every process that `up` starts: the one place that wires the services to each other."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from groundwork.stack.home import Home
+from groundwork.stack.overrides import Overrides, Setting
+
+RUN_MARK = "GROUNDWORK_RUN"
+SHUTDOWN_SECONDS = 10
+MODELS_FOLDER = Path(sys.prefix) / "models"
+"""Where set-up puts the converted chat model."""
+MODELS_FILE = Path("deploy/config/models.yaml")
+PORT_SETTINGS = {
+    "model_plane": "GATEWAY_MODEL_PLANE_PORT",
+    "metrics": "GATEWAY_METRICS_PORT",
+    "ingest": "INGEST_PORT",
+    "worker": "INGEST_WORKER_PORT",
+    "retriever": "RETRIEVER_PORT",
+    "inference": "INFERENCE_PORT",
+    "agent": "AGENT_PORT",
+}
+"""Ports that the user may fix. The gateway's own is GROUNDWORK_PORT."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the environments are made from."""
+
+    home: Home
+    ports: dict[str, int]
+    redis_url: str
+    run_id: str
+
+    def url(self, name: str) -> str:
+        """Where a service listens."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+
+def own_redis_url(home: Home, port: int) -> str:
+    """The home's Valkey, with the home's password."""
+    return f"redis://:{quote(home.secret('redis.password'), safe='')}@127.0.0.1:{port}/0"
+
+
+def service_settings(service: str, wiring: Wiring, overrides: Overrides) -> dict[str, Setting]:
+    """Every variable of one service: what `up` chooses, with the user's own settings over it.
+
+    The address and port of the gateway are `up`'s alone, since it must find what it started.
+    """
+    prefix = f"{service.upper()}_"
+    chosen = {prefix + name: Setting(text, "groundwork") for name, text in _chosen(service, wiring).items()}
+    theirs = overrides.of(prefix)
+    if service == "gateway":
+        theirs.pop("GATEWAY_PORT", None)
+    return {**chosen, **theirs}
+
+
+def process_environment(program: str, wiring: Wiring, overrides: Overrides) -> dict[str, str]:
+    """The whole environment of one process; it inherits nothing else."""
+    service = "ingest" if program == "worker" else program
+    own = {name: setting.text for name, setting in service_settings(service, wiring, overrides).items()}
+    defaults = _lean(program)
+    shared = overrides.shared()
+    return {**defaults, **shared, **own, RUN_MARK: wiring.run_id}
+
+
+def _lean(program: str) -> dict[str, str]:
+    """Little memory and no surprises, unless the user's environment says otherwise."""
+    cores = str(os.cpu_count() or 1)
+    threads = cores if program == "inference" else "1"
+    return {
+        "MALLOC_ARENA_MAX": "2",
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONNOUSERSITE": "1",
+    }
+
+
+def _chosen(service: str, wiring: Wiring) -> dict[str, str]:
+    home = wiring.home
+    common = {
+        "HOST": "127.0.0.1",
+        "PORT": str(wiring.ports[service]),
+        "DATA_DIR": str(home.data(service)),
+        "LOG_FORMAT": "json",
+        "SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS),
+        "DELEGATION_PUBLIC_KEY_FILE": str(home.keys / "delegation.pub"),
+    }
+    return {**common, **_OWN[service](wiring)}
+
+
+def _gateway(wiring: Wiring) -> dict[str, str]:
+    return {
+        "REDIS_URL": wiring.redis_url,
+        "MODEL_PLANE_PORT": str(wiring.ports["model_plane"]),
+        "METRICS_PORT": str(wiring.ports["metrics"]),
+        "INGEST_URL": wiring.url("ingest"),
+        "RETRIEVER_URL": wiring.url("retriever"),
+        "INFERENCE_URL": wiring.url("inference"),
+        "AGENT_URL": wiring.url("agent"),
+        "DELEGATION_PRIVATE_KEY_FILE": str(wiring.home.keys / "delegation.key"),
+        "ADMIN_KEY_FILE": str(wiring.home.admin_key_file),
+    }
+
+
+def _ingest(wiring: Wiring) -> dict[str, str]:
+    return {
+        "REDIS_URL": wiring.redis_url,
+        "WORKER_PORT": str(wiring.ports["worker"]),
+        "RETRIEVER_URL": wiring.url("retriever"),
+        "INFERENCE_URL": wiring.url("inference"),
+        "GATEWAY_URL": wiring.url("model_plane"),
+    }
+
+
+def _retriever(wiring: Wiring) -> dict[str, str]:
+    return {"INFERENCE_URL": wiring.url("inference")}
+
+
+def _inference(wiring: Wiring) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    if MODELS_FOLDER.is_dir():
+        chosen["MODELS_DIR"] = str(MODELS_FOLDER)
+    own = wiring.home.root / "models.yaml"
+    for file in (own, Path.cwd() / MODELS_FILE):
+        if file.is_file():
+            return {**chosen, "MODELS_FILE": str(file)}
+    return chosen
+
+
+def _agent(wiring: Wiring) -> dict[str, str]:
+    return {"RETRIEVER_URL": wiring.url("retriever"), "GATEWAY_URL": wiring.url("model_plane")}
+
+
+_OWN: dict[str, Callable[[Wiring], dict[str, str]]] = {
+    "gateway": _gateway,
+    "ingest": _ingest,
+    "retriever": _retriever,
+    "inference": _inference,
+    "agent": _agent,
+}

@@ -1,0 +1,51 @@
+"""What can go wrong with a home, each with what to do."""
+
+from __future__ import annotations
+
+from groundwork.errors import GroundworkError
+
+
+class StackError(GroundworkError):
+    """Base of this package's errors."""
+
+
+class PortTaken(StackError):
+    """Something else listens on the port that was asked for."""
+
+    def __init__(self, port: int, owner: str, name: str) -> None:
+        setting = "GROUNDWORK_PORT or `groundwork up --port`" if name == "gateway" else f"{name.upper()}'s own setting"
+        super().__init__(f"Port {port} is taken by {owner}. Stop that, or choose another port with {setting}.")
+
+
+class NotRunning(StackError):
+    """There is no running installation in this home."""
+
+    def __init__(self, home: object) -> None:
+        super().__init__(
+            f"Nothing runs in {home}. Start it with `groundwork up`, "
+            "or name another home (--home) or server (--base-url and --api-key)."
+        )
+
+
+class Busy(StackError):
+    """Another `up` or `down` is at work on this home."""
+
+    def __init__(self, home: object) -> None:
+        super().__init__(f"Another `groundwork up` or `down` is at work in {home}. Wait for it to end.")
+
+
+class StartFailed(StackError):
+    """A process did not become ready. `log` holds the last lines of its log."""
+
+    def __init__(self, program: str, why: str, log: str, log_file: object) -> None:
+        super().__init__(f"{program} {why}. Everything was stopped again; its whole log is {log_file}.")
+        self.program = program
+        self.log = log
+
+
+class SupervisorFailed(StackError):
+    """supervisord did not start or does not answer."""
+
+
+class ConfigurationBroken(StackError):
+    """A file with settings can't be read, or a setting that `up` needs makes no sense."""

@@ -1,0 +1,153 @@
+"""Starting and stopping a home."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from groundwork.stack import ports as port_choice
+from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url
+from groundwork.stack.errors import NotRunning, StartFailed, SupervisorFailed
+from groundwork.stack.home import Home, RunState
+from groundwork.stack.overrides import Overrides
+from groundwork.stack.processes import end, marked, supervisor_of
+from groundwork.stack.programs import STOP_SECONDS, programs, write_run_files
+from groundwork.stack.readiness import READY_SECONDS, Progress, wait_until_ready
+from groundwork.stack.supervision import Supervisor, start_supervisor
+
+STOP_DEADLINE_SECONDS = 2 * STOP_SECONDS + 5
+"""The services stop together, then Valkey."""
+_INTERVAL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Running:
+    """A home that runs."""
+
+    state: RunState
+    already: bool
+    """Whether it ran before the call."""
+    seconds: float
+    """From the call until everything was ready."""
+
+    @property
+    def base_url(self) -> str:
+        """Where the gateway listens."""
+        return base_url(self.state)
+
+
+def base_url(state: RunState) -> str:
+    """Where the gateway of a running home listens."""
+    return f"http://127.0.0.1:{state.ports['gateway']}"
+
+
+def running_state(home: Home) -> RunState | None:
+    """The state of a home whose supervisord runs, otherwise nothing."""
+    return home.read_state() if supervisor_of(home) is not None else None
+
+
+def require_running(home: Home) -> RunState:
+    """The same; raises `NotRunning`."""
+    state = running_state(home)
+    if state is None:
+        raise NotRunning(home.root)
+    return state
+
+
+def up(
+    home: Home,
+    *,
+    port: int,
+    overrides: Overrides | None = None,
+    timeout: float = READY_SECONDS,
+    progress: Progress | None = None,
+) -> Running:
+    """Start a home in the background and wait until every process is ready; a running one is only waited for.
+
+    Raises `PortTaken`, `Busy`, `SupervisorFailed`, or `StartFailed` after stopping everything again.
+    """
+    began = time.monotonic()
+    home.create()
+    with home.locked():
+        state = running_state(home)
+        already = state is not None
+        if state is None:
+            _clear(home)
+            state = _start(home, port, overrides or Overrides.read(home))
+        try:
+            wait_until_ready(
+                home,
+                programs(home, with_valkey=state.redis),
+                state.ports,
+                Supervisor(state.socket),
+                timeout=timeout,
+                progress=progress,
+            )
+        except (StartFailed, KeyboardInterrupt):
+            _stop(home, state)
+            raise
+        return Running(state, already, time.monotonic() - began)
+
+
+def down(home: Home) -> bool:
+    """Stop everything of a home: gracefully within a bound, then whatever is left. Returns whether anything ran."""
+    if not home.run.is_dir():
+        return False
+    with home.locked():
+        state = home.read_state()
+        if state is None:
+            return False
+        ran = supervisor_of(home) is not None or bool(marked(state.run_id))
+        _stop(home, state)
+        return ran
+
+
+def _start(home: Home, port: int, overrides: Overrides) -> RunState:
+    fixed = {name: overrides.port(setting) for name, setting in PORT_SETTINGS.items()}
+    chosen = port_choice.choose(port, fixed)
+    external = overrides.get("REDIS_URL")
+    state = RunState(
+        run_id=secrets.token_hex(16),
+        started_at=datetime.now(UTC),
+        ports=chosen,
+        socket=home.socket_path(),
+        redis=external is None,
+    )
+    wiring = Wiring(home, chosen, external or own_redis_url(home, chosen["valkey"]), state.run_id)
+    write_run_files(wiring, overrides, with_valkey=state.redis, socket=state.socket)
+    home.write_state(state)
+    start_supervisor(home)
+    return state
+
+
+def _clear(home: Home) -> None:
+    """End what an earlier start left behind when its supervisord was killed."""
+    state = home.read_state()
+    if state is not None:
+        _stop(home, state)
+
+
+def _stop(home: Home, state: RunState) -> None:
+    supervisor = supervisor_of(home)
+    if supervisor is not None:
+        try:
+            Supervisor(state.socket).shutdown()
+        except SupervisorFailed:
+            supervisor.terminate()
+        deadline = time.monotonic() + STOP_DEADLINE_SECONDS
+        pause = threading.Event()
+        while supervisor_of(home) is not None and time.monotonic() < deadline:
+            pause.wait(_INTERVAL_SECONDS)
+        left_over = supervisor_of(home)
+        if left_over is not None:
+            end([left_over], grace=0)
+    end(marked(state.run_id), grace=STOP_SECONDS if supervisor is None else 0)
+    home.supervisor_pid_file.unlink(missing_ok=True)
+    home.state_file.unlink(missing_ok=True)
+    shutil.rmtree(home.run / "programs", ignore_errors=True)
+    if state.socket.parent != home.run and state.socket.parent.name.startswith("groundwork-"):
+        shutil.rmtree(state.socket.parent, ignore_errors=True)

@@ -1,0 +1,128 @@
+"""Waiting until every process of a home is able to do its job."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from contracts.health import Health, PartState
+from groundwork.stack.errors import StartFailed, SupervisorFailed
+from groundwork.stack.home import Home
+from groundwork.stack.programs import Program
+from groundwork.stack.supervision import Supervisor
+
+READY_SECONDS = 120.0
+INTERVAL_SECONDS = 0.15
+PROBE_SECONDS = 5.0
+MAX_STARTS = 3
+LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether one process can do its job and, if not, what it waits for."""
+
+    ready: bool
+    detail: str
+    parts: dict[str, PartState] = field(default_factory=dict)
+
+
+Progress = Callable[[dict[str, Readiness], float], None]
+"""Called after each look with what is known of each process, and the seconds since the start."""
+
+
+def probe(program: Program, ports: dict[str, int], password: str = "") -> Readiness:
+    """Ask one process."""
+    port = ports[program.port]
+    return _probe_valkey(port, password) if program.name == "valkey" else _probe_service(port)
+
+
+def wait_until_ready(
+    home: Home,
+    started: Sequence[Program],
+    ports: dict[str, int],
+    supervisor: Supervisor,
+    *,
+    timeout: float = READY_SECONDS,
+    progress: Progress | None = None,
+) -> float:
+    """Wait for all processes and return the seconds that it took.
+
+    Raises `StartFailed` with the end of a process's log when the time is up, or as soon as a process has ended
+    `MAX_STARTS` times.
+    """
+    began = time.monotonic()
+    known = {program.name: Readiness(False, "starting") for program in started}
+    starts: dict[str, set[int]] = {program.name: set() for program in started}
+    password = home.secret("redis.password")
+    pause = threading.Event()
+    with ThreadPoolExecutor(len(started)) as pool:
+        while True:
+            waiting = [program for program in started if not known[program.name].ready]
+            looks = pool.map(lambda program: probe(program, ports, password), waiting)
+            known.update({program.name: look for program, look in zip(waiting, looks, strict=True)})
+            seconds = time.monotonic() - began
+            if progress is not None:
+                progress(known, seconds)
+            waiting = [program for program in waiting if not known[program.name].ready]
+            if not waiting:
+                return seconds
+            _check_processes(home, supervisor, starts)
+            if seconds > timeout:
+                slowest = waiting[0].name
+                raise _failed(home, slowest, f"was not ready within {timeout:.0f} s ({known[slowest].detail})")
+            pause.wait(INTERVAL_SECONDS)
+
+
+def _check_processes(home: Home, supervisor: Supervisor, starts: dict[str, set[int]]) -> None:
+    """Raise `StartFailed` for a process that can't be expected to come up."""
+    try:
+        states = supervisor.processes()
+    except SupervisorFailed:
+        return  # not listening yet; the deadline bounds this
+    for name, state in states.items():
+        if state.state == "BACKOFF":
+            starts[name].add(state.started)
+        if state.state == "FATAL" or len(starts[name]) >= MAX_STARTS:
+            raise _failed(home, name, f"ends right after its start ({state.detail})")
+
+
+def _failed(home: Home, name: str, why: str) -> StartFailed:
+    file = home.log_file(name)
+    lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+    return StartFailed(name, why, "\n".join(lines[-LOG_LINES:]), file)
+
+
+def _probe_service(port: int) -> Readiness:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        health = Health.model_validate_json(connection.getresponse().read())
+    except ConnectionRefusedError:
+        return Readiness(False, "starting")
+    except (OSError, http.client.HTTPException, ValidationError):
+        return Readiness(False, "does not answer")
+    finally:
+        connection.close()
+    failing = [f"{name}: {part.detail}" for name, part in health.parts.items() if not part.ok]
+    return Readiness(health.status == "ok", "; ".join(failing) or "ready", health.parts)
+
+
+def _probe_valkey(port: int, password: str) -> Readiness:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
+            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            answer = b""
+            while answer.count(b"\r\n") < 2 and (piece := connection.recv(256)):
+                answer += piece
+    except OSError:
+        return Readiness(False, "starting")
+    pong = answer.endswith(b"+PONG\r\n")
+    return Readiness(pong, "ready" if pong else "refuses the home's password")

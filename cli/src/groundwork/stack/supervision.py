@@ -1,0 +1,104 @@
+"""supervisord: starting it, asking it, stopping it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import xmlrpc.client  # the peer is our own supervisord, on a socket that only this user can open
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groundwork.stack.errors import SupervisorFailed
+from groundwork.stack.home import Home
+
+CALL_SECONDS = 5.0
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What supervisord says of one process."""
+
+    name: str
+    state: str
+    """`STARTING`, `RUNNING`, `BACKOFF`, `STOPPING`, `STOPPED`, `EXITED` or `FATAL`."""
+    pid: int
+    started: int
+    """When it was last started, in seconds since the epoch."""
+    detail: str
+
+
+class Supervisor:
+    """The supervisord behind one socket."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self._server: Any = xmlrpc.client.ServerProxy("http://supervisor", transport=_UnixTransport(socket_path))
+
+    def processes(self) -> dict[str, ProcessState]:
+        """Every process by name; raises `SupervisorFailed`."""
+        return {
+            info["name"]: ProcessState(
+                name=info["name"],
+                state=info["statename"],
+                pid=info["pid"],
+                started=info["start"],
+                detail=info["spawnerr"] or info["description"],
+            )
+            for info in self._call("getAllProcessInfo")
+        }
+
+    def shutdown(self) -> None:
+        """Stop all processes, Valkey last, then itself; answers before that is done."""
+        self._call("shutdown")
+
+    def _call(self, name: str) -> Any:
+        try:
+            return getattr(self._server.supervisor, name)()
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+            raise SupervisorFailed(f"supervisord does not answer ({error}). Its log is logs/supervisord.log.") from None
+
+
+def start_supervisor(home: Home) -> None:
+    """Start supervisord in the background on the home's settings; raises `SupervisorFailed`.
+
+    It gets next to nothing of our environment, since each process has its own.
+    """
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}  # noqa: TID251  # passed on
+    done = subprocess.run(  # noqa: S603  # our own interpreter and file
+        [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(home.supervisor_settings)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SupervisorFailed(f"supervisord did not start: {done.stdout.strip() or f'status {done.returncode}'}")
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    """XML-RPC over a Unix socket, bounded in time, one connection a call."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        return _UnixConnection(self._path)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=CALL_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(CALL_SECONDS)
+        self.sock.connect(os.fspath(self._path))
