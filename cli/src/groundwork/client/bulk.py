@@ -1,0 +1,166 @@
+"""Many files into one collection: uploads with bounded concurrency, then every job until its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+from contracts.documents import Document
+from contracts.jobs import Accepted, Job, JobStage
+from groundwork.client.files import document_id
+from groundwork.client.groundwork import Groundwork
+from groundwork.errors import ApiError, GroundworkError, WaitTimeout
+
+UPLOADS_AT_ONCE = 4
+UPLOAD_TRIES = 5
+LOOKS_AT_ONCE = 25
+INTERVAL_SECONDS = 0.25
+_RANK = {stage: rank for rank, stage in enumerate(get_args(JobStage))}
+
+
+@dataclass
+class FileState:
+    """Where one file is on its way."""
+
+    file: Path
+    document: Document | None = None
+    job: Job | None = None
+    unchanged: bool = False
+    failure: str | None = None
+    """Why it failed, in one sentence."""
+
+    @property
+    def uploaded(self) -> bool:
+        """The server has the bytes."""
+        return self.document is not None
+
+    @property
+    def ready(self) -> bool:
+        """It can be found."""
+        if self.job is not None:
+            return self.job.status == "ready"
+        return self.document is not None and self.document.status == "ready"
+
+    @property
+    def ended(self) -> bool:
+        """It is ready or failed."""
+        return self.ready or self.failure is not None
+
+    def past(self, stage: JobStage) -> bool:
+        """Whether its job has left a stage behind."""
+        return self.ready or (self.job is not None and _RANK[self.job.stage] > _RANK[stage])
+
+
+@dataclass
+class Batch:
+    """All files of one call."""
+
+    states: list[FileState]
+    seconds: float = 0.0
+    pages: int = field(default=0)
+
+    @property
+    def failed(self) -> list[FileState]:
+        """Those that failed."""
+        return [state for state in self.states if state.failure is not None]
+
+
+Changed = Callable[[Batch], None]
+
+
+def ingest_files(
+    client: Groundwork,
+    collection: str,
+    files: Sequence[Path],
+    *,
+    timeout: float,
+    changed: Changed | None = None,
+) -> Batch:
+    """Upload files and wait until each is ready or failed; `changed` is called whenever something moved on.
+
+    One file's failure is recorded and harms no other. Raises `WaitTimeout` when files are left after `timeout` seconds.
+    """
+    began = time.monotonic()
+    batch = Batch([FileState(file) for file in files])
+    pause = threading.Event()
+
+    def report() -> None:
+        if changed is not None:
+            changed(batch)
+
+    with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload") as pool:
+        uploads = [pool.submit(_upload, client, collection, state, pause) for state in batch.states]
+        try:
+            while not all(state.ended for state in batch.states):
+                _look(client, collection, batch)
+                report()
+                _check_time(batch, began + timeout)
+                pause.wait(INTERVAL_SECONDS)
+        finally:
+            for upload in uploads:
+                upload.cancel()
+    batch.seconds = time.monotonic() - began
+    batch.pages = sum(state.job.pages_total or 0 for state in batch.states if state.job)
+    report()
+    return batch
+
+
+def _upload(client: Groundwork, collection: str, state: FileState, pause: threading.Event) -> None:
+    try:
+        accepted = _with_patience(lambda: _send(client, collection, state.file), pause)
+    except (GroundworkError, OSError) as error:
+        state.failure = str(error)
+        return
+    state.job, state.unchanged, state.document = accepted.job, accepted.unchanged, accepted.document
+
+
+def _send(client: Groundwork, collection: str, file: Path) -> Accepted:
+    return client.documents.upload(
+        collection, file, document_id=document_id(file), metadata={"path": str(file), "folder": file.parent.name}
+    )
+
+
+def _with_patience(send: Callable[[], Accepted], pause: threading.Event) -> Accepted:
+    """Try again when the server says that it is too busy, as long as it asks to wait and a few times at most."""
+    for _ in range(UPLOAD_TRIES - 1):
+        try:
+            return send()
+        except ApiError as error:
+            if error.retry_after is None or error.status not in (409, 429, 503):
+                raise
+            pause.wait(min(error.retry_after, 30.0))
+    return send()
+
+
+def _look(client: Groundwork, collection: str, batch: Batch) -> None:
+    """Ask for what has not ended, those first that were not asked for longest."""
+    waiting = [state for state in batch.states if state.uploaded and not state.ended]
+    for state in waiting[:LOOKS_AT_ONCE]:
+        _look_at(client, collection, state)
+    if len(waiting) > LOOKS_AT_ONCE:  # the rest come first next time
+        order = {id(state): place for place, state in enumerate(waiting[LOOKS_AT_ONCE:] + waiting[:LOOKS_AT_ONCE])}
+        batch.states.sort(key=lambda state: order.get(id(state), -1))
+
+
+def _look_at(client: Groundwork, collection: str, state: FileState) -> None:
+    """Its job or, for a file that the server had already, the document itself."""
+    if state.job is not None:
+        state.job = client.jobs.get(state.job.id)
+        status, error = state.job.status, state.job.error
+    else:
+        assert state.document is not None
+        state.document = client.documents.get(collection, state.document.id)
+        status, error = state.document.status, state.document.error  # type: ignore[assignment]
+    if status in ("failed", "cancelled"):
+        state.failure = f"{error.message} [{error.code}]" if error else f"It was {status}."
+
+
+def _check_time(batch: Batch, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        left = sum(not state.ended for state in batch.states)
+        raise WaitTimeout(f"{left} of {len(batch.states)} files were not ready in time. Their jobs go on.")

@@ -1,0 +1,69 @@
+"""Which files a list of paths, folders and patterns means, and under which id each becomes a document."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundwork.client.documents import MEDIA_TYPES
+from groundwork.errors import GroundworkError
+
+_PATTERN = re.compile(r"[*?\[]")
+
+
+class NoSuchFile(GroundworkError):
+    """A path that was named does not exist."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Files that can be ingested, in order and each once, and those that can't."""
+
+    files: list[Path]
+    skipped: list[Path]
+
+
+def find_files(paths: Iterable[str]) -> Found:
+    """Files as named, all in folders (hidden ones left out), and all that match patterns; raises `NoSuchFile`."""
+    files: dict[Path, None] = {}
+    skipped: dict[Path, None] = {}
+    for path in paths:
+        for file in _expand(path):
+            (files if file.suffix.lower() in MEDIA_TYPES else skipped)[file] = None
+    return Found(list(files), list(skipped))
+
+
+def document_id(file: Path) -> str:
+    """An id that stays the same as long as the file stays where it is, so that a changed file is a new revision.
+
+    The file's name, for people, and a digest of its whole path, so that equal names in two folders stay apart.
+    """
+    resolved = file.resolve()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", resolved.name)[-100:]
+    return f"{name}-{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
+
+
+def _expand(text: str) -> Iterator[Path]:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        yield from _folder(path)
+    elif path.is_file():
+        yield path
+    elif _PATTERN.search(text):
+        matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+        if not matches:
+            raise NoSuchFile(f"Nothing matches '{text}'.")
+        for match in matches:
+            yield from _folder(match) if match.is_dir() else (match,)
+    else:
+        raise NoSuchFile(f"There is no file or folder '{text}'.")
+
+
+def _folder(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if file.is_file() and not hidden:
+            yield file

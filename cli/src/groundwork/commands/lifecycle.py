@@ -1,0 +1,100 @@
+"""`up`, `down` and `status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from groundwork.commands.session import session_of
+
+if TYPE_CHECKING:
+    from groundwork.stack.readiness import Readiness
+
+MEGABYTE = 1_000_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+
+
+def up(
+    context: typer.Context,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the gateway (GROUNDWORK_PORT); 0: any free one.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until everything is ready.")] = 120.0,
+) -> None:
+    """Start everything in the background and wait until it is ready."""
+    from groundwork.stack.errors import StartFailed
+    from groundwork.stack.lifecycle import up as start
+
+    session = session_of(context)
+    wanted = session.settings.port if port is None else port
+    try:
+        with Live(console=session.notes, transient=True, refresh_per_second=8) as live:
+            running = start(
+                session.home,
+                port=wanted,
+                timeout=timeout,
+                progress=lambda known, seconds: live.update(_progress(known, seconds)),
+            )
+    except StartFailed as error:
+        if error.log:
+            session.notes.print(escape(error.log), soft_wrap=True)
+        raise
+    if running.already:
+        session.out.print(f"Groundwork runs already at {running.base_url}")
+    else:
+        session.out.print(f"Groundwork is ready at {running.base_url} ({running.seconds:.1f} s)")
+    session.out.print("Key: `groundwork key` prints it.  Stop: `groundwork down`.  Processes: `groundwork status`.")
+
+
+def down(context: typer.Context) -> None:
+    """Stop everything that `up` started, gracefully."""
+    from groundwork.stack.lifecycle import down as stop
+
+    session = session_of(context)
+    with session.notes.status("Stopping …"):
+        ran = stop(session.home)
+    session.out.print("Groundwork has stopped." if ran else f"Nothing runs in {session.home.root}.")
+
+
+def status(context: typer.Context) -> None:
+    """Show every process: state, port, memory, and what is not ready. Exit status 1 unless all are ready."""
+    from groundwork.stack.lifecycle import base_url, require_running
+    from groundwork.stack.status import look
+
+    session = session_of(context)
+    state = require_running(session.home)
+    rows = look(session.home, state)
+    table = Table("process", "pid", "state", "port", "memory", "ready", box=None, pad_edge=False)
+    for row in rows:
+        ready = "[green]yes[/green]" if row.readiness.ready else f"[red]{escape(row.readiness.detail)}[/red]"
+        memory = f"{row.resident / MEGABYTE:.0f} MB" if row.resident else ""
+        table.add_row(row.name, str(row.pid or ""), row.state.lower(), str(row.port or ""), memory, ready)
+    session.out.print(f"{base_url(state)}  since {state.started_at:%Y-%m-%d %H:%M} UTC")
+    session.out.print(table)
+    session.out.print(f"{sum(row.resident for row in rows) / MEGABYTE:.0f} MB in all")
+    _exit_unless_ready(all(row.readiness.ready for row in rows))
+
+
+def _exit_unless_ready(ready: bool) -> None:
+    if not ready:
+        raise typer.Exit(1)
+
+
+def _progress(known: dict[str, Readiness], seconds: float) -> Table:
+    table = Table(
+        box=None, pad_edge=False, show_header=False, title=f"Starting … {seconds:.1f} s", title_justify="left"
+    )
+    for name, readiness in known.items():
+        mark = "[green]✓[/green]" if readiness.ready else "[yellow]…[/yellow]"
+        table.add_row(mark, name, "" if readiness.ready else escape(readiness.detail))
+    return table

@@ -1,0 +1,101 @@
+"""`search` and `ask`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from contracts.chat import AnswerOptions
+from contracts.citations import Annotation
+from contracts.search import Hit, SearchMode
+from groundwork.client import Answer, TextDelta
+from groundwork.commands.session import Session, session_of
+
+QUOTE_CHARACTERS = 300
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(search)
+    app.command()(ask)
+
+
+def search(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    collection: Annotated[str, typer.Option("--collection", "-c", help="Where to look.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many chunks to show.")] = 5,
+    mode: Annotated[SearchMode, typer.Option(help="By meaning, by words, or both.")] = "hybrid",
+) -> None:
+    """Find the chunks that fit a query best."""
+    session = session_of(context)
+    with session.client() as client:
+        reply = client.search(collection, query, limit=limit, mode=mode)
+    for number, hit in enumerate(reply.hits, start=1):
+        _print_hit(session, number, hit)
+    if reply.degraded:
+        session.notes.print(f"[yellow]Answered without: {escape(', '.join(reply.degraded))}.[/yellow]")
+    if not reply.hits:
+        session.notes.print(f"Nothing in '{escape(collection)}' fits.")
+
+
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question.")],
+    collection: Annotated[
+        list[str], typer.Option("--collection", "-c", help="Where to look for the answer; may be repeated.")
+    ],
+    model: Annotated[str | None, typer.Option(help="Chat model that words the answer.")] = None,
+) -> None:
+    """Answer a question from documents, as it is written, then list what each citation quotes."""
+    session = session_of(context)
+    answer = None
+    with session.client() as client:
+        for event in client.ask_stream(collection, question, AnswerOptions(model=model)):
+            if isinstance(event, TextDelta):
+                session.out.print(escape(event.text), end="")
+            else:
+                answer = event.answer
+    session.out.print()
+    if answer is not None:
+        _print_citations(session, answer)
+
+
+def _print_citations(session: Session, answer: Answer) -> None:
+    if answer.citations:
+        session.out.print()
+    for note in _first_of_each_marker(answer.citations):
+        session.out.print(f"{escape(note.marker)} [bold]{escape(note.title)}[/bold] ({escape(_place(note))})")
+        session.out.print(f"    “{escape(_shortened(note.quote))}”")
+    if answer.report is not None and answer.report.abstained:
+        session.notes.print("[dim]The documents do not hold the answer.[/dim]")
+    elif answer.report is not None and not answer.report.grounded:
+        session.notes.print("[yellow]Not every sentence is supported by a source.[/yellow]")
+
+
+def _first_of_each_marker(citations: Sequence[Annotation]) -> list[Annotation]:
+    firsts: dict[tuple[str, int], Annotation] = {}
+    for note in citations:
+        firsts.setdefault((note.marker, note.start), note)
+    return list(firsts.values())
+
+
+def _print_hit(session: Session, number: int, hit: Hit) -> None:
+    where = " › ".join(hit.heading_path)
+    page = f", page {hit.page}" if hit.page else ""
+    session.out.print(f"{number}. [bold]{escape(hit.title)}[/bold] ({escape(hit.source)}{page})  score {hit.score:.3f}")
+    if where:
+        session.out.print(f"   [dim]{escape(where)}[/dim]")
+    session.out.print(f"   {escape(_shortened(hit.text))}")
+
+
+def _place(note: Annotation) -> str:
+    return note.source + (f", page {note.page}" if note.page else "")
+
+
+def _shortened(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= QUOTE_CHARACTERS else flat[: QUOTE_CHARACTERS - 1] + "…"

@@ -1,0 +1,77 @@
+"""What every command starts from: the home, the server to talk to, and where to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from groundwork.client import Groundwork
+from groundwork.errors import GroundworkError
+from groundwork.settings import CommandSettings
+
+if TYPE_CHECKING:
+    from groundwork.stack.home import Home
+
+
+class NoKey(GroundworkError):
+    """There is a server, but no key for it."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command's settings and outputs. Results go to `out`, everything else to `notes`."""
+
+    settings: CommandSettings
+    out: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    notes: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+
+    @property
+    def home(self) -> Home:
+        """The home. Only this needs the `stack` extra, so that the rest works without."""
+        from groundwork.stack.home import Home
+
+        return Home.at(self.settings.home)
+
+    def base_url(self) -> str:
+        """The server to talk to: as named, otherwise the one that runs in the home; raises `NotRunning`."""
+        if self.settings.base_url:
+            return self.settings.base_url
+        from groundwork.stack.lifecycle import base_url, require_running
+
+        return base_url(require_running(self.home))
+
+    def api_key(self) -> str:
+        """The key to talk with: as given, otherwise the home's admin key; raises `NoKey`.
+
+        The home's key is never sent to a server that was named, which may be anybody's.
+        """
+        if self.settings.api_key is not None:
+            return self.settings.api_key.get_secret_value()
+        if self.settings.base_url:
+            raise NoKey(f"There is no key for {self.settings.base_url}. Give --api-key or set GROUNDWORK_API_KEY.")
+        return read_admin_key(self.home.admin_key_file)
+
+    def client(self) -> Groundwork:
+        """The client of that server; close it."""
+        return Groundwork(self.base_url(), self.api_key())
+
+
+def read_admin_key(file: Path) -> str:
+    """The key that the gateway wrote at its first start; raises `NoKey`."""
+    try:
+        return file.read_text().strip()
+    except OSError:
+        raise NoKey(
+            f"There is no admin key in {file}; the gateway writes it at its first start: `groundwork up`."
+        ) from None
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that the global options made."""
+    session = context.find_object(Session)
+    assert session is not None
+    return session

@@ -1,0 +1,82 @@
+"""The effective configuration of every service, and where each value came from."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from typing import get_args
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from groundwork.stack.environment import Wiring, own_redis_url, service_settings
+from groundwork.stack.home import Home, RunState
+from groundwork.stack.overrides import Overrides, Source
+from groundwork.stack.ports import NAMES
+
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+HIDDEN = "(secret)"
+CHOSEN_AT_START = "(chosen at start)"
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One setting as a service sees it."""
+
+    variable: str
+    value: str
+    source: Source
+    meaning: str
+
+
+def effective(home: Home, state: RunState | None, overrides: Overrides, service: str) -> list[Effective]:
+    """Every setting of one service: as it runs now, or as it would be started."""
+    ports = state.ports if state else dict.fromkeys(NAMES, 0)
+    redis = overrides.get("REDIS_URL") or own_redis_url(home, ports["valkey"])
+    given = service_settings(service, Wiring(home, ports, redis, ""), overrides)
+    settings = settings_class(service)
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    rows = []
+    for name, field in settings.model_fields.items():
+        variable = f"{prefix}{name}".upper()
+        meaning = " ".join((field.description or "").split())
+        setting = given.get(variable)
+        value, source = (setting.text, setting.source) if setting else (_default(field), "default")
+        rows.append(Effective(variable, _shown(value, field, chosen_later=state is None), source, meaning))
+    return rows
+
+
+def unknown_settings(overrides: Overrides, service: str) -> list[str]:
+    """Variables with a service's prefix that it does not know: misspelt, most likely."""
+    settings = settings_class(service)
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    known = {f"{prefix}{name}".upper() for name in settings.model_fields}
+    return sorted(name for name in overrides.of(prefix) if name.upper() not in known)
+
+
+def settings_class(service: str) -> type[BaseSettings]:
+    """The one settings class of a service; every service has it in the same room."""
+    module = importlib.import_module(f"{service}.settings")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, BaseSettings) and value.__module__ == module.__name__
+    )
+    return found
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(default, SecretStr):
+        return default.get_secret_value()
+    return "" if default is None else str(default)
+
+
+def _shown(value: str, field: FieldInfo, *, chosen_later: bool) -> str:
+    if value and (field.annotation is SecretStr or SecretStr in get_args(field.annotation)):
+        return HIDDEN
+    if chosen_later and (value == "0" or value.endswith(":0")):
+        return CHOSEN_AT_START
+    return value

