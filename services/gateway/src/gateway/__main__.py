@@ -1,0 +1,37 @@
+"""`python -m gateway`: the public API, the model plane and the metrics, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvloop
+
+from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
+from gateway.listeners import listener, serve_all
+from gateway.settings import GatewaySettings
+from servicekit.logs import configure_logging
+
+
+async def _run(settings: GatewaySettings) -> None:
+    async with open_dependencies(settings) as deps:
+        await serve_all(
+            (
+                listener(create_app(settings, deps), settings, settings.host, settings.port),
+                listener(
+                    create_model_plane(settings, deps), settings, settings.model_plane_host, settings.model_plane_port
+                ),
+                listener(create_metrics_app(), settings, settings.metrics_host, settings.metrics_port),
+            )
+        )
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = GatewaySettings()
+    configure_logging(settings, "gateway")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Bodies that the gateway itself must read, parsed straight from bytes."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+
+from servicekit.errors import from_validation
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def parse(model: type[Body], body: bytes) -> Body:
+    """The body as a model; raises `Unprocessable` with the dotted path of the first thing that is wrong."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as failure:
+        errors = failure.errors(include_url=False, include_context=False, include_input=False)
+        located = [{**error, "loc": ("body", *error["loc"])} for error in errors]
+        raise from_validation(RequestValidationError(located)) from None

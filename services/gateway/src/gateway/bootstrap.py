@@ -1,0 +1,195 @@
+"""Puts the gateway together: the only file that picks adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import timedelta
+from pathlib import Path
+
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from gateway.adapters.redis_limits import RedisLimiter
+from gateway.admission import Admission, Keyring
+from gateway.catalogue import Catalogue
+from gateway.dependencies import Dependencies, Peers
+from gateway.first_start import settle_admin_key, settle_key_pair
+from gateway.key_ledger import KeyLedger
+from gateway.metering import Meter
+from gateway.openapi import public_openapi
+from gateway.ports import RequestLimiter
+from gateway.routes import administration, answers, documents, plane
+from gateway.settings import GatewaySettings
+from gateway.tenant_ledger import TenantLedger
+from gateway.tokens import Mint
+from gateway.usage_ledger import UsageLedger
+from servicekit.app import build_app
+from servicekit.clock import Clock, SystemClock
+from servicekit.delegation import DelegationSigner
+from servicekit.health import Degraded, Probe
+from servicekit.http import Peer, open_session
+from servicekit.metrics import metrics_router
+from servicekit.redis import open_redis
+from servicekit.sql import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST_MIGRATION = "0001"
+MULTIPART_BYTES = 64 * 1024
+"""Room for the parts around an uploaded file; ingest holds the file itself to the limit."""
+_UPLOAD = re.compile(r"/v1/collections/[^/]+/documents/?")
+
+
+@asynccontextmanager
+async def open_dependencies(
+    settings: GatewaySettings, limiter: RequestLimiter | None = None, clock: Clock | None = None
+) -> AsyncIterator[Dependencies]:
+    """Open everything, and close it again after every running call has queued its usage."""
+    clock = clock or SystemClock()
+    private = await asyncio.to_thread(
+        settle_key_pair, settings.delegation_private_key_file, settings.delegation_public_key_file
+    )
+    database = Database.open(settings.database_url, settings.data_dir, "gateway")
+    redis = open_redis(settings.redis_url)
+    ledger = UsageLedger(database, settings.usage_queue_rows)
+    try:
+        await _bring_up_to_date(database)
+        tenants = TenantLedger(database, clock)
+        await settle_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
+        async with open_session() as session:
+            mint = Mint(
+                DelegationSigner(private, clock),
+                timedelta(seconds=settings.delegation_seconds),
+                timedelta(days=settings.grant_days),
+            )
+            peers = _peers(settings, lambda name, url: Peer(name, url, session, settings.call_timeout_seconds))
+            catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
+            keys = KeyLedger(database, tenants, clock)
+            limiter = limiter or RedisLimiter(redis, settings.limits_timeout_seconds)
+            meter = Meter(ledger, catalogue, clock)
+            ledger.open()
+            yield Dependencies(
+                settings=settings,
+                clock=clock,
+                database=database,
+                keys=keys,
+                tenants=tenants,
+                keyring=Keyring(keys, clock, settings.key_cache_seconds),
+                limiter=limiter,
+                admission=Admission(limiter, settings.limits_when_redis_is_away, clock),
+                meter=meter,
+                catalogue=catalogue,
+                mint=mint,
+                peers=peers,
+            )
+            await meter.wait_until_idle()
+    finally:
+        await ledger.close()
+        await redis.aclose()
+        await database.close()
+
+
+def create_app(settings: GatewaySettings, dependencies: Dependencies | None = None) -> FastAPI:
+    """The public API."""
+    app = build_app(
+        "gateway",
+        settings=settings,
+        opening=_opening(settings, dependencies),
+        routers=[answers.router, documents.router(), administration.router],
+        probes=public_probes,
+        body_limit=_body_limit(settings),
+        serve_metrics=False,
+    )
+    setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
+    return app
+
+
+def create_model_plane(settings: GatewaySettings, dependencies: Dependencies | None = None) -> FastAPI:
+    """The model plane."""
+    return build_app(
+        "gateway",
+        settings=settings,
+        opening=_opening(settings, dependencies),
+        routers=[plane.router],
+        probes=plane_probes,
+        body_limit=lambda _: settings.max_body_bytes,
+        serve_metrics=False,
+    )
+
+
+def create_metrics_app() -> FastAPI:
+    """Metrics alone, for the port that only Prometheus reaches."""
+    app = FastAPI(title="Groundwork gateway metrics", openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(metrics_router())
+    return app
+
+
+def public_probes(deps: Dependencies) -> Mapping[str, Probe]:
+    """Every part that the public API needs."""
+    peers = deps.peers
+    return {
+        "database": deps.database.probe,
+        "redis": _redis_probe(deps),
+        "agent": peers.agent.probe,
+        "ingest": peers.ingest.probe,
+        "retriever": peers.retriever.probe,
+        "inference": peers.inference.probe,
+    }
+
+
+def plane_probes(deps: Dependencies) -> Mapping[str, Probe]:
+    """What the model plane needs. Not the agent, whose own readiness asks for the model plane."""
+    return {"database": deps.database.probe, "inference": deps.peers.inference.probe}
+
+
+def _redis_probe(deps: Dependencies) -> Probe:
+    async def probe() -> None:
+        try:
+            await deps.limiter.probe()
+        except Exception as error:
+            if deps.settings.limits_when_redis_is_away == "allow":
+                raise Degraded("away; calls are let in without limits until it is back") from error
+            raise
+
+    return probe
+
+
+def _opening(
+    settings: GatewaySettings, dependencies: Dependencies | None
+) -> Callable[[], AbstractAsyncContextManager[Dependencies]]:
+    if dependencies is not None:
+        return lambda: nullcontext(dependencies)
+    return lambda: open_dependencies(settings)
+
+
+def _peers(settings: GatewaySettings, peer: Callable[[str, str], Peer]) -> Peers:
+    return Peers(
+        agent=peer("agent", settings.agent_url),
+        inference=peer("inference", settings.inference_url),
+        ingest=peer("ingest", settings.ingest_url),
+        retriever=peer("retriever", settings.retriever_url),
+    )
+
+
+def _body_limit(settings: GatewaySettings) -> Callable[[str], int]:
+    def limit(path: str) -> int:
+        is_upload = _UPLOAD.fullmatch(path) is not None
+        return settings.max_upload_bytes + MULTIPART_BYTES if is_upload else settings.max_body_bytes
+
+    return limit
+
+
+async def _bring_up_to_date(database: Database) -> None:
+    """Migrate if the schema is not the newest; where it is, Alembic is not even imported (it costs 15 MB)."""
+    try:
+        async with database.read() as connection:
+            current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+    except DBAPIError:
+        current = None
+    if current != NEWEST_MIGRATION:
+        from servicekit.migrations import migrate
+
+        await migrate(database, MIGRATIONS)

@@ -1,0 +1,90 @@
+"""What the routes work with: built once at start by `bootstrap`, shared by the gateway's listeners."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request
+
+from gateway.admission import Admission, Keyring
+from gateway.catalogue import Catalogue
+from gateway.errors import ScopeMissing
+from gateway.forwarding import Exchange
+from gateway.key_ledger import KeyLedger
+from gateway.keys import Principal
+from gateway.metering import Meter, MeteredCall, Route
+from gateway.ports import RequestLimiter
+from gateway.settings import GatewaySettings
+from gateway.tenant_ledger import TenantLedger
+from gateway.tokens import Mint
+from servicekit.clock import Clock
+from servicekit.http import Peer
+from servicekit.sql import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The inner services."""
+
+    agent: Peer
+    inference: Peer
+    ingest: Peer
+    retriever: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Everything that outlives a call."""
+
+    settings: GatewaySettings
+    clock: Clock
+    database: Database
+    keys: KeyLedger
+    tenants: TenantLedger
+    keyring: Keyring
+    limiter: RequestLimiter
+    admission: Admission
+    meter: Meter
+    catalogue: Catalogue
+    mint: Mint
+    peers: Peers
+
+    @asynccontextmanager
+    async def admitted(self, exchange: Exchange, principal: Principal, route: Route) -> AsyncIterator[MeteredCall]:
+        """A public call that its limits let in, metered until the block ends."""
+        async with self.meter.call(principal, route, exchange.request_id) as call:
+            allowance = await self.admission.admit(principal, call.id)
+            if allowance is not None:
+                exchange.headers.update(allowance.headers())
+            yield call
+
+
+def dependencies_of(request: Request) -> Dependencies:
+    """The app's dependencies."""
+    dependencies: Dependencies = request.app.state.dependencies
+    return dependencies
+
+
+Deps = Annotated[Dependencies, Depends(dependencies_of)]
+
+
+async def principal_of(request: Request, deps: Deps) -> Principal:
+    """The active key behind a public call; raises a 401."""
+    principal = await deps.keyring.identify(request.headers.get("authorization"))
+    structlog.contextvars.bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)
+    return principal
+
+
+async def admin_of(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+    """The admin key behind a call; raises a 401 or 403."""
+    if not principal.is_admin:
+        raise ScopeMissing("admin")
+    return principal
+
+
+Key = Annotated[Principal, Depends(principal_of)]
+Admin = Annotated[Principal, Depends(admin_of)]

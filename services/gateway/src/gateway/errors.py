@@ -1,0 +1,233 @@
+"""What can be wrong with a call before an inner service sees it. One class a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from contracts.delegation import Scope
+from servicekit.errors import Conflict, Forbidden, InvalidRequest, NotFound, NotReady, RateLimited, Unauthenticated
+
+
+class KeyMissing(Unauthenticated):
+    """No API key was sent."""
+
+    code = "missing_key"
+
+    def __init__(self) -> None:
+        super().__init__("Send your API key as 'Authorization: Bearer <key>'.")
+
+
+class KeyUnknown(Unauthenticated):
+    """The key is not one of ours."""
+
+    code = "unknown_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This API key is not known. Check that it was copied whole ('gw_...'), or ask an admin for a new one."
+        )
+
+
+class KeyRevoked(Unauthenticated):
+    """The key was revoked."""
+
+    code = "key_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This API key was revoked. Ask an admin for a new one.")
+
+
+class KeyExpired(Unauthenticated):
+    """The key's time is over."""
+
+    code = "key_expired"
+
+    def __init__(self) -> None:
+        super().__init__("This API key has expired. Ask an admin for a new one.")
+
+
+class GrantRefused(Forbidden):
+    """The key behind a grant or a token may do nothing any more."""
+
+    code = "key_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("The API key that started this work was revoked or has expired; the work can't go on.")
+
+
+class ScopeMissing(Forbidden):
+    """The key lacks the scope of the call."""
+
+    code = "missing_scope"
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(f"This call needs a key with the scope '{scope}'. Ask an admin for one.")
+
+
+class ModelNotFound(NotFound):
+    """No such model, or the key may not use it."""
+
+    code = "model_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no model '{name[:200]}' for this key. GET /v1/models lists them.", param="model")
+
+
+class AgentsNotAvailable(NotFound):
+    """`agent:` names are reserved."""
+
+    code = "agents_not_available"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This version has no agents. Use a plain model or 'rag:<collection>'; GET /v1/models lists them.",
+            param="model",
+        )
+
+
+class NoReranker(NotFound):
+    """No rerank model is configured."""
+
+    code = "no_reranker"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No rerank model is configured. Add one to the models file of inference, or search without rerank.",
+            param="model",
+        )
+
+
+class WrongModelKind(InvalidRequest):
+    """The model does something else."""
+
+    code = "wrong_model_kind"
+
+    def __init__(self, name: str, kind: str, wanted: str) -> None:
+        super().__init__(f"'{name}' is a model for {kind}, but this call needs one for {wanted}.", param="model")
+
+
+class TooManyRequests(RateLimited):
+    """A requests-per-minute limit was reached."""
+
+    def __init__(self, limit: int, whose: str, retry_after: float, limit_headers: Mapping[str, str]) -> None:
+        super().__init__(
+            f"The limit of {limit} requests a minute of this {whose} is reached. Wait, or ask an admin to raise it.",
+            retry_after=retry_after,
+        )
+        self.code = f"{whose}_requests_per_minute"
+        self._limit_headers = limit_headers
+
+    def headers(self) -> dict[str, str]:
+        """`Retry-After`, and how the limit stands."""
+        return {**super().headers(), **self._limit_headers}
+
+
+class LimitsUnavailable(NotReady):
+    """Redis is away, and the operator chose to refuse calls then."""
+
+    code = "limits_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("Limits can't be checked right now, so no call is let in. Try again shortly.", retry_after=5)
+
+
+class LimitNotEnforced(InvalidRequest):
+    """A limit that this version would store but not hold."""
+
+    code = "limit_not_enforced"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            f"This version holds requests_per_minute only; {field} would have no effect. Leave it out.", param=field
+        )
+
+
+class KeyNotFound(NotFound):
+    """No key with this id."""
+
+    code = "key_not_found"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key '{key_id[:100]}'. GET /v1/keys lists them.", param="id")
+
+
+class LastAdminKey(Conflict):
+    """Revoking this key would lock everybody out."""
+
+    code = "last_admin_key"
+
+    def __init__(self) -> None:
+        super().__init__("This is the only working admin key. Create another admin key first, then revoke this one.")
+
+
+class TenantExists(Conflict):
+    """The tenant's name is taken."""
+
+    code = "tenant_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a tenant '{name}' already.", param="name")
+
+
+class TenantNotFound(NotFound):
+    """No tenant with this name."""
+
+    code = "tenant_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no tenant '{name[:100]}'. GET /v1/tenants lists them.", param="name")
+
+
+class NotYours(NotFound):
+    """A path that no inner service could have: answered like any unknown name."""
+
+    def __init__(self, what: str, value: str) -> None:
+        super().__init__(f"There is no {what} '{value[:200]}'.", param=what)
+        self.code = f"{what}_not_found"
+
+
+class BadPeriod(InvalidRequest):
+    """`from` is not before `to`."""
+
+    code = "bad_period"
+
+    def __init__(self) -> None:
+        super().__init__("'from' must be before 'to'. Both are RFC 3339 times or dates, in UTC.", param="from")
+
+
+STATUS_OF_TYPE: Mapping[str, int] = {
+    "invalid_request": 400,
+    "authentication": 401,
+    "permission": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "rate_limited": 429,
+    "budget_exceeded": 429,
+    "overloaded": 503,
+    "internal": 500,
+    "upstream_error": 502,
+    "upstream_timeout": 504,
+    "content_blocked": 400,
+}
+"""The status of an error that arrived as the first event of a stream."""
+
+
+class OptionsNeedDocuments(InvalidRequest):
+    """`groundwork` options were sent to a plain model."""
+
+    code = "options_need_documents"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The field 'groundwork' needs a 'rag:<collection>' model; a plain model would not heed it.",
+            param="groundwork",
+        )
+
+
+class TooManyCollections(InvalidRequest):
+    """A `rag:` name lists more collections than one answer may draw on."""
+
+    code = "too_many_collections"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"One answer can draw on at most {most} collections.", param="model")

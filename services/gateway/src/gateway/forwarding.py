@@ -1,0 +1,198 @@
+"""One call between a client and an inner service: bodies stream both ways, and a client that leaves ends the work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from servicekit.errors import PeerError, ServiceError, UpstreamFailed, error_response
+
+log = structlog.get_logger(__name__)
+CLIENT_CLOSED = 499
+FORWARDED_ANSWER_HEADERS = (
+    "cache-control",
+    "content-disposition",
+    "content-length",
+    "content-type",
+    "etag",
+    "last-modified",
+    "retry-after",
+    "x-accel-buffering",
+    "x-content-type-options",
+)
+"""What an inner service may say to the client; nothing else passes."""
+FORWARDED_REQUEST_HEADERS = (
+    "accept",
+    "content-length",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+)
+"""What a client may say to an inner service; credentials, cookies and forwarding headers never pass."""
+
+
+class InnerRefusedToken(UpstreamFailed):
+    """An inner service did not accept the gateway's own token: an operator's matter, not the caller's."""
+
+    code = "inner_call_refused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An inner service refused the gateway's token. Its public key or clock differs; tell your operator."
+        )
+
+
+class Exchange:
+    """One call while it is answered. Call `body`, `upload` or neither; then `answer`, or `start`, `piece`…, `end`."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.request_id: str = scope.get("state", {}).get("request_id", "")
+        self.path_params: Mapping[str, str] = scope.get("path_params", {})
+        self.headers: dict[str, str] = {}
+        """Headers that are added to whatever is answered, an error too."""
+        self.started = False
+        self.ended = False
+        self.failure: BaseException | None = None
+        self._receive = receive
+        self._send = send
+        self._watch = asyncio.Event()
+
+    def header(self, name: str) -> str | None:
+        """A request header, by its lower-case name."""
+        wanted = name.encode()
+        for key, value in self.scope["headers"]:
+            if key == wanted:
+                return str(value.decode("latin-1"))
+        return None
+
+    def forwarded_headers(self) -> dict[str, str]:
+        """The request headers that an inner service may see."""
+        pairs = ((name, self.header(name)) for name in FORWARDED_REQUEST_HEADERS)
+        return {name: value for name, value in pairs if value is not None}
+
+    async def body(self) -> bytes:
+        """The whole request body; its size is bounded before it gets here."""
+        pieces = []
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            pieces.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._watch.set()
+                return b"".join(pieces)
+
+    async def upload(self) -> AsyncIterator[bytes]:
+        """The request body as it arrives. If it breaks off, the whole work is ended from outside."""
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                if message.get("body"):
+                    yield message["body"]
+                if not message.get("more_body", False):
+                    self._watch.set()
+                    return
+        except (ServiceError, ClientDisconnect) as error:
+            self.failure = error
+            self._watch.set()
+            await asyncio.Event().wait()  # the HTTP client would take an error here for the peer's
+
+    def no_body(self) -> None:
+        """This call has none."""
+        self._watch.set()
+
+    async def gone(self) -> None:
+        """Return when the client has left, or its upload has failed."""
+        await self._watch.wait()
+        while self.failure is None and (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """A whole answer."""
+        await self.start(status, {**headers, "content-length": str(len(body))})
+        self.ended = True
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """The head of an answer whose body follows in pieces."""
+        self.started = True
+        merged = {name.lower(): value for name, value in (*headers.items(), *self.headers.items())}
+        pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in merged.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": pairs})
+
+    async def piece(self, data: bytes) -> None:
+        """A part of the body."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        """The body is complete."""
+        self.ended = True
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def fail(self, error: ServiceError) -> None:
+        """An error as the whole answer, or, in the middle of one, a connection that visibly breaks off."""
+        if self.started:
+            log.warning("answer broken off", code=error.code, message=error.message)
+            return
+        if error.http_status >= 500:
+            log.warning("call failed", code=error.code, message=error.message)
+        response = error_response(error, self.request_id)
+        response.headers.update(self.headers)
+        self.started = True
+        await response(self.scope, self._receive, self._send)
+
+
+class Relay(Response):
+    """A response that does its work while it is sent. The work is cancelled when the client leaves."""
+
+    def __init__(self, work: Callable[[Exchange], Awaitable[None]]) -> None:
+        super().__init__()
+        self._work = work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do the work and answer."""
+        exchange = Exchange(scope, receive, send)
+        work = asyncio.ensure_future(self._work(exchange))
+        gone = asyncio.ensure_future(exchange.gone())
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if exchange.ended:  # the server reports a finished call like one whose client left
+                await asyncio.wait({work})
+            left = not work.done()
+        finally:
+            work.cancel()
+            gone.cancel()
+            await asyncio.gather(work, gone, return_exceptions=True)
+        error = exchange.failure if left else work.exception()
+        if isinstance(error, ServiceError):
+            await exchange.fail(_for_the_public(error))
+        elif left or isinstance(error, ClientDisconnect):
+            await _close_the_books(exchange, send)
+        elif error is not None:
+            raise error
+
+
+async def _close_the_books(exchange: Exchange, send: Send) -> None:
+    """Nobody reads this any more; it makes logs and metrics say 499 rather than 500."""
+    if not exchange.started:
+        head: Message = {"type": "http.response.start", "status": CLIENT_CLOSED, "headers": []}
+        await send(head)
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _for_the_public(error: ServiceError) -> ServiceError:
+    return InnerRefusedToken() if isinstance(error, PeerError) and error.http_status == 401 else error
+
+
+def passed_on(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of an inner answer that the client may see."""
+    return {name: headers[name] for name in FORWARDED_ANSWER_HEADERS if name in headers}

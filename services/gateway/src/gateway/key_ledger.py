@@ -1,0 +1,152 @@
+"""API keys in SQL. Only hashes of secrets are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, exists, or_, select, update
+
+from contracts.keys import Key, KeyCreate, KeyCreated
+from contracts.pages import Page
+from gateway.auditing import Actor, note
+from gateway.dialects import insert_new
+from gateway.errors import GrantRefused, KeyNotFound, KeyUnknown, LastAdminKey, LimitNotEnforced
+from gateway.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
+from gateway.tables import keys, tenants
+from gateway.tenant_ledger import TenantLedger
+from servicekit.clock import Clock
+from servicekit.identifiers import new_id
+from servicekit.pages import decode_cursor, encode_cursor
+from servicekit.sql import Database
+
+
+class KeyLedger:
+    """Creates, lists, revokes and finds keys."""
+
+    def __init__(self, database: Database, tenant_ledger: TenantLedger, clock: Clock) -> None:
+        self._database = database
+        self._tenants = tenant_ledger
+        self._clock = clock
+
+    async def create(self, wanted: KeyCreate, actor: Actor) -> KeyCreated:
+        """A new key, and its tenant if that is new; the only time that the secret is seen."""
+        refuse_what_is_not_enforced(wanted)
+        secret, now = new_secret(), self._clock.now()
+        row = key_row(wanted, new_id("key"), secret, self._clock)
+        async with self._database.write() as connection:
+            await self._tenants.ensure(connection, wanted.tenant, now, actor)
+            await insert_new(self._database, connection, keys, [row])
+            detail = {"name": wanted.name, "tenant": wanted.tenant, "scopes": row["scopes"]}
+            await note(connection, now, actor, "key.create", row["id"], detail)
+        return KeyCreated.model_validate({**row, "secret": secret})
+
+    async def page(self, limit: int, cursor: str | None, tenant: str | None = None) -> Page[Key]:
+        """Keys, the oldest first; revoked ones too."""
+        query = select(keys).order_by(keys.c.created_at, keys.c.id).limit(limit + 1)
+        if tenant is not None:
+            query = query.where(keys.c.tenant == tenant)
+        if cursor:
+            key_id = decode_cursor(cursor, str)[0]
+            earlier = keys.alias()
+            created = select(earlier.c.created_at).where(earlier.c.id == key_id).scalar_subquery()
+            query = query.where(
+                or_(keys.c.created_at > created, and_(keys.c.created_at == created, keys.c.id > key_id))
+            )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        more = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
+        return Page[Key](data=[Key.model_validate(dict(row)) for row in rows[:limit]], next_cursor=more)
+
+    async def get(self, key_id: str) -> Key:
+        """One key; raises `KeyNotFound`."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(keys).where(keys.c.id == key_id))).mappings().one_or_none()
+        if row is None:
+            raise KeyNotFound(key_id)
+        return Key.model_validate(dict(row))
+
+    async def revoke(self, key_id: str, actor: Actor) -> None:
+        """Revoke for ever; again changes nothing. Raises `KeyNotFound` or `LastAdminKey`."""
+        now = self._clock.now()
+        other = keys.alias()
+        working = and_(other.c.revoked_at.is_(None), or_(other.c.expires_at.is_(None), other.c.expires_at > now))
+        another_admin = exists().where(and_(other.c.admin, other.c.id != key_id, working))
+        change = (
+            update(keys)
+            .where(keys.c.id == key_id, keys.c.revoked_at.is_(None), or_(keys.c.admin.is_(False), another_admin))
+            .values(revoked_at=now)
+        )
+        async with self._database.write() as connection:
+            if (await connection.execute(change)).rowcount:
+                await note(connection, now, actor, "key.revoke", key_id, {})
+                return
+        if (await self.get(key_id)).revoked_at is None:
+            raise LastAdminKey
+
+    async def by_hash(self, secret_hash: str) -> Principal:
+        """The key with this hash, revoked or not; raises `KeyUnknown`."""
+        principal = await self._principal(keys.c.secret_hash == secret_hash)
+        if principal is None:
+            raise KeyUnknown
+        return principal
+
+    async def by_id(self, key_id: str) -> Principal:
+        """The key with this id, revoked or not; raises `GrantRefused`."""
+        principal = await self._principal(keys.c.id == key_id)
+        if principal is None:
+            raise GrantRefused
+        return principal
+
+    async def _principal(self, condition: ColumnElement[bool]) -> Principal | None:
+        query = (
+            select(keys, tenants.c.limits.label("tenant_limits"))
+            .join(tenants, tenants.c.name == keys.c.tenant)
+            .where(condition)
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else _principal_of(row)
+
+
+def key_row(wanted: KeyCreate, key_id: str, secret: str, clock: Clock) -> dict[str, Any]:
+    """The row of a new key."""
+    body = wanted.model_dump(mode="json", exclude={"expires_at"})
+    return {
+        **body,
+        "id": key_id,
+        "scopes": list(dict.fromkeys(wanted.scopes)),
+        "admin": "admin" in wanted.scopes,
+        "prefix": secret[:PREFIX_LENGTH],
+        "secret_hash": hash_secret(secret),
+        "expires_at": wanted.expires_at,
+        "created_at": clock.now(),
+        "last_used_at": None,
+        "revoked_at": None,
+    }
+
+
+def refuse_what_is_not_enforced(wanted: KeyCreate) -> None:
+    """Raise `LimitNotEnforced` for a limit that would be stored but not held."""
+    if wanted.limits.tokens_per_minute is not None:
+        raise LimitNotEnforced("limits.tokens_per_minute")
+    if wanted.limits.concurrency is not None:
+        raise LimitNotEnforced("limits.concurrency")
+    if wanted.budgets:
+        raise LimitNotEnforced("budgets")
+
+
+def _principal_of(row: RowMapping) -> Principal:
+    limits: Mapping[str, Any] = row["limits"]
+    tenant_limits: Mapping[str, Any] = row["tenant_limits"]
+    return Principal(
+        key_id=row["id"],
+        tenant=row["tenant"],
+        scopes=frozenset(row["scopes"]),
+        models=None if row["models"] is None else tuple(row["models"]),
+        collections=None if row["collections"] is None else tuple(row["collections"]),
+        requests_per_minute=limits.get("requests_per_minute"),
+        tenant_requests_per_minute=tenant_limits.get("requests_per_minute"),
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+    )

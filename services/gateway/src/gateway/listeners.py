@@ -1,0 +1,57 @@
+"""Several HTTP listeners in one process: they start together, and stop in order without cutting off what runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from servicekit.app import server_for
+from servicekit.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Listener(uvicorn.Server):
+    """A server that leaves signals to `serve_all`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def listener(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> Listener:
+    """A listener for one app."""
+    return Listener(server_for(app, settings, host=host, port=port).config)
+
+
+async def serve_all(listeners: Sequence[Listener]) -> None:
+    """Serve until SIGTERM or SIGINT; then stop the listeners in the given order, each when the one before is done.
+
+    The order matters: what the first still answers may need the second. A listener that ends by itself, for instance
+    because its port is taken, ends all.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    running = [asyncio.create_task(one.serve()) for one in listeners]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for one, task in zip(listeners, running, strict=True):
+            one.should_exit = True
+            await asyncio.wait({task})
+    finally:
+        stopping.cancel()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    for task in running:
+        task.result()

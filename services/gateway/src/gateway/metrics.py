@@ -1,0 +1,45 @@
+"""The gateway's metrics, on their own port.
+
+| metric | labels | meaning |
+| --- | --- | --- |
+| groundwork_gateway_calls_total | route, status, error_type | metered calls, the model plane's too |
+| groundwork_gateway_tokens_total | model, kind | tokens as the engines reported them: prompt, completion, embedding |
+| groundwork_gateway_cost_usd_total | model | known cost |
+| groundwork_gateway_unpriced_calls_total | model | calls with tokens for which no price is known |
+| groundwork_gateway_limit_rejections_total | limit | refused calls: key_requests, tenant_requests, redis_away |
+| groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
+| groundwork_gateway_redis_seconds | | time of a limit check in Redis |
+| groundwork_gateway_first_token_seconds | route | time to the first byte of a streamed answer |
+| groundwork_gateway_overhead_seconds | route | a call's time in the gateway itself, not waiting for others |
+| groundwork_gateway_usage_queue_rows | | usage rows waiting to be written |
+| groundwork_gateway_usage_write_seconds | | time of one group commit of usage rows |
+| groundwork_gateway_usage_write_failures_total | | group commits that failed and were tried again |
+
+`route` is one of `metering.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
+plus `client_disconnected`, or `none`.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from servicekit.metrics import LATENCY_BUCKETS
+
+FINE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+CALLS = Counter("groundwork_gateway_calls_total", "Metered calls.", ("route", "status", "error_type"))
+TOKENS = Counter("groundwork_gateway_tokens_total", "Tokens by kind.", ("model", "kind"))
+COST = Counter("groundwork_gateway_cost_usd_total", "Known cost in US dollars.", ("model",))
+UNPRICED = Counter("groundwork_gateway_unpriced_calls_total", "Calls with tokens and no known price.", ("model",))
+LIMIT_REJECTIONS = Counter("groundwork_gateway_limit_rejections_total", "Calls refused by a limit.", ("limit",))
+LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")
+REDIS_SECONDS = Histogram("groundwork_gateway_redis_seconds", "Time of a limit check.", buckets=FINE_BUCKETS)
+FIRST_TOKEN = Histogram(
+    "groundwork_gateway_first_token_seconds", "Time to a stream's first byte.", ("route",), buckets=LATENCY_BUCKETS
+)
+OVERHEAD = Histogram(
+    "groundwork_gateway_overhead_seconds", "Time spent in the gateway itself.", ("route",), buckets=FINE_BUCKETS
+)
+USAGE_QUEUE = Gauge("groundwork_gateway_usage_queue_rows", "Usage rows waiting to be written.")
+USAGE_WRITE = Histogram("groundwork_gateway_usage_write_seconds", "Time of a group commit.", buckets=FINE_BUCKETS)
+USAGE_FAILURES = Counter("groundwork_gateway_usage_write_failures_total", "Group commits that failed.")

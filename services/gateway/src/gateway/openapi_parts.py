@@ -1,0 +1,83 @@
+"""The pieces of the OpenAPI document that FastAPI can't see, since those bodies are streamed or read as bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from contracts.errors import ErrorEnvelope
+from gateway.proxied import ProxiedCall
+
+REF = "#/components/schemas/"
+_MEDIA: dict[str, str] = {"text": "text/plain", "bytes": "application/octet-stream", "events": "text/event-stream"}
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """A required JSON body."""
+    content = {"application/json": {"schema": {"$ref": f"{REF}{model.__name__}"}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def upload_body(model: type[BaseModel]) -> dict[str, Any]:
+    """A file as multipart, or JSON."""
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {"type": "string", "format": "binary"},
+            "metadata": {"type": "string", "description": "A JSON object of the caller's own fields."},
+            "document_id": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,200}$"},
+            "title": {"type": "string", "maxLength": 500},
+        },
+    }
+    body = json_body(model)
+    body["requestBody"]["content"]["multipart/form-data"] = {"schema": form}
+    return body
+
+
+def named_parameter(name: str, what: str) -> dict[str, Any]:
+    """A path parameter."""
+    return {"name": name, "in": "path", "required": True, "description": f"The {what}.", "schema": {"type": "string"}}
+
+
+def parameters_of(spec: ProxiedCall) -> list[dict[str, Any]]:
+    """The path, query and header parameters of a proxied call."""
+    names = [part[1:-1] for part in spec.path.split("/") if part.startswith("{")]
+    found = [named_parameter(name, spec.parameter(name)[0]) for name in names]
+    found += [
+        {"name": query.name, "in": "query", "required": False, "description": query.about, "schema": dict(query.schema)}
+        for query in spec.queries
+    ]
+    if spec.method == "POST" and spec.carries != "nothing":
+        found.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "The same key with the same body does the work once; kept for 24 hours.",
+                "schema": {"type": "string", "maxLength": 200},
+            }
+        )
+    return found
+
+
+def extra_of(spec: ProxiedCall) -> dict[str, Any]:
+    """What FastAPI can't see of a proxied call."""
+    body: dict[str, Any] = {}
+    if spec.request is not None:
+        body = upload_body(spec.request) if spec.carries == "upload" else json_body(spec.request)
+    return {**body, "parameters": parameters_of(spec)}
+
+
+def responses_of(spec: ProxiedCall) -> dict[int | str, dict[str, Any]]:
+    """The successful answers of a proxied call."""
+    if spec.gives == "json":
+        return {status: {"model": spec.answer} for status in (spec.status, *spec.other_statuses)}
+    if spec.gives == "nothing":
+        return {status: {"description": "Done."} for status in (spec.status, *spec.other_statuses)}
+    return {spec.status: {"content": {_MEDIA[spec.gives]: {"schema": {"type": "string"}}}, "description": spec.summary}}
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorEnvelope, "description": "What went wrong."}}
+"""Every call may answer with the envelope."""

@@ -1,0 +1,41 @@
+"""Money in whole nano-dollars, computed in decimals: what tokens cost at a model's price."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from contracts.models import ModelPrice
+
+NANO = Decimal("1e-9")
+_NANO_PER_MILLIONTH = Decimal(1000)  # 1e9 nano-dollars over 1e6 tokens
+
+
+def cost_nano_usd(price: ModelPrice | None, prompt: int, completion: int = 0) -> int | None:
+    """The cost of a call; null without a price, unless there was nothing to pay for."""
+    if prompt == 0 and completion == 0:
+        return 0
+    if price is None:
+        return None
+    exact = prompt * price.prompt_usd_per_million + completion * price.completion_usd_per_million
+    return int((exact * _NANO_PER_MILLIONTH).quantize(Decimal(1), ROUND_HALF_EVEN))
+
+
+def sum_costs(*costs: int | None) -> int | None:
+    """The sum; null as soon as one part is unknown."""
+    total = 0
+    for cost in costs:
+        if cost is None:
+            return None
+        total += cost
+    return total
+
+
+def to_usd(nano: int) -> Decimal:
+    """Dollars, without trailing zeros and never in exponent form: `0.0000042`, `0`, `12`."""
+    dollars = (Decimal(nano) * NANO).normalize()
+    return dollars.quantize(Decimal(1)) if dollars == dollars.to_integral_value() else dollars
+
+
+def usd_text(nano: int | None) -> str | None:
+    """A receipt's `cost_usd`."""
+    return None if nano is None else f"{to_usd(nano):f}"

@@ -1,0 +1,81 @@
+"""Carries a proxied call to its service and the answer back, both as streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from gateway.dependencies import Dependencies
+from gateway.forwarding import Exchange, passed_on
+from gateway.keys import Principal
+from gateway.metering import MeteredCall
+from gateway.proxied import ProxiedCall
+from servicekit.errors import ServiceError
+from servicekit.http import PeerStream
+from servicekit.sse import HEADERS, encode_error
+
+GRANT_HEADER = "Groundwork-Grant"
+
+
+async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, spec: ProxiedCall) -> None:
+    """Answer one call; those that change something are limited and recorded."""
+    path = spec.inner_path(exchange.path_params)
+    if spec.route is None:
+        exchange.no_body()
+        await _carry(exchange, deps, principal, spec, path, None)
+        return
+    async with deps.admitted(exchange, principal, spec.route) as call:
+        await _carry(exchange, deps, principal, spec, path, call)
+
+
+async def _carry(
+    exchange: Exchange,
+    deps: Dependencies,
+    principal: Principal,
+    spec: ProxiedCall,
+    path: str,
+    call: MeteredCall | None,
+) -> None:
+    headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
+    if spec.grant:
+        headers[GRANT_HEADER] = deps.mint.grant(principal, exchange.request_id)
+    settings = deps.settings
+    async with deps.peers.ingest.stream(
+        spec.method,
+        path,
+        token=deps.mint.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
+        body=await _body(exchange, spec, headers),
+        params=spec.inner_query(exchange.scope["query_string"]),
+        headers=headers,
+        timeout_seconds=settings.answer_timeout_seconds if spec.gives == "events" else settings.call_timeout_seconds,
+    ) as stream:
+        if call is not None:
+            call.status = stream.status
+        await _pass_on(exchange, stream, spec)
+
+
+async def _body(exchange: Exchange, spec: ProxiedCall, headers: dict[str, str]) -> bytes | AsyncIterator[bytes] | None:
+    if spec.carries == "upload":
+        return exchange.upload()
+    headers.pop("content-length", None)
+    if spec.carries == "json":
+        return await exchange.body()
+    headers.pop("content-type", None)
+    exchange.no_body()
+    return None
+
+
+async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall) -> None:
+    headers = passed_on(stream.headers)
+    if spec.gives == "events":
+        headers.update(HEADERS)
+    elif spec.gives in ("bytes", "text"):
+        headers["x-content-type-options"] = "nosniff"
+    await exchange.start(stream.status, headers)
+    try:
+        async for piece in stream.pieces():
+            await exchange.piece(piece)
+    except ServiceError as error:
+        if spec.gives != "events":
+            raise
+        await exchange.piece(encode_error(error, exchange.request_id))
+    await exchange.end()

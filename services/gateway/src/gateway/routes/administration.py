@@ -1,0 +1,86 @@
+"""Keys, tenants and usage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from contracts.base import Name
+from contracts.keys import Key as ApiKey
+from contracts.keys import KeyCreate, KeyCreated, Tenant, TenantCreate, UsageGroup, UsageRow
+from contracts.pages import Page
+from gateway.auditing import Actor
+from gateway.dependencies import Admin, Deps, Key
+from gateway.keys import Principal
+from gateway.openapi_parts import ERRORS
+from gateway.usage_report import UsageQuestion, period, usage_report
+
+router = APIRouter(responses=ERRORS)
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at once.")]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
+
+
+@router.post("/v1/keys", status_code=201, tags=["keys"])
+async def create_key(body: KeyCreate, request: Request, deps: Deps, admin: Admin) -> KeyCreated:
+    """Make a key. The answer holds its secret, which is shown this once."""
+    return await deps.keys.create(body, _actor(admin, request))
+
+
+@router.get("/v1/keys", tags=["keys"])
+async def list_keys(
+    deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor = None, tenant: Name | None = None
+) -> Page[ApiKey]:
+    """All keys, the oldest first, revoked ones too."""
+    return await deps.keys.page(limit, cursor, tenant)
+
+
+@router.get("/v1/keys/{key_id}", tags=["keys"])
+async def show_key(key_id: str, deps: Deps, _: Admin) -> ApiKey:
+    """One key, without its secret."""
+    return await deps.keys.get(key_id)
+
+
+@router.delete("/v1/keys/{key_id}", status_code=204, tags=["keys"])
+async def revoke_key(key_id: str, request: Request, deps: Deps, admin: Admin) -> None:
+    """Revoke a key for ever, effective within a second on every replica."""
+    await deps.keys.revoke(key_id, _actor(admin, request))
+    deps.keyring.forget(key_id)
+
+
+@router.post("/v1/tenants", status_code=201, tags=["tenants"])
+async def create_tenant(body: TenantCreate, request: Request, deps: Deps, admin: Admin) -> Tenant:
+    """Make a tenant, with limits that hold for all of its keys together."""
+    return await deps.tenants.create(body, _actor(admin, request))
+
+
+@router.get("/v1/tenants", tags=["tenants"])
+async def list_tenants(deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor = None) -> Page[Tenant]:
+    """All tenants by name."""
+    return await deps.tenants.page(limit, cursor)
+
+
+@router.get("/v1/tenants/{name}", tags=["tenants"])
+async def show_tenant(name: str, deps: Deps, _: Admin) -> Tenant:
+    """One tenant."""
+    return await deps.tenants.get(name)
+
+
+@router.get("/v1/usage", tags=["usage"])
+async def usage(
+    deps: Deps,
+    key: Key,
+    group_by: UsageGroup = "key",
+    start: Annotated[datetime | None, Query(alias="from", description="Inclusive; 30 days before `to`.")] = None,
+    end: Annotated[datetime | None, Query(alias="to", description="Exclusive; now.")] = None,
+    tenant: Name | None = None,
+) -> Page[UsageRow]:
+    """Requests, tokens and cost by key, tenant, model or day. A key without `admin` sees its own tenant's."""
+    since, until = period(start, end, deps.clock.now())
+    whose = tenant if key.is_admin else key.tenant
+    return Page[UsageRow](data=await usage_report(deps.database, UsageQuestion(group_by, since, until, whose)))
+
+
+def _actor(admin: Principal, request: Request) -> Actor:
+    return Actor(admin.key_id, request.state.request_id)

@@ -1,0 +1,88 @@
+"""The calls that use models: chat, embeddings, rerank, search, and the list of models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from contracts.chat import ChatCompletion, ChatRequest
+from contracts.models import EmbeddingReply, EmbeddingRequest, ModelList, RerankReply, RerankRequest
+from contracts.search import SearchOptions, SearchReply
+from gateway import chatting, listing, vectors
+from gateway.dependencies import Dependencies, Deps, Key
+from gateway.forwarding import Exchange, Relay
+from gateway.keys import Principal
+from gateway.openapi_parts import ERRORS, json_body, named_parameter
+
+router = APIRouter(tags=["models"], default_response_class=Relay, responses=ERRORS)
+SSE_OF_CHUNKS = {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatCompletionChunk"}}}
+
+
+@router.get("/v1/models", responses={200: {"model": ModelList}})
+async def list_models(deps: Deps, key: Key) -> Any:
+    """Every model that the key may use: plain ones, and `rag:<collection>` for each collection."""
+
+    async def work(exchange: Exchange) -> None:
+        await listing.list_models(exchange, deps, key)
+
+    return Relay(work)
+
+
+@router.post(
+    "/v1/chat/completions",
+    openapi_extra=json_body(ChatRequest),
+    responses={200: {"model": ChatCompletion, "content": SSE_OF_CHUNKS}},
+)
+async def chat(deps: Deps, key: Key) -> Any:
+    """An answer of a plain model, or with `rag:<collection>` from documents, streamed or whole."""
+    key.require("chat")
+
+    async def work(exchange: Exchange) -> None:
+        await chatting.chat(exchange, deps, key)
+
+    return Relay(work)
+
+
+@router.post("/v1/embeddings", openapi_extra=json_body(EmbeddingRequest), responses={200: {"model": EmbeddingReply}})
+async def embeddings(deps: Deps, key: Key) -> Any:
+    """One vector a text, as floats or base64."""
+    key.require("chat")
+
+    async def work(exchange: Exchange) -> None:
+        async with deps.admitted(exchange, key, "embeddings") as call:
+            await vectors.embed(exchange, deps, call, public=True)
+
+    return Relay(work)
+
+
+@router.post("/v1/rerank", openapi_extra=json_body(RerankRequest), responses={200: {"model": RerankReply}})
+async def rerank(deps: Deps, key: Key) -> Any:
+    """Documents in the order of their relevance to a query; 404 `no_reranker` when none is configured."""
+    key.require("chat")
+
+    async def work(exchange: Exchange) -> None:
+        async with deps.admitted(exchange, key, "rerank") as call:
+            await vectors.rerank(exchange, deps, call)
+
+    return Relay(work)
+
+
+@router.post(
+    "/v1/collections/{name}/search",
+    tags=["search"],
+    openapi_extra={**json_body(SearchOptions), "parameters": [named_parameter("name", "collection")]},
+    responses={200: {"model": SearchReply}},
+)
+async def search(deps: Deps, key: Key) -> Any:
+    """Chunks of a collection that fit a query, with their spans."""
+    key.require("search")
+    return Relay(_searching(deps, key))
+
+
+def _searching(deps: Dependencies, key: Principal) -> Any:
+    async def work(exchange: Exchange) -> None:
+        async with deps.admitted(exchange, key, "search") as call:
+            await vectors.search(exchange, deps, call)
+
+    return work

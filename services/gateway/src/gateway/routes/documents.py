@@ -1,0 +1,45 @@
+"""Collections, documents and jobs: each row of the proxied calls becomes a route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter
+
+from gateway.dependencies import Deps, Key
+from gateway.forwarding import Exchange, Relay
+from gateway.openapi_parts import ERRORS, extra_of, responses_of
+from gateway.proxied import PROXIED, ProxiedCall
+from gateway.proxying import proxy
+
+
+def router() -> APIRouter:
+    """The routes of all proxied calls."""
+    routes = APIRouter(default_response_class=Relay, responses=ERRORS)
+    for spec in PROXIED:
+        routes.add_api_route(
+            spec.path,
+            _endpoint(spec),
+            methods=[spec.method],
+            status_code=spec.status,
+            summary=spec.summary,
+            tags=[spec.tag],
+            response_model=None,
+            responses=responses_of(spec),
+            openapi_extra=extra_of(spec),
+            name=f"{spec.method.lower()} {spec.path}",
+        )
+    return routes
+
+
+def _endpoint(spec: ProxiedCall) -> Callable[..., Coroutine[Any, Any, Relay]]:
+    async def endpoint(deps: Deps, key: Key) -> Relay:
+        key.require(*spec.scopes)
+
+        async def work(exchange: Exchange) -> None:
+            await proxy(exchange, deps, key, spec)
+
+        return Relay(work)
+
+    return endpoint

@@ -1,0 +1,85 @@
+"""The model plane: the agents' own model calls, charged to the key whose token they carry. Internal only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+
+from contracts.chat import ChatRequest
+from contracts.delegation import FreshToken, TokenExchange
+from contracts.models import ModelList
+from gateway import vectors
+from gateway.bodies import parse
+from gateway.chatting import answer_from_model
+from gateway.dependencies import Dependencies, Deps
+from gateway.forwarding import Exchange, Relay
+from gateway.metering import MeteredCall, Route
+from gateway.tokens import DOCUMENTS
+from servicekit.delegation import Caller, DelegationVerifier, require
+
+router = APIRouter()
+ModelCaller = Annotated[Caller, require("models")]
+Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
+
+
+@router.get("/v1/models")
+async def list_models(deps: Deps, caller: ModelCaller) -> ModelList:
+    """The plain models that the key may use."""
+    principal = await deps.keyring.still_active(caller.delegation.key_id)
+    return ModelList(data=(await deps.catalogue.models()).visible_to(principal))
+
+
+@router.post("/v1/chat/completions", response_model=None)
+async def chat(deps: Deps, caller: ModelCaller) -> Any:
+    """A plain model's answer."""
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        body = await exchange.body()
+        await answer_from_model(exchange, deps, call, parse(ChatRequest, body), len(body))
+
+    return _inside(deps, caller, "chat", answer)
+
+
+@router.post("/v1/embeddings", response_model=None)
+async def embeddings(deps: Deps, caller: ModelCaller) -> Any:
+    """Vectors for texts."""
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        await vectors.embed(exchange, deps, call, public=False)
+
+    return _inside(deps, caller, "embeddings", answer)
+
+
+@router.post("/v1/rerank", response_model=None)
+async def rerank(deps: Deps, caller: ModelCaller) -> Any:
+    """Documents in the order of their relevance."""
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        await vectors.rerank(exchange, deps, call)
+
+    return _inside(deps, caller, "rerank", answer)
+
+
+@router.post("/v1/tokens")
+async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> FreshToken:
+    """A job's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired."""
+    verifier: DelegationVerifier = request.app.state.verifier
+    grant = verifier.verify(body.grant, "grants")
+    principal = await deps.keyring.still_active(grant.key_id)
+    token = deps.mint.token(principal, DOCUMENTS, grant.request_id)
+    return FreshToken(token=token, expires_in=deps.mint.lifetime.total_seconds())
+
+
+def _inside(deps: Dependencies, caller: Caller, route: Route, answer: Answer) -> Relay:
+    """A metered call inside another one, which has already passed the limits."""
+
+    async def work(exchange: Exchange) -> None:
+        delegation = caller.delegation
+        principal = await deps.keyring.still_active(delegation.key_id)
+        parent = delegation.call_id or delegation.request_id
+        async with deps.meter.call(principal, route, exchange.request_id, parent) as call:
+            await answer(exchange, call)
+
+    return Relay(work)

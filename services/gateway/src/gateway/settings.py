@@ -1,0 +1,73 @@
+"""The gateway's settings, all from the environment with the prefix `GATEWAY_`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
+
+MIB = 1024 * 1024
+
+
+class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
+    """Read once at start."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="ignore", use_attribute_docstrings=True)
+
+    data_dir: Path = Path(".groundwork/data/gateway")
+    """Folder for the SQLite ledger."""
+    port: int = 8080
+    """Port of the public API."""
+    model_plane_host: str = "127.0.0.1"
+    """Address of the model plane, which takes delegation tokens only. Never publish it."""
+    model_plane_port: int = 8090
+    """Port of the model plane."""
+    metrics_host: str = "127.0.0.1"
+    """Address of the metrics, which are never on the public port."""
+    metrics_port: int = 9464
+    """Port of the metrics."""
+
+    ingest_url: str = "http://127.0.0.1:8101"
+    """Where ingest answers."""
+    retriever_url: str = "http://127.0.0.1:8102"
+    """Where the retriever answers."""
+    inference_url: str = "http://127.0.0.1:8103"
+    """Where inference answers."""
+    agent_url: str = "http://127.0.0.1:8104"
+    """Where the agent service answers."""
+
+    delegation_private_key_file: Path = Path(".groundwork/keys/delegation.key")
+    """PEM file of the key that signs delegation tokens; made at the first start. Replicas share it."""
+    admin_key_file: Path = Path(".groundwork/keys/admin.key")
+    """Where the first admin key is written, readable by its owner only. A key already in it is taken over."""
+    admin_tenant: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = "default"
+    """The tenant that the first admin key belongs to."""
+
+    delegation_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
+    """How long a token for an inner service is valid."""
+    grant_days: Annotated[float, Field(gt=0, le=60)] = 7.0
+    """How long a job may exchange its grant for fresh tokens."""
+    key_cache_seconds: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """How long a key is remembered; a revocation is effective on every replica after this time."""
+    models_cache_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
+    """How long the list of models and prices is remembered."""
+
+    limits_when_redis_is_away: Literal["allow", "refuse"] = "allow"
+    """Whether calls pass unlimited, or are refused with 503, while Redis can't be reached."""
+    limits_timeout_seconds: Annotated[float, Field(gt=0, le=5)] = 0.25
+    """How long a limit check may take before Redis counts as away."""
+
+    max_upload_bytes: Annotated[int, Field(ge=1)] = 100 * MIB
+    """Largest document that can be uploaded."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * MIB
+    """Largest body of any other call."""
+    answer_timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """Longest wait for the next piece of a model's answer or of an event stream."""
+    call_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """Longest wait for any other inner call."""
+    usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000
+    """Usage rows that may wait to be written; a full queue makes calls wait rather than lose a row."""

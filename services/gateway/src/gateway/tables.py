@@ -1,0 +1,81 @@
+"""The gateway's SQL tables. Money is whole nano-dollars; null money means that no price is known."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table
+
+from servicekit.sql import UtcTime
+
+metadata = MetaData()
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("limits", JSON, nullable=False),
+    Column("budgets", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("tenant", String(63), nullable=False, index=True),
+    Column("prefix", String(16), nullable=False),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("admin", Boolean, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("models", JSON),
+    Column("collections", JSON),
+    Column("limits", JSON, nullable=False),
+    Column("budgets", JSON, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("parent_id", String(64)),
+    Column("request_id", String(128), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("tenant", String(63), nullable=False),
+    Column("route", String(40), nullable=False),
+    Column("model", String(200)),
+    Column("attempt", Integer, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("embedding_tokens", BigInteger, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Column("cost_nano_usd", BigInteger),
+    Column("status", Integer, nullable=False),
+    Column("error_type", String(40)),
+    Column("cache", String(10), nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("ms", Integer, nullable=False),
+    Index("usage_by_parent", "parent_id"),
+    Index("usage_by_tenant", "tenant", "started_at"),
+    Index("usage_by_time", "started_at"),
+)
+"""One row a call. `parent_id` is set on the model calls inside a `rag:` answer; `day` counts from 1970-01-01;
+`estimated` says that the engine reported no tokens, for instance because the client left."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("actor_key_id", String(64), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("request_id", String(128)),
+    Column("detail", JSON, nullable=False),
+    Index("audit_by_time", "at"),
+)

@@ -1,0 +1,150 @@
+"""What the gateway reads from, and writes into, answers that pass through: tokens, cost, receipts."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from contracts.models import ModelInfo
+from gateway.catalogue import Models
+from gateway.frames import END, data_of
+from gateway.metering import MeteredCall
+from gateway.pricing import cost_nano_usd, sum_costs, usd_text
+from gateway.usage_ledger import UsageLedger
+
+BYTES_A_TOKEN = 4
+"""Rough length of a token in English; used only where an engine said nothing."""
+
+
+class Tap(Protocol):
+    """Sees an answer of one call."""
+
+    async def frame(self, frame: bytes) -> bytes:
+        """A frame of a stream, as it should go on; empty if it should not."""
+        ...
+
+    async def whole(self, body: bytes) -> bytes:
+        """A whole answer, as it should go on."""
+        ...
+
+    def cut_off(self) -> None:
+        """The client has left; what the engine did until then is still to be paid for."""
+        ...
+
+    def close(self) -> None:
+        """No more comes, whether the answer is complete or not."""
+        ...
+
+
+class ModelTap:
+    """A plain model's chat answer: takes its `usage`, or estimates it when the answer broke off before."""
+
+    def __init__(self, call: MeteredCall, model: ModelInfo, request_bytes: int, *, show_usage: bool) -> None:
+        self._call = call
+        self._model = model
+        self._request_bytes = request_bytes
+        self._show_usage = show_usage
+        self._contents = 0
+        self._known = False
+        self._cut_off = False
+
+    async def frame(self, frame: bytes) -> bytes:
+        """Everything passes but a `usage` frame that only we asked for."""
+        self._contents += 1
+        if b'"usage":' not in frame or b'"usage":null' in frame or b'"usage": null' in frame:
+            return frame
+        chunk = _object(data_of(frame))
+        usage = chunk.get("usage")
+        if isinstance(usage, Mapping):
+            self._take(usage)
+            if not chunk.get("choices") and not self._show_usage:
+                return b""
+        return frame
+
+    async def whole(self, body: bytes) -> bytes:
+        """Passes as it is."""
+        usage = _object(body).get("usage")
+        self._contents = 1
+        if isinstance(usage, Mapping):
+            self._take(usage)
+        return body
+
+    def cut_off(self) -> None:
+        """Estimate from here on, even if no piece of the answer had arrived."""
+        self._cut_off = True
+
+    def close(self) -> None:
+        """Settle tokens and cost of the call."""
+        tokens = self._call.tokens
+        if not self._known and (self._contents or self._cut_off):
+            self._call.estimated = True
+            tokens.prompt = math.ceil(self._request_bytes / BYTES_A_TOKEN)
+            tokens.completion = self._contents
+        self._call.cost = cost_nano_usd(self._model.price, tokens.prompt, tokens.completion)
+
+    def _take(self, usage: Mapping[str, Any]) -> None:
+        self._known = True
+        self._call.tokens.prompt = count(usage, "prompt_tokens")
+        self._call.tokens.completion = count(usage, "completion_tokens")
+
+
+class AnswerTap:
+    """A `rag:` answer: its receipt gets the cost of the whole call, and leaves if the client did not ask for it."""
+
+    def __init__(self, call: MeteredCall, models: Models, ledger: UsageLedger, *, show_receipt: bool) -> None:
+        self._call = call
+        self._models = models
+        self._ledger = ledger
+        self._show_receipt = show_receipt
+
+    async def frame(self, frame: bytes) -> bytes:
+        """Only the frame with the `groundwork` object is taken apart."""
+        if b'"groundwork":' not in frame or b'"groundwork":null' in frame:
+            return frame
+        chunk = _object(data_of(frame))
+        return b"data: " + await self._settled(chunk) + END if chunk.get("groundwork") else frame
+
+    async def whole(self, body: bytes) -> bytes:
+        """The answer with its receipt completed or removed."""
+        return await self._settled(_object(body))
+
+    def cut_off(self) -> None:
+        """The model calls inside are cut off, too, and settle themselves."""
+
+    def close(self) -> None:
+        """The outer call's own cost was settled with the receipt; the model calls inside have rows of their own."""
+
+    async def _settled(self, answer: dict[str, Any]) -> bytes:
+        report = answer.get("groundwork")
+        receipt = report.get("receipt") if isinstance(report, dict) else None
+        if isinstance(report, dict) and isinstance(receipt, dict):
+            await self._settle(receipt)
+            if not self._show_receipt:
+                del report["receipt"]
+        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def _settle(self, receipt: dict[str, Any]) -> None:
+        reported = count(receipt.get("tokens") or {}, "embedding")
+        inside, inside_tokens = await self._ledger.inside(self._call.id)
+        embedder = self._models.only("embedding")
+        own = max(0, reported - inside_tokens)  # what searches embedded; the rest has its own rows
+        self._call.tokens.embedding = own
+        self._call.embedding_model = embedder.id if embedder else None
+        self._call.cost = cost_nano_usd(embedder.price if embedder else None, own)
+        receipt["cost_usd"] = usd_text(sum_costs(self._call.cost, inside))
+
+
+def count(usage: Mapping[str, Any], field: str) -> int:
+    """A number of tokens out of somebody's JSON; 0 if it is not one."""
+    value = usage.get(field)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

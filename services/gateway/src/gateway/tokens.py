@@ -1,0 +1,59 @@
+"""Delegation tokens and grants: what a key's call may do behind the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from contracts.delegation import Audience, Delegation
+from gateway.keys import Principal
+from servicekit.delegation import DelegationSigner
+
+Audiences = tuple[Audience, ...]
+DOCUMENTS: Audiences = ("ingest", "retriever", "inference")
+SEARCH: Audiences = ("retriever", "inference")
+ANSWERS: Audiences = ("agent", "retriever", "inference", "models")
+MODELS: Audiences = ("inference",)
+COLLECTIONS: Audiences = ("retriever",)
+GRANTS: Audiences = ("grants",)
+
+INSTALLATION_TENANT = "-"
+"""The gateway's own calls: not a valid tenant name, so that it owns nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """Makes tokens for keys; the only holder of the signer."""
+
+    signer: DelegationSigner
+    lifetime: timedelta
+    grant_lifetime: timedelta
+
+    def token(self, principal: Principal, audiences: Audiences, request_id: str, call_id: str | None = None) -> str:
+        """A short-lived token for one call."""
+        return self.signer.sign(delegation_of(principal, audiences, request_id, call_id), self.lifetime)
+
+    def grant(self, principal: Principal, request_id: str) -> str:
+        """A long-lived grant, good only for being exchanged at the model plane while the key is active."""
+        return self.signer.sign(delegation_of(principal, GRANTS, request_id), self.grant_lifetime)
+
+    def own_token(self, audiences: Audiences) -> str:
+        """A token for the gateway's own questions, which touch no tenant's data."""
+        own = Delegation(audiences=audiences, tenant=INSTALLATION_TENANT, key_id="gateway", request_id="gateway")
+        return self.signer.sign(own, self.lifetime)
+
+
+def delegation_of(
+    principal: Principal, audiences: Audiences, request_id: str, call_id: str | None = None
+) -> Delegation:
+    """The claims of a token for this key."""
+    return Delegation(
+        audiences=audiences,
+        tenant=principal.tenant,
+        key_id=principal.key_id,
+        scopes=tuple(sorted(principal.scopes)),
+        models=principal.models,
+        collections=principal.collections,
+        request_id=request_id,
+        call_id=call_id,
+    )

@@ -1,0 +1,108 @@
+"""Embeddings, rerank and search: one question, one whole answer, metered by the tokens it reports."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from contracts.models import EmbeddingRequest, RerankRequest
+from contracts.search import SearchOptions, SearchRequest
+from gateway.bodies import parse
+from gateway.dependencies import Dependencies
+from gateway.errors import NotYours
+from gateway.forwarding import Exchange
+from gateway.metering import MeteredCall
+from gateway.pricing import cost_nano_usd
+from gateway.proxied import is_name
+from gateway.taps import count
+from gateway.tokens import MODELS, SEARCH, Audiences
+from servicekit.http import Peer
+
+_USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
+TAIL_BYTES = 1000
+
+
+async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, public: bool) -> None:
+    """Vectors for texts. The public can't choose a priority: only services know what is bulk."""
+    request = parse(EmbeddingRequest, await exchange.body())
+    model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal)
+    call.model = model.id
+    changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}
+    body = await _ask(
+        exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, request.model_copy(update=changes)
+    )
+    call.tokens.embedding = count(_usage_of(body), "prompt_tokens")
+    call.cost = cost_nano_usd(model.price, call.tokens.embedding)
+    await _give(exchange, call, body)
+
+
+async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
+    """Documents in the order of their relevance."""
+    request = parse(RerankRequest, await exchange.body())
+    model = (await deps.catalogue.models()).resolve(request.model, "rerank", call.principal)
+    call.model = model.id
+    named = request.model_copy(update={"model": model.id})
+    body = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named)
+    usage = _usage_of(body)
+    call.tokens.prompt = count(usage, "total_tokens") or count(usage, "prompt_tokens")
+    call.cost = cost_nano_usd(model.price, call.tokens.prompt)
+    await _give(exchange, call, body)
+
+
+async def search(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
+    """Hits of one collection."""
+    name = exchange.path_params["name"]
+    if not is_name(name) or not call.principal.allows_collection(name):
+        raise NotYours("collection", name)
+    options = parse(SearchOptions, await exchange.body())
+    request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
+    body = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request)
+    usage = _usage_of(body)
+    models = await deps.catalogue.known()
+    call.embedding_model = call.model = usage.get("embedding_model")
+    call.tokens.embedding = count(usage, "embedding_tokens")
+    call.tokens.prompt = count(usage, "rerank_tokens")
+    call.add_cost(cost_nano_usd(models.price(call.embedding_model), call.tokens.embedding))
+    reranker = models.only("rerank")
+    call.add_cost(cost_nano_usd(reranker.price if reranker else None, call.tokens.prompt))
+    await _give(exchange, call, body)
+
+
+async def _ask(
+    exchange: Exchange,
+    deps: Dependencies,
+    call: MeteredCall,
+    peer: Peer,
+    path: str,
+    audiences: Audiences,
+    request: BaseModel,
+) -> bytes:
+    token = deps.mint.token(call.principal, audiences, exchange.request_id, call.id)
+    with call.waiting():
+        answer = await peer.send(
+            "POST", path, token=token, body=request, timeout_seconds=deps.settings.call_timeout_seconds
+        )
+    return answer.body
+
+
+async def _give(exchange: Exchange, call: MeteredCall, body: bytes) -> None:
+    if call.parent_id is not None:
+        await call.commit()
+    await exchange.answer(200, {"content-type": "application/json"}, body)
+
+
+def _usage_of(body: bytes) -> Mapping[str, Any]:
+    """The answer's `usage`. Our services write it after all data, so that megabytes of vectors need not be parsed.
+
+    The last match counts: a document's metadata, which comes before, may look the same.
+    """
+    found = _USAGE.findall(body, max(0, len(body) - TAIL_BYTES))
+    try:
+        usage = json.loads(found[-1]) if found else json.loads(body).get("usage")
+    except (ValueError, AttributeError):
+        return {}
+    return usage if isinstance(usage, dict) else {}
