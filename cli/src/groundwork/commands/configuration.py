@@ -31,7 +31,6 @@ def config(
     if service is not None and service not in SERVICES:
         raise typer.BadParameter(f"There is no service '{service}'. They are {', '.join(SERVICES)}.")
     home = session.home
-    home.create()
     state, overrides = running_state(home), Overrides.read(home)
     for name in [service] if service else SERVICES:
         table = Table("setting", "value", "from", *(["meaning"] if explain else []), box=None, pad_edge=False)

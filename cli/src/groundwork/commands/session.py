@@ -13,6 +13,8 @@ from groundwork.client import Groundwork
 from groundwork.errors import GroundworkError
 from groundwork.settings import CommandSettings
 
+PIPE_WIDTH = 240
+
 if TYPE_CHECKING:
     from groundwork.stack.home import Home
 
@@ -26,7 +28,7 @@ class Session:
     """One command's settings and outputs. Results go to `out`, everything else to `notes`."""
 
     settings: CommandSettings
-    out: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    out: Console = field(default_factory=lambda: console_for_results())
     notes: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
 
     @property
@@ -58,6 +60,14 @@ class Session:
     def client(self) -> Groundwork:
         """The client of that server; close it."""
         return Groundwork(self.base_url(), self.api_key())
+
+
+def console_for_results() -> Console:
+    """Standard output; wide when it is not a terminal, so that nothing is cut off in files and pipes."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console
 
 
 def read_admin_key(file: Path) -> str:

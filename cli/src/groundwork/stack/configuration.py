@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from groundwork.stack.environment import Wiring, own_redis_url, service_settings
+from groundwork.stack.environment import Wiring, service_settings
 from groundwork.stack.home import Home, RunState
 from groundwork.stack.overrides import Overrides, Source
 from groundwork.stack.ports import NAMES
@@ -34,8 +34,7 @@ class Effective:
 def effective(home: Home, state: RunState | None, overrides: Overrides, service: str) -> list[Effective]:
     """Every setting of one service: as it runs now, or as it would be started."""
     ports = state.ports if state else dict.fromkeys(NAMES, 0)
-    redis = overrides.get("REDIS_URL") or own_redis_url(home, ports["valkey"])
-    given = service_settings(service, Wiring(home, ports, redis, ""), overrides)
+    given = service_settings(service, Wiring(home, ports, HIDDEN, ""), overrides)  # a Redis URL is never shown
     settings = settings_class(service)
     prefix = str(settings.model_config.get("env_prefix", ""))
     rows = []

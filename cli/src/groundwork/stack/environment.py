@@ -17,6 +17,8 @@ SHUTDOWN_SECONDS = 10
 MODELS_FOLDER = Path(sys.prefix) / "models"
 """Where set-up puts the converted chat model."""
 MODELS_FILE = Path("deploy/config/models.yaml")
+CHECKOUT = Path(__file__).resolve().parents[4]
+"""The source tree that this is installed from, where it is installed editable."""
 PORT_SETTINGS = {
     "model_plane": "GATEWAY_MODEL_PLANE_PORT",
     "metrics": "GATEWAY_METRICS_PORT",
@@ -129,8 +131,8 @@ def _inference(wiring: Wiring) -> dict[str, str]:
     chosen: dict[str, str] = {}
     if MODELS_FOLDER.is_dir():
         chosen["MODELS_DIR"] = str(MODELS_FOLDER)
-    own = wiring.home.root / "models.yaml"
-    for file in (own, Path.cwd() / MODELS_FILE):
+    for folder, name in ((wiring.home.root, Path("models.yaml")), (Path.cwd(), MODELS_FILE), (CHECKOUT, MODELS_FILE)):
+        file = folder / name
         if file.is_file():
             return {**chosen, "MODELS_FILE": str(file)}
     return chosen

@@ -117,7 +117,7 @@ def _program_settings(home: Home, name: str) -> str:
     command = shlex.join((sys.executable, "-I", "-S", launch.__file__, str(_program_file(home, name))))
     return f"""[program:{name}]
 command={command.replace("%", "%%")}
-directory={_escaped(home.root)}
+directory={_escaped(Path.cwd())}
 priority=10
 startsecs={START_SECONDS}
 startretries=60
