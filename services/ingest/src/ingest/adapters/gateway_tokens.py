@@ -1,0 +1,34 @@
+"""Fresh tokens from the gateway's model plane, kept until shortly before they expire."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from contracts.delegation import FreshToken, TokenExchange
+from servicekit.http import Peer
+
+KEPT = 1024
+MARGIN_SECONDS = 30.0
+
+
+class GatewayTokens:
+    """The `TokenSource` of a running platform."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._kept: dict[str, tuple[str, float]] = {}
+
+    async def token(self, grant: str, *, fresh: bool = False) -> str:
+        """A token that is valid for a while yet; 403 `key_revoked` once the key is."""
+        name = hashlib.sha256(grant.encode()).hexdigest()
+        kept = self._kept.get(name)
+        if kept is not None and kept[1] > time.monotonic() and not fresh:
+            return kept[0]
+        answer = await self._peer.call("POST", "/v1/tokens", FreshToken, body=TokenExchange(grant=grant))
+        margin = min(MARGIN_SECONDS, answer.expires_in / 2)
+        self._kept.pop(name, None)
+        while len(self._kept) >= KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[name] = (answer.token, time.monotonic() + answer.expires_in - margin)
+        return answer.token

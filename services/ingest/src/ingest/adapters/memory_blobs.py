@@ -1,0 +1,56 @@
+"""Blobs in memory: for tests and for trying things out; gone when the process ends."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ingest.errors import BlobMissing
+
+
+class MemoryBlobs:
+    """A `BlobStore` that keeps nothing."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    async def put(self, key: str, source: BinaryIO) -> None:
+        """Keep all of `source`."""
+        source.seek(0)
+        self._blobs.setdefault(key, source.read())
+
+    async def read(self, key: str) -> bytes:
+        """All bytes; raises `BlobMissing`."""
+        try:
+            return self._blobs[key]
+        except KeyError:
+            raise BlobMissing from None
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes in one piece."""
+        yield await self.read(key)
+
+    async def exists(self, key: str) -> bool:
+        """Whether the bytes are there."""
+        return key in self._blobs
+
+    @asynccontextmanager
+    async def local(self, key: str) -> AsyncIterator[Path]:
+        """A temporary copy."""
+        content = await self.read(key)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield Path(file.name)
+
+    async def remove_unless(self, key: str, wanted: Callable[[], Awaitable[bool]]) -> None:
+        """Take the bytes out, ask, then forget them or put them back."""
+        content = self._blobs.pop(key, None)
+        if content is not None and await wanted():
+            self._blobs.setdefault(key, content)
+
+    async def probe(self) -> None:
+        """Memory always works."""

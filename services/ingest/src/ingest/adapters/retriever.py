@@ -1,0 +1,83 @@
+"""The retriever over HTTP. It has no words of its own: the retriever's errors pass through as they are."""
+
+from __future__ import annotations
+
+from contracts.collections import Collection, CollectionCreate
+from contracts.documents import DocumentChunk
+from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from contracts.pages import Page
+from servicekit.errors import PeerError
+from servicekit.http import Peer
+
+
+class RetrieverIndex:
+    """The `Index` that a retriever serves."""
+
+    def __init__(self, peer: Peer, batch_seconds: float) -> None:
+        self._peer = peer
+        self._batch_seconds = batch_seconds
+
+    async def create_collection(self, token: str, wanted: CollectionCreate) -> Collection:
+        """`POST /v1/collections`."""
+        return await self._peer.call("POST", "/v1/collections", Collection, token=token, body=wanted)
+
+    async def collections(self, token: str, limit: int, cursor: str | None) -> Page[Collection]:
+        """`GET /v1/collections`."""
+        params = _page(limit, cursor)
+        return await self._peer.call("GET", "/v1/collections", Page[Collection], token=token, params=params)
+
+    async def collection(self, token: str, name: str) -> Collection:
+        """`GET /v1/collections/{name}`."""
+        return await self._peer.call("GET", f"/v1/collections/{name}", Collection, token=token)
+
+    async def delete_collection(self, token: str, name: str) -> None:
+        """`DELETE /v1/collections/{name}`; a missing one is no error."""
+        await self._delete(token, f"/v1/collections/{name}", {})
+
+    async def put_chunks(
+        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch
+    ) -> BatchIndexed:
+        """`PUT …/revisions/{n}/chunks`."""
+        path = f"{_document(collection, document_id)}/revisions/{revision}/chunks"
+        return await self._peer.call(
+            "PUT", path, BatchIndexed, token=token, body=batch, timeout_seconds=self._batch_seconds
+        )
+
+    async def commit(
+        self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest
+    ) -> Committed:
+        """`POST …/revisions/{n}/commit`."""
+        path = f"{_document(collection, document_id)}/revisions/{revision}/commit"
+        return await self._peer.call(
+            "POST", path, Committed, token=token, body=request, timeout_seconds=self._batch_seconds
+        )
+
+    async def delete_document(self, token: str, collection: str, document_id: str, revision: int) -> None:
+        """`DELETE …/documents/{id}?revision=n`; a missing collection is no error."""
+        await self._delete(token, _document(collection, document_id), {"revision": str(revision)})
+
+    async def chunks(
+        self, token: str, collection: str, document_id: str, limit: int, cursor: str | None
+    ) -> Page[DocumentChunk]:
+        """`GET …/documents/{id}/chunks`."""
+        path = f"{_document(collection, document_id)}/chunks"
+        return await self._peer.call("GET", path, Page[DocumentChunk], token=token, params=_page(limit, cursor))
+
+    async def probe(self) -> None:
+        """Raise unless the retriever is ready."""
+        await self._peer.probe()
+
+    async def _delete(self, token: str, path: str, params: dict[str, str]) -> None:
+        try:
+            await self._peer.send("DELETE", path, token=token, params=params)
+        except PeerError as error:
+            if error.http_status != 404:
+                raise
+
+
+def _document(collection: str, document_id: str) -> str:
+    return f"/v1/collections/{collection}/documents/{document_id}"
+
+
+def _page(limit: int, cursor: str | None) -> dict[str, str]:
+    return {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})

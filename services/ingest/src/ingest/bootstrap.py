@@ -1,0 +1,219 @@
+"""The only place that picks adapters: for the API, and for a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from ingest.adapters.folder_blobs import FolderBlobs
+from ingest.adapters.retriever import RetrieverIndex
+from ingest.deletions import Deletions
+from ingest.ledger import Ledger
+from ingest.parsing.formats import Limits
+from ingest.parsing.process import ParsingProcess
+from ingest.ports import Bell, BlobStore, Index, TokenizerSource, TokenSource
+from ingest.settings import IngestSettings
+from ingest.worker.loop import WorkerLoop
+from ingest.worker.pipeline import Pipeline
+from ingest.worker.slots import Slots
+from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
+from servicekit.clock import Clock, SystemClock
+from servicekit.errors import ServiceError
+from servicekit.health import Degraded, Probe
+from servicekit.http import Peer, open_session
+from servicekit.identifiers import new_id
+from servicekit.migrations import migrate
+from servicekit.redis import open_redis
+from servicekit.sql import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What the API's routes use."""
+
+    settings: IngestSettings
+    database: Database
+    blobs: BlobStore
+    index: Index
+    bell: Bell
+    clock: Clock
+    deletions: Deletions
+
+
+def assemble(
+    settings: IngestSettings, database: Database, blobs: BlobStore, index: Index, bell: Bell, clock: Clock
+) -> Dependencies:
+    """The API's domain over these adapters."""
+    deletions = Deletions(database, blobs, index, clock, _owner("api"))
+    return Dependencies(settings, database, blobs, index, bell, clock, deletions)
+
+
+@asynccontextmanager
+async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependencies]:
+    """Open everything that the API needs; Redis and the retriever need not be there."""
+    from ingest.adapters.celery_bell import CeleryBell
+    from ingest.queue import make_celery
+
+    async with _database(settings) as database, open_session() as session:
+        index = RetrieverIndex(Peer("retriever", settings.retriever_url, session), settings.batch_seconds)
+        redis = open_redis(settings.redis_url)
+        bell = CeleryBell(make_celery(settings.redis_url), redis)
+        try:
+            yield assemble(settings, database, _blobs(settings), index, bell, SystemClock())
+        finally:
+            await asyncio.to_thread(bell.close)
+            await redis.aclose()
+
+
+def create_app(settings: IngestSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
+    """Ingest's API; with `dependencies`, which stay open, nothing else is opened."""
+    from ingest.routes import collections, documents, jobs
+
+    chosen = settings or IngestSettings()
+
+    def opening() -> AbstractAsyncContextManager[Dependencies]:
+        return open_dependencies(chosen) if dependencies is None else nullcontext(dependencies)
+
+    app = build_app(
+        "ingest",
+        settings=chosen,
+        opening=opening,
+        routers=[collections.router, documents.router, jobs.router],
+        probes=lambda opened: {
+            "database": opened.database.probe,
+            "blobs": opened.blobs.probe,
+            "delegation_key": app.state.verifier.probe,
+            "redis": opened.bell.probe,
+            "retriever": _not_needed(opened.index.probe),
+        },
+        body_limit=lambda path: chosen.max_upload_bytes if path.endswith("/documents") else DEFAULT_BODY_BYTES,
+    )
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDependencies:
+    """What a worker is made of."""
+
+    database: Database
+    blobs: BlobStore
+    loop: WorkerLoop
+
+
+def assemble_worker(
+    settings: IngestSettings,
+    database: Database,
+    blobs: BlobStore,
+    index: Index,
+    tokens: TokenSource,
+    tokenizers: TokenizerSource,
+    clock: Clock,
+) -> WorkerDependencies:
+    """A worker's domain over these adapters."""
+    owner = _owner("worker")
+    ledger = Ledger(database, clock, settings.lease_seconds)
+    limits = Limits(settings.max_pages, settings.max_text_chars)
+    parser = ParsingProcess(limits, settings.parse_seconds, settings.parse_memory_bytes)
+    pipeline = Pipeline(
+        ledger, blobs, index, tokens, tokenizers, parser, settings.batch_chunks, settings.kept_revisions
+    )
+    deletions = Deletions(database, blobs, index, clock, owner)
+    slots = Slots(ledger, pipeline, deletions, settings.max_wait_seconds, settings.max_attempts)
+    loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
+    return WorkerDependencies(database, blobs, loop)
+
+
+@asynccontextmanager
+async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependencies]:
+    """Open everything that a worker needs; no other service need be there."""
+    from ingest.adapters.gateway_tokens import GatewayTokens
+    from ingest.adapters.inference_tokenizers import InferenceTokenizers
+
+    async with _database(settings) as database, open_session() as session:
+        index = RetrieverIndex(Peer("retriever", settings.retriever_url, session), settings.batch_seconds)
+        tokens = GatewayTokens(Peer("gateway", settings.gateway_url, session))
+        inference = Peer("inference", settings.inference_url, session)
+        tokenizers = InferenceTokenizers(inference, settings.data_dir / "tokenizers")
+        yield assemble_worker(settings, database, _blobs(settings), index, tokens, tokenizers, SystemClock())
+
+
+async def run_worker(settings: IngestSettings) -> None:
+    """Work until SIGTERM or SIGINT, with health and metrics on the worker's port and wake-ups from Redis."""
+    from ingest.worker.consumer import WakeupConsumer
+
+    events = asyncio.get_running_loop()
+    async with open_worker(settings) as worker:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            events.add_signal_handler(number, worker.loop.stop)
+        name = _owner("worker")
+        consumer = WakeupConsumer(settings.redis_url, name, lambda: _from_thread(events, worker.loop))
+        consumer.start()
+        app = worker_app(settings, worker)
+        serving = asyncio.create_task(server_for(app, settings, port=settings.worker_port).serve())
+        serving.add_done_callback(lambda _: worker.loop.stop())  # a signal reaches the server first
+        try:
+            await worker.loop.run(settings.shutdown_seconds)
+        finally:
+            await asyncio.to_thread(consumer.stop)
+        await serving
+
+
+def worker_app(settings: IngestSettings, worker: WorkerDependencies) -> FastAPI:
+    """A worker's health and metrics."""
+    return build_app(
+        "ingest",
+        settings=settings,
+        opening=lambda: nullcontext(worker),
+        routers=[],
+        probes=_worker_probes,
+    )
+
+
+def _worker_probes(worker: WorkerDependencies) -> Mapping[str, Probe]:
+    return {"database": worker.database.probe, "blobs": worker.blobs.probe, "loop": worker.loop.probe}
+
+
+def _from_thread(events: asyncio.AbstractEventLoop, loop: WorkerLoop) -> None:
+    if not events.is_closed():
+        events.call_soon_threadsafe(loop.ring)
+
+
+@asynccontextmanager
+async def _database(settings: IngestSettings) -> AsyncIterator[Database]:
+    database = Database.open(settings.database_url, settings.data_dir, "ingest")
+    try:
+        await migrate(database, MIGRATIONS)
+        yield database
+    finally:
+        await database.close()
+
+
+def _blobs(settings: IngestSettings) -> BlobStore:
+    return FolderBlobs(settings.data_dir / "blobs")
+
+
+def _owner(role: str) -> str:
+    """A name that no other process and no later process with the same number has."""
+    return f"{role}@{socket.gethostname()[:40]}:{os.getpid()}:{new_id('p')[-8:]}"
+
+
+def _not_needed(probe: Probe) -> Probe:
+    """Uploads are accepted while this part is away, so that it is shown but is no reason to be unready."""
+
+    async def shown() -> None:
+        try:
+            await probe()
+        except ServiceError as error:
+            raise Degraded(f"{error.message} Uploads are accepted; their jobs wait.") from None
+
+    return shown

@@ -1,0 +1,48 @@
+"""Collections: the retriever owns them; ingest adds what it knows of their documents, and drives their deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from contracts.collections import Collection
+from ingest.deletions import deletion_under_way
+from ingest.documents import counted
+from ingest.errors import CollectionDeleting, CollectionNotFound
+from ingest.tables import COLLECTIONS
+from ingest.upserts import insert_if_absent
+from servicekit.sql import Database
+
+
+async def with_counts(database: Database, tenant: str, collections: Sequence[Collection]) -> list[Collection]:
+    """The same collections with their numbers of documents and bytes."""
+    names = [each.name for each in collections]
+    async with database.read() as connection:
+        counts = await counted(connection, tenant, names)
+    return [
+        each.model_copy(update=dict(zip(("documents", "bytes"), counts.get(each.name, (0, 0)), strict=True)))
+        for each in collections
+    ]
+
+
+async def known(database: Database, tenant: str, name: str) -> bool:
+    """Whether documents can be uploaded without asking the retriever; raises `CollectionDeleting`."""
+    async with database.read() as connection:
+        if await deletion_under_way(connection, tenant, name):
+            raise CollectionDeleting(name)
+        here = (COLLECTIONS.c.tenant == tenant) & (COLLECTIONS.c.name == name)
+        return (await connection.execute(select(COLLECTIONS.c.name).where(here))).first() is not None
+
+
+async def remember(database: Database, tenant: str, name: str) -> None:
+    """Note that a collection exists."""
+    async with database.write() as connection:
+        unique = [COLLECTIONS.c.tenant, COLLECTIONS.c.name]
+        await insert_if_absent(connection, COLLECTIONS, {"tenant": tenant, "name": name}, unique)
+
+
+async def check_readable(database: Database, tenant: str, name: str) -> None:
+    """Raise `CollectionNotFound` for a collection that ingest has no documents or notes of."""
+    if not await known(database, tenant, name):
+        raise CollectionNotFound(name)

@@ -1,0 +1,179 @@
+"""Deleting a document or a whole collection, step by step; a deletion that is cut short can be taken up anywhere.
+
+Each is a job in the ledger. The call that asks for it holds the job's lease and does the work at once; if it is cut
+short, a worker takes the job over when the lease has expired, and another DELETE may do so at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.documents import Failure
+from ingest.blob_references import drop_unreferenced, keys_of
+from ingest.documents import find
+from ingest.live_jobs import DELETED, JobKind, Mandate, end_live, new_job
+from ingest.ports import BlobStore, Index
+from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
+from ingest.upserts import insert_if_absent
+from servicekit.clock import Clock
+from servicekit.leases import Lease, LeaseLost, Leases
+from servicekit.sql import Database
+
+log = structlog.get_logger(__name__)
+RETRY_SECONDS = 2.0
+INDEX_SECONDS = 60.0
+COLLECTION_DELETED = Failure(code="deleted", message="The collection was deleted.", retryable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """Deletes what it is told to, in the index first, so that nothing deleted is found while the rest goes."""
+
+    database: Database
+    blobs: BlobStore
+    index: Index
+    clock: Clock
+    owner: str
+
+    @property
+    def _leases(self) -> Leases:
+        return Leases(JOBS, self.clock, timedelta(seconds=INDEX_SECONDS))
+
+    async def document(self, mandate: Mandate, token: str, collection: str, document_id: str) -> None:
+        """Gone from search when this returns; raises `DocumentNotFound`."""
+        async with self.database.write() as connection:
+            row = await find(connection, mandate.tenant, collection, document_id)
+            await end_live(connection, JOBS.c.document_key == row["key"], DELETED, self.clock.now())
+            await connection.execute(
+                update(DOCUMENTS)
+                .where(DOCUMENTS.c.key == row["key"], DOCUMENTS.c.revision == row["revision"])
+                .values(status="deleting", updated_at=self.clock.now())
+            )
+            about = (row["key"], row["id"], row["revision"])
+            lease = await self._begin(connection, "document_deletion", mandate, collection, about)
+        await self._now(lease, token)
+
+    async def collection(self, mandate: Mandate, token: str, name: str) -> None:
+        """Gone from search when this returns. Deleting what is not there is no error here; the index knows."""
+        here = _collection(mandate.tenant, name)
+        async with self.database.write() as connection:
+            unique = [COLLECTIONS.c.tenant, COLLECTIONS.c.name]
+            await insert_if_absent(connection, COLLECTIONS, {"tenant": mandate.tenant, "name": name}, unique)
+            of_it = (JOBS.c.tenant == mandate.tenant) & (JOBS.c.collection == name)
+            await end_live(connection, of_it, COLLECTION_DELETED, self.clock.now())
+            lease = await self._begin(connection, "collection_deletion", mandate, name, None)
+            await connection.execute(update(COLLECTIONS).where(here).values(deletion_job=lease.id))
+        await self._now(lease, token)
+
+    async def carry_out(self, job: Mapping[str, Any], lease: Lease, token: str) -> None:
+        """Do (the rest of) a deletion job and finish it."""
+        if job["kind"] == "document_deletion":
+            await self._document_steps(job, token)
+        else:
+            await self._collection_steps(job, token)
+        async with self.database.write() as connection:
+            done = {"status": "ready", "stage": "done", "progress": 1.0, "finished_at": self.clock.now()}
+            await self._leases.release(connection, lease, {**done, "grant_token": None})
+
+    async def _begin(
+        self,
+        connection: AsyncConnection,
+        kind: JobKind,
+        mandate: Mandate,
+        collection: str,
+        document: tuple[str, str, int] | None,
+    ) -> Lease:
+        now = self.clock.now()
+        job = new_job(kind, mandate, collection, document, now) | {
+            "status": "running",
+            "stage": "indexing",
+            "started_at": now,
+            "claimed_at": now,
+            "lease_owner": self.owner,
+            "lease_expires_at": now + timedelta(seconds=INDEX_SECONDS),
+            "fence": 1,
+            "attempts": 1,
+        }
+        await connection.execute(insert(JOBS).values(**job))
+        return Lease(job["id"], self.owner, 1)
+
+    async def _now(self, lease: Lease, token: str) -> None:
+        async with self.database.read() as connection:
+            job = (await connection.execute(select(JOBS).where(JOBS.c.id == lease.id))).mappings().one()
+        async with self._handed_on_if_cut_short(lease):
+            try:
+                await self.carry_out(dict(job), lease, token)
+            except LeaseLost:
+                log.info("deletion was taken over", deletion=lease.id)
+
+    @asynccontextmanager
+    async def _handed_on_if_cut_short(self, lease: Lease) -> Any:
+        """Let a worker finish what failed here; the caller learns of the failure all the same."""
+        finished = False
+        try:
+            yield
+            finished = True
+        finally:
+            if not finished:
+                later = self.clock.now() + timedelta(seconds=RETRY_SECONDS)
+                async with self.database.write() as connection:
+                    await connection.execute(
+                        update(JOBS)
+                        .where(self._leases.held(lease), JOBS.c.status == "running")
+                        .values(status="queued", lease_owner=None, lease_expires_at=None, not_before=later)
+                    )
+
+    async def _document_steps(self, job: Mapping[str, Any], token: str) -> None:
+        await self.index.delete_document(token, job["collection"], job["document_id"], job["revision"])
+        of_it = (REVISIONS.c.document_key == job["document_key"]) & (REVISIONS.c.n <= job["revision"])
+        async with self.database.write() as connection:
+            gone = (await connection.execute(delete(REVISIONS).where(of_it).returning(*REVISIONS.c))).mappings().all()
+            await connection.execute(
+                update(DOCUMENTS)
+                .where(
+                    DOCUMENTS.c.key == job["document_key"],
+                    DOCUMENTS.c.revision == job["revision"],
+                    DOCUMENTS.c.status == "deleting",
+                )
+                .values(deleted_at=self.clock.now(), active_revision=None, chunks=0, metadata={}, error=None)
+            )
+        await drop_unreferenced(self.database, self.blobs, job["tenant"], keys_of(map(dict, gone)))
+
+    async def _collection_steps(self, job: Mapping[str, Any], token: str) -> None:
+        tenant, name = job["tenant"], job["collection"]
+        await self.index.delete_collection(token, name)
+        keys = select(DOCUMENTS.c.key).where(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.collection == name)
+        while gone := await self._some_revisions(keys):
+            await drop_unreferenced(self.database, self.blobs, tenant, keys_of(map(dict, gone)))
+        async with self.database.write() as connection:
+            of_it = (DOCUMENTS.c.tenant == tenant) & (DOCUMENTS.c.collection == name)
+            await connection.execute(delete(DOCUMENTS).where(of_it))
+            here = _collection(tenant, name)
+            await connection.execute(delete(COLLECTIONS).where(here, COLLECTIONS.c.deletion_job == job["id"]))
+
+    async def _some_revisions(self, documents: Any) -> list[RowMapping]:
+        """Delete the rows of up to 200 revisions and return them."""
+        some = select(REVISIONS.c.document_key).where(REVISIONS.c.document_key.in_(documents)).limit(200)
+        statement = delete(REVISIONS).where(REVISIONS.c.document_key.in_(some)).returning(*REVISIONS.c)
+        async with self.database.write() as connection:
+            return list((await connection.execute(statement)).mappings().all())
+
+
+def _collection(tenant: str, name: str) -> ColumnElement[bool]:
+    return (COLLECTIONS.c.tenant == tenant) & (COLLECTIONS.c.name == name)
+
+
+async def deletion_under_way(connection: AsyncConnection, tenant: str, name: str) -> bool:
+    """Whether the collection is being deleted."""
+    statement = select(COLLECTIONS.c.deletion_job).where(
+        _collection(tenant, name), COLLECTIONS.c.deletion_job.is_not(None)
+    )
+    return (await connection.execute(statement)).first() is not None

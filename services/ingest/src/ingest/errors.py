@@ -1,0 +1,231 @@
+"""What can go wrong in ingest, one class a fact; each message says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from servicekit.errors import (
+    Conflict,
+    Forbidden,
+    Internal,
+    InvalidRequest,
+    NotFound,
+    Unprocessable,
+    UnsupportedMediaType,
+)
+
+
+class CollectionNotFound(NotFound):
+    """No such collection in the caller's tenant."""
+
+    code = "collection_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no collection '{name}'. GET /v1/collections lists them; POST /v1/collections makes one.",
+            param="collection",
+        )
+
+
+class CollectionNotAllowed(Forbidden):
+    """The key is limited to other collections."""
+
+    code = "collection_not_allowed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This key may not use the collection '{name}'. Use another key or collection.")
+
+
+class CollectionDeleting(Conflict):
+    """The collection's deletion is under way."""
+
+    code = "collection_deleting"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The collection '{name}' is being deleted. Try again when GET /v1/collections no longer lists it.",
+            retry_after=2,
+        )
+
+
+class DocumentNotFound(NotFound):
+    """No such document in the collection."""
+
+    code = "document_not_found"
+
+    def __init__(self, collection: str, document_id: str) -> None:
+        super().__init__(
+            f"There is no document '{document_id}' in '{collection}'. "
+            f"GET /v1/collections/{collection}/documents lists them.",
+            param="document_id",
+        )
+
+
+class RevisionNotFound(NotFound):
+    """The document has no such revision, or it is no longer retained."""
+
+    code = "revision_not_found"
+
+    def __init__(self, document_id: str, revision: int) -> None:
+        super().__init__(
+            f"Revision {revision} of document '{document_id}' is not there (any more). "
+            "Leave revision out to get the active one.",
+            param="revision",
+        )
+
+
+class TextNotReady(Conflict):
+    """The text has not been extracted yet."""
+
+    code = "text_not_ready"
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(
+            f"The text of document '{document_id}' has not been extracted yet. Wait for its job, then ask again.",
+            retry_after=2,
+        )
+
+
+class TextNotFound(NotFound):
+    """No text could be extracted."""
+
+    code = "text_not_found"
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(
+            f"Document '{document_id}' has no extracted text, since its job did not get that far. "
+            "The document's error says why."
+        )
+
+
+class JobNotFound(NotFound):
+    """No such job in the caller's tenant."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job '{job_id}'. GET /v1/jobs lists them.", param="job_id")
+
+
+class JobFinished(Conflict):
+    """The job is over, so that it can't be cancelled."""
+
+    code = "job_finished"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(
+            f"Job '{job_id}' is already {status}, so there is nothing to cancel. "
+            "To remove the document, DELETE it instead."
+        )
+
+
+class JobNotFailed(Conflict):
+    """Only a failed job can be retried."""
+
+    code = "job_not_failed"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(
+            f"Job '{job_id}' is {status}; only a failed job can be retried. Upload the document again instead."
+        )
+
+
+class JobSuperseded(Conflict):
+    """The document has moved on since this job failed."""
+
+    code = "job_superseded"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"Job '{job_id}' can't be retried: its document has a newer revision, a newer job, or was deleted. "
+            "Upload the document again."
+        )
+
+
+class EmptyFile(InvalidRequest):
+    """There is nothing in the upload."""
+
+    code = "empty_file"
+
+    def __init__(self, param: str = "file") -> None:
+        super().__init__("The document is empty. Send one that has content.", param=param)
+
+
+class UrlUnsupported(InvalidRequest):
+    """Documents can't be fetched yet."""
+
+    code = "url_unsupported"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Fetching a document by URL is not supported yet. Download it and upload the file instead.", param="url"
+        )
+
+
+class UnsupportedDocument(UnsupportedMediaType):
+    """Not a document type that can be read."""
+
+    def __init__(self, why: str, supported: Iterable[str]) -> None:
+        super().__init__(f"{why} Supported are {', '.join(supported)}.", param="file")
+
+
+class GrantMissing(InvalidRequest):
+    """A call that creates a job came without the right to finish it later."""
+
+    code = "grant_missing"
+
+    def __init__(self) -> None:
+        super().__init__("This call needs the Groundwork-Grant header, which the gateway adds. Call the gateway.")
+
+
+class InvalidField(Unprocessable):
+    """A form field does not match the schema."""
+
+    def __init__(self, param: str, why: str) -> None:
+        super().__init__(f"{param}: {why}", param=param)
+
+
+class UnsupportedBody(UnsupportedMediaType):
+    """The upload is neither multipart nor JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send multipart/form-data with a part named 'file', or application/json with 'text'. "
+            "For example: curl -F file=@handbook.pdf"
+        )
+
+
+class IdempotencyMismatch(Conflict):
+    """The key was used for something else."""
+
+    code = "idempotency_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was already used with another body. Use a new key for a new call.")
+
+
+class IdempotencyRunning(Conflict):
+    """The first call with this key has not been answered yet."""
+
+    code = "idempotency_running"
+
+    def __init__(self) -> None:
+        super().__init__("The first call with this Idempotency-Key is still running. Try again shortly.", retry_after=2)
+
+
+class InvalidIdempotencyKey(InvalidRequest):
+    """The key itself can't be used."""
+
+    code = "invalid_idempotency_key"
+
+    def __init__(self) -> None:
+        super().__init__("An Idempotency-Key is 1 to 200 printable ASCII characters.", param="Idempotency-Key")
+
+
+class BlobMissing(Internal):
+    """Bytes that the ledger names are not in the blob store."""
+
+    code = "blob_missing"
+
+    def __init__(self) -> None:
+        super().__init__("The bytes of this document are missing from the blob store. Restore it or upload again.")

@@ -1,0 +1,229 @@
+"""The ledger from a worker's side: claiming fairly, writing progress under the fence, and ending a job.
+
+Every write goes through the lease, so that a worker that lost its job changes nothing; document and revision rows
+change in the same transaction, after the job's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.documents import Failure
+from contracts.indexing import Committed
+from contracts.jobs import JobStage
+from ingest.live_jobs import LIVE, set_document
+from ingest.tables import DOCUMENTS, JOBS, REVISIONS, WORKERS
+from ingest.upserts import insert_if_absent
+from ingest.work import Work
+from servicekit.clock import Clock
+from servicekit.leases import Leases
+from servicekit.sql import Database
+
+WORKER_FORGOTTEN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One database's jobs, claimed for `lease_seconds` at a time."""
+
+    database: Database
+    clock: Clock
+    lease_seconds: float
+
+    @property
+    def leases(self) -> Leases:
+        """The jobs' leases."""
+        return Leases(JOBS, self.clock, timedelta(seconds=self.lease_seconds))
+
+    async def claim(self, owner: str) -> Work | None:
+        """The next job: of the tenant with the fewest running, then least recently served, its oldest."""
+        now = self.clock.now()
+        values = {
+            "status": "running",
+            "claimed_at": now,
+            "started_at": func.coalesce(JOBS.c.started_at, now.timestamp()),
+            "strikes": JOBS.c.strikes + 1,
+            "waiting_on": None,
+        }
+        async with self.database.write() as connection:
+            claimed = await self.leases.claim(connection, self._next(now), owner, values)
+            if claimed is None:
+                return None
+            lease, row = claimed
+            revision = None
+            if row["kind"] == "document":
+                shown = {"status": "processing", "updated_at": now}
+                await set_document(connection, row["document_key"], row["revision"], ("queued",), shown)
+                found = select(REVISIONS).where(_revision(dict(row)))
+                revision = (await connection.execute(found)).mappings().one_or_none()
+        return Work(lease, dict(row), dict(revision) if revision else {})
+
+    async def renew(self, work: Work) -> None:
+        """A heartbeat; raises `LeaseLost`."""
+        async with self.database.write() as connection:
+            await self.leases.renew(connection, work.lease)
+
+    async def enter(self, work: Work, stage: JobStage, revision: Mapping[str, Any] | None = None) -> None:
+        """Write that a stage begins."""
+        await self._write(work, {"stage": stage}, revision)
+
+    async def progress(self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None = None) -> None:
+        """Write what was achieved; it ends any wait and forgives earlier attempts."""
+        await self._write(work, {**job, "strikes": 1, "waiting_since": None}, revision)
+
+    async def _write(self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None) -> None:
+        now = self.clock.now()
+        expires = now + timedelta(seconds=self.lease_seconds)
+        values = {**job, "timings": work.timings, "lease_expires_at": expires}
+        async with self.database.write() as connection:
+            work.job = dict(await self.leases.write(connection, work.lease, values))
+            if revision:
+                work.revision |= revision
+                await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**revision))
+                shown = {name: revision[name] for name in ("pages", "title") if name in revision}
+                if shown:
+                    about = (work.job["document_key"], work.job["revision"], ("queued", "processing"))
+                    await set_document(connection, *about, {**shown, "updated_at": now})
+
+    async def ready(self, work: Work, committed: Committed) -> None:
+        """The revision is the active one."""
+        now, job = self.clock.now(), work.job
+        pages = work.revision.get("pages")
+        values = {"status": "ready", "stage": "done", "progress": 1.0, "pages_done": pages or 0, "finished_at": now}
+        async with self.database.write() as connection:
+            kept = {**values, "timings": work.timings, "grant_token": None, "error": None}
+            await self.leases.release(connection, work.lease, kept)
+            await connection.execute(
+                update(REVISIONS).where(_revision(job)).values(status="committed", chunks=committed.chunks)
+            )
+            active = {"active_revision": job["revision"], "chunks": committed.chunks, "updated_at": now}
+            newer = or_(DOCUMENTS.c.active_revision.is_(None), DOCUMENTS.c.active_revision < job["revision"])
+            here = and_(DOCUMENTS.c.key == job["document_key"], DOCUMENTS.c.deleted_at.is_(None), newer)
+            await connection.execute(update(DOCUMENTS).where(here).values(**active))
+            done = {"status": "ready", "error": None, "pages": pages}
+            about = (job["document_key"], job["revision"], ("queued", "processing"))
+            await set_document(connection, *about, done)
+
+    async def failed(self, work: Work, failure: Failure) -> None:
+        """Give up, for a reason that the document shows, too. The grant stays, for a retry by hand."""
+        now, job = self.clock.now(), work.job
+        values = {"status": "failed", "error": failure.model_dump(), "finished_at": now, "timings": work.timings}
+        async with self.database.write() as connection:
+            await self.leases.release(connection, work.lease, values)
+            if job["kind"] == "document":
+                shown = {"status": "failed", "error": failure.model_dump(), "updated_at": now}
+                about = (job["document_key"], job["revision"], ("queued", "processing"))
+                await set_document(connection, *about, shown)
+
+    async def superseded(self, work: Work, why: Failure) -> None:
+        """The index refuses the revision: a newer one is there, or the document is gone."""
+        now, job = self.clock.now(), work.job
+        values = {"status": "cancelled", "error": why.model_dump(), "finished_at": now, "timings": work.timings}
+        async with self.database.write() as connection:
+            await self.leases.release(connection, work.lease, values)
+            about = (job["document_key"], job["revision"], ("queued", "processing"))
+            await set_document(connection, *about, {"status": "cancelled", "updated_at": now})
+
+    async def put_back(self, work: Work, seconds: float, waiting_on: str | None, *, blameless: bool) -> None:
+        """Queue the job again after `seconds`. A blameless return is not counted as an attempt."""
+        now = self.clock.now()
+        values: dict[str, Any] = {
+            "status": "queued",
+            "not_before": now + timedelta(seconds=seconds),
+            "waiting_on": waiting_on,
+            "timings": work.timings,
+        }
+        if blameless:
+            values |= {"attempts": JOBS.c.attempts - 1, "strikes": JOBS.c.strikes - 1}
+        if waiting_on is not None:
+            values["waiting_since"] = func.coalesce(JOBS.c.waiting_since, now.timestamp())
+        async with self.database.write() as connection:
+            await self.leases.release(connection, work.lease, values)
+
+    async def restart_sending(self, work: Work) -> None:
+        """The index lost chunks that it had acknowledged: send all of them again."""
+        async with self.database.write() as connection:
+            work.job = dict(await self.leases.write(connection, work.lease, {"batches_done": 0}))
+
+    async def prune(self, work: Work, kept: int) -> list[Mapping[str, Any]]:
+        """Delete the rows of committed revisions but the newest `kept`, and all uncommitted earlier ones."""
+        key, active = work.job["document_key"], work.job["revision"]
+        of_it = and_(REVISIONS.c.document_key == key, REVISIONS.c.n <= active)
+        keep = (
+            select(REVISIONS.c.n)
+            .where(of_it, REVISIONS.c.status == "committed")
+            .order_by(REVISIONS.c.n.desc())
+            .limit(kept)
+        )
+        statement = delete(REVISIONS).where(of_it, REVISIONS.c.n.not_in(keep)).returning(*REVISIONS.c)
+        async with self.database.write() as connection:
+            return [dict(row) for row in (await connection.execute(statement)).mappings().all()]
+
+    async def announce(self, owner: str, slots: int, started_at: datetime) -> None:
+        """Say that a worker lives, and forget those long silent."""
+        now = self.clock.now()
+        row = {"id": owner, "slots": slots, "started_at": started_at, "seen_at": now}
+        async with self.database.write() as connection:
+            if not await insert_if_absent(connection, WORKERS, row, [WORKERS.c.id]):
+                await connection.execute(update(WORKERS).where(WORKERS.c.id == owner).values(seen_at=now))
+            await connection.execute(delete(WORKERS).where(WORKERS.c.seen_at < now - WORKER_FORGOTTEN))
+
+    async def sign_off(self, owner: str) -> None:
+        """The worker ends."""
+        async with self.database.write() as connection:
+            await connection.execute(delete(WORKERS).where(WORKERS.c.id == owner))
+
+    def _next(self, now: datetime) -> Select[tuple[str]]:
+        return (
+            select(JOBS.c.id)
+            .where(_due(JOBS.c, now), self.leases.claimable(), JOBS.c.tenant == _turn(now))
+            .order_by(JOBS.c.queued_at, JOBS.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+
+
+def _turn(now: datetime) -> Any:
+    """The tenant whose turn it is."""
+    jobs, running, served = JOBS.alias("due"), JOBS.alias("running"), JOBS.alias("served")
+    count = (
+        select(func.count())
+        .where(running.c.tenant == jobs.c.tenant, running.c.status == "running", running.c.lease_expires_at >= now)
+        .scalar_subquery()
+    )
+    last = select(func.max(served.c.claimed_at)).where(served.c.tenant == jobs.c.tenant).scalar_subquery()
+    return (
+        select(jobs.c.tenant)
+        .where(_due(jobs.c, now))
+        .group_by(jobs.c.tenant)
+        .order_by(count, func.coalesce(last, literal_column("0")), func.min(jobs.c.queued_at))
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _due(columns: Any, now: datetime) -> ColumnElement[bool]:
+    free = or_(columns.lease_expires_at.is_(None), columns.lease_expires_at < now)
+    due = or_(columns.not_before.is_(None), columns.not_before <= now)
+    return and_(columns.status.in_(LIVE), columns.grant_token.is_not(None), free, due)
+
+
+def _revision(job: Mapping[str, Any]) -> ColumnElement[bool]:
+    return and_(REVISIONS.c.document_key == job["document_key"], REVISIONS.c.n == job["revision"])
+
+
+async def unfinished_work(connection: AsyncConnection, now: datetime) -> tuple[int, int, float]:
+    """Jobs queued, jobs running, and the age in seconds of the oldest that is queued."""
+    statement = select(JOBS.c.status, func.count(), func.min(JOBS.c.queued_at)).where(JOBS.c.status.in_(LIVE))
+    rows = {
+        status: (count, oldest)
+        for status, count, oldest in (await connection.execute(statement.group_by(JOBS.c.status))).all()
+    }
+    queued, oldest = rows.get("queued", (0, None))
+    return queued, rows.get("running", (0, None))[0], (now - oldest).total_seconds() if oldest else 0.0

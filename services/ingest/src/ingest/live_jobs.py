@@ -1,0 +1,93 @@
+"""Jobs that are not over: making one, and ending those that have become pointless."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, RowMapping, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.documents import Failure
+from ingest.tables import DOCUMENTS, JOBS
+from servicekit.identifiers import new_id
+
+LIVE = ("queued", "running")
+JobKind = Literal["document", "document_deletion", "collection_deletion"]
+SUPERSEDED = Failure(code="superseded", message="A newer revision of this document was uploaded.", retryable=False)
+DELETED = Failure(code="deleted", message="The document was deleted.", retryable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """For whom a job works, and with which right it may go on when the call that made it is long over."""
+
+    tenant: str
+    key_id: str
+    request_id: str
+    grant: str | None
+
+
+def new_job(
+    kind: JobKind, mandate: Mandate, collection: str, document: tuple[str, str, int] | None, now: datetime
+) -> dict[str, Any]:
+    """The row of a new job; `document` is key, id and revision."""
+    key, document_id, revision = document or (None, "", 0)
+    return {
+        "id": new_id("job"),
+        "kind": kind,
+        "tenant": mandate.tenant,
+        "collection": collection,
+        "document_key": key,
+        "document_id": document_id,
+        "revision": revision,
+        "status": "queued",
+        "stage": "queued",
+        "timings": {},
+        "request_id": mandate.request_id,
+        "grant_token": mandate.grant,
+        "grant_key_id": mandate.key_id,
+        "created_at": now,
+        "queued_at": now,
+    }
+
+
+async def end_live(
+    connection: AsyncConnection, which: ColumnElement[bool], why: Failure | None, now: datetime
+) -> list[RowMapping]:
+    """Cancel live jobs at once, running ones too: their fence rises, so that their worker's next write fails."""
+    statement = (
+        update(JOBS)
+        .where(which, JOBS.c.status.in_(LIVE))
+        .values(
+            status="cancelled",
+            fence=JOBS.c.fence + 1,
+            lease_owner=None,
+            lease_expires_at=None,
+            waiting_on=None,
+            finished_at=now,
+            error=why.model_dump() if why else None,
+        )
+        .returning(*JOBS.c)
+    )
+    return list((await connection.execute(statement)).mappings().all())
+
+
+async def set_document(
+    connection: AsyncConnection, key: str, revision: int, statuses: tuple[str, ...], values: Mapping[str, Any]
+) -> bool:
+    """Change a document while `revision` is its newest and its status is one of `statuses`; whether it was."""
+    statement = (
+        update(DOCUMENTS)
+        .where(
+            DOCUMENTS.c.key == key,
+            DOCUMENTS.c.revision == revision,
+            DOCUMENTS.c.status.in_(statuses),
+            DOCUMENTS.c.deleted_at.is_(None),
+        )
+        .values(**values)
+        .returning(DOCUMENTS.c.key)
+    )
+    return (await connection.execute(statement)).first() is not None

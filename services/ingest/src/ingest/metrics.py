@@ -1,0 +1,38 @@
+"""Ingest's metrics, of the API and of each worker.
+
+| metric | labels | meaning |
+| --- | --- | --- |
+| groundwork_ingest_uploads_total | outcome | `new`, `revision`, `unchanged`, `again`, `refused` |
+| groundwork_ingest_upload_bytes_total | | bytes accepted |
+| groundwork_ingest_wakeups_total | outcome | wake-ups: `sent`, `failed`, `dropped` (too many waiting), `received` |
+| groundwork_ingest_jobs | status | jobs of the ledger that are `queued` or `running` now; the same from every worker |
+| groundwork_ingest_oldest_queued_seconds | | age of the oldest queued job |
+| groundwork_ingest_jobs_finished_total | outcome | jobs ended by this worker: `ready`, `failed`, `cancelled`, `lost` |
+| groundwork_ingest_jobs_put_back_total | reason | jobs queued again: `waiting`, `error`, `shutdown` |
+| groundwork_ingest_stage_seconds | stage | time of one stage of one attempt |
+| groundwork_ingest_pages_total | | pages parsed |
+| groundwork_ingest_chunks_total | how | chunks indexed: `embedded`, `reused` |
+| groundwork_ingest_slots | state | this worker's slots: `busy`, `free` |
+| groundwork_ingest_worker_heartbeat_timestamp_seconds | | when the worker's loop last looked into the ledger |
+| groundwork_ingest_consumer_restarts_total | | times the consumer of wake-ups had to be started again |
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+STAGE_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+UPLOADS = Counter("groundwork_ingest_uploads_total", "Uploads by outcome.", ("outcome",))
+UPLOAD_BYTES = Counter("groundwork_ingest_upload_bytes_total", "Bytes accepted.")
+WAKEUPS = Counter("groundwork_ingest_wakeups_total", "Wake-ups of workers.", ("outcome",))
+JOBS_NOW = Gauge("groundwork_ingest_jobs", "Live jobs of the ledger.", ("status",))
+OLDEST_QUEUED = Gauge("groundwork_ingest_oldest_queued_seconds", "Age of the oldest queued job.")
+FINISHED = Counter("groundwork_ingest_jobs_finished_total", "Jobs ended by this worker.", ("outcome",))
+PUT_BACK = Counter("groundwork_ingest_jobs_put_back_total", "Jobs queued again.", ("reason",))
+STAGE_SECONDS = Histogram("groundwork_ingest_stage_seconds", "Time of a stage.", ("stage",), buckets=STAGE_BUCKETS)
+PAGES = Counter("groundwork_ingest_pages_total", "Pages parsed.")
+CHUNKS = Counter("groundwork_ingest_chunks_total", "Chunks indexed.", ("how",))
+SLOTS = Gauge("groundwork_ingest_slots", "Slots of this worker.", ("state",))
+HEARTBEAT = Gauge("groundwork_ingest_worker_heartbeat_timestamp_seconds", "Last look into the ledger.")
+CONSUMER_RESTARTS = Counter("groundwork_ingest_consumer_restarts_total", "Restarts of the wake-up consumer.")

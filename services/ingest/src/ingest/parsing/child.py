@@ -1,0 +1,49 @@
+"""The process that reads one document: `python -I -m ingest.parsing.child INPUT FOLDER ARGUMENTS`.
+
+It bounds its own memory, processor time and output before it opens the file, imports only the parser it needs, and
+answers with files in FOLDER: `text` and `structure.json`, or `failure.json`. Its exit status is 0 in both cases.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+from ingest.parsing.failures import ParseFailed, too_large
+from ingest.parsing.formats import Limits, extract
+
+OUTPUT_FACTOR = 8
+"""Bytes that may be written for one character of text."""
+
+
+def main(arguments: list[str]) -> int:
+    """Read the document that the arguments name."""
+    source, folder, options = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
+    limits = Limits(options["max_pages"], options["max_text_chars"])
+    _bound(options["memory_bytes"], options["seconds"], limits.max_text_chars * OUTPUT_FACTOR)
+    try:
+        extracted = extract(source, options["media_type"], limits)
+        (folder / "text").write_text(extracted.text, encoding="utf-8", newline="\n")
+        (folder / "structure.json").write_text(json.dumps(extracted.to_json()))
+    except ParseFailed as failure:
+        _fail(folder, failure)
+    except (MemoryError, RecursionError):
+        _fail(folder, too_large())
+    return 0
+
+
+def _bound(memory: int, seconds: float, output: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (output, output))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _fail(folder: Path, failure: ParseFailed) -> None:
+    (folder / "failure.json").write_text(json.dumps({"code": failure.code, "message": failure.message}))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

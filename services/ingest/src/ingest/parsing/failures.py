@@ -1,0 +1,57 @@
+"""Why a document can't be read. Each code ends its own job and harms nothing else."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+FailureCode = Literal[
+    "malformed", "encrypted", "no_text", "timeout", "too_many_pages", "too_large", "parser_crashed", "unsupported"
+]
+
+
+class ParseFailed(Exception):
+    """The document can't be turned into text; `message` says what to do."""
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(message)
+        self.code: FailureCode = code
+        self.message = message
+
+
+def malformed(kind: str) -> ParseFailed:
+    """The bytes are not what they claim to be, or are damaged."""
+    return ParseFailed("malformed", f"This is not a readable {kind}: it is damaged or incomplete. Upload a sound copy.")
+
+
+def encrypted(kind: str) -> ParseFailed:
+    """A password is needed."""
+    return ParseFailed("encrypted", f"This {kind} is protected by a password. Upload a copy without one.")
+
+
+def no_text() -> ParseFailed:
+    """There is nothing to search in."""
+    return ParseFailed(
+        "no_text", "No text was found in this document. If it is a scan, run text recognition (OCR) on it first."
+    )
+
+
+def too_many_pages(pages: int, limit: int) -> ParseFailed:
+    """More pages than the operator allows."""
+    return ParseFailed("too_many_pages", f"This document has {pages:,} pages; at most {limit:,} are read. Split it.")
+
+
+def too_large() -> ParseFailed:
+    """Reading it takes more memory or makes more text than the operator allows."""
+    return ParseFailed("too_large", "Reading this document takes more memory or room than is allowed. Split it.")
+
+
+def timed_out(seconds: float) -> ParseFailed:
+    """Reading it takes too long."""
+    return ParseFailed("timeout", f"Reading this document took longer than {seconds:g} s. Split or simplify it.")
+
+
+def crashed() -> ParseFailed:
+    """The parser died of it."""
+    return ParseFailed(
+        "parser_crashed", "The parser crashed on this document. Print it to a new PDF, or save it anew, and try again."
+    )

@@ -1,0 +1,185 @@
+"""HTML: what a reader sees, in order; scripts, styles and navigation left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from ingest.parsing.structure import BlockKind, Builder, Extracted
+
+SKIPPED = frozenset(
+    [
+        "script",
+        "style",
+        "nav",
+        "noscript",
+        "template",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "embed",
+        "canvas",
+        "audio",
+        "video",
+        "button",
+        "select",
+        "input",
+        "textarea",
+        "dialog",
+        "head",
+        "title",
+    ]
+)
+BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "header",
+        "html",
+        "legend",
+        "main",
+        "p",
+        "section",
+        "summary",
+        "hr",
+        "caption",
+    ]
+)
+HEADINGS = {f"h{level}": level for level in range(1, 7)}
+MAX_DEPTH = 250
+
+
+@dataclass
+class _Writer:
+    """Gathers inline text until a block ends."""
+
+    builder: Builder = field(default_factory=Builder)
+    inline: list[str] = field(default_factory=list)
+
+    def flush(self, kind: BlockKind = "paragraph") -> None:
+        """End the block."""
+        text = _collapsed("".join(self.inline))
+        self.inline.clear()
+        self.builder.block(kind, text)
+
+
+def parse(text: str) -> Extracted:
+    """The visible text; the `<title>` is the document's, unless there is none or it is empty."""
+    tree = LexborHTMLParser(text)
+    title = tree.css_first("head > title")
+    writer = _Writer()
+    if tree.body is not None:
+        _walk(writer, tree.body, 0)
+    writer.flush()
+    return writer.builder.finish(title.text() if title is not None else None)
+
+
+def _walk(writer: _Writer, node: LexborNode, depth: int) -> None:
+    for child in node.iter(include_text=True, skip_empty=False):
+        tag = (child.tag or "").lower()
+        if tag == "-text":
+            writer.inline.append(_flat(child.text_content or ""))
+        elif tag in SKIPPED or depth > MAX_DEPTH or _hidden(child):
+            continue
+        elif tag in HEADINGS:
+            writer.flush()
+            writer.builder.heading(_inline(child), HEADINGS[tag])
+        elif tag in ("ul", "ol"):
+            writer.flush()
+            writer.builder.block("list", "\n".join(_list(child, 0)))
+        elif tag == "table":
+            writer.flush()
+            _table(writer, child, depth)
+        elif tag == "pre":
+            writer.flush()
+            writer.builder.block("code", child.text())
+        elif tag == "br":
+            writer.inline.append("\n")
+        elif tag in BLOCKS:
+            writer.flush()
+            _walk(writer, child, depth + 1)
+            writer.flush()
+        else:
+            _walk(writer, child, depth + 1)
+
+
+def _table(writer: _Writer, table: LexborNode, depth: int) -> None:
+    """A table of data as rows; one that only lays out the page (a single cell, or tables within) as its content."""
+    rows = [_cells(row) for row in table.css("tr")]
+    if table.css_first("table table") is not None or all(len(row) < 2 for row in rows):
+        for cell in table.css("td, th, caption") if table.css_first("table table") is None else [table]:
+            _walk(writer, cell, depth + 1)
+            writer.flush()
+        return
+    caption = table.css_first("caption")
+    if caption is not None:
+        writer.builder.block("paragraph", _inline(caption))
+    writer.builder.rows([_inline(cell) for cell in row] for row in rows)
+
+
+def _cells(row: LexborNode) -> list[LexborNode]:
+    return [cell for cell in row.iter() if cell.tag in ("td", "th")]
+
+
+def _list(node: LexborNode, depth: int) -> Iterator[str]:
+    for number, item in enumerate((child for child in node.iter() if child.tag == "li"), 1):
+        mark = f"{number}. " if node.tag == "ol" else "- "
+        own: list[str] = []
+        nested: list[LexborNode] = []
+        _gather(item, own, nested, depth)
+        for index, line in enumerate(_collapsed("".join(own)).split("\n")):
+            if line:
+                yield "  " * depth + (mark if index == 0 else " " * len(mark)) + line
+        for inner in nested if depth < MAX_DEPTH else ():
+            yield from _list(inner, depth + 1)
+
+
+def _gather(node: LexborNode, own: list[str], nested: list[LexborNode], depth: int) -> None:
+    for child in node.iter(include_text=True, skip_empty=False):
+        tag = (child.tag or "").lower()
+        if tag == "-text":
+            own.append(_flat(child.text_content or ""))
+        elif tag in ("ul", "ol"):
+            nested.append(child)
+        elif tag == "br" or tag == "tr":
+            own.append("\n")
+            _gather(child, own, nested, depth + 1)
+        elif tag not in SKIPPED and depth < MAX_DEPTH:
+            own.append("\n" if tag in BLOCKS else " " if tag in ("td", "th") else "")
+            _gather(child, own, nested, depth + 1)
+            own.append("\n" if tag in BLOCKS else "")
+
+
+def _inline(node: LexborNode) -> str:
+    own: list[str] = []
+    nested: list[LexborNode] = []
+    _gather(node, own, nested, 0)
+    return " ".join([_collapsed("".join(own)), *(line for inner in nested for line in _list(inner, 0))])
+
+
+def _hidden(node: LexborNode) -> bool:
+    return "hidden" in node.attributes or node.attributes.get("aria-hidden") == "true"
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.replace("\n", " ").split(" ")) if "\n" in text else text
+
+
+def _collapsed(text: str) -> str:
+    return "\n".join(line for part in text.split("\n") if (line := " ".join(part.split())))

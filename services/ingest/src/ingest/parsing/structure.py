@@ -1,0 +1,130 @@
+"""One extracted text with its structure as character spans; what every parser builds and chunking reads.
+
+Standard library only: the parsing child must start fast.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BlockKind = Literal["heading", "paragraph", "list", "table", "code"]
+MAX_HEADING = 200
+MAX_DEPTH = 8
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_NEWLINES = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_TRAILING = re.compile(r"[ \t\u00a0]+(?=\n|$)")
+
+
+def clean(text: str) -> str:
+    r"""NFC, `\n` as the only line break, no control characters, no blanks before a line break.
+
+    The one place where Unicode is normalised. Pieces that are cleaned and then joined by `\n` are clean as a whole.
+    """
+    text = _SURROGATES.sub("\ufffd", _NEWLINES.sub("\n", text))
+    return unicodedata.normalize("NFC", _TRAILING.sub("", _CONTROL.sub("", text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A heading, paragraph, list, table or piece of code: the characters `start..end` of the text."""
+
+    kind: BlockKind
+    start: int
+    end: int
+    page: int | None = None
+    level: int = 0
+    """Of a heading, from 1."""
+    heading_path: tuple[str, ...] = ()
+    """The headings that the block stands under; a heading's own text is the last of its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A document's text, its blocks in order, its own title if it names one, and its pages if it has any."""
+
+    text: str
+    blocks: tuple[Block, ...]
+    title: str | None = None
+    pages: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the text. Heading paths are kept once each."""
+        paths: dict[tuple[str, ...], int] = {}
+        rows = [
+            [
+                block.kind,
+                block.start,
+                block.end,
+                block.page,
+                block.level,
+                paths.setdefault(block.heading_path, len(paths)),
+            ]
+            for block in self.blocks
+        ]
+        return {"title": self.title, "pages": self.pages, "paths": [list(path) for path in paths], "blocks": rows}
+
+    @classmethod
+    def from_json(cls, text: str, saved: dict[str, Any]) -> Extracted:
+        """The reverse of `to_json`."""
+        paths = [tuple(path) for path in saved["paths"]]
+        blocks = tuple(
+            Block(kind, start, end, page, level, paths[path]) for kind, start, end, page, level, path in saved["blocks"]
+        )
+        return cls(text, blocks, saved["title"], saved["pages"])
+
+
+@dataclass
+class Builder:
+    """Puts an extracted text together block by block, keeping the path of headings."""
+
+    _pieces: list[str] = field(default_factory=list)
+    _blocks: list[Block] = field(default_factory=list)
+    _headings: list[tuple[int, str]] = field(default_factory=list)
+    length: int = 0
+
+    def heading(self, text: str, level: int, page: int | None = None) -> None:
+        """A heading; it closes those of its own and deeper levels."""
+        text = " ".join(clean(text).split())
+        if not text:
+            return
+        level = max(1, min(level, MAX_DEPTH))
+        self._headings = [(depth, title) for depth, title in self._headings if depth < level]
+        self._headings.append((level, text[:MAX_HEADING]))
+        self._add("heading", text, page, level)
+
+    def block(self, kind: BlockKind, text: str, page: int | None = None) -> None:
+        """Any other block; one without text is left out."""
+        text = clean(text).strip("\n")
+        if text.strip():
+            self._add(kind, text, page, 0)
+
+    def rows(self, rows: Iterable[Iterable[str]], page: int | None = None) -> None:
+        """A table, one line a row, cells parted by pipes."""
+        self.block("table", "\n".join(line for row in rows if (line := row_line(row))), page)
+
+    def finish(self, title: str | None = None, pages: int | None = None) -> Extracted:
+        """The whole document. Without a title of its own, a first heading of level 1 is the title."""
+        title = " ".join(clean(title or "").split()) or None
+        if title is None and self._blocks and self._blocks[0].kind == "heading" and self._blocks[0].level == 1:
+            title = self._blocks[0].heading_path[-1]
+        return Extracted("".join(self._pieces), tuple(self._blocks), title[:500] if title else None, pages)
+
+    def _add(self, kind: BlockKind, text: str, page: int | None, level: int) -> None:
+        if self._pieces:
+            self._pieces.append("\n\n")
+            self.length += 2
+        path = tuple(title for _, title in self._headings)
+        self._blocks.append(Block(kind, self.length, self.length + len(text), page, level, path))
+        self._pieces.append(text)
+        self.length += len(text)
+
+
+def row_line(cells: Iterable[str]) -> str:
+    """A table row on one line; empty if all its cells are."""
+    parts = [" ".join(cell.split()) for cell in cells]
+    return " | ".join(parts) if any(parts) else ""

@@ -1,0 +1,120 @@
+"""What ingest needs from outside, each with more than one implementation in `adapters/`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from contracts.collections import Collection, CollectionCreate
+from contracts.documents import DocumentChunk
+from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from contracts.pages import Page
+from ingest.chunking.tokens import Tokens
+
+
+class BlobStore(Protocol):
+    """Bytes by key. A key is `<tenant>/<sha256 of the bytes>`, so that putting the same bytes twice is harmless."""
+
+    async def put(self, key: str, source: BinaryIO) -> None:
+        """Store all of `source`; the bytes are on disk, whole, when this returns."""
+        ...
+
+    async def read(self, key: str) -> bytes:
+        """All bytes; raises `BlobMissing`."""
+        ...
+
+    def stream(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes in pieces; raises `BlobMissing` at the first."""
+        ...
+
+    async def exists(self, key: str) -> bool:
+        """Whether the bytes are there."""
+        ...
+
+    def local(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """The bytes as a file to read while the block lasts; raises `BlobMissing`."""
+        ...
+
+    async def remove_unless(self, key: str, wanted: Callable[[], Awaitable[bool]]) -> None:
+        """Remove the bytes, unless `wanted()`, asked while they are already out of reach, says to keep them."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise unless bytes can be written."""
+        ...
+
+
+class Index(Protocol):
+    """The retriever. `token` is forwarded; errors are `ServiceError`s with the retriever's codes."""
+
+    async def create_collection(self, token: str, wanted: CollectionCreate) -> Collection:
+        """A new collection; 409 `collection_exists`."""
+        ...
+
+    async def collections(self, token: str, limit: int, cursor: str | None) -> Page[Collection]:
+        """A page of the tenant's collections."""
+        ...
+
+    async def collection(self, token: str, name: str) -> Collection:
+        """One collection; 404 `collection_not_found`."""
+        ...
+
+    async def delete_collection(self, token: str, name: str) -> None:
+        """Remove a collection and all that is in it; a missing one is no error."""
+        ...
+
+    async def put_chunks(
+        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch
+    ) -> BatchIndexed:
+        """Index some chunks of a revision; 409 `stale_revision`."""
+        ...
+
+    async def commit(
+        self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest
+    ) -> Committed:
+        """Make a revision the active one; 409 `stale_revision` or `chunks_missing`."""
+        ...
+
+    async def delete_document(self, token: str, collection: str, document_id: str, revision: int) -> None:
+        """Remove revisions up to `revision` and refuse them from now on; a missing collection is no error."""
+        ...
+
+    async def chunks(
+        self, token: str, collection: str, document_id: str, limit: int, cursor: str | None
+    ) -> Page[DocumentChunk]:
+        """The active revision's chunks in order."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise unless the retriever is ready."""
+        ...
+
+
+class TokenSource(Protocol):
+    """Where a worker gets the right to act for the key that started a job."""
+
+    async def token(self, grant: str, *, fresh: bool = False) -> str:
+        """A token that is valid for a while yet; `fresh` ignores what is cached. 403 `key_revoked`."""
+        ...
+
+
+class TokenizerSource(Protocol):
+    """Where the embedding models' tokenizers come from."""
+
+    async def tokens(self, token: str, model: str) -> Tokens:
+        """The model's tokenizer."""
+        ...
+
+
+class Bell(Protocol):
+    """Wakes a worker. Only ever a hint: a lost ring costs a worker's next look, never a job."""
+
+    def ring(self, job_id: str, request_id: str) -> None:
+        """Say that there is a job. Returns at once and never fails."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise unless rings can be sent now."""
+        ...

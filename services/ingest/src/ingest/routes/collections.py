@@ -1,0 +1,85 @@
+"""`/v1/collections`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from contracts.collections import Collection, CollectionCreate
+from contracts.pages import Page
+from ingest import collections_view, idempotency
+from ingest.errors import CollectionDeleting
+from ingest.idempotency import CallKey, StoredAnswer, fingerprint
+from ingest.routes.access import (
+    Authorised,
+    CollectionName,
+    Cursor,
+    Grant,
+    IdempotencyKey,
+    Limit,
+    Opened,
+    check_collection,
+    mandate,
+)
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"])
+
+
+@router.post("", status_code=201, response_model=Collection)
+async def create(
+    body: CollectionCreate, caller: Authorised, opened: Opened, key: IdempotencyKey = None
+) -> Collection | Response:
+    """Make a collection, bound to its embedding model."""
+    check_collection(caller, body.name)
+    if key is None:
+        return await _create(body, caller, opened)
+    call = CallKey(caller.delegation.key_id, "POST /v1/collections", key)
+    async with opened.database.write() as connection:
+        print_ = fingerprint(body.model_dump(mode="json"))
+        stored = await idempotency.begin(connection, call, print_, opened.clock.now())
+    if stored is not None:
+        return Response(stored.body, stored.status, media_type="application/json")
+    try:
+        made = await _create(body, caller, opened)
+        async with opened.database.write() as connection:
+            await idempotency.finish(connection, call, StoredAnswer(201, made.model_dump_json()))
+    finally:
+        async with opened.database.write() as connection:
+            await idempotency.abandon(connection, call)
+    return made
+
+
+async def _create(body: CollectionCreate, caller: Authorised, opened: Opened) -> Collection:
+    await collections_view.known(opened.database, caller.tenant, body.name)  # raises while a deletion is under way
+    made = await opened.index.create_collection(caller.token, body)
+    await collections_view.remember(opened.database, caller.tenant, body.name)
+    return made
+
+
+@router.get("", response_model=Page[Collection])
+async def listed(caller: Authorised, opened: Opened, limit: Limit = 50, cursor: Cursor = None) -> Page[Collection]:
+    """The collections that the key may use. A page can be shorter than `limit` where a key may use only some."""
+    page = await opened.index.collections(caller.token, limit, cursor)
+    visible = [each for each in page.data if caller.delegation.allows_collection(each.name)]
+    data = await collections_view.with_counts(opened.database, caller.tenant, visible)
+    return Page(data=data, next_cursor=page.next_cursor)
+
+
+@router.get("/{collection}", response_model=Collection)
+async def one(collection: CollectionName, caller: Authorised, opened: Opened) -> Collection:
+    """One collection with its counts."""
+    check_collection(caller, collection)
+    found = await opened.index.collection(caller.token, collection)
+    return (await collections_view.with_counts(opened.database, caller.tenant, [found]))[0]
+
+
+@router.delete("/{collection}", status_code=204)
+async def delete(collection: CollectionName, caller: Authorised, opened: Opened, grant: Grant = None) -> None:
+    """Remove a collection with all its documents; their jobs are cancelled."""
+    check_collection(caller, collection)
+    try:
+        known = await collections_view.known(opened.database, caller.tenant, collection)
+    except CollectionDeleting:
+        known = True  # one that was cut short is taken up again
+    if not known:
+        await opened.index.collection(caller.token, collection)  # raises that there is none
+    await opened.deletions.collection(mandate(caller, grant), caller.token, collection)

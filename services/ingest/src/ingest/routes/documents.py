@@ -1,0 +1,187 @@
+"""`/v1/collections/{collection}/documents`: uploading, listing, reading and deleting documents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
+
+from contracts import jobs as job_models
+from contracts.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
+from contracts.pages import Page
+from ingest import collections_view, documents, receiving
+from ingest.documents import as_document
+from ingest.errors import UnsupportedBody
+from ingest.routes.access import (
+    Authorised,
+    CollectionName,
+    Cursor,
+    Grant,
+    IdempotencyKey,
+    Limit,
+    Opened,
+    check_collection,
+    lasting_mandate,
+    mandate,
+)
+from ingest.routes.upload import take
+
+router = APIRouter(prefix="/v1/collections/{collection}/documents", tags=["documents"])
+DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+Revision = Annotated[int | None, Query(ge=1)]
+MAX_FIELD_BYTES = 128 * 1024
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "metadata": {"type": "string", "description": "A JSON object."},
+                        "document_id": {"type": "string"},
+                        "title": {"type": "string"},
+                    },
+                }
+            },
+            "application/json": {
+                "schema": DocumentCreate.model_json_schema(ref_template="#/components/schemas/{model}")
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=job_models.Accepted,
+    responses={200: {"model": job_models.Accepted, "description": "The same document is there already."}},
+    openapi_extra=_BODY,
+)
+async def upload(
+    collection: CollectionName,
+    request: Request,
+    caller: Authorised,
+    opened: Opened,
+    grant: Grant = None,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Take a document in: bytes and job are on disk when this answers 202."""
+    check_collection(caller, collection)
+    lasting = lasting_mandate(caller, grant)
+    if not await collections_view.known(opened.database, caller.tenant, collection):
+        await opened.index.collection(caller.token, collection)
+        await collections_view.remember(opened.database, caller.tenant, collection)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == "multipart/form-data":
+        async with request.form(max_files=1, max_fields=8, max_part_size=MAX_FIELD_BYTES) as form:
+            return await take(opened, lasting, collection, receiving.from_form(form), key)
+    if media != "application/json":
+        raise UnsupportedBody
+    try:
+        body = DocumentCreate.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False, include_context=False)) from None
+    return await take(opened, lasting, collection, receiving.from_json(body), key)
+
+
+@router.get("", response_model=Page[Document])
+async def listed(
+    collection: CollectionName,
+    caller: Authorised,
+    opened: Opened,
+    status: DocumentStatus | None = None,
+    q: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[Document]:
+    """The collection's documents, newest first; `q` looks into title, source and id."""
+    check_collection(caller, collection)
+    if not await collections_view.known(opened.database, caller.tenant, collection):
+        await opened.index.collection(caller.token, collection)
+    async with opened.database.read() as connection:
+        return await documents.listed(
+            connection, caller.tenant, collection, status=status, words=q, limit=limit, cursor=cursor
+        )
+
+
+@router.get("/{document_id}", response_model=Document)
+async def one(collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened) -> Document:
+    """One document."""
+    check_collection(caller, collection)
+    async with opened.database.read() as connection:
+        return as_document(await documents.find(connection, caller.tenant, collection, document_id))
+
+
+@router.delete("/{document_id}", status_code=204)
+async def delete(
+    collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened, grant: Grant = None
+) -> None:
+    """Remove a document; it is gone from search when this answers, and its job is cancelled."""
+    check_collection(caller, collection)
+    await opened.deletions.document(mandate(caller, grant), caller.token, collection, document_id)
+
+
+@router.get("/{document_id}/content", response_class=StreamingResponse)
+async def content(
+    collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened, revision: Revision = None
+) -> Response:
+    """The original bytes of a revision, by default the newest."""
+    check_collection(caller, collection)
+    async with opened.database.read() as connection:
+        document = await documents.find(connection, caller.tenant, collection, document_id)
+        row = await documents.revision_of(connection, document, revision)
+    headers = {
+        "Content-Length": str(row["bytes"]),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row['source'], safe='')}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    pieces = opened.blobs.stream(row["blob_key"])
+    first = await anext(pieces)
+    return StreamingResponse(_chained(first, pieces), headers=headers, media_type=row["media_type"])
+
+
+@router.get("/{document_id}/text")
+async def text(
+    collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened, revision: Revision = None
+) -> Response:
+    """The extracted text of a revision, by default the active one: what spans index, in code points."""
+    check_collection(caller, collection)
+    async with opened.database.read() as connection:
+        document = await documents.find(connection, caller.tenant, collection, document_id)
+        key = await documents.text_key_of(connection, document, revision)
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return Response(await opened.blobs.read(key), media_type="text/plain; charset=utf-8", headers=headers)
+
+
+@router.get("/{document_id}/chunks", response_model=Page[DocumentChunk])
+async def chunks(
+    collection: CollectionName,
+    document_id: DocumentPath,
+    caller: Authorised,
+    opened: Opened,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[DocumentChunk]:
+    """The active revision's chunks in order; none before the first commit."""
+    check_collection(caller, collection)
+    async with opened.database.read() as connection:
+        document = await documents.find(connection, caller.tenant, collection, document_id)
+    if document["active_revision"] is None:
+        return Page(data=[], next_cursor=None)
+    return await opened.index.chunks(caller.token, collection, document_id, limit, cursor)
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece

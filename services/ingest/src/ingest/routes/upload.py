@@ -1,0 +1,80 @@
+"""One upload from examined bytes to the answer."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import Response
+
+from contracts.jobs import Accepted
+from ingest import idempotency, jobs, metrics, receiving, uploads
+from ingest.bootstrap import Dependencies
+from ingest.documents import as_document
+from ingest.idempotency import CallKey, StoredAnswer, fingerprint
+from ingest.live_jobs import Mandate
+from ingest.receiving import Examined, Wanted
+from ingest.uploads import Upload
+
+log = structlog.get_logger(__name__)
+
+
+async def take(opened: Dependencies, mandate: Mandate, collection: str, wanted: Wanted, key: str | None) -> Response:
+    """Store, commit, then wake a worker. With an `Idempotency-Key` the first call's answer is given again."""
+    examined = await receiving.examine(wanted)
+    upload = _upload(mandate, collection, wanted, examined)
+    call = CallKey(mandate.key_id, f"POST /v1/collections/{collection}/documents", key) if key is not None else None
+    await opened.blobs.put(upload.blob_key, wanted.content)
+    answer, job_id = await _commit(opened, upload, call)
+    if not await opened.blobs.exists(upload.blob_key):  # removed by a deletion that ran between put and commit
+        await opened.blobs.put(upload.blob_key, wanted.content)
+    if job_id is not None:
+        opened.bell.ring(job_id, mandate.request_id)
+    return Response(answer.body, answer.status, media_type="application/json")
+
+
+async def _commit(opened: Dependencies, upload: Upload, call: CallKey | None) -> tuple[StoredAnswer, str | None]:
+    """Document, job and the kept answer in one transaction; the job's id if there is a new job."""
+    now = opened.clock.now()
+    async with opened.database.write() as connection:
+        if call is not None:
+            stored = await idempotency.begin(connection, call, _fingerprint(upload), now)
+            if stored is not None:
+                return stored, None
+        accepted = await uploads.accept(connection, upload, now)
+        job = await jobs.shown(connection, accepted.job, now) if accepted.job is not None else None
+        body = Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
+        answer = StoredAnswer(200 if accepted.unchanged else 202, body.model_dump_json())
+        if call is not None:
+            await idempotency.finish(connection, call, answer)
+    _account(upload, body)
+    return answer, job.id if job is not None and not accepted.unchanged else None
+
+
+def _account(upload: Upload, accepted: Accepted) -> None:
+    outcome = "unchanged" if accepted.unchanged else "new" if accepted.document.revision == 1 else "revision"
+    metrics.UPLOADS.labels(outcome).inc()
+    metrics.UPLOAD_BYTES.inc(0 if accepted.unchanged else upload.bytes)
+    job_id = accepted.job.id if accepted.job else None
+    log.info("document accepted", document_id=accepted.document.id, outcome=outcome, job_id=job_id)
+
+
+def _upload(mandate: Mandate, collection: str, wanted: Wanted, examined: Examined) -> Upload:
+    return Upload(
+        mandate=mandate,
+        collection=collection,
+        document_id=wanted.document_id,
+        title=wanted.title,
+        fallback_title=wanted.fallback_title[:500],
+        source=wanted.source,
+        media_type=examined.media_type,
+        metadata=wanted.metadata,
+        bytes=examined.bytes,
+        sha256=examined.sha256,
+        blob_key=f"{mandate.tenant}/{examined.sha256}",
+    )
+
+
+def _fingerprint(upload: Upload) -> str:
+    """Of what the caller sent, so that a repeated multipart body with another boundary is the same call."""
+    return fingerprint(
+        upload.collection, upload.document_id, upload.title, upload.source, upload.metadata, upload.sha256
+    )

@@ -1,0 +1,58 @@
+"""Ingest's settings, for the API and the worker alike; prefix `INGEST_`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
+
+
+class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
+    """Read once at start."""
+
+    model_config = SettingsConfigDict(env_prefix="INGEST_", extra="ignore", use_attribute_docstrings=True)
+
+    port: int = 8101
+    """Port of the API."""
+    retriever_url: str = "http://127.0.0.1:8102"
+    """Where chunks go and collections live."""
+    inference_url: str = "http://127.0.0.1:8103"
+    """Where tokenizer files come from."""
+    gateway_url: str = "http://127.0.0.1:8090"
+    """The gateway's model plane, which exchanges a job's grant for a fresh token."""
+
+    max_upload_bytes: Annotated[int, Field(ge=1024)] = 100 * 1024 * 1024
+    """Largest upload, its multipart frame included; a larger one gets 413 while it streams in."""
+    kept_revisions: Annotated[int, Field(ge=1)] = 3
+    """Committed revisions of a document whose bytes and text stay readable, the active one included."""
+    events_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """Longest a stream of job events stays open."""
+
+    worker_port: int = 8105
+    """Port of a worker's health and metrics."""
+    worker_slots: Annotated[int, Field(ge=1, le=64)] = 2
+    """Jobs that one worker runs at once."""
+    poll_seconds: Annotated[float, Field(gt=0)] = 2.0
+    """How often a worker looks into the ledger without having been woken."""
+    lease_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """How long a claim lasts without a heartbeat; a dead worker's jobs are taken over after this."""
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    """Claims without any progress after which a job is failed."""
+    max_wait_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    """How long a job may wait for a service that is down before it is failed."""
+    batch_chunks: Annotated[int, Field(ge=1, le=512)] = 32
+    """Chunks sent to the retriever at once; progress is written after each batch."""
+    batch_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """Longest wait for the retriever to index one batch."""
+
+    parse_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """Longest that parsing one document may take."""
+    parse_memory_bytes: Annotated[int, Field(ge=128 * 1024 * 1024)] = 1024 * 1024 * 1024
+    """Address space of the child process that parses one document."""
+    max_pages: Annotated[int, Field(ge=1)] = 5000
+    """Most pages of one document."""
+    max_text_chars: Annotated[int, Field(ge=1000)] = 50_000_000
+    """Most characters of extracted text of one document."""

@@ -1,0 +1,144 @@
+"""Where a waiting job stands: its place in the fair order, what it waits for, and about how long it will take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Double, RowMapping, func, select, type_coerce
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.documents import Failure
+from contracts.jobs import Job
+from ingest.live_jobs import LIVE
+from ingest.tables import JOBS, WORKERS
+
+WORKER_ALIVE = timedelta(seconds=30)
+RECENT = 20
+NEVER = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tenant:
+    queued: int
+    running: int
+    served_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The queue at one moment."""
+
+    now: datetime
+    slots: int = 0
+    """Of all live workers."""
+    seconds: float | None = None
+    """What a job took lately."""
+    ranks: dict[str, int] = field(default_factory=dict)
+    """Place among the tenant's own queued jobs, from 1."""
+    tenants: dict[str, _Tenant] = field(default_factory=dict)
+
+    def as_job(self, row: RowMapping) -> Job:
+        """A row as the API shows it."""
+        place = self._place(row)
+        return Job(
+            **{name: row[name] for name in _SHOWN},
+            queue_position=place,
+            waiting_on=self._waiting_on(row, place),
+            eta_seconds=self._eta(row, place),
+            error=Failure.model_validate(row["error"]) if row["error"] else None,
+        )
+
+    def _place(self, row: RowMapping) -> int | None:
+        """Tenants take turns: before the tenant's r-th job go at most r (or r-1) of each other tenant's."""
+        rank = self.ranks.get(row["id"])
+        if row["status"] != "queued" or rank is None:
+            return None
+        own = self.tenants[row["tenant"]]
+        others = (state for tenant, state in self.tenants.items() if tenant != row["tenant"])
+        return rank + sum(min(other.queued, rank if _before(other, own) else rank - 1) for other in others)
+
+    def _waiting_on(self, row: RowMapping, place: int | None) -> str | None:
+        if row["status"] != "queued":
+            return None
+        if row["not_before"] is not None and row["not_before"] > self.now:
+            return str(row["waiting_on"] or "retry")
+        return "earlier_jobs" if self.slots and place is not None and place > 1 else "worker"
+
+    def _eta(self, row: RowMapping, place: int | None) -> float | None:
+        if self.seconds is None or row["status"] not in LIVE or not self.slots:
+            return None
+        left: float = self.seconds * (1 - row["progress"])
+        return round(left + (self.seconds * (place - 1) / self.slots if place else 0), 1)
+
+
+_SHOWN = (
+    "id",
+    "document_id",
+    "collection",
+    "status",
+    "stage",
+    "progress",
+    "pages_done",
+    "pages_total",
+    "attempts",
+    "timings",
+    "created_at",
+    "started_at",
+    "finished_at",
+)
+
+
+async def standing(connection: AsyncConnection, rows: Sequence[RowMapping], now: datetime) -> Standing:
+    """The queue as far as these jobs need it; with none of them live nothing is asked."""
+    if not any(row["status"] in LIVE for row in rows):
+        return Standing(now)
+    slots = select(func.coalesce(func.sum(WORKERS.c.slots), 0)).where(WORKERS.c.seen_at > now - WORKER_ALIVE)
+    lately = (
+        select((JOBS.c.finished_at - JOBS.c.started_at).label("seconds"))
+        .where(JOBS.c.status == "ready", JOBS.c.kind == "document", JOBS.c.finished_at.is_not(None))
+        .order_by(JOBS.c.finished_at.desc())
+        .limit(RECENT)
+        .subquery()
+    )
+    live_slots = (await connection.execute(slots)).scalar_one()
+    seconds = (await connection.execute(select(func.avg(_number(lately.c.seconds))))).scalar_one()
+    waiting = [row["id"] for row in rows if row["status"] == "queued"]
+    ranks = await _ranks(connection, waiting) if waiting else {}
+    tenants = await _tenants(connection) if waiting else {}
+    return Standing(now, int(live_slots), None if seconds is None else float(seconds), ranks, tenants)
+
+
+async def _ranks(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, int]:
+    place = func.row_number().over(partition_by=JOBS.c.tenant, order_by=(JOBS.c.queued_at, JOBS.c.id))
+    queued = select(JOBS.c.id, place.label("place")).where(JOBS.c.status == "queued").subquery()
+    statement = select(queued.c.id, queued.c.place).where(queued.c.id.in_(ids))
+    return {row.id: row.place for row in await connection.execute(statement)}
+
+
+async def _tenants(connection: AsyncConnection) -> dict[str, _Tenant]:
+    served = JOBS.alias()
+    last = select(func.max(served.c.claimed_at)).where(served.c.tenant == JOBS.c.tenant).scalar_subquery()
+    statement = (
+        select(
+            JOBS.c.tenant,
+            func.count().filter(JOBS.c.status == "queued"),
+            func.count().filter(JOBS.c.status == "running"),
+            last,
+        )
+        .where(JOBS.c.status.in_(LIVE))
+        .group_by(JOBS.c.tenant)
+    )
+    rows = (await connection.execute(statement)).all()
+    return {tenant: _Tenant(queued, running, at) for tenant, queued, running, at in rows}
+
+
+def _before(other: _Tenant, own: _Tenant) -> bool:
+    return (other.running, other.served_at or NEVER) < (own.running, own.served_at or NEVER)
+
+
+def _number(column: Any) -> Any:
+    """Differences of times are plain seconds in both databases; don't read them back as times."""
+    return type_coerce(column, Double)

@@ -1,0 +1,159 @@
+"""Ingest's ledger: documents, their revisions, jobs, and answers kept for `Idempotency-Key`.
+
+A document row outlives its deletion as a tombstone, so that revision numbers keep growing past the retriever's fence.
+A collection row is the anchor that uploads and deletions of one collection contend for.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+from servicekit.leases import lease_columns
+from servicekit.sql import UtcTime
+
+metadata = MetaData()
+LIVE = "status IN ('queued', 'running')"
+
+COLLECTIONS = Table(
+    "collections",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("name", String(63), primary_key=True),
+    Column("uploads", BigInteger, nullable=False, server_default="0"),
+    Column("deletion_job", String(40)),
+)
+
+DOCUMENTS = Table(
+    "documents",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("collection", String(63), nullable=False),
+    Column("id", String(200), nullable=False),
+    Column("title", String(500), nullable=False),
+    Column("source", String(2000), nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("active_revision", Integer),
+    Column("status", String(16), nullable=False),
+    Column("pages", Integer),
+    Column("chunks", Integer, nullable=False, server_default="0"),
+    Column("metadata", JSON, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("deleted_at", UtcTime),
+    UniqueConstraint("tenant", "collection", "id"),
+    Index("documents_in_order", "tenant", "collection", "key"),
+)
+
+REVISIONS = Table(
+    "revisions",
+    metadata,
+    Column("document_key", String(40), ForeignKey("documents.key", ondelete="CASCADE"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("title", String(500), nullable=False),
+    Column("title_given", Boolean, nullable=False),
+    Column("source", String(2000), nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("blob_key", String(200), nullable=False),
+    Column("text_key", String(200)),
+    Column("spans_key", String(200)),
+    Column("plan_key", String(200)),
+    Column("pages", Integer),
+    Column("chunks", Integer),
+    Column("sent", Boolean, nullable=False, server_default=false()),
+    Column("created_at", UtcTime, nullable=False),
+    Index("revisions_by_blob", "tenant", "blob_key"),
+    Index("revisions_by_text", "tenant", "text_key"),
+    Index("revisions_by_spans", "tenant", "spans_key"),
+    Index("revisions_by_plan", "tenant", "plan_key"),
+)
+
+JOBS = Table(
+    "jobs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(24), nullable=False),
+    Column("tenant", String(63), nullable=False),
+    Column("collection", String(63), nullable=False),
+    Column("document_key", String(40)),
+    Column("document_id", String(200), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("progress", Float, nullable=False, server_default="0"),
+    Column("pages_done", Integer, nullable=False, server_default="0"),
+    Column("pages_total", Integer),
+    Column("batches_done", Integer, nullable=False, server_default="0"),
+    Column("strikes", Integer, nullable=False, server_default="0"),
+    Column("waiting_on", String(40)),
+    Column("waiting_since", UtcTime),
+    Column("error", JSON(none_as_null=True)),
+    Column("timings", JSON, nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("grant_token", Text),
+    Column("grant_key_id", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("queued_at", UtcTime, nullable=False),
+    Column("claimed_at", UtcTime),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    *lease_columns(),
+    Index("jobs_live", "tenant", "queued_at", "id", sqlite_where=text(LIVE), postgresql_where=text(LIVE)),
+    Index(
+        "one_live_job_of_a_document",
+        "document_key",
+        unique=True,
+        sqlite_where=text(LIVE),
+        postgresql_where=text(LIVE),
+    ),
+    Index("jobs_of_a_tenant", "tenant", "id"),
+    Index("jobs_served", "tenant", "claimed_at"),
+    Index("jobs_finished", "finished_at"),
+)
+
+IDEMPOTENCY = Table(
+    "idempotency",
+    metadata,
+    Column("key_id", String(64), primary_key=True),
+    Column("route", String(200), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("status", Integer),
+    Column("body", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Index("idempotency_by_age", "created_at"),
+)
+
+WORKERS = Table(
+    "workers",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+)

@@ -1,0 +1,173 @@
+"""Accepting a document: whether it is new, a new revision, the same again, or one that deserves another try.
+
+All of it happens in one transaction, in which the row of the collection makes uploads to it wait for one another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.documents import Metadata
+from ingest.documents import this_document
+from ingest.errors import CollectionDeleting, CollectionNotFound
+from ingest.live_jobs import LIVE, SUPERSEDED, Mandate, end_live, new_job
+from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
+from ingest.upserts import insert_if_absent
+from servicekit.identifiers import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A document whose bytes are in the blob store."""
+
+    mandate: Mandate
+    collection: str
+    document_id: str | None
+    """The caller's own id; null means that the bytes are the identity."""
+    title: str | None
+    fallback_title: str
+    source: str
+    media_type: str
+    metadata: Metadata
+    bytes: int
+    sha256: str
+    blob_key: str
+
+    @property
+    def id(self) -> str:
+        """The document's id."""
+        return self.document_id or self.sha256
+
+    def facts(self) -> dict[str, Any]:
+        """What a revision keeps and its document shows."""
+        return {
+            "title": self.title or self.fallback_title,
+            "source": self.source,
+            "media_type": self.media_type,
+            "metadata": self.metadata,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What came of an upload: rows as they are now. `job` is the one under way, if any."""
+
+    document: RowMapping
+    job: RowMapping | None
+    unchanged: bool
+
+
+async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted:
+    """Take an upload; raises `CollectionNotFound` or `CollectionDeleting`."""
+    await _enter_collection(connection, upload.mandate.tenant, upload.collection)
+    if await _insert_document(connection, upload, now):
+        document = await _document(connection, upload)
+        return await _queue(connection, upload, document, 1, now)
+    document = await _document(connection, upload)
+    gone = document["deleted_at"] is not None or document["status"] == "deleting"
+    if gone or document["sha256"] != upload.sha256:
+        return await _new_revision(connection, upload, document, now)
+    if document["status"] in ("failed", "cancelled"):
+        return await _another_try(connection, upload, document, now)
+    return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
+
+
+async def _another_try(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
+    """The same revision again, unless chunks of it were sent: those were fenced off in the retriever since."""
+    statement = select(REVISIONS.c.sent).where(
+        REVISIONS.c.document_key == document["key"], REVISIONS.c.n == document["revision"]
+    )
+    if (await connection.execute(statement)).scalar_one_or_none() is not False:
+        return await _new_revision(connection, upload, document, now)
+    return await _queue(connection, upload, document, document["revision"], now)
+
+
+async def _new_revision(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
+    await end_live(connection, JOBS.c.document_key == document["key"], SUPERSEDED, now)
+    return await _queue(connection, upload, document, document["revision"] + 1, now)
+
+
+async def _queue(connection: AsyncConnection, upload: Upload, document: RowMapping, n: int, now: datetime) -> Accepted:
+    """Write the revision, the document as it will be, and the job."""
+    facts = upload.facts()
+    revision = {
+        "document_key": document["key"],
+        "n": n,
+        "tenant": upload.mandate.tenant,
+        "status": "pending",
+        "title_given": upload.title is not None,
+        "blob_key": upload.blob_key,
+        "created_at": now,
+        **facts,
+    }
+    if not await insert_if_absent(connection, REVISIONS, revision, [REVISIONS.c.document_key, REVISIONS.c.n]):
+        same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)
+        afresh = {"text_key": None, "spans_key": None, "plan_key": None}
+        await connection.execute(update(REVISIONS).where(same).values(**revision, **afresh))
+    again = document["deleted_at"] is not None
+    shown = {
+        **facts,
+        "revision": n,
+        "status": "queued",
+        "error": None,
+        "updated_at": now,
+        "deleted_at": None,
+        "created_at": now if again else document["created_at"],
+        "active_revision": None if again else document["active_revision"],
+        "chunks": 0 if again else document["chunks"],
+        "pages": None if again else document["pages"],
+    }
+    statement = update(DOCUMENTS).where(DOCUMENTS.c.key == document["key"]).values(**shown).returning(*DOCUMENTS.c)
+    written = (await connection.execute(statement)).mappings().one()
+    job = new_job("document", upload.mandate, upload.collection, (document["key"], upload.id, n), now)
+    inserted = (await connection.execute(insert(JOBS).values(**job).returning(*JOBS.c))).mappings().one()
+    return Accepted(written, inserted, unchanged=False)
+
+
+async def _enter_collection(connection: AsyncConnection, tenant: str, name: str) -> None:
+    here = (COLLECTIONS.c.tenant == tenant) & (COLLECTIONS.c.name == name)
+    entered = (
+        update(COLLECTIONS)
+        .where(here, COLLECTIONS.c.deletion_job.is_(None))
+        .values(uploads=COLLECTIONS.c.uploads + 1)
+        .returning(COLLECTIONS.c.name)
+    )
+    if (await connection.execute(entered)).first() is not None:
+        return
+    if (await connection.execute(select(COLLECTIONS.c.name).where(here))).first() is not None:
+        raise CollectionDeleting(name)
+    raise CollectionNotFound(name)
+
+
+async def _insert_document(connection: AsyncConnection, upload: Upload, now: datetime) -> bool:
+    values = {
+        "key": new_id("doc"),
+        "tenant": upload.mandate.tenant,
+        "collection": upload.collection,
+        "id": upload.id,
+        "revision": 1,
+        "status": "queued",
+        "created_at": now,
+        "updated_at": now,
+        **upload.facts(),
+    }
+    unique = [DOCUMENTS.c.tenant, DOCUMENTS.c.collection, DOCUMENTS.c.id]
+    return await insert_if_absent(connection, DOCUMENTS, values, unique)
+
+
+async def _document(connection: AsyncConnection, upload: Upload) -> RowMapping:
+    same = this_document(upload.mandate.tenant, upload.collection, upload.id)
+    return (await connection.execute(select(DOCUMENTS).where(same).with_for_update())).mappings().one()
+
+
+async def live_job(connection: AsyncConnection, document_key: str) -> RowMapping | None:
+    """The document's job that is not over, if there is one."""
+    statement = select(JOBS).where(JOBS.c.document_key == document_key, JOBS.c.status.in_(LIVE))
+    return (await connection.execute(statement)).mappings().one_or_none()

@@ -1,0 +1,26 @@
+"""Inserts that give way to a row that is already there, in both databases' dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Column, Insert, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+async def insert_if_absent(
+    connection: AsyncConnection, table: Table, values: Mapping[str, Any], unique: list[Column[Any]]
+) -> bool:
+    """Insert a row unless one with the same `unique` columns exists; whether it was inserted.
+
+    Two callers at once: one inserts, the other waits for it to commit and then gets False.
+    """
+    statement: Insert
+    if connection.dialect.name == "postgresql":
+        statement = postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
+    else:
+        statement = sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
+    result = await connection.execute(statement.returning(unique[0]))
+    return result.first() is not None

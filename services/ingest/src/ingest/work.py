@@ -1,0 +1,35 @@
+"""One claimed job: its lease, its rows as last written, and what its stages took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from servicekit.leases import Lease
+
+
+@dataclass
+class Work:
+    """What a worker knows of the job it holds."""
+
+    lease: Lease
+    job: dict[str, Any]
+    revision: dict[str, Any]
+    timings: dict[str, float] = field(default_factory=dict)
+    """Milliseconds by stage, over all attempts."""
+
+    def __post_init__(self) -> None:
+        self.timings = dict(self.job["timings"] or {})
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the block's time to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = (time.perf_counter() - started) * 1000
+            self.timings[stage] = round(self.timings.get(stage, 0.0) + took, 1)

@@ -1,0 +1,14 @@
+"""`python -m ingest.worker`: works off the ledger until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ingest.bootstrap import run_worker
+from ingest.settings import IngestSettings
+from servicekit.logs import configure_logging
+
+if __name__ == "__main__":
+    settings = IngestSettings()
+    configure_logging(settings, "ingest-worker")
+    asyncio.run(run_worker(settings))

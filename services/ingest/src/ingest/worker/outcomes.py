@@ -1,0 +1,116 @@
+"""What becomes of a job when its work ends in an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from contracts.documents import Failure
+from ingest.errors import BlobMissing
+from ingest.parsing.failures import ParseFailed
+from servicekit.errors import ServiceError
+
+LONGEST_WAIT = 30.0
+LONGEST_BACKOFF = 300.0
+SUPERSEDED = Failure(
+    code="superseded", message="The index has a newer revision of this document, or it was deleted.", retryable=False
+)
+
+
+class ServiceAway(Exception):
+    """A service down the line is unreachable, overloaded or failing: wait for it, it is not the job's fault."""
+
+    def __init__(self, service: str, retry_after: float | None) -> None:
+        super().__init__(service)
+        self.service = service
+        self.retry_after = retry_after
+
+
+class TokenRefused(Exception):
+    """A service does not accept the token (any more)."""
+
+
+class Stopping(Exception):
+    """The worker ends, so that the job goes back to the queue between two batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Queue the job until a service may be back; no attempt is counted."""
+
+    service: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Queue the job after a pause; this was an attempt."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """End the job with a reason."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Supersede:
+    """End the job as cancelled: there is a newer revision."""
+
+    failure: Failure = SUPERSEDED
+
+
+Outcome = Wait | TryAgain | Fail | Supersede
+
+
+@contextmanager
+def calling(service: str) -> Iterator[None]:
+    """Turn a service's trouble into `ServiceAway`, and its refusal of our token into `TokenRefused`.
+
+    Where a service passes on that another one is away, that other one is named.
+    """
+    try:
+        yield
+    except ServiceError as error:
+        if error.http_status == 401:
+            raise TokenRefused from error
+        if error.http_status == 429 or error.http_status >= 500:
+            named = error.code.removesuffix("_unreachable").removesuffix("_timeout")
+            raise ServiceAway(named if named != error.code else service, error.retry_after) from error
+        raise
+
+
+def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, max_attempts: int) -> Outcome:
+    """What to do: `waited` is how long the job has waited for services, `strikes` its claims without progress."""
+    if isinstance(error, ServiceAway):
+        if waited > max_wait:
+            return Fail(_gave_up_waiting(error.service, waited))
+        pause = min(LONGEST_WAIT, max(1.0, waited / 2))
+        return Wait(error.service, max(pause, min(error.retry_after or 0.0, LONGEST_WAIT)))
+    if isinstance(error, ParseFailed):
+        retryable = error.code in ("timeout", "parser_crashed")
+        return Fail(Failure(code=error.code, message=error.message, retryable=retryable))
+    if isinstance(error, BlobMissing):
+        return Fail(Failure(code=error.code, message=error.message, retryable=True))
+    if isinstance(error, ServiceError):
+        if error.code == "stale_revision":
+            return Supersede()
+        return Fail(Failure(code=error.code, message=error.message, retryable=error.code == "key_revoked"))
+    if strikes >= max_attempts:
+        return Fail(exhausted(strikes))
+    return TryAgain(min(LONGEST_BACKOFF, 2.0**strikes))
+
+
+def exhausted(strikes: int) -> Failure:
+    """The job was tried as often as is sensible."""
+    message = f"This job was tried {strikes} times without getting further. The worker's log has the reason; retry it."
+    return Failure(code="attempts_exhausted", message=message, retryable=True)
+
+
+def _gave_up_waiting(service: str, waited: float) -> Failure:
+    message = f"The {service} service has been away for {waited / 3600:.1f} hours. Retry the job when it is back."
+    return Failure(code=f"{service}_unavailable", message=message, retryable=True)

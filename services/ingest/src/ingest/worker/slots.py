@@ -1,0 +1,153 @@
+"""A worker's slots: each runs one job under a heartbeat and settles what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from contracts.documents import Failure
+from ingest import metrics
+from ingest.deletions import Deletions
+from ingest.ledger import Ledger
+from ingest.tables import DOCUMENTS
+from ingest.work import Work
+from ingest.worker.outcomes import Fail, ServiceAway, Stopping, Supersede, Wait, decide, exhausted
+from ingest.worker.pipeline import Pipeline
+from servicekit.errors import ServiceError
+from servicekit.leases import LeaseLost
+
+log = structlog.get_logger(__name__)
+BEATS = 3
+"""Heartbeats in the length of a lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Runs claimed jobs; whatever happens in one stays in it."""
+
+    ledger: Ledger
+    pipeline: Pipeline
+    deletions: Deletions
+    max_wait_seconds: float
+    max_attempts: int
+
+    async def run(self, work: Work, stopping: asyncio.Event) -> None:
+        """Run one job to whatever end it comes to. Never raises, unless it is cancelled."""
+        job = work.job
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(
+            request_id=job["request_id"], tenant=job["tenant"], job_id=job["id"], attempt=job["attempts"]
+        )
+        try:
+            await self._with_heartbeat(work, self._carry_out(work, stopping))
+        except LeaseLost:
+            metrics.FINISHED.labels("lost").inc()
+            log.info("job was taken away")
+        except Stopping:
+            metrics.PUT_BACK.labels("shutdown").inc()
+            await self._write(self.ledger.put_back(work, 0, None, blameless=True))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._write(self.ledger.put_back(work, 0, None, blameless=True)))
+            raise
+        except Exception as error:  # noqa: BLE001  # the outermost loop of a job: nothing may end the worker
+            await self._settle(work, error)
+
+    async def _carry_out(self, work: Work, stopping: asyncio.Event) -> None:
+        job = work.job
+        if job["strikes"] > self.max_attempts:
+            await self._fail(work, exhausted(job["strikes"] - 1))
+        elif job["kind"] != "document":
+            await self.pipeline.authorised(
+                work, "retriever", lambda token: self.deletions.carry_out(job, work.lease, token)
+            )
+        elif not work.revision:
+            await self.ledger.superseded(work, Failure(code="deleted", message="The document was deleted."))
+        else:
+            await self.pipeline.run(work, stopping)
+            metrics.FINISHED.labels("ready").inc()
+
+    async def _settle(self, work: Work, error: Exception) -> None:
+        expected = isinstance(error, ServiceError | ServiceAway) or type(error).__module__.startswith("ingest.")
+        if not expected:
+            log.error("job failed unexpectedly", exc_info=error)
+        outcome = decide(
+            error,
+            waited=self._waited(work),
+            strikes=work.job["strikes"],
+            max_wait=self.max_wait_seconds,
+            max_attempts=self.max_attempts,
+        )
+        log.info("job interrupted", reason=str(error)[:300], outcome=type(outcome).__name__)
+        if isinstance(outcome, Wait):
+            metrics.PUT_BACK.labels("waiting").inc()
+            await self._write(self.ledger.put_back(work, outcome.seconds, outcome.service, blameless=True))
+        elif isinstance(outcome, Fail):
+            await self._write(self._fail(work, outcome.failure))
+        elif isinstance(outcome, Supersede):
+            metrics.FINISHED.labels("cancelled").inc()
+            await self._write(self.ledger.superseded(work, outcome.failure))
+        else:
+            metrics.PUT_BACK.labels("error").inc()
+            await self._write(self.ledger.put_back(work, outcome.seconds, None, blameless=False))
+
+    async def _fail(self, work: Work, failure: Failure) -> None:
+        """Fail a job, first taking out of the index what of it can be found though it will never be whole."""
+        if work.revision.get("sent") and failure.code != "key_revoked" and await self._is_first(work):
+            try:
+                await self.pipeline.withdraw(work)
+            except ServiceAway as away:
+                await self.ledger.put_back(work, away.retry_after or 5.0, away.service, blameless=True)
+                return
+            except Exception as error:  # noqa: BLE001  # the job fails in any case, for the reason that it already has
+                log.warning("what was sent stays in the index", error=repr(error)[:300])
+        metrics.FINISHED.labels("failed").inc()
+        await self.ledger.failed(work, failure)
+
+    async def _is_first(self, work: Work) -> bool:
+        statement = select(DOCUMENTS.c.active_revision).where(DOCUMENTS.c.key == work.job["document_key"])
+        async with self.ledger.database.read() as connection:
+            return (await connection.execute(statement)).scalar_one_or_none() is None
+
+    async def _write(self, write: Coroutine[Any, Any, None]) -> None:
+        """A last write; if it fails, the lease expires and another worker finds the job as it is."""
+        try:
+            await write
+        except LeaseLost:
+            log.info("job was taken away")
+        except (SQLAlchemyError, OSError) as error:
+            log.error("the ledger can't be written; the lease will expire", error=repr(error)[:300])
+
+    async def _with_heartbeat(self, work: Work, carried_out: Coroutine[Any, Any, None]) -> None:
+        """Run the work while renewing its lease; when the lease is lost the work is stopped at once."""
+        task = asyncio.create_task(carried_out)
+        lost = False
+        try:
+            while True:
+                done, _ = await asyncio.wait({task}, timeout=self.ledger.lease_seconds / BEATS)
+                if done:
+                    break
+                try:
+                    await self.ledger.renew(work)
+                except LeaseLost:
+                    lost = True
+                    break
+                except (SQLAlchemyError, OSError) as error:
+                    log.warning("heartbeat failed", error=repr(error)[:300])
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+        if lost and (task.cancelled() or task.exception() is not None):
+            raise LeaseLost(work.lease.id)
+        task.result()
+
+    def _waited(self, work: Work) -> float:
+        since: datetime | None = work.job["waiting_since"]
+        return 0.0 if since is None else (self.ledger.clock.now() - since).total_seconds()
