@@ -33,8 +33,9 @@ def public_openapi(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     proxied = tuple(spec.request for spec in PROXIED if spec.request is not None)
+    for name, schema in _definitions((ChatCompletionChunk,), "serialization").items():
+        schemas.setdefault(name, schema)
     _merge(schemas, _definitions((*READ_HERE, *proxied), "validation"), suffix="Input")
-    _merge(schemas, _definitions((ChatCompletionChunk,), "serialization"), suffix="Output")
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "gw_..."}}
     document["security"] = [{"key": []}]
     for path, operations in document["paths"].items():

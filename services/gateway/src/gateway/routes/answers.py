@@ -15,11 +15,11 @@ from gateway.forwarding import Exchange, Relay
 from gateway.keys import Principal
 from gateway.openapi_parts import ERRORS, json_body, named_parameter
 
-router = APIRouter(tags=["models"], default_response_class=Relay, responses=ERRORS)
+router = APIRouter(tags=["models"], responses=ERRORS)
 SSE_OF_CHUNKS = {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatCompletionChunk"}}}
 
 
-@router.get("/v1/models", responses={200: {"model": ModelList}})
+@router.get("/v1/models", response_model=None, responses={200: {"model": ModelList}})
 async def list_models(deps: Deps, key: Key) -> Any:
     """Every model that the key may use: plain ones, and `rag:<collection>` for each collection."""
 
@@ -32,6 +32,7 @@ async def list_models(deps: Deps, key: Key) -> Any:
 @router.post(
     "/v1/chat/completions",
     openapi_extra=json_body(ChatRequest),
+    response_model=None,
     responses={200: {"model": ChatCompletion, "content": SSE_OF_CHUNKS}},
 )
 async def chat(deps: Deps, key: Key) -> Any:
@@ -44,7 +45,12 @@ async def chat(deps: Deps, key: Key) -> Any:
     return Relay(work)
 
 
-@router.post("/v1/embeddings", openapi_extra=json_body(EmbeddingRequest), responses={200: {"model": EmbeddingReply}})
+@router.post(
+    "/v1/embeddings",
+    openapi_extra=json_body(EmbeddingRequest),
+    response_model=None,
+    responses={200: {"model": EmbeddingReply}},
+)
 async def embeddings(deps: Deps, key: Key) -> Any:
     """One vector a text, as floats or base64."""
     key.require("chat")
@@ -56,7 +62,9 @@ async def embeddings(deps: Deps, key: Key) -> Any:
     return Relay(work)
 
 
-@router.post("/v1/rerank", openapi_extra=json_body(RerankRequest), responses={200: {"model": RerankReply}})
+@router.post(
+    "/v1/rerank", openapi_extra=json_body(RerankRequest), response_model=None, responses={200: {"model": RerankReply}}
+)
 async def rerank(deps: Deps, key: Key) -> Any:
     """Documents in the order of their relevance to a query; 404 `no_reranker` when none is configured."""
     key.require("chat")
@@ -72,6 +80,7 @@ async def rerank(deps: Deps, key: Key) -> Any:
     "/v1/collections/{name}/search",
     tags=["search"],
     openapi_extra={**json_body(SearchOptions), "parameters": [named_parameter("name", "collection")]},
+    response_model=None,
     responses={200: {"model": SearchReply}},
 )
 async def search(deps: Deps, key: Key) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
 
 from gateway.dependencies import Deps, Key
 from gateway.forwarding import Exchange, Relay
@@ -16,7 +17,7 @@ from gateway.proxying import proxy
 
 def router() -> APIRouter:
     """The routes of all proxied calls."""
-    routes = APIRouter(default_response_class=Relay, responses=ERRORS)
+    routes = APIRouter(responses=ERRORS)
     for spec in PROXIED:
         routes.add_api_route(
             spec.path,
@@ -26,6 +27,7 @@ def router() -> APIRouter:
             summary=spec.summary,
             tags=[spec.tag],
             response_model=None,
+            response_class=JSONResponse if spec.gives == "json" else Response,
             responses=responses_of(spec),
             openapi_extra=extra_of(spec),
             name=f"{spec.method.lower()} {spec.path}",
