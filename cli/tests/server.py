@@ -1,0 +1,64 @@
+"""A tiny in-process HTTP server for the client's tests: a function from request to response, no sockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+
+from groundwork.client import Groundwork
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+
+def client_of(handler: Handler) -> Groundwork:
+    """The real client on an in-memory transport."""
+    return Groundwork("http://groundwork.test", "gw-key", transport=httpx2.MockTransport(handler))
+
+
+def error(status: int, code: str, message: str = "It went wrong.", **headers: str) -> httpx2.Response:
+    """An error envelope."""
+    kind = {401: "authentication", 404: "not_found", 409: "conflict", 429: "rate_limited"}.get(status, "internal")
+    body = {"error": {"type": kind, "code": code, "message": message, "param": None, "request_id": "req-1"}}
+    return httpx2.Response(status, json=body, headers=headers)
+
+
+def sse(*events: dict[str, Any] | str, error: dict[str, Any] | None = None) -> httpx2.Response:
+    """A stream of `data:` events, then perhaps an `event: error`."""
+    lines = [f"data: {event if isinstance(event, str) else json.dumps(event)}\n\n" for event in events]
+    if error is not None:
+        lines.append(f"event: error\ndata: {json.dumps(error)}\n\n")
+    return httpx2.Response(200, text="".join(lines), headers={"Content-Type": "text/event-stream"})
+
+
+def job(status: str = "running", stage: str = "parsing", **fields: Any) -> dict[str, Any]:
+    """A job as the API shows it."""
+    return {
+        "id": "job-1",
+        "document_id": "doc-1",
+        "collection": "c",
+        "status": status,
+        "stage": stage,
+        "created_at": "2026-01-01T00:00:00Z",
+        **fields,
+    }
+
+
+def document(status: str = "queued", **fields: Any) -> dict[str, Any]:
+    """A document as the API shows it."""
+    return {
+        "id": "doc-1",
+        "collection": "c",
+        "title": "A title",
+        "source": "a.md",
+        "media_type": "text/markdown",
+        "bytes": 3,
+        "sha256": "00",
+        "revision": 1,
+        "status": status,
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+        **fields,
+    }

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from groundwork.client.files import NoSuchFile, document_id, find_files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.md", "sub/b.PDF", "sub/deeper/c.txt", ".hidden/d.md", "image.png", "sub/.e.md"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+    return tmp_path
+
+
+def names(files: list[Path]) -> list[str]:
+    return [file.name for file in files]
+
+
+def test_a_folder_means_all_below_it_but_hidden_files(folder: Path) -> None:
+    found = find_files([str(folder)])
+    assert names(found.files) == ["a.md", "b.PDF", "c.txt"]
+    assert names(found.skipped) == ["image.png"]
+
+
+def test_a_pattern_that_the_shell_left_alone_is_expanded(folder: Path) -> None:
+    assert names(find_files([f"{folder}/**/*.txt"]).files) == ["c.txt"]
+
+
+def test_a_file_named_twice_is_taken_once(folder: Path) -> None:
+    assert names(find_files([str(folder / "a.md"), str(folder)]).files).count("a.md") == 1
+
+
+@pytest.mark.parametrize("missing", ["nowhere.md", "nothing-*.md"])
+def test_what_does_not_exist_is_an_error_not_an_empty_result(folder: Path, missing: str) -> None:
+    with pytest.raises(NoSuchFile, match="no"):
+        find_files([str(folder / missing)])
+
+
+def test_a_documents_id_is_stable_valid_and_keeps_equal_names_apart(folder: Path) -> None:
+    one, two = folder / "ü name.md", folder / "sub" / "ü name.md"
+    assert document_id(one) == document_id(folder / "sub" / ".." / "ü name.md")
+    assert document_id(one) != document_id(two)
+    assert all(character.isascii() and (character.isalnum() or character in "._-") for character in document_id(one))

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+import pytest
+from cli.tests.server import client_of, document, error, job, sse
+
+from groundwork.client import Groundwork, JobFailed, WaitTimeout
+from groundwork.client.bulk import ingest_files
+from groundwork.client.connection import Connection
+from groundwork.client.jobs import Jobs
+
+
+def jobs_of(*responses: httpx2.Response) -> tuple[Jobs, list[float]]:
+    sequence = iter(responses)
+    pauses: list[float] = []
+    transport = httpx2.MockTransport(lambda _: next(sequence))
+    return Jobs(Connection("http://groundwork.test", "k", transport=transport), pauses.append), pauses
+
+
+def test_waiting_follows_the_events_until_the_job_is_ready() -> None:
+    jobs, _ = jobs_of(sse(job(), job(stage="indexing"), job("ready", "done")))
+    seen: list[str] = []
+    done = jobs.wait("job-1", on_change=lambda now: seen.append(now.stage))
+    assert done.status == "ready"
+    assert seen == ["parsing", "indexing", "done"]
+
+
+def test_waiting_takes_up_a_stream_that_ended_early_or_a_server_that_restarts() -> None:
+    jobs, pauses = jobs_of(sse(job()), error(503, "not_ready"), sse(job("ready", "done")))
+    assert jobs.wait("job-1").status == "ready"
+    assert len(pauses) == 2
+
+
+def test_a_failed_job_is_raised_with_its_reason() -> None:
+    reason = {"code": "no_text", "message": "There is no text in it.", "retryable": False}
+    jobs, _ = jobs_of(sse(job("failed", error=reason)))
+    with pytest.raises(JobFailed, match="no text") as caught:
+        jobs.wait("job-1")
+    assert (caught.value.code, caught.value.job_id) == ("no_text", "job-1")
+
+
+def test_waiting_ends_at_its_deadline() -> None:
+    jobs, _ = jobs_of(sse(job()))
+    with pytest.raises(WaitTimeout, match="stage parsing"):
+        jobs.wait("job-1", timeout=-1)
+
+
+def upload_server(**outcomes: str) -> tuple[Groundwork, list[str]]:
+    """A server that accepts everything and lets each job end as told by file name."""
+    names: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST":
+            name = next(name for name in outcomes if name.encode() in request.read())
+            names.append(name)
+            if outcomes[name] == "refused":
+                return error(413, "too_large", "Too large.")
+            if outcomes[name] == "unchanged":
+                return httpx2.Response(200, json={"document": document("ready"), "job": None, "unchanged": True})
+            return httpx2.Response(202, json={"document": document(), "job": {**job("queued", "queued"), "id": name}})
+        name = request.url.path.rpartition("/")[2]
+        reason = {"code": "malformed", "message": "It is broken."} if outcomes[name] == "failed" else None
+        stage = "done" if outcomes[name] == "ready" else "parsing"
+        return httpx2.Response(200, json={**job(outcomes[name], stage, error=reason), "id": name})
+
+    return client_of(answer), names
+
+
+def test_one_files_failure_harms_no_other(tmp_path: Path) -> None:
+    outcomes = {"good": "ready", "same": "unchanged", "broken": "failed", "huge": "refused"}
+    for name in outcomes:
+        (tmp_path / f"{name}.md").write_text(name)
+    client, sent = upload_server(**outcomes)
+    with client:
+        batch = ingest_files(client, "c", sorted(tmp_path.iterdir()), timeout=10)
+    assert sorted(sent) == sorted(outcomes)
+    assert {state.file.stem for state in batch.states if state.ready} == {"good", "same"}
+    assert {state.file.stem: state.failure for state in batch.failed} == {
+        "broken": "It is broken. [malformed]",
+        "huge": "Too large.",
+    }

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import contextlib
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from groundwork.commands import app
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    for name in ("GROUNDWORK_HOME", "GROUNDWORK_BASE_URL", "GROUNDWORK_API_KEY", "GROUNDWORK_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GROUNDWORK_HOME", f"{tmp_path}/home")
+
+
+def sentence(*arguments: str) -> str:
+    done = RUNNER.invoke(app, list(arguments))
+    assert done.exit_code == 1
+    with contextlib.suppress(ValueError):
+        return re.sub(r"\s+", " ", done.stderr).strip()
+    return done.output
+
+
+@pytest.mark.parametrize("command", [["status"], ["ask", "why?", "-c", "c"], ["search", "x", "-c", "c"]])
+def test_without_a_server_a_command_says_how_to_start_one(command: list[str]) -> None:
+    said = sentence(*command)
+    assert "Nothing runs in" in said
+    assert "groundwork up" in said
+    assert "Traceback" not in said
+
+
+def test_without_a_key_a_command_says_where_it_comes_from() -> None:
+    assert "groundwork up" in sentence("key")
+
+
+def test_the_homes_key_is_never_sent_to_a_named_server() -> None:
+    assert "Give --api-key" in sentence("--base-url", "http://elsewhere.test", "search", "x", "-c", "c")
+
+
+def test_a_setting_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUNDWORK_PORT", "99999")
+    assert "GROUNDWORK_PORT" in sentence("status")
+
+
+def test_down_without_anything_running_is_no_error() -> None:
+    done = RUNNER.invoke(app, ["down"])
+    assert done.exit_code == 0
+    assert "Nothing runs in" in done.output
+
+
+def test_doctor_examines_without_changing_anything(tmp_path: object) -> None:
+    done = RUNNER.invoke(app, ["doctor"])
+    assert "python" in done.output
+    assert "disk" in done.output
+
+
+def test_config_shows_where_values_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_CONTEXT_TOKENS", "123")
+    done = RUNNER.invoke(app, ["config", "agent", "--changed"])
+    assert done.exit_code == 0
+    assert re.search(r"AGENT_CONTEXT_TOKENS\s+123\s+environment", done.output)
+    assert re.search(r"AGENT_PORT\s+\(chosen at start\)\s+groundwork", done.output)

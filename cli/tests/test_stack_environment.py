@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from groundwork.stack.configuration import effective, unknown_settings
+from groundwork.stack.environment import Wiring, process_environment, service_settings
+from groundwork.stack.errors import ConfigurationBroken
+from groundwork.stack.home import Home
+from groundwork.stack.overrides import Overrides, Setting
+from groundwork.stack.ports import NAMES
+
+PORTS = {name: 21_000 + number for number, name in enumerate(NAMES)}
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home.at(tmp_path / "home")
+
+
+@pytest.fixture
+def wiring(home: Home) -> Wiring:
+    return Wiring(home, PORTS, "redis://:secret@127.0.0.1:1/0", "run-1")
+
+
+def overrides(home: Home, dotenv: Path | None = None, **environment: str) -> Overrides:
+    return Overrides.read(home, environment, dotenv or home.root / "no-such-file")
+
+
+def test_services_find_each_other_and_listen_on_loopback_only(home: Home, wiring: Wiring) -> None:
+    settings = {name: service_settings(name, wiring, overrides(home)) for name in SERVICES}
+    for name in SERVICES:
+        assert settings[name][f"{name.upper()}_HOST"].text == "127.0.0.1"
+        assert settings[name][f"{name.upper()}_PORT"].text == str(PORTS[name])
+    assert settings["gateway"]["GATEWAY_AGENT_URL"].text == f"http://127.0.0.1:{PORTS['agent']}"
+    plane = f"http://127.0.0.1:{PORTS['model_plane']}"
+    assert settings["agent"]["AGENT_GATEWAY_URL"].text == settings["ingest"]["INGEST_GATEWAY_URL"].text == plane
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_up_chooses_are_settings_that_the_service_knows(home: Home, wiring: Wiring, service: str) -> None:
+    chosen = Overrides(service_settings(service, wiring, overrides(home)))
+    assert unknown_settings(chosen, service) == []
+
+
+def test_the_environment_wins_over_the_homes_file_and_that_over_dotenv(
+    home: Home, wiring: Wiring, tmp_path: Path
+) -> None:
+    home.create()
+    home.settings_file.write_text("AGENT_LOG_LEVEL=error\nAGENT_CONTEXT_TOKENS=100\n")
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("AGENT_LOG_LEVEL=info\nAGENT_CONTEXT_TOKENS=200\nAGENT_ANSWER_TOKENS=300\n")
+    settings = service_settings("agent", wiring, overrides(home, dotenv, AGENT_LOG_LEVEL="debug"))
+    assert settings["AGENT_LOG_LEVEL"] == Setting("debug", "environment")
+    assert settings["AGENT_CONTEXT_TOKENS"] == Setting("100", "home")
+    assert settings["AGENT_ANSWER_TOKENS"] == Setting("300", ".env")
+    assert settings["AGENT_RETRIEVER_URL"].source == "groundwork"
+
+
+def test_a_process_gets_no_other_services_settings_and_no_client_key(home: Home, wiring: Wiring) -> None:
+    theirs = overrides(home, GATEWAY_DATABASE_URL="secret", GROUNDWORK_API_KEY="secret", HTTPS_PROXY="http://proxy")
+    environment = process_environment("agent", wiring, theirs)
+    assert "secret" not in environment.values()
+    assert environment["HTTPS_PROXY"] == "http://proxy"
+    assert environment["GROUNDWORK_RUN"] == "run-1"
+    assert process_environment("gateway", wiring, theirs)["GATEWAY_DATABASE_URL"] == "secret"
+
+
+def test_the_worker_is_configured_like_ingest(home: Home, wiring: Wiring) -> None:
+    theirs = overrides(home, INGEST_LEASE_SECONDS="5")
+    worker, api = (process_environment(name, wiring, theirs) for name in ("worker", "ingest"))
+    assert {name: text for name, text in worker.items() if name.startswith("INGEST_")} == {
+        name: text for name, text in api.items() if name.startswith("INGEST_")
+    }
+
+
+def test_a_port_that_is_none_is_refused_with_its_name(home: Home) -> None:
+    with pytest.raises(ConfigurationBroken, match="AGENT_PORT is 'eighty'"):
+        overrides(home, AGENT_PORT="eighty").port("AGENT_PORT")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_effective_configuration_shows_every_setting_and_no_secret(home: Home, service: str) -> None:
+    theirs = overrides(home, GATEWAY_DATABASE_URL="postgresql://u:secret@h/d", RETRIEVER_QDRANT_API_KEY="secret")
+    rows = effective(home, None, theirs, service)
+    assert {row.variable for row in rows} >= {f"{service.upper()}_PORT", f"{service.upper()}_LOG_LEVEL"}
+    assert not any("secret" in row.value.replace("(secret)", "") for row in rows)
+    assert not home.root.exists(), "looking changes nothing"
+
+
+def test_a_misspelt_setting_is_found(home: Home) -> None:
+    assert unknown_settings(overrides(home, AGENT_LOGLEVEL="debug"), "agent") == ["AGENT_LOGLEVEL"]
