@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retriever.catalogue import CollectionRecord
 from retriever.filters import OneOf, Where
@@ -13,6 +13,9 @@ from retriever.points import Candidate
 from retriever.ports import VectorStore
 from retriever.revisions import Revisions
 from retriever.sparse import SparseVector
+
+SCORE_DIGITS = 5
+"""Equal vectors must have equal scores, so that their order is that of their ids; engines differ in the 7th digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class CandidateReader:
     ) -> list[Candidate]:
         if query is None or (isinstance(query, SparseVector) and not query.indices):
             return []
-        return await self._store.nearest(record.vectors, query, where, depth)
+        found = await self._store.nearest(record.vectors, query, where, depth)
+        return [replace(each, score=round(each.score, SCORE_DIGITS)) for each in found]
 
     async def _complete(
         self,

@@ -30,7 +30,7 @@ from servicekit.errors import ServiceError
 log = structlog.get_logger(__name__)
 ATTEMPTS = 3
 FIRST_DEPTH = 64
-MAX_DEPTH = 32_768
+MAX_DEPTH = 4_096
 
 
 @dataclass
@@ -129,6 +129,7 @@ class Searching:
         depth = FIRST_DEPTH
         while depth < 2 * query.wanted:
             depth *= 2
+        deepest = max(MAX_DEPTH, depth)
         while True:
             with query.stages.timed("candidates"):
                 pools = await asyncio.gather(
@@ -136,8 +137,8 @@ class Searching:
                 )
             with query.stages.timed("fuse"):
                 ranked, threshold = _ranking(query, records, pools)
-            found = len(ranked) >= query.wanted and ranked[query.wanted - 1].score >= threshold
-            if found or depth >= MAX_DEPTH or all(pool.exhausted for pool in pools):
+            found = len(ranked) >= query.wanted and ranked[query.wanted - 1].score > threshold
+            if found or depth >= deepest or all(pool.exhausted for pool in pools):
                 break
             if query.request.min_score is not None and threshold < query.request.min_score:
                 break

@@ -6,7 +6,7 @@ For tests and trials. Deterministic, and it keeps what it was asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from retriever.errors import EmbeddingModelUnknown
 from retriever.ports import EmbeddingModel, Embeddings, Priority
@@ -15,12 +15,16 @@ from servicekit.errors import ServiceError
 
 
 class HashedEmbedder:
-    """`Embedder` that hashes words into a few dimensions; `failure`, if set, is raised instead."""
+    """`Embedder` that hashes words into a few dimensions.
+
+    `failure`, if set, is raised instead; `meanwhile`, if set, is awaited first, as things happen while a model works.
+    """
 
     def __init__(self, name: str = "hashed", dimensions: int = 64) -> None:
         self.served = EmbeddingModel(name, dimensions, 256)
         self.embedded: list[str] = []
         self.failure: ServiceError | None = None
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def model(self, name: str, token: str) -> EmbeddingModel:
         """The one model; raises `EmbeddingModelUnknown` for any other name."""
@@ -32,6 +36,8 @@ class HashedEmbedder:
     async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
         """One unit vector a text; a token is a word."""
         await self.probe()
+        if self.meanwhile is not None:
+            await self.meanwhile()
         self.embedded.extend(texts)
         return Embeddings([self._vector(text) for text in texts], sum(len(text.split()) for text in texts))
 

@@ -57,7 +57,8 @@ async def delete(
     """Remove a document's revisions up to this one (all that are known, without one) and refuse them for good."""
     record = await allowed_collection(caller, opened, name)
     up_to = revision or await opened.indexing.newest_revision(record, document_id)
-    await opened.indexing.delete(record, RevisionKey(record.id, document_id, up_to))
+    if up_to:
+        await opened.indexing.delete(record, RevisionKey(record.id, document_id, up_to))
 
 
 @router.get("/chunks")

@@ -1,0 +1,97 @@
+"""The retriever's domain over shipped adapters: SQLite, Qdrant's client in memory, embeddings from hashes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_socket import disable_socket
+
+from contracts.collections import CollectionCreate
+from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
+from contracts.search import SearchReply, SearchRequest
+from retriever.adapters.hashed import HashedEmbedder
+from retriever.adapters.qdrant import QdrantStore
+from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
+from retriever.catalogue import CollectionRecord
+from retriever.points import RevisionKey
+from retriever.settings import RetrieverSettings
+from servicekit.migrations import migrate
+from servicekit.sql import Database
+
+TENANT = "acme"
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets() -> None:
+    disable_socket(allow_unix_socket=True)
+
+
+def chunk(ordinal: int, text: str, header: str = "", page: int | None = None) -> ChunkInput:
+    return ChunkInput(ordinal=ordinal, text=text, start=100, end=100 + len(text), header=header, page=page)
+
+
+@dataclass
+class Bench:
+    """One retriever, and short words for what the tests do with it."""
+
+    parts: Dependencies
+    embedder: HashedEmbedder
+
+    async def create(self, name: str = "handbook", tenant: str = TENANT) -> CollectionRecord:
+        await self.parts.lifecycle.create(tenant, CollectionCreate(name=name), "token")
+        return await self.parts.catalogue.get(tenant, name)
+
+    async def put(
+        self,
+        record: CollectionRecord,
+        document: str,
+        revision: int,
+        chunks: Sequence[ChunkInput | str],
+        **metadata: Any,
+    ) -> BatchIndexed:
+        made = [each if isinstance(each, ChunkInput) else chunk(at, each) for at, each in enumerate(chunks)]
+        batch = ChunkBatch(document=facts(document, **metadata), chunks=made)
+        return await self.parts.indexing.put(record, RevisionKey(record.id, document, revision), batch, "token")
+
+    async def commit(self, record: CollectionRecord, document: str, revision: int, chunks: int) -> Committed:
+        wanted = CommitRequest(document=facts(document), chunks=chunks)
+        return await self.parts.indexing.commit(record, RevisionKey(record.id, document, revision), wanted)
+
+    async def index(
+        self, record: CollectionRecord, document: str, revision: int, chunks: Sequence[str], **metadata: Any
+    ) -> None:
+        await self.put(record, document, revision, chunks, **metadata)
+        await self.commit(record, document, revision, len(chunks))
+
+    async def delete(self, record: CollectionRecord, document: str, revision: int) -> None:
+        await self.parts.indexing.delete(record, RevisionKey(record.id, document, revision))
+
+    async def search(self, query: str, collections: Sequence[str] = ("handbook",), **options: Any) -> SearchReply:
+        request = SearchRequest.model_validate({"collections": list(collections), "query": query, **options})
+        return await self.parts.searching.search(TENANT, request, "token")
+
+    async def revision(self, name: str = "handbook") -> int:
+        return (await self.parts.catalogue.get(TENANT, name)).revision
+
+
+def facts(document: str, **metadata: Any) -> DocumentFacts:
+    return DocumentFacts(title=f"On {document}", source=f"{document}.txt", media_type="text/plain", metadata=metadata)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database.open(None, tmp_path, "retriever")
+    await migrate(opened, MIGRATIONS)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def bench(database: Database) -> AsyncIterator[Bench]:
+    store, embedder = QdrantStore.in_memory(), HashedEmbedder()
+    yield Bench(assemble(RetrieverSettings(), database, store, embedder), embedder)
+    await store.close()

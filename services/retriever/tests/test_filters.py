@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contracts.indexing import DocumentFacts
+from contracts.search import Filter
+from retriever import filters
+from retriever.errors import FilterUnusable, MetadataUnusable
+from retriever.filters import Equals, Where, Within
+
+
+def _facts(metadata: dict[str, Any]) -> DocumentFacts:
+    return DocumentFacts(title="T", source="s.txt", media_type="text/plain", metadata=metadata)
+
+
+def test_each_value_of_a_document_can_be_matched() -> None:
+    found = filters.tags("d", _facts({"team": "hr", "n": 2.0, "x": {"y": [True, None, {"z": 1.5}]}}), page=3)
+    assert set(found) == {
+        'document_id="d"',
+        'title="T"',
+        'source="s.txt"',
+        'media_type="text/plain"',
+        "page=3",
+        'metadata.team="hr"',
+        "metadata.n=2",
+        "metadata.x.y=true",
+        "metadata.x.y.z=1.5",
+    }
+
+
+def test_a_match_looks_for_the_tag_that_a_document_has() -> None:
+    body = {"must": [{"key": "metadata.x.y", "match": [True, "a" * 500]}]}
+    where = filters.where(Filter.model_validate(body))
+    assert where is not None
+    (test,) = where.must
+    assert isinstance(test, Equals)
+    tags = filters.tags("d", _facts({"x": {"y": ["a" * 500, True]}}), None)
+    assert set(test.values) <= set(tags)
+    assert all(len(tag) <= 120 for tag in tags)
+
+
+def test_a_range_looks_at_the_number_itself() -> None:
+    body = {"must_not": [{"key": "metadata.x.y", "range": {"gte": 1, "lt": 2}}]}
+    assert filters.where(Filter.model_validate(body)) == Where(must_not=(Within(("metadata", "x", "y"), gte=1, lt=2),))
+
+
+@pytest.mark.parametrize("empty", [None, Filter()])
+def test_a_filter_without_conditions_is_none(empty: Filter | None) -> None:
+    assert filters.where(empty) is None
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({"a": float("inf")}, "infinite"),
+        ({"a": "x" * 70_000}, "larger"),
+        ({"a": list(range(600))}, "more than 512"),
+    ],
+)
+def test_metadata_that_cannot_be_kept_is_refused(metadata: dict[str, Any], reason: str) -> None:
+    with pytest.raises(MetadataUnusable, match=reason):
+        filters.tags("d", _facts(metadata), None)
+
+
+def test_a_range_over_a_key_that_no_engine_can_read_is_refused() -> None:
+    with pytest.raises(FilterUnusable):
+        filters.where(Filter.model_validate({"must": [{"key": "metadata.a\\b", "range": {"gt": 1}}]}))
+
+
+def test_only_ranges_that_callers_ask_for_get_an_index() -> None:
+    where = Where(must=(Within(("revision",), lte=1), Where(should=(Within(("metadata", "a-b"), gt=1),))))
+    assert list(filters.range_paths(where)) == ['metadata."a-b"']
