@@ -1,0 +1,115 @@
+"""Search and models over HTTP: the retriever, and the gateway's model plane."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import time
+from array import array
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from pydantic import ValidationError
+
+from agent.ports import Embedded, Vector
+from contracts.chat import ChatCompletionChunk, ChatRequest
+from contracts.errors import ErrorEnvelope
+from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
+from contracts.search import SearchReply, SearchRequest
+from servicekit.errors import PeerError, UpstreamFailed
+from servicekit.http import Peer, PeerMalformed
+from servicekit.sse import MalformedStream, decode
+
+log = structlog.get_logger(__name__)
+MODEL_LIST_SECONDS = 15.0
+KNOWN_LISTS = 256
+UPSTREAM_STATUS = 502
+
+
+class RetrieverSearch:
+    """`Search` by the retriever service."""
+
+    def __init__(self, peer: Peer, timeout_seconds: float) -> None:
+        self._peer = peer
+        self._timeout = timeout_seconds
+
+    async def search(self, request: SearchRequest, token: str) -> SearchReply:
+        """`POST /v1/search`."""
+        return await self._peer.call(
+            "POST", "/v1/search", SearchReply, token=token, body=request, timeout_seconds=self._timeout
+        )
+
+    async def probe(self) -> None:
+        """Whether the retriever is ready."""
+        await self._peer.probe()
+
+
+class ModelPlane:
+    """`Models` by the gateway's model plane, which applies limits, fallback and cost."""
+
+    def __init__(self, peer: Peer, embedding_model: str) -> None:
+        self._peer = peer
+        self._embedding_model = embedding_model
+        self._lists: dict[str, tuple[float, list[ModelInfo]]] = {}
+
+    async def model(self, name: str | None, token: str) -> ModelInfo | None:
+        """From `GET /v1/models`, kept for a few seconds for each token."""
+        models = await self._models(token)
+        for model in models:
+            if model.kind == "chat" and (model.default if name in (None, "default") else model.id == name):
+                return model
+        return None
+
+    async def embed(self, texts: Sequence[str], token: str) -> Embedded:
+        """`POST /v1/embeddings`, all texts in one call."""
+        request = EmbeddingRequest(
+            model=self._embedding_model, input=list(texts), encoding_format="base64", priority="query"
+        )
+        reply = await self._peer.call("POST", "/v1/embeddings", EmbeddingReply, token=token, body=request)
+        if len(reply.data) != len(texts):
+            raise PeerMalformed(self._peer.name)
+        ordered = sorted(reply.data, key=lambda item: item.index)
+        return Embedded([_vector(item.embedding) for item in ordered], reply.usage.prompt_tokens)
+
+    @asynccontextmanager
+    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[AsyncIterator[ChatCompletionChunk]]:
+        """`POST /v1/chat/completions`, streamed."""
+        async with self._peer.stream("POST", "/v1/chat/completions", token=token, body=request) as stream:
+            yield self._chunks(stream.pieces())
+
+    async def probe(self) -> None:
+        """Whether the gateway's model plane is ready."""
+        await self._peer.probe()
+
+    async def _models(self, token: str) -> list[ModelInfo]:
+        known = self._lists.get(token)
+        if known is not None and time.monotonic() - known[0] < MODEL_LIST_SECONDS:
+            return known[1]
+        models = (await self._peer.call("GET", "/v1/models", ModelList, token=token)).data
+        if len(self._lists) >= KNOWN_LISTS:
+            self._lists.pop(next(iter(self._lists)))
+        self._lists[token] = (time.monotonic(), models)
+        return models
+
+    async def _chunks(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[ChatCompletionChunk]:
+        try:
+            async for event in decode(pieces):
+                if event.event == "error":
+                    raise PeerError(UPSTREAM_STATUS, ErrorEnvelope.model_validate_json(event.data).error)
+                if event.data == "[DONE]":
+                    return
+                yield ChatCompletionChunk.model_validate_json(event.data)
+        except (ValidationError, MalformedStream) as error:
+            log.warning("malformed stream", peer=self._peer.name, error=str(error)[:300])
+            raise PeerMalformed(self._peer.name) from None
+        raise UpstreamFailed("The model's answer ended before it was complete.")
+
+
+def _vector(embedding: list[float] | str) -> Vector:
+    if isinstance(embedding, list):
+        return embedding
+    values = array("f", base64.b64decode(embedding))
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

@@ -1,0 +1,67 @@
+"""Grounding `annotate` and `off`: text is sent as it comes; `annotate` marks the sentences that a source supports."""
+
+from __future__ import annotations
+
+import structlog
+
+from agent.answers import Context, Draft, Evidence
+from agent.checking import check
+from agent.drafts import DraftSentence, growing, is_refusal
+from agent.grounding import is_factual
+from agent.neutral import neutralise, settled
+from agent.policy import is_policy
+from agent.writing import Writer
+from contracts.chat import AnswerKind, Grounding
+from servicekit.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+
+async def write_at_once(
+    draft: Draft, evidence: Evidence, context: Context, writer: Writer, grounding: Grounding
+) -> tuple[AnswerKind, bool]:
+    """Write the draft. What kind of answer came of it, and whether every sentence is supported.
+
+    `extractive` means that nothing was written: the model broke off or was silent, and the next rung is to be taken.
+    """
+    verdicts: list[bool] = []
+    try:
+        async for sentence, whole in growing(draft.pieces):
+            if not writer.length and is_refusal(sentence.text, begun=not whole):
+                if whole:
+                    return "abstained", False
+                continue
+            _grow(writer, sentence, whole)
+            if whole and grounding == "annotate":
+                verdicts.append(await _annotate(sentence, evidence, context, writer))
+    except (ServiceError, TimeoutError) as error:
+        if writer.length or (isinstance(error, ServiceError) and is_policy(error)):
+            raise
+        context.ledger.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
+    if not writer.length:
+        context.ledger.degrade("model_unavailable")
+        return "extractive", False
+    return "generated", bool(verdicts) and all(verdicts)
+
+
+def _grow(writer: Writer, sentence: DraftSentence, whole: bool) -> None:
+    """Write as much of a growing sentence as can be neutralised already."""
+    cut = len(sentence.text) if whole else settled(sentence.text)
+    if cut > writer.taken:
+        lead = sentence.separator if writer.taken == 0 and writer.length else ""
+        writer.write(lead + neutralise(sentence.text[writer.taken : cut]))
+        writer.taken = cut
+    if whole:
+        writer.taken = 0
+
+
+async def _annotate(sentence: DraftSentence, evidence: Evidence, context: Context, writer: Writer) -> bool:
+    if not is_factual(sentence.text):
+        return True
+    try:
+        checked = await check(sentence, evidence, context)
+    except ServiceError as error:
+        log.warning("sentence not checked", code=error.code)
+        context.ledger.degrade("embeddings_unavailable")
+        return False
+    return checked is not None and writer.cite(checked.support)

@@ -1,0 +1,87 @@
+"""Reads a chat request: which collections, which question, and what was said before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from agent.errors import (
+    CollectionNotAllowed,
+    CollectionNotNamed,
+    ModelNotAnswerable,
+    OptionNotSupported,
+    QuestionMissing,
+    QuestionTooLong,
+)
+from contracts.chat import AnswerOptions, ChatRequest
+from contracts.delegation import Delegation
+
+PREFIX = "rag:"
+MAX_COLLECTIONS = 16
+MAX_QUESTION = 8_000
+"""Characters."""
+MAX_TURNS = 6
+"""Earlier questions that a follow-up may lean on."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+PLAIN_ONLY = ("tools", "functions", "logprobs", "audio", "modalities")
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One question with its past, and how it is to be answered."""
+
+    collections: tuple[str, ...]
+    question: str
+    earlier: tuple[str, ...] = ()
+    """Earlier questions, oldest first."""
+    instructions: str = ""
+    """The caller's own system messages."""
+    options: AnswerOptions = field(default_factory=AnswerOptions)
+
+
+def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversation:
+    """The conversation of a request; raises what is wrong with it, before any work is done."""
+    collections = _collections(request.model, delegation)
+    _refuse_plain_options(request)
+    if request.messages[-1].role != "user":
+        raise QuestionMissing
+    asked = [message.plain_text().strip() for message in request.messages if message.role == "user"]
+    question = asked[-1]
+    if not any(character.isalnum() for character in question):
+        raise QuestionMissing
+    if len(question) > MAX_QUESTION:
+        raise QuestionTooLong(MAX_QUESTION)
+    told = [message.plain_text() for message in request.messages if message.role in ("system", "developer")]
+    return Conversation(
+        collections=collections,
+        question=question,
+        earlier=tuple(text[:MAX_QUESTION] for text in asked[:-1] if text)[-MAX_TURNS:],
+        instructions="\n".join(told)[:2_000],
+        options=request.groundwork or AnswerOptions(),
+    )
+
+
+def _collections(model: str, delegation: Delegation) -> tuple[str, ...]:
+    if not model.startswith(PREFIX):
+        raise ModelNotAnswerable(model)
+    names = tuple(dict.fromkeys(name.strip() for name in model.removeprefix(PREFIX).split(",")))
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise CollectionNotNamed(f"'{name[:70]}' is not the name of a collection.")
+        if not delegation.allows_collection(name):
+            raise CollectionNotAllowed(name)
+    if len(names) > MAX_COLLECTIONS:
+        raise CollectionNotNamed(f"{len(names)} collections are too many; at most {MAX_COLLECTIONS} go together.")
+    return names
+
+
+def _refuse_plain_options(request: ChatRequest) -> None:
+    if request.n is not None and request.n != 1:
+        raise OptionNotSupported("n")
+    extra = request.model_extra or {}
+    for name in PLAIN_ONLY:
+        if extra.get(name):
+            raise OptionNotSupported(name)
+    shape = extra.get("response_format")
+    if isinstance(shape, dict) and shape.get("type", "text") != "text":
+        raise OptionNotSupported("response_format")

@@ -1,0 +1,91 @@
+"""The extractive answer: the one to three passages that answer best, as they stand in the sources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.citations import Support
+from agent.neutral import neutralise
+from agent.passages import Passage, readable
+from agent.questions import Question
+from agent.ranking import Scored
+
+MAX_PASSAGES = 2
+CLOSE = 1.6
+"""A second passage is shown if its score is at most this much below the best one's (natural log of the odds)."""
+_LEANS_BACK = re.compile(
+    r"^(?:it|its|they|their|them|this|that|these|those|he|she|his|her|both|such|however|otherwise|in this case|then"
+    r"|after that|also|if not|the latter|the former|below that|above that)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """One sentence or row to show, and the span that it is."""
+
+    text: str
+    support: Support
+    own_line: bool
+
+
+def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> list[Extract]:
+    """The passages to show, in reading order. `found` has all passages in document order. Empty if there is none."""
+    chosen = _choose(question, ranked, found)
+    shown: list[Passage] = []
+    for passage in chosen:
+        before = _before(passage, found)
+        if before is not None and _LEANS_BACK.match(passage.text) and before not in shown and len(shown) < 3:
+            shown.append(before)
+        if passage not in shown:
+            shown.append(passage)
+    order = {id(passage): place for place, passage in enumerate(found)}
+    leading = shown[0].hit if shown else None
+    ordered = sorted(shown, key=lambda passage: (passage.hit is not leading, order.get(id(passage), 0)))
+    return [_shown(passage) for passage in ordered]
+
+
+def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> list[Passage]:
+    chosen: list[Passage] = []
+    best: float | None = None
+    for one in ranked:
+        for passage in _answering(one.passage, found):
+            if passage in chosen or any(_same_words(passage, other) for other in chosen):
+                continue
+            if best is not None and (one.score < best - CLOSE or not question.suits(passage.text)):
+                continue
+            chosen.append(passage)
+            best = one.score if best is None else best
+        if len(chosen) >= MAX_PASSAGES or (best is not None and one.score < best - CLOSE):
+            break
+    return chosen[: MAX_PASSAGES + 1]
+
+
+def _answering(passage: Passage, found: Sequence[Passage]) -> list[Passage]:
+    """The passage itself; for a question or a heading, what stands below it."""
+    if passage.unit.kind not in ("question", "heading"):
+        return [passage]
+    at = next((place for place, other in enumerate(found) if other is passage), len(found))
+    below = [other for other in found[at + 1 : at + 3] if other.hit is passage.hit]
+    return [other for other in below if other.unit.kind not in ("question", "heading")][:MAX_PASSAGES]
+
+
+def _before(passage: Passage, found: Sequence[Passage]) -> Passage | None:
+    at = next((place for place, other in enumerate(found) if other is passage), 0)
+    if at == 0:
+        return None
+    other = found[at - 1]
+    together = other.hit is passage.hit and other.unit.block == passage.unit.block
+    return other if together and other.unit.kind in ("sentence", "item") else None
+
+
+def _same_words(one: Passage, other: Passage) -> bool:
+    union = one.forms | other.forms
+    return bool(union) and len(one.forms & other.forms) / len(union) > 0.85
+
+
+def _shown(passage: Passage) -> Extract:
+    lines = passage.unit.kind in ("row", "item")
+    return Extract(neutralise(readable(passage)), Support(passage.hit, passage.span, 1.0), lines)

@@ -1,0 +1,79 @@
+"""Finds the source span that supports a sentence, or none.
+
+Numbers, names and negation must agree exactly; the rest is decided by the share of the sentence's words that the
+span has, and by the cosine of both embeddings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from operator import mul
+
+from agent.citations import Support
+from agent.passages import Passage
+from agent.ports import Vector
+from agent.sentences import Span
+from agent.words import TOKEN, form_set, forms, is_content, is_negated, names, numbers
+
+MIN_OVERLAP = 0.5
+MIN_STRENGTH = 0.62
+"""Mean of word overlap and cosine from which a span supports a sentence."""
+MIN_OVERLAP_ALONE = 0.75
+"""The word overlap that is enough when there are no embeddings."""
+
+
+def cosine(one: Vector, other: Vector) -> float:
+    """The cosine of two vectors, 0 if one is zero."""
+    length = sqrt(sum(map(mul, one, one)) * sum(map(mul, other, other)))
+    return sum(map(mul, one, other)) / length if length else 0.0
+
+
+def is_factual(sentence: str) -> bool:
+    """Whether a sentence says something that needs support; "Yes." and "Here is the answer:" do not."""
+    words = [token for token in TOKEN.findall(sentence) if is_content(token)]
+    return len(words) >= 2 or bool(numbers(sentence)) or bool(names(f"x {sentence}"))
+
+
+def support(
+    sentence: str, found: Sequence[Passage], vectors: Sequence[Vector] | None, vector: Vector | None
+) -> Support | None:
+    """The best supporting span: one passage, or two neighbouring ones of the same chunk."""
+    best: Support | None = None
+    strengths: list[float] = []
+    for at, passage in enumerate(found):
+        near = cosine(vectors[at], vector) if vectors and vector is not None else None
+        strength = _strength(sentence, passage.text, passage.context, near)
+        strengths.append(near if near is not None else 0.0)
+        if strength is not None and (best is None or strength > best.score):
+            best = Support(passage.hit, passage.span, strength)
+    if best is not None:
+        return best
+    for at in range(len(found) - 1):
+        one, two = found[at], found[at + 1]
+        if one.hit is not two.hit or one.unit.kind == "heading":
+            continue
+        span: Span = (one.span[0], two.span[1])
+        near = max(strengths[at], strengths[at + 1]) if vectors and vector is not None else None
+        strength = _strength(sentence, one.hit.text[slice(*span)], two.context, near)
+        if strength is not None and (best is None or strength > best.score):
+            best = Support(one.hit, span, strength)
+    return best
+
+
+def _strength(sentence: str, evidence: str, context: str, near: float | None) -> float | None:
+    """How well a span supports a sentence, 0 to 1; None if it does not."""
+    whole = f"{context}\n{evidence}"
+    if not numbers(sentence) <= numbers(whole) or is_negated(sentence) != is_negated(evidence):
+        return None
+    present = form_set(whole)
+    if any(forms(name).isdisjoint(present) for name in names(sentence)):
+        return None
+    words = [forms(token) for token in TOKEN.findall(sentence) if is_content(token)]
+    if not words or form_set(sentence).isdisjoint(form_set(evidence)):
+        return None
+    overlap = sum(not word.isdisjoint(present) for word in words) / len(words)
+    if near is None:
+        return overlap if overlap >= MIN_OVERLAP_ALONE else None
+    strength = (overlap + near) / 2
+    return strength if overlap >= MIN_OVERLAP and strength >= MIN_STRENGTH else None

@@ -1,0 +1,42 @@
+"""Metrics of the agent service, beside those that every service has.
+
+| metric | labels | meaning |
+| --- | --- | --- |
+| groundwork_answers_total | kind, grounding | answers by kind (`generated`, `extractive`, `abstained`) and mode |
+| groundwork_answer_failures_total | code | answers that ended in an error; codes outside a closed set are `other` |
+| groundwork_answer_stage_seconds | stage | time of each node of the answer graph |
+| groundwork_answer_sentences_total | outcome | sentences of drafts: `supported`, `unsupported`, `not_factual` |
+| groundwork_answer_citations_total | | citations sent |
+| groundwork_answer_degraded_total | reason | what answers had to do without |
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+from servicekit.metrics import LATENCY_BUCKETS
+
+DEGRADATIONS = frozenset(
+    ("model_unavailable", "model_timeout", "draft_unsupported", "embeddings_unavailable", "rerank_skipped")
+)
+FAILURES = frozenset(
+    (
+        "collection_not_found",
+        "retriever_unreachable",
+        "retriever_timeout",
+        "gateway_unreachable",
+        "rate_limited",
+        "budget_exceeded",
+        "deadline_passed",
+        "upstream_error",
+    )
+)
+
+ANSWERS = Counter("groundwork_answers_total", "Answers by kind and grounding mode.", ("kind", "grounding"))
+ANSWER_FAILURES = Counter("groundwork_answer_failures_total", "Answers that ended in an error.", ("code",))
+STAGE_SECONDS = Histogram(
+    "groundwork_answer_stage_seconds", "Time of each node of the answer graph.", ("stage",), buckets=LATENCY_BUCKETS
+)
+SENTENCES = Counter("groundwork_answer_sentences_total", "Sentences of drafts by verdict.", ("outcome",))
+CITATIONS = Counter("groundwork_answer_citations_total", "Citations sent.")
+DEGRADED = Counter("groundwork_answer_degraded_total", "What answers had to do without.", ("reason",))

@@ -1,0 +1,66 @@
+"""What one answer did: stages and their times, tokens, attempts, and what was done without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from agent.metrics import STAGE_SECONDS
+from contracts.chat import ChatUsage
+from contracts.receipts import Attempt, Receipt, StageTime, TokenCounts
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Collects while the graph runs. Money is the gateway's: it knows the prices and completes the receipt."""
+
+    request_id: str
+    tokens: TokenCounts = field(default_factory=TokenCounts)
+    model: str | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    degraded: list[str] = field(default_factory=list)
+    _seconds: dict[str, float] = field(default_factory=dict)
+    _nested: list[float] = field(default_factory=lambda: [0.0])
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times one stage. A stage inside another one is taken off the outer; a repeated one adds up."""
+        started = time.perf_counter()
+        self._nested.append(0.0)
+        try:
+            yield
+        finally:
+            elapsed = time.perf_counter() - started
+            own = elapsed - self._nested.pop()
+            self._nested[-1] += elapsed
+            self._seconds[name] = self._seconds.get(name, 0.0) + own
+
+    def degrade(self, *reasons: str) -> None:
+        """Note what the answer had to do without, each once."""
+        self.degraded.extend(reason for reason in dict.fromkeys(reasons) if reason not in self.degraded)
+
+    def used(self, usage: ChatUsage | None) -> None:
+        """Add what a model call read and wrote."""
+        if usage is not None:
+            self.tokens.prompt += usage.prompt_tokens
+            self.tokens.completion += usage.completion_tokens
+
+    def usage(self) -> ChatUsage:
+        """The sum over the model calls, in OpenAI's shape."""
+        prompt, completion = self.tokens.prompt, self.tokens.completion
+        return ChatUsage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
+
+    def receipt(self) -> Receipt:
+        """The receipt as far as this service knows it."""
+        for name, seconds in self._seconds.items():
+            STAGE_SECONDS.labels(name).observe(seconds)
+        return Receipt(
+            request_id=self.request_id,
+            stages=[StageTime(name=name, ms=round(spent * 1000, 2)) for name, spent in self._seconds.items()],
+            tokens=self.tokens,
+            model=self.model,
+            attempts=list(self.attempts),
+            degraded=list(self.degraded),
+        )

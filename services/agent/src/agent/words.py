@@ -1,0 +1,174 @@
+"""Words as the answer graph compares them: content words by stem, numbers by value, names by spelling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import snowballstemmer
+
+TOKEN = re.compile(r"[^\W_]+(?:(?:[-'’]|(?<=\d)[.,:](?=\d))[^\W_]+)*")
+_DECIMAL = re.compile(r"\d+(?:\.\d+)?")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_POSSESSIVE = re.compile(r"['’]s$|['’]$")
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_NUMBER_NAMES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty"
+)
+NUMBER_WORDS: dict[str, str] = {name: str(value) for value, name in enumerate(_NUMBER_NAMES.split())} | {
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "sixty": "60",
+    "ninety": "90",
+    "hundred": "100",
+}
+
+STOPWORDS: frozenset[str] = _set(
+    """a about after all also am an and any are as at be because been before being between both but by can could did do
+    does doing done during each either else for from had has have having he her here hers him his how i if in into is it
+    its itself just let like may me might mine more most much must my no nor not of off on once only or other our ours
+    out over own per please same shall she should so some such than that the their theirs them then there these they
+    this those through to too under until up upon us very was we were what when where whether which while who whom whose
+    why will with within would yes you your yours s t don isn aren doesn didn won"""
+)
+"""Words that say nothing about what a text is about."""
+
+GENERIC: frozenset[str] = _set(
+    """add allow allowed amount apply ask available become begin big call called case change come contain cost costs
+    current describe different document documents ever every exact exactly example explain fact far find first
+    follow following
+    general get give given go good great happen happens have help high include included information kind know large
+    last least less level list little long look low made main make makes many maximum mean mention mentioned minimum
+    name named need needed new number offer often old one part people percent percentage
+    period person place possible price provide put question reason receive request required right said say says
+    see set show small soon specific state stated start take takes tell thing things time total type use used uses using
+    value want way week well what work works year years date day days different main many name"""
+)
+"""Words that a question uses to ask rather than to name its subject; they weigh little in coverage."""
+
+NEGATIONS: frozenset[str] = _set(
+    """no not never none neither nor without cannot nothing nobody nowhere excluded excludes except prohibited forbidden
+    unavailable"""
+)
+_CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One content word: as written, and every form under which it counts as present."""
+
+    text: str
+    forms: frozenset[str]
+    distinctive: bool
+    """A name, a code or a number: something that no other wording can stand for."""
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """The English stem of a lower-case word (Snowball)."""
+    return str(_stemmer().stemWord(word))
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> snowballstemmer.stemmer:
+    return snowballstemmer.stemmer("english")
+
+
+def number_value(token: str) -> str | None:
+    """A number in one spelling (`1,180` and `1180`, `two` and `2`), or None."""
+    lowered = token.lower()
+    if lowered in NUMBER_WORDS:
+        return NUMBER_WORDS[lowered]
+    if _THOUSANDS.fullmatch(lowered):
+        lowered = lowered.replace(",", "")
+    if not _DECIMAL.fullmatch(lowered):
+        return None
+    whole, _, fraction = lowered.partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{int(whole)}.{fraction}" if fraction else str(int(whole))
+
+
+@lru_cache(maxsize=65_536)
+def forms(token: str) -> frozenset[str]:
+    """The comparable forms of one token: a number's value, or the stems of the word, its parts and both joined."""
+    value = number_value(token)
+    if value is not None:
+        return frozenset((value, token.lower()))
+    word = _POSSESSIVE.sub("", token.lower().replace("’", "'"))
+    parts = [part for part in word.split("-") if part]
+    found = {stem(word), stem("".join(parts))}
+    if len(parts) > 1:
+        found |= {stem(part) for part in parts if len(part) > 1}
+    return frozenset(found)
+
+
+def is_content(token: str) -> bool:
+    """Whether a token carries meaning of its own."""
+    lowered = token.lower()
+    return lowered not in STOPWORDS and (len(lowered) > 1 or lowered.isdigit())
+
+
+def form_set(text: str) -> frozenset[str]:
+    """Every form of every content word of a text."""
+    return frozenset(form for token in TOKEN.findall(text) if is_content(token) for form in forms(token))
+
+
+def numbers(text: str) -> frozenset[str]:
+    """The numbers in a text, in one spelling; codes such as `WS3-H` are names, not numbers."""
+    found = (number_value(token) for token in TOKEN.findall(text))
+    return frozenset(value for value in found if value is not None)
+
+
+def has_digit(token: str) -> bool:
+    """Whether a token has a digit in it."""
+    return any(character.isdigit() for character in token)
+
+
+def names(text: str) -> list[str]:
+    """Capitalised words (but for the first of a sentence), acronyms and codes with letters and digits."""
+    found: list[str] = []
+    for match in TOKEN.finditer(text):
+        token = match.group()
+        opening = not text[: match.start()].rstrip(" \t\n\"'“‘(*") or text[: match.start()].rstrip()[-1] in ".!?:•|"
+        code = has_digit(token) and any(character.isalpha() for character in token)
+        acronym = len(token) > 1 and token.isupper() and token.isalpha()
+        capital = token[0].isupper() and not opening and token.lower() not in STOPWORDS
+        if code or acronym or capital:
+            found.append(token)
+    return found
+
+
+def is_negated(text: str) -> bool:
+    """Whether a text denies something."""
+    return bool(_CONTRACTED.search(text)) or any(token.lower() in NEGATIONS for token in TOKEN.findall(text))
+
+
+def terms(text: str) -> list[Term]:
+    """The content words of a question, each once, in order."""
+    named = set(names(text))
+    found: dict[frozenset[str], Term] = {}
+    for token in TOKEN.findall(text):
+        if is_content(token):
+            key = forms(token)
+            distinctive = token in named or has_digit(token)
+            found.setdefault(key, Term(token, key, distinctive))
+    return list(found.values())
+
+
+def is_generic(term: Term) -> bool:
+    """Whether a term asks rather than names."""
+    return not term.distinctive and term.text.lower() in GENERIC
+
+
+def covered(wanted: Iterable[Term], present: frozenset[str]) -> list[Term]:
+    """Those of `wanted` that are present in some form."""
+    return [term for term in wanted if not term.forms.isdisjoint(present)]
