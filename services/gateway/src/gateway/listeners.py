@@ -46,7 +46,9 @@ async def serve_all(listeners: Sequence[Listener]) -> None:
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        until = loop.time() + max(one.config.timeout_graceful_shutdown or 0 for one in listeners)
         for one, task in zip(listeners, running, strict=True):
+            one.config.timeout_graceful_shutdown = max(1, round(until - loop.time()))
             one.should_exit = True
             await asyncio.wait({task})
     finally:

@@ -127,7 +127,7 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ProxiedCall("GET", _DOCUMENT, "Show a document", READERS, "documents", Document),
     ProxiedCall(
         "DELETE", _DOCUMENT, "Delete a document; it is gone from search when the call returns", WRITERS, "documents",
-        status=204, gives="nothing", route="documents",
+        status=204, gives="nothing", grant=True, route="documents",
     ),
     ProxiedCall(
         "GET", f"{_DOCUMENT}/content", "The original bytes", READERS, "documents", gives="bytes", queries=(_REVISION,),

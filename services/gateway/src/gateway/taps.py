@@ -52,7 +52,7 @@ class ModelTap:
 
     async def frame(self, frame: bytes) -> bytes:
         """Everything passes but a `usage` frame that only we asked for."""
-        self._contents += 1
+        self._contents += not frame.startswith(b":")
         if b'"usage":' not in frame or b'"usage":null' in frame or b'"usage": null' in frame:
             return frame
         chunk = _object(data_of(frame))

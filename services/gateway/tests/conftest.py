@@ -1,0 +1,44 @@
+"""Fixtures of the gateway's unit tests: a real SQLite ledger, a clock that moves only when told to, no sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pytest_socket import disable_socket
+
+from gateway.bootstrap import MIGRATIONS
+from gateway.key_ledger import KeyLedger
+from gateway.tenant_ledger import TenantLedger
+from servicekit.clock import ManualClock
+from servicekit.migrations import migrate
+from servicekit.sql import Database
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets() -> None:
+    disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database.open(None, tmp_path, "gateway")
+    await migrate(database, MIGRATIONS)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def tenants(database: Database, clock: ManualClock) -> TenantLedger:
+    return TenantLedger(database, clock)
+
+
+@pytest.fixture
+def keys(database: Database, tenants: TenantLedger, clock: ManualClock) -> KeyLedger:
+    return KeyLedger(database, tenants, clock)

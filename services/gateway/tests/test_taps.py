@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from contracts.models import ModelInfo, ModelPrice
+from gateway.catalogue import Models
+from gateway.errors import ModelNotFound, NoReranker, WrongModelKind
+from gateway.keys import Principal
+from gateway.metering import MeteredCall
+from gateway.taps import AnswerTap, ModelTap
+from gateway.usage_ledger import UsageLedger, UsageRecord
+from servicekit.sql import Database
+
+PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
+CHAT = ModelInfo(id="m", kind="chat", default=True, price=PRICE)
+FREE = ModelInfo(id="e", kind="embedding", price=ModelPrice(prompt_usd_per_million=Decimal("0.5")))
+KEY = Principal("k1", "acme", frozenset({"chat"}))
+USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+
+
+def _call() -> MeteredCall:
+    return MeteredCall(None, KEY, "chat", "req_1", None, datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
+
+
+def _frame(**chunk: Any) -> bytes:
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+async def test_a_usage_frame_that_only_we_asked_for_does_not_pass() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, 400, show_usage=False)
+    content = _frame(choices=[{"delta": {"content": '"usage": {'}}], usage=None)
+    assert await tap.frame(content) == content
+    assert await tap.frame(_frame(choices=[], usage=USAGE)) == b""
+    tap.close()
+    assert (call.tokens.prompt, call.tokens.completion, call.cost, call.estimated) == (100, 10, 120_000, False)
+
+
+async def test_a_usage_frame_that_was_asked_for_passes() -> None:
+    frame = _frame(choices=[], usage=USAGE)
+    assert await ModelTap(_call(), CHAT, 400, show_usage=True).frame(frame) == frame
+
+
+async def test_an_answer_that_broke_off_is_estimated_and_marked() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, 401, show_usage=False)
+    for _ in range(7):
+        await tap.frame(_frame(choices=[{"delta": {"content": "x"}}]))
+    tap.close()
+    assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (101, 7, True)
+
+
+async def test_an_answer_that_never_began_costs_nothing_unless_the_client_left() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, 400, show_usage=False)
+    tap.close()
+    assert (call.tokens.prompt, call.cost, call.estimated) == (0, 0, False)
+    tap.cut_off()
+    tap.close()
+    assert (call.tokens.prompt, call.estimated) == (100, True)
+
+
+def _inner(cost: int | None) -> UsageRecord:
+    return UsageRecord(
+        id=f"inner{cost}", parent_id="call_1", request_id="r", key_id="k1", tenant="acme", route="chat", model="m",
+        prompt_tokens=1, completion_tokens=1, embedding_tokens=4, cost_nano_usd=cost, status=200, error_type=None,
+        streamed=False, started_at=datetime(2026, 1, 1, tzinfo=UTC), ms=1,
+    )  # fmt: skip
+
+
+async def _settled(database: Database, *costs: int | None, show: bool = True) -> tuple[MeteredCall, dict[str, Any]]:
+    ledger = UsageLedger(database, 10)
+    ledger.open()
+    for cost in costs:
+        await ledger.record(_inner(cost))
+    await ledger.close()
+    call = _call()
+    call.id = "call_1"
+    tap = AnswerTap(call, Models.of([CHAT, FREE]), ledger, show_receipt=show)
+    report = {"grounded": True, "receipt": {"tokens": {"prompt": 1, "embedding": 24}, "cost_usd": None}}
+    passed = await tap.frame(_frame(choices=[], groundwork=report, later_field="kept"))
+    chunk: dict[str, Any] = json.loads(passed.removeprefix(b"data: "))
+    assert chunk["later_field"] == "kept"
+    return call, chunk["groundwork"]
+
+
+async def test_a_receipts_cost_is_that_of_the_searches_and_of_the_model_calls_inside(database: Database) -> None:
+    call, report = await _settled(database, 1_000)
+    assert call.tokens.embedding == 20  # 4 of the 24 were a model call's, which has its own row
+    assert call.cost == 10_000
+    assert report["receipt"]["cost_usd"] == "0.000011"
+
+
+async def test_a_receipts_cost_is_null_when_the_price_of_one_part_is_unknown(database: Database) -> None:
+    call, report = await _settled(database, 1_000, None)
+    assert report["receipt"]["cost_usd"] is None
+    assert call.cost is not None
+
+
+async def test_a_receipt_that_was_not_asked_for_is_taken_out(database: Database) -> None:
+    _, report = await _settled(database, 1_000, show=False)
+    assert report == {"grounded": True}
+
+
+def test_default_means_the_default_of_its_kind() -> None:
+    models = Models.of([ModelInfo(id="z", kind="chat"), CHAT, FREE])
+    assert models.resolve("default", "chat", KEY).id == "m"
+    assert models.resolve("default", "embedding", KEY).id == "e"  # the only one of its kind
+    with pytest.raises(NoReranker):
+        models.resolve("default", "rerank", KEY)
+    with pytest.raises(WrongModelKind, match="embedding"):
+        models.resolve("e", "chat", KEY)
+    with pytest.raises(ModelNotFound):
+        models.resolve("nope", "chat", KEY)
+
+
+def test_a_key_limited_to_models_sees_and_uses_only_those() -> None:
+    limited = Principal("k1", "acme", frozenset({"chat"}), models=("e",))
+    models = Models.of([CHAT, FREE])
+    assert [model.id for model in models.visible_to(limited)] == ["e"]
+    with pytest.raises(ModelNotFound):
+        models.resolve("default", "chat", limited)
