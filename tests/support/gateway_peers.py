@@ -1,0 +1,254 @@
+"""Small stand-ins for the services behind the gateway: each holds tokens to its audience and answers by script."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from contracts.collections import Chunking, Collection
+from contracts.health import Health
+from contracts.models import ModelInfo, ModelPrice
+from servicekit.delegation import Caller, DelegationVerifier, require
+from servicekit.errors import NotFound, QueueFull, install_error_handlers
+from servicekit.sse import DONE, encode, encode_error
+
+PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
+USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+COLLECTIONS = ("handbook", "papers", "secret")
+
+
+@dataclass
+class Seen:
+    """What the stand-ins saw, in order, and whether a call that was under way was ended from outside."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, peer: str, request: Request, caller: Caller, body: Any = None) -> None:
+        self.calls.append(
+            {
+                "peer": peer,
+                "path": request.url.path,
+                "method": request.method,
+                "query": dict(request.query_params),
+                "headers": dict(request.headers),
+                "delegation": caller.delegation,
+                "body": body,
+            }
+        )
+
+    def last(self, peer: str) -> dict[str, Any]:
+        return next(call for call in reversed(self.calls) if call["peer"] == peer)
+
+
+def _app(public_key: Path, service: str) -> FastAPI:
+    app = FastAPI()
+    app.state.verifier = DelegationVerifier(public_key)
+    install_error_handlers(app)
+
+    @app.get("/readyz")
+    async def readyz() -> Health:
+        return Health(status="ok", service=service, version="0")
+
+    return app
+
+
+def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAPI:
+    """Models `echo` (the default), `free` (no price), `slow`, `broken`, `full` and `mini` (embeddings)."""
+    app = _app(public_key, "inference")
+    chat = [ModelInfo(id=name, kind="chat", price=PRICE, default=name == "echo") for name in ("echo", "slow")]
+    chat += [ModelInfo(id=name, kind="chat") for name in ("free", "broken", "full", "cut")]
+    other = [ModelInfo(id="mini", kind="embedding", default=True, dimensions=3, price=PRICE)]
+    other += [ModelInfo(id="judge", kind="rerank", price=PRICE)] if reranker else []
+
+    @app.get("/v1/models")
+    async def models(caller: Annotated[Caller, require("inference")]) -> Any:
+        return {"object": "list", "data": [model.model_dump(mode="json") for model in (*chat, *other)]}
+
+    @app.post("/v1/chat/completions")
+    async def complete(request: Request, caller: Annotated[Caller, require("inference")]) -> Response:
+        body = await request.json()
+        seen.note("inference", request, caller, body)
+        if body["model"] == "full":
+            raise QueueFull("The model's queue is full.", retry_after=7)
+        if body.get("stream"):
+            return StreamingResponse(_tokens(body, seen), media_type="text/event-stream")
+        answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
+        message = {"role": "assistant", "content": "Hello there", "x_extra": 1}
+        return JSONResponse({**answer, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+
+    @app.post("/v1/embeddings")
+    async def embed(request: Request, caller: Annotated[Caller, require("inference")]) -> Any:
+        body = await request.json()
+        seen.note("inference", request, caller, body)
+        texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+        vector: Any = "AACAPwAAAEAAAEBA" if body.get("encoding_format") == "base64" else [1.0, 2.0, 3.0]
+        data = [{"object": "embedding", "index": at, "embedding": vector} for at in range(len(texts))]
+        usage = {"prompt_tokens": 5 * len(texts), "total_tokens": 5 * len(texts), "truncated": 0}
+        return {"object": "list", "data": data, "model": body["model"], "usage": usage}
+
+    @app.post("/v1/rerank")
+    async def rank(request: Request, caller: Annotated[Caller, require("inference")]) -> Any:
+        seen.note("inference", request, caller, await request.json())
+        usage = {"total_tokens": 40}
+        return {"model": "judge", "results": [{"index": 1, "relevance_score": 0.9}], "usage": usage}
+
+    return app
+
+
+def _chunk(model: str, delta: dict[str, Any], **more: Any) -> bytes:
+    choices = [{"index": 0, "delta": delta, "finish_reason": None}]
+    chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": choices, **more}
+    return encode(json.dumps(chunk))
+
+
+async def _tokens(body: dict[str, Any], seen: Seen) -> AsyncIterator[bytes]:
+    model = body["model"]
+    if model == "broken":
+        yield encode_error(QueueFull("The engine is full."), "inner")
+        return
+    yield _chunk(model, {"role": "assistant", "content": "Hel"})
+    if model == "cut":
+        yield b"data: {half"
+        return
+    if model == "slow":
+        seen.begun.set()
+        try:
+            await seen.release.wait()
+        except asyncio.CancelledError:
+            seen.cancelled.set()
+            raise
+    yield _chunk(model, {"content": "lo"})
+    if body.get("stream_options", {}).get("include_usage"):
+        yield _chunk(model, {}, choices=[], usage=USAGE)
+    yield DONE
+
+
+def retriever(public_key: Path, seen: Seen) -> FastAPI:
+    """Three collections in tenant `default`, one in any other; a search that embeds three tokens."""
+    app = _app(public_key, "retriever")
+
+    @app.get("/v1/collections")
+    async def listed(
+        request: Request, caller: Annotated[Caller, require("retriever")], limit: int, cursor: str | None = None
+    ) -> Any:
+        seen.note("retriever", request, caller)
+        names = COLLECTIONS if caller.tenant == "default" else ("theirs",)
+        at = int(cursor or 0)
+        page = [_collection(name).model_dump(mode="json") for name in names[at : at + 2]]
+        return {"data": page, "next_cursor": str(at + 2) if at + 2 < len(names) else None}
+
+    @app.post("/v1/search")
+    async def search(request: Request, caller: Annotated[Caller, require("retriever")]) -> Any:
+        body = await request.json()
+        seen.note("retriever", request, caller, body)
+        usage = {"embedding_tokens": 3, "embedding_model": "mini", "rerank_tokens": 0}
+        metadata = {"usage": {"embedding_tokens": 0}}
+        hits = [{"metadata": metadata, "text": "x"}] if body["query"] == "tricky" else []
+        return {"hits": hits, "degraded": [], "timings": {}, "usage": usage, "collection_revision": 4}
+
+    return app
+
+
+def _collection(name: str) -> Collection:
+    return Collection(
+        name=name,
+        embedding_model="mini",
+        dimensions=3,
+        max_input_tokens=256,
+        chunking=Chunking(),
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def ingest(public_key: Path, seen: Seen) -> FastAPI:
+    """Counts the bytes of uploads as they arrive; serves one text, one download and one stream of job events."""
+    app = _app(public_key, "ingest")
+
+    @app.post("/v1/collections/{name}/documents", status_code=202)
+    async def upload(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> Any:
+        size = 0
+        seen.begun.set()
+        try:
+            async for piece in request.stream():
+                size += len(piece)
+        finally:
+            seen.note("ingest", request, caller, size)
+        return {"document": {"id": "d1", "bytes": size}, "job": {"id": "job_1"}}
+
+    @app.get("/v1/collections/{name}/documents/{document}/content")
+    async def content(
+        name: str, document: str, request: Request, caller: Annotated[Caller, require("ingest")]
+    ) -> Response:
+        seen.note("ingest", request, caller)
+        if document == "missing":
+            raise NotFound("There is no document 'missing'.", param="id")
+        headers = {"Content-Disposition": "attachment; filename=a.txt", "ETag": '"1"', "Server-Secret": "x"}
+        return Response(b"bytes of " + document.encode(), headers=headers, media_type="text/plain")
+
+    @app.get("/v1/jobs/{job}/events")
+    async def events(job: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> Response:
+        async def stream() -> AsyncIterator[bytes]:
+            yield encode('{"status": "running"}', event_id="1")
+            yield encode('{"status": "ready"}', event_id="2")
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    @app.delete("/v1/collections/{name}", status_code=204)
+    async def delete(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> None:
+        seen.note("ingest", request, caller)
+
+    return app
+
+
+def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
+    """Answers from documents with two model calls through the gateway's model plane, with the caller's own token."""
+    app = _app(public_key, "agent")
+
+    async def ask_models(caller: Caller, request: Request, model: str) -> None:
+        headers = {"Authorization": f"Bearer {caller.token}", "X-Request-Id": request.headers["x-request-id"]}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            for path, body in (
+                ("/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "q"}]}),
+                ("/v1/embeddings", {"input": ["a", "b"], "priority": "bulk"}),
+            ):
+                async with session.post(plane_url[0] + path, json=body) as answer:
+                    assert answer.status == 200, await answer.text()
+
+    def report(body: dict[str, Any]) -> dict[str, Any]:
+        receipt = {"request_id": "r", "tokens": {"prompt": 100, "completion": 10, "embedding": 17}, "cost_usd": None}
+        wanted = {"receipt": receipt} if "receipt" in body["groundwork"]["include"] else {}
+        return {"grounded": True, "abstained": False, "answer_kind": "generated", "collections": ["handbook"], **wanted}
+
+    @app.post("/v1/chat/completions")
+    async def complete(request: Request, caller: Annotated[Caller, require("agent")]) -> Response:
+        body = await request.json()
+        seen.note("agent", request, caller, body)
+        await ask_models(caller, request, body["groundwork"].get("model") or "default")
+        annotation = {"type": "file_citation", "index": 5, "marker": "[1]", "quote": "the quote"}
+        if body.get("stream"):
+
+            async def stream() -> AsyncIterator[bytes]:
+                yield _chunk(body["model"], {"role": "assistant", "content": "Yes. [1]", "annotations": [annotation]})
+                yield _chunk(body["model"], {}, groundwork=report(body))
+                yield DONE
+
+            return StreamingResponse(stream(), media_type="text/event-stream")
+        message = {"role": "assistant", "content": "Yes. [1]", "annotations": [annotation]}
+        answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
+        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        return JSONResponse({**answer, "choices": choices, "groundwork": report(body)})
+
+    return app

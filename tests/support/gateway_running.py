@@ -1,0 +1,119 @@
+"""Runs the real gateway, all listeners, in front of the stand-ins of `gateway_peers`, on free loopback ports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from sqlalchemy import select
+from starlette.types import ASGIApp
+
+from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
+from gateway.dependencies import Dependencies
+from gateway.listeners import Listener, listener
+from gateway.ports import RequestLimiter
+from gateway.settings import GatewaySettings
+from gateway.tables import usage
+from servicekit.settings import ServiceSettings
+from tests.support import gateway_peers
+from tests.support.gateway_peers import Seen
+
+DEADLINE_SECONDS = 10.0
+
+
+@dataclass
+class RunningGateway:
+    """A gateway that runs, its admin key, and what its stand-ins saw."""
+
+    url: str
+    plane_url: str
+    metrics_url: str
+    admin_key: str
+    deps: Dependencies
+    seen: Seen
+    session: aiohttp.ClientSession
+
+    async def call(self, method: str, path: str, key: str | None = None, **options: Any) -> aiohttp.ClientResponse:
+        """A raw call with the admin key (or another); the answer is read whole."""
+        headers = {"Authorization": f"Bearer {key or self.admin_key}", **options.pop("headers", {})}
+        async with self.session.request(method, self.url + path, headers=headers, **options) as answer:
+            await answer.read()
+            return answer
+
+    async def new_key(self, **wanted: Any) -> dict[str, Any]:
+        """A key made through the API."""
+        body = {"name": "k", "tenant": "default", "scopes": ["chat", "documents", "search"], **wanted}
+        answer = await self.call("POST", "/v1/keys", json=body)
+        assert answer.status == 201, await answer.text()
+        created: dict[str, Any] = await answer.json()
+        return created
+
+    async def usage_rows(self, count: int) -> list[dict[str, Any]]:
+        """The ledger's rows once there are `count` of them."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                async with self.deps.database.read() as connection:
+                    rows = (await connection.execute(select(usage).order_by(usage.c.started_at))).mappings().all()
+                if len(rows) >= count:
+                    return [dict(row) for row in rows]
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """An app on a free port, until the block ends."""
+    server: Listener = listener(app, ServiceSettings(shutdown_seconds=3), "127.0.0.1", 0)
+    task = asyncio.create_task(server.serve())
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not server.started:
+            await asyncio.sleep(0.005)
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def settings_in(folder: Path, **changes: Any) -> GatewaySettings:
+    """Settings that keep everything in one folder."""
+    return GatewaySettings(
+        data_dir=folder / "data",
+        delegation_public_key_file=folder / "d.pub",
+        delegation_private_key_file=folder / "d.key",
+        admin_key_file=folder / "admin.key",
+        **changes,
+    )
+
+
+@asynccontextmanager
+async def running_gateway(
+    folder: Path, *, limiter: RequestLimiter | None = None, reranker: bool = False, **changes: Any
+) -> AsyncIterator[RunningGateway]:
+    """The gateway and its stand-ins, until the block ends."""
+    seen, plane_url = Seen(), [""]
+    public_key = folder / "d.pub"
+    async with AsyncExitStack() as stack:
+
+        async def start(app: ASGIApp) -> str:
+            return await stack.enter_async_context(serving(app))
+
+        urls = {
+            "inference_url": await start(gateway_peers.inference(public_key, seen, reranker=reranker)),
+            "retriever_url": await start(gateway_peers.retriever(public_key, seen)),
+            "ingest_url": await start(gateway_peers.ingest(public_key, seen)),
+            "agent_url": await start(gateway_peers.agent(public_key, seen, plane_url)),
+        }
+        settings = settings_in(folder, **{**urls, **changes})
+        deps = await stack.enter_async_context(open_dependencies(settings, limiter))
+        plane_url[0] = await start(create_model_plane(settings, deps))
+        url = await start(create_app(settings, deps))
+        metrics_url = await start(create_metrics_app())
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        admin_key = settings.admin_key_file.read_text()
+        yield RunningGateway(url, plane_url[0], metrics_url, admin_key, deps, seen, session)
