@@ -107,6 +107,8 @@ class WorkerDependencies:
 
     database: Database
     blobs: BlobStore
+    ledger: Ledger
+    slots: Slots
     loop: WorkerLoop
 
 
@@ -130,7 +132,7 @@ def assemble_worker(
     deletions = Deletions(database, blobs, index, clock, owner)
     slots = Slots(ledger, pipeline, deletions, settings.max_wait_seconds, settings.max_attempts)
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
-    return WorkerDependencies(database, blobs, loop)
+    return WorkerDependencies(database, blobs, ledger, slots, loop)
 
 
 @asynccontextmanager

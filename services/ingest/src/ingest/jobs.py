@@ -134,6 +134,12 @@ async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, 
         raise JobSuperseded(row["id"])
     if n != row["revision"]:
         await connection.execute(insert(REVISIONS).values({**revision, "n": n, "sent": False, "created_at": now}))
+    return await _queued_again(connection, row, n, mandate, now)
+
+
+async def _queued_again(
+    connection: AsyncConnection, row: RowMapping, n: int, mandate: Mandate, now: datetime
+) -> RowMapping:
     again = (
         update(JOBS)
         .where(JOBS.c.id == row["id"], JOBS.c.status == "failed")
@@ -158,7 +164,7 @@ async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, 
         )
         .returning(*JOBS.c)
     )
-    queued_row = (await connection.execute(again)).mappings().one_or_none()
-    if queued_row is None:
+    queued = (await connection.execute(again)).mappings().one_or_none()
+    if queued is None:
         raise JobNotFailed(row["id"], (await find(connection, row["tenant"], row["id"]))["status"])
-    return queued_row
+    return queued

@@ -59,9 +59,9 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Supersede:
-    """End the job as cancelled: there is a newer revision."""
+    """End the job as cancelled."""
 
-    failure: Failure = SUPERSEDED
+    failure: Failure
 
 
 Outcome = Wait | TryAgain | Fail | Supersede
@@ -98,7 +98,7 @@ def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, ma
         return Fail(Failure(code=error.code, message=error.message, retryable=True))
     if isinstance(error, ServiceError):
         if error.code == "stale_revision":
-            return Supersede()
+            return Supersede(SUPERSEDED)
         return Fail(Failure(code=error.code, message=error.message, retryable=error.code == "key_revoked"))
     if strikes >= max_attempts:
         return Fail(exhausted(strikes))

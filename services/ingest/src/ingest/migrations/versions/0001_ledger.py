@@ -15,6 +15,7 @@ def upgrade() -> None:
     _documents()
     _idempotency()
     _jobs()
+    _job_indexes()
     _workers()
     _revisions()
 
@@ -114,6 +115,9 @@ def _jobs() -> None:
         sa.Column("not_before", sa.Double()),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _job_indexes() -> None:
     op.create_index("jobs_finished", "jobs", ["finished_at"])
     op.create_index("jobs_live", "jobs", ["tenant", "queued_at", "id"], sqlite_where=LIVE, postgresql_where=LIVE)
     op.create_index("jobs_of_a_tenant", "jobs", ["tenant", "id"])

@@ -1,0 +1,144 @@
+"""Fixtures of ingest's unit tests: the service over shipped fakes, SQLite in a temporary folder, a manual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_socket import disable_socket
+from sqlalchemy import RowMapping
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from contracts.collections import CollectionCreate
+from contracts.jobs import Job
+from ingest import documents, jobs
+from ingest.adapters.fixed_tokens import FixedTokenizers, FixedTokens
+from ingest.adapters.memory_bell import MemoryBell
+from ingest.adapters.memory_blobs import MemoryBlobs
+from ingest.adapters.memory_index import MemoryIndex
+from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker
+from ingest.chunking.tokens import Tokens
+from ingest.collections_view import remember
+from ingest.live_jobs import Mandate
+from ingest.settings import IngestSettings
+from ingest.uploads import Accepted, Upload, accept
+from servicekit.clock import ManualClock
+from servicekit.migrations import migrate
+from servicekit.sql import Database
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets() -> None:
+    disable_socket(allow_unix_socket=True)
+
+
+def word_pieces() -> Tokenizer:
+    """A small tokenizer of BERT's kind: known short words, else pieces of one letter, two special tokens."""
+    letters = [chr(code) for code in range(33, 127)]
+    words = ["the", "and", "price", "days", "return", "within", "word"]
+    names = ["[UNK]", "[CLS]", "[SEP]", *letters, *words, *(f"##{letter}" for letter in letters)]
+    vocabulary = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
+    )
+    tokenizer.enable_truncation(128)
+    tokenizer.enable_padding(length=128)
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def tokens() -> Tokens:
+    return Tokens(word_pieces())
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@dataclass
+class Service:
+    """The API's and a worker's domain over the same fakes."""
+
+    api: Dependencies
+    worker: WorkerDependencies
+    index: MemoryIndex
+    bell: MemoryBell
+    blobs: MemoryBlobs
+    token_source: FixedTokens
+    clock: ManualClock
+
+    @property
+    def database(self) -> Database:
+        return self.api.database
+
+    def mandate(self, tenant: str = "acme") -> Mandate:
+        return Mandate(tenant, f"key-{tenant}", "req_1", f"grant-{tenant}")
+
+    async def upload(self, content: bytes | str = "The word.", **given: Any) -> Accepted:
+        """Take a document in as the route does, without HTTP."""
+        body = content.encode() if isinstance(content, str) else content
+        tenant = given.pop("tenant", "acme")
+        digest = hashlib.sha256(body).hexdigest()
+        facts = {"collection": "handbook", "document_id": None, "title": None, "fallback_title": "doc"}
+        facts |= {"source": "doc.txt", "media_type": "text/plain", "metadata": {}} | given
+        upload = Upload(
+            mandate=self.mandate(tenant), bytes=len(body), sha256=digest, blob_key=f"{tenant}/{digest}", **facts
+        )
+        await self.blobs.put(upload.blob_key, io.BytesIO(body))
+        async with self.database.write() as connection:
+            return await accept(connection, upload, self.clock.now())
+
+    async def work(self, *, stopping: asyncio.Event | None = None) -> bool:
+        """Let a worker claim and run one job; whether there was one."""
+        claimed = await self.worker.ledger.claim("worker")
+        if claimed is None:
+            return False
+        await self.worker.slots.run(claimed, stopping or asyncio.Event())
+        return True
+
+    async def work_all(self) -> None:
+        while await self.work():
+            pass
+
+    async def document(self, document_id: str, tenant: str = "acme") -> RowMapping:
+        async with self.database.read() as connection:
+            return await documents.find(connection, tenant, "handbook", document_id)
+
+    async def job(self, job_id: str, tenant: str = "acme") -> Job:
+        async with self.database.read() as connection:
+            return await jobs.shown(connection, await jobs.find(connection, tenant, job_id), self.clock.now())
+
+    async def collection(self, name: str = "handbook", tenant: str = "acme") -> None:
+        if name not in self.index.kept:
+            await self.index.create_collection("token", CollectionCreate(name=name))
+        await remember(self.database, tenant, name)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database.open(None, tmp_path, "ingest")
+    await migrate(database, MIGRATIONS)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens: Tokens) -> Service:
+    settings = IngestSettings(data_dir=tmp_path, batch_chunks=2, poll_seconds=0.05, lease_seconds=30)
+    blobs, index, bell, token_source = MemoryBlobs(), MemoryIndex(), MemoryBell(), FixedTokens()
+    api = assemble(settings, database, blobs, index, bell, clock)
+    tokenizers = FixedTokenizers(tokens)
+    worker = assemble_worker(settings, database, blobs, index, token_source, tokenizers, clock)
+    service = Service(api, worker, index, bell, blobs, token_source, clock)
+    await service.collection()
+    return service
