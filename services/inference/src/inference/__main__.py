@@ -1,0 +1,19 @@
+"""`python -m inference`."""
+
+from __future__ import annotations
+
+from inference.bootstrap import create_app
+from inference.settings import InferenceSettings
+from servicekit.app import serve
+from servicekit.logs import configure_logging
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = InferenceSettings()
+    configure_logging(settings, "inference")
+    serve(create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

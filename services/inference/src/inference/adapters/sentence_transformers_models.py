@@ -1,0 +1,185 @@
+"""sentence-transformers in this process: the encoder of embeddings, and cross-encoders for rerank."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+
+from inference.adapters import torch_runtime
+from inference.admission import Admission
+from inference.errors import ModelNotReady
+from inference.liveness import Liveness
+from inference.metrics import TRUNCATED
+from inference.ports import Ranked, Vectors
+
+log = structlog.get_logger(__name__)
+PAIRS_AT_ONCE = 8
+
+
+def plain_tokenizer(folder: Path) -> bytes:
+    """A folder's `tokenizer.json` without truncation and padding, which make every text seem as long as the cut."""
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    content["truncation"] = content["padding"] = None
+    return json.dumps(content, ensure_ascii=False).encode()
+
+
+class DeclaredWrongly(Exception):
+    """The model is not what the models file says."""
+
+
+class SentenceEncoder:
+    """An `Encoder` over a sentence-transformers model folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dimensions: int,
+        max_input_tokens: int,
+        precision: torch_runtime.Precision,
+        threads: int,
+    ) -> None:
+        self._folder = folder
+        self._dimensions = dimensions
+        self._limit = max_input_tokens
+        self._precision = precision
+        self._threads = threads
+        self._model: Any = None
+        self._counter: Any = None
+        self._tokenizer = b""
+
+    def open(self) -> None:
+        """Load; raises `DeclaredWrongly` when `dimensions` or `max_input_tokens` are not the model's."""
+        torch = torch_runtime.import_engines()
+        torch_runtime.use_threads(torch, self._threads)
+        from sentence_transformers import SentenceTransformer  # imported in its thread: seconds
+        from tokenizers import Tokenizer
+
+        dtype = torch_runtime.dtype_for(torch, self._precision)
+        model = SentenceTransformer(
+            str(self._folder), device="cpu", local_files_only=True, model_kwargs={"dtype": dtype}
+        )
+        dimensions, limit = model.get_embedding_dimension(), model.max_seq_length
+        if dimensions != self._dimensions:
+            raise DeclaredWrongly(f"dimensions: it makes {dimensions}, the models file says {self._dimensions}")
+        if limit is not None and limit < self._limit:
+            raise DeclaredWrongly(f"max_input_tokens: it reads {limit}, the models file says {self._limit}")
+        model.max_seq_length = self._limit
+        self._tokenizer = plain_tokenizer(self._folder)
+        self._counter = Tokenizer.from_str(self._tokenizer.decode())
+        self._model = model.eval()
+        torch_runtime.return_memory()
+        log.info("embedding model loaded", folder=self._folder.name, dtype=str(dtype), threads=self._threads)
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special ones included."""
+        return [len(encoding.ids) for encoding in self._counter.encode_batch_fast(list(texts))]
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Normalised float32 rows."""
+        rows = self._model.encode(
+            list(texts), batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(rows, dtype=np.float32)
+
+    def tokenizer(self) -> bytes:
+        """Without truncation and padding."""
+        return self._tokenizer
+
+
+class CrossEncoderRank:
+    """A `RerankEngine` over a cross-encoder folder, one call at a time in a thread of its own."""
+
+    def __init__(
+        self,
+        model: str,
+        folder: Path,
+        admission: Admission,
+        *,
+        max_input_tokens: int,
+        threads: int,
+        fresh_seconds: float,
+        stalled_seconds: float,
+    ) -> None:
+        self._name = model
+        self._folder = folder
+        self._admission = admission
+        self._limit = max_input_tokens
+        self._threads = threads
+        self._model: Any = None
+        self._counter: Any = None
+        self._tokenizer: bytes | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"rank-{model}")
+        self._liveness = Liveness(
+            model,
+            ask=lambda: self.rank("ready?", ["yes"]),
+            busy=lambda: admission.running > 0,
+            fresh_seconds=fresh_seconds,
+            stalled_seconds=stalled_seconds,
+        )
+
+    async def open(self) -> None:
+        """Load, then score one pair."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+        await self.probe()
+
+    async def close(self) -> None:
+        """End the thread after the pairs that it is at."""
+        await self._liveness.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def probe(self) -> None:
+        """Raise unless it scores."""
+        await self._liveness.check()
+
+    def tokenizer(self) -> bytes | None:
+        """Without truncation and padding."""
+        return self._tokenizer
+
+    async def rank(self, query: str, documents: Sequence[str]) -> Ranked:
+        """Scores from 0 to 1. A pair longer than the model reads is cut, and counted."""
+        if self._model is None:
+            raise ModelNotReady(self._name, "it is not loaded")
+        leave = await self._admission.enter()
+        try:
+            loop = asyncio.get_running_loop()
+            lengths = await loop.run_in_executor(self._thread, self._lengths, query, documents)
+            scores: list[float] = []
+            for start in range(0, len(documents), PAIRS_AT_ONCE):  # a caller that leaves is noticed in between
+                part = documents[start : start + PAIRS_AT_ONCE]
+                scores += await loop.run_in_executor(self._thread, self._score, query, part)
+                self._liveness.progressed()
+        finally:
+            leave()
+        truncated = sum(length > self._limit for length in lengths)
+        if truncated:
+            TRUNCATED.labels(self._name).inc(truncated)
+        return Ranked(tuple(scores), sum(min(length, self._limit) for length in lengths), truncated)
+
+    def _load(self) -> None:
+        torch = torch_runtime.import_engines()
+        torch_runtime.use_threads(torch, self._threads)
+        from sentence_transformers import CrossEncoder  # imported in its thread: seconds
+        from tokenizers import Tokenizer
+
+        self._tokenizer = plain_tokenizer(self._folder)
+        self._counter = Tokenizer.from_str(self._tokenizer.decode())
+        self._model = CrossEncoder(
+            str(self._folder), device="cpu", local_files_only=True, max_length=self._limit, num_labels=1
+        )
+        torch_runtime.return_memory()
+
+    def _lengths(self, query: str, documents: Sequence[str]) -> list[int]:
+        pairs = [(query, document) for document in documents]
+        return [len(encoding.ids) for encoding in self._counter.encode_batch(pairs)]
+
+    def _score(self, query: str, documents: Sequence[str]) -> list[float]:
+        pairs = [(query, document) for document in documents]
+        return [float(score) for score in self._model.predict(pairs, show_progress_bar=False)]

@@ -1,0 +1,151 @@
+"""The in-process chat engine: a Hugging Face causal model, one answer at a time, streamed, stoppable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from contracts.chat import ChatRequest
+from inference.adapters import torch_runtime
+from inference.adapters.generation import Generation, Loaded
+from inference.adapters.sentence_transformers_models import DeclaredWrongly
+from inference.admission import Admission
+from inference.conversation import Order, collect, read_order, room_for_answer
+from inference.errors import ModelNotReady
+from inference.liveness import Liveness
+from inference.ports import Completion, Piece
+from servicekit.errors import InvalidRequest, ServiceError
+
+log = structlog.get_logger(__name__)
+PROBE = ChatRequest.model_validate(
+    {"model": "probe", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+)
+
+
+class TransformersChat:
+    """A `ChatEngine` over a model folder. Calls beyond the one being answered wait in `admission`'s line."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        admission: Admission,
+        *,
+        context_length: int,
+        usual_tokens: int,
+        precision: torch_runtime.Precision,
+        threads: int,
+        fresh_seconds: float,
+        stalled_seconds: float,
+    ) -> None:
+        self._name = name
+        self._folder = folder
+        self._admission = admission
+        self._context = context_length
+        self._usual_tokens = usual_tokens
+        self._precision = precision
+        self._threads = threads
+        self._loaded: Loaded | None = None
+        self._current: Generation | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"chat-{name}")
+        self._liveness = Liveness(
+            name,
+            ask=lambda: self.complete(PROBE),
+            busy=lambda: admission.running > 0,
+            fresh_seconds=fresh_seconds,
+            stalled_seconds=stalled_seconds,
+        )
+
+    async def open(self) -> None:
+        """Load, then generate a token, so that the first caller finds a warm model."""
+        self._loaded = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+        await self._liveness.check()
+
+    async def close(self) -> None:
+        """Stop the answer that is being made."""
+        await self._liveness.close()
+        if self._current is not None:
+            self._current.abandon()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def probe(self) -> None:
+        """Raise unless it generates."""
+        await self._liveness.check()
+
+    def tokenizer(self) -> bytes | None:
+        """The folder's `tokenizer.json`; chat tokenizers neither cut nor pad."""
+        return (self._folder / "tokenizer.json").read_bytes()
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """The whole answer."""
+        return await collect(self.stream(request))
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
+        """The answer as it is made."""
+        order = read_order(request)
+        loaded = self._loaded
+        if loaded is None:
+            raise ModelNotReady(self._name, "it is not loaded")
+        prompt = await asyncio.to_thread(self._prompt, loaded, order)
+        room = room_for_answer(len(prompt), self._context, order.max_tokens, self._usual_tokens)
+        leave = await self._admission.enter()
+        generation = Generation(self._name, loaded, order, prompt, room, self._liveness.progressed)
+        self._current = generation
+        running = asyncio.get_running_loop().run_in_executor(self._thread, generation.run)
+        running.add_done_callback(lambda _: leave())  # the place is free when the thread is, not before
+        try:
+            while True:
+                piece = await generation.pieces.get()
+                if isinstance(piece, ServiceError):
+                    raise piece
+                yield piece
+                if piece.usage is not None:
+                    return
+        finally:
+            generation.abandon()
+
+    def _prompt(self, loaded: Loaded, order: Order) -> list[int]:
+        from jinja2 import TemplateError  # comes with transformers
+
+        try:
+            text = loaded.template.apply_chat_template(list(order.messages), add_generation_prompt=True, tokenize=False)
+        except TemplateError as error:
+            raise InvalidRequest(
+                f"The model's chat template refuses these messages: {error}", param="messages"
+            ) from None
+        ids: list[int] = loaded.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def _load(self) -> Loaded:
+        torch = torch_runtime.import_engines()
+        torch_runtime.use_threads(torch, self._threads)
+        from tokenizers import Tokenizer  # imported in its thread: seconds
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        dtype = torch_runtime.dtype_for(torch, self._precision)
+        model = AutoModelForCausalLM.from_pretrained(str(self._folder), dtype=dtype, local_files_only=True).eval()
+        readable = getattr(model.config, "max_position_embeddings", self._context)
+        if readable < self._context:
+            raise DeclaredWrongly(f"context_length: it reads {readable}, the models file says {self._context}")
+        for layer in model.get_decoder().layers:
+            layer.register_forward_pre_hook(self._before_layer)
+        template = AutoTokenizer.from_pretrained(str(self._folder), local_files_only=True)
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        torch_runtime.return_memory()
+        log.info("chat model loaded", folder=self._folder.name, dtype=str(dtype), threads=self._threads)
+        return Loaded(torch, model, tokenizer, template, _ends(model, template))
+
+    def _before_layer(self, *_: Any) -> None:
+        if self._current is not None:
+            self._current.check()  # so that reading a long prompt can be stopped, too
+
+
+def _ends(model: Any, template: Any) -> frozenset[int]:
+    declared = model.generation_config.eos_token_id
+    ids = declared if isinstance(declared, list) else [declared, template.eos_token_id]
+    return frozenset(number for number in ids if number is not None)

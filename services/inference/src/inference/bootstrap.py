@@ -1,0 +1,188 @@
+"""Puts inference together: the only file that picks adapters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from fastapi import Depends, FastAPI, Request
+
+from inference.adapters.openai_http import UpstreamChat, UpstreamEmbedding, UpstreamRank
+from inference.adapters.scripted import ScriptedChat, ScriptedEncoder, ScriptedRank
+from inference.adapters.sentence_transformers_models import CrossEncoderRank, SentenceEncoder
+from inference.adapters.transformers_chat import TransformersChat
+from inference.admission import Admission
+from inference.catalogue import (
+    Catalogue,
+    Model,
+    PackagedSource,
+    PackageSource,
+    PathSource,
+    ScriptSource,
+    UpstreamSource,
+    load_catalogue,
+)
+from inference.embedding import BatchedEmbedding
+from inference.models import Models, Served
+from inference.packaged import models_folder, package_folder
+from inference.ports import ChatEngine, EmbeddingEngine, RerankEngine
+from inference.settings import InferenceSettings, secret_named
+from servicekit.app import build_app
+from servicekit.health import Probe
+from servicekit.http import Peer, open_session
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What the calls need."""
+
+    models: Models
+
+    def probes(self) -> Mapping[str, Probe]:
+        """One for each model."""
+        return self.models.probes()
+
+
+def _current(request: Request) -> Dependencies:
+    dependencies: Dependencies = request.app.state.dependencies
+    return dependencies
+
+
+current = Depends(_current)
+
+
+@asynccontextmanager
+async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Dependencies, None]:
+    """Everything that serves, while the block runs. Models load in the background, one after another."""
+    catalogue = load_catalogue(settings.models_file)
+    async with open_session() as session:
+        models = _Maker(settings, session).models(catalogue)
+        loading = asyncio.create_task(models.open())
+        try:
+            yield Dependencies(models)
+        finally:
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
+            await models.close()
+
+
+def create_app(settings: InferenceSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
+    """The app; with `dependencies` given, it uses those and closes nothing."""
+    from inference.routes import chat, models, vectors  # they need what this module defines
+
+    chosen = settings or InferenceSettings()
+
+    @asynccontextmanager
+    async def given(ready: Dependencies) -> AsyncGenerator[Dependencies, None]:
+        yield ready
+
+    return build_app(
+        "inference",
+        settings=chosen,
+        opening=lambda: given(dependencies) if dependencies else open_dependencies(chosen),
+        routers=[chat.router, vectors.router, models.router],
+        probes=lambda ready: ready.probes(),
+    )
+
+
+class _Maker:
+    """Makes the engine that a declaration asks for."""
+
+    def __init__(self, settings: InferenceSettings, session: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._session = session
+
+    def models(self, catalogue: Catalogue) -> Models:
+        def declared(kind: str) -> list[Model]:
+            return [model for model in catalogue.models if model.kind == kind]
+
+        return Models(
+            chat=[Served(model, self._chat(model)) for model in declared("chat")],
+            embedding=[Served(model, self._embedding(model)) for model in declared("embedding")],
+            rerank=[Served(model, self._rerank(model)) for model in declared("rerank")],
+        )
+
+    def _chat(self, model: Model) -> ChatEngine:
+        settings, source = self._settings, model.source
+        context = model.context_length or 0
+        if isinstance(source, UpstreamSource):
+            return UpstreamChat(stream_usage=source.stream_usage, **self._upstream(model, source))
+        if isinstance(source, ScriptSource):
+            places = Admission(model.name, places=source.places, waiting=settings.chat_waiting)
+            return ScriptedChat(model.name, source, places, context)
+        return TransformersChat(
+            model.name,
+            self._folder(source),
+            Admission(model.name, places=1, waiting=settings.chat_waiting),
+            context_length=context,
+            usual_tokens=settings.chat_max_tokens,
+            precision=settings.precision,
+            threads=settings.threads,
+            **self._liveness(),
+        )
+
+    def _embedding(self, model: Model) -> EmbeddingEngine:
+        settings, source = self._settings, model.source
+        dimensions, limit = model.dimensions or 0, model.max_input_tokens or 0
+        if isinstance(source, UpstreamSource):
+            return UpstreamEmbedding(dimensions=dimensions, **self._upstream(model, source))
+        encoder: ScriptedEncoder | SentenceEncoder
+        if isinstance(source, ScriptSource):
+            encoder = ScriptedEncoder(dimensions, limit)
+        else:
+            encoder = SentenceEncoder(
+                self._folder(source),
+                dimensions=dimensions,
+                max_input_tokens=limit,
+                precision=settings.precision,
+                threads=settings.threads,
+            )
+        return BatchedEmbedding(
+            model.name,
+            encoder,
+            dimensions=dimensions,
+            max_input_tokens=limit,
+            batch_tokens=settings.batch_tokens,
+            waiting_tokens=settings.waiting_tokens,
+            **self._liveness(),
+        )
+
+    def _rerank(self, model: Model) -> RerankEngine:
+        settings, source = self._settings, model.source
+        if isinstance(source, UpstreamSource):
+            return UpstreamRank(**self._upstream(model, source))
+        if isinstance(source, ScriptSource):
+            return ScriptedRank(model.max_input_tokens or 512)
+        return CrossEncoderRank(
+            model.name,
+            self._folder(source),
+            Admission(model.name, places=1, waiting=settings.chat_waiting),
+            max_input_tokens=model.max_input_tokens or 512,
+            threads=settings.threads,
+            **self._liveness(),
+        )
+
+    def _upstream(self, model: Model, source: UpstreamSource) -> dict[str, Any]:
+        return {
+            "name": model.name,
+            "peer": Peer("upstream", source.base_url, self._session, self._settings.upstream_seconds),
+            "upstream_model": source.upstream_model,
+            "api_key": secret_named(source.api_key_env) if source.api_key_env else None,
+            "ready_path": source.ready_path,
+            "tokenizer": model.tokenizer,
+        }
+
+    def _liveness(self) -> dict[str, float]:
+        return {"fresh_seconds": self._settings.probe_seconds, "stalled_seconds": self._settings.stalled_seconds}
+
+    def _folder(self, source: PathSource | PackageSource | PackagedSource) -> Path:
+        if isinstance(source, PathSource):
+            return source.path
+        if isinstance(source, PackageSource):
+            return package_folder(source.package) / source.folder
+        return (self._settings.models_dir or models_folder()) / source.packaged

@@ -1,0 +1,201 @@
+"""The models file: which models there are, declared once, and checked before anything is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from contracts.models import ModelPrice
+
+Kind = Literal["chat", "embedding", "rerank"]
+Engine = Literal["transformers", "sentence-transformers", "openai", "scripted"]
+ENGINES_OF: dict[Kind, frozenset[Engine]] = {
+    "chat": frozenset(("transformers", "openai", "scripted")),
+    "embedding": frozenset(("sentence-transformers", "openai", "scripted")),
+    "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
+}
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PathSource(_Declared):
+    """A model folder on this machine."""
+
+    path: Path
+
+
+class PackageSource(_Declared):
+    """A model folder inside an installed Python package, which is not imported."""
+
+    package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    folder: str = "."
+
+
+class PackagedSource(_Declared):
+    """A model that set-up converted (`python -m inference.packaged`)."""
+
+    packaged: str
+
+
+class UpstreamSource(_Declared):
+    """A server that speaks OpenAI's API. `base_url` ends before `/chat/completions`, usually in `/v1`."""
+
+    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+")]
+    upstream_model: Annotated[str, StringConstraints(min_length=1)]
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; none for servers without one."""
+    stream_usage: bool = True
+    """Whether it understands `stream_options.include_usage`."""
+    ready_path: str = "/models"
+    """What is asked, below `base_url`, to see that it is up."""
+
+
+class Rule(_Declared):
+    """The scripted engine's answer to a conversation whose text matches a regular expression."""
+
+    when: str
+    reply: str
+
+
+class ScriptSource(_Declared):
+    """The scripted engine: the first matching rule's reply, else an echo of the last user message."""
+
+    rules: tuple[Rule, ...] = ()
+    pace_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Time between the words of a reply."""
+    places: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Replies given at once; more wait in line."""
+
+
+_FOLDERS: tuple[tuple[type[_Declared], ...], str] = (
+    (PathSource, PackageSource, PackagedSource),
+    "path, package or packaged",
+)
+_SOURCES: dict[Engine, tuple[tuple[type[_Declared], ...], str]] = {
+    "openai": ((UpstreamSource,), "base_url and upstream_model"),
+    "scripted": ((ScriptSource,), "rules, or nothing"),
+}
+_FORMS = frozenset(("upstream", "packaged", "package", "path", "script"))
+
+
+def _form(source: Any) -> str:
+    """Which form a source has, by its keys, so that an error is about that form alone."""
+    keys = set(source) if isinstance(source, dict) else {type(source).__name__}
+    if keys & {"base_url", "upstream_model", "api_key_env", "UpstreamSource"}:
+        return "upstream"
+    for form in ("packaged", "package", "path"):
+        if form in keys or f"{form.capitalize()}Source" in keys:
+            return form
+    return "script"
+
+
+Source = Annotated[
+    Annotated[UpstreamSource, Tag("upstream")]
+    | Annotated[PackagedSource, Tag("packaged")]
+    | Annotated[PackageSource, Tag("package")]
+    | Annotated[PathSource, Tag("path")]
+    | Annotated[ScriptSource, Tag("script")],
+    Discriminator(_form),
+]
+
+
+class Model(_Declared):
+    """One model. `context_length` is what a chat model reads and writes together; `max_input_tokens` is what an
+    embedding or rerank model reads of one input.
+    """
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    kind: Kind
+    engine: Engine
+    source: Source = ScriptSource()
+    context_length: Annotated[int, Field(ge=16)] | None = None
+    max_input_tokens: Annotated[int, Field(ge=16)] | None = None
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    tokenizer: Path | None = None
+    """A `tokenizer.json` for an upstream model, so that others can count its tokens."""
+    price: ModelPrice | None = None
+    default: bool = False
+    packaged: bool = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Model:
+        if self.engine not in ENGINES_OF[self.kind]:
+            raise ValueError(f"engine {self.engine} can't serve {self.kind}; use {_either(ENGINES_OF[self.kind])}")
+        forms, words = _SOURCES.get(self.engine, _FOLDERS)
+        if not isinstance(self.source, forms):
+            raise ValueError(f"engine {self.engine} takes a source with {words}")
+        needed = {"chat": ("context_length",), "embedding": ("max_input_tokens", "dimensions"), "rerank": ()}[self.kind]
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"a model of kind {self.kind} needs {' and '.join(missing)}")
+        return self
+
+
+class Catalogue(_Declared):
+    """All models. Names are unique, and each kind has at most one default."""
+
+    models: Annotated[tuple[Model, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Catalogue:
+        names = [model.name for model in self.models]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name {twice[0]} is declared twice")
+        if "default" in names:
+            raise ValueError("no model may be called default: that word means the default of its kind")
+        for kind in ENGINES_OF:
+            if sum(model.default for model in self.models if model.kind == kind) > 1:
+                raise ValueError(f"two models of kind {kind} are the default; leave one")
+        return self
+
+
+class CatalogueInvalid(Exception):
+    """The models file can't be used; the message names the file, the key and what to do."""
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """Read a models file; raises `CatalogueInvalid`."""
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CatalogueInvalid(
+            f"{path} can't be read ({error.strerror}). Set INFERENCE_MODELS_FILE to the file that declares the models."
+        ) from None
+    except yaml.YAMLError as error:
+        raise CatalogueInvalid(f"{path} is not valid YAML: {str(error).replace(chr(10), ' ')}") from None
+    if not isinstance(content, dict):
+        raise CatalogueInvalid(f"{path} must start with `models:` and a list of models.")
+    try:
+        return Catalogue.model_validate(content)
+    except ValidationError as error:
+        raise CatalogueInvalid(f"{path}: {_first_error(error, content)}") from None
+
+
+def _first_error(error: ValidationError, content: dict[str, Any]) -> str:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"] if part not in _FORMS]
+    if len(where) > 1 and where[0] == "models" and where[1].isdigit():
+        declared = content["models"][int(where[1])]
+        name = declared.get("name") if isinstance(declared, dict) else None
+        where[1] = f"{where[1]} ({name})" if name else where[1]
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(where) or 'models'}: {message}. deploy/config/models.yaml shows every key."
+
+
+def _either(names: frozenset[Engine]) -> str:
+    return " or ".join(sorted(names))

@@ -1,0 +1,120 @@
+"""Chat answers on the wire: whole, or as a stream whose first piece is in hand before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from contracts.chat import ChatRequest
+from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS, TOKENS
+from inference.models import Served
+from inference.ports import ChatEngine, Completion, Piece
+from servicekit import sse
+from servicekit.errors import ServiceError
+from servicekit.identifiers import new_id
+
+
+async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict[str, Any]:
+    """The `chat.completion` object."""
+    engine = served.ready()
+    started = time.monotonic()
+    finished = False
+    try:
+        completion = await engine.complete(request)
+        finished = True
+    except ServiceError:
+        finished = True
+        raise
+    finally:
+        if not finished:
+            ABANDONED.labels(served.name).inc()
+    GENERATION_SECONDS.labels(served.name).observe(time.monotonic() - started)
+    _count(served.name, completion.usage)
+    return {**_head("chat.completion", served.name), **_whole(completion)}
+
+
+class ChatStream:
+    """A streamed answer. `begin` first: what it raises can still be an ordinary error answer."""
+
+    def __init__(self, served: Served[ChatEngine], request: ChatRequest, request_id: str | None) -> None:
+        self._name = served.name
+        self._request_id = request_id
+        self._with_usage = bool(request.stream_options and request.stream_options.include_usage)
+        self._head = _head("chat.completion.chunk", served.name)
+        self._started = time.monotonic()
+        self._pieces = served.ready().stream(request)
+        self._first: Piece | None = None
+        self._named_roles: set[int] = set()
+        self._usage: dict[str, Any] | None = None
+        self._ended = False
+
+    async def begin(self) -> None:
+        """Wait for the first piece of the answer."""
+        try:
+            self._first = await anext(self._pieces)
+        except StopAsyncIteration:
+            self._first = Piece()
+        except ServiceError:
+            self._ended = True
+            raise
+        FIRST_TOKEN_SECONDS.labels(self._name).observe(time.monotonic() - self._started)
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """Server-sent events to `[DONE]`, or to one `event: error`."""
+        try:
+            async with aclosing(self._all()) as pieces:
+                async for piece in pieces:
+                    self._usage = piece.usage or self._usage
+                    if piece.choices:
+                        yield self._frame({"choices": self._with_role(piece.choices), **piece.extra})
+            if self._with_usage and self._usage is not None:
+                yield self._frame({"choices": [], "usage": self._usage})
+            self._ended = True
+            yield sse.DONE
+        except ServiceError as error:
+            self._ended = True
+            yield sse.encode_error(error, self._request_id)
+
+    async def close(self) -> None:
+        """Stop the model's work, if it is not done, and account for what was done."""
+        await self._pieces.aclose()
+        if not self._ended:
+            ABANDONED.labels(self._name).inc()
+        GENERATION_SECONDS.labels(self._name).observe(time.monotonic() - self._started)
+        _count(self._name, self._usage)
+
+    async def _all(self) -> AsyncGenerator[Piece, None]:
+        if self._first is not None:
+            yield self._first
+        async for piece in self._pieces:
+            yield piece
+
+    def _with_role(self, choices: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+        """The choices, the first of each index with the role, which every client may expect there."""
+        for choice in choices:
+            index = choice.get("index", 0)
+            if index not in self._named_roles and isinstance(choice.get("delta"), dict):
+                self._named_roles.add(index)
+                choice["delta"] = {"role": "assistant", **choice["delta"]}
+        return list(choices)
+
+    def _frame(self, content: dict[str, Any]) -> bytes:
+        return sse.encode(json.dumps({**self._head, **content}, ensure_ascii=False, separators=(",", ":")))
+
+
+def _head(kind: str, model: str) -> dict[str, Any]:
+    return {"id": new_id("chatcmpl"), "object": kind, "created": int(time.time()), "model": model}
+
+
+def _whole(completion: Completion) -> dict[str, Any]:
+    return {"choices": list(completion.choices), "usage": completion.usage, **completion.extra}
+
+
+def _count(model: str, usage: dict[str, Any] | None) -> None:
+    for kind in ("prompt", "completion"):
+        count = (usage or {}).get(f"{kind}_tokens")
+        if isinstance(count, int) and count > 0:
+            TOKENS.labels(model, kind).inc(count)

@@ -1,0 +1,124 @@
+"""The facts that end a call of inference."""
+
+from __future__ import annotations
+
+from servicekit.errors import Forbidden, InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
+
+
+class ModelNotFound(NotFound):
+    """No model of that name and kind."""
+
+    code = "model_not_found"
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(
+            f"There is no {kind} model '{name[:128]}'. GET /v1/models lists what there is; "
+            f"'default' means the default {kind} model where one is configured.",
+            param="model",
+        )
+
+
+class NoReranker(NotFound):
+    """No rerank model is declared."""
+
+    code = "no_reranker"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No rerank model is configured. Declare one with `kind: rerank` in the models file, "
+            "or search without `rerank`.",
+            param="model",
+        )
+
+
+class NoTokenizer(NotFound):
+    """The model's tokenizer is not known here."""
+
+    code = "no_tokenizer"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The tokenizer of '{name}' is not known. Set `tokenizer` to its tokenizer.json in the models file."
+        )
+
+
+class ModelNotAllowed(Forbidden):
+    """The key may not use this model."""
+
+    code = "model_not_allowed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This key may not use the model '{name}'. Ask for a key that lists it.", param="model")
+
+
+class ModelNotReady(NotReady):
+    """The model is loading, failed to load, or does not answer."""
+
+    code = "model_not_ready"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"The model '{name}' is not ready: {why}.", retry_after=2)
+
+
+class ModelBusy(QueueFull):
+    """As many calls wait for the model as may."""
+
+    def __init__(self, name: str, retry_after: float) -> None:
+        super().__init__(
+            f"The model '{name}' has as many calls waiting as it takes. Try again later.", retry_after=retry_after
+        )
+
+
+class ContextExceeded(InvalidRequest):
+    """The prompt fills the model's context."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self, tokens: int, limit: int) -> None:
+        super().__init__(
+            f"The messages have {tokens:,} tokens and the model reads {limit:,}, the answer included. "
+            "Shorten the messages or choose a model with a longer context.",
+            param="messages",
+        )
+
+
+class Unsupported(InvalidRequest):
+    """The model can't do what a parameter asks for."""
+
+    code = "unsupported_parameter"
+
+    def __init__(
+        self, param: str, hint: str = "Leave it out, or choose a model behind an OpenAI-compatible server"
+    ) -> None:
+        super().__init__(f"This model does not support '{param}'. {hint}.", param=param)
+
+
+class ToolsUnsupported(Unsupported):
+    """The in-process engine does not call tools."""
+
+    code = "tools_unsupported"
+
+
+class WrongDimensions(InvalidRequest):
+    """The model's vectors have another length."""
+
+    code = "dimensions_unsupported"
+
+    def __init__(self, asked: int, has: int) -> None:
+        super().__init__(
+            f"This model's vectors have {has} dimensions, not {asked}. Leave `dimensions` out or set it to {has}.",
+            param="dimensions",
+        )
+
+
+class UpstreamRefused(InvalidRequest):
+    """The upstream server says that the request itself is wrong; its message is for the caller."""
+
+    code = "upstream_refused"
+
+
+class UpstreamBroke(UpstreamFailed):
+    """The upstream server failed, or said what can't be understood."""
+
+    def __init__(self, model: str, what: str) -> None:
+        super().__init__(f"The server behind the model '{model}' {what}. Try again, or choose another model.")

@@ -1,0 +1,40 @@
+"""Metrics of inference.
+
+| metric | labels | meaning |
+| --- | --- | --- |
+| groundwork_inference_tokens_total | model, kind | tokens by kind: prompt, completion, embedding, rerank |
+| groundwork_inference_waiting | model | calls (chat) or inputs (embeddings) that wait their turn |
+| groundwork_inference_running | model | calls that the model works on |
+| groundwork_inference_rejected_total | model | calls refused because the queue was full |
+| groundwork_inference_abandoned_total | model | chat calls whose caller left before the end |
+| groundwork_inference_truncated_total | model | inputs that were longer than the model reads |
+| groundwork_inference_batch_inputs | model | inputs embedded together |
+| groundwork_inference_first_token_seconds | model | from the call to the first piece of its answer |
+| groundwork_inference_generation_seconds | model | from the call to the end of its answer |
+| groundwork_inference_ready | model | 1 once the model is loaded and while it answers |
+
+`model` is a name of the models file, so the set is closed.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from servicekit.metrics import LATENCY_BUCKETS
+
+TOKENS = Counter("groundwork_inference_tokens_total", "Tokens read and written.", ("model", "kind"))
+WAITING = Gauge("groundwork_inference_waiting", "Calls or inputs that wait.", ("model",))
+RUNNING = Gauge("groundwork_inference_running", "Calls being worked on.", ("model",))
+REJECTED = Counter("groundwork_inference_rejected_total", "Calls refused by a full queue.", ("model",))
+ABANDONED = Counter("groundwork_inference_abandoned_total", "Calls whose caller left.", ("model",))
+TRUNCATED = Counter("groundwork_inference_truncated_total", "Inputs cut to what the model reads.", ("model",))
+BATCH_INPUTS = Histogram(
+    "groundwork_inference_batch_inputs", "Inputs embedded together.", ("model",), buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+)
+FIRST_TOKEN_SECONDS = Histogram(
+    "groundwork_inference_first_token_seconds", "Time to the first piece.", ("model",), buckets=LATENCY_BUCKETS
+)
+GENERATION_SECONDS = Histogram(
+    "groundwork_inference_generation_seconds", "Time to the end.", ("model",), buckets=LATENCY_BUCKETS
+)
+READY = Gauge("groundwork_inference_ready", "Loaded and answering.", ("model",))

@@ -1,0 +1,169 @@
+"""The models being served: found by name and kind, each loading, ready or failed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Generic, Literal, TypeVar
+
+import structlog
+
+from contracts.models import ModelInfo
+from inference.catalogue import Kind, Model
+from inference.errors import ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
+from inference.metrics import READY
+from inference.ports import ChatEngine, EmbeddingEngine, Engine, RerankEngine
+from servicekit.errors import ServiceError
+from servicekit.health import Degraded, Probe
+
+log = structlog.get_logger(__name__)
+AnyEngine = TypeVar("AnyEngine", bound=Engine, covariant=True)
+LOADING = "it is loading"
+FAILED = "it failed to load; inference's log says why"
+LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "chat")
+"""Embeddings first: documents can be ingested while the chat model is still loading."""
+
+
+class Served(Generic[AnyEngine]):
+    """One model and its engine."""
+
+    def __init__(self, model: Model, engine: AnyEngine) -> None:
+        self.model = model
+        self.engine = engine
+        self._state: Literal["loading", "ready", "failed"] = "loading"
+        self._tokenizer: tuple[bytes, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """What callers write."""
+        return self.model.name
+
+    async def open(self) -> None:
+        """Load; a failure is logged and remembered, so that the other models still serve."""
+        READY.labels(self.name).set(0)
+        try:
+            await self.engine.open()
+        except Exception as error:  # libraries fail to load in any way; others must still serve
+            log.exception("model failed to load", model=self.name, exc_info=error)
+            self._state = "failed"
+        else:
+            log.info("model ready", model=self.name, kind=self.model.kind)
+            self._state = "ready"
+            READY.labels(self.name).set(1)
+
+    def ready(self) -> AnyEngine:
+        """The engine; raises `ModelNotReady` while it is loading or when that failed."""
+        if self._state != "ready":
+            raise ModelNotReady(self.name, LOADING if self._state == "loading" else FAILED)
+        return self.engine
+
+    def tokenizer(self) -> tuple[bytes, str]:
+        """`tokenizer.json` and its ETag; raises `NoTokenizer`."""
+        if self._tokenizer is None:
+            content = self.ready().tokenizer()
+            if content is None:
+                raise NoTokenizer(self.name)
+            self._tokenizer = content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        return self._tokenizer
+
+    async def probe(self) -> None:
+        """Raise unless it really answers."""
+        try:
+            await self.ready().probe()
+        except ServiceError:
+            READY.labels(self.name).set(0)
+            raise
+        READY.labels(self.name).set(1)
+
+    def info(self) -> ModelInfo:
+        """Its entry of `GET /v1/models`."""
+        return ModelInfo(
+            id=self.name,
+            kind=self.model.kind,
+            context_length=self.model.context_length or self.model.max_input_tokens,
+            dimensions=self.model.dimensions,
+            default=self.model.default,
+            packaged=self.model.packaged,
+            price=self.model.price,
+        )
+
+
+class Models:
+    """All served models."""
+
+    def __init__(
+        self,
+        chat: Sequence[Served[ChatEngine]] = (),
+        embedding: Sequence[Served[EmbeddingEngine]] = (),
+        rerank: Sequence[Served[RerankEngine]] = (),
+    ) -> None:
+        self._chat = chat
+        self._embedding = embedding
+        self._rerank = rerank
+
+    @property
+    def all(self) -> Sequence[Served[Engine]]:
+        """Every model, in the order in which they are loaded."""
+        by_kind: dict[Kind, Sequence[Served[Engine]]] = {
+            "chat": self._chat,
+            "embedding": self._embedding,
+            "rerank": self._rerank,
+        }
+        return [served for kind in LOADED_FIRST for served in by_kind[kind]]
+
+    def chat(self, name: str) -> Served[ChatEngine]:
+        """The chat model of that name, or the default one; raises `ModelNotFound`."""
+        return _find(self._chat, name, "chat")
+
+    def embedding(self, name: str) -> Served[EmbeddingEngine]:
+        """The embedding model of that name, or the default one; raises `ModelNotFound`."""
+        return _find(self._embedding, name, "embedding")
+
+    def rerank(self, name: str) -> Served[RerankEngine]:
+        """The rerank model of that name, or the default one; raises `NoReranker` or `ModelNotFound`."""
+        if not self._rerank:
+            raise NoReranker
+        return _find(self._rerank, name, "rerank")
+
+    def any(self, name: str) -> Served[Engine]:
+        """The model of that name, whatever its kind; `default` means the default embedding model."""
+        if name == "default":
+            return self.embedding(name)
+        return _find(self.all, name, "")
+
+    def probes(self) -> Mapping[str, Probe]:
+        """A probe for each model. One that is not the default of its kind is no reason to be unready."""
+        return {f"model:{served.name}": _probe(served, self._is_needed(served)) for served in self.all}
+
+    async def open(self) -> None:
+        """Load one after another."""
+        for served in self.all:
+            await served.open()
+
+    async def close(self) -> None:
+        """Stop all work."""
+        for served in self.all:
+            await served.engine.close()
+
+    def _is_needed(self, served: Served[Engine]) -> bool:
+        alike = [other for other in self.all if other.model.kind == served.model.kind]
+        return served.model.default or len(alike) == 1
+
+
+def _find(models: Sequence[Served[AnyEngine]], name: str, kind: str) -> Served[AnyEngine]:
+    for served in models:
+        if served.name == name or (name == "default" and served.model.default):
+            return served
+    raise ModelNotFound(name, kind)
+
+
+def _probe(served: Served[Engine], needed: bool) -> Callable[[], Awaitable[None]]:
+    async def probe() -> None:
+        try:
+            await served.probe()
+        except ServiceError as error:
+            if needed:
+                raise
+            raise Degraded(error.message) from None
+
+    return probe

@@ -1,0 +1,128 @@
+"""What inference can put behind its API: engines for chat, embeddings and rerank."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.chat import ChatRequest
+
+Priority = Literal["query", "bulk"]
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a streamed answer in OpenAI's terms: choices with `index`, `delta` and `finish_reason`.
+
+    `usage` comes once, with the last piece or after it. `extra` holds further top-level fields of an upstream.
+    """
+
+    choices: tuple[dict[str, Any], ...] = ()
+    usage: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer: choices with `index`, `message` and `finish_reason`, and the tokens used."""
+
+    choices: tuple[dict[str, Any], ...]
+    usage: dict[str, Any] | None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of the inputs, in their order: normalised float32 rows."""
+
+    vectors: Vectors
+    tokens: int
+    """Tokens read, those cut off not among them."""
+    truncated: int
+    """How many inputs were longer than the model reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A relevance score for each document, in the documents' order."""
+
+    scores: tuple[float, ...]
+    tokens: int
+    truncated: int
+
+
+class Engine(Protocol):
+    """What all engines have in common."""
+
+    async def open(self) -> None:
+        """Load or connect; may take long. Raises when the model can't be had."""
+        ...
+
+    async def close(self) -> None:
+        """Stop work and free what was opened."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise unless the model really answers now."""
+        ...
+
+    def tokenizer(self) -> bytes | None:
+        """The model's `tokenizer.json`, without truncation and padding; None where it is not known."""
+        ...
+
+
+class ChatEngine(Engine, Protocol):
+    """Answers conversations.
+
+    What a request asks for and an engine can't do is refused (400), never ignored. Both calls raise before the
+    first piece where they can; abandoning either stops the work and frees its place.
+    """
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
+        """The answer while it is made."""
+        ...
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """The whole answer."""
+        ...
+
+
+class EmbeddingEngine(Engine, Protocol):
+    """Turns texts into vectors. A text's vector does not depend on the texts beside it."""
+
+    async def embed(self, texts: Sequence[str], priority: Priority) -> Embedded:
+        """Vectors of the texts; a `query` never waits behind `bulk` for longer than one batch."""
+        ...
+
+
+class RerankEngine(Engine, Protocol):
+    """Scores documents by their relevance to a query."""
+
+    async def rank(self, query: str, documents: Sequence[str]) -> Ranked:
+        """A score for each document, higher for more relevant."""
+        ...
+
+
+class Encoder(Protocol):
+    """The computing half of an in-process embedding engine. Plain functions, called from one thread at a time."""
+
+    def open(self) -> None:
+        """Load the model; may take long."""
+        ...
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special ones included, however long it is. Called from any thread."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Normalised float32 rows; each text is read up to the model's limit."""
+        ...
+
+    def tokenizer(self) -> bytes:
+        """The model's `tokenizer.json`, without truncation and padding."""
+        ...

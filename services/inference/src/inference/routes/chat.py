@@ -1,0 +1,39 @@
+"""`POST /v1/chat/completions`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from contracts.chat import ChatCompletion, ChatRequest
+from inference.bootstrap import Dependencies, current
+from inference.chat import ChatStream, whole_answer
+from inference.errors import ModelNotAllowed
+from inference.routes.disconnects import EventStream, unless_gone
+from servicekit.delegation import Caller, require
+
+router = APIRouter(tags=["chat"])
+
+
+@router.post("/v1/chat/completions", response_model=ChatCompletion)
+async def chat(
+    body: ChatRequest,
+    request: Request,
+    caller: Annotated[Caller, require("inference")],
+    dependencies: Annotated[Dependencies, current],
+) -> Response:
+    """Answer a conversation, whole or (`stream`) as server-sent events."""
+    served = dependencies.models.chat(body.model)
+    if not caller.delegation.allows_model(served.name):
+        raise ModelNotAllowed(served.name)
+    if not body.stream:
+        return JSONResponse(await unless_gone(request, whole_answer(served, body)))
+    stream = ChatStream(served, body, request.state.request_id)
+    try:
+        await unless_gone(request, stream.begin())
+    except BaseException:
+        await stream.close()
+        raise
+    return EventStream(stream)

@@ -1,0 +1,35 @@
+"""`GET /v1/models` and the models' tokenizers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.responses import Response
+
+from contracts.models import ModelList
+from inference.bootstrap import Dependencies, current
+from servicekit.delegation import require
+
+router = APIRouter(tags=["models"], dependencies=[require("inference")])
+
+
+@router.get("/v1/models")
+async def models(dependencies: Annotated[Dependencies, current]) -> ModelList:
+    """Every declared model, whether it is loaded yet or not."""
+    return ModelList(data=[served.info() for served in dependencies.models.all])
+
+
+@router.get("/v1/models/{model}/tokenizer", response_class=Response)
+async def tokenizer(
+    model: str,
+    dependencies: Annotated[Dependencies, current],
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The model's `tokenizer.json`, without truncation and padding. `default` is the default embedding model's."""
+    content, etag = dependencies.models.any(model).tokenizer()
+    known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=300"}
+    if etag in known:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)

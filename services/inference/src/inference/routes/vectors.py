@@ -1,0 +1,35 @@
+"""`POST /v1/embeddings` and `POST /v1/rerank`. Open to every caller: indexing and search must always work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from contracts.models import EmbeddingReply, EmbeddingRequest, RerankReply, RerankRequest
+from inference import vectors
+from inference.bootstrap import Dependencies, current
+from inference.routes.disconnects import unless_gone
+from servicekit.delegation import require
+
+router = APIRouter(tags=["vectors"], dependencies=[require("inference")])
+
+
+@router.post("/v1/embeddings", response_model=EmbeddingReply)
+async def embeddings(
+    body: EmbeddingRequest, request: Request, dependencies: Annotated[Dependencies, current]
+) -> Response:
+    """Vectors of one text or of many."""
+    served = dependencies.models.embedding(body.model)
+    embedded = await unless_gone(request, vectors.embed(served, body))
+    content = await asyncio.to_thread(vectors.embedding_reply, served.name, embedded, body.encoding_format)
+    return Response(content, media_type="application/json")
+
+
+@router.post("/v1/rerank")
+async def rerank(body: RerankRequest, request: Request, dependencies: Annotated[Dependencies, current]) -> RerankReply:
+    """Documents in descending relevance to a query."""
+    served = dependencies.models.rerank(body.model)
+    return await unless_gone(request, vectors.rank(served, body))

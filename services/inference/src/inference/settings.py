@@ -1,0 +1,49 @@
+"""Settings of inference, read from `INFERENCE_*` in the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from servicekit.settings import ServiceSettings
+
+
+class InferenceSettings(ServiceSettings):
+    """What can be set."""
+
+    model_config = SettingsConfigDict(env_prefix="INFERENCE_")
+
+    port: int = 8103
+    """Port to listen on."""
+    models_file: Path = Path("deploy/config/models.yaml")
+    """YAML file that declares the models."""
+    models_dir: Path | None = None
+    """Folder of converted models. Empty means `models` in the Python environment, where set-up puts them."""
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    """What in-process models compute in. `auto` takes bfloat16 where the processor has it, else float32."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
+    """Cores that one in-process operation may use."""
+    chat_waiting: Annotated[int, Field(ge=0, le=10_000)] = 8
+    """Chat calls that may wait for the in-process engine, which answers one at a time; more get 429."""
+    chat_max_tokens: Annotated[int, Field(ge=1)] = 512
+    """Length of an in-process answer when the caller gives no `max_tokens`."""
+    batch_tokens: Annotated[int, Field(ge=64)] = 1024
+    """Tokens embedded at once. A query waits for at most one such batch, so smaller is quicker for queries."""
+    waiting_tokens: Annotated[int, Field(ge=1024)] = 400_000
+    """Tokens that may wait to be embedded, for each priority; more get 429."""
+    upstream_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """How long an upstream server may be silent before its call fails."""
+    probe_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """How long a model that just answered counts as alive before `/readyz` asks it something again."""
+    stalled_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long a busy model may go without any progress before it counts as stalled."""
+
+
+def secret_named(name: str) -> SecretStr | None:
+    """The secret in the environment variable that a model's `api_key_env` names; None when unset or empty."""
+    value = os.environ.get(name)  # noqa: TID251  # the models file names the variable; this is still settings
+    return SecretStr(value) if value else None

@@ -1,0 +1,58 @@
+"""Embeddings and rankings on the wire."""
+
+from __future__ import annotations
+
+import base64
+
+from contracts.models import (
+    Embedding,
+    EmbeddingReply,
+    EmbeddingRequest,
+    EmbeddingUsage,
+    RerankReply,
+    RerankRequest,
+    RerankResult,
+)
+from inference.errors import WrongDimensions
+from inference.metrics import TOKENS
+from inference.models import Served
+from inference.ports import Embedded, EmbeddingEngine, Ranked, RerankEngine, Vectors
+
+
+async def embed(served: Served[EmbeddingEngine], request: EmbeddingRequest) -> Embedded:
+    """The vectors that a request asks for; raises `WrongDimensions`."""
+    dimensions = served.model.dimensions or 0
+    if request.dimensions is not None and request.dimensions != dimensions:
+        raise WrongDimensions(request.dimensions, dimensions)
+    texts = [request.input] if isinstance(request.input, str) else request.input
+    embedded = await served.ready().embed(texts, request.priority)
+    TOKENS.labels(served.name, "embedding").inc(embedded.tokens)
+    return embedded
+
+
+def embedding_reply(model: str, embedded: Embedded, encoding: str) -> bytes:
+    """OpenAI's list as JSON. Takes a moment for large lists; call it off the event loop."""
+    rows = _base64(embedded.vectors) if encoding == "base64" else embedded.vectors.tolist()
+    usage = EmbeddingUsage(prompt_tokens=embedded.tokens, total_tokens=embedded.tokens, truncated=embedded.truncated)
+    data = [Embedding.model_construct(index=index, embedding=row) for index, row in enumerate(rows)]
+    return EmbeddingReply.model_construct(data=data, model=model, usage=usage).model_dump_json().encode()
+
+
+async def rank(served: Served[RerankEngine], request: RerankRequest) -> RerankReply:
+    """The documents in descending relevance, the first `top_n` of them."""
+    ranked = await served.ready().rank(request.query, request.documents)
+    TOKENS.labels(served.name, "rerank").inc(ranked.tokens)
+    return RerankReply(model=served.name, results=_best(ranked)[: request.top_n], usage=_usage(ranked))
+
+
+def _best(ranked: Ranked) -> list[RerankResult]:
+    order = sorted(range(len(ranked.scores)), key=lambda index: (-ranked.scores[index], index))
+    return [RerankResult(index=index, relevance_score=ranked.scores[index]) for index in order]
+
+
+def _usage(ranked: Ranked) -> dict[str, int]:
+    return {"prompt_tokens": ranked.tokens, "total_tokens": ranked.tokens, "truncated": ranked.truncated}
+
+
+def _base64(vectors: Vectors) -> list[str]:
+    return [base64.b64encode(row.tobytes()).decode() for row in vectors.astype("<f4")]
