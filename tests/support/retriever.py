@@ -1,0 +1,110 @@
+"""A retriever under test: its app, tokens that it accepts, and an inference that embeds by hashes over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+from array import array
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+
+import httpx2
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from contracts.delegation import Audience, Delegation
+from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelInfo, ModelList
+from retriever.adapters.edge import EdgeStore
+from retriever.adapters.hashed import HashedEmbedder
+from retriever.bootstrap import MIGRATIONS, assemble, create_app
+from retriever.readiness import prepare
+from retriever.settings import RetrieverSettings
+from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.migrations import migrate
+from servicekit.sql import Database
+
+
+class Tokens:
+    """Signs tokens; the public key lies in `key_file`."""
+
+    def __init__(self, folder: Path) -> None:
+        private, public = generate_key_pair()
+        self.key_file = folder / "delegation.pub"
+        self.key_file.write_bytes(public)
+        self._signer = DelegationSigner(private)
+
+    def token(
+        self,
+        tenant: str = "acme",
+        audiences: tuple[Audience, ...] = ("retriever", "inference"),
+        collections: tuple[str, ...] | None = None,
+        lifetime_seconds: float = 600,
+    ) -> str:
+        """A token with these claims."""
+        claims = Delegation(audiences=audiences, tenant=tenant, key_id="k", request_id="req_1", collections=collections)
+        return self._signer.sign(claims, timedelta(seconds=lifetime_seconds))
+
+
+@asynccontextmanager
+async def retriever_client(folder: Path, tokens: Tokens, embedder: HashedEmbedder) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of a retriever's app, in this process, on Qdrant Edge and SQLite in `folder`."""
+    settings = RetrieverSettings(data_dir=folder, delegation_public_key_file=tokens.key_file)
+    store = EdgeStore(folder / "vectors")
+    database = Database.open(None, folder, "retriever")
+    await migrate(database, MIGRATIONS)
+    await prepare(store)
+    app = create_app(settings, assemble(settings, database, store, embedder))
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://r") as client:
+        yield client
+    await database.close()
+    await store.close()
+
+
+def hashed_inference(embedder: HashedEmbedder) -> FastAPI:
+    """Inference's calls that the retriever makes, answered by hashes."""
+    app = FastAPI()
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/v1/models")
+    async def models() -> ModelList:
+        served = embedder.served
+        chat = ModelInfo(id="chatty", kind="chat", default=True, context_length=2048)
+        size = {"dimensions": served.dimensions, "context_length": served.max_input_tokens}
+        return ModelList(data=[chat, ModelInfo(id=served.name, kind="embedding", default=True, **size)])
+
+    @app.post("/v1/embeddings")
+    async def embeddings(body: EmbeddingRequest) -> EmbeddingReply:
+        texts = [body.input] if isinstance(body.input, str) else body.input
+        made = await embedder.embed(body.model, texts, body.priority, "")
+        data = [
+            Embedding(index=at, embedding=base64.b64encode(array("f", vector).tobytes()).decode())
+            for at, vector in enumerate(made.vectors)
+        ]
+        usage = EmbeddingUsage(prompt_tokens=made.tokens, total_tokens=made.tokens)
+        return EmbeddingReply(data=data, model=embedder.served.name, usage=usage)
+
+    return app
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """The base URL of an app that is served on a free loopback port by a thread."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    thread = Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
