@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from sqlalchemy import select
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp
+from tests.support import gateway_peers
+from tests.support.gateway_peers import Seen
 
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
 from gateway.dependencies import Dependencies
@@ -20,8 +24,6 @@ from gateway.ports import RequestLimiter
 from gateway.settings import GatewaySettings
 from gateway.tables import usage
 from servicekit.settings import ServiceSettings
-from tests.support import gateway_peers
-from tests.support.gateway_peers import Seen
 
 DEADLINE_SECONDS = 10.0
 
@@ -64,20 +66,30 @@ class RunningGateway:
                 await asyncio.sleep(0.01)
 
 
-@asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """An app on a free port, until the block ends."""
-    server: Listener = listener(app, ServiceSettings(shutdown_seconds=3), "127.0.0.1", 0)
-    task = asyncio.create_task(server.serve())
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Return once the condition is true; fail after `DEADLINE_SECONDS`."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not server.started:
+        while not condition():  # noqa: ASYNC110  # neither servers nor stand-ins have an event for it
             await asyncio.sleep(0.005)
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.should_exit = True
-        await task
+
+
+@dataclass
+class Servers:
+    """Apps on free ports; `close` stops them all at once."""
+
+    running: list[tuple[Listener, asyncio.Task[None]]] = field(default_factory=list)
+
+    async def start(self, app: ASGIApp) -> str:
+        server = listener(app, ServiceSettings(shutdown_seconds=3), "127.0.0.1", 0)
+        self.running.append((server, asyncio.create_task(server.serve())))
+        await eventually(lambda: server.started)
+        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    async def close(self) -> None:
+        for server, _ in self.running:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self.running))
 
 
 def settings_in(folder: Path, **changes: Any) -> GatewaySettings:
@@ -98,22 +110,24 @@ async def running_gateway(
     """The gateway and its stand-ins, until the block ends."""
     seen, plane_url = Seen(), [""]
     public_key = folder / "d.pub"
+    inner = Starlette(
+        routes=[
+            Mount("/inference", gateway_peers.inference(public_key, seen, reranker=reranker)),
+            Mount("/retriever", gateway_peers.retriever(public_key, seen)),
+            Mount("/ingest", gateway_peers.ingest(public_key, seen)),
+            Mount("/agent", gateway_peers.agent(public_key, seen, plane_url)),
+        ]
+    )
     async with AsyncExitStack() as stack:
-
-        async def start(app: ASGIApp) -> str:
-            return await stack.enter_async_context(serving(app))
-
-        urls = {
-            "inference_url": await start(gateway_peers.inference(public_key, seen, reranker=reranker)),
-            "retriever_url": await start(gateway_peers.retriever(public_key, seen)),
-            "ingest_url": await start(gateway_peers.ingest(public_key, seen)),
-            "agent_url": await start(gateway_peers.agent(public_key, seen, plane_url)),
-        }
+        servers = Servers()
+        inner_url = await servers.start(inner)
+        urls = {f"{name}_url": f"{inner_url}/{name}" for name in ("inference", "retriever", "ingest", "agent")}
         settings = settings_in(folder, **{**urls, **changes})
         deps = await stack.enter_async_context(open_dependencies(settings, limiter))
-        plane_url[0] = await start(create_model_plane(settings, deps))
-        url = await start(create_app(settings, deps))
-        metrics_url = await start(create_metrics_app())
+        stack.push_async_callback(servers.close)
+        plane_url[0] = await servers.start(create_model_plane(settings, deps))
+        url = await servers.start(create_app(settings, deps))
+        metrics_url = await servers.start(create_metrics_app())
         session = await stack.enter_async_context(aiohttp.ClientSession())
         admin_key = settings.admin_key_file.read_text()
         yield RunningGateway(url, plane_url[0], metrics_url, admin_key, deps, seen, session)

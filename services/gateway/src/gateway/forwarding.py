@@ -10,10 +10,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.errors import PeerError, ServiceError, UpstreamFailed, error_response
+from servicekit.errors import CLIENT_CLOSED, PeerError, ServiceError, UpstreamFailed, error_response
 
 log = structlog.get_logger(__name__)
-CLIENT_CLOSED = 499
 FORWARDED_ANSWER_HEADERS = (
     "cache-control",
     "content-disposition",

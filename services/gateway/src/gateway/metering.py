@@ -20,14 +20,13 @@ from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
 from gateway.pricing import NANO, sum_costs
 from gateway.usage_ledger import UsageLedger, UsageRecord
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import CLIENT_CLOSED, ServiceError
 from servicekit.http import PeerStream
 from servicekit.identifiers import new_id
 
 log = structlog.get_logger(__name__)
 Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs"]
 ROUTES: tuple[Route, ...] = ("chat", "embeddings", "rerank", "search", "documents", "collections", "jobs")
-CLIENT_CLOSED = 499
 COMMIT_SECONDS = 2.0
 SETTLE_SECONDS = 5.0
 

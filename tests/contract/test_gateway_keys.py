@@ -1,0 +1,207 @@
+"""Keys, tenants, usage, limits and the model plane over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.support.gateway_running import RunningGateway, running_gateway
+
+from gateway.adapters.memory_limits import MemoryLimiter
+from gateway.keys import Principal
+from gateway.tokens import ANSWERS, MODELS
+from servicekit.clock import SystemClock
+from servicekit.delegation import DelegationVerifier
+
+CHAT = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
+    async with running_gateway(tmp_path, limiter=MemoryLimiter(SystemClock())) as running:
+        yield running
+
+
+async def _error(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    body: dict[str, Any] = (await answer.json())["error"]
+    return body
+
+
+async def test_a_key_shows_its_secret_once(gateway: RunningGateway) -> None:
+    created = await gateway.new_key(limits={"requests_per_minute": 9})
+    shown = await (await gateway.call("GET", f"/v1/keys/{created['id']}")).json()
+    listed = await (await gateway.call("GET", "/v1/keys?limit=1")).json()
+    assert created["secret"].startswith(shown["prefix"])
+    assert "secret" not in shown
+    assert shown["limits"]["requests_per_minute"] == 9
+    assert created["secret"] not in str(listed)
+    assert listed["next_cursor"]
+
+
+async def test_a_revoked_key_stops_working_at_once_and_says_so(gateway: RunningGateway) -> None:
+    created = await gateway.new_key()
+    assert (await gateway.call("POST", "/v1/chat/completions", created["secret"], json=CHAT)).status == 200
+    assert (await gateway.call("DELETE", f"/v1/keys/{created['id']}")).status == 204
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json=CHAT)
+    assert (answer.status, (await _error(answer))["code"]) == (401, "key_revoked")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("key", ["nonsense", "gw_" + "x" * 43])
+async def test_a_wrong_key_is_401_with_words_that_help(gateway: RunningGateway, key: str) -> None:
+    answer = await gateway.call("GET", "/v1/models", key)
+    error = await _error(answer)
+    assert (answer.status, error["type"], error["code"]) == (401, "authentication", "unknown_key")
+    assert "ask an admin" in error["message"]
+
+
+async def test_an_expired_key_is_401(gateway: RunningGateway) -> None:
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    created = await gateway.new_key(expires_at=past)
+    answer = await gateway.call("GET", "/v1/models", created["secret"])
+    assert (answer.status, (await _error(answer))["code"]) == (401, "key_expired")
+
+
+async def test_the_admin_cannot_lock_everybody_out(gateway: RunningGateway) -> None:
+    answer = await gateway.call("DELETE", "/v1/keys/key_admin")
+    assert (answer.status, (await _error(answer))["code"]) == (409, "last_admin_key")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"name": "k", "tenant": "Bad Name", "scopes": ["chat"]}, "tenant"),
+        ({"name": "k", "tenant": "t", "scopes": ["fly"]}, "scopes.0"),
+        ({"name": "k", "tenant": "t", "scopes": ["chat"], "limit": {}}, "limit"),
+    ],
+)
+async def test_a_bad_key_request_names_the_field(gateway: RunningGateway, body: dict[str, Any], param: str) -> None:
+    answer = await gateway.call("POST", "/v1/keys", json=body)
+    assert (answer.status, (await _error(answer))["param"]) == (422, param)
+
+
+async def test_limits_are_told_on_every_model_call_and_hold(gateway: RunningGateway) -> None:
+    created = await gateway.new_key(limits={"requests_per_minute": 2})
+    left = []
+    for model in ("echo", "nope"):
+        answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json={**CHAT, "model": model})
+        assert answer.headers["X-RateLimit-Limit-Requests"] == "2"
+        left.append(answer.headers["X-RateLimit-Remaining-Requests"])
+    assert left == ["1", "0"]  # a call that fails counts, and tells as well
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json=CHAT)
+    assert (answer.status, (await _error(answer))["type"]) == (429, "rate_limited")
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert answer.headers["X-RateLimit-Remaining-Requests"] == "0"
+    assert (await gateway.call("GET", "/v1/models", created["secret"])).status == 200  # reading is not limited
+    metrics = await (await gateway.session.get(f"{gateway.metrics_url}/metrics")).text()
+    assert 'groundwork_gateway_limit_rejections_total{limit="key_requests"}' in metrics
+
+
+async def test_a_tenants_limit_holds_for_all_of_its_keys_together(gateway: RunningGateway) -> None:
+    await gateway.call("POST", "/v1/tenants", json={"name": "acme", "limits": {"requests_per_minute": 1}})
+    first, second = await gateway.new_key(tenant="acme"), await gateway.new_key(tenant="acme")
+    assert (await gateway.call("POST", "/v1/chat/completions", first["secret"], json=CHAT)).status == 200
+    answer = await gateway.call("POST", "/v1/chat/completions", second["secret"], json=CHAT)
+    assert (await _error(answer))["code"] == "tenant_requests_per_minute"
+
+
+async def test_a_key_sees_its_own_tenants_usage_and_the_admin_everybodys(gateway: RunningGateway) -> None:
+    mine, theirs = await gateway.new_key(tenant="mine"), await gateway.new_key(tenant="theirs")
+    for key in (mine, theirs):
+        await gateway.call("POST", "/v1/chat/completions", key["secret"], json=CHAT)
+    await gateway.usage_rows(2)
+    for asked in ("", "&tenant=theirs"):
+        answer = await gateway.call("GET", f"/v1/usage?group_by=tenant{asked}", mine["secret"])
+        assert [row["group"] for row in (await answer.json())["data"]] == ["mine"]
+    answer = await gateway.call("GET", "/v1/usage?group_by=tenant")
+    assert [row["group"] for row in (await answer.json())["data"]] == ["mine", "theirs"]
+    answer = await gateway.call("GET", "/v1/usage?from=2026-02-01&to=2026-01-01")
+    assert (answer.status, (await _error(answer))["code"]) == (400, "bad_period")
+
+
+async def test_health_is_open_and_tells_nothing_secret(gateway: RunningGateway, tmp_path: Path) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = await gateway.session.get(gateway.url + path)
+        text = await answer.text()
+        assert answer.status == 200, text
+        assert str(tmp_path) not in text
+        assert "http://" not in text
+    assert set((await answer.json())["parts"]) == {"database", "redis", "agent", "ingest", "retriever", "inference"}
+
+
+async def test_metrics_and_the_model_plane_are_not_on_the_public_port(gateway: RunningGateway) -> None:
+    for path in ("/metrics", "/v1/tokens"):
+        answer = await gateway.call("POST" if path == "/v1/tokens" else "GET", path)
+        assert answer.status == 404
+        assert "/openapi.json" in (await _error(answer))["message"]
+
+
+def _token(gateway: RunningGateway, key_id: str, audiences: Any = ANSWERS) -> str:
+    principal = Principal(key_id, "default", frozenset({"chat"}))
+    return gateway.deps.mint.token(principal, audiences, "req_1", "call_1")
+
+
+async def _on_plane(gateway: RunningGateway, path: str, token: str, body: Any) -> aiohttp.ClientResponse:
+    async with gateway.session.post(
+        gateway.plane_url + path, json=body, headers={"Authorization": f"Bearer {token}"}
+    ) as answer:
+        await answer.read()
+        return answer
+
+
+async def test_the_model_plane_takes_tokens_for_models_and_never_keys(gateway: RunningGateway) -> None:
+    good = await _on_plane(gateway, "/v1/chat/completions", _token(gateway, "key_admin"), CHAT)
+    assert good.status == 200
+    assert gateway.seen.last("inference")["delegation"].audiences == ("inference",)
+    for token in (gateway.admin_key, _token(gateway, "key_admin", MODELS), "x"):
+        answer = await _on_plane(gateway, "/v1/chat/completions", token, CHAT)
+        assert (answer.status, (await _error(answer))["code"]) == (401, "invalid_delegation")
+
+
+async def test_a_call_inside_is_in_the_ledger_before_its_answer_ends(gateway: RunningGateway) -> None:
+    for streamed in (False, True):
+        await _on_plane(gateway, "/v1/chat/completions", _token(gateway, "key_admin"), {**CHAT, "stream": streamed})
+    cost, _ = await gateway.deps.meter.ledger.inside("call_1")
+    assert cost == 2 * 120_000
+
+
+async def test_the_model_plane_refuses_a_key_that_was_revoked_meanwhile(gateway: RunningGateway) -> None:
+    created = await gateway.new_key()
+    token = _token(gateway, created["id"])
+    assert (await _on_plane(gateway, "/v1/embeddings", token, {"input": "a"})).status == 200
+    await gateway.call("DELETE", f"/v1/keys/{created['id']}")
+    for path, body in (("/v1/embeddings", {"input": "a"}), ("/v1/chat/completions", CHAT)):
+        answer = await _on_plane(gateway, path, token, body)
+        assert (answer.status, (await _error(answer))["code"]) == (403, "key_revoked")
+
+
+async def test_a_grant_buys_fresh_tokens_until_its_key_is_revoked(gateway: RunningGateway, tmp_path: Path) -> None:
+    created = await gateway.new_key(tenant="acme", collections=["handbook"])
+    principal = await gateway.deps.keys.by_id(created["id"])
+    grant = gateway.deps.mint.grant(principal, "req_7")
+    answer = await _on_plane(gateway, "/v1/tokens", "", {"grant": grant})
+    fresh = await answer.json()
+    verifier = DelegationVerifier(tmp_path / "d.pub")
+    for audience in ("ingest", "retriever", "inference"):
+        claims = verifier.verify(fresh["token"], audience)
+        assert (claims.tenant, claims.key_id, claims.collections) == ("acme", created["id"], ("handbook",))
+    assert fresh["expires_in"] == 300
+    refused = await _on_plane(gateway, "/v1/tokens", "", {"grant": fresh["token"]})
+    assert refused.status == 401  # a token is not a grant
+    await gateway.call("DELETE", f"/v1/keys/{created['id']}")
+    refused = await _on_plane(gateway, "/v1/tokens", "", {"grant": grant})
+    assert (refused.status, (await _error(refused))["code"]) == (403, "key_revoked")
+
+
+async def test_callers_cannot_add_labels_to_the_metrics(gateway: RunningGateway) -> None:
+    names = [f"model-{number}" for number in range(50)]
+    await asyncio.gather(
+        *(gateway.call("POST", "/v1/chat/completions", json={**CHAT, "model": name}) for name in names)
+    )
+    metrics = await (await gateway.session.get(f"{gateway.metrics_url}/metrics")).text()
+    assert "model-1" not in metrics
