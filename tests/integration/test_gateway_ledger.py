@@ -1,0 +1,141 @@
+"""The gateway's ledger on each database: first start by two replicas, keys, usage; and the process itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+from pydantic import SecretStr
+from tests.support.gateway_running import DEADLINE_SECONDS, settings_in
+from tests.support.postgres import postgres_installed, temporary_postgres
+
+from contracts.keys import KeyCreate
+from gateway.auditing import Actor
+from gateway.bootstrap import open_dependencies
+from gateway.dependencies import Dependencies
+from gateway.errors import LastAdminKey
+from gateway.keys import Principal
+from gateway.usage_report import UsageQuestion, period, usage_report
+
+DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]
+ACTOR = Actor("key_admin")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with temporary_postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=DATABASES)
+async def replicas(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Dependencies]]:
+    """Two replicas that start at the same moment on one empty ledger."""
+    url = SecretStr(request.getfixturevalue("postgres")) if request.param == "postgres" else None
+    settings = settings_in(tmp_path, database_url=url)
+    opened = [open_dependencies(settings) for _ in range(2)]
+    both = list(await asyncio.gather(*(one.__aenter__() for one in opened)))
+    yield both
+    for one in opened:
+        await one.__aexit__(None, None, None)
+
+
+async def test_the_ledger_does_its_work_on_every_database(replicas: list[Dependencies], tmp_path: Path) -> None:
+    first, second = replicas
+    await _one_admin_key_works_on_both(first, second, tmp_path)
+    await _keys_made_here_work_there(first, second)
+    await _usage_of_both_adds_up(first, second)
+
+
+async def _one_admin_key_works_on_both(first: Dependencies, second: Dependencies, folder: Path) -> None:
+    secret = (folder / "admin.key").read_text()
+    for replica in (first, second):
+        assert (await replica.keyring.identify(f"Bearer {secret}")).is_admin
+    assert [key.id for key in (await first.keys.page(10, None)).data] == ["key_admin"]
+    with pytest.raises(LastAdminKey):
+        await second.keys.revoke("key_admin", ACTOR)
+
+
+async def _keys_made_here_work_there(first: Dependencies, second: Dependencies) -> None:
+    wanted = KeyCreate(name="k", tenant="acme", scopes=["chat"], collections=["a"])
+    made = await asyncio.gather(*(replica.keys.create(wanted, ACTOR) for replica in (first, second) * 5))
+    for key in made:
+        assert (await second.keyring.identify(f"Bearer {key.secret}")).collections == ("a",)
+    seen = [key.id for key in (await first.keys.page(6, None)).data]
+    cursor = (await first.keys.page(6, None)).next_cursor
+    seen += [key.id for key in (await second.keys.page(6, cursor)).data]
+    assert sorted(seen) == sorted(["key_admin", *(key.id for key in made)])
+
+
+async def _usage_of_both_adds_up(first: Dependencies, second: Dependencies) -> None:
+    principal = Principal("k1", "acme", frozenset({"chat"}))
+
+    async def call(replica: Dependencies, number: int) -> None:
+        async with replica.meter.call(principal, "chat", f"req_{number}") as metered:
+            metered.tokens.prompt = number
+            metered.cost = None if number == 0 else number
+
+    await asyncio.gather(*(call((first, second)[number % 2], number) for number in range(400)))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        rows: list[Any] = []
+        while not rows or rows[0].requests < 400:
+            since, until = period(None, None, first.clock.now())
+            rows = await usage_report(first.database, UsageQuestion("day", since, until, "acme"))
+            await asyncio.sleep(0.01)
+    assert sum(row.prompt_tokens for row in rows) == sum(range(400))
+    assert sum(row.unpriced_requests for row in rows) == 1
+    assert sum(row.cost_usd or 0 for row in rows).scaleb(9) == sum(range(400))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_the_process_listens_on_three_ports_in_little_memory_and_stops_when_told(tmp_path: Path) -> None:
+    ports = {"PORT": _free_port(), "MODEL_PLANE_PORT": _free_port(), "METRICS_PORT": _free_port()}
+    environment = {
+        **os.environ,
+        **{f"GATEWAY_{name}": str(port) for name, port in ports.items()},
+        "GATEWAY_DATA_DIR": str(tmp_path / "data"),
+        "GATEWAY_DELEGATION_PUBLIC_KEY_FILE": str(tmp_path / "d.pub"),
+        "GATEWAY_DELEGATION_PRIVATE_KEY_FILE": str(tmp_path / "d.key"),
+        "GATEWAY_ADMIN_KEY_FILE": str(tmp_path / "admin.key"),
+        "GATEWAY_LOG_FORMAT": "json",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with aiohttp.ClientSession() as session:
+            assert await _status(session, ports["PORT"], "/healthz") == 200
+            assert await _status(session, ports["MODEL_PLANE_PORT"], "/healthz") == 200
+            assert await _status(session, ports["METRICS_PORT"], "/metrics") == 200
+            assert await _status(session, ports["PORT"], "/openapi.json") == 200
+        assert psutil.Process(process.pid).memory_info().rss < 180 * 1024 * 1024
+        process.send_signal(signal.SIGTERM)
+        output, _ = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
+        assert process.returncode == 0
+        assert output.decode().count((tmp_path / "admin.key").read_text()) == 1
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
+async def _status(session: aiohttp.ClientSession, port: int, path: str) -> int:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}{path}") as answer:
+                    return answer.status
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.05)
