@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import structlog
 from fastapi import Depends, FastAPI, Request
 
 from inference.adapters.openai_http import UpstreamChat, UpstreamEmbedding, UpstreamRank
@@ -28,6 +28,7 @@ from inference.catalogue import (
     load_catalogue,
 )
 from inference.embedding import BatchedEmbedding
+from inference.errors import CannotLoad
 from inference.models import Models, Served
 from inference.packaged import models_folder, package_folder
 from inference.ports import ChatEngine, EmbeddingEngine, RerankEngine
@@ -35,6 +36,8 @@ from inference.settings import InferenceSettings, secret_named
 from servicekit.app import build_app
 from servicekit.health import Probe
 from servicekit.http import Peer, open_session
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,10 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
     catalogue = load_catalogue(settings.models_file)
     async with open_session() as session:
         models = _Maker(settings, session).models(catalogue)
-        loading = asyncio.create_task(models.open())
+        models.start()
         try:
             yield Dependencies(models)
         finally:
-            loading.cancel()
-            await asyncio.gather(loading, return_exceptions=True)
             await models.close()
 
 
@@ -117,7 +118,7 @@ class _Maker:
             return ScriptedChat(model.name, source, places, context)
         return TransformersChat(
             model.name,
-            self._folder(source),
+            self._locate(source),
             Admission(model.name, places=1, waiting=settings.chat_waiting),
             context_length=context,
             usual_tokens=settings.chat_max_tokens,
@@ -136,7 +137,7 @@ class _Maker:
             encoder = ScriptedEncoder(dimensions, limit)
         else:
             encoder = SentenceEncoder(
-                self._folder(source),
+                self._locate(source),
                 dimensions=dimensions,
                 max_input_tokens=limit,
                 precision=settings.precision,
@@ -160,7 +161,7 @@ class _Maker:
             return ScriptedRank(model.max_input_tokens or 512)
         return CrossEncoderRank(
             model.name,
-            self._folder(source),
+            self._locate(source),
             Admission(model.name, places=1, waiting=settings.chat_waiting),
             max_input_tokens=model.max_input_tokens or 512,
             threads=settings.threads,
@@ -180,9 +181,20 @@ class _Maker:
     def _liveness(self) -> dict[str, float]:
         return {"fresh_seconds": self._settings.probe_seconds, "stalled_seconds": self._settings.stalled_seconds}
 
-    def _folder(self, source: PathSource | PackageSource | PackagedSource) -> Path:
-        if isinstance(source, PathSource):
-            return source.path
-        if isinstance(source, PackageSource):
-            return package_folder(source.package) / source.folder
-        return (self._settings.models_dir or models_folder()) / source.packaged
+    def _locate(self, source: PathSource | PackageSource | PackagedSource) -> Callable[[], Path]:
+        """What finds the model's folder when it is loaded; a model that is not there must not keep others away."""
+
+        def locate() -> Path:
+            if isinstance(source, PathSource):
+                folder, hint = source.path, "Correct `path` in the models file"
+            elif isinstance(source, PackageSource):
+                folder, hint = package_folder(source.package) / source.folder, "Correct `folder` in the models file"
+            else:
+                folder = (self._settings.models_dir or models_folder()) / source.packaged
+                hint = "Set-up makes it: python -m inference.packaged"
+            if not folder.is_dir():
+                log.error("no model folder", folder=str(folder))
+                raise CannotLoad(f"its folder is not there. {hint}")
+            return folder
+
+        return locate

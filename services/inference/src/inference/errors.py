@@ -5,6 +5,10 @@ from __future__ import annotations
 from servicekit.errors import Forbidden, InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
 
 
+class CannotLoad(Exception):
+    """A model can't be had, for a reason that can be shown to anybody who asks for readiness."""
+
+
 class ModelNotFound(NotFound):
     """No model of that name and kind."""
 
@@ -57,7 +61,7 @@ class ModelNotReady(NotReady):
     code = "model_not_ready"
 
     def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"The model '{name}' is not ready: {why}.", retry_after=2)
+        super().__init__(f"The model '{name}' is not ready: {why.rstrip('.')}.", retry_after=2)
 
 
 class ModelBusy(QueueFull):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, Literal, TypeVar
@@ -10,7 +11,7 @@ import structlog
 
 from contracts.models import ModelInfo
 from inference.catalogue import Kind, Model
-from inference.errors import ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
+from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
 from inference.metrics import READY
 from inference.ports import ChatEngine, EmbeddingEngine, Engine, RerankEngine
 from servicekit.errors import ServiceError
@@ -31,6 +32,7 @@ class Served(Generic[AnyEngine]):
         self.model = model
         self.engine = engine
         self._state: Literal["loading", "ready", "failed"] = "loading"
+        self._why = LOADING
         self._tokenizer: tuple[bytes, str] | None = None
 
     @property
@@ -46,6 +48,7 @@ class Served(Generic[AnyEngine]):
         except Exception as error:  # libraries fail to load in any way; others must still serve
             log.exception("model failed to load", model=self.name, exc_info=error)
             self._state = "failed"
+            self._why = f"it failed to load: {error}" if isinstance(error, CannotLoad) else FAILED
         else:
             log.info("model ready", model=self.name, kind=self.model.kind)
             self._state = "ready"
@@ -54,7 +57,7 @@ class Served(Generic[AnyEngine]):
     def ready(self) -> AnyEngine:
         """The engine; raises `ModelNotReady` while it is loading or when that failed."""
         if self._state != "ready":
-            raise ModelNotReady(self.name, LOADING if self._state == "loading" else FAILED)
+            raise ModelNotReady(self.name, self._why)
         return self.engine
 
     def tokenizer(self) -> tuple[bytes, str]:
@@ -100,6 +103,7 @@ class Models:
         self._chat = chat
         self._embedding = embedding
         self._rerank = rerank
+        self._loading: asyncio.Task[None] | None = None
 
     @property
     def all(self) -> Sequence[Served[Engine]]:
@@ -135,15 +139,26 @@ class Models:
         """A probe for each model. One that is not the default of its kind is no reason to be unready."""
         return {f"model:{served.name}": _probe(served, self._is_needed(served)) for served in self.all}
 
-    async def open(self) -> None:
-        """Load one after another."""
-        for served in self.all:
-            await served.open()
+    def start(self) -> None:
+        """Begin to load, one after another, in the background."""
+        self._loading = asyncio.create_task(self._load())
+
+    async def loaded(self) -> None:
+        """Return when each model is ready or has failed."""
+        if self._loading is not None:
+            await asyncio.shield(self._loading)
 
     async def close(self) -> None:
         """Stop all work."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
         for served in self.all:
             await served.engine.close()
+
+    async def _load(self) -> None:
+        for served in self.all:
+            await served.open()
 
     def _is_needed(self, served: Served[Engine]) -> bool:
         alike = [other for other in self.all if other.model.kind == served.model.kind]

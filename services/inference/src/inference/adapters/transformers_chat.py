@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ import structlog
 from contracts.chat import ChatRequest
 from inference.adapters import torch_runtime
 from inference.adapters.generation import Generation, Loaded
-from inference.adapters.sentence_transformers_models import DeclaredWrongly
 from inference.admission import Admission
 from inference.conversation import Order, collect, read_order, room_for_answer
-from inference.errors import ModelNotReady
+from inference.errors import CannotLoad, ModelNotReady
 from inference.liveness import Liveness
 from inference.ports import Completion, Piece
 from servicekit.errors import InvalidRequest, ServiceError
@@ -33,7 +32,7 @@ class TransformersChat:
     def __init__(
         self,
         name: str,
-        folder: Path,
+        locate: Callable[[], Path],
         admission: Admission,
         *,
         context_length: int,
@@ -44,7 +43,7 @@ class TransformersChat:
         stalled_seconds: float,
     ) -> None:
         self._name = name
-        self._folder = folder
+        self._locate = locate
         self._admission = admission
         self._context = context_length
         self._usual_tokens = usual_tokens
@@ -79,7 +78,7 @@ class TransformersChat:
 
     def tokenizer(self) -> bytes | None:
         """The folder's `tokenizer.json`; chat tokenizers neither cut nor pad."""
-        return (self._folder / "tokenizer.json").read_bytes()
+        return (self._locate() / "tokenizer.json").read_bytes()
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole answer."""
@@ -122,22 +121,23 @@ class TransformersChat:
         return ids
 
     def _load(self) -> Loaded:
+        folder = self._locate()  # first: importing takes seconds
         torch = torch_runtime.import_engines()
         torch_runtime.use_threads(torch, self._threads)
         from tokenizers import Tokenizer  # imported in its thread: seconds
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         dtype = torch_runtime.dtype_for(torch, self._precision)
-        model = AutoModelForCausalLM.from_pretrained(str(self._folder), dtype=dtype, local_files_only=True).eval()
+        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, local_files_only=True).eval()
         readable = getattr(model.config, "max_position_embeddings", self._context)
         if readable < self._context:
-            raise DeclaredWrongly(f"context_length: it reads {readable}, the models file says {self._context}")
+            raise CannotLoad(f"context_length: it reads {readable}, the models file says {self._context}")
         for layer in model.get_decoder().layers:
             layer.register_forward_pre_hook(self._before_layer)
-        template = AutoTokenizer.from_pretrained(str(self._folder), local_files_only=True)
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        template = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         torch_runtime.return_memory()
-        log.info("chat model loaded", folder=self._folder.name, dtype=str(dtype), threads=self._threads)
+        log.info("chat model loaded", folder=folder.name, dtype=str(dtype), threads=self._threads)
         return Loaded(torch, model, tokenizer, template, _ends(model, template))
 
     def _before_layer(self, *_: Any) -> None:

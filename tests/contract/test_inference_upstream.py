@@ -1,0 +1,231 @@
+"""An OpenAI-compatible server that fails in every way: each becomes the documented error, before or in the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from tests.support.inference_running import EMBEDDING, Inference, running_inference, serving
+
+
+class Upstream:
+    """Answers `/v1/chat/completions` with what a test gives it, and notes what it was sent."""
+
+    def __init__(self) -> None:
+        self.answer: Response = JSONResponse({})
+        self.sent: dict[str, Any] = {}
+        self.headers: dict[str, str] = {}
+        self.left = asyncio.Event()
+        self.app = Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/models", self._models),
+            ]
+        )
+
+    async def _chat(self, request: Request) -> Response:
+        self.sent, self.headers = await request.json(), dict(request.headers)
+        return self.answer
+
+    async def _models(self, request: Request) -> Response:
+        return JSONResponse({"data": []})
+
+    def stream(self, *lines: str, then_hang: bool = False) -> None:
+        async def events() -> AsyncIterator[str]:
+            try:
+                for line in lines:
+                    yield line
+                if then_hang:
+                    await asyncio.Event().wait()
+            finally:
+                self.left.set()
+
+        self.answer = StreamingResponse(events(), media_type="text/event-stream")
+
+    def say(self, status: int, body: Any, **headers: str) -> None:
+        self.answer = JSONResponse(body, status_code=status, headers=headers)
+
+
+def chunk(content: str | None = None, reason: str | None = None, **more: Any) -> str:
+    delta = {} if content is None else {"content": content}
+    choice = {"index": 0, "delta": delta, "finish_reason": reason} | more
+    return f"data: {json.dumps({'id': 'x', 'model': 'far', 'choices': [choice]})}\n\n"
+
+
+DONE = "data: [DONE]\n\n"
+
+
+@pytest.fixture
+def upstream() -> Upstream:
+    return Upstream()
+
+
+@pytest.fixture
+async def inference(upstream: Upstream, tmp_path: Path) -> AsyncIterator[Inference]:
+    async with serving(upstream.app) as url:
+        source = {"base_url": f"{url}/v1", "upstream_model": "org/far-model", "api_key_env": "TEST_NO_SUCH_KEY"}
+        chat = {"name": "far", "kind": "chat", "engine": "openai", "context_length": 1000, "source": source}
+        async with running_inference(tmp_path, [chat | {"default": True}, EMBEDDING], upstream_seconds=0.5) as service:
+            yield service
+
+
+def ask(**more: Any) -> dict[str, Any]:
+    return {"model": "far", "messages": [{"role": "user", "content": "Hello"}], **more}
+
+
+async def failure(inference: Inference, **more: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
+    async with inference.post("/v1/chat/completions", ask(**more)) as answer:
+        return answer.status, (await answer.json())["error"], dict(answer.headers)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("said", "becomes", "code"),
+    [
+        (400, 400, "upstream_refused"),
+        (401, 502, "upstream_error"),
+        (404, 502, "upstream_error"),
+        (429, 429, "queue_full"),
+        (500, 502, "upstream_error"),
+        (503, 503, "model_not_ready"),
+    ],
+)
+async def test_a_failure_has_our_status_and_code_whether_it_should_have_streamed_or_not(
+    inference: Inference, upstream: Upstream, said: int, becomes: int, code: str, stream: bool
+) -> None:
+    upstream.say(said, {"error": {"message": "secret words", "type": "whatever_error"}}, **{"Retry-After": "7"})
+    status, error, headers = await failure(inference, stream=stream)
+    assert (status, error["code"]) == (becomes, code)
+    assert ("secret words" in error["message"]) == (said == 400)
+    assert headers.get("Retry-After") == {429: "7", 503: "2"}.get(becomes)
+
+
+async def test_a_context_that_is_too_long_for_the_server_has_the_same_code_everywhere(
+    inference: Inference, upstream: Upstream
+) -> None:
+    words = "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens."
+    upstream.say(400, {"object": "error", "message": words, "error": {"message": words, "code": 400}})
+    status, error, _ = await failure(inference)
+    assert (status, error["code"], error["param"]) == (400, "context_length_exceeded", "messages")
+
+
+@pytest.mark.parametrize(
+    "first", ['data: {"error": {"message": "boom", "code": 500}}\n\n', 'event: error\ndata: "boom"\n\n']
+)
+async def test_an_error_in_the_first_frame_of_a_200_stream_is_an_ordinary_error(
+    inference: Inference, upstream: Upstream, first: str
+) -> None:
+    upstream.stream(first, DONE)
+    status, error, _ = await failure(inference, stream=True)
+    assert (status, error["code"]) == (502, "upstream_error")
+
+
+async def test_an_overload_in_the_first_frame_is_429(inference: Inference, upstream: Upstream) -> None:
+    upstream.stream('data: {"error": {"message": "busy", "code": 429}}\n\n')
+    status, error, headers = await failure(inference, stream=True)
+    assert (status, error["type"]) == (429, "overloaded")
+    assert headers["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ['data: {"error": {"message": "boom"}}\n\n'],
+        ['data: {"choices": [{"delta": {"con'],
+        ["data: not json\n\n"],
+        [],
+    ],
+)
+async def test_a_stream_that_fails_in_the_middle_ends_with_one_error_event_and_no_done(
+    inference: Inference, upstream: Upstream, rest: list[str]
+) -> None:
+    upstream.stream(chunk("Hel"), *rest)
+    async with inference.post("/v1/chat/completions", ask(stream=True)) as answer:
+        text = await answer.text()
+    assert answer.status == 200
+    assert '"content":"Hel"' in text
+    assert text.count("event: error") == 1
+    assert "upstream_error" in text
+    assert "[DONE]" not in text
+
+
+@pytest.mark.parametrize("body", [{}, {"choices": []}, ["x"], {"error": "at capacity"}])
+async def test_a_whole_answer_that_is_none_is_502(inference: Inference, upstream: Upstream, body: Any) -> None:
+    upstream.say(200, body)
+    status, error, _ = await failure(inference)
+    assert (status, error["code"]) == (502, "upstream_error")
+
+
+async def test_a_server_that_hangs_is_504_within_the_configured_time(inference: Inference, upstream: Upstream) -> None:
+    upstream.stream(then_hang=True)
+    async with asyncio.timeout(10):
+        status, error, _ = await failure(inference, stream=True)
+    assert (status, error["type"]) == (504, "upstream_timeout")
+
+
+async def test_a_server_that_is_away_is_503_and_readiness_says_so(tmp_path: Path) -> None:
+    source = {"base_url": "http://127.0.0.1:9/v1", "upstream_model": "m"}
+    spare = {"name": "far", "kind": "chat", "engine": "openai", "context_length": 1000, "source": source}
+    near = {"name": "near", "kind": "chat", "engine": "scripted", "context_length": 100, "default": True}
+    async with running_inference(tmp_path, [near, spare, EMBEDDING]) as inference:
+        status, error, _ = await failure(inference)
+        assert (status, error["type"]) == (503, "overloaded")
+        async with inference.session.get(f"{inference.url}/readyz") as ready:
+            assert "can't be reached" in (await ready.json())["parts"]["model:far"]["detail"]
+
+
+async def test_fields_that_we_do_not_know_pass_both_ways(inference: Inference, upstream: Upstream) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_content": "hm"}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls", "logprobs": None}
+    upstream.say(200, {"choices": [choice], "usage": {"total_tokens": 3}, "system_fingerprint": "fp"})
+    async with inference.post(
+        "/v1/chat/completions", ask(tools=tools, top_k=3, n=2, chat_template_kwargs={"a": 1})
+    ) as got:
+        body = await got.json()
+    assert upstream.sent == ask(tools=tools, top_k=3, n=2, chat_template_kwargs={"a": 1}) | {
+        "model": "org/far-model",
+        "stream": False,
+    }
+    assert "authorization" not in upstream.headers
+    assert upstream.headers["x-request-id"] == got.headers["X-Request-Id"]
+    assert body["choices"] == [choice]
+    assert (body["model"], body["system_fingerprint"]) == ("far", "fp")
+
+
+async def test_a_stream_passes_deltas_and_moves_usage_to_the_end(inference: Inference, upstream: Upstream) -> None:
+    usage = {
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "total_tokens": 3,
+        "prompt_tokens_details": {"cached_tokens": 1},
+    }
+    last = f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n"
+    upstream.stream(": ping\n\n", chunk("Hel", reasoning="x"), chunk("lo", reason="stop"), last, DONE)
+    async with inference.post("/v1/chat/completions", ask(stream=True, stream_options={"include_usage": True})) as got:
+        blocks = (await got.text()).strip().split("\n\n")
+    chunks = [json.loads(block.removeprefix("data: ")) for block in blocks[:-1]]
+    assert blocks[-1] == "data: [DONE]"
+    assert upstream.sent["stream_options"] == {"include_usage": True}
+    assert "".join(c["choices"][0]["delta"]["content"] for c in chunks[:-1]) == "Hello"
+    assert chunks[0]["choices"][0]["reasoning"] == "x"
+    assert chunks[-1]["usage"] == usage
+    assert {c["model"] for c in chunks} == {"far"}
+
+
+async def test_a_caller_that_leaves_ends_the_servers_work(inference: Inference, upstream: Upstream) -> None:
+    upstream.stream(chunk("Hel"), then_hang=True)
+    async with inference.post("/v1/chat/completions", ask(stream=True)) as answer:
+        await answer.content.readany()
+        answer.close()
+    async with asyncio.timeout(10):
+        await upstream.left.wait()

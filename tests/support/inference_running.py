@@ -1,0 +1,130 @@
+"""Runs the real inference service, or any app in its place, on a free loopback port, with tokens for it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from starlette.types import ASGIApp
+
+from contracts.delegation import Delegation
+from inference.bootstrap import create_app
+from inference.settings import InferenceSettings
+from servicekit.app import server_for
+from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.settings import ServiceSettings
+
+DEADLINE_SECONDS = 120.0
+CHAT: dict[str, Any] = {
+    "name": "talker",
+    "kind": "chat",
+    "engine": "scripted",
+    "context_length": 256,
+    "default": True,
+    "source": {
+        "places": 1,
+        "pace_seconds": 0.01,
+        "rules": [
+            {"when": "capital of France", "reply": "The capital of France is Paris, on the Seine."},
+            {"when": "count for ever", "reply": "one two three four five six seven eight nine ten " * 300},
+        ],
+    },
+}
+EMBEDDING: dict[str, Any] = {
+    "name": "words",
+    "kind": "embedding",
+    "engine": "scripted",
+    "max_input_tokens": 64,
+    "dimensions": 48,
+    "default": True,
+}
+RERANK: dict[str, Any] = {
+    "name": "overlap",
+    "kind": "rerank",
+    "engine": "scripted",
+    "max_input_tokens": 64,
+    "default": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """A running service."""
+
+    url: str
+    token: str
+    session: aiohttp.ClientSession
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        return self.session.post(self.url + path, json=body, headers=self.headers)
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric's samples."""
+        async with self.session.get(f"{self.url}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
+
+
+def settings_for(folder: Path, models: list[dict[str, Any]], **changes: Any) -> InferenceSettings:
+    """Settings over a models file in `folder` that declares `models`."""
+    file = folder / f"models-{len(list(folder.iterdir()))}.yaml"
+    file.write_text(yaml.safe_dump({"models": models}))
+    return InferenceSettings(models_file=file, delegation_public_key_file=folder / "delegation.pub", **changes)
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """The base URL of an app while it is served."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = server_for(app, ServiceSettings(shutdown_seconds=2))
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+        listening.close()
+
+
+@asynccontextmanager
+async def running_inference(
+    folder: Path, models: list[dict[str, Any]] | None = None, **changes: Any
+) -> AsyncIterator[Inference]:
+    """The service, ready, with scripted models unless others are given."""
+    private, public = generate_key_pair()
+    settings = settings_for(folder, models or [CHAT, EMBEDDING, RERANK], **changes)
+    settings.delegation_public_key_file.write_bytes(public)
+    claims = Delegation(audiences=("inference",), tenant="acme", key_id="key_1", request_id="req_1")
+    token = DelegationSigner(private).sign(claims, timedelta(hours=1))
+    async with serving(create_app(settings)) as url, aiohttp.ClientSession() as session:
+        await _until_ready(session, url)
+        yield Inference(url, token, session)
+
+
+async def _until_ready(session: aiohttp.ClientSession, url: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    said = "nothing"
+    while time.monotonic() < deadline:
+        try:
+            async with session.get(f"{url}/readyz") as answer:
+                said = await answer.text()
+                if answer.status == 200:
+                    return
+        except aiohttp.ClientError:
+            said = "no connection"
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not ready in {DEADLINE_SECONDS} s: {said}")
