@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from pytest_socket import disable_socket
 from sqlalchemy import RowMapping
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -31,6 +32,12 @@ from ingest.uploads import Accepted, Upload, accept
 from servicekit.clock import ManualClock
 from servicekit.migrations import migrate
 from servicekit.sql import Database
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """Rich tracebacks, structlog's default, take seconds each."""
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(autouse=True)

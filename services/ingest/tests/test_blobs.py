@@ -1,0 +1,81 @@
+"""What every blob store promises, asked of each."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
+
+from ingest.adapters.folder_blobs import FolderBlobs
+from ingest.adapters.memory_blobs import MemoryBlobs
+from ingest.errors import BlobMissing
+from ingest.ports import BlobStore
+
+CONTENT = b"bytes" * 100_000
+KEY = f"acme/{hashlib.sha256(CONTENT).hexdigest()}"
+
+
+@pytest.fixture(params=["folder", "memory"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    return FolderBlobs(tmp_path / "blobs") if request.param == "folder" else MemoryBlobs()
+
+
+async def _wanted() -> bool:
+    return True
+
+
+async def _unwanted() -> bool:
+    return False
+
+
+async def test_what_was_put_is_read_streamed_and_lent_as_a_file(blobs: BlobStore) -> None:
+    source = io.BytesIO(CONTENT)
+    source.read(7)  # whoever looked at it before
+    await blobs.put(KEY, source)
+    await blobs.put(KEY, io.BytesIO(CONTENT))
+    assert await blobs.read(KEY) == CONTENT
+    assert b"".join([piece async for piece in blobs.stream(KEY)]) == CONTENT
+    async with blobs.local(KEY) as path:
+        assert path.read_bytes() == CONTENT
+    await blobs.probe()
+
+
+async def test_what_is_missing_says_so(blobs: BlobStore) -> None:
+    assert not await blobs.exists(KEY)
+    with pytest.raises(BlobMissing):
+        await blobs.read(KEY)
+    with pytest.raises(BlobMissing):
+        await anext(blobs.stream(KEY))
+    with pytest.raises(BlobMissing):
+        async with blobs.local(KEY):
+            pass
+    await blobs.remove_unless(KEY, _unwanted)
+
+
+async def test_removal_asks_while_the_bytes_are_out_of_reach(blobs: BlobStore) -> None:
+    await blobs.put(KEY, io.BytesIO(CONTENT))
+
+    async def looks_again() -> bool:
+        assert not await blobs.exists(KEY)
+        return True
+
+    await blobs.remove_unless(KEY, looks_again)
+    assert await blobs.read(KEY) == CONTENT
+    await blobs.remove_unless(KEY, _unwanted)
+    assert not await blobs.exists(KEY)
+
+
+async def test_a_folder_store_takes_no_other_names_and_leaves_no_half_files(tmp_path: Path) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("the upload broke off")
+
+    blobs = FolderBlobs(tmp_path / "blobs")
+    for name in ("../etc/passwd", "acme/short", "ACME/" + "0" * 64, f"{KEY}/more"):
+        with pytest.raises(ValueError, match="not a blob key"):
+            await blobs.read(name)
+    with pytest.raises(OSError, match="broke off"):
+        await blobs.put(KEY, Broken())
+    assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []

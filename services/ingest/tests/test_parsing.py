@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import io
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from docx import Document as DocxDocument
+from hypothesis import given
+from hypothesis import strategies as st
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
+
+from ingest.parsing.decoding import decode
+from ingest.parsing.failures import ParseFailed
+from ingest.parsing.formats import DOCX, HTML, MARKDOWN, PDF, TEXT, Limits, extract
+from ingest.parsing.process import ParsingProcess
+from ingest.parsing.structure import Extracted, clean
+
+LIMITS = Limits(max_pages=20, max_text_chars=100_000)
+Write = Callable[[str | bytes, str], Extracted]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Write:
+    def read_(content: str | bytes, media_type: str) -> Extracted:
+        path = tmp_path / "document"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        document = extract(path, media_type, LIMITS)
+        assert document.text == unicodedata.normalize("NFC", document.text)
+        assert all(document.text[block.start : block.end].strip() for block in document.blocks)
+        assert Extracted.from_json(document.text, document.to_json()) == document
+        return document
+
+    return read_
+
+
+def outline(document: Extracted) -> list[tuple[str, str]]:
+    return [(block.kind, document.text[block.start : block.end]) for block in document.blocks]
+
+
+def pdf(*content: object, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    SimpleDocTemplate(buffer, pagesize=A4, **options).build(list(content))
+    return buffer.getvalue()
+
+
+STYLES = getSampleStyleSheet()
+
+
+def test_pdf_keeps_table_rows_on_a_line_joins_wrapped_prose_and_knows_its_pages(read: Write) -> None:
+    prose = "Customers may return what they bought within thirty days of its delivery. " * 4
+    table = Table([["Product", "Price"], ["Plover", "EUR 249"], ["Heron", "EUR 99"]], colWidths=[200, 100])
+    document = read(pdf(Paragraph(prose, STYLES["Normal"]), PageBreak(), table, title="Price list"), PDF)
+    assert document.pages == 2
+    assert document.title == "Price list"
+    assert outline(document) == [
+        ("paragraph", prose.strip()),
+        ("table", "Product | Price\nPlover | EUR 249\nHeron | EUR 99"),
+    ]
+    assert [block.page for block in document.blocks] == [1, 2]
+
+
+def test_pdf_columns_are_read_one_after_the_other(read: Write) -> None:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4)
+    for left, side in ((60, "left"), (320, "right")):
+        for line in range(12):
+            canvas.drawString(left, 760 - 14 * line, f"The {side} column, line {line}, runs on")
+    canvas.save()
+    text = read(buffer.getvalue(), PDF).text
+    assert text.index("left column, line 11") < text.index("right column, line 0")
+
+
+def test_a_pdf_with_a_password_and_one_with_too_many_pages_say_so(read: Write) -> None:
+    locked = pdf(Paragraph("secret", STYLES["Normal"]), encrypt=StandardEncryption("user", "owner"))
+    with pytest.raises(ParseFailed, match="password"):
+        read(locked, PDF)
+    long = pdf(*(part for number in range(21) for part in (Paragraph(str(number), STYLES["Normal"]), PageBreak())))
+    with pytest.raises(ParseFailed, match="Split it"):
+        read(long, PDF)
+
+
+def test_docx_keeps_order_headings_lists_and_tables(read: Write) -> None:
+    made = DocxDocument()
+    made.add_heading("Expenses", 0)
+    made.add_paragraph("Who pays what.")
+    made.add_heading("Limits", 1)
+    made.add_paragraph("hotel", style="List Bullet")
+    made.add_paragraph("train", style="List Bullet")
+    table = made.add_table(rows=2, cols=3)
+    for row, cells in enumerate((("Country", "Limit", "Note"), ("Spain", "EUR 150", "a night"))):
+        for column, cell in enumerate(cells):
+            table.cell(row, column).text = cell
+    table.cell(1, 1).merge(table.cell(1, 2))
+    made.add_paragraph("The end.")
+    buffer = io.BytesIO()
+    made.save(buffer)
+    document = read(buffer.getvalue(), DOCX)
+    assert document.title == "Expenses"
+    assert outline(document) == [
+        ("heading", "Expenses"),
+        ("paragraph", "Who pays what."),
+        ("heading", "Limits"),
+        ("list", "- hotel\n- train"),
+        ("table", "Country | Limit | Note\nSpain | EUR 150 a night"),
+        ("paragraph", "The end."),
+    ]
+
+
+def test_html_shows_what_a_reader_sees(read: Write) -> None:
+    page = """<!doctype html><title>FAQ &amp; more</title><nav>Home</nav><script>alert(1)</script>
+    <h1>FAQ</h1><p>First<br>second <b>bold</b>
+    line</p><div hidden>not this</div><h2>Table</h2><ul><li>one<ul><li>inner</li></ul></li><li>two</li></ul>
+    <table><tr><th>Name</th><th>Price</th></tr><tr><td>Plover</td><td>EUR <i>249</i></td></tr></table>
+    <pre>code
+  indented</pre>tail"""
+    document = read(page, HTML)
+    assert document.title == "FAQ & more"
+    assert outline(document) == [
+        ("heading", "FAQ"),
+        ("paragraph", "First\nsecond bold line"),
+        ("heading", "Table"),
+        ("list", "- one\n  - inner\n- two"),
+        ("table", "Name | Price\nPlover | EUR 249"),
+        ("code", "code\n  indented"),
+        ("paragraph", "tail"),
+    ]
+    assert document.blocks[-1].heading_path == ("FAQ", "Table")
+
+
+def test_markdown_loses_its_marks_but_not_its_structure(read: Write) -> None:
+    source = """---
+title: "From the front"
+---
+# Policy *one*
+
+Return **within 30
+days**, see [the list](https://example.org).
+
+1. first
+2. second
+   - inner
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+```sh
+make demo
+```
+> quoted
+
+## Deeper
+
+text
+"""
+    document = read(source, MARKDOWN)
+    assert document.title == "From the front"
+    assert outline(document) == [
+        ("heading", "Policy one"),
+        ("paragraph", "Return within 30 days, see the list."),
+        ("list", "1. first\n2. second\n  - inner"),
+        ("table", "a | b\n1 | 2"),
+        ("code", "make demo"),
+        ("paragraph", "quoted"),
+        ("heading", "Deeper"),
+        ("paragraph", "text"),
+    ]
+    assert document.blocks[-1].heading_path == ("Policy one", "Deeper")
+
+
+def test_text_is_parted_by_blank_lines(read: Write) -> None:
+    assert outline(read("one\r\ntwo\r\n\r\n \r\nthree", TEXT)) == [("paragraph", "one\ntwo"), ("paragraph", "three")]
+    with pytest.raises(ParseFailed) as failure:
+        read(" \n\n ", TEXT)
+    assert failure.value.code == "no_text"
+    with pytest.raises(ParseFailed) as failure:
+        read("word " * 30_000, TEXT)
+    assert failure.value.code == "too_large"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-bom", "cp1252"])
+def test_text_is_decoded_by_what_it_is(encoding: str) -> None:
+    text = "Größe und Preis: 30 € für die Prüfung, später auch für Öl. " * 5
+    content = b"\xff\xfe" + text.encode("utf-16-le") if encoding == "utf-16-le-bom" else text.encode(encoding)
+    assert decode(content) == text
+
+
+def test_html_is_decoded_by_the_charset_it_names() -> None:
+    page = '<meta charset="iso-8859-7"><p>Καλημέρα κόσμε</p>'
+    assert "Καλημέρα" in decode(page.encode("iso-8859-7"), html=True)
+
+
+@given(st.text())
+def test_clean_text_stays_as_it_is_when_cleaned_again(text: str) -> None:
+    cleaned = clean(text)
+    assert clean(cleaned) == cleaned
+    assert "\0" not in cleaned
+    assert "\r" not in cleaned
+    cleaned.encode()
+
+
+async def test_the_child_answers_like_the_parser_itself(tmp_path: Path, read: Write) -> None:
+    process = ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30)
+    content = pdf(Paragraph("A word.", STYLES["Normal"]))
+    expected = read(content, PDF)
+    assert await process.extract(tmp_path / "document", PDF) == expected
+
+
+async def test_a_child_that_takes_too_long_or_too_much_memory_fails_only_its_document(tmp_path: Path) -> None:
+    path = tmp_path / "document"
+    path.write_text("<p>" + "<b>" * 3_000_000)
+    with pytest.raises(ParseFailed) as failure:
+        await ParsingProcess(LIMITS, seconds=0.01, memory_bytes=1 << 30).extract(path, TEXT)
+    assert failure.value.code == "timeout"
+    with pytest.raises(ParseFailed) as failure:
+        await ParsingProcess(LIMITS, seconds=30, memory_bytes=128 << 20).extract(path, HTML)
+    assert failure.value.code in ("too_large", "parser_crashed")
+
+
+async def test_the_child_sees_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("INGEST_REDIS_URL", "redis://:secret@127.0.0.1/0")
+    (tmp_path / "ingest").mkdir()
+    (tmp_path / "ingest" / "__init__.py").write_text("raise SystemExit('ours was taken over')")
+    path = tmp_path / "document"
+    path.write_text("words")
+    assert (await ParsingProcess(LIMITS, 30, 1 << 30).extract(path, TEXT)).text == "words"
