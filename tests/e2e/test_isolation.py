@@ -15,7 +15,7 @@ from groundwork.client import ApiError, Groundwork
 from servicekit.delegation import DelegationSigner, generate_key_pair
 
 INNER: dict[str, tuple[Audience, str, str]] = {
-    "ingest": ("ingest", "GET", "/v1/collections"),
+    "ingest": ("ingest", "GET", "/v1/jobs"),
     "retriever": ("retriever", "GET", "/v1/collections"),
     "inference": ("inference", "GET", "/v1/models"),
     "agent": ("agent", "POST", "/v1/chat/completions"),

@@ -70,9 +70,8 @@ def _print_citations(session: Session, answer: Answer) -> None:
     for note in _first_of_each_marker(answer.citations):
         session.out.print(f"{escape(note.marker)} [bold]{escape(note.title)}[/bold] ({escape(_place(note))})")
         session.out.print(f"    “{escape(_shortened(note.quote))}”")
-    if answer.report is not None and answer.report.abstained:
-        session.notes.print("[dim]The documents do not hold the answer.[/dim]")
-    elif answer.report is not None and not answer.report.grounded:
+    report = answer.report
+    if report is not None and not report.abstained and not report.grounded:
         session.notes.print("[yellow]Not every sentence is supported by a source.[/yellow]")
 
 

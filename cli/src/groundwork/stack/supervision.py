@@ -36,7 +36,7 @@ class Supervisor:
     """The supervisord behind one socket."""
 
     def __init__(self, socket_path: Path) -> None:
-        self._server: Any = xmlrpc.client.ServerProxy("http://supervisor", transport=_UnixTransport(socket_path))
+        self._socket = socket_path
 
     def processes(self) -> dict[str, ProcessState]:
         """Every process by name; raises `SupervisorFailed`."""
@@ -56,10 +56,14 @@ class Supervisor:
         self._call("shutdown")
 
     def _call(self, name: str) -> Any:
+        transport = _UnixTransport(self._socket)
         try:
-            return getattr(self._server.supervisor, name)()
+            server: Any = xmlrpc.client.ServerProxy("http://supervisor", transport=transport)
+            return getattr(server.supervisor, name)()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
             raise SupervisorFailed(f"supervisord does not answer ({error}). Its log is logs/supervisord.log.") from None
+        finally:
+            transport.close()
 
 
 def start_supervisor(home: Home) -> None:
@@ -83,14 +87,20 @@ def start_supervisor(home: Home) -> None:
 
 
 class _UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC over a Unix socket, bounded in time, one connection a call."""
+    """XML-RPC over a Unix socket, bounded in time. `close` it after the call."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
+        self._opened: list[_UnixConnection] = []
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path)
+        self._opened.append(_UnixConnection(self._path))
+        return self._opened[-1]
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close()
 
 
 class _UnixConnection(http.client.HTTPConnection):
