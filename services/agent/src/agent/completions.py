@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from agent.answers import Begun, Event, Finished, Piece
@@ -30,8 +31,8 @@ class AnswerBrokeOff(UpstreamFailed):
         super().__init__("The answer ended before it was complete. Ask again.")
 
 
-async def chunks(events: AsyncIterator[Event], model: str) -> AsyncIterator[ChatCompletionChunk]:
-    """The chunks of a stream: role, pieces, the end with the report, then usage."""
+async def chunks(events: AsyncGenerator[Event], model: str) -> AsyncGenerator[ChatCompletionChunk]:
+    """The chunks of a stream: role, pieces, the end with the report, then usage. Closes the events with itself."""
     answer_id, created = new_id("chatcmpl"), int(time.time())
 
     def chunk(delta: AssistantMessage | None, **more: Any) -> ChatCompletionChunk:
@@ -39,16 +40,19 @@ async def chunks(events: AsyncIterator[Event], model: str) -> AsyncIterator[Chat
         choices = [] if delta is None else [ChunkChoice(delta=delta, finish_reason=finish)]
         return ChatCompletionChunk(id=answer_id, created=created, model=model, choices=choices, **more)
 
-    async for event in events:
-        if isinstance(event, Begun):
-            yield chunk(AssistantMessage(content=""))
-        elif isinstance(event, Piece):
-            yield chunk(AssistantMessage(role=None, content=event.text, annotations=event.annotations or None))
-        elif isinstance(event, Finished):
-            yield chunk(AssistantMessage(role=None), finish_reason="stop", groundwork=event.report)
-            yield chunk(None, usage=event.usage)
-            return
-    raise AnswerBrokeOff
+    end: Finished | None = None
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Begun):
+                yield chunk(AssistantMessage(content=""))
+            elif isinstance(event, Piece):
+                yield chunk(AssistantMessage(role=None, content=event.text, annotations=event.annotations or None))
+            else:
+                end = event
+    if end is None:
+        raise AnswerBrokeOff
+    yield chunk(AssistantMessage(role=None), finish_reason="stop", groundwork=end.report)
+    yield chunk(None, usage=end.usage)
 
 
 async def collect(stream: AsyncIterator[ChatCompletionChunk]) -> ChatCompletion:

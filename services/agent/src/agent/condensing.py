@@ -24,7 +24,7 @@ _COMPLETE = re.compile(
 )
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|they|them|their|theirs|he|him|his|she|her|those|these|the same|that one|this one|the other|"
-    r"the former|the latter|(?:that|this)(?=\s*(?:[?.!,]|$|cost|apply|include|cover|mean|take|work|happen|be|valid)))\b",
+    r"the former|the latter|(?:this|that)(?=\s*(?:[?.!,]|$|cost|apply|include|cover|mean|take|work|happen|valid)))\b",
     re.IGNORECASE,
 )
 _PREPOSITION = re.compile(r"^(?:in|on|at|to|for|from|of|with|by|the|a|an|is|are)\s+", re.IGNORECASE)

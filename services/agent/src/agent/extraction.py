@@ -11,6 +11,7 @@ from agent.neutral import neutralise
 from agent.passages import Passage, readable
 from agent.questions import Question
 from agent.ranking import Scored
+from agent.words import form_set
 
 MAX_PASSAGES = 2
 CLOSE = 1.6
@@ -52,7 +53,11 @@ def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
     best: float | None = None
     for one in ranked:
         for passage in _answering(one.passage, found):
-            if passage in chosen or any(_same_words(passage, other) for other in chosen):
+            if (
+                passage in chosen
+                or _says_nothing(passage, question)
+                or any(_same_words(passage, other) for other in chosen)
+            ):
                 continue
             if best is not None and (one.score < best - CLOSE or not question.suits(passage.text)):
                 continue
@@ -79,6 +84,11 @@ def _before(passage: Passage, found: Sequence[Passage]) -> Passage | None:
     other = found[at - 1]
     together = other.hit is passage.hit and other.unit.block == passage.unit.block
     return other if together and other.unit.kind in ("sentence", "item") else None
+
+
+def _says_nothing(passage: Passage, question: Question) -> bool:
+    """Whether it only repeats the question or the title, as a page header does."""
+    return passage.forms <= question.forms | form_set(passage.hit.title) | form_set("page")
 
 
 def _same_words(one: Passage, other: Passage) -> bool:

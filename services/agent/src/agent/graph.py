@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -42,7 +42,7 @@ class Answering:
 
     async def events(
         self, conversation: Conversation, request: ChatRequest, token: str, request_id: str
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """The one answer path: what happens, in order. Closing it early ends all work for it."""
         async with AsyncExitStack() as closing:
             context = Context(
@@ -108,7 +108,7 @@ class _GraphNode(Protocol):
 
 
 def _node(stage: str, work: Node) -> _GraphNode:
-    """A node of the graph from a plain function: timed, within the deadline, its events sent on, and the report once there is one."""
+    """A node of the graph from a plain function: timed, within the deadline, its events sent on; then the report."""
 
     async def run(state: AnswerState, *, runtime: Runtime[Context]) -> AnswerState:
         context = replace(runtime.context, send=runtime.stream_writer)

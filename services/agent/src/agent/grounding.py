@@ -14,7 +14,7 @@ from agent.citations import Support
 from agent.passages import Passage
 from agent.ports import Vector
 from agent.sentences import Span
-from agent.words import TOKEN, form_set, forms, is_content, is_negated, names, numbers
+from agent.words import TOKEN, form_set, forms, is_content, is_negated, names, negated, numbers
 
 MIN_OVERLAP = 0.5
 MIN_STRENGTH = 0.62
@@ -61,10 +61,22 @@ def support(
     return best
 
 
+def _same_denials(sentence: str, evidence: str) -> bool:
+    """Whether both deny the same: what one denies and the other says is a contradiction."""
+    if not is_negated(sentence):
+        return not is_negated(evidence)
+    if not is_negated(evidence):
+        return False
+    denied, denied_there = negated(sentence), negated(evidence)
+    if not denied <= negated(evidence, reach=3):
+        return False
+    return not (denied_there & form_set(sentence)) - negated(sentence, reach=3)
+
+
 def _strength(sentence: str, evidence: str, context: str, near: float | None) -> float | None:
     """How well a span supports a sentence, 0 to 1; None if it does not."""
     whole = f"{context}\n{evidence}"
-    if not numbers(sentence) <= numbers(whole) or is_negated(sentence) != is_negated(evidence):
+    if not numbers(sentence) <= numbers(whole) or not _same_denials(sentence, evidence):
         return None
     present = form_set(whole)
     if any(forms(name).isdisjoint(present) for name in names(sentence)):

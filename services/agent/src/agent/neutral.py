@@ -13,7 +13,7 @@ _IMAGE = re.compile(r"!\[([^\]\n]*)\](?:\([^)\n]*\)|\[[^\]\n]*\])")
 _LINK = re.compile(r"\[([^\]\n]*)\]\(\s*<?([^)\s>]*)>?[^)\n]*\)")
 _REFERENCE = re.compile(r"\[([^\]\n]+)\]\[[^\]\n]*\]")
 _DEFINITION = re.compile(r"^[ \t]*\[[^\]\n]+\]:[ \t]*", re.MULTILINE)
-_ANGLED = re.compile(r"<((?:[a-z][a-z0-9+.-]*:|www\.)[^\s>]*)>", re.IGNORECASE)
+_ANGLED = re.compile(r"<((?:[a-z][a-z0-9+.-]*:|www\.)[^\s<>]*|[^\s<>@:]+@[^\s<>@:]+)>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z!][^<>]*(?:>|$)", re.IGNORECASE)
 _ADDRESS = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.|\b(?:javascript|data|mailto):)[^\s<>`\"'”’|]+", re.IGNORECASE
@@ -28,25 +28,28 @@ def neutralise(text: str) -> str:
     text = text.replace("`", "'")
     text = _IMAGE.sub(lambda match: match.group(1), text)
     text = _LINK.sub(lambda match: _worded(match.group(1), match.group(2)), text)
-    text = _REFERENCE.sub(lambda match: match.group(1), text)
     text = _DEFINITION.sub("", text)
+    text = _MARKER.sub("", text)
+    text = _REFERENCE.sub(lambda match: match.group(1), text)
     text = _ANGLED.sub(lambda match: match.group(1), text)
     text = _TAG.sub("", text)
-    text = _MARKER.sub("", text)
     text = text.replace("](", "] (").replace("][", "] [")
     return _ADDRESS.sub(_as_code, text)
 
 
 def settled(text: str, held: int = MAX_HELD) -> int:
     """How much of a growing text can be neutralised now, whatever comes next: whole words, no open bracket."""
-    cut = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t"))
-    if cut <= 0:
-        return 0
-    cut = len(text[:cut].rstrip())
+    cut = _word_end(text)
     for match in _OPENERS.finditer(text, 0, cut):
         if cut - match.start() <= held and not _closed(text[match.start() : cut]):
-            return len(text[: match.start()].rstrip())
+            return _word_end(text[: match.start()])
     return cut
+
+
+def _word_end(text: str) -> int:
+    """Where the last whole word ends, what stands after it being a blank."""
+    cut = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t"))
+    return len(text[:cut].rstrip()) if cut > 0 else 0
 
 
 def _closed(construct: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from servicekit.errors import ServiceError
 
-_POLICY = frozenset(("authentication", "permission", "rate_limited", "budget_exceeded", "content_blocked"))
+_POLICY = frozenset(("authentication", "rate_limited", "budget_exceeded", "content_blocked"))
 
 
 def is_policy(error: ServiceError) -> bool:
     """Whether an error is a decision about the caller, which falling back would only hide."""
-    return error.body(None).type in _POLICY
+    return error.body(None).type in _POLICY or error.code == "key_revoked"

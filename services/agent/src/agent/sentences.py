@@ -25,10 +25,11 @@ _BOUNDARY = re.compile(
     r"""(?P<end>[.!?…]+["'”’)\]]*(?:[ ]?\[\d{1,3}\])*)\s+(?=["'“‘(\[*_•-]*[^\W_])|(?P<wide>[。！？]["'”’）]*)\s*(?=\S)"""
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|approx|no|nos|nr|fig|figs|sec|art|para|mr|mrs|ms|dr|prof|st|inc|ltd|co|corp|dept|est|jr"
-    r"|sr|ext|tel|max|min|incl|excl|cf|al|p|pp|vol|ed|a\.m|p\.m|u\.s|b\.v|n\.v)|\b[A-Z])\.$",
+    r"(?:\b(?:e\.g|i\.e|etc|vs|approx|mr|mrs|ms|dr|prof|st|inc|ltd|co|corp|dept|est|jr|sr|incl|excl|cf|al|a\.m|p\.m"
+    r"|u\.s|b\.v|n\.v)|\b[A-Z])\.$",
     re.IGNORECASE,
 )
+_BEFORE_NUMBER = re.compile(r"\b(?:nos?|nr|figs?|sec|art|para|pp?|vol|ext|tel|max|min|ed|ch)\.$", re.IGNORECASE)
 _AFTER_LOWER = re.compile(r"\b[a-z]+ [A-Z]\.$")
 """`… building B. There …` ends a sentence; `… John B. Smith …` does not."""
 _LIKELY_END = re.compile(r"(?:\b(?:etc|inc|ltd|co|corp|a\.m|p\.m|u\.s|b\.v|n\.v)\.)$", re.IGNORECASE)
@@ -106,10 +107,12 @@ def cells(row: str) -> list[str]:
 
 
 def _is_abbreviation(text: str, start: int, end: int, following: int) -> bool:
-    head = text[start:end]
+    head, following_character = text[start:end], text[following : following + 1]
+    if _BEFORE_NUMBER.search(head):
+        return following_character.isdigit() or following_character.islower()
     if not _ABBREVIATION.search(head) or _AFTER_LOWER.search(head):
         return False
-    return not (_LIKELY_END.search(head) and text[following : following + 1].isupper())
+    return not (_LIKELY_END.search(head) and following_character.isupper())
 
 
 def _lines(text: str) -> list[_Line]:
@@ -175,11 +178,13 @@ def _table(text: str, lines: list[_Line], at: int, block: int) -> tuple[int, lis
 
 
 def _looks_like_header(rows: list[str]) -> bool:
-    """Column names: short and hardly a digit; of two columns only if the rows below have digits where it has none."""
+    """Column names: short, each with a capital, and hardly a digit; of two columns only above rows with digits."""
     first, *below = rows
     parts = [cell for cell in cells(first) if cell]
     digits = sum(map(str.isdigit, first))
-    if len(parts) < 2 or digits > 2 or any(len(part) > 40 for part in parts):
+    if len(parts) < 2 or digits > 2 or any(len(part) > 30 or len(part.split()) > 4 for part in parts):
+        return False
+    if any(part[0].islower() for part in parts):
         return False
     with_digits = sum(any(map(str.isdigit, row)) for row in below)
     return len(parts) > 2 or (digits == 0 and with_digits * 2 >= len(below))

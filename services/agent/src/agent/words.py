@@ -134,17 +134,46 @@ def has_digit(token: str) -> bool:
 
 
 def names(text: str) -> list[str]:
-    """Capitalised words (but for the first of a sentence), acronyms and codes with letters and digits."""
+    """Capitalised words, acronyms and codes; the first word of a sentence only if a capitalised one follows."""
+    matches = list(TOKEN.finditer(text))
     found: list[str] = []
-    for match in TOKEN.finditer(text):
+    for at, match in enumerate(matches):
         token = match.group()
-        opening = not text[: match.start()].rstrip(" \t\n\"'“‘(*") or text[: match.start()].rstrip()[-1] in ".!?:•|"
-        code = has_digit(token) and any(character.isalpha() for character in token)
-        acronym = len(token) > 1 and token.isupper() and token.isalpha()
-        capital = token[0].isupper() and not opening and token.lower() not in STOPWORDS
-        if code or acronym or capital:
+        following = matches[at + 1].group() if at + 1 < len(matches) else ""
+        if _is_code(token) or (
+            _is_capital(token) and (not _opens(text, match.start()) or (_is_capital(following) and token.isalpha()))
+        ):
             found.append(token)
     return found
+
+
+def _is_code(token: str) -> bool:
+    if has_digit(token):
+        return any(character.isalpha() for character in token)
+    return len(token) > 1 and token.isupper() and token.isalpha()
+
+
+def _is_capital(token: str) -> bool:
+    return token[:1].isupper() and token.lower() not in STOPWORDS and token.lower() not in GENERIC
+
+
+def _opens(text: str, at: int) -> bool:
+    """Whether a word opens a sentence, where a capital says nothing."""
+    before = text[:at].rstrip(" \t\n\"'“‘(*")
+    return not before or before[-1] in ".!?:•|"
+
+
+def negated(text: str, reach: int = 1) -> frozenset[str]:
+    """The forms of the first `reach` content words after each negation of a text: what it denies."""
+    found: set[str] = set()
+    left = 0
+    for token in TOKEN.findall(_CONTRACTED.sub(" not", text)):
+        if token.lower() in NEGATIONS:
+            left = reach
+        elif left and is_content(token):
+            found |= forms(token)
+            left -= 1
+    return frozenset(found)
 
 
 def is_negated(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
@@ -61,9 +61,9 @@ async def complete(
     return StreamingResponse(_sse(first, stream, usage, quiet, request_id), media_type=MEDIA_TYPE, headers=HEADERS)
 
 
-async def _until_gone(request: Request, stream: AsyncIterator[ChatCompletionChunk]) -> ChatCompletion:
+async def _until_gone(request: Request, stream: AsyncGenerator[ChatCompletionChunk]) -> ChatCompletion:
     """The whole answer; if the caller goes away meanwhile, the work for it ends."""
-    working = asyncio.ensure_future(collect(stream))
+    working = asyncio.ensure_future(_collect_and_close(stream))
     watching = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
@@ -77,6 +77,11 @@ async def _until_gone(request: Request, stream: AsyncIterator[ChatCompletionChun
         await asyncio.gather(working, watching, return_exceptions=True)
 
 
+async def _collect_and_close(stream: AsyncGenerator[ChatCompletionChunk]) -> ChatCompletion:
+    async with aclosing(stream):
+        return await collect(stream)
+
+
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -84,12 +89,12 @@ async def _disconnected(request: Request) -> None:
 
 async def _sse(
     first: ChatCompletionChunk,
-    stream: AsyncIterator[ChatCompletionChunk],
+    stream: AsyncGenerator[ChatCompletionChunk],
     usage: bool,
     quiet: float,
     request_id: str,
-) -> AsyncIterator[bytes]:
-    async with aclosing(stream):  # type: ignore[type-var]  # an async generator, typed as an iterator
+) -> AsyncGenerator[bytes]:
+    async with aclosing(stream):
         yield _line(first)
         try:
             async for chunk in _with_silences(stream, quiet):
@@ -113,8 +118,8 @@ async def _sse(
 
 
 async def _with_silences(
-    stream: AsyncIterator[ChatCompletionChunk], quiet: float
-) -> AsyncIterator[ChatCompletionChunk | None]:
+    stream: AsyncGenerator[ChatCompletionChunk], quiet: float
+) -> AsyncGenerator[ChatCompletionChunk | None]:
     """The chunks, and None each time that nothing came for `quiet` seconds."""
     while True:
         coming = asyncio.ensure_future(anext(stream, None))

@@ -1,0 +1,85 @@
+"""The answer graph over shipped scripts: no sockets, no models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pytest_socket import disable_socket
+
+from agent.adapters.scripted import PACKAGED, ScriptedModels, ScriptedSearch, echoed, hit
+from agent.completions import chunks, collect
+from agent.conversation import read_conversation
+from agent.graph import Answering, build_graph
+from agent.settings import AgentSettings
+from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
+from contracts.delegation import Delegation
+from contracts.models import ModelInfo
+from contracts.search import Hit
+
+LEAVE = hit(
+    "# Leave Policy\n\nFull-time employees get 27 days of paid leave per year. "
+    "Part-time employees get a share of it.\n\n"
+    "Unused days can be carried over until 30 June.",
+    "leave-policy",
+)
+PRICES = hit(
+    "Order no. | Product | Price\n10-2100 | Heron S2 | EUR 189\n20-1100 | Causeway G1 Solar | EUR 1,180",
+    "price-list",
+    start=400,
+    rank=1,
+)
+LEAVE_QUESTION = "How many days of paid leave do full-time employees get per year?"
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets() -> None:
+    disable_socket(allow_unix_socket=True)
+
+
+def delegation(collections: tuple[str, ...] | None = None) -> Delegation:
+    return Delegation(audiences=("agent",), tenant="acme", key_id="key_1", collections=collections, request_id="req_1")
+
+
+def chat_request(*said: str, **more: Any) -> ChatRequest:
+    """A request with these user messages in turn, an answer between each."""
+    messages: list[dict[str, str]] = []
+    for text in said:
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": "Noted."}]
+    return ChatRequest.model_validate({"model": "rag:handbook", "messages": messages[:-1], **more})
+
+
+@dataclass
+class Bench:
+    """An answer graph over scripts, and short words for what the tests do with it."""
+
+    hits: Sequence[Hit] = (LEAVE, PRICES)
+    says: str = ""
+    info: ModelInfo | None = field(default_factory=lambda: PACKAGED)
+    settings: AgentSettings = field(default_factory=AgentSettings)
+    search: ScriptedSearch = field(init=False)
+    models: ScriptedModels = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.search = ScriptedSearch(self.hits)
+        self.models = ScriptedModels(echoed(self.says), self.info)
+
+    @property
+    def answering(self) -> Answering:
+        return Answering(self.search, self.models, self.settings, build_graph())
+
+    async def stream(self, *said: str, **more: Any) -> list[ChatCompletionChunk]:
+        request = chat_request(*said, **more)
+        events = self.answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+        return [chunk async for chunk in chunks(events, request.model)]
+
+    async def ask(self, *said: str, **more: Any) -> ChatCompletion:
+        request = chat_request(*said, **more)
+        events = self.answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+        return await collect(chunks(events, request.model))
+
+
+def content_of(answer: ChatCompletion) -> str:
+    return answer.choices[0].message.content or ""
