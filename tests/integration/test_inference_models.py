@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from sentence_transformers import SentenceTransformer
 from tests.support.inference_conformance import ChatConformance, EmbeddingConformance, ask, text_of
 from tests.support.inference_running import settings_for
@@ -44,7 +45,7 @@ PARAGRAPHS = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def models(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dependencies]:
     convert_packaged(models_folder(), packaged_gguf())
     folder = tmp_path_factory.mktemp("inference")
