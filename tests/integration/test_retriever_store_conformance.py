@@ -209,13 +209,16 @@ FILTERS: list[tuple[dict[str, Any], set[str]]] = [
     ({"must": [{"key": "page", "match": 3}]}, {"a", "b"}),
     ({"must": [{"key": "page", "range": {"gt": 3}}]}, {"b"}),
     ({"must": [{"key": "metadata.note", "match": "long " * 400}]}, {"c"}),
+    ({"must": [{"key": "metadata.marks", "range": {"gt": 8}}]}, {"a"}),
+    ({"should": [{"key": "metadata.absent", "range": {"gt": 8}}, {"key": "document_id", "match": "c"}]}, {"c"}),
+    ({"must_not": [{"key": "metadata.absent", "range": {"gt": 8}}]}, {"a", "b", "c"}),
     ({"must": [{"key": "metadata.huge", "match": 10**30}]}, {"c"}),
 ]
 
 
 @pytest.mark.parametrize(("body", "expected"), FILTERS)
 async def test_filters_hold_on_both_paths(store: VectorStore, body: dict[str, Any], expected: set[str]) -> None:
-    a = {"team": "hr", "year": 2024, "draft": True, "labels": ["red", "blue"]}
+    a = {"team": "hr", "year": 2024, "draft": True, "labels": ["red", "blue"], "marks": [2, 9]}
     b = {"team": "it", "year": 2025, "owner": {"name": "Ada", "age": 36}, "labels": ["red"], "nothing": None}
     c = {"team": "hr", "odd/kéy-1": 7, "year": "2024", "note": "long " * 400, "huge": 10**30}
     for document, count, metadata in (("a", 3, a), ("b", 4, b), ("c", 2, c)):

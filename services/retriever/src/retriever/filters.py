@@ -22,7 +22,6 @@ MAX_TAGS = 512
 MAX_METADATA_BYTES = 65_536
 MAX_DEPTH = 8
 _PLAIN = 120
-_NEVER_INDEXED = frozenset(("revision", "ordinal"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def tags(document_id: str, facts: DocumentFacts, page: int | None) -> list[str]:
     found = {_tag(key, value) for key, value in fixed.items() if isinstance(value, str | int)}
     if _json_bytes(facts.metadata) > MAX_METADATA_BYTES:
         raise MetadataUnusable(f"it is larger than {MAX_METADATA_BYTES:,} bytes of JSON")
-    found.update(_tag(key, value) for key, value in _leaves("metadata", facts.metadata, MAX_DEPTH))
+    found.update(_tag(".".join(path), value) for path, value in _leaves(("metadata",), facts.metadata, MAX_DEPTH))
     if len(found) > MAX_TAGS:
         raise MetadataUnusable(f"it has more than {MAX_TAGS} values to filter by")
     return sorted(found)
@@ -109,13 +108,10 @@ def path_of(path: Sequence[str]) -> str:
     return ".".join((path[0], *(f'"{part}"' for part in path[1:])))
 
 
-def range_paths(where: Where | None) -> Iterator[str]:
-    """The payload paths that a filter tests by range and that are worth an index."""
-    for test in () if where is None else (*where.must, *where.should, *where.must_not):
-        if isinstance(test, Where):
-            yield from range_paths(test)
-        elif isinstance(test, Within) and test.path[0] not in _NEVER_INDEXED:
-            yield path_of(test.path)
+def number_paths(metadata: Mapping[str, JsonValue]) -> set[str]:
+    """The payload paths in a document's metadata that hold numbers, and so can be tested by range."""
+    numbers = (path for path, value in _leaves(("metadata",), dict(metadata), MAX_DEPTH) if _is_number(value))
+    return {path_of(path) for path in numbers if not any('"' in part or "\\" in part for part in path)}
 
 
 def _json_bytes(metadata: Mapping[str, JsonValue]) -> int:
@@ -149,14 +145,19 @@ def _canonical(value: Scalar) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _leaves(path: str, value: JsonValue, depth: int) -> Iterator[tuple[str, Scalar]]:
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _leaves(path: tuple[str, ...], value: JsonValue, depth: int) -> Iterator[tuple[tuple[str, ...], Scalar]]:
+    """The values below a path; an array's elements have the array's own path, as a filter's key means them."""
     if isinstance(value, Mapping):
         if depth > 0:
             for key, inner in value.items():
-                yield from _leaves(f"{path}.{key}", inner, depth - 1)
+                yield from _leaves((*path, key), inner, depth - 1)
     elif isinstance(value, list):
         for inner in value:
-            if not isinstance(inner, list):
-                yield from _leaves(path, inner, depth)
+            if isinstance(inner, str | int | float):
+                yield path, inner
     elif value is not None:
         yield path, value

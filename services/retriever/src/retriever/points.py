@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -10,12 +11,14 @@ from uuid import UUID, uuid5
 from contracts.documents import DocumentChunk
 from contracts.indexing import ChunkInput, DocumentFacts
 from contracts.search import Hit, Scores
-from retriever.filters import tags
+from retriever.filters import number_paths, tags
 from retriever.sparse import SparseVector, document_vector
 
 NAMESPACE = UUID("8f2c6a52-6d0e-5f4e-9a53-0f3f6f0a7c11")
 KEYWORD_FIELDS = ("document_id", "tags")
-INTEGER_FIELDS = ("revision",)
+INTEGER_FIELDS = ("revision", "page")
+MAX_NUMBER_INDEXES = 32
+"""Fields of metadata that get an index for ranges, when they are first written; further ones are searched slowly."""
 IDENTITY_FIELDS = ("document_id", "revision")
 """What a search reads of each candidate before it knows which ones it will show."""
 
@@ -28,6 +31,11 @@ class Point:
     dense: list[float]
     sparse: SparseVector
     payload: dict[str, Any]
+
+
+def number_fields(points: Iterable[Point]) -> set[str]:
+    """The fields of these points' metadata that hold numbers."""
+    return {path for point in points for path in number_paths(point.payload.get("metadata", {}))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,22 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from retriever.errors import GenerationMissing, VectorStoreUnavailable
-from retriever.filters import Equals, OneOf, Test, Where, Within, path_of, range_paths
-from retriever.points import IDENTITY_FIELDS, INTEGER_FIELDS, KEYWORD_FIELDS, Candidate, Point, Stored
+from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
+from retriever.points import (
+    IDENTITY_FIELDS,
+    INTEGER_FIELDS,
+    KEYWORD_FIELDS,
+    MAX_NUMBER_INDEXES,
+    Candidate,
+    Point,
+    Stored,
+    number_fields,
+)
 from retriever.sparse import SparseVector
 
 log = structlog.get_logger(__name__)
 PREFIX = "groundwork_"
 DENSE, SPARSE = "dense", "sparse"
-MAX_RANGE_INDEXES = 32
 _SCROLL = 1024
 
 
@@ -32,7 +40,7 @@ class QdrantStore:
         """`has_indexes` is false of the in-memory mode, which warns when it is asked for one."""
         self._client = client
         self._has_indexes = has_indexes
-        self._range_indexes: dict[str, set[str]] = {}
+        self._number_indexes: dict[str, set[str]] = {}
 
     @classmethod
     def connect(cls, url: str, api_key: SecretStr | None, seconds: float) -> QdrantStore:
@@ -66,7 +74,7 @@ class QdrantStore:
         async with _translated():
             if await self._client.collection_exists(PREFIX + generation):
                 await self._client.delete_collection(PREFIX + generation)
-        self._range_indexes.pop(generation, None)
+        self._number_indexes.pop(generation, None)
 
     async def generations(self) -> list[str]:
         """The names of all generations that are ours."""
@@ -77,6 +85,7 @@ class QdrantStore:
     async def upsert(self, generation: str, points: Sequence[Point]) -> None:
         """Write points; the server has them in its log on return."""
         async with _translated():
+            await self._ensure_number_indexes(generation, points)
             await self._client.upsert(PREFIX + generation, [_point(point) for point in points], wait=True)
 
     async def delete(self, generation: str, where: Where) -> int:
@@ -99,7 +108,6 @@ class QdrantStore:
         """The best matching points, by score, then by id."""
         vector, using = _query(query)
         async with _translated():
-            await self._ensure_range_indexes(generation, where)
             reply = await self._client.query_points(
                 PREFIX + generation,
                 query=vector,
@@ -137,11 +145,13 @@ class QdrantStore:
         """Close the connections."""
         await self._client.close()
 
-    async def _ensure_range_indexes(self, generation: str, where: Where | None) -> None:
-        """A range over an unindexed field reads every payload; the first search by a field makes its index."""
-        known = self._range_indexes.setdefault(generation, set())
-        for path in range_paths(where):
-            if self._has_indexes and path not in known and len(known) < MAX_RANGE_INDEXES:
+    async def _ensure_number_indexes(self, generation: str, points: Sequence[Point]) -> None:
+        """A range over an unindexed field reads every payload, so a field gets its index with its first number."""
+        if not self._has_indexes:
+            return
+        known = self._number_indexes.setdefault(generation, set())
+        for path in sorted(number_fields(points) - known):
+            if len(known) < MAX_NUMBER_INDEXES:
                 await self._client.create_payload_index(
                     PREFIX + generation, path, models.PayloadSchemaType.FLOAT, wait=True
                 )

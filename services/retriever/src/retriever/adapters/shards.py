@@ -15,20 +15,25 @@ from typing import IO
 import qdrant_edge as edge
 
 from retriever.errors import GenerationMissing, VectorStoreLocked
-from retriever.points import INTEGER_FIELDS, KEYWORD_FIELDS
+from retriever.points import INTEGER_FIELDS, KEYWORD_FIELDS, MAX_NUMBER_INDEXES
 
 DENSE, SPARSE = "dense", "sparse"
+_ALWAYS_THERE = frozenset((*KEYWORD_FIELDS, *INTEGER_FIELDS, "ordinal"))
 _UNFINISHED, _DROPPED = ".unfinished-", ".dropped-"
 
 
 class Shard:
-    """One open shard. `indexed` holds the fields that have a payload index."""
+    """One open shard. `numbers` holds the fields of metadata that have an index for ranges."""
 
     def __init__(self) -> None:
         self.users = 0
         self.opening = threading.Lock()
         self.engine: edge.EdgeShard | None = None
-        self.indexed: set[str] = set()
+        self.numbers: set[str] = set()
+
+    def may_hold_numbers(self, path: str) -> bool:
+        """False only when no point has a number there, since each such field is indexed when it is first written."""
+        return path in self.numbers or path in _ALWAYS_THERE or len(self.numbers) >= MAX_NUMBER_INDEXES
 
 
 class Shards:
@@ -82,7 +87,7 @@ class Shards:
         try:
             with shard.opening:
                 if shard.engine is None:
-                    shard.engine, shard.indexed = self._load(name)
+                    shard.engine, shard.numbers = self._load(name)
             yield shard.engine, shard
         finally:
             with self._changed:
@@ -119,7 +124,7 @@ class Shards:
         if not (self._folder / name).exists():
             raise GenerationMissing
         engine = edge.EdgeShard.load(str(self._folder / name))
-        return engine, set(engine.info().payload_schema)
+        return engine, set(engine.info().payload_schema) - _ALWAYS_THERE
 
     def _close_idle(self) -> None:
         idle = [name for name, shard in self._open.items() if shard.users == 0]
