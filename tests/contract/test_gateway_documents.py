@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
-from tests.support.gateway_running import RunningGateway, running_gateway
+from tests.support.gateway_running import RunningGateway, eventually, running_gateway
 
 from servicekit.delegation import DelegationVerifier
 
@@ -100,6 +100,15 @@ async def test_an_oversize_upload_without_length_is_refused_while_it_streams_and
     assert peak - before < 32 * MIB  # 80 MiB went through client, gateway and ingest, all in this process
     again = await gateway.call("GET", f"{DOCUMENTS}/d1/content")  # on the same connections
     assert again.status == 200
+
+
+async def test_an_upload_that_is_refused_before_it_is_read_leaves_nothing_behind(gateway: RunningGateway) -> None:
+    await gateway.call("POST", "/v1/collections/closed/documents", data=_pieces(1))
+    tasks = len(asyncio.all_tasks())
+    for _ in range(10):
+        answer = await gateway.call("POST", "/v1/collections/closed/documents", data=_pieces(8))
+        assert (answer.status, (await answer.json())["error"]["code"]) == (404, "not_found")
+    await eventually(lambda: len(asyncio.all_tasks()) <= tasks)
 
 
 async def test_an_upload_at_the_limit_passes(gateway: RunningGateway) -> None:

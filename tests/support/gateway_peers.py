@@ -179,6 +179,8 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
 
     @app.post("/v1/collections/{name}/documents", status_code=202)
     async def upload(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> Any:
+        if name == "closed":
+            raise NotFound("There is no collection 'closed'.", param="name")
         size = 0
         seen.begun.set()
         try:

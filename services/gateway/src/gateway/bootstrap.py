@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,47 +49,39 @@ async def open_dependencies(
 ) -> AsyncIterator[Dependencies]:
     """Open everything, and close it again after every running call has queued its usage."""
     clock = clock or SystemClock()
-    private = await asyncio.to_thread(
-        settle_key_pair, settings.delegation_private_key_file, settings.delegation_public_key_file
-    )
-    database = Database.open(settings.database_url, settings.data_dir, "gateway")
-    redis = open_redis(settings.redis_url)
-    ledger = UsageLedger(database, settings.usage_queue_rows)
-    try:
-        await _bring_up_to_date(database)
+    async with AsyncExitStack() as stack:
+        mint = await asyncio.to_thread(_mint, settings, clock)
+        database = Database.open(settings.database_url, settings.data_dir, "gateway")
+        stack.push_async_callback(database.close)
+        redis = open_redis(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
         tenants = TenantLedger(database, clock)
+        await _bring_up_to_date(database)
         await settle_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
-        async with open_session() as session:
-            mint = Mint(
-                DelegationSigner(private, clock),
-                timedelta(seconds=settings.delegation_seconds),
-                timedelta(days=settings.grant_days),
-            )
-            peers = _peers(settings, lambda name, url: Peer(name, url, session, settings.call_timeout_seconds))
-            catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
-            keys = KeyLedger(database, tenants, clock)
-            limiter = limiter or RedisLimiter(redis, settings.limits_timeout_seconds)
-            meter = Meter(ledger, catalogue, clock)
-            ledger.open()
-            yield Dependencies(
-                settings=settings,
-                clock=clock,
-                database=database,
-                keys=keys,
-                tenants=tenants,
-                keyring=Keyring(keys, clock, settings.key_cache_seconds),
-                limiter=limiter,
-                admission=Admission(limiter, settings.limits_when_redis_is_away, clock),
-                meter=meter,
-                catalogue=catalogue,
-                mint=mint,
-                peers=peers,
-            )
-            await meter.wait_until_idle()
-    finally:
-        await ledger.close()
-        await redis.aclose()
-        await database.close()
+        session = await stack.enter_async_context(open_session())
+        peers = _peers(settings, lambda name, url: Peer(name, url, session, settings.call_timeout_seconds))
+        catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
+        keys = KeyLedger(database, tenants, clock)
+        limiter = limiter or RedisLimiter(redis, settings.limits_timeout_seconds)
+        ledger = UsageLedger(database, settings.usage_queue_rows)
+        ledger.open()
+        stack.push_async_callback(ledger.close)
+        meter = Meter(ledger, catalogue, clock)
+        stack.push_async_callback(meter.wait_until_idle)
+        yield Dependencies(
+            settings=settings,
+            clock=clock,
+            database=database,
+            keys=keys,
+            tenants=tenants,
+            keyring=Keyring(keys, clock, settings.key_cache_seconds),
+            limiter=limiter,
+            admission=Admission(limiter, settings.limits_when_redis_is_away, clock),
+            meter=meter,
+            catalogue=catalogue,
+            mint=mint,
+            peers=peers,
+        )
 
 
 def create_app(settings: GatewaySettings, dependencies: Dependencies | None = None) -> FastAPI:
@@ -163,6 +155,12 @@ def _opening(
     if dependencies is not None:
         return lambda: nullcontext(dependencies)
     return lambda: open_dependencies(settings)
+
+
+def _mint(settings: GatewaySettings, clock: Clock) -> Mint:
+    private = settle_key_pair(settings.delegation_private_key_file, settings.delegation_public_key_file)
+    lifetime, grant_lifetime = timedelta(seconds=settings.delegation_seconds), timedelta(days=settings.grant_days)
+    return Mint(DelegationSigner(private, clock), lifetime, grant_lifetime)
 
 
 def _peers(settings: GatewaySettings, peer: Callable[[str, str], Peer]) -> Peers:

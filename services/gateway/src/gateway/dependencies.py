@@ -63,8 +63,8 @@ class Dependencies:
             yield call
 
 
-def dependencies_of(request: Request) -> Dependencies:
-    """The app's dependencies."""
+async def dependencies_of(request: Request) -> Dependencies:
+    """The app's dependencies. Async, since FastAPI would run a plain function in a thread."""
     dependencies: Dependencies = request.app.state.dependencies
     return dependencies
 

@@ -62,6 +62,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._watch = asyncio.Event()
+        self._closed = asyncio.Event()
 
     def header(self, name: str) -> str | None:
         """A request header, by its lower-case name."""
@@ -103,11 +104,16 @@ class Exchange:
         except (ServiceError, ClientDisconnect) as error:
             self.failure = error
             self._watch.set()
-            await asyncio.Event().wait()  # the HTTP client would take an error here for the peer's
+            await self._closed.wait()  # the HTTP client would take an error here for the peer's
+            raise
 
     def no_body(self) -> None:
         """This call has none."""
         self._watch.set()
+
+    def close(self) -> None:
+        """The call is over; an upload that nobody wants any more ends."""
+        self._closed.set()
 
     async def gone(self) -> None:
         """Return when the client has left, or its upload has failed."""
@@ -171,6 +177,7 @@ class Relay(Response):
             work.cancel()
             gone.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
+            exchange.close()
         error = exchange.failure if left else work.exception()
         if isinstance(error, ServiceError):
             await exchange.fail(_for_the_public(error))

@@ -131,7 +131,7 @@ class MeteredCall:
         if self._written is None:
             await self._record(in_ledger=True)
         if self._written is not None:
-            await asyncio.wait([self._written], timeout=COMMIT_SECONDS)
+            await self._meter.ledger.wait_for(self._written, COMMIT_SECONDS)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

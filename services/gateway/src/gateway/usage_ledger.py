@@ -23,6 +23,8 @@ from servicekit.sql import Database
 
 log = structlog.get_logger(__name__)
 GROUP_ROWS = 500
+GROUP_SECONDS = 0.025
+"""How long a row waits for company when nobody waits for it: a commit costs more than all else in a call."""
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 CLOSE_SECONDS = 10.0
 LAST_USE_SECONDS = 30.0
@@ -72,6 +74,7 @@ class UsageLedger:
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(queue_rows)
         self._writer: asyncio.Task[None] | None = None
         self._late: set[asyncio.Task[None]] = set()
+        self._hurry = asyncio.Event()
 
     def open(self) -> None:
         """Start writing."""
@@ -92,6 +95,11 @@ class UsageLedger:
             await asyncio.shield(task)
         return waiting.written
 
+    async def wait_for(self, written: asyncio.Future[None], seconds: float) -> None:
+        """Have a recorded row committed now rather than with the next group, and wait for it, but not longer."""
+        self._hurry.set()
+        await asyncio.wait([written], timeout=seconds)
+
     async def inside(self, call_id: str) -> tuple[int | None, int]:
         """The committed model calls inside one call: nano-dollars (null if one is unknown) and embedding tokens."""
         query = select(
@@ -106,6 +114,7 @@ class UsageLedger:
 
     async def close(self) -> None:
         """Write what is queued, for at most `CLOSE_SECONDS`; rows that can't be written go to the log, whole."""
+        self._hurry.set()
         if self._writer is None:
             return
         with contextlib.suppress(TimeoutError):
@@ -119,16 +128,23 @@ class UsageLedger:
 
     async def _write_for_ever(self) -> None:
         while True:
-            group = [await self._queue.get()]
-            while len(group) < GROUP_ROWS and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-            USAGE_QUEUE.set(self._queue.qsize() + len(group))
-            await self._write_until_done(group)
+            await self._write_until_done([await self._queue.get()])
             USAGE_QUEUE.set(self._queue.qsize())
+
+    async def _gather(self, group: list[_Waiting]) -> None:
+        """Add the rows that come within `GROUP_SECONDS`, or that are there if somebody waits."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GROUP_SECONDS):
+                await self._hurry.wait()
+        self._hurry.clear()
+        while len(group) < GROUP_ROWS and not self._queue.empty():
+            group.append(self._queue.get_nowait())
+        USAGE_QUEUE.set(self._queue.qsize() + len(group))
 
     async def _write_until_done(self, group: list[_Waiting]) -> None:
         attempt, done = 0, False
         try:
+            await self._gather(group)
             while not done:
                 try:
                     await self._write(group)
