@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, func, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -151,19 +151,20 @@ class Revisions:
 
     async def view(self, collection_id: str, document_ids: Collection[str]) -> View:
         """What these documents show now; raises `CollectionGone`."""
-        revision = select(collections.c.revision).where(
-            collections.c.id == collection_id, collections.c.state == ACTIVE
-        )
         shown = func.coalesce(documents.c.active, documents.c.pending)
-        query = select(documents.c.document_id, shown).where(
-            documents.c.collection_id == collection_id, documents.c.document_id.in_(document_ids), shown.is_not(None)
+        these = and_(
+            documents.c.collection_id == collections.c.id, documents.c.document_id.in_(document_ids), shown.is_not(None)
+        )
+        query = (
+            select(collections.c.revision, documents.c.document_id, shown)
+            .select_from(collections.outerjoin(documents, these))
+            .where(collections.c.id == collection_id, collections.c.state == ACTIVE)
         )
         async with self._database.read() as connection:
-            number = (await connection.execute(revision)).scalar_one_or_none()
-            if number is None:
-                raise CollectionGone
-            rows = (await connection.execute(query)).all() if document_ids else []
-            return View(number, {row[0]: row[1] for row in rows})
+            rows = (await connection.execute(query)).all()
+        if not rows:
+            raise CollectionGone
+        return View(rows[0][0], {row[1]: row[2] for row in rows if row[1] is not None})
 
     async def _state(self, connection: AsyncConnection, key: RevisionKey) -> DocumentState | None:
         row = (await connection.execute(select(documents).where(_is(key)))).mappings().one_or_none()
