@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from groundwork.stack.configuration import effective, unknown_settings
+from groundwork.stack.configuration import check_settings, effective, unknown_settings
 from groundwork.stack.environment import Wiring, process_environment, service_settings
 from groundwork.stack.errors import ConfigurationBroken
 from groundwork.stack.home import Home
@@ -92,3 +92,18 @@ def test_the_effective_configuration_shows_every_setting_and_no_secret(home: Hom
 
 def test_a_misspelt_setting_is_found(home: Home) -> None:
     assert unknown_settings(overrides(home, AGENT_LOGLEVEL="debug"), "agent") == ["AGENT_LOGLEVEL"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("AGENT_CONTEXT_TOKENS", "many"), ("AGENT_LOG_LEVEL", "loud"), ("INGEST_MAX_PAGES", "0")]
+)
+def test_a_value_that_its_service_would_refuse_is_found_before_the_start(home: Home, name: str, text: str) -> None:
+    with pytest.raises(ConfigurationBroken, match=rf"{name} \(from environment\) is not valid"):
+        check_settings(overrides(home, **{name: text}))
+
+
+def test_good_values_pass_and_the_shells_own_variables_play_no_part(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_CONTEXT_TOKENS", "many")
+    check_settings(overrides(home, AGENT_LOG_LEVEL="debug", GATEWAY_DATABASE_URL="postgresql+asyncpg://h/d"))

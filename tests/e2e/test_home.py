@@ -13,6 +13,7 @@ import psutil
 import pytest
 from tests.support.stack import ROOT, RunningHome, running_home
 
+from groundwork.client import Groundwork
 from groundwork.stack.errors import PortTaken
 from groundwork.stack.home import Home
 from groundwork.stack.lifecycle import down, running_state, up
@@ -94,32 +95,39 @@ def test_a_killed_service_comes_back_on_its_port(second: RunningHome) -> None:
     assert second.client.readiness().status == "ok"
 
 
-def test_a_home_whose_supervisor_was_killed_starts_again_and_stops_cleanly(tmp_path: Path) -> None:
-    home = Home.at(tmp_path / "home")
-    overrides = Overrides.read(home, {**os.environ, **SCRIPTED})
-    first = up(home, port=0, overrides=overrides)
-    try:
-        supervisor = supervisor_of(home)
-        assert supervisor is not None
-        end([supervisor], grace=0)
-        left = marked(first.state.run_id)
-        assert left, "the services outlive their supervisor"
-        again = up(home, port=0, overrides=overrides)
-        assert not again.already
-        assert not marked(first.state.run_id), "the first start's processes are gone"
-    finally:
-        down(home)
+def test_a_home_whose_supervisor_was_killed_starts_again_and_stops_cleanly(second: RunningHome) -> None:
+    supervisor = supervisor_of(second.home)
+    assert supervisor is not None
+    end([supervisor], grace=0)
+    left = marked(second.state.run_id)
+    assert left, "the services outlive their supervisor"
+    again = up(second.home, port=0, overrides=Overrides.read(second.home, {**os.environ, **SCRIPTED}))
+    assert not again.already
+    assert not any(process.is_running() for process in left), "the first start's processes are gone"
+    with Groundwork(again.base_url, second.admin_key) as client:
+        assert "only-in-the-second" in {collection.name for collection in client.collections.list()}
+    assert down(second.home)
     assert not marked(again.state.run_id)
-    assert running_state(home) is None
-    assert not any(process.is_running() for process in left)
+    assert running_state(second.home) is None
+    assert not down(second.home), "down on a stopped home is no error"
 
 
-def test_a_service_that_can_not_start_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_value_that_a_service_would_refuse_is_named_before_anything_starts(tmp_path: Path) -> None:
     home = Home.at(tmp_path / "home")
     home.create()
     home.settings_file.write_text("AGENT_CONTEXT_TOKENS=many\n")
     done = groundwork(home, "up", "--port", "0")
     assert done.returncode == 1
-    assert "agent ends right after its start" in done.stderr
-    assert "context_tokens" in done.stderr, "the log's last lines say why"
+    assert "AGENT_CONTEXT_TOKENS (from home) is not valid" in done.stderr
+    assert not home.log_file("agent").exists()
+
+
+def test_a_service_that_can_not_start_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "home")
+    home.create()
+    home.settings_file.write_text("RETRIEVER_DATA_DIR=/proc/nowhere\n")
+    done = groundwork(home, "up", "--port", "0")
+    assert done.returncode == 1
+    assert "retriever ended 3 times before it was ready" in " ".join(done.stderr.split())
+    assert "/proc/nowhere" in done.stderr, "the log's last lines say why"
     assert running_state(home) is None

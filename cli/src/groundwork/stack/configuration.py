@@ -7,11 +7,12 @@ import inspect
 from dataclasses import dataclass
 from typing import get_args
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsError
 
 from groundwork.stack.environment import Wiring, service_settings
+from groundwork.stack.errors import ConfigurationBroken
 from groundwork.stack.home import Home, RunState
 from groundwork.stack.overrides import Overrides, Source
 from groundwork.stack.ports import NAMES
@@ -53,6 +54,40 @@ def unknown_settings(overrides: Overrides, service: str) -> list[str]:
     prefix = str(settings.model_config.get("env_prefix", ""))
     known = {f"{prefix}{name}".upper() for name in settings.model_fields}
     return sorted(name for name in overrides.of(prefix) if name.upper() not in known)
+
+
+def check_settings(overrides: Overrides) -> None:
+    """Raise `ConfigurationBroken` for a value that its service would refuse, so that nothing is started in vain."""
+    for service in SERVICES:
+        prefix = f"{service.upper()}_"
+        theirs = overrides.of(prefix)
+        if not theirs:
+            continue  # and its settings need not even be imported
+        settings = settings_class(service)
+        try:
+            _only_from(settings, {name.lower(): setting.text for name, setting in theirs.items()})
+        except SettingsError as error:
+            raise ConfigurationBroken(f"A setting of {service} can't be read: {error}.") from None
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = f"{prefix}{'_'.join(str(part) for part in first['loc'][:1])}".upper()
+            source = theirs[name].source if name in theirs else "?"
+            raise ConfigurationBroken(f"{name} (from {source}) is not valid: {first['msg']}.") from None
+
+
+def _only_from(settings: type[BaseSettings], variables: dict[str, str]) -> BaseSettings:
+    """The settings as the service would read them, with these variables as its whole environment."""
+
+    class Only(settings):  # type: ignore[valid-type,misc]
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            source = EnvSettingsSource(settings_cls)
+            source.env_vars = variables
+            return (source,)
+
+    return Only()
 
 
 def settings_class(service: str) -> type[BaseSettings]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from groundwork.stack import ports as port_choice
+from groundwork.stack.configuration import check_settings
 from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url
 from groundwork.stack.errors import NotRunning, StartFailed, SupervisorFailed
 from groundwork.stack.home import Home, RunState
@@ -107,6 +108,7 @@ def down(home: Home) -> bool:
 
 
 def _start(home: Home, port: int, overrides: Overrides) -> RunState:
+    check_settings(overrides)
     fixed = {name: overrides.port(setting) for name, setting in PORT_SETTINGS.items()}
     chosen = port_choice.choose(port, fixed)
     external = overrides.get("REDIS_URL")

@@ -21,7 +21,7 @@ from groundwork.stack.supervision import Supervisor
 READY_SECONDS = 120.0
 INTERVAL_SECONDS = 0.15
 PROBE_SECONDS = 5.0
-MAX_STARTS = 3
+MAX_ENDS = 3
 LOG_LINES = 15
 
 
@@ -56,7 +56,7 @@ def wait_until_ready(
     """Wait for all processes and return the seconds that it took.
 
     Raises `StartFailed` with the end of a process's log when the time is up, or as soon as a process has ended
-    `MAX_STARTS` times.
+    `MAX_ENDS` times.
     """
     began = time.monotonic()
     known = {program.name: Readiness(False, "starting") for program in started}
@@ -88,10 +88,11 @@ def _check_processes(home: Home, supervisor: Supervisor, starts: dict[str, set[i
     except SupervisorFailed:
         return  # not listening yet; the deadline bounds this
     for name, state in states.items():
-        if state.state == "BACKOFF":
+        if state.started:
             starts[name].add(state.started)
-        if state.state == "FATAL" or len(starts[name]) >= MAX_STARTS:
-            raise _failed(home, name, f"ends right after its start ({state.detail})")
+        ended = len(starts[name]) - (state.state in ("STARTING", "RUNNING"))
+        if state.state == "FATAL" or ended >= MAX_ENDS:
+            raise _failed(home, name, f"ended {ended} times before it was ready")
 
 
 def _failed(home: Home, name: str, why: str) -> StartFailed:
