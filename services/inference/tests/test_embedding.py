@@ -45,6 +45,7 @@ async def engine(encoder: SteppedEncoder) -> AsyncIterator[BatchedEmbedding]:
         dimensions=8,
         max_input_tokens=16,
         batch_tokens=16,
+        batch_seconds=10,
         waiting_tokens=64,
         fresh_seconds=60,
         stalled_seconds=60,
@@ -125,3 +126,23 @@ async def test_vectors_come_in_the_order_of_the_texts_and_long_ones_are_counted(
     got = await engine.embed(texts, "bulk")
     np.testing.assert_allclose(got.vectors, ScriptedEncoder(8, 16).encode(texts))
     assert (got.truncated, got.tokens) == (1, 16 + 1 + 3 + 9)
+
+
+async def test_where_a_batch_would_take_longer_than_it_should_it_has_fewer_texts() -> None:
+    encoder = SteppedEncoder()
+    encoder.steps.release(100)
+    engine = BatchedEmbedding(
+        "words",
+        encoder,
+        dimensions=8,
+        max_input_tokens=16,
+        batch_tokens=1000,
+        batch_seconds=1e-6,
+        waiting_tokens=1000,
+        fresh_seconds=60,
+        stalled_seconds=60,
+    )
+    await engine.open()
+    await engine.embed(["word"] * 3, "bulk")
+    assert [len(batch) for batch in encoder.batches[1:]] == [1, 1, 1]
+    await engine.close()

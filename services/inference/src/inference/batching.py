@@ -63,8 +63,7 @@ class Batches:
     that are nearest to it in length, so little is padding.
     """
 
-    def __init__(self, batch_tokens: int, waiting_tokens: int) -> None:
-        self._batch_tokens = batch_tokens
+    def __init__(self, waiting_tokens: int) -> None:
         self._most_waiting = waiting_tokens
         self._lines: dict[Priority, deque[Item]] = {"query": deque(), "bulk": deque()}
         self._waiting: dict[Priority, int] = {"query": 0, "bulk": 0}
@@ -82,12 +81,15 @@ class Batches:
         self._waiting[priority] += job.tokens
         self._lines[priority].extend(Item(job, index) for index in range(len(job.texts)))
 
-    def next(self) -> list[Item]:
-        """The next batch, of one priority; empty when nothing waits. Abandoned jobs' texts are dropped."""
+    def next(self, batch_tokens: int) -> list[Item]:
+        """The next batch, of one priority and at most `batch_tokens` (or one text); empty when nothing waits.
+
+        Abandoned jobs' texts are dropped.
+        """
         for priority, line in self._lines.items():
             window = self._window(priority, line)
             if window:
-                batch = _alike(window, self._batch_tokens)
+                batch = _alike(window, batch_tokens)
                 chosen = set(map(id, batch))
                 line.extendleft(item for item in reversed(window) if id(item) not in chosen)
                 self._waiting[priority] -= sum(item.tokens for item in batch)

@@ -149,6 +149,7 @@ class _Maker:
             dimensions=dimensions,
             max_input_tokens=limit,
             batch_tokens=settings.batch_tokens,
+            batch_seconds=settings.batch_seconds,
             waiting_tokens=settings.waiting_tokens,
             **self._liveness(),
         )

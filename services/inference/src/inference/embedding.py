@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 PROBE_TEXT = "Are you there?"
 FIRST_GUESS_TOKENS_PER_SECOND = 4000.0
 WEIGHT_OF_LAST = 0.2
+TELLING_TOKENS = 100  # a smaller batch says more of its overhead than of the speed
 
 
 class EncodingFailed(Internal):
@@ -44,6 +45,7 @@ class BatchedEmbedding:
         dimensions: int,
         max_input_tokens: int,
         batch_tokens: int,
+        batch_seconds: float,
         waiting_tokens: int,
         fresh_seconds: float,
         stalled_seconds: float,
@@ -52,7 +54,9 @@ class BatchedEmbedding:
         self._encoder = encoder
         self._dimensions = dimensions
         self._limit = max_input_tokens
-        self._batches = Batches(max(batch_tokens, max_input_tokens), waiting_tokens)
+        self._most_tokens = batch_tokens
+        self._batch_seconds = batch_seconds
+        self._batches = Batches(waiting_tokens)
         self._done: dict[int, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"embed-{model}")
@@ -122,13 +126,17 @@ class BatchedEmbedding:
 
     async def _work(self) -> None:
         while True:
-            items = self._batches.next()
+            items = self._batches.next(self._budget())
             WAITING.labels(self._model).set(self._batches.inputs)
             if not items:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
             await self._encode(items)
+
+    def _budget(self) -> int:
+        """Tokens that take about `batch_seconds` now, so that a query that comes meanwhile waits no longer."""
+        return min(self._most_tokens, round(self._rate * self._batch_seconds))
 
     async def _encode(self, items: list[Item]) -> None:
         started = time.monotonic()
@@ -145,8 +153,9 @@ class BatchedEmbedding:
             self._encoding = False
         self._liveness.progressed()
         BATCH_INPUTS.labels(self._model).observe(len(items))
-        rate = sum(item.tokens for item in items) / max(time.monotonic() - started, 1e-6)
-        self._rate += WEIGHT_OF_LAST * (rate - self._rate)
+        tokens = sum(item.tokens for item in items)
+        if tokens >= TELLING_TOKENS:
+            self._rate += WEIGHT_OF_LAST * (tokens / max(time.monotonic() - started, 1e-6) - self._rate)
         for job in finished(items, vectors):
             self._settle(job, None)
 

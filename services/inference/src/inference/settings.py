@@ -32,7 +32,10 @@ class InferenceSettings(ServiceSettings):
     chat_max_tokens: Annotated[int, Field(ge=1)] = 512
     """Length of an in-process answer when the caller gives no `max_tokens`."""
     batch_tokens: Annotated[int, Field(ge=64)] = 1024
-    """Tokens embedded at once. A query waits for at most one such batch, so smaller is quicker for queries."""
+    """The most tokens embedded at once."""
+    batch_seconds: Annotated[float, Field(gt=0, le=10)] = 0.1
+    """How long one batch of embeddings should take; it has fewer tokens where the machine is slow, since a query
+    waits for the batch that is under way."""
     waiting_tokens: Annotated[int, Field(ge=1024)] = 400_000
     """Tokens that may wait to be embedded, for each priority; more get 429."""
     upstream_seconds: Annotated[float, Field(gt=0)] = 120.0
