@@ -123,7 +123,7 @@ def test_a_line_of_a_megabyte_without_spaces_is_cut_in_reasonable_pieces(tokens:
     builder = Builder()
     builder.block("paragraph", "A" * 1_000_000)
     chunks = Cutter(tokens, Chunking(), 256).cut(builder.finish(), "")
-    assert max(chunk.end - chunk.start for chunk in chunks) <= 160 * 12
+    assert max(chunk.end - chunk.start for chunk in chunks) <= 128 * 12
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

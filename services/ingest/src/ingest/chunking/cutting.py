@@ -15,8 +15,9 @@ from ingest.chunking.splitting import Boundary, Span, parted, pieces, windows
 from ingest.chunking.tokens import Measure, Tokens
 from ingest.parsing.structure import Block, BlockKind, Extracted
 
-AUTO_TOKENS = 160
-"""The size of a chunk where the collection names none. See docs/decisions on chunk size."""
+AUTO_TOKENS = 128
+"""The size of a chunk where the collection names none: of 96 to 250 tokens, small chunks find more within the same
+context (MiniLM, 276 questions: recall at 800 tokens .88, .86, .84, .81, .78 for 96, 128, 160, 200, 250)."""
 JOINT_TOKENS = 3
 """Room for what joins header and text."""
 

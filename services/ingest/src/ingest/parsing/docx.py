@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from docx import Document
 from docx.document import Document as DocumentObject
 from docx.opc.exceptions import PackageNotFoundError
+from docx.styles.style import BaseStyle, ParagraphStyle
 from docx.table import Table, _Cell
 from docx.text.paragraph import Paragraph
 from lxml import etree
@@ -22,6 +24,7 @@ _HEADING = re.compile(r"heading ([1-9])", re.I)
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 MAX_NESTED_TABLES = 5
+MAX_BASED_ON = 10
 BYTES_PER_CHAR = 40
 """What XML may take for one character of text at most, before the whole counts as a bomb."""
 
@@ -55,9 +58,10 @@ def _check(path: Path, limits: Limits) -> None:
 
 
 def _content(builder: Builder, content: Iterable[Paragraph | Table]) -> None:
+    styles = _Styles()
     items: list[str] = []
     for block in content:
-        if isinstance(block, Paragraph) and _is_item(block) and block.text.strip():
+        if isinstance(block, Paragraph) and styles.is_item(block) and block.text.strip():
             items.append(f"- {block.text}")
             continue
         builder.block("list", "\n".join(items))
@@ -65,12 +69,11 @@ def _content(builder: Builder, content: Iterable[Paragraph | Table]) -> None:
         if isinstance(block, Table):
             builder.rows(_rows(block, 0))
         else:
-            _paragraph(builder, block)
+            _paragraph(builder, block, styles.level(block))
     builder.block("list", "\n".join(items))
 
 
-def _paragraph(builder: Builder, paragraph: Paragraph) -> None:
-    level = _level(paragraph)
+def _paragraph(builder: Builder, paragraph: Paragraph, level: int) -> None:
     if level:
         builder.heading(paragraph.text, level)
     else:
@@ -99,28 +102,43 @@ def _cell(cell: _Cell, depth: int) -> str:
     return " ".join(parts)
 
 
-def _level(paragraph: Paragraph) -> int:
-    style = paragraph.style
-    for _ in range(10):
-        if style is None:
+@dataclass(frozen=True, slots=True)
+class _Styles:
+    """What each paragraph style means. python-docx searches all styles anew for every paragraph; this asks once."""
+
+    known: dict[str | None, tuple[int, bool]] = field(default_factory=dict)
+
+    def level(self, paragraph: Paragraph) -> int:
+        """The heading's level; 0 for what is no heading."""
+        return self._meaning(paragraph)[0]
+
+    def is_item(self, paragraph: Paragraph) -> bool:
+        """Whether the paragraph is an item of a list, by its style or its own numbering."""
+        level, listed = self._meaning(paragraph)
+        properties = paragraph._p.pPr  # noqa: SLF001  # python-docx has no public name for numbering
+        return not level and (listed or (properties is not None and properties.numPr is not None))
+
+    def _meaning(self, paragraph: Paragraph) -> tuple[int, bool]:
+        style_id = paragraph._p.style  # noqa: SLF001  # the id alone, without looking the style up
+        if style_id not in self.known:
+            self.known[style_id] = _meaning(paragraph)
+        return self.known[style_id]
+
+
+def _meaning(paragraph: Paragraph) -> tuple[int, bool]:
+    """Level and listing of a paragraph's style, or of the nearest style that it is based on."""
+    style: BaseStyle | None = paragraph.style
+    own = style.name or "" if style is not None else ""
+    listed = own.startswith("List") and own != "List Paragraph"
+    for _ in range(MAX_BASED_ON):
+        if not isinstance(style, ParagraphStyle):
             break
         name = style.name or ""
-        if name == "Title":
-            return 1
         named = _HEADING.fullmatch(name)
-        if named:
-            return int(named[1])
+        if name == "Title" or named:
+            return (int(named[1]) if named else 1), False
         style = style.base_style
-    return 0
-
-
-def _is_item(paragraph: Paragraph) -> bool:
-    if _level(paragraph):
-        return False
-    properties = paragraph._p.pPr  # noqa: SLF001  # python-docx has no public name for numbering
-    numbered = properties is not None and properties.numPr is not None
-    style = paragraph.style
-    return numbered or bool(style and style.name and style.name.startswith("List") and style.name != "List Paragraph")
+    return 0, listed
 
 
 def _title(document: DocumentObject) -> str | None:

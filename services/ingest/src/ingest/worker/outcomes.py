@@ -11,6 +11,9 @@ from ingest.errors import BlobMissing
 from ingest.parsing.failures import ParseFailed
 from servicekit.errors import ServiceError
 
+GRANT_EXPIRED = Failure(
+    code="grant_expired", message="The job's permission ran out before it was done. Retry the job.", retryable=True
+)
 LONGEST_WAIT = 30.0
 LONGEST_BACKOFF = 300.0
 SUPERSEDED = Failure(
@@ -29,6 +32,10 @@ class ServiceAway(Exception):
 
 class TokenRefused(Exception):
     """A service does not accept the token (any more)."""
+
+
+class GrantRefused(Exception):
+    """The gateway does not exchange the job's grant: it is too old, or not one of the gateway's."""
 
 
 class Stopping(Exception):
@@ -91,15 +98,16 @@ def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, ma
             return Fail(_gave_up_waiting(error.service, waited))
         pause = min(LONGEST_WAIT, max(1.0, waited / 2))
         return Wait(error.service, max(pause, min(error.retry_after or 0.0, LONGEST_WAIT)))
+    if isinstance(error, GrantRefused):
+        return Fail(GRANT_EXPIRED)
     if isinstance(error, ParseFailed):
         retryable = error.code in ("timeout", "parser_crashed")
         return Fail(Failure(code=error.code, message=error.message, retryable=retryable))
-    if isinstance(error, BlobMissing):
-        return Fail(Failure(code=error.code, message=error.message, retryable=True))
     if isinstance(error, ServiceError):
         if error.code == "stale_revision":
             return Supersede(SUPERSEDED)
-        return Fail(Failure(code=error.code, message=error.message, retryable=error.code == "key_revoked"))
+        retryable = error.code in ("key_revoked", BlobMissing.code)
+        return Fail(Failure(code=error.code, message=error.message, retryable=retryable))
     if strikes >= max_attempts:
         return Fail(exhausted(strikes))
     return TryAgain(min(LONGEST_BACKOFF, 2.0**strikes))

@@ -22,7 +22,7 @@ from ingest.parsing.process import ParsingProcess
 from ingest.parsing.structure import Extracted
 from ingest.ports import BlobStore, Index, TokenizerSource, TokenSource
 from ingest.work import Work
-from ingest.worker.outcomes import Stopping, TokenRefused, calling
+from ingest.worker.outcomes import GrantRefused, ServiceAway, Stopping, TokenRefused, calling
 from servicekit.errors import PeerError
 
 log = structlog.get_logger(__name__)
@@ -54,16 +54,24 @@ class Pipeline:
 
     async def authorised(self, work: Work, service: str, call: Callable[[str], Awaitable[Answer]]) -> Answer:
         """Make a call with the job's token; one that was refused is exchanged for a fresh one, once."""
-        for fresh in (False, True):
+        grant = work.job["grant_token"] or ""
+        try:
+            with calling(service):
+                return await call(await self._token(grant, fresh=False))
+        except TokenRefused:
+            pass
+        try:
+            with calling(service):
+                return await call(await self._token(grant, fresh=True))
+        except TokenRefused:
+            raise ServiceAway(service, None) from None
+
+    async def _token(self, grant: str, *, fresh: bool) -> str:
+        try:
             with calling("gateway"):
-                token = await self.tokens.token(work.job["grant_token"] or "", fresh=fresh)
-            try:
-                with calling(service):
-                    return await call(token)
-            except TokenRefused:
-                if fresh:
-                    raise
-        raise AssertionError("unreachable")
+                return await self.tokens.token(grant, fresh=fresh)
+        except TokenRefused:
+            raise GrantRefused from None
 
     async def withdraw(self, work: Work) -> None:
         """Take what was sent of a job that failed out of the index, unless an earlier revision is there."""
