@@ -5,6 +5,7 @@ It never retries (only the gateway's routes do) and forwards the request id of t
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -211,8 +212,9 @@ class Peer:
         return headers
 
 
-def _encode(body: Body) -> bytes | AsyncIterator[bytes] | None:
-    return body.model_dump_json(exclude_unset=True).encode() if isinstance(body, BaseModel) else body
+def _encode(body: Body) -> io.BytesIO | AsyncIterator[bytes] | None:
+    content = body.model_dump_json(exclude_unset=True).encode() if isinstance(body, BaseModel) else body
+    return io.BytesIO(content) if isinstance(content, bytes) else content  # aiohttp sends it in pieces
 
 
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:

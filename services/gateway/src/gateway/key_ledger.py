@@ -11,10 +11,10 @@ from contracts.keys import Key, KeyCreate, KeyCreated
 from contracts.pages import Page
 from gateway.auditing import Actor, note
 from gateway.dialects import insert_new
-from gateway.errors import GrantRefused, KeyNotFound, KeyUnknown, LastAdminKey, LimitNotEnforced
+from gateway.errors import GrantRefused, KeyNotFound, KeyUnknown, LastAdminKey
 from gateway.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
 from gateway.tables import keys, tenants
-from gateway.tenant_ledger import TenantLedger
+from gateway.tenant_ledger import TenantLedger, refuse_what_is_not_enforced
 from servicekit.clock import Clock
 from servicekit.identifiers import new_id
 from servicekit.pages import decode_cursor, encode_cursor
@@ -124,16 +124,6 @@ def key_row(wanted: KeyCreate, key_id: str, secret: str, clock: Clock) -> dict[s
         "last_used_at": None,
         "revoked_at": None,
     }
-
-
-def refuse_what_is_not_enforced(wanted: KeyCreate) -> None:
-    """Raise `LimitNotEnforced` for a limit that would be stored but not held."""
-    if wanted.limits.tokens_per_minute is not None:
-        raise LimitNotEnforced("limits.tokens_per_minute")
-    if wanted.limits.concurrency is not None:
-        raise LimitNotEnforced("limits.concurrency")
-    if wanted.budgets:
-        raise LimitNotEnforced("budgets")
 
 
 def _principal_of(row: RowMapping) -> Principal:
