@@ -63,11 +63,7 @@ async def open_dependencies(
         catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
         keys = KeyLedger(database, tenants, clock)
         limiter = limiter or RedisLimiter(redis, settings.limits_timeout_seconds)
-        ledger = UsageLedger(database, settings.usage_queue_rows)
-        ledger.open()
-        stack.push_async_callback(ledger.close)
-        meter = Meter(ledger, catalogue, clock)
-        stack.push_async_callback(meter.wait_until_idle)
+        meter = _open_meter(stack, UsageLedger(database, settings.usage_queue_rows), catalogue, clock)
         yield Dependencies(
             settings=settings,
             clock=clock,
@@ -82,6 +78,14 @@ async def open_dependencies(
             mint=mint,
             peers=peers,
         )
+
+
+def _open_meter(stack: AsyncExitStack, ledger: UsageLedger, catalogue: Catalogue, clock: Clock) -> Meter:
+    ledger.open()
+    stack.push_async_callback(ledger.close)
+    meter = Meter(ledger, catalogue, clock)
+    stack.push_async_callback(meter.wait_until_idle)
+    return meter
 
 
 def create_app(settings: GatewaySettings, dependencies: Dependencies | None = None) -> FastAPI:
