@@ -20,6 +20,8 @@ from groundwork.stack.supervision import Supervisor
 
 READY_SECONDS = 120.0
 INTERVAL_SECONDS = 0.15
+WAITING_SECONDS = 1.0
+STARTING = "starting"
 PROBE_SECONDS = 5.0
 MAX_ENDS = 3
 LOG_LINES = 15
@@ -59,26 +61,62 @@ def wait_until_ready(
     `MAX_ENDS` times.
     """
     began = time.monotonic()
-    known = {program.name: Readiness(False, "starting") for program in started}
     starts: dict[str, set[int]] = {program.name: set() for program in started}
-    password = home.secret("redis.password")
-    pause = threading.Event()
+    watch = _Watch(started, ports, home.secret("redis.password"))
     with ThreadPoolExecutor(len(started)) as pool:
+        for program in started:
+            pool.submit(watch.follow, program)
+        try:
+            while waiting := watch.look(INTERVAL_SECONDS):
+                seconds = time.monotonic() - began
+                if progress is not None:
+                    progress(dict(watch.known), seconds)
+                _check_processes(home, supervisor, starts)
+                if seconds > timeout:
+                    why = f"was not ready within {timeout:.0f} s ({watch.known[waiting[0]].detail})"
+                    raise _failed(home, waiting[0], why)
+        finally:
+            watch.end()
+    return time.monotonic() - began
+
+
+class _Watch:
+    """Asks each process by itself until it is ready.
+
+    Nothing listens yet: asked often, since that costs nothing. It answers that it waits for others: asked seldom, since
+    that makes it ask the others, but at once when another has become ready.
+    """
+
+    def __init__(self, started: Sequence[Program], ports: dict[str, int], password: str) -> None:
+        self.known = {program.name: Readiness(False, STARTING) for program in started}
+        self._ports = ports
+        self._password = password
+        self._changed = threading.Condition()
+        self._ended = False
+
+    def follow(self, program: Program) -> None:
+        """Ask one process until it is ready or the watch ends."""
         while True:
-            waiting = [program for program in started if not known[program.name].ready]
-            looks = pool.map(lambda program: probe(program, ports, password), waiting)
-            known.update({program.name: look for program, look in zip(waiting, looks, strict=True)})
-            seconds = time.monotonic() - began
-            if progress is not None:
-                progress(known, seconds)
-            waiting = [program for program in waiting if not known[program.name].ready]
-            if not waiting:
-                return seconds
-            _check_processes(home, supervisor, starts)
-            if seconds > timeout:
-                slowest = waiting[0].name
-                raise _failed(home, slowest, f"was not ready within {timeout:.0f} s ({known[slowest].detail})")
-            pause.wait(INTERVAL_SECONDS)
+            found = probe(program, self._ports, self._password)
+            with self._changed:
+                self.known[program.name] = found
+                if found.ready:
+                    self._changed.notify_all()
+                if found.ready or self._ended:
+                    return
+                self._changed.wait(INTERVAL_SECONDS if found.detail == STARTING else WAITING_SECONDS)
+
+    def look(self, seconds: float) -> list[str]:
+        """Who is not ready, after at most so many seconds."""
+        with self._changed:
+            self._changed.wait(seconds)
+            return [name for name, readiness in self.known.items() if not readiness.ready]
+
+    def end(self) -> None:
+        """Let every `follow` return."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
 
 def _check_processes(home: Home, supervisor: Supervisor, starts: dict[str, set[int]]) -> None:
@@ -107,7 +145,7 @@ def _probe_service(port: int) -> Readiness:
         connection.request("GET", "/readyz")
         health = Health.model_validate_json(connection.getresponse().read())
     except ConnectionRefusedError:
-        return Readiness(False, "starting")
+        return Readiness(False, STARTING)
     except (OSError, http.client.HTTPException, ValidationError):
         return Readiness(False, "does not answer")
     finally:
@@ -124,6 +162,6 @@ def _probe_valkey(port: int, password: str) -> Readiness:
             while answer.count(b"\r\n") < 2 and (piece := connection.recv(256)):
                 answer += piece
     except OSError:
-        return Readiness(False, "starting")
+        return Readiness(False, STARTING)
     pong = answer.endswith(b"+PONG\r\n")
     return Readiness(pong, "ready" if pong else "refuses the home's password")
