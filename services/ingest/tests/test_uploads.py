@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from ingest.deletions import COLLECTION_DELETED
 from ingest.errors import CollectionDeleting, CollectionNotFound, DocumentNotFound
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS
+from servicekit.http import PeerUnreachable
 
 if TYPE_CHECKING:
     from .conftest import Service
@@ -103,6 +104,38 @@ async def test_deleting_a_collection_cancels_its_jobs_and_leaves_no_bytes(servic
         await service.upload("three")
     await service.collection("handbook")
     assert (await service.upload("one")).document["revision"] == 1
+
+
+async def test_a_deletion_that_is_cut_short_is_finished_by_a_worker(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.upload("one", document_id="a")
+    await service.upload("two", document_id="b")
+    await service.work_all()
+
+    async def away(*_: object) -> None:
+        raise PeerUnreachable("retriever")
+
+    deletions = service.api.deletions
+    with monkeypatch.context() as patch:
+        patch.setattr(service.index, "delete_document", away)
+        with pytest.raises(PeerUnreachable):
+            await deletions.document(service.mandate(), "token", "handbook", "a")
+    assert (await service.document("a"))["status"] == "deleting"
+    service.clock.advance(3)
+    await service.work_all()
+    with pytest.raises(DocumentNotFound):
+        await service.document("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(service.index, "delete_collection", away)
+        with pytest.raises(PeerUnreachable):
+            await deletions.collection(service.mandate(), "token", "handbook")
+    with pytest.raises(CollectionDeleting):
+        await service.upload("three")
+    await deletions.collection(service.mandate(), "token", "handbook")  # whoever asks again need not wait
+    with pytest.raises(CollectionNotFound):
+        await service.upload("three")
+    assert set(service.blobs._blobs.values()) == {b"three"}  # the refused one; its route would drop it
 
 
 async def test_bytes_that_two_documents_share_stay_until_the_last_is_deleted(service: Service) -> None:

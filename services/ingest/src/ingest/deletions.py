@@ -1,4 +1,4 @@
-"""Deleting a document or a whole collection, step by step; a deletion that is cut short can be taken up anywhere.
+"""Deleting a document or a whole collection, or withdrawing what a cancelled job has sent, step by step.
 
 Each is a job in the ledger. The call that asks for it holds the job's lease and does the work at once; if it is cut
 short, a worker takes the job over when the lease has expired, and another DELETE may do so at once.
@@ -24,6 +24,7 @@ from ingest.ports import BlobStore, Index
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
 from ingest.upserts import insert_if_absent
 from servicekit.clock import Clock
+from servicekit.errors import ServiceError
 from servicekit.leases import Lease, LeaseLost, Leases
 from servicekit.sql import Database
 
@@ -73,12 +74,27 @@ class Deletions:
             await connection.execute(update(COLLECTIONS).where(here).values(deletion_job=lease.id))
         await self._now(lease, token)
 
+    async def begin_withdrawal(self, connection: AsyncConnection, job: RowMapping) -> Lease:
+        """Make it certain that what a cancelled job has sent will be taken out of the index."""
+        mandate = Mandate(job["tenant"], job["grant_key_id"], job["request_id"], job["grant_token"])
+        about = (job["document_key"], job["document_id"], job["revision"])
+        return await self._begin(connection, "withdrawal", mandate, job["collection"], about)
+
+    async def withdraw(self, lease: Lease, token: str) -> None:
+        """Take it out now, or leave it to a worker while the index is away."""
+        try:
+            await self._now(lease, token)
+        except ServiceError as error:
+            log.warning("withdrawal is left to a worker", withdrawal=lease.id, error=error.message)
+
     async def carry_out(self, job: Mapping[str, Any], lease: Lease, token: str) -> None:
         """Do (the rest of) a deletion job and finish it."""
-        if job["kind"] == "document_deletion":
-            await self._document_steps(job, token)
-        else:
+        if job["kind"] == "collection_deletion":
             await self._collection_steps(job, token)
+        else:
+            await self.index.delete_document(token, job["collection"], job["document_id"], job["revision"])
+        if job["kind"] == "document_deletion":
+            await self._remove_document(job)
         async with self.database.write() as connection:
             done = {"status": "ready", "stage": "done", "progress": 1.0, "finished_at": self.clock.now()}
             await self._leases.release(connection, lease, {**done, "grant_token": None})
@@ -131,8 +147,7 @@ class Deletions:
                         .values(status="queued", lease_owner=None, lease_expires_at=None, not_before=later)
                     )
 
-    async def _document_steps(self, job: Mapping[str, Any], token: str) -> None:
-        await self.index.delete_document(token, job["collection"], job["document_id"], job["revision"])
+    async def _remove_document(self, job: Mapping[str, Any]) -> None:
         of_it = (REVISIONS.c.document_key == job["document_key"]) & (REVISIONS.c.n <= job["revision"])
         async with self.database.write() as connection:
             gone = (await connection.execute(delete(REVISIONS).where(of_it).returning(*REVISIONS.c))).mappings().all()

@@ -101,10 +101,10 @@ async def cancel(connection: AsyncConnection, row: RowMapping, now: datetime) ->
     return ended[0]
 
 
-async def unsearchable_revision(connection: AsyncConnection, row: RowMapping) -> int | None:
-    """The revision to take out of the index after a job ended early, if chunks of it may already be found.
+async def left_in_index(connection: AsyncConnection, row: RowMapping) -> bool:
+    """Whether chunks of a job that ended early may be found by searches.
 
-    A later revision's chunks are not searched before its commit, so that only a first one has to go.
+    A later revision's chunks are not searched before its commit, so that only a first one has to be taken out.
     """
     statement = (
         select(REVISIONS.c.sent, DOCUMENTS.c.active_revision)
@@ -112,7 +112,7 @@ async def unsearchable_revision(connection: AsyncConnection, row: RowMapping) ->
         .where(REVISIONS.c.document_key == row["document_key"], REVISIONS.c.n == row["revision"])
     )
     found = (await connection.execute(statement)).one_or_none()
-    return row["revision"] if found is not None and found.sent and found.active_revision is None else None
+    return found is not None and found.sent and found.active_revision is None
 
 
 async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, now: datetime) -> RowMapping:

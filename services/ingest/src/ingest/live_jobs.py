@@ -15,7 +15,7 @@ from ingest.tables import DOCUMENTS, JOBS
 from servicekit.identifiers import new_id
 
 LIVE = ("queued", "running")
-JobKind = Literal["document", "document_deletion", "collection_deletion"]
+JobKind = Literal["document", "withdrawal", "document_deletion", "collection_deletion"]
 SUPERSEDED = Failure(code="superseded", message="A newer revision of this document was uploaded.", retryable=False)
 DELETED = Failure(code="deleted", message="The document was deleted.", retryable=False)
 

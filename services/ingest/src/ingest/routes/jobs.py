@@ -73,10 +73,11 @@ async def cancel(job_id: str, caller: Authorised, opened: Opened) -> Job:
     async with opened.database.write() as connection:
         row = _visible(caller, await jobs.find(connection, caller.tenant, job_id))
         row = await jobs.cancel(connection, row, opened.clock.now())
-        partial = await jobs.unsearchable_revision(connection, row)
         shown = await jobs.shown(connection, row, opened.clock.now())
-    if partial is not None:
-        await opened.index.delete_document(caller.token, row["collection"], row["document_id"], partial)
+        partial = await jobs.left_in_index(connection, row)
+        withdrawal = await opened.deletions.begin_withdrawal(connection, row) if partial else None
+    if withdrawal is not None:
+        await opened.deletions.withdraw(withdrawal, caller.token)
     return shown
 
 

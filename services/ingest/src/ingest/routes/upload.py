@@ -7,12 +7,14 @@ from fastapi import Response
 
 from contracts.jobs import Accepted
 from ingest import idempotency, jobs, metrics, receiving, uploads
+from ingest.blob_references import drop_unreferenced
 from ingest.bootstrap import Dependencies
 from ingest.documents import as_document
 from ingest.idempotency import CallKey, StoredAnswer, fingerprint
 from ingest.live_jobs import Mandate
 from ingest.receiving import Examined, Wanted
 from ingest.uploads import Upload
+from servicekit.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +25,11 @@ async def take(opened: Dependencies, mandate: Mandate, collection: str, wanted: 
     upload = _upload(mandate, collection, wanted, examined)
     call = CallKey(mandate.key_id, f"POST /v1/collections/{collection}/documents", key) if key is not None else None
     await opened.blobs.put(upload.blob_key, wanted.content)
-    answer, job_id = await _commit(opened, upload, call)
+    try:
+        answer, job_id = await _commit(opened, upload, call)
+    except ServiceError:
+        await drop_unreferenced(opened.database, opened.blobs, mandate.tenant, [upload.blob_key])
+        raise
     if not await opened.blobs.exists(upload.blob_key):  # removed by a deletion that ran between put and commit
         await opened.blobs.put(upload.blob_key, wanted.content)
     if job_id is not None:

@@ -5,6 +5,7 @@ It runs in a thread and is started again, ever more slowly, whenever it ends; th
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -25,6 +26,7 @@ class WakeupConsumer:
     """Calls `ring` from its own thread for each wake-up, between `start` and `stop`."""
 
     def __init__(self, redis_url: SecretStr, name: str, ring: Callable[[], None]) -> None:
+        logging.getLogger("celery").setLevel(logging.WARNING)  # it tells each wake-up twice; the task does once
         self._name = name
         self._ring = ring
         self._ended = threading.Event()
