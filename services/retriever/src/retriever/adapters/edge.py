@@ -183,8 +183,8 @@ def _condition(test: Test, shard: Shard | None) -> edge.FieldCondition | edge.Ha
 
 
 def _ensure_number_indexes(engine: edge.EdgeShard, shard: Shard, points: Sequence[Point]) -> None:
-    """A range over an unindexed field reads every payload (1.3 s in 50,000 on a busy machine), so a field gets its index when its first
-    number arrives, which costs nothing while there are few points.
+    """A range over an unindexed field reads every payload (1.3 s in 50,000, on a busy machine). So a field gets its
+    index when its first number arrives, which costs nothing while there are few points.
     """
     for path in sorted(number_fields(points) - shard.numbers):
         if len(shard.numbers) < MAX_NUMBER_INDEXES:
