@@ -12,7 +12,7 @@ from pytest_socket import disable_socket
 from agent.adapters.scripted import PACKAGED, ScriptedModels, ScriptedSearch, echoed, hit
 from agent.completions import chunks, collect
 from agent.conversation import read_conversation
-from agent.graph import Answering, build_graph
+from agent.graph import Answering
 from agent.settings import AgentSettings
 from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.delegation import Delegation
@@ -68,7 +68,7 @@ class Bench:
 
     @property
     def answering(self) -> Answering:
-        return Answering(self.search, self.models, self.settings, build_graph())
+        return Answering(self.search, self.models, self.settings)
 
     async def stream(self, *said: str, **more: Any) -> list[ChatCompletionChunk]:
         request = chat_request(*said, **more)

@@ -6,7 +6,8 @@ import pytest
 
 from agent.adapters.scripted import bag_of_stems, hit
 from agent.extraction import extract
-from agent.judging import weigh
+from agent.judging import first_ranking, weigh
+from agent.paraphrase import Lexicon
 from agent.passages import passages
 from agent.questions import Question
 from contracts.search import Hit
@@ -15,7 +16,8 @@ from contracts.search import Hit
 def shown(question: str, *hits: Hit) -> list[str]:
     asked, found = Question(question), passages(hits)
     vectors = [bag_of_stems(text) for text in (question, *(passage.embedded_text for passage in found))]
-    evidence = weigh(asked, found, found, vectors)
+    ranked = first_ranking(asked, found, vectors)
+    evidence = weigh(asked, found, found, vectors, ranked, Lexicon())
     return [piece.text for piece in extract(asked, evidence.ranked, evidence.found)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from agent.adapters.scripted import bag_of_stems, hit
@@ -63,5 +64,6 @@ def test_only_what_says_something_needs_support(text: str, factual: bool) -> Non
 
 
 def test_cosine_of_nothing_is_nothing() -> None:
-    assert cosine([0.0, 0.0], [1.0, 0.0]) == 0.0
-    assert cosine([1.0, 1.0], [2.0, 2.0]) == pytest.approx(1.0)
+    nothing, east, northeast = np.zeros(2), np.array([1.0, 0.0]), np.array([2.0, 2.0])
+    assert cosine(nothing, east) == 0.0
+    assert cosine(northeast, northeast) == pytest.approx(1.0)

@@ -12,15 +12,10 @@ from agent.neutral import neutralise, settled
 
 BAD = st.sampled_from(
     [
-        "![a](http://evil/x.png)",
-        "[t](http://evil)",
-        "<img src=http://evil>",
-        "<http://evil>",
-        "[r][1]",
-        "[1]: http://evil",
+        *("![a](http://evil/x.png)", "[t](http://evil)", "<img src=http://evil>", "<http://evil>", "[r][1]"),
+        *("[1]: http://evil", "http://evil/?q=1", "www.evil.com", "javascript:alert(1)", "`", "[1]", "[^2]", "【3】"),
+        *(" ", "\n", "word", "[", "](", ")", "!", "<"),
     ]
-    + ["http://evil/?q=1", "www.evil.com", "javascript:alert(1)", "`", "[1]", "[^2]", "【3】"]
-    + [" ", "\n", "word", "[", "](", ")", "!", "<"]
 )
 
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from agent.sentences import cells, sentences, split
 
 PIECES = st.sampled_from(
-    ["A sentence. ", "No. 5 is here! ", "\n", "\n\n", "# Head\n", "| a | b |\n", "- item\n", "x\ty\n"]
-    + ["Ünï 東京。", "e.g. this ", "? "]
+    [
+        *("A sentence. ", "No. 5 is here! ", "\n", "\n\n", "# Head\n", "| a | b |\n", "- item\n", "x\ty\n"),
+        *("Ünï 東京。", "e.g. this ", "? "),
+    ]
 )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from agent.conversation import Conversation
+from agent.paraphrase import Lexicon
 from agent.passages import Passage
 from agent.ports import Models, Search, Vector
 from agent.questions import Question
@@ -57,6 +58,8 @@ class Context:
     send: Callable[[Event], None]
     closing: AsyncExitStack
     """Closed when the run ends, however it ends: a model call still under way is ended with it."""
+    lexicon: Lexicon
+    """Vectors of words, shared by all answers."""
     deadline: float
     """On the event loop's clock."""
     max_tokens: int | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from agent.adapters.peers import ModelPlane, RetrieverSearch
-from agent.graph import Answering, build_graph
+from agent.graph import Answering
 from agent.ports import Models, Search
 from agent.routes import chat
 from agent.settings import AgentSettings
@@ -27,7 +27,7 @@ class Dependencies:
     @classmethod
     def of(cls, search: Search, models: Models, settings: AgentSettings) -> Dependencies:
         """With these adapters."""
-        return cls(Answering(search, models, settings, build_graph()))
+        return cls(Answering(search, models, settings))
 
 
 @asynccontextmanager

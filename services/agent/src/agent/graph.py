@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from langgraph.graph import END, START, StateGraph
@@ -18,6 +18,7 @@ from agent.conversation import Conversation
 from agent.drafting import answer
 from agent.errors import DeadlinePassed
 from agent.judging import judge
+from agent.paraphrase import Lexicon
 from agent.ports import Models, Search
 from agent.receipts import Ledger
 from agent.retrieval import retrieve
@@ -38,7 +39,8 @@ class Answering:
     search: Search
     models: Models
     settings: AgentSettings
-    graph: Graph
+    graph: Graph = field(default_factory=lambda: build_graph())
+    lexicon: Lexicon = field(default_factory=Lexicon)
 
     async def events(
         self, conversation: Conversation, request: ChatRequest, token: str, request_id: str
@@ -53,6 +55,7 @@ class Answering:
                 ledger=Ledger(request_id),
                 send=_nowhere,
                 closing=closing,
+                lexicon=self.lexicon,
                 deadline=asyncio.get_running_loop().time() + self.settings.deadline_seconds,
                 max_tokens=request.max_completion_tokens or request.max_tokens,
                 sampling=_sampling(request),

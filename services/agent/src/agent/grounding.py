@@ -7,8 +7,8 @@ span has, and by the cosine of both embeddings.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
-from operator import mul
+
+import numpy as np
 
 from agent.citations import Support
 from agent.passages import Passage
@@ -25,8 +25,8 @@ MIN_OVERLAP_ALONE = 0.75
 
 def cosine(one: Vector, other: Vector) -> float:
     """The cosine of two vectors, 0 if one is zero."""
-    length = sqrt(sum(map(mul, one, one)) * sum(map(mul, other, other)))
-    return sum(map(mul, one, other)) / length if length else 0.0
+    length = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / length if length else 0.0
 
 
 def is_factual(sentence: str) -> bool:

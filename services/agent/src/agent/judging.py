@@ -9,39 +9,68 @@ import structlog
 from agent.answers import AnswerState, Context, Evidence
 from agent.evidence import chance_of_answer
 from agent.grounding import cosine
+from agent.paraphrase import Lexicon, words_to_compare
 from agent.passages import Passage, passages
 from agent.policy import is_policy
 from agent.ports import Vector
 from agent.questions import Question
-from agent.ranking import preselect, rank, term_weights
+from agent.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
 from servicekit.errors import ServiceError
 
 log = structlog.get_logger(__name__)
+MAX_WORDS = 192
+"""The most words that are embedded for one question; those that are known already cost nothing."""
 
 
 async def judge(state: AnswerState, context: Context) -> AnswerState:
-    """One embedding call for the question and the promising passages; abstain below the threshold."""
+    """Compare by embeddings, first whole passages, then the words of the best; abstain below the threshold."""
     question = Question(state["standalone"])
     found = passages(state["hits"])
-    weights = term_weights(question.terms, found)
-    compared = preselect(question, found, weights, context.settings.compared_passages)
+    compared = preselect(question, found, term_weights(question.terms, found), context.settings.compared_passages)
     vectors = await _embed(context, [question.text, *(passage.embedded_text for passage in compared)])
-    evidence = weigh(question, found, compared, vectors)
+    ranked = first_ranking(question, compared, vectors)
+    if vectors is not None:
+        await _learn(context, unknown_words(question, ranked, context.lexicon))
+    evidence = weigh(question, found, compared, vectors, ranked, context.lexicon)
     abstain = evidence.chance < context.settings.abstain_threshold
     log.info("evidence judged", chance=round(evidence.chance, 3), abstain=abstain, passages=len(found))
     return {"evidence": evidence, "abstain": abstain}
 
 
-def weigh(question: Question, found: list[Passage], compared: list[Passage], vectors: list[Vector] | None) -> Evidence:
-    """Rank the passages and judge them; `vectors` has the question's first, then one for each of `compared`."""
-    cosines = [cosine(vectors[0], vector) for vector in vectors[1:]] if vectors else []
-    ranked = rank(question, compared, cosines)
-    chance = chance_of_answer(question, ranked, compared=vectors is not None)
-    return Evidence(question, found, compared, vectors[1:] if vectors else None, ranked, chance)
+def first_ranking(question: Question, compared: list[Passage], vectors: Sequence[Vector] | None) -> list[Scored]:
+    """The passages by their own wording and cosine; `vectors` has the question's first, then one for each passage."""
+    return rank(question, compared, [cosine(vectors[0], vector) for vector in vectors[1:]] if vectors else [])
+
+
+def unknown_words(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -> list[str]:
+    """The words of the question and of the best passages and their chunks whose vectors are still to be learned."""
+    best = [one.passage for one in ranked[:RECONSIDERED]]
+    texts = [passage.in_context for passage in best] + [passage.chunk_in_context for passage in best[:2]]
+    return lexicon.unknown(words_to_compare(question.terms, texts))[:MAX_WORDS]
+
+
+def weigh(
+    question: Question,
+    found: list[Passage],
+    compared: list[Passage],
+    vectors: Sequence[Vector] | None,
+    ranked: Sequence[Scored],
+    lexicon: Lexicon,
+) -> Evidence:
+    """Rank once more, with other words for the same thing, and judge."""
+    final = reconsider(question, ranked, lexicon)
+    chance = chance_of_answer(question, final, lexicon, compared=vectors is not None)
+    return Evidence(question, found, compared, list(vectors[1:]) if vectors else None, final, chance)
+
+
+async def _learn(context: Context, words: list[str]) -> None:
+    vectors = await _embed(context, words) if words else None
+    if vectors is not None:
+        context.lexicon.learn(words, vectors)
 
 
 async def _embed(context: Context, texts: Sequence[str]) -> list[Vector] | None:
-    if len(texts) < 2:
+    if not texts:
         return None
     try:
         embedded = await context.models.embed(texts, context.token)

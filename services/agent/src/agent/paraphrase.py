@@ -7,16 +7,19 @@ which are kept, since the same words come again and again. Names, codes and numb
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import mul
 
-from agent.passages import Passage
+import numpy as np
+
 from agent.ports import Vector
-from agent.words import TOKEN, Term, is_content
+from agent.words import TOKEN, Term, form_set, is_content
 
 LIKE = 0.35
 """The cosine of two words from which they count as alike at all."""
 SAME = 0.85
 """The cosine from which they count as the same."""
+SHORT_FORM = 0.9
+"""The likeness of a word and one that it begins, as `demo` and `demonstration`."""
+MIN_SHORT_FORM = 4
 MAX_KEPT = 6_000
 Weights = Mapping[Term, float]
 
@@ -35,40 +38,52 @@ class Lexicon:
     def learn(self, words: Sequence[str], vectors: Sequence[Vector]) -> None:
         """Keep vectors, and forget the oldest beyond the limit."""
         for word, vector in zip(words, vectors, strict=True):
-            self._known[word] = vector
+            self._known[word] = vector / (float(np.linalg.norm(vector)) or 1.0)
         while len(self._known) > self._limit:
             del self._known[next(iter(self._known))]
 
-    def likeness(self, one: str, other: str) -> float:
-        """0 for unlike or unknown words, 1 for the same."""
-        first, second = self._known.get(one), self._known.get(other)
-        if first is None or second is None:
-            return 0.0
-        cosine: float = sum(map(mul, first, second))
-        return min(1.0, max(0.0, (cosine - LIKE) / (SAME - LIKE)))
+    def likeness(self, word: str, others: Iterable[str]) -> float:
+        """How like the likest of the others is: 0 for unlike or unknown ones, 1 for the same."""
+        others = list(others)
+        short = any(_is_short_form(word, other) for other in others)
+        known = [self._known[other] for other in others if other in self._known]
+        if word not in self._known or not known:
+            return SHORT_FORM if short else 0.0
+        cosine = float(np.max(np.stack(known) @ self._known[word]))
+        return max(SHORT_FORM if short else 0.0, min(1.0, max(0.0, (cosine - LIKE) / (SAME - LIKE))))
 
 
-def wording(passage: Passage) -> frozenset[str]:
-    """The words of a passage and its context that could be other words for something."""
-    tokens = TOKEN.findall(f"{passage.text}\n{passage.context}")
+def _is_short_form(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return len(short) >= MIN_SHORT_FORM and long.startswith(short)
+
+
+def wording(text: str) -> frozenset[str]:
+    """The words of a text that could be other words for something."""
+    tokens = TOKEN.findall(text)
     return frozenset(token.lower() for token in tokens if len(token) > 2 and token.isalpha() and is_content(token))
 
 
-def words_to_compare(wanted: Sequence[Term], found: Sequence[Passage]) -> list[str]:
-    """The words whose vectors are needed to compare these passages with these terms."""
+def words_to_compare(wanted: Sequence[Term], texts: Iterable[str]) -> list[str]:
+    """The words whose vectors are needed to compare texts with these terms, the terms' own first."""
     asked = [term.text.lower() for term in wanted if not term.distinctive]
-    return list(dict.fromkeys((*asked, *(word for passage in found for word in sorted(wording(passage))))))
+    return list(dict.fromkeys((*asked, *(word for text in texts for word in sorted(wording(text))))))
 
 
-def soft_coverage(wanted: Sequence[Term], weights: Weights, passage: Passage, lexicon: Lexicon) -> float:
-    """The weighted share of terms in a passage and its context, 0 to 1; a likely paraphrase counts in part."""
-    present = passage.forms | passage.context_forms
-    words = wording(passage)
-    total = held = 0.0
-    for term in wanted:
-        total += weights[term]
-        if not term.forms.isdisjoint(present):
-            held += weights[term]
-        elif not term.distinctive:
-            held += weights[term] * max((lexicon.likeness(term.text.lower(), word) for word in words), default=0.0)
-    return held / total if total else 0.0
+def held(wanted: Sequence[Term], text: str, lexicon: Lexicon) -> list[float]:
+    """For each term how much of it a text has: 1 if it is there in some form, part of it for other words like it."""
+    present, words = form_set(text), wording(text)
+    return [
+        1.0
+        if not term.forms.isdisjoint(present)
+        else 0.0
+        if term.distinctive
+        else lexicon.likeness(term.text.lower(), words)
+        for term in wanted
+    ]
+
+
+def weighted(wanted: Sequence[Term], weights: Weights, shares: Sequence[float]) -> float:
+    """The mean of shares by the terms' weights, 0 to 1."""
+    total = sum(weights[term] for term in wanted)
+    return sum(weights[term] * share for term, share in zip(wanted, shares, strict=True)) / total if total else 0.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from agent.ranges import Range, ranges
 from agent.sentences import Span, Unit, cells, split
 from agent.words import form_set
 from contracts.search import Hit
@@ -52,6 +53,16 @@ class Passage:
         return "\n".join((self.hit.title, *self.hit.heading_path, self.heading, *self.labels))
 
     @cached_property
+    def in_context(self) -> str:
+        """The unit and what it is about."""
+        return f"{self.text}\n{self.context}"
+
+    @property
+    def chunk_in_context(self) -> str:
+        """Its whole chunk, with the same."""
+        return f"{self.hit.text}\n{self.context}"
+
+    @cached_property
     def forms(self) -> frozenset[str]:
         """Comparable forms of its words."""
         return form_set(self.text)
@@ -60,6 +71,11 @@ class Passage:
     def context_forms(self) -> frozenset[str]:
         """Comparable forms of its context's words."""
         return form_set(self.context)
+
+    @cached_property
+    def ranges(self) -> list[Range]:
+        """The ranges of numbers that it names."""
+        return ranges(self.text)
 
     @cached_property
     def embedded_text(self) -> str:

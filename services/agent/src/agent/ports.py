@@ -7,11 +7,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from contracts.chat import ChatCompletionChunk, ChatRequest
 from contracts.models import ModelInfo
 from contracts.search import SearchReply, SearchRequest
 
-Vector = Sequence[float]
+Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from agent.paraphrase import Lexicon, held, weighted
 from agent.passages import Passage
 from agent.questions import Question, word_pairs
+from agent.ranges import Range, within
 from agent.words import Term, covered, form_set, is_generic
 
 FEATURES = (
@@ -35,6 +37,10 @@ FEATURES = (
 
 WEIGHTS = (6.58, 3.27, 1.07, 4.83, 0.92, -0.76, 1.42, -4.06, -1.41, 2.4, -1.11, -0.59, -1.76, 0.56, 0.46, -0.07)
 """One a feature, fitted by maximum likelihood of the passage that holds the answer among its question's passages."""
+
+SOFT_WEIGHT = 0.75
+"""The weight of the share of the question's words that a passage has if other words for them count, fitted likewise."""
+RECONSIDERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +69,13 @@ def term_weights(wanted: Sequence[Term], found: Sequence[Passage]) -> dict[Term,
     return weights
 
 
-def coverage(wanted: Sequence[Term], weights: dict[Term, float], present: frozenset[str]) -> float:
-    """The weighted share of a question's content words that are present, 0 to 1."""
+def coverage(
+    wanted: Sequence[Term], weights: Mapping[Term, float], present: frozenset[str], among: Iterable[Range] = ()
+) -> float:
+    """The weighted share of a question's content words that are present, 0 to 1; a number also within a range."""
     total = sum(weights[term] for term in wanted)
-    return sum(weights[term] for term in covered(wanted, present)) / total if total else 0.0
+    held = sum(weights[term] for term in wanted if term.forms & present or within(term.text, among))
+    return held / total if total else 0.0
 
 
 def features(question: Question, passage: Passage, weights: dict[Term, float], cosine: float) -> tuple[float, ...]:
@@ -82,9 +91,9 @@ def features(question: Question, passage: Passage, weights: dict[Term, float], c
     phrase = question.pairs
     return (
         cosine,
-        coverage(question.terms, weights, own),
-        coverage(question.terms, weights, near),
-        coverage(question.terms, weights, around),
+        coverage(question.terms, weights, own, passage.ranges),
+        coverage(question.terms, weights, near, passage.ranges),
+        coverage(question.terms, weights, around, passage.ranges),
         float(typed and suits),
         float(typed and not suits),
         1.0 / (1 + passage.rank),
@@ -129,3 +138,14 @@ def rank(question: Question, found: Sequence[Passage], cosines: Sequence[float])
         values = features(question, passage, weights, cosines[at] if cosines else 0.0)
         scored.append(Scored(passage, values, sum(map(float.__mul__, WEIGHTS, values))))
     return sorted(scored, key=lambda one: one.score, reverse=True)
+
+
+def reconsider(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -> list[Scored]:
+    """The same passages; among the first `RECONSIDERED` other words for the question's words count, too."""
+    weights = term_weights(question.terms, [one.passage for one in ranked])
+    first = [
+        replace(one, score=one.score + SOFT_WEIGHT * weighted(question.terms, weights, shares))
+        for one in ranked[:RECONSIDERED]
+        for shares in [held(question.terms, one.passage.in_context, lexicon)]
+    ]
+    return [*sorted(first, key=lambda one: one.score, reverse=True), *ranked[RECONSIDERED:]]

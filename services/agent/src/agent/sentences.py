@@ -22,7 +22,8 @@ _NUMBERED = re.compile(r"\s*(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[A-Z]\.)\s+[A-Z]")
 _CELL_GAP = re.compile(r"\t|\S {2,}\S|\s\|\s")
 _TERMINAL = re.compile(r"[.!?…:;][\"'”’)\]*_]*$")
 _BOUNDARY = re.compile(
-    r"""(?P<end>[.!?…]+["'”’)\]]*(?:[ ]?\[\d{1,3}\])*)\s+(?=["'“‘(\[*_•-]*[^\W_])|(?P<wide>[。！？]["'”’）]*)\s*(?=\S)"""
+    r"""(?P<end>[.!?…]+["'”’)\]]*(?:[ ]?\[\d{1,3}\])*)\s+(?=["'“‘(\[*_•-]*[^\W_])"""
+    r"""|(?P<wide>[。！？]["'”’）]*)\s*(?=\S)"""
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|approx|mr|mrs|ms|dr|prof|st|inc|ltd|co|corp|dept|est|jr|sr|incl|excl|cf|al|a\.m|p\.m"

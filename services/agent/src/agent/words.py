@@ -12,6 +12,7 @@ import snowballstemmer
 TOKEN = re.compile(r"[^\W_]+(?:(?:[-'’]|(?<=\d)[.,:](?=\d))[^\W_]+)*")
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_LONG_NAME = re.compile(r"\b[A-Z][a-z]+(?: [A-Z][a-z]+){1,4}\b")
 _POSSESSIVE = re.compile(r"['’]s$|['’]$")
 
 
@@ -118,8 +119,10 @@ def is_content(token: str) -> bool:
 
 
 def form_set(text: str) -> frozenset[str]:
-    """Every form of every content word of a text."""
-    return frozenset(form for token in TOKEN.findall(text) if is_content(token) for form in forms(token))
+    """Every form of every content word of a text, and the initials of its names ("European Economic Area")."""
+    found = {form for token in TOKEN.findall(text) if is_content(token) for form in forms(token)}
+    found |= {"".join(word[0] for word in name.split()).lower() for name in _LONG_NAME.findall(text)}
+    return frozenset(found)
 
 
 def numbers(text: str) -> frozenset[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import sys
 import time
-from array import array
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import numpy as np
 import structlog
 from pydantic import ValidationError
 
@@ -108,8 +107,5 @@ class ModelPlane:
 
 def _vector(embedding: list[float] | str) -> Vector:
     if isinstance(embedding, list):
-        return embedding
-    values = array("f", base64.b64decode(embedding))
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
+        return np.asarray(embedding, dtype=np.float32)
+    return np.frombuffer(base64.b64decode(embedding), dtype="<f4").astype(np.float32, copy=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from zlib import crc32
+
+import numpy as np
 
 from agent.ports import Embedded, Vector
 from agent.words import form_set
@@ -130,11 +131,11 @@ class ScriptedModels:
 
 def bag_of_stems(text: str) -> Vector:
     """A unit vector of a text's word stems."""
-    vector = [0.0] * DIMENSIONS
+    vector = np.zeros(DIMENSIONS, dtype=np.float32)
     for form in form_set(text):
         vector[crc32(form.encode()) % DIMENSIONS] += 1.0
-    length = math.sqrt(sum(value * value for value in vector)) or 1.0
-    return [value / length for value in vector]
+    length = float(np.linalg.norm(vector)) or 1.0
+    return vector / np.float32(length)
 
 
 def _chunk(model: str, choices: list[ChunkChoice], usage: ChatUsage | None = None) -> ChatCompletionChunk:
