@@ -65,6 +65,28 @@ def test_pdf_keeps_table_rows_on_a_line_joins_wrapped_prose_and_knows_its_pages(
     assert [block.page for block in document.blocks] == [1, 2]
 
 
+def test_pdf_headings_are_told_by_size_and_running_headers_are_left_out(read: Write) -> None:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4)
+    for number in range(1, 5):
+        canvas.setFont("Helvetica", 8)
+        canvas.drawString(60, 810, "Handbook of the company")
+        canvas.drawString(280, 30, f"Page {number} of 4")
+        canvas.setFont("Helvetica-Bold", 16)
+        canvas.drawString(60, 760, f"Chapter {number}")
+        canvas.setFont("Helvetica", 10)
+        canvas.drawString(60, 730, f"What stands in this chapter is number {number}.")
+        canvas.showPage()
+    canvas.save()
+    document = read(buffer.getvalue(), PDF)
+    assert outline(document)[:2] == [
+        ("heading", "Chapter 1"),
+        ("paragraph", "What stands in this chapter is number 1."),
+    ]
+    assert "Handbook of the company" not in document.text
+    assert [block.heading_path for block in document.blocks if block.page == 4][-1] == ("Chapter 4",)
+
+
 def test_pdf_columns_are_read_one_after_the_other(read: Write) -> None:
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4)
@@ -176,6 +198,10 @@ text
 
 def test_text_is_parted_by_blank_lines(read: Write) -> None:
     assert outline(read("one\r\ntwo\r\n\r\n \r\nthree", TEXT)) == [("paragraph", "one\ntwo"), ("paragraph", "three")]
+    titled = read("Title\n=====\n\nIntro.\n\n1. BEFORE YOU GO\n\nPack. 2 KG", TEXT)
+    assert titled.title == "Title"
+    assert [block.heading_path for block in titled.blocks][-1] == ("Title", "1. BEFORE YOU GO")
+    assert titled.text == "Title\n\nIntro.\n\n1. BEFORE YOU GO\n\nPack. 2 KG"
     with pytest.raises(ParseFailed) as failure:
         read(" \n\n ", TEXT)
     assert failure.value.code == "no_text"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ingest.parsing.lines import BULLET, Line
@@ -14,6 +14,8 @@ LOOK_BACK = 6
 """A cell of a table wraps to at most this many lines."""
 LEADING = 0.6
 """Lines of one paragraph are at most this many line heights apart."""
+SAME_SIZE = 0.9
+"""Lines of one paragraph differ in height by at most this factor."""
 ROW_LEADING = 1.6
 """So are the rows of one table."""
 FULL = 0.8
@@ -21,7 +23,16 @@ FULL = 0.8
 _ITEM = re.compile(rf"(?:{BULLET.pattern})\s+\S|\d+(?:\.\d+)+\s+[^\W\d_]|\d+\s+[A-Z]")
 
 
-def paragraphs(lines: Sequence[Line]) -> Iterator[tuple[BlockKind, str]]:
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A block of a page, and how high its lines are in points."""
+
+    kind: BlockKind
+    text: str
+    height: float
+
+
+def paragraphs(lines: Sequence[Line]) -> Iterator[Piece]:
     """The blocks of a page in order."""
     group: list[Line] = []
     for line in _rows(lines):
@@ -92,11 +103,11 @@ def _close(above: Line, line: Line) -> bool:
     gap = above.bottom - line.top
     height = max(above.height, line.height)
     rows = len(above.cells) > 1 and len(line.cells) > 1
-    same_size = min(above.height, line.height) > 0.8 * height
+    same_size = min(above.height, line.height) > SAME_SIZE * height
     return -1.5 * height < gap < (ROW_LEADING if rows else LEADING) * height and (same_size or rows)
 
 
-def _block(group: Sequence[Line]) -> tuple[BlockKind, str]:
+def _block(group: Sequence[Line]) -> Piece:
     width = max(line.first_right if len(line.cells) > 1 else line.right for line in group)
     left = min(line.left for line in group)
     text = _text(group[0])
@@ -107,7 +118,8 @@ def _block(group: Sequence[Line]) -> tuple[BlockKind, str]:
         text += (" " if wrapped and line.left - left < 4 * line.height else "\n") + _text(line)
     rows = sum(len(line.cells) > 1 for line in group)
     items = sum(bool(_ITEM.match(line.cells[0])) for line in group)
-    return ("table" if rows * 2 > len(group) else "list" if items else "paragraph"), text
+    kind: BlockKind = "table" if rows * 2 > len(group) else "list" if items else "paragraph"
+    return Piece(kind, text, min(line.height for line in group))
 
 
 def _text(line: Line) -> str:

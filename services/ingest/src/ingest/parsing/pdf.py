@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pypdfium2
@@ -9,8 +11,10 @@ from pypdfium2 import raw
 
 from ingest.parsing.failures import ParseFailed, encrypted, malformed, too_large, too_many_pages
 from ingest.parsing.formats import Limits
+from ingest.parsing.furniture import without_furniture
 from ingest.parsing.layout import paragraphs
-from ingest.parsing.lines import page_lines
+from ingest.parsing.lines import Line, page_lines
+from ingest.parsing.sizes import HeadingSizes
 from ingest.parsing.structure import Builder, Extracted
 
 _NO_TITLE = ("untitled", "microsoft word", "powerpoint", "(anonymous)", "(unspecified)", "unknown")
@@ -26,29 +30,47 @@ def parse(path: Path, limits: Limits) -> Extracted:
         pages = len(document)
         if pages > limits.max_pages:
             raise too_many_pages(pages, limits.max_pages)
-        builder = Builder()
-        for number in range(pages):
-            _page(builder, document, number)
-            if builder.length > limits.max_text_chars:
-                raise too_large()
-        return builder.finish(_title(document), pages)
+        lines = _lines(document, limits)
+        title = _title(document)
     except pypdfium2.PdfiumError:
         raise malformed("PDF") from None
     finally:
         document.close()
+    return _built(without_furniture(lines)).finish(title, len(lines))
 
 
-def _page(builder: Builder, document: pypdfium2.PdfDocument, number: int) -> None:
-    page = document[number]
-    try:
-        text_page = page.get_textpage()
+def _lines(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
+    """The lines of each page; raises `too_large` as soon as there is too much text."""
+    pages: list[list[Line]] = []
+    length = 0
+    for number in range(len(document)):
+        page = document[number]
         try:
-            for kind, text in paragraphs(page_lines(text_page)):
-                builder.block(kind, text, number + 1)
+            text_page = page.get_textpage()
+            try:
+                pages.append(page_lines(text_page))
+            finally:
+                text_page.close()
         finally:
-            text_page.close()
-    finally:
-        page.close()
+            page.close()
+        length += sum(len(cell) for line in pages[-1] for cell in line.cells)
+        if length > limits.max_text_chars:
+            raise too_large()
+    return pages
+
+
+def _built(pages: Sequence[Sequence[Line]]) -> Builder:
+    pieces = [list(paragraphs(lines)) for lines in pages]
+    sizes = HeadingSizes(chain.from_iterable(pieces))
+    builder = Builder()
+    for number, page in enumerate(pieces, 1):
+        for piece in page:
+            level = sizes.level(piece)
+            if level:
+                builder.heading(piece.text, level, number)
+            else:
+                builder.block(piece.kind, piece.text, number)
+    return builder
 
 
 def _unopened(error: pypdfium2.PdfiumError) -> ParseFailed:

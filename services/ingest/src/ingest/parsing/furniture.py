@@ -1,0 +1,57 @@
+"""What stands on every page of a PDF and belongs to none: running headers, footers, page numbers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ingest.parsing.lines import Line
+
+MARGIN = 0.08
+"""Furniture stands in this share of the written height at the top or at the bottom of the page."""
+LEAST_PAGES = 3
+SHARE = 0.6
+"""A line is furniture if its like stands in the same place on at least this share of the pages."""
+LARGER = 1.12
+"""A line this much higher than the body's is a heading, and no furniture."""
+_DIGITS = re.compile(r"\d+")
+Key = tuple[str, int]
+
+
+def without_furniture(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+    """The pages without lines that recur at their edges, whatever numbers they count up. No page loses all its text."""
+    marginal = _Margins(pages)
+    needed = max(LEAST_PAGES, SHARE * sum(bool(page) for page in pages))
+    seen = Counter(key for page in pages for key in {_key(line) for line in marginal.of(page)})
+    furniture = {key for key, count in seen.items() if count >= needed}
+    kept = []
+    for page in pages:
+        gone = {id(line) for line in marginal.of(page) if _key(line) in furniture}
+        kept.append([line for line in page if id(line) not in gone] or list(page))
+    return kept
+
+
+class _Margins:
+    """Where furniture may stand in one document."""
+
+    def __init__(self, pages: Sequence[Sequence[Line]]) -> None:
+        lines = [line for page in pages for line in page]
+        top = max((line.top for line in lines), default=0.0)
+        bottom = min((line.bottom for line in lines), default=0.0)
+        heights: Counter[float] = Counter()
+        for line in lines:
+            heights[round(line.height, 1)] += sum(map(len, line.cells))
+        self._highest = LARGER * max(heights, key=lambda height: heights[height], default=0.0)
+        self._upper = top - MARGIN * (top - bottom)
+        self._lower = bottom + MARGIN * (top - bottom)
+
+    def of(self, page: Sequence[Line]) -> Iterator[Line]:
+        """The lines in a page's margins."""
+        for line in page:
+            if line.height < self._highest and (line.bottom >= self._upper or line.top <= self._lower):
+                yield line
+
+
+def _key(line: Line) -> Key:
+    return _DIGITS.sub("#", " ".join(line.cells)), round(line.top)
