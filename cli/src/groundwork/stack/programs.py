@@ -15,11 +15,16 @@ from groundwork.stack import launch
 from groundwork.stack.environment import Wiring, process_environment
 from groundwork.stack.home import Home, write_private
 from groundwork.stack.overrides import Overrides
+from groundwork.stack.supervision import GROUP
 
 STOP_SECONDS = 20
 """Above the services' own limit for finishing running calls; then supervisord kills."""
 START_SECONDS = 10
 """A process that ends sooner counts as not started, and the next try waits longer each time."""
+
+
+AT_ONCE = ("valkey", "inference")
+"""Started with supervisord. The others follow as cores become free; see `readiness`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,11 @@ SERVICES: tuple[Program, ...] = tuple(
     Program(name, (sys.executable, "-m", module), name)
     for name, module in (
         ("inference", "inference"),
+        ("gateway", "gateway"),
         ("retriever", "retriever"),
         ("ingest", "ingest"),
         ("worker", "ingest.worker"),
         ("agent", "agent"),
-        ("gateway", "gateway"),
     )
 )
 
@@ -65,7 +70,7 @@ def write_run_files(wiring: Wiring, overrides: Overrides, *, with_valkey: bool, 
         write_private(_program_file(home, program.name), json.dumps(content, indent=1))
         sections.append(_program_settings(home, program.name))
     together = ",".join(program.name for program in started if program.name != "valkey")
-    sections.append(f"[group:services]\nprograms={together}\npriority=20\n")
+    sections.append(f"[group:{GROUP}]\nprograms={together}\npriority=20\n")
     write_private(home.supervisor_settings, "\n".join(sections))
 
 
@@ -119,6 +124,7 @@ def _program_settings(home: Home, name: str) -> str:
 command={command.replace("%", "%%")}
 directory={_escaped(Path.cwd())}
 priority=10
+autostart={"true" if name in AT_ONCE else "false"}
 startsecs={START_SECONDS}
 startretries=60
 autorestart=true

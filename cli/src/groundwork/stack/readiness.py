@@ -1,8 +1,13 @@
-"""Waiting until every process of a home is able to do its job."""
+"""Starting every process of a home in a good order and waiting until each is able to do its job.
+
+Inference takes longest and can't share a core without taking longer still, so it starts first and the others take turns
+on the cores that are left.
+"""
 
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import threading
 import time
@@ -15,7 +20,7 @@ from pydantic import ValidationError
 from contracts.health import Health, PartState
 from groundwork.stack.errors import StartFailed, SupervisorFailed
 from groundwork.stack.home import Home
-from groundwork.stack.programs import Program
+from groundwork.stack.programs import AT_ONCE, Program
 from groundwork.stack.supervision import Supervisor
 
 READY_SECONDS = 120.0
@@ -62,7 +67,7 @@ def wait_until_ready(
     """
     began = time.monotonic()
     starts: dict[str, set[int]] = {program.name: set() for program in started}
-    watch = _Watch(started, ports, home.secret("redis.password"))
+    watch = _Watch(started, ports, home.secret("redis.password"), supervisor)
     with ThreadPoolExecutor(len(started)) as pool:
         for program in started:
             pool.submit(watch.follow, program)
@@ -87,22 +92,46 @@ class _Watch:
     that makes it ask the others, but at once when another has become ready.
     """
 
-    def __init__(self, started: Sequence[Program], ports: dict[str, int], password: str) -> None:
+    def __init__(
+        self, started: Sequence[Program], ports: dict[str, int], password: str, supervisor: Supervisor
+    ) -> None:
         self.known = {program.name: Readiness(False, STARTING) for program in started}
         self._ports = ports
         self._password = password
+        self._supervisor = supervisor
+        self._turns = threading.Semaphore(max(1, (os.cpu_count() or 1) - 1))
         self._changed = threading.Condition()
         self._ended = False
 
     def follow(self, program: Program) -> None:
-        """Ask one process until it is ready or the watch ends."""
+        """Start one process when it is its turn, then ask it until it is ready or the watch ends."""
+        if program.name in AT_ONCE:
+            self._ask(program, until=lambda found: found.ready)
+            return
+        with self._turns:
+            self._start(program)
+            self._ask(program, until=lambda found: found.detail != STARTING)
+        self._ask(program, until=lambda found: found.ready)
+
+    def _start(self, program: Program) -> None:
+        """Start it unless it runs, as soon as supervisord listens."""
+        while not self._ended:
+            try:
+                self._supervisor.start(program.name)
+            except SupervisorFailed:
+                with self._changed:
+                    self._changed.wait(INTERVAL_SECONDS)
+            else:
+                return
+
+    def _ask(self, program: Program, until: Callable[[Readiness], bool]) -> None:
         while True:
             found = probe(program, self._ports, self._password)
             with self._changed:
                 self.known[program.name] = found
                 if found.ready:
                     self._changed.notify_all()
-                if found.ready or self._ended:
+                if until(found) or self._ended:
                     return
                 self._changed.wait(INTERVAL_SECONDS if found.detail == STARTING else WAITING_SECONDS)
 

@@ -16,6 +16,8 @@ from groundwork.stack.errors import SupervisorFailed
 from groundwork.stack.home import Home
 
 CALL_SECONDS = 5.0
+GROUP = "services"
+"""The group that all processes but Valkey are in."""
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
@@ -51,15 +53,23 @@ class Supervisor:
             for info in self._call("getAllProcessInfo")
         }
 
+    def start(self, name: str) -> None:
+        """Start a process that has not been started yet; any other is left as it is."""
+        try:
+            self._call("startProcess", f"{GROUP}:{name}", False)
+        except SupervisorFailed:
+            if self.processes()[name].state == "STOPPED":
+                raise
+
     def shutdown(self) -> None:
         """Stop all processes, Valkey last, then itself; answers before that is done."""
         self._call("shutdown")
 
-    def _call(self, name: str) -> Any:
+    def _call(self, name: str, *arguments: object) -> Any:
         transport = _UnixTransport(self._socket)
         try:
             server: Any = xmlrpc.client.ServerProxy("http://supervisor", transport=transport)
-            return getattr(server.supervisor, name)()
+            return getattr(server.supervisor, name)(*arguments)
         except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
             raise SupervisorFailed(f"supervisord does not answer ({error}). Its log is logs/supervisord.log.") from None
         finally:
