@@ -12,7 +12,8 @@ import re
 _IMAGE = re.compile(r"!\[([^\]\n]*)\](?:\([^)\n]*\)|\[[^\]\n]*\])")
 _LINK = re.compile(r"\[([^\]\n]*)\]\(\s*<?([^)\s>]*)>?[^)\n]*\)")
 _REFERENCE = re.compile(r"\[([^\]\n]+)\]\[[^\]\n]*\]")
-_DEFINITION = re.compile(r"^[ \t]*\[[^\]\n]+\]:[ \t]*", re.MULTILINE)
+# Not after a blank at the start: there the text goes on in the middle of a line, and what was sent may end in "]".
+_DEFINITION = re.compile(r"(?:\A|(?<=\n)[ \t]*)\[[^\]\n]+\]:[ \t]*")
 _ANGLED = re.compile(r"<((?:[a-z][a-z0-9+.-]*:|www\.)[^\s<>]*|[^\s<>@:]+@[^\s<>@:]+)>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z!][^<>]*(?:>|$)", re.IGNORECASE)
 _ADDRESS = re.compile(
