@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ class RunningHome:
 def running_home(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[RunningHome]:
     """Start a fresh home on a free port; stop it when the block ends."""
     home = Home.at(folder)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a test run that is ended stops its homes, too
     running = up(home, port=0, overrides=Overrides.read(home, {**os.environ, **(settings or {})}))
     try:
         key = read_admin_key(home.admin_key_file)
