@@ -16,8 +16,8 @@ from agent.ranking import Scored, term_weights
 EVIDENCE_FEATURES = ("likeness", "likeness and wording", "missing")
 """The best cosine; the same times the share of the question's subject in the best passage; the share of the subject
 of which the best passage's whole chunk has no word."""
-WEIGHTS = (4.19, 1.85, -2.26)
-BIAS = -2.59
+WEIGHTS = (4.18, 1.95, -2.15)
+BIAS = -2.64
 WORDS_ONLY_BIAS = 2.0
 WORDS_ONLY_WEIGHT = -6.0
 """Without embeddings only the missing words are known."""

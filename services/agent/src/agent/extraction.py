@@ -13,9 +13,11 @@ from agent.questions import Question
 from agent.ranking import Scored
 from agent.words import form_set
 
-MAX_PASSAGES = 2
-CLOSE = 1.6
-"""A second passage is shown if its score is at most this much below the best one's (natural log of the odds)."""
+MAX_PASSAGES = 3
+CLOSE = 3.5
+"""A further passage is shown if its score is at most this much below the best one's (natural log of the odds)."""
+MAX_CHARACTERS = 420
+"""Further passages are shown only as long as all together are no longer than this."""
 _LEANS_BACK = re.compile(
     r"^(?:it|its|they|their|them|this|that|these|those|he|she|his|her|both|such|however|otherwise|in this case|then"
     r"|after that|also|if not|the latter|the former|below that|above that)\b",
@@ -50,31 +52,31 @@ def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
 
 def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> list[Passage]:
     chosen: list[Passage] = []
-    best: float | None = None
+    best = float("-inf")
     for one in ranked:
-        for passage in _answering(one.passage, found):
-            if (
-                passage in chosen
-                or _says_nothing(passage, question)
-                or any(_same_words(passage, other) for other in chosen)
-            ):
-                continue
-            if best is not None and (one.score < best - CLOSE or not question.suits(passage.text)):
-                continue
-            chosen.append(passage)
-            best = one.score if best is None else best
-        if len(chosen) >= MAX_PASSAGES or (best is not None and one.score < best - CLOSE):
+        if len(chosen) >= MAX_PASSAGES or one.score < best - CLOSE:
             break
-    return chosen[: MAX_PASSAGES + 1]
+        for passage in _answering(question, one.passage, found):
+            if _says_nothing(passage, question) or any(_same_words(passage, other) for other in chosen):
+                continue
+            size = sum(len(other.text) for other in (*chosen, passage))
+            if not chosen or (size <= MAX_CHARACTERS and question.suits(passage.text)):
+                chosen.append(passage)
+                best = max(best, one.score)
+    return chosen[:MAX_PASSAGES]
 
 
-def _answering(passage: Passage, found: Sequence[Passage]) -> list[Passage]:
-    """The passage itself; for a question or a heading, what stands below it."""
-    if passage.unit.kind not in ("question", "heading"):
-        return [passage]
+def _answering(question: Question, passage: Passage, found: Sequence[Passage]) -> list[Passage]:
+    """The passage, and the next sentence if only that holds what is asked for; for a heading, what stands below it."""
     at = next((place for place, other in enumerate(found) if other is passage), len(found))
+    if passage.unit.kind not in ("question", "heading"):
+        after = found[at + 1] if at + 1 < len(found) else None
+        together = after is not None and after.hit is passage.hit and after.unit.block == passage.unit.block
+        if after is not None and together and passage.unit.kind != "row":
+            return [passage, after] if question.suits(after.text) and not question.suits(passage.text) else [passage]
+        return [passage]
     below = [other for other in found[at + 1 : at + 3] if other.hit is passage.hit]
-    return [other for other in below if other.unit.kind not in ("question", "heading")][:MAX_PASSAGES]
+    return [other for other in below if other.unit.kind not in ("question", "heading")][:2]
 
 
 def _before(passage: Passage, found: Sequence[Passage]) -> Passage | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Literal
 
-from agent.words import TOKEN, Term, form_set, is_content, is_generic, terms
+from agent.words import Term, form_set, is_generic, terms
 
 Wanted = Literal["money", "quantity", "time", "person", "place", "contact", "statement"]
 
@@ -92,11 +91,6 @@ class Question:
         return form_set(self.text)
 
     @cached_property
-    def pairs(self) -> frozenset[tuple[str, str]]:
-        """Neighbouring content words, for phrases."""
-        return word_pairs(self.text)
-
-    @cached_property
     def wanted(self) -> Wanted:
         """The kind of thing that would answer it."""
         for kind, asks, _ in _ASKS:
@@ -111,9 +105,3 @@ class Question:
                 found = bool(has.search(text))
                 return found and (kind != "money" or any(map(str.isdigit, text)) or "free" in text.lower())
         return True
-
-
-def word_pairs(text: str) -> frozenset[tuple[str, str]]:
-    """Pairs of neighbouring content words, by their first form in order."""
-    keys = [min(form_set(token), default="") for token in TOKEN.findall(text) if is_content(token)]
-    return frozenset(pairwise(keys))

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 from agent.paraphrase import Lexicon, held, weighted
 from agent.passages import Passage
-from agent.questions import Question, word_pairs
+from agent.questions import Question
 from agent.ranges import Range, within
 from agent.words import Term, covered, form_set, is_generic
 
 FEATURES = (
     "cosine",
+    "chunk",
     "own",
     "context",
     "neighbours",
@@ -27,18 +28,14 @@ FEATURES = (
     "heading",
     "question",
     "row",
-    "length",
-    "short",
     "distinctive",
-    "pairs",
     "novel",
-    "broken",
 )
 
-WEIGHTS = (6.58, 3.27, 1.07, 4.83, 0.92, -0.76, 1.42, -4.06, -1.41, 2.4, -1.11, -0.59, -1.76, 0.56, 0.46, -0.07)
+WEIGHTS = (4.81, 7.04, 3.42, 1.33, 3.98, 0.85, -0.7, 1.04, -4.11, -4.45, 2.7, -1.76, 0.58)
 """One a feature, fitted by maximum likelihood of the passage that holds the answer among its question's passages."""
 
-SOFT_WEIGHT = 0.75
+SOFT_WEIGHT = 1.0
 """The weight of the share of the question's words that a passage has if other words for them count, fitted likewise."""
 RECONSIDERED = 8
 
@@ -60,7 +57,8 @@ def term_weights(wanted: Sequence[Term], found: Sequence[Passage]) -> dict[Term,
     """How much each content word of a question tells: rarer among the passages, more; generic words little."""
     counts: Counter[Term] = Counter()
     for passage in found:
-        counts.update(covered(wanted, passage.forms))
+        counts.update(covered([term for term in wanted if not term.distinctive], passage.forms))
+        counts.update(covered([term for term in wanted if term.distinctive], passage.forms | passage.context_forms))
     total = len(found)
     weights: dict[Term, float] = {}
     for term in wanted:
@@ -78,19 +76,19 @@ def coverage(
     return held / total if total else 0.0
 
 
-def features(question: Question, passage: Passage, weights: dict[Term, float], cosine: float) -> tuple[float, ...]:
-    """The features of one passage, in the order of `FEATURES`."""
+def features(
+    question: Question, passage: Passage, weights: dict[Term, float], cosine: float, chunk: float
+) -> tuple[float, ...]:
+    """The features of one passage, in the order of `FEATURES`; `chunk` is the best cosine within its chunk."""
     own = passage.forms
     near = own | passage.context_forms
     around = near | form_set(passage.before) | form_set(passage.after)
     special = [term for term in question.terms if term.distinctive]
-    text = passage.text
-    suits = question.suits(text)
+    suits = question.suits(passage.text)
     typed = question.wanted != "statement"
-    size = len(text)
-    phrase = question.pairs
     return (
         cosine,
+        chunk,
         coverage(question.terms, weights, own, passage.ranges),
         coverage(question.terms, weights, near, passage.ranges),
         coverage(question.terms, weights, around, passage.ranges),
@@ -100,20 +98,9 @@ def features(question: Question, passage: Passage, weights: dict[Term, float], c
         float(passage.unit.kind == "heading"),
         float(passage.unit.kind == "question"),
         float(passage.unit.kind == "row"),
-        min(1.0, math.log1p(size) / 6.5),
-        float(size < 25),
         len(covered(special, near)) / len(special) if special else 1.0,
-        len(phrase & word_pairs(text)) / len(phrase) if phrase else 0.0,
         min(1.0, len(own - question.forms) / 6),
-        float(_is_broken(passage)),
     )
-
-
-def _is_broken(passage: Passage) -> bool:
-    """Whether the chunk's edge cuts the sentence."""
-    starts_inside = passage.unit.start == 0 and passage.text[:1].islower()
-    at_end = passage.unit.end >= len(passage.hit.text.rstrip())
-    return passage.unit.kind == "sentence" and (starts_inside or (at_end and passage.text[-1:].isalnum()))
 
 
 def preselect(question: Question, found: Sequence[Passage], weights: dict[Term, float], limit: int) -> list[Passage]:
@@ -133,9 +120,13 @@ def preselect(question: Question, found: Sequence[Passage], weights: dict[Term, 
 def rank(question: Question, found: Sequence[Passage], cosines: Sequence[float]) -> list[Scored]:
     """The passages, best first. Without cosines (an empty sequence) only the words decide."""
     weights = term_weights(question.terms, found)
+    likeness = list(cosines) or [0.0] * len(found)
+    chunks: dict[int, float] = {}
+    for passage, cosine in zip(found, likeness, strict=True):
+        chunks[passage.rank] = max(chunks.get(passage.rank, -1.0), cosine)
     scored: list[Scored] = []
-    for at, passage in enumerate(found):
-        values = features(question, passage, weights, cosines[at] if cosines else 0.0)
+    for passage, cosine in zip(found, likeness, strict=True):
+        values = features(question, passage, weights, cosine, chunks[passage.rank])
         scored.append(Scored(passage, values, sum(map(float.__mul__, WEIGHTS, values))))
     return sorted(scored, key=lambda one: one.score, reverse=True)
 
