@@ -60,6 +60,16 @@ async def test_strict_falls_back_on_the_source_itself(says: str) -> None:
     assert_exact(answer)
 
 
+async def test_a_small_model_that_rambles_is_not_waited_for() -> None:
+    says = " ".join(f"Ponies number {at} live here." for at in range(30))
+    bench = Bench(says=says)
+    answer = await bench.ask(LEAVE_QUESTION)
+    assert kind_of(answer) == "extractive"
+    assert bench.models.closed == 1
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 0, "it was ended before it could tell its usage"
+
+
 @pytest.mark.parametrize("failure", [UpstreamFailed("broken"), QueueFull("full", retry_after=1)])
 @pytest.mark.parametrize("fail_after", [0, 2])
 @pytest.mark.parametrize("info", [PACKAGED, CAPABLE])

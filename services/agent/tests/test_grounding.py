@@ -11,7 +11,8 @@ from agent.passages import passages
 
 SOURCE = hit(
     "# Leave\n\nFull-time employees get 27 days of paid leave per year. Contractors are not covered. "
-    "Unused days expire on 30 June. Marta Lindqvist approves longer absences.\n\nPlan | Price\nStarter | EUR 2.40\n"
+    "Unused days expire on 30 June. Marta Lindqvist approves longer absences.\n\n"
+    "Plan | Price\nStarter | EUR 2.40\nTeam | EUR 9\n"
 )
 FOUND = passages([SOURCE])
 
@@ -47,6 +48,8 @@ def test_a_sentence_that_the_source_says_is_mapped_to_its_span(sentence: str, qu
         "Peter Lindqvist approves longer absences.",
         "The canteen opens at noon on Mondays.",
         "The Starter plan costs EUR 24.",
+        "The Starter plan has a price of EUR 9.",
+        "Plan and price.",
     ],
 )
 def test_a_wrong_number_name_date_or_negation_is_not_supported(sentence: str, with_vectors: bool) -> None:

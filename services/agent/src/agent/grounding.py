@@ -7,6 +7,7 @@ span has, and by the cosine of both embeddings.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,6 +22,10 @@ MIN_STRENGTH = 0.62
 """Mean of word overlap and cosine from which a span supports a sentence."""
 MIN_OVERLAP_ALONE = 0.75
 """The word overlap that is enough when there are no embeddings."""
+
+_RUNNING = frozenset(("sentence", "item"))
+_ASSERTING = _RUNNING | {"row"}
+"""Headings and questions say nothing that could support a sentence."""
 
 
 def cosine(one: Vector, other: Vector) -> float:
@@ -38,27 +43,31 @@ def is_factual(sentence: str) -> bool:
 def support(
     sentence: str, found: Sequence[Passage], vectors: Sequence[Vector] | None, vector: Vector | None
 ) -> Support | None:
-    """The best supporting span: one passage, or two neighbouring ones of the same chunk."""
+    """The best supporting span: one passage, or two neighbouring sentences of the same chunk.
+
+    Rows are never joined: a name from one and a number from the next would support what neither says.
+    """
+    near = [cosine(one, vector) for one in vectors] if vectors is not None and vector is not None else None
     best: Support | None = None
-    strengths: list[float] = []
     for at, passage in enumerate(found):
-        near = cosine(vectors[at], vector) if vectors and vector is not None else None
-        strength = _strength(sentence, passage.text, passage.context, near)
-        strengths.append(near if near is not None else 0.0)
-        if strength is not None and (best is None or strength > best.score):
-            best = Support(passage.hit, passage.span, strength)
+        if passage.unit.kind in _ASSERTING:
+            likeness = near[at] if near else None
+            best = _better(best, passage, passage.span, _strength(sentence, passage.text, passage.context, likeness))
     if best is not None:
         return best
-    for at in range(len(found) - 1):
-        one, two = found[at], found[at + 1]
-        if one.hit is not two.hit or one.unit.kind == "heading":
-            continue
-        span: Span = (one.span[0], two.span[1])
-        near = max(strengths[at], strengths[at + 1]) if vectors and vector is not None else None
-        strength = _strength(sentence, one.hit.text[slice(*span)], two.context, near)
-        if strength is not None and (best is None or strength > best.score):
-            best = Support(one.hit, span, strength)
+    for at, (one, two) in enumerate(pairwise(found)):
+        if one.hit is two.hit and {one.unit.kind, two.unit.kind} <= _RUNNING:
+            span: Span = (one.span[0], two.span[1])
+            likeness = max(near[at], near[at + 1]) if near else None
+            strength = _strength(sentence, one.hit.text[slice(*span)], two.context, likeness)
+            best = _better(best, one, span, strength)
     return best
+
+
+def _better(best: Support | None, passage: Passage, span: Span, strength: float | None) -> Support | None:
+    if strength is None or (best is not None and best.score >= strength):
+        return best
+    return Support(passage.hit, span, strength)
 
 
 def _same_denials(sentence: str, evidence: str) -> bool:

@@ -21,7 +21,7 @@ class AgentSettings(ServiceSettings):
     """Where the retriever listens."""
     gateway_url: str = "http://127.0.0.1:8090"
     """Where the gateway's model plane listens."""
-    abstain_threshold: Annotated[float, Field(ge=0, le=1)] = 0.25
+    abstain_threshold: Annotated[float, Field(ge=0, le=1)] = 0.24
     """Abstain when the chance that the sources answer the question is judged lower than this. Higher abstains more."""
     deadline_seconds: Annotated[float, Field(gt=0)] = 60.0
     """The longest that one answer may take in all."""

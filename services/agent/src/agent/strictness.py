@@ -12,6 +12,9 @@ from agent.policy import is_policy
 from agent.writing import Writer
 from servicekit.errors import ServiceError
 
+PATIENCE = 2
+"""So many sentences of the packaged model may fail; then the source itself is the quicker and the better answer."""
+
 
 class _Release:
     """Holds supported sentences back until together they answer; from then on sends each at once."""
@@ -47,6 +50,7 @@ async def write_supported(draft: Draft, evidence: Evidence, context: Context, wr
     release = _Release(evidence, writer, draft.packaged)
     loop = asyncio.get_running_loop()
     give_up = loop.time() + context.settings.draft_seconds
+    failed = 0
     try:
         async for sentence in sentences_of(draft.pieces):
             if is_refusal(sentence.text):
@@ -54,6 +58,9 @@ async def write_supported(draft: Draft, evidence: Evidence, context: Context, wr
             checked = await check(sentence, evidence, context)
             if checked is not None:
                 release.take(checked)
+            failed += not release.open
+            if draft.packaged and failed >= PATIENCE and not release.open:
+                break
             if not release.open and loop.time() > give_up:
                 raise TimeoutError
     except (ServiceError, TimeoutError) as error:
