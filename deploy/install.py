@@ -67,10 +67,16 @@ def step(name: str, action: Callable[[], None]) -> None:
 
 
 def _make_venv() -> None:
+    """uv does all installing, so the environment needs no pip of its own (which takes longer than all packages)."""
     if not (BIN / "python").exists():
-        venv.create(VENV, with_pip=True)
-    if not (BIN / "uv").exists():
-        _run(BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
+        venv.create(VENV, with_pip=False)
+    if (BIN / "uv").exists():
+        return
+    arguments = ("install", "--quiet", "--disable-pip-version-check", UV)
+    by_host = [sys.executable, "-m", "pip", "--python", str(BIN / "python"), *arguments]
+    if subprocess.run(by_host, cwd=ROOT, capture_output=True, check=False).returncode != 0:
+        _run(BIN / "python", "-m", "ensurepip", "--upgrade")
+        _run(BIN / "python", "-m", "pip", *arguments)
 
 
 def _install_packages(lock: Path) -> None:
