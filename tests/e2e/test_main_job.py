@@ -72,10 +72,14 @@ def test_a_streamed_answer_is_as_right_and_as_cited(home: RunningHome, handbook:
     assert_right_and_honest(home.client, done.answer)
 
 
-def test_what_the_documents_do_not_hold_is_not_answered(home: RunningHome, handbook: Collection) -> None:
-    answers = [home.client.ask("handbook", entry["question"]) for entry in handbook_questions(answerable=False)[:3]]
-    assert [answer.report.answer_kind for answer in answers if answer.report] == ["abstained"] * 3
-    assert not any(answer.citations for answer in answers)
+def test_at_least_eight_of_ten_questions_without_an_answer_are_not_answered(
+    home: RunningHome, handbook: Collection
+) -> None:
+    answers = [home.client.ask("handbook", entry["question"]) for entry in handbook_questions(answerable=False)]
+    abstained = [answer for answer in answers if answer.report and answer.report.answer_kind == "abstained"]
+    assert len(answers) == 10
+    assert len(abstained) >= 8
+    assert not any(answer.citations for answer in abstained)
 
 
 def test_the_same_bytes_again_change_nothing(home: RunningHome) -> None:
