@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ingest.parsing.failures import ParseFailed, no_text, too_large
-from ingest.parsing.structure import Extracted
+from ingest.parsing.parts import joined, split
+from ingest.parsing.structure import Extracted, Resume
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -14,6 +17,7 @@ HTML = "text/html"
 MARKDOWN = "text/markdown"
 TEXT = "text/plain"
 SUPPORTED = {PDF: "PDF", DOCX: "DOCX", HTML: "HTML", MARKDOWN: "Markdown", TEXT: "plain text"}
+START = Resume()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +28,33 @@ class Limits:
     max_text_chars: int
 
 
-def extract(path: Path, media_type: str, limits: Limits) -> Extracted:
-    """The text and structure of a file; raises `ParseFailed`."""
-    extracted = _parse(path, media_type, limits)
-    if len(extracted.text) > limits.max_text_chars:
-        raise too_large()
-    if not extracted.text.strip():
+def parts(path: Path, media_type: str, limits: Limits, resume: Resume = START) -> Iterator[Extracted]:
+    """A file's text and structure, part by part, from where `resume` says; raises `ParseFailed`, also between parts."""
+    length, found = resume.chars, resume.chars > 0
+    for part in _parts(path, media_type, limits, resume):
+        length += len(part.text)
+        if length > limits.max_text_chars:
+            raise too_large()
+        found = found or bool(part.text.strip())
+        yield part
+    if not found:
         raise no_text()
-    return extracted
 
 
-def _parse(path: Path, media_type: str, limits: Limits) -> Extracted:
+def extract(path: Path, media_type: str, limits: Limits) -> Extracted:
+    """The text and structure of a whole file; raises `ParseFailed`."""
+    return joined(parts(path, media_type, limits))
+
+
+def _parts(path: Path, media_type: str, limits: Limits, resume: Resume) -> Iterator[Extracted]:
     if media_type == PDF:
         from ingest.parsing import pdf
 
-        return pdf.parse(path, limits)
+        return pdf.parts(path, limits, resume)
+    return islice(split(_parse(path, media_type, limits)), resume.parts, None)
+
+
+def _parse(path: Path, media_type: str, limits: Limits) -> Extracted:
     if media_type == DOCX:
         from ingest.parsing import docx
 

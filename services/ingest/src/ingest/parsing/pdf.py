@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 from pypdfium2 import raw
@@ -15,35 +17,43 @@ from ingest.parsing.furniture import without_furniture
 from ingest.parsing.layout import paragraphs
 from ingest.parsing.lines import Line, page_lines
 from ingest.parsing.sizes import HeadingSizes
-from ingest.parsing.structure import Builder, Extracted
+from ingest.parsing.structure import Builder, Extracted, Resume
 
 _NO_TITLE = ("untitled", "microsoft word", "powerpoint", "(anonymous)", "(unspecified)", "unknown")
 
 
-def parse(path: Path, limits: Limits) -> Extracted:
-    """The text of all pages. A page that can't be read fails the whole, since a part passed over goes unnoticed."""
+PART_PAGES = 64
+"""Most pages of one part: enough to tell running headers and headings from the rest."""
+
+
+def parts(path: Path, limits: Limits, resume: Resume) -> Iterator[Extracted]:
+    """The text of all pages, some at a time. A page that can't be read fails the whole: nobody would miss it."""
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         raise _unopened(error) from None
     try:
-        pages = len(document)
+        pages, title, state = len(document), _title(document), resume.state
         if pages > limits.max_pages:
             raise too_many_pages(pages, limits.max_pages)
-        lines = _lines(document, limits)
-        title = _title(document)
+        size = -(-pages // -(-pages // PART_PAGES)) if pages else 1
+        for first in range(resume.pages, pages, size):
+            lines = _lines(document, range(first, min(first + size, pages)), limits)
+            part = _built(without_furniture(lines), first + 1, state)
+            state = part.state
+            last = first + len(lines)
+            yield replace(part, title=title or part.title, pages=pages, last_page=last, done=last / pages)
     except pypdfium2.PdfiumError:
         raise malformed("PDF") from None
     finally:
         document.close()
-    return _built(without_furniture(lines)).finish(title, len(lines))
 
 
-def _lines(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
+def _lines(document: pypdfium2.PdfDocument, numbers: range, limits: Limits) -> list[list[Line]]:
     """The lines of each page; raises `too_large` as soon as there is too much text."""
     pages: list[list[Line]] = []
     length = 0
-    for number in range(len(document)):
+    for number in numbers:
         page = document[number]
         try:
             text_page = page.get_textpage()
@@ -59,18 +69,20 @@ def _lines(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
     return pages
 
 
-def _built(pages: Sequence[Sequence[Line]]) -> Builder:
+def _built(pages: Sequence[Sequence[Line]], first: int, state: Mapping[str, Any]) -> Extracted:
+    """A part that begins with page `first`, under the headings that `state` says are open."""
     pieces = [list(paragraphs(lines)) for lines in pages]
-    sizes = HeadingSizes(chain.from_iterable(pieces))
-    builder = Builder()
-    for number, page in enumerate(pieces, 1):
+    sizes = HeadingSizes(chain.from_iterable(pieces), state.get("sizes", ()))
+    builder = Builder([(level, text) for level, text in state.get("headings", ())])
+    for number, page in enumerate(pieces, first):
         for piece in page:
             level = sizes.level(piece)
             if level:
                 builder.heading(piece.text, level, number)
             else:
                 builder.block(piece.kind, piece.text, number)
-    return builder
+    left = {"sizes": list(sizes.known), "headings": [list(heading) for heading in builder.headings]}
+    return replace(builder.finish(), state=left)
 
 
 def _unopened(error: pypdfium2.PdfiumError) -> ParseFailed:

@@ -13,19 +13,23 @@ LEVELS = 4
 
 
 class HeadingSizes:
-    """The sizes of a document: the body's, which most characters have, and those of headings, largest first."""
+    """The sizes of a document: the body's, which most characters have, and those of headings, largest first.
 
-    def __init__(self, pieces: Iterable[Piece]) -> None:
+    `known` are the sizes of headings in what came before, so that levels mean the same in every part.
+    """
+
+    def __init__(self, pieces: Iterable[Piece], known: Iterable[float] = ()) -> None:
         all_pieces = list(pieces)
         characters: Counter[float] = Counter()
         for piece in all_pieces:
             characters[_size(piece)] += len(piece.text)
         self._body = max(characters, key=lambda size: characters[size], default=0.0)
-        self._sizes = sorted({_size(piece) for piece in all_pieces if self._stands_out(piece)}, reverse=True)
+        found = {_size(piece) for piece in all_pieces if self._stands_out(piece)}
+        self.known = sorted(found.union(known), reverse=True)
 
     def level(self, piece: Piece) -> int:
         """The level of a heading, from 1; 0 for what is no heading."""
-        return min(LEVELS, self._sizes.index(_size(piece)) + 1) if self._stands_out(piece) else 0
+        return min(LEVELS, self.known.index(_size(piece)) + 1) if self._stands_out(piece) else 0
 
     def _stands_out(self, piece: Piece) -> bool:
         wordy = any(character.isalpha() for character in piece.text)

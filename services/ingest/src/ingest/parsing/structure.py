@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code"]
+PART_JOINT = "\n\n"
+"""Stands between two blocks, and so between two parts."""
 MAX_HEADING = 200
 MAX_DEPTH = 8
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufeff\ufffe\uffff]")
@@ -44,13 +46,36 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """Where reading a document goes on: behind its first `parts` parts."""
+
+    parts: int = 0
+    pages: int = 0
+    """Pages that those parts hold."""
+    chars: int = 0
+    """Characters that those parts hold."""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """What the last of them left for the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Extracted:
-    """A document's text, its blocks in order, its own title if it names one, and its pages if it has any."""
+    """A document's text, its blocks in order, its own title if it names one, and its pages if it has any.
+
+    Of a long document, one part: a run of whole blocks. The document's text is its parts' texts joined by `PART_JOINT`.
+    """
 
     text: str
     blocks: tuple[Block, ...]
     title: str | None = None
     pages: int | None = None
+    """Of the whole document."""
+    last_page: int | None = None
+    """The last page that was read for this."""
+    done: float = 1.0
+    """How much of the document is read with this, from 0 to 1."""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """What the parser needs to know when it goes on after this; plain JSON."""
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the text. Heading paths are kept once each."""
@@ -66,7 +91,8 @@ class Extracted:
             ]
             for block in self.blocks
         ]
-        return {"title": self.title, "pages": self.pages, "paths": [list(path) for path in paths], "blocks": rows}
+        facts = {name: getattr(self, name) for name in _FACTS}
+        return {**facts, "paths": [list(path) for path in paths], "blocks": rows}
 
     @classmethod
     def from_json(cls, text: str, saved: dict[str, Any]) -> Extracted:
@@ -75,16 +101,20 @@ class Extracted:
         blocks = tuple(
             Block(kind, start, end, page, level, paths[path]) for kind, start, end, page, level, path in saved["blocks"]
         )
-        return cls(text, blocks, saved["title"], saved["pages"])
+        return cls(text, blocks, **{name: saved[name] for name in _FACTS})
+
+
+_FACTS = ("title", "pages", "last_page", "done", "state")
 
 
 @dataclass
 class Builder:
     """Puts an extracted text together block by block, keeping the path of headings."""
 
+    headings: list[tuple[int, str]] = field(default_factory=list)
+    """Level and text of the headings that the next block stands under; given, for a part that is not the first."""
     _pieces: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
-    _headings: list[tuple[int, str]] = field(default_factory=list)
     length: int = 0
 
     def heading(self, text: str, level: int, page: int | None = None) -> None:
@@ -93,8 +123,8 @@ class Builder:
         if not text:
             return
         level = max(1, min(level, MAX_DEPTH))
-        self._headings = [(depth, title) for depth, title in self._headings if depth < level]
-        self._headings.append((level, text[:MAX_HEADING]))
+        self.headings = [(depth, title) for depth, title in self.headings if depth < level]
+        self.headings.append((level, text[:MAX_HEADING]))
         self._add("heading", text, page, level)
 
     def block(self, kind: BlockKind, text: str, page: int | None = None) -> None:
@@ -116,9 +146,9 @@ class Builder:
 
     def _add(self, kind: BlockKind, text: str, page: int | None, level: int) -> None:
         if self._pieces:
-            self._pieces.append("\n\n")
-            self.length += 2
-        path = tuple(title for _, title in self._headings)
+            self._pieces.append(PART_JOINT)
+            self.length += len(PART_JOINT)
+        path = tuple(title for _, title in self.headings)
         self._blocks.append(Block(kind, self.length, self.length + len(text), page, level, path))
         self._pieces.append(text)
         self.length += len(text)
