@@ -121,6 +121,12 @@ class Service:
         async with self.database.read() as connection:
             return await documents.find(connection, tenant, "handbook", document_id)
 
+    async def text(self, document_id: str) -> str:
+        async with self.database.read() as connection:
+            row = await documents.find(connection, "acme", "handbook", document_id)
+            parts = await documents.text_of(connection, row, None)
+        return b"".join([piece async for piece in documents.text_bytes(self.blobs, parts)]).decode()
+
     async def job(self, job_id: str, tenant: str = "acme") -> Job:
         async with self.database.read() as connection:
             return await jobs.shown(connection, await jobs.find(connection, tenant, job_id), self.clock.now())

@@ -11,7 +11,7 @@ from contracts.errors import ErrorBody
 from contracts.indexing import BatchIndexed, ChunkBatch
 from ingest import jobs
 from ingest.errors import JobFinished, JobNotFailed
-from ingest.tables import JOBS, REVISIONS
+from ingest.tables import JOBS
 from servicekit.errors import PeerError
 from servicekit.http import PeerUnreachable
 
@@ -40,9 +40,7 @@ async def test_a_document_becomes_ready_with_chunks_that_are_slices_of_its_text(
     found = service.index.found("handbook", "a")
     assert (document["status"], document["chunks"]) == ("ready", len(found))
     assert len(service.index.batches) == -(-len(found) // 2)
-    async with service.database.read() as connection:
-        key = (await connection.execute(select(REVISIONS.c.text_key))).scalar_one()
-    text = (await service.blobs.read(key)).decode()
+    text = await service.text("a")
     assert all(text[chunk.start : chunk.end] == chunk.text for chunk in found)
     assert accepted.job is not None
     job = await service.job(accepted.job["id"])

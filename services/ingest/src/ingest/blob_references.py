@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from sqlalchemy import or_, select
+from sqlalchemy import select, union_all
 
 from ingest.ports import BlobStore
-from ingest.tables import REVISIONS
+from ingest.tables import PARTS, REVISIONS
 from servicekit.sql import Database
 
-KEYS = ("blob_key", "text_key", "spans_key", "plan_key")
-
-
-def keys_of(revisions: Iterable[Mapping[str, Any]]) -> set[str]:
-    """All blobs that some revisions name."""
-    return {row[name] for row in revisions for name in KEYS if row[name]}
+NAMES = (REVISIONS.c.blob_key, PARTS.c.text_key, PARTS.c.structure_key)
+"""The columns that name blobs, each with an index of its own."""
 
 
 async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, keys: Iterable[str]) -> None:
@@ -24,10 +19,8 @@ async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, k
     for key in keys:
 
         async def wanted(key: str = key) -> bool:
-            statement = select(REVISIONS.c.n).where(
-                REVISIONS.c.tenant == tenant, or_(*(REVISIONS.c[name] == key for name in KEYS))
-            )
+            naming = (select(name).where(name.table.c.tenant == tenant, name == key) for name in NAMES)
             async with database.read() as connection:
-                return (await connection.execute(statement.limit(1))).first() is not None
+                return (await connection.execute(union_all(*naming).limit(1))).first() is not None
 
         await blobs.remove_unless(key, wanted)

@@ -23,6 +23,7 @@ from ingest.ports import Bell, BlobStore, Index, TokenizerSource, TokenSource
 from ingest.settings import IngestSettings
 from ingest.worker.loop import WorkerLoop
 from ingest.worker.pipeline import Pipeline
+from ingest.worker.reading import Reader
 from ingest.worker.slots import Slots
 from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
 from servicekit.clock import Clock, SystemClock
@@ -126,9 +127,8 @@ def assemble_worker(
     ledger = Ledger(database, clock, settings.lease_seconds)
     limits = Limits(settings.max_pages, settings.max_text_chars)
     parser = ParsingProcess(limits, settings.parse_seconds, settings.parse_memory_bytes)
-    pipeline = Pipeline(
-        ledger, blobs, index, tokens, tokenizers, parser, settings.batch_chunks, settings.kept_revisions
-    )
+    reader = Reader(ledger, blobs, parser)
+    pipeline = Pipeline(ledger, reader, index, tokens, tokenizers, settings.batch_chunks, settings.kept_revisions)
     deletions = Deletions(database, blobs, index, clock, owner)
     slots = Slots(ledger, pipeline, deletions, settings.max_wait_seconds, settings.max_attempts)
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)

@@ -17,9 +17,10 @@ from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
-from ingest.blob_references import drop_unreferenced, keys_of
+from ingest.blob_references import drop_unreferenced
 from ingest.documents import find
 from ingest.live_jobs import DELETED, JobKind, Mandate, end_live, new_job
+from ingest.parts import forget_revisions
 from ingest.ports import BlobStore, Index
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
 from ingest.upserts import insert_if_absent
@@ -150,7 +151,7 @@ class Deletions:
     async def _remove_document(self, job: Mapping[str, Any]) -> None:
         of_it = (REVISIONS.c.document_key == job["document_key"]) & (REVISIONS.c.n <= job["revision"])
         async with self.database.write() as connection:
-            gone = (await connection.execute(delete(REVISIONS).where(of_it).returning(*REVISIONS.c))).mappings().all()
+            gone = await forget_revisions(connection, of_it)
             await connection.execute(
                 update(DOCUMENTS)
                 .where(
@@ -160,26 +161,25 @@ class Deletions:
                 )
                 .values(deleted_at=self.clock.now(), active_revision=None, chunks=0, metadata={}, error=None)
             )
-        await drop_unreferenced(self.database, self.blobs, job["tenant"], keys_of(map(dict, gone)))
+        await drop_unreferenced(self.database, self.blobs, job["tenant"], gone)
 
     async def _collection_steps(self, job: Mapping[str, Any], token: str) -> None:
         tenant, name = job["tenant"], job["collection"]
         await self.index.delete_collection(token, name)
         keys = select(DOCUMENTS.c.key).where(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.collection == name)
         while gone := await self._some_revisions(keys):
-            await drop_unreferenced(self.database, self.blobs, tenant, keys_of(map(dict, gone)))
+            await drop_unreferenced(self.database, self.blobs, tenant, gone)
         async with self.database.write() as connection:
             of_it = (DOCUMENTS.c.tenant == tenant) & (DOCUMENTS.c.collection == name)
             await connection.execute(delete(DOCUMENTS).where(of_it))
             here = _collection(tenant, name)
             await connection.execute(delete(COLLECTIONS).where(here, COLLECTIONS.c.deletion_job == job["id"]))
 
-    async def _some_revisions(self, documents: Any) -> list[RowMapping]:
-        """Delete the rows of up to 200 revisions and return them."""
-        some = select(REVISIONS.c.document_key).where(REVISIONS.c.document_key.in_(documents)).limit(200)
-        statement = delete(REVISIONS).where(REVISIONS.c.document_key.in_(some)).returning(*REVISIONS.c)
+    async def _some_revisions(self, documents: Any) -> set[str]:
+        """Delete the rows of up to 100 documents' revisions and return the keys of their blobs."""
+        some = select(REVISIONS.c.document_key).where(REVISIONS.c.document_key.in_(documents)).distinct().limit(100)
         async with self.database.write() as connection:
-            return list((await connection.execute(statement)).mappings().all())
+            return await forget_revisions(connection, REVISIONS.c.document_key.in_(some))
 
 
 def _collection(tenant: str, name: str) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.documents import Document, DocumentStatus, Failure
 from contracts.pages import Page
 from ingest.errors import DocumentNotFound, RevisionNotFound, TextNotFound, TextNotReady
+from ingest.parsing.structure import PART_JOINT
+from ingest.parts import Part, parts_of
+from ingest.ports import BlobStore
 from ingest.tables import DOCUMENTS, REVISIONS
 from servicekit.pages import decode_cursor, encode_cursor
 
@@ -105,11 +108,21 @@ async def revision_of(connection: AsyncConnection, document: RowMapping, n: int 
     return row
 
 
-async def text_key_of(connection: AsyncConnection, document: RowMapping, n: int | None) -> str:
-    """Where the text of a revision is: by default the active one's, or of a first revision that is on its way."""
-    row: Any = await revision_of(connection, document, n if n is not None else document["active_revision"])
-    if row["text_key"]:
-        return str(row["text_key"])
+async def text_of(connection: AsyncConnection, document: RowMapping, n: int | None) -> list[Part]:
+    """The parts of a revision's text: by default the active one's, or of a first revision what is there of it yet."""
+    row = await revision_of(connection, document, n if n is not None else document["active_revision"])
+    parts = [part for part in await parts_of(connection, document["key"], row["n"]) if part.chars]
+    if parts:
+        return parts
     if row["n"] == document["revision"] and document["status"] in UNFINISHED:
         raise TextNotReady(document["id"])
     raise TextNotFound(document["id"])
+
+
+async def text_bytes(blobs: BlobStore, parts: Sequence[Part]) -> AsyncIterator[bytes]:
+    """The text that these parts make, in UTF-8; raises `BlobMissing` at the first."""
+    for number, part in enumerate(parts):
+        if number:
+            yield PART_JOINT.encode()
+        async for piece in blobs.stream(part.text_key):
+            yield piece

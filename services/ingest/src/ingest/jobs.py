@@ -14,6 +14,7 @@ from contracts.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from contracts.pages import Page
 from ingest.errors import JobFinished, JobNotFailed, JobNotFound, JobSuperseded
 from ingest.live_jobs import Mandate, end_live, set_document
+from ingest.parts import copy_parts
 from ingest.standing import standing
 from ingest.tables import DOCUMENTS, JOBS, REVISIONS
 from servicekit.clock import Clock
@@ -134,6 +135,7 @@ async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, 
         raise JobSuperseded(row["id"])
     if n != row["revision"]:
         await connection.execute(insert(REVISIONS).values({**revision, "n": n, "sent": False, "created_at": now}))
+        await copy_parts(connection, row["document_key"], row["revision"], n)
     return await _queued_again(connection, row, n, mandate, now)
 
 
@@ -148,7 +150,7 @@ async def _queued_again(
             stage="queued",
             progress=0.0,
             pages_done=0,
-            batches_done=0,
+            chunks_done=0,
             revision=n,
             strikes=0,
             attempts=0,

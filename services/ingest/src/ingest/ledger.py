@@ -7,18 +7,19 @@ change in the same transaction, after the job's row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Insert, Select, and_, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from contracts.indexing import Committed
 from contracts.jobs import JobStage
 from ingest.live_jobs import LIVE, set_document
-from ingest.tables import DOCUMENTS, JOBS, REVISIONS, WORKERS
+from ingest.parts import Part, forget_revisions, parts_of
+from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
 from ingest.upserts import insert_if_absent
 from ingest.work import Work
 from servicekit.clock import Clock
@@ -77,12 +78,28 @@ class Ledger:
         """Write what was achieved; it ends any wait and forgives earlier attempts."""
         await self._write(work, {**job, "strikes": 1, "waiting_since": None}, revision)
 
-    async def _write(self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None) -> None:
+    async def parts(self, work: Work) -> list[Part]:
+        """What is read of the revision."""
+        async with self.database.read() as connection:
+            return await parts_of(connection, work.job["document_key"], work.job["revision"])
+
+    async def add_part(self, work: Work, part: Part, facts: Mapping[str, Any]) -> None:
+        """Write that a part was read and cut, and what was found out about the document; it counts as progress."""
+        about = {"document_key": work.job["document_key"], "n": work.job["revision"], "tenant": work.job["tenant"]}
+        row = insert(PARTS).values(**about, **asdict(part))
+        values = {"strikes": 1, "waiting_since": None, "pages_total": facts["pages"]}
+        await self._write(work, values, facts, also=row)
+
+    async def _write(
+        self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None, also: Insert | None = None
+    ) -> None:
         now = self.clock.now()
         expires = now + timedelta(seconds=self.lease_seconds)
         values = {**job, "timings": work.timings, "lease_expires_at": expires}
         async with self.database.write() as connection:
             work.job = dict(await self.leases.write(connection, work.lease, values))
+            if also is not None:
+                await connection.execute(also)
             if revision:
                 work.revision |= revision
                 await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**revision))
@@ -149,10 +166,10 @@ class Ledger:
     async def restart_sending(self, work: Work) -> None:
         """The index lost chunks that it had acknowledged: send all of them again."""
         async with self.database.write() as connection:
-            work.job = dict(await self.leases.write(connection, work.lease, {"batches_done": 0}))
+            work.job = dict(await self.leases.write(connection, work.lease, {"chunks_done": 0}))
 
-    async def prune(self, work: Work, kept: int) -> list[Mapping[str, Any]]:
-        """Delete the rows of committed revisions but the newest `kept`, and all uncommitted earlier ones."""
+    async def prune(self, work: Work, kept: int) -> set[str]:
+        """Delete committed revisions but the newest `kept`, and uncommitted earlier ones; the keys of their blobs."""
         key, active = work.job["document_key"], work.job["revision"]
         of_it = and_(REVISIONS.c.document_key == key, REVISIONS.c.n <= active)
         keep = (
@@ -161,9 +178,8 @@ class Ledger:
             .order_by(REVISIONS.c.n.desc())
             .limit(kept)
         )
-        statement = delete(REVISIONS).where(of_it, REVISIONS.c.n.not_in(keep)).returning(*REVISIONS.c)
         async with self.database.write() as connection:
-            return [dict(row) for row in (await connection.execute(statement)).mappings().all()]
+            return await forget_revisions(connection, and_(of_it, REVISIONS.c.n.not_in(keep)))
 
     async def announce(self, owner: str, slots: int, started_at: datetime) -> None:
         """Say that a worker lives, and forget those long silent."""

@@ -1,5 +1,6 @@
 """Ingest's ledger: documents, their revisions, jobs, and answers kept for `Idempotency-Key`.
 
+A revision's text and chunks are kept in parts, in order; `parsed` says that there are no more to come.
 A document row outlives its deletion as a tombstone, so that revision numbers keep growing past the retriever's fence.
 A collection row is the anchor that uploads and deletions of one collection contend for.
 """
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -80,17 +82,32 @@ REVISIONS = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("blob_key", String(200), nullable=False),
-    Column("text_key", String(200)),
-    Column("spans_key", String(200)),
-    Column("plan_key", String(200)),
+    Column("parsed", Boolean, nullable=False, server_default=false()),
     Column("pages", Integer),
     Column("chunks", Integer),
     Column("sent", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcTime, nullable=False),
     Index("revisions_by_blob", "tenant", "blob_key"),
-    Index("revisions_by_text", "tenant", "text_key"),
-    Index("revisions_by_spans", "tenant", "spans_key"),
-    Index("revisions_by_plan", "tenant", "plan_key"),
+)
+
+PARTS = Table(
+    "parts",
+    metadata,
+    Column("document_key", String(40), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("text_key", String(200), nullable=False),
+    Column("structure_key", String(200), nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("chars", BigInteger, nullable=False),
+    Column("first_chunk", Integer, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("last_page", Integer),
+    Column("done", Float, nullable=False),
+    ForeignKeyConstraint(["document_key", "n"], ["revisions.document_key", "revisions.n"], ondelete="CASCADE"),
+    Index("parts_by_text", "tenant", "text_key"),
+    Index("parts_by_structure", "tenant", "structure_key"),
 )
 
 JOBS = Table(
@@ -108,7 +125,7 @@ JOBS = Table(
     Column("progress", Float, nullable=False, server_default="0"),
     Column("pages_done", Integer, nullable=False, server_default="0"),
     Column("pages_total", Integer),
-    Column("batches_done", Integer, nullable=False, server_default="0"),
+    Column("chunks_done", Integer, nullable=False, server_default="0"),
     Column("strikes", Integer, nullable=False, server_default="0"),
     Column("waiting_on", String(40)),
     Column("waiting_since", UtcTime),

@@ -16,6 +16,7 @@ from contracts.documents import Metadata
 from ingest.documents import this_document
 from ingest.errors import CollectionDeleting, CollectionNotFound
 from ingest.live_jobs import LIVE, SUPERSEDED, Mandate, end_live, new_job
+from ingest.parts import forget_parts
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
 from ingest.upserts import insert_if_absent
 from servicekit.identifiers import new_id
@@ -109,8 +110,8 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
     }
     if not await insert_if_absent(connection, REVISIONS, revision, [REVISIONS.c.document_key, REVISIONS.c.n]):
         same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)
-        afresh = {"text_key": None, "spans_key": None, "plan_key": None}
-        await connection.execute(update(REVISIONS).where(same).values(**revision, **afresh))
+        await connection.execute(update(REVISIONS).where(same).values(**revision, parsed=False))
+        await forget_parts(connection, document["key"], n)
     again = document["deleted_at"] is not None
     shown = {
         **facts,

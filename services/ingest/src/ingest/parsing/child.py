@@ -1,7 +1,8 @@
 """The process that reads one document: `python -I -m ingest.parsing.child INPUT FOLDER ARGUMENTS`.
 
-It bounds its own memory, processor time and output before it opens the file, imports only the parser it needs, and
-answers with files in FOLDER: `text` and `structure.json`, or `failure.json`. Its exit status is 0 in both cases.
+It bounds its own memory, processor time and output before it opens the file and imports only the parser it needs. For
+each part it writes two files to FOLDER, `N.text` and `N.json`, and then a line with the number N to standard output.
+A document that can't be read leaves `failure.json`. The exit status is 0 in both cases.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import sys
 from pathlib import Path
 
 from ingest.parsing.failures import ParseFailed, too_large
-from ingest.parsing.formats import Limits, extract
+from ingest.parsing.formats import Limits, parts
+from ingest.parsing.structure import Resume
 
 OUTPUT_FACTOR = 8
 """Bytes that may be written for one character of text."""
@@ -24,9 +26,12 @@ def main(arguments: list[str]) -> int:
     limits = Limits(options["max_pages"], options["max_text_chars"])
     _bound(options["memory_bytes"], options["seconds"], limits.max_text_chars * OUTPUT_FACTOR)
     try:
-        extracted = extract(source, options["media_type"], limits)
-        (folder / "text").write_text(extracted.text, encoding="utf-8", newline="\n")
-        (folder / "structure.json").write_text(json.dumps(extracted.to_json()))
+        resume = Resume(**options["resume"])
+        for number, part in enumerate(parts(source, options["media_type"], limits, resume)):
+            (folder / f"{number}.text").write_text(part.text, encoding="utf-8", newline="\n")
+            (folder / f"{number}.json").write_text(json.dumps(part.to_json()))
+            sys.stdout.write(f"{number}\n")
+            sys.stdout.flush()
     except ParseFailed as failure:
         _fail(folder, failure)
     except (MemoryError, RecursionError):

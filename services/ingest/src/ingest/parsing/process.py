@@ -8,14 +8,17 @@ import os
 import signal
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
 
 from ingest.parsing.failures import ParseFailed, crashed, timed_out, too_large
-from ingest.parsing.formats import Limits
-from ingest.parsing.structure import Extracted
+from ingest.parsing.formats import START, Limits
+from ingest.parsing.parts import joined
+from ingest.parsing.structure import Extracted, Resume
 
 log = structlog.get_logger(__name__)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
@@ -30,22 +33,40 @@ class ParsingProcess:
     seconds: float
     memory_bytes: int
 
-    async def extract(self, source: Path, media_type: str) -> Extracted:
-        """The text and structure of a file; raises `ParseFailed`. A cancelled call leaves no child behind."""
-        with tempfile.TemporaryDirectory(prefix="groundwork-parse-") as folder:
-            status = await self._run(source, Path(folder), media_type)
-            return await asyncio.to_thread(_answer, Path(folder), status)
+    async def parts(self, source: Path, media_type: str, resume: Resume = START) -> AsyncGenerator[Extracted, None]:
+        """A file's parts as they are read; raises `ParseFailed`, also between parts. Close it: no child stays behind.
 
-    async def _run(self, source: Path, folder: Path, media_type: str) -> int:
+        The child does not wait for the caller: parts not taken yet lie on disk, all of them within the child's limits.
+        """
+        with tempfile.TemporaryDirectory(prefix="groundwork-parse-") as name:
+            folder = Path(name)
+            async with self._child(source, folder, media_type, resume) as child:
+                assert child.stdout is not None
+                async for line in child.stdout:
+                    yield await asyncio.to_thread(_taken, folder, int(line))
+                status = await child.wait()
+            await asyncio.to_thread(self._check, folder, status)
+
+    async def extract(self, source: Path, media_type: str) -> Extracted:
+        """The text and structure of a whole file; raises `ParseFailed`."""
+        async with aclosing(self.parts(source, media_type)) as parts:
+            return joined([part async for part in parts])
+
+    @asynccontextmanager
+    async def _child(
+        self, source: Path, folder: Path, media_type: str, resume: Resume
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A child that is killed when its time is over or the block ends."""
         options = {
             "media_type": media_type,
             "max_pages": self.limits.max_pages,
             "max_text_chars": self.limits.max_text_chars,
             "memory_bytes": self.memory_bytes,
             "seconds": self.seconds,
+            "resume": asdict(resume),
         }
         with (folder / "complaints").open("wb") as complaints:
-            process = await asyncio.create_subprocess_exec(
+            child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",
                 "-m",
@@ -54,34 +75,59 @@ class ParsingProcess:
                 str(folder),
                 json.dumps(options),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=complaints,
                 env=ENVIRONMENT,
                 cwd=folder,
                 start_new_session=True,
             )
-            try:
-                async with asyncio.timeout(self.seconds):
-                    return await process.wait()
-            except TimeoutError:
-                raise timed_out(self.seconds) from None
-            finally:
-                if process.returncode is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    await asyncio.shield(process.wait())
+        end = asyncio.get_running_loop().call_later(self.seconds, _end, child, folder)
+        try:
+            yield child
+        finally:
+            end.cancel()
+            if child.returncode is None:
+                _kill(child)
+                await asyncio.shield(child.wait())
+
+    def _check(self, folder: Path, status: int) -> None:
+        """Raise why there are no more parts, unless the document has come to its end."""
+        if (folder / OVERDUE).exists():
+            raise timed_out(self.seconds)
+        failure = folder / "failure.json"
+        if failure.is_file() and failure.stat().st_size:
+            told = json.loads(failure.read_text())
+            raise ParseFailed(told["code"], told["message"])
+        if status == 0:
+            return
+        complaints = (folder / "complaints").read_bytes()[-800:].decode("utf-8", "replace")
+        log.warning("parser died", status=status, complaints=complaints)
+        if status in (-signal.SIGXCPU, -signal.SIGXFSZ) or "MemoryError" in complaints or "bad_alloc" in complaints:
+            raise too_large()
+        raise crashed()
 
 
-def _answer(folder: Path, status: int) -> Extracted:
-    failure = folder / "failure.json"
-    if failure.is_file() and failure.stat().st_size:
-        told = json.loads(failure.read_text())
-        raise ParseFailed(told["code"], told["message"])
-    structure = folder / "structure.json"
-    if status == 0 and structure.is_file():
-        text = (folder / "text").read_bytes().decode()
-        return Extracted.from_json(text, json.loads(structure.read_text()))
-    complaints = (folder / "complaints").read_bytes()[-800:].decode("utf-8", "replace")
-    log.warning("parser died", status=status, complaints=complaints)
-    if status in (-signal.SIGXCPU, -signal.SIGXFSZ) or "MemoryError" in complaints or "bad_alloc" in complaints:
-        raise too_large()
-    raise crashed()
+OVERDUE = "overdue"
+
+
+def _end(child: asyncio.subprocess.Process, folder: Path) -> None:
+    if child.returncode is None:
+        (folder / OVERDUE).touch()
+        _kill(child)
+
+
+def _kill(child: asyncio.subprocess.Process) -> None:
+    """The child and whatever it started."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        log.debug("the parser ended by itself")
+
+
+def _taken(folder: Path, number: int) -> Extracted:
+    """A part that the child has finished; its files are removed."""
+    text, structure = folder / f"{number}.text", folder / f"{number}.json"
+    part = Extracted.from_json(text.read_bytes().decode(), json.loads(structure.read_text()))
+    text.unlink()
+    structure.unlink()
+    return part

@@ -26,10 +26,11 @@ from ingest.routes.access import (
     Limit,
     Opened,
     check_collection,
+    enter_collection,
     lasting_mandate,
     mandate,
 )
-from ingest.routes.upload import take
+from ingest.routes.upload import take, take_json
 
 router = APIRouter(prefix="/v1/collections/{collection}/documents", tags=["documents"])
 DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
@@ -77,9 +78,7 @@ async def upload(
     """Take a document in: bytes and job are on disk when this answers 202."""
     check_collection(caller, collection)
     lasting = lasting_mandate(caller, grant)
-    if not await collections_view.known(opened.database, caller.tenant, collection):
-        await opened.index.collection(caller.token, collection)
-        await collections_view.remember(opened.database, caller.tenant, collection)
+    await enter_collection(caller, opened, collection)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "multipart/form-data":
         async with request.form(max_files=1, max_fields=8, max_part_size=MAX_FIELD_BYTES) as form:
@@ -90,7 +89,7 @@ async def upload(
         body = DocumentCreate.model_validate_json(await request.body())
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_context=False)) from None
-    return await take(opened, lasting, collection, receiving.from_json(body), key)
+    return await take_json(opened, lasting, collection, body, key)
 
 
 @router.get("", response_model=Page[Document])
@@ -158,9 +157,11 @@ async def text(
     check_collection(caller, collection)
     async with opened.database.read() as connection:
         document = await documents.find(connection, caller.tenant, collection, document_id)
-        key = await documents.text_key_of(connection, document, revision)
+        parts = await documents.text_of(connection, document, revision)
+    pieces = documents.text_bytes(opened.blobs, parts)
+    first = await anext(pieces)
     headers = {"X-Content-Type-Options": "nosniff"}
-    return Response(await opened.blobs.read(key), media_type="text/plain; charset=utf-8", headers=headers)
+    return StreamingResponse(_chained(first, pieces), media_type="text/plain; charset=utf-8", headers=headers)
 
 
 @router.get("/{document_id}/chunks", response_model=Page[DocumentChunk])

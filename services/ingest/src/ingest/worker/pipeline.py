@@ -1,34 +1,32 @@
-"""The stages of a document's job: parse, chunk, index in batches, commit. Each resumes where the last one stopped."""
+"""A document's job: its parts are read and sent in batches as they come, then committed. It can go on anywhere."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
-import json
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
 from contracts.indexing import ChunkBatch, CommitRequest, DocumentFacts
-from ingest import metrics, plans
-from ingest.blob_references import drop_unreferenced, keys_of
-from ingest.chunking.cutting import Chunk, Cutter
+from ingest import metrics
+from ingest.blob_references import drop_unreferenced
+from ingest.chunking.cutting import Cutter
 from ingest.ledger import Ledger
 from ingest.parsing.failures import no_text
-from ingest.parsing.process import ParsingProcess
-from ingest.parsing.structure import Extracted
-from ingest.ports import BlobStore, Index, TokenizerSource, TokenSource
+from ingest.parts import as_inputs
+from ingest.ports import Index, TokenizerSource, TokenSource
 from ingest.work import Work
 from ingest.worker.outcomes import GrantRefused, ServiceAway, Stopping, TokenRefused, calling
+from ingest.worker.reading import Piece, Reader
 from servicekit.errors import PeerError
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
-PARSED, CUT, SENT = 0.1, 0.15, 0.95
-"""Progress at the end of each stage."""
+SENT = 0.95
+"""Progress when all is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +34,26 @@ class Pipeline:
     """Carries out jobs for documents."""
 
     ledger: Ledger
-    blobs: BlobStore
+    reader: Reader
     index: Index
     tokens: TokenSource
     tokenizers: TokenizerSource
-    parser: ParsingProcess
     batch_chunks: int
     kept_revisions: int
 
     async def run(self, work: Work, stopping: asyncio.Event) -> None:
         """Bring the document to `ready`; raises what went wrong, `LeaseLost`, or `Stopping` between two batches."""
-        document = await self._parsed(work, stopping)
-        chunks = await self._cut(work, document, stopping)
-        await self._send(work, document.text, chunks, stopping)
-        await self._commit(work, chunks)
-        log.info("document ready", document_id=work.job["document_id"], chunks=len(chunks), timings=work.timings)
+        cutter = await self._cutter(work)
+        if work.job["stage"] == "queued":
+            await self.ledger.enter(work, "parsing")
+        async with aclosing(self.reader.pieces(work, cutter)) as pieces:
+            async for piece in pieces:
+                await self._send(work, piece, stopping)
+                _checkpoint(stopping)
+        if not work.revision["chunks"]:
+            raise no_text()
+        await self._commit(work)
+        log.info("document ready", document_id=work.job["document_id"], timings=work.timings)
 
     async def authorised(self, work: Work, service: str, call: Callable[[str], Awaitable[Answer]]) -> Answer:
         """Make a call with the job's token; one that was refused is exchanged for a fresh one, once."""
@@ -82,55 +85,29 @@ class Pipeline:
             lambda token: self.index.delete_document(token, job["collection"], job["document_id"], job["revision"]),
         )
 
-    async def _parsed(self, work: Work, stopping: asyncio.Event) -> Extracted:
-        _checkpoint(stopping)
-        if work.revision["text_key"] is not None:
-            text = (await self.blobs.read(work.revision["text_key"])).decode()
-            return Extracted.from_json(text, json.loads(await self.blobs.read(work.revision["spans_key"])))
-        await self.ledger.enter(work, "parsing")
-        with work.timed("parsing"), metrics.STAGE_SECONDS.labels("parsing").time():
-            async with self.blobs.local(work.revision["blob_key"]) as path:
-                document = await self.parser.extract(path, work.revision["media_type"])
-            text_key = await self._keep(work, document.text.encode())
-            spans_key = await self._keep(work, json.dumps(document.to_json()).encode())
-        metrics.PAGES.inc(document.pages or 1)
-        title = work.revision["title"] if work.revision["title_given"] else document.title or work.revision["title"]
-        found = {"text_key": text_key, "spans_key": spans_key, "pages": document.pages, "title": title}
-        await self.ledger.progress(work, {"progress": PARSED, "pages_total": document.pages}, found)
-        return document
+    async def _cutter(self, work: Work) -> Cutter:
+        """How the collection wants its documents cut."""
+        name = work.job["collection"]
+        collection = await self.authorised(work, "retriever", lambda token: self.index.collection(token, name))
+        tokens = await self.authorised(
+            work, "inference", lambda token: self.tokenizers.tokens(token, collection.embedding_model)
+        )
+        return Cutter(tokens, collection.chunking, collection.max_input_tokens)
 
-    async def _cut(self, work: Work, document: Extracted, stopping: asyncio.Event) -> list[Chunk]:
-        _checkpoint(stopping)
-        if work.revision["plan_key"] is not None:
-            return plans.load(await self.blobs.read(work.revision["plan_key"]))
-        await self.ledger.enter(work, "chunking")
-        with work.timed("chunking"), metrics.STAGE_SECONDS.labels("chunking").time():
-            name = work.job["collection"]
-            collection = await self.authorised(work, "retriever", lambda token: self.index.collection(token, name))
-            tokens = await self.authorised(
-                work, "inference", lambda token: self.tokenizers.tokens(token, collection.embedding_model)
-            )
-            cutter = Cutter(tokens, collection.chunking, collection.max_input_tokens)
-            chunks = await asyncio.to_thread(cutter.cut, document, work.revision["title"])
-            plan_key = await self._keep(work, plans.dump(chunks))
-        if not chunks:
-            raise no_text()
-        await self.ledger.progress(work, {"progress": CUT}, {"plan_key": plan_key, "chunks": len(chunks)})
-        return chunks
-
-    async def _send(self, work: Work, text: str, chunks: list[Chunk], stopping: asyncio.Event) -> None:
-        facts, size = _facts(work), self.batch_chunks
+    async def _send(self, work: Work, piece: Piece, stopping: asyncio.Event) -> None:
+        part, size = piece.part, self.batch_chunks
         if work.job["stage"] != "indexing":
             await self.ledger.enter(work, "indexing", {"sent": True})
-        for first in range(work.job["batches_done"] * size, len(chunks), size):
+        for first in range(max(part.first_chunk, work.job["chunks_done"]), part.next_chunk, size):
             _checkpoint(stopping)
-            last = min(first + size, len(chunks))
-            batch = ChunkBatch(document=facts, chunks=plans.as_inputs(chunks, text, first, last))
-            await self._send_one(work, batch)
+            last = min(first + size, part.next_chunk)
+            chunks = as_inputs(part, piece.text, piece.chunks, first, last)
+            await self._send_one(work, ChunkBatch(document=_facts(work), chunks=chunks))
+            share = (last - part.first_chunk) / part.chunks
             done = {
-                "batches_done": last // size if last % size == 0 else last // size + 1,
-                "progress": round(CUT + (SENT - CUT) * last / len(chunks), 4),
-                "pages_done": chunks[last - 1].page or 0,
+                "chunks_done": last,
+                "progress": round(SENT * (piece.before + (part.done - piece.before) * share), 4),
+                "pages_done": chunks[-1].page or 0,
             }
             await self.ledger.progress(work, done)
 
@@ -144,11 +121,11 @@ class Pipeline:
         metrics.CHUNKS.labels("embedded").inc(indexed.embedded)
         metrics.CHUNKS.labels("reused").inc(indexed.reused)
 
-    async def _commit(self, work: Work, chunks: list[Chunk]) -> None:
+    async def _commit(self, work: Work) -> None:
         job = work.job
         about = (job["collection"], job["document_id"], job["revision"])
         await self.ledger.enter(work, "committing")
-        request = CommitRequest(document=_facts(work), chunks=len(chunks))
+        request = CommitRequest(document=_facts(work), chunks=work.revision["chunks"])
         with work.timed("committing"), metrics.STAGE_SECONDS.labels("committing").time():
             try:
                 committed = await self.authorised(
@@ -161,12 +138,7 @@ class Pipeline:
                 raise ChunksLost from error
         await self.ledger.ready(work, committed)
         gone = await self.ledger.prune(work, self.kept_revisions)
-        await drop_unreferenced(self.ledger.database, self.blobs, job["tenant"], keys_of(gone))
-
-    async def _keep(self, work: Work, content: bytes) -> str:
-        key = f"{work.job['tenant']}/{hashlib.sha256(content).hexdigest()}"
-        await self.blobs.put(key, io.BytesIO(content))
-        return key
+        await drop_unreferenced(self.ledger.database, self.reader.blobs, job["tenant"], gone)
 
 
 class ChunksLost(Exception):

@@ -18,10 +18,11 @@ def upgrade() -> None:
     _job_indexes()
     _workers()
     _revisions()
+    _parts()
 
 
 def downgrade() -> None:
-    for name in ("revisions", "workers", "jobs", "idempotency", "documents", "collections"):
+    for name in ("parts", "revisions", "workers", "jobs", "idempotency", "documents", "collections"):
         op.drop_table(name)
 
 
@@ -94,7 +95,7 @@ def _jobs() -> None:
         sa.Column("progress", sa.Float(), server_default="0", nullable=False),
         sa.Column("pages_done", sa.Integer(), server_default="0", nullable=False),
         sa.Column("pages_total", sa.Integer()),
-        sa.Column("batches_done", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("chunks_done", sa.Integer(), server_default="0", nullable=False),
         sa.Column("strikes", sa.Integer(), server_default="0", nullable=False),
         sa.Column("waiting_on", sa.String(length=40)),
         sa.Column("waiting_since", sa.Double()),
@@ -153,9 +154,7 @@ def _revisions() -> None:
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("blob_key", sa.String(length=200), nullable=False),
-        sa.Column("text_key", sa.String(length=200)),
-        sa.Column("spans_key", sa.String(length=200)),
-        sa.Column("plan_key", sa.String(length=200)),
+        sa.Column("parsed", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("pages", sa.Integer()),
         sa.Column("chunks", sa.Integer()),
         sa.Column("sent", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -164,6 +163,25 @@ def _revisions() -> None:
         sa.PrimaryKeyConstraint("document_key", "n"),
     )
     op.create_index("revisions_by_blob", "revisions", ["tenant", "blob_key"])
-    op.create_index("revisions_by_plan", "revisions", ["tenant", "plan_key"])
-    op.create_index("revisions_by_spans", "revisions", ["tenant", "spans_key"])
-    op.create_index("revisions_by_text", "revisions", ["tenant", "text_key"])
+
+
+def _parts() -> None:
+    op.create_table(
+        "parts",
+        sa.Column("document_key", sa.String(length=40), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("tenant", sa.String(length=63), nullable=False),
+        sa.Column("text_key", sa.String(length=200), nullable=False),
+        sa.Column("structure_key", sa.String(length=200), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("chars", sa.BigInteger(), nullable=False),
+        sa.Column("first_chunk", sa.Integer(), nullable=False),
+        sa.Column("chunks", sa.Integer(), nullable=False),
+        sa.Column("last_page", sa.Integer()),
+        sa.Column("done", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["document_key", "n"], ["revisions.document_key", "revisions.n"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("document_key", "n", "number"),
+    )
+    op.create_index("parts_by_structure", "parts", ["tenant", "structure_key"])
+    op.create_index("parts_by_text", "parts", ["tenant", "text_key"])

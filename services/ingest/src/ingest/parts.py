@@ -1,0 +1,129 @@
+"""A revision's text and chunks, kept in parts: what is read of a document is never read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, insert, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.indexing import ChunkInput
+from ingest.chunking.cutting import Chunk
+from ingest.parsing.structure import PART_JOINT, Extracted, Resume
+from ingest.tables import PARTS, REVISIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part as the ledger keeps it. Where it stands in the text is counted in code points."""
+
+    number: int
+    text_key: str
+    structure_key: str
+    """The blob of its blocks and chunks."""
+    start: int
+    chars: int
+    first_chunk: int
+    chunks: int
+    last_page: int | None
+    done: float
+    """How much of the document is read with it, from 0 to 1."""
+
+    @property
+    def next_start(self) -> int:
+        """Where the next part with text begins."""
+        return self.start + self.chars + len(PART_JOINT) if self.chars else self.start
+
+    @property
+    def next_chunk(self) -> int:
+        """The ordinal of the next part's first chunk."""
+        return self.first_chunk + self.chunks
+
+    def resume(self, extracted: Extracted) -> Resume:
+        """How reading goes on after this part, which is `extracted`."""
+        return Resume(self.number + 1, self.last_page or 0, self.start + self.chars, extracted.state)
+
+
+NOTHING = Part(-1, "", "", 0, 0, 0, 0, None, 0.0)
+"""What comes before the first part."""
+
+
+async def parts_of(connection: AsyncConnection, document_key: str, n: int) -> list[Part]:
+    """The parts of a revision that are there, in order."""
+    columns = [PARTS.c[name] for name in Part.__dataclass_fields__]
+    statement = select(*columns).where(PARTS.c.document_key == document_key, PARTS.c.n == n).order_by(PARTS.c.number)
+    return [Part(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def forget_revisions(connection: AsyncConnection, which: ColumnElement[bool]) -> set[str]:
+    """Delete revisions with their parts; returns the keys of their blobs, which may be needed by others."""
+    found = select(REVISIONS.c.document_key, REVISIONS.c.n, REVISIONS.c.blob_key).where(which)
+    rows = (await connection.execute(found)).all()
+    keys = {row.blob_key for row in rows}
+    for row in rows:
+        keys |= await forget_parts(connection, row.document_key, row.n)
+        same = (REVISIONS.c.document_key == row.document_key) & (REVISIONS.c.n == row.n)
+        await connection.execute(delete(REVISIONS).where(same))
+    return keys
+
+
+async def forget_parts(connection: AsyncConnection, document_key: str, n: int) -> set[str]:
+    """Delete a revision's parts; returns the keys of their blobs."""
+    statement = delete(PARTS).where(PARTS.c.document_key == document_key, PARTS.c.n == n)
+    gone = (await connection.execute(statement.returning(PARTS.c.text_key, PARTS.c.structure_key))).all()
+    return {key for row in gone for key in row}
+
+
+async def copy_parts(connection: AsyncConnection, document_key: str, n: int, to: int) -> None:
+    """Give a revision what is read of another with the same bytes and title."""
+    others = [column for column in PARTS.c if column.name != "n"]
+    rows = select(*others, literal(to)).where(PARTS.c.document_key == document_key, PARTS.c.n == n)
+    await connection.execute(insert(PARTS).from_select([*others, PARTS.c.n], rows))
+
+
+def dump(extracted: Extracted, chunks: Iterable[Chunk]) -> bytes:
+    """A part's structure blob: its blocks, and its chunks as they were cut. Headers and paths are kept once each."""
+    headers: dict[str, int] = {}
+    paths: dict[tuple[str, ...], int] = {}
+    rows = [
+        [
+            chunk.start,
+            chunk.end,
+            chunk.page,
+            paths.setdefault(chunk.heading_path, len(paths)),
+            headers.setdefault(chunk.header, len(headers)),
+        ]
+        for chunk in chunks
+    ]
+    plan = {"headers": list(headers), "paths": [list(path) for path in paths], "chunks": rows}
+    return json.dumps({"structure": extracted.to_json(), "plan": plan}).encode()
+
+
+def load(text: str, saved: bytes) -> tuple[Extracted, list[Chunk]]:
+    """The reverse of `dump`."""
+    whole = json.loads(saved)
+    plan = whole["plan"]
+    paths = [tuple(path) for path in plan["paths"]]
+    chunks = [
+        Chunk(start, end, page, paths[path], plan["headers"][header])
+        for start, end, page, path, header in plan["chunks"]
+    ]
+    return Extracted.from_json(text, whole["structure"]), chunks
+
+
+def as_inputs(part: Part, text: str, chunks: list[Chunk], first: int, last: int) -> list[ChunkInput]:
+    """The chunks `first..last` (ordinals in the document) of a part with this text, as the retriever takes them."""
+    return [
+        ChunkInput(
+            ordinal=ordinal,
+            text=text[chunk.start : chunk.end],
+            start=part.start + chunk.start,
+            end=part.start + chunk.end,
+            page=chunk.page,
+            heading_path=list(chunk.heading_path),
+            header=chunk.header,
+        )
+        for ordinal, chunk in enumerate(chunks[first - part.first_chunk : last - part.first_chunk], first)
+    ]

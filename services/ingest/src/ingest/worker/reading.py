@@ -1,0 +1,99 @@
+"""Reading a revision: the parts that are in the ledger, then the rest as the parser finds it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from ingest import metrics
+from ingest.chunking.cutting import Chunk, Cutter
+from ingest.ledger import Ledger
+from ingest.parsing.formats import START
+from ingest.parsing.process import ParsingProcess
+from ingest.parsing.structure import Extracted
+from ingest.parts import NOTHING, Part, dump, load
+from ingest.ports import BlobStore
+from ingest.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part with what is in it."""
+
+    part: Part
+    text: str
+    chunks: list[Chunk]
+    before: float
+    """How much of the document was read before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Parses and cuts; each part is on disk and in the ledger before it is handed on."""
+
+    ledger: Ledger
+    blobs: BlobStore
+    parser: ParsingProcess
+
+    async def pieces(self, work: Work, cutter: Cutter) -> AsyncGenerator[Piece, None]:
+        """What has not been sent yet, in order; raises `ParseFailed`. Close it: no parser stays behind."""
+        last = NOTHING
+        for part in await self.ledger.parts(work):
+            if part.next_chunk > work.job["chunks_done"]:
+                text = (await self.blobs.read(part.text_key)).decode()
+                _, chunks = load(text, await self.blobs.read(part.structure_key))
+                yield Piece(part, text, chunks, last.done)
+            last = part
+        if not work.revision["parsed"]:
+            async with aclosing(self._new(work, cutter, last)) as found:
+                async for piece in found:
+                    yield piece
+
+    async def _new(self, work: Work, cutter: Cutter, last: Part) -> AsyncGenerator[Piece, None]:
+        resume = START
+        if last.number >= 0:
+            text = (await self.blobs.read(last.text_key)).decode()
+            resume = last.resume(load(text, await self.blobs.read(last.structure_key))[0])
+        async with (
+            self.blobs.local(work.revision["blob_key"]) as path,
+            aclosing(self.parser.parts(path, work.revision["media_type"], resume)) as parts,
+        ):
+            while last.done < 1 and (extracted := await self._next(work, parts)) is not None:
+                piece = await self._cut(work, cutter, extracted, last)
+                yield piece
+                last = piece.part
+
+    async def _next(self, work: Work, parts: AsyncIterator[Extracted]) -> Extracted | None:
+        with work.timed("parsing"), metrics.STAGE_SECONDS.labels("parsing").time():
+            return await anext(parts, None)
+
+    async def _cut(self, work: Work, cutter: Cutter, extracted: Extracted, last: Part) -> Piece:
+        title = work.revision["title"]
+        if last is NOTHING and not work.revision["title_given"]:
+            title = extracted.title or title
+        with work.timed("chunking"), metrics.STAGE_SECONDS.labels("chunking").time():
+            chunks = await asyncio.to_thread(cutter.cut, extracted, title)
+            part = Part(
+                number=last.number + 1,
+                text_key=await self._keep(work, extracted.text.encode()),
+                structure_key=await self._keep(work, dump(extracted, chunks)),
+                start=last.next_start,
+                chars=len(extracted.text),
+                first_chunk=last.next_chunk,
+                chunks=len(chunks),
+                last_page=extracted.last_page,
+                done=extracted.done,
+            )
+        metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))
+        facts = {"pages": extracted.pages, "title": title, "chunks": part.next_chunk, "parsed": part.done >= 1}
+        await self.ledger.add_part(work, part, facts)
+        return Piece(part, extracted.text, chunks, last.done)
+
+    async def _keep(self, work: Work, content: bytes) -> str:
+        key = f"{work.job['tenant']}/{hashlib.sha256(content).hexdigest()}"
+        await self.blobs.put(key, io.BytesIO(content))
+        return key

@@ -1,0 +1,143 @@
+"""Long documents in parts: what is cut from parts is what the whole document's text says, wherever reading resumed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.collections import Chunking
+from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput
+from ingest.chunking.cutting import Cutter
+from ingest.chunking.tokens import Tokens
+from ingest.parsing import formats
+from ingest.parsing.parts import joined, split
+from ingest.parsing.process import ParsingProcess
+from ingest.parsing.structure import PART_JOINT, Builder, Extracted, Resume
+from ingest.parts import NOTHING, Part, as_inputs
+
+if TYPE_CHECKING:
+    from .conftest import Service
+
+
+@st.composite
+def built(draw: st.DrawFn) -> Extracted:
+    builder = Builder()
+    for _ in range(draw(st.integers(1, 12))):
+        if draw(st.booleans()):
+            builder.heading(draw(st.text("abc ", min_size=1, max_size=20)), draw(st.integers(1, 3)))
+        builder.block("paragraph", draw(st.text("abc. é漢\n", min_size=1, max_size=200)))
+    return builder.finish()
+
+
+@given(document=built(), chars=st.integers(1, 300))
+def test_a_document_is_its_parts_joined(document: Extracted, chars: int) -> None:
+    parts = list(split(document, chars))
+    again = joined(parts)
+    assert (again.text, again.blocks) == (document.text, document.blocks)
+    assert [part.done for part in parts] == sorted({part.done for part in parts})
+    assert parts[-1].done == 1.0
+
+
+@given(document=built(), chars=st.integers(1, 300))
+def test_chunks_of_parts_are_slices_of_the_whole_in_order_and_cover_it(
+    document: Extracted, chars: int, tokens: Tokens
+) -> None:
+    cutter = Cutter(tokens, Chunking(max_tokens=16), 64)
+    last, texts, sent = NOTHING, [], []
+    for extracted in split(document, chars):
+        chunks = cutter.cut(extracted, "title")
+        size = (len(extracted.text), last.next_chunk, len(chunks))
+        last = Part(last.number + 1, "", "", last.next_start, *size, None, extracted.done)
+        sent += as_inputs(last, extracted.text, chunks, last.first_chunk, last.next_chunk)
+        texts += [extracted.text] if extracted.text else []
+    text = PART_JOINT.join(texts)
+    assert text == document.text
+    assert [chunk.ordinal for chunk in sent] == list(range(len(sent)))
+    assert all(text[chunk.start : chunk.end] == chunk.text for chunk in sent)
+    missing = set(range(len(text))).difference(*(range(chunk.start, chunk.end) for chunk in sent))
+    assert all(text[place].isspace() for place in missing)
+
+
+PAGES = 10
+
+
+def paged(path: Path, media_type: str, limits: formats.Limits, resume: Resume = formats.START) -> list[Extracted]:
+    """A document of ten pages, one a part; an empty one among them, as of a picture."""
+    parts = []
+    for page in range(resume.pages + 1, PAGES + 1):
+        builder = Builder()
+        if page != 4:
+            builder.block("paragraph", f"Page {page}. " + "the word and the price " * 40, page)
+        part = builder.finish("Book", PAGES)
+        parts.append(Extracted(part.text, part.blocks, "Book", PAGES, page, page / PAGES, {"seen": page}))
+    return parts
+
+
+@pytest.fixture
+def read_pages(monkeypatch: pytest.MonkeyPatch) -> list[Resume]:
+    """Documents have ten pages; returns where each reading began."""
+    began: list[Resume] = []
+
+    async def parts(
+        self: ParsingProcess, source: Path, media_type: str, resume: Resume = formats.START
+    ) -> AsyncGenerator[Extracted, None]:
+        began.append(resume)
+        for part in paged(source, media_type, self.limits, resume):
+            yield part
+
+    monkeypatch.setattr(ParsingProcess, "parts", parts)
+    return began
+
+
+async def test_pages_are_searchable_before_the_last_are_read_and_reading_resumes_behind_them(
+    service: Service, monkeypatch: pytest.MonkeyPatch, read_pages: list[Resume]
+) -> None:
+    await service.upload("undisturbed", document_id="whole")
+    await service.work_all()
+    whole = [_cut(chunk) for chunk in service.index.found("handbook", "whole")]
+
+    await service.upload("cut short", document_id="a")
+    claimed = await service.worker.ledger.claim("doomed")
+    assert claimed is not None
+    original = service.index.put_chunks
+
+    async def die(token: str, collection: str, document: str, revision: int, batch: ChunkBatch) -> BatchIndexed:
+        if batch.chunks[-1].page == 6:
+            raise SystemExit  # as if killed: nothing is settled
+        return await original(token, collection, document, revision, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.index, "put_chunks", die)
+        with pytest.raises(SystemExit):
+            await service.worker.slots._carry_out(claimed, asyncio.Event())
+    assert {chunk.page for chunk in service.index.found("handbook", "a")} == {1, 2, 3, 5}
+    arriving = await service.text("a")
+    service.clock.advance(31)
+    await service.work_all()
+    assert (read_pages[-1].pages, read_pages[-1].parts, read_pages[-1].state) == (6, 6, {"seen": 6})
+    found = service.index.found("handbook", "a")
+    assert [_cut(chunk) for chunk in found] == whole
+    text = await service.text("a")
+    assert text.startswith(arriving)
+    assert all(text[chunk.start : chunk.end] == chunk.text for chunk in found)
+    document = await service.document("a")
+    assert (document["status"], document["pages"], document["title"]) == ("ready", PAGES, "Book")
+
+
+async def test_blobs_of_all_parts_go_with_their_document(service: Service, read_pages: list[Resume]) -> None:
+    await service.upload("ten pages", document_id="a")
+    await service.work_all()
+    assert len(service.blobs._blobs) > PAGES
+    await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+    assert service.blobs._blobs == {}
+    assert len(read_pages) == 1
+
+
+def _cut(chunk: ChunkInput) -> tuple[object, ...]:
+    return chunk.ordinal, chunk.text, chunk.start, chunk.end, chunk.page, chunk.heading_path, chunk.header
