@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -31,6 +32,13 @@ class Home:
     def groundwork(self, *arguments: str) -> str:
         """Run one command against this home and return what it prints."""
         return _groundwork(self.folder, *arguments)
+
+    def metric(self, program: str, name: str) -> float:
+        """A metric of one process, added up over its labels."""
+        port = json.loads((self.folder / "run" / "state.json").read_text())["ports"][program]
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as reply:
+            lines = reply.read().decode().splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
 
 @contextmanager

@@ -28,7 +28,9 @@ class Model:
 
     async def ask(self) -> None:
         self.asked += 1
+        busy, self.busy = self.busy, True  # a question is work, too
         await self.answers.wait()
+        self.busy = busy
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ async def test_a_busy_model_is_not_asked_while_it_makes_progress_but_is_stalled_
     model.busy = True
     model.now += 30
     await model.liveness.check()
-    model.now += 31
+    model.now += 61
     with pytest.raises(ModelNotReady, match="no progress for 61 s"):
         await model.liveness.check()
     model.liveness.progressed()
@@ -70,3 +72,23 @@ async def test_one_question_at_a_time_and_a_prober_that_gives_up_does_not_undo_i
     await waiting
     assert model.asked == 1
     await model.liveness.close()
+
+
+async def test_a_second_prober_after_a_quiet_time_waits_for_the_firsts_question(model: Model) -> None:
+    await model.liveness.check()
+    model.now += 100
+    model.answers.clear()
+    probers = [asyncio.create_task(model.liveness.check()) for _ in range(2)]
+    await asyncio.sleep(0)
+    model.answers.set()
+    await asyncio.gather(*probers)
+    assert model.asked == 2
+
+
+async def test_the_first_call_after_a_quiet_time_is_not_taken_for_a_stall(model: Model) -> None:
+    await model.liveness.check()
+    model.now += 100
+    model.busy = True
+    await model.liveness.check()
+    model.now += 59
+    await model.liveness.check()

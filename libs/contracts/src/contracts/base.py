@@ -26,11 +26,22 @@ def _no_control_characters(value: str) -> str:
     return value
 
 
+def _no_dot_segment(value: str) -> str:
+    if value in (".", ".."):
+        raise ValueError("must not be '.' or '..'")
+    return value
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The name of a collection, an agent or a tenant."""
 
-DocumentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
-"""A document's id, the caller's own or one that ingest made."""
+DocumentId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$"), AfterValidator(_no_dot_segment)
+]
+"""A document's id, the caller's own or one that ingest made. Not `.` or `..`, which mean other places in a path."""
+
+Line = Annotated[str, AfterValidator(_no_control_characters)]
+"""Text for people that is stored as it came."""
 
 Title = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True), AfterValidator(_no_control_characters)]
 """A human-readable title of at most 500 characters."""

@@ -32,7 +32,7 @@ class CollectionCreate(Request):
     """Body of `POST /v1/collections`."""
 
     name: Name
-    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    description: Annotated[Line, StringConstraints(max_length=2000)] = ""
     embedding_model: str = "default"
     chunking: Chunking = Chunking()
 

