@@ -161,7 +161,7 @@ def test_a_document_that_cannot_be_read_fails_with_its_reason(api: Api, name: st
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"url": "https://example.org/a.pdf"}, (400, "url_unsupported")),
+        ({"url": "http://127.0.0.1/a.pdf"}, (400, "url_refused")),
         ({"text": "a", "url": "https://example.org"}, (422, "invalid_body")),
         ({"text": ""}, (422, "invalid_body")),
         ({"text": "  "}, (400, "empty_file")),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from contracts.documents import Document, DocumentChunk
+from contracts.batches import BatchReply
+from contracts.documents import Document, DocumentChunk, DocumentCreate
 from contracts.jobs import Accepted
 from groundwork.client.collections import collection_path
 from groundwork.client.connection import Connection, parse
@@ -71,12 +72,26 @@ class Documents:
     ) -> Accepted:
         """Send text itself."""
         body = {"text": text, "title": title, "metadata": dict(metadata or {}), "document_id": document_id}
-        return self._connection.model(
-            Accepted,
-            "POST",
-            f"{collection_path(collection)}/documents",
-            json={name: value for name, value in body.items() if value is not None},
-        )
+        return self._create(collection, body)
+
+    def add_url(
+        self,
+        collection: str,
+        url: str,
+        *,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        document_id: str | None = None,
+    ) -> Accepted:
+        """Have the server fetch a document from the web; the answer comes when it has the bytes."""
+        body = {"url": url, "title": title, "metadata": dict(metadata or {}), "document_id": document_id}
+        return self._create(collection, body)
+
+    def add_batch(self, collection: str, documents: Sequence[DocumentCreate]) -> BatchReply:
+        """Send up to 100 texts or URLs in one call. Each has a result, in order: `Accepted`, or `Refused` with why."""
+        body = {"documents": [document.model_dump(mode="json", exclude_none=True) for document in documents]}
+        path = f"{collection_path(collection)}/documents:batch"
+        return self._connection.model(BatchReply, "POST", path, json=body, timeout=UPLOAD_SECONDS)
 
     def get(self, collection: str, document_id: str) -> Document:
         """One document."""
@@ -102,6 +117,11 @@ class Documents:
     def chunks(self, collection: str, document_id: str) -> Iterator[DocumentChunk]:
         """The chunks of the active revision, in order."""
         return self._connection.pages(DocumentChunk, f"{document_path(collection, document_id)}/chunks")
+
+    def _create(self, collection: str, body: Mapping[str, Any]) -> Accepted:
+        given = {name: value for name, value in body.items() if value is not None}
+        path = f"{collection_path(collection)}/documents"
+        return self._connection.model(Accepted, "POST", path, json=given, timeout=UPLOAD_SECONDS)
 
 
 def document_path(collection: str, document_id: str) -> str:

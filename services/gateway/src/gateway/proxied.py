@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote
 
 from pydantic import BaseModel
 
+from contracts.batches import BatchReply, DocumentBatch
 from contracts.collections import Collection, CollectionCreate
 from contracts.delegation import Scope
 from contracts.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
@@ -117,8 +118,12 @@ PROXIED: tuple[ProxiedCall, ...] = (
         status=204, other_statuses=(202,), gives="nothing", grant=True, route="collections",
     ),
     ProxiedCall(
-        "POST", _DOCUMENTS, "Upload a document", WRITERS, "documents",
+        "POST", _DOCUMENTS, "Upload a file, a text or a URL", WRITERS, "documents",
         Accepted, 202, (200,), DocumentCreate, "upload", grant=True, route="documents",
+    ),
+    ProxiedCall(
+        "POST", f"{_DOCUMENTS}:batch", "Upload up to 100 texts or URLs; each is taken or refused for itself", WRITERS,
+        "documents", BatchReply, 202, request=DocumentBatch, carries="json", grant=True, route="documents",
     ),
     ProxiedCall(
         "GET", _DOCUMENTS, "List documents", READERS, "documents",

@@ -15,11 +15,13 @@ from fastapi import FastAPI
 
 from ingest.adapters.folder_blobs import FolderBlobs
 from ingest.adapters.retriever import RetrieverIndex
+from ingest.adapters.web_fetcher import WebFetcher
 from ingest.deletions import Deletions
+from ingest.fetching import Fetching
 from ingest.ledger import Ledger
 from ingest.parsing.formats import Limits
 from ingest.parsing.process import ParsingProcess
-from ingest.ports import Bell, BlobStore, Index, TokenizerSource, TokenSource
+from ingest.ports import Bell, BlobStore, Fetcher, Index, TokenizerSource, TokenSource
 from ingest.settings import IngestSettings
 from ingest.worker.loop import WorkerLoop
 from ingest.worker.pipeline import Pipeline
@@ -49,14 +51,23 @@ class Dependencies:
     bell: Bell
     clock: Clock
     deletions: Deletions
+    fetching: Fetching
 
 
 def assemble(
-    settings: IngestSettings, database: Database, blobs: BlobStore, index: Index, bell: Bell, clock: Clock
+    settings: IngestSettings,
+    database: Database,
+    blobs: BlobStore,
+    index: Index,
+    bell: Bell,
+    clock: Clock,
+    fetcher: Fetcher | None = None,
 ) -> Dependencies:
-    """The API's domain over these adapters."""
+    """The API's domain over these adapters; documents by URL come from the web unless another `fetcher` is given."""
     deletions = Deletions(database, blobs, index, clock, _owner("api"))
-    return Dependencies(settings, database, blobs, index, bell, clock, deletions)
+    source = fetcher or WebFetcher(settings.address_policy(), settings.max_upload_bytes, settings.url_redirects)
+    fetching = Fetching(source, settings.data_dir / "fetching", settings.url_fetches, settings.url_seconds)
+    return Dependencies(settings, database, blobs, index, bell, clock, deletions, fetching)
 
 
 @asynccontextmanager
@@ -78,7 +89,7 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
 
 def create_app(settings: IngestSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """Ingest's API; with `dependencies`, which stay open, nothing else is opened."""
-    from ingest.routes import collections, documents, jobs
+    from ingest.routes import batches, collections, documents, jobs
 
     chosen = settings or IngestSettings()
 
@@ -89,7 +100,7 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
         "ingest",
         settings=chosen,
         opening=opening,
-        routers=[collections.router, documents.router, jobs.router],
+        routers=[collections.router, documents.router, batches.router, jobs.router],
         probes=lambda opened: {
             "database": opened.database.probe,
             "blobs": opened.blobs.probe,

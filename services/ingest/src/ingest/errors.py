@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ingest.networks import Rule
 from servicekit.errors import (
     Conflict,
     Forbidden,
     Internal,
     InvalidRequest,
     NotFound,
+    PayloadTooLarge,
+    QueueFull,
     Unprocessable,
     UnsupportedMediaType,
+    UpstreamFailed,
+    UpstreamTimeout,
 )
 
 
@@ -151,14 +156,95 @@ class EmptyFile(InvalidRequest):
         super().__init__("The document is empty. Send one that has content.", param=param)
 
 
-class UrlUnsupported(InvalidRequest):
-    """Documents can't be fetched yet."""
+_REFUSALS: dict[Rule, str] = {
+    "malformed": "it is not a complete URL of at most 2,000 characters, for example https://example.org/handbook.pdf",
+    "scheme": "only http and https are fetched",
+    "credentials": "it names a user",
+    "port": "its port is not allowed",
+    "numeric_host": "its host is a number or an IPv4 address that is not written as four decimal numbers",
+    "loopback": "its host is this machine itself",
+    "private": "its host is in a private network",
+    "link_local": "its host has a link-local address, as metadata services have",
+    "shared": "its host is in a provider's shared address space",
+    "multicast": "its host has a multicast address",
+    "unspecified": "its host has an unspecified address",
+    "metadata": "its host is a cloud's metadata service",
+    "embedded": "its host has an IPv6 address with an IPv4 address in it",
+    "reserved": "its host has an address that is reserved",
+}
 
-    code = "url_unsupported"
+
+class UrlRefused(InvalidRequest):
+    """Documents are not fetched from there. The message has the rule, never an address."""
+
+    code = "url_refused"
+
+    def __init__(self, rule: Rule, why: str | None = None, *, redirected: bool = False) -> None:
+        where = "This URL leads by a redirect to one that" if redirected else "This URL"
+        super().__init__(
+            f"{where} is not fetched: {why or _REFUSALS[rule]} (rule: {rule}). Give a public URL, upload the file "
+            "instead, or let the operator allow the host (INGEST_URL_ALLOWED_HOSTS).",
+            param="url",
+        )
+        self._rule: Rule = rule
+        self._why = why
+
+    def after_redirect(self) -> UrlRefused:
+        """The same, where not the caller's URL is at fault but one that it leads to."""
+        return UrlRefused(self._rule, self._why, redirected=True)
+
+
+class FetchFailed(InvalidRequest):
+    """The far server has no such document for us: a matter of the URL."""
+
+    code = "fetch_failed"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The URL can't be fetched: {why}. Check it, or upload the file instead.", param="url")
+
+
+class FarServerFailed(UpstreamFailed):
+    """The far server can't be reached or answers what can't be used: a matter of that server."""
+
+    code = "fetch_failed"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The URL can't be fetched now: {why}. Try again later, or upload the file instead.", param="url"
+        )
+
+
+class FetchTimeout(UpstreamTimeout):
+    """The far server took too long."""
+
+    code = "fetch_timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The document was not fetched within {seconds:.0f} seconds. Try again later, or upload the file instead.",
+            param="url",
+        )
+
+
+class FetchTooLarge(PayloadTooLarge):
+    """What is behind the URL is larger than an upload may be."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The document behind the URL is larger than {limit:,} bytes. Split it, and upload the parts.", param="url"
+        )
+
+
+class FetchesBusy(QueueFull):
+    """As many URLs are being fetched as may be at once."""
+
+    code = "fetches_busy"
 
     def __init__(self) -> None:
         super().__init__(
-            "Fetching a document by URL is not supported yet. Download it and upload the file instead.", param="url"
+            "Too many URLs are being fetched now. Try again shortly, or give several at once to documents:batch.",
+            param="url",
+            retry_after=3,
         )
 
 
@@ -190,7 +276,7 @@ class UnsupportedBody(UnsupportedMediaType):
 
     def __init__(self) -> None:
         super().__init__(
-            "Send multipart/form-data with a part named 'file', or application/json with 'text'. "
+            "Send multipart/form-data with a part named 'file', or application/json with 'text' or 'url'. "
             "For example: curl -F file=@handbook.pdf"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -117,4 +118,27 @@ class Bell(Protocol):
 
     async def probe(self) -> None:
         """Raise unless rings can be sent now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a far server said of a document that it gave."""
+
+    url: str
+    """The final URL, after redirects."""
+    filename: str
+    """As the server named it, else the last part of the URL's path; may be empty."""
+    declared: str
+    """Its Content-Type without parameters, lower-case; may be empty."""
+
+
+class Fetcher(Protocol):
+    """Gets documents from the web, from nowhere that the operator's address policy refuses."""
+
+    async def fetch(self, url: str, into: BinaryIO) -> Fetched:
+        """Write what is behind the URL to `into`. Size and silence are bounded here, the whole time by the caller.
+
+        Raises `UrlRefused`, `FetchFailed`, `FarServerFailed`, `FetchTimeout` or `FetchTooLarge`.
+        """
         ...

@@ -7,18 +7,21 @@ import hashlib
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from contracts.base import DocumentId, Title
 from contracts.documents import DocumentCreate, Metadata
-from ingest.errors import EmptyFile, InvalidField, UrlUnsupported
+from ingest.addresses import MAX_URL_CHARS, without_credentials
+from ingest.errors import EmptyFile, InvalidField, UnsupportedDocument
 from ingest.media import HEAD, Received, media_type
 from ingest.parsing.formats import TEXT
+from ingest.ports import Fetched
 
 PIECE = 256 * 1024
 MAX_METADATA_BYTES = 64 * 1024
@@ -26,6 +29,8 @@ _FIELDS = frozenset(("file", "metadata", "document_id", "title"))
 _TITLE: TypeAdapter[str] = TypeAdapter(Title)
 _DOCUMENT_ID: TypeAdapter[str] = TypeAdapter(DocumentId)
 _METADATA: TypeAdapter[Metadata] = TypeAdapter(Metadata)
+_VAGUE = ("", TEXT, "application/octet-stream", "binary/octet-stream", "application/force-download")
+"""What servers say of files that they know nothing about; a file's name says more."""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -42,6 +47,8 @@ class Wanted:
     source: str
     metadata: Metadata
     document_id: str | None
+    param: str = "file"
+    """What the caller gave it as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +82,12 @@ def from_form(form: FormData) -> Wanted:
     )
 
 
-def from_json(body: DocumentCreate) -> Wanted:
-    """An upload as JSON; raises `UrlUnsupported`."""
-    if body.text is None:
-        raise UrlUnsupported
-    _check_metadata(body.metadata)
-    first = next((line.strip() for line in body.text[:4000].splitlines() if line.strip()), "")
+def from_text(body: DocumentCreate, text: str) -> Wanted:
+    """An upload as the text itself; raises `InvalidField`."""
+    check_metadata(body.metadata)
+    first = next((line.strip() for line in text[:4000].splitlines() if line.strip()), "")
     return Wanted(
-        content=io.BytesIO(body.text.encode()),
+        content=io.BytesIO(text.encode()),
         filename="",
         declared=TEXT,
         title=body.title or None,
@@ -90,6 +95,23 @@ def from_json(body: DocumentCreate) -> Wanted:
         source="text",
         metadata=body.metadata,
         document_id=body.document_id,
+        param="text",
+    )
+
+
+def from_url(body: DocumentCreate, fetched: Fetched, content: BinaryIO) -> Wanted:
+    """A document that was fetched; its source is the final URL without secrets."""
+    filename = _filename(fetched.filename)
+    return Wanted(
+        content=content,
+        filename=filename,
+        declared=fetched.declared,
+        title=body.title or None,
+        fallback_title=PurePosixPath(filename).stem.strip() or urlsplit(fetched.url).hostname or "Untitled",
+        source=without_credentials(fetched.url)[:MAX_URL_CHARS],
+        metadata=body.metadata,
+        document_id=body.document_id,
+        param="url",
     )
 
 
@@ -107,10 +129,24 @@ def _examine(wanted: Wanted) -> Examined:
         head = head or piece[:HEAD]
         tail = (tail + piece)[-HEAD:]
         has_nul = has_nul or b"\0" in piece
-    if size == 0 or (wanted.source == "text" and not wanted.filename and not head.strip()):
-        raise EmptyFile("text" if wanted.source == "text" else "file")
+    if size == 0 or (wanted.param == "text" and not head.strip()):
+        raise EmptyFile(wanted.param)
     received = Received(head, tail, has_nul, wanted.filename, wanted.declared)
-    return Examined(digest.hexdigest(), size, media_type(received))
+    return Examined(digest.hexdigest(), size, _kind(wanted, received))
+
+
+def _kind(wanted: Wanted, received: Received) -> str:
+    """By the bytes; then, of an upload, by its name first, of a fetched page by what its server said of it first."""
+    readings = [received]
+    if wanted.param == "url" and received.declared not in _VAGUE:
+        readings.insert(0, replace(received, filename=""))
+    for reading in readings:
+        try:
+            return media_type(reading)
+        except UnsupportedDocument as error:
+            error.param = wanted.param
+            refused = error
+    raise refused
 
 
 def _field(form: FormData, name: str) -> str | None:
@@ -136,11 +172,12 @@ def _metadata(value: str | None) -> Metadata:
         metadata = _METADATA.validate_python(json.loads(value, parse_constant=_refuse))
     except (ValueError, ValidationError, RecursionError):
         raise InvalidField("metadata", 'must be a JSON object, for example {"team": "hr"}') from None
-    _check_metadata(metadata)
+    check_metadata(metadata)
     return metadata
 
 
-def _check_metadata(metadata: Metadata) -> None:
+def check_metadata(metadata: Metadata) -> None:
+    """Raise `InvalidField` for what can't be kept."""
     try:
         size = len(json.dumps(metadata, allow_nan=False))
     except ValueError:

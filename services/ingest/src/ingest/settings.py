@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from ingest.addresses import AddressPolicy
 from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
 
 
@@ -30,6 +31,21 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Committed revisions of a document whose bytes and text stay readable, the active one included."""
     events_seconds: Annotated[float, Field(gt=0)] = 3600.0
     """Longest a stream of job events stays open."""
+
+    url_allowed_hosts: str = ""
+    """Hosts that documents may be fetched from though their addresses are not public: `wiki.intra`, or with a port that
+    is not in INGEST_URL_PORTS, `wiki.intra:9000`; comma-separated. Empty: none, only the public internet."""
+    url_allowed_networks: str = ""
+    """Networks whose addresses count as public when a document is fetched: `10.20.0.0/16,fd00:1::/64`."""
+    url_ports: str = "80,443,8080,8443"
+    """Ports that documents may be fetched from."""
+    url_seconds: Annotated[float, Field(gt=0, le=50)] = 45.0
+    """Longest that fetching one document may take, redirects and all; a `documents:batch` has the same for all of its
+    URLs. The gateway waits 60 seconds for an answer (GATEWAY_CALL_TIMEOUT_SECONDS)."""
+    url_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    """Redirects that are followed; each is checked like the first URL."""
+    url_fetches: Annotated[int, Field(ge=1, le=256)] = 8
+    """Documents fetched at once by one API process, half of them at most for one tenant; more get 429."""
 
     worker_port: int = 8105
     """Port of a worker's health and metrics."""
@@ -56,3 +72,12 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Most pages of one document."""
     max_text_chars: Annotated[int, Field(ge=1000)] = 50_000_000
     """Most characters of extracted text of one document."""
+
+    @model_validator(mode="after")
+    def _addresses_make_sense(self) -> IngestSettings:
+        self.address_policy()
+        return self
+
+    def address_policy(self) -> AddressPolicy:
+        """What documents may be fetched from; raises `ValueError` for a word that makes no sense."""
+        return AddressPolicy.of(self.url_ports, self.url_allowed_hosts, self.url_allowed_networks)

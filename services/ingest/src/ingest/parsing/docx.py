@@ -1,146 +1,177 @@
-"""DOCX: headings, paragraphs, lists and tables in the order of the document."""
+"""DOCX: headings, paragraphs, lists with their numbers, tables, text boxes and notes in the order of the document."""
 
 from __future__ import annotations
 
-import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docx import Document
-from docx.document import Document as DocumentObject
-from docx.opc.exceptions import PackageNotFoundError
-from docx.styles.style import BaseStyle, ParagraphStyle
-from docx.table import Table, _Cell
-from docx.text.paragraph import Paragraph
 from lxml import etree
 
-from ingest.parsing.failures import encrypted, malformed, too_large
+from ingest.parsing.docx_numbering import Numbering
+from ingest.parsing.docx_styles import Styles, W
+from ingest.parsing.drawings import ALTERNATIVES, M, graphics
 from ingest.parsing.formats import Limits
+from ingest.parsing.ooxml import Package, package
 from ingest.parsing.structure import Builder, Extracted
 
-_HEADING = re.compile(r"heading ([1-9])", re.I)
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-MAX_NESTED_TABLES = 5
-MAX_BASED_ON = 10
-BYTES_PER_CHAR = 40
-"""What XML may take for one character of text at most, before the whole counts as a bomb."""
+KIND = "DOCX document"
+MAX_NESTING = 12
+"""Text boxes and tables within each other."""
+_UNSEEN = frozenset(
+    f"{W}{name}" for name in ("del", "moveFrom", "pPr", "rPr", "tblPr", "instrText", "delText", "sdtPr", "rt")
+)
+_CHARACTERS = {f"{W}tab": "\t", f"{W}br": "\n", f"{W}cr": "\n", f"{W}noBreakHyphen": "-"}
+_TEXT = (f"{W}t", f"{M}t")
+_NOTES = {f"{W}footnoteReference": "footnotes", f"{W}endnoteReference": "endnotes"}
 
 
-def parse(path: Path, limits: Limits) -> Extracted:
-    """The body of the document; its core properties name its title."""
-    _check(path, limits)
-    try:
-        document = Document(str(path))
-        builder = Builder()
-        _content(builder, document.iter_inner_content())
-        return builder.finish(_title(document))
-    except (PackageNotFoundError, KeyError, ValueError, zipfile.BadZipFile, etree.LxmlError, OSError, EOFError):
-        raise malformed("DOCX document") from None
+def parse(path: Path, _limits: Limits) -> Extracted:
+    """The body of the document; its core properties name its title. Deleted text, headers and footers are left out."""
+    with package(path, KIND) as document:
+        part = document.main()
+        body = document.root(part).find(f"{W}body")
+        if body is None:
+            raise KeyError("body")
+        reader = _Reader(document, part, Styles.of(document, part), Numbering.of(document, part))
+        reader.content(body, 0)
+        return reader.builder.finish(document.title())
 
 
-def _check(path: Path, limits: Limits) -> None:
-    with path.open("rb") as file:
-        if file.read(len(OLE)) == OLE:
-            raise encrypted("DOCX document") if ENCRYPTED in path.read_bytes() else malformed("DOCX document")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
-        raise malformed("DOCX document") from None
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise encrypted("DOCX document")
-    xml = sum(entry.file_size for entry in entries if entry.filename.endswith((".xml", ".rels")))
-    if xml > limits.max_text_chars * BYTES_PER_CHAR or len(entries) > 20_000:
-        raise too_large()
+@dataclass
+class _Paragraph:
+    """A paragraph's text, and what hangs on it: text boxes, and the notes that it refers to."""
+
+    pieces: list[str] = field(default_factory=list)
+    boxes: list[etree._Element] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """Kind and id."""
+
+    def read(self, element: Iterable[etree._Element]) -> None:
+        """Add what stands within an element."""
+        for child in element:
+            if child.tag in _TEXT:
+                self.pieces.append(child.text or "")
+            elif child.tag in _CHARACTERS:
+                self.pieces.append(_CHARACTERS[child.tag])
+            elif child.tag == f"{W}txbxContent":
+                self.boxes.append(child)
+            elif child.tag in _NOTES:
+                self.notes.append((_NOTES[child.tag], child.get(f"{W}id", "")))
+            elif child.tag == f"{ALTERNATIVES}AlternateContent":
+                self.read(_chosen(child))
+            elif child.tag not in _UNSEEN:
+                self.read(child)
+
+    @property
+    def text(self) -> str:
+        """The words alone."""
+        return "".join(self.pieces).strip()
 
 
-def _content(builder: Builder, content: Iterable[Paragraph | Table]) -> None:
-    styles = _Styles()
-    items: list[str] = []
-    for block in content:
-        if isinstance(block, Paragraph) and styles.is_item(block) and block.text.strip():
-            items.append(f"- {block.text}")
-            continue
-        builder.block("list", "\n".join(items))
-        items = []
-        if isinstance(block, Table):
-            builder.rows(_rows(block, 0))
-        else:
-            _paragraph(builder, block, styles.level(block))
-    builder.block("list", "\n".join(items))
+@dataclass
+class _Reader:
+    document: Package
+    part: str
+    styles: Styles
+    numbering: Numbering
+    builder: Builder = field(default_factory=Builder)
+    items: list[str] = field(default_factory=list)
+    """Of the list that is being read."""
+    notes: dict[str, dict[str, etree._Element]] = field(default_factory=dict)
 
+    def content(self, element: etree._Element, depth: int) -> None:
+        """Everything that a body, a cell or a text box holds."""
+        for block in _blocks(element):
+            if block.tag == f"{W}p":
+                self.paragraph(block, depth)
+            else:
+                self.end_list()
+                self.table(block, depth)
+        self.end_list()
 
-def _paragraph(builder: Builder, paragraph: Paragraph, level: int) -> None:
-    if level:
-        builder.heading(paragraph.text, level)
-    else:
-        builder.block("paragraph", paragraph.text)
+    def end_list(self) -> None:
+        """What comes next is no item."""
+        self.builder.block("list", "\n".join(self.items))
+        self.items.clear()
 
+    def paragraph(self, element: etree._Element, depth: int) -> None:
+        """A heading, an item or a plain paragraph, then what hangs on it."""
+        read = _Paragraph()
+        read.read(element)
+        style = self.styles.style(element)
+        if read.text:
+            mark = self.numbering.mark(element, style)
+            if style.level:
+                self.end_list()
+                self.builder.heading(f"{mark.label} {read.text}" if mark and mark.counted else read.text, style.level)
+            elif mark is not None or style.listed:
+                self.items.append("  " * (mark.depth if mark else 0) + f"{mark.label if mark else '-'} {read.text}")
+            else:
+                self.end_list()
+                self.builder.block("paragraph", read.text)
+        if read.boxes or read.notes:
+            self.end_list()
+            self.hanging(read, depth)
+        graphics(self.builder, self.document, self.part, element)
 
-def _rows(table: Table, depth: int) -> Iterator[list[str]]:
-    for row in table.rows:
-        seen: list[object] = []
-        cells: list[str] = []
-        for cell in row.cells:
-            if any(cell._tc is other for other in seen):  # noqa: SLF001  # a merged cell appears once for each column
+    def hanging(self, read: _Paragraph, depth: int) -> None:
+        """Text boxes and notes of a paragraph, behind it."""
+        for box in read.boxes if depth < MAX_NESTING else ():
+            self.content(box, depth + 1)
+        for kind, note in read.notes:
+            if kind not in self.notes:
+                self.notes[kind] = self.notes_of(kind)
+            if note in self.notes[kind] and depth < MAX_NESTING:
+                self.content(self.notes[kind].pop(note), depth + 1)
+
+    def notes_of(self, kind: str) -> dict[str, etree._Element]:
+        """The document's footnotes or endnotes by id."""
+        name = self.document.related(self.part, kind)
+        return {note.get(f"{W}id", ""): note for note in self.document.root(name)} if name else {}
+
+    def table(self, table: etree._Element, depth: int) -> None:
+        """A table's rows; a frame around other content, as what it holds."""
+        rows = [list(_within(row, "tc")) for row in _within(table, "tr")]
+        if sum(map(len, rows)) == 1 and depth < MAX_NESTING:
+            self.content(rows[0][0] if rows[0] else rows[-1][0], depth + 1)
+            return
+        self.builder.rows([self.cell(cell, depth) for cell in row] for row in rows)
+
+    def cell(self, cell: etree._Element, depth: int) -> str:
+        """All of a cell on one line; a table in it by commas."""
+        parts: list[str] = []
+        for block in _blocks(cell) if depth < MAX_NESTING else ():
+            if block.tag == f"{W}tbl":
+                rows = (_within(row, "tc") for row in _within(block, "tr"))
+                parts += [", ".join(self.cell(inner, depth + 1) for inner in row) for row in rows]
                 continue
-            seen.append(cell._tc)  # noqa: SLF001
-            cells.append(_cell(cell, depth))
-        yield cells
+            read = _Paragraph()
+            read.read(block)
+            parts.append(read.text)
+            parts += [self.cell(box, depth + 1) for box in read.boxes]
+        return " ".join(part for part in parts if part)
 
 
-def _cell(cell: _Cell, depth: int) -> str:
-    parts: list[str] = []
-    for block in cell.iter_inner_content():
-        if isinstance(block, Paragraph):
-            parts.append(block.text)
-        elif depth < MAX_NESTED_TABLES:
-            parts += [", ".join(inner) for inner in _rows(block, depth + 1)]
-    return " ".join(parts)
+def _blocks(element: etree._Element) -> Iterator[etree._Element]:
+    """Paragraphs and tables, also those within content controls, insertions and the like."""
+    return _found(element, frozenset((f"{W}p", f"{W}tbl")), 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Styles:
-    """What each paragraph style means. python-docx searches all styles anew for every paragraph; this asks once."""
-
-    known: dict[str | None, tuple[int, bool]] = field(default_factory=dict)
-
-    def level(self, paragraph: Paragraph) -> int:
-        """The heading's level; 0 for what is no heading."""
-        return self._meaning(paragraph)[0]
-
-    def is_item(self, paragraph: Paragraph) -> bool:
-        """Whether the paragraph is an item of a list, by its style or its own numbering."""
-        level, listed = self._meaning(paragraph)
-        properties = paragraph._p.pPr  # noqa: SLF001  # python-docx has no public name for numbering
-        return not level and (listed or (properties is not None and properties.numPr is not None))
-
-    def _meaning(self, paragraph: Paragraph) -> tuple[int, bool]:
-        style_id = paragraph._p.style  # noqa: SLF001  # the id alone, without looking the style up
-        if style_id not in self.known:
-            self.known[style_id] = _meaning(paragraph)
-        return self.known[style_id]
+def _within(element: etree._Element, name: str) -> Iterator[etree._Element]:
+    return _found(element, frozenset((f"{W}{name}",)), 0)
 
 
-def _meaning(paragraph: Paragraph) -> tuple[int, bool]:
-    """Level and listing of a paragraph's style, or of the nearest style that it is based on."""
-    style: BaseStyle | None = paragraph.style
-    own = style.name or "" if style is not None else ""
-    listed = own.startswith("List") and own != "List Paragraph"
-    for _ in range(MAX_BASED_ON):
-        if not isinstance(style, ParagraphStyle):
-            break
-        name = style.name or ""
-        named = _HEADING.fullmatch(name)
-        if name == "Title" or named:
-            return (int(named[1]) if named else 1), False
-        style = style.base_style
-    return 0, listed
+def _found(element: Iterable[etree._Element], tags: frozenset[str], depth: int) -> Iterator[etree._Element]:
+    for child in element:
+        if child.tag in tags:
+            yield child
+        elif child.tag == f"{ALTERNATIVES}AlternateContent":
+            yield from _found(_chosen(child), tags, depth + 1)
+        elif child.tag not in _UNSEEN and depth < MAX_NESTING:
+            yield from _found(child, tags, depth + 1)
 
 
-def _title(document: DocumentObject) -> str | None:
-    title = document.core_properties.title
-    return title if title and title.strip().lower() not in ("word document", "document", "untitled") else None
+def _chosen(alternatives: etree._Element) -> Iterable[etree._Element]:
+    """The first alternative that says something; the others say the same in older words."""
+    return next((one for one in alternatives if next(one.iter(*_TEXT), None) is not None), ())

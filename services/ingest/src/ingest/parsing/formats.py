@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
@@ -13,10 +14,49 @@ from ingest.parsing.structure import Extracted, Resume
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+EPUB = "application/epub+zip"
+EML = "message/rfc822"
+ZIP = "application/zip"
 HTML = "text/html"
 MARKDOWN = "text/markdown"
 TEXT = "text/plain"
-SUPPORTED = {PDF: "PDF", DOCX: "DOCX", HTML: "HTML", MARKDOWN: "Markdown", TEXT: "plain text"}
+CSV = "text/csv"
+TSV = "text/tab-separated-values"
+JSON = "application/json"
+JSONL = "application/jsonl"
+CODE = "text/x-source"
+SUPPORTED = {
+    PDF: "PDF",
+    DOCX: "DOCX",
+    PPTX: "PPTX",
+    XLSX: "XLSX",
+    EPUB: "EPUB",
+    EML: "EML",
+    HTML: "HTML",
+    MARKDOWN: "Markdown",
+    TEXT: "plain text",
+    CSV: "CSV",
+    TSV: "TSV",
+    JSON: "JSON",
+    JSONL: "JSON lines",
+    CODE: "source code",
+    ZIP: "ZIP of these",
+}
+_FROM_FILES = {DOCX: "docx", PPTX: "pptx", XLSX: "xlsx", EPUB: "epub", EML: "message", ZIP: "archive"}
+"""Modules with `parse(path, limits)`."""
+_FROM_TEXT = {
+    HTML: "html",
+    MARKDOWN: "markdown",
+    TEXT: "plain",
+    CODE: "code",
+    CSV: "delimited",
+    TSV: "delimited",
+    JSON: "records",
+    JSONL: "records",
+}
+"""Modules with `parse(text)`."""
 START = Resume()
 
 
@@ -55,23 +95,14 @@ def _parts(path: Path, media_type: str, limits: Limits, resume: Resume) -> Itera
 
 
 def _parse(path: Path, media_type: str, limits: Limits) -> Extracted:
-    if media_type == DOCX:
-        from ingest.parsing import docx
+    document: Extracted
+    if media_type in _FROM_FILES:
+        document = import_module(f"ingest.parsing.{_FROM_FILES[media_type]}").parse(path, limits)
+    elif media_type in _FROM_TEXT:
+        from ingest.parsing import decoding
 
-        return docx.parse(path, limits)
-    from ingest.parsing import decoding
-
-    text = decoding.decode(path.read_bytes(), html=media_type == HTML)
-    if media_type == HTML:
-        from ingest.parsing import html
-
-        return html.parse(text)
-    if media_type == MARKDOWN:
-        from ingest.parsing import markdown
-
-        return markdown.parse(text)
-    if media_type == TEXT:
-        from ingest.parsing import plain
-
-        return plain.parse(text)
-    raise ParseFailed("unsupported", f"Documents of type {media_type} can't be read.")
+        text = decoding.decode(path.read_bytes(), html=media_type == HTML)
+        document = import_module(f"ingest.parsing.{_FROM_TEXT[media_type]}").parse(text)
+    else:
+        raise ParseFailed("unsupported", f"Documents of type {media_type} can't be read.")
+    return document

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from contracts.base import Name
 from contracts.delegation import Delegation
+from ingest import collections_view
 from ingest.bootstrap import Dependencies
 from ingest.errors import CollectionNotAllowed, GrantMissing
 from ingest.live_jobs import Mandate
@@ -33,6 +34,13 @@ def check_collection(caller: Caller, name: str) -> None:
     """Raise `CollectionNotAllowed` where the key is limited to other collections."""
     if not caller.delegation.allows_collection(name):
         raise CollectionNotAllowed(name)
+
+
+async def enter_collection(caller: Caller, opened: Dependencies, name: str) -> None:
+    """Make sure, before documents come in, that ingest knows the collection; raises that there is none."""
+    if not await collections_view.known(opened.database, caller.tenant, name):
+        await opened.index.collection(caller.token, name)
+        await collections_view.remember(opened.database, caller.tenant, name)
 
 
 def mandate(caller: Caller, grant: str | None) -> Mandate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from fastapi import Response
 
+from contracts.documents import DocumentCreate
 from contracts.jobs import Accepted
 from ingest import idempotency, jobs, metrics, receiving, uploads
 from ingest.blob_references import drop_unreferenced
@@ -21,12 +22,72 @@ log = structlog.get_logger(__name__)
 
 async def take(opened: Dependencies, mandate: Mandate, collection: str, wanted: Wanted, key: str | None) -> Response:
     """Store, commit, then wake a worker. With an `Idempotency-Key` the first call's answer is given again."""
-    examined = await receiving.examine(wanted)
-    upload = _upload(mandate, collection, wanted, examined)
-    call = CallKey(mandate.key_id, f"POST /v1/collections/{collection}/documents", key) if key is not None else None
+    answer = await _keep(opened, mandate, collection, wanted, _call_key(mandate, collection, key))
+    return _response(answer)
+
+
+async def take_json(
+    opened: Dependencies, mandate: Mandate, collection: str, body: DocumentCreate, key: str | None
+) -> Response:
+    """The same for a text or a URL."""
+    if body.text is not None:
+        return await take(opened, mandate, collection, receiving.from_text(body, body.text), key)
+    return await take_url(opened, mandate, collection, body, key)
+
+
+async def take_url(
+    opened: Dependencies, mandate: Mandate, collection: str, body: DocumentCreate, key: str | None
+) -> Response:
+    """The same for a document to fetch first. A repeated call with its `Idempotency-Key` does not fetch again."""
+    call = _call_key(mandate, collection, key)
+    if call is None:
+        return _response(await keep_url(opened, mandate, collection, body))
+    async with opened.database.write() as connection:
+        print_ = fingerprint(collection, body.model_dump(mode="json"))
+        stored = await idempotency.begin(connection, call, print_, opened.clock.now())
+    if stored is not None:
+        return _response(stored)
+    try:
+        return _response(await keep_url(opened, mandate, collection, body, call))
+    finally:
+        async with opened.database.write() as connection:
+            await idempotency.abandon(connection, call)
+
+
+async def keep_text(opened: Dependencies, mandate: Mandate, collection: str, body: DocumentCreate) -> StoredAnswer:
+    """Keep a text without an `Idempotency-Key` of its own; the answer as an upload gives it."""
+    return await _keep(opened, mandate, collection, receiving.from_text(body, body.text or ""), None)
+
+
+async def keep_url(
+    opened: Dependencies,
+    mandate: Mandate,
+    collection: str,
+    body: DocumentCreate,
+    begun: CallKey | None = None,
+    deadline: float | None = None,
+) -> StoredAnswer:
+    """Fetch and keep a document, and the answer for a call that has `begun`; for `deadline` see `Fetching`."""
+    receiving.check_metadata(body.metadata)
+    async with opened.fetching.document(mandate.tenant, body.url or "", deadline) as (fetched, content):
+        wanted = receiving.from_url(body, fetched, content)
+        return await _keep(opened, mandate, collection, wanted, begun, begun=begun is not None)
+
+
+async def _keep(
+    opened: Dependencies,
+    mandate: Mandate,
+    collection: str,
+    wanted: Wanted,
+    call: CallKey | None,
+    *,
+    begun: bool = False,
+) -> StoredAnswer:
+    """Bytes first, then document and job, then the wake-up."""
+    upload = _upload(mandate, collection, wanted, await receiving.examine(wanted))
     await opened.blobs.put(upload.blob_key, wanted.content)
     try:
-        answer, job_id = await _commit(opened, upload, call)
+        answer, job_id = await _commit(opened, upload, call, begun=begun)
     except ServiceError:
         await drop_unreferenced(opened.database, opened.blobs, mandate.tenant, [upload.blob_key])
         raise
@@ -34,14 +95,16 @@ async def take(opened: Dependencies, mandate: Mandate, collection: str, wanted: 
         await opened.blobs.put(upload.blob_key, wanted.content)
     if job_id is not None:
         opened.bell.ring(job_id, mandate.request_id)
-    return Response(answer.body, answer.status, media_type="application/json")
+    return answer
 
 
-async def _commit(opened: Dependencies, upload: Upload, call: CallKey | None) -> tuple[StoredAnswer, str | None]:
+async def _commit(
+    opened: Dependencies, upload: Upload, call: CallKey | None, *, begun: bool
+) -> tuple[StoredAnswer, str | None]:
     """Document, job and the kept answer in one transaction; the job's id if there is a new job."""
     now = opened.clock.now()
     async with opened.database.write() as connection:
-        if call is not None:
+        if call is not None and not begun:
             stored = await idempotency.begin(connection, call, _fingerprint(upload), now)
             if stored is not None:
                 return stored, None
@@ -53,6 +116,14 @@ async def _commit(opened: Dependencies, upload: Upload, call: CallKey | None) ->
             await idempotency.finish(connection, call, answer)
     _account(upload, body)
     return answer, job.id if job is not None and not accepted.unchanged else None
+
+
+def _call_key(mandate: Mandate, collection: str, key: str | None) -> CallKey | None:
+    return None if key is None else CallKey(mandate.key_id, f"POST /v1/collections/{collection}/documents", key)
+
+
+def _response(answer: StoredAnswer) -> Response:
+    return Response(answer.body, answer.status, media_type="application/json")
 
 
 def _account(upload: Upload, accepted: Accepted) -> None:

@@ -1,0 +1,87 @@
+"""Documents by URL: how many are fetched at once, for whom, how long, and where the bytes are kept meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ingest.errors import FetchesBusy, FetchTimeout
+from ingest.ports import Fetched, Fetcher
+
+WAITING_PER_SLOT = 8
+"""Fetches that may wait for each that runs; beyond, a batch's documents are told so at once, too."""
+
+
+class FetchSlots:
+    """A bound on fetches, with a share for each tenant, so that one with slow URLs does not stop the others."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._share = max(1, total // 2)
+        self._taken: Counter[str] = Counter()
+        self._waiting = 0
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def taken(self, tenant: str, *, wait: bool) -> AsyncIterator[None]:
+        """Hold one slot; raises `FetchesBusy` where none is free and the caller does not (or may not) wait."""
+        if not self._free(tenant):
+            if not wait or self._waiting >= self._total * WAITING_PER_SLOT:
+                raise FetchesBusy
+            await self._until_free(tenant)
+        self._taken[tenant] += 1
+        try:
+            yield
+        finally:
+            self._taken[tenant] -= 1
+            self._taken += Counter()  # forgets tenants that hold none
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _until_free(self, tenant: str) -> None:
+        self._waiting += 1
+        try:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._free(tenant))
+        finally:
+            self._waiting -= 1
+
+    def _free(self, tenant: str) -> bool:
+        return self._taken.total() < self._total and self._taken[tenant] < self._share
+
+
+class Fetching:
+    """Fetches documents into temporary files that vanish by themselves, also when the process dies."""
+
+    def __init__(self, fetcher: Fetcher, folder: Path, at_once: int, seconds: float) -> None:
+        self._fetcher = fetcher
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._slots = FetchSlots(at_once)
+        self.seconds = seconds
+        """Longest for one document, or for all of a batch."""
+
+    @asynccontextmanager
+    async def document(
+        self, tenant: str, url: str, deadline: float | None = None
+    ) -> AsyncIterator[tuple[Fetched, BinaryIO]]:
+        """The document and its bytes, while the block lasts.
+
+        With a `deadline` (the event loop's time) it waits for a free slot as long as that allows; without one it
+        raises `FetchesBusy`. Raises what `Fetcher.fetch` does.
+        """
+        seconds = self.seconds if deadline is None else deadline - asyncio.get_running_loop().time()
+        with tempfile.TemporaryFile(dir=self._folder) as content:
+            async with AsyncExitStack() as stack:
+                try:
+                    async with asyncio.timeout(seconds):
+                        await stack.enter_async_context(self._slots.taken(tenant, wait=deadline is not None))
+                        fetched = await self._fetcher.fetch(url, content)
+                except TimeoutError:
+                    raise FetchTimeout(self.seconds) from None
+                yield fetched, content
