@@ -10,10 +10,11 @@ from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate
 
-WORDS = (
-    "valve pump sensor panel cable switch reading pressure filter water supply alarm check replace open close record "
-    "engineer weekly before after between should must report level temperature unit drain upper lower main spare"
-).split()
+VOCABULARY = """
+valve pump sensor panel cable switch reading pressure filter water supply alarm check replace open close record
+engineer weekly before after between should must report level temperature unit drain upper lower main spare
+"""
+WORDS = VOCABULARY.split()
 
 
 def manual(path: Path, *, pages: int, changed: bool = False) -> Path:

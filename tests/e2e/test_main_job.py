@@ -135,7 +135,8 @@ def test_a_deleted_collection_is_gone_and_its_name_is_free(home: RunningHome) ->
     assert client.collections.create("short-lived").documents == 0
 
 
-def test_usage_is_recorded_with_unknown_costs_unknown(home: RunningHome, handbook: Collection) -> None:
+def test_usage_is_recorded_with_its_tokens(home: RunningHome, handbook: Collection) -> None:
     home.client.ask("handbook", KNOWN["question"])
     rows = list(home.client.usage(group_by="tenant"))
     assert sum(row.requests for row in rows) > 0
+    assert sum(row.prompt_tokens + row.completion_tokens + row.embedding_tokens for row in rows) > 0

@@ -49,7 +49,7 @@ def test_health_is_open_and_says_nothing_secret(home: RunningHome) -> None:
 
 def test_metrics_are_not_on_the_public_port(home: RunningHome) -> None:
     with httpx2.Client(base_url=home.base_url, timeout=10) as http:
-        assert http.get("/metrics").status_code in (401, 404)
+        assert http.get("/metrics").status_code == 404
 
 
 def test_the_model_plane_is_not_on_the_public_port(home: RunningHome, http: httpx2.Client) -> None:
@@ -73,12 +73,10 @@ def test_one_request_id_is_in_the_logs_of_gateway_ingest_and_worker(home: Runnin
     assert accepted.json()["job"]["id"] in jobs
 
 
-def test_no_log_holds_a_secret_but_the_admin_key_which_is_printed_once(home: RunningHome) -> None:
+def test_no_log_holds_a_secret(home: RunningHome) -> None:
     logs = {log.name: log.read_text(errors="replace") for log in home.home.logs.iterdir()}
     password = home.home.secret("redis.password")
-    assert not [name for name, text in logs.items() if password in text]
-    assert [name for name, text in logs.items() if home.admin_key in text] == ["gateway.log"]
-    assert logs["gateway.log"].count(home.admin_key) == 1
+    assert not [name for name, text in logs.items() if password in text or home.admin_key in text]
 
 
 def test_every_listening_port_is_on_loopback(home: RunningHome) -> None:
@@ -94,7 +92,7 @@ def _family(pid: int) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-def test_nothing_in_the_home_can_be_read_by_others(home: RunningHome) -> None:
+def test_the_home_is_its_owners_and_so_is_each_secret_in_it(home: RunningHome) -> None:
     assert home.home.root.stat().st_mode & 0o077 == 0
     for file in (path for path in home.home.root.rglob("*") if path.is_file()):
         if _is_secret(file):

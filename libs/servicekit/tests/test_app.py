@@ -61,7 +61,7 @@ def client(key_file: Path) -> Iterator[TestClient]:
         opening=_opening,
         routers=[router],
         probes=lambda dependencies: {"database": _works, "engine": _fails},
-        body_limit=lambda path: 64,
+        body_limit=lambda _path, _media_type: 64,
     )
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 from pathlib import Path
@@ -54,17 +55,70 @@ async def test_what_is_missing_says_so(blobs: BlobStore) -> None:
     await blobs.remove_unless(KEY, _unwanted)
 
 
-async def test_removal_asks_while_the_bytes_are_out_of_reach(blobs: BlobStore) -> None:
+async def test_bytes_that_are_wanted_are_there_all_the_time_and_go_only_when_nobody_wants_them(
+    blobs: BlobStore,
+) -> None:
     await blobs.put(KEY, io.BytesIO(CONTENT))
 
-    async def looks_again() -> bool:
-        assert not await blobs.exists(KEY)
+    async def looks() -> bool:
+        assert await blobs.read(KEY) == CONTENT
         return True
 
-    await blobs.remove_unless(KEY, looks_again)
+    await blobs.remove_unless(KEY, looks)
     assert await blobs.read(KEY) == CONTENT
     await blobs.remove_unless(KEY, _unwanted)
     assert not await blobs.exists(KEY)
+
+
+async def test_a_removal_that_breaks_off_loses_nothing(blobs: BlobStore) -> None:
+    await blobs.put(KEY, io.BytesIO(CONTENT))
+
+    async def breaks_down() -> bool:
+        raise OSError("no database")
+
+    with pytest.raises(OSError, match="no database"):
+        await blobs.remove_unless(KEY, breaks_down)
+    assert await blobs.read(KEY) == CONTENT
+    await blobs.remove_unless(KEY, _unwanted)
+    assert not await blobs.exists(KEY)
+
+
+async def test_a_removal_waits_for_whoever_is_about_to_name_the_bytes(blobs: BlobStore) -> None:
+    await blobs.put(KEY, io.BytesIO(CONTENT))
+    rows: list[str] = []
+
+    async def is_named() -> bool:
+        return bool(rows)
+
+    async with blobs.keeping(KEY):
+        removal = asyncio.create_task(blobs.remove_unless(KEY, is_named))
+        done, _ = await asyncio.wait({removal}, timeout=0.1)
+        assert not done
+        await blobs.put(KEY, io.BytesIO(CONTENT))
+        rows.append("committed")
+    await removal
+    assert await blobs.read(KEY) == CONTENT
+
+
+async def test_bytes_removed_before_they_are_kept_are_stored_anew(blobs: BlobStore) -> None:
+    await blobs.put(KEY, io.BytesIO(CONTENT))
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly_unwanted() -> bool:
+        asked.set()
+        await go_on.wait()
+        return False
+
+    async def keep() -> None:
+        async with blobs.keeping(KEY):
+            await blobs.put(KEY, io.BytesIO(CONTENT))
+
+    removal = asyncio.create_task(blobs.remove_unless(KEY, slowly_unwanted))
+    await asked.wait()
+    keeping = asyncio.create_task(keep())
+    go_on.set()
+    await asyncio.gather(removal, keeping)
+    assert await blobs.read(KEY) == CONTENT
 
 
 async def test_a_folder_store_takes_no_other_names_and_leaves_no_half_files(tmp_path: Path) -> None:

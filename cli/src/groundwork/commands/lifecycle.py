@@ -37,6 +37,7 @@ def up(
 
     session = session_of(context)
     wanted = session.settings.port if port is None else port
+    is_first = not session.home.admin_key_file.exists()
     try:
         with Live(console=session.notes, transient=True, refresh_per_second=8) as live:
             running = start(
@@ -53,6 +54,8 @@ def up(
         session.out.print(f"Groundwork runs already at {running.base_url}")
     else:
         session.out.print(f"Groundwork is ready at {running.base_url} ({running.seconds:.1f} s)")
+    if is_first:
+        session.out.print(f"Admin key, made now: {session.home.admin_key_file.read_text().strip()}", soft_wrap=True)
     session.out.print("Key: `groundwork key` prints it.  Stop: `groundwork down`.  Processes: `groundwork status`.")
 
 

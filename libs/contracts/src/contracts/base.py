@@ -35,9 +35,7 @@ def _no_dot_segment(value: str) -> str:
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The name of a collection, an agent or a tenant."""
 
-DocumentId = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$"), AfterValidator(_no_dot_segment)
-]
+DocumentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$"), AfterValidator(_no_dot_segment)]
 """A document's id, the caller's own or one that ingest made. Not `.` or `..`, which mean other places in a path."""
 
 Line = Annotated[str, AfterValidator(_no_control_characters)]

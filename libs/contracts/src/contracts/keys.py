@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from contracts.base import Count, Name, Reply, Request, Timestamp
+from contracts.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.delegation import Scope
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from contracts.base import Count, Reply, Request
 
@@ -45,7 +45,20 @@ class ModelList(Reply):
     data: list[ModelInfo]
 
 
-EmbeddingText = Annotated[str, StringConstraints(min_length=1)]
+MAX_INPUTS = 2048
+
+
+def _texts(value: object) -> object:
+    """Say in one sentence what is wrong with `input`."""
+    texts = value if isinstance(value, list) else [value]
+    if not texts or len(texts) > MAX_INPUTS:
+        raise ValueError(f"must be a text or a list of 1 to {MAX_INPUTS} texts; there are {len(texts)}")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"must be texts, not {type(text).__name__} (token ids are not taken); see number {number}")
+        if not text:
+            raise ValueError(f"must not be empty; see number {number}")
+    return value
 
 
 class EmbeddingRequest(BaseModel):
@@ -53,7 +66,8 @@ class EmbeddingRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     model: str = "default"
-    input: EmbeddingText | Annotated[list[EmbeddingText], Field(min_length=1, max_length=2048)]
+    input: Annotated[str | list[str], BeforeValidator(_texts)]
+    """A text, or a list of 1 to 2048 texts."""
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1)] | None = None
     user: str | None = None

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from starlette.types import ASGIApp
 
-from servicekit.bodies import BodyLimit
+from servicekit.bodies import BodyLimit, LimitFor
 from servicekit.context import RequestContext
 from servicekit.delegation import DelegationVerifier
 from servicekit.errors import install_error_handlers
@@ -30,7 +30,7 @@ def build_app(
     opening: Callable[[], AbstractAsyncContextManager[Dependencies]],
     routers: Sequence[APIRouter],
     probes: Callable[[Dependencies], Mapping[str, Probe]],
-    body_limit: Callable[[str], int] = lambda _: DEFAULT_BODY_BYTES,
+    body_limit: LimitFor = lambda _path, _media_type: DEFAULT_BODY_BYTES,
     serve_metrics: bool = True,
 ) -> FastAPI:
     """An app with errors, health, metrics, request ids and delegation wired in.

@@ -9,20 +9,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import PayloadTooLarge, error_response
 
+LimitFor = Callable[[str, str], int]
+"""The most bytes that a body may have, by path and media type."""
+MULTIPART = "multipart/form-data"
+
 
 class BodyTooLarge(PayloadTooLarge):
     """The body is larger than this call takes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"The body is larger than {limit:,} bytes, which is the limit of this call. Send less at once."
+            f"The body is larger than {limit:,} bytes, which is the limit of this call. Send less at once, "
+            "or a document as a file (multipart/form-data), which may be larger."
         )
 
 
 class BodyLimit:
-    """Refuses bodies above `limit_for(path)` bytes: at once by Content-Length, else when the count passes it."""
+    """Refuses bodies above `limit_for(path, media_type)` bytes: at once by Content-Length, else when it is passed."""
 
-    def __init__(self, app: ASGIApp, limit_for: Callable[[str], int]) -> None:
+    def __init__(self, app: ASGIApp, limit_for: LimitFor) -> None:
         self._app = app
         self._limit_for = limit_for
 
@@ -31,8 +36,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._limit_for(scope["path"])
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        limit = self._limit_for(scope["path"], headers.get("content-type", "").partition(";")[0].strip().lower())
+        declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             request_id = scope.get("state", {}).get("request_id")
             await error_response(BodyTooLarge(limit), request_id)(scope, receive, send)

@@ -49,6 +49,7 @@ async def _run_probe(name: str, probe: Probe) -> PartState:
     except Degraded as fact:
         return PartState(ok=True, detail=str(fact), ms=round((time.perf_counter() - started) * 1000, 1))
     except ServiceError as error:
+        log.warning("part is not ready", part=name, error=error.message)
         detail = error.message
     except Exception as error:  # noqa: BLE001  # a probe may fail in any way; the reason is for the log, not for the public
         log.warning("probe failed", part=name, error=repr(error))

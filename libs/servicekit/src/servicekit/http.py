@@ -154,6 +154,8 @@ class Peer:
 
         The timeout bounds the wait for each piece of the answer, not the whole.
         """
+        if any(part in (".", "..") for part in path.partition("?")[0].split("/")):
+            raise ValueError(f"a path that leads elsewhere: {path}")  # a caller's bug: names are checked before
         started = time.perf_counter()
         try:
             response = await self._session.request(

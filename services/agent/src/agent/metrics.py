@@ -7,7 +7,7 @@
 | groundwork_answer_stage_seconds | stage | time of each node of the answer graph |
 | groundwork_answer_sentences_total | outcome | sentences of drafts: `supported`, `unsupported`, `not_factual` |
 | groundwork_answer_citations_total | | citations sent |
-| groundwork_answer_degraded_total | reason | what answers had to do without |
+| groundwork_answer_degraded_total | reason | what answers had to do without; others are `other` |
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from prometheus_client import Counter, Histogram
 from servicekit.metrics import LATENCY_BUCKETS
 
 DEGRADATIONS = frozenset(
-    ("model_unavailable", "model_timeout", "draft_unsupported", "embeddings_unavailable", "rerank_skipped")
+    (
+        "model_unavailable",
+        "model_timeout",
+        "draft_unsupported",
+        "embeddings_unavailable",
+        "rerank_unavailable",
+        "dense_unavailable",
+    )
 )
 FAILURES = frozenset(
     (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from agent.metrics import STAGE_SECONDS
+from agent.metrics import DEGRADATIONS, DEGRADED, STAGE_SECONDS
 from contracts.chat import ChatUsage
 from contracts.receipts import Attempt, Receipt, StageTime, TokenCounts
 
@@ -39,7 +39,10 @@ class Ledger:
 
     def degrade(self, *reasons: str) -> None:
         """Note what the answer had to do without, each once."""
-        self.degraded.extend(reason for reason in dict.fromkeys(reasons) if reason not in self.degraded)
+        for reason in dict.fromkeys(reasons):
+            if reason not in self.degraded:
+                self.degraded.append(reason)
+                DEGRADED.labels(reason if reason in DEGRADATIONS else "other").inc()
 
     def used(self, usage: ChatUsage | None) -> None:
         """Add what a model call read and wrote."""

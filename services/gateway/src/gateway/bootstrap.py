@@ -28,6 +28,7 @@ from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
 from gateway.usage_ledger import UsageLedger
 from servicekit.app import build_app
+from servicekit.bodies import MULTIPART, LimitFor
 from servicekit.clock import Clock, SystemClock
 from servicekit.delegation import DelegationSigner
 from servicekit.health import Degraded, Probe
@@ -111,7 +112,7 @@ def create_model_plane(settings: GatewaySettings, dependencies: Dependencies | N
         opening=_opening(settings, dependencies),
         routers=[plane.router],
         probes=plane_probes,
-        body_limit=lambda _: settings.max_body_bytes,
+        body_limit=lambda _path, _media_type: settings.max_body_bytes,
         serve_metrics=False,
     )
 
@@ -176,9 +177,11 @@ def _peers(settings: GatewaySettings, peer: Callable[[str, str], Peer]) -> Peers
     )
 
 
-def _body_limit(settings: GatewaySettings) -> Callable[[str], int]:
-    def limit(path: str) -> int:
-        is_upload = _UPLOAD.fullmatch(path) is not None
+def _body_limit(settings: GatewaySettings) -> LimitFor:
+    """Files are streamed on; anything else is read whole before it is understood."""
+
+    def limit(path: str, media_type: str) -> int:
+        is_upload = media_type == MULTIPART and _UPLOAD.fullmatch(path) is not None
         return settings.max_upload_bytes + MULTIPART_BYTES if is_upload else settings.max_body_bytes
 
     return limit

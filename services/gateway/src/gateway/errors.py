@@ -186,6 +186,24 @@ class NotYours(NotFound):
         self.code = f"{what}_not_found"
 
 
+class CollectionNotAllowed(Forbidden):
+    """The key is limited to other collections."""
+
+    code = "collection_not_allowed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This key may not use the collection '{name}'. Use another key or collection.")
+
+
+class ExpiryPassed(InvalidRequest):
+    """A key that would never work."""
+
+    code = "expiry_passed"
+
+    def __init__(self) -> None:
+        super().__init__("expires_at is in the past: the key would never work. Give a later time.", param="expires_at")
+
+
 class BadPeriod(InvalidRequest):
     """`from` is not before `to`."""
 

@@ -47,9 +47,9 @@ def settle_key_pair(private_file: Path, public_file: Path) -> bytes:
 async def settle_admin_key(
     database: Database, tenants: TenantLedger, clock: Clock, key_file: Path, tenant: str
 ) -> None:
-    """Make the first admin key if this ledger never had it: stored as a hash, written to the file, printed once.
+    """Make the first admin key if this ledger never had it: stored as a hash, written to the file, never logged.
 
-    A well-formed key that is already in the file is taken over, and not printed.
+    A well-formed key that is already in the file is taken over.
     """
     given = await asyncio.to_thread(_given_secret, key_file)
     secret, now = given or new_secret(), clock.now()
@@ -62,7 +62,7 @@ async def settle_admin_key(
         if given is None:  # before the commit: a key that nobody has would lock everybody out
             await asyncio.to_thread(write_whole, key_file, secret.encode(), SECRET_MODE)
     if given is None:
-        log.warning("first start: this admin key is printed once", admin_key=secret, file=str(key_file))
+        log.warning("first start: the admin key is in this file", file=str(key_file))
     else:
         log.info("first start: took over the admin key in the file", file=str(key_file))
 

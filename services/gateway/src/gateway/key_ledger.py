@@ -11,7 +11,7 @@ from contracts.keys import Key, KeyCreate, KeyCreated
 from contracts.pages import Page
 from gateway.auditing import Actor, note
 from gateway.dialects import insert_new
-from gateway.errors import GrantRefused, KeyNotFound, KeyUnknown, LastAdminKey
+from gateway.errors import ExpiryPassed, GrantRefused, KeyNotFound, KeyUnknown, LastAdminKey
 from gateway.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
 from gateway.tables import keys, tenants
 from gateway.tenant_ledger import TenantLedger, refuse_what_is_not_enforced
@@ -33,6 +33,8 @@ class KeyLedger:
         """A new key, and its tenant if that is new; the only time that the secret is seen."""
         refuse_what_is_not_enforced(wanted)
         secret, now = new_secret(), self._clock.now()
+        if wanted.expires_at is not None and wanted.expires_at <= now:
+            raise ExpiryPassed
         row = key_row(wanted, new_id("key"), secret, self._clock)
         async with self._database.write() as connection:
             await self._tenants.ensure(connection, wanted.tenant, now, actor)

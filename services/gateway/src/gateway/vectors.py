@@ -13,7 +13,7 @@ from contracts.models import EmbeddingRequest, RerankRequest
 from contracts.search import SearchOptions, SearchRequest
 from gateway.bodies import parse
 from gateway.dependencies import Dependencies
-from gateway.errors import NotYours
+from gateway.errors import CollectionNotAllowed, NotYours
 from gateway.forwarding import Exchange
 from gateway.metering import MeteredCall
 from gateway.pricing import cost_nano_usd
@@ -56,8 +56,10 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
 async def search(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
     """Hits of one collection."""
     name = exchange.path_params["name"]
-    if not is_name(name) or not call.principal.allows_collection(name):
+    if not is_name(name):
         raise NotYours("collection", name)
+    if not call.principal.allows_collection(name):
+        raise CollectionNotAllowed(name)
     options = parse(SearchOptions, await exchange.body())
     request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
     body = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request)

@@ -28,6 +28,7 @@ from ingest.worker.pipeline import Pipeline
 from ingest.worker.reading import Reader
 from ingest.worker.slots import Slots
 from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
+from servicekit.bodies import MULTIPART
 from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
 from servicekit.health import Degraded, Probe
@@ -108,7 +109,7 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
             "redis": opened.bell.probe,
             "retriever": _not_needed(opened.index.probe),
         },
-        body_limit=lambda path: chosen.max_upload_bytes if path.endswith("/documents") else DEFAULT_BODY_BYTES,
+        body_limit=lambda _path, media_type: chosen.max_upload_bytes if media_type == MULTIPART else DEFAULT_BODY_BYTES,
     )
     return app
 

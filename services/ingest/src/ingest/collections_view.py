@@ -9,7 +9,7 @@ from sqlalchemy import select
 from contracts.collections import Collection
 from ingest.deletions import deletion_under_way
 from ingest.documents import counted
-from ingest.errors import CollectionDeleting, CollectionNotFound
+from ingest.errors import CollectionDeleting
 from ingest.tables import COLLECTIONS
 from ingest.upserts import insert_if_absent
 from servicekit.sql import Database
@@ -40,9 +40,3 @@ async def remember(database: Database, tenant: str, name: str) -> None:
     async with database.write() as connection:
         unique = [COLLECTIONS.c.tenant, COLLECTIONS.c.name]
         await insert_if_absent(connection, COLLECTIONS, {"tenant": tenant, "name": name}, unique)
-
-
-async def check_readable(database: Database, tenant: str, name: str) -> None:
-    """Raise `CollectionNotFound` for a collection that ingest has no documents or notes of."""
-    if not await known(database, tenant, name):
-        raise CollectionNotFound(name)

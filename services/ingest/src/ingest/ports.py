@@ -18,6 +18,10 @@ from ingest.chunking.tokens import Tokens
 class BlobStore(Protocol):
     """Bytes by key. A key is `<tenant>/<sha256 of the bytes>`, so that putting the same bytes twice is harmless."""
 
+    def keeping(self, key: str) -> AbstractAsyncContextManager[None]:
+        """While the block lasts these bytes are not removed: put them and commit the row that names them within it."""
+        ...
+
     async def put(self, key: str, source: BinaryIO) -> None:
         """Store all of `source`; the bytes are on disk, whole, when this returns."""
         ...
@@ -39,7 +43,10 @@ class BlobStore(Protocol):
         ...
 
     async def remove_unless(self, key: str, wanted: Callable[[], Awaitable[bool]]) -> None:
-        """Remove the bytes, unless `wanted()`, asked while they are already out of reach, says to keep them."""
+        """Remove the bytes, unless `wanted()`, asked while nobody is `keeping` them, says that a row names them.
+
+        Bytes that somebody goes on keeping stay; whatever happens meanwhile, bytes that are wanted are never away.
+        """
         ...
 
     async def probe(self) -> None:

@@ -111,7 +111,7 @@ def create_app(settings: RetrieverSettings | None = None, dependencies: Dependen
         opening=opening,
         routers=[collections.router, documents.router, search.router],
         probes=lambda opened: _probes(opened, app),
-        body_limit=lambda path: BATCH_BYTES if path.endswith("/chunks") else DEFAULT_BODY_BYTES,
+        body_limit=lambda path, _media_type: BATCH_BYTES if path.endswith("/chunks") else DEFAULT_BODY_BYTES,
     )
     return app
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -21,8 +20,6 @@ from servicekit.http import Peer, PeerMalformed
 from servicekit.sse import MalformedStream, decode
 
 log = structlog.get_logger(__name__)
-MODEL_LIST_SECONDS = 15.0
-KNOWN_LISTS = 256
 UPSTREAM_STATUS = 502
 
 
@@ -50,11 +47,10 @@ class ModelPlane:
     def __init__(self, peer: Peer, embedding_model: str) -> None:
         self._peer = peer
         self._embedding_model = embedding_model
-        self._lists: dict[str, tuple[float, list[ModelInfo]]] = {}
 
     async def model(self, name: str | None, token: str) -> ModelInfo | None:
-        """From `GET /v1/models`, kept for a few seconds for each token."""
-        models = await self._models(token)
+        """From `GET /v1/models`, which lists what the caller may use."""
+        models = (await self._peer.call("GET", "/v1/models", ModelList, token=token)).data
         for model in models:
             if model.kind == "chat" and (model.default if name in (None, "default") else model.id == name):
                 return model
@@ -80,16 +76,6 @@ class ModelPlane:
     async def probe(self) -> None:
         """Whether the gateway's model plane is ready."""
         await self._peer.probe()
-
-    async def _models(self, token: str) -> list[ModelInfo]:
-        known = self._lists.get(token)
-        if known is not None and time.monotonic() - known[0] < MODEL_LIST_SECONDS:
-            return known[1]
-        models = (await self._peer.call("GET", "/v1/models", ModelList, token=token)).data
-        if len(self._lists) >= KNOWN_LISTS:
-            self._lists.pop(next(iter(self._lists)))
-        self._lists[token] = (time.monotonic(), models)
-        return models
 
     async def _chunks(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[ChatCompletionChunk]:
         try:

@@ -6,6 +6,7 @@ A blob is written to a temporary file, synced, renamed, and its folder synced: i
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import secrets
@@ -15,9 +16,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
+
 from ingest.errors import BlobMissing
 
+log = structlog.get_logger(__name__)
 PIECE = 256 * 1024
+LOCKS = ".locks"
+LOCK_SECONDS = 10.0
+LOCK_PAUSE = 0.005
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}/[0-9a-f]{64}")
 
 
@@ -26,6 +33,12 @@ class FolderBlobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+
+    @asynccontextmanager
+    async def keeping(self, key: str) -> AsyncIterator[None]:
+        """Share the lock that a removal needs alone; raises `TimeoutError` if a removal hangs."""
+        async with self._locked(self._path(key), fcntl.LOCK_SH):
+            yield
 
     async def put(self, key: str, source: BinaryIO) -> None:
         """Store all of `source`; on disk when this returns."""
@@ -62,25 +75,32 @@ class FolderBlobs:
         yield self._path(key)
 
     async def remove_unless(self, key: str, wanted: Callable[[], Awaitable[bool]]) -> None:
-        """Move the bytes out of reach, ask, then remove them or put them back.
-
-        Asking afterwards is what makes this safe: an upload that found the bytes before the move has committed its
-        row by the time it looks again, and one that looks after the move stores them anew.
-        """
+        """Ask and remove under the lock that whoever puts these bytes shares until its row is committed."""
         path = self._path(key)
-        aside = path.with_name(f"{path.name}.leaving-{secrets.token_hex(4)}")
         try:
-            await asyncio.to_thread(path.rename, aside)
-        except FileNotFoundError:
-            return
-        if await wanted():
-            await asyncio.to_thread(aside.rename, path)
-        else:
-            await asyncio.to_thread(aside.unlink)
+            async with self._locked(path, fcntl.LOCK_EX):
+                if not await wanted():
+                    await asyncio.to_thread(path.unlink, missing_ok=True)
+        except TimeoutError:
+            log.warning("bytes are being stored anew and stay", key=key)
 
     async def probe(self) -> None:
         """Write and remove a small file."""
         await asyncio.to_thread(self._probe)
+
+    @asynccontextmanager
+    async def _locked(self, path: Path, how: int) -> AsyncIterator[None]:
+        """A lock file stands for all bytes whose digests begin alike; the system frees the locks of a dead process."""
+        lock = self._root / LOCKS / path.parent.name
+        await asyncio.to_thread(lock.parent.mkdir, parents=True, exist_ok=True)
+        descriptor = await asyncio.to_thread(os.open, lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            async with asyncio.timeout(LOCK_SECONDS):
+                while not _lock(descriptor, how):  # noqa: ASYNC110  # held by another process: there is no event
+                    await asyncio.sleep(LOCK_PAUSE)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _path(self, key: str) -> Path:
         if not KEY.fullmatch(key):
@@ -112,6 +132,14 @@ class FolderBlobs:
         probe = self._root / f".probe-{secrets.token_hex(4)}"
         probe.write_bytes(b"ok")
         probe.unlink()
+
+
+def _lock(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +18,13 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def keeping(self, key: str) -> AsyncIterator[None]:
+        """One at a time."""
+        async with self._locks[key]:
+            yield
 
     async def put(self, key: str, source: BinaryIO) -> None:
         """Keep all of `source`."""
@@ -47,10 +56,10 @@ class MemoryBlobs:
             yield Path(file.name)
 
     async def remove_unless(self, key: str, wanted: Callable[[], Awaitable[bool]]) -> None:
-        """Take the bytes out, ask, then forget them or put them back."""
-        content = self._blobs.pop(key, None)
-        if content is not None and await wanted():
-            self._blobs.setdefault(key, content)
+        """Ask and forget, one at a time with whoever keeps the bytes."""
+        async with self._locks[key]:
+            if not await wanted():
+                self._blobs.pop(key, None)
 
     async def probe(self) -> None:
         """Memory always works."""

@@ -33,8 +33,9 @@ from ingest.routes.access import (
 from ingest.routes.upload import take, take_json
 
 router = APIRouter(prefix="/v1/collections/{collection}/documents", tags=["documents"])
+MAX_REVISION = 2**31 - 1
 DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
-Revision = Annotated[int | None, Query(ge=1)]
+Revision = Annotated[int | None, Query(ge=1, le=MAX_REVISION)]
 MAX_FIELD_BYTES = 128 * 1024
 _BODY = {
     "requestBody": {

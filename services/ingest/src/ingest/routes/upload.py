@@ -15,7 +15,6 @@ from ingest.idempotency import CallKey, StoredAnswer, fingerprint
 from ingest.live_jobs import Mandate
 from ingest.receiving import Examined, Wanted
 from ingest.uploads import Upload
-from servicekit.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 
@@ -85,14 +84,15 @@ async def _keep(
 ) -> StoredAnswer:
     """Bytes first, then document and job, then the wake-up."""
     upload = _upload(mandate, collection, wanted, await receiving.examine(wanted))
-    await opened.blobs.put(upload.blob_key, wanted.content)
+    named = False
     try:
-        answer, job_id = await _commit(opened, upload, call, begun=begun)
-    except ServiceError:
-        await drop_unreferenced(opened.database, opened.blobs, mandate.tenant, [upload.blob_key])
-        raise
-    if not await opened.blobs.exists(upload.blob_key):  # removed by a deletion that ran between put and commit
-        await opened.blobs.put(upload.blob_key, wanted.content)
+        async with opened.blobs.keeping(upload.blob_key):
+            await opened.blobs.put(upload.blob_key, wanted.content)
+            answer, job_id = await _commit(opened, upload, call, begun=begun)
+            named = job_id is not None
+    finally:
+        if not named:  # refused, or answered before: nothing may name these bytes
+            await drop_unreferenced(opened.database, opened.blobs, mandate.tenant, [upload.blob_key])
     if job_id is not None:
         opened.bell.ring(job_id, mandate.request_id)
     return answer

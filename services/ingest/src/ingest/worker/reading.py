@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
 from ingest import metrics
@@ -77,23 +77,24 @@ class Reader:
             title = extracted.title or title
         with work.timed("chunking"), metrics.STAGE_SECONDS.labels("chunking").time():
             chunks = await asyncio.to_thread(cutter.cut, extracted, title)
-            part = Part(
-                number=last.number + 1,
-                text_key=await self._keep(work, extracted.text.encode()),
-                structure_key=await self._keep(work, dump(extracted, chunks)),
-                start=last.next_start,
-                chars=len(extracted.text),
-                first_chunk=last.next_chunk,
-                chunks=len(chunks),
-                last_page=extracted.last_page,
-                done=extracted.done,
-            )
-        metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))
+            contents = (extracted.text.encode(), dump(extracted, chunks))
+        keys = [f"{work.job['tenant']}/{hashlib.sha256(content).hexdigest()}" for content in contents]
+        part = Part(
+            number=last.number + 1,
+            text_key=keys[0],
+            structure_key=keys[1],
+            start=last.next_start,
+            chars=len(extracted.text),
+            first_chunk=last.next_chunk,
+            chunks=len(chunks),
+            last_page=extracted.last_page,
+            done=extracted.done,
+        )
         facts = {"pages": extracted.pages, "title": title, "chunks": part.next_chunk, "parsed": part.done >= 1}
-        await self.ledger.add_part(work, part, facts)
+        async with AsyncExitStack() as kept:
+            for key, content in sorted(zip(keys, contents, strict=True)):
+                await kept.enter_async_context(self.blobs.keeping(key))
+                await self.blobs.put(key, io.BytesIO(content))
+            await self.ledger.add_part(work, part, facts)
+        metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))
         return Piece(part, extracted.text, chunks, last.done)
-
-    async def _keep(self, work: Work, content: bytes) -> str:
-        key = f"{work.job['tenant']}/{hashlib.sha256(content).hexdigest()}"
-        await self.blobs.put(key, io.BytesIO(content))
-        return key
