@@ -8,22 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from tests.support.gateway_running import RunningGateway, Servers, running_gateway
+from tests.support.gateway_ingest import gateway_to_ingest
+from tests.support.gateway_running import RunningGateway
 
-from contracts.collections import CollectionCreate
 from contracts.documents import DocumentCreate
 from contracts.jobs import Accepted
 from groundwork.client import ApiError, Groundwork
-from ingest.adapters.fixed_pages import FixedPages
-from ingest.adapters.memory_bell import MemoryBell
-from ingest.adapters.memory_blobs import MemoryBlobs
-from ingest.adapters.memory_index import MemoryIndex
-from ingest.bootstrap import MIGRATIONS, assemble, create_app
-from ingest.collections_view import remember
-from ingest.settings import IngestSettings
-from servicekit.clock import SystemClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
 
 URL = "https://example.org/leave.html"
 PAGES = {URL: (b"<html><title>Leave</title><p>Ten days.</p></html>", "text/html")}
@@ -32,18 +22,8 @@ Result = TypeVar("Result")
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
-    settings = IngestSettings(data_dir=tmp_path / "ingest", delegation_public_key_file=tmp_path / "d.pub")
-    database, index, servers = Database.open(None, tmp_path, "ingest"), MemoryIndex(), Servers()
-    await migrate(database, MIGRATIONS)
-    await index.create_collection("", CollectionCreate(name="handbook"))
-    await remember(database, "default", "handbook")
-    pages = FixedPages(PAGES, settings.address_policy())
-    opened = assemble(settings, database, MemoryBlobs(), index, MemoryBell(), SystemClock(), pages)
-    url = await servers.start(create_app(settings, opened))
-    async with running_gateway(tmp_path, ingest_url=url) as running:
+    async with gateway_to_ingest(tmp_path, PAGES) as running:
         yield running
-    await servers.close()
-    await database.close()
 
 
 async def through(gateway: RunningGateway, call: Callable[[Groundwork], Result], key: str | None = None) -> Result:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp.abc import ResolveResult
-from tests.support.far_server import PAGE, FarServer, far_server
+from tests.support.far_server import PAGE, FarServer, far_server, self_signed
 from tests.support.ingest_peers import Peers, ingest_home, until
 
 from ingest.adapters.checked_connections import Guard
@@ -256,3 +256,10 @@ async def test_a_document_by_url_and_a_batch_become_ready_through_the_processes(
                 assert client.get(f"{documents}/leave/text").text.endswith("Ten days of leave.")
 
     await asyncio.to_thread(run)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_not_accepted(tmp_path: Path) -> None:
+    async with far_server(tls=self_signed(tmp_path, "pages.test")) as server:
+        with pytest.raises(FarServerFailed, match="certificate can't be verified"):
+            await trusting(server).fetch(server.url("/page.html").replace("http:", "https:"), io.BytesIO())
+        assert server.seen == []

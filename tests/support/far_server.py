@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 PAGE = "<html><title>Leave</title><body><p>Ten days of leave.</p></body></html>"
 BOMB_BYTES = 50_000_000
@@ -31,20 +39,36 @@ class FarServer:
 
 
 @asynccontextmanager
-async def far_server(address: str = "127.0.0.1") -> AsyncIterator[FarServer]:
+async def far_server(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> AsyncIterator[FarServer]:
     """Listens until the block ends."""
     server = FarServer()
     app = web.Application()
     app.router.add_get("/{path:.*}", server._answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, address, 0)
+    site = web.TCPSite(runner, address, 0, ssl_context=tls)
     await site.start()
     server.port = runner.addresses[0][1]
     try:
         yield server
     finally:
         await runner.cleanup()
+
+
+def self_signed(folder: Path, name: str) -> ssl.SSLContext:
+    """A server's TLS with a certificate for a name that no authority has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "server.pem"
+    file.write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM) + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
 
 
 async def _page(request: web.Request) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from groundwork.client.bulk import Batch, ingest_files
 from groundwork.client.documents import MEDIA_TYPES
 from groundwork.client.files import Found, find_files
 from groundwork.commands.session import Session, session_of
+from groundwork.commands.watch import watch_folder
 
 STAGES = ("uploading", "parsing", "indexing", "ready")
 
@@ -28,9 +29,20 @@ def ingest(
         str, typer.Option("--collection", "-c", help="Where they go; made with the defaults if it does not exist.")
     ],
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until all are ready.")] = 3600.0,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the collection in step with one folder.")] = False,
+    name: Annotated[
+        str | None, typer.Option(help="With --watch: what the folder is called, instead of its path on this machine.")
+    ] = None,
+    interval: Annotated[float, typer.Option(min=0.1, help="With --watch: seconds between two looks.")] = 1.0,
 ) -> None:
-    """Upload documents and wait until they can be found. Exit status 1 if any failed, with each reason."""
+    """Upload documents and wait until they can be found. Exit status 1 if any failed, with each reason.
+
+    With --watch, upload what is new or changed in a folder and delete what vanished from it, until Ctrl-C.
+    """
     session = session_of(context)
+    if watch:
+        watch_folder(session, paths, collection, name, interval)
+        return
     found = find_files(paths)
     _say_skipped(session, found)
     if not found.files:

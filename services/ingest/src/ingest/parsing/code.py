@@ -6,7 +6,7 @@ import re
 
 from ingest.parsing.structure import Builder, Extracted, clean
 
-_PARTING = re.compile(r"\n(?:\n)+(?=[^\s)\]}])")
+_PARTING = re.compile(r"(?<!\n)\n\n+(?=[^\s)\]}])")
 """Blank lines before a line that is not indented and closes nothing: what stands between definitions."""
 SMALL = 200
 """Characters below which a block takes the next one up: imports, constants, a comment and what it is about."""

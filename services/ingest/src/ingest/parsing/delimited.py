@@ -7,16 +7,18 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 
-from ingest.parsing.structure import Builder, Extracted, clean
+from ingest.parsing.structure import Builder, Extracted
 
 DELIMITERS = (",", ";", "\t", "|", ":")
 SAMPLE_CHARS = 64 * 1024
 SAMPLE_ROWS = 200
+RARE = 0.5
+"""What the share of a delimiter counts that stands within cells, in times and links, more often than between them."""
 
 
 def parse(text: str) -> Extracted:
     """All rows in order. A cell's line breaks become blanks, so that a row stays on its line."""
-    text = clean(text)
+    text = text.removeprefix("\ufeff")
     builder = Builder()
     builder.rows(map(_trimmed, _rows(text, _delimiter(text))))
     return builder.finish()
@@ -33,24 +35,26 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
     """The rows; quotes count only where they come in pairs, or one that is left open would swallow all that follows."""
     csv.field_size_limit(len(text) + 1)
     if text.count('"') % 2:
-        return csv.reader(io.StringIO(text), delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    return csv.reader(io.StringIO(text), delimiter=delimiter)
+        return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
 def _delimiter(text: str) -> str:
-    """The one by which the most rows have the same number of cells, two or more; a comma if there is none."""
+    """By which the most rows have the same number of cells, two or more, and the more the better; else a comma."""
     sample = text[:SAMPLE_CHARS]
     if len(text) > len(sample):
         sample = sample[: sample.rfind("\n") + 1] or sample
     return max(DELIMITERS, key=lambda delimiter: _evenness(sample, delimiter))
 
 
-def _evenness(sample: str, delimiter: str) -> float:
+def _evenness(sample: str, delimiter: str) -> tuple[float, int]:
+    """The share of rows that have the most frequent number of cells, and that number."""
     widths = Counter[int]()
     for _, row in zip(range(SAMPLE_ROWS), _rows(sample, delimiter), strict=False):
         if any(cell.strip() for cell in row):
             widths[len(row)] += 1
     if not widths:
-        return 0.0
+        return 0.0, 0
     width, rows = max(widths.items(), key=lambda found: found[1] * (found[0] > 1))
-    return rows / widths.total() * (1 if width > 1 else 0) * (0.5 if delimiter == ":" else 1)
+    share = rows / widths.total() if width > 1 else 0.0
+    return share * (RARE if delimiter == ":" else 1), width

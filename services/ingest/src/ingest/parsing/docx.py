@@ -9,7 +9,7 @@ from pathlib import Path
 from lxml import etree
 
 from ingest.parsing.docx_numbering import Numbering
-from ingest.parsing.docx_styles import Styles, W
+from ingest.parsing.docx_styles import Styles, W, value
 from ingest.parsing.drawings import ALTERNATIVES, M, graphics
 from ingest.parsing.formats import Limits
 from ingest.parsing.ooxml import Package, package
@@ -136,7 +136,15 @@ class _Reader:
         if sum(map(len, rows)) == 1 and depth < MAX_NESTING:
             self.content(rows[0][0] if rows[0] else rows[-1][0], depth + 1)
             return
-        self.builder.rows([self.cell(cell, depth) for cell in row] for row in rows)
+        above: dict[int, str] = {}
+        self.builder.rows([self.merged(cell, above, column, depth) for column, cell in _placed(row)] for row in rows)
+
+    def merged(self, cell: etree._Element, above: dict[int, str], column: int, depth: int) -> str:
+        """A cell's text; of one that goes on from the row above, that one's, so that each row can be read alone."""
+        merge = cell.find(f"{W}tcPr/{W}vMerge")
+        if merge is None or merge.get(f"{W}val") == "restart":
+            above[column] = self.cell(cell, depth)
+        return above.get(column, "")
 
     def cell(self, cell: etree._Element, depth: int) -> str:
         """All of a cell on one line; a table in it by commas."""
@@ -151,6 +159,15 @@ class _Reader:
             parts.append(read.text)
             parts += [self.cell(box, depth + 1) for box in read.boxes]
         return " ".join(part for part in parts if part)
+
+
+def _placed(row: list[etree._Element]) -> Iterator[tuple[int, etree._Element]]:
+    """The cells of a row with the grid columns in which they begin."""
+    column = 0
+    for cell in row:
+        yield column, cell
+        span = value(cell, "tcPr", "gridSpan") or "1"
+        column += int(span) if span.isdigit() else 1
 
 
 def _blocks(element: etree._Element) -> Iterator[etree._Element]:

@@ -44,6 +44,8 @@ EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
 LAST_DAY = 2_958_466
 """The first day of the year 10000, which no spreadsheet shows."""
 MAX_FORMAT = 255
+PLAIN_DIGITS = 15
+"""Digits below which a whole number is shown as it is stored."""
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -66,8 +68,11 @@ class _Section:
         return any(kind == own for own, _ in self.tokens)
 
 
+@lru_cache(maxsize=65_536)
 def shown(stored: str, code: str, epoch: datetime = EPOCH) -> str:
     """A stored number as a cell of that format shows it; what is no number comes back as it is."""
+    if code == GENERAL and len(stored) < PLAIN_DIGITS and stored.isdecimal():
+        return stored
     try:
         number = Decimal(stored)
     except InvalidOperation:

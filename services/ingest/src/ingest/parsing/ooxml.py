@@ -91,7 +91,7 @@ class Package:
         name = self.related("", "core-properties")
         element = self.root(name).find(_TITLE) if name else None
         title = (element.text or "").strip() if element is not None else ""
-        return title if title.lower() not in _NO_TITLES else None
+        return title if title and title.lower() not in _NO_TITLES else None
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def package(path: Path, kind: str) -> Iterator[Package]:
     """The package at a path; raises `ParseFailed` if it is none, has a password, is damaged or would be too large."""
     with path.open("rb") as file:
         if file.read(len(OLE)) == OLE:
-            raise _not_a_package(path, kind)
+            raise _not_a_package(path)
     with unpacked(path, kind) as archive:
         yield Package(archive)
 
@@ -112,9 +112,9 @@ def transitional(content: bytes) -> bytes:
     return content
 
 
-def _not_a_package(path: Path, kind: str) -> ParseFailed:
+def _not_a_package(path: Path) -> ParseFailed:
     if ENCRYPTED in path.read_bytes():
-        return encrypted(kind)
+        return encrypted("Office document")
     return ParseFailed("unsupported", "This is a file of an old Office version. Save it as DOCX, XLSX, PPTX or PDF.")
 
 

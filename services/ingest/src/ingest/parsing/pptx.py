@@ -17,6 +17,7 @@ P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 KIND = "PPTX presentation"
 _FURNITURE = ("dt", "ftr", "sldNum", "hdr")
 _TITLES = ("title", "ctrTitle")
+_TRUE = ("1", "true")
 MAX_GROUPS = 20
 
 
@@ -71,7 +72,7 @@ def _shape(builder: Builder, presentation: Package, part: str, shape: etree._Ele
         return
     if shape.tag == f"{P}graphicFrame":
         for table in shape.iter(f"{A}tbl"):
-            builder.rows((list(_cells(row)) for row in table.iter(f"{A}tr")), page)
+            builder.rows(_rows(table), page)
         graphics(builder, presentation, part, shape, page)
         return
     body = shape.find(f"{P}txBody")
@@ -84,10 +85,17 @@ def _shape(builder: Builder, presentation: Package, part: str, shape: etree._Ele
         builder.block("paragraph", "\n".join(text for _, text in found), page)
 
 
-def _cells(row: etree._Element) -> Iterator[str]:
-    for cell in row.iterfind(f"{A}tc"):
-        if cell.get("hMerge") not in ("1", "true"):
-            yield " ".join(text for _, text in lines(cell))
+def _rows(table: etree._Element) -> Iterator[list[str]]:
+    """A cell over several columns stands once, one over several rows in each of them."""
+    above: dict[int, str] = {}
+    for row in table.iter(f"{A}tr"):
+        cells: list[str] = []
+        for column, cell in enumerate(row.iterfind(f"{A}tc")):
+            if cell.get("vMerge") not in _TRUE:
+                above[column] = " ".join(text for _, text in lines(cell))
+            if cell.get("hMerge") not in _TRUE:
+                cells.append(above.get(column, ""))
+        yield cells
 
 
 def _placeholder(shape: etree._Element) -> str | None:

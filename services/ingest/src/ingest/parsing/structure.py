@@ -19,7 +19,7 @@ MAX_DEPTH = 8
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _NEWLINES = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_TRAILING = re.compile(r"[ \t\u00a0]+(?=\n|$)")
+_TRAILING = re.compile(r"(?<![ \t\u00a0])[ \t\u00a0]+(?=\n|$)")  # only from a run's first blank, or it is quadratic
 
 
 def clean(text: str) -> str:

@@ -48,22 +48,27 @@ class _Writer:
         """A worksheet's or a chart sheet's content."""
         run: list[dict[int, str]] = []
         last = 0
-        for number, row in rows(self.workbook.open(name), self.cells):
-            if run and number > last + 1:
-                self.table(run)
-                run = []
-            last = number
-            self.cells_left -= len(row)
-            self.room -= sum(len(text) + 3 for text in row.values())
-            if self.cells_left < 0 or self.room < 0:
-                raise too_large()
-            run.append(row)
+        with self.workbook.open(name) as stream:
+            for number, row in rows(stream, self.cells):
+                if run and number > last + 1:
+                    self.table(run)
+                    run = []
+                last = number
+                self.take(row)
+                run.append(row)
         self.table(run)
         drawing = self.workbook.related(name, "drawing")
         if drawing is not None:
             root = self.workbook.root(drawing)
             self.builder.block("paragraph", "\n".join(text for _, text in lines(root)))
             graphics(self.builder, self.workbook, drawing, root)
+
+    def take(self, row: dict[int, str]) -> None:
+        """Count what a row costs; raises `too_large`."""
+        self.cells_left -= len(row)
+        self.room -= sum(len(text) + 3 for text in row.values())
+        if self.cells_left < 0 or self.room < 0:
+            raise too_large()
 
     def table(self, run: list[dict[int, str]]) -> None:
         """Rows without a blank one between them. Lines of one cell each are a title or remarks, no table."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import IO
 
 from lxml import etree
@@ -15,6 +16,7 @@ from ingest.parsing.ooxml import Package, transitional
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 KIND = "XLSX workbook"
 MAX_COLUMNS = 16_384
+_CELL, _VALUE, _FORMULA, _INLINE = f"{S}c", f"{S}v", f"{S}f", f"{S}is"
 _STRICT_S = "{http://purl.oclc.org/ooxml/spreadsheetml/main}"
 
 
@@ -42,12 +44,15 @@ class Cells:
     def text(self, cell: etree._Element) -> str:
         """What a cell shows."""
         kind = cell.get("t", "n")
-        if kind == "inlineStr":
-            inline = cell.find(f"{S}is")
-            return _text(inline) if inline is not None else ""
-        stored = (cell.findtext(f"{S}v") or "").strip()
+        stored = formula = ""
+        for child in cell:
+            if child.tag == _VALUE:
+                stored = (child.text or "").strip()
+            elif child.tag == _FORMULA:
+                formula = child.text or ""
+            elif child.tag == _INLINE:
+                return _text(child)
         if not stored:
-            formula = cell.findtext(f"{S}f")
             return f"={formula}" if formula else ""
         if kind == "s":
             index = int(stored)
@@ -68,7 +73,7 @@ def rows(sheet: IO[bytes], cells: Cells) -> Iterator[tuple[int, dict[int, str]]]
         number = int(given) if given.isdigit() else number + 1
         shown_cells: dict[int, str] = {}
         column = -1
-        for cell in row.iterfind(f"{S}c"):
+        for cell in row.iterchildren(_CELL):
             column = _column(cell.get("r", ""), column + 1)
             if column < MAX_COLUMNS and (text := cells.text(cell).strip()):
                 shown_cells[column] = text
@@ -101,7 +106,11 @@ def _elements(sheet: IO[bytes]) -> Iterator[etree._Element]:
 
 
 def _column(reference: str, following: int) -> int:
-    letters = reference.rstrip("0123456789")
+    return _number_of(reference.rstrip("0123456789"), following) if reference else following
+
+
+@lru_cache(maxsize=MAX_COLUMNS)
+def _number_of(letters: str, following: int) -> int:
     if not letters.isascii() or not letters.isalpha() or len(letters) > 3:
         return following
     number = 0
