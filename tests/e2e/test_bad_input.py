@@ -18,7 +18,7 @@ from reportlab.pdfgen.canvas import Canvas
 from tests.support.stack import RunningHome
 
 from contracts.errors import ErrorBody, ErrorEnvelope
-from groundwork.stack.processes import resident_bytes
+from groundwork.stack.processes import memory
 
 COLLECTION = "bad-input"
 DOCUMENTS = f"/v1/collections/{COLLECTION}/documents"
@@ -185,7 +185,7 @@ def highest(look: Callable[[], dict[str, int]]) -> Iterator[dict[str, int]]:
 def resident(home: RunningHome) -> dict[str, int]:
     """Bytes that the processes an upload passes through hold, kept bytes on disk not counted."""
     states = home.supervisor.processes()
-    return {name: resident_bytes(states[name].pid) for name in ("gateway", "ingest")}
+    return {name: memory(states[name].pid).resident for name in ("gateway", "ingest")}
 
 
 def test_a_broken_pdf_fails_its_own_job_with_a_code(home: RunningHome) -> None:

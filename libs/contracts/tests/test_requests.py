@@ -12,6 +12,8 @@ from contracts.collections import Chunking, CollectionCreate
 from contracts.delegation import Delegation
 from contracts.documents import DocumentCreate
 from contracts.indexing import ChunkInput
+from contracts.keys import KeyCreate
+from contracts.models import EmbeddingRequest
 from contracts.search import Condition, Filter, Range, SearchOptions
 
 CHUNK = {"ordinal": 0, "text": "ab", "start": 3, "end": 5}
@@ -25,6 +27,14 @@ ASK = {"model": "rag:a", "messages": [{"role": "user", "content": "Why?"}]}
         (CollectionCreate, {"name": "ok", "colour": 1}, "colour"),
         (Chunking, {"strategy": "magic"}, "strategy"),
         (DocumentCreate, {"text": "a", "document_id": "a/b"}, "document_id"),
+        (DocumentCreate, {"text": "a", "document_id": ".."}, "document_id"),
+        (DocumentCreate, {"text": "a", "document_id": "."}, "document_id"),
+        (CollectionCreate, {"name": "ok", "description": "a\u0000b"}, "description"),
+        (KeyCreate, {"name": "a\u0000b", "tenant": "t", "scopes": ["chat"]}, "name"),
+        (EmbeddingRequest, {"input": []}, "input"),
+        (EmbeddingRequest, {"input": ["a", ""]}, "input"),
+        (EmbeddingRequest, {"input": ["a"] * 2049}, "input"),
+        (EmbeddingRequest, {"input": [1, 2]}, "input"),
         (SearchOptions, {"query": ""}, "query"),
         (SearchOptions, {"query": "a", "limit": 1000}, "limit"),
         (SearchOptions, {"query": "a", "mode": "psychic"}, "mode"),

@@ -80,11 +80,13 @@ def status(context: typer.Context) -> None:
     table = Table("process", "pid", "state", "port", "memory", "ready", box=None, pad_edge=False)
     for row in rows:
         ready = "[green]yes[/green]" if row.readiness.ready else f"[red]{escape(row.readiness.detail)}[/red]"
-        memory = f"{row.resident / MEGABYTE:.0f} MB" if row.resident else ""
-        table.add_row(row.name, str(row.pid or ""), row.state.lower(), str(row.port or ""), memory, ready)
+        memory = f"{row.memory.resident / MEGABYTE:.0f} MB" if row.memory.resident else ""
+        state_ = "running" if row.readiness.ready else row.state.lower()
+        table.add_row(row.name, str(row.pid or ""), state_, str(row.port or ""), memory, ready)
     session.out.print(f"{base_url(state)}  since {state.started_at:%Y-%m-%d %H:%M} UTC")
     session.out.print(table)
-    session.out.print(f"{sum(row.resident for row in rows) / MEGABYTE:.0f} MB in all")
+    together = sum(row.memory.share for row in rows)
+    session.out.print(f"{together / MEGABYTE:.0f} MB in all, pages that processes share counted once")
     _exit_unless_ready(all(row.readiness.ready for row in rows))
 
 

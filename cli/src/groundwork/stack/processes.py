@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
 
 import psutil
 
@@ -65,11 +66,20 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process with its children; 0 when it has ended."""
+@dataclass(frozen=True)
+class Memory:
+    """What a process with its children has in memory, in bytes."""
+
+    resident: int = 0
+    share: int = 0
+    """Resident memory in which each page is divided among the processes that share it: these can be added up."""
+
+
+def memory(pid: int) -> Memory:
+    """Of a process with its children; zero when it has ended."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-        return sum(member.memory_info().rss for member in family)
+        infos = [member.memory_full_info() for member in (process, *process.children(recursive=True))]
     except psutil.Error:
-        return 0
+        return Memory()
+    return Memory(sum(info.rss for info in infos), sum(getattr(info, "pss", info.rss) for info in infos))

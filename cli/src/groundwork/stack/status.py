@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from groundwork.stack.home import Home, RunState
-from groundwork.stack.processes import resident_bytes, supervisor_of
+from groundwork.stack.processes import Memory, memory, supervisor_of
 from groundwork.stack.programs import Program, programs
 from groundwork.stack.readiness import Readiness, probe
 from groundwork.stack.supervision import ProcessState, Supervisor
@@ -20,8 +20,7 @@ class Row:
     pid: int
     state: str
     port: int
-    resident: int
-    """Bytes, children included."""
+    memory: Memory
     readiness: Readiness
 
 
@@ -33,13 +32,14 @@ def look(home: Home, state: RunState) -> list[Row]:
     def row(program: Program) -> Row:
         process = states.get(program.name) or ProcessState(program.name, "MISSING", 0, 0, "")
         readiness = probe(program, state.ports, password)
-        resident = resident_bytes(process.pid) if process.pid else 0
-        return Row(program.name, process.pid, process.state, state.ports[program.port], resident, readiness)
+        used = memory(process.pid) if process.pid else Memory()
+        return Row(program.name, process.pid, process.state, state.ports[program.port], used, readiness)
 
     with ThreadPoolExecutor() as pool:
         rows = list(pool.map(row, programs(home, with_valkey=state.redis)))
     supervisor = supervisor_of(home)
     if supervisor is None:
         return rows
-    own = supervisor.memory_info().rss
-    return [Row("supervisord", supervisor.pid, "RUNNING", 0, own, Readiness(True, "ready")), *rows]
+    own = supervisor.memory_full_info()
+    used = Memory(own.rss, getattr(own, "pss", own.rss))
+    return [Row("supervisord", supervisor.pid, "RUNNING", 0, used, Readiness(True, "ready")), *rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def _no_dot_segment(value: str) -> str:
     return value
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")]
 """The name of a collection, an agent or a tenant."""
 
 DocumentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$"), AfterValidator(_no_dot_segment)]

@@ -11,6 +11,16 @@ from contracts.base import Count, Reply, Request
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 
+RAG = "rag:"
+"""Begins the name of a model that answers from collections: `rag:a` or `rag:a,b`."""
+MAX_COLLECTIONS = 16
+"""Of one such model."""
+
+
+def rag_collections(model: str) -> list[str]:
+    """The collections that a `rag:` model names, each once. They may be too many, or no names at all."""
+    return list(dict.fromkeys(name.strip() for name in model.removeprefix(RAG).split(",")))
+
 
 class ModelPrice(Reply):
     """What a million tokens cost, in US dollars. Zero only where somebody said so."""

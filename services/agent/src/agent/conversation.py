@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from agent.errors import (
@@ -13,16 +12,15 @@ from agent.errors import (
     QuestionMissing,
     QuestionTooLong,
 )
+from contracts.base import NAME
 from contracts.chat import AnswerOptions, ChatRequest
 from contracts.delegation import Delegation
+from contracts.models import MAX_COLLECTIONS, RAG, rag_collections
 
-PREFIX = "rag:"
-MAX_COLLECTIONS = 16
 MAX_QUESTION = 8_000
 """Characters."""
 MAX_TURNS = 6
 """Earlier questions that a follow-up may lean on."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 PLAIN_ONLY = ("tools", "functions", "logprobs", "audio", "modalities")
 
 
@@ -62,11 +60,11 @@ def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversat
 
 
 def _collections(model: str, delegation: Delegation) -> tuple[str, ...]:
-    if not model.startswith(PREFIX):
+    if not model.startswith(RAG):
         raise ModelNotAnswerable(model)
-    names = tuple(dict.fromkeys(name.strip() for name in model.removeprefix(PREFIX).split(",")))
+    names = tuple(rag_collections(model))
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise CollectionNotNamed(f"'{name[:70]}' is not the name of a collection.")
         if not delegation.allows_collection(name):
             raise CollectionNotAllowed(name)

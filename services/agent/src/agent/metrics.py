@@ -7,7 +7,7 @@
 | groundwork_answer_stage_seconds | stage | time of each node of the answer graph |
 | groundwork_answer_sentences_total | outcome | sentences of drafts: `supported`, `unsupported`, `not_factual` |
 | groundwork_answer_citations_total | | citations sent |
-| groundwork_answer_degraded_total | reason | what answers had to do without; others are `other` |
+| groundwork_answer_degraded_total | reason | what answers had to do without, by a closed set or `other` |
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from contracts.chat import AnswerOptions, ChatRequest, StreamOptions
+from contracts.models import MAX_COLLECTIONS, RAG, rag_collections
 from gateway.answering import Upstream, answer_chat
 from gateway.bodies import parse
 from gateway.dependencies import Dependencies
@@ -12,12 +11,11 @@ from gateway.errors import AgentsNotAvailable, ModelNotFound, OptionsNeedDocumen
 from gateway.forwarding import Exchange
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
+from gateway.proxied import is_name
 from gateway.taps import AnswerTap, ModelTap
 from gateway.tokens import ANSWERS, MODELS
 
-RAG, AGENT = "rag:", "agent:"
-MAX_COLLECTIONS = 16
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+AGENT = "agent:"
 
 
 async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
@@ -78,9 +76,9 @@ async def answer_from_documents(
 
 
 def _collections(model: str, principal: Principal) -> list[str]:
-    names = list(dict.fromkeys(model.removeprefix(RAG).split(",")))
+    names = rag_collections(model)
     if len(names) > MAX_COLLECTIONS:
         raise TooManyCollections(MAX_COLLECTIONS)
-    if not all(_NAME.fullmatch(name) and principal.allows_collection(name) for name in names):
+    if not all(is_name(name) and principal.allows_collection(name) for name in names):
         raise ModelNotFound(model)
     return names

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contracts.collections import Collection
-from contracts.models import ModelInfo, ModelList
+from contracts.models import RAG, ModelInfo, ModelList
 from contracts.pages import Page
-from gateway.chatting import RAG
 from gateway.dependencies import Dependencies
 from gateway.forwarding import Exchange
 from gateway.keys import Principal

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote
 
 from pydantic import BaseModel
 
+from contracts.base import NAME
 from contracts.batches import BatchReply, DocumentBatch
 from contracts.collections import Collection, CollectionCreate
 from contracts.delegation import Scope
@@ -23,7 +24,6 @@ from gateway.tokens import DOCUMENTS, Audiences
 Carries = Literal["json", "upload", "nothing"]
 Gives = Literal["json", "text", "bytes", "events", "nothing"]
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 READERS: tuple[Scope, ...] = ("documents", "search")
 WRITERS: tuple[Scope, ...] = ("documents",)
@@ -84,7 +84,7 @@ class ProxiedCall:
         return {name: value for name, value in parse_qsl(query.decode("latin-1")) if name in known}
 
 
-_PARAMETERS = {"collections": ("collection", _NAME), "documents": ("document", _ID), "jobs": ("job", _ID)}
+_PARAMETERS = {"collections": ("collection", NAME), "documents": ("document", _ID), "jobs": ("job", _ID)}
 _COLLECTION = "/v1/collections/{name}"
 _DOCUMENTS = "/v1/collections/{name}/documents"
 _DOCUMENT = "/v1/collections/{name}/documents/{id}"
@@ -158,4 +158,4 @@ PROXIED: tuple[ProxiedCall, ...] = (
 
 def is_name(value: str) -> bool:
     """Whether a collection could be called so."""
-    return _NAME.fullmatch(value) is not None
+    return NAME.fullmatch(value) is not None
