@@ -10,7 +10,8 @@ from lxml import etree
 
 from ingest.parsing.docx_numbering import Numbering
 from ingest.parsing.docx_styles import Styles, W, value
-from ingest.parsing.drawings import ALTERNATIVES, M, graphics
+from ingest.parsing.drawings import ALTERNATIVES, graphics
+from ingest.parsing.equations import M, linear
 from ingest.parsing.formats import Limits
 from ingest.parsing.ooxml import Package, package
 from ingest.parsing.structure import Builder, Extracted
@@ -54,6 +55,8 @@ class _Paragraph:
                 self.pieces.append(child.text or "")
             elif child.tag in _CHARACTERS:
                 self.pieces.append(_CHARACTERS[child.tag])
+            elif child.tag == f"{M}oMath":
+                self.pieces.append(linear(child))
             elif child.tag == f"{W}txbxContent":
                 self.boxes.append(child)
             elif child.tag in _NOTES:

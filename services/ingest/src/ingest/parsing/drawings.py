@@ -7,13 +7,13 @@ from itertools import zip_longest
 
 from lxml import etree
 
+from ingest.parsing.equations import M
 from ingest.parsing.ooxml import RELATIONSHIP, Package
 from ingest.parsing.structure import Builder
 
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
-M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 ALTERNATIVES = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 
 

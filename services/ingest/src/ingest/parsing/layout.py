@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-from ingest.parsing.lines import BULLET, Line
+from ingest.parsing.columns import in_reading_order
+from ingest.parsing.lines import BULLET, HYPHEN, Line
 from ingest.parsing.structure import BlockKind
 
 LOOK_BACK = 6
@@ -20,6 +21,7 @@ ROW_LEADING = 1.6
 """So are the rows of one table."""
 FULL = 0.8
 """A line that reaches this share of its paragraph's width was wrapped, so that the next continues it."""
+_RANGE = re.compile(r"\d[-–]\d")
 _ITEM = re.compile(rf"(?:{BULLET.pattern})\s+\S|\d+(?:\.\d+)+\s+[^\W\d_]|\d+\s+[A-Z]")
 
 
@@ -33,9 +35,9 @@ class Piece:
 
 
 def paragraphs(lines: Sequence[Line]) -> Iterator[Piece]:
-    """The blocks of a page in order."""
+    """The blocks of a page in reading order. A word parted at a line's end keeps its `HYPHEN`, without a line break."""
     group: list[Line] = []
-    for line in _rows(lines):
+    for line in in_reading_order(_rows(lines)):
         if group and not _close(group[-1], line):
             yield _block(group)
             group = []
@@ -48,18 +50,13 @@ def _rows(lines: Sequence[Line]) -> list[Line]:
     """Lines that stand side by side become one: the cells of a table's row arrive one after another."""
     rows: list[Line] = []
     for line in lines:
-        beside = _beside(rows, line)
+        beside = _beside(rows, line) if rows and line.left > rows[-1].right - 1 else 0
         if beside:
             cell = rows[-beside:]
             del rows[-beside:]
             rows.append(_joined(cell, line))
-        elif rows and _continues_last_cell(rows[-1], line):
-            rows[-1] = replace(
-                rows[-1],
-                cells=(*rows[-1].cells[:-1], f"{rows[-1].cells[-1]} {' '.join(line.cells)}"),
-                bottom=min(rows[-1].bottom, line.bottom),
-                right=max(rows[-1].right, line.right),
-            )
+        elif rows and len(rows[-1].cells) > 1 and _continues_last_cell(rows[-1], line):
+            rows[-1] = _continued(rows[-1], line)
         else:
             rows.append(line)
     return rows
@@ -82,45 +79,78 @@ def _beside(rows: Sequence[Line], line: Line) -> int:
 
 def _joined(cell: Sequence[Line], line: Line) -> Line:
     whole = [*cell, line]
-    first = cell[0].cells if len(cell) == 1 else (" ".join(" ".join(part.cells) for part in cell),)
+    cells, spans = cell[0].cells, cell[0].spans
+    if len(cell) > 1:
+        cells = (_wrapped(part.cells[0] for part in cell),)
+        spans = ((min(part.left for part in cell), max(part.right for part in cell)),)
     return Line(
-        (*first, *line.cells),
+        (*cells, *line.cells),
         min(part.left for part in whole),
         max(part.right for part in whole),
         min(part.bottom for part in whole),
         max(part.top for part in whole),
-        cell[0].first_right if len(cell) == 1 else max(part.right for part in cell),
+        (*spans, *line.spans),
     )
 
 
 def _continues_last_cell(row: Line, line: Line) -> bool:
     """Whether `line` lies under the last cell of a row of several: it is right of the first cell, and near."""
-    within = line.left > row.first_right and row.bottom - line.top < LEADING * line.height
-    return len(row.cells) > 1 and len(line.cells) == 1 and within and line.top < row.top
+    within = line.left > row.spans[0][1] and row.bottom - line.top < LEADING * line.height
+    return len(line.cells) == 1 and within and line.top < row.top
+
+
+def _continued(row: Line, line: Line) -> Line:
+    left, right = row.spans[-1]
+    return Line(
+        (*row.cells[:-1], _wrapped((row.cells[-1], line.cells[0]))),
+        row.left,
+        max(row.right, line.right),
+        min(row.bottom, line.bottom),
+        row.top,
+        (*row.spans[:-1], (min(left, line.left), max(right, line.right))),
+    )
+
+
+def _wrapped(parts: Iterable[str]) -> str:
+    """The lines of one cell as one; a word that was parted is whole again."""
+    return " ".join(parts).replace(f"{HYPHEN} ", HYPHEN)
 
 
 def _close(above: Line, line: Line) -> bool:
     gap = above.bottom - line.top
-    height = max(above.height, line.height)
+    high, low = above.top - above.bottom, line.top - line.bottom
+    height = max(high, low, 1.0)
     rows = len(above.cells) > 1 and len(line.cells) > 1
-    same_size = min(above.height, line.height) > SAME_SIZE * height
-    return -1.5 * height < gap < (ROW_LEADING if rows else LEADING) * height and (same_size or rows)
+    near = -1.5 * height < gap < (ROW_LEADING if rows else LEADING) * height
+    return near and (
+        rows or (min(high, low) > SAME_SIZE * height and above.left < line.right > 0 < above.right - line.left)
+    )
 
 
 def _block(group: Sequence[Line]) -> Piece:
-    width = max(line.first_right if len(line.cells) > 1 else line.right for line in group)
+    if len(group) == 1 and len(group[0].cells) == 1:
+        line = group[0]
+        return Piece("list" if _ITEM.match(line.cells[0]) else "paragraph", line.cells[0], line.height)
+    width = max(line.spans[0][1] if len(line.cells) > 1 else line.right for line in group)
     left = min(line.left for line in group)
-    text = _text(group[0])
+    full = left + FULL * (width - left)
+    texts = [_text(group[0])]
+    rows = int(len(group[0].cells) > 1)
+    items = int(bool(_ITEM.match(texts[0])))
     for above, line in pairwise(group):
-        wrapped = (
-            len(above.cells) == 1 and above.right - left >= FULL * (width - left) and not _ITEM.match(line.cells[0])
-        )
-        text += (" " if wrapped and line.left - left < 4 * line.height else "\n") + _text(line)
-    rows = sum(len(line.cells) > 1 for line in group)
-    items = sum(bool(_ITEM.match(line.cells[0])) for line in group)
+        item = bool(_ITEM.match(line.cells[0]))
+        items += item
+        rows += len(line.cells) > 1
+        if texts[-1].endswith(HYPHEN):
+            joint = ""
+        elif len(above.cells) == 1 and above.right >= full and not item and line.left - left < 4 * line.height:
+            joint = "" if _RANGE.fullmatch(texts[-1][-2:] + line.cells[0][0]) else " "
+        else:
+            joint = "\n"
+        texts += (joint, _text(line))
     kind: BlockKind = "table" if rows * 2 > len(group) else "list" if items else "paragraph"
-    return Piece(kind, text, min(line.height for line in group))
+    return Piece(kind, "".join(texts), min(line.height for line in group))
 
 
 def _text(line: Line) -> str:
-    return " | ".join(line.cells)
+    return line.cells[0] if len(line.cells) == 1 else " | ".join(line.cells)

@@ -14,8 +14,10 @@ from pypdfium2 import raw
 from ingest.parsing.failures import ParseFailed, encrypted, malformed, too_large, too_many_pages
 from ingest.parsing.formats import Limits
 from ingest.parsing.furniture import without_furniture
-from ingest.parsing.layout import paragraphs
-from ingest.parsing.lines import Line, page_lines
+from ingest.parsing.hyphens import Hyphens
+from ingest.parsing.layout import Piece, paragraphs
+from ingest.parsing.lines import HYPHEN
+from ingest.parsing.pages import Page, Pages
 from ingest.parsing.sizes import HeadingSizes
 from ingest.parsing.structure import Builder, Extracted, Resume
 
@@ -27,7 +29,11 @@ PART_PAGES = 64
 
 
 def parts(path: Path, limits: Limits, resume: Resume) -> Iterator[Extracted]:
-    """The text of all pages, some at a time. A page that can't be read fails the whole: nobody would miss it."""
+    """The text of all pages, some at a time. A page that can't be read fails the whole: nobody would miss it.
+
+    Each part's `state["unread_pages"]` are the numbers, from 1, of the scanned pages so far that hold no text because
+    recognition is not installed.
+    """
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
@@ -36,12 +42,13 @@ def parts(path: Path, limits: Limits, resume: Resume) -> Iterator[Extracted]:
         pages, title, state = len(document), _title(document), resume.state
         if pages > limits.max_pages:
             raise too_many_pages(pages, limits.max_pages)
+        source = Pages(document)
         size = -(-pages // -(-pages // PART_PAGES)) if pages else 1
         for first in range(resume.pages, pages, size):
-            lines = _lines(document, range(first, min(first + size, pages)), limits)
-            part = _built(without_furniture(lines), first + 1, state)
+            read = _read(source, range(first, min(first + size, pages)), limits)
+            part = _built(read, first + 1, state)
             state = part.state
-            last = first + len(lines)
+            last = first + len(read)
             yield replace(part, title=title or part.title, pages=pages, last_page=last, done=last / pages)
     except pypdfium2.PdfiumError:
         raise malformed("PDF") from None
@@ -49,40 +56,42 @@ def parts(path: Path, limits: Limits, resume: Resume) -> Iterator[Extracted]:
         document.close()
 
 
-def _lines(document: pypdfium2.PdfDocument, numbers: range, limits: Limits) -> list[list[Line]]:
-    """The lines of each page; raises `too_large` as soon as there is too much text."""
-    pages: list[list[Line]] = []
+def _read(source: Pages, numbers: range, limits: Limits) -> list[Page]:
+    """Those pages; raises `too_large` as soon as there is too much text."""
+    pages: list[Page] = []
     length = 0
     for number in numbers:
-        page = document[number]
-        try:
-            text_page = page.get_textpage()
-            try:
-                pages.append(page_lines(text_page))
-            finally:
-                text_page.close()
-        finally:
-            page.close()
-        length += sum(len(cell) for line in pages[-1] for cell in line.cells)
+        pages.append(source.read(number))
+        length += pages[-1].chars
         if length > limits.max_text_chars:
             raise too_large()
     return pages
 
 
-def _built(pages: Sequence[Sequence[Line]], first: int, state: Mapping[str, Any]) -> Extracted:
+def _built(pages: Sequence[Page], first: int, state: Mapping[str, Any]) -> Extracted:
     """A part that begins with page `first`, under the headings that `state` says are open."""
-    pieces = [list(paragraphs(lines)) for lines in pages]
+    pieces = _whole([list(paragraphs(lines)) for lines in without_furniture([page.lines for page in pages])])
     sizes = HeadingSizes(chain.from_iterable(pieces), state.get("sizes", ()))
     builder = Builder([(level, text) for level, text in state.get("headings", ())])
-    for number, page in enumerate(pieces, first):
-        for piece in page:
+    for number, (page, found) in enumerate(zip(pages, pieces, strict=True), first):
+        for piece in found:
             level = sizes.level(piece)
             if level:
                 builder.heading(piece.text, level, number)
             else:
                 builder.block(piece.kind, piece.text, number)
-    left = {"sizes": list(sizes.known), "headings": [list(heading) for heading in builder.headings]}
-    return replace(builder.finish(), state=left)
+        builder.block("list", "\n".join(page.entries), number)
+    unread = [*state.get("unread_pages", ()), *(number for number, page in enumerate(pages, first) if page.unread)]
+    headings = [list(heading) for heading in builder.headings]
+    return replace(builder.finish(), state={"sizes": list(sizes.known), "headings": headings, "unread_pages": unread})
+
+
+def _whole(pages: list[list[Piece]]) -> list[list[Piece]]:
+    """The pieces with the words that were parted at the ends of their lines."""
+    if not any(HYPHEN in piece.text for page in pages for piece in page):
+        return pages
+    hyphens = Hyphens(piece.text for page in pages for piece in page)
+    return [[replace(piece, text=hyphens.resolved(piece.text)) for piece in page] for page in pages]
 
 
 def _unopened(error: pypdfium2.PdfiumError) -> ParseFailed:

@@ -1,0 +1,46 @@
+"""Words that were parted at the end of a line: joined where the document itself shows that they are one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ingest.parsing.lines import HYPHEN
+
+LONGEST = 60
+"""Characters before the mark that are looked at."""
+_END = re.compile(r"(-?)([^\W\d_]*)\Z")
+_START = re.compile(r"[^\W\d_]*")
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_OFTEN_COMPOUND = frozenset(("self", "well", "non", "quasi", "half", "cross", "high", "low", "long", "short", "e"))
+
+
+class Hyphens:
+    """Decides about parted words by the words of the text they stand in."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        words: set[str] = set()
+        for text in texts:
+            whole = " ".join(word for word in text.split() if HYPHEN not in word) if HYPHEN in text else text
+            words.update(_WORD.findall(whole))
+        self._words = {word.lower() for word in words}
+
+    def resolved(self, text: str) -> str:
+        """The text with each mark gone, where the word is one, or written as the hyphen that it was."""
+        whole, *rest = text.split(HYPHEN)
+        for after in rest:
+            compound, before = _END.findall(whole[-LONGEST:])[0]
+            found = _START.match(after)
+            whole += ("" if self._one_word(compound, before, found[0] if found else "") else "-") + after
+        return whole
+
+    def _one_word(self, compound: str, before: str, after: str) -> bool:
+        """Sure if the text has the word elsewhere, or if a part of it is none that the text has."""
+        if compound or not before or not after[:1].islower():
+            return False
+        first, second = before.lower(), after.lower()
+        if f"{first}-{second}" in self._words:
+            return False
+        if first + second in self._words:
+            return True
+        return first not in _OFTEN_COMPOUND and not (first in self._words and second in self._words)
