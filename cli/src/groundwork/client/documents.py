@@ -15,16 +15,25 @@ from groundwork.client.collections import collection_path
 from groundwork.client.connection import Connection, parse
 
 UPLOAD_SECONDS = 600.0
+_OFFICE = "application/vnd.openxmlformats-officedocument"
 MEDIA_TYPES = {
     ".pdf": "application/pdf",
-    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".docx": f"{_OFFICE}.wordprocessingml.document",
+    ".pptx": f"{_OFFICE}.presentationml.presentation",
+    ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
     ".html": "text/html",
     ".htm": "text/html",
     ".md": "text/markdown",
     ".markdown": "text/markdown",
     ".txt": "text/plain",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".epub": "application/epub+zip",
+    ".eml": "message/rfc822",
+    ".zip": "application/zip",
 }
-"""What the server parses, by suffix. It looks at the bytes, too; this is what an upload says of itself."""
+"""The documents that are taken from a folder, by suffix, and what an upload says of itself; the server looks at the
+bytes. It reads more (JSON, source code), but those are taken only where they are named: folders are full of them."""
 
 
 class Documents:

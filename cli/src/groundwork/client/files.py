@@ -20,7 +20,7 @@ class NoSuchFile(GroundworkError):
 
 @dataclass(frozen=True)
 class Found:
-    """Files that can be ingested, in order and each once, and those that can't."""
+    """Files to ingest, in order and each once, and those in folders that are no documents."""
 
     files: list[Path]
     skipped: list[Path]
@@ -31,8 +31,8 @@ def find_files(paths: Iterable[str]) -> Found:
     files: dict[Path, None] = {}
     skipped: dict[Path, None] = {}
     for path in paths:
-        for file in _expand(path):
-            (files if file.suffix.lower() in MEDIA_TYPES else skipped)[file] = None
+        for file, named in _expand(path):
+            (files if named or file.suffix.lower() in MEDIA_TYPES else skipped)[file] = None
     return Found(list(files), list(skipped))
 
 
@@ -46,24 +46,25 @@ def document_id(file: Path) -> str:
     return f"{name}-{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
 
 
-def _expand(text: str) -> Iterator[Path]:
+def _expand(text: str) -> Iterator[tuple[Path, bool]]:
+    """Files, and whether each was named itself."""
     path = Path(text).expanduser()
     if path.is_dir():
         yield from _folder(path)
     elif path.is_file():
-        yield path
+        yield path, True
     elif _PATTERN.search(text):
         matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
         if not matches:
             raise NoSuchFile(f"Nothing matches '{text}'.")
         for match in matches:
-            yield from _folder(match) if match.is_dir() else (match,)
+            yield from _folder(match) if match.is_dir() else ((match, True),)
     else:
         raise NoSuchFile(f"There is no file or folder '{text}'.")
 
 
-def _folder(folder: Path) -> Iterator[Path]:
+def _folder(folder: Path) -> Iterator[tuple[Path, bool]]:
     for file in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         if file.is_file() and not hidden:
-            yield file
+            yield file, False

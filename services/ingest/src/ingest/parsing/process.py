@@ -77,7 +77,7 @@ class ParsingProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=complaints,
-                env=ENVIRONMENT,
+                env={**ENVIRONMENT, "TMPDIR": str(folder)},
                 cwd=folder,
                 start_new_session=True,
             )
