@@ -28,7 +28,7 @@ def in_reading_order(rows: Sequence[Line]) -> list[Line]:
     lines = list(_apart(rows)) if sum(len(row.cells) > 1 for row in rows) >= LEAST_LINES else list(rows)
     if all(above.bottom - line.top > -0.5 * (line.top - line.bottom) for above, line in pairwise(lines)):
         return lines
-    blocks = _blocks(lines)
+    blocks = _tabular(_blocks(lines))
     return [line for block in _ordered(blocks) for line in block] if len(blocks) <= MOST_BLOCKS else lines
 
 
@@ -96,7 +96,7 @@ def _is_prose(column: Sequence[Line]) -> bool:
         return False
     left, right = min(line.left for line in column), max(line.right for line in column)
     filled = sum(line.right - line.left >= FILLED * (right - left) for line in column)
-    words = median(sum(len(cell.split()) for cell in line.cells) for line in column)
+    words = median(len(cell.split()) for line in column for cell in line.cells)
     return words >= LEAST_WORDS and filled >= FILLED * len(column)
 
 
@@ -131,6 +131,51 @@ def _blocks(lines: Sequence[Line]) -> list[_Block]:
         else:
             blocks.append(_Block(line))
     return blocks
+
+
+def _tabular(blocks: Sequence[_Block]) -> list[_Block]:
+    """The blocks, with those joined that are the columns of a table: side by side, line by line, and no prose."""
+    joined: list[_Block] = []
+    for block in blocks:
+        table = joined[-1] if joined else None
+        if (
+            table
+            and block.left > table.right
+            and _in_step(table, block)
+            and not (_is_prose(table) and _is_prose(block))
+        ):
+            joined[-1] = _side_by_side(table, block)
+        else:
+            joined.append(block)
+    return joined
+
+
+def _in_step(table: _Block, block: _Block) -> bool:
+    """Whether nearly every line of the block stands at the height of one of the table's, and both are a few words."""
+    if len(block) < LEAST_LINES or abs(table.top - block.top) > block[0].height:
+        return False
+    if max(median(len(cell.split()) for line in side for cell in line.cells) for side in (table, block)) >= LEAST_WORDS:
+        return False
+    heights = {round(line.bottom) for line in table}
+    level = sum(not heights.isdisjoint(round(line.bottom) + by for by in (-1, 0, 1)) for line in block)
+    return level >= 0.8 * len(block)
+
+
+def _side_by_side(table: _Block, block: _Block) -> _Block:
+    """Rows of both, from the top."""
+    rows: list[Line] = []
+    for line in sorted([*table, *block], key=lambda line: (-round(line.bottom), line.left)):
+        above = rows[-1] if rows else None
+        if above and abs(above.bottom - line.bottom) < 0.3 * line.height and line.left > above.right:
+            cells, spans = above.cells + line.cells, above.spans + line.spans
+            top, bottom = max(above.top, line.top), min(above.bottom, line.bottom)
+            rows[-1] = Line(cells, above.left, line.right, bottom, top, spans)
+        else:
+            rows.append(line)
+    whole = _Block(rows[0])
+    for row in rows[1:]:
+        whole.add(row)
+    return whole
 
 
 def _ordered(blocks: Sequence[_Block]) -> Iterator[_Block]:
