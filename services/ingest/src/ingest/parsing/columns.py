@@ -14,6 +14,9 @@ LEAST_WORDS = 3
 """Words that half of a column's lines have at least; the cells of a table mostly have fewer."""
 FILLED = 0.6
 """Lines of running text reach over this share of their column, and this share of its lines do."""
+MOST_CELLS = 12
+"""A row of more cells is a table's or a drawing's."""
+MOST_COLUMNS = 5
 MOST_BLOCKS = 80
 """A page in more pieces than this is left as it was drawn: it is a drawing, and comparing them all takes long."""
 
@@ -36,7 +39,7 @@ def _apart(rows: Sequence[Line]) -> Iterator[Line]:
     """The rows, with runs of them that cross the same gutters split into columns."""
     start = 0
     while start < len(rows):
-        if len(rows[start].cells) < 2:
+        if not 2 <= len(rows[start].cells) <= MOST_CELLS:
             yield rows[start]
             start += 1
             continue
@@ -66,6 +69,8 @@ def _gaps(row: Line) -> list[Span]:
 
 
 def _common(gutters: Sequence[Span], row: Line) -> Iterator[Span]:
+    if len(row.cells) > MOST_CELLS:
+        return
     free = [(float("-inf"), row.left), *_gaps(row), (row.right, float("inf"))]
     for left, right in gutters:
         for other_left, other_right in free:
@@ -76,10 +81,11 @@ def _common(gutters: Sequence[Span], row: Line) -> Iterator[Span]:
 
 def _columns(rows: Sequence[Line], gutters: Sequence[Span]) -> list[list[Line]]:
     """The columns that the gutters part, if each of them is running text; none if they are a table's."""
+    if sum(len(row.cells) > 1 for row in rows) < LEAST_LINES or len(gutters) >= MOST_COLUMNS:
+        return []
     edges = [float("-inf"), *(sum(gutter) / 2 for gutter in sorted(gutters)), float("inf")]
     columns = [[part for row in rows if (part := _part(row, left, right))] for left, right in pairwise(edges)]
-    crossing = sum(len(row.cells) > 1 for row in rows)
-    return columns if crossing >= LEAST_LINES and all(map(_is_prose, columns)) else []
+    return columns if all(map(_is_prose, columns)) else []
 
 
 def _part(row: Line, left: float, right: float) -> Line | None:

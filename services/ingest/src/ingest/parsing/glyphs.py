@@ -7,6 +7,7 @@ addresses it costs 0.4 µs. So the calls here are few and bare, and their answer
 from __future__ import annotations
 
 import ctypes
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import cache
 from math import isfinite
@@ -28,6 +29,7 @@ class Glyphs:
         self._text_page = page.raw
         self._page: int = ctypes.cast(page.raw, _ADDRESS).value or 0
         self._mapped = len(text) != page.count_chars()
+        self._pairs = [place for place, letter in enumerate(text) if letter > "\uffff"] if self._mapped else []
         self._floats, self._doubles = _Floats(), _Doubles()
         self._box = _bare("FPDFText_GetLooseCharBox", _ADDRESS, _INTEGER, _ADDRESS)
         self._count = _bare("FPDFText_CountRects", _ADDRESS, _INTEGER, _INTEGER)
@@ -74,10 +76,11 @@ class Glyphs:
         return float(raw.FPDFText_GetCharAngle(self._text_page, self._index(position)))
 
     def _index(self, position: int) -> int:
-        """PDFium's own number of a character; they differ where it has characters without text."""
+        """PDFium's own number of a character: it counts in UTF-16, and has some characters that are not in the text."""
         if not self._mapped:
             return position
-        return int(_bare("FPDFText_GetCharIndexFromTextIndex", _ADDRESS, _INTEGER)(self._page, position))
+        units = position + bisect_left(self._pairs, position)
+        return int(_bare("FPDFText_GetCharIndexFromTextIndex", _ADDRESS, _INTEGER)(self._page, units))
 
 
 @cache
