@@ -15,7 +15,7 @@ from ingest.parsing.layout import paragraphs
 from ingest.parsing.lines import HYPHEN
 from ingest.parsing.recognition import placed
 
-from .pdf_pages import BODY, blocks, drawn, in_order, lines, read, scan
+from .pdf_pages import BODY, blocks, drawn, in_order, lines, page_of, read, scan
 
 LEFT = [f"The left column runs on in line {number}," for number in range(12)]
 MIDDLE = [f"The middle column runs on in {number}," for number in range(12)]
@@ -76,6 +76,15 @@ def test_a_table_is_read_row_by_row_also_within_a_column(tmp_path: Path) -> None
     assert in_order(
         text, [*LEFT, *RIGHT[:6], "Hotel | 150 | a night\nTrain | 90 | a day\nMeals | 40 | a day", *RIGHT[6:]]
     )
+
+
+def test_a_table_that_was_drawn_column_by_column_is_read_row_by_row(tmp_path: Path) -> None:
+    def page(canvas: Canvas) -> None:
+        for column in range(3):
+            lines(canvas, 60 + 120 * column, 700, [f"cell {row}.{column}" for row in range(9)])
+
+    rows = "\n".join(" | ".join(f"cell {row}.{column}" for column in range(3)) for row in range(9))
+    assert blocks(read(drawn(page), tmp_path)) == [rows]
 
 
 def test_a_table_of_words_is_not_taken_for_columns(tmp_path: Path) -> None:
@@ -161,6 +170,19 @@ def test_uncommon_characters_stay_as_they_are(tmp_path: Path) -> None:
     text = "Größe: 5 µm ± 2 % – “naïve” café, § 7, ½ Ω?"
     known = text.replace("Ω", "")
     assert read(drawn(lambda canvas: canvas.drawString(60, 700, known)), tmp_path).text == known
+
+
+def test_text_from_right_to_left_is_in_the_order_of_its_letters(tmp_path: Path) -> None:
+    words = "שלום עולם"
+    letters = "".join(sorted(set(words) - {" "}))
+    seen = "".join(" " if letter == " " else chr(65 + letters.index(letter)) for letter in reversed(words))
+    content = b"BT /F 12 Tf 300 700 Td (%s) Tj ET" % seen.encode()
+    assert read(page_of(content, letters=letters), tmp_path).text == words
+
+
+def test_characters_outside_the_basic_plane_do_not_shift_the_places_of_others(tmp_path: Path) -> None:
+    content = b"BT /F 12 Tf 50 700 Td (AA) Tj 0 -300 Td (xyz) Tj 300 0 Td (uvw) Tj ET"
+    assert blocks(read(page_of(content, letters="𝑥"), tmp_path)) == ["𝑥𝑥", "xyz | uvw"]
 
 
 def test_a_form_says_what_was_filled_in(tmp_path: Path) -> None:

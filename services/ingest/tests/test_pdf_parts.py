@@ -20,7 +20,7 @@ from ingest.parsing.pdf import PART_PAGES, parts
 from ingest.parsing.process import ParsingProcess
 from ingest.parsing.structure import PART_JOINT, Extracted, Resume
 
-from .pdf_pages import LIMITS, drawn, lines, read, scan
+from .pdf_pages import LIMITS, drawn, file_of, lines, page_of, read, scan
 
 SPECIES = st.sampled_from(["prose", "heading", "small heading", "blank", "scan", "parted"])
 
@@ -110,46 +110,24 @@ def test_a_pdf_that_only_forbids_printing_is_read(tmp_path: Path) -> None:
     assert extract(path, PDF, LIMITS).text == "Open to all readers."
 
 
-def _pdf(*objects: bytes) -> bytes:
-    """A file of these objects, the first of them the catalogue."""
-    body, places = b"%PDF-1.7\n", []
-    for number, content in enumerate(objects, 1):
-        places.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    head = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table)
-    end = b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(body))
-    return body + head + end
-
-
-def _page(content: bytes, box: bytes = b"[0 0 595 842]", more: bytes = b"") -> bytes:
-    return _pdf(
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>%s>>" % (box, more),
-        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    )
-
-
 WORDS = b"BT /F 12 Tf 50 700 Td (sound words) Tj ET\n"
 CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
 HARMLESS = {
-    "huge page": _page(WORDS, b"[-1e9 -1e9 1e9 1e9]"),
-    "deep states": _page(b"q " * 200_000 + WORDS),
-    "deep arrays": _page(WORDS, more=b"/X " + b"[" * 50_000 + b"]" * 50_000),
-    "huge places": _page(b"BT /F 12 Tf 1e30 1e38 Td (far) Tj ET BT /F 1e38 Tf 9 9 Td (high) Tj ET " + WORDS),
-    "false count": _page(WORDS).replace(b"/Count 1>>", b"/Count 1999999999>>"),
+    "huge page": page_of(WORDS, b"[-1e9 -1e9 1e9 1e9]"),
+    "deep states": page_of(b"q " * 200_000 + WORDS),
+    "deep arrays": page_of(WORDS, more=b"/X " + b"[" * 50_000 + b"]" * 50_000),
+    "huge places": page_of(b"BT /F 12 Tf 1e30 1e38 Td (far) Tj ET BT /F 1e38 Tf 9 9 Td (high) Tj ET " + WORDS),
+    "false count": page_of(WORDS).replace(b"/Count 1>>", b"/Count 1999999999>>"),
 }
 FAILING = {
-    "truncated": (_page(WORDS)[:200], {"malformed"}),
+    "truncated": (page_of(WORDS)[:200], {"malformed"}),
     "another format": (b"<html>no</html>", {"malformed"}),
     "zeros": (b"%PDF-1.4\n" + bytes(100_000), {"malformed"}),
     "pages in a circle": (
-        _pdf(CATALOG, b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 100000>>"),
+        file_of(CATALOG, b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 100000>>"),
         {"too_many_pages", "malformed"},
     ),
-    "no words": (_page(b"0 0 m 9 9 l S"), {"no_text"}),
+    "no words": (page_of(b"0 0 m 9 9 l S"), {"no_text"}),
 }
 
 
@@ -202,6 +180,6 @@ def test_memory_does_not_grow_with_the_pages(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_document_is_not_half_ready(tmp_path: Path) -> None:
-    broken = _page(WORDS).replace(b"/Type/Page/", b"/Type/Nope/").replace(b"/Contents 4 0 R", b"")
+    broken = page_of(WORDS).replace(b"/Type/Page/", b"/Type/Nope/").replace(b"/Contents 4 0 R", b"")
     with pytest.raises(ParseFailed):
         read(broken, tmp_path)

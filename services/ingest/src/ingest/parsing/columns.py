@@ -14,6 +14,9 @@ LEAST_WORDS = 3
 """Words that half of a column's lines have at least; the cells of a table mostly have fewer."""
 FILLED = 0.6
 """Lines of running text reach over this share of their column, and this share of its lines do."""
+MOST_CELLS = 12
+"""A row of more cells is a table's or a drawing's."""
+MOST_COLUMNS = 5
 MOST_BLOCKS = 80
 """A page in more pieces than this is left as it was drawn: it is a drawing, and comparing them all takes long."""
 
@@ -28,7 +31,7 @@ def in_reading_order(rows: Sequence[Line]) -> list[Line]:
     lines = list(_apart(rows)) if sum(len(row.cells) > 1 for row in rows) >= LEAST_LINES else list(rows)
     if all(above.bottom - line.top > -0.5 * (line.top - line.bottom) for above, line in pairwise(lines)):
         return lines
-    blocks = _blocks(lines)
+    blocks = _tabular(_blocks(lines))
     return [line for block in _ordered(blocks) for line in block] if len(blocks) <= MOST_BLOCKS else lines
 
 
@@ -36,7 +39,7 @@ def _apart(rows: Sequence[Line]) -> Iterator[Line]:
     """The rows, with runs of them that cross the same gutters split into columns."""
     start = 0
     while start < len(rows):
-        if len(rows[start].cells) < 2:
+        if not 2 <= len(rows[start].cells) <= MOST_CELLS:
             yield rows[start]
             start += 1
             continue
@@ -66,6 +69,8 @@ def _gaps(row: Line) -> list[Span]:
 
 
 def _common(gutters: Sequence[Span], row: Line) -> Iterator[Span]:
+    if len(row.cells) > MOST_CELLS:
+        return
     free = [(float("-inf"), row.left), *_gaps(row), (row.right, float("inf"))]
     for left, right in gutters:
         for other_left, other_right in free:
@@ -76,10 +81,11 @@ def _common(gutters: Sequence[Span], row: Line) -> Iterator[Span]:
 
 def _columns(rows: Sequence[Line], gutters: Sequence[Span]) -> list[list[Line]]:
     """The columns that the gutters part, if each of them is running text; none if they are a table's."""
+    if sum(len(row.cells) > 1 for row in rows) < LEAST_LINES or len(gutters) >= MOST_COLUMNS:
+        return []
     edges = [float("-inf"), *(sum(gutter) / 2 for gutter in sorted(gutters)), float("inf")]
     columns = [[part for row in rows if (part := _part(row, left, right))] for left, right in pairwise(edges)]
-    crossing = sum(len(row.cells) > 1 for row in rows)
-    return columns if crossing >= LEAST_LINES and all(map(_is_prose, columns)) else []
+    return columns if all(map(_is_prose, columns)) else []
 
 
 def _part(row: Line, left: float, right: float) -> Line | None:
@@ -96,7 +102,7 @@ def _is_prose(column: Sequence[Line]) -> bool:
         return False
     left, right = min(line.left for line in column), max(line.right for line in column)
     filled = sum(line.right - line.left >= FILLED * (right - left) for line in column)
-    words = median(sum(len(cell.split()) for cell in line.cells) for line in column)
+    words = median(len(cell.split()) for line in column for cell in line.cells)
     return words >= LEAST_WORDS and filled >= FILLED * len(column)
 
 
@@ -131,6 +137,51 @@ def _blocks(lines: Sequence[Line]) -> list[_Block]:
         else:
             blocks.append(_Block(line))
     return blocks
+
+
+def _tabular(blocks: Sequence[_Block]) -> list[_Block]:
+    """The blocks, with those joined that are the columns of a table: side by side, line by line, and no prose."""
+    joined: list[_Block] = []
+    for block in blocks:
+        table = joined[-1] if joined else None
+        if (
+            table
+            and block.left > table.right
+            and _in_step(table, block)
+            and not (_is_prose(table) and _is_prose(block))
+        ):
+            joined[-1] = _side_by_side(table, block)
+        else:
+            joined.append(block)
+    return joined
+
+
+def _in_step(table: _Block, block: _Block) -> bool:
+    """Whether nearly every line of the block stands at the height of one of the table's, and both are a few words."""
+    if len(block) < LEAST_LINES or abs(table.top - block.top) > block[0].height:
+        return False
+    if max(median(len(cell.split()) for line in side for cell in line.cells) for side in (table, block)) >= LEAST_WORDS:
+        return False
+    heights = {round(line.bottom) for line in table}
+    level = sum(not heights.isdisjoint(round(line.bottom) + by for by in (-1, 0, 1)) for line in block)
+    return level >= 0.8 * len(block)
+
+
+def _side_by_side(table: _Block, block: _Block) -> _Block:
+    """Rows of both, from the top."""
+    rows: list[Line] = []
+    for line in sorted([*table, *block], key=lambda line: (-round(line.bottom), line.left)):
+        above = rows[-1] if rows else None
+        if above and abs(above.bottom - line.bottom) < 0.3 * line.height and line.left > above.right:
+            cells, spans = above.cells + line.cells, above.spans + line.spans
+            top, bottom = max(above.top, line.top), min(above.bottom, line.bottom)
+            rows[-1] = Line(cells, above.left, line.right, bottom, top, spans)
+        else:
+            rows.append(line)
+    whole = _Block(rows[0])
+    for row in rows[1:]:
+        whole.add(row)
+    return whole
 
 
 def _ordered(blocks: Sequence[_Block]) -> Iterator[_Block]:

@@ -21,14 +21,16 @@ Key = tuple[str, int]
 
 def without_furniture(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
     """The pages without lines that recur at their edges, whatever numbers they count up. No page loses all its text."""
-    marginal = _Margins(pages)
     needed = max(LEAST_PAGES, SHARE * sum(bool(page) for page in pages))
-    seen = Counter(key for page in pages for key in {_key(line) for line in marginal.of(page)})
-    furniture = {key for key, count in seen.items() if count >= needed}
+    if needed > len(pages):
+        return [list(page) for page in pages]
+    margins = _Margins(pages)
+    marginal = [{id(line): _key(line) for line in margins.of(page)} for page in pages]
+    seen = Counter(key for keys in marginal for key in set(keys.values()))
     kept = []
-    for page in pages:
-        gone = {id(line) for line in marginal.of(page) if _key(line) in furniture}
-        kept.append([line for line in page if id(line) not in gone] or list(page))
+    for page, keys in zip(pages, marginal, strict=True):
+        gone = {line for line, key in keys.items() if seen[key] >= needed}
+        kept.append([line for line in page if id(line) not in gone] or list(page) if gone else list(page))
     return kept
 
 
@@ -41,7 +43,7 @@ class _Margins:
         bottom = min((line.bottom for line in lines), default=0.0)
         heights: Counter[float] = Counter()
         for line in lines:
-            heights[round(line.height, 1)] += sum(map(len, line.cells))
+            heights[round(line.top - line.bottom, 1)] += sum(map(len, line.cells))
         self._highest = LARGER * max(heights, key=lambda height: heights[height], default=0.0)
         self._upper = top - MARGIN * (top - bottom)
         self._lower = bottom + MARGIN * (top - bottom)
@@ -49,7 +51,7 @@ class _Margins:
     def of(self, page: Sequence[Line]) -> Iterator[Line]:
         """The lines in a page's margins."""
         for line in page:
-            if line.height < self._highest and (line.bottom >= self._upper or line.top <= self._lower):
+            if (line.bottom >= self._upper or line.top <= self._lower) and line.height < self._highest:
                 yield line
 
 

@@ -11,7 +11,7 @@ LONGEST = 60
 """Characters before the mark that are looked at."""
 _END = re.compile(r"(-?)([^\W\d_]*)\Z")
 _START = re.compile(r"[^\W\d_]*")
-_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_WORD = re.compile(r"\w[\w-]*")
 _OFTEN_COMPOUND = frozenset(("self", "well", "non", "quasi", "half", "cross", "high", "low", "long", "short", "e"))
 
 
@@ -23,7 +23,7 @@ class Hyphens:
         for text in texts:
             whole = " ".join(word for word in text.split() if HYPHEN not in word) if HYPHEN in text else text
             words.update(_WORD.findall(whole))
-        self._words = {word.lower() for word in words}
+        self._words = set(map(str.lower, words))
 
     def resolved(self, text: str) -> str:
         """The text with each mark gone, where the word is one, or written as the hyphen that it was."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from pypdfium2 import PdfTextPage
@@ -16,6 +17,8 @@ CELL_GAP = 0.9
 PROSE_GAP = 1.3
 """The same within a line of `PROSE_CHARS`: what makes columns flush stretches the blanks between sentences."""
 PROSE_CHARS = 40
+TABLE_GAPS = 3
+"""So many gaps in one line are no accident: it is a table's."""
 LOOSE = 0.6
 """A line that is this many times as wide as its characters are high has gaps in it; prose is at 0.4, seldom 0.55."""
 HYPHEN = "\ufffe"
@@ -119,8 +122,9 @@ def _words(part: str, start: int, glyphs: Glyphs, turn: Turn | None) -> Iterator
         places = turn.boxes(places)
     for number, (_, _, word) in enumerate(words):
         left, top, right, bottom, left2, top2, right2, bottom2 = places[8 * number : 8 * number + 8]
-        level = abs(bottom - bottom2) < max(top - bottom, 1.0)
-        yield _Word(word, min(left, left2), max(right, right2), min(bottom, bottom2), max(top, top2), level)
+        if left2 < left:
+            left, right2 = left2, right
+        yield _Word(word, left, right2, min(bottom, bottom2), max(top, top2), abs(bottom - bottom2) < top - bottom)
 
 
 def _broken(part: str, start: int, glyphs: Glyphs, turn: Turn | None) -> Iterator[Line]:
@@ -145,6 +149,8 @@ def _row(words: Sequence[_Word], least_gap: float = CELL_GAP, box: tuple[float, 
     """A line whose cells are told by the places of its words; `box` is its bottom and top."""
     bottom, top = box or (min(word.bottom for word in words), max(word.top for word in words))
     height = max(top - bottom, 1.0)
+    wide = sum(two.left - one.right > CELL_GAP * height for one, two in pairwise(words))
+    least_gap = CELL_GAP if wide >= TABLE_GAPS else least_gap
     cells: list[tuple[str, float, float]] = []
     for word in words:
         gap = max(word.left - cells[-1][2], cells[-1][1] - word.right) if cells else 0.0
