@@ -138,7 +138,9 @@ def assemble_worker(
     owner = _owner("worker")
     ledger = Ledger(database, clock, settings.lease_seconds)
     limits = Limits(settings.max_pages, settings.max_text_chars)
-    parser = ParsingProcess(limits, settings.parse_seconds, settings.parse_memory_bytes)
+    scratch = settings.data_dir / "parsing"
+    parser = ParsingProcess(limits, settings.parse_seconds, settings.parse_memory_bytes, scratch)
+    parser.sweep()
     reader = Reader(ledger, blobs, parser)
     pipeline = Pipeline(ledger, reader, index, tokens, tokenizers, settings.batch_chunks, settings.kept_revisions)
     deletions = Deletions(database, blobs, index, clock, owner)

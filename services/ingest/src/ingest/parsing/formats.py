@@ -58,6 +58,8 @@ _FROM_TEXT = {
 }
 """Modules with `parse(text)`."""
 START = Resume()
+SURELY = 2
+"""Of a file without markup less than half is white space that a parser leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ def _parse(path: Path, media_type: str, limits: Limits) -> Extracted:
         from ingest.parsing import decoding
 
         text = decoding.decode(path.read_bytes(), html=media_type == HTML)
+        if media_type != HTML and len(text) > SURELY * limits.max_text_chars:
+            raise too_large()  # before minutes are spent on it
         document = import_module(f"ingest.parsing.{_FROM_TEXT[media_type]}").parse(text)
     else:
         raise ParseFailed("unsupported", f"Documents of type {media_type} can't be read.")

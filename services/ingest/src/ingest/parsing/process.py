@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +25,8 @@ from ingest.parsing.structure import Extracted, Resume
 log = structlog.get_logger(__name__)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 """All that the child sees of ours: no settings, no secrets."""
+SWEEP_FACTOR = 4
+"""A folder that nothing was written to for so many times the longest parsing belongs to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,23 @@ class ParsingProcess:
     limits: Limits
     seconds: float
     memory_bytes: int
+    scratch: Path | None = None
+    """Where children leave parts that are not taken yet; null: the system's folder for temporary files."""
+
+    def sweep(self) -> None:
+        """Remove what workers that were killed have left behind."""
+        if self.scratch is not None:
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            for folder in self.scratch.iterdir():
+                if time.time() - folder.stat().st_mtime > SWEEP_FACTOR * self.seconds:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     async def parts(self, source: Path, media_type: str, resume: Resume = START) -> AsyncGenerator[Extracted, None]:
         """A file's parts as they are read; raises `ParseFailed`, also between parts. Close it: no child stays behind.
 
         The child does not wait for the caller: parts not taken yet lie on disk, all of them within the child's limits.
         """
-        with tempfile.TemporaryDirectory(prefix="groundwork-parse-") as name:
+        with tempfile.TemporaryDirectory(prefix="groundwork-parse-", dir=self.scratch) as name:
             folder = Path(name)
             async with self._child(source, folder, media_type, resume) as child:
                 assert child.stdout is not None
