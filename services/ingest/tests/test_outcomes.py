@@ -37,7 +37,7 @@ def peer_error(status: int, code: str, retry_after: float | None = None) -> Peer
         (peer_error(503, "inference_unreachable"), "inference"),
         (peer_error(504, "inference_timeout"), "inference"),
         (peer_error(429, "queue_full"), "retriever"),
-        (peer_error(500, "internal"), "retriever"),
+        (peer_error(502, "upstream_error"), "retriever"),
     ],
 )
 def test_the_service_that_is_away_is_named(error: Exception, service: str) -> None:

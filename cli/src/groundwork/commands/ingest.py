@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from contracts.documents import Document
+from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files
 from groundwork.client.documents import MEDIA_TYPES
 from groundwork.client.files import Found, find_files
@@ -52,9 +55,20 @@ def ingest(
         client.collections.ensure(collection)
         with _bars(session, len(found.files)) as bars:
             batch = ingest_files(client, collection, found.files, timeout=timeout, changed=lambda now: _show(bars, now))
+        unread = [document for document in _documents(client, collection, batch) if document.unread_pages]
     _summarise(session, collection, batch)
+    for document in unread:
+        pages = ", ".join(map(str, document.unread_pages))
+        session.notes.print(f"[yellow]{escape(document.source)}: pages {pages} are pictures and were not read[/yellow]")
     if batch.failed:
         raise typer.Exit(1)
+
+
+def _documents(client: Groundwork, collection: str, batch: Batch) -> Iterator[Document]:
+    """The batch's documents that have pages, as they are now."""
+    for state in batch.states:
+        if state.document is not None and state.job is not None and state.job.pages_total:
+            yield client.documents.get(collection, state.document.id)
 
 
 def _say_skipped(session: Session, found: Found) -> None:

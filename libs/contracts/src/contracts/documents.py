@@ -52,6 +52,8 @@ class Document(Reply):
     revision: Count
     status: DocumentStatus
     pages: Count | None = None
+    unread_pages: list[int] = Field(default_factory=list)
+    """Pages, from 1, that are pictures of text and were not read, since text recognition is not installed."""
     chunks: Count = 0
     metadata: dict[str, Any] = Field(default_factory=dict)
     error: Failure | None = None

@@ -154,13 +154,11 @@ class Peer:
 
         The timeout bounds the wait for each piece of the answer, not the whole.
         """
-        if any(part in (".", "..") for part in path.partition("?")[0].split("/")):
-            raise ValueError(f"a path that leads elsewhere: {path}")  # a caller's bug: names are checked before
         started = time.perf_counter()
         try:
             response = await self._session.request(
                 method,
-                self._base + path,
+                self._url(path),
                 params=params,
                 data=_encode(body),
                 headers=self._headers(token, body, headers),
@@ -201,6 +199,11 @@ class Peer:
             )
         retry_after = response.headers.get("Retry-After", "")
         return PeerError(response.status, parsed.error, float(retry_after) if retry_after.isdigit() else None)
+
+    def _url(self, path: str) -> str:
+        if any(part in (".", "..") for part in path.partition("?")[0].split("/")):
+            raise ValueError(f"a path that leads elsewhere: {path}")  # a bug of ours: names are checked before
+        return self._base + path
 
     def _headers(self, token: str | None, body: Body, extra: Mapping[str, str] | None) -> dict[str, str]:
         headers = dict(extra or {})

@@ -18,6 +18,7 @@ from ingest.adapters.retriever import RetrieverIndex
 from ingest.adapters.web_fetcher import WebFetcher
 from ingest.deletions import Deletions
 from ingest.fetching import Fetching
+from ingest.gauges import keep_measuring
 from ingest.ledger import Ledger
 from ingest.parsing.formats import Limits
 from ingest.parsing.process import ParsingProcess
@@ -81,9 +82,12 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
         index = RetrieverIndex(Peer("retriever", settings.retriever_url, session), settings.batch_seconds)
         redis = open_redis(settings.redis_url)
         bell = CeleryBell(make_celery(settings.redis_url), redis)
+        measuring = asyncio.create_task(keep_measuring(database, SystemClock()))
         try:
             yield assemble(settings, database, _blobs(settings), index, bell, SystemClock())
         finally:
+            measuring.cancel()
+            await asyncio.gather(measuring, return_exceptions=True)
             await asyncio.to_thread(bell.close)
             await redis.aclose()
 
@@ -93,6 +97,8 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
     from ingest.routes import batches, collections, documents, jobs
 
     chosen = settings or IngestSettings()
+
+    text_limit = min(DEFAULT_BODY_BYTES, chosen.max_upload_bytes)
 
     def opening() -> AbstractAsyncContextManager[Dependencies]:
         return open_dependencies(chosen) if dependencies is None else nullcontext(dependencies)
@@ -109,7 +115,7 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
             "redis": opened.bell.probe,
             "retriever": _not_needed(opened.index.probe),
         },
-        body_limit=lambda _path, media_type: chosen.max_upload_bytes if media_type == MULTIPART else DEFAULT_BODY_BYTES,
+        body_limit=lambda _path, media_type: chosen.max_upload_bytes if media_type == MULTIPART else text_limit,
     )
     return app
 
@@ -166,6 +172,7 @@ async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependenc
 async def run_worker(settings: IngestSettings) -> None:
     """Work until SIGTERM or SIGINT, with health and metrics on the worker's port and wake-ups from Redis."""
     from ingest.worker.consumer import WakeupConsumer
+    from ingest.worker.watchdog import Watchdog
 
     events = asyncio.get_running_loop()
     async with open_worker(settings) as worker:
@@ -174,12 +181,15 @@ async def run_worker(settings: IngestSettings) -> None:
         name = _owner("worker")
         consumer = WakeupConsumer(settings.redis_url, name, lambda: _from_thread(events, worker.loop))
         consumer.start()
+        watchdog = Watchdog(lambda: worker.loop.silent_seconds, settings.stuck_seconds)
+        watchdog.start()
         app = worker_app(settings, worker)
         serving = asyncio.create_task(server_for(app, settings, port=settings.worker_port).serve())
         serving.add_done_callback(lambda _: worker.loop.stop())  # a signal reaches the server first
         try:
             await worker.loop.run(settings.shutdown_seconds)
         finally:
+            await asyncio.to_thread(watchdog.stop)
             await asyncio.to_thread(consumer.stop)
         await serving
 

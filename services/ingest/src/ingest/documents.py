@@ -24,6 +24,7 @@ def as_document(row: RowMapping) -> Document:
     """A row as the API shows it."""
     return Document(
         **{name: row[name] for name in _SHOWN},
+        unread_pages=row["unread_pages"] or [],
         error=Failure.model_validate(row["error"]) if row["error"] else None,
     )
 

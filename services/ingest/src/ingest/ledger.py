@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, Select, and_, delete, func, insert, literal_column, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from contracts.indexing import Committed
@@ -103,7 +102,7 @@ class Ledger:
             if revision:
                 work.revision |= revision
                 await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**revision))
-                shown = {name: revision[name] for name in ("pages", "title") if name in revision}
+                shown = {name: revision[name] for name in ("pages", "unread_pages", "title") if name in revision}
                 if shown:
                     about = (work.job["document_key"], work.job["revision"], ("queued", "processing"))
                     await set_document(connection, *about, {**shown, "updated_at": now})
@@ -123,7 +122,7 @@ class Ledger:
             newer = or_(DOCUMENTS.c.active_revision.is_(None), DOCUMENTS.c.active_revision < job["revision"])
             here = and_(DOCUMENTS.c.key == job["document_key"], DOCUMENTS.c.deleted_at.is_(None), newer)
             await connection.execute(update(DOCUMENTS).where(here).values(**active))
-            done = {"status": "ready", "error": None, "pages": pages}
+            done = {"status": "ready", "error": None, "pages": pages, "unread_pages": work.revision["unread_pages"]}
             about = (job["document_key"], job["revision"], ("queued", "processing"))
             await set_document(connection, *about, done)
 
@@ -232,14 +231,3 @@ def _due(columns: Any, now: datetime) -> ColumnElement[bool]:
 
 def _revision(job: Mapping[str, Any]) -> ColumnElement[bool]:
     return and_(REVISIONS.c.document_key == job["document_key"], REVISIONS.c.n == job["revision"])
-
-
-async def unfinished_work(connection: AsyncConnection, now: datetime) -> tuple[int, int, float]:
-    """Jobs queued, jobs running, and the age in seconds of the oldest that is queued."""
-    statement = select(JOBS.c.status, func.count(), func.min(JOBS.c.queued_at)).where(JOBS.c.status.in_(LIVE))
-    rows = {
-        status: (count, oldest)
-        for status, count, oldest in (await connection.execute(statement.group_by(JOBS.c.status))).all()
-    }
-    queued, oldest = rows.get("queued", (0, None))
-    return queued, rows.get("running", (0, None))[0], (now - oldest).total_seconds() if oldest else 0.0

@@ -5,13 +5,15 @@
 | groundwork_ingest_uploads_total | outcome | `new`, `revision` (also a retried one), `unchanged` |
 | groundwork_ingest_upload_bytes_total | | bytes accepted |
 | groundwork_ingest_wakeups_total | outcome | wake-ups: `sent`, `failed`, `dropped` (too many waiting), `received` |
-| groundwork_ingest_jobs | status | jobs of the ledger that are `queued` or `running` now; the same from every worker |
-| groundwork_ingest_oldest_queued_seconds | | age of the oldest queued job |
+| groundwork_ingest_jobs | status | from the API: jobs of the ledger that are `queued` or `running` now |
+| groundwork_ingest_oldest_queued_seconds | | from the API: age of the oldest queued job |
+| groundwork_ingest_workers | | from the API: workers, on any host, that gave a sign of life in the last 30 s |
+| groundwork_ingest_jobs_without_worker | | from the API: queued jobs while no worker lives, else 0 |
 | groundwork_ingest_jobs_finished_total | outcome | jobs ended by this worker: `ready`, `failed`, `cancelled`, `lost` |
 | groundwork_ingest_jobs_put_back_total | reason | jobs queued again: `waiting`, `error`, `shutdown` |
 | groundwork_ingest_stage_seconds | stage | time of one stage of one attempt |
 | groundwork_ingest_pages_total | | pages parsed |
-| groundwork_ingest_chunks_total | how | chunks indexed: `embedded`, `reused` |
+| groundwork_ingest_chunks_total | how | chunks: `embedded`, `reused`, `deleted` (of revisions that were replaced) |
 | groundwork_ingest_slots | state | this worker's slots: `busy`, `free` |
 | groundwork_ingest_worker_heartbeat_timestamp_seconds | | when the worker's loop last looked into the ledger |
 | groundwork_ingest_consumer_restarts_total | | times the consumer of wake-ups had to be started again |
@@ -27,6 +29,8 @@ UPLOADS = Counter("groundwork_ingest_uploads_total", "Uploads by outcome.", ("ou
 UPLOAD_BYTES = Counter("groundwork_ingest_upload_bytes_total", "Bytes accepted.")
 WAKEUPS = Counter("groundwork_ingest_wakeups_total", "Wake-ups of workers.", ("outcome",))
 JOBS_NOW = Gauge("groundwork_ingest_jobs", "Live jobs of the ledger.", ("status",))
+WORKERS_ALIVE = Gauge("groundwork_ingest_workers", "Workers that live.")
+ABANDONED = Gauge("groundwork_ingest_jobs_without_worker", "Queued jobs while no worker lives.")
 OLDEST_QUEUED = Gauge("groundwork_ingest_oldest_queued_seconds", "Age of the oldest queued job.")
 FINISHED = Counter("groundwork_ingest_jobs_finished_total", "Jobs ended by this worker.", ("outcome",))
 PUT_BACK = Counter("groundwork_ingest_jobs_put_back_total", "Jobs queued again.", ("reason",))

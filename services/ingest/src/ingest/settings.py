@@ -53,6 +53,8 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Jobs that one worker runs at once."""
     poll_seconds: Annotated[float, Field(gt=0)] = 2.0
     """How often a worker looks into the ledger without having been woken."""
+    stuck_seconds: Annotated[float, Field(ge=10)] = 120.0
+    """A worker that has not looked into the ledger for so long ends itself, to be started anew."""
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a claim lasts without a heartbeat; a dead worker's jobs are taken over after this."""
     max_attempts: Annotated[int, Field(ge=1)] = 5

@@ -124,6 +124,7 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
         "active_revision": None if again else document["active_revision"],
         "chunks": 0 if again else document["chunks"],
         "pages": None if again else document["pages"],
+        "unread_pages": None if again else document["unread_pages"],
     }
     statement = update(DOCUMENTS).where(DOCUMENTS.c.key == document["key"]).values(**shown).returning(*DOCUMENTS.c)
     written = (await connection.execute(statement)).mappings().one()

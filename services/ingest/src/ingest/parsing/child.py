@@ -7,6 +7,7 @@ A document that can't be read leaves `failure.json`. The exit status is 0 in bot
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import sys
@@ -25,6 +26,7 @@ def main(arguments: list[str]) -> int:
     source, folder, options = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
     limits = Limits(options["max_pages"], options["max_text_chars"])
     _bound(options["memory_bytes"], options["seconds"], limits.max_text_chars * OUTPUT_FACTOR)
+    gc.set_threshold(50_000, 50, 50)  # parsers make many small objects that live to the end
     try:
         resume = Resume(**options["resume"])
         for number, part in enumerate(parts(source, options["media_type"], limits, resume)):

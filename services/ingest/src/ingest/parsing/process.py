@@ -116,12 +116,14 @@ class ParsingProcess:
             return
         complaints = (folder / "complaints").read_bytes()[-800:].decode("utf-8", "replace")
         log.warning("parser died", status=status, complaints=complaints)
-        if status in (-signal.SIGXCPU, -signal.SIGXFSZ) or "MemoryError" in complaints or "bad_alloc" in complaints:
+        if status in OUT_OF_ROOM or "MemoryError" in complaints or "bad_alloc" in complaints:
             raise too_large()
         raise crashed()
 
 
 OVERDUE = "overdue"
+OUT_OF_ROOM = (-signal.SIGXCPU, -signal.SIGXFSZ, -signal.SIGABRT)
+"""How children end at their limits: libraries written in C abort where they get no memory."""
 
 
 def _end(child: asyncio.subprocess.Process, folder: Path) -> None:

@@ -18,6 +18,7 @@ MAX_HEADING = 200
 MAX_DEPTH = 8
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _NEWLINES = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
+_OTHER_NEWLINES = "\r\u0085\u2028\u2029"
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _TRAILING = re.compile(r"(?<![ \t\u00a0])[ \t\u00a0]+(?=\n|$)")  # only from a run's first blank, or it is quadratic
 
@@ -27,7 +28,9 @@ def clean(text: str) -> str:
 
     The one place where Unicode is normalised. Pieces that are cleaned and then joined by `\n` are clean as a whole.
     """
-    text = _SURROGATES.sub("\ufffd", _NEWLINES.sub("\n", text))
+    if any(mark in text for mark in _OTHER_NEWLINES):
+        text = _NEWLINES.sub("\n", text)
+    text = _SURROGATES.sub("\ufffd", text)
     return unicodedata.normalize("NFC", _TRAILING.sub("", _CONTROL.sub("", text)))
 
 

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import idempotency, metrics
-from ingest.ledger import Ledger, unfinished_work
+from ingest.ledger import Ledger
 from ingest.worker.slots import Slots
 from servicekit.errors import NotReady
 
@@ -33,7 +33,7 @@ class WorkerLoop:
         self._stopping = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._started_at: datetime = ledger.clock.now()
-        self._looked_at = 0.0
+        self._looked_at = time.monotonic()
         self._announced_at = float("-inf")
 
     def ring(self) -> None:
@@ -60,9 +60,14 @@ class WorkerLoop:
                 pass
         await self._drain(grace_seconds)
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the loop last looked into the ledger."""
+        return time.monotonic() - self._looked_at
+
     async def probe(self) -> None:
         """Raise if the loop has not looked into the ledger for too long."""
-        silent = time.monotonic() - self._looked_at
+        silent = self.silent_seconds
         if silent > max(SILENT_LOOKS * self._poll, 10.0):
             raise NotReady(f"The worker last looked into the ledger {silent:.0f} s ago.")
 
@@ -82,14 +87,8 @@ class WorkerLoop:
 
     async def _announce(self) -> None:
         await self._ledger.announce(self._owner, self._size, self._started_at)
-        now = self._ledger.clock.now()
-        async with self._ledger.database.read() as connection:
-            queued, running, oldest = await unfinished_work(connection, now)
         async with self._ledger.database.write() as connection:
-            await idempotency.purge(connection, now)
-        metrics.JOBS_NOW.labels("queued").set(queued)
-        metrics.JOBS_NOW.labels("running").set(running)
-        metrics.OLDEST_QUEUED.set(oldest)
+            await idempotency.purge(connection, self._ledger.clock.now())
         self._announced_at = time.monotonic()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

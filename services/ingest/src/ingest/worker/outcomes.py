@@ -78,6 +78,8 @@ Outcome = Wait | TryAgain | Fail | Supersede
 def calling(service: str) -> Iterator[None]:
     """Turn a service's trouble into `ServiceAway`, and its refusal of our token into `TokenRefused`.
 
+    A 500 is neither: the service is there and breaks on this call, so that trying it is an attempt.
+
     Where a service passes on that another one is away, that other one is named.
     """
     try:
@@ -85,7 +87,7 @@ def calling(service: str) -> Iterator[None]:
     except ServiceError as error:
         if error.http_status == 401:
             raise TokenRefused from error
-        if error.http_status == 429 or error.http_status >= 500:
+        if error.http_status == 429 or error.http_status > 500:
             named = error.code.removesuffix("_unreachable").removesuffix("_timeout")
             raise ServiceAway(named if named != error.code else service, error.retry_after) from error
         raise
@@ -103,7 +105,7 @@ def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, ma
     if isinstance(error, ParseFailed):
         retryable = error.code in ("timeout", "parser_crashed")
         return Fail(Failure(code=error.code, message=error.message, retryable=retryable))
-    if isinstance(error, ServiceError):
+    if isinstance(error, ServiceError) and (error.http_status != 500 or isinstance(error, BlobMissing)):
         if error.code == "stale_revision":
             return Supersede(SUPERSEDED)
         retryable = error.code in ("key_revoked", BlobMissing.code)

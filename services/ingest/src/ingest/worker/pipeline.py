@@ -136,6 +136,7 @@ class Pipeline:
                     raise
                 await self.ledger.restart_sending(work)
                 raise ChunksLost from error
+        metrics.CHUNKS.labels("deleted").inc(committed.stale_deleted)
         await self.ledger.ready(work, committed)
         gone = await self.ledger.prune(work, self.kept_revisions)
         await drop_unreferenced(self.ledger.database, self.reader.blobs, job["tenant"], gone)

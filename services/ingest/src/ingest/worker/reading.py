@@ -90,7 +90,13 @@ class Reader:
             last_page=extracted.last_page,
             done=extracted.done,
         )
-        facts = {"pages": extracted.pages, "title": title, "chunks": part.next_chunk, "parsed": part.done >= 1}
+        facts = {
+            "pages": extracted.pages,
+            "unread_pages": extracted.state.get("unread_pages") or None,
+            "title": title,
+            "chunks": part.next_chunk,
+            "parsed": part.done >= 1,
+        }
         async with AsyncExitStack() as kept:
             for key, content in sorted(zip(keys, contents, strict=True)):
                 await kept.enter_async_context(self.blobs.keeping(key))
