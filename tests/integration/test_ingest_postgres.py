@@ -87,7 +87,7 @@ async def bench(url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     database = Database.open(SecretStr(url), tmp_path, "ingest")
     await migrate(database, MIGRATIONS)
     async with database.write() as connection:
-        for table in ("revisions", "jobs", "documents", "collections", "idempotency"):
+        for table in ("parts", "revisions", "jobs", "documents", "collections", "idempotency"):
             await connection.exec_driver_sql(f"DELETE FROM {table}")
     blobs, index, clock = MemoryBlobs(), MemoryIndex(), SystemClock()
     settings = IngestSettings(data_dir=tmp_path)
@@ -97,6 +97,8 @@ async def bench(url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     await remember(database, "globex", "handbook")
     workers = [assemble_worker(settings, database, blobs, index, FixedTokens(), tokenizers, clock) for _ in range(3)]
     yield Bench(assemble(settings, database, blobs, index, MemoryBell(), clock), workers, index)
+    for worker in workers:
+        worker.parser.close()
     await database.close()
 
 

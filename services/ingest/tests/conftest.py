@@ -146,7 +146,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens: Tokens) -> Service:
+async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens: Tokens) -> AsyncIterator[Service]:
     settings = IngestSettings(data_dir=tmp_path, batch_chunks=2, poll_seconds=0.05, lease_seconds=30)
     blobs, index, bell, token_source = MemoryBlobs(), MemoryIndex(), MemoryBell(), FixedTokens()
     api = assemble(settings, database, blobs, index, bell, clock)
@@ -154,4 +154,5 @@ async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens
     worker = assemble_worker(settings, database, blobs, index, token_source, tokenizers, clock)
     service = Service(api, worker, index, bell, blobs, token_source, clock)
     await service.collection()
-    return service
+    yield service
+    worker.parser.close()

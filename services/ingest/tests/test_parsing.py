@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import io
+import os
+import signal
 import unicodedata
 from collections.abc import Callable
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
+from ingest.parsing.children import NurseryLost
 from ingest.parsing.decoding import decode
 from ingest.parsing.failures import ParseFailed
 from ingest.parsing.formats import DOCX, HTML, MARKDOWN, PDF, TEXT, Limits, extract
@@ -232,21 +237,40 @@ def test_clean_text_stays_as_it_is_when_cleaned_again(text: str) -> None:
 
 
 async def test_the_child_answers_like_the_parser_itself(tmp_path: Path, read: Write) -> None:
-    process = ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30)
     content = pdf(Paragraph("A word.", STYLES["Normal"]))
     expected = read(content, PDF)
-    assert await process.extract(tmp_path / "document", PDF) == expected
+    with closing(ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30)) as process:
+        assert await process.extract(tmp_path / "document", PDF) == expected
 
 
 async def test_a_child_that_takes_too_long_or_too_much_memory_fails_only_its_document(tmp_path: Path) -> None:
     path = tmp_path / "document"
     path.write_text("<p>" + "<b>" * 3_000_000)
-    with pytest.raises(ParseFailed) as failure:
-        await ParsingProcess(LIMITS, seconds=0.01, memory_bytes=1 << 30).extract(path, TEXT)
-    assert failure.value.code == "timeout"
-    with pytest.raises(ParseFailed) as failure:
-        await ParsingProcess(LIMITS, seconds=30, memory_bytes=128 << 20).extract(path, HTML)
-    assert failure.value.code in ("too_large", "parser_crashed")
+    with closing(ParsingProcess(LIMITS, seconds=0.01, memory_bytes=1 << 30)) as process:
+        with pytest.raises(ParseFailed) as failure:
+            await process.extract(path, TEXT)
+        assert failure.value.code == "timeout"
+    with closing(ParsingProcess(LIMITS, seconds=30, memory_bytes=128 << 20)) as process:
+        with pytest.raises(ParseFailed) as failure:
+            await process.extract(path, HTML)
+        assert failure.value.code == "too_large"
+        path.write_text("words")
+        assert (await process.extract(path, TEXT)).text == "words"
+
+
+async def test_children_that_lose_their_nursery_blame_no_document_and_the_next_has_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "document"
+    path.write_text("word " * 100_000)
+    with closing(ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30)) as process:
+        with pytest.raises(NurseryLost):
+            async with aclosing(process.parts(path, TEXT)) as parts:
+                reading = asyncio.ensure_future(anext(parts))
+                await asyncio.sleep(0)
+                assert process.children.nursery_pid is not None
+                os.kill(process.children.nursery_pid, signal.SIGKILL)
+                await reading
+        path.write_text("words")
+        assert (await process.extract(path, TEXT)).text == "words"
 
 
 async def test_the_child_sees_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,4 +280,5 @@ async def test_the_child_sees_nothing_of_our_environment(tmp_path: Path, monkeyp
     (tmp_path / "ingest" / "__init__.py").write_text("raise SystemExit('ours was taken over')")
     path = tmp_path / "document"
     path.write_text("words")
-    assert (await ParsingProcess(LIMITS, 30, 1 << 30).extract(path, TEXT)).text == "words"
+    with closing(ParsingProcess(LIMITS, 30, 1 << 30)) as process:
+        assert (await process.extract(path, TEXT)).text == "words"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from subprocess import run
 from tempfile import TemporaryDirectory
@@ -135,7 +136,8 @@ FAILING = {
 async def test_strange_files_are_read_within_the_limits(tmp_path: Path, name: str) -> None:
     path = tmp_path / "document.pdf"
     path.write_bytes(HARMLESS[name])
-    assert "sound words" in (await ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30).extract(path, PDF)).text
+    with closing(ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30)) as process:
+        assert "sound words" in (await process.extract(path, PDF)).text
 
 
 @pytest.mark.parametrize("name", FAILING)
@@ -143,8 +145,11 @@ async def test_broken_files_end_with_a_code(tmp_path: Path, name: str) -> None:
     content, codes = FAILING[name]
     path = tmp_path / "document.pdf"
     path.write_bytes(content)
-    with pytest.raises(ParseFailed) as failure:
-        await ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30).extract(path, PDF)
+    with (
+        closing(ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30)) as process,
+        pytest.raises(ParseFailed) as failure,
+    ):
+        await process.extract(path, PDF)
     assert failure.value.code in codes
 
 

@@ -78,6 +78,7 @@ def api(tmp_path: Path, tokens: Tokens) -> Iterator[Api]:
         assert api.call("POST", "/v1/collections", json={"name": "handbook"}).status_code == 201
         yield api
         assert client.portal is not None
+        client.portal.call(worker.parser.close)
         client.portal.call(database.close)
 
 
@@ -261,7 +262,7 @@ def test_what_a_cancelled_job_had_sent_is_not_found(api: Api) -> None:
     async def begin() -> None:
         claimed = await api.worker.ledger.claim("worker")
         assert claimed is not None
-        await api.worker.ledger.enter(claimed, "indexing", {"sent": True})
+        await api.worker.ledger.progress(claimed, {"stage": "indexing"}, {"sent": True})
         facts = DocumentFacts(title="a", source="a", media_type="text/plain")
         batch = ChunkBatch(document=facts, chunks=[ChunkInput(ordinal=0, text="the", start=0, end=3)])
         await index.put_chunks("", "handbook", "a", 1, batch)

@@ -141,11 +141,11 @@ class _Maker:
                 dimensions=dimensions,
                 max_input_tokens=limit,
                 precision=settings.precision,
-                threads=settings.threads,
             )
         return BatchedEmbedding(
             model.name,
             encoder,
+            workers=settings.threads,
             dimensions=dimensions,
             max_input_tokens=limit,
             batch_tokens=settings.batch_tokens,

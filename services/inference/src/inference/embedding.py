@@ -1,4 +1,4 @@
-"""The in-process embedding engine: an encoder in a thread of its own, fed batch by batch."""
+"""The in-process embedding engine: an encoder in threads of its own, each fed batch by batch."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from servicekit.errors import Internal
 log = structlog.get_logger(__name__)
 PROBE_TEXT = "Are you there?"
 FIRST_GUESS_TOKENS_PER_SECOND = 4000.0
+"""Of one worker."""
 WEIGHT_OF_LAST = 0.2
 TELLING_TOKENS = 100  # a smaller batch says more of its overhead than of the speed
 
@@ -44,6 +45,7 @@ class BatchedEmbedding:
         *,
         dimensions: int,
         max_input_tokens: int,
+        workers: int = 1,
         batch_tokens: int,
         batch_seconds: float,
         waiting_tokens: int,
@@ -59,14 +61,15 @@ class BatchedEmbedding:
         self._batches = Batches(waiting_tokens)
         self._done: dict[int, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"embed-{model}")
-        self._working: asyncio.Task[None] | None = None
-        self._encoding = False
+        self._workers = workers
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=f"embed-{model}")
+        self._working: list[asyncio.Task[None]] = []
+        self._encoding = 0
         self._rate = FIRST_GUESS_TOKENS_PER_SECOND
         self._liveness = Liveness(
             model,
             ask=lambda: self.embed([PROBE_TEXT], "query"),
-            busy=lambda: self._encoding,
+            busy=lambda: self._encoding > 0,
             fresh_seconds=fresh_seconds,
             stalled_seconds=stalled_seconds,
         )
@@ -74,20 +77,20 @@ class BatchedEmbedding:
     async def open(self) -> None:
         """Load, then encode something, so that the first caller finds a warm model."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._encoder.open)
-        self._working = asyncio.create_task(self._work())
+        await loop.run_in_executor(self._threads, self._encoder.open)
+        self._working = [asyncio.create_task(self._work()) for _ in range(self._workers)]
         await self.embed([PROBE_TEXT], "query")
 
     async def close(self) -> None:
         """Fail what waits and end the thread after the batch that it is at."""
         await self._liveness.close()
-        if self._working is not None:
-            self._working.cancel()
-            await asyncio.gather(self._working, return_exceptions=True)
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
         for waiter in self._done.values():
             if not waiter.done():
                 waiter.set_exception(ModelNotReady(self._model, "it is shutting down"))
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def probe(self) -> None:
         """Raise unless it embeds."""
@@ -117,7 +120,7 @@ class BatchedEmbedding:
             self._batches.add(job, priority)
         except QueueBound as bound:
             REJECTED.labels(self._model).inc()
-            raise ModelBusy(self._model, retry_after=bound.waiting / self._rate) from None
+            raise ModelBusy(self._model, retry_after=self._seconds(bound.waiting)) from None
         waiter = asyncio.get_running_loop().create_future()
         self._done[id(job)] = waiter
         WAITING.labels(self._model).set(self._batches.inputs)
@@ -134,23 +137,26 @@ class BatchedEmbedding:
                 continue
             await self._encode(items)
 
+    def _seconds(self, tokens: int) -> float:
+        return tokens / (self._rate * self._workers)
+
     def _budget(self) -> int:
-        """Tokens that take about `batch_seconds` now, so that a query that comes meanwhile waits no longer."""
+        """Tokens that take a worker about `batch_seconds` now: a query that comes meanwhile waits no longer."""
         return min(self._most_tokens, round(self._rate * self._batch_seconds))
 
     async def _encode(self, items: list[Item]) -> None:
         started = time.monotonic()
-        self._encoding = True
+        self._encoding += 1
         try:
             loop = asyncio.get_running_loop()
-            vectors = await loop.run_in_executor(self._thread, self._encoder.encode, [item.text for item in items])
+            vectors = await loop.run_in_executor(self._threads, self._encoder.encode, [item.text for item in items])
         except Exception as error:  # the engine's outermost loop: one bad batch must not end it
             log.exception("batch failed", model=self._model, inputs=len(items), exc_info=error)
             for job in {id(item.job): item.job for item in items}.values():
                 self._settle(job, EncodingFailed(self._model))
             return
         finally:
-            self._encoding = False
+            self._encoding -= 1
         self._liveness.progressed()
         BATCH_INPUTS.labels(self._model).observe(len(items))
         tokens = sum(item.tokens for item in items)

@@ -33,7 +33,7 @@ class InferenceSettings(ServiceSettings):
     """Length of an in-process answer when the caller gives no `max_tokens`."""
     batch_tokens: Annotated[int, Field(ge=64)] = 1024
     """The most tokens embedded at once."""
-    batch_seconds: Annotated[float, Field(gt=0, le=10)] = 0.1
+    batch_seconds: Annotated[float, Field(gt=0, le=10)] = 0.15
     """How long one batch of embeddings should take; it has fewer tokens where the machine is slow, since a query
     waits for the batch that is under way."""
     waiting_tokens: Annotated[int, Field(ge=1024)] = 400_000

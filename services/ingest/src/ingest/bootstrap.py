@@ -129,6 +129,7 @@ class WorkerDependencies:
     ledger: Ledger
     slots: Slots
     loop: WorkerLoop
+    parser: ParsingProcess
 
 
 def assemble_worker(
@@ -152,7 +153,7 @@ def assemble_worker(
     deletions = Deletions(database, blobs, index, clock, owner)
     slots = Slots(ledger, pipeline, deletions, settings.max_wait_seconds, settings.max_attempts)
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
-    return WorkerDependencies(database, blobs, ledger, slots, loop)
+    return WorkerDependencies(database, blobs, ledger, slots, loop, parser)
 
 
 @asynccontextmanager
@@ -166,7 +167,11 @@ async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependenc
         tokens = GatewayTokens(Peer("gateway", settings.gateway_url, session))
         inference = Peer("inference", settings.inference_url, session)
         tokenizers = InferenceTokenizers(inference, settings.data_dir / "tokenizers")
-        yield assemble_worker(settings, database, _blobs(settings), index, tokens, tokenizers, SystemClock())
+        worker = assemble_worker(settings, database, _blobs(settings), index, tokens, tokenizers, SystemClock())
+        try:
+            yield worker
+        finally:
+            worker.parser.close()
 
 
 async def run_worker(settings: IngestSettings) -> None:

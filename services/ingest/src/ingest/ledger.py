@@ -11,11 +11,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, and_, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from contracts.documents import Failure
 from contracts.indexing import Committed
-from contracts.jobs import JobStage
 from ingest.live_jobs import LIVE, set_document
 from ingest.parts import Part, forget_revisions, parts_of
 from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
@@ -46,6 +58,7 @@ class Ledger:
         now = self.clock.now()
         values = {
             "status": "running",
+            "stage": case((JOBS.c.stage == "queued", "parsing"), else_=JOBS.c.stage),
             "claimed_at": now,
             "started_at": func.coalesce(JOBS.c.started_at, now.timestamp()),
             "strikes": JOBS.c.strikes + 1,
@@ -69,10 +82,6 @@ class Ledger:
         async with self.database.write() as connection:
             await self.leases.renew(connection, work.lease)
 
-    async def enter(self, work: Work, stage: JobStage, revision: Mapping[str, Any] | None = None) -> None:
-        """Write that a stage begins."""
-        await self._write(work, {"stage": stage}, revision)
-
     async def progress(self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None = None) -> None:
         """Write what was achieved; it ends any wait and forgives earlier attempts."""
         await self._write(work, {**job, "strikes": 1, "waiting_since": None}, revision)
@@ -83,11 +92,11 @@ class Ledger:
             return await parts_of(connection, work.job["document_key"], work.job["revision"])
 
     async def add_part(self, work: Work, part: Part, facts: Mapping[str, Any]) -> None:
-        """Write that a part was read and cut, and what was found out about the document; it counts as progress."""
+        """Write that a part was read and cut, what was found out about the document, and that it is being sent."""
         about = {"document_key": work.job["document_key"], "n": work.job["revision"], "tenant": work.job["tenant"]}
         row = insert(PARTS).values(**about, **asdict(part))
-        values = {"strikes": 1, "waiting_since": None, "pages_total": facts["pages"]}
-        await self._write(work, values, facts, also=row)
+        values = {"stage": "indexing", "strikes": 1, "waiting_since": None, "pages_total": facts["pages"]}
+        await self._write(work, values, {**facts, "sent": True}, also=row)
 
     async def _write(
         self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None, also: Insert | None = None
@@ -165,11 +174,13 @@ class Ledger:
     async def restart_sending(self, work: Work) -> None:
         """The index lost chunks that it had acknowledged: send all of them again."""
         async with self.database.write() as connection:
-            work.job = dict(await self.leases.write(connection, work.lease, {"chunks_done": 0}))
+            work.job = dict(await self.leases.write(connection, work.lease, {"chunks_done": 0, "stage": "indexing"}))
 
     async def prune(self, work: Work, kept: int) -> set[str]:
         """Delete committed revisions but the newest `kept`, and uncommitted earlier ones; the keys of their blobs."""
         key, active = work.job["document_key"], work.job["revision"]
+        if active == 1:
+            return set()
         of_it = and_(REVISIONS.c.document_key == key, REVISIONS.c.n <= active)
         keep = (
             select(REVISIONS.c.n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,7 +32,11 @@ def plain_tokenizer(folder: Path) -> bytes:
 
 
 class SentenceEncoder:
-    """An `Encoder` over a sentence-transformers model folder."""
+    """An `Encoder` over a sentence-transformers model folder. `encode` may run in several threads at once.
+
+    Several batches on a core each embed more than one batch on several cores: cores that share a small batch mostly
+    wait for each other (two cores, batches of 2: 38 texts a second against 30).
+    """
 
     def __init__(
         self,
@@ -40,22 +45,22 @@ class SentenceEncoder:
         dimensions: int,
         max_input_tokens: int,
         precision: torch_runtime.Precision,
-        threads: int,
     ) -> None:
         self._locate = locate
         self._dimensions = dimensions
         self._limit = max_input_tokens
         self._precision = precision
-        self._threads = threads
+        self._torch: Any = None
         self._model: Any = None
+        self._tokenizing = threading.Lock()
         self._counter: Any = None
         self._tokenizer = b""
 
     def open(self) -> None:
         """Load; raises `CannotLoad` when `dimensions` or `max_input_tokens` are not the model's."""
         folder = self._locate()  # first: importing takes seconds
-        torch = torch_runtime.import_engines()
-        torch_runtime.use_threads(torch, self._threads)
+        self._torch = torch = torch_runtime.import_engines()
+        torch_runtime.use_threads(torch, 1)
         from sentence_transformers import SentenceTransformer  # imported in its thread: seconds
         from tokenizers import Tokenizer
 
@@ -71,7 +76,7 @@ class SentenceEncoder:
         self._counter = Tokenizer.from_str(self._tokenizer.decode())
         self._model = model.eval()
         torch_runtime.return_memory()
-        log.info("embedding model loaded", folder=folder.name, dtype=str(dtype), threads=self._threads)
+        log.info("embedding model loaded", folder=folder.name, dtype=str(dtype))
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special ones included."""
@@ -79,10 +84,14 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Normalised float32 rows."""
-        rows = self._model.encode(
-            list(texts), batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False
-        )
-        return np.asarray(rows, dtype=np.float32)
+        torch = self._torch
+        torch_runtime.use_threads(torch, 1)
+        with self._tokenizing:  # a tokenizer pads to what the last call set
+            features = self._model.preprocess(list(texts))
+        with torch.inference_mode():
+            rows = self._model(features)["sentence_embedding"].float()
+            normalized = torch.nn.functional.normalize(rows, p=2, dim=1)
+        return np.asarray(normalized.numpy(), dtype=np.float32)
 
     def tokenizer(self) -> bytes:
         """Without truncation and padding."""

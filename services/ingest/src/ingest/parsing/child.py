@@ -1,8 +1,7 @@
-"""The process that reads one document: `python -I -m ingest.parsing.child INPUT FOLDER ARGUMENTS`.
+"""What a parsing child does: it bounds its own memory, processor time and output, then reads one document.
 
-It bounds its own memory, processor time and output before it opens the file and imports only the parser it needs. For
-each part it writes two files to FOLDER, `N.text` and `N.json`, and then a line with the number N to standard output.
-A document that can't be read leaves `failure.json`. The exit status is 0 in both cases.
+For each part it writes two files to its folder, `N.text` and `N.json`, and then a line with the number N to standard
+output. A document that can't be read leaves `failure.json`. The exit status is 0 in both cases.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ OUTPUT_FACTOR = 8
 
 
 def main(arguments: list[str]) -> int:
-    """Read the document that the arguments name."""
+    """Read a document; the arguments are its file, the folder for the parts, and options as JSON."""
     source, folder, options = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
     limits = Limits(options["max_pages"], options["max_text_chars"])
     _bound(options["memory_bytes"], options["seconds"], limits.max_text_chars * OUTPUT_FACTOR)
@@ -50,7 +49,3 @@ def _bound(memory: int, seconds: float, output: int) -> None:
 
 def _fail(folder: Path, failure: ParseFailed) -> None:
     (folder / "failure.json").write_text(json.dumps({"code": failure.code, "message": failure.message}))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
+from ingest.parsing.failures import too_large
 from ingest.parsing.structure import BlockKind, Builder, Extracted
 
 SKIPPED = frozenset(
@@ -81,7 +82,10 @@ class _Writer:
 
 def parse(text: str) -> Extracted:
     """The visible text; the `<title>` is the document's, unless there is none or it is empty."""
-    tree = LexborHTMLParser(text)
+    try:
+        tree = LexborHTMLParser(text)
+    except SelectolaxError:  # it takes any text: all that can fail is getting memory
+        raise too_large() from None
     title = tree.css_first("head > title")
     writer = _Writer()
     if tree.body is not None:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
 
+from ingest.parsing.children import Child, Children
 from ingest.parsing.failures import ParseFailed, crashed, timed_out, too_large
 from ingest.parsing.formats import START, Limits
 from ingest.parsing.parts import joined
 from ingest.parsing.structure import Extracted, Resume
 
 log = structlog.get_logger(__name__)
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-"""All that the child sees of ours: no settings, no secrets."""
 SWEEP_FACTOR = 4
 """A folder that nothing was written to for so many times the longest parsing belongs to nobody."""
 
@@ -38,6 +35,11 @@ class ParsingProcess:
     memory_bytes: int
     scratch: Path | None = None
     """Where children leave parts that are not taken yet; null: the system's folder for temporary files."""
+    children: Children = field(default_factory=Children)
+
+    def close(self) -> None:
+        """End what children come from."""
+        self.children.close()
 
     def sweep(self) -> None:
         """Remove what workers that were killed have left behind."""
@@ -55,10 +57,9 @@ class ParsingProcess:
         with tempfile.TemporaryDirectory(prefix="groundwork-parse-", dir=self.scratch) as name:
             folder = Path(name)
             async with self._child(source, folder, media_type, resume) as child:
-                assert child.stdout is not None
-                async for line in child.stdout:
+                async for line in child.output:
                     yield await asyncio.to_thread(_taken, folder, int(line))
-                status = await child.wait()
+                status = await child.ended
             await asyncio.to_thread(self._check, folder, status)
 
     async def extract(self, source: Path, media_type: str) -> Extracted:
@@ -67,9 +68,7 @@ class ParsingProcess:
             return joined([part async for part in parts])
 
     @asynccontextmanager
-    async def _child(
-        self, source: Path, folder: Path, media_type: str, resume: Resume
-    ) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def _child(self, source: Path, folder: Path, media_type: str, resume: Resume) -> AsyncIterator[Child]:
         """A child that is killed when its time is over or the block ends."""
         options = {
             "media_type": media_type,
@@ -80,29 +79,17 @@ class ParsingProcess:
             "resume": asdict(resume),
         }
         with (folder / "complaints").open("wb") as complaints:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-m",
-                "ingest.parsing.child",
-                str(source),
-                str(folder),
-                json.dumps(options),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=complaints,
-                env={**ENVIRONMENT, "TMPDIR": str(folder)},
-                cwd=folder,
-                start_new_session=True,
-            )
-        end = asyncio.get_running_loop().call_later(self.seconds, _end, child, folder)
-        try:
-            yield child
-        finally:
-            end.cancel()
-            if child.returncode is None:
-                _kill(child)
-                await asyncio.shield(child.wait())
+            async with self.children.child(source, folder, complaints.fileno(), options) as child:
+                end = asyncio.get_running_loop().call_later(self.seconds, self._end, child, folder)
+                try:
+                    yield child
+                finally:
+                    end.cancel()
+
+    def _end(self, child: Child, folder: Path) -> None:
+        if not child.ended.done():
+            (folder / OVERDUE).touch()
+            self.children.kill(child)
 
     def _check(self, folder: Path, status: int) -> None:
         """Raise why there are no more parts, unless the document has come to its end."""
@@ -124,20 +111,6 @@ class ParsingProcess:
 OVERDUE = "overdue"
 OUT_OF_ROOM = (-signal.SIGXCPU, -signal.SIGXFSZ, -signal.SIGABRT)
 """How children end at their limits: libraries written in C abort where they get no memory."""
-
-
-def _end(child: asyncio.subprocess.Process, folder: Path) -> None:
-    if child.returncode is None:
-        (folder / OVERDUE).touch()
-        _kill(child)
-
-
-def _kill(child: asyncio.subprocess.Process) -> None:
-    """The child and whatever it started."""
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        log.debug("the parser ended by itself")
 
 
 def _taken(folder: Path, number: int) -> Extracted:

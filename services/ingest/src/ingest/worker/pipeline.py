@@ -44,8 +44,6 @@ class Pipeline:
     async def run(self, work: Work, stopping: asyncio.Event) -> None:
         """Bring the document to `ready`; raises what went wrong, `LeaseLost`, or `Stopping` between two batches."""
         cutter = await self._cutter(work)
-        if work.job["stage"] == "queued":
-            await self.ledger.enter(work, "parsing")
         async with aclosing(self.reader.pieces(work, cutter)) as pieces:
             async for piece in pieces:
                 await self._send(work, piece, stopping)
@@ -96,15 +94,15 @@ class Pipeline:
 
     async def _send(self, work: Work, piece: Piece, stopping: asyncio.Event) -> None:
         part, size = piece.part, self.batch_chunks
-        if work.job["stage"] != "indexing":
-            await self.ledger.enter(work, "indexing", {"sent": True})
         for first in range(max(part.first_chunk, work.job["chunks_done"]), part.next_chunk, size):
             _checkpoint(stopping)
             last = min(first + size, part.next_chunk)
             chunks = as_inputs(part, piece.text, piece.chunks, first, last)
             await self._send_one(work, ChunkBatch(document=_facts(work), chunks=chunks))
             share = (last - part.first_chunk) / part.chunks
+            is_all = part.done >= 1 and last == part.next_chunk
             done = {
+                "stage": "committing" if is_all else "indexing",
                 "chunks_done": last,
                 "progress": round(SENT * (piece.before + (part.done - piece.before) * share), 4),
                 "pages_done": chunks[-1].page or 0,
@@ -124,7 +122,6 @@ class Pipeline:
     async def _commit(self, work: Work) -> None:
         job = work.job
         about = (job["collection"], job["document_id"], job["revision"])
-        await self.ledger.enter(work, "committing")
         request = CommitRequest(document=_facts(work), chunks=work.revision["chunks"])
         with work.timed("committing"), metrics.STAGE_SECONDS.labels("committing").time():
             try:
