@@ -121,6 +121,17 @@ async def test_bytes_removed_before_they_are_kept_are_stored_anew(blobs: BlobSto
     assert await blobs.read(KEY) == CONTENT
 
 
+async def test_old_keys_are_told_and_half_written_files_are_removed(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path / "blobs")
+    await blobs.put(KEY, io.BytesIO(CONTENT))
+    half = next((tmp_path / "blobs" / "acme").iterdir()) / ".half"
+    half.write_bytes(b"broken off")
+    assert [key async for keys in blobs.old_keys(3600) for key in keys] == []
+    assert half.exists()
+    assert [key async for keys in blobs.old_keys(-1) for key in keys] == [KEY]
+    assert not half.exists()
+
+
 async def test_a_folder_store_takes_no_other_names_and_leaves_no_half_files(tmp_path: Path) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:

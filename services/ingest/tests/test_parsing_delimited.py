@@ -12,7 +12,8 @@ from ingest.parsing.structure import clean
 
 from .parsing_cases import failure, outline, read
 
-CELLS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=12)
+CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters=";|"), max_size=12)
+"""Without the other delimiters: rows of nothing but those can be read in two ways."""
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

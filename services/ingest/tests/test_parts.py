@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from contracts.collections import Chunking
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput
+from ingest.blob_references import sweep
 from ingest.chunking.cutting import Cutter
 from ingest.chunking.tokens import Tokens
 from ingest.parsing import formats
@@ -141,3 +143,12 @@ async def test_blobs_of_all_parts_go_with_their_document(service: Service, read_
 
 def _cut(chunk: ChunkInput) -> tuple[object, ...]:
     return chunk.ordinal, chunk.text, chunk.start, chunk.end, chunk.page, chunk.heading_path, chunk.header
+
+
+async def test_a_sweep_removes_what_nobody_names_and_nothing_else(service: Service) -> None:
+    await service.upload("the word", document_id="a")
+    await service.work_all()
+    named = dict(service.blobs._blobs)
+    await service.blobs.put(f"acme/{'0' * 64}", io.BytesIO(b"whoever put this was killed"))
+    assert await sweep(service.database, service.blobs, 3600) == 1
+    assert service.blobs._blobs == named

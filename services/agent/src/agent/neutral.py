@@ -16,8 +16,8 @@ _REFERENCE = re.compile(r"\[([^\]\n]+)\]\[[^\]\n]*\]")
 _DEFINITION = re.compile(r"(?:\A|(?<=\n)[ \t]*)\[[^\]\n]+\]:[ \t]*")
 _ANGLED = re.compile(r"<((?:[a-z][a-z0-9+.-]*:|www\.)[^\s<>]*|[^\s<>@:]+@[^\s<>@:]+)>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z!][^<>]*(?:>|$)", re.IGNORECASE)
-_ADDRESS = re.compile(
-    r"(?:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.|\b(?:javascript|data|mailto):)[^\s<>`\"'”’|]+", re.IGNORECASE
+_ADDRESS = re.compile(  # also right behind a digit, where there is no boundary of a word
+    r"(?<![a-z])(?:[a-z][a-z0-9+.-]{1,20}://|www\.|(?:javascript|data|mailto):)[^\s<>`\"'”’|]+", re.IGNORECASE
 )
 _MARKER = re.compile(r"[ \t]?(?:\[\^?\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]|【[^】\n]{0,40}】)")
 _OPENERS = re.compile(r"!?\[|<|【")

@@ -12,6 +12,26 @@ from servicekit.sql import Database
 
 NAMES = (REVISIONS.c.blob_key, PARTS.c.text_key, PARTS.c.structure_key)
 """The columns that name blobs, each with an index of its own."""
+AT_ONCE = 500
+
+
+async def sweep(database: Database, blobs: BlobStore, seconds: float) -> int:
+    """Remove blobs that were put so long ago and that no row names: whoever put them died before it could say so.
+
+    Returns how many there were. Safe beside uploads, which keep what they are about to name.
+    """
+    count = 0
+    async for keys in blobs.old_keys(seconds):
+        orphans = set(keys)
+        async with database.read() as connection:
+            for name in NAMES:
+                for first in range(0, len(keys), AT_ONCE):
+                    some = keys[first : first + AT_ONCE]
+                    orphans -= set((await connection.execute(select(name).where(name.in_(some)))).scalars())
+        for key in orphans:
+            await drop_unreferenced(database, blobs, key.partition("/")[0], [key])
+        count += len(orphans)
+    return count
 
 
 async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, keys: Iterable[str]) -> None:

@@ -177,6 +177,7 @@ async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependenc
 async def run_worker(settings: IngestSettings) -> None:
     """Work until SIGTERM or SIGINT, with health and metrics on the worker's port and wake-ups from Redis."""
     from ingest.worker.consumer import WakeupConsumer
+    from ingest.worker.sweeping import keep_swept
     from ingest.worker.watchdog import Watchdog
 
     events = asyncio.get_running_loop()
@@ -188,12 +189,15 @@ async def run_worker(settings: IngestSettings) -> None:
         consumer.start()
         watchdog = Watchdog(lambda: worker.loop.silent_seconds, settings.stuck_seconds)
         watchdog.start()
+        sweeping = asyncio.create_task(keep_swept(worker.database, worker.blobs, worker.parser))
         app = worker_app(settings, worker)
         serving = asyncio.create_task(server_for(app, settings, port=settings.worker_port).serve())
         serving.add_done_callback(lambda _: worker.loop.stop())  # a signal reaches the server first
         try:
             await worker.loop.run(settings.shutdown_seconds)
         finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
             await asyncio.to_thread(watchdog.stop)
             await asyncio.to_thread(consumer.stop)
         await serving

@@ -49,6 +49,10 @@ class BlobStore(Protocol):
         """
         ...
 
+    def old_keys(self, seconds: float) -> AsyncIterator[list[str]]:
+        """The keys of what was put at least so long ago, some at a time; what broken-off calls left is removed."""
+        ...
+
     async def probe(self) -> None:
         """Raise unless bytes can be written."""
         ...

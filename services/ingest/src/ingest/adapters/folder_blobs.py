@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -84,6 +85,12 @@ class FolderBlobs:
         except TimeoutError:
             log.warning("bytes are being stored anew and stay", key=key)
 
+    async def old_keys(self, seconds: float) -> AsyncIterator[list[str]]:
+        """A folder at a time; half-written files of that age are removed."""
+        before = time.time() - seconds
+        for folder in await asyncio.to_thread(lambda: sorted(self._root.glob("[!.]*/??"))):
+            yield await asyncio.to_thread(_old, folder, before)
+
     async def probe(self) -> None:
         """Write and remove a small file."""
         await asyncio.to_thread(self._probe)
@@ -132,6 +139,20 @@ class FolderBlobs:
         probe = self._root / f".probe-{secrets.token_hex(4)}"
         probe.write_bytes(b"ok")
         probe.unlink()
+
+
+def _old(folder: Path, before: float) -> list[str]:
+    keys = []
+    for path in folder.iterdir():
+        try:
+            is_old = path.stat().st_mtime < before
+        except FileNotFoundError:
+            continue
+        if is_old and path.name.startswith("."):
+            path.unlink(missing_ok=True)
+        elif is_old:
+            keys.append(f"{folder.parent.name}/{path.name}")
+    return keys
 
 
 def _lock(descriptor: int, how: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from contracts.collections import Chunking
@@ -63,7 +63,7 @@ class Cutter:
             )
         else:
             chunks = self._flat(measure, blocks, title)
-        return list(self._bounded(measure, list(chunks)))
+        return self._fitted(measure, list(chunks))
 
     def _section(self, measure: Measure, section: Section, title: str) -> Iterator[Chunk]:
         first = header(self._tokens, title, section.outer_path, self._header_room)
@@ -129,6 +129,21 @@ class Cutter:
 
     def _size(self, text: str) -> int:
         return self._tokens.lengths([text])[0] - self._tokens.special
+
+    def _fitted(self, measure: Measure, chunks: list[Chunk]) -> list[Chunk]:
+        """The same chunks, none above the model's limit and none beginning before the one ahead of it begins.
+
+        Halving one can make its second half begin behind the overlap of the next, and a shortened word can be more
+        tokens than the whole: hence until nothing changes. Each round makes some chunk shorter.
+        """
+        while True:
+            ordered: list[Chunk] = []
+            for chunk in self._bounded(measure, chunks):
+                floor = ordered[-1].start if ordered else 0
+                ordered.append(replace(chunk, start=floor) if chunk.start < floor else chunk)
+            if ordered == chunks:
+                return chunks
+            chunks = ordered
 
     def _bounded(self, measure: Measure, chunks: Sequence[Chunk]) -> Iterator[Chunk]:
         """The same chunks; one that the model would read short after all (a cut word, say) is halved."""
