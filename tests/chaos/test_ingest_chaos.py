@@ -63,9 +63,12 @@ class Chaos:
         if not back:
             return
         name = min(back, key=lambda each: (self.killed.count(each), self.random.random()))
-        victim = psutil.Process(states[name].pid)
-        for process in (*victim.children(recursive=True), victim):
-            process.kill()
+        try:
+            victim = psutil.Process(states[name].pid)
+            for process in (*victim.children(recursive=True), victim):
+                process.kill()
+        except psutil.NoSuchProcess:
+            return
         self._dead[name] = victim.pid
         self.killed.append(name)
 

@@ -15,6 +15,7 @@ from tests.support.gateway_running import RunningGateway, eventually, running_ga
 from servicekit.delegation import DelegationVerifier
 
 MIB = 1024 * 1024
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
 DOCUMENTS = "/v1/collections/handbook/documents"
 
 
@@ -95,7 +96,7 @@ async def test_an_oversize_upload_without_length_is_refused_while_it_streams_and
             peak = max(peak, process.memory_info().rss)
             yield piece
 
-    answer = await gateway.call("POST", DOCUMENTS, data=watched())
+    answer = await gateway.call("POST", DOCUMENTS, data=watched(), headers=MULTIPART)
     assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_large")
     assert peak - before < 32 * MIB  # 80 MiB went through client, gateway and ingest, all in this process
     again = await gateway.call("GET", f"{DOCUMENTS}/d1/content")  # on the same connections
@@ -103,16 +104,23 @@ async def test_an_oversize_upload_without_length_is_refused_while_it_streams_and
 
 
 async def test_an_upload_that_is_refused_before_it_is_read_leaves_nothing_behind(gateway: RunningGateway) -> None:
-    await gateway.call("POST", "/v1/collections/closed/documents", data=_pieces(1))
+    await gateway.call("POST", "/v1/collections/closed/documents", data=_pieces(1), headers=MULTIPART)
     tasks = len(asyncio.all_tasks())
     for _ in range(10):
-        answer = await gateway.call("POST", "/v1/collections/closed/documents", data=_pieces(8))
+        answer = await gateway.call("POST", "/v1/collections/closed/documents", data=_pieces(8), headers=MULTIPART)
         assert (answer.status, (await answer.json())["error"]["code"]) == (404, "not_found")
     await eventually(lambda: len(asyncio.all_tasks()) <= tasks)
 
 
+async def test_json_is_read_whole_and_so_may_be_less(gateway: RunningGateway) -> None:
+    answer = await gateway.call("POST", DOCUMENTS, data=_pieces(17), headers={"Content-Type": "application/json"})
+    error = (await answer.json())["error"]
+    assert (answer.status, error["code"]) == (413, "too_large")
+    assert "as a file" in error["message"]
+
+
 async def test_an_upload_at_the_limit_passes(gateway: RunningGateway) -> None:
-    answer = await gateway.call("POST", DOCUMENTS, data=_pieces(64))
+    answer = await gateway.call("POST", DOCUMENTS, data=_pieces(64), headers=MULTIPART)
     assert answer.status == 202
     assert gateway.seen.last("ingest")["body"] == 64 * MIB
 

@@ -61,10 +61,20 @@ async def test_a_wrong_key_is_401_with_words_that_help(gateway: RunningGateway, 
 
 
 async def test_an_expired_key_is_401(gateway: RunningGateway) -> None:
-    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
-    created = await gateway.new_key(expires_at=past)
-    answer = await gateway.call("GET", "/v1/models", created["secret"])
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    created = await gateway.new_key(expires_at=soon)
+
+    async with asyncio.timeout(10):
+        while (answer := await gateway.call("GET", "/v1/models", created["secret"])).status == 200:
+            pass
     assert (answer.status, (await _error(answer))["code"]) == (401, "key_expired")
+
+
+async def test_a_key_that_would_never_work_is_not_made(gateway: RunningGateway) -> None:
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    body = {"name": "k", "tenant": "default", "scopes": ["chat"], "expires_at": past}
+    answer = await gateway.call("POST", "/v1/keys", json=body)
+    assert (answer.status, (await _error(answer))["code"]) == (400, "expiry_passed")
 
 
 async def test_the_admin_cannot_lock_everybody_out(gateway: RunningGateway) -> None:

@@ -12,6 +12,7 @@ from contracts.indexing import BatchIndexed, ChunkBatch
 from ingest import jobs
 from ingest.errors import JobFinished, JobNotFailed
 from ingest.tables import JOBS
+from ingest.withdrawals import left_in_index
 from servicekit.errors import PeerError
 from servicekit.http import PeerUnreachable
 
@@ -183,7 +184,8 @@ async def test_cancel_stops_a_running_job_between_two_batches(
     assert (await service.job(job_id)).status == "cancelled"
     assert (await service.document("a"))["status"] == "cancelled"
     async with service.database.read() as connection:
-        assert await jobs.left_in_index(connection, await _row(service, job_id))
+        row = await _row(service, job_id)
+        assert await left_in_index(connection, row["document_key"], row["revision"])
 
 
 async def test_a_late_batch_cannot_bring_a_deleted_document_back(

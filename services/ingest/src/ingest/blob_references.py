@@ -23,11 +23,13 @@ async def sweep(database: Database, blobs: BlobStore, seconds: float) -> int:
     count = 0
     async for keys in blobs.old_keys(seconds):
         orphans = set(keys)
+        tenants = {key.partition("/")[0] for key in keys}
         async with database.read() as connection:
             for name in NAMES:
                 for first in range(0, len(keys), AT_ONCE):
                     some = keys[first : first + AT_ONCE]
-                    orphans -= set((await connection.execute(select(name).where(name.in_(some)))).scalars())
+                    naming = select(name).where(name.table.c.tenant.in_(tenants), name.in_(some))
+                    orphans -= set((await connection.execute(naming)).scalars())
         for key in orphans:
             await drop_unreferenced(database, blobs, key.partition("/")[0], [key])
         count += len(orphans)

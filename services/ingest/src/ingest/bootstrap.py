@@ -147,7 +147,7 @@ def assemble_worker(
     limits = Limits(settings.max_pages, settings.max_text_chars)
     scratch = settings.data_dir / "parsing"
     parser = ParsingProcess(limits, settings.parse_seconds, settings.parse_memory_bytes, scratch)
-    parser.sweep()
+    scratch.mkdir(parents=True, exist_ok=True)
     reader = Reader(ledger, blobs, parser)
     pipeline = Pipeline(ledger, reader, index, tokens, tokenizers, settings.batch_chunks, settings.kept_revisions)
     deletions = Deletions(database, blobs, index, clock, owner)
@@ -193,6 +193,7 @@ async def run_worker(settings: IngestSettings) -> None:
         app = worker_app(settings, worker)
         serving = asyncio.create_task(server_for(app, settings, port=settings.worker_port).serve())
         serving.add_done_callback(lambda _: worker.loop.stop())  # a signal reaches the server first
+        worker.loop.when_stopping(watchdog.stop)
         try:
             await worker.loop.run(settings.shutdown_seconds)
         finally:

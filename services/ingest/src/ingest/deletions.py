@@ -1,7 +1,8 @@
 """Deleting a document or a whole collection, or withdrawing what a cancelled job has sent, step by step.
 
 Each is a job in the ledger. The call that asks for it holds the job's lease and does the work at once; if it is cut
-short, a worker takes the job over when the lease has expired, and another DELETE may do so at once.
+short, a worker takes the job over when the lease has expired (with the grant that the call carried), and another DELETE
+may do so at once. Each step asks first whether the deletion is still its own, so that a late one removes nothing.
 """
 
 from __future__ import annotations
@@ -91,11 +92,11 @@ class Deletions:
     async def carry_out(self, job: Mapping[str, Any], lease: Lease, token: str) -> None:
         """Do (the rest of) a deletion job and finish it."""
         if job["kind"] == "collection_deletion":
-            await self._collection_steps(job, token)
+            await self._collection_steps(job, lease, token)
         else:
             await self.index.delete_document(token, job["collection"], job["document_id"], job["revision"])
         if job["kind"] == "document_deletion":
-            await self._remove_document(job)
+            await self._remove_document(job, lease)
         async with self.database.write() as connection:
             done = {"status": "ready", "stage": "done", "progress": 1.0, "finished_at": self.clock.now()}
             await self._leases.release(connection, lease, {**done, "grant_token": None})
@@ -148,9 +149,14 @@ class Deletions:
                         .values(status="queued", lease_owner=None, lease_expires_at=None, not_before=later)
                     )
 
-    async def _remove_document(self, job: Mapping[str, Any]) -> None:
+    async def _hold(self, connection: AsyncConnection, lease: Lease) -> None:
+        """Begin a step: raises `LeaseLost` if another took the deletion over, so that a late one removes nothing."""
+        await self._leases.renew(connection, lease)
+
+    async def _remove_document(self, job: Mapping[str, Any], lease: Lease) -> None:
         of_it = (REVISIONS.c.document_key == job["document_key"]) & (REVISIONS.c.n <= job["revision"])
         async with self.database.write() as connection:
+            await self._hold(connection, lease)
             gone = await forget_revisions(connection, of_it)
             await connection.execute(
                 update(DOCUMENTS)
@@ -163,22 +169,24 @@ class Deletions:
             )
         await drop_unreferenced(self.database, self.blobs, job["tenant"], gone)
 
-    async def _collection_steps(self, job: Mapping[str, Any], token: str) -> None:
+    async def _collection_steps(self, job: Mapping[str, Any], lease: Lease, token: str) -> None:
         tenant, name = job["tenant"], job["collection"]
         await self.index.delete_collection(token, name)
         keys = select(DOCUMENTS.c.key).where(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.collection == name)
-        while gone := await self._some_revisions(keys):
+        while gone := await self._some_revisions(keys, lease):
             await drop_unreferenced(self.database, self.blobs, tenant, gone)
         async with self.database.write() as connection:
+            await self._hold(connection, lease)
             of_it = (DOCUMENTS.c.tenant == tenant) & (DOCUMENTS.c.collection == name)
             await connection.execute(delete(DOCUMENTS).where(of_it))
             here = _collection(tenant, name)
             await connection.execute(delete(COLLECTIONS).where(here, COLLECTIONS.c.deletion_job == job["id"]))
 
-    async def _some_revisions(self, documents: Any) -> set[str]:
+    async def _some_revisions(self, documents: Any, lease: Lease) -> set[str]:
         """Delete the rows of up to 100 documents' revisions and return the keys of their blobs."""
         some = select(REVISIONS.c.document_key).where(REVISIONS.c.document_key.in_(documents)).distinct().limit(100)
         async with self.database.write() as connection:
+            await self._hold(connection, lease)
             return await forget_revisions(connection, REVISIONS.c.document_key.in_(some))
 
 

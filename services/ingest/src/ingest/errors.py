@@ -11,6 +11,7 @@ from servicekit.errors import (
     Internal,
     InvalidRequest,
     NotFound,
+    NotReady,
     PayloadTooLarge,
     QueueFull,
     Unprocessable,
@@ -122,6 +123,15 @@ class JobFinished(Conflict):
             f"Job '{job_id}' is already {status}, so there is nothing to cancel. "
             "To remove the document, DELETE it instead."
         )
+
+
+class JobCommitting(Conflict):
+    """The index is making the new revision the active one at this moment."""
+
+    code = "job_committing"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The job '{job_id}' is being committed and can't be stopped now. Look again in a moment.")
 
 
 class JobNotFailed(Conflict):
@@ -306,6 +316,13 @@ class InvalidIdempotencyKey(InvalidRequest):
 
     def __init__(self) -> None:
         super().__init__("An Idempotency-Key is 1 to 200 printable ASCII characters.", param="Idempotency-Key")
+
+
+class BlobBusy(NotReady):
+    """Another process does not let go of these bytes."""
+
+    def __init__(self) -> None:
+        super().__init__("The blob store is busy with these bytes. Try again in a few seconds.")
 
 
 class BlobMissing(Internal):

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from contracts.pages import Page
-from ingest.errors import JobFinished, JobNotFailed, JobNotFound, JobSuperseded
+from ingest.errors import JobCommitting, JobFinished, JobNotFailed, JobNotFound, JobSuperseded
 from ingest.live_jobs import Mandate, end_live, set_document
 from ingest.parts import copy_parts
 from ingest.standing import standing
-from ingest.tables import DOCUMENTS, JOBS, REVISIONS
+from ingest.tables import JOBS, REVISIONS
 from servicekit.clock import Clock
 from servicekit.pages import decode_cursor, encode_cursor
 from servicekit.sql import Database
@@ -93,27 +93,15 @@ async def changes(
 
 
 async def cancel(connection: AsyncConnection, row: RowMapping, now: datetime) -> RowMapping:
-    """End a job that is not over; raises `JobFinished`."""
+    """End a job that is not over; raises `JobFinished`, or `JobCommitting` when it is too late to stop it."""
+    if row["stage"] == "committing" and row["status"] == "running" and row["revision"] > 1:
+        raise JobCommitting(row["id"])
     ended = await end_live(connection, JOBS.c.id == row["id"], None, now)
     if not ended:
         raise JobFinished(row["id"], (await find(connection, row["tenant"], row["id"]))["status"])
     values = {"status": "cancelled", "updated_at": now}
     await set_document(connection, row["document_key"], row["revision"], ("queued", "processing"), values)
     return ended[0]
-
-
-async def left_in_index(connection: AsyncConnection, row: RowMapping) -> bool:
-    """Whether chunks of a job that ended early may be found by searches.
-
-    A later revision's chunks are not searched before its commit, so that only a first one has to be taken out.
-    """
-    statement = (
-        select(REVISIONS.c.sent, DOCUMENTS.c.active_revision)
-        .join(DOCUMENTS, DOCUMENTS.c.key == REVISIONS.c.document_key)
-        .where(REVISIONS.c.document_key == row["document_key"], REVISIONS.c.n == row["revision"])
-    )
-    found = (await connection.execute(statement)).one_or_none()
-    return found is not None and found.sent and found.active_revision is None
 
 
 async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, now: datetime) -> RowMapping:

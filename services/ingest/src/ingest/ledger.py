@@ -32,6 +32,7 @@ from ingest.live_jobs import LIVE, set_document
 from ingest.parts import Part, forget_revisions, parts_of
 from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
 from ingest.upserts import insert_if_absent
+from ingest.withdrawals import queue_withdrawal
 from ingest.work import Work
 from servicekit.clock import Clock
 from servicekit.leases import Leases
@@ -135,12 +136,34 @@ class Ledger:
             about = (job["document_key"], job["revision"], ("queued", "processing"))
             await set_document(connection, *about, done)
 
+    async def committed_after_all(self, work: Work, committed: Committed) -> None:
+        """The index made the revision the active one, but the job was ended meanwhile: say what is true.
+
+        Not where the document was deleted or what was sent was withdrawn: that ends the revision in the index, too.
+        """
+        key, n = work.job["document_key"], work.job["revision"]
+        ending = JOBS.alias()
+        gone = (
+            select(ending.c.id)
+            .where(ending.c.document_key == key, ending.c.kind.in_(("withdrawal", "document_deletion")))
+            .where(ending.c.revision >= n)
+        )
+        older = or_(DOCUMENTS.c.active_revision.is_(None), DOCUMENTS.c.active_revision < n)
+        here = and_(DOCUMENTS.c.key == key, DOCUMENTS.c.deleted_at.is_(None), older, ~gone.exists())
+        async with self.database.write() as connection:
+            active = {"active_revision": n, "chunks": committed.chunks}
+            changed = update(DOCUMENTS).where(here).values(**active).returning(DOCUMENTS.c.key)
+            if (await connection.execute(changed)).first() is not None:
+                told = {"status": "committed", "chunks": committed.chunks}
+                await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**told))
+
     async def failed(self, work: Work, failure: Failure) -> None:
         """Give up, for a reason that the document shows, too. The grant stays, for a retry by hand."""
         now, job = self.clock.now(), work.job
         values = {"status": "failed", "error": failure.model_dump(), "finished_at": now, "timings": work.timings}
         async with self.database.write() as connection:
             await self.leases.release(connection, work.lease, values)
+            await queue_withdrawal(connection, job, now)
             if job["kind"] == "document":
                 shown = {"status": "failed", "error": failure.model_dump(), "updated_at": now}
                 about = (job["document_key"], job["revision"], ("queued", "processing"))
@@ -173,8 +196,9 @@ class Ledger:
 
     async def restart_sending(self, work: Work) -> None:
         """The index lost chunks that it had acknowledged: send all of them again."""
+        again = {"chunks_done": 0, "stage": "indexing", "restarts": JOBS.c.restarts + 1}
         async with self.database.write() as connection:
-            work.job = dict(await self.leases.write(connection, work.lease, {"chunks_done": 0, "stage": "indexing"}))
+            work.job = dict(await self.leases.write(connection, work.lease, again))
 
     async def prune(self, work: Work, kept: int) -> set[str]:
         """Delete committed revisions but the newest `kept`, and uncommitted earlier ones; the keys of their blobs."""

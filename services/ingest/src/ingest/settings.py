@@ -68,7 +68,7 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
 
     parse_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Longest that parsing one document may take."""
-    parse_memory_bytes: Annotated[int, Field(ge=128 * 1024 * 1024)] = 1024 * 1024 * 1024
+    parse_memory_bytes: Annotated[int, Field(ge=128 * 1024 * 1024)] = 1536 * 1024 * 1024
     """Address space of the child process that parses one document."""
     max_pages: Annotated[int, Field(ge=1)] = 5000
     """Most pages of one document."""

@@ -31,6 +31,7 @@ from servicekit.sql import UtcTime
 
 metadata = MetaData()
 LIVE = "status IN ('queued', 'running')"
+LIVE_DOCUMENT = f"{LIVE} AND kind = 'document'"
 
 COLLECTIONS = Table(
     "collections",
@@ -128,6 +129,7 @@ JOBS = Table(
     Column("pages_done", Integer, nullable=False, server_default="0"),
     Column("pages_total", Integer),
     Column("chunks_done", Integer, nullable=False, server_default="0"),
+    Column("restarts", Integer, nullable=False, server_default="0"),
     Column("strikes", Integer, nullable=False, server_default="0"),
     Column("waiting_on", String(40)),
     Column("waiting_since", UtcTime),
@@ -147,8 +149,8 @@ JOBS = Table(
         "one_live_job_of_a_document",
         "document_key",
         unique=True,
-        sqlite_where=text(LIVE),
-        postgresql_where=text(LIVE),
+        sqlite_where=text(LIVE_DOCUMENT),
+        postgresql_where=text(LIVE_DOCUMENT),
     ),
     Index("jobs_of_a_tenant", "tenant", "id"),
     Index("jobs_served", "tenant", "claimed_at"),

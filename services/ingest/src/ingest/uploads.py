@@ -91,7 +91,8 @@ async def _another_try(connection: AsyncConnection, upload: Upload, document: Ro
 
 
 async def _new_revision(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
-    await end_live(connection, JOBS.c.document_key == document["key"], SUPERSEDED, now)
+    of_it = (JOBS.c.document_key == document["key"]) & (JOBS.c.kind == "document")
+    await end_live(connection, of_it, SUPERSEDED, now)  # deletions of what was before go on: they know their revision
     return await _queue(connection, upload, document, document["revision"] + 1, now)
 
 
@@ -112,7 +113,7 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
         same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)
         await connection.execute(update(REVISIONS).where(same).values(**revision, parsed=False))
         await forget_parts(connection, document["key"], n)
-    again = document["deleted_at"] is not None
+    again = document["deleted_at"] is not None or document["status"] == "deleting"
     shown = {
         **facts,
         "revision": n,
@@ -128,6 +129,9 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
     }
     statement = update(DOCUMENTS).where(DOCUMENTS.c.key == document["key"]).values(**shown).returning(*DOCUMENTS.c)
     written = (await connection.execute(statement)).mappings().one()
+    if upload.mandate.grant is not None:  # the newest permission is the one that lasts longest
+        ending = (JOBS.c.document_key == document["key"]) & (JOBS.c.kind != "document") & JOBS.c.status.in_(LIVE)
+        await connection.execute(update(JOBS).where(ending).values(grant_token=upload.mandate.grant))
     job = new_job("document", upload.mandate, upload.collection, (document["key"], upload.id, n), now)
     inserted = (await connection.execute(insert(JOBS).values(**job).returning(*JOBS.c))).mappings().one()
     return Accepted(written, inserted, unchanged=False)
@@ -171,5 +175,7 @@ async def _document(connection: AsyncConnection, upload: Upload) -> RowMapping:
 
 async def live_job(connection: AsyncConnection, document_key: str) -> RowMapping | None:
     """The document's job that is not over, if there is one."""
-    statement = select(JOBS).where(JOBS.c.document_key == document_key, JOBS.c.status.in_(LIVE))
+    statement = select(JOBS).where(
+        JOBS.c.document_key == document_key, JOBS.c.kind == "document", JOBS.c.status.in_(LIVE)
+    )
     return (await connection.execute(statement)).mappings().one_or_none()

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import structlog
 
-from ingest.errors import BlobMissing
+from ingest.errors import BlobBusy, BlobMissing
 
 log = structlog.get_logger(__name__)
 PIECE = 256 * 1024
@@ -37,7 +37,7 @@ class FolderBlobs:
 
     @asynccontextmanager
     async def keeping(self, key: str) -> AsyncIterator[None]:
-        """Share the lock that a removal needs alone; raises `TimeoutError` if a removal hangs."""
+        """Share the lock that a removal needs alone; raises `BlobBusy` if a removal hangs."""
         async with self._locked(self._path(key), fcntl.LOCK_SH):
             yield
 
@@ -82,7 +82,7 @@ class FolderBlobs:
             async with self._locked(path, fcntl.LOCK_EX):
                 if not await wanted():
                     await asyncio.to_thread(path.unlink, missing_ok=True)
-        except TimeoutError:
+        except BlobBusy:
             log.warning("bytes are being stored anew and stay", key=key)
 
     async def old_keys(self, seconds: float) -> AsyncIterator[list[str]]:
@@ -102,9 +102,12 @@ class FolderBlobs:
         await asyncio.to_thread(lock.parent.mkdir, parents=True, exist_ok=True)
         descriptor = await asyncio.to_thread(os.open, lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            async with asyncio.timeout(LOCK_SECONDS):
-                while not _lock(descriptor, how):  # noqa: ASYNC110  # held by another process: there is no event
-                    await asyncio.sleep(LOCK_PAUSE)
+            try:
+                async with asyncio.timeout(LOCK_SECONDS):
+                    while not _lock(descriptor, how):  # noqa: ASYNC110  # held by another process: there is no event
+                        await asyncio.sleep(LOCK_PAUSE)
+            except TimeoutError:
+                raise BlobBusy from None
             yield
         finally:
             os.close(descriptor)
@@ -117,6 +120,7 @@ class FolderBlobs:
 
     def _put(self, path: Path, source: BinaryIO) -> None:
         if path.is_file():
+            _sync_folder(path.parent)  # whoever put it may not have come to that yet
             return
         created = [folder for folder in (path.parent, path.parent.parent, self._root) if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,8 +154,8 @@ def _old(folder: Path, before: float) -> list[str]:
             continue
         if is_old and path.name.startswith("."):
             path.unlink(missing_ok=True)
-        elif is_old:
-            keys.append(f"{folder.parent.name}/{path.name}")
+        elif is_old and KEY.fullmatch(key := f"{folder.parent.name}/{path.name}"):
+            keys.append(key)
     return keys
 
 

@@ -75,7 +75,10 @@ class MemoryIndex:
     async def commit(
         self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest
     ) -> Committed:
-        """409 `stale_revision` or `chunks_missing`."""
+        """409 `stale_revision` or `chunks_missing`; committing the active revision again is answered as before."""
+        known = self.documents.get((collection, document_id))
+        if known is not None and known.active == revision and len(known.revisions[revision]) == request.chunks:
+            return Committed(chunks=request.chunks, stale_deleted=0, collection_revision=1)
         document = await self._writable(token, collection, document_id, revision)
         if sorted(document.revisions.get(revision, {})) != list(range(request.chunks)):
             raise _refused(409, "chunks_missing")

@@ -6,6 +6,7 @@ output. A document that can't be read leaves `failure.json`. The exit status is 
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import resource
@@ -20,9 +21,10 @@ OUTPUT_FACTOR = 8
 """Bytes that may be written for one character of text."""
 
 
-def main(arguments: list[str]) -> int:
-    """Read a document; the arguments are its file, the folder for the parts, and options as JSON."""
-    source, folder, options = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
+def main(file: str, into: str) -> int:
+    """Read a document into a folder that holds `options.json`."""
+    source, folder = Path(file), Path(into)
+    options = json.loads((folder / "options.json").read_text())
     limits = Limits(options["max_pages"], options["max_text_chars"])
     _bound(options["memory_bytes"], options["seconds"], limits.max_text_chars * OUTPUT_FACTOR)
     gc.set_threshold(50_000, 50, 50)  # parsers make many small objects that live to the end
@@ -36,6 +38,10 @@ def main(arguments: list[str]) -> int:
     except ParseFailed as failure:
         _fail(folder, failure)
     except (MemoryError, RecursionError):
+        _fail(folder, too_large())
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
         _fail(folder, too_large())
     return 0
 

@@ -62,28 +62,26 @@ class Children:
         self, source: Path, folder: Path, complaints: int, options: Mapping[str, Any]
     ) -> AsyncIterator[Child]:
         """A child of this block: killed when the block ends, and gone after it."""
+        (folder / "options.json").write_text(json.dumps(options))
         nursery = self._open()
-        reading, writing = os.pipe()
         number, loop = next(self._numbers), asyncio.get_running_loop()
-        request = {"start": number, "source": str(source), "folder": str(folder), "options": options}
-        output = asyncio.StreamReader()
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(reading, "rb", 0)
-        )
-        child = Child(number, output, loop.create_future())
-        nursery.children[number] = child
+        child = nursery.children[number] = Child(number, asyncio.StreamReader(), loop.create_future())
+        reading, writing = os.pipe()
+        pipe: Any = os.fdopen(reading, "rb", 0)
         try:
+            request = {"start": number, "source": str(source), "folder": str(folder)}
             try:
                 socket.send_fds(nursery.channel, [json.dumps(request).encode()], [writing, complaints])
             except OSError:
                 self._lose(nursery)
             finally:
                 os.close(writing)
+            pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(child.output), pipe)
             yield child
         finally:
             self.kill(child)
-            transport.close()
             await asyncio.shield(asyncio.wait({child.ended}))
+            pipe.close()
             child.ended.exception()
 
     def kill(self, child: Child) -> None:
@@ -135,12 +133,17 @@ class Children:
         child = nursery.children.pop(told["ended"])
         child.ended.set_result(told["status"])
         if not nursery.children:
-            nursery.idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._lose, nursery)
+            nursery.idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle, nursery)
+
+    def _end_if_idle(self, nursery: _Nursery) -> None:
+        if not nursery.children:
+            self._lose(nursery)
 
     def _lose(self, nursery: _Nursery) -> None:
         """The nursery is to end, or has ended."""
-        if self._nursery is nursery:
-            self._nursery = None
+        if self._nursery is not nursery:
+            return  # it was lost before
+        self._nursery = None
         if nursery.idle is not None:
             nursery.idle.cancel()
         asyncio.get_running_loop().remove_reader(nursery.channel)

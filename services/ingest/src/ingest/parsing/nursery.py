@@ -3,7 +3,7 @@
 It has the parsers imported, so that a child is there in a millisecond instead of a tenth of a second. It sees none of
 the worker's settings and reads no document itself. One message a request, as JSON:
 
-    {"start": N, "source", "folder", "options"}, with the files for the child's output and errors    {"kill": N}
+    {"start": N, "source", "folder"}, with the files for the child's output and errors    {"kill": N}
 
 One message for each child that has ended: `{"ended": N, "status": exit status, or minus the signal}`. When the worker's
 end of the socket is closed it ends, and with it all its children.
@@ -27,6 +27,8 @@ from ingest.parsing import child
 LARGEST_MESSAGE = 64 * 1024
 PRELOADED = ("pdf", "docx", "html", "markdown", "plain", "decoding", "message", "archive", "delimited", "records")
 PR_SET_PDEATHSIG = 1
+NOT_STARTED = 71
+"""The status of a child that could not be forked."""
 
 
 class Nursery:
@@ -61,13 +63,20 @@ class Nursery:
         if "kill" in request:
             self._kill(request["kill"])
         else:
+            self._start(request, files)
+        return True
+
+    def _start(self, request: dict[str, Any], files: list[int]) -> None:
+        try:
             pid = os.fork()
+        except OSError:  # no more processes, no memory: this child is not to be had now
+            self._say_ended(request["start"], NOT_STARTED)
+        else:
             if pid == 0:
                 self._become_child(request, files)
             self._pids[request["start"]] = pid
-            for file in files:
-                os.close(file)
-        return True
+        for file in files:
+            os.close(file)
 
     def _kill(self, number: int) -> None:
         """The child with whatever it started. Nobody else can have its pid: it has not been waited for."""
@@ -84,8 +93,10 @@ class Nursery:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 del self._pids[number]
-                answer = {"ended": number, "status": os.waitstatus_to_exitcode(status)}
-                self._channel.send(json.dumps(answer).encode())
+                self._say_ended(number, os.waitstatus_to_exitcode(status))
+
+    def _say_ended(self, number: int, status: int) -> None:
+        self._channel.send(json.dumps({"ended": number, "status": status}).encode())
 
     def _become_child(self, request: dict[str, Any], files: list[int]) -> NoReturn:
         status = 1
@@ -100,7 +111,7 @@ class Nursery:
             os.closerange(3, 256)
             os.chdir(request["folder"])
             os.environ["TMPDIR"] = request["folder"]  # noqa: TID251  # where this process may write, and no setting
-            status = child.main([request["source"], request["folder"], json.dumps(request["options"])])
+            status = child.main(request["source"], request["folder"])
             sys.stdout.flush()
         except BaseException:  # noqa: BLE001  # whatever it is, it ends this child and must not run the nursery's code
             sys.excepthook(*sys.exc_info())

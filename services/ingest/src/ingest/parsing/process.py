@@ -9,15 +9,16 @@ import signal
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
 
-from ingest.parsing.children import Child, Children
+from ingest.parsing.children import Child, Children, NurseryLost
 from ingest.parsing.failures import ParseFailed, crashed, timed_out, too_large
 from ingest.parsing.formats import START, Limits
+from ingest.parsing.nursery import NOT_STARTED
 from ingest.parsing.parts import joined
 from ingest.parsing.structure import Extracted, Resume
 
@@ -44,10 +45,10 @@ class ParsingProcess:
     def sweep(self) -> None:
         """Remove what workers that were killed have left behind."""
         if self.scratch is not None:
-            self.scratch.mkdir(parents=True, exist_ok=True)
             for folder in self.scratch.iterdir():
-                if time.time() - folder.stat().st_mtime > SWEEP_FACTOR * self.seconds:
-                    shutil.rmtree(folder, ignore_errors=True)
+                with suppress(FileNotFoundError):  # another worker's, gone meanwhile
+                    if time.time() - folder.stat().st_mtime > SWEEP_FACTOR * self.seconds:
+                        shutil.rmtree(folder, ignore_errors=True)
 
     async def parts(self, source: Path, media_type: str, resume: Resume = START) -> AsyncGenerator[Extracted, None]:
         """A file's parts as they are read; raises `ParseFailed`, also between parts. Close it: no child stays behind.
@@ -101,6 +102,8 @@ class ParsingProcess:
             raise ParseFailed(told["code"], told["message"])
         if status == 0:
             return
+        if status == NOT_STARTED:
+            raise NurseryLost
         complaints = (folder / "complaints").read_bytes()[-800:].decode("utf-8", "replace")
         log.warning("parser died", status=status, complaints=complaints)
         if status in OUT_OF_ROOM or "MemoryError" in complaints or "bad_alloc" in complaints:

@@ -16,6 +16,7 @@ from ingest import jobs
 from ingest.errors import JobNotFound
 from ingest.jobs import JobFilter
 from ingest.routes.access import Authorised, Cursor, Grant, Limit, Opened, check_collection, mandate
+from ingest.withdrawals import left_in_index
 from servicekit import sse
 from servicekit.delegation import Caller
 from servicekit.errors import ServiceError
@@ -74,7 +75,7 @@ async def cancel(job_id: str, caller: Authorised, opened: Opened) -> Job:
         row = _visible(caller, await jobs.find(connection, caller.tenant, job_id))
         row = await jobs.cancel(connection, row, opened.clock.now())
         shown = await jobs.shown(connection, row, opened.clock.now())
-        partial = await jobs.left_in_index(connection, row)
+        partial = await left_in_index(connection, row["document_key"], row["revision"])
         withdrawal = await opened.deletions.begin_withdrawal(connection, row) if partial else None
     if withdrawal is not None:
         await opened.deletions.withdraw(withdrawal, caller.token)

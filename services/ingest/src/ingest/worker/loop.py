@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -33,12 +34,17 @@ class WorkerLoop:
         self._stopping = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._started_at: datetime = ledger.clock.now()
+        self._when_stopping: Callable[[], None] = lambda: None
         self._looked_at = time.monotonic()
         self._announced_at = float("-inf")
 
     def ring(self) -> None:
         """Look into the ledger now. Only from the loop's own thread."""
         self._bell.set()
+
+    def when_stopping(self, act: Callable[[], None]) -> None:
+        """Have something done once no more is claimed, before running jobs are waited for."""
+        self._when_stopping = act
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -58,6 +64,7 @@ class WorkerLoop:
                     await self._bell.wait()
             except TimeoutError:
                 pass
+        await asyncio.to_thread(self._when_stopping)
         await self._drain(grace_seconds)
 
     @property

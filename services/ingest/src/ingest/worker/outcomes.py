@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from contracts.documents import Failure
 from ingest.errors import BlobMissing
+from ingest.parsing.children import NurseryLost
 from ingest.parsing.failures import ParseFailed
 from servicekit.errors import ServiceError
 
@@ -95,6 +96,8 @@ def calling(service: str) -> Iterator[None]:
 
 def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, max_attempts: int) -> Outcome:
     """What to do: `waited` is how long the job has waited for services, `strikes` its claims without progress."""
+    if isinstance(error, NurseryLost | OSError):
+        error = ServiceAway("worker", None)  # the machine's trouble (a full disk, no process to be had), no document's
     if isinstance(error, ServiceAway):
         if waited > max_wait:
             return Fail(_gave_up_waiting(error.service, waited))
@@ -112,7 +115,12 @@ def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, ma
         return Fail(Failure(code=error.code, message=error.message, retryable=retryable))
     if strikes >= max_attempts:
         return Fail(exhausted(strikes))
-    return TryAgain(min(LONGEST_BACKOFF, 2.0**strikes))
+    return TryAgain(backoff(strikes))
+
+
+def backoff(strikes: int) -> float:
+    """Seconds before the next attempt."""
+    return min(LONGEST_BACKOFF, 2.0 ** min(strikes, 16))
 
 
 def exhausted(strikes: int) -> Failure:

@@ -22,6 +22,7 @@ from ingest.work import Work
 from ingest.worker.outcomes import GrantRefused, ServiceAway, Stopping, TokenRefused, calling
 from ingest.worker.reading import Piece, Reader
 from servicekit.errors import PeerError
+from servicekit.leases import LeaseLost
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
@@ -74,15 +75,6 @@ class Pipeline:
         except TokenRefused:
             raise GrantRefused from None
 
-    async def withdraw(self, work: Work) -> None:
-        """Take what was sent of a job that failed out of the index, unless an earlier revision is there."""
-        job = work.job
-        await self.authorised(
-            work,
-            "retriever",
-            lambda token: self.index.delete_document(token, job["collection"], job["document_id"], job["revision"]),
-        )
-
     async def _cutter(self, work: Work) -> Cutter:
         """How the collection wants its documents cut."""
         name = work.job["collection"]
@@ -134,7 +126,11 @@ class Pipeline:
                 await self.ledger.restart_sending(work)
                 raise ChunksLost from error
         metrics.CHUNKS.labels("deleted").inc(committed.stale_deleted)
-        await self.ledger.ready(work, committed)
+        try:
+            await self.ledger.ready(work, committed)
+        except LeaseLost:
+            await self.ledger.committed_after_all(work, committed)
+            raise
         gone = await self.ledger.prune(work, self.kept_revisions)
         await drop_unreferenced(self.ledger.database, self.reader.blobs, job["tenant"], gone)
 

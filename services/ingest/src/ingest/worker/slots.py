@@ -9,16 +9,14 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.documents import Failure
 from ingest import metrics
 from ingest.deletions import Deletions
 from ingest.ledger import Ledger
-from ingest.tables import DOCUMENTS
 from ingest.work import Work
-from ingest.worker.outcomes import Fail, ServiceAway, Stopping, Supersede, Wait, decide, exhausted
+from ingest.worker.outcomes import Fail, ServiceAway, Stopping, Supersede, TryAgain, Wait, backoff, decide, exhausted
 from ingest.worker.pipeline import Pipeline
 from servicekit.errors import ServiceError
 from servicekit.leases import LeaseLost
@@ -61,8 +59,9 @@ class Slots:
 
     async def _carry_out(self, work: Work, stopping: asyncio.Event) -> None:
         job = work.job
-        if job["strikes"] > self.max_attempts:
-            await self._fail(work, exhausted(job["strikes"] - 1))
+        tried = max(job["strikes"] - 1, job["restarts"])
+        if job["kind"] == "document" and tried >= self.max_attempts:
+            await self._fail(work, exhausted(tried))
         elif job["kind"] != "document":
             await self.pipeline.authorised(
                 work, "retriever", lambda token: self.deletions.carry_out(job, work.lease, token)
@@ -84,6 +83,8 @@ class Slots:
             max_wait=self.max_wait_seconds,
             max_attempts=self.max_attempts,
         )
+        if work.job["kind"] != "document" and isinstance(outcome, Fail | Supersede):
+            outcome = TryAgain(backoff(work.job["strikes"]))  # what must go from the index goes, however long it takes
         log.info("job interrupted", reason=str(error)[:300], outcome=type(outcome).__name__)
         if isinstance(outcome, Wait):
             metrics.PUT_BACK.labels("waiting").inc()
@@ -98,22 +99,8 @@ class Slots:
             await self._write(self.ledger.put_back(work, outcome.seconds, None, blameless=False))
 
     async def _fail(self, work: Work, failure: Failure) -> None:
-        """Fail a job, first taking out of the index what of it can be found though it will never be whole."""
-        if work.revision.get("sent") and failure.code != "key_revoked" and await self._is_first(work):
-            try:
-                await self.pipeline.withdraw(work)
-            except ServiceAway as away:
-                await self.ledger.put_back(work, away.retry_after or 5.0, away.service, blameless=True)
-                return
-            except Exception as error:  # noqa: BLE001  # the job fails in any case, for the reason that it already has
-                log.warning("what was sent stays in the index", error=repr(error)[:300])
         metrics.FINISHED.labels("failed").inc()
         await self.ledger.failed(work, failure)
-
-    async def _is_first(self, work: Work) -> bool:
-        statement = select(DOCUMENTS.c.active_revision).where(DOCUMENTS.c.key == work.job["document_key"])
-        async with self.ledger.database.read() as connection:
-            return (await connection.execute(statement)).scalar_one_or_none() is None
 
     async def _write(self, write: Coroutine[Any, Any, None]) -> None:
         """A last write; if it fails, the lease expires and another worker finds the job as it is."""

@@ -25,6 +25,6 @@ async def keep_swept(database: Database, blobs: BlobStore, parser: ParsingProces
             await asyncio.to_thread(parser.sweep)
             removed = await sweep(database, blobs, ORPHAN_SECONDS)
             log.info("swept", blobs=removed)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, ValueError) as error:
             log.warning("could not sweep", error=repr(error)[:300])
         await asyncio.sleep(EVERY_SECONDS)

@@ -8,6 +8,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 LIVE = sa.text("status IN ('queued', 'running')")
+LIVE_DOCUMENT = sa.text("status IN ('queued', 'running') AND kind = 'document'")
 
 
 def upgrade() -> None:
@@ -97,6 +98,7 @@ def _jobs() -> None:
         sa.Column("pages_done", sa.Integer(), server_default="0", nullable=False),
         sa.Column("pages_total", sa.Integer()),
         sa.Column("chunks_done", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("restarts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("strikes", sa.Integer(), server_default="0", nullable=False),
         sa.Column("waiting_on", sa.String(length=40)),
         sa.Column("waiting_since", sa.Double()),
@@ -125,7 +127,12 @@ def _job_indexes() -> None:
     op.create_index("jobs_of_a_tenant", "jobs", ["tenant", "id"])
     op.create_index("jobs_served", "jobs", ["tenant", "claimed_at"])
     op.create_index(
-        "one_live_job_of_a_document", "jobs", ["document_key"], unique=True, sqlite_where=LIVE, postgresql_where=LIVE
+        "one_live_job_of_a_document",
+        "jobs",
+        ["document_key"],
+        unique=True,
+        sqlite_where=LIVE_DOCUMENT,
+        postgresql_where=LIVE_DOCUMENT,
     )
 
 

@@ -1,0 +1,223 @@
+"""However a document ends, the index and the ledger agree in the end: nothing half is found, nothing whole is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from contracts.errors import ErrorBody
+from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from ingest import jobs
+from ingest.errors import JobCommitting
+from ingest.tables import JOBS
+from servicekit.errors import PeerError
+from servicekit.http import PeerUnreachable
+
+if TYPE_CHECKING:
+    from .conftest import Service
+
+TEXT = "\n\n".join(f"Paragraph {number}. " + "the word and the price " * 30 for number in range(10))
+BROKEN = {"content": b"%PDF-1.7 broken", "media_type": "application/pdf"}
+Call = Callable[..., Awaitable[Any]]
+
+
+def broken(call: str, service: Service, patch: pytest.MonkeyPatch, error: Callable[[], Exception]) -> None:
+    """Let a call of the index fail."""
+
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise error()
+
+    patch.setattr(service.index, call, fail)
+
+
+def internal() -> PeerError:
+    return PeerError(500, ErrorBody(type="internal", code="internal", message="Broken."))
+
+
+async def cut_short(service: Service, patch: pytest.MonkeyPatch, at: int = 4) -> None:
+    """A worker claims the next job and dies when it is to send the chunk `at`."""
+    claimed = await service.worker.ledger.claim("doomed")
+    assert claimed is not None
+    original = service.index.put_chunks
+
+    async def die(token: str, collection: str, document: str, revision: int, batch: ChunkBatch) -> BatchIndexed:
+        if batch.chunks[0].ordinal == at:
+            raise SystemExit
+        return await original(token, collection, document, revision, batch)
+
+    with patch.context() as inner:
+        inner.setattr(service.index, "put_chunks", die)
+        with pytest.raises(SystemExit):
+            await service.worker.slots._carry_out(claimed, asyncio.Event())
+    service.clock.advance(31)
+
+
+async def work_for_days(service: Service, rounds: int = 40) -> None:
+    """Work, with all pauses and waits over at once."""
+    for _ in range(rounds):
+        await service.work()
+        service.clock.advance(3600)
+
+
+async def statuses(service: Service, kind: str) -> list[str]:
+    async with service.database.read() as connection:
+        rows = await connection.execute(select(JOBS.c.status).where(JOBS.c.kind == kind).order_by(JOBS.c.id))
+        return list(rows.scalars())
+
+
+async def test_a_first_revisions_half_goes_when_the_next_one_fails(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.upload(TEXT, document_id="a")
+    await cut_short(service, monkeypatch)
+    assert service.index.found("handbook", "a") != []
+    await service.upload(document_id="a", **BROKEN)
+    await service.work_all()
+    assert (await service.document("a"))["status"] == "failed"
+    assert service.index.found("handbook", "a") == []
+
+
+async def test_what_a_failed_job_has_sent_goes_once_the_index_answers_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.upload(TEXT, document_id="a")
+    await cut_short(service, monkeypatch)
+    with monkeypatch.context() as patch:
+        for call in ("put_chunks", "delete_document", "collection"):
+            broken(call, service, patch, internal)
+        await work_for_days(service)
+        assert (await service.document("a"))["status"] == "failed"
+        assert service.index.found("handbook", "a") != []
+        assert await statuses(service, "withdrawal") == ["queued"]
+    await work_for_days(service, 2)
+    assert service.index.found("handbook", "a") == []
+    assert await statuses(service, "withdrawal") == ["ready"]
+
+
+async def test_a_job_ends_though_the_whole_index_stays_away(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    await service.upload(TEXT, document_id="a")
+    await cut_short(service, monkeypatch)
+    with monkeypatch.context() as patch:
+        for call in ("put_chunks", "delete_document", "collection", "commit"):
+            broken(call, service, patch, lambda: PeerUnreachable("retriever"))
+        await work_for_days(service)
+    assert await statuses(service, "document") == ["failed"]
+
+
+async def test_an_index_that_always_loses_chunks_does_not_keep_a_job_for_ever(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.upload(TEXT, document_id="a")
+    missing = ErrorBody(type="conflict", code="chunks_missing", message="Some are not there.")
+    with monkeypatch.context() as patch:
+        broken("commit", service, patch, lambda: PeerError(409, missing))
+        await work_for_days(service, 12)
+    assert await statuses(service, "document") == ["failed"]
+    await service.work_all()
+    assert service.index.found("handbook", "a") == []
+
+
+async def test_a_deletion_is_carried_out_though_a_new_upload_came_before_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    with monkeypatch.context() as patch:
+        broken("delete_document", service, patch, lambda: PeerUnreachable("retriever"))
+        with pytest.raises(PeerUnreachable):
+            await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+        await service.upload(document_id="a", **BROKEN)
+    await work_for_days(service, 4)
+    document = await service.document("a")
+    assert (document["status"], document["active_revision"]) == ("failed", None)
+    assert service.index.found("handbook", "a") == []
+    assert await statuses(service, "document_deletion") == ["ready"]
+
+
+async def test_a_deletion_is_tried_until_it_is_done(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    with monkeypatch.context() as patch:
+        broken("delete_document", service, patch, internal)
+        with pytest.raises(PeerError):
+            await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+        await work_for_days(service, 30)
+        assert await statuses(service, "document_deletion") == ["queued"]
+    await work_for_days(service, 2)
+    assert service.index.found("handbook", "a") == []
+
+
+async def test_a_late_deletion_of_a_collection_removes_nothing_of_the_new_one(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    answered, go_on = asyncio.Event(), asyncio.Event()
+    original = service.index.delete_collection
+
+    async def slowly(token: str, name: str) -> None:
+        await original(token, name)
+        answered.set()
+        await go_on.wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.index, "delete_collection", slowly)
+        late = asyncio.create_task(service.api.deletions.collection(service.mandate(), "token", "handbook"))
+        await answered.wait()
+    await service.api.deletions.collection(service.mandate(), "token", "handbook")
+    await service.collection()
+    await service.upload("The word of the new one.", document_id="new")
+    await service.work_all()
+    go_on.set()
+    await late
+    assert (await service.document("new"))["status"] == "ready"
+    assert await service.text("new") == "The word of the new one."
+
+
+async def test_what_the_index_has_made_active_is_what_the_document_says(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the job was taken away between the index's commit and the ledger's: by a new revision that fails."""
+    await service.upload("The first text.", document_id="a")
+    await service.work_all()
+    await service.upload("The second text.", document_id="a")
+    original = service.index.commit
+
+    async def overtaken(token: str, collection: str, document: str, revision: int, request: CommitRequest) -> Committed:
+        committed = await original(token, collection, document, revision, request)
+        await service.upload(document_id="a", **BROKEN)
+        return committed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.index, "commit", overtaken)
+        await service.work()
+    await service.work_all()
+    document = await service.document("a")
+    assert (document["status"], document["active_revision"]) == ("failed", 2)
+    assert [chunk.text for chunk in service.index.found("handbook", "a")] == ["The second text."]
+    assert await service.text("a") == "The second text."
+
+
+async def test_a_new_revision_that_is_being_committed_can_not_be_cancelled(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.upload("The first text.", document_id="a")
+    await service.work_all()
+    accepted = await service.upload("The second text.", document_id="a")
+    assert accepted.job is not None
+    job_id, original = accepted.job["id"], service.index.commit
+
+    async def cancelled(token: str, collection: str, document: str, revision: int, request: CommitRequest) -> Committed:
+        async with service.database.write() as connection:
+            row = await jobs.find(connection, "acme", job_id)
+            with pytest.raises(JobCommitting):
+                await jobs.cancel(connection, row, service.clock.now())
+        return await original(token, collection, document, revision, request)
+
+    monkeypatch.setattr(service.index, "commit", cancelled)
+    await service.work_all()
+    assert (await service.document("a"))["status"] == "ready"
