@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from cli.tests.server import document, error, job
+from cli.tests.server import collection, document, error, job
 
 
 @dataclass
@@ -44,6 +44,8 @@ class DocumentsServer:
         if request.method == "DELETE":
             gone = self.documents.pop(parts[-1], None)
             return httpx2.Response(204) if gone else error(404, "document_not_found")
+        if len(parts) == 3:
+            return httpx2.Response(200, json=collection(documents=len(self.documents)))
         words = request.url.params.get("q", "")
         return _page([each for each in self.documents.values() if words in each["id"]])
 

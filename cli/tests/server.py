@@ -46,6 +46,19 @@ def job(status: str = "running", stage: str = "parsing", **fields: Any) -> dict[
     }
 
 
+def collection(**fields: Any) -> dict[str, Any]:
+    """A collection as the API shows it."""
+    return {
+        "name": "c",
+        "embedding_model": "minilm",
+        "dimensions": 4,
+        "max_input_tokens": 256,
+        "chunking": {},
+        "created_at": "2026-01-01T00:00:00Z",
+        **fields,
+    }
+
+
 def document(status: str = "queued", **fields: Any) -> dict[str, Any]:
     """A document as the API shows it."""
     return {

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from cli.tests.documents_server import DocumentsServer
 from cli.tests.server import client_of, document, error, job, sse
 
 from groundwork.client import Groundwork, JobFailed, WaitTimeout
-from groundwork.client.bulk import ingest_files
+from groundwork.client.bulk import MANY, ingest_files
 from groundwork.client.connection import Connection
 from groundwork.client.jobs import Jobs
 
@@ -81,3 +82,18 @@ def test_one_files_failure_harms_no_other(tmp_path: Path) -> None:
         "broken": "It is broken. [malformed]",
         "huge": "Too large.",
     }
+
+
+def test_many_files_that_are_there_already_are_not_sent_again(tmp_path: Path) -> None:
+    server = DocumentsServer()
+    for number in range(MANY):
+        (tmp_path / f"{number:02}.md").write_text(f"Text {number}.")
+    files = sorted(tmp_path.iterdir())
+    with client_of(server) as client:
+        ingest_files(client, "c", files, timeout=10)
+        assert len(server.uploads) == MANY
+        files[3].write_text("Another text.")
+        batch = ingest_files(client, "c", files, timeout=10)
+    assert server.uploads[MANY:] == ["03.md"]
+    assert [state.unchanged for state in batch.states] == [number != 3 for number in range(MANY)]
+    assert all(state.ready for state in batch.states)

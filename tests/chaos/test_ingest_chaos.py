@@ -1,4 +1,4 @@
-"""All that ingest stands on is killed again and again while documents come in: nothing is lost, doubled or stuck.
+"""All that ingest stands on is killed again and again while documents come, change and go: nothing is lost or stuck.
 
 `make chaos-ingest [DOCUMENTS=folder] [SEED=n]`: with a folder, a sample of its documents; else documents made here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -30,6 +31,8 @@ LARGEST = 150_000
 """Bytes of a sampled document, so that the whole takes minutes."""
 VICTIMS = ("worker", "ingest", "retriever", "inference", "valkey")
 SETTINGS = {"INGEST_LEASE_SECONDS": "5", "INGEST_POLL_SECONDS": "1", "INGEST_PARSE_SECONDS": "60"}
+KILLS_WHILE_COMING = 20
+"""The kills while documents come in; during the rest, once all are in, some are changed and some deleted."""
 SECONDS = 1200.0
 Chunk = tuple[int, int, str]
 
@@ -50,12 +53,14 @@ class Chaos:
     home: RunningHome
     random: random.Random
     killed: list[str] = field(default_factory=list)
+    allowed: int = KILLS_WHILE_COMING
     _dead: dict[str, int] = field(default_factory=dict)
 
     def run(self, over: threading.Event) -> None:
-        """Until there were enough."""
+        """Until there were enough, as many at a time as are allowed."""
         while len(self.killed) < KILLS and not over.wait(self.random.uniform(0.5, 3.0)):
-            self._kill_one()
+            if len(self.killed) < self.allowed:
+                self._kill_one()
 
     def _kill_one(self) -> None:
         states = self.home.supervisor.processes()
@@ -93,12 +98,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHome]:
         yield running
 
 
-def upload(client: Groundwork, collection: str, file: Path, number: int, deadline: float) -> bool:
+def id_of(file: Path, number: int) -> str:
+    """The id under which a file is uploaded."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", f"{number:03}-{file.name}")[:150]
+
+
+def upload(
+    client: Groundwork, collection: str, file: Path, number: int, deadline: float, content: Path | None = None
+) -> bool:
     """Upload until the server has it (an answer may be lost); False if it says that this is no document."""
     pause = threading.Event()
     while time.monotonic() < deadline:
         try:
-            client.documents.upload(collection, file, document_id=f"{number:03}-{file.name}"[:150].replace(" ", "-"))
+            client.documents.upload(collection, content or file, document_id=id_of(file, number))
         except ApiError as error:
             if error.status in (400, 415, 422):
                 return False
@@ -117,7 +129,8 @@ def take_in(client: Groundwork, collection: str, files: list[Path], chaos: Chaos
     deadline, pause = time.monotonic() + SECONDS, threading.Event()
 
     def one(number: int) -> bool:
-        while chaos and len(chaos.killed) < KILLS * number // len(files) and time.monotonic() < deadline:
+        due = KILLS_WHILE_COMING * number // len(files)
+        while chaos and len(chaos.killed) < due and time.monotonic() < deadline:
             pause.wait(0.05)
         return upload(client, collection, files[number], number, deadline)
 
@@ -125,12 +138,46 @@ def take_in(client: Groundwork, collection: str, files: list[Path], chaos: Chaos
         return {number for number, taken in enumerate(pool.map(one, range(len(files)))) if taken}
 
 
+def change(client: Groundwork, collection: str, files: list[Path], taken: set[int], chaos: Chaos | None = None) -> None:
+    """Give every tenth document other bytes, and delete every tenth; spread over the last kills."""
+    deadline, pause = time.monotonic() + SECONDS, threading.Event()
+    numbers = sorted(taken)
+    for at, number in enumerate(numbers):
+        due = KILLS_WHILE_COMING + (KILLS - KILLS_WHILE_COMING) * at // len(numbers)
+        while chaos and len(chaos.killed) < due and time.monotonic() < deadline:
+            pause.wait(0.05)
+        if number % 10 == 0:
+            upload(client, collection, files[number], number, deadline, files[numbers[at - 1]])
+        elif number % 10 == 5:
+            delete(client, collection, id_of(files[number], number), deadline)
+
+
+def delete(client: Groundwork, collection: str, document_id: str, deadline: float) -> None:
+    """Delete until it is gone."""
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        try:
+            client.documents.delete(collection, document_id)
+        except ApiError as error:
+            if error.status == 404 and error.code == "document_not_found":
+                return
+            if error.status < 500 and error.status not in (409, 429):
+                raise
+        except Unreachable:
+            pass
+        else:
+            return
+        pause.wait(0.3)
+    raise AssertionError(f"{document_id} was not deleted in time")
+
+
 def settle(client: Groundwork, collection: str) -> None:
-    """Wait until no job is under way."""
+    """Wait until no job is under way, and no deletion."""
     deadline, pause = time.monotonic() + SECONDS, threading.Event()
     while time.monotonic() < deadline:
         try:
-            if all(job.status in FINAL_JOB_STATUSES for job in client.jobs.list(collection=collection)):
+            over = all(job.status in FINAL_JOB_STATUSES for job in client.jobs.list(collection=collection))
+            if over and not list(client.documents.list(collection, status="deleting")):
                 return
         except (ApiError, Unreachable):
             pass
@@ -157,14 +204,19 @@ def test_nothing_is_lost_doubled_or_stuck_whatever_is_killed(home: RunningHome, 
         client.collections.ensure(collection)
     accepted = take_in(client, "calm", files)
     settle(client, "calm")
+    change(client, "calm", files, accepted)
+    settle(client, "calm")
     calm = outcomes(client, "calm")
-    assert len(accepted) == len(calm) >= min(len(files), 100)
+    assert len(calm) < len(accepted) >= min(len(files), 100), "some were deleted"
 
     chaos, over = Chaos(home, random.Random(seed)), threading.Event()
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(chaos.run, over)
         try:
             assert take_in(client, "chaos", files, chaos) == accepted
+            settle(client, "chaos")
+            chaos.allowed = KILLS
+            change(client, "chaos", files, accepted, chaos)
             settle(client, "chaos")
         finally:
             over.set()

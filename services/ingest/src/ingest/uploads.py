@@ -80,6 +80,22 @@ async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> 
     return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
 
 
+async def known(connection: AsyncConnection, upload: Upload) -> Accepted | None:
+    """The document that these bytes already are, if `accept` would only say so: told by reading alone."""
+    same = this_document(upload.mandate.tenant, upload.collection, upload.id)
+    fine = DOCUMENTS.c.status.in_(("queued", "processing", "ready")) & DOCUMENTS.c.deleted_at.is_(None)
+    here = (COLLECTIONS.c.tenant == upload.mandate.tenant) & (COLLECTIONS.c.name == upload.collection)
+    statement = (
+        select(DOCUMENTS)
+        .join(COLLECTIONS, here & COLLECTIONS.c.deletion_job.is_(None))
+        .where(same, fine, DOCUMENTS.c.sha256 == upload.sha256)
+    )
+    document = (await connection.execute(statement)).mappings().one_or_none()
+    if document is None:
+        return None
+    return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
+
+
 async def _another_try(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
     """The same revision again, unless chunks of it were sent: those were fenced off in the retriever since."""
     statement = select(REVISIONS.c.sent).where(

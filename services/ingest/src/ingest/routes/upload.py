@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 from fastapi import Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import DocumentCreate
 from contracts.jobs import Accepted
@@ -84,6 +87,8 @@ async def _keep(
 ) -> StoredAnswer:
     """Bytes first, then document and job, then the wake-up."""
     upload = _upload(mandate, collection, wanted, await receiving.examine(wanted))
+    if call is None and (answer := await _known(opened, upload)) is not None:
+        return answer
     named = False
     try:
         async with opened.blobs.keeping(upload.blob_key):
@@ -109,13 +114,28 @@ async def _commit(
             if stored is not None:
                 return stored, None
         accepted = await uploads.accept(connection, upload, now)
-        job = await jobs.shown(connection, accepted.job, now) if accepted.job is not None else None
-        body = Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
+        body = await _told(connection, accepted, now)
         answer = StoredAnswer(200 if accepted.unchanged else 202, body.model_dump_json())
         if call is not None:
             await idempotency.finish(connection, call, answer)
     _account(upload, body)
-    return answer, job.id if job is not None and not accepted.unchanged else None
+    return answer, body.job.id if body.job is not None and not accepted.unchanged else None
+
+
+async def _known(opened: Dependencies, upload: Upload) -> StoredAnswer | None:
+    """The answer for bytes that are there already; nothing is written for them."""
+    async with opened.database.read() as connection:
+        accepted = await uploads.known(connection, upload)
+        if accepted is None:
+            return None
+        body = await _told(connection, accepted, opened.clock.now())
+    _account(upload, body)
+    return StoredAnswer(200, body.model_dump_json())
+
+
+async def _told(connection: AsyncConnection, accepted: uploads.Accepted, now: datetime) -> Accepted:
+    job = await jobs.shown(connection, accepted.job, now) if accepted.job is not None else None
+    return Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
 
 
 def _call_key(mandate: Mandate, collection: str, key: str | None) -> CallKey | None:
