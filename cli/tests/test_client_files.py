@@ -45,3 +45,12 @@ def test_a_documents_id_is_stable_valid_and_keeps_equal_names_apart(folder: Path
     assert document_id(one) == document_id(folder / "sub" / ".." / "ü name.md")
     assert document_id(one) != document_id(two)
     assert all(character.isascii() and (character.isalnum() or character in "._-") for character in document_id(one))
+
+
+def test_data_and_code_are_taken_only_where_they_or_their_kind_are_named(tmp_path: Path) -> None:
+    for name in ("notes.md", "rows.jsonl", "main.py"):
+        (tmp_path / name).write_text("x")
+    assert names(find_files([str(tmp_path)]).files) == ["notes.md"]
+    assert names(find_files([f"{tmp_path}/*"]).files) == ["notes.md"]
+    assert names(find_files([f"{tmp_path}/*.jsonl"]).files) == ["rows.jsonl"]
+    assert names(find_files([str(tmp_path / "main.py")]).files) == ["main.py"]

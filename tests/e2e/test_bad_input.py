@@ -63,7 +63,7 @@ TABLE = (
         r"nowhere",
         {"json": {"query": "x"}},
     ),
-    Bad("question to an unknown collection", "POST", CHAT, 404, "model_not_found", r"nowhere", question("rag:nowhere")),
+    Bad("question to an unknown collection", "POST", CHAT, 404, "collection_not_found", r"nowhere", question("rag:nowhere")),
     Bad("unknown model", "POST", CHAT, 404, "model_not_found", r"no-such-model", question("no-such-model")),
     Bad("unknown document", "GET", f"{DOCUMENTS}/nothing", 404, "document_not_found", r"nothing"),
     Bad("unknown job", "GET", "/v1/jobs/nothing", 404, "job_not_found", r"job"),

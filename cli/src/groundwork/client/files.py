@@ -47,7 +47,7 @@ def document_id(file: Path) -> str:
 
 
 def _expand(text: str) -> Iterator[tuple[Path, bool]]:
-    """Files, and whether each was named itself."""
+    """Files, and whether each (or with a pattern, its kind) was named."""
     path = Path(text).expanduser()
     if path.is_dir():
         yield from _folder(path)
@@ -57,8 +57,9 @@ def _expand(text: str) -> Iterator[tuple[Path, bool]]:
         matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
         if not matches:
             raise NoSuchFile(f"Nothing matches '{text}'.")
+        kind_is_named = path.suffix != "" and not _PATTERN.search(path.suffix)
         for match in matches:
-            yield from _folder(match) if match.is_dir() else ((match, True),)
+            yield from _folder(match) if match.is_dir() else ((match, kind_is_named),)
     else:
         raise NoSuchFile(f"There is no file or folder '{text}'.")
 
