@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from contracts.errors import ErrorBody
 from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
 from ingest import jobs
+from ingest.deletions import late_deletion_possible
 from ingest.errors import JobCommitting
 from ingest.tables import JOBS
 from servicekit.errors import PeerError
@@ -169,6 +170,7 @@ async def test_a_late_deletion_of_a_collection_removes_nothing_of_the_new_one(
         late = asyncio.create_task(service.api.deletions.collection(service.mandate(), "token", "handbook"))
         await answered.wait()
     await service.api.deletions.collection(service.mandate(), "token", "handbook")
+    assert await name_is_held(service)
     await service.collection()
     await service.upload("The word of the new one.", document_id="new")
     await service.work_all()
@@ -176,6 +178,23 @@ async def test_a_late_deletion_of_a_collection_removes_nothing_of_the_new_one(
     await late
     assert (await service.document("new"))["status"] == "ready"
     assert await service.text("new") == "The word of the new one."
+
+
+async def name_is_held(service: Service) -> bool:
+    async with service.database.read() as connection:
+        return await late_deletion_possible(connection, "acme", "handbook", service.clock.now())
+
+
+async def test_a_name_is_free_at_once_after_a_deletion_that_nothing_overtook_and_else_after_a_minute(
+    service: Service,
+) -> None:
+    await service.api.deletions.collection(service.mandate(), "token", "handbook")
+    assert not await name_is_held(service)
+    async with service.database.write() as connection:
+        await connection.execute(update(JOBS).where(JOBS.c.kind == "collection_deletion").values(attempts=2))
+    assert await name_is_held(service)
+    service.clock.advance(61)
+    assert not await name_is_held(service)
 
 
 async def test_what_the_index_has_made_active_is_what_the_document_says(

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
@@ -200,3 +200,19 @@ async def deletion_under_way(connection: AsyncConnection, tenant: str, name: str
         _collection(tenant, name), COLLECTIONS.c.deletion_job.is_not(None)
     )
     return (await connection.execute(statement)).first() is not None
+
+
+async def late_deletion_possible(connection: AsyncConnection, tenant: str, name: str, now: datetime) -> bool:
+    """Whether the index may yet be told to delete this collection: by a deletion that another one overtook.
+
+    The index knows collections by name, so the name is not free again until such a call would have been given up.
+    """
+    overtaken = or_(JOBS.c.status == "cancelled", JOBS.c.attempts > 1)
+    statement = select(JOBS.c.id).where(
+        JOBS.c.tenant == tenant,
+        JOBS.c.collection == name,
+        JOBS.c.kind == "collection_deletion",
+        overtaken,
+        JOBS.c.finished_at > now - timedelta(seconds=INDEX_SECONDS),
+    )
+    return (await connection.execute(statement.limit(1))).first() is not None

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from contracts.collections import Collection, CollectionCreate
 from contracts.pages import Page
 from ingest import collections_view, idempotency
+from ingest.deletions import late_deletion_possible
 from ingest.errors import CollectionDeleting
 from ingest.idempotency import CallKey, StoredAnswer, fingerprint
 from ingest.routes.access import (
@@ -50,6 +51,9 @@ async def create(
 
 async def _create(body: CollectionCreate, caller: Authorised, opened: Opened) -> Collection:
     await collections_view.known(opened.database, caller.tenant, body.name)  # raises while a deletion is under way
+    async with opened.database.read() as connection:
+        if await late_deletion_possible(connection, caller.tenant, body.name, opened.clock.now()):
+            raise CollectionDeleting(body.name)
     made = await opened.index.create_collection(caller.token, body)
     await collections_view.remember(opened.database, caller.tenant, body.name)
     return made
