@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
+import json
 import os
 import signal
 import unicodedata
+import zipfile
 from collections.abc import Callable
 from contextlib import aclosing, closing
 from pathlib import Path
@@ -19,10 +22,12 @@ from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
+from ingest.parsing import archive, child
+from ingest.parsing.child import NOT_NOW
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.decoding import decode
 from ingest.parsing.failures import ParseFailed
-from ingest.parsing.formats import DOCX, HTML, MARKDOWN, PDF, TEXT, Limits, extract
+from ingest.parsing.formats import DOCX, HTML, MARKDOWN, PDF, TEXT, ZIP, Limits, extract
 from ingest.parsing.process import ParsingProcess
 from ingest.parsing.structure import Extracted, clean
 
@@ -282,3 +287,23 @@ async def test_the_child_sees_nothing_of_our_environment(tmp_path: Path, monkeyp
     path.write_text("words")
     with closing(ParsingProcess(LIMITS, 30, 1 << 30)) as process:
         assert (await process.extract(path, TEXT)).text == "words"
+
+
+@pytest.mark.parametrize(("number", "status", "code"), [(errno.ENOSPC, NOT_NOW, None), (errno.EFBIG, 0, "too_large")])
+@pytest.mark.parametrize("where", ["parts", "member"])
+def test_a_full_disk_is_no_documents_fault_and_a_full_limit_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, status: int, code: str | None, where: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(number, "full")
+
+    monkeypatch.setattr(child, "_bound", lambda *_: None)
+    monkeypatch.setattr(child.gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(*(child, "parts", full) if where == "parts" else (archive, "read_member", full))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
+        made.writestr("a.txt", "words")
+    options = {"media_type": ZIP, "max_pages": 9, "max_text_chars": 99, "memory_bytes": 1, "seconds": 1, "resume": {}}
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    assert child.main(str(tmp_path / "a.zip"), str(tmp_path)) == status
+    failure = tmp_path / "failure.json"
+    assert (json.loads(failure.read_text())["code"] if failure.exists() else None) == code

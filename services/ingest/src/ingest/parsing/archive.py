@@ -9,7 +9,7 @@ from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
-from ingest.parsing.failures import ParseFailed
+from ingest.parsing.failures import ParseFailed, is_damage
 from ingest.parsing.formats import Limits
 from ingest.parsing.members import Allowance, Place, named, read_member
 from ingest.parsing.structure import Builder, Extracted
@@ -40,7 +40,9 @@ def _member(place: Place, archive: zipfile.ZipFile, name: str, entry: zipfile.Zi
     try:
         with archive.open(entry) as content:
             read_member(place, name, content)
-    except DAMAGE:
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
         raise named(ParseFailed("malformed", "This member of the archive is damaged."), name) from None
 
 

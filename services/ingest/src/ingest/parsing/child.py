@@ -1,22 +1,24 @@
 """What a parsing child does: it bounds its own memory, processor time and output, then reads one document.
 
 For each part it writes two files to its folder, `N.text` and `N.json`, and then a line with the number N to standard
-output. A document that can't be read leaves `failure.json`. The exit status is 0 in both cases.
+output. A document that can't be read leaves `failure.json`. The exit status is 0 in both cases, and
+`NOT_NOW` where the machine can't do it: a full disk, say.
 """
 
 from __future__ import annotations
 
-import errno
 import gc
 import json
 import resource
 import sys
 from pathlib import Path
 
-from ingest.parsing.failures import ParseFailed, too_large
+from ingest.parsing.failures import MACHINE_TROUBLE, NO_ROOM, ParseFailed, too_large
 from ingest.parsing.formats import Limits, parts
 from ingest.parsing.structure import Resume
 
+NOT_NOW = 71
+"""The exit status where the machine, not the document, was the trouble."""
 OUTPUT_FACTOR = 8
 """Bytes that may be written for one character of text."""
 
@@ -40,7 +42,9 @@ def main(file: str, into: str) -> int:
     except (MemoryError, RecursionError):
         _fail(folder, too_large())
     except OSError as error:
-        if error.errno != errno.EFBIG:
+        if error.errno in MACHINE_TROUBLE:
+            return NOT_NOW
+        if error.errno != NO_ROOM:
             raise
         _fail(folder, too_large())
     return 0

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Literal
 
 FailureCode = Literal[
     "malformed", "encrypted", "no_text", "timeout", "too_many_pages", "too_large", "parser_crashed", "unsupported"
 ]
+
+
+NO_ROOM = errno.EFBIG
+"""A child has written as much as it may."""
+MACHINE_TROUBLE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+)
+"""What a full disk and its like say: no document is to be blamed for it."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error met while unpacking is the document's, and not the machine's or our limit's."""
+    return not isinstance(error, OSError) or (error.errno not in MACHINE_TROUBLE and error.errno != NO_ROOM)
 
 
 class ParseFailed(Exception):

@@ -27,8 +27,6 @@ from ingest.parsing import child
 LARGEST_MESSAGE = 64 * 1024
 PRELOADED = ("pdf", "docx", "html", "markdown", "plain", "decoding", "message", "archive", "delimited", "records")
 PR_SET_PDEATHSIG = 1
-NOT_STARTED = 71
-"""The status of a child that could not be forked."""
 
 
 class Nursery:
@@ -70,7 +68,7 @@ class Nursery:
         try:
             pid = os.fork()
         except OSError:  # no more processes, no memory: this child is not to be had now
-            self._say_ended(request["start"], NOT_STARTED)
+            self._say_ended(request["start"], child.NOT_NOW)
         else:
             if pid == 0:
                 self._become_child(request, files)

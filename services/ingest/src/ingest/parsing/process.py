@@ -15,10 +15,10 @@ from pathlib import Path
 
 import structlog
 
+from ingest.parsing.child import NOT_NOW
 from ingest.parsing.children import Child, Children, NurseryLost
 from ingest.parsing.failures import ParseFailed, crashed, timed_out, too_large
 from ingest.parsing.formats import START, Limits
-from ingest.parsing.nursery import NOT_STARTED
 from ingest.parsing.parts import joined
 from ingest.parsing.structure import Extracted, Resume
 
@@ -102,7 +102,7 @@ class ParsingProcess:
             raise ParseFailed(told["code"], told["message"])
         if status == 0:
             return
-        if status == NOT_STARTED:
+        if status == NOT_NOW:
             raise NurseryLost
         complaints = (folder / "complaints").read_bytes()[-800:].decode("utf-8", "replace")
         log.warning("parser died", status=status, complaints=complaints)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from ingest.parsing.failures import encrypted, malformed, too_large
+from ingest.parsing.failures import encrypted, is_damage, malformed, too_large
 
 MAX_ENTRIES = 20_000
 MAX_EXPANDED = 2 << 30
@@ -42,7 +42,9 @@ def unpacked(path: Path, kind: str) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             _check(archive.infolist(), path.stat().st_size, kind)
             yield archive
-    except DAMAGE:
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
         raise malformed(kind) from None
 
 
