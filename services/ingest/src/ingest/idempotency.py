@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest.errors import IdempotencyMismatch, IdempotencyRunning, InvalidIdempotencyKey
 from ingest.tables import IDEMPOTENCY
 from ingest.upserts import insert_if_absent
+from servicekit.clock import Clock
+from servicekit.sql import Database
 
 KEPT = timedelta(hours=24)
 ABANDONED = timedelta(seconds=60)
@@ -79,6 +82,26 @@ async def finish(connection: AsyncConnection, call: CallKey, answer: StoredAnswe
 async def abandon(connection: AsyncConnection, call: CallKey) -> None:
     """Forget a call that failed: it may be tried again with the same key."""
     await connection.execute(delete(IDEMPOTENCY).where(_this(call), _COLUMNS.status.is_(None)))
+
+
+async def once(
+    database: Database, clock: Clock, call: CallKey | None, print_: str, make: Callable[[], Awaitable[StoredAnswer]]
+) -> StoredAnswer:
+    """The answer that `make` gives, or that it gave to the first call with this key; without a key just `make`'s."""
+    if call is None:
+        return await make()
+    async with database.write() as connection:
+        stored = await begin(connection, call, print_, clock.now())
+    if stored is not None:
+        return stored
+    try:
+        answer = await make()
+        async with database.write() as connection:
+            await finish(connection, call, answer)
+    finally:
+        async with database.write() as connection:
+            await abandon(connection, call)
+    return answer
 
 
 async def purge(connection: AsyncConnection, now: datetime) -> None:

@@ -66,22 +66,15 @@ async def upload_batch(
     check_collection(caller, collection)
     lasting = lasting_mandate(caller, grant)
     await enter_collection(caller, opened, collection)
-    if key is None:
-        return _response(await _take_all(opened, lasting, collection, body.documents))
-    call = CallKey(lasting.key_id, f"POST /v1/collections/{collection}/documents:batch", key)
-    async with opened.database.write() as connection:
-        print_ = fingerprint(collection, body.documents)
-        stored = await idempotency.begin(connection, call, print_, opened.clock.now())
-    if stored is not None:
-        return _response(stored)
-    try:
-        answer = await _take_all(opened, lasting, collection, body.documents)
-        async with opened.database.write() as connection:
-            await idempotency.finish(connection, call, answer)
-    finally:
-        async with opened.database.write() as connection:
-            await idempotency.abandon(connection, call)
-    return _response(answer)
+    call = (
+        CallKey(lasting.key_id, f"POST /v1/collections/{collection}/documents:batch", key) if key is not None else None
+    )
+    print_ = fingerprint(collection, body.documents)
+
+    async def take() -> StoredAnswer:
+        return await _take_all(opened, lasting, collection, body.documents)
+
+    return _response(await idempotency.once(opened.database, opened.clock, call, print_, take))
 
 
 async def _take_all(opened: Dependencies, mandate: Mandate, collection: str, documents: Sequence[Any]) -> StoredAnswer:

@@ -26,27 +26,17 @@ router = APIRouter(prefix="/v1/collections", tags=["collections"])
 
 
 @router.post("", status_code=201, response_model=Collection)
-async def create(
-    body: CollectionCreate, caller: Authorised, opened: Opened, key: IdempotencyKey = None
-) -> Collection | Response:
+async def create(body: CollectionCreate, caller: Authorised, opened: Opened, key: IdempotencyKey = None) -> Response:
     """Make a collection, bound to its embedding model."""
     check_collection(caller, body.name)
-    if key is None:
-        return await _create(body, caller, opened)
-    call = CallKey(caller.delegation.key_id, "POST /v1/collections", key)
-    async with opened.database.write() as connection:
-        print_ = fingerprint(body.model_dump(mode="json"))
-        stored = await idempotency.begin(connection, call, print_, opened.clock.now())
-    if stored is not None:
-        return Response(stored.body, stored.status, media_type="application/json")
-    try:
-        made = await _create(body, caller, opened)
-        async with opened.database.write() as connection:
-            await idempotency.finish(connection, call, StoredAnswer(201, made.model_dump_json()))
-    finally:
-        async with opened.database.write() as connection:
-            await idempotency.abandon(connection, call)
-    return made
+    call = CallKey(caller.delegation.key_id, "POST /v1/collections", key) if key is not None else None
+    print_ = fingerprint(body.model_dump(mode="json"))
+
+    async def make() -> StoredAnswer:
+        return StoredAnswer(201, (await _create(body, caller, opened)).model_dump_json())
+
+    answer = await idempotency.once(opened.database, opened.clock, call, print_, make)
+    return Response(answer.body, answer.status, media_type="application/json")
 
 
 async def _create(body: CollectionCreate, caller: Authorised, opened: Opened) -> Collection:

@@ -42,18 +42,12 @@ async def take_url(
 ) -> Response:
     """The same for a document to fetch first. A repeated call with its `Idempotency-Key` does not fetch again."""
     call = _call_key(mandate, collection, key)
-    if call is None:
-        return _response(await keep_url(opened, mandate, collection, body))
-    async with opened.database.write() as connection:
-        print_ = fingerprint(collection, body.model_dump(mode="json"))
-        stored = await idempotency.begin(connection, call, print_, opened.clock.now())
-    if stored is not None:
-        return _response(stored)
-    try:
-        return _response(await keep_url(opened, mandate, collection, body, call))
-    finally:
-        async with opened.database.write() as connection:
-            await idempotency.abandon(connection, call)
+    print_ = fingerprint(collection, body.model_dump(mode="json"))
+
+    async def keep() -> StoredAnswer:
+        return await keep_url(opened, mandate, collection, body, call)
+
+    return _response(await idempotency.once(opened.database, opened.clock, call, print_, keep))
 
 
 async def keep_text(opened: Dependencies, mandate: Mandate, collection: str, body: DocumentCreate) -> StoredAnswer:
