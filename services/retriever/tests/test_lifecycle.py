@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from contracts.collections import Chunking, CollectionCreate
+from contracts.collections import Chunking, CollectionCreate, VectorOptions
 from retriever import filters
 from retriever.errors import CollectionExists, CollectionNotFound, EmbeddingModelUnknown
 from retriever.points import RevisionKey
@@ -19,6 +19,13 @@ async def test_a_collection_is_bound_to_the_concrete_model_of_its_making(bench: 
     assert (made.name, made.description, made.chunking) == ("handbook", "Rules", wanted.chunking)
     assert (made.documents, made.chunks, made.revision) == (0, 0, 0)
     assert (made.index.state, made.index.generation) == ("green", 1)
+
+
+async def test_a_collection_shows_the_options_it_was_made_with(bench: Bench) -> None:
+    options = VectorOptions(quantization="scalar", on_disk=True)
+    wanted = CollectionCreate(name="handbook", language="de", vectors=options, rerank=True)
+    made = await bench.parts.lifecycle.create(TENANT, wanted, "token")
+    assert (made.language, made.vectors, made.rerank) == ("de", options, True)
 
 
 async def test_an_unknown_model_is_refused_with_the_known_ones(bench: Bench) -> None:

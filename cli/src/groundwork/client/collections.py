@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from contracts.collections import Chunking, Collection, CollectionCreate
+from contracts.collections import Chunking, Collection, CollectionCreate, VectorOptions
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError
 
@@ -28,10 +28,19 @@ class Collections:
         description: str = "",
         embedding_model: str = "default",
         chunking: Chunking | None = None,
+        language: str = "auto",
+        vectors: VectorOptions | None = None,
+        rerank: bool = False,
     ) -> Collection:
         """A new collection; raises `ApiError` 409 `collection_exists`."""
         body = CollectionCreate.model_construct(
-            name=name, description=description, embedding_model=embedding_model, chunking=chunking or Chunking()
+            name=name,
+            description=description,
+            embedding_model=embedding_model,
+            chunking=chunking or Chunking(),
+            language=language,
+            vectors=vectors or VectorOptions(),
+            rerank=rerank,
         )
         return self._connection.model(Collection, "POST", "/v1/collections", json=body.model_dump(mode="json"))
 

@@ -28,13 +28,35 @@ class Chunking(Request):
         return self
 
 
+class VectorOptions(Request):
+    """How a collection's vectors are kept.
+
+    `scalar` keeps one byte a dimension in memory (a quarter), `binary` one bit; both look again at the full vectors of
+    the best candidates. `on_disk` leaves the full vectors on disk.
+    """
+
+    quantization: Literal["none", "scalar", "binary"] = "none"
+    on_disk: bool = False
+
+
+Language = Annotated[str, StringConstraints(pattern=r"^(auto|[a-z]{2})$")]
+"""`auto`, or a two-letter code of ISO 639-1."""
+
+
 class CollectionCreate(Request):
-    """Body of `POST /v1/collections`."""
+    """Body of `POST /v1/collections`.
+
+    `language` says how words are analysed for BM25; `auto` looks at each text.
+    """
 
     name: Name
     description: Annotated[Line, StringConstraints(max_length=2000)] = ""
     embedding_model: str = "default"
     chunking: Chunking = Chunking()
+    language: Language = "auto"
+    vectors: VectorOptions = VectorOptions()
+    rerank: bool = False
+    """Whether searches that don't say so themselves are reranked."""
 
 
 class IndexState(Reply):
@@ -55,6 +77,9 @@ class Collection(Reply):
     max_input_tokens: Count
     """What the embedding model reads; a chunk with its context header is never longer."""
     chunking: Chunking
+    language: str = "auto"
+    vectors: VectorOptions = VectorOptions()
+    rerank: bool = False
     documents: Count = 0
     chunks: Count = 0
     bytes: Count = 0

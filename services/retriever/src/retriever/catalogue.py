@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.collections import Chunking, Collection, CollectionCreate, IndexState
+from contracts.collections import Chunking, Collection, CollectionCreate, IndexState, VectorOptions
 from retriever.errors import CollectionExists, CollectionNotFound
 from retriever.ports import EmbeddingModel
 from retriever.tables import collections, documents, generations
@@ -32,6 +32,9 @@ class CollectionRecord:
     dimensions: int
     max_input_tokens: int
     chunking: dict[str, Any]
+    language: str
+    vector_options: dict[str, Any]
+    rerank: bool
     revision: int
     generation: int
     vectors: str
@@ -62,6 +65,9 @@ class Catalogue:
             "dimensions": model.dimensions,
             "max_input_tokens": model.max_input_tokens,
             "chunking": wanted.chunking.model_dump(mode="json"),
+            "language": wanted.language,
+            "vector_options": wanted.vectors.model_dump(mode="json"),
+            "rerank": wanted.rerank,
             "revision": 0,
             "generation": 1,
             "state": ACTIVE,
@@ -187,6 +193,9 @@ def _shown(record: CollectionRecord, counts: RowMapping | None) -> Collection:
         dimensions=record.dimensions,
         max_input_tokens=record.max_input_tokens,
         chunking=Chunking.model_validate(record.chunking),
+        language=record.language,
+        vectors=VectorOptions.model_validate(record.vector_options),
+        rerank=record.rerank,
         documents=0 if counts is None else counts["documents"],
         chunks=0 if counts is None else counts["n"],
         revision=record.revision,

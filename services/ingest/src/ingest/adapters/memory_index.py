@@ -41,6 +41,9 @@ class MemoryIndex:
             dimensions=3,
             max_input_tokens=self.max_input_tokens,
             chunking=wanted.chunking,
+            language=wanted.language,
+            vectors=wanted.vectors,
+            rerank=wanted.rerank,
             created_at=datetime.now(UTC),
         )
         self.kept[wanted.name] = made
