@@ -66,6 +66,17 @@ async def _matching(store: VectorStore, body: dict[str, Any]) -> set[str]:
     return {candidate.document_id for candidate in dense}
 
 
+async def test_dense_vectors_are_given_out_at_unit_length(store: VectorStore) -> None:
+    points = _points("a", 1, 5)
+    await store.upsert("g", points)
+    wanted = [points[0].id, points[3].id, "00000000-0000-5000-8000-00000000dead"]
+    given = await store.dense("g", wanted)
+    assert sorted(given) == sorted(wanted[:2])
+    for point in (points[0], points[3]):
+        length = sum(x * x for x in point.dense) ** 0.5
+        assert given[point.id] == pytest.approx([x / length for x in point.dense], abs=1e-6)
+
+
 async def test_dense_search_orders_by_cosine(store: VectorStore) -> None:
     points = _points("a", 1, 40)
     await store.upsert("g", points)

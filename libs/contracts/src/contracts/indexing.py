@@ -23,6 +23,8 @@ class ChunkInput(Request):
     page: Count | None = None
     heading_path: list[str] = Field(default_factory=list)
     header: str = ""
+    embedding: str | None = None
+    """What `GET …/embeddings` gave out for this chunk. Only the retriever can read it; what it can't use it makes anew."""
 
     @model_validator(mode="after")
     def _span_fits_text(self) -> ChunkInput:
@@ -53,6 +55,15 @@ class BatchIndexed(Reply):
     embedded: Count
     reused: Count
     embedding_tokens: Count = 0
+
+
+class ChunkEmbeddings(Reply):
+    """Embeddings of the active revision's chunks, from the ordinal `first` on, for putting the chunks back later."""
+
+    revision: Count
+    first: Count
+    embeddings: list[str]
+    """One sealed value a chunk."""
 
 
 class CommitRequest(Request):

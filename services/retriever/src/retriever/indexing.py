@@ -7,14 +7,22 @@ that dies between the two leaves only hidden points, and repeating the call ends
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
 from contracts.documents import DocumentChunk
-from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
+from contracts.indexing import (
+    BatchIndexed,
+    ChunkBatch,
+    ChunkEmbeddings,
+    ChunkInput,
+    CommitRequest,
+    Committed,
+    DocumentFacts,
+)
 from contracts.pages import Page
 from retriever import filters
 from retriever.catalogue import Catalogue, CollectionRecord
@@ -30,6 +38,7 @@ from retriever.metrics import CHUNKS_DELETED, CHUNKS_INDEXED, EMBEDDING_TOKENS, 
 from retriever.points import Point, RevisionKey, content_hash, embedded_text, make_chunk, make_point
 from retriever.ports import Embedder, Embeddings, VectorStore
 from retriever.revisions import CollectionGone, Revisions
+from retriever.sealed import seal, unseal
 from retriever.stages import Stages
 from servicekit.pages import decode_cursor, encode_cursor
 
@@ -57,6 +66,7 @@ class Indexing:
             with stages.timed("reuse"):
                 document = filters.document(key.document_id)
                 known = await self.store.dense_by_hash(record.vectors, document, hashes.keys())
+                known |= _given(record, {text: chunk for text, chunk in hashes.items() if text not in known})
             missing = [text for text in hashes if text not in known]
             with stages.timed("embed"):
                 made = await self._embed(record, [embedded_text(hashes[text]) for text in missing], token)
@@ -128,6 +138,19 @@ class Indexing:
             next_cursor=encode_cursor(active, last) if first < last < state.chunks else None,
         )
 
+    async def embeddings(self, record: CollectionRecord, key: RevisionKey, first: int, limit: int) -> ChunkEmbeddings:
+        """The sealed embeddings of the active revision's chunks `first…`; raises `DocumentNotFound` if it is another."""
+        state = await self.revisions.state(record.id, key.document_id)
+        if state is None or state.active != key.revision:
+            raise DocumentNotFound(key.document_id)
+        ids = [key.chunk_id(ordinal) for ordinal in range(first, min(first + limit, state.chunks))]
+        async with self._still_there(record):
+            vectors = await self.store.dense(record.vectors, ids)
+        if len(vectors) < len(ids):  # replaced or deleted meanwhile
+            raise DocumentNotFound(key.document_id)
+        sealed = [seal(record.embedding_model, vectors[each]) for each in ids]
+        return ChunkEmbeddings(revision=key.revision, first=first, embeddings=sealed)
+
     async def _embed(self, record: CollectionRecord, texts: Sequence[str], token: str) -> Embeddings:
         """Vectors of all texts, in calls of bounded size of which a bounded number is under way."""
         slots = asyncio.Semaphore(self.embedding_concurrency)
@@ -181,6 +204,16 @@ class Indexing:
         except GenerationMissing:
             await self.catalogue.get(record.tenant, record.name)
             raise
+
+
+def _given(record: CollectionRecord, chunks: Mapping[str, ChunkInput]) -> dict[str, list[float]]:
+    """The vectors that chunks bring along and that this collection can use."""
+    given = {
+        text: unseal(chunk.embedding, record.embedding_model, record.dimensions)
+        for text, chunk in chunks.items()
+        if chunk.embedding is not None
+    }
+    return {text: vector for text, vector in given.items() if vector is not None}
 
 
 def _points(

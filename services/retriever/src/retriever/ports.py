@@ -57,6 +57,10 @@ class VectorStore(Protocol):
         """The points with these ids that exist."""
         ...
 
+    async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
+        """The dense vectors of the points with these ids that exist, of unit length."""
+        ...
+
     async def close(self) -> None:
         """Release the engine."""
         ...

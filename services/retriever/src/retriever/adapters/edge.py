@@ -117,6 +117,16 @@ class EdgeStore:
 
         return await _run(self._readers, read)
 
+    async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
+        """The dense vectors of the points with these ids that exist."""
+
+        def read() -> dict[str, list[float]]:
+            with self._shards.use(generation) as (shard, _):
+                records = shard.retrieve(list(ids), with_payload=False, with_vector=[DENSE])
+                return {str(record.id): record.vector[DENSE] for record in records}  # type: ignore[call-overload,index,misc]
+
+        return await _run(self._readers, read)
+
     async def close(self) -> None:
         """Close all shards and give the folder up."""
         await asyncio.to_thread(self._shards.close)

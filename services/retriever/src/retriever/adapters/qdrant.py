@@ -141,6 +141,14 @@ class QdrantStore:
             records = await self._client.retrieve(PREFIX + generation, list(ids), with_payload=True)
         return {str(record.id): Stored(str(record.id), record.payload or {}) for record in records}
 
+    async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
+        """The dense vectors of the points with these ids that exist."""
+        async with _translated():
+            records = await self._client.retrieve(
+                PREFIX + generation, list(ids), with_payload=False, with_vectors=[DENSE]
+            )
+        return {str(each.id): each.vector[DENSE] for each in records if isinstance(each.vector, dict)}  # type: ignore[misc]
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()

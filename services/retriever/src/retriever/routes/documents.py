@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, status
 
 from contracts.base import DocumentId, Name
 from contracts.documents import DocumentChunk
-from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
 from retriever.points import RevisionKey
 from retriever.routes.access import Limit, Opened, RetrieverCaller, allowed_collection
@@ -73,3 +73,18 @@ async def chunks(
     """The chunks of the active revision by ordinal."""
     record = await allowed_collection(caller, opened, name)
     return await opened.indexing.chunks(record, document_id, limit, cursor)
+
+
+@router.get("/revisions/{revision}/embeddings")
+async def embeddings(
+    name: Name,
+    document_id: DocumentId,
+    revision: Revision,
+    caller: RetrieverCaller,
+    opened: Opened,
+    first: Annotated[int, Query(ge=0)] = 0,
+    limit: Limit = 500,
+) -> ChunkEmbeddings:
+    """The sealed embeddings of the active revision's chunks; 404 when another revision is active."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.indexing.embeddings(record, RevisionKey(record.id, document_id, revision), first, limit)
