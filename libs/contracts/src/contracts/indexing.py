@@ -24,7 +24,7 @@ class ChunkInput(Request):
     heading_path: list[str] = Field(default_factory=list)
     header: str = ""
     embedding: str | None = None
-    """What `GET …/embeddings` gave out for this chunk. Only the retriever can read it; what it can't use it makes anew."""
+    """What `GET …/embeddings` gave out for this chunk. Only the retriever reads it, and makes anew what it can't use."""
 
     @model_validator(mode="after")
     def _span_fits_text(self) -> ChunkInput:
@@ -58,7 +58,7 @@ class BatchIndexed(Reply):
 
 
 class ChunkEmbeddings(Reply):
-    """Embeddings of the active revision's chunks, from the ordinal `first` on, for putting the chunks back later."""
+    """Embeddings of the active revision's chunks, from the ordinal `first` on, to put them back later."""
 
     revision: Count
     first: Count
