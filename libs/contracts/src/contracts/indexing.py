@@ -24,7 +24,7 @@ class ChunkInput(Request):
     heading_path: list[str] = Field(default_factory=list)
     header: str = ""
     embedding: str | None = None
-    """What `GET …/embeddings` gave out for this chunk. Only the retriever reads it, and makes anew what it can't use."""
+    """What `GET …/embeddings` gave out for it. Only the retriever reads it, and makes anew what it can't use."""
 
     @model_validator(mode="after")
     def _span_fits_text(self) -> ChunkInput:

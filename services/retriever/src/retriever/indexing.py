@@ -139,7 +139,7 @@ class Indexing:
         )
 
     async def embeddings(self, record: CollectionRecord, key: RevisionKey, first: int, limit: int) -> ChunkEmbeddings:
-        """The sealed embeddings of the active revision's chunks from `first` on; raises `DocumentNotFound` for another."""
+        """Sealed embeddings of the active revision's chunks from `first` on; raises `DocumentNotFound` for another."""
         state = await self.revisions.state(record.id, key.document_id)
         if state is None or state.active != key.revision:
             raise DocumentNotFound(key.document_id)
