@@ -24,6 +24,8 @@ class DocumentsServer:
     refuse: dict[str, httpx2.Response] = field(default_factory=dict)
     outcome: dict[str, str] = field(default_factory=dict)
     """How the jobs of a file name end; `ready` unless it says otherwise."""
+    unreadable: bool = False
+    """It knows what has failed to be unreadable, and does not try it again."""
     away: bool = False
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -72,7 +74,7 @@ class DocumentsServer:
     def _keep(self, fields: dict[str, str], name: str, content: bytes) -> httpx2.Response:
         digest, key = hashlib.sha256(content).hexdigest(), fields["document_id"]
         before = self.documents.get(key)
-        if before is not None and before["sha256"] == digest and before["status"] != "failed":
+        if before is not None and before["sha256"] == digest and (self.unreadable or before["status"] != "failed"):
             return httpx2.Response(200, json={"document": before, "job": None, "unchanged": True})
         outcome = self.outcome.get(name, "ready")
         revision = before["revision"] + 1 if before else 1
@@ -82,10 +84,10 @@ class DocumentsServer:
             "revision": revision,
             "metadata": json.loads(fields["metadata"]),
         }
-        self.documents[key] = document(outcome, id=key, source=name, **more)
+        failure = {"code": "no_text", "message": "There is no text."} if outcome == "failed" else None
+        self.documents[key] = document(outcome, id=key, source=name, error=failure, **more)
         self.contents[key] = content
         job_id = f"job-{len(self.uploads)}"
-        failure = {"code": "no_text", "message": "There is no text."} if outcome == "failed" else None
         self.jobs[job_id] = job(outcome, "done", id=job_id, document_id=key, error=failure)
         return httpx2.Response(202, json={"document": self.documents[key], "job": self.jobs[job_id]})
 

@@ -97,3 +97,14 @@ def test_many_files_that_are_there_already_are_not_sent_again(tmp_path: Path) ->
     assert server.uploads[MANY:] == ["03.md"]
     assert [state.unchanged for state in batch.states] == [number != 3 for number in range(MANY)]
     assert all(state.ready for state in batch.states)
+
+
+def test_what_the_server_knows_to_be_unreadable_fails_with_its_reason_at_once(tmp_path: Path) -> None:
+    server = DocumentsServer(outcome={"a.md": "failed"}, unreadable=True)
+    (tmp_path / "a.md").write_text("A picture.")
+    with client_of(server) as client:
+        for unchanged in (False, True):
+            batch = ingest_files(client, "c", [tmp_path / "a.md"], timeout=10)
+            assert [state.unchanged for state in batch.states] == [unchanged]
+            assert [state.failure for state in batch.failed] == ["There is no text. [no_text]"]
+    assert len(server.jobs) == 1

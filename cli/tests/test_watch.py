@@ -151,6 +151,16 @@ def test_a_failed_document_is_tried_again_by_a_new_watch_only(server: DocumentsS
         assert watched.looks() == [("changed", "a.md"), ("ready", "a.md")]
 
 
+def test_a_new_watch_tells_again_what_the_server_knows_to_be_unreadable(server: DocumentsServer, folder: Path) -> None:
+    server.outcome["a.md"], server.unreadable = "failed", True
+    with watching(server, folder) as watched:
+        watched.looks()
+    with watching(server, folder) as watched:
+        assert watched.looks() == [("failed", "a.md")]
+        assert [happening.detail for happening in watched.said] == ["There is no text. [no_text]"]
+        assert watched.looks() == []
+
+
 def test_only_the_folders_own_documents_are_touched(server: DocumentsServer, folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

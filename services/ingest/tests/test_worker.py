@@ -253,7 +253,7 @@ async def test_a_waiting_job_tells_its_place_and_what_it_waits_for(service: Serv
     theirs = await service.upload("theirs", tenant="globex")
     assert theirs.job is not None
     assert (await service.job(theirs.job["id"], "globex")).waiting_on == "worker"
-    await service.worker.ledger.announce("worker", 2, service.clock.now())
+    await service.worker.ledger.announce("worker", 2, "alike", service.clock.now())
     places = [(await service.job(each.job["id"])).queue_position for each in accepted if each.job]
     assert places == [1, 3, 4, 5, 6]
     assert (await service.job(theirs.job["id"], "globex")).queue_position in (1, 2)

@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -106,7 +106,7 @@ def ingest_files(
                 _look(client, collection, batch)
                 report()
                 _check_time(batch, began + timeout)
-                pause.wait(INTERVAL_SECONDS)
+                _wait(uploads, pause)
         finally:
             for upload in uploads:
                 upload.cancel()
@@ -135,6 +135,8 @@ def _upload(
     except (GroundworkError, OSError) as error:
         state.failure = str(error)
         return
+    if accepted.unchanged and accepted.document.status == "failed":  # known to be unreadable: there is no new job
+        state.failure = _reason(accepted.document.error, "failed")
     state.job, state.unchanged, state.document = accepted.job, accepted.unchanged, accepted.document
 
 
@@ -159,6 +161,14 @@ def _with_patience(send: Callable[[], Accepted], pause: threading.Event) -> Acce
                 raise
             pause.wait(min(error.retry_after, 30.0))
     return send()
+
+
+def _wait(uploads: Sequence[Future[None]], pause: threading.Event) -> None:
+    """Until it is time to look again, or the last upload is done: it may have been the last thing to do."""
+    if all(upload.done() for upload in uploads):
+        pause.wait(INTERVAL_SECONDS)
+    else:
+        wait(uploads, timeout=INTERVAL_SECONDS)
 
 
 def _look(client: Groundwork, collection: str, batch: Batch) -> None:

@@ -174,7 +174,10 @@ class FolderWatch:
         self._refused.pop(path, None)
         if accepted.job is not None:
             self._jobs[accepted.job.id] = path
-        if not accepted.unchanged:
+        if accepted.unchanged and accepted.document.status == "failed":
+            error = accepted.document.error
+            self._say("failed", path, f"{error.message} [{error.code}]" if error else "")
+        elif not accepted.unchanged:
             self._say("changed" if known else "new", path, f"revision {accepted.document.revision}" if known else "")
 
     def _delete(self, now: Snapshot) -> None:

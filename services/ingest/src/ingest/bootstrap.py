@@ -151,7 +151,7 @@ def assemble_worker(
     reader = Reader(ledger, blobs, parser)
     pipeline = Pipeline(ledger, reader, index, tokens, tokenizers, settings.batch_chunks, settings.kept_revisions)
     deletions = Deletions(database, blobs, index, clock, owner)
-    slots = Slots(ledger, pipeline, deletions, settings.max_wait_seconds, settings.max_attempts)
+    slots = Slots(ledger, pipeline, deletions, parser.version, settings.max_wait_seconds, settings.max_attempts)
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
     return WorkerDependencies(database, blobs, ledger, slots, loop, parser)
 

@@ -118,7 +118,7 @@ async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, 
     if revision is None:
         raise JobSuperseded(row["id"])
     n = row["revision"] + 1 if revision["sent"] else row["revision"]
-    queued = {"status": "queued", "revision": n, "error": None, "updated_at": now}
+    queued = {"status": "queued", "revision": n, "error": None, "unreadable_by": None, "updated_at": now}
     if not await set_document(connection, row["document_key"], row["revision"], ("failed",), queued):
         raise JobSuperseded(row["id"])
     if n != row["revision"]:

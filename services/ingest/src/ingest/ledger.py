@@ -157,8 +157,11 @@ class Ledger:
                 told = {"status": "committed", "chunks": committed.chunks}
                 await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**told))
 
-    async def failed(self, work: Work, failure: Failure) -> None:
-        """Give up, for a reason that the document shows, too. The grant stays, for a retry by hand."""
+    async def failed(self, work: Work, failure: Failure, unreadable_by: str | None = None) -> None:
+        """Give up, for a reason that the document shows, too. The grant stays, for a retry by hand.
+
+        `unreadable_by` is the reading version of a parser that can't read these bytes, however often it tries.
+        """
         now, job = self.clock.now(), work.job
         values = {"status": "failed", "error": failure.model_dump(), "finished_at": now, "timings": work.timings}
         async with self.database.write() as connection:
@@ -167,7 +170,7 @@ class Ledger:
             if job["kind"] == "document":
                 shown = {"status": "failed", "error": failure.model_dump(), "updated_at": now}
                 about = (job["document_key"], job["revision"], ("queued", "processing"))
-                await set_document(connection, *about, shown)
+                await set_document(connection, *about, {**shown, "unreadable_by": unreadable_by})
 
     async def superseded(self, work: Work, why: Failure) -> None:
         """The index refuses the revision: a newer one is there, or the document is gone."""
@@ -215,10 +218,10 @@ class Ledger:
         async with self.database.write() as connection:
             return await forget_revisions(connection, and_(of_it, REVISIONS.c.n.not_in(keep)))
 
-    async def announce(self, owner: str, slots: int, started_at: datetime) -> None:
-        """Say that a worker lives, and forget those long silent."""
+    async def announce(self, owner: str, slots: int, reading: str, started_at: datetime) -> None:
+        """Say that a worker lives and how it reads, and forget those long silent."""
         now = self.clock.now()
-        row = {"id": owner, "slots": slots, "started_at": started_at, "seen_at": now}
+        row = {"id": owner, "slots": slots, "reading": reading, "started_at": started_at, "seen_at": now}
         async with self.database.write() as connection:
             if not await insert_if_absent(connection, WORKERS, row, [WORKERS.c.id]):
                 await connection.execute(update(WORKERS).where(WORKERS.c.id == owner).values(seen_at=now))

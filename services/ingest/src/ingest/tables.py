@@ -2,6 +2,7 @@
 
 A revision's text and chunks are kept in parts, in order; `parsed` says that there are no more to come.
 A document row outlives its deletion as a tombstone, so that revision numbers keep growing past the retriever's fence.
+`unreadable_by` is the reading version that found for good that a document's newest bytes can't be read.
 A collection row is the anchor that uploads and deletions of one collection contend for.
 """
 
@@ -62,6 +63,7 @@ DOCUMENTS = Table(
     Column("chunks", Integer, nullable=False, server_default="0"),
     Column("metadata", JSON, nullable=False),
     Column("error", JSON(none_as_null=True)),
+    Column("unreadable_by", String(32)),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("deleted_at", UtcTime),
@@ -175,6 +177,7 @@ WORKERS = Table(
     metadata,
     Column("id", String(100), primary_key=True),
     Column("slots", Integer, nullable=False),
+    Column("reading", String(32), nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
 )

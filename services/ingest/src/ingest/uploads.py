@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Metadata
@@ -17,7 +17,8 @@ from ingest.documents import this_document
 from ingest.errors import CollectionDeleting, CollectionNotFound
 from ingest.live_jobs import LIVE, SUPERSEDED, Mandate, end_live, new_job
 from ingest.parts import forget_parts
-from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
+from ingest.standing import WORKER_ALIVE
+from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS, WORKERS
 from ingest.upserts import insert_if_absent
 from servicekit.identifiers import new_id
 
@@ -75,15 +76,16 @@ async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> 
     gone = document["deleted_at"] is not None or document["status"] == "deleting"
     if gone or document["sha256"] != upload.sha256:
         return await _new_revision(connection, upload, document, now)
-    if document["status"] in ("failed", "cancelled"):
+    if document["status"] in ("failed", "cancelled") and await known(connection, upload, now) is None:
         return await _another_try(connection, upload, document, now)
     return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
 
 
-async def known(connection: AsyncConnection, upload: Upload) -> Accepted | None:
+async def known(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted | None:
     """The document that these bytes already are, if `accept` would only say so: told by reading alone."""
     same = this_document(upload.mandate.tenant, upload.collection, upload.id)
-    fine = DOCUMENTS.c.status.in_(("queued", "processing", "ready")) & DOCUMENTS.c.deleted_at.is_(None)
+    fit = DOCUMENTS.c.status.in_(("queued", "processing", "ready")) | _still_unreadable(upload.media_type, now)
+    fine = fit & DOCUMENTS.c.deleted_at.is_(None)
     here = (COLLECTIONS.c.tenant == upload.mandate.tenant) & (COLLECTIONS.c.name == upload.collection)
     statement = (
         select(DOCUMENTS)
@@ -94,6 +96,22 @@ async def known(connection: AsyncConnection, upload: Upload) -> Accepted | None:
     if document is None:
         return None
     return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
+
+
+def _still_unreadable(media_type: str, now: datetime) -> ColumnElement[bool]:
+    """True of a document whose bytes a parser could not read, if every worker that lives now reads as that one did.
+
+    With none alive nobody knows how they will be read: they are tried again.
+    """
+    alive = select(WORKERS.c.id).where(WORKERS.c.seen_at > now - WORKER_ALIVE)
+    by = DOCUMENTS.c.unreadable_by
+    alike, otherwise = alive.where(WORKERS.c.reading == by), alive.where(WORKERS.c.reading != by)
+    return and_(
+        DOCUMENTS.c.status == "failed",
+        DOCUMENTS.c.media_type == media_type,
+        alike.exists(),
+        ~otherwise.exists(),
+    )
 
 
 async def _another_try(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
@@ -135,6 +153,7 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
         "revision": n,
         "status": "queued",
         "error": None,
+        "unreadable_by": None,
         "updated_at": now,
         "deleted_at": None,
         "created_at": now if again else document["created_at"],

@@ -21,6 +21,7 @@ from ingest.parsing.failures import ParseFailed, crashed, timed_out, too_large
 from ingest.parsing.formats import START, Limits
 from ingest.parsing.parts import joined
 from ingest.parsing.structure import Extracted, Resume
+from ingest.parsing.versions import reading_version
 
 log = structlog.get_logger(__name__)
 SWEEP_FACTOR = 4
@@ -37,6 +38,11 @@ class ParsingProcess:
     scratch: Path | None = None
     """Where children leave parts that are not taken yet; null: the system's folder for temporary files."""
     children: Children = field(default_factory=Children)
+
+    @property
+    def version(self) -> str:
+        """The reading version: as long as it is the same, what can't be read can't be read."""
+        return reading_version(self.limits, self.memory_bytes)
 
     def close(self) -> None:
         """End what children come from."""
@@ -106,14 +112,16 @@ class ParsingProcess:
             raise NurseryLost
         complaints = (folder / "complaints").read_bytes()[-800:].decode("utf-8", "replace")
         log.warning("parser died", status=status, complaints=complaints)
+        if status == -signal.SIGXCPU:
+            raise timed_out(self.seconds)
         if status in OUT_OF_ROOM or "MemoryError" in complaints or "bad_alloc" in complaints:
             raise too_large()
         raise crashed()
 
 
 OVERDUE = "overdue"
-OUT_OF_ROOM = (-signal.SIGXCPU, -signal.SIGXFSZ, -signal.SIGABRT)
-"""How children end at their limits: libraries written in C abort where they get no memory."""
+OUT_OF_ROOM = (-signal.SIGXFSZ, -signal.SIGABRT)
+"""How children end at their limits of room: libraries written in C abort where they get no memory."""
 
 
 def _taken(folder: Path, number: int) -> Extracted:

@@ -37,6 +37,7 @@ MAX_REVISION = 2**31 - 1
 DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Revision = Annotated[int | None, Query(ge=1, le=MAX_REVISION)]
 MAX_FIELD_BYTES = 128 * 1024
+_SAME = "The same document is there already, or its bytes are known to be unreadable."
 _BODY = {
     "requestBody": {
         "required": True,
@@ -65,7 +66,7 @@ _BODY = {
     "",
     status_code=202,
     response_model=job_models.Accepted,
-    responses={200: {"model": job_models.Accepted, "description": "The same document is there already."}},
+    responses={200: {"model": job_models.Accepted, "description": _SAME}},
     openapi_extra=_BODY,
 )
 async def upload(

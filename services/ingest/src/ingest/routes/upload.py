@@ -118,11 +118,12 @@ async def _commit(
 
 async def _known(opened: Dependencies, upload: Upload) -> StoredAnswer | None:
     """The answer for bytes that are there already; nothing is written for them."""
+    now = opened.clock.now()
     async with opened.database.read() as connection:
-        accepted = await uploads.known(connection, upload)
+        accepted = await uploads.known(connection, upload, now)
         if accepted is None:
             return None
-        body = await _told(connection, accepted, opened.clock.now())
+        body = await _told(connection, accepted, now)
     _account(upload, body)
     return StoredAnswer(200, body.model_dump_json())
 

@@ -93,7 +93,7 @@ class WorkerLoop:
             await self._announce()
 
     async def _announce(self) -> None:
-        await self._ledger.announce(self._owner, self._size, self._started_at)
+        await self._ledger.announce(self._owner, self._size, self._slots.reading, self._started_at)
         async with self._ledger.database.write() as connection:
             await idempotency.purge(connection, self._ledger.clock.now())
         self._announced_at = time.monotonic()

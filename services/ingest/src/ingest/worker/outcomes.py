@@ -63,6 +63,8 @@ class Fail:
     """End the job with a reason."""
 
     failure: Failure
+    unreadable: bool = False
+    """The bytes can't be read: the same parser with the same limits would only say so again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, ma
         return Fail(GRANT_EXPIRED)
     if isinstance(error, ParseFailed):
         retryable = error.code in ("timeout", "parser_crashed")
-        return Fail(Failure(code=error.code, message=error.message, retryable=retryable))
+        return Fail(Failure(code=error.code, message=error.message, retryable=retryable), unreadable=not retryable)
     if isinstance(error, ServiceError) and (error.http_status != 500 or isinstance(error, BlobMissing)):
         if error.code == "stale_revision":
             return Supersede(SUPERSEDED)

@@ -33,6 +33,8 @@ class Slots:
     ledger: Ledger
     pipeline: Pipeline
     deletions: Deletions
+    reading: str
+    """The reading version of its parsers."""
     max_wait_seconds: float
     max_attempts: int
 
@@ -90,7 +92,7 @@ class Slots:
             metrics.PUT_BACK.labels("waiting").inc()
             await self._write(self.ledger.put_back(work, outcome.seconds, outcome.service, blameless=True))
         elif isinstance(outcome, Fail):
-            await self._write(self._fail(work, outcome.failure))
+            await self._write(self._fail(work, outcome.failure, self.reading if outcome.unreadable else None))
         elif isinstance(outcome, Supersede):
             metrics.FINISHED.labels("cancelled").inc()
             await self._write(self.ledger.superseded(work, outcome.failure))
@@ -98,9 +100,9 @@ class Slots:
             metrics.PUT_BACK.labels("error").inc()
             await self._write(self.ledger.put_back(work, outcome.seconds, None, blameless=False))
 
-    async def _fail(self, work: Work, failure: Failure) -> None:
+    async def _fail(self, work: Work, failure: Failure, unreadable_by: str | None = None) -> None:
         metrics.FINISHED.labels("failed").inc()
-        await self.ledger.failed(work, failure)
+        await self.ledger.failed(work, failure, unreadable_by)
 
     async def _write(self, write: Coroutine[Any, Any, None]) -> None:
         """A last write; if it fails, the lease expires and another worker finds the job as it is."""
