@@ -52,3 +52,7 @@ class JobFailed(GroundworkError):
         super().__init__(message)
         self.code = code
         self.job_id = job_id
+
+
+class QuestionsInvalid(GroundworkError):
+    """A file of questions can't be used; the text names the file, the line and what it should be."""
