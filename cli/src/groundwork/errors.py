@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class GroundworkError(Exception):
     """Base of everything that this package raises on purpose."""
@@ -43,6 +45,20 @@ class UnexpectedAnswer(GroundworkError):
 
 class WaitTimeout(GroundworkError):
     """What was waited for did not happen within the deadline. It may still happen."""
+
+
+class BackupDamaged(GroundworkError):
+    """The file is not a backup of a collection."""
+
+    def __init__(self, file: Path, why: str) -> None:
+        super().__init__(f"'{file}' is not a whole backup as `groundwork backup` writes it ({why}).")
+
+
+class BackupExists(GroundworkError):
+    """A backup never replaces a file."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(f"There is a file '{file}' already. Name another, or remove it.")
 
 
 class JobFailed(GroundworkError):

@@ -33,15 +33,20 @@ class Collections:
         rerank: bool = False,
     ) -> Collection:
         """A new collection; raises `ApiError` 409 `collection_exists`."""
-        body = CollectionCreate.model_construct(
-            name=name,
-            description=description,
-            embedding_model=embedding_model,
-            chunking=chunking or Chunking(),
-            language=language,
-            vectors=vectors or VectorOptions(),
-            rerank=rerank,
+        return self.make(
+            CollectionCreate.model_construct(
+                name=name,
+                description=description,
+                embedding_model=embedding_model,
+                chunking=chunking or Chunking(),
+                language=language,
+                vectors=vectors or VectorOptions(),
+                rerank=rerank,
+            )
         )
+
+    def make(self, body: CollectionCreate) -> Collection:
+        """The same from a whole description."""
         return self._connection.model(Collection, "POST", "/v1/collections", json=body.model_dump(mode="json"))
 
     def ensure(self, name: str) -> Collection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import httpx2
 from pydantic import BaseModel, ValidationError
@@ -66,6 +66,15 @@ class Connection:
         if response.status_code >= 400:
             raise api_error(response)
         return response
+
+    def download(self, path: str, into: IO[bytes]) -> None:
+        """Write an answer's body to `into` as it comes; raises `ApiError` or `Unreachable`."""
+        with self._as_ours(), self._http.stream("GET", path) as response:
+            if response.status_code >= 400:
+                response.read()
+                raise api_error(response)
+            for piece in response.iter_bytes():
+                into.write(piece)
 
     def model(self, kind: type[Model], method: str, path: str, **options: Any) -> Model:
         """One answer as a model."""

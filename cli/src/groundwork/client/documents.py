@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from contracts.batches import BatchReply
@@ -122,6 +122,19 @@ class Documents:
     def content(self, collection: str, document_id: str) -> bytes:
         """The original bytes."""
         return self._connection.call("GET", f"{document_path(collection, document_id)}/content").content
+
+    def back_up(self, collection: str, document_id: str, into: IO[bytes]) -> None:
+        """Write the document's archive: original, text, how it is cut, and embeddings, to `restore` it from."""
+        self._connection.download(f"{document_path(collection, document_id)}/backup", into)
+
+    def restore(self, collection: str, archive: Iterable[bytes]) -> Accepted:
+        """Put a document back from its archive; nothing of it is read or embedded again where the model is the same.
+
+        Raises `ApiError` 409 `document_differs` if it is there with other bytes.
+        """
+        path = f"{collection_path(collection)}/documents:restore"
+        headers = {"Content-Type": "application/zip"}
+        return self._connection.model(Accepted, "POST", path, content=archive, headers=headers, timeout=UPLOAD_SECONDS)
 
     def chunks(self, collection: str, document_id: str) -> Iterator[DocumentChunk]:
         """The chunks of the active revision, in order."""

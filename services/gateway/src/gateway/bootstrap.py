@@ -181,6 +181,8 @@ def _body_limit(settings: GatewaySettings) -> LimitFor:
     """Files are streamed on; anything else is read whole before it is understood."""
 
     def limit(path: str, media_type: str) -> int:
+        if path.endswith("/documents:restore"):
+            return settings.max_archive_bytes
         is_upload = media_type == MULTIPART and _UPLOAD.fullmatch(path) is not None
         return settings.max_upload_bytes + MULTIPART_BYTES if is_upload else settings.max_body_bytes
 

@@ -36,6 +36,12 @@ def upload_body(model: type[BaseModel]) -> dict[str, Any]:
     return body
 
 
+def archive_body() -> dict[str, Any]:
+    """A ZIP."""
+    content = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def named_parameter(name: str, what: str) -> dict[str, Any]:
     """A path parameter."""
     return {"name": name, "in": "path", "required": True, "description": f"The {what}.", "schema": {"type": "string"}}
@@ -49,7 +55,7 @@ def parameters_of(spec: ProxiedCall) -> list[dict[str, Any]]:
         {"name": query.name, "in": "query", "required": False, "description": query.about, "schema": dict(query.schema)}
         for query in spec.queries
     ]
-    if spec.method == "POST" and spec.carries != "nothing":
+    if spec.method == "POST" and spec.carries in ("json", "upload"):
         found.append(
             {
                 "name": "Idempotency-Key",
@@ -64,7 +70,7 @@ def parameters_of(spec: ProxiedCall) -> list[dict[str, Any]]:
 
 def extra_of(spec: ProxiedCall) -> dict[str, Any]:
     """What FastAPI can't see of a proxied call."""
-    body: dict[str, Any] = {}
+    body: dict[str, Any] = archive_body() if spec.carries == "archive" else {}
     if spec.request is not None:
         body = upload_body(spec.request) if spec.carries == "upload" else json_body(spec.request)
     return {**body, "parameters": parameters_of(spec)}

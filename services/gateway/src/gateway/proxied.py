@@ -21,7 +21,7 @@ from gateway.errors import NotYours
 from gateway.metering import Route
 from gateway.tokens import DOCUMENTS, Audiences
 
-Carries = Literal["json", "upload", "nothing"]
+Carries = Literal["json", "upload", "archive", "nothing"]
 Gives = Literal["json", "text", "bytes", "events", "nothing"]
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -140,6 +140,14 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ProxiedCall(
         "GET", f"{_DOCUMENT}/text", "The extracted text, which spans index in Unicode code points", READERS,
         "documents", gives="text", queries=(_REVISION,),
+    ),
+    ProxiedCall(
+        "GET", f"{_DOCUMENT}/backup", "All of a document as one ZIP, to be restored from", READERS, "documents",
+        gives="bytes",
+    ),
+    ProxiedCall(
+        "POST", f"{_DOCUMENTS}:restore", "Take a document in as its backup has it", WRITERS, "documents",
+        Accepted, 202, (200,), carries="archive", grant=True, route="documents",
     ),
     ProxiedCall(
         "GET", f"{_DOCUMENT}/chunks", "The chunks of the active revision", READERS, "documents",

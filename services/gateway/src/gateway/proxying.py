@@ -54,7 +54,7 @@ async def _carry(
 
 
 async def _body(exchange: Exchange, spec: ProxiedCall, headers: dict[str, str]) -> bytes | AsyncIterator[bytes] | None:
-    if spec.carries == "upload":
+    if spec.carries in ("upload", "archive"):
         return exchange.upload()
     headers.pop("content-length", None)
     if spec.carries == "json":

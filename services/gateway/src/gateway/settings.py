@@ -63,6 +63,8 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
 
     max_upload_bytes: Annotated[int, Field(ge=1)] = 100 * MIB
     """Largest document that can be uploaded."""
+    max_archive_bytes: Annotated[int, Field(ge=1024)] = 2048 * MIB
+    """Largest archive of one document that can be restored."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * MIB
     """Largest body of any other call."""
     answer_timeout_seconds: Annotated[float, Field(gt=0)] = 300.0

@@ -94,11 +94,16 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
 
 def create_app(settings: IngestSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """Ingest's API; with `dependencies`, which stay open, nothing else is opened."""
-    from ingest.routes import batches, collections, documents, jobs
+    from ingest.routes import archives, batches, collections, documents, jobs
 
     chosen = settings or IngestSettings()
 
     text_limit = min(DEFAULT_BODY_BYTES, chosen.max_upload_bytes)
+
+    def limit(path: str, media_type: str) -> int:
+        if path.endswith("/documents:restore"):
+            return chosen.max_archive_bytes
+        return chosen.max_upload_bytes if media_type == MULTIPART else text_limit
 
     def opening() -> AbstractAsyncContextManager[Dependencies]:
         return open_dependencies(chosen) if dependencies is None else nullcontext(dependencies)
@@ -107,7 +112,7 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
         "ingest",
         settings=chosen,
         opening=opening,
-        routers=[collections.router, documents.router, batches.router, jobs.router],
+        routers=[collections.router, archives.router, documents.router, batches.router, jobs.router],
         probes=lambda opened: {
             "database": opened.database.probe,
             "blobs": opened.blobs.probe,
@@ -115,7 +120,7 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
             "redis": opened.bell.probe,
             "retriever": _not_needed(opened.index.probe),
         },
-        body_limit=lambda _path, media_type: chosen.max_upload_bytes if media_type == MULTIPART else text_limit,
+        body_limit=limit,
     )
     return app
 

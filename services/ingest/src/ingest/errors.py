@@ -236,6 +236,52 @@ class FetchTimeout(UpstreamTimeout):
         )
 
 
+class ArchiveDamaged(InvalidRequest):
+    """The archive is not one that a backup gave."""
+
+    code = "archive_damaged"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The archive can't be restored: {why}. Send one that GET …/documents/{{id}}/backup gave.")
+
+
+class UnsupportedArchive(UnsupportedMediaType):
+    """The body is not said to be an archive."""
+
+    def __init__(self) -> None:
+        super().__init__("Send the archive itself with Content-Type: application/zip, as GET …/backup gave it.")
+
+
+class ArchiveTooLarge(PayloadTooLarge):
+    """The archive would unpack to too much."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The archive unpacks to more than {limit:,} bytes. Upload the original, or raise INGEST_MAX_ARCHIVE_BYTES."
+        )
+
+
+class DocumentDiffers(Conflict):
+    """Restoring never overwrites."""
+
+    code = "document_differs"
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(
+            f"The collection has a document '{document_id}' with other bytes. Delete it first, or restore into another "
+            "collection."
+        )
+
+
+class DocumentChanging(Conflict):
+    """A document changed each time that it was read."""
+
+    code = "document_changing"
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(f"The document '{document_id}' is being changed. Try again in a few seconds.", retry_after=2)
+
+
 class FetchTooLarge(PayloadTooLarge):
     """What is behind the URL is larger than an upload may be."""
 

@@ -2,7 +2,7 @@
 
 | metric | labels | meaning |
 | --- | --- | --- |
-| groundwork_ingest_uploads_total | outcome | `new`, `revision` (also a retried one), `unchanged` |
+| groundwork_ingest_uploads_total | outcome | `new`, `revision` (also a retried one), `unchanged`, `restored` |
 | groundwork_ingest_upload_bytes_total | | bytes accepted |
 | groundwork_ingest_wakeups_total | outcome | wake-ups: `sent`, `failed`, `dropped` (too many waiting), `received` |
 | groundwork_ingest_jobs | status | from the API: jobs of the ledger that are `queued` or `running` now |

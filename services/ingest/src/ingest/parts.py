@@ -102,13 +102,14 @@ def dump(extracted: Extracted, chunks: Iterable[Chunk]) -> bytes:
 
 
 def load(text: str, saved: bytes) -> tuple[Extracted, list[Chunk]]:
-    """The reverse of `dump`."""
+    """The reverse of `dump`. The plan of a restored document also has its chunks' sealed `embeddings`."""
     whole = json.loads(saved)
     plan = whole["plan"]
     paths = [tuple(path) for path in plan["paths"]]
+    embeddings = plan.get("embeddings") or [None] * len(plan["chunks"])
     chunks = [
-        Chunk(start, end, page, paths[path], plan["headers"][header])
-        for start, end, page, path, header in plan["chunks"]
+        Chunk(start, end, page, paths[path], plan["headers"][header], embedding)
+        for (start, end, page, path, header), embedding in zip(plan["chunks"], embeddings, strict=True)
     ]
     return Extracted.from_json(text, whole["structure"]), chunks
 
@@ -124,6 +125,7 @@ def as_inputs(part: Part, text: str, chunks: list[Chunk], first: int, last: int)
             page=chunk.page,
             heading_path=list(chunk.heading_path),
             header=chunk.header,
+            embedding=chunk.embedding,
         )
         for ordinal, chunk in enumerate(chunks[first - part.first_chunk : last - part.first_chunk], first)
     ]

@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 from contracts.collections import Collection, CollectionCreate
 from contracts.documents import DocumentChunk
-from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
 from ingest.chunking.tokens import Tokens
 
@@ -18,7 +18,7 @@ from ingest.chunking.tokens import Tokens
 class BlobStore(Protocol):
     """Bytes by key. A key is `<tenant>/<sha256 of the bytes>`, so that putting the same bytes twice is harmless."""
 
-    def keeping(self, key: str) -> AbstractAsyncContextManager[None]:
+    def keeping(self, *keys: str) -> AbstractAsyncContextManager[None]:
         """While the block lasts these bytes are not removed: put them and commit the row that names them within it."""
         ...
 
@@ -97,6 +97,12 @@ class Index(Protocol):
         self, token: str, collection: str, document_id: str, limit: int, cursor: str | None
     ) -> Page[DocumentChunk]:
         """The active revision's chunks in order."""
+        ...
+
+    async def embeddings(
+        self, token: str, collection: str, document_id: str, revision: int, first: int, limit: int
+    ) -> ChunkEmbeddings:
+        """The sealed embeddings of chunks of the active revision; 404 `document_not_found` when it is another."""
         ...
 
     async def probe(self) -> None:

@@ -27,6 +27,8 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
 
     max_upload_bytes: Annotated[int, Field(ge=1024)] = 100 * 1024 * 1024
     """Largest upload, its multipart frame included; a larger one gets 413 while it streams in."""
+    max_archive_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024 * 1024
+    """Largest archive of one document that can be restored, packed and unpacked."""
     kept_revisions: Annotated[int, Field(ge=1)] = 3
     """Committed revisions of a document whose bytes and text stay readable, the active one included."""
     events_seconds: Annotated[float, Field(gt=0)] = 3600.0

@@ -81,6 +81,23 @@ async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> 
     return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
 
 
+async def accept_unless_there(connection: AsyncConnection, upload: Upload, n: int, now: datetime) -> Accepted | None:
+    """Take a document as revision `n`, or as the next one where it was deleted; null if it is there with other bytes.
+
+    One that is there with these bytes stays as it is. Raises `CollectionNotFound` or `CollectionDeleting`.
+    """
+    await _enter_collection(connection, upload.mandate.tenant, upload.collection)
+    is_new = await _insert_document(connection, upload, now)
+    document = await _document(connection, upload)
+    if is_new:
+        return await _queue(connection, upload, document, n, now)
+    if document["deleted_at"] is not None or document["status"] == "deleting":
+        return await _queue(connection, upload, document, max(n, document["revision"] + 1), now)
+    if document["sha256"] != upload.sha256:
+        return None
+    return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
+
+
 async def known(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted | None:
     """The document that these bytes already are, if `accept` would only say so: told by reading alone."""
     same = this_document(upload.mandate.tenant, upload.collection, upload.id)

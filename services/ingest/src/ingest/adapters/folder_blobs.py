@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,9 +36,12 @@ class FolderBlobs:
         self._root = root
 
     @asynccontextmanager
-    async def keeping(self, key: str) -> AsyncIterator[None]:
-        """Share the lock that a removal needs alone; raises `BlobBusy` if a removal hangs."""
-        async with self._locked(self._path(key), fcntl.LOCK_SH):
+    async def keeping(self, *keys: str) -> AsyncIterator[None]:
+        """Share the locks that removals need alone, at most 256; raises `BlobBusy` if a removal hangs."""
+        folders = {path.parent.name: path for path in map(self._path, keys)}
+        async with AsyncExitStack() as held:
+            for name in sorted(folders):
+                await held.enter_async_context(self._locked(folders[name], fcntl.LOCK_SH))
             yield
 
     async def put(self, key: str, source: BinaryIO) -> None:

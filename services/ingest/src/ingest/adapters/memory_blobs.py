@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,9 +21,11 @@ class MemoryBlobs:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
-    async def keeping(self, key: str) -> AsyncIterator[None]:
+    async def keeping(self, *keys: str) -> AsyncIterator[None]:
         """One at a time."""
-        async with self._locks[key]:
+        async with AsyncExitStack() as held:
+            for key in sorted(set(keys)):
+                await held.enter_async_context(self._locks[key])
             yield
 
     async def put(self, key: str, source: BinaryIO) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from contracts.collections import Collection, CollectionCreate
 from contracts.documents import DocumentChunk
 from contracts.errors import ErrorBody
-from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed
+from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
 from contracts.pages import Page
 from servicekit.errors import PeerError
 
@@ -71,7 +71,7 @@ class MemoryIndex:
         document = await self._writable(token, collection, document_id, revision)
         chunks = document.revisions.setdefault(revision, {})
         self.batches.append((document_id, revision, batch.chunks[0].ordinal))
-        new = [chunk for chunk in batch.chunks if chunk.ordinal not in chunks]
+        new = [chunk for chunk in batch.chunks if chunk.ordinal not in chunks and chunk.embedding is None]
         chunks.update({chunk.ordinal: chunk for chunk in batch.chunks})
         return BatchIndexed(embedded=len(new), reused=len(batch.chunks) - len(new))
 
@@ -107,11 +107,21 @@ class MemoryIndex:
             DocumentChunk(
                 chunk_id=f"{document_id}-{active}-{chunk.ordinal}",
                 revision=active,
-                **chunk.model_dump(exclude={"header"}),
+                **chunk.model_dump(exclude={"header", "embedding"}),
             )
             for _, chunk in sorted(document.revisions.get(active, {}).items())
         ]
         return Page(data=data, next_cursor=None)
+
+    async def embeddings(
+        self, token: str, collection: str, document_id: str, revision: int, first: int, limit: int
+    ) -> ChunkEmbeddings:
+        """`sealed <text>` for each chunk; 404 `document_not_found`."""
+        document = self.documents.get((collection, document_id), _Document())
+        if document.active != revision:
+            raise _refused(404, "document_not_found")
+        chunks = [chunk for _, chunk in sorted(document.revisions[revision].items())][first : first + limit]
+        return ChunkEmbeddings(revision=revision, first=first, embeddings=[f"sealed {each.text!r}" for each in chunks])
 
     async def probe(self) -> None:
         """It always works."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.collections import Collection, CollectionCreate
 from contracts.documents import DocumentChunk
-from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
 from servicekit.errors import PeerError
 from servicekit.http import Peer
@@ -62,6 +62,14 @@ class RetrieverIndex:
         """`GET …/documents/{id}/chunks`."""
         path = f"{_document(collection, document_id)}/chunks"
         return await self._peer.call("GET", path, Page[DocumentChunk], token=token, params=_page(limit, cursor))
+
+    async def embeddings(
+        self, token: str, collection: str, document_id: str, revision: int, first: int, limit: int
+    ) -> ChunkEmbeddings:
+        """`GET …/revisions/{n}/embeddings`."""
+        path = f"{_document(collection, document_id)}/revisions/{revision}/embeddings"
+        params = {"first": str(first), "limit": str(limit)}
+        return await self._peer.call("GET", path, ChunkEmbeddings, token=token, params=params)
 
     async def probe(self) -> None:
         """Raise unless the retriever is ready."""

@@ -40,6 +40,8 @@ class Chunk:
     page: int | None
     heading_path: tuple[str, ...]
     header: str
+    embedding: str | None = None
+    """Of a restored document: what the retriever gave out for it, sealed."""
 
 
 class Cutter:

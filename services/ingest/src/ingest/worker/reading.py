@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from ingest import metrics
@@ -97,9 +97,8 @@ class Reader:
             "chunks": part.next_chunk,
             "parsed": part.done >= 1,
         }
-        async with AsyncExitStack() as kept:
-            for key, content in sorted(zip(keys, contents, strict=True)):
-                await kept.enter_async_context(self.blobs.keeping(key))
+        async with self.blobs.keeping(*keys):
+            for key, content in zip(keys, contents, strict=True):
                 await self.blobs.put(key, io.BytesIO(content))
             await self.ledger.add_part(work, part, facts)
         metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))

@@ -1,0 +1,194 @@
+"""A document's archive: one ZIP with the original, the extracted text, how it was cut, and the sealed embeddings.
+
+| member | holds |
+| --- | --- |
+| `document.json` | `Manifest` |
+| `original` | the bytes as they were uploaded |
+| `parts/NNNN.text`, `parts/NNNN.json` | each part's text and its blocks and chunks, as the ledger keeps them |
+| `embeddings` | one sealed embedding a line, in the order of the chunks |
+
+An archive without parts is of a document that was not ready: it is read and cut anew. Archives come from callers, so
+nothing in one is believed: sizes are bounded before they are unpacked, and whatever does not fit is `ArchiveDamaged`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Annotated, BinaryIO, Literal, cast
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from contracts.base import Count, DocumentId, Request, Title
+from contracts.documents import Metadata
+from ingest.errors import ArchiveDamaged, ArchiveTooLarge
+from ingest.parsing.structure import PART_JOINT
+from ingest.parts import Part, load
+
+PIECE = 256 * 1024
+MANIFEST, ORIGINAL, EMBEDDINGS = "document.json", "original", "embeddings"
+MAX_MANIFEST_BYTES = 8 * 1024 * 1024
+_Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+)
+"""What reading a ZIP, JSON or a plan raises when it is not what it says."""
+
+
+class ArchivedPart(Request):
+    """One part, as `ingest.parts.Part` without its blobs. `start` and `chars` count code points."""
+
+    start: Count
+    chars: Count
+    first_chunk: Count
+    chunks: Count
+    last_page: Count | None = None
+    done: Annotated[float, Field(ge=0, le=1)]
+
+
+class Manifest(Request):
+    """What an archive says of its document."""
+
+    format: Literal["groundwork-document/1"] = "groundwork-document/1"
+    id: DocumentId
+    revision: Annotated[int, Field(ge=1, lt=2**31)]
+    title: Title
+    title_given: bool
+    source: Annotated[str, StringConstraints(max_length=2000)]
+    media_type: Annotated[str, StringConstraints(max_length=100)]
+    metadata: Metadata = Field(default_factory=dict)
+    bytes: Count
+    sha256: _Sha256
+    embedding_model: str | None = None
+    """Whose tokens the chunks were counted in; null without parts."""
+    pages: Count | None = None
+    unread_pages: list[int] | None = None
+    parts: Annotated[list[ArchivedPart], Field(max_length=100_000)] = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PartFiles:
+    """Where a part's blobs lie."""
+
+    text: Path
+    structure: Path
+
+
+def write(into: IO[bytes], manifest: Manifest, original: Path, parts: Sequence[PartFiles], sealed: list[str]) -> None:
+    """Write a whole archive. Blocks: call it in a thread."""
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(MANIFEST, manifest.model_dump_json())
+        archive.write(original, ORIGINAL, zipfile.ZIP_STORED)  # documents are mostly compressed already
+        for number, part in enumerate(parts):
+            archive.write(part.text, text_name(number))
+            archive.write(part.structure, structure_name(number))
+        if sealed:
+            archive.writestr(EMBEDDINGS, "\n".join(sealed))
+
+
+def text_name(number: int) -> str:
+    """The member of a part's text."""
+    return f"parts/{number:04}.text"
+
+
+def structure_name(number: int) -> str:
+    """The member of a part's blocks and chunks."""
+    return f"parts/{number:04}.json"
+
+
+class Archive:
+    """An archive that a caller sent, checked as far as it was read. Its methods block: call them in a thread."""
+
+    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
+        """Raises `ArchiveDamaged`, or `ArchiveTooLarge` if it would unpack to more than `most_bytes`."""
+        with _damaged_otherwise():
+            self._zip = zipfile.ZipFile(file)
+            size = sum(member.file_size for member in self._zip.infolist())
+            if size > most_bytes:
+                raise ArchiveTooLarge(most_bytes)
+            if self._zip.getinfo(MANIFEST).file_size > MAX_MANIFEST_BYTES:
+                raise ArchiveDamaged("its document.json is too large")
+            self.manifest = Manifest.model_validate_json(self._zip.read(MANIFEST))
+        self._check_parts()
+
+    def check_original(self) -> None:
+        """Raise `ArchiveDamaged` unless the original has the digest and length that the manifest says."""
+        digest, length = hashlib.sha256(), 0
+        with _damaged_otherwise(), self.original() as member:
+            while piece := member.read(PIECE):
+                digest.update(piece)
+                length += len(piece)
+        if (digest.hexdigest(), length) != (self.manifest.sha256, self.manifest.bytes):
+            raise ArchiveDamaged("its original has not the digest that its document.json says")
+
+    def original(self) -> BinaryIO:
+        """The original to read from."""
+        return cast("BinaryIO", self._zip.open(ORIGINAL))
+
+    def embeddings(self) -> list[str]:
+        """The sealed embedding of each chunk; none if the archive has not exactly as many as chunks."""
+        chunks = sum(part.chunks for part in self.manifest.parts)
+        with _damaged_otherwise():
+            if EMBEDDINGS not in self._zip.namelist():
+                return []
+            sealed = self._zip.read(EMBEDDINGS).decode().split("\n")
+        return sealed if len(sealed) == chunks else []
+
+    def part(self, number: int, sealed: Sequence[str]) -> tuple[bytes, bytes]:
+        """A part's text and structure as the ledger keeps them, with `sealed`, the whole document's embeddings."""
+        told = self.manifest.parts[number]
+        with _damaged_otherwise():
+            text = self._zip.read(text_name(number)).decode()
+            structure = json.loads(self._zip.read(structure_name(number)))
+            if sealed:
+                structure["plan"]["embeddings"] = list(sealed[told.first_chunk : told.first_chunk + told.chunks])
+            saved = json.dumps(structure).encode()
+            _, chunks = load(text, saved)
+            spans = [(chunk.start, chunk.end) for chunk in chunks]
+            fits = all(0 <= start < end <= len(text) for start, end in spans) and spans == sorted(spans)
+        if not fits or len(text) != told.chars or len(chunks) != told.chunks:
+            raise ArchiveDamaged(f"its part {number} does not fit its text")
+        return text.encode(), saved
+
+    def _check_parts(self) -> None:
+        start = first_chunk = 0
+        done = 0.0
+        for number, part in enumerate(self.manifest.parts):
+            if (part.start, part.first_chunk) != (start, first_chunk) or part.done < done:
+                raise ArchiveDamaged(f"its part {number} does not follow the one before")
+            start += part.chars + len(PART_JOINT) if part.chars else 0
+            first_chunk, done = first_chunk + part.chunks, part.done
+        if self.manifest.parts and (done < 1 or not first_chunk):
+            raise ArchiveDamaged("its parts are not the whole text")
+
+
+def archived(part: Part) -> ArchivedPart:
+    """A part of the ledger as an archive tells it."""
+    return ArchivedPart(**{name: getattr(part, name) for name in ArchivedPart.model_fields})
+
+
+class _damaged_otherwise(AbstractContextManager[None]):  # noqa: N801  # reads as a clause
+    """Turns what an archive's damage raises into `ArchiveDamaged`."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
+        if isinstance(error, ArchiveDamaged | ArchiveTooLarge):
+            return
+        if isinstance(error, ValidationError):
+            place = ".".join(map(str, error.errors()[0]["loc"]))
+            raise ArchiveDamaged(f"its document.json is wrong at {place}: {error.errors()[0]['msg']}") from None
+        if isinstance(error, _DAMAGE):
+            raise ArchiveDamaged("it is not a whole ZIP of a document as GET …/backup gives it") from None

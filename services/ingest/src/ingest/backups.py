@@ -1,0 +1,108 @@
+"""Backing a document up: its rows and bytes as they are at one moment, with its embeddings, as one archive.
+
+What the archive needs may be replaced while it is read. Then it is begun again, so that an archive is of one revision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import AsyncExitStack
+from typing import IO
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ingest import archives
+from ingest.archives import Manifest, PartFiles
+from ingest.documents import find
+from ingest.errors import BlobMissing, DocumentChanging
+from ingest.parts import Part, parts_of
+from ingest.ports import BlobStore, Index
+from ingest.tables import REVISIONS
+from servicekit.errors import PeerError
+from servicekit.sql import Database
+
+TRIES = 5
+EMBEDDINGS_AT_ONCE = 500
+IN_MEMORY = 4 * 1024 * 1024
+"""Larger archives are put together on disk."""
+
+
+async def archive(
+    database: Database, blobs: BlobStore, index: Index, token: str, tenant: str, collection: str, document_id: str
+) -> IO[bytes]:
+    """The document's archive, to be read from its beginning and closed.
+
+    It is of the active revision or, before there is one, of the newest one's bytes alone. Raises `DocumentNotFound`, or
+    `DocumentChanging` if the document was replaced each time.
+    """
+    model = (await index.collection(token, collection)).embedding_model
+    for _ in range(TRIES):
+        async with database.read() as connection:
+            document = await find(connection, tenant, collection, document_id)
+            revision, parts = await _revision(connection, document)
+        try:
+            sealed = await _embeddings(index, token, collection, document_id, revision["n"], parts)
+            return await _written(blobs, _manifest(document, revision, parts, model), revision, parts, sealed)
+        except BlobMissing:
+            continue
+        except PeerError as error:
+            if error.code != "document_not_found":
+                raise
+    raise DocumentChanging(document_id)
+
+
+async def _revision(connection: AsyncConnection, document: RowMapping) -> tuple[RowMapping, list[Part]]:
+    n = document["active_revision"] or document["revision"]
+    same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)
+    row = (await connection.execute(select(REVISIONS).where(same))).mappings().one()
+    return row, await parts_of(connection, document["key"], n) if document["active_revision"] else []
+
+
+def _manifest(document: RowMapping, revision: RowMapping, parts: list[Part], model: str) -> Manifest:
+    same = ("title", "title_given", "source", "media_type", "metadata", "bytes", "sha256", "pages", "unread_pages")
+    return Manifest(
+        id=document["id"],
+        revision=revision["n"],
+        embedding_model=model if parts else None,
+        parts=[archives.archived(part) for part in parts],
+        **{name: revision[name] for name in same},
+    )
+
+
+async def _embeddings(
+    index: Index, token: str, collection: str, document_id: str, n: int, parts: list[Part]
+) -> list[str]:
+    sealed: list[str] = []
+    while parts and len(sealed) < parts[-1].next_chunk:
+        page = await index.embeddings(token, collection, document_id, n, len(sealed), EMBEDDINGS_AT_ONCE)
+        if not page.embeddings:  # an index that was rebuilt otherwise: restoring embeds anew
+            return []
+        sealed += page.embeddings
+    return sealed
+
+
+async def _written(
+    blobs: BlobStore, manifest: Manifest, revision: RowMapping, parts: list[Part], sealed: list[str]
+) -> IO[bytes]:
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # handed to the caller
+    try:
+        async with AsyncExitStack() as held:
+            original = await held.enter_async_context(blobs.local(revision["blob_key"]))
+            files = [
+                PartFiles(
+                    await held.enter_async_context(blobs.local(part.text_key)),
+                    await held.enter_async_context(blobs.local(part.structure_key)),
+                )
+                for part in parts
+            ]
+            try:
+                await asyncio.to_thread(archives.write, file, manifest, original, files, sealed)
+            except FileNotFoundError:
+                raise BlobMissing from None
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file

@@ -1,0 +1,92 @@
+"""A document's archive: `GET …/documents/{id}/backup` and `POST …/documents:restore`."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import StreamingResponse
+
+from contracts.jobs import Accepted
+from ingest import backups, jobs, metrics, restoring
+from ingest.archives import PIECE, Archive
+from ingest.backups import IN_MEMORY
+from ingest.bootstrap import Dependencies
+from ingest.documents import as_document
+from ingest.errors import UnsupportedArchive
+from ingest.live_jobs import Mandate
+from ingest.routes.access import (
+    Authorised,
+    CollectionName,
+    Grant,
+    Opened,
+    check_collection,
+    enter_collection,
+    lasting_mandate,
+)
+
+router = APIRouter(prefix="/v1/collections/{collection}", tags=["documents"])
+MEDIA_TYPE = "application/zip"
+DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+
+
+@router.get("/documents/{document_id}/backup", response_class=StreamingResponse)
+async def backup(
+    collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened
+) -> StreamingResponse:
+    """All of a document as one ZIP: the original, the text, how it is cut, and its embeddings."""
+    check_collection(caller, collection)
+    file = await backups.archive(
+        opened.database, opened.blobs, opened.index, caller.token, caller.tenant, collection, document_id
+    )
+    headers = {
+        "Content-Length": str(file.seek(0, 2)),
+        "Content-Disposition": f'attachment; filename="{document_id}.zip"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(_pieces(file), headers=headers, media_type=MEDIA_TYPE)
+
+
+@router.post(
+    "/documents:restore",
+    status_code=202,
+    response_model=Accepted,
+    responses={200: {"model": Accepted, "description": "The same document is there already."}},
+)
+async def restore(
+    collection: CollectionName, request: Request, caller: Authorised, opened: Opened, grant: Grant = None
+) -> Response:
+    """Take a document in as an archive has it: what it needs is on disk when this answers 202."""
+    check_collection(caller, collection)
+    lasting = lasting_mandate(caller, grant)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+        raise UnsupportedArchive
+    await enter_collection(caller, opened, collection)
+    model = (await opened.index.collection(caller.token, collection)).embedding_model
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+        async for piece in request.stream():
+            await asyncio.to_thread(file.write, piece)
+        file.seek(0)
+        return await _restored(opened, lasting, collection, model, file)
+
+
+async def _restored(opened: Dependencies, mandate: Mandate, collection: str, model: str, file: IO[bytes]) -> Response:
+    archive = await asyncio.to_thread(Archive, file, opened.settings.max_archive_bytes)
+    accepted = await restoring.restore(opened.database, opened.blobs, opened.clock, mandate, collection, model, archive)
+    async with opened.database.read() as connection:
+        job = await jobs.shown(connection, accepted.job, opened.clock.now()) if accepted.job is not None else None
+    told = Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
+    metrics.UPLOADS.labels("unchanged" if accepted.unchanged else "restored").inc()
+    if not accepted.unchanged and accepted.job is not None:
+        opened.bell.ring(accepted.job["id"], mandate.request_id)
+    return Response(told.model_dump_json(), 200 if accepted.unchanged else 202, media_type="application/json")
+
+
+async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
