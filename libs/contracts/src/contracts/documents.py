@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
 from contracts.base import Count, DocumentId, Reply, Request, Timestamp, Title
+from contracts.values import check_value
 
 DocumentStatus = Literal["queued", "processing", "ready", "failed", "cancelled", "deleting"]
 
-Metadata = dict[str, JsonValue]
+
+def _can_be_kept(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    check_value(metadata)
+    return metadata
+
+
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_can_be_kept)]
 """A caller's own fields; filters reach them as `metadata.<key>`."""
 
 

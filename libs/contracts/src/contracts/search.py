@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from contracts.base import Count, Name, Reply, Request
+from contracts.values import check_number, check_text
 
 SearchMode = Literal["hybrid", "dense", "sparse"]
-FilterKey = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(metadata\.[^\s.\"\[\]]{1,100}(\.[^\s.\"\[\]]{1,100}){0,7}|document_id|title|source|media_type|page)$"
-    ),
-]
+_KEY = r"^(metadata\.[^\s.\"\[\]]{1,100}(\.[^\s.\"\[\]]{1,100}){0,7}|document_id|title|source|media_type|page)$"
+
+
+def _names_a_key(value: str) -> str:
+    check_text(value)
+    if re.fullmatch(_KEY, value) is None:
+        raise ValueError(
+            "must be document_id, title, source, media_type, page or metadata.<key>, where the key has up to 8 parts "
+            "of up to 100 characters, with dots between them and without spaces, quotes and square brackets"
+        )
+    return value
+
+
+def _can_be_matched(value: object) -> object:
+    """Say in one sentence what is wrong with `match`."""
+    several = isinstance(value, list)
+    values = value if isinstance(value, list) else [value]
+    if several and not 1 <= len(values) <= MAX_MATCHES:
+        raise ValueError(f"a list must have 1 to {MAX_MATCHES} values; there are {len(values)}")
+    for each in values:
+        if isinstance(each, str):
+            check_text(each)
+        elif isinstance(each, int | float):
+            check_number(each)
+        elif several or each is not None:
+            raise ValueError("must be a text, a number or a boolean, or a list of these")
+    return value
+
+
+MAX_MATCHES = 256
+FilterKey = Annotated[str, AfterValidator(_names_a_key), Field(json_schema_extra={"pattern": _KEY})]
 Scalar = str | int | float | bool
+Bound = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A number. Not a text that looks like one, since `match` tells them apart, too."""
 
 
 class Range(Request):
     """Bounds of a number; at least one."""
 
-    gt: float | None = None
-    gte: float | None = None
-    lt: float | None = None
-    lte: float | None = None
+    gt: Bound | None = None
+    gte: Bound | None = None
+    lt: Bound | None = None
+    lte: Bound | None = None
 
     @model_validator(mode="after")
     def _some_bound(self) -> Range:
@@ -37,7 +66,10 @@ class Condition(Request):
     """One test of one key: `match` (equal to the value, or to any of a list) or `range`."""
 
     key: FilterKey
-    match: Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=256)] | None = None
+    match: Annotated[
+        Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_MATCHES)] | None,
+        BeforeValidator(_can_be_matched),
+    ] = None
     range: Range | None = None
 
     @model_validator(mode="after")
@@ -65,7 +97,7 @@ class SearchOptions(Request):
     mode: SearchMode = "hybrid"
     rerank: bool | None = None
     group_by: Literal["document"] | None = None
-    min_score: float | None = None
+    min_score: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class SearchRequest(SearchOptions):

@@ -23,6 +23,8 @@ from starlette.requests import ClientDisconnect
 from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
 
 log = structlog.get_logger(__name__)
+_UNREADABLE = "There was an error parsing the body"
+"""FastAPI's words for JSON over which the parser itself fails: nested too deep, a number of thousands of digits."""
 CLIENT_CLOSED = 499
 """What logs and metrics say of a call whose caller left before the answer."""
 
@@ -180,12 +182,17 @@ def from_validation(failure: RequestValidationError) -> Unprocessable:
     location = first.get("loc", ())
     parts = [str(part) for part in location] if isinstance(location, tuple | list) else []
     if first.get("type") == "json_invalid":
-        error = Unprocessable("The body is not valid JSON. Check quotes, commas and braces.")
-        error.code = "malformed_json"
-        return error
+        return _malformed_json()
     param = ".".join(parts[1:] if parts[:1] and parts[0] in ("body", "query", "path", "header") else parts) or None
     where = f"{param}: " if param else ""
-    return Unprocessable(f"{where}{first.get('msg', 'not valid')}. The API's schema is at /openapi.json.", param=param)
+    what = str(first.get("msg", "not valid")).removeprefix("Value error, ")
+    return Unprocessable(f"{where}{what}. The API's schema is at /openapi.json.", param=param)
+
+
+def _malformed_json() -> Unprocessable:
+    error = Unprocessable("The body is not valid JSON. Check quotes, commas and braces.")
+    error.code = "malformed_json"
+    return error
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -231,6 +238,8 @@ def _from_http(error: HTTPException, request: Request) -> ServiceError:
         return NotFound(f"There is no {where}. The calls are listed in /openapi.json.")
     if error.status_code == 405:
         return _MethodNotAllowed(f"{where} is not allowed. The calls are listed in /openapi.json.")
+    if error.detail == _UNREADABLE:
+        return _malformed_json()
     return _BadHttp(str(error.detail))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 
 from servicekit.errors import InvalidRequest
 
@@ -31,11 +32,18 @@ def decode_cursor(cursor: str, *kinds: type[CursorValue]) -> tuple[CursorValue, 
     """The sort values of a cursor, of the given types; raises `InvalidCursor`."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+    except (binascii.Error, UnicodeDecodeError, ValueError, RecursionError):
         raise InvalidCursor from None
     if not isinstance(values, list) or len(values) != len(kinds):
         raise InvalidCursor
     for value, kind in zip(values, kinds, strict=True):
-        if type(value) is not kind:
+        if type(value) is not kind or not _storable(value):
             raise InvalidCursor
     return tuple(values)
+
+
+def _storable(value: CursorValue) -> bool:
+    """Whether a database can hold it: none of ours gave out anything else, and a driver would fail over it."""
+    if isinstance(value, str):
+        return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
+    return -(2**63) <= value < 2**63 if isinstance(value, int) else math.isfinite(value)

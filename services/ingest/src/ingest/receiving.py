@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -29,6 +29,7 @@ _FIELDS = frozenset(("file", "metadata", "document_id", "title"))
 _TITLE: TypeAdapter[str] = TypeAdapter(Title)
 _DOCUMENT_ID: TypeAdapter[str] = TypeAdapter(DocumentId)
 _METADATA: TypeAdapter[Metadata] = TypeAdapter(Metadata)
+_NO_OBJECT = 'must be a JSON object, for example {"team": "hr"}'
 _VAGUE = ("", TEXT, "application/octet-stream", "binary/octet-stream", "application/force-download")
 """What servers say of files that they know nothing about; a file's name says more."""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -169,25 +170,22 @@ def _metadata(value: str | None) -> Metadata:
     if value is None:
         return {}
     try:
-        metadata = _METADATA.validate_python(json.loads(value, parse_constant=_refuse))
-    except (ValueError, ValidationError, RecursionError):
-        raise InvalidField("metadata", 'must be a JSON object, for example {"team": "hr"}') from None
+        metadata = _METADATA.validate_python(json.loads(value))
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = first["msg"].removeprefix("Value error, ") if first["type"] == "value_error" else _NO_OBJECT
+        raise InvalidField("metadata", what) from None
+    except (ValueError, RecursionError):
+        raise InvalidField("metadata", _NO_OBJECT) from None
     check_metadata(metadata)
     return metadata
 
 
 def check_metadata(metadata: Metadata) -> None:
     """Raise `InvalidField` for what can't be kept."""
-    try:
-        size = len(json.dumps(metadata, allow_nan=False))
-    except ValueError:
-        raise InvalidField("metadata", "NaN and Infinity are not JSON") from None
+    size = len(json.dumps(metadata))
     if size > MAX_METADATA_BYTES:
         raise InvalidField("metadata", f"is {size:,} bytes long; at most {MAX_METADATA_BYTES:,} are kept")
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
 
 
 def _filename(name: str) -> str:

@@ -124,6 +124,15 @@ class GenerationMissing(Internal):
         )
 
 
+class VectorEngineFailed(Internal):
+    """The embedded engine gave up in the middle of a call, which is a defect of it or of ours."""
+
+    code = "vector_engine_failed"
+
+    def __init__(self) -> None:
+        super().__init__("The vector engine failed over this call. Give the request id to your operator.")
+
+
 class VectorStoreLocked(NotReady):
     """Another process owns the embedded store's folder."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from contracts.indexing import DocumentFacts
-from contracts.search import Condition, Filter, Scalar
+from contracts.search import Condition, Filter, Range, Scalar
 from retriever.errors import FilterUnusable, MetadataUnusable
 
 MAX_TAGS = 512
@@ -115,21 +115,27 @@ def number_paths(metadata: Mapping[str, JsonValue]) -> set[str]:
 
 
 def _json_bytes(metadata: Mapping[str, JsonValue]) -> int:
-    try:
-        return len(json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode())
-    except ValueError:
-        raise MetadataUnusable("a number in it is infinite or not a number") from None
+    return len(json.dumps(metadata, ensure_ascii=False).encode())
 
 
 def _test(condition: Condition) -> Test:
     if condition.range is not None:
         if "\\" in condition.key:
             raise FilterUnusable(condition.key)
-        bounds = condition.range
-        return Within(tuple(condition.key.split(".")), gt=bounds.gt, gte=bounds.gte, lt=bounds.lt, lte=bounds.lte)
+        return _within(tuple(condition.key.split(".")), condition.range)
     assert condition.match is not None
     values = condition.match if isinstance(condition.match, list) else [condition.match]
     return Equals("tags", tuple(_tag(condition.key, value) for value in values))
+
+
+def _within(path: tuple[str, ...], bounds: Range) -> Within:
+    """At most one lower and one upper bound, the tighter one: an engine reads only one of `gt` and `gte`."""
+    gt, gte, lt, lte = bounds.gt, bounds.gte, bounds.lt, bounds.lte
+    if gt is not None and gte is not None:
+        gt, gte = (gt, None) if gt >= gte else (None, gte)
+    if lt is not None and lte is not None:
+        lt, lte = (lt, None) if lt <= lte else (None, lte)
+    return Within(path, gt=gt, gte=gte, lt=lt, lte=lte)
 
 
 def _tag(key: str, value: Scalar) -> str:

@@ -77,10 +77,11 @@ class EmbeddingModel:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """Vectors in the order of the texts, and the tokens that the model read."""
+    """Vectors in the order of the texts, the tokens that the model read, and how many texts it did not read whole."""
 
     vectors: list[list[float]]
     tokens: int
+    truncated: int = 0
 
 
 class Embedder(Protocol):

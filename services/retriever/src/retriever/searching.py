@@ -43,6 +43,8 @@ class Query:
     stages: Stages = field(default_factory=lambda: Stages(SEARCH_SECONDS))
     degraded: list[str] = field(default_factory=list)
     tokens: int = 0
+    truncated: bool = False
+    """Whether a model read only the beginning of the query. The words count whole in any case."""
     dense: dict[str, list[float]] = field(default_factory=dict)
     """The query's vector by embedding model."""
 
@@ -122,6 +124,7 @@ class Searching:
                 raise EmbeddingMismatch(model, length, len(made.vectors[0]))
             query.dense[model] = made.vectors[0]
             query.tokens += made.tokens
+            query.truncated = query.truncated or made.truncated > 0
             EMBEDDING_TOKENS.labels("query").inc(made.tokens)
 
     async def _rank(self, query: Query, records: Sequence[CollectionRecord]) -> tuple[list[Ranked], bool]:
@@ -171,6 +174,8 @@ class Searching:
     def _reply(self, query: Query, records: Sequence[CollectionRecord], hits: list[Hit]) -> SearchReply:
         if query.request.rerank and "rerank_unavailable" not in query.degraded:
             query.degraded.append("rerank_unavailable")
+        if query.truncated and query.dense:
+            query.degraded.append("query_truncated")
         models = list(query.dense)
         return SearchReply(
             hits=hits,

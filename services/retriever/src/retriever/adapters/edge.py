@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import qdrant_edge as edge
+import structlog
 
 from retriever.adapters.shards import DENSE, SPARSE, Shard, Shards
+from retriever.errors import VectorEngineFailed
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
 from retriever.points import IDENTITY_FIELDS, MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
 from retriever.sparse import SparseVector
 
+log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 _SCROLL = 1024
 _IDENTITY = edge.PayloadSelector.Include(list(IDENTITY_FIELDS))
@@ -135,7 +138,13 @@ class EdgeStore:
 
 
 async def _run(pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
-    return await asyncio.get_running_loop().run_in_executor(pool, work)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # the engine's own class, which it does not export
+            raise
+        log.exception("vector engine failed", exc_info=error)
+        raise VectorEngineFailed from None
 
 
 def _point(point: Point) -> edge.Point:

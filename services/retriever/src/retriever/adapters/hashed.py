@@ -34,12 +34,15 @@ class HashedEmbedder:
         return self.served
 
     async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
-        """One unit vector a text; a token is a word."""
+        """One unit vector a text; a token is a word, and words beyond `max_input_tokens` are not read."""
         await self.probe()
         if self.meanwhile is not None:
             await self.meanwhile()
         self.embedded.extend(texts)
-        return Embeddings([self._vector(text) for text in texts], sum(len(text.split()) for text in texts))
+        words, limit = [text.split() for text in texts], self.served.max_input_tokens
+        read = [" ".join(each[:limit]) if len(each) > limit else text for each, text in zip(words, texts, strict=True)]
+        tokens = sum(min(len(each), limit) for each in words)
+        return Embeddings([self._vector(text) for text in read], tokens, sum(len(each) > limit for each in words))
 
     async def probe(self) -> None:
         """Raise `failure`, if set."""

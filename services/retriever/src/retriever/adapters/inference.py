@@ -50,7 +50,7 @@ class InferenceEmbedder:
         vectors = [_floats(embedding) for embedding in sorted(reply.data, key=lambda each: each.index)]
         if len(vectors) != len(texts):
             raise UpstreamFailed(f"Inference answered {len(texts)} texts with {len(vectors)} vectors.")
-        return Embeddings(vectors, reply.usage.total_tokens)
+        return Embeddings(vectors, reply.usage.total_tokens, reply.usage.truncated)
 
     async def probe(self) -> None:
         """Raise unless inference is ready."""

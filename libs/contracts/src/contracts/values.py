@@ -1,0 +1,47 @@
+"""The caller's own values, in metadata and in filters: only what every store keeps exactly and finds again.
+
+JSON parsers let through what is no text (half a surrogate pair) and no number (NaN, Infinity); databases and the
+vector engines fail over it, or over very deep nesting, long after the document was taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+MAX_DEPTH = 32
+"""Objects and arrays inside each other. An engine's reader gives up at 128, its own levels included."""
+_WHOLE = range(-(2**63), 2**63)
+
+
+def check_number(value: float) -> None:
+    """Raise `ValueError` for a number that JSON does not know or that 64 bits don't hold."""
+    if isinstance(value, int):
+        if value not in _WHOLE:
+            raise ValueError("a whole number is beyond 64 bits; send it as text")
+    elif not math.isfinite(value):
+        raise ValueError("NaN and Infinity are not JSON")
+
+
+def check_text(value: str) -> None:
+    """Raise `ValueError` for a text with half a surrogate pair, which no encoding can write."""
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("a text has half a surrogate pair in it (\\ud800 to \\udfff); send whole characters")
+
+
+def check_value(value: JsonValue, depth: int = MAX_DEPTH) -> None:
+    """Raise `ValueError` for a JSON value that can't be kept."""
+    if isinstance(value, str):
+        check_text(value)
+    elif isinstance(value, int | float):
+        check_number(value)
+    elif value is not None:
+        if depth == 0:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, Mapping):
+            for key in value:
+                check_text(key)
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            check_value(inner, depth - 1)
