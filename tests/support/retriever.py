@@ -21,7 +21,9 @@ from contracts.delegation import Audience, Delegation
 from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelInfo, ModelList
 from retriever.adapters.edge import EdgeStore
 from retriever.adapters.hashed import HashedEmbedder
+from retriever.adapters.lexical import LexicalReranker
 from retriever.bootstrap import MIGRATIONS, assemble, create_app
+from retriever.ports import Reranker
 from retriever.readiness import prepare
 from retriever.settings import RetrieverSettings
 from servicekit.delegation import DelegationSigner, generate_key_pair
@@ -51,14 +53,16 @@ class Tokens:
 
 
 @asynccontextmanager
-async def retriever_client(folder: Path, tokens: Tokens, embedder: HashedEmbedder) -> AsyncIterator[httpx2.AsyncClient]:
+async def retriever_client(
+    folder: Path, tokens: Tokens, embedder: HashedEmbedder, reranker: Reranker | None = None
+) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a retriever's app, in this process, on Qdrant Edge and SQLite in `folder`."""
     settings = RetrieverSettings(data_dir=folder, delegation_public_key_file=tokens.key_file)
     store = EdgeStore(folder / "vectors")
     database = Database.open(None, folder, "retriever")
     await migrate(database, MIGRATIONS)
     await prepare(store)
-    app = create_app(settings, assemble(settings, database, store, embedder))
+    app = create_app(settings, assemble(settings, database, store, embedder, reranker or LexicalReranker()))
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://r") as client:
         yield client

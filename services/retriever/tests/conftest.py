@@ -14,6 +14,7 @@ from contracts.collections import CollectionCreate
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
 from contracts.search import SearchReply, SearchRequest
 from retriever.adapters.hashed import HashedEmbedder
+from retriever.adapters.lexical import LexicalReranker
 from retriever.adapters.qdrant import QdrantStore
 from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
 from retriever.catalogue import CollectionRecord
@@ -23,6 +24,8 @@ from servicekit.migrations import migrate
 from servicekit.sql import Database
 
 TENANT = "acme"
+RERANKED = 12
+"""How many hits the bench reranks."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +43,10 @@ class Bench:
 
     parts: Dependencies
     embedder: HashedEmbedder
+    reranker: LexicalReranker
 
-    async def create(self, name: str = "handbook", tenant: str = TENANT) -> CollectionRecord:
-        await self.parts.lifecycle.create(tenant, CollectionCreate(name=name), "token")
+    async def create(self, name: str = "handbook", tenant: str = TENANT, *, rerank: bool = False) -> CollectionRecord:
+        await self.parts.lifecycle.create(tenant, CollectionCreate(name=name, rerank=rerank), "token")
         return await self.parts.catalogue.get(tenant, name)
 
     async def put(
@@ -92,6 +96,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def bench(database: Database) -> AsyncIterator[Bench]:
-    store, embedder = QdrantStore.in_memory(), HashedEmbedder()
-    yield Bench(assemble(RetrieverSettings(), database, store, embedder), embedder)
+    store, embedder, reranker = QdrantStore.in_memory(), HashedEmbedder(), LexicalReranker()
+    settings = RetrieverSettings(rerank_candidates=RERANKED, rerank_milliseconds=100, rerank_weight=0.9)
+    yield Bench(assemble(settings, database, store, embedder, reranker), embedder, reranker)
     await store.close()

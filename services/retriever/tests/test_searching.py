@@ -161,11 +161,6 @@ async def test_a_search_by_words_needs_no_embedding(bench: Bench) -> None:
     assert bench.embedder.embedded == []
 
 
-async def test_rerank_is_said_to_be_unavailable(bench: Bench) -> None:
-    await _fill(bench)
-    assert (await bench.search("lantern", rerank=True)).degraded == ["rerank_unavailable"]
-
-
 async def test_an_unknown_collection_is_named(bench: Bench) -> None:
     await _fill(bench)
     with pytest.raises(CollectionNotFound, match="nowhere"):

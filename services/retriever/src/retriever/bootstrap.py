@@ -10,12 +10,13 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from retriever import readiness
-from retriever.adapters.inference import InferenceEmbedder
+from retriever.adapters.inference import InferenceEmbedder, InferenceReranker
 from retriever.candidates import CandidateReader
 from retriever.catalogue import Catalogue
 from retriever.indexing import Indexing
 from retriever.lifecycle import Lifecycle
-from retriever.ports import Embedder, VectorStore
+from retriever.ports import Embedder, Reranker, VectorStore
+from retriever.reranking import Reranking
 from retriever.revisions import Revisions
 from retriever.searching import Searching
 from retriever.settings import RetrieverSettings
@@ -44,13 +45,20 @@ class Dependencies:
 
 
 def assemble(
-    settings: RetrieverSettings, database: Database, store: VectorStore, embedder: Embedder, clock: Clock | None = None
+    settings: RetrieverSettings,
+    database: Database,
+    store: VectorStore,
+    embedder: Embedder,
+    reranker: Reranker,
+    clock: Clock | None = None,
 ) -> Dependencies:
     """The domain over these adapters."""
     clock = clock or SystemClock()
     catalogue = Catalogue(database, clock)
     revisions = Revisions(database, clock, catalogue)
     reader = CandidateReader(store, revisions)
+    seconds = settings.rerank_milliseconds / 1000
+    reranking = Reranking(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)
     return Dependencies(
         database=database,
         store=store,
@@ -60,7 +68,7 @@ def assemble(
         indexing=Indexing(
             catalogue, revisions, store, embedder, settings.embedding_batch, settings.embedding_concurrency
         ),
-        searching=Searching(catalogue, reader, store, embedder),
+        searching=Searching(catalogue, reader, store, embedder, reranking),
     )
 
 
@@ -86,7 +94,9 @@ async def open_dependencies(settings: RetrieverSettings) -> AsyncIterator[Depend
             async with open_session() as session:
                 peer = Peer("inference", settings.inference_url, session)
                 seconds = (settings.bulk_embedding_seconds, settings.query_embedding_seconds)
-                dependencies = assemble(settings, database, store, InferenceEmbedder(peer, *seconds))
+                embedder = InferenceEmbedder(peer, *seconds)
+                reranker = InferenceReranker(peer, settings.rerank_milliseconds / 1000)
+                dependencies = assemble(settings, database, store, embedder, reranker)
                 await readiness.prepare(store)
                 await dependencies.lifecycle.sweep(owns_store=not settings.qdrant_url)
                 yield dependencies

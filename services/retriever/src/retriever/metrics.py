@@ -3,8 +3,10 @@
 | metric | labels | meaning |
 | --- | --- | --- |
 | groundwork_retriever_searches_total | mode, outcome | searches: `ok`, `empty`, `degraded`, `error` |
-| groundwork_retriever_search_stage_seconds | stage | time of `embed`, `candidates`, `fuse`, `fetch`, `total` |
+| groundwork_retriever_search_stage_seconds | stage | `embed`, `candidates`, `fuse`, `fetch`, `rerank`, `total` |
 | groundwork_retriever_search_retries_total | | searches run again because the collection changed meanwhile |
+| groundwork_retriever_reranks_total | outcome | rankings to be reranked: `ok`, `timeout`, `unavailable` |
+| groundwork_retriever_rerank_tokens_total | | tokens that the rerank model read |
 | groundwork_retriever_chunks_indexed_total | source | chunks written: `embedded` by a model call, or `reused` vectors |
 | groundwork_retriever_chunks_deleted_total | reason | points removed: `stale` after a commit, `deleted` documents |
 | groundwork_retriever_embedding_tokens_total | priority | tokens embedded for a `query` or in `bulk` |
@@ -22,6 +24,8 @@ SEARCH_SECONDS = Histogram(
     "groundwork_retriever_search_stage_seconds", "Time of a search's stages.", ("stage",), buckets=LATENCY_BUCKETS
 )
 SEARCH_RETRIES = Counter("groundwork_retriever_search_retries_total", "Searches run again after a change.")
+RERANKS = Counter("groundwork_retriever_reranks_total", "Rankings to be reranked.", ("outcome",))
+RERANK_TOKENS = Counter("groundwork_retriever_rerank_tokens_total", "Tokens that the rerank model read.")
 CHUNKS_INDEXED = Counter("groundwork_retriever_chunks_indexed_total", "Chunks written.", ("source",))
 CHUNKS_DELETED = Counter("groundwork_retriever_chunks_deleted_total", "Points removed.", ("reason",))
 EMBEDDING_TOKENS = Counter("groundwork_retriever_embedding_tokens_total", "Tokens embedded.", ("priority",))

@@ -1,4 +1,4 @@
-"""What has more than one implementation: the vector store and the source of embeddings."""
+"""What has more than one implementation: the vector store, the source of embeddings and the reranker."""
 
 from __future__ import annotations
 
@@ -97,4 +97,22 @@ class Embedder(Protocol):
 
     async def probe(self) -> None:
         """Raise unless embeddings can be made now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """How relevant each text is to a query, in the order of the texts: finite, higher for more, on the model's own
+    scale. `tokens` is what the model read.
+    """
+
+    scores: list[float]
+    tokens: int
+
+
+class Reranker(Protocol):
+    """Reads a query together with each text. Leaving a call ends its work; `token` is the caller's delegation token."""
+
+    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
+        """A score a text; raises a `ServiceError` when there is no reranker or it can't answer."""
         ...

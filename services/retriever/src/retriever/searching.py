@@ -22,6 +22,7 @@ from retriever.fusion import Ranked
 from retriever.metrics import EMBEDDING_TOKENS, SEARCH_RETRIES, SEARCH_SECONDS, SEARCHES
 from retriever.points import make_hit
 from retriever.ports import Embedder, VectorStore
+from retriever.reranking import Reranking
 from retriever.revisions import CollectionGone
 from retriever.sparse import query_vector
 from retriever.stages import Stages
@@ -45,13 +46,21 @@ class Query:
     tokens: int = 0
     truncated: bool = False
     """Whether a model read only the beginning of the query. The words count whole in any case."""
+    rerank_tokens: int = 0
+    reranked: int = 0
+    """How many of the first hits are to be reranked: as long as the page reaches into them, all of them."""
     dense: dict[str, list[float]] = field(default_factory=dict)
     """The query's vector by embedding model."""
 
     @property
     def wanted(self) -> int:
         """How much of the ranking must be exact."""
-        return self.request.offset + self.request.limit
+        return max(self.request.offset + self.request.limit, self.reranked)
+
+    @property
+    def first(self) -> int:
+        """Where the part of the ranking begins that is needed."""
+        return 0 if self.reranked else self.request.offset
 
     def vectors(self, record: CollectionRecord) -> Vectors:
         """The query as one collection is searched with it."""
@@ -62,11 +71,19 @@ class Query:
 class Searching:
     """Answers searches; holds no state between them."""
 
-    def __init__(self, catalogue: Catalogue, reader: CandidateReader, store: VectorStore, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        reader: CandidateReader,
+        store: VectorStore,
+        embedder: Embedder,
+        reranking: Reranking,
+    ) -> None:
         self._catalogue = catalogue
         self._reader = reader
         self._store = store
         self._embedder = embedder
+        self._reranking = reranking
 
     async def search(self, tenant: str, request: SearchRequest, token: str) -> SearchReply:
         """Hits in descending score.
@@ -88,6 +105,7 @@ class Searching:
         names = list(dict.fromkeys(query.request.collections))
         for attempt in range(1, ATTEMPTS + 1):
             records = await self._catalogue.get_many(tenant, names)
+            query.reranked = self._to_rerank(query.request, records)
             await self._embed(query, records)
             try:
                 ranked, current = await self._rank(query, records)
@@ -98,7 +116,7 @@ class Searching:
                 await self._catalogue.get_many(tenant, names)
                 raise
             if attempt == ATTEMPTS or (current and len(hits) == len(ranked)):
-                return self._reply(query, records, hits)
+                return self._reply(query, records, await self._page(query, hits))
             SEARCH_RETRIES.inc()
         raise CollectionNotFound(names[0])
 
@@ -147,7 +165,7 @@ class Searching:
                 break
             depth *= 2
         current = all(pool.collection_revision == record.revision for pool, record in zip(pools, records, strict=True))
-        return ranked[query.request.offset : query.wanted], current
+        return ranked[query.first : query.wanted], current
 
     async def _hits(self, query: Query, records: Sequence[CollectionRecord], ranked: Sequence[Ranked]) -> list[Hit]:
         """The texts of a page; a point that is gone since it was found is left out."""
@@ -171,9 +189,23 @@ class Searching:
             if each.found.id in stored
         ]
 
+    def _to_rerank(self, request: SearchRequest, records: Sequence[CollectionRecord]) -> int:
+        """How many hits to rerank: as the request says, else only if all its collections are set to it."""
+        wanted = all(record.rerank for record in records) if request.rerank is None else request.rerank
+        return self._reranking.depth if wanted and request.offset < self._reranking.depth else 0
+
+    async def _page(self, query: Query, hits: list[Hit]) -> list[Hit]:
+        """The page of the hits, which begin at `query.first`; reranked if it reaches into what is to be."""
+        if query.reranked:
+            with query.stages.timed("rerank"):
+                reordered = await self._reranking.reorder(query.request.query, hits, query.token)
+            hits, query.rerank_tokens = reordered.hits, reordered.tokens
+            if reordered.degraded:
+                query.degraded.append(reordered.degraded)
+        start = query.request.offset - query.first
+        return hits[start : start + query.request.limit]
+
     def _reply(self, query: Query, records: Sequence[CollectionRecord], hits: list[Hit]) -> SearchReply:
-        if query.request.rerank and "rerank_unavailable" not in query.degraded:
-            query.degraded.append("rerank_unavailable")
         if query.truncated and query.dense:
             query.degraded.append("query_truncated")
         models = list(query.dense)
@@ -181,7 +213,11 @@ class Searching:
             hits=hits,
             degraded=query.degraded,
             timings=query.stages.finish(),
-            usage=SearchUsage(embedding_tokens=query.tokens, embedding_model=models[0] if len(models) == 1 else None),
+            usage=SearchUsage(
+                embedding_tokens=query.tokens,
+                embedding_model=models[0] if len(models) == 1 else None,
+                rerank_tokens=query.rerank_tokens,
+            ),
             collection_revision=sum(record.revision for record in records),
             collection_revisions={record.name: record.revision for record in records},
         )

@@ -40,3 +40,9 @@ class RetrieverSettings(ServiceSettings, SqlSettings):
     """How long inference may take over one call while indexing."""
     query_embedding_seconds: Annotated[float, Field(gt=0)] = 10.0
     """How long inference may take over a query; after that a hybrid search answers from words alone."""
+    rerank_milliseconds: Annotated[int, Field(ge=1, le=60_000)] = 300
+    """How long rerank may take in a search; after that hits keep the order that they were found in."""
+    rerank_candidates: Annotated[int, Field(ge=1, le=200)] = 30
+    """How many of the best hits are reranked."""
+    rerank_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """The rerank model's say in the order, against the score that a hit was found with; 1 is the model alone."""

@@ -1,17 +1,26 @@
-"""Embeddings through the inference service."""
+"""Embeddings and rerank through the inference service."""
 
 from __future__ import annotations
 
 import base64
+import math
 import sys
 from array import array
 from collections.abc import Sequence
 
 import structlog
 
-from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
+from contracts.models import (
+    Embedding,
+    EmbeddingReply,
+    EmbeddingRequest,
+    ModelInfo,
+    ModelList,
+    RerankReply,
+    RerankRequest,
+)
 from retriever.errors import EmbeddingModelUnknown
-from retriever.ports import EmbeddingModel, Embeddings, Priority
+from retriever.ports import EmbeddingModel, Embeddings, Priority, Relevance
 from servicekit.errors import UpstreamFailed
 from servicekit.http import Peer
 
@@ -55,6 +64,26 @@ class InferenceEmbedder:
     async def probe(self) -> None:
         """Raise unless inference is ready."""
         await self._peer.probe()
+
+
+class InferenceReranker:
+    """`Reranker` on inference's default rerank model. Leaving a call closes its connection, and inference stops."""
+
+    def __init__(self, peer: Peer, seconds: float) -> None:
+        self._peer = peer
+        self._seconds = seconds
+
+    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
+        """A score a text; raises inference's error, 404 `no_reranker` where none is configured."""
+        body = RerankRequest(model="default", query=query, documents=list(texts))
+        reply = await self._peer.call(
+            "POST", "/v1/rerank", RerankReply, token=token, body=body, timeout_seconds=self._seconds
+        )
+        scores = {result.index: result.relevance_score for result in reply.results}
+        if set(scores) != set(range(len(texts))) or not all(math.isfinite(score) for score in scores.values()):
+            raise UpstreamFailed(f"Inference ranked {len(texts)} texts without a usable score for each.")
+        tokens = reply.usage.get("total_tokens")
+        return Relevance([scores[at] for at in range(len(texts))], tokens if isinstance(tokens, int) else 0)
 
 
 def _is_meant(model: ModelInfo, name: str) -> bool:
