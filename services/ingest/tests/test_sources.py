@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.testclient import TestClient
 
 from contracts.delegation import Delegation
@@ -23,6 +24,7 @@ from ingest.fetching import Fetching, FetchSlots
 from ingest.settings import IngestSettings
 from servicekit.clock import SystemClock
 from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.errors import ServiceError
 from servicekit.migrations import migrate
 from servicekit.sql import Database
 
@@ -238,3 +240,36 @@ async def test_more_urls_than_may_be_fetched_are_told_so_or_wait_until_their_dea
     web.held.set()
     fetched, content = await first
     assert (fetched.url, content.seek(0), content.read()) == (f"{SITE}/", 0, b"Words.")
+
+
+async def test_each_fetch_is_counted_with_its_outcome_and_bytes(tmp_path: Path) -> None:
+    def counted() -> dict[str, float]:
+        outcomes = ("fetched", "refused", "failed", "too_large", "timeout", "left")
+        found = {each: _figure("fetches_total", outcome=each) for each in outcomes}
+        return {**found, "bytes": _figure("fetch_bytes_total"), "seconds": _figure("fetch_seconds_count")}
+
+    async def fetch(url: str, deadline: float | None = None) -> None:
+        async with fetching.document("a", url, deadline):
+            pass
+
+    web = FixedPages({f"{SITE}/": (b"Words.", ""), f"{SITE}/big": (b"a" * 11, "")}, AddressPolicy.of("443"), limit=10)
+    fetching = Fetching(web, tmp_path / "fetching", 4, 30)
+    before = counted()
+    await fetch(f"{SITE}/")
+    for url in ("https://127.0.0.1/", f"{SITE}/missing", f"{SITE}/big"):
+        with pytest.raises(ServiceError):
+            await fetch(url)
+    web.held = asyncio.Event()
+    with pytest.raises(FetchTimeout):
+        await fetch(f"{SITE}/", asyncio.get_running_loop().time())
+    left = asyncio.ensure_future(fetch(f"{SITE}/"))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.wait({left})
+    risen = {name: value - before[name] for name, value in counted().items()}
+    each = dict.fromkeys(("fetched", "refused", "failed", "too_large", "timeout", "left"), 1)
+    assert risen == {**each, "bytes": len(b"Words."), "seconds": 6}
+
+
+def _figure(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"groundwork_ingest_{name}", labels) or 0.0

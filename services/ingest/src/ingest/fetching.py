@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.errors import FetchesBusy, FetchTimeout
+from ingest import metrics
+from ingest.errors import FarServerFailed, FetchesBusy, FetchFailed, FetchTimeout, FetchTooLarge, UrlRefused
 from ingest.ports import Fetched, Fetcher
 
 WAITING_PER_SLOT = 8
@@ -78,10 +81,37 @@ class Fetching:
         seconds = self.seconds if deadline is None else deadline - asyncio.get_running_loop().time()
         with tempfile.TemporaryFile(dir=self._folder) as content:
             async with AsyncExitStack() as stack:
-                try:
-                    async with asyncio.timeout(seconds):
-                        await stack.enter_async_context(self._slots.taken(tenant, wait=deadline is not None))
-                        fetched = await self._fetcher.fetch(url, content)
-                except TimeoutError:
-                    raise FetchTimeout(self.seconds) from None
+                with _measured(content):
+                    try:
+                        async with asyncio.timeout(seconds):
+                            await stack.enter_async_context(self._slots.taken(tenant, wait=deadline is not None))
+                            fetched = await self._fetcher.fetch(url, content)
+                    except TimeoutError:
+                        raise FetchTimeout(self.seconds) from None
                 yield fetched, content
+
+
+_OUTCOMES: dict[type[BaseException], str] = {
+    UrlRefused: "refused",
+    FetchFailed: "failed",
+    FarServerFailed: "failed",
+    FetchTooLarge: "too_large",
+    FetchTimeout: "timeout",
+    FetchesBusy: "busy",
+    asyncio.CancelledError: "left",
+}
+
+
+@contextmanager
+def _measured(content: BinaryIO) -> Iterator[None]:
+    """Count one fetch and how it ends; `left` is one whose caller went away."""
+    began, outcome = time.perf_counter(), "fetched"
+    try:
+        yield
+        metrics.FETCH_BYTES.inc(content.seek(0, os.SEEK_END))
+    except BaseException as error:
+        outcome = _OUTCOMES.get(type(error), "failed")
+        raise
+    finally:
+        metrics.FETCHES.labels(outcome).inc()
+        metrics.FETCH_SECONDS.observe(time.perf_counter() - began)

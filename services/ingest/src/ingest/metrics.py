@@ -4,6 +4,9 @@
 | --- | --- | --- |
 | groundwork_ingest_uploads_total | outcome | `new`, `revision` (also a retried one), `unchanged`, `restored` |
 | groundwork_ingest_upload_bytes_total | | bytes accepted |
+| groundwork_ingest_fetches_total | outcome | `fetched`, `refused`, `failed`, `too_large`, `timeout`, `busy`, `left` |
+| groundwork_ingest_fetch_seconds | | time of one fetch by URL, however it ended; waiting for a slot included |
+| groundwork_ingest_fetch_bytes_total | | bytes of documents fetched, after decompression |
 | groundwork_ingest_wakeups_total | outcome | wake-ups: `sent`, `failed`, `dropped` (too many waiting), `received` |
 | groundwork_ingest_jobs | status | from the API: jobs of the ledger that are `queued` or `running` now |
 | groundwork_ingest_oldest_queued_seconds | | from the API: age of the oldest queued job |
@@ -24,9 +27,13 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 STAGE_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+FETCH_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60)
 
 UPLOADS = Counter("groundwork_ingest_uploads_total", "Uploads by outcome.", ("outcome",))
 UPLOAD_BYTES = Counter("groundwork_ingest_upload_bytes_total", "Bytes accepted.")
+FETCHES = Counter("groundwork_ingest_fetches_total", "Documents by URL, by outcome.", ("outcome",))
+FETCH_SECONDS = Histogram("groundwork_ingest_fetch_seconds", "Time of a fetch.", buckets=FETCH_BUCKETS)
+FETCH_BYTES = Counter("groundwork_ingest_fetch_bytes_total", "Bytes fetched.")
 WAKEUPS = Counter("groundwork_ingest_wakeups_total", "Wake-ups of workers.", ("outcome",))
 JOBS_NOW = Gauge("groundwork_ingest_jobs", "Live jobs of the ledger.", ("status",))
 WORKERS_ALIVE = Gauge("groundwork_ingest_workers", "Workers that live.")
