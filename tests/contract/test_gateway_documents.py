@@ -17,6 +17,7 @@ from servicekit.delegation import DelegationVerifier
 MIB = 1024 * 1024
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
 DOCUMENTS = "/v1/collections/handbook/documents"
+BODIES = {"POST": {"name": "x"}, "PATCH": {"rerank": True}}
 
 
 @pytest.fixture
@@ -151,6 +152,8 @@ async def test_no_path_reaches_an_inner_service_that_is_not_in_the_table(gateway
         (["search"], "GET", f"{DOCUMENTS}/d1/content", True),
         (["chat"], "GET", f"{DOCUMENTS}/d1/content", False),
         (["search"], "DELETE", "/v1/collections/handbook", False),
+        (["search"], "PATCH", "/v1/collections/handbook", False),
+        (["documents"], "PATCH", "/v1/collections/handbook", True),
         (["documents"], "POST", "/v1/collections/handbook/search", False),
         (["search", "documents"], "POST", "/v1/chat/completions", False),
         (["documents"], "POST", "/v1/embeddings", False),
@@ -162,7 +165,7 @@ async def test_scopes_hold_on_every_call(
     gateway: RunningGateway, scopes: list[str], method: str, path: str, allowed: bool
 ) -> None:
     key = await gateway.new_key(scopes=scopes)
-    answer = await gateway.call(method, path, key["secret"], json={"name": "x"} if method == "POST" else None)
+    answer = await gateway.call(method, path, key["secret"], json=BODIES.get(method))
     if allowed:
         assert answer.status == 200
     else:

@@ -243,3 +243,18 @@ async def test_metrics_name_what_happened(client: httpx2.AsyncClient) -> None:
     assert 'groundwork_retriever_searches_total{mode="hybrid",outcome="ok"}' in text
     assert 'groundwork_retriever_chunks_indexed_total{source="embedded"}' in text
     assert 'groundwork_retriever_search_stage_seconds_bucket{le="0.001",stage="total"}' in text
+
+
+async def test_a_collection_is_changed_within_its_tenant_only(client: httpx2.AsyncClient, tokens: Tokens) -> None:
+    await _create(client)
+    changed = await client.patch("/v1/collections/handbook", json={"rerank": True})
+    assert Collection.model_validate_json(changed.content).rerank
+    assert (await client.patch("/v1/collections/handbook", json={})).status_code == 422
+    other = {"Authorization": f"Bearer {tokens.token('globex')}"}
+    away = await client.patch("/v1/collections/handbook", json={"rerank": False}, headers=other)
+    _error(away, 404, "collection_not_found")
+    restricted = {"Authorization": f"Bearer {tokens.token(collections=('other',))}"}
+    denied = await client.patch("/v1/collections/handbook", json={"rerank": False}, headers=restricted)
+    _error(denied, 403, "collection_not_allowed")
+    shown = await client.get("/v1/collections/handbook")
+    assert Collection.model_validate_json(shown.content).rerank

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.retriever import Tokens, hashed_inference, served
 
-from contracts.collections import CollectionCreate
+from contracts.collections import CollectionChange, CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from ingest.adapters.retriever import RetrieverIndex
 from retriever.adapters.hashed import HashedEmbedder
@@ -46,6 +46,8 @@ async def test_ingest_drives_the_retriever_through_its_client(index: RetrieverIn
     await index.probe()
     made = await index.create_collection(token, CollectionCreate(name="handbook"))
     assert (made.embedding_model, made.dimensions, made.max_input_tokens) == ("hashed", 64, 256)
+    changed = await index.change_collection(token, "handbook", CollectionChange(rerank=True))
+    assert (changed.rerank, changed.revision) == (True, made.revision + 1)
     texts = [f"Paragraph {at} of the handbook." for at in range(100)]
     indexed = await index.put_chunks(token, "handbook", "d", 1, _batch(texts))
     assert (indexed.embedded, indexed.reused) == (100, 0)

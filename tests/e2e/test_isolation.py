@@ -56,6 +56,7 @@ def test_another_tenants_key_sees_nothing(home: RunningHome, stranger: Groundwor
     assert status_of(lambda: stranger.search("handbook", "leave")) == 404
     assert status_of(lambda: stranger.ask("handbook", "How many days of leave?")) == 404
     assert status_of(lambda: stranger.documents.delete("handbook", document.id)) == 404
+    assert status_of(lambda: stranger.collections.change("handbook", rerank=True)) == 404
     assert status_of(lambda: stranger.collections.delete("handbook")) == 404
 
 

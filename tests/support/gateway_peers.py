@@ -208,6 +208,11 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
 
         return StreamingResponse(stream(), media_type="text/event-stream")
 
+    @app.patch("/v1/collections/{name}")
+    async def change(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> dict[str, Any]:
+        seen.note("ingest", request, caller)
+        return {"name": name}
+
     @app.delete("/v1/collections/{name}", status_code=204)
     async def delete(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> None:
         seen.note("ingest", request, caller)

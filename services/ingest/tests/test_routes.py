@@ -290,6 +290,17 @@ def test_a_deleted_document_is_gone_and_so_is_a_deleted_collection(api: Api) -> 
     assert error(api.call("GET", DOCUMENTS)) == (404, "collection_not_found")
 
 
+def test_a_collection_is_changed_by_those_who_may(api: Api) -> None:
+    here = "/v1/collections/handbook"
+    assert api.call("PATCH", here, json={"rerank": True}).json()["rerank"] is True
+    shown = api.call("PATCH", here, json={"description": "Rules"}).json()
+    assert (shown["rerank"], shown["description"], shown["documents"]) == (True, "Rules", 0)
+    assert api.call("GET", here).json() == shown
+    for body in ({}, {"rerank": None}, {"rerank": True, "name": "other"}):
+        assert api.call("PATCH", here, json=body).status_code == 422
+    assert error(api.call("PATCH", "/v1/collections/nowhere", json={"rerank": True})) == (404, "collection_not_found")
+
+
 def test_lists_page_by_cursor_and_look_for_words(api: Api) -> None:
     for number in range(5):
         api.text(f"text {number}", document_id=f"doc-{number}", title="100 % sure" if number == 3 else f"T{number}")

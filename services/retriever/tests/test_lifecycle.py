@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from contracts.collections import Chunking, CollectionCreate, VectorOptions
+from contracts.collections import Chunking, CollectionChange, CollectionCreate, VectorOptions
 from retriever import filters
 from retriever.errors import CollectionExists, CollectionNotFound, EmbeddingModelUnknown
 from retriever.points import RevisionKey
@@ -26,6 +26,19 @@ async def test_a_collection_shows_the_options_it_was_made_with(bench: Bench) -> 
     wanted = CollectionCreate(name="handbook", language="de", vectors=options, rerank=True)
     made = await bench.parts.lifecycle.create(TENANT, wanted, "token")
     assert (made.language, made.vectors, made.rerank) == ("de", options, True)
+
+
+async def test_a_change_shows_raises_the_revision_and_leaves_the_rest(bench: Bench) -> None:
+    made = await bench.create()
+    changed = await bench.parts.catalogue.change(TENANT, "handbook", CollectionChange(rerank=True))
+    assert (changed.rerank, changed.description, changed.revision) == (True, "", made.revision + 1)
+    changed = await bench.parts.catalogue.change(TENANT, "handbook", CollectionChange(description="Rules"))
+    assert (changed.rerank, changed.description, changed.revision) == (True, "Rules", made.revision + 2)
+    with pytest.raises(CollectionNotFound):
+        await bench.parts.catalogue.change("globex", "handbook", CollectionChange(rerank=False))
+    await bench.parts.lifecycle.delete(TENANT, "handbook")
+    with pytest.raises(CollectionNotFound):
+        await bench.parts.catalogue.change(TENANT, "handbook", CollectionChange(rerank=False))
 
 
 async def test_an_unknown_model_is_refused_with_the_known_ones(bench: Bench) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from contracts.collections import Chunking, Collection, CollectionCreate, VectorOptions
+from contracts.collections import Chunking, Collection, CollectionChange, CollectionCreate, VectorOptions
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError
 
@@ -16,7 +16,7 @@ def collection_path(name: str) -> str:
 
 
 class Collections:
-    """Create, look at and delete collections."""
+    """Create, look at, change and delete collections."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -70,6 +70,13 @@ class Collections:
     def list(self) -> Iterator[Collection]:
         """All collections that the key may use."""
         return self._connection.pages(Collection, "/v1/collections")
+
+    def change(self, name: str, *, description: str | None = None, rerank: bool | None = None) -> Collection:
+        """Change how a collection is described and searched; raises `ApiError` 404."""
+        body = CollectionChange.model_construct(description=description, rerank=rerank)
+        return self._connection.model(
+            Collection, "PATCH", collection_path(name), json=body.model_dump(mode="json", exclude_none=True)
+        )
 
     def delete(self, name: str) -> None:
         """Delete a collection with all of its documents."""

@@ -59,6 +59,20 @@ class CollectionCreate(Request):
     """Whether searches that don't say so themselves are reranked."""
 
 
+class CollectionChange(Request):
+    """Body of `PATCH /v1/collections/{name}`: what is to be otherwise; the rest stays. At least one."""
+
+    description: Annotated[Line, StringConstraints(max_length=2000)] | None = None
+    rerank: bool | None = None
+    """Whether searches that don't say so themselves are reranked; switch it on where `groundwork eval` shows a gain."""
+
+    @model_validator(mode="after")
+    def _some_change(self) -> CollectionChange:
+        if self.description is None and self.rerank is None:
+            raise ValueError("give at least one of description, rerank")
+        return self
+
+
 class IndexState(Reply):
     """The active generation: `green` serves normally, `building` has a shadow generation under way."""
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from contracts.base import NAME
 from contracts.batches import BatchReply, DocumentBatch
-from contracts.collections import Collection, CollectionCreate
+from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.delegation import Scope
 from contracts.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
 from contracts.jobs import Accepted, Job, JobStatus
@@ -42,7 +42,7 @@ class Query:
 class ProxiedCall:
     """One public call that ingest answers under the same path."""
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     summary: str
     scopes: tuple[Scope, ...]
@@ -113,6 +113,10 @@ PROXIED: tuple[ProxiedCall, ...] = (
         Page[Collection], queries=(_LIMIT, _CURSOR),
     ),
     ProxiedCall("GET", _COLLECTION, "Show a collection", READERS, "collections", Collection),
+    ProxiedCall(
+        "PATCH", _COLLECTION, "Change how a collection is described and searched", WRITERS, "collections",
+        Collection, request=CollectionChange, carries="json", route="collections",
+    ),
     ProxiedCall(
         "DELETE", _COLLECTION, "Delete a collection and all that is in it", WRITERS, "collections",
         status=204, other_statuses=(202,), gives="nothing", grant=True, route="collections",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from contracts.collections import Collection, CollectionCreate
+from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
@@ -71,6 +71,10 @@ class Index(Protocol):
 
     async def collection(self, token: str, name: str) -> Collection:
         """One collection; 404 `collection_not_found`."""
+        ...
+
+    async def change_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
+        """Change its description or how it is searched."""
         ...
 
     async def delete_collection(self, token: str, name: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.collections import Chunking, Collection, CollectionCreate, IndexState, VectorOptions
+from contracts.collections import Chunking, Collection, CollectionChange, CollectionCreate, IndexState, VectorOptions
 from retriever.errors import CollectionExists, CollectionNotFound
 from retriever.ports import EmbeddingModel
 from retriever.tables import collections, documents, generations
@@ -124,6 +124,19 @@ class Catalogue:
         async with self._database.read() as connection:
             counts = {row["collection_id"]: row for row in (await connection.execute(query)).mappings()}
         return [_shown(record, counts.get(record.id)) for record in records]
+
+    async def change(self, tenant: str, name: str, wanted: CollectionChange) -> CollectionRecord:
+        """Change a collection and raise its revision, as answers may differ; raises `CollectionNotFound`."""
+        statement = (
+            update(collections)
+            .where(collections.c.tenant == tenant, collections.c.name == name, collections.c.state == ACTIVE)
+            .values(revision=collections.c.revision + 1, **wanted.model_dump(exclude_none=True))
+            .returning(collections.c.id)
+        )
+        async with self._database.write() as connection:
+            if (await connection.execute(statement)).first() is None:
+                raise CollectionNotFound(name)
+        return await self.get(tenant, name)
 
     async def raise_revision(self, connection: AsyncConnection, collection_id: str) -> int | None:
         """Count one visible change, in the transaction that makes it; null when the collection is not active."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from contracts.collections import Collection, CollectionCreate
+from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.documents import DocumentChunk
 from contracts.errors import ErrorBody
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
@@ -57,6 +57,13 @@ class MemoryIndex:
         """404 `collection_not_found`."""
         if name not in self.kept:
             raise _refused(404, "collection_not_found")
+        return self.kept[name]
+
+    async def change_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
+        """404 `collection_not_found`."""
+        known = await self.collection(token, name)
+        update = {**wanted.model_dump(exclude_none=True), "revision": known.revision + 1}
+        self.kept[name] = known.model_copy(update=update)
         return self.kept[name]
 
     async def delete_collection(self, token: str, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.collections import Collection, CollectionCreate
+from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
@@ -29,6 +29,10 @@ class RetrieverIndex:
     async def collection(self, token: str, name: str) -> Collection:
         """`GET /v1/collections/{name}`."""
         return await self._peer.call("GET", f"/v1/collections/{name}", Collection, token=token)
+
+    async def change_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
+        """`PATCH /v1/collections/{name}`."""
+        return await self._peer.call("PATCH", f"/v1/collections/{name}", Collection, token=token, body=wanted)
 
     async def delete_collection(self, token: str, name: str) -> None:
         """`DELETE /v1/collections/{name}`; a missing one is no error."""

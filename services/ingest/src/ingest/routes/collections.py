@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from contracts.collections import Collection, CollectionCreate
+from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.pages import Page
 from ingest import collections_view, idempotency
 from ingest.deletions import late_deletion_possible
@@ -64,6 +64,15 @@ async def one(collection: CollectionName, caller: Authorised, opened: Opened) ->
     check_collection(caller, collection)
     found = await opened.index.collection(caller.token, collection)
     return (await collections_view.with_counts(opened.database, caller.tenant, [found]))[0]
+
+
+@router.patch("/{collection}", response_model=Collection)
+async def change(collection: CollectionName, body: CollectionChange, caller: Authorised, opened: Opened) -> Collection:
+    """Change how a collection is described and searched."""
+    check_collection(caller, collection)
+    await collections_view.known(opened.database, caller.tenant, collection)  # raises while a deletion is under way
+    changed = await opened.index.change_collection(caller.token, collection, body)
+    return (await collections_view.with_counts(opened.database, caller.tenant, [changed]))[0]
 
 
 @router.delete("/{collection}", status_code=204)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, status
 
 from contracts.base import Name
-from contracts.collections import Collection, CollectionCreate
+from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.pages import Page
 from retriever.routes.access import Limit, Opened, RetrieverCaller, allowed_collection, check_allowed
 from servicekit.pages import decode_cursor, encode_cursor
@@ -37,6 +37,14 @@ async def get(name: Name, caller: RetrieverCaller, opened: Opened) -> Collection
     """One collection."""
     record = await allowed_collection(caller, opened, name)
     return (await opened.catalogue.shown([record]))[0]
+
+
+@router.patch("/{name}")
+async def change(name: Name, body: CollectionChange, caller: RetrieverCaller, opened: Opened) -> Collection:
+    """Change how a collection is described and searched."""
+    check_allowed(caller, name)
+    changed = await opened.catalogue.change(caller.tenant, name, body)
+    return (await opened.catalogue.shown([changed]))[0]
 
 
 @router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT)
