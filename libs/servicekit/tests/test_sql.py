@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from servicekit.sql import Database, UtcTime
 
@@ -54,4 +55,29 @@ async def test_writes_are_on_disk_when_they_return(tmp_path: Path) -> None:
         synchronous = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one()
         journal = (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar_one()
     assert (synchronous, journal) == (2, "wal")
+    await database.close()
+
+
+async def test_a_read_sees_what_was_written_before_it(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    for value in range(1, 30):
+        async with database.write() as connection:
+            await connection.execute(update(COUNTERS).values(value=value))
+        assert [dict(row) for row in await database.fetch(select(COUNTERS))] == [{"value": value, "at": MOMENT}]
+    await database.close()
+
+
+async def test_reads_do_not_wait_for_a_writer_nor_see_what_is_not_committed(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    async with database.write() as connection:
+        await connection.execute(update(COUNTERS).values(value=7))
+        seen = await asyncio.gather(*(database.fetch(select(COUNTERS.c.value)) for _ in range(20)))
+    assert {rows[0]["value"] for rows in seen} == {0}
+    await database.close()
+
+
+async def test_a_read_cannot_write(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    with pytest.raises(OperationalError, match="readonly"):
+        await database.fetch(update(COUNTERS).values(value=9).returning(COUNTERS.c.value))  # type: ignore[arg-type]
     await database.close()

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
 import uvicorn
+import uvloop
 from fastapi import APIRouter, FastAPI, Request
 from starlette.types import ASGIApp
 
@@ -92,4 +93,5 @@ def server_for(
 
 def serve(app: ASGIApp, settings: ServiceSettings) -> None:
     """Serve one app until SIGTERM or SIGINT."""
-    asyncio.run(server_for(app, settings).serve())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server_for(app, settings).serve())

@@ -95,8 +95,7 @@ class Catalogue:
     async def get_many(self, tenant: str, names: list[str]) -> list[CollectionRecord]:
         """Active collections in the order of `names`; raises `CollectionNotFound` for the first that is not there."""
         query = _records().where(collections.c.tenant == tenant, collections.c.name.in_(names))
-        async with self._database.read() as connection:
-            found = {row["name"]: _record(row) for row in (await connection.execute(query)).mappings()}
+        found = {row["name"]: _record(row) for row in await self._database.fetch(query)}
         for name in names:
             if name not in found:
                 raise CollectionNotFound(name)

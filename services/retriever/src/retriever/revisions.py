@@ -151,7 +151,7 @@ class Revisions:
 
     async def view(self, collection_id: str, document_ids: Collection[str]) -> View:
         """What these documents show now; raises `CollectionGone`."""
-        shown = func.coalesce(documents.c.active, documents.c.pending)
+        shown = func.coalesce(documents.c.active, documents.c.pending).label("shown")
         these = and_(
             documents.c.collection_id == collections.c.id, documents.c.document_id.in_(document_ids), shown.is_not(None)
         )
@@ -160,11 +160,11 @@ class Revisions:
             .select_from(collections.outerjoin(documents, these))
             .where(collections.c.id == collection_id, collections.c.state == ACTIVE)
         )
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
+        rows = await self._database.fetch(query)
         if not rows:
             raise CollectionGone
-        return View(rows[0][0], {row[1]: row[2] for row in rows if row[1] is not None})
+        visible = {row["document_id"]: row["shown"] for row in rows if row["document_id"] is not None}
+        return View(rows[0]["revision"], visible)
 
     async def _state(self, connection: AsyncConnection, key: RevisionKey) -> DocumentState | None:
         row = (await connection.execute(select(documents).where(_is(key)))).mappings().one_or_none()
