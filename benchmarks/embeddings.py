@@ -1,4 +1,5 @@
-"""Embeddings by inference's own engine, kept on disk by the hash of the text, so that a run can be taken up again.
+"""Inference's own engines in this process; embeddings are kept on disk by the hash of the text, so that a run that was
+stopped can be taken up again.
 
 EMBEDDINGS_CACHE names the folder (default: `groundwork-embeddings` in the system's folder for temporary files). Each
 model with its precision has a file of its own there; several runs may share it.
@@ -13,6 +14,7 @@ import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +22,11 @@ import yaml
 
 from benchmarks.home import ROOT
 from inference.bootstrap import open_dependencies
-from inference.models import Served
+from inference.models import Models, Served
 from inference.ports import EmbeddingEngine
 from inference.settings import InferenceSettings
 from retriever.errors import EmbeddingModelUnknown
-from retriever.ports import EmbeddingModel, Embeddings, Priority
+from retriever.ports import EmbeddingModel, Embeddings, Priority, Relevance
 
 FOLDER = Path(os.environ.get("EMBEDDINGS_CACHE") or Path(tempfile.gettempdir()) / "groundwork-embeddings")
 AT_ONCE = 64
@@ -137,23 +139,43 @@ class CachedEmbedder:
         self._cache.put(texts, np.asarray(made.vectors))
 
 
+class EngineReranker:
+    """The retriever's `Reranker` over the default reranker of inference in this process, where there is one."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
+        """A score a text; raises a `ServiceError` when there is no reranker."""
+        ranked = await self._models.rerank("default").ready().rank(query, texts)
+        return Relevance(list(ranked.scores), ranked.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What a retriever needs of inference."""
+
+    embedder: CachedEmbedder
+    reranker: EngineReranker
+
+
 @asynccontextmanager
-async def open_embedder() -> AsyncIterator[CachedEmbedder]:
-    """The default embedding model of the models file (INFERENCE_MODELS_FILE), loaded in this process."""
+async def open_engines() -> AsyncIterator[Engines]:
+    """The default models of the models file (INFERENCE_MODELS_FILE), loaded in this process; no chat models."""
     with tempfile.TemporaryDirectory(prefix="groundwork-models-") as scratch:
         settings = InferenceSettings()
         declared = yaml.safe_load((ROOT / settings.models_file).read_text())
-        declared["models"] = [model for model in declared["models"] if model["kind"] == "embedding"]
-        only_embedding = Path(scratch) / "models.yaml"
-        only_embedding.write_text(yaml.safe_dump(declared))
-        async with open_dependencies(settings.model_copy(update={"models_file": only_embedding})) as opened:
+        declared["models"] = [model for model in declared["models"] if model["kind"] != "chat"]
+        file = Path(scratch) / "models.yaml"
+        file.write_text(yaml.safe_dump(declared))
+        async with open_dependencies(settings.model_copy(update={"models_file": file})) as opened:
             await opened.models.loaded()
             served = opened.models.embedding("default")
             probe = await served.ready().embed(["Which model is this, and how precise?"], "query")
             mark = hashlib.blake2b(np.asarray(probe.vectors).tobytes(), digest_size=6).hexdigest()
             cache = VectorCache(FOLDER / f"{served.name}-{mark}.sqlite")
             try:
-                yield CachedEmbedder(served, cache)
+                yield Engines(CachedEmbedder(served, cache), EngineReranker(opened.models))
             finally:
                 cache.close()
 

@@ -28,7 +28,7 @@ from typing import Any, get_args
 
 import structlog
 
-from benchmarks.embeddings import CachedEmbedder, Progress, open_embedder
+from benchmarks.embeddings import Engines, Progress, open_engines
 from benchmarks.home import RESULTS, write_result
 from benchmarks.retrieval_index import BenchRetriever, cut, open_retriever, texts_of
 from benchmarks.retrieval_sets import RetrievalSet, find_sets
@@ -205,7 +205,7 @@ def write(results: Sequence[SetResult], seconds: float) -> None:
     write_result("retrieval", {"settings": settings, "seconds": round(seconds, 1), "sets": sets})
 
 
-async def run(embedder: CachedEmbedder, sets: Sequence[RetrievalSet]) -> list[SetResult]:
+async def run(engines: Engines, sets: Sequence[RetrievalSet]) -> list[SetResult]:
     """All sets, one after another in a retriever of their own each."""
     at_most = int(os.environ.get("QUERIES") or 1000)
     tokens = os.environ.get("MAX_TOKENS")
@@ -213,7 +213,7 @@ async def run(embedder: CachedEmbedder, sets: Sequence[RetrievalSet]) -> list[Se
     results: list[SetResult] = []
     began = time.monotonic()
     for one in sets:
-        async with open_retriever(embedder) as retriever:
+        async with open_retriever(engines) as retriever:
             results.append(await measure_set(retriever, one, at_most, chunking))
         write(results, time.monotonic() - began)
     return results
@@ -225,8 +225,8 @@ async def main() -> None:
     folder = os.environ.get("DATA")
     only = [name.strip().strip("/") for name in os.environ.get("SETS", "").split(",") if name.strip()]
     sets = find_sets(Path(folder) if folder else None, only)
-    async with open_embedder() as embedder:
-        results = await run(embedder, sets)
+    async with open_engines() as engines:
+        results = await run(engines, sets)
     print_tables(results)
     say(f"every question's figures are in {RESULTS / 'retrieval.json'}")
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.embeddings import CachedEmbedder, Progress
+from benchmarks.embeddings import CachedEmbedder, Engines, Progress
 from benchmarks.retrieval_sets import SetDocument
 from contracts.collections import Chunking, CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
@@ -115,7 +115,7 @@ def texts_of(documents: Iterable[CutDocument]) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def open_retriever(embedder: CachedEmbedder) -> AsyncIterator[BenchRetriever]:
+async def open_retriever(engines: Engines) -> AsyncIterator[BenchRetriever]:
     """An empty retriever, removed afterwards. `RETRIEVER_*` settings apply."""
     with _scratch() as folder:
         settings = RetrieverSettings(data_dir=folder)
@@ -124,7 +124,8 @@ async def open_retriever(embedder: CachedEmbedder) -> AsyncIterator[BenchRetriev
         try:
             await migrate(database, MIGRATIONS)
             await prepare(store)
-            yield BenchRetriever(assemble(settings, database, store, embedder), embedder)
+            parts = assemble(settings, database, store, engines.embedder, engines.reranker)
+            yield BenchRetriever(parts, engines.embedder)
         finally:
             await database.close()
             await store.close()
