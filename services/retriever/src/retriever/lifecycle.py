@@ -39,7 +39,7 @@ class Lifecycle:
         model = await self.embedder.model(wanted.embedding_model, token)
         collection_id = new_id("col")
         vectors = physical_name(collection_id, 1)
-        await self.store.create(vectors, model.dimensions)
+        await self.store.create(vectors, model.dimensions, wanted.vectors)
         try:
             await self.catalogue.add(collection_id, tenant, wanted, model)
         except CollectionExists:

@@ -6,11 +6,25 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from contracts.collections import VectorOptions
 from retriever.filters import Where
 from retriever.points import Candidate, Point, Stored
 from retriever.sparse import SparseVector
 
 Priority = Literal["query", "bulk"]
+PLAIN = VectorOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """How far a generation's dense vectors are indexed. Points that are not are compared one by one, beside the index.
+
+    `building` says that an index is being built now.
+    """
+
+    points: int
+    indexed_points: int
+    building: bool
 
 
 class VectorStore(Protocol):
@@ -19,8 +33,8 @@ class VectorStore(Protocol):
     Calls raise `VectorStoreUnavailable` when the engine can't be reached. An unknown generation is empty.
     """
 
-    async def create(self, generation: str, dimensions: int) -> None:
-        """Make an empty generation with cosine and BM25 vectors; does nothing if it exists."""
+    async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
+        """Make an empty generation with cosine and BM25 vectors; does nothing if it exists, whatever its options."""
         ...
 
     async def drop(self, generation: str) -> None:
@@ -29,6 +43,10 @@ class VectorStore(Protocol):
 
     async def generations(self) -> list[str]:
         """The names of all generations, in order."""
+        ...
+
+    async def index_status(self, generation: str) -> IndexStatus:
+        """How many points there are and how many of them an index covers."""
         ...
 
     async def upsert(self, generation: str, points: Sequence[Point]) -> None:

@@ -28,6 +28,12 @@ class RetrieverSettings(ServiceSettings, SqlSettings):
     """API key of the Qdrant server."""
     qdrant_seconds: Annotated[float, Field(gt=0)] = 10.0
     """How long one call of the Qdrant server may take."""
+    qdrant_shards: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Into how many parts the server cuts each collection; without it, as the server is configured."""
+    qdrant_replicas: Annotated[int, Field(ge=1, le=32)] | None = None
+    """How many copies of each part the cluster keeps; without it, as the server is configured."""
+    qdrant_write_consistency: Annotated[int, Field(ge=1, le=32)] | None = None
+    """How many copies must have a write before it is acknowledged; without it, as the server is configured."""
     open_shards: Annotated[int, Field(ge=1, le=4096)] = 128
     """How many collections the embedded engine keeps open; the least recently used one is closed for the next."""
     store_threads: Annotated[int, Field(ge=1, le=64)] = 4

@@ -15,10 +15,13 @@ from typing import TypeVar
 import qdrant_edge as edge
 import structlog
 
-from retriever.adapters.shards import DENSE, SPARSE, Shard, Shards
+from contracts.collections import VectorOptions
+from retriever.adapters.edge_options import DENSE, SPARSE
+from retriever.adapters.shards import Shard, Shards
 from retriever.errors import VectorEngineFailed
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
 from retriever.points import IDENTITY_FIELDS, MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
+from retriever.ports import PLAIN, IndexStatus
 from retriever.sparse import SparseVector
 
 log = structlog.get_logger(__name__)
@@ -36,9 +39,9 @@ class EdgeStore:
         self._readers = ThreadPoolExecutor(search_threads, "edge-read")
         self._writers = ThreadPoolExecutor(2, "edge-write")
 
-    async def create(self, generation: str, dimensions: int) -> None:
+    async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
         """Make an empty generation if there is none."""
-        await _run(self._writers, lambda: self._shards.create(generation, dimensions))
+        await _run(self._writers, lambda: self._shards.create(generation, dimensions, options))
 
     async def drop(self, generation: str) -> None:
         """Remove a generation and its files."""
@@ -47,6 +50,15 @@ class EdgeStore:
     async def generations(self) -> list[str]:
         """The names of all generations."""
         return await _run(self._readers, self._shards.names)
+
+    async def index_status(self, generation: str) -> IndexStatus:
+        """How many points there are; none is indexed yet."""
+
+        def read() -> IndexStatus:
+            with self._shards.use(generation) as (shard, _):
+                return IndexStatus(shard.info().points_count, 0, building=False)
+
+        return await _run(self._readers, read)
 
     async def upsert(self, generation: str, points: Sequence[Point]) -> None:
         """Write points; flushed to disk on return."""

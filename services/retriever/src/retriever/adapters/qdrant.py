@@ -13,6 +13,9 @@ from pydantic import SecretStr
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
+from contracts.collections import VectorOptions
+from retriever.adapters import qdrant_options
+from retriever.adapters.qdrant_options import AS_CONFIGURED, DENSE, SPARSE, Spread
 from retriever.errors import GenerationMissing, VectorStoreUnavailable
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
 from retriever.points import (
@@ -25,44 +28,44 @@ from retriever.points import (
     Stored,
     number_fields,
 )
+from retriever.ports import PLAIN, IndexStatus
 from retriever.sparse import SparseVector
 
 log = structlog.get_logger(__name__)
 PREFIX = "groundwork_"
-DENSE, SPARSE = "dense", "sparse"
 _SCROLL = 1024
 
 
 class QdrantStore:
     """`VectorStore` on Qdrant's API; a generation is one collection there."""
 
-    def __init__(self, client: AsyncQdrantClient, *, has_indexes: bool = True) -> None:
-        """`has_indexes` is false of the in-memory mode, which warns when it is asked for one."""
+    def __init__(self, client: AsyncQdrantClient, spread: Spread = AS_CONFIGURED, *, has_indexes: bool = True) -> None:
+        """`has_indexes` is false of the in-memory mode, which warns when it is asked for one or how to use it."""
         self._client = client
+        self._spread = spread
         self._has_indexes = has_indexes
         self._number_indexes: dict[str, set[str]] = {}
 
     @classmethod
-    def connect(cls, url: str, api_key: SecretStr | None, seconds: float) -> QdrantStore:
+    def connect(
+        cls, url: str, api_key: SecretStr | None, seconds: float, spread: Spread = AS_CONFIGURED
+    ) -> QdrantStore:
         """A store on the server at `url`."""
         key = None if api_key is None else api_key.get_secret_value()
-        return cls(AsyncQdrantClient(url=url, api_key=key, timeout=round(seconds), check_compatibility=False))
+        return cls(AsyncQdrantClient(url=url, api_key=key, timeout=round(seconds), check_compatibility=False), spread)
 
     @classmethod
     def in_memory(cls) -> QdrantStore:
         """A store that is gone with the process."""
         return cls(AsyncQdrantClient(location=":memory:"), has_indexes=False)
 
-    async def create(self, generation: str, dimensions: int) -> None:
+    async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
         """Make an empty generation if there is none, with its payload indexes."""
         name = PREFIX + generation
         async with _translated():
             if not await self._client.collection_exists(name):
-                await self._client.create_collection(
-                    name,
-                    vectors_config={DENSE: models.VectorParams(size=dimensions, distance=models.Distance.COSINE)},
-                    sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-                )
+                made = qdrant_options.collection(dimensions, options, self._spread)
+                await self._client.create_collection(name, **made)
             if self._has_indexes:
                 for field in KEYWORD_FIELDS:
                     await self._client.create_payload_index(name, field, models.PayloadSchemaType.KEYWORD, wait=True)
@@ -81,6 +84,15 @@ class QdrantStore:
         async with _translated():
             found = (await self._client.get_collections()).collections
         return sorted(each.name.removeprefix(PREFIX) for each in found if each.name.startswith(PREFIX))
+
+    async def index_status(self, generation: str) -> IndexStatus:
+        """How many points there are; the server counts their indexed vectors, of which each point has two."""
+        async with _translated():
+            info = await self._client.get_collection(PREFIX + generation)
+        points = info.points_count or 0
+        indexed = max(0, (info.indexed_vectors_count or 0) - points)
+        building = info.status == models.CollectionStatus.YELLOW
+        return IndexStatus(points, min(points, indexed), building=building)
 
     async def upsert(self, generation: str, points: Sequence[Point]) -> None:
         """Write points; the server has them in its log on return."""
@@ -115,6 +127,7 @@ class QdrantStore:
                 query_filter=None if where is None else _filter(where),
                 limit=limit,
                 with_payload=list(IDENTITY_FIELDS),
+                search_params=qdrant_options.search(limit) if self._has_indexes else None,
             )
         return sorted(map(_candidate, reply.points), key=lambda found: (-found.score, found.id))
 

@@ -14,10 +14,11 @@ from typing import IO
 
 import qdrant_edge as edge
 
+from contracts.collections import VectorOptions
+from retriever.adapters import edge_options
 from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.points import INTEGER_FIELDS, KEYWORD_FIELDS, MAX_NUMBER_INDEXES
 
-DENSE, SPARSE = "dense", "sparse"
 _ALWAYS_THERE = frozenset((*KEYWORD_FIELDS, *INTEGER_FIELDS, "ordinal"))
 _UNFINISHED, _DROPPED = ".unfinished-", ".dropped-"
 
@@ -58,18 +59,16 @@ class Shards:
         """All shards of the folder."""
         return sorted(path.name for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
-    def create(self, name: str, dimensions: int) -> None:
+    def create(self, name: str, dimensions: int, options: VectorOptions) -> None:
         """Make an empty shard if there is none: built aside and moved into place, so that none is half made."""
         if (self._folder / name).exists():
             return
         unfinished = self._folder / f"{_UNFINISHED}{name}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        shard = edge.EdgeShard.create(str(unfinished), _config(dimensions))
-        for field in KEYWORD_FIELDS:
-            shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
-        for field in INTEGER_FIELDS:
-            shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Integer))
+        shard = edge.EdgeShard.create(str(unfinished), edge_options.config(dimensions, options))
+        for index in edge_options.field_indexes():
+            shard.update(index)
         shard.flush()
         shard.close()
         unfinished.rename(self._folder / name)
@@ -133,18 +132,6 @@ class Shards:
             shard = self._open.pop(name, None)
             if shard is not None and shard.engine is not None:
                 shard.engine.close()
-
-
-def _config(dimensions: int) -> edge.EdgeConfig:
-    """No write-ahead log, since each write is flushed before it is acknowledged; forty kills at random moments lost
-    nothing. One search thread: without optimising there is one segment, which one thread reads.
-    """
-    return edge.EdgeConfig(
-        vectors={DENSE: edge.EdgeVectorParams(size=dimensions, distance=edge.Distance.Cosine)},
-        sparse_vectors={SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
-        wal_enabled=False,
-        max_search_threads=1,
-    )
 
 
 def _own(folder: Path) -> IO[str]:

@@ -1,0 +1,59 @@
+"""How a Qdrant server keeps a generation and searches it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from qdrant_client import models
+
+from contracts.collections import VectorOptions
+from retriever import hnsw
+
+DENSE, SPARSE = "dense", "sparse"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a generation is spread over a cluster; null leaves it to the server's own configuration."""
+
+    shards: int | None = None
+    replicas: int | None = None
+    write_consistency: int | None = None
+
+
+AS_CONFIGURED = Spread()
+
+
+def collection(dimensions: int, options: VectorOptions, spread: Spread) -> dict[str, Any]:
+    """The arguments that make a collection on the server."""
+    dense = models.VectorParams(size=dimensions, distance=models.Distance.COSINE, on_disk=options.on_disk)
+    return {
+        "vectors_config": {DENSE: dense},
+        "sparse_vectors_config": {SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        "quantization_config": _quantization(options),
+        "hnsw_config": models.HnswConfigDiff(
+            m=hnsw.M,
+            ef_construct=hnsw.EF_CONSTRUCT,
+            full_scan_threshold=hnsw.full_scan_kib(dimensions),
+            on_disk=options.on_disk,
+        ),
+        "shard_number": spread.shards,
+        "replication_factor": spread.replicas,
+        "write_consistency_factor": spread.write_consistency,
+    }
+
+
+def search(limit: int) -> models.SearchParams:
+    """How a search goes through the index; where vectors are quantized, the best are looked at again in full."""
+    again = models.QuantizationSearchParams(rescore=True, oversampling=hnsw.OVERSAMPLING)
+    return models.SearchParams(hnsw_ef=max(hnsw.EF, limit), quantization=again)
+
+
+def _quantization(options: VectorOptions) -> models.ScalarQuantization | models.BinaryQuantization | None:
+    if options.quantization == "scalar":
+        scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+        return models.ScalarQuantization(scalar=scalar)
+    if options.quantization == "binary":
+        return models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True))
+    return None
