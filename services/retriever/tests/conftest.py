@@ -19,6 +19,7 @@ from retriever.adapters.qdrant import QdrantStore
 from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
 from retriever.catalogue import CollectionRecord
 from retriever.points import RevisionKey
+from retriever.ports import EmbeddingModel
 from retriever.settings import RetrieverSettings
 from servicekit.migrations import migrate
 from servicekit.sql import Database
@@ -95,8 +96,14 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def bench(database: Database) -> AsyncIterator[Bench]:
-    store, embedder, reranker = QdrantStore.in_memory(), HashedEmbedder(), LexicalReranker()
+def more_models() -> Sequence[EmbeddingModel]:
+    """Embedding models beside the default one."""
+    return ()
+
+
+@pytest.fixture
+async def bench(database: Database, more_models: Sequence[EmbeddingModel]) -> AsyncIterator[Bench]:
+    store, embedder, reranker = QdrantStore.in_memory(), HashedEmbedder(more=more_models), LexicalReranker()
     settings = RetrieverSettings(rerank_candidates=RERANKED, rerank_milliseconds=100, rerank_weight=0.9)
     yield Bench(assemble(settings, database, store, embedder, reranker), embedder, reranker)
     await store.close()

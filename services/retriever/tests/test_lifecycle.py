@@ -116,7 +116,9 @@ async def test_a_start_removes_points_that_a_dying_process_left(bench: Bench) ->
     await bench.index(record, "a", 1, ["One.", "Two."])
     await bench.put(record, "a", 2, ["Uno."])
     revisions = bench.parts.lifecycle.revisions
-    await revisions.commit(RevisionKey(record.id, "a", 2), facts("a"), 1)  # dies before it drops what is stale
+    live = await bench.parts.indexing.generations.live(record.id)
+    key = RevisionKey(record.id, "a", 2)
+    await revisions.commit(key, facts("a"), 1, live, whole=False)  # dies before it drops what is stale
     await bench.index(record, "b", 1, ["One."])
     await revisions.fence_off(RevisionKey(record.id, "b", 1))  # dies before it drops the points
     await bench.parts.lifecycle.sweep(owns_store=False)

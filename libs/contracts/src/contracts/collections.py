@@ -73,11 +73,25 @@ class CollectionChange(Request):
         return self
 
 
+class ShadowIndex(Reply):
+    """A generation that is being built beside the one that serves."""
+
+    generation: Count
+    layout: Count
+    embedding_model: str
+    dimensions: Count
+    max_input_tokens: Count
+    chunking: Chunking
+
+
 class IndexState(Reply):
     """The active generation: `green` serves normally, `building` has a shadow generation under way."""
 
     state: Literal["green", "building"] = "green"
     generation: Count = 1
+    layout: Count = 1
+    """Generations with the same layout hold the same chunks."""
+    shadow: ShadowIndex | None = None
 
 
 class Collection(Reply):

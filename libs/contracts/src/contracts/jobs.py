@@ -10,7 +10,9 @@ from contracts.base import Count, Reply, Timestamp
 from contracts.documents import Document, Failure
 
 JobStatus = Literal["queued", "running", "ready", "failed", "cancelled"]
-JobStage = Literal["queued", "parsing", "chunking", "indexing", "committing", "done"]
+JobKind = Literal["document", "reindex"]
+JobStage = Literal["queued", "parsing", "chunking", "indexing", "committing", "copying", "flipping", "done"]
+"""A document's job is parsed, cut, indexed and committed; a reindex copies, then flips."""
 
 FINAL_JOB_STATUSES: frozenset[JobStatus] = frozenset(("ready", "failed", "cancelled"))
 
@@ -19,7 +21,9 @@ class Job(Reply):
     """One job of the ledger. `queue_position` is 1 for the next to run and null once claimed."""
 
     id: str
+    kind: JobKind = "document"
     document_id: str
+    """Empty for a job of a whole collection."""
     collection: str
     status: JobStatus
     stage: JobStage

@@ -13,9 +13,13 @@ from retriever import readiness
 from retriever.adapters.inference import InferenceEmbedder, InferenceReranker
 from retriever.candidates import CandidateReader
 from retriever.catalogue import Catalogue
+from retriever.copying import Copying
+from retriever.embedding import ChunkEmbedding
+from retriever.generations import Generations
 from retriever.indexing import Indexing
 from retriever.lifecycle import Lifecycle
 from retriever.ports import Embedder, Reranker, VectorStore
+from retriever.reindexing import Reindexing
 from retriever.reranking import Reranking
 from retriever.revisions import Revisions
 from retriever.searching import Searching
@@ -41,6 +45,7 @@ class Dependencies:
     catalogue: Catalogue
     lifecycle: Lifecycle
     indexing: Indexing
+    reindexing: Reindexing
     searching: Searching
 
 
@@ -55,7 +60,10 @@ def assemble(
     """The domain over these adapters."""
     clock = clock or SystemClock()
     catalogue = Catalogue(database, clock)
-    revisions = Revisions(database, clock, catalogue)
+    generations = Generations(database, clock)
+    revisions = Revisions(database, clock, catalogue, generations)
+    embedding = ChunkEmbedding(store, embedder, settings.embedding_batch, settings.embedding_concurrency)
+    copying = Copying(revisions, generations, store, embedding)
     reader = CandidateReader(store, revisions)
     seconds = settings.rerank_milliseconds / 1000
     reranking = Reranking(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)
@@ -64,10 +72,9 @@ def assemble(
         store=store,
         embedder=embedder,
         catalogue=catalogue,
-        lifecycle=Lifecycle(catalogue, revisions, store, embedder),
-        indexing=Indexing(
-            catalogue, revisions, store, embedder, settings.embedding_batch, settings.embedding_concurrency
-        ),
+        lifecycle=Lifecycle(catalogue, revisions, generations, store, embedder),
+        indexing=Indexing(catalogue, revisions, generations, store, embedding),
+        reindexing=Reindexing(catalogue, revisions, generations, store, embedder, embedding, copying),
         searching=Searching(catalogue, reader, store, embedder, reranking),
     )
 
@@ -110,7 +117,7 @@ async def open_dependencies(settings: RetrieverSettings) -> AsyncIterator[Depend
 
 def create_app(settings: RetrieverSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """The retriever's app; with `dependencies`, which stay open, nothing else is opened."""
-    from retriever.routes import collections, documents, search
+    from retriever.routes import collections, documents, search, shadows
 
     chosen = settings or RetrieverSettings()
 
@@ -121,7 +128,7 @@ def create_app(settings: RetrieverSettings | None = None, dependencies: Dependen
         "retriever",
         settings=chosen,
         opening=opening,
-        routers=[collections.router, documents.router, search.router],
+        routers=[collections.router, documents.router, shadows.router, search.router],
         probes=lambda opened: _probes(opened, app),
         body_limit=lambda path, _media_type: BATCH_BYTES if path.endswith("/chunks") else DEFAULT_BODY_BYTES,
     )

@@ -10,8 +10,17 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.collections import Chunking, Collection, CollectionChange, CollectionCreate, IndexState, VectorOptions
+from contracts.collections import (
+    Chunking,
+    Collection,
+    CollectionChange,
+    CollectionCreate,
+    IndexState,
+    ShadowIndex,
+    VectorOptions,
+)
 from retriever.errors import CollectionExists, CollectionNotFound
+from retriever.generations import BUILDING, DROPPED, Generation, new_row
 from retriever.ports import EmbeddingModel
 from retriever.tables import collections, documents, generations
 from servicekit.clock import Clock
@@ -37,6 +46,7 @@ class CollectionRecord:
     rerank: bool
     revision: int
     generation: int
+    layout: int
     vectors: str
     created_at: datetime
 
@@ -73,18 +83,11 @@ class Catalogue:
             "state": ACTIVE,
             "created_at": now,
         }
-        generation = {
-            "collection_id": collection_id,
-            "number": 1,
-            "physical_name": physical_name(collection_id, 1),
-            "embedding_model": model.name,
-            "dimensions": model.dimensions,
-            "created_at": now,
-        }
+        first = {**new_row(first_generation(collection_id, wanted, model)), "total_chunks": 0, "created_at": now}
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(collections).values(row))
-                await connection.execute(insert(generations).values(generation))
+                await connection.execute(insert(generations).values(first))
         except IntegrityError:
             raise CollectionExists(wanted.name) from None
 
@@ -122,7 +125,10 @@ class Catalogue:
         )
         async with self._database.read() as connection:
             counts = {row["collection_id"]: row for row in (await connection.execute(query)).mappings()}
-        return [_shown(record, counts.get(record.id)) for record in records]
+            building = select(generations).where(generations.c.state == BUILDING)
+            building = building.where(generations.c.collection_id.in_([record.id for record in records]))
+            shadows = {row["collection_id"]: row for row in (await connection.execute(building)).mappings()}
+        return [_shown(record, counts.get(record.id), shadows.get(record.id)) for record in records]
 
     async def change(self, tenant: str, name: str, wanted: CollectionChange) -> CollectionRecord:
         """Change a collection and raise its revision, as answers may differ; raises `CollectionNotFound`."""
@@ -176,12 +182,30 @@ class Catalogue:
             await connection.execute(delete(collections).where(collections.c.id == collection_id))
 
     async def physical_names(self, collection_id: str | None = None) -> list[str]:
-        """Names in the vector store of one collection's generations, or of all."""
-        query = select(generations.c.physical_name)
+        """Names in the vector store of one collection's generations, or of all, but for those that are dropped."""
+        query = select(generations.c.physical_name).where(generations.c.state != DROPPED)
         if collection_id is not None:
             query = query.where(generations.c.collection_id == collection_id)
         async with self._database.read() as connection:
             return list((await connection.execute(query)).scalars())
+
+
+def first_generation(collection_id: str, wanted: CollectionCreate, model: EmbeddingModel) -> Generation:
+    """The generation that a collection is made with."""
+    return Generation(
+        collection_id=collection_id,
+        number=1,
+        vectors=physical_name(collection_id, 1),
+        key="1",
+        state="active",
+        layout=1,
+        embedding_model=model.name,
+        dimensions=model.dimensions,
+        max_input_tokens=model.max_input_tokens,
+        chunking=wanted.chunking.model_dump(mode="json"),
+        language=wanted.language,
+        vector_options=wanted.vectors.model_dump(mode="json"),
+    )
 
 
 def _records() -> Any:
@@ -189,7 +213,8 @@ def _records() -> Any:
         generations,
         and_(generations.c.collection_id == collections.c.id, generations.c.number == collections.c.generation),
     )
-    return select(collections, generations.c.physical_name).select_from(joined).where(collections.c.state == ACTIVE)
+    columns = (collections, generations.c.physical_name, generations.c.layout)
+    return select(*columns).select_from(joined).where(collections.c.state == ACTIVE)
 
 
 def _record(row: RowMapping) -> CollectionRecord:
@@ -197,7 +222,7 @@ def _record(row: RowMapping) -> CollectionRecord:
     return CollectionRecord(**{name: row[name] for name in columns if name != "vectors"}, vectors=row["physical_name"])
 
 
-def _shown(record: CollectionRecord, counts: RowMapping | None) -> Collection:
+def _shown(record: CollectionRecord, counts: RowMapping | None, shadow: RowMapping | None) -> Collection:
     return Collection(
         name=record.name,
         description=record.description,
@@ -211,6 +236,17 @@ def _shown(record: CollectionRecord, counts: RowMapping | None) -> Collection:
         documents=0 if counts is None else counts["documents"],
         chunks=0 if counts is None else counts["n"],
         revision=record.revision,
-        index=IndexState(state="green", generation=record.generation),
+        index=IndexState(
+            state="green" if shadow is None else "building",
+            generation=record.generation,
+            layout=record.layout,
+            shadow=None if shadow is None else _shown_shadow(shadow),
+        ),
         created_at=record.created_at,
     )
+
+
+def _shown_shadow(row: RowMapping) -> ShadowIndex:
+    names = ("layout", "embedding_model", "dimensions", "max_input_tokens")
+    chunking = Chunking.model_validate(row["chunking"])
+    return ShadowIndex(generation=row["number"], chunking=chunking, **{name: row[name] for name in names})

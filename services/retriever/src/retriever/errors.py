@@ -34,6 +34,40 @@ class CollectionNotAllowed(Forbidden):
         super().__init__(f"This key may not use the collection '{name}'. Ask for a key that may.", param="collection")
 
 
+class LayoutGone(Conflict):
+    """Chunks were cut as the collection no longer wants them."""
+
+    code = "layout_gone"
+
+    def __init__(self, layout: int, active: int) -> None:
+        super().__init__(
+            f"These chunks were cut for layout {layout}, but the collection was reindexed and has layout {active}. "
+            "Read the collection again, cut its way and send all chunks of the revision.",
+            param="layout",
+        )
+
+
+class NothingToChange(InvalidRequest):
+    """A reindex names only what is so already."""
+
+    code = "nothing_to_change"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The collection '{name}' is like this already. Name what is to change: embedding_model, chunking, "
+            "language or vectors."
+        )
+
+
+class ShadowGone(Conflict):
+    """The generation is not being built: it was abandoned, or it serves already."""
+
+    code = "shadow_gone"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Generation {number} of this collection is not being built. Start another reindex.")
+
+
 class DocumentNotFound(NotFound):
     """The collection has no such document with a committed revision."""
 

@@ -2,47 +2,64 @@
 
 The vector store is written first, then the catalogue; what the catalogue doesn't name is never shown. So a process
 that dies between the two leaves only hidden points, and repeating the call ends in the same state.
+
+While a shadow generation is built, what comes is written into both. A write counts only once all generations that are
+live at that moment have it; where the shadow can't take it, the document is copied there later instead.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from contracts.documents import DocumentChunk
-from contracts.indexing import (
-    BatchIndexed,
-    ChunkBatch,
-    ChunkEmbeddings,
-    ChunkInput,
-    CommitRequest,
-    Committed,
-    DocumentFacts,
-)
+from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
 from contracts.pages import Page
 from retriever import filters
 from retriever.catalogue import Catalogue, CollectionRecord
+from retriever.embedding import ChunkEmbedding, Made
 from retriever.errors import (
     ChunksMissing,
     CollectionNotFound,
     DocumentNotFound,
-    EmbeddingMismatch,
     GenerationMissing,
     StaleRevision,
+    VectorStoreUnavailable,
 )
-from retriever.metrics import CHUNKS_DELETED, CHUNKS_INDEXED, EMBEDDING_TOKENS, INDEX_SECONDS
-from retriever.points import Point, RevisionKey, content_hash, embedded_text, make_chunk, make_point
-from retriever.ports import Embedder, Embeddings, VectorStore
-from retriever.revisions import CollectionGone, Revisions
-from retriever.sealed import seal, unseal
+from retriever.generations import Generation, Generations, Live
+from retriever.metrics import CHUNKS_DELETED, CHUNKS_INDEXED, INDEX_SECONDS, SHADOW_MISSES
+from retriever.points import RevisionKey, content_hash, make_chunk, make_point
+from retriever.ports import VectorStore
+from retriever.revisions import CollectionGone, GenerationChanged, Revisions
+from retriever.sealed import seal
 from retriever.stages import Stages
+from servicekit.errors import ServiceError
 from servicekit.pages import decode_cursor, encode_cursor
 
 log = structlog.get_logger(__name__)
+ROUNDS = 5
+"""How often a call looks again because generations came or went meanwhile."""
+SHADOW_SECONDS = 30.0
+"""How long a batch may wait for the shadow; then its document is copied there later."""
+
+
+@dataclass
+class Batch:
+    """A batch on its way: which generations have it, and which are to do without."""
+
+    key: RevisionKey
+    body: ChunkBatch
+    token: str
+    hashes: Mapping[str, ChunkInput]
+    stages: Stages = field(default_factory=lambda: Stages(INDEX_SECONDS))
+    made: Made = field(default_factory=Made)
+    embedded: int = 0
+    written: set[int] = field(default_factory=set)
+    missed: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,51 +68,38 @@ class Indexing:
 
     catalogue: Catalogue
     revisions: Revisions
+    generations: Generations
     store: VectorStore
-    embedder: Embedder
-    embedding_batch: int
-    embedding_concurrency: int
+    embedding: ChunkEmbedding
 
-    async def put(self, record: CollectionRecord, key: RevisionKey, batch: ChunkBatch, token: str) -> BatchIndexed:
-        """Write a batch of a revision's chunks; raises `StaleRevision`. The same batch again changes nothing."""
+    async def put(
+        self, record: CollectionRecord, key: RevisionKey, batch: ChunkBatch, token: str, layout: int | None = None
+    ) -> BatchIndexed:
+        """Write a batch of a revision's chunks. The same batch again changes nothing.
+
+        `layout` says for which one the chunks were cut, by default the active generation's. Raises `StaleRevision` or
+        `LayoutGone`.
+        """
         filters.tags(key.document_id, batch.document, None)  # unusable metadata is refused before anything is written
-        stages = Stages(INDEX_SECONDS)
+        way = Batch(key, batch, token, {content_hash(chunk): chunk for chunk in batch.chunks})
         async with self._still_there(record):
             await self.revisions.open(key, batch.document)
-            hashes = {content_hash(chunk): chunk for chunk in batch.chunks}
-            with stages.timed("reuse"):
-                document = filters.document(key.document_id)
-                known = await self.store.dense_by_hash(record.vectors, document, hashes.keys())
-                known |= _given(record, {text: chunk for text, chunk in hashes.items() if text not in known})
-            missing = [text for text in hashes if text not in known]
-            with stages.timed("embed"):
-                made = await self._embed(record, [embedded_text(hashes[text]) for text in missing], token)
-            vectors = known | dict(zip(missing, made.vectors, strict=True))
-            with stages.timed("write"):
-                points = await asyncio.to_thread(_points, key, batch.document, batch.chunks, vectors)
-                await self.store.upsert(record.vectors, points)
-            await self._arrived(record, key)
-        CHUNKS_INDEXED.labels("embedded").inc(len(missing))
-        CHUNKS_INDEXED.labels("reused").inc(len(batch.chunks) - len(missing))
-        return BatchIndexed(
-            embedded=len(missing), reused=len(batch.chunks) - len(missing), embedding_tokens=made.tokens
-        )
+            await self._into_all(way, layout)
+        CHUNKS_INDEXED.labels("embedded").inc(way.embedded)
+        CHUNKS_INDEXED.labels("reused").inc(len(batch.chunks) - way.embedded)
+        reused = len(batch.chunks) - way.embedded
+        return BatchIndexed(embedded=way.embedded, reused=reused, embedding_tokens=way.made.tokens)
 
-    async def commit(self, record: CollectionRecord, key: RevisionKey, wanted: CommitRequest) -> Committed:
-        """Make a whole revision visible and drop earlier ones; raises `StaleRevision` or `ChunksMissing`.
+    async def commit(
+        self, record: CollectionRecord, key: RevisionKey, wanted: CommitRequest, layout: int | None = None
+    ) -> Committed:
+        """Make a whole revision visible and drop earlier ones; raises `StaleRevision`, `ChunksMissing`, `LayoutGone`.
 
         Committing the active revision again is answered as the first time.
         """
         async with self._still_there(record):
-            state = await self.revisions.state(key.collection_id, key.document_id)
-            if state is not None and state.active == key.revision and state.chunks == wanted.chunks:
-                revision = (await self.revisions.view(key.collection_id, ())).collection_revision
-            else:
-                if state is not None and state.fence >= key.revision:
-                    raise StaleRevision(key.document_id, key.revision, state.fence)
-                await self._check_complete(record, key, wanted.chunks)
-                revision = await self.revisions.commit(key, wanted.document, wanted.chunks)
-            stale = await self.store.delete(record.vectors, filters.document(key.document_id, below=key.revision))
+            revision = await self._committed(key, wanted, layout)
+            stale = await self._delete(key, filters.document(key.document_id, below=key.revision))
             await self.revisions.cleaned(key)
         CHUNKS_DELETED.labels("stale").inc(stale)
         log.info("document indexed", document_id=key.document_id, revision=key.revision, chunks=wanted.chunks)
@@ -105,7 +109,7 @@ class Indexing:
         """Remove a document's revisions up to the key's; they are gone from search on return and can't come back."""
         async with self._still_there(record):
             await self.revisions.fence_off(key)
-            gone = await self.store.delete(record.vectors, filters.document(key.document_id, up_to=key.revision))
+            gone = await self._delete(key, filters.document(key.document_id, up_to=key.revision))
             await self.revisions.cleaned(key)
         CHUNKS_DELETED.labels("deleted").inc(gone)
         log.info("document deleted", document_id=key.document_id, revision=key.revision, chunks=gone)
@@ -120,79 +124,163 @@ class Indexing:
     ) -> Page[DocumentChunk]:
         """A page of the active revision's chunks by ordinal; raises `DocumentNotFound`.
 
-        A cursor holds its revision: a page of a revision that was replaced meanwhile is empty, never another's.
+        A cursor holds its revision and layout: a page of one that was replaced meanwhile is empty, never another's.
         """
-        state = await self.revisions.state(record.id, document_id)
-        if state is None or state.active is None:
-            raise DocumentNotFound(document_id)
-        active, first = decode_cursor(cursor, int, int) if cursor else (state.active, 0)
-        assert isinstance(active, int)
-        assert isinstance(first, int)
-        last = min(first + limit, state.chunks) if active == state.active else first
-        key = RevisionKey(record.id, document_id, active)
         async with self._still_there(record):
-            ids = [key.chunk_id(ordinal) for ordinal in range(first, last)]
-            found = await self.store.fetch(record.vectors, ids)
-        return Page[DocumentChunk](
-            data=[make_chunk(found[each]) for each in ids if each in found],
-            next_cursor=encode_cursor(active, last) if first < last < state.chunks else None,
-        )
+            for _ in range(ROUNDS):
+                active = (await self.generations.live(record.id)).active
+                state = await self.revisions.state(record.id, document_id)
+                if state is None or state.active is None:
+                    raise DocumentNotFound(document_id)
+                at = decode_cursor(cursor, int, int, int) if cursor else (state.active, active.layout, 0)
+                revision, layout, first = (int(each) for each in at)
+                same = (revision, layout) == (state.active, active.layout)
+                last = min(first + limit, state.chunks) if same else first
+                ids = [RevisionKey(record.id, document_id, revision).chunk_id(each) for each in range(first, last)]
+                try:
+                    found = await self.store.fetch(active.vectors, ids)
+                except GenerationMissing:
+                    await self._check_replaced(active)
+                    continue
+                return Page[DocumentChunk](
+                    data=[make_chunk(found[each]) for each in ids if each in found],
+                    next_cursor=encode_cursor(revision, layout, last) if first < last < state.chunks else None,
+                )
+        raise VectorStoreUnavailable
 
     async def embeddings(self, record: CollectionRecord, key: RevisionKey, first: int, limit: int) -> ChunkEmbeddings:
         """Sealed embeddings of the active revision's chunks from `first` on; raises `DocumentNotFound` for another."""
-        state = await self.revisions.state(record.id, key.document_id)
-        if state is None or state.active != key.revision:
-            raise DocumentNotFound(key.document_id)
-        ids = [key.chunk_id(ordinal) for ordinal in range(first, min(first + limit, state.chunks))]
         async with self._still_there(record):
-            vectors = await self.store.dense(record.vectors, ids)
+            active = (await self.generations.live(record.id)).active
+            state = await self.revisions.state(record.id, key.document_id)
+            if state is None or state.active != key.revision:
+                raise DocumentNotFound(key.document_id)
+            ids = [key.chunk_id(ordinal) for ordinal in range(first, min(first + limit, state.chunks))]
+            try:
+                vectors = await self.store.dense(active.vectors, ids)
+            except GenerationMissing:
+                await self._check_replaced(active)
+                vectors = {}
         if len(vectors) < len(ids):  # replaced or deleted meanwhile
             raise DocumentNotFound(key.document_id)
-        sealed = [seal(record.embedding_model, vectors[each]) for each in ids]
+        sealed = [seal(active.embedding_model, vectors[each]) for each in ids]
         return ChunkEmbeddings(revision=key.revision, first=first, embeddings=sealed)
 
-    async def _embed(self, record: CollectionRecord, texts: Sequence[str], token: str) -> Embeddings:
-        """Vectors of all texts, in calls of bounded size of which a bounded number is under way."""
-        slots = asyncio.Semaphore(self.embedding_concurrency)
+    async def _into_all(self, way: Batch, layout: int | None) -> None:
+        """Write a batch into every live generation of its layout, then let it count."""
+        for _ in range(ROUNDS):
+            live = await self.generations.live(way.key.collection_id)
+            layout = live.active.layout if layout is None else layout
+            for target in live.of_layout(layout):
+                is_missed = target.number in way.missed and target == live.shadow
+                if target.number not in way.written and not is_missed:
+                    await self._into(target, way, is_shadow=target == live.shadow)
+            try:
+                if not await self.revisions.arrived(way.key, layout, way.written, way.missed):
+                    return
+            except StaleRevision:
+                await self._take_back(way)
+                raise
+        raise VectorStoreUnavailable
 
-        async def one(part: Sequence[str]) -> Embeddings:
-            async with slots:
-                return await self.embedder.embed(record.embedding_model, part, "bulk", token)
-
-        size = self.embedding_batch
+    async def _into(self, target: Generation, way: Batch, *, is_shadow: bool) -> None:
         try:
-            async with asyncio.TaskGroup() as group:
-                calls = [group.create_task(one(texts[at : at + size])) for at in range(0, len(texts), size)]
-        except BaseExceptionGroup as failures:  # the first failure has cancelled the other calls
-            raise failures.exceptions[0] from None
-        parts = [call.result() for call in calls]
-        vectors = [vector for part in parts for vector in part.vectors]
-        for vector in vectors:
-            if len(vector) != record.dimensions:
-                raise EmbeddingMismatch(record.embedding_model, record.dimensions, len(vector))
-        tokens = sum(part.tokens for part in parts)
-        EMBEDDING_TOKENS.labels("bulk").inc(tokens)
-        return Embeddings(vectors, tokens)
-
-    async def _arrived(self, record: CollectionRecord, key: RevisionKey) -> None:
-        """A batch that was overtaken while it was embedded takes back what it wrote."""
-        try:
-            await self.revisions.arrived(key)
-        except StaleRevision:
-            state = await self.revisions.state(key.collection_id, key.document_id)
-            if state is not None and state.active == key.revision:
-                extra = filters.revision(key.document_id, key.revision, from_ordinal=state.chunks)
-                await self.store.delete(record.vectors, extra)
+            if is_shadow:
+                async with asyncio.timeout(SHADOW_SECONDS):
+                    await self._write(target, way)
             else:
-                await self.store.delete(record.vectors, filters.revision(key.document_id, key.revision))
-            raise
+                before = way.made.embedded
+                await self._write(target, way)
+                way.embedded = way.made.embedded - before
+        except GenerationMissing:
+            await self._check_replaced(target)
+        except (ServiceError, TimeoutError) as error:
+            if not is_shadow:
+                raise
+            SHADOW_MISSES.inc()
+            log.warning("shadow misses a batch", document_id=way.key.document_id, error=repr(error)[:300])
+            way.missed.add(target.number)
 
-    async def _check_complete(self, record: CollectionRecord, key: RevisionKey, chunks: int) -> None:
-        """Exactly the ordinals 0 to chunks - 1 must be there; higher ones are of an attempt that cut otherwise."""
-        await self.store.delete(record.vectors, filters.revision(key.document_id, key.revision, from_ordinal=chunks))
-        found = await self.store.count(record.vectors, filters.revision(key.document_id, key.revision))
-        if found != chunks:
-            raise ChunksMissing(key.document_id, key.revision, chunks, found)
+    async def _write(self, target: Generation, way: Batch) -> None:
+        await self.embedding.find(target, way.key.document_id, way.hashes, way.made, way.stages)
+        self.embedding.take(target, way.hashes, way.made)
+        await self.embedding.make(target, way.hashes, way.made, way.stages, way.token)
+        vectors = way.made.of(target)
+        with way.stages.timed("write"):
+            points = await asyncio.to_thread(
+                lambda: [
+                    make_point(way.key, way.body.document, chunk, vectors[content_hash(chunk)])
+                    for chunk in way.body.chunks
+                ]
+            )
+            await self.store.upsert(target.vectors, points)
+        way.written.add(target.number)
+
+    async def _take_back(self, way: Batch) -> None:
+        """A batch that was overtaken while it was embedded takes back what it wrote."""
+        key = way.key
+        state = await self.revisions.state(key.collection_id, key.document_id)
+        if state is not None and state.active == key.revision:
+            await self._delete(key, filters.revision(key.document_id, key.revision, from_ordinal=state.chunks))
+        else:
+            await self._delete(key, filters.revision(key.document_id, key.revision))
+
+    async def _committed(self, key: RevisionKey, wanted: CommitRequest, layout: int | None) -> int:
+        """The collection's revision since this one of the document is visible."""
+        for _ in range(ROUNDS):
+            live = await self.generations.live(key.collection_id)
+            state = await self.revisions.state(key.collection_id, key.document_id)
+            recut = live.active.layout != (layout or live.active.layout)
+            if state is not None and state.active == key.revision and (recut or state.chunks == wanted.chunks):
+                return (await self.revisions.view(key.collection_id, ())).collection_revision
+            if state is not None and state.fence >= key.revision:
+                raise StaleRevision(key.document_id, key.revision, state.fence)
+            targets = live.of_layout(layout or live.active.layout)
+            try:
+                found = await self._count_exact(live.active, key, wanted.chunks)
+            except GenerationMissing:
+                await self._check_replaced(live.active)
+                continue
+            if found != wanted.chunks:
+                raise ChunksMissing(key.document_id, key.revision, wanted.chunks, found)
+            whole = live.shadow in targets and await self._shadow_is_whole(live.shadow, key, wanted.chunks)
+            try:
+                return await self.revisions.commit(key, wanted.document, wanted.chunks, live, whole=whole)
+            except GenerationChanged:
+                continue
+        raise VectorStoreUnavailable
+
+    async def _shadow_is_whole(self, shadow: Generation | None, key: RevisionKey, chunks: int) -> bool:
+        try:
+            return shadow is not None and await self._count_exact(shadow, key, chunks) == chunks
+        except ServiceError as error:
+            log.warning("shadow can't be counted", document_id=key.document_id, error=repr(error)[:300])
+            return False
+
+    async def _count_exact(self, generation: Generation, key: RevisionKey, chunks: int) -> int:
+        """How many of the ordinals below `chunks` are there; higher ones, of an attempt that cut otherwise, go."""
+        higher = filters.revision(key.document_id, key.revision, from_ordinal=chunks)
+        await self.store.delete(generation.vectors, higher)
+        return await self.store.count(generation.vectors, filters.revision(key.document_id, key.revision))
+
+    async def _delete(self, key: RevisionKey, where: filters.Where) -> int:
+        """Remove points from all live generations; how many the active one had."""
+        live: Live = await self.generations.live(key.collection_id)
+        gone = 0
+        for generation in live.all:
+            try:
+                count = await self.store.delete(generation.vectors, where)
+            except GenerationMissing:
+                await self._check_replaced(generation)
+                continue
+            gone = count if generation == live.active else gone
+        return gone
+
+    async def _check_replaced(self, generation: Generation) -> None:
+        """Raise `GenerationMissing` if vectors are missing that should be there."""
+        live = await self.generations.live(generation.collection_id)
+        if generation.number in {each.number for each in live.all}:
+            raise GenerationMissing
 
     @asynccontextmanager
     async def _still_there(self, record: CollectionRecord) -> AsyncIterator[None]:
@@ -204,19 +292,3 @@ class Indexing:
         except GenerationMissing:
             await self.catalogue.get(record.tenant, record.name)
             raise
-
-
-def _given(record: CollectionRecord, chunks: Mapping[str, ChunkInput]) -> dict[str, list[float]]:
-    """The vectors that chunks bring along and that this collection can use."""
-    given = {
-        text: unseal(chunk.embedding, record.embedding_model, record.dimensions)
-        for text, chunk in chunks.items()
-        if chunk.embedding is not None
-    }
-    return {text: vector for text, vector in given.items() if vector is not None}
-
-
-def _points(
-    key: RevisionKey, facts: DocumentFacts, chunks: Sequence[ChunkInput], vectors: dict[str, list[float]]
-) -> list[Point]:
-    return [make_point(key, facts, chunk, vectors[content_hash(chunk)]) for chunk in chunks]

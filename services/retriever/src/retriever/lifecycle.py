@@ -10,6 +10,7 @@ from contracts.collections import Collection, CollectionCreate
 from retriever import filters
 from retriever.catalogue import Catalogue, physical_name
 from retriever.errors import CollectionExists, GenerationMissing
+from retriever.generations import Generations
 from retriever.points import RevisionKey
 from retriever.ports import Embedder, VectorStore
 from retriever.readiness import READINESS
@@ -26,6 +27,7 @@ class Lifecycle:
 
     catalogue: Catalogue
     revisions: Revisions
+    generations: Generations
     store: VectorStore
     embedder: Embedder
 
@@ -59,12 +61,15 @@ class Lifecycle:
             log.info("collection deleted", collection=name)
 
     async def sweep(self, *, owns_store: bool) -> None:
-        """End deletions that were begun and remove points that nobody may see.
+        """End deletions that were begun, remove points that nobody may see and generations that nobody reads.
 
         With `owns_store`, places of vectors that the catalogue doesn't name are removed, too.
         """
         for collection_id in await self.catalogue.find_deleting():
             await self._finish_deleting(collection_id)
+        for retired in await self.generations.retired():
+            await self.store.drop(retired.vectors)
+            await self.generations.dropped(retired)
         while batch := await self.revisions.uncleaned(_SWEEP):
             for key, state in batch:
                 await self._clean(key, state)

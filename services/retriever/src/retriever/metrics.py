@@ -9,6 +9,8 @@
 | groundwork_retriever_rerank_tokens_total | | tokens that the rerank model read |
 | groundwork_retriever_chunks_indexed_total | source | chunks written: `embedded` by a model call, or `reused` vectors |
 | groundwork_retriever_chunks_deleted_total | reason | points removed: `stale` after a commit, `deleted` documents |
+| groundwork_retriever_chunks_copied_total | source | chunks brought into a shadow generation: `embedded`, or `reused` |
+| groundwork_retriever_shadow_misses_total | | batches that a shadow generation could not take; copied later |
 | groundwork_retriever_embedding_tokens_total | priority | tokens embedded for a `query` or in `bulk` |
 | groundwork_retriever_index_stage_seconds | stage | time of `reuse`, `embed`, `write` of a batch |
 """
@@ -28,6 +30,8 @@ RERANKS = Counter("groundwork_retriever_reranks_total", "Rankings to be reranked
 RERANK_TOKENS = Counter("groundwork_retriever_rerank_tokens_total", "Tokens that the rerank model read.")
 CHUNKS_INDEXED = Counter("groundwork_retriever_chunks_indexed_total", "Chunks written.", ("source",))
 CHUNKS_DELETED = Counter("groundwork_retriever_chunks_deleted_total", "Points removed.", ("reason",))
+CHUNKS_COPIED = Counter("groundwork_retriever_chunks_copied_total", "Chunks copied into a shadow.", ("source",))
+SHADOW_MISSES = Counter("groundwork_retriever_shadow_misses_total", "Batches that a shadow could not take.")
 EMBEDDING_TOKENS = Counter("groundwork_retriever_embedding_tokens_total", "Tokens embedded.", ("priority",))
 INDEX_SECONDS = Histogram(
     "groundwork_retriever_index_stage_seconds", "Time of a batch's stages.", ("stage",), buckets=LATENCY_BUCKETS

@@ -99,6 +99,14 @@ def make_point(key: RevisionKey, facts: DocumentFacts, chunk: ChunkInput, dense:
     return Point(key.chunk_id(chunk.ordinal), dense, document_vector(embedded_text(chunk)), payload)
 
 
+def restored(stored: Stored) -> tuple[DocumentFacts, ChunkInput]:
+    """What a point was made from."""
+    payload = stored.payload
+    facts = DocumentFacts(**{name: payload[name] for name in DocumentFacts.model_fields})
+    chunk = ChunkInput(**{name: payload[name] for name in ChunkInput.model_fields if name in payload})
+    return facts, chunk
+
+
 def make_hit(collection: str, stored: Stored, score: float, scores: Scores) -> Hit:
     """A point as a search shows it."""
     payload = stored.payload

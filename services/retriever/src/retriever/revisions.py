@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, false, func, null, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,14 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.indexing import DocumentFacts
 from retriever.catalogue import ACTIVE, Catalogue
 from retriever.errors import StaleRevision
+from retriever.generations import VISIBLE, Generation, Generations, Live
+from retriever.generations import CollectionGone as CollectionGone
 from retriever.points import RevisionKey
 from retriever.tables import collections, documents
 from servicekit.clock import Clock
 from servicekit.sql import Database
 
 
-class CollectionGone(Exception):
-    """The collection was deleted while it was used."""
+class GenerationChanged(Exception):
+    """Another generation became active while the vectors of the earlier one were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,11 @@ class Revisions:
     Calls that write or view raise `CollectionGone` when the collection was deleted meanwhile.
     """
 
-    def __init__(self, database: Database, clock: Clock, catalogue: Catalogue) -> None:
+    def __init__(self, database: Database, clock: Clock, catalogue: Catalogue, generations: Generations) -> None:
         self._database = database
         self._clock = clock
         self._catalogue = catalogue
+        self._generations = generations
 
     async def open(self, key: RevisionKey, facts: DocumentFacts) -> None:
         """Note that chunks of a revision arrive; raises `StaleRevision`."""
@@ -71,32 +74,51 @@ class Revisions:
         async with self._database.write() as connection:
             await self._upsert(connection, key, fresh, changed, columns.fence < key.revision)
 
-    async def arrived(self, key: RevisionKey) -> None:
-        """Make a written batch count; raises `StaleRevision` if a commit or deletion overtook it.
+    async def arrived(self, key: RevisionKey, layout: int, written: Set[int], missed: Set[int]) -> set[int]:
+        """Make a batch count once every live generation of its layout has it, and return those that don't have it yet.
 
-        A batch of a revision that is visible already (a first one) raises the collection's revision.
+        `written` holds the numbers of those that have it; one in `missed` is done without, and the document is to be
+        copied there. Raises `StaleRevision` if a commit or deletion overtook the batch, and `LayoutGone`. A batch of a
+        revision that is visible already (a first one) raises the collection's revision.
         """
         async with self._database.write() as connection:
+            live = await self._generations.locked(connection, key.collection_id)
             state = await self._state(connection, key)
             if state is None or state.fence >= key.revision:
                 raise StaleRevision(key.document_id, key.revision, 0 if state is None else state.fence)
+            wanted = {each.number for each in live.of_layout(layout)}
+            if lacking := wanted - written - (missed - {live.active.number}):
+                return lacking
+            if wanted - written:
+                await connection.execute(update(documents).where(_is(key)).values(uncopied=True))
             if state.visible == key.revision:
                 await self._catalogue.raise_revision(connection, key.collection_id)
+            return set()
 
-    async def commit(self, key: RevisionKey, facts: DocumentFacts, chunks: int) -> int:
-        """Make a revision the visible one and return the collection's new revision; raises `StaleRevision`."""
+    async def commit(self, key: RevisionKey, facts: DocumentFacts, chunks: int, checked: Live, *, whole: bool) -> int:
+        """Make a revision the visible one and return the collection's new revision; raises `StaleRevision`.
+
+        `checked` are the generations that were looked at, `whole` says whether the shadow among them has all chunks.
+        Raises `GenerationChanged` when another one is active by now.
+        """
         columns = documents.c
-        fresh = self._row(key, pending=None, fence=key.revision, chunks=chunks, facts=facts, active=key.revision)
-        changed = {
-            "active": key.revision,
-            "pending": case((columns.pending > key.revision, columns.pending), else_=null()),
-            "fence": key.revision,
-            "chunks": chunks,
-            "cleanup": True,
-            "facts": facts.model_dump(mode="json"),
-            "updated_at": self._clock.now(),
-        }
         async with self._database.write() as connection:
+            live = await self._generations.locked(connection, key.collection_id)
+            if live.active.number != checked.active.number:
+                raise GenerationChanged
+            whole = whole and live.shadow is not None and live.shadow == checked.shadow
+            fresh = self._row(key, pending=None, fence=key.revision, chunks=chunks, facts=facts, active=key.revision)
+            fresh["uncopied"] = live.shadow is not None and not whole
+            changed = {
+                "active": key.revision,
+                "pending": case((columns.pending > key.revision, columns.pending), else_=null()),
+                "fence": key.revision,
+                "chunks": chunks,
+                "cleanup": True,
+                "uncopied": _left_uncopied(live, key, whole=whole),
+                "facts": facts.model_dump(mode="json"),
+                "updated_at": self._clock.now(),
+            }
             await self._upsert(connection, key, fresh, changed, columns.fence < key.revision)
             revision = await self._catalogue.raise_revision(connection, key.collection_id)
             if revision is None:
@@ -109,7 +131,9 @@ class Revisions:
         fresh = self._row(key, pending=None, fence=key.revision, chunks=0, facts=None)
         raised = case((columns.fence > key.revision, columns.fence), else_=key.revision)
         hidden = or_(columns.active <= key.revision, columns.pending <= key.revision)
+        kept = or_(columns.active > key.revision, columns.pending > key.revision)
         async with self._database.write() as connection:
+            await self._generations.locked(connection, key.collection_id)
             await self._upsert(connection, key, fresh, {"fence": raised, "cleanup": True}, columns.fence >= 0)
             statement = (
                 update(documents)
@@ -118,12 +142,42 @@ class Revisions:
                     active=case((columns.active <= key.revision, null()), else_=columns.active),
                     pending=case((columns.pending <= key.revision, null()), else_=columns.pending),
                     chunks=case((columns.active <= key.revision, 0), else_=columns.chunks),
+                    uncopied=case((kept, true()), else_=false()),
                     updated_at=self._clock.now(),
                 )
                 .returning(columns.document_id)
             )
             if (await connection.execute(statement)).first() is not None:
                 await self._catalogue.raise_revision(connection, key.collection_id)
+
+    async def may_stage(self, key: RevisionKey) -> bool:
+        """Whether chunks of a revision may be written into a shadow: it is the active one, or still to come."""
+        state = await self.state(key.collection_id, key.document_id)
+        return state is not None and _may_stage(state, key.revision)
+
+    async def staged(self, key: RevisionKey, shadow: Generation, chunks: int) -> bool:
+        """Note that a shadow has a revision whole, cut anew; whether it may, and the shadow is still being built."""
+        columns = documents.c
+        async with self._database.write() as connection:
+            live = await self._generations.locked(connection, key.collection_id)
+            state = await self._state(connection, key)
+            if live.shadow is None or live.shadow.number != shadow.number:
+                return False
+            if state is None or not _may_stage(state, key.revision):
+                return False
+            copied = case((columns.active == key.revision, false()), else_=columns.uncopied)
+            values = {"staged": key.revision, "staged_chunks": chunks, "uncopied": copied}
+            await connection.execute(update(documents).where(_is(key)).values(**values))
+            return True
+
+    async def copied(self, key: RevisionKey, shadow: Generation) -> bool:
+        """Note that the shadow has a document's visible revision whole; whether that revision is still the one."""
+        async with self._database.write() as connection:
+            live = await self._generations.locked(connection, key.collection_id)
+            if live.shadow is None or live.shadow.number != shadow.number:
+                return False
+            this = update(documents).where(_is(key), VISIBLE.is_not_distinct_from(key.revision)).values(uncopied=False)
+            return (await connection.execute(this.returning(documents.c.document_id))).first() is not None
 
     async def cleaned(self, key: RevisionKey) -> None:
         """Note that no hidden points up to the key's revision are left."""
@@ -211,9 +265,23 @@ class Revisions:
             "fence": fence,
             "chunks": chunks,
             "cleanup": fence > 0,
+            "uncopied": False,
             "facts": {} if facts is None else facts.model_dump(mode="json"),
             "updated_at": self._clock.now(),
         }
+
+
+def _left_uncopied(live: Live, key: RevisionKey, *, whole: bool) -> ColumnElement[bool]:
+    """After a commit. What was missing of the revision before is missing of this one, unless it was cut anew."""
+    if live.shadow is None:
+        return false()
+    if live.recut:
+        return case((documents.c.staged == key.revision, false()), else_=true())
+    return documents.c.uncopied.is_(True) if whole else true()
+
+
+def _may_stage(state: DocumentState, revision: int) -> bool:
+    return state.active == revision or state.fence < revision
 
 
 def _is(key: RevisionKey) -> ColumnElement[bool]:

@@ -30,6 +30,8 @@ from servicekit.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 ATTEMPTS = 3
+FLIPS = 3
+"""Further attempts where a collection's generation was replaced."""
 FIRST_DEPTH = 64
 MAX_DEPTH = 4_096
 
@@ -103,7 +105,10 @@ class Searching:
 
     async def _search(self, tenant: str, query: Query) -> SearchReply:
         names = list(dict.fromkeys(query.request.collections))
-        for attempt in range(1, ATTEMPTS + 1):
+        records: list[CollectionRecord] = []
+        attempt = 0
+        for _ in range(ATTEMPTS + FLIPS):
+            attempt += 1
             records = await self._catalogue.get_many(tenant, names)
             query.reranked = self._to_rerank(query.request, records)
             await self._embed(query, records)
@@ -113,9 +118,12 @@ class Searching:
             except CollectionGone:
                 continue  # the next attempt says which one is not found
             except GenerationMissing:
-                await self._catalogue.get_many(tenant, names)
-                raise
-            if attempt == ATTEMPTS or (current and len(hits) == len(ranked)):
+                current_records = await self._catalogue.get_many(tenant, names)
+                if [each.vectors for each in current_records] == [each.vectors for each in records]:
+                    raise
+                attempt -= 1  # a reindex has flipped: what this attempt read was on its way out
+                continue
+            if attempt >= ATTEMPTS or (current and len(hits) == len(ranked)):
                 return self._reply(query, records, await self._page(query, hits))
             SEARCH_RETRIES.inc()
         raise CollectionNotFound(names[0])

@@ -16,6 +16,7 @@ from retriever.routes.access import Limit, Opened, RetrieverCaller, allowed_coll
 router = APIRouter(prefix="/v1/collections/{name}/documents/{document_id}", tags=["documents"])
 MAX_REVISION = 2**31 - 1
 Revision = Annotated[int, Path(ge=1, le=MAX_REVISION)]
+Layout = Annotated[int | None, Query(ge=1, le=MAX_REVISION)]
 
 
 @router.put("/revisions/{revision}/chunks")
@@ -26,10 +27,12 @@ async def put_chunks(
     body: ChunkBatch,
     caller: RetrieverCaller,
     opened: Opened,
+    layout: Layout = None,
 ) -> BatchIndexed:
-    """Write a batch of a revision's chunks."""
+    """Write a batch of a revision's chunks, cut for a layout (the active one, if it is not said)."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.indexing.put(record, RevisionKey(record.id, document_id, revision), body, caller.token)
+    key = RevisionKey(record.id, document_id, revision)
+    return await opened.indexing.put(record, key, body, caller.token, layout)
 
 
 @router.post("/revisions/{revision}/commit")
@@ -40,10 +43,11 @@ async def commit(
     body: CommitRequest,
     caller: RetrieverCaller,
     opened: Opened,
+    layout: Layout = None,
 ) -> Committed:
     """Make a revision the visible one."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.indexing.commit(record, RevisionKey(record.id, document_id, revision), body)
+    return await opened.indexing.commit(record, RevisionKey(record.id, document_id, revision), body, layout)
 
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
