@@ -72,11 +72,13 @@ def _common(gutters: Sequence[Span], row: Line) -> Iterator[Span]:
     if len(row.cells) > MOST_CELLS:
         return
     free = [(float("-inf"), row.left), *_gaps(row), (row.right, float("inf"))]
+    least = 0.5 * row.height
     for left, right in gutters:
         for other_left, other_right in free:
-            both = max(left, other_left), min(right, other_right)
-            if both[1] - both[0] > 0.5 * row.height:
-                yield both
+            # What `max` and `min` would say; this is the inner loop of pages that are full of tables.
+            from_, to = (left if left > other_left else other_left), (right if right < other_right else other_right)
+            if to - from_ > least:
+                yield from_, to
 
 
 def _columns(rows: Sequence[Line], gutters: Sequence[Span]) -> list[list[Line]]:
@@ -125,8 +127,12 @@ class _Block(list[Line]):
     def add(self, line: Line) -> None:
         """The line becomes the block's last."""
         self.append(line)
-        self.left, self.right = min(self.left, line.left), max(self.right, line.right)
-        self.bottom = min(self.bottom, line.bottom)
+        if line.left < self.left:
+            self.left = line.left
+        if line.right > self.right:
+            self.right = line.right
+        if line.bottom < self.bottom:
+            self.bottom = line.bottom
 
 
 def _blocks(lines: Sequence[Line]) -> list[_Block]:
@@ -195,11 +201,12 @@ def _ordered(blocks: Sequence[_Block]) -> Iterator[_Block]:
         first = _first(boxes[one], boxes[two], boxes)
         if first is not None:
             before[two if first else one].add(one if first else two)
-    waiting = list(range(len(blocks)))
+    waiting, done = list(range(len(blocks))), set[int]()
     while waiting:
         # Boxes that overlap can make a circle of rules; then the first drawn goes.
-        free = next((number for number in waiting if before[number].isdisjoint(waiting)), waiting[0])
+        free = next((number for number in waiting if before[number] <= done), waiting[0])
         waiting.remove(free)
+        done.add(free)
         yield blocks[free]
 
 

@@ -39,19 +39,21 @@ class _Margins:
 
     def __init__(self, pages: Sequence[Sequence[Line]]) -> None:
         lines = [line for page in pages for line in page]
-        top = max((line.top for line in lines), default=0.0)
-        bottom = min((line.bottom for line in lines), default=0.0)
+        top = max([line.top for line in lines], default=0.0)
+        bottom = min([line.bottom for line in lines], default=0.0)
         heights: Counter[float] = Counter()
         for line in lines:
-            heights[round(line.top - line.bottom, 1)] += sum(map(len, line.cells))
+            height, cells = round(line.top - line.bottom, 1), line.cells
+            heights[height] += len(cells[0]) if len(cells) == 1 else sum(map(len, cells))
         self._highest = LARGER * max(heights, key=lambda height: heights[height], default=0.0)
         self._upper = top - MARGIN * (top - bottom)
         self._lower = bottom + MARGIN * (top - bottom)
 
     def of(self, page: Sequence[Line]) -> Iterator[Line]:
         """The lines in a page's margins."""
+        upper, lower = self._upper, self._lower
         for line in page:
-            if (line.bottom >= self._upper or line.top <= self._lower) and line.height < self._highest:
+            if (line.bottom >= upper or line.top <= lower) and line.height < self._highest:
                 yield line
 
 

@@ -9,8 +9,7 @@ from ingest.parsing.lines import HYPHEN
 
 LONGEST = 60
 """Characters before the mark that are looked at."""
-_END = re.compile(r"(-?)([^\W\d_]*)\Z")
-_START = re.compile(r"[^\W\d_]*")
+_LETTERS = re.compile(r"[^\W\d_]*")
 _WORD = re.compile(r"\w[\w-]*")
 _OFTEN_COMPOUND = frozenset(("self", "well", "non", "quasi", "half", "cross", "high", "low", "long", "short", "e"))
 
@@ -19,22 +18,20 @@ class Hyphens:
     """Decides about parted words by the words of the text they stand in."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        words: set[str] = set()
-        for text in texts:
-            whole = " ".join(word for word in text.split() if HYPHEN not in word) if HYPHEN in text else text
-            words.update(_WORD.findall(whole))
-        self._words = set(map(str.lower, words))
+        tokens = set("\n".join(texts).lower().split())  # most of them come often: words are looked for in each once
+        self._words = set(_WORD.findall("\n".join([token for token in tokens if HYPHEN not in token])))
 
     def resolved(self, text: str) -> str:
         """The text with each mark gone, where the word is one, or written as the hyphen that it was."""
         whole, *rest = text.split(HYPHEN)
         for after in rest:
-            compound, before = _END.findall(whole[-LONGEST:])[0]
-            found = _START.match(after)
-            whole += ("" if self._one_word(compound, before, found[0] if found else "") else "-") + after
+            backwards = whole[: -LONGEST - 1 : -1]
+            before = _letters(backwards)
+            compound = backwards[len(before) : len(before) + 1] == "-"
+            whole += ("" if self._one_word(compound, before[::-1], _letters(after)) else "-") + after
         return whole
 
-    def _one_word(self, compound: str, before: str, after: str) -> bool:
+    def _one_word(self, compound: bool, before: str, after: str) -> bool:
         """Sure if the text has the word elsewhere, or if a part of it is none that the text has."""
         if compound or not before or not after[:1].islower():
             return False
@@ -44,3 +41,9 @@ class Hyphens:
         if first + second in self._words:
             return True
         return first not in _OFTEN_COMPOUND and not (first in self._words and second in self._words)
+
+
+def _letters(text: str) -> str:
+    """Those that it begins with."""
+    found = _LETTERS.match(text)
+    return found[0] if found else ""

@@ -120,7 +120,7 @@ def _close(above: Line, line: Line) -> bool:
     gap = above.bottom - line.top
     high, low = above.top - above.bottom, line.top - line.bottom
     height = max(high, low, 1.0)
-    rows = len(above.cells) > 1 and len(line.cells) > 1
+    rows = len(line.cells) > 1 and len(above.cells) > 1
     near = -1.5 * height < gap < (ROW_LEADING if rows else LEADING) * height
     return near and (
         rows or (min(high, low) > SAME_SIZE * height and above.left < line.right > 0 < above.right - line.left)
@@ -131,25 +131,26 @@ def _block(group: Sequence[Line]) -> Piece:
     if len(group) == 1 and len(group[0].cells) == 1:
         line = group[0]
         return Piece("list" if _ITEM.match(line.cells[0]) else "paragraph", line.cells[0], line.height)
-    width = max(line.spans[0][1] if len(line.cells) > 1 else line.right for line in group)
-    left = min(line.left for line in group)
+    width = max([line.spans[0][1] if len(line.cells) > 1 else line.right for line in group])
+    left = min([line.left for line in group])
     full = left + FULL * (width - left)
     texts = [_text(group[0])]
     rows = int(len(group[0].cells) > 1)
     items = int(bool(_ITEM.match(texts[0])))
     for above, line in pairwise(group):
-        item = bool(_ITEM.match(line.cells[0]))
+        start = line.cells[0]
+        item = _ITEM.match(start) is not None
         items += item
         rows += len(line.cells) > 1
-        if texts[-1].endswith(HYPHEN):
+        if texts[-1][-1] == HYPHEN:
             joint = ""
         elif len(above.cells) == 1 and above.right >= full and not item and line.left - left < 4 * line.height:
-            joint = "" if _RANGE.fullmatch(texts[-1][-2:] + line.cells[0][0]) else " "
+            joint = "" if texts[-1][-1] in "-–" and _RANGE.fullmatch(texts[-1][-2:] + start[0]) else " "
         else:
             joint = "\n"
-        texts += (joint, _text(line))
+        texts += (joint, start if len(line.cells) == 1 else " | ".join(line.cells))
     kind: BlockKind = "table" if rows * 2 > len(group) else "list" if items else "paragraph"
-    return Piece(kind, "".join(texts), min(line.height for line in group))
+    return Piece(kind, "".join(texts), min([line.height for line in group]))
 
 
 def _text(line: Line) -> str:

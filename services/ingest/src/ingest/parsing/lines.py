@@ -61,9 +61,8 @@ def page_lines(page: PdfTextPage) -> list[Line]:
         boxes = turn.boxes(boxes)
     lines: list[Line] = []
     astray: list[str] = []
-    for number, (start, end, part) in enumerate(found):
-        places = boxes[12 * number : 12 * number + 12]
-        if abs(places[3] - places[11]) > max(places[1] - places[3], 1.0) and end - start > 1:
+    for (start, end, part), places in zip(found, zip(*[iter(boxes)] * 12, strict=True), strict=True):
+        if not -1 <= places[3] - places[11] <= 1 and _goes_up_or_down(places) and end - start > 1:
             below = list(_broken(part, start, glyphs, turn))
             lines += below
             astray += () if below else (part,)
@@ -74,6 +73,11 @@ def page_lines(page: PdfTextPage) -> list[Line]:
     return [*lines, *_under(lines, astray)]
 
 
+def _goes_up_or_down(places: Sequence[float]) -> bool:
+    """Whether the last character stands at another height than the first."""
+    return abs(places[3] - places[11]) > places[1] - places[3]
+
+
 def _middle(part: str) -> int:
     """A character in the middle that is no blank."""
     middle = len(part) // 2
@@ -81,28 +85,40 @@ def _middle(part: str) -> int:
 
 
 def _line(part: str, start: int, end: int, places: Sequence[float], glyphs: Glyphs, turn: Turn | None) -> Line:
-    left, top, right, bottom = places[:4]
-    if not bottom - 0.1 < places[7] < bottom + 0.1:
+    left, top, right, bottom, _, _, _, middle, last_left, _, last_right, _ = places
+    if not bottom - 0.1 < middle < bottom + 0.1:
         # A footnote's mark or a formula at an end must not change how high the line is: two of three places decide.
         thirds = sorted((places[at + 1] - places[at + 3], places[at + 1], places[at + 3]) for at in (0, 4, 8))
         _, top, bottom = thirds[1]
-    left, right = min(left, places[8]), max(right, places[10])
+    if last_left < left:
+        left = last_left
+    if last_right > right:
+        right = last_right
     height = max(top - bottom, 1.0)
     gap = 0.0
     if turn is None and (runs := glyphs.runs(start, end)):
-        runs.sort()
-        reach = runs[0][1]
-        for run_left, run_right in runs:
-            gap = max(gap, run_left - reach)
-            reach = max(reach, run_right)
-        left, right = min(left, runs[0][0]), max(right, reach)
-    gaps = gap > _least_gap(part) * height or right - left > LOOSE * len(part) * height or turn is not None
-    if gaps and " " in part:
+        gap, first, reach = _widest_gap(runs)
+        left, right = min(left, first), max(right, reach)
+    loose = turn is not None or right - left > LOOSE * len(part) * height
+    if (loose or gap > _least_gap(part) * height) and " " in part:
         words = list(_words(part, start, glyphs, turn))
         if turn:
             words.sort(key=lambda word: word.left)
         return _row(words, _least_gap(part), (bottom, top))
     return Line((" ".join(part.split()) if "  " in part else part,), left, right, bottom, top, ((left, right),))
+
+
+def _widest_gap(runs: list[Span]) -> tuple[float, float, float]:
+    """The widest gap between what was drawn, and where that begins and ends."""
+    runs.sort()
+    first, reach = runs[0]
+    gap = 0.0
+    for left, right in runs:  # without `max`: this is the inner loop of pages whose lines were drawn in pieces
+        if left - reach > gap:
+            gap = left - reach
+        if right > reach:
+            reach = right
+    return gap, first, reach
 
 
 class _Word(NamedTuple):
@@ -154,8 +170,7 @@ def _row(words: Sequence[_Word], least_gap: float = CELL_GAP, box: tuple[float, 
     cells: list[tuple[str, float, float]] = []
     for word in words:
         gap = max(word.left - cells[-1][2], cells[-1][1] - word.right) if cells else 0.0
-        numbered = len(cells) == 1 and gap <= NUMBER_GAP * height and _NUMBER.fullmatch(cells[0][0])
-        if cells and (gap <= least_gap * height or numbered):
+        if cells and (gap <= least_gap * height or (len(cells) == 1 and _is_number(cells[0][0], gap, height))):
             text, left, right = cells[-1]
             cells[-1] = (f"{text} {word.text}", min(left, word.left), max(right, word.right))
         else:
@@ -165,6 +180,11 @@ def _row(words: Sequence[_Word], least_gap: float = CELL_GAP, box: tuple[float, 
         cells[:2] = [(f"{mark} {text}", left, right)]
     texts, spans = tuple(cell[0] for cell in cells), tuple(cell[1:] for cell in cells)
     return Line(texts, min(span[0] for span in spans), max(span[1] for span in spans), bottom, top, spans)
+
+
+def _is_number(text: str, gap: float, height: float) -> bool:
+    """Whether a first cell is the number of what follows."""
+    return gap <= NUMBER_GAP * height and _NUMBER.fullmatch(text) is not None
 
 
 def _under(lines: Sequence[Line], astray: Sequence[str]) -> Iterator[Line]:

@@ -91,7 +91,10 @@ def _whole(pages: list[list[Piece]]) -> list[list[Piece]]:
     if not any(HYPHEN in piece.text for page in pages for piece in page):
         return pages
     hyphens = Hyphens(piece.text for page in pages for piece in page)
-    return [[replace(piece, text=hyphens.resolved(piece.text)) for piece in page] for page in pages]
+    return [
+        [replace(piece, text=hyphens.resolved(piece.text)) if HYPHEN in piece.text else piece for piece in page]
+        for page in pages
+    ]
 
 
 def _unopened(error: pypdfium2.PdfiumError) -> ParseFailed:

@@ -33,9 +33,10 @@ def _images(page: PdfPage) -> Iterator[tuple[float, ...]]:
     """left, bottom, right, top of what is an image or holds one."""
     for number in range(min(raw.FPDFPage_CountObjects(page), MOST_OBJECTS)):
         item = raw.FPDFPage_GetObject(page, number)
-        edges = [ctypes.c_float() for _ in range(4)]
-        if item and _holds_image(item) and raw.FPDFPageObj_GetBounds(item, *edges):
-            yield tuple(edge.value for edge in edges)
+        if item and _holds_image(item):
+            edges = [ctypes.c_float() for _ in range(4)]
+            if raw.FPDFPageObj_GetBounds(item, *edges):
+                yield tuple(edge.value for edge in edges)
 
 
 def _holds_image(item: Any, depth: int = 3) -> bool:

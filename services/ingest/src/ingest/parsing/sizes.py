@@ -19,22 +19,22 @@ class HeadingSizes:
     """
 
     def __init__(self, pieces: Iterable[Piece], known: Iterable[float] = ()) -> None:
-        all_pieces = list(pieces)
+        all_pieces = [(_size(piece), piece) for piece in pieces]
         characters: Counter[float] = Counter()
-        for piece in all_pieces:
-            characters[_size(piece)] += len(piece.text)
+        for size, piece in all_pieces:
+            characters[size] += len(piece.text)
         self._body = max(characters, key=lambda size: characters[size], default=0.0)
-        found = {_size(piece) for piece in all_pieces if self._stands_out(piece)}
+        found = {size for size, piece in all_pieces if self._stands_out(size, piece)}
         self.known = sorted(found.union(known), reverse=True)
 
     def level(self, piece: Piece) -> int:
         """The level of a heading, from 1; 0 for what is no heading."""
-        return min(LEVELS, self.known.index(_size(piece)) + 1) if self._stands_out(piece) else 0
+        size = _size(piece)
+        return min(LEVELS, self.known.index(size) + 1) if self._stands_out(size, piece) else 0
 
-    def _stands_out(self, piece: Piece) -> bool:
-        wordy = any(character.isalpha() for character in piece.text)
-        larger = _size(piece) >= LARGER * self._body
-        return larger and wordy and piece.kind != "table" and len(piece.text) <= LONGEST
+    def _stands_out(self, size: float, piece: Piece) -> bool:
+        larger = size >= LARGER * self._body and piece.kind != "table" and len(piece.text) <= LONGEST
+        return larger and any(map(str.isalpha, piece.text))
 
 
 def _size(piece: Piece) -> float:

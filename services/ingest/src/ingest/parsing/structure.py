@@ -18,7 +18,6 @@ MAX_HEADING = 200
 MAX_DEPTH = 8
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _NEWLINES = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
-_OTHER_NEWLINES = "\r\u0085\u2028\u2029"
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _TRAILING = re.compile(r"(?<![ \t\u00a0])[ \t\u00a0]+(?=\n|$)")  # only from a run's first blank, or it is quadratic
 
@@ -28,10 +27,13 @@ def clean(text: str) -> str:
 
     The one place where Unicode is normalised. Pieces that are cleaned and then joined by `\n` are clean as a whole.
     """
-    if any(mark in text for mark in _OTHER_NEWLINES):
-        text = _NEWLINES.sub("\n", text)
-    text = _SURROGATES.sub("\ufffd", text)
-    return unicodedata.normalize("NFC", _TRAILING.sub("", _CONTROL.sub("", text)))
+    if text.replace("\n", "").isprintable():  # then nothing of what is looked for below is in it
+        if " \n" in text or text.endswith(" "):
+            text = _TRAILING.sub("", text)
+    else:
+        text = _SURROGATES.sub("\ufffd", _NEWLINES.sub("\n", text))
+        text = _TRAILING.sub("", _CONTROL.sub("", text))
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Builder:
         if self._pieces:
             self._pieces.append(PART_JOINT)
             self.length += len(PART_JOINT)
-        path = tuple(title for _, title in self.headings)
+        path = tuple([title for _, title in self.headings])
         self._blocks.append(Block(kind, self.length, self.length + len(text), page, level, path))
         self._pieces.append(text)
         self.length += len(text)
