@@ -28,6 +28,7 @@ from typing import Any, get_args
 
 import structlog
 
+from benchmarks import retrieval_plot
 from benchmarks.embeddings import Engines, Progress, open_engines
 from benchmarks.home import RESULTS, write_result
 from benchmarks.retrieval_index import BenchRetriever, cut, open_retriever, texts_of
@@ -175,6 +176,8 @@ def print_tables(results: Sequence[SetResult]) -> None:
         found = each.comparison
         said = f"{found.difference:+.4f} against {found.second}, {found.wins} better {found.losses} worse"
         print(f"{each.name:<{width}} {said:<48} {f'{found.low:+.4f} … {found.high:+.4f}':<18} {found.p:>7.4f}")
+    good = sum(each.comparison.difference >= 0 for each in results)
+    print(f"hybrid is at least as good as the better single mode on {good} of {len(results)} sets")
     print("p: paired randomisation test, how often a difference as large comes about by chance")
 
 
@@ -203,6 +206,7 @@ def write(results: Sequence[SetResult], seconds: float) -> None:
     settings = {name: os.environ[name] for name in ("SETS", "QUERIES", "MAX_TOKENS") if os.environ.get(name)}
     sets = {each.name: each.as_json() for each in results}
     write_result("retrieval", {"settings": settings, "seconds": round(seconds, 1), "sets": sets})
+    (RESULTS / "retrieval.svg").write_text(retrieval_plot.draw(results), encoding="utf-8")
 
 
 async def run(engines: Engines, sets: Sequence[RetrievalSet]) -> list[SetResult]:
@@ -221,14 +225,14 @@ async def run(engines: Engines, sets: Sequence[RetrievalSet]) -> list[SetResult]
 
 async def main() -> None:
     """Measure, print, keep."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     folder = os.environ.get("DATA")
     only = [name.strip().strip("/") for name in os.environ.get("SETS", "").split(",") if name.strip()]
     sets = find_sets(Path(folder) if folder else None, only)
     async with open_engines() as engines:
         results = await run(engines, sets)
     print_tables(results)
-    say(f"every question's figures are in {RESULTS / 'retrieval.json'}")
+    say(f"each question's figures and a plot are in {RESULTS}: retrieval.json, retrieval.svg")
 
 
 if __name__ == "__main__":

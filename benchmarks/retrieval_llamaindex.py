@@ -270,7 +270,7 @@ def print_tables(name: str, found: dict[str, Any]) -> None:
 
 async def main() -> None:
     """Measure, print, keep."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     folder = os.environ.get("DATA")
     one = find_sets(Path(folder) if folder else None, [os.environ.get("SETS") or "scifact"])[0]
     with tempfile.TemporaryDirectory() as scratch, open_peer() as peer:
