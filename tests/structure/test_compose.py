@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from retriever.settings import RetrieverSettings
+
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
+CLUSTER = ROOT / "deploy" / "qdrant" / "cluster.yml"
 DEFAULT = {"secrets", "gateway", "ingest", "worker", "retriever", "inference", "agent", "redis", "postgres", "qdrant"}
 
 
@@ -59,12 +62,46 @@ def test_there_is_no_default_password(services: dict[str, dict[str, Any]]) -> No
     assert given == {"vllm: HF_TOKEN": "${HF_TOKEN:-}"}
 
 
+def test_the_cluster_is_three_nodes_of_the_same_image_and_of_settings_that_there_are(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    cluster = yaml.safe_load(CLUSTER.read_text())["services"]
+    others = [cluster["qdrant-2"], cluster["qdrant-3"]]
+    assert [node["image"] for node in others] == [services["qdrant"]["image"]] * 2
+    for node in others:
+        assert {name: node[name] for name in ("cap_drop", "security_opt", "user", "read_only")} == {
+            name: services["qdrant"][name] for name in ("cap_drop", "security_opt", "user", "read_only")
+        }
+    enabled = [node["environment"]["QDRANT__CLUSTER__ENABLED"] for node in (cluster["qdrant"], *others)]
+    assert enabled == ["true"] * 3
+    settings = {name.removeprefix("RETRIEVER_").lower() for name in cluster["retriever"]["environment"]}
+    assert settings
+    assert settings <= set(RetrieverSettings.model_fields)
+
+
+def test_a_write_that_the_cluster_acknowledged_is_seen_by_the_next_search() -> None:
+    environment = yaml.safe_load(CLUSTER.read_text())["services"]["retriever"]["environment"]
+    defaults = {name: value.partition(":-")[2].rstrip("}") for name, value in environment.items()}
+    replicas, written = (int(defaults[f"RETRIEVER_QDRANT_{each}"]) for each in ("REPLICAS", "WRITE_CONSISTENCY"))
+    assert written * 2 > replicas
+    assert defaults["RETRIEVER_QDRANT_READ_CONSISTENCY"] == "majority"
+
+
 @pytest.mark.skipif(
     shutil.which("docker") is None
     or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode != 0,
     reason="docker compose is not installed here; the tests above read the file without it",
 )
-@pytest.mark.parametrize("profile", [[], ["--profile", "gpu"], ["--profile", "observability"]], ids=str)
+@pytest.mark.parametrize(
+    "profile",
+    [
+        [],
+        ["--profile", "gpu"],
+        ["--profile", "observability"],
+        ["-f", "docker-compose.yml", "-f", "deploy/qdrant/cluster.yml"],
+    ],
+    ids=str,
+)
 def test_docker_accepts_the_file_as_it_is(profile: list[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GROUNDWORK")}
     done = subprocess.run(

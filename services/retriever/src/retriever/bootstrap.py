@@ -83,9 +83,9 @@ async def open_store(settings: RetrieverSettings) -> VectorStore:
     """The vector store that the settings name. Only the chosen engine is imported: a client costs 60 MB."""
     if settings.qdrant_url:
         from retriever.adapters.qdrant import QdrantStore
-        from retriever.adapters.qdrant_options import Spread
+        from retriever.adapters.qdrant_options import spread_of
 
-        spread = Spread(settings.qdrant_shards, settings.qdrant_replicas, settings.qdrant_write_consistency)
+        spread = spread_of(settings)
         return QdrantStore.connect(settings.qdrant_url, settings.qdrant_api_key, settings.qdrant_seconds, spread)
     from retriever.adapters.edge import EdgeStore
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -34,6 +34,9 @@ class RetrieverSettings(ServiceSettings, SqlSettings):
     """How many copies of each part the cluster keeps; without it, as the server is configured."""
     qdrant_write_consistency: Annotated[int, Field(ge=1, le=32)] | None = None
     """How many copies must have a write before it is acknowledged; without it, as the server is configured."""
+    qdrant_read_consistency: Literal["majority", "quorum", "all"] | None = None
+    """How many copies a read asks; without it, one. A search sees every acknowledged write if more than half of the
+    copies have it by then and a `majority` is asked."""
     open_shards: Annotated[int, Field(ge=1, le=4096)] = 128
     """How many collections the embedded engine keeps open; the least recently used one is closed for the next."""
     store_threads: Annotated[int, Field(ge=1, le=64)] = 4

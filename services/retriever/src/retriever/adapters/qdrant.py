@@ -128,6 +128,7 @@ class QdrantStore:
                 limit=limit,
                 with_payload=list(IDENTITY_FIELDS),
                 search_params=qdrant_options.search(limit) if self._has_indexes else None,
+                consistency=self._spread.read_consistency,
             )
         return sorted(map(_candidate, reply.points), key=lambda found: (-found.score, found.id))
 
@@ -139,7 +140,13 @@ class QdrantStore:
         while True:
             async with _translated():
                 records, offset = await self._client.scroll(
-                    PREFIX + generation, condition, _SCROLL, offset=offset, with_payload=["hash"], with_vectors=[DENSE]
+                    PREFIX + generation,
+                    condition,
+                    _SCROLL,
+                    offset=offset,
+                    with_payload=["hash"],
+                    with_vectors=[DENSE],
+                    consistency=self._spread.read_consistency,
                 )
             for record in records:
                 assert record.payload is not None
@@ -151,14 +158,20 @@ class QdrantStore:
     async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, Stored]:
         """The points with these ids that exist."""
         async with _translated():
-            records = await self._client.retrieve(PREFIX + generation, list(ids), with_payload=True)
+            records = await self._client.retrieve(
+                PREFIX + generation, list(ids), with_payload=True, consistency=self._spread.read_consistency
+            )
         return {str(record.id): Stored(str(record.id), record.payload or {}) for record in records}
 
     async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
         """The dense vectors of the points with these ids that exist."""
         async with _translated():
             records = await self._client.retrieve(
-                PREFIX + generation, list(ids), with_payload=False, with_vectors=[DENSE]
+                PREFIX + generation,
+                list(ids),
+                with_payload=False,
+                with_vectors=[DENSE],
+                consistency=self._spread.read_consistency,
             )
         return {str(each.id): each.vector[DENSE] for each in records if isinstance(each.vector, dict)}  # type: ignore[misc]
 

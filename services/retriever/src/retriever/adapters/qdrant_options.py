@@ -9,6 +9,7 @@ from qdrant_client import models
 
 from contracts.collections import VectorOptions
 from retriever import hnsw
+from retriever.settings import RetrieverSettings
 
 DENSE, SPARSE = "dense", "sparse"
 
@@ -20,9 +21,23 @@ class Spread:
     shards: int | None = None
     replicas: int | None = None
     write_consistency: int | None = None
+    read_consistency: models.ReadConsistencyType | None = None
+    """How many copies a read asks. With `majority`, and more than half of them written before a write is acknowledged, a
+    search sees every write that was acknowledged before it."""
 
 
 AS_CONFIGURED = Spread()
+
+
+def spread_of(settings: RetrieverSettings) -> Spread:
+    """As an operator set it."""
+    reads = settings.qdrant_read_consistency
+    return Spread(
+        shards=settings.qdrant_shards,
+        replicas=settings.qdrant_replicas,
+        write_consistency=settings.qdrant_write_consistency,
+        read_consistency=None if reads is None else models.ReadConsistencyType(reads),
+    )
 
 
 def collection(dimensions: int, options: VectorOptions, spread: Spread) -> dict[str, Any]:
