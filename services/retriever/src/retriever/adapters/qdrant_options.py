@@ -22,8 +22,8 @@ class Spread:
     replicas: int | None = None
     write_consistency: int | None = None
     read_consistency: models.ReadConsistencyType | None = None
-    """How many copies a read asks. With `majority`, and more than half of them written before a write is acknowledged, a
-    search sees every write that was acknowledged before it."""
+    """How many copies a read asks. With `majority`, and more than half of them written before a write is acknowledged,
+    a search sees every write that was acknowledged before it."""
 
 
 AS_CONFIGURED = Spread()
