@@ -10,7 +10,7 @@ from agent.adapters.scripted import CAPABLE, PACKAGED, ScriptedModels, echoed, h
 from agent.conversation import read_conversation
 from agent.settings import AgentSettings
 from contracts.chat import ChatCompletion, ChatRequest
-from contracts.search import Filter, SearchRequest
+from contracts.search import Filter, Neighbour, SearchRequest
 from servicekit.errors import QueueFull, RateLimited, ServiceError, UpstreamFailed
 
 from .conftest import LEAVE, LEAVE_QUESTION, Bench, chat_request, content_of, delegation
@@ -280,3 +280,21 @@ async def test_leaving_early_ends_the_models_work() -> None:
 def _events(bench: Bench) -> Any:
     request = chat_request(LEAVE_QUESTION)
     return bench.answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+
+
+async def test_what_stands_beside_a_hit_is_read_and_cited_with_its_own_span() -> None:
+    before, after = "Leave is granted by the team lead.", LEAVE.text
+    first = hit("The rules on leave follow in the next part.", start=100)
+    beside = [
+        Neighbour(chunk_id="near:0", text=before, start=0, end=len(before)),
+        Neighbour(chunk_id="near:200", text=after, page=7, start=200, end=200 + len(after)),
+    ]
+    bench = Bench(says=RIGHT, settings=AgentSettings(neighbours=1))
+    bench.search.hits = [first.model_copy(update={"neighbours": beside})]
+    answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE)
+    assert bench.search.requests[0].neighbours == 1
+    (cited,) = answer.choices[0].message.annotations or []
+    assert (cited.chunk_id, cited.page, cited.document_id) == ("near:200", 7, first.document_id)
+    assert after[cited.start - 200 : cited.end - 200] == cited.quote
+    assert answer.groundwork is not None
+    assert {source.chunk_id for source in answer.groundwork.sources or []} == {"doc:100", "near:0", "near:200"}

@@ -65,8 +65,9 @@ class Groundwork:
         rerank: bool | None = None,
         group_by: Literal["document"] | None = None,
         min_score: float | None = None,
+        neighbours: int = 0,
     ) -> SearchReply:
-        """The chunks that fit a query best."""
+        """The chunks that fit a query best; with `neighbours` (up to 3), those before and after each, too."""
         body = SearchOptions.model_construct(
             query=query,
             limit=limit,
@@ -76,6 +77,7 @@ class Groundwork:
             rerank=rerank,
             group_by=group_by,
             min_score=min_score,
+            neighbours=neighbours,
         )
         return self._connection.model(
             SearchReply, "POST", f"{collection_path(collection)}/search", json=body.model_dump(exclude_none=True)

@@ -98,6 +98,8 @@ class SearchOptions(Request):
     rerank: bool | None = None
     group_by: Literal["document"] | None = None
     min_score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    neighbours: Annotated[int, Field(ge=0, le=3)] = 0
+    """How many chunks before and after each hit come with it."""
 
 
 class SearchRequest(SearchOptions):
@@ -113,6 +115,17 @@ class Scores(Reply):
     sparse: float | None = None
     fused: float | None = None
     rerank: float | None = None
+
+
+class Neighbour(Reply):
+    """A chunk near a hit in the same revision. `text` is the characters `start..end` of the document's text."""
+
+    chunk_id: str
+    text: str
+    page: Count | None = None
+    heading_path: list[str] = Field(default_factory=list)
+    start: Count
+    end: Count
 
 
 class Hit(Reply):
@@ -132,6 +145,8 @@ class Hit(Reply):
     start: Count
     end: Count
     metadata: dict[str, Any] = Field(default_factory=dict)
+    neighbours: list[Neighbour] = Field(default_factory=list)
+    """In the document's order, if the request asks for them; each chunk comes once in a reply, as hit or neighbour."""
 
 
 class SearchUsage(Reply):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from agent.answers import AnswerState, Context
 from agent.citations import is_exact
-from contracts.search import SearchRequest
+from contracts.search import Hit, Scores, SearchRequest
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +24,39 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
         filter=options.filter,
         mode=options.mode,
         rerank=options.rerank,
+        neighbours=context.settings.neighbours,
     )
     reply = await context.search.search(request, context.token)
     context.ledger.degrade(*reply.degraded)
     context.ledger.tokens.embedding += reply.usage.embedding_tokens
-    hits = [hit for hit in reply.hits if is_exact(hit)]
-    if len(hits) < len(reply.hits):
-        log.warning("hits with wrong offsets left out", count=len(reply.hits) - len(hits))
+    found = with_neighbours(reply.hits)
+    hits = [hit for hit in found if is_exact(hit)]
+    if len(hits) < len(found):
+        log.warning("hits with wrong offsets left out", count=len(found) - len(hits))
     return {"hits": hits}
+
+
+def with_neighbours(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits, and behind them the chunks that stand beside them in their documents, as further hits.
+
+    Each stays a chunk with a span of its own: between chunks there can be characters that nobody here has seen, and a
+    quote must be the document's text to the letter.
+    """
+    beside = [
+        hit.model_copy(
+            update={
+                "chunk_id": near.chunk_id,
+                "text": near.text,
+                "page": near.page,
+                "heading_path": near.heading_path,
+                "start": near.start,
+                "end": near.end,
+                "score": hits[-1].score,
+                "scores": Scores(),
+                "neighbours": [],
+            }
+        )
+        for hit in hits
+        for near in hit.neighbours
+    ]
+    return [*hits, *beside]

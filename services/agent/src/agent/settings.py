@@ -41,6 +41,8 @@ class AgentSettings(ServiceSettings):
     """The most tokens that the packaged model may answer with."""
     embedding_model: str = "default"
     """The embedding model that compares sentences."""
+    neighbours: Annotated[int, Field(ge=0, le=3)] = 0
+    """How many chunks before and after each found one are read with it."""
     compared_passages: Annotated[int, Field(ge=4, le=200)] = 48
     """How many sentences and table rows of the sources are embedded for one question."""
     keepalive_seconds: Annotated[float, Field(gt=0)] = 10.0

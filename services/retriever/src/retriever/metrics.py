@@ -3,7 +3,8 @@
 | metric | labels | meaning |
 | --- | --- | --- |
 | groundwork_retriever_searches_total | mode, outcome | searches: `ok`, `empty`, `degraded`, `error` |
-| groundwork_retriever_search_stage_seconds | stage | `embed`, `candidates`, `fuse`, `fetch`, `rerank`, `total` |
+| groundwork_retriever_search_stage_seconds | stage | `embed`, `candidates`, `fuse`, `fetch`, and where asked for |
+| | | `rerank`, `neighbours`; `total` |
 | groundwork_retriever_search_retries_total | | searches run again because the collection changed meanwhile |
 | groundwork_retriever_reranks_total | outcome | rankings to be reranked: `ok`, `timeout`, `unavailable` |
 | groundwork_retriever_rerank_tokens_total | | tokens that the rerank model read |

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
-from retriever import filters, fusion
+from retriever import filters, fusion, neighbours
 from retriever.candidates import CandidateReader, Pool, Vectors
 from retriever.catalogue import Catalogue, CollectionRecord
 from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing
@@ -124,7 +124,7 @@ class Searching:
                 attempt -= 1  # a reindex has flipped: what this attempt read was on its way out
                 continue
             if attempt >= ATTEMPTS or (current and len(hits) == len(ranked)):
-                return self._reply(query, records, await self._page(query, hits))
+                return self._reply(query, records, await self._page(query, records, hits))
             SEARCH_RETRIES.inc()
         raise CollectionNotFound(names[0])
 
@@ -202,7 +202,7 @@ class Searching:
         wanted = all(record.rerank for record in records) if request.rerank is None else request.rerank
         return self._reranking.depth if wanted and request.offset < self._reranking.depth else 0
 
-    async def _page(self, query: Query, hits: list[Hit]) -> list[Hit]:
+    async def _page(self, query: Query, records: Sequence[CollectionRecord], hits: list[Hit]) -> list[Hit]:
         """The page of the hits, which begin at `query.first`; reranked if it reaches into what is to be."""
         if query.reranked:
             with query.stages.timed("rerank"):
@@ -211,7 +211,11 @@ class Searching:
             if reordered.degraded:
                 query.degraded.append(reordered.degraded)
         start = query.request.offset - query.first
-        return hits[start : start + query.request.limit]
+        page = hits[start : start + query.request.limit]
+        if not query.request.neighbours:
+            return page
+        with query.stages.timed("neighbours"):
+            return await neighbours.attach(self._store, records, page, query.request.neighbours)
 
     def _reply(self, query: Query, records: Sequence[CollectionRecord], hits: list[Hit]) -> SearchReply:
         if query.truncated and query.dense:
