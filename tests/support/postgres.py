@@ -15,8 +15,14 @@ STARTING_SECONDS = 30.0
 
 
 def postgres_installed() -> bool:
-    """Whether the server's programs are on the path."""
-    return shutil.which("initdb") is not None and shutil.which("postgres") is not None
+    """Whether the server's programs are there."""
+    return _program("initdb") is not None and _program("postgres") is not None
+
+
+def _program(name: str) -> str | None:
+    """Where a program of the server is: on the path, or where Debian keeps its newest version."""
+    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda file: int(file.parts[4]))
+    return shutil.which(name) or (str(debian[-1]) if debian else None)
 
 
 @contextmanager
@@ -27,15 +33,16 @@ def temporary_postgres() -> Iterator[str]:
     if user:
         shutil.chown(folder, user)
     data = folder / "data"
+    initdb, postgres, pg_isready = (_program(name) or name for name in ("initdb", "postgres", "pg_isready"))
     subprocess.run(
-        ["initdb", "--pgdata", data, "--auth", "trust", "--username", "groundwork", "--no-sync"],
+        [initdb, "--pgdata", data, "--auth", "trust", "--username", "groundwork", "--no-sync"],
         check=True, capture_output=True, user=user, cwd=folder,
     )  # fmt: skip
-    command = ["postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+    command = [postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=folder)
     try:
-        _wait(folder, server)
+        _wait(pg_isready, folder, server)
         yield f"postgresql+asyncpg://groundwork@/postgres?host={folder}"
     finally:
         server.terminate()
@@ -43,9 +50,9 @@ def temporary_postgres() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def _wait(folder: Path, server: subprocess.Popen[bytes]) -> None:
+def _wait(pg_isready: str, folder: Path, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + STARTING_SECONDS
-    ready = ["pg_isready", "-h", folder, "-U", "groundwork", "-d", "postgres", "-t", "1"]
+    ready = [pg_isready, "-h", folder, "-U", "groundwork", "-d", "postgres", "-t", "1"]
     while subprocess.run(ready, capture_output=True).returncode != 0:
         assert server.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < until, "PostgreSQL did not start"
