@@ -46,6 +46,11 @@ def test_modes_that_do_not_exist_are_named(questions: Path) -> None:
     )
 
 
+def test_nothing_is_applied_that_is_not_measured(questions: Path) -> None:
+    assert "add --rerank" in said(questions, "--apply")
+    assert "add --rerank" in said(questions, "--apply", "--rerank", "--modes", "dense")
+
+
 def test_without_a_server_it_says_how_to_start_one(questions: Path) -> None:
     assert "groundwork up" in said(questions)
 

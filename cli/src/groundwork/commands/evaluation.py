@@ -51,6 +51,7 @@ def evaluate(
     ],
     modes: Annotated[str, typer.Option(help="Which modes to measure, with commas between.")] = ",".join(MODES),
     rerank: Annotated[bool, typer.Option("--rerank", help="Measure reranked hybrid search, too.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Switch rerank on if it is significantly better.")] = False,
     recall: Annotated[
         list[int] | None, typer.Option("--recall", "-k", min=1, max=100, help="Depth of recall; may be repeated.")
     ] = None,
@@ -67,22 +68,35 @@ def evaluate(
 
     Prints nDCG@10, recall and MRR by mode, and whether the modes' differences may be luck.
     """
-    from groundwork.evaluation.asking import Way
+    from groundwork.evaluation.applying import apply_rerank
     from groundwork.evaluation.questions import read_questions
     from groundwork.evaluation.report import NDCG_AT, make_report
 
     session = session_of(context)
     _check_files(json_file, plot_file)
     recall_at = sorted(set(recall or (5, 10, 20)))
-    ways = [Way(each) for each in _modes(modes)] + ([Way("hybrid", rerank=True)] if rerank else [])
+    ways = _ways(modes, rerank=rerank, apply=apply)
     read = read_questions(questions)
     with session.client() as client:
         shown = client.collections.get(collection)
         asked = _answerable(session, client, shown, read, allow_missing=allow_missing)
         found = _ask(session, client, collection, asked, ways, max(NDCG_AT, *recall_at), at_once)
-    report = make_report(collection, asked, len(read) - len(asked), found, recall_at)
-    _print(session, report, shown, at_once)
-    _write(report, shown, json_file, plot_file)
+        report = make_report(collection, asked, len(read) - len(asked), found, recall_at)
+        _print(session, report, shown, at_once)
+        _write(report, shown, json_file, plot_file)
+        if apply:
+            session.out.print(f"\n{escape(apply_rerank(client, shown, report))}")
+
+
+def _ways(modes: str, *, rerank: bool, apply: bool) -> list[Way]:
+    from groundwork.evaluation.asking import Way
+
+    ways = [Way(each) for each in _modes(modes)] + ([Way("hybrid", rerank=True)] if rerank else [])
+    if apply and not (rerank and Way("hybrid") in ways):
+        raise NothingToEvaluate(
+            "--apply compares reranked with plain hybrid search: add --rerank, and hybrid to --modes."
+        )
+    return ways
 
 
 def _modes(names: str) -> list[SearchMode]:
