@@ -38,28 +38,6 @@ def status_of(call: object) -> int:
     return caught.value.status
 
 
-def test_another_tenants_key_sees_nothing(home: RunningHome, stranger: Groundwork, handbook: Collection) -> None:
-    document = next(home.client.documents.list("handbook"))
-    job = next(home.client.jobs.list(collection="handbook"))
-    assert list(stranger.collections.list()) == []
-    assert list(stranger.jobs.list()) == []
-    assert "rag:handbook" not in {model.id for model in stranger.models()}
-    assert status_of(lambda: stranger.collections.get("handbook")) == 404
-    assert status_of(lambda: stranger.documents.get("handbook", document.id)) == 404
-    assert status_of(lambda: stranger.documents.text("handbook", document.id)) == 404
-    assert status_of(lambda: stranger.documents.content("handbook", document.id)) == 404
-    assert status_of(lambda: list(stranger.documents.chunks("handbook", document.id))) == 404
-    assert status_of(lambda: stranger.jobs.get(job.id)) == 404
-    assert status_of(lambda: stranger.jobs.cancel(job.id)) == 404
-    assert status_of(lambda: stranger.jobs.retry(job.id)) == 404
-    assert status_of(lambda: list(stranger.jobs.events(job.id))) == 404
-    assert status_of(lambda: stranger.search("handbook", "leave")) == 404
-    assert status_of(lambda: stranger.ask("handbook", "How many days of leave?")) == 404
-    assert status_of(lambda: stranger.documents.delete("handbook", document.id)) == 404
-    assert status_of(lambda: stranger.collections.change("handbook", rerank=True)) == 404
-    assert status_of(lambda: stranger.collections.delete("handbook")) == 404
-
-
 def test_two_tenants_may_use_the_same_names_apart(home: RunningHome, stranger: Groundwork) -> None:
     for client, colour in ((home.client, "red"), (stranger, "blue")):
         client.collections.ensure("shared-name")

@@ -145,3 +145,9 @@ def test_the_period_is_thirty_days_by_default_and_never_backwards() -> None:
     assert period(naive, None, DAY_ONE)[0] == naive.replace(tzinfo=UTC)
     with pytest.raises(BadPeriod):
         period(DAY_ONE, DAY_ONE, DAY_ONE)
+
+
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59-23:59"])
+def test_a_period_beyond_the_calendar_is_refused(end: str) -> None:
+    with pytest.raises(BadPeriod):
+        period(None, datetime.fromisoformat(end), DAY_ONE)

@@ -40,6 +40,7 @@ def _can_be_matched(value: object) -> object:
     return value
 
 
+MAX_QUERY_CHARS = 32_768
 MAX_MATCHES = 256
 FilterKey = Annotated[str, AfterValidator(_names_a_key), Field(json_schema_extra={"pattern": _KEY})]
 Scalar = str | int | float | bool
@@ -90,7 +91,7 @@ class Filter(Request):
 class SearchOptions(Request):
     """Body of the public `POST /v1/collections/{name}/search`."""
 
-    query: Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
+    query: Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS)]
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     offset: Annotated[int, Field(ge=0, le=10_000)] = 0
     filter: Filter | None = None

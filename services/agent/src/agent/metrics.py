@@ -24,6 +24,7 @@ DEGRADATIONS = frozenset(
         "embeddings_unavailable",
         "rerank_unavailable",
         "dense_unavailable",
+        "query_truncated",
     )
 )
 FAILURES = frozenset(

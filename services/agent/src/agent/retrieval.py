@@ -8,18 +8,21 @@ import structlog
 
 from agent.answers import AnswerState, Context
 from agent.citations import is_exact
-from contracts.search import Hit, Scores, SearchRequest
+from contracts.search import MAX_QUERY_CHARS, Hit, Scores, SearchRequest
 
 log = structlog.get_logger(__name__)
 
 
 async def retrieve(state: AnswerState, context: Context) -> AnswerState:
     """Search; hits whose offsets do not fit their text are left out, since they could not be cited."""
-    conversation = state["conversation"]
+    conversation, query = state["conversation"], state["standalone"]
     options = conversation.options
+    if len(query) > MAX_QUERY_CHARS:
+        query = query[:MAX_QUERY_CHARS]
+        context.ledger.degrade("query_truncated")
     request = SearchRequest(
         collections=list(conversation.collections),
-        query=state["standalone"],
+        query=query,
         limit=options.top_k,
         filter=options.filter,
         mode=options.mode,

@@ -205,7 +205,7 @@ class ExpiryPassed(InvalidRequest):
 
 
 class BadPeriod(InvalidRequest):
-    """`from` is not before `to`."""
+    """`from` is not before `to`, or one of them is not in the years 1 to 9999."""
 
     code = "bad_period"
 

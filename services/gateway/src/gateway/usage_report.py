@@ -36,8 +36,11 @@ class UsageQuestion:
 
 def period(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:
     """The asked period, by default the 30 days up to now; raises `BadPeriod`."""
-    until = _aware(end) if end else now
-    since = _aware(start) if start else until - DEFAULT_PERIOD
+    try:
+        until = _utc(end) if end else now
+        since = _utc(start) if start else until - DEFAULT_PERIOD
+    except OverflowError:  # before the year 1 or after 9999
+        raise BadPeriod from None
     if since >= until:
         raise BadPeriod
     return since, until
@@ -85,5 +88,5 @@ def _day(number: int) -> str:
     return datetime.fromtimestamp(number * DAY_SECONDS, UTC).date().isoformat()
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
