@@ -29,9 +29,8 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
-        self._fused: dict[tuple[str, int], Any] = {}
-        self._index: Any = None
-        self._some: list[Any] = []
+        self._indexes: dict[str, tuple[list[Any], Any]] = {}
+        self._fused: dict[tuple[str, str, int], Any] = {}
 
     def split(self, file: str) -> dict[str, Any]:
         """Cut documents ({id, text} lines); returns what is to be embedded."""
@@ -40,33 +39,33 @@ class Pipeline:
         self._nodes = SentenceSplitter().get_nodes_from_documents(documents)
         return {"texts": [node.get_content(metadata_mode=MetadataMode.EMBED) for node in self._nodes]}
 
-    def build(self, documents: list[str], vectors: str) -> dict[str, Any]:
-        """Index some of the documents."""
+    def build(self, name: str, documents: list[str], vectors: str) -> dict[str, Any]:
+        """Index some of the documents under a name."""
         rows, wanted = np.load(vectors), set(documents)
         for node, row in zip(self._nodes, rows, strict=True):
             node.embedding = row.tolist()
-        self._some = [node for node in self._nodes if node.ref_doc_id in wanted]
-        self._index = VectorStoreIndex(self._some, embed_model=MockEmbedding(embed_dim=rows.shape[1]))
-        self._fused = {}
-        return {"nodes": len(self._some)}
+        some = [node for node in self._nodes if node.ref_doc_id in wanted]
+        self._indexes[name] = some, VectorStoreIndex(some, embed_model=MockEmbedding(embed_dim=rows.shape[1]))
+        return {"nodes": len(some)}
 
-    def search(self, query: str, vector: list[float], mode: str, depth: int) -> dict[str, Any]:
+    def search(self, name: str, query: str, vector: list[float], mode: str, depth: int) -> dict[str, Any]:
         """The documents found, each once, and the milliseconds that it took."""
-        if (mode, depth) not in self._fused:
-            self._fused[mode, depth] = self._retriever(mode, depth)
-        retriever = self._fused[mode, depth]
+        if (name, mode, depth) not in self._fused:
+            self._fused[name, mode, depth] = self._retriever(name, mode, depth)
+        retriever = self._fused[name, mode, depth]
         bundle = QueryBundle(query, embedding=vector)
         began = time.perf_counter()
         found = retriever.retrieve(bundle)
         milliseconds = (time.perf_counter() - began) * 1000
         return {"documents": list(dict.fromkeys(each.node.ref_doc_id for each in found)), "ms": milliseconds}
 
-    def _retriever(self, mode: str, depth: int) -> Any:
-        depth = min(depth, len(self._some))
+    def _retriever(self, name: str, mode: str, depth: int) -> Any:
+        nodes, index = self._indexes[name]
+        depth = min(depth, len(nodes))
         words = BM25Retriever.from_defaults(
-            nodes=self._some, similarity_top_k=depth, stemmer=Stemmer("english"), language="english"
+            nodes=nodes, similarity_top_k=depth, stemmer=Stemmer("english"), language="english"
         )
-        meaning = self._index.as_retriever(similarity_top_k=depth)
+        meaning = index.as_retriever(similarity_top_k=depth)
         return QueryFusionRetriever(
             [meaning, words],
             llm=MockLLM(),

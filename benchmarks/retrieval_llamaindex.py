@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -50,7 +51,6 @@ SHARES = (0.25, 0.5, 1.0)
 LIMIT = 10
 TIMED_QUESTIONS = 100
 WARM_UP = 5
-COLLECTION = "bench"
 
 
 class Peer:
@@ -88,6 +88,14 @@ class Timed:
 
 
 @dataclass(frozen=True)
+class Share:
+    """Some of the documents."""
+
+    name: str
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Sides:
     """Both, over the same documents."""
 
@@ -96,39 +104,39 @@ class Sides:
     vectors: dict[str, list[float]]
     """Of the questions."""
 
-    async def fill(self, documents: list[SetDocument], cut_documents: list[CutDocument], file: Path) -> None:
-        """Index these documents on both sides."""
-        ids = [document.id for document in documents]
-        self.peer.call("build", documents=ids, vectors=str(file))
-        chosen = set(ids)
-        ours = [each for each in cut_documents if each.id in chosen]
-        await self.retriever.fill(COLLECTION, ours, Chunking(), counting(f"indexing {len(ours)} documents"))
+    async def fill(self, share: Share, cut_documents: list[CutDocument], file: Path) -> None:
+        """Index these documents on both sides, under the share's name."""
+        self.peer.call("build", name=share.name, documents=sorted(share.ids), vectors=str(file))
+        ours = [each for each in cut_documents if each.id in share.ids]
+        await self.retriever.fill(share.name, ours, Chunking(), counting(f"indexing {len(ours)} documents"))
 
-    async def ask(self, questions: Sequence[Question], peers: Sequence[tuple[str, int]]) -> dict[str, Timed]:
-        """Every question to ours, then to each of the peer's ways, before the next question."""
-        sides: dict[str, Timed] = {OURS: Timed(), **{peer_name(*each): Timed() for each in peers}}
-        for question in questions[:WARM_UP]:
-            await self._ours(question, Timed())
-            for each in peers:
-                self._theirs(question, each, Timed())
+    async def ask(
+        self, questions: Sequence[Question], shares: Sequence[Share], peers: Sequence[tuple[str, int]]
+    ) -> dict[tuple[str, str], Timed]:
+        """Every question to both sides, of every share, each way, before the next question; by share and side."""
+        sides: dict[tuple[str, str], Timed] = defaultdict(Timed)
         progress = counting("searching on both sides")
-        for number, question in enumerate(questions, start=1):
-            await self._ours(question, sides[OURS])
-            for each in peers:
-                self._theirs(question, each, sides[peer_name(*each)])
-            progress(number, len(questions))
+        rounds = [*questions[:WARM_UP], *questions]
+        for number, question in enumerate(rounds, start=1):
+            if number == WARM_UP + 1:
+                sides.clear()
+            for share in shares:
+                await self._ours(share.name, question, sides[share.name, OURS])
+                for each in peers:
+                    self._theirs(share.name, question, each, sides[share.name, peer_name(*each)])
+            progress(number, len(rounds))
         return sides
 
-    async def _ours(self, question: Question, kept: Timed) -> None:
+    async def _ours(self, name: str, question: Question, kept: Timed) -> None:
         began = time.perf_counter()
-        reply = await self.retriever.search(COLLECTION, question.text, "hybrid", LIMIT)
+        reply = await self.retriever.search(name, question.text, "hybrid", LIMIT)
         took = (time.perf_counter() - began) * 1000
         kept.milliseconds[question.id] = took - reply.timings.get("embed", 0.0)
         kept.rankings[question.id] = [hit.document_id for hit in reply.hits]
 
-    def _theirs(self, question: Question, how: tuple[str, int], kept: Timed) -> None:
+    def _theirs(self, name: str, question: Question, how: tuple[str, int], kept: Timed) -> None:
         vector = self.vectors[question.text]
-        answer = self.peer.call("search", query=question.text, vector=vector, mode=how[0], depth=how[1])
+        answer = self.peer.call("search", name=name, query=question.text, vector=vector, mode=how[0], depth=how[1])
         kept.milliseconds[question.id] = answer["ms"]
         kept.rankings[question.id] = answer["documents"][:LIMIT]
 
@@ -174,20 +182,21 @@ async def measure(one: RetrievalSet, engines: Engines, peer: Peer, folder: Path)
     vectors = await _prepared(documents, questions, embedder, peer, folder)
     cut_documents = list(cut(documents, embedder, Chunking()))
     await embedder.prepare(texts_of(cut_documents), counting("embedding our chunks"))
-    mixed = random.Random(SEED).sample(documents, len(documents))
-    growth: dict[int, dict[str, float]] = {}
-    sides: dict[str, Timed] = {}
-    for share in SHARES:
-        some = mixed[: max(1, round(len(mixed) * share))]
-        async with open_retriever(engines) as retriever:
-            both = Sides(retriever, peer, vectors)
-            await both.fill(some, cut_documents, folder / "vectors.npy")
-            whole = share == SHARES[-1]
-            asked = questions if whole else questions[:TIMED_QUESTIONS]
-            sides = await both.ask(asked, PEERS if whole else (TIMED,))
-        growth[len(some)] = {OURS: sides[OURS].median(), peer_name(*TIMED): sides[peer_name(*TIMED)].median()}
+    mixed = random.Random(SEED).sample([document.id for document in documents], len(documents))
+    sizes = [max(1, round(len(mixed) * share)) for share in SHARES]
+    shares = [Share(f"bench-{size}", frozenset(mixed[:size])) for size in sizes]
+    async with open_retriever(engines) as retriever:
+        both = Sides(retriever, peer, vectors)
+        for share in shares:
+            await both.fill(share, cut_documents, folder / "vectors.npy")
+        growing = await both.ask(questions[:TIMED_QUESTIONS], shares, [TIMED])
+        whole = await both.ask(questions, shares[-1:], PEERS)
+    growth = {
+        len(share.ids): {side: growing[share.name, side].median() for side in (OURS, peer_name(*TIMED))}
+        for share in shares
+    }
     return {
-        **figures(questions, sides),
+        **figures(questions, {side: timed for (_, side), timed in whole.items()}),
         "growth": growth,
         "embedding a question, ms": await _embedding(embedder, questions),
     }
