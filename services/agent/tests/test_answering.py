@@ -282,6 +282,15 @@ def _events(bench: Bench) -> Any:
     return bench.answering.events(read_conversation(request, delegation()), request, "token", "req_1")
 
 
+async def test_the_receipt_counts_what_was_reranked() -> None:
+    bench = Bench(says=RIGHT)
+    bench.search.reranked = 120
+    answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE)
+    assert answer.groundwork is not None
+    assert answer.groundwork.receipt is not None
+    assert answer.groundwork.receipt.tokens.rerank == 120
+
+
 async def test_what_stands_beside_a_hit_is_read_and_cited_with_its_own_span() -> None:
     before, after = "Leave is granted by the team lead.", LEAVE.text
     first = hit("The rules on leave follow in the next part.", start=100)

@@ -18,6 +18,7 @@ from servicekit.sql import Database
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
 CHAT = ModelInfo(id="m", kind="chat", default=True, price=PRICE)
+RERANKER = ModelInfo(id="r", kind="rerank", price=ModelPrice(prompt_usd_per_million=Decimal("0.2")))
 FREE = ModelInfo(id="e", kind="embedding", price=ModelPrice(prompt_usd_per_million=Decimal("0.5")))
 KEY = Principal("k1", "acme", frozenset({"chat"}))
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
@@ -73,7 +74,9 @@ def _inner(cost: int | None) -> UsageRecord:
     )  # fmt: skip
 
 
-async def _settled(database: Database, *costs: int | None, show: bool = True) -> tuple[MeteredCall, dict[str, Any]]:
+async def _settled(
+    database: Database, *costs: int | None, show: bool = True, reranked: int = 0
+) -> tuple[MeteredCall, dict[str, Any]]:
     ledger = UsageLedger(database, 10)
     ledger.open()
     for cost in costs:
@@ -81,8 +84,9 @@ async def _settled(database: Database, *costs: int | None, show: bool = True) ->
     await ledger.close()
     call = _call()
     call.id = "call_1"
-    tap = AnswerTap(call, Models.of([CHAT, FREE]), ledger, show_receipt=show)
-    report = {"grounded": True, "receipt": {"tokens": {"prompt": 1, "embedding": 24}, "cost_usd": None}}
+    tap = AnswerTap(call, Models.of([CHAT, FREE, RERANKER]), ledger, show_receipt=show)
+    tokens = {"prompt": 1, "embedding": 24, "rerank": reranked}
+    report = {"grounded": True, "receipt": {"tokens": tokens, "cost_usd": None}}
     passed = await tap.frame(_frame(choices=[], groundwork=report, later_field="kept"))
     chunk: dict[str, Any] = json.loads(passed.removeprefix(b"data: "))
     assert chunk["later_field"] == "kept"
@@ -94,6 +98,13 @@ async def test_a_receipts_cost_is_that_of_the_searches_and_of_the_model_calls_in
     assert call.tokens.embedding == 20  # 4 of the 24 were a model call's, which has its own row
     assert call.cost == 10_000
     assert report["receipt"]["cost_usd"] == "0.000011"
+
+
+async def test_what_a_search_reranked_is_recorded_and_paid_for(database: Database) -> None:
+    call, report = await _settled(database, 1_000, reranked=300)
+    assert (call.tokens.prompt, call.tokens.embedding) == (300, 20)
+    assert call.cost == 10_000 + 60_000
+    assert report["receipt"]["cost_usd"] == "0.000071"
 
 
 async def test_a_receipts_cost_is_null_when_the_price_of_one_part_is_unknown(database: Database) -> None:

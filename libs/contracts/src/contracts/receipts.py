@@ -23,6 +23,7 @@ class TokenCounts(Reply):
     prompt: Count = 0
     completion: Count = 0
     embedding: Count = 0
+    rerank: Count = 0
 
 
 class Attempt(Reply):

@@ -23,6 +23,7 @@ DEGRADATIONS = frozenset(
         "draft_unsupported",
         "embeddings_unavailable",
         "rerank_unavailable",
+        "rerank_timeout",
         "dense_unavailable",
         "query_truncated",
     )

@@ -32,6 +32,7 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
     reply = await context.search.search(request, context.token)
     context.ledger.degrade(*reply.degraded)
     context.ledger.tokens.embedding += reply.usage.embedding_tokens
+    context.ledger.tokens.rerank += reply.usage.rerank_tokens
     found = with_neighbours(reply.hits)
     hits = [hit for hit in found if is_exact(hit)]
     if len(hits) < len(found):

@@ -126,13 +126,18 @@ class AnswerTap:
         return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def _settle(self, receipt: dict[str, Any]) -> None:
-        reported = count(receipt.get("tokens") or {}, "embedding")
+        tokens = receipt.get("tokens") or {}
+        reported, reranked = count(tokens, "embedding"), count(tokens, "rerank")
         inside, inside_tokens = await self._ledger.inside(self._call.id)
-        embedder = self._models.only("embedding")
+        embedder, reranker = self._models.only("embedding"), self._models.only("rerank")
         own = max(0, reported - inside_tokens)  # what searches embedded; the rest has its own rows
         self._call.tokens.embedding = own
         self._call.embedding_model = embedder.id if embedder else None
-        self._call.cost = cost_nano_usd(embedder.price if embedder else None, own)
+        self._call.tokens.prompt = reranked
+        self._call.cost = sum_costs(
+            cost_nano_usd(embedder.price if embedder else None, own),
+            cost_nano_usd(reranker.price if reranker else None, reranked),
+        )
         receipt["cost_usd"] = usd_text(sum_costs(self._call.cost, inside))
 
 

@@ -47,6 +47,8 @@ class ScriptedSearch:
     hits: Sequence[Hit] = ()
     degraded: Sequence[str] = ()
     failure: ServiceError | None = None
+    reranked: int = 0
+    """Tokens that each search says it reranked."""
     requests: list[SearchRequest] = field(default_factory=list)
 
     async def search(self, request: SearchRequest, token: str) -> SearchReply:
@@ -57,7 +59,7 @@ class ScriptedSearch:
         return SearchReply(
             hits=list(self.hits),
             degraded=list(self.degraded),
-            usage=SearchUsage(embedding_tokens=3),
+            usage=SearchUsage(embedding_tokens=3, rerank_tokens=self.reranked),
             collection_revision=1,
         )
 
