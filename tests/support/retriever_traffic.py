@@ -16,6 +16,9 @@ from typing import Any
 import httpx2
 
 CHUNKS, BATCH = 12, 5
+LANGUAGES = ("de", "en", "auto")
+STEPS = 500
+"""After so many a reindex that never ends has failed."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Ledger:
     """The highest revision that each collection was seen with."""
     writes: int = 0
     searches: int = 0
+    flips: int = 0
+    """Reindexes that ended."""
     _lock: Lock = field(default_factory=Lock)
 
     def saw(self, collection: str, revision: int) -> None:
@@ -136,6 +141,37 @@ class Writer:
         committed = checked(client.post(f"{path}/commit", json={"document": facts, "chunks": len(texts)})).json()
         self.ledger.count(writes=1)
         self.ledger.saw(self.collection, committed["collection_revision"])
+
+
+@dataclass
+class Reindexer:
+    """Reindexes a collection again and again, and takes up a shadow that was being built when the retriever died."""
+
+    ledger: Ledger
+    collection: str
+    number: int = 0
+
+    def run(self, client: httpx2.Client, over: Event) -> None:
+        """Work until the retriever dies or it is over."""
+        try:
+            while not over.is_set():
+                self.resume(client)
+        except httpx2.TransportError:
+            over.set()
+
+    def resume(self, client: httpx2.Client) -> None:
+        """Bring the reindex under way to its end."""
+        path = f"/v1/collections/{self.collection}/shadows"
+        wanted = {"language": LANGUAGES[self.number % len(LANGUAGES)]}
+        shadow = checked(client.post(path, json={"key": f"job-{self.number}", "wanted": wanted})).json()
+        for _ in range(STEPS):
+            if shadow["state"] != "building":
+                break
+            checked(client.post(f"{path}/{shadow['generation']}/copy"))
+            shadow = checked(client.post(f"{path}/{shadow['generation']}/flip")).json()
+        assert shadow["state"] == "active", shadow
+        self.number += 1
+        self.ledger.flips += 1
 
 
 def by_ordinal(hits: Iterable[dict[str, Any]]) -> tuple[str, ...]:
