@@ -233,12 +233,12 @@ def test_a_collection_named_twice_is_searched_once(retriever: Retriever) -> None
 
 
 def test_a_model_that_answers_other_dimensions_is_named(retriever: Retriever) -> None:
-    embedder, served = retriever.embedder, retriever.embedder.served
-    embedder.served = replace(served, dimensions=served.dimensions + 1)
+    models, served = retriever.embedder.models, retriever.embedder.served
+    models[served.name] = replace(served, dimensions=served.dimensions + 1)
     try:
         for answer in (retriever.search(), retriever.search(mode="dense"), retriever.index("new", ["words"], {})):
             assert checked(answer) == 400
             assert answer.json()["error"]["code"] == "embedding_mismatch"
         assert retriever.search(mode="sparse").status_code == 200
     finally:
-        embedder.served = served
+        models[served.name] = served
