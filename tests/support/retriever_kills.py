@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -63,9 +63,11 @@ async def _points(retriever: RetrieverProcess) -> int:
     return counted
 
 
-async def survive(folder: Path, kills: int, seed: int) -> Ledger:
-    """Kill a retriever so many times. After each it must hold every write that it acknowledged, and none by half; at
-    the end its store holds exactly the points of the documents, also after the reindexes that were cut off.
+async def survive(folder: Path, kills: int, seed: int, settings: Mapping[str, str] | None = None) -> Ledger:
+    """Kill a retriever, which runs with these settings, so many times.
+
+    After each it must hold every write that it acknowledged, and none by half; at the end its store holds exactly the
+    points of the documents, also after the reindexes that were cut off.
     """
     ledger, chance = Ledger(), random.Random(seed)
     writers = [
@@ -77,7 +79,7 @@ async def survive(folder: Path, kills: int, seed: int) -> Ledger:
     reindexer = Reindexer(ledger, COLLECTIONS[0])
     early = set(chance.sample(range(kills), kills // EARLY))
     with served(hashed_inference(HashedEmbedder())) as inference:
-        retriever = RetrieverProcess(folder, Tokens(folder), inference)
+        retriever = RetrieverProcess(folder, Tokens(folder), inference, settings or {})
         try:
             for kill in range(kills):
                 if kill in early:
