@@ -78,12 +78,13 @@ def matching(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             chunk = ChunkInput(ordinal=0, text="lantern", start=0, end=7)
             points.append(make_point(RevisionKey("c", f"d{at}", 1), facts, chunk, [1.0, 0.0, 0.0, 0.1]))
         loop.run(store.upsert("g", points))
+        documents = {point.id: point.payload["document_id"] for point in points}
 
         def search(body: dict[str, Any]) -> list[set[str]]:
             where = filters.where(Filter.model_validate(body))
             queries = ([1.0, 0.0, 0.0, 0.0], query_vector("lantern"))
             found = [loop.run(store.nearest("g", query, where, len(DOCUMENTS))) for query in queries]
-            return [{each.document_id for each in one} for one in found]
+            return [{documents[each.id] for each in one} for one in found]
 
         yield search
         loop.run(store.close())

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from retriever.fusion import Found, best_of, best_per_document, rank_fused, rank_single
+from retriever.fusion import Found, best_of, rank_fused, rank_single
 
 MODELS = {"a": "m", "b": "m", "c": "other"}
 
 
 def _found(name: str, dense: float | None, sparse: float | None, collection: str = "a") -> Found:
-    return Found(collection, name, name[0], dense, sparse)
+    return Found(collection, name, dense, sparse)
 
 
 def test_best_by_meaning_and_by_words_is_one() -> None:
@@ -48,6 +48,7 @@ def test_one_list_is_ranked_by_its_own_score() -> None:
     assert [(each.found.id, each.score) for each in rank_single(found)] == [("y", 7.0), ("x", 2.0)]
 
 
-def test_the_best_chunk_stands_for_its_document() -> None:
-    found = [_found("x1", 0.9, None), _found("x2", 0.8, None), _found("y1", 0.7, None)]
-    assert [each.found.id for each in best_per_document(rank_single(found))] == ["x1", "y1"]
+def test_who_holds_the_best_scores_is_known() -> None:
+    x, y, z = _found("x", 0.9, 1.0), _found("y", 0.3, 7.0, "c"), _found("z", 0.8, None, "b")
+    assert set(best_of([z, y, x], MODELS).holders) == {x, y}
+    assert best_of([_found("w", -0.1, None)], MODELS).holders == ()

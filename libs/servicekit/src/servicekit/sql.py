@@ -7,7 +7,7 @@ begin with `BEGIN IMMEDIATE`, so that they wait for one another instead of faili
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -81,18 +81,19 @@ class Database:
         async with self.engine.connect() as connection, connection.begin():
             yield connection
 
-    async def fetch(self, query: Select[Any]) -> Sequence[RowMapping]:
-        """The rows of one statement, which sees one moment: for reads that a caller waits for.
+    async def fetch(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
+        """The rows of one statement, which sees one moment: for reads that a caller waits for. Build the statement once
+        and give it `values`: building it costs more than running it.
 
         On SQLite it runs in a thread at once, 0.1 ms; aiosqlite takes six hops between threads, 0.7 ms (measured).
         """
         rows: Sequence[RowMapping]
         if self._reading is None:
             async with self.read() as connection:
-                rows = (await connection.execute(query)).mappings().all()
+                rows = (await connection.execute(query, values)).mappings().all()
         else:
             loop = asyncio.get_running_loop()
-            rows = await loop.run_in_executor(self._readers, _fetch, self._reading, query)
+            rows = await loop.run_in_executor(self._readers, _fetch, self._reading, query, values)
         return rows
 
     @asynccontextmanager
@@ -116,9 +117,9 @@ class Database:
             self._reading.dispose()
 
 
-def _fetch(engine: Engine, query: Select[Any]) -> Sequence[RowMapping]:
+def _fetch(engine: Engine, query: Select[Any], values: Mapping[str, Any] | None) -> Sequence[RowMapping]:
     with engine.connect() as connection:
-        return connection.execute(query).mappings().all()
+        return connection.execute(query, values).mappings().all()
 
 
 def _prepare_reading(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -64,7 +64,7 @@ def assemble(
     revisions = Revisions(database, clock, catalogue, generations)
     embedding = ChunkEmbedding(store, embedder, settings.embedding_batch, settings.embedding_concurrency)
     copying = Copying(revisions, generations, store, embedding)
-    reader = CandidateReader(store, revisions)
+    reader = CandidateReader(store)
     seconds = settings.rerank_milliseconds / 1000
     reranking = Reranking(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)
     return Dependencies(
@@ -75,7 +75,7 @@ def assemble(
         lifecycle=Lifecycle(catalogue, revisions, generations, store, embedder),
         indexing=Indexing(catalogue, revisions, generations, store, embedding),
         reindexing=Reindexing(catalogue, revisions, generations, store, embedder, embedding, copying),
-        searching=Searching(catalogue, reader, store, embedder, reranking),
+        searching=Searching(catalogue, reader, store, revisions, embedder, reranking),
     )
 
 

@@ -1,21 +1,22 @@
-"""Candidates of one collection: both lists read to some depth, without what is not visible."""
+"""Candidates of one collection: both lists read to some depth, each candidate with both scores."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from retriever.catalogue import CollectionRecord
 from retriever.filters import OneOf, Where
 from retriever.fusion import Found
-from retriever.points import Candidate
 from retriever.ports import VectorStore
-from retriever.revisions import Revisions
 from retriever.sparse import SparseVector
 
 SCORE_DIGITS = 5
 """Equal vectors must have equal scores, so that their order is that of their ids; engines differ in the 7th digit."""
+
+
+Query = Sequence[float] | SparseVector | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,65 +38,42 @@ class Pool:
     unseen_dense: float | None
     unseen_sparse: float | None
     exhausted: bool
-    collection_revision: int
 
 
 class CandidateReader:
     """Reads pools; nothing here is kept from one search to the next."""
 
-    def __init__(self, store: VectorStore, revisions: Revisions) -> None:
+    def __init__(self, store: VectorStore) -> None:
         self._store = store
-        self._revisions = revisions
 
     async def read(self, record: CollectionRecord, vectors: Vectors, where: Where | None, depth: int) -> Pool:
-        """The best `depth` of each list. The catalogue is asked after the store, so that a point of a revision that
-        stopped being visible meanwhile is dropped; `collection_revision` tells whether any change came between.
-        """
+        """The best `depth` of each list, visible or not."""
         dense, sparse = await asyncio.gather(
             self._list(record, vectors.dense, where, depth), self._list(record, vectors.sparse, where, depth)
         )
-        documents = {found.document_id for found in (*dense, *sparse)}
-        view = await self._revisions.view(record.id, documents)
-        merged = {
-            found.id: found for found in (*dense, *sparse) if view.visible.get(found.document_id) == found.revision
-        }
         dense_ended, sparse_ended = len(dense) < depth, len(sparse) < depth
-        dense_scores, sparse_scores = await asyncio.gather(
-            self._complete(record, vectors.dense, merged, dense, ended=dense_ended),
-            self._complete(record, vectors.sparse, merged, sparse, ended=sparse_ended),
+        unseen_dense = None if vectors.dense is None or dense_ended else min(dense.values())
+        unseen_sparse = None if vectors.sparse is None or sparse_ended else min(sparse.values())
+        only_sparse = () if dense_ended else tuple(each for each in sparse if each not in dense)
+        only_dense = () if sparse_ended else tuple(each for each in dense if each not in sparse)
+        more_dense, more_sparse = await asyncio.gather(
+            self._scores(record, vectors.dense, only_sparse), self._scores(record, vectors.sparse, only_dense)
         )
+        dense |= more_dense
+        sparse |= more_sparse
         return Pool(
-            found=[
-                Found(record.name, found.id, found.document_id, dense_scores.get(found.id), sparse_scores.get(found.id))
-                for found in merged.values()
-            ],
-            unseen_dense=None if vectors.dense is None or dense_ended else dense[-1].score,
-            unseen_sparse=None if vectors.sparse is None or sparse_ended else sparse[-1].score,
+            found=[Found(record.name, each, dense.get(each), sparse.get(each)) for each in dense | sparse],
+            unseen_dense=unseen_dense,
+            unseen_sparse=unseen_sparse,
             exhausted=dense_ended if vectors.dense is not None else sparse_ended,
-            collection_revision=view.collection_revision,
         )
 
-    async def _list(
-        self, record: CollectionRecord, query: Sequence[float] | SparseVector | None, where: Where | None, depth: int
-    ) -> list[Candidate]:
-        if query is None or (isinstance(query, SparseVector) and not query.indices):
-            return []
-        found = await self._store.nearest(record.vectors, query, where, depth)
-        return [replace(each, score=round(each.score, SCORE_DIGITS)) for each in found]
+    async def _scores(self, record: CollectionRecord, query: Query, ids: tuple[str, ...]) -> dict[str, float]:
+        """One list's scores of candidates that only the other list held."""
+        return await self._list(record, query, Where(must=(OneOf(ids),)), len(ids)) if ids else {}
 
-    async def _complete(
-        self,
-        record: CollectionRecord,
-        query: Sequence[float] | SparseVector | None,
-        merged: dict[str, Candidate],
-        found: Iterable[Candidate],
-        *,
-        ended: bool,
-    ) -> dict[str, float]:
-        """This list's score of every candidate, also of those that only the other list held."""
-        scores = {each.id: each.score for each in found}
-        missing = tuple(each for each in merged if each not in scores)
-        if missing and not ended and query is not None:
-            only = Where(must=(OneOf(missing),))
-            scores |= {each.id: each.score for each in await self._list(record, query, only, len(missing))}
-        return scores
+    async def _list(self, record: CollectionRecord, query: Query, where: Where | None, depth: int) -> dict[str, float]:
+        if query is None or (isinstance(query, SparseVector) and not query.indices):
+            return {}
+        found = await self._store.nearest(record.vectors, query, where, depth)
+        return {each.id: round(each.score, SCORE_DIGITS) for each in found}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -97,8 +97,8 @@ class Catalogue:
 
     async def get_many(self, tenant: str, names: list[str]) -> list[CollectionRecord]:
         """Active collections in the order of `names`; raises `CollectionNotFound` for the first that is not there."""
-        query = _records().where(collections.c.tenant == tenant, collections.c.name.in_(names))
-        found = {row["name"]: _record(row) for row in await self._database.fetch(query)}
+        rows = await self._database.fetch(_NAMED, {"tenant": tenant, "names": names})
+        found = {row["name"]: _record(row) for row in rows}
         for name in names:
             if name not in found:
                 raise CollectionNotFound(name)
@@ -217,9 +217,14 @@ def _records() -> Any:
     return select(*columns).select_from(joined).where(collections.c.state == ACTIVE)
 
 
+_NAMED = _records().where(
+    collections.c.tenant == bindparam("tenant"), collections.c.name.in_(bindparam("names", expanding=True))
+)
+_COLUMNS = tuple(name for name in CollectionRecord.__dataclass_fields__ if name != "vectors")
+
+
 def _record(row: RowMapping) -> CollectionRecord:
-    columns = CollectionRecord.__dataclass_fields__
-    return CollectionRecord(**{name: row[name] for name in columns if name != "vectors"}, vectors=row["physical_name"])
+    return CollectionRecord(**{name: row[name] for name in _COLUMNS}, vectors=row["physical_name"])
 
 
 def _shown(record: CollectionRecord, counts: RowMapping | None, shadow: RowMapping | None) -> Collection:

@@ -15,25 +15,24 @@ ranking fit together. nDCG@10 with MiniLM, one vector a document, 100 candidates
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 DENSE_WEIGHT = 0.5
+_WORDS = ""  # no model is called that
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A visible candidate of one collection; a score is null where the candidate is not in that list at all."""
+class Found(NamedTuple):
+    """A candidate of one collection; a score is null where the candidate is not in that list at all."""
 
     collection: str
     id: str
-    document_id: str
     dense: float | None
     sparse: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A candidate with its final score."""
 
     found: Found
@@ -42,10 +41,14 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best scores of a search: cosine by collection (collections may have different models), and BM25 of all."""
+    """The best scores of a search: cosine by collection (collections may have different models), and BM25 of all.
+
+    `holders` are the candidates that have them: a ranking is right only if these may be shown.
+    """
 
     dense: dict[str, float]
     sparse: float
+    holders: tuple[Found, ...] = ()
 
     def score(self, collection: str, dense: float | None, sparse: float | None) -> float:
         """The fused score in [0, 1] of something with these scores."""
@@ -56,12 +59,16 @@ class Best:
 def best_of(candidates: Iterable[Found], models: dict[str, str]) -> Best:
     """The best scores; `models` names each collection's embedding model, whose cosines are comparable."""
     by_model: dict[str, float] = {}
+    holders: dict[str, Found] = {}
     sparse = 0.0
     for found in candidates:
         model = models[found.collection]
-        by_model[model] = max(by_model.get(model, 0.0), found.dense or 0.0)
-        sparse = max(sparse, found.sparse or 0.0)
-    return Best({name: by_model.get(model, 0.0) for name, model in models.items()}, sparse)
+        if found.dense is not None and found.dense > by_model.get(model, 0.0):
+            by_model[model], holders[model] = found.dense, found
+        if found.sparse is not None and found.sparse > sparse:
+            sparse, holders[_WORDS] = found.sparse, found
+    dense = {name: by_model.get(model, 0.0) for name, model in models.items()}
+    return Best(dense, sparse, tuple(holders.values()))
 
 
 def rank_fused(candidates: Iterable[Found], best: Best) -> list[Ranked]:
@@ -73,14 +80,6 @@ def rank_single(candidates: Iterable[Found]) -> list[Ranked]:
     """All candidates of the one list that was searched by its own score, then by collection and id."""
     scored = [(found, found.sparse if found.dense is None else found.dense) for found in candidates]
     return _ordered([Ranked(found, score) for found, score in scored if score is not None])
-
-
-def best_per_document(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """The first of each document, in order."""
-    first: dict[tuple[str, str], Ranked] = {}
-    for each in ranked:
-        first.setdefault((each.found.collection, each.found.document_id), each)
-    return list(first.values())
 
 
 def _share(score: float | None, best: float) -> float:

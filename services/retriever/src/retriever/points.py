@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from contracts.documents import DocumentChunk
@@ -19,8 +19,6 @@ KEYWORD_FIELDS = ("document_id", "tags")
 INTEGER_FIELDS = ("revision", "page")
 MAX_NUMBER_INDEXES = 32
 """Fields of metadata that get an index for ranges, when they are first written; further ones are searched slowly."""
-IDENTITY_FIELDS = ("document_id", "revision")
-"""What a search reads of each candidate before it knows which ones it will show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +36,11 @@ def number_fields(points: Iterable[Point]) -> set[str]:
     return {path for point in points for path in number_paths(point.payload.get("metadata", {}))}
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A point that a search found; `score` is the cosine or the BM25 score."""
 
     id: str
     score: float
-    document_id: str
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,21 @@ from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, false, func, null, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -205,16 +219,7 @@ class Revisions:
 
     async def view(self, collection_id: str, document_ids: Collection[str]) -> View:
         """What these documents show now; raises `CollectionGone`."""
-        shown = func.coalesce(documents.c.active, documents.c.pending).label("shown")
-        these = and_(
-            documents.c.collection_id == collections.c.id, documents.c.document_id.in_(document_ids), shown.is_not(None)
-        )
-        query = (
-            select(collections.c.revision, documents.c.document_id, shown)
-            .select_from(collections.outerjoin(documents, these))
-            .where(collections.c.id == collection_id, collections.c.state == ACTIVE)
-        )
-        rows = await self._database.fetch(query)
+        rows = await self._database.fetch(_VIEW, {"collection": collection_id, "documents": list(document_ids)})
         if not rows:
             raise CollectionGone
         visible = {row["document_id"]: row["shown"] for row in rows if row["document_id"] is not None}
@@ -282,6 +287,23 @@ def _left_uncopied(live: Live, key: RevisionKey, *, whole: bool) -> ColumnElemen
 
 def _may_stage(state: DocumentState, revision: int) -> bool:
     return state.active == revision or state.fence < revision
+
+
+def _view() -> Select[Any]:
+    shown = func.coalesce(documents.c.active, documents.c.pending).label("shown")
+    these = and_(
+        documents.c.collection_id == collections.c.id,
+        documents.c.document_id.in_(bindparam("documents", expanding=True)),
+        shown.is_not(None),
+    )
+    return (
+        select(collections.c.revision, documents.c.document_id, shown)
+        .select_from(collections.outerjoin(documents, these))
+        .where(collections.c.id == bindparam("collection"), collections.c.state == ACTIVE)
+    )
+
+
+_VIEW = _view()
 
 
 def _is(key: RevisionKey) -> ColumnElement[bool]:

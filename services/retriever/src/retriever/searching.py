@@ -18,22 +18,26 @@ from retriever import filters, fusion, neighbours
 from retriever.candidates import CandidateReader, Pool, Vectors
 from retriever.catalogue import Catalogue, CollectionRecord
 from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing
-from retriever.fusion import Ranked
+from retriever.fusion import Found, Ranked
 from retriever.metrics import EMBEDDING_TOKENS, SEARCH_RETRIES, SEARCH_SECONDS, SEARCHES
-from retriever.points import make_hit
+from retriever.points import Stored, make_hit
 from retriever.ports import Embedder, VectorStore
 from retriever.reranking import Reranking
-from retriever.revisions import CollectionGone
+from retriever.revisions import CollectionGone, Revisions
 from retriever.sparse import query_vector
 from retriever.stages import Stages
+from retriever.visibility import Visibility
 from servicekit.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 ATTEMPTS = 3
 FLIPS = 3
 """Further attempts where a collection's generation was replaced."""
+Shown = tuple[Ranked, Stored]
 FIRST_DEPTH = 64
 MAX_DEPTH = 4_096
+DEEPER = 4
+"""How much more is read each time that a ranking could not be proven."""
 
 
 @dataclass
@@ -70,6 +74,15 @@ class Query:
         return Vectors(self.dense.get(record.embedding_model), sparse)
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All candidates in order, the highest score that anything unseen can have, and who holds the best scores."""
+
+    ranked: list[Ranked]
+    threshold: float
+    holders: tuple[Found, ...]
+
+
 class Searching:
     """Answers searches; holds no state between them."""
 
@@ -78,12 +91,14 @@ class Searching:
         catalogue: Catalogue,
         reader: CandidateReader,
         store: VectorStore,
+        revisions: Revisions,
         embedder: Embedder,
         reranking: Reranking,
     ) -> None:
         self._catalogue = catalogue
         self._reader = reader
         self._store = store
+        self._revisions = revisions
         self._embedder = embedder
         self._reranking = reranking
 
@@ -113,8 +128,7 @@ class Searching:
             query.reranked = self._to_rerank(query.request, records)
             await self._embed(query, records)
             try:
-                ranked, current = await self._rank(query, records)
-                hits = await self._hits(query, records, ranked)
+                hits, current = await self._rank(query, records)
             except CollectionGone:
                 continue  # the next attempt says which one is not found
             except GenerationMissing:
@@ -123,7 +137,7 @@ class Searching:
                     raise
                 attempt -= 1  # a reindex has flipped: what this attempt read was on its way out
                 continue
-            if attempt >= ATTEMPTS or (current and len(hits) == len(ranked)):
+            if current or attempt >= ATTEMPTS:
                 return self._reply(query, records, await self._page(query, records, hits))
             SEARCH_RETRIES.inc()
         raise CollectionNotFound(names[0])
@@ -153,8 +167,8 @@ class Searching:
             query.truncated = query.truncated or made.truncated > 0
             EMBEDDING_TOKENS.labels("query").inc(made.tokens)
 
-    async def _rank(self, query: Query, records: Sequence[CollectionRecord]) -> tuple[list[Ranked], bool]:
-        """The page's part of the ranking, and whether nothing changed since the records were read."""
+    async def _rank(self, query: Query, records: Sequence[CollectionRecord]) -> tuple[list[Hit], bool]:
+        """The part of the ranking that is needed, and whether nothing changed since the records were read."""
         depth = FIRST_DEPTH
         while depth < 2 * query.wanted:
             depth *= 2
@@ -164,38 +178,39 @@ class Searching:
                 pools = await asyncio.gather(
                     *(self._reader.read(record, query.vectors(record), query.where, depth) for record in records)
                 )
-            with query.stages.timed("fuse"):
-                ranked, threshold = _ranking(query, records, pools)
-            found = len(ranked) >= query.wanted and ranked[query.wanted - 1].score > threshold
+            visibility = Visibility(self._store, self._revisions, records)
+            hits, threshold = await self._visible(query, records, pools, visibility)
+            found = len(hits) >= query.wanted and hits[-1][0].score > threshold
             if found or depth >= deepest or all(pool.exhausted for pool in pools):
                 break
             if query.request.min_score is not None and threshold < query.request.min_score:
                 break
-            depth *= 2
-        current = all(pool.collection_revision == record.revision for pool, record in zip(pools, records, strict=True))
-        return ranked[query.first : query.wanted], current
+            depth = min(depth * DEEPER, deepest)
+        return [_hit(query, *each) for each in hits[query.first :]], visibility.current
 
-    async def _hits(self, query: Query, records: Sequence[CollectionRecord], ranked: Sequence[Ranked]) -> list[Hit]:
-        """The texts of a page; a point that is gone since it was found is left out."""
-        with query.stages.timed("fetch"):
-            fetched = await asyncio.gather(
-                *(
-                    self._store.fetch(record.vectors, [r.found.id for r in ranked if r.found.collection == record.name])
-                    for record in records
-                )
-            )
-        stored = {each: point for points in fetched for each, point in points.items()}
-        fused = query.request.mode == "hybrid" and not query.degraded
-        return [
-            make_hit(
-                each.found.collection,
-                stored[each.found.id],
-                each.score,
-                Scores(dense=each.found.dense, sparse=each.found.sparse, fused=each.score if fused else None),
-            )
-            for each in ranked
-            if each.found.id in stored
-        ]
+    async def _visible(
+        self, query: Query, records: Sequence[CollectionRecord], pools: Sequence[Pool], visibility: Visibility
+    ) -> tuple[list[Shown], float]:
+        """The first hits of the ranking of what may be shown, and the highest score that anything unseen can have.
+
+        A first look is at what the ranking shows first; if that is hidden, further ones go deeper.
+        """
+        at_once = query.wanted
+        ranking = None
+        while True:
+            with query.stages.timed("fuse"):
+                ranking = ranking or _ranking(query, records, pools, visibility)
+                hits, unknown = _first(query, ranking.ranked, visibility, at_once)
+                unknown += [each for each in ranking.holders if not visibility.knows(each)]
+            if visibility.looked and not unknown:
+                return hits, ranking.threshold
+            with query.stages.timed("fetch"):
+                await visibility.look(set(unknown))
+                if any(map(visibility.hides, ranking.holders)):
+                    await visibility.look({each for pool in pools for each in pool.found})
+            if any(map(visibility.hides, unknown)):
+                ranking = None  # what is hidden must not count
+            at_once *= DEEPER
 
     def _to_rerank(self, request: SearchRequest, records: Sequence[CollectionRecord]) -> int:
         """How many hits to rerank: as the request says, else only if all its collections are set to it."""
@@ -235,23 +250,53 @@ class Searching:
         )
 
 
-def _ranking(query: Query, records: Sequence[CollectionRecord], pools: Sequence[Pool]) -> tuple[list[Ranked], float]:
-    """Everything found in order, and the highest score that anything unseen can have."""
-    found = [each for pool in pools for each in pool.found]
+def _ranking(
+    query: Query, records: Sequence[CollectionRecord], pools: Sequence[Pool], visibility: Visibility
+) -> Ranking:
+    found = [each for pool in pools for each in pool.found if not visibility.hides(each)]
     open_pools = [(record.name, pool) for record, pool in zip(records, pools, strict=True) if not pool.exhausted]
+    holders: tuple[Found, ...] = ()
     if query.request.mode == "hybrid" and query.dense:
         best = fusion.best_of(found, {record.name: record.embedding_model for record in records})
-        ranked = fusion.rank_fused(found, best)
+        ranked, holders = fusion.rank_fused(found, best), best.holders
         bounds = [best.score(name, pool.unseen_dense, pool.unseen_sparse) for name, pool in open_pools]
     else:
         ranked = fusion.rank_single(found)
         unseen = [pool.unseen_sparse if pool.unseen_dense is None else pool.unseen_dense for _, pool in open_pools]
         bounds = [bound for bound in unseen if bound is not None]
-    if query.request.group_by == "document":
-        ranked = fusion.best_per_document(ranked)
     if query.request.min_score is not None:
         ranked = [each for each in ranked if each.score >= query.request.min_score]
-    return ranked, max(bounds, default=float("-inf"))
+    return Ranking(ranked, max(bounds, default=float("-inf")), holders)
+
+
+def _first(
+    query: Query, ranked: Sequence[Ranked], visibility: Visibility, at_once: int
+) -> tuple[list[Shown], list[Found]]:
+    """The first hits, right only if nothing is unknown; and the first candidates that must be looked at for them."""
+    hits: list[Shown] = []
+    unknown: list[Found] = []
+    documents: set[tuple[str, str]] = set()
+    for each in ranked:
+        found = each.found
+        if len(hits) == query.wanted or len(unknown) == at_once:
+            break
+        if not visibility.knows(found):
+            unknown.append(found)
+            continue
+        stored = visibility.stored(found)
+        assert stored is not None  # what is hidden is not ranked
+        document = (found.collection, stored.payload["document_id"])
+        if query.request.group_by == "document" and document in documents:
+            continue
+        documents.add(document)
+        hits.append((each, stored))
+    return hits, unknown
+
+
+def _hit(query: Query, ranked: Ranked, stored: Stored) -> Hit:
+    found = ranked.found
+    fused = ranked.score if query.request.mode == "hybrid" and not query.degraded else None
+    return make_hit(found.collection, stored, ranked.score, Scores(dense=found.dense, sparse=found.sparse, fused=fused))
 
 
 def _passing(error: ServiceError) -> bool:

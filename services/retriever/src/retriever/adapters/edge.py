@@ -20,14 +20,13 @@ from retriever.adapters.edge_options import DENSE, SPARSE
 from retriever.adapters.shards import Shard, Shards
 from retriever.errors import VectorEngineFailed
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
-from retriever.points import IDENTITY_FIELDS, MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
+from retriever.points import MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
 from retriever.ports import PLAIN, IndexStatus
 from retriever.sparse import SparseVector
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 _SCROLL = 1024
-_IDENTITY = edge.PayloadSelector.Include(list(IDENTITY_FIELDS))
 
 
 class EdgeStore:
@@ -104,7 +103,6 @@ class EdgeStore:
                     limit=limit,
                     query=_query(query),
                     filter=None if where is None else _filter(where, shard),
-                    with_payload=_IDENTITY,
                     params=edge.SearchParams(exact=True),
                 )
                 return sorted(map(_candidate, engine.query(request)), key=lambda found: (-found.score, found.id))
@@ -174,8 +172,7 @@ def _query(query: Sequence[float] | SparseVector) -> edge.Query:
 
 
 def _candidate(found: edge.ScoredPoint) -> Candidate:
-    payload = found.payload or {}
-    return Candidate(str(found.id), found.score, payload["document_id"], payload["revision"])
+    return Candidate(str(found.id), found.score)
 
 
 def _scroll(shard: edge.EdgeShard, condition: edge.Filter) -> Iterator[edge.Record]:

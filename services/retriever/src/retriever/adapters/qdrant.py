@@ -19,7 +19,6 @@ from retriever.adapters.qdrant_options import AS_CONFIGURED, DENSE, SPARSE, Spre
 from retriever.errors import GenerationMissing, VectorStoreUnavailable
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
 from retriever.points import (
-    IDENTITY_FIELDS,
     INTEGER_FIELDS,
     KEYWORD_FIELDS,
     MAX_NUMBER_INDEXES,
@@ -126,7 +125,7 @@ class QdrantStore:
                 using=using,
                 query_filter=None if where is None else _filter(where),
                 limit=limit,
-                with_payload=list(IDENTITY_FIELDS),
+                with_payload=False,
                 search_params=qdrant_options.search(limit) if self._has_indexes else None,
                 consistency=self._spread.read_consistency,
             )
@@ -223,8 +222,7 @@ def _query(query: Sequence[float] | SparseVector) -> tuple[models.SparseVector |
 
 
 def _candidate(found: models.ScoredPoint) -> Candidate:
-    payload = found.payload or {}
-    return Candidate(str(found.id), found.score, payload["document_id"], payload["revision"])
+    return Candidate(str(found.id), found.score)
 
 
 def _filter(where: Where) -> models.Filter:
