@@ -31,7 +31,7 @@ def test_the_commented_examples_of_the_shipped_file_load_too(tmp_path: Path) -> 
     shown = [line for line in shown if "default: true" not in line]
     (tmp_path / "models.yaml").write_text("\n".join(shown))
     names = [model.name for model in load_catalogue(tmp_path / "models.yaml").models]
-    assert {"qwen3-8b", "llama3", "gpt-4.1-mini", "text-embedding-3-small", "minilm-late", "reranker"} <= set(names)
+    assert {"qwen3-8b", "llama3", "gpt-4.1-mini", "text-embedding-3-small", "reranker"} <= set(names)
 
 
 @pytest.mark.parametrize(

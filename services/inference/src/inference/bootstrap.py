@@ -12,7 +12,6 @@ import aiohttp
 import structlog
 from fastapi import Depends, FastAPI, Request
 
-from inference.adapters.late_interaction import LateInteractionRank
 from inference.adapters.openai_http import UpstreamChat, UpstreamEmbedding, UpstreamRank
 from inference.adapters.scripted import ScriptedChat, ScriptedEncoder, ScriptedRank
 from inference.adapters.sentence_transformers_models import CrossEncoderRank, SentenceEncoder
@@ -161,17 +160,14 @@ class _Maker:
             return UpstreamRank(**self._upstream(model, source))
         if isinstance(source, ScriptSource):
             return ScriptedRank(model.max_input_tokens or 512)
-        common: dict[str, Any] = {
-            "model": model.name,
-            "locate": self._locate(source),
-            "admission": Admission(model.name, places=1, waiting=settings.chat_waiting),
-            "max_input_tokens": model.max_input_tokens or 512,
-            "threads": settings.threads,
+        return CrossEncoderRank(
+            model.name,
+            self._locate(source),
+            Admission(model.name, places=1, waiting=settings.chat_waiting),
+            max_input_tokens=model.max_input_tokens or 512,
+            threads=settings.threads,
             **self._liveness(),
-        }
-        if model.engine == "late-interaction":
-            return LateInteractionRank(precision=settings.precision, **common)
-        return CrossEncoderRank(**common)
+        )
 
     def _upstream(self, model: Model, source: UpstreamSource) -> dict[str, Any]:
         return {

@@ -20,11 +20,11 @@ from pydantic import (
 from contracts.models import ModelPrice
 
 Kind = Literal["chat", "embedding", "rerank"]
-Engine = Literal["transformers", "sentence-transformers", "late-interaction", "openai", "scripted"]
+Engine = Literal["transformers", "sentence-transformers", "openai", "scripted"]
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
     "chat": frozenset(("transformers", "openai", "scripted")),
     "embedding": frozenset(("sentence-transformers", "openai", "scripted")),
-    "rerank": frozenset(("sentence-transformers", "late-interaction", "openai", "scripted")),
+    "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
 }
 
 

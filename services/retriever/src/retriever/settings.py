@@ -54,5 +54,5 @@ class RetrieverSettings(ServiceSettings, SqlSettings):
     rerank_candidates: Annotated[int, Field(ge=1, le=200)] = 30
     """How many of the best hits are reranked."""
     rerank_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """The rerank model's say in the order, against the score that a hit was found with; 1 is the model alone. 0.3 was
-    measured with late interaction; a strong cross-encoder deserves more."""
+    """The rerank model's say in the order, against the score that a hit was found with; 1 is the model alone. 0.3 is
+    cautious; a strong cross-encoder deserves more, which `groundwork eval --rerank` tells."""
