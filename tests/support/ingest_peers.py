@@ -82,19 +82,21 @@ class Peers:
             await self.index.delete_collection("", name)
 
         @app.put(path + "/revisions/{n}/chunks")
-        async def put(name: str, document: str, n: int, batch: ChunkBatch, request: Request) -> BatchIndexed:
+        async def put(
+            name: str, document: str, n: int, layout: int, batch: ChunkBatch, request: Request
+        ) -> BatchIndexed:
             self._check_here()
             self.request_ids.add(request.headers.get("x-request-id", ""))
             number, self.arrived = self.arrived, self.arrived + 1
             if number == self.hold_batch:
                 self.held.set()
                 await asyncio.to_thread(self.released.wait, DEADLINE_SECONDS)
-            return await self.index.put_chunks("", name, document, n, batch)
+            return await self.index.put_chunks("", name, document, n, batch, layout)
 
         @app.post(path + "/revisions/{n}/commit")
-        async def commit(name: str, document: str, n: int, body: CommitRequest) -> Committed:
+        async def commit(name: str, document: str, n: int, layout: int, body: CommitRequest) -> Committed:
             self._check_here()
-            return await self.index.commit("", name, document, n, body)
+            return await self.index.commit("", name, document, n, body, layout)
 
         @app.delete(path, status_code=204)
         async def delete(name: str, document: str, revision: Annotated[int, Query()]) -> None:

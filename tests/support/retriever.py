@@ -80,10 +80,18 @@ def hashed_inference(embedder: HashedEmbedder) -> FastAPI:
 
     @app.get("/v1/models")
     async def models() -> ModelList:
-        served = embedder.served
         chat = ModelInfo(id="chatty", kind="chat", default=True, context_length=2048)
-        size = {"dimensions": served.dimensions, "context_length": served.max_input_tokens}
-        return ModelList(data=[chat, ModelInfo(id=served.name, kind="embedding", default=True, **size)])
+        embedding = [
+            ModelInfo(
+                id=each.name,
+                kind="embedding",
+                default=each == embedder.served,
+                dimensions=each.dimensions,
+                context_length=each.max_input_tokens,
+            )
+            for each in embedder.models.values()
+        ]
+        return ModelList(data=[chat, *embedding])
 
     @app.post("/v1/embeddings")
     async def embeddings(body: EmbeddingRequest) -> EmbeddingReply:
@@ -94,7 +102,7 @@ def hashed_inference(embedder: HashedEmbedder) -> FastAPI:
             for at, vector in enumerate(made.vectors)
         ]
         usage = EmbeddingUsage(prompt_tokens=made.tokens, total_tokens=made.tokens)
-        return EmbeddingReply(data=data, model=embedder.served.name, usage=usage)
+        return EmbeddingReply(data=data, model=body.model, usage=usage)
 
     return app
 

@@ -26,7 +26,9 @@ def test_every_call_that_starts_lasting_work_carries_a_grant() -> None:
     assert granted == {
         ("POST", "documents"),
         ("POST", "documents:batch"),
+        ("POST", "documents:restore"),
         ("POST", "retry"),
+        ("POST", "reindex"),
         ("DELETE", "{name}"),
         ("DELETE", "{id}"),
     }

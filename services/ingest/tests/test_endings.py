@@ -45,10 +45,12 @@ async def cut_short(service: Service, patch: pytest.MonkeyPatch, at: int = 4) ->
     assert claimed is not None
     original = service.index.put_chunks
 
-    async def die(token: str, collection: str, document: str, revision: int, batch: ChunkBatch) -> BatchIndexed:
+    async def die(
+        token: str, collection: str, document: str, revision: int, batch: ChunkBatch, layout: int
+    ) -> BatchIndexed:
         if batch.chunks[0].ordinal == at:
             raise SystemExit
-        return await original(token, collection, document, revision, batch)
+        return await original(token, collection, document, revision, batch, layout)
 
     with patch.context() as inner:
         inner.setattr(service.index, "put_chunks", die)
@@ -206,8 +208,10 @@ async def test_what_the_index_has_made_active_is_what_the_document_says(
     await service.upload("The second text.", document_id="a")
     original = service.index.commit
 
-    async def overtaken(token: str, collection: str, document: str, revision: int, request: CommitRequest) -> Committed:
-        committed = await original(token, collection, document, revision, request)
+    async def overtaken(
+        token: str, collection: str, document: str, revision: int, request: CommitRequest, layout: int
+    ) -> Committed:
+        committed = await original(token, collection, document, revision, request, layout)
         await service.upload(document_id="a", **BROKEN)
         return committed
 
@@ -230,12 +234,14 @@ async def test_a_new_revision_that_is_being_committed_can_not_be_cancelled(
     assert accepted.job is not None
     job_id, original = accepted.job["id"], service.index.commit
 
-    async def cancelled(token: str, collection: str, document: str, revision: int, request: CommitRequest) -> Committed:
+    async def cancelled(
+        token: str, collection: str, document: str, revision: int, request: CommitRequest, layout: int
+    ) -> Committed:
         async with service.database.write() as connection:
             row = await jobs.find(connection, "acme", job_id)
             with pytest.raises(JobCommitting):
                 await jobs.cancel(connection, row, service.clock.now())
-        return await original(token, collection, document, revision, request)
+        return await original(token, collection, document, revision, request, layout)
 
     monkeypatch.setattr(service.index, "commit", cancelled)
     await service.work_all()

@@ -109,10 +109,12 @@ async def test_pages_are_searchable_before_the_last_are_read_and_reading_resumes
     assert claimed is not None
     original = service.index.put_chunks
 
-    async def die(token: str, collection: str, document: str, revision: int, batch: ChunkBatch) -> BatchIndexed:
+    async def die(
+        token: str, collection: str, document: str, revision: int, batch: ChunkBatch, layout: int
+    ) -> BatchIndexed:
         if batch.chunks[-1].page == 6:
             raise SystemExit  # as if killed: nothing is settled
-        return await original(token, collection, document, revision, batch)
+        return await original(token, collection, document, revision, batch, layout)
 
     with monkeypatch.context() as patch:
         patch.setattr(service.index, "put_chunks", die)

@@ -265,7 +265,7 @@ def test_what_a_cancelled_job_had_sent_is_not_found(api: Api) -> None:
         await api.worker.ledger.progress(claimed, {"stage": "indexing"}, {"sent": True})
         facts = DocumentFacts(title="a", source="a", media_type="text/plain")
         batch = ChunkBatch(document=facts, chunks=[ChunkInput(ordinal=0, text="the", start=0, end=3)])
-        await index.put_chunks("", "handbook", "a", 1, batch)
+        await index.put_chunks("", "handbook", "a", 1, batch, 1)
 
     assert api.client.portal is not None
     api.client.portal.call(begin)

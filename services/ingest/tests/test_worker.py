@@ -27,9 +27,11 @@ def before_each_batch(service: Service, hook: Hook, monkeypatch: pytest.MonkeyPa
     """Run something each time that a batch is about to reach the index."""
     original = service.index.put_chunks
 
-    async def put(token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch) -> BatchIndexed:
+    async def put(
+        token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch, layout: int
+    ) -> BatchIndexed:
         await hook(document_id, revision, batch)
-        return await original(token, collection, document_id, revision, batch)
+        return await original(token, collection, document_id, revision, batch, layout)
 
     monkeypatch.setattr(service.index, "put_chunks", put)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from contracts.collections import Chunking, Collection, CollectionChange, CollectionCreate, VectorOptions
+from contracts.jobs import Job
+from contracts.reindexing import ReindexAccepted, ReindexRequest
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError
 
@@ -77,6 +79,26 @@ class Collections:
         return self._connection.model(
             Collection, "PATCH", collection_path(name), json=body.model_dump(mode="json", exclude_none=True)
         )
+
+    def reindex(
+        self,
+        name: str,
+        *,
+        embedding_model: str | None = None,
+        chunking: Chunking | None = None,
+        language: str | None = None,
+        vectors: VectorOptions | None = None,
+    ) -> Job:
+        """Build the collection's index anew, as said, beside the one that serves; the job that does it.
+
+        Raises `ApiError` 400 `embedding_model_unknown` or `nothing_to_change`, 409 `reindex_running`.
+        """
+        body = ReindexRequest.model_construct(
+            embedding_model=embedding_model, chunking=chunking, language=language, vectors=vectors
+        )
+        path = f"{collection_path(name)}/reindex"
+        given = body.model_dump(mode="json", exclude_none=True)
+        return self._connection.model(ReindexAccepted, "POST", path, json=given).job
 
     def delete(self, name: str) -> None:
         """Delete a collection with all of its documents."""

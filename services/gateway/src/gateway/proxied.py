@@ -17,6 +17,7 @@ from contracts.delegation import Scope
 from contracts.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
 from contracts.jobs import Accepted, Job, JobStatus
 from contracts.pages import Page
+from contracts.reindexing import ReindexAccepted, ReindexRequest
 from gateway.errors import NotYours
 from gateway.metering import Route
 from gateway.tokens import DOCUMENTS, Audiences
@@ -116,6 +117,11 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ProxiedCall(
         "PATCH", _COLLECTION, "Change how a collection is described and searched", WRITERS, "collections",
         Collection, request=CollectionChange, carries="json", route="collections",
+    ),
+    ProxiedCall(
+        "POST", f"{_COLLECTION}/reindex", "Build a collection's index anew beside the one that serves, then flip to it",
+        WRITERS, "collections", ReindexAccepted, 202, request=ReindexRequest, carries="json", grant=True,
+        route="collections",
     ),
     ProxiedCall(
         "DELETE", _COLLECTION, "Delete a collection and all that is in it", WRITERS, "collections",

@@ -24,9 +24,12 @@ from ingest.parsing.formats import Limits
 from ingest.parsing.process import ParsingProcess
 from ingest.ports import Bell, BlobStore, Fetcher, Index, TokenizerSource, TokenSource
 from ingest.settings import IngestSettings
+from ingest.worker.authority import Authority
 from ingest.worker.loop import WorkerLoop
 from ingest.worker.pipeline import Pipeline
 from ingest.worker.reading import Reader
+from ingest.worker.recutting import Recutting
+from ingest.worker.reindexing import Reindexing
 from ingest.worker.slots import Slots
 from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
 from servicekit.bodies import MULTIPART
@@ -154,9 +157,16 @@ def assemble_worker(
     parser = ParsingProcess(limits, settings.parse_seconds, settings.parse_memory_bytes, scratch)
     scratch.mkdir(parents=True, exist_ok=True)
     reader = Reader(ledger, blobs, parser)
-    pipeline = Pipeline(ledger, reader, index, tokens, tokenizers, settings.batch_chunks, settings.kept_revisions)
+    authority = Authority(tokens)
+    recutting = Recutting(ledger, blobs, index, authority, tokenizers, settings.batch_chunks)
+    pipeline = Pipeline(
+        ledger, reader, index, authority, tokenizers, recutting, settings.batch_chunks, settings.kept_revisions
+    )
+    reindexing = Reindexing(ledger, index, authority, recutting)
     deletions = Deletions(database, blobs, index, clock, owner)
-    slots = Slots(ledger, pipeline, deletions, parser.version, settings.max_wait_seconds, settings.max_attempts)
+    slots = Slots(
+        ledger, pipeline, reindexing, deletions, parser.version, settings.max_wait_seconds, settings.max_attempts
+    )
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
     return WorkerDependencies(database, blobs, ledger, slots, loop, parser)
 

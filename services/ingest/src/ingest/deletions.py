@@ -23,6 +23,7 @@ from ingest.documents import find
 from ingest.live_jobs import DELETED, JobKind, Mandate, end_live, new_job
 from ingest.parts import forget_revisions
 from ingest.ports import BlobStore, Index
+from ingest.reindexes import removal
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
 from ingest.upserts import insert_if_absent
 from servicekit.clock import Clock
@@ -77,8 +78,10 @@ class Deletions:
         await self._now(lease, token)
 
     async def begin_withdrawal(self, connection: AsyncConnection, job: RowMapping) -> Lease:
-        """Make it certain that what a cancelled job has sent will be taken out of the index."""
+        """Make it certain that what a cancelled job has sent, or built, will be taken out of the index."""
         mandate = Mandate(job["tenant"], job["grant_key_id"], job["request_id"], job["grant_token"])
+        if job["kind"] == "reindex":
+            return await self._insert(connection, removal(dict(job), self.clock.now()))
         about = (job["document_key"], job["document_id"], job["revision"])
         return await self._begin(connection, "withdrawal", mandate, job["collection"], about)
 
@@ -93,6 +96,8 @@ class Deletions:
         """Do (the rest of) a deletion job and finish it."""
         if job["kind"] == "collection_deletion":
             await self._collection_steps(job, lease, token)
+        elif job["kind"] == "shadow_removal":
+            await self.index.abandon_shadow(token, job["collection"], job["details"]["key"])
         else:
             await self.index.delete_document(token, job["collection"], job["document_id"], job["revision"])
         if job["kind"] == "document_deletion":
@@ -109,8 +114,11 @@ class Deletions:
         collection: str,
         document: tuple[str, str, int] | None,
     ) -> Lease:
+        return await self._insert(connection, new_job(kind, mandate, collection, document, self.clock.now()))
+
+    async def _insert(self, connection: AsyncConnection, row: Mapping[str, Any]) -> Lease:
         now = self.clock.now()
-        job = new_job(kind, mandate, collection, document, now) | {
+        job = dict(row) | {
             "status": "running",
             "stage": "indexing",
             "started_at": now,

@@ -134,6 +134,26 @@ class JobCommitting(Conflict):
         super().__init__(f"The job '{job_id}' is being committed and can't be stopped now. Look again in a moment.")
 
 
+class ReindexRunning(Conflict):
+    """The collection is being reindexed."""
+
+    code = "reindex_running"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The collection '{name}' is being reindexed. Wait for that job or cancel it: /v1/jobs?collection={name}."
+        )
+
+
+class ReindexOvertaken(Conflict):
+    """Another reindex of the collection took this one's place."""
+
+    code = "reindex_overtaken"
+
+    def __init__(self) -> None:
+        super().__init__("Another reindex of this collection took the place of this one.")
+
+
 class JobNotFailed(Conflict):
     """Only a failed job can be retried."""
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from contracts.pages import Page
-from ingest.errors import JobCommitting, JobFinished, JobNotFailed, JobNotFound, JobSuperseded
-from ingest.live_jobs import Mandate, end_live, set_document
+from ingest.errors import JobCommitting, JobFinished, JobNotFailed, JobNotFound, JobSuperseded, ReindexRunning
+from ingest.live_jobs import SHOWN, Mandate, end_live, set_document
 from ingest.parts import copy_parts
 from ingest.standing import standing
 from ingest.tables import JOBS, REVISIONS
@@ -36,7 +37,7 @@ class JobFilter:
 
 async def find(connection: AsyncConnection, tenant: str, job_id: str) -> RowMapping:
     """One job of a tenant; raises `JobNotFound`."""
-    statement = select(JOBS).where(JOBS.c.tenant == tenant, JOBS.c.id == job_id, JOBS.c.kind == "document")
+    statement = select(JOBS).where(JOBS.c.tenant == tenant, JOBS.c.id == job_id, JOBS.c.kind.in_(SHOWN))
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         raise JobNotFound(job_id)
@@ -52,7 +53,7 @@ async def listed(
     connection: AsyncConnection, tenant: str, which: JobFilter, limit: int, cursor: str | None, now: datetime
 ) -> Page[Job]:
     """Newest first."""
-    conditions = [JOBS.c.tenant == tenant, JOBS.c.kind == "document"]
+    conditions = [JOBS.c.tenant == tenant, JOBS.c.kind.in_(SHOWN)]
     if which.status is not None:
         conditions.append(JOBS.c.status == which.status)
     if which.collection is not None:
@@ -94,7 +95,8 @@ async def changes(
 
 async def cancel(connection: AsyncConnection, row: RowMapping, now: datetime) -> RowMapping:
     """End a job that is not over; raises `JobFinished`, or `JobCommitting` when it is too late to stop it."""
-    if row["stage"] == "committing" and row["status"] == "running" and row["revision"] > 1:
+    too_late = row["stage"] == "flipping" or (row["stage"] == "committing" and row["revision"] > 1)
+    if too_late and row["status"] == "running":
         raise JobCommitting(row["id"])
     ended = await end_live(connection, JOBS.c.id == row["id"], None, now)
     if not ended:
@@ -111,6 +113,8 @@ async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, 
     """
     if row["status"] != "failed":
         raise JobNotFailed(row["id"], row["status"])
+    if row["kind"] == "reindex":
+        return await _queued_again(connection, row, row["revision"] + 1, mandate, now)
     statement = select(REVISIONS).where(
         REVISIONS.c.document_key == row["document_key"], REVISIONS.c.n == row["revision"]
     )
@@ -154,7 +158,10 @@ async def _queued_again(
         )
         .returning(*JOBS.c)
     )
-    queued = (await connection.execute(again)).mappings().one_or_none()
+    try:
+        queued = (await connection.execute(again)).mappings().one_or_none()
+    except IntegrityError:  # one live reindex a collection
+        raise ReindexRunning(row["collection"]) from None
     if queued is None:
         raise JobNotFailed(row["id"], (await find(connection, row["tenant"], row["id"]))["status"])
     return queued

@@ -29,7 +29,8 @@ from sqlalchemy import (
 from contracts.documents import Failure
 from contracts.indexing import Committed
 from ingest.live_jobs import LIVE, set_document
-from ingest.parts import Part, forget_revisions, parts_of
+from ingest.parts import Part, forget_parts, forget_revisions, parts_of
+from ingest.reindexes import removal
 from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
 from ingest.upserts import insert_if_absent
 from ingest.withdrawals import queue_withdrawal
@@ -38,6 +39,7 @@ from servicekit.clock import Clock
 from servicekit.leases import Leases
 from servicekit.sql import Database
 
+_FIRST_STAGE = case((JOBS.c.kind == "reindex", "copying"), else_="parsing")
 WORKER_FORGOTTEN = timedelta(hours=1)
 
 
@@ -59,7 +61,7 @@ class Ledger:
         now = self.clock.now()
         values = {
             "status": "running",
-            "stage": case((JOBS.c.stage == "queued", "parsing"), else_=JOBS.c.stage),
+            "stage": case((JOBS.c.stage == "queued", _FIRST_STAGE), else_=JOBS.c.stage),
             "claimed_at": now,
             "started_at": func.coalesce(JOBS.c.started_at, now.timestamp()),
             "strikes": JOBS.c.strikes + 1,
@@ -83,9 +85,24 @@ class Ledger:
         async with self.database.write() as connection:
             await self.leases.renew(connection, work.lease)
 
-    async def progress(self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None = None) -> None:
-        """Write what was achieved; it ends any wait and forgives earlier attempts."""
-        await self._write(work, {**job, "strikes": 1, "waiting_since": None}, revision)
+    async def progress(
+        self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None = None, *, achieved: bool = True
+    ) -> None:
+        """Write how far it is; where something was achieved, that ends any wait and forgives earlier attempts."""
+        forgiven = {"strikes": 1, "waiting_since": None} if achieved else {}
+        await self._write(work, {**job, **forgiven}, revision)
+
+    async def others_wait(self, work: Work) -> bool:
+        """Whether another job is due that no worker has."""
+        due = select(JOBS.c.id).where(_due(JOBS.c, self.clock.now()), JOBS.c.id != work.lease.id)
+        async with self.database.read() as connection:
+            return (await connection.execute(due.limit(1))).first() is not None
+
+    async def reindexed(self, work: Work) -> None:
+        """The collection's new generation serves."""
+        done = {"status": "ready", "stage": "done", "progress": 1.0, "finished_at": self.clock.now(), "error": None}
+        async with self.database.write() as connection:
+            await self.leases.release(connection, work.lease, {**done, "timings": work.timings, "grant_token": None})
 
     async def parts(self, work: Work) -> list[Part]:
         """What is read of the revision."""
@@ -167,6 +184,8 @@ class Ledger:
         async with self.database.write() as connection:
             await self.leases.release(connection, work.lease, values)
             await queue_withdrawal(connection, job, now)
+            if job["kind"] == "reindex":
+                await connection.execute(insert(JOBS).values(**removal(job, now)))
             if job["kind"] == "document":
                 shown = {"status": "failed", "error": failure.model_dump(), "updated_at": now}
                 about = (job["document_key"], job["revision"], ("queued", "processing"))
@@ -181,8 +200,13 @@ class Ledger:
             about = (job["document_key"], job["revision"], ("queued", "processing"))
             await set_document(connection, *about, {"status": "cancelled", "updated_at": now})
 
-    async def put_back(self, work: Work, seconds: float, waiting_on: str | None, *, blameless: bool) -> None:
-        """Queue the job again after `seconds`. A blameless return is not counted as an attempt."""
+    async def put_back(
+        self, work: Work, seconds: float, waiting_on: str | None, *, blameless: bool, behind: bool = False
+    ) -> None:
+        """Queue the job again after `seconds`, `behind` those that wait already or where it was.
+
+        A blameless return is not counted as an attempt.
+        """
         now = self.clock.now()
         values: dict[str, Any] = {
             "status": "queued",
@@ -192,6 +216,8 @@ class Ledger:
         }
         if blameless:
             values |= {"attempts": JOBS.c.attempts - 1, "strikes": JOBS.c.strikes - 1}
+        if behind:
+            values["queued_at"] = now
         if waiting_on is not None:
             values["waiting_since"] = func.coalesce(JOBS.c.waiting_since, now.timestamp())
         async with self.database.write() as connection:
@@ -202,6 +228,18 @@ class Ledger:
         again = {"chunks_done": 0, "stage": "indexing", "restarts": JOBS.c.restarts + 1}
         async with self.database.write() as connection:
             work.job = dict(await self.leases.write(connection, work.lease, again))
+
+    async def restart_reading(self, work: Work) -> set[str]:
+        """The collection wants its documents cut otherwise by now: read and cut the revision again.
+
+        Returns the keys of blobs that may be needed by nobody now.
+        """
+        again = {"chunks_done": 0, "stage": "parsing", "progress": 0.0, "restarts": JOBS.c.restarts + 1}
+        unread = {"parsed": False, "chunks": None, "layout": None}
+        async with self.database.write() as connection:
+            work.job = dict(await self.leases.write(connection, work.lease, again))
+            await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**unread))
+            return await forget_parts(connection, work.job["document_key"], work.job["revision"])
 
     async def prune(self, work: Work, kept: int) -> set[str]:
         """Delete committed revisions but the newest `kept`, and uncommitted earlier ones; the keys of their blobs."""

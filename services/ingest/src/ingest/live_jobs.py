@@ -15,7 +15,9 @@ from ingest.tables import DOCUMENTS, JOBS
 from servicekit.identifiers import new_id
 
 LIVE = ("queued", "running")
-JobKind = Literal["document", "withdrawal", "document_deletion", "collection_deletion"]
+JobKind = Literal["document", "reindex", "withdrawal", "shadow_removal", "document_deletion", "collection_deletion"]
+SHOWN = ("document", "reindex")
+"""The kinds that callers see."""
 SUPERSEDED = Failure(code="superseded", message="A newer revision of this document was uploaded.", retryable=False)
 DELETED = Failure(code="deleted", message="The document was deleted.", retryable=False)
 

@@ -13,7 +13,7 @@
 | groundwork_ingest_workers | | from the API: workers, on any host, that gave a sign of life in the last 30 s |
 | groundwork_ingest_jobs_without_worker | | from the API: queued jobs while no worker lives, else 0 |
 | groundwork_ingest_jobs_finished_total | outcome | jobs ended by this worker: `ready`, `failed`, `cancelled`, `lost` |
-| groundwork_ingest_jobs_put_back_total | reason | jobs queued again: `waiting`, `error`, `shutdown` |
+| groundwork_ingest_jobs_put_back_total | reason | jobs queued again: `waiting`, `error`, `shutdown`, `yielding` |
 | groundwork_ingest_stage_seconds | stage | time of one stage of one attempt |
 | groundwork_ingest_pages_total | | pages parsed |
 | groundwork_ingest_chunks_total | how | chunks: `embedded`, `reused`, `deleted` (of revisions that were replaced) |

@@ -12,6 +12,7 @@ from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
+from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from ingest.chunking.tokens import Tokens
 
 
@@ -82,15 +83,15 @@ class Index(Protocol):
         ...
 
     async def put_chunks(
-        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch
+        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch, layout: int
     ) -> BatchIndexed:
-        """Index some chunks of a revision; 409 `stale_revision`."""
+        """Index some chunks of a revision, cut for a layout; 409 `stale_revision` or `layout_gone`."""
         ...
 
     async def commit(
-        self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest
+        self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest, layout: int
     ) -> Committed:
-        """Make a revision the active one; 409 `stale_revision` or `chunks_missing`."""
+        """Make a revision the active one; 409 `stale_revision`, `layout_gone` or `chunks_missing`."""
         ...
 
     async def delete_document(self, token: str, collection: str, document_id: str, revision: int) -> None:
@@ -107,6 +108,38 @@ class Index(Protocol):
         self, token: str, collection: str, document_id: str, revision: int, first: int, limit: int
     ) -> ChunkEmbeddings:
         """The sealed embeddings of chunks of the active revision; 404 `document_not_found` when it is another."""
+        ...
+
+    async def plan_shadow(self, token: str, collection: str, wanted: ReindexRequest) -> ShadowPlan:
+        """What a reindex would make; 400 `embedding_model_unknown` or `nothing_to_change`."""
+        ...
+
+    async def begin_shadow(self, token: str, collection: str, request: ShadowRequest) -> Shadow:
+        """Begin the shadow of a key, or find it again."""
+        ...
+
+    async def copy_shadow(self, token: str, collection: str, generation: int) -> Shadow:
+        """Bring the next chunks over, or learn which documents are waited for."""
+        ...
+
+    async def stage_chunks(
+        self, token: str, collection: str, generation: int, document_id: str, revision: int, batch: ChunkBatch
+    ) -> BatchIndexed:
+        """Send chunks that were cut for a shadow; 409 `shadow_gone` or `stale_revision`."""
+        ...
+
+    async def stage_commit(
+        self, token: str, collection: str, generation: int, document_id: str, revision: int, request: CommitRequest
+    ) -> None:
+        """Say that a shadow has all of a revision; 409 `shadow_gone`, `stale_revision` or `chunks_missing`."""
+        ...
+
+    async def flip_shadow(self, token: str, collection: str, generation: int) -> Shadow:
+        """Let a shadow serve if it lacks nothing."""
+        ...
+
+    async def abandon_shadow(self, token: str, collection: str, key: str) -> None:
+        """End the shadow of a key for good and remove it; a missing collection is no error."""
         ...
 
     async def probe(self) -> None:

@@ -68,14 +68,24 @@ class Standing:
         return "earlier_jobs" if self.slots and place is not None and place > 1 else "worker"
 
     def _eta(self, row: RowMapping, place: int | None) -> float | None:
+        if row["kind"] == "reindex":
+            return self._reindex_eta(row)
         if self.seconds is None or row["status"] not in LIVE or not self.slots:
             return None
         left: float = self.seconds * (1 - row["progress"])
         return round(left + (self.seconds * (place - 1) / self.slots if place else 0), 1)
 
+    def _reindex_eta(self, row: RowMapping) -> float | None:
+        """By what it has done so far; no two are alike."""
+        if row["status"] not in LIVE or row["progress"] <= 0 or row["started_at"] is None:
+            return None
+        taken: float = (self.now - row["started_at"]).total_seconds()
+        return round(max(0.0, taken) * (1 / float(row["progress"]) - 1), 1)
+
 
 _SHOWN = (
     "id",
+    "kind",
     "document_id",
     "collection",
     "status",

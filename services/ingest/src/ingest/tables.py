@@ -1,6 +1,7 @@
 """Ingest's ledger: documents, their revisions, jobs, and answers kept for `Idempotency-Key`.
 
-A revision's text and chunks are kept in parts, in order; `parsed` says that there are no more to come.
+A revision's text and chunks are kept in parts, in order; `parsed` says that there are no more to come. `layout` is the
+retriever's number for the way in which it was cut.
 A document row outlives its deletion as a tombstone, so that revision numbers keep growing past the retriever's fence.
 `unreadable_by` is the reading version that found for good that a document's newest bytes can't be read.
 A collection row is the anchor that uploads and deletions of one collection contend for.
@@ -33,6 +34,7 @@ from servicekit.sql import UtcTime
 metadata = MetaData()
 LIVE = "status IN ('queued', 'running')"
 LIVE_DOCUMENT = f"{LIVE} AND kind = 'document'"
+LIVE_REINDEX = f"{LIVE} AND kind = 'reindex'"
 
 COLLECTIONS = Table(
     "collections",
@@ -91,6 +93,7 @@ REVISIONS = Table(
     Column("unread_pages", JSON(none_as_null=True)),
     Column("chunks", Integer),
     Column("sent", Boolean, nullable=False, server_default=false()),
+    Column("layout", Integer),
     Column("created_at", UtcTime, nullable=False),
     Index("revisions_by_blob", "tenant", "blob_key"),
 )
@@ -125,6 +128,7 @@ JOBS = Table(
     Column("document_key", String(40)),
     Column("document_id", String(200), nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("details", JSON(none_as_null=True)),
     Column("status", String(16), nullable=False),
     Column("stage", String(16), nullable=False),
     Column("progress", Float, nullable=False, server_default="0"),
@@ -153,6 +157,14 @@ JOBS = Table(
         unique=True,
         sqlite_where=text(LIVE_DOCUMENT),
         postgresql_where=text(LIVE_DOCUMENT),
+    ),
+    Index(
+        "one_live_reindex_of_a_collection",
+        "tenant",
+        "collection",
+        unique=True,
+        sqlite_where=text(LIVE_REINDEX),
+        postgresql_where=text(LIVE_REINDEX),
     ),
     Index("jobs_of_a_tenant", "tenant", "id"),
     Index("jobs_served", "tenant", "claimed_at"),

@@ -18,6 +18,8 @@ class Work:
     lease: Lease
     job: dict[str, Any]
     revision: dict[str, Any]
+    layout: int = 1
+    """The retriever's number for the way in which the collection wants documents cut."""
     timings: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage, over all attempts."""
 

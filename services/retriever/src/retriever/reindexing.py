@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import IntegrityError
 
+from contracts.collections import VectorOptions
 from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest
 from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan
 from retriever import filters
@@ -76,7 +77,8 @@ class Reindexing:
                     return await self._shown(found)
                 active = (await self.generations.live(record.id)).active
                 shadow = await self._new(active, key, wanted, token)
-                await self.store.create(shadow.vectors, shadow.dimensions)
+                options = VectorOptions.model_validate(shadow.vector_options)
+                await self.store.create(shadow.vectors, shadow.dimensions, options)
                 try:
                     await self.generations.begin(shadow)
                 except (IntegrityError, CollectionGone) as error:

@@ -129,16 +129,16 @@ class Searching:
             await self._embed(query, records)
             try:
                 hits, current = await self._rank(query, records)
+                if current or attempt >= ATTEMPTS:
+                    return self._reply(query, records, await self._page(query, records, hits))
             except CollectionGone:
                 continue  # the next attempt says which one is not found
             except GenerationMissing:
-                current_records = await self._catalogue.get_many(tenant, names)
-                if [each.vectors for each in current_records] == [each.vectors for each in records]:
+                fresh = await self._catalogue.get_many(tenant, names)
+                if [each.vectors for each in fresh] == [each.vectors for each in records]:
                     raise
                 attempt -= 1  # a reindex has flipped: what this attempt read was on its way out
                 continue
-            if current or attempt >= ATTEMPTS:
-                return self._reply(query, records, await self._page(query, records, hits))
             SEARCH_RETRIES.inc()
         raise CollectionNotFound(names[0])
 

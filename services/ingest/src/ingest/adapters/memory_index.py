@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
-from contracts.collections import Collection, CollectionChange, CollectionCreate
+from contracts.collections import Collection, CollectionChange, CollectionCreate, IndexState, ShadowIndex
 from contracts.documents import DocumentChunk
-from contracts.errors import ErrorBody
+from contracts.errors import ErrorBody, ErrorType
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
 from contracts.pages import Page
+from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from servicekit.errors import PeerError
 
 
@@ -21,12 +23,26 @@ class _Document:
 
 
 @dataclass
+class MemoryShadow:
+    """A generation that a reindex made: what was staged for it, and which revisions it has whole."""
+
+    key: str
+    generation: int
+    recut: bool
+    wanted: ReindexRequest
+    state: Literal["building", "active", "gone"] = "building"
+    staged: dict[tuple[str, int], dict[int, ChunkInput]] = field(default_factory=dict)
+    whole: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
 class MemoryIndex:
     """An `Index` for one tenant."""
 
     max_input_tokens: int = 256
     kept: dict[str, Collection] = field(default_factory=dict)
     documents: dict[tuple[str, str], _Document] = field(default_factory=dict)
+    shadows: dict[str, list[MemoryShadow]] = field(default_factory=dict)
     batches: list[tuple[str, int, int]] = field(default_factory=list)
     """Each batch that came: document, revision, first ordinal."""
 
@@ -72,9 +88,10 @@ class MemoryIndex:
         self.documents = {key: value for key, value in self.documents.items() if key[0] != name}
 
     async def put_chunks(
-        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch
+        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch, layout: int
     ) -> BatchIndexed:
-        """409 `stale_revision`."""
+        """409 `stale_revision` or `layout_gone`."""
+        await self._check_layout(token, collection, layout)
         document = await self._writable(token, collection, document_id, revision)
         chunks = document.revisions.setdefault(revision, {})
         self.batches.append((document_id, revision, batch.chunks[0].ordinal))
@@ -83,12 +100,13 @@ class MemoryIndex:
         return BatchIndexed(embedded=len(new), reused=len(batch.chunks) - len(new))
 
     async def commit(
-        self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest
+        self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest, layout: int
     ) -> Committed:
-        """409 `stale_revision` or `chunks_missing`; committing the active revision again is answered as before."""
+        """409 `stale_revision`, `layout_gone` or `chunks_missing`; the active revision again is answered as before."""
         known = self.documents.get((collection, document_id))
         if known is not None and known.active == revision and len(known.revisions[revision]) == request.chunks:
             return Committed(chunks=request.chunks, stale_deleted=0, collection_revision=1)
+        await self._check_layout(token, collection, layout)
         document = await self._writable(token, collection, document_id, revision)
         if sorted(document.revisions.get(revision, {})) != list(range(request.chunks)):
             raise _refused(409, "chunks_missing")
@@ -130,6 +148,80 @@ class MemoryIndex:
         chunks = [chunk for _, chunk in sorted(document.revisions[revision].items())][first : first + limit]
         return ChunkEmbeddings(revision=revision, first=first, embeddings=[f"sealed {each.text!r}" for each in chunks])
 
+    async def plan_shadow(self, token: str, collection: str, wanted: ReindexRequest) -> ShadowPlan:
+        """400 `nothing_to_change` when nothing is named."""
+        now = await self.collection(token, collection)
+        if wanted == ReindexRequest():
+            raise _refused(400, "nothing_to_change")
+        recut = wanted.chunking not in (None, now.chunking)
+        return ShadowPlan(embedding_model=wanted.embedding_model or now.embedding_model, recut=recut)
+
+    async def begin_shadow(self, token: str, collection: str, request: ShadowRequest) -> Shadow:
+        """The shadow of a key, in place of any other."""
+        plan = await self.plan_shadow(token, collection, request.wanted)
+        shadows = self.shadows.setdefault(collection, [])
+        known = next((each for each in shadows if each.key == request.key), None)
+        if known is None:
+            known = MemoryShadow(request.key, len(shadows) + 2, plan.recut, request.wanted)
+            for other in shadows:
+                other.state = "gone" if other.state == "building" else other.state
+            shadows.append(known)
+            self._show(collection, known)
+        return self._told(collection, known)
+
+    async def copy_shadow(self, token: str, collection: str, generation: int) -> Shadow:
+        """Copies one document a call, or names those that it waits for."""
+        shadow = await self._shadow(token, collection, generation)
+        left = self._left(collection, shadow)
+        if shadow.state != "building" or not left:
+            return self._told(collection, shadow)
+        if shadow.recut:
+            wanted = [DocumentRevision(document_id=name, revision=revision) for name, revision in left.items()]
+            return self._told(collection, shadow).model_copy(update={"wanted": wanted})
+        name, revision = next(iter(left.items()))
+        shadow.whole[name] = revision
+        return self._told(collection, shadow).model_copy(update={"copied": 1})
+
+    async def stage_chunks(
+        self, token: str, collection: str, generation: int, document_id: str, revision: int, batch: ChunkBatch
+    ) -> BatchIndexed:
+        """409 `shadow_gone`."""
+        shadow = await self._shadow(token, collection, generation, building=True)
+        staged = shadow.staged.setdefault((document_id, revision), {})
+        staged.update({chunk.ordinal: chunk for chunk in batch.chunks})
+        return BatchIndexed(embedded=len(batch.chunks), reused=0)
+
+    async def stage_commit(
+        self, token: str, collection: str, generation: int, document_id: str, revision: int, request: CommitRequest
+    ) -> None:
+        """409 `shadow_gone` or `chunks_missing`."""
+        shadow = await self._shadow(token, collection, generation, building=True)
+        if sorted(shadow.staged.setdefault((document_id, revision), {})) != list(range(request.chunks)):
+            raise _refused(409, "chunks_missing")
+        shadow.whole[document_id] = revision
+
+    async def flip_shadow(self, token: str, collection: str, generation: int) -> Shadow:
+        """Takes over what was staged."""
+        shadow = await self._shadow(token, collection, generation)
+        if shadow.state == "building" and not self._left(collection, shadow):
+            shadow.state = "active"
+            self.kept[collection] = self._after(collection, shadow)
+            for (name, revision), chunks in shadow.staged.items():
+                document = self.documents.get((collection, name))
+                if document is not None and document.active == revision:
+                    document.revisions[revision] = chunks
+        return self._told(collection, shadow)
+
+    async def abandon_shadow(self, token: str, collection: str, key: str) -> None:
+        """For good; idempotent."""
+        shadows = self.shadows.setdefault(collection, [])
+        if all(each.key != key for each in shadows):
+            shadows.append(MemoryShadow(key, len(shadows) + 2, recut=False, wanted=ReindexRequest(), state="gone"))
+        for shadow in shadows:
+            if shadow.key == key and shadow.state == "building":
+                shadow.state = "gone"
+                self._show(collection, None)
+
     async def probe(self) -> None:
         """It always works."""
 
@@ -138,6 +230,48 @@ class MemoryIndex:
         document = self.documents.get((collection, document_id), _Document())
         visible = document.active or max(document.revisions, default=0)
         return [chunk for _, chunk in sorted(document.revisions.get(visible, {}).items())]
+
+    async def _shadow(self, token: str, collection: str, generation: int, *, building: bool = False) -> MemoryShadow:
+        await self.collection(token, collection)
+        found = next((each for each in self.shadows.get(collection, []) if each.generation == generation), None)
+        if found is None or (building and found.state != "building"):
+            raise _refused(409, "shadow_gone")
+        return found
+
+    def _left(self, collection: str, shadow: MemoryShadow) -> dict[str, int]:
+        here = {name: each.active for (where, name), each in self.documents.items() if where == collection}
+        return {name: n for name, n in here.items() if n is not None and shadow.whole.get(name) != n}
+
+    def _told(self, collection: str, shadow: MemoryShadow) -> Shadow:
+        left = len(self._left(collection, shadow)) if shadow.state == "building" else 0
+        progress = 1 / (1 + left)
+        return Shadow(
+            generation=shadow.generation, state=shadow.state, recut=shadow.recut, left=left, progress=progress
+        )
+
+    def _after(self, collection: str, shadow: MemoryShadow) -> Collection:
+        now, wanted = self.kept[collection], shadow.wanted
+        layout = shadow.generation if shadow.recut else now.index.layout
+        changed = wanted.model_dump(exclude_none=True, include={"embedding_model", "language"})
+        if wanted.chunking is not None:
+            changed["chunking"] = wanted.chunking
+        index = IndexState(generation=shadow.generation, layout=layout)
+        return now.model_copy(update={**changed, "index": index, "revision": now.revision + 1})
+
+    def _show(self, collection: str, shadow: MemoryShadow | None) -> None:
+        now = self.kept[collection]
+        index = now.index.model_copy(update={"state": "green", "shadow": None})
+        if shadow is not None:
+            after = self._after(collection, shadow)
+            names = ("embedding_model", "dimensions", "max_input_tokens", "chunking")
+            told = {name: getattr(after, name) for name in names}
+            shown = ShadowIndex(generation=shadow.generation, layout=after.index.layout, **told)
+            index = now.index.model_copy(update={"state": "building", "shadow": shown})
+        self.kept[collection] = now.model_copy(update={"index": index})
+
+    async def _check_layout(self, token: str, collection: str, layout: int) -> None:
+        if layout != (await self.collection(token, collection)).index.layout:
+            raise _refused(409, "layout_gone")
 
     async def _writable(self, token: str, collection: str, document_id: str, revision: int) -> _Document:
         await self.collection(token, collection)
@@ -148,5 +282,6 @@ class MemoryIndex:
 
 
 def _refused(status: int, code: str) -> PeerError:
-    kind = "not_found" if status == 404 else "conflict"
+    kinds: dict[int, ErrorType] = {400: "invalid_request", 404: "not_found"}
+    kind = kinds.get(status, "conflict")
     return PeerError(status, ErrorBody(type=kind, code=code, message=f"The index refused: {code}."))

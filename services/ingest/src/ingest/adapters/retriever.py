@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from pydantic import BaseModel
+
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
+from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from servicekit.errors import PeerError
 from servicekit.http import Peer
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class RetrieverIndex:
@@ -39,19 +46,19 @@ class RetrieverIndex:
         await self._delete(token, f"/v1/collections/{name}", {})
 
     async def put_chunks(
-        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch
+        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch, layout: int
     ) -> BatchIndexed:
         """`PUT …/revisions/{n}/chunks`."""
-        path = f"{_document(collection, document_id)}/revisions/{revision}/chunks"
+        path = f"{_document(collection, document_id)}/revisions/{revision}/chunks?layout={layout}"
         return await self._peer.call(
             "PUT", path, BatchIndexed, token=token, body=batch, timeout_seconds=self._batch_seconds
         )
 
     async def commit(
-        self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest
+        self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest, layout: int
     ) -> Committed:
         """`POST …/revisions/{n}/commit`."""
-        path = f"{_document(collection, document_id)}/revisions/{revision}/commit"
+        path = f"{_document(collection, document_id)}/revisions/{revision}/commit?layout={layout}"
         return await self._peer.call(
             "POST", path, Committed, token=token, body=request, timeout_seconds=self._batch_seconds
         )
@@ -75,9 +82,49 @@ class RetrieverIndex:
         params = {"first": str(first), "limit": str(limit)}
         return await self._peer.call("GET", path, ChunkEmbeddings, token=token, params=params)
 
+    async def plan_shadow(self, token: str, collection: str, wanted: ReindexRequest) -> ShadowPlan:
+        """`POST …/shadows/plan`."""
+        return await self._shadow(token, f"{_shadows(collection)}/plan", ShadowPlan, wanted)
+
+    async def begin_shadow(self, token: str, collection: str, request: ShadowRequest) -> Shadow:
+        """`POST …/shadows`."""
+        return await self._shadow(token, _shadows(collection), Shadow, request)
+
+    async def copy_shadow(self, token: str, collection: str, generation: int) -> Shadow:
+        """`POST …/shadows/{g}/copy`."""
+        return await self._shadow(token, f"{_shadows(collection)}/{generation}/copy", Shadow, None)
+
+    async def flip_shadow(self, token: str, collection: str, generation: int) -> Shadow:
+        """`POST …/shadows/{g}/flip`."""
+        return await self._shadow(token, f"{_shadows(collection)}/{generation}/flip", Shadow, None)
+
+    async def stage_chunks(
+        self, token: str, collection: str, generation: int, document_id: str, revision: int, batch: ChunkBatch
+    ) -> BatchIndexed:
+        """`PUT …/shadows/{g}/documents/{id}/revisions/{n}/chunks`."""
+        path = f"{_shadows(collection)}/{generation}/documents/{document_id}/revisions/{revision}/chunks"
+        seconds = self._batch_seconds
+        return await self._peer.call("PUT", path, BatchIndexed, token=token, body=batch, timeout_seconds=seconds)
+
+    async def stage_commit(
+        self, token: str, collection: str, generation: int, document_id: str, revision: int, request: CommitRequest
+    ) -> None:
+        """`POST …/shadows/{g}/documents/{id}/revisions/{n}/commit`."""
+        path = f"{_shadows(collection)}/{generation}/documents/{document_id}/revisions/{revision}/commit"
+        await self._peer.send("POST", path, token=token, body=request, timeout_seconds=self._batch_seconds)
+
+    async def abandon_shadow(self, token: str, collection: str, key: str) -> None:
+        """`DELETE …/shadows?key=`; a missing collection is no error."""
+        await self._delete(token, _shadows(collection), {"key": key})
+
     async def probe(self) -> None:
         """Raise unless the retriever is ready."""
         await self._peer.probe()
+
+    async def _shadow(
+        self, token: str, path: str, model: type[Answer], body: ReindexRequest | ShadowRequest | None
+    ) -> Answer:
+        return await self._peer.call("POST", path, model, token=token, body=body, timeout_seconds=self._batch_seconds)
 
     async def _delete(self, token: str, path: str, params: dict[str, str]) -> None:
         try:
@@ -85,6 +132,10 @@ class RetrieverIndex:
         except PeerError as error:
             if error.http_status != 404:
                 raise
+
+
+def _shadows(collection: str) -> str:
+    return f"/v1/collections/{collection}/shadows"
 
 
 def _document(collection: str, document_id: str) -> str:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Response
 
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.pages import Page
-from ingest import collections_view, idempotency
+from contracts.reindexing import ReindexAccepted, ReindexRequest
+from ingest import collections_view, idempotency, jobs, reindexes
 from ingest.deletions import late_deletion_possible
 from ingest.errors import CollectionDeleting
 from ingest.idempotency import CallKey, StoredAnswer, fingerprint
@@ -19,6 +20,8 @@ from ingest.routes.access import (
     Limit,
     Opened,
     check_collection,
+    enter_collection,
+    lasting_mandate,
     mandate,
 )
 
@@ -73,6 +76,34 @@ async def change(collection: CollectionName, body: CollectionChange, caller: Aut
     await collections_view.known(opened.database, caller.tenant, collection)  # raises while a deletion is under way
     changed = await opened.index.change_collection(caller.token, collection, body)
     return (await collections_view.with_counts(opened.database, caller.tenant, [changed]))[0]
+
+
+@router.post("/{collection}/reindex", status_code=202, response_model=ReindexAccepted)
+async def reindex(
+    collection: CollectionName,
+    body: ReindexRequest,
+    caller: Authorised,
+    opened: Opened,
+    grant: Grant = None,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Build a new generation of a collection beside the one that serves, as a job that then flips to it."""
+    check_collection(caller, collection)
+    lasting = lasting_mandate(caller, grant)
+    call = CallKey(caller.delegation.key_id, f"POST /v1/collections/{collection}/reindex", key) if key else None
+
+    async def make() -> StoredAnswer:
+        await enter_collection(caller, opened, collection)
+        await opened.index.plan_shadow(caller.token, collection, body)
+        async with opened.database.write() as connection:
+            row = await reindexes.start(connection, lasting, collection, body, opened.clock.now())
+            job = await jobs.shown(connection, row, opened.clock.now())
+        opened.bell.ring(job.id, lasting.request_id)
+        return StoredAnswer(202, ReindexAccepted(job=job).model_dump_json())
+
+    print_ = fingerprint(body.model_dump(mode="json"))
+    answer = await idempotency.once(opened.database, opened.clock, call, print_, make)
+    return Response(answer.body, answer.status, media_type="application/json")
 
 
 @router.delete("/{collection}", status_code=204)

@@ -75,7 +75,7 @@ async def cancel(job_id: str, caller: Authorised, opened: Opened) -> Job:
         row = _visible(caller, await jobs.find(connection, caller.tenant, job_id))
         row = await jobs.cancel(connection, row, opened.clock.now())
         shown = await jobs.shown(connection, row, opened.clock.now())
-        partial = await left_in_index(connection, row["document_key"], row["revision"])
+        partial = row["kind"] == "reindex" or await left_in_index(connection, row["document_key"], row["revision"])
         withdrawal = await opened.deletions.begin_withdrawal(connection, row) if partial else None
     if withdrawal is not None:
         await opened.deletions.withdraw(withdrawal, caller.token)

@@ -43,6 +43,10 @@ class Stopping(Exception):
     """The worker ends, so that the job goes back to the queue between two batches."""
 
 
+class Yielding(Exception):
+    """A long job lets others go first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Queue the job until a service may be back; no attempt is counted."""

@@ -10,22 +10,26 @@ from typing import TypeVar
 
 import structlog
 
-from contracts.indexing import ChunkBatch, CommitRequest, DocumentFacts
+from contracts.collections import Collection
+from contracts.indexing import ChunkBatch, CommitRequest
 from ingest import metrics
 from ingest.blob_references import drop_unreferenced
 from ingest.chunking.cutting import Cutter
 from ingest.ledger import Ledger
 from ingest.parsing.failures import no_text
 from ingest.parts import as_inputs
-from ingest.ports import Index, TokenizerSource, TokenSource
+from ingest.ports import Index, TokenizerSource
 from ingest.work import Work
-from ingest.worker.outcomes import GrantRefused, ServiceAway, Stopping, TokenRefused, calling
+from ingest.worker.authority import Authority
+from ingest.worker.outcomes import ServiceAway, Stopping
 from ingest.worker.reading import Piece, Reader
-from servicekit.errors import PeerError
+from ingest.worker.recutting import Recutting, facts_of
+from servicekit.errors import PeerError, ServiceError
 from servicekit.leases import LeaseLost
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
+LAYOUT_GONE = "layout_gone"
 SENT = 0.95
 """Progress when all is sent."""
 
@@ -37,8 +41,9 @@ class Pipeline:
     ledger: Ledger
     reader: Reader
     index: Index
-    tokens: TokenSource
+    authority: Authority
     tokenizers: TokenizerSource
+    recutting: Recutting
     batch_chunks: int
     kept_revisions: int
 
@@ -51,38 +56,33 @@ class Pipeline:
                 _checkpoint(stopping)
         if not work.revision["chunks"]:
             raise no_text()
+        await self._send_to_shadow(work, stopping)
         await self._commit(work)
         log.info("document ready", document_id=work.job["document_id"], timings=work.timings)
 
     async def authorised(self, work: Work, service: str, call: Callable[[str], Awaitable[Answer]]) -> Answer:
-        """Make a call with the job's token; one that was refused is exchanged for a fresh one, once."""
-        grant = work.job["grant_token"] or ""
-        try:
-            with calling(service):
-                return await call(await self._token(grant, fresh=False))
-        except TokenRefused:
-            pass
-        try:
-            with calling(service):
-                return await call(await self._token(grant, fresh=True))
-        except TokenRefused:
-            raise ServiceAway(service, None) from None
-
-    async def _token(self, grant: str, *, fresh: bool) -> str:
-        try:
-            with calling("gateway"):
-                return await self.tokens.token(grant, fresh=fresh)
-        except TokenRefused:
-            raise GrantRefused from None
+        """Make a call with the job's token."""
+        return await self.authority.call(work, service, call)
 
     async def _cutter(self, work: Work) -> Cutter:
         """How the collection wants its documents cut."""
-        name = work.job["collection"]
-        collection = await self.authorised(work, "retriever", lambda token: self.index.collection(token, name))
+        collection = await self._collection(work)
+        work.layout = collection.index.layout
+        if work.revision["layout"] not in (None, work.layout):
+            await self._restart_reading(work)
         tokens = await self.authorised(
             work, "inference", lambda token: self.tokenizers.tokens(token, collection.embedding_model)
         )
         return Cutter(tokens, collection.chunking, collection.max_input_tokens)
+
+    async def _collection(self, work: Work) -> Collection:
+        name = work.job["collection"]
+        return await self.authorised(work, "retriever", lambda token: self.index.collection(token, name))
+
+    async def _restart_reading(self, work: Work) -> None:
+        gone = await self.ledger.restart_reading(work)
+        await drop_unreferenced(self.ledger.database, self.reader.blobs, work.job["tenant"], gone)
+        raise LayoutChanged
 
     async def _send(self, work: Work, piece: Piece, stopping: asyncio.Event) -> None:
         part, size = piece.part, self.batch_chunks
@@ -90,7 +90,7 @@ class Pipeline:
             _checkpoint(stopping)
             last = min(first + size, part.next_chunk)
             chunks = as_inputs(part, piece.text, piece.chunks, first, last)
-            await self._send_one(work, ChunkBatch(document=_facts(work), chunks=chunks))
+            await self._send_one(work, ChunkBatch(document=facts_of(work.revision), chunks=chunks))
             share = (last - part.first_chunk) / part.chunks
             is_all = part.done >= 1 and last == part.next_chunk
             done = {
@@ -105,22 +105,42 @@ class Pipeline:
         job = work.job
         about = (job["collection"], job["document_id"], job["revision"])
         with work.timed("indexing"), metrics.STAGE_SECONDS.labels("indexing").time():
-            indexed = await self.authorised(
-                work, "retriever", lambda token: self.index.put_chunks(token, *about, batch)
-            )
+            try:
+                indexed = await self.authorised(
+                    work, "retriever", lambda token: self.index.put_chunks(token, *about, batch, work.layout)
+                )
+            except PeerError as error:
+                if error.code == LAYOUT_GONE:
+                    await self._restart_reading(work)
+                raise
         metrics.CHUNKS.labels("embedded").inc(indexed.embedded)
         metrics.CHUNKS.labels("reused").inc(indexed.reused)
+
+    async def _send_to_shadow(self, work: Work, stopping: asyncio.Event) -> None:
+        """Where the collection is being cut anew, the new generation gets this revision, too, before it is committed.
+
+        What fails here is made up for by the reindex itself.
+        """
+        shadow = (await self._collection(work)).index.shadow
+        if shadow is None or shadow.layout == work.layout:
+            return
+        try:
+            await self.recutting.send(work, shadow, work.job["document_id"], work.revision, stopping)
+        except (ServiceError, ServiceAway) as error:
+            log.warning("not sent to the shadow", document_id=work.job["document_id"], error=str(error)[:300])
 
     async def _commit(self, work: Work) -> None:
         job = work.job
         about = (job["collection"], job["document_id"], job["revision"])
-        request = CommitRequest(document=_facts(work), chunks=work.revision["chunks"])
+        request = CommitRequest(document=facts_of(work.revision), chunks=work.revision["chunks"])
         with work.timed("committing"), metrics.STAGE_SECONDS.labels("committing").time():
             try:
                 committed = await self.authorised(
-                    work, "retriever", lambda token: self.index.commit(token, *about, request)
+                    work, "retriever", lambda token: self.index.commit(token, *about, request, work.layout)
                 )
             except PeerError as error:
+                if error.code == LAYOUT_GONE:
+                    await self._restart_reading(work)
                 if error.code != "chunks_missing":
                     raise
                 await self.ledger.restart_sending(work)
@@ -135,13 +155,12 @@ class Pipeline:
         await drop_unreferenced(self.ledger.database, self.reader.blobs, job["tenant"], gone)
 
 
+class LayoutChanged(Exception):
+    """The collection wants its documents cut otherwise than this one was."""
+
+
 class ChunksLost(Exception):
     """The index no longer has chunks that it had acknowledged."""
-
-
-def _facts(work: Work) -> DocumentFacts:
-    names = ("title", "source", "media_type", "metadata")
-    return DocumentFacts(**{name: work.revision[name] for name in names})
 
 
 def _checkpoint(stopping: asyncio.Event) -> None:

@@ -94,6 +94,7 @@ class Reader:
             "pages": extracted.pages,
             "unread_pages": extracted.state.get("unread_pages") or None,
             "title": title,
+            "layout": work.layout,
             "chunks": part.next_chunk,
             "parsed": part.done >= 1,
         }

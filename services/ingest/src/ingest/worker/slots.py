@@ -15,9 +15,22 @@ from contracts.documents import Failure
 from ingest import metrics
 from ingest.deletions import Deletions
 from ingest.ledger import Ledger
+from ingest.live_jobs import SHOWN
 from ingest.work import Work
-from ingest.worker.outcomes import Fail, ServiceAway, Stopping, Supersede, TryAgain, Wait, backoff, decide, exhausted
+from ingest.worker.outcomes import (
+    Fail,
+    ServiceAway,
+    Stopping,
+    Supersede,
+    TryAgain,
+    Wait,
+    Yielding,
+    backoff,
+    decide,
+    exhausted,
+)
 from ingest.worker.pipeline import Pipeline
+from ingest.worker.reindexing import Reindexing
 from servicekit.errors import ServiceError
 from servicekit.leases import LeaseLost
 
@@ -32,6 +45,7 @@ class Slots:
 
     ledger: Ledger
     pipeline: Pipeline
+    reindexing: Reindexing
     deletions: Deletions
     reading: str
     """The reading version of its parsers."""
@@ -50,6 +64,9 @@ class Slots:
         except LeaseLost:
             metrics.FINISHED.labels("lost").inc()
             log.info("job was taken away")
+        except Yielding:
+            metrics.PUT_BACK.labels("yielding").inc()
+            await self._write(self.ledger.put_back(work, 0, None, blameless=True, behind=True))
         except Stopping:
             metrics.PUT_BACK.labels("shutdown").inc()
             await self._write(self.ledger.put_back(work, 0, None, blameless=True))
@@ -62,8 +79,11 @@ class Slots:
     async def _carry_out(self, work: Work, stopping: asyncio.Event) -> None:
         job = work.job
         tried = max(job["strikes"] - 1, job["restarts"])
-        if job["kind"] == "document" and tried >= self.max_attempts:
+        if job["kind"] in SHOWN and tried >= self.max_attempts:
             await self._fail(work, exhausted(tried))
+        elif job["kind"] == "reindex":
+            await self.reindexing.run(work, stopping)
+            metrics.FINISHED.labels("ready").inc()
         elif job["kind"] != "document":
             await self.pipeline.authorised(
                 work, "retriever", lambda token: self.deletions.carry_out(job, work.lease, token)
@@ -85,7 +105,7 @@ class Slots:
             max_wait=self.max_wait_seconds,
             max_attempts=self.max_attempts,
         )
-        if work.job["kind"] != "document" and isinstance(outcome, Fail | Supersede):
+        if work.job["kind"] not in SHOWN and isinstance(outcome, Fail | Supersede):
             outcome = TryAgain(backoff(work.job["strikes"]))  # what must go from the index goes, however long it takes
         log.info("job interrupted", reason=str(error)[:300], outcome=type(outcome).__name__)
         if isinstance(outcome, Wait):

@@ -9,6 +9,7 @@ revision = "0001"
 down_revision = None
 LIVE = sa.text("status IN ('queued', 'running')")
 LIVE_DOCUMENT = sa.text("status IN ('queued', 'running') AND kind = 'document'")
+LIVE_REINDEX = sa.text("status IN ('queued', 'running') AND kind = 'reindex'")
 
 
 def upgrade() -> None:
@@ -93,6 +94,7 @@ def _jobs() -> None:
         sa.Column("document_key", sa.String(length=40)),
         sa.Column("document_id", sa.String(length=200), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("details", sa.JSON()),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("stage", sa.String(length=16), nullable=False),
         sa.Column("progress", sa.Float(), server_default="0", nullable=False),
@@ -127,6 +129,14 @@ def _job_indexes() -> None:
     op.create_index("jobs_live", "jobs", ["tenant", "queued_at", "id"], sqlite_where=LIVE, postgresql_where=LIVE)
     op.create_index("jobs_of_a_tenant", "jobs", ["tenant", "id"])
     op.create_index("jobs_served", "jobs", ["tenant", "claimed_at"])
+    op.create_index(
+        "one_live_reindex_of_a_collection",
+        "jobs",
+        ["tenant", "collection"],
+        unique=True,
+        sqlite_where=LIVE_REINDEX,
+        postgresql_where=LIVE_REINDEX,
+    )
     op.create_index(
         "one_live_job_of_a_document",
         "jobs",
@@ -169,6 +179,7 @@ def _revisions() -> None:
         sa.Column("unread_pages", sa.JSON()),
         sa.Column("chunks", sa.Integer()),
         sa.Column("sent", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("layout", sa.Integer()),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["document_key"], ["documents.key"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("document_key", "n"),
