@@ -18,6 +18,7 @@ import psutil
 import pytest
 from tests.support.stack import RunningHome, running_home
 
+from contracts.collections import Chunking
 from contracts.jobs import FINAL_JOB_STATUSES, Job
 from contracts.search import SearchReply
 from groundwork.client import ApiError, Groundwork
@@ -40,6 +41,9 @@ SECONDS = 400.0
 SEARCHERS = 2
 WORD = "pelican"
 """Every document has it, so that no search is ever rightly empty."""
+
+
+Chunk = tuple[int, int, str]
 
 
 @dataclass
@@ -131,7 +135,7 @@ def fill(client: Groundwork, collection: str) -> None:
         client.jobs.wait(accepted.job.id, timeout=SECONDS)
 
 
-def chunks(client: Groundwork, collection: str) -> dict[str, list[tuple[int, int, str]]]:
+def chunks(client: Groundwork, collection: str) -> dict[str, list[Chunk]]:
     return {
         document.id: [(each.start, each.end, each.text) for each in client.documents.chunks(collection, document.id)]
         for document in client.documents.list(collection)
@@ -168,7 +172,6 @@ def check_replies(searchers: Searchers, first: str, second: str) -> None:
     for each in searchers.replies:
         if each.reply is not None:
             assert each.reply.hits, "an empty reply"
-            assert all(WORD in hit.text for hit in each.reply.hits)
             if each.reply.usage.embedding_model is not None:
                 models.setdefault(each.reply.collection_revision, set()).add(each.reply.usage.embedding_model)
     assert all(len(each) == 1 for each in models.values()), models
@@ -177,7 +180,26 @@ def check_replies(searchers: Searchers, first: str, second: str) -> None:
     assert {first, second} == set(in_order)
 
 
-def reindex_under_fire(home: RunningHome, collection: str, victims: tuple[str, ...]) -> tuple[Searchers, Killer]:
+def check_exact(client: Groundwork, collection: str, document_id: str, cut: list[Chunk]) -> None:
+    """Spans are exact slices, in order, and nothing but white space is in none of them."""
+    whole = client.documents.text(collection, document_id)
+    assert cut == sorted(cut)
+    assert all(whole[start:end] == text for start, end, text in cut)
+    covered = {at for start, end, _ in cut for at in range(start, end)}
+    assert not "".join(letter for at, letter in enumerate(whole) if at not in covered).strip()
+
+
+def check_cuts(searchers: Searchers, cuts: dict[str, tuple[set[Chunk], set[Chunk]]]) -> None:
+    """All hits of a reply are chunks of the old generation, or all are of the new one."""
+    for each in searchers.replies:
+        hits = [hit for hit in (each.reply.hits if each.reply else []) if hit.document_id in cuts]
+        fits = [all((hit.start, hit.end, hit.text) in cuts[hit.document_id][which] for hit in hits) for which in (0, 1)]
+        assert any(fits), "a reply of two generations"
+
+
+def reindex_under_fire(
+    home: RunningHome, collection: str, victims: tuple[str, ...], chunking: Chunking | None = None
+) -> tuple[Searchers, Killer]:
     client = home.client
     fill(client, collection)
     before = chunks(client, collection)
@@ -185,7 +207,7 @@ def reindex_under_fire(home: RunningHome, collection: str, victims: tuple[str, .
     with ThreadPoolExecutor(SEARCHERS) as pool:
         running = [pool.submit(searchers.run) for _ in range(SEARCHERS)]
         try:
-            job = client.collections.reindex(collection, embedding_model="second")
+            job = client.collections.reindex(collection, embedding_model="second", chunking=chunking)
             for number, victim in enumerate(victims):
                 now = wait_for(client, job.id, (number + 1) * 0.9 / (len(victims) + 1))
                 assert now.status not in FINAL_JOB_STATUSES, "killed in the middle"
@@ -201,10 +223,15 @@ def reindex_under_fire(home: RunningHome, collection: str, victims: tuple[str, .
                 each.result()
     after = chunks(client, collection)
     assert after.keys() == before.keys() - {"d2"} | {"added"}
-    assert {name: after[name] for name in before if name not in ("d1", "d2")} == {
-        name: before[name] for name in before if name not in ("d1", "d2")
-    }
-    assert all("900" in each[2] for each in after["d1"] if "number" in each[2])
+    untouched = before.keys() - {"d1", "d2"}
+    if chunking is None:
+        assert all(after[name] == before[name] for name in untouched)
+    for name in untouched:
+        check_exact(client, collection, name, after[name])
+    check_cuts(searchers, {name: (set(before[name]), set(after[name])) for name in untouched})
+    for name, number in (("d1", 900), ("added", 901)):
+        assert client.documents.text(collection, name).split() == text(number).split()
+        check_exact(client, collection, name, after[name])
     now = client.collections.get(collection)
     assert (now.embedding_model, now.dimensions, now.index.state) == ("second", 384, "green")
     assert now.chunks == sum(len(each) for each in after.values())
@@ -220,6 +247,17 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_no_search_fails_or_is_empty_while_worker_and_inference_are_killed(home: RunningHome) -> None:
     searchers, killer = reindex_under_fire(home, "steady", ("worker", "inference", "worker"))
+    failed = [each.failure for each in searchers.replies if each.failure]
+    print(f"\n{len(searchers.replies)} searches, {len(failed)} failed, killed {killer.killed}")  # noqa: T201
+    assert failed == []
+    check_replies(searchers, "first", "second")
+
+
+def test_no_search_fails_or_mixes_two_cuts_while_documents_are_cut_anew_and_workers_are_killed(
+    home: RunningHome,
+) -> None:
+    cut = Chunking(strategy="fixed", max_tokens=40)
+    searchers, killer = reindex_under_fire(home, "recut", ("worker", "worker"), cut)
     failed = [each.failure for each in searchers.replies if each.failure]
     print(f"\n{len(searchers.replies)} searches, {len(failed)} failed, killed {killer.killed}")  # noqa: T201
     assert failed == []
