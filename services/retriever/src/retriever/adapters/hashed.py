@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from retriever.errors import EmbeddingModelUnknown
 from retriever.ports import EmbeddingModel, Embeddings, Priority
-from retriever.sparse import term_index, terms
+from retriever.sparse import term_index
+from retriever.words import terms
 from servicekit.errors import ServiceError
 
 

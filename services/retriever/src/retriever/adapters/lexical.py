@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from retriever.ports import Relevance
-from retriever.sparse import terms
+from retriever.words import terms
 from servicekit.errors import ServiceError
 
 
