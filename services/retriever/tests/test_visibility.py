@@ -12,7 +12,7 @@ import pytest
 from contracts.search import Hit
 from retriever import filters
 from retriever.catalogue import CollectionRecord
-from retriever.fusion import Found, Ranked, best_of, rank_fused, rank_single
+from retriever.fusion import Found, Ranked, best_of, dense_weight, rank_fused, rank_single
 from retriever.points import RevisionKey
 from retriever.sparse import query_vector
 
@@ -56,7 +56,9 @@ async def _expected(bench: Bench, record: CollectionRecord, mode: str) -> list[t
         for each, point in points.items()
         if view.visible.get(point.payload["document_id"]) == point.payload["revision"]
     ]
-    ranked = rank_fused(shown, best_of(shown, {"handbook": "m"})) if mode == "hybrid" else rank_single(shown)
+    # what is hidden until it is cleaned away counts in the weight, as it does in BM25's document frequencies
+    share = {"handbook": dense_weight([*cosines.values()], [*weights.values()])}
+    ranked = rank_fused(shown, best_of(shown, {"handbook": "m"}, share)) if mode == "hybrid" else rank_single(shown)
     return [(each, points[each.found.id].payload["document_id"]) for each in ranked]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from retriever.catalogue import CollectionRecord
 from retriever.filters import OneOf, Where
-from retriever.fusion import Found
+from retriever.fusion import Found, dense_weight
 from retriever.ports import VectorStore
 from retriever.sparse import SparseVector
 
@@ -38,6 +38,8 @@ class Pool:
     unseen_dense: float | None
     unseen_sparse: float | None
     exhausted: bool
+    dense_weight: float
+    """How much meaning counts beside words for this query, from 0 to 1."""
 
 
 class CandidateReader:
@@ -54,6 +56,7 @@ class CandidateReader:
         dense_ended, sparse_ended = len(dense) < depth, len(sparse) < depth
         unseen_dense = None if vectors.dense is None or dense_ended else min(dense.values())
         unseen_sparse = None if vectors.sparse is None or sparse_ended else min(sparse.values())
+        weight = dense_weight(list(dense.values()), list(sparse.values()))
         only_sparse = () if dense_ended else tuple(each for each in sparse if each not in dense)
         only_dense = () if sparse_ended else tuple(each for each in dense if each not in sparse)
         more_dense, more_sparse = await asyncio.gather(
@@ -66,6 +69,7 @@ class CandidateReader:
             unseen_dense=unseen_dense,
             unseen_sparse=unseen_sparse,
             exhausted=dense_ended if vectors.dense is not None else sparse_ended,
+            dense_weight=weight,
         )
 
     async def _scores(self, record: CollectionRecord, query: Query, ids: tuple[str, ...]) -> dict[str, float]:

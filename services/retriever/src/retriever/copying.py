@@ -145,7 +145,7 @@ class Copying:
         await self.embedding.find(source, key.document_id, hashes, made, stages)
         await self.embedding.make(shadow, hashes, made, stages, token)
         vectors = made.of(shadow)
-        points = [make_point(key, facts, chunk, vectors[content]) for content, facts, chunk in chunks]
+        points = [make_point(key, facts, chunk, vectors[content], shadow.language) for content, facts, chunk in chunks]
         await self.store.upsert(shadow.vectors, points)
         step.copied += len(points)
         step.tokens += made.tokens

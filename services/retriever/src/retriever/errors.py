@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from servicekit.errors import Conflict, Forbidden, Internal, InvalidRequest, NotFound, NotReady
@@ -111,6 +112,18 @@ class EmbeddingModelUnknown(InvalidRequest):
     def __init__(self, name: str, known: list[str]) -> None:
         names = ", ".join(f"'{model}'" for model in known) or "none"
         super().__init__(f"There is no embedding model '{name}'. Known here: {names}.", param="embedding_model")
+
+
+class LanguageUnknown(InvalidRequest):
+    """A collection's words can't be analysed in this language."""
+
+    code = "language_unknown"
+
+    def __init__(self, language: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"There is no analysis for the language '{language}'. Use 'auto', or one of: {', '.join(known)}.",
+            param="language",
+        )
 
 
 class EmbeddingMismatch(InvalidRequest):

@@ -1,25 +1,28 @@
 """Fusion: one ranking from the cosine and the BM25 score of each candidate.
 
-score = DENSE_WEIGHT · cosine / best cosine + (1 - DENSE_WEIGHT) · BM25 / best BM25, each clipped to [0, 1].
+score = w · cosine / best cosine + (1 - w) · BM25 / best BM25, each share clipped to [0, 1].
 
-Every candidate gets both scores, also one that only one of the lists held, and the only figures from outside a
-candidate are the two best scores. So its score does not depend on how deep the lists were read, and pages of one
-ranking fit together. nDCG@10 with MiniLM, one vector a document, 100 candidates a list:
+The weight w is the query's own. A list whose best score stands far above its 64th knows what it wants, one that is
+flat does not (a model that never saw the language finds everything equally near):
 
-| set | dense | BM25 | RRF (k 60) | RRF (k 10) | min-max | distribution-based | this |
-| --- | --- | --- | --- | --- | --- | --- | --- |
-| SciFact | .645 | .689 | .710 | .718 | .725 | .707 | .732 |
-| CISI | .421 | .317 | .418 | .419 | .424 | .431 | .430 |
-| XQuAD-R en | .830 | .856 | .861 | .863 | .879 | .871 | .880 |
+    w = d² / (d² + WORDS_WEIGHT · s⁴)    d, s = 1 - 64th score / best score of the dense and of the BM25 list
+
+Every candidate gets both scores, also one that only one of the lists held. From outside a candidate come only the
+best scores and the first 64 of each list, which every search reads. So its score does not depend on how deep the
+lists were read, and pages of one ranking fit together. How this was chosen, with the table: `docs/decisions/0401`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-DENSE_WEIGHT = 0.5
+BACKGROUND = 64
+"""The rank whose score stands for what does not answer the query; every search reads at least so many of a list."""
+WORDS_WEIGHT = 0.7
+FLAT = 0.01
+"""Added to each peak, so that two flat lists have a weight, too."""
 _WORDS = ""  # no model is called that
 
 
@@ -43,20 +46,36 @@ class Ranked(NamedTuple):
 class Best:
     """The best scores of a search: cosine by collection (collections may have different models), and BM25 of all.
 
-    `holders` are the candidates that have them: a ranking is right only if these may be shown.
+    `weights` is how much meaning counts, by collection; `holders` are the candidates that have the best scores: a
+    ranking is right only if these may be shown.
     """
 
     dense: dict[str, float]
     sparse: float
+    weights: dict[str, float]
     holders: tuple[Found, ...] = ()
 
     def score(self, collection: str, dense: float | None, sparse: float | None) -> float:
         """The fused score in [0, 1] of something with these scores."""
         by_meaning = _share(dense, self.dense.get(collection, 0.0))
-        return DENSE_WEIGHT * by_meaning + (1 - DENSE_WEIGHT) * _share(sparse, self.sparse)
+        weight = self.weights[collection]
+        return weight * by_meaning + (1 - weight) * _share(sparse, self.sparse)
 
 
-def best_of(candidates: Iterable[Found], models: dict[str, str]) -> Best:
+def dense_weight(dense: Sequence[float], sparse: Sequence[float]) -> float:
+    """How much meaning counts beside words, from the two lists' scores in descending order; 0.5 without any.
+
+    A dense list that ends before the 64th has the last for it. A BM25 list ends where no word matches: with 0.
+    """
+    if not dense or not sparse:
+        return 0.5
+    background = sparse[BACKGROUND - 1] if len(sparse) >= BACKGROUND else 0.0
+    meaning = (_peak(dense[0], dense[:BACKGROUND][-1]) + FLAT) ** 2
+    words = WORDS_WEIGHT * (_peak(sparse[0], background) + FLAT) ** 4
+    return meaning / (meaning + words)
+
+
+def best_of(candidates: Iterable[Found], models: dict[str, str], weights: dict[str, float]) -> Best:
     """The best scores; `models` names each collection's embedding model, whose cosines are comparable."""
     by_model: dict[str, float] = {}
     holders: dict[str, Found] = {}
@@ -68,7 +87,7 @@ def best_of(candidates: Iterable[Found], models: dict[str, str]) -> Best:
         if found.sparse is not None and found.sparse > sparse:
             sparse, holders[_WORDS] = found.sparse, found
     dense = {name: by_model.get(model, 0.0) for name, model in models.items()}
-    return Best(dense, sparse, tuple(holders.values()))
+    return Best(dense, sparse, weights, tuple(holders.values()))
 
 
 def rank_fused(candidates: Iterable[Found], best: Best) -> list[Ranked]:
@@ -80,6 +99,10 @@ def rank_single(candidates: Iterable[Found]) -> list[Ranked]:
     """All candidates of the one list that was searched by its own score, then by collection and id."""
     scored = [(found, found.sparse if found.dense is None else found.dense) for found in candidates]
     return _ordered([Ranked(found, score) for found, score in scored if score is not None])
+
+
+def _peak(best: float, background: float) -> float:
+    return 1 - _share(background, best) if best > 0 else 0.0
 
 
 def _share(score: float | None, best: float) -> float:

@@ -209,7 +209,7 @@ class Indexing:
         with way.stages.timed("write"):
             points = await asyncio.to_thread(
                 lambda: [
-                    make_point(way.key, way.body.document, chunk, vectors[content_hash(chunk)])
+                    make_point(way.key, way.body.document, chunk, vectors[content_hash(chunk)], target.language)
                     for chunk in way.body.chunks
                 ]
             )

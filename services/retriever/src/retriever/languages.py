@@ -8,11 +8,13 @@ words do: a text is in the language that most of them belong to, a word of sever
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from retriever.errors import LanguageUnknown
 
 AUTO = "auto"
 ENGLISH = "en"
@@ -126,6 +128,12 @@ class Spoken:
         return self.latin if script == "latin" else (self.scripts[script],)
 
 
+def check_language(language: str) -> None:
+    """Raise `LanguageUnknown` unless it is `auto` or one of `CODES`."""
+    if language != AUTO and language not in CODES:
+        raise LanguageUnknown(language, CODES)
+
+
 def script_of(word: str) -> str:
     """The script of a word's first character, `latin` for all that has no stemmer of its own."""
     if word[0] < "\u0370":
@@ -162,7 +170,7 @@ def _latin(words: Iterable[str], language: str) -> tuple[str, ...]:
     if language != AUTO:
         return (language if language not in _SCRIPT_OF else ENGLISH,)
     votes, letters = _votes(), _letter_votes()
-    evidence: Counter[str] = Counter()
+    evidence: defaultdict[str, float] = defaultdict(float)
     count = 0
     for word in words:
         count += 1

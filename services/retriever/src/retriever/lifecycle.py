@@ -11,6 +11,7 @@ from retriever import filters
 from retriever.catalogue import Catalogue, physical_name
 from retriever.errors import CollectionExists, GenerationMissing
 from retriever.generations import Generations
+from retriever.languages import check_language
 from retriever.points import RevisionKey
 from retriever.ports import Embedder, VectorStore
 from retriever.readiness import READINESS
@@ -32,10 +33,12 @@ class Lifecycle:
     embedder: Embedder
 
     async def create(self, tenant: str, wanted: CollectionCreate, token: str) -> Collection:
-        """A new collection bound to a concrete model; raises `CollectionExists` or `EmbeddingModelUnknown`.
+        """A new collection bound to a concrete model; raises `CollectionExists`, `EmbeddingModelUnknown` or
+        `LanguageUnknown`.
 
         The vectors' place is made first: dying before the catalogue knows it leaves an empty place and no collection.
         """
+        check_language(wanted.language)
         for unfinished in await self.catalogue.find_deleting(tenant, wanted.name):
             await self._finish_deleting(unfinished)
         model = await self.embedder.model(wanted.embedding_model, token)

@@ -12,6 +12,7 @@ from contracts.documents import DocumentChunk
 from contracts.indexing import ChunkInput, DocumentFacts
 from contracts.search import Hit, Scores
 from retriever.filters import number_paths, tags
+from retriever.languages import AUTO
 from retriever.sparse import SparseVector, document_vector
 
 NAMESPACE = UUID("8f2c6a52-6d0e-5f4e-9a53-0f3f6f0a7c11")
@@ -74,8 +75,10 @@ def content_hash(chunk: ChunkInput) -> str:
     return hashlib.blake2b(f"{chunk.header}\0{chunk.text}".encode(), digest_size=20).hexdigest()
 
 
-def make_point(key: RevisionKey, facts: DocumentFacts, chunk: ChunkInput, dense: list[float]) -> Point:
-    """The point of a chunk. The header is kept, so that another model can embed the chunk later."""
+def make_point(
+    key: RevisionKey, facts: DocumentFacts, chunk: ChunkInput, dense: list[float], language: str = AUTO
+) -> Point:
+    """The point of a chunk of a collection in `language`. The header is kept: another model may embed it later."""
     payload: dict[str, Any] = {
         "document_id": key.document_id,
         "revision": key.revision,
@@ -91,7 +94,7 @@ def make_point(key: RevisionKey, facts: DocumentFacts, chunk: ChunkInput, dense:
     }
     if chunk.page is not None:
         payload["page"] = chunk.page
-    return Point(key.chunk_id(chunk.ordinal), dense, document_vector(embedded_text(chunk)), payload)
+    return Point(key.chunk_id(chunk.ordinal), dense, document_vector(embedded_text(chunk), language), payload)
 
 
 def restored(stored: Stored) -> tuple[DocumentFacts, ChunkInput]:

@@ -31,6 +31,7 @@ from retriever.errors import (
     StaleRevision,
 )
 from retriever.generations import BUILDING, DROPPED, Generation, Generations
+from retriever.languages import check_language
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
 from retriever.points import RevisionKey, content_hash, make_point
 from retriever.ports import Embedder, EmbeddingModel, VectorStore
@@ -126,7 +127,10 @@ class Reindexing:
                 await self.embedding.find(active, key.document_id, _without(hashes, made, shadow), made, stages)
             await self.embedding.make(shadow, hashes, made, stages, token)
             vectors = made.of(shadow)
-            points = [make_point(key, batch.document, each, vectors[content_hash(each)]) for each in batch.chunks]
+            points = [
+                make_point(key, batch.document, each, vectors[content_hash(each)], shadow.language)
+                for each in batch.chunks
+            ]
             await self.store.upsert(shadow.vectors, points)
         reused = len(batch.chunks) - made.embedded
         CHUNKS_COPIED.labels("embedded").inc(made.embedded)
@@ -186,6 +190,7 @@ class Reindexing:
         if wanted.chunking is not None:
             changed["chunking"] = wanted.chunking.model_dump(mode="json")
         if wanted.language is not None:
+            check_language(wanted.language)
             changed["language"] = wanted.language
         if wanted.vectors is not None:
             changed["vector_options"] = wanted.vectors.model_dump(mode="json")

@@ -70,7 +70,7 @@ class Query:
 
     def vectors(self, record: CollectionRecord) -> Vectors:
         """The query as one collection is searched with it."""
-        sparse = None if self.request.mode == "dense" else query_vector(self.request.query)
+        sparse = None if self.request.mode == "dense" else query_vector(self.request.query, record.language)
         return Vectors(self.dense.get(record.embedding_model), sparse)
 
 
@@ -257,7 +257,8 @@ def _ranking(
     open_pools = [(record.name, pool) for record, pool in zip(records, pools, strict=True) if not pool.exhausted]
     holders: tuple[Found, ...] = ()
     if query.request.mode == "hybrid" and query.dense:
-        best = fusion.best_of(found, {record.name: record.embedding_model for record in records})
+        weights = {record.name: pool.dense_weight for record, pool in zip(records, pools, strict=True)}
+        best = fusion.best_of(found, {record.name: record.embedding_model for record in records}, weights)
         ranked, holders = fusion.rank_fused(found, best), best.holders
         bounds = [best.score(name, pool.unseen_dense, pool.unseen_sparse) for name, pool in open_pools]
     else:

@@ -32,7 +32,9 @@ _SIGNED = "\u0780-\u07bf\u0900-\u0963\u0966-\u0dff\u0f40-\u0fbc"
 _RUN = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?:[^\W_{_UNSPACED}]|[{_SIGNED}])+")
 _HAN_CHARACTER = re.compile(f"[{_HAN}]")
 _SYMBOL = re.compile(r"[\u2600-\u27bf\U0001f000-\U0001faff]")
-_MARKS = re.compile(r"[\u00ad\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200c\u200d]")
+_MARKS = re.compile(
+    r"[\u00ad\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200c\u200d]"
+)
 _IDENTIFIER = re.compile(r"[^\W_]+(?:_+[^\W_]+)+")
 _HUMP = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})")
 """Where `readFile` is parted. Two small letters on each side: `siRNA` and `NFkB` are words."""
