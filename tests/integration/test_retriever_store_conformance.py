@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from contracts.collections import VectorOptions
 from contracts.indexing import ChunkInput, DocumentFacts
 from contracts.search import Filter
 from retriever import filters, readiness
 from retriever.adapters.edge import EdgeStore
+from retriever.adapters.index_builds import BuildRules
 from retriever.adapters.qdrant import QdrantStore
 from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.points import Candidate, Point, RevisionKey, content_hash, make_point
@@ -23,8 +25,11 @@ from retriever.sparse import SparseVector, query_vector
 
 DIMENSIONS = 16
 WORDS = ["harbour", "lantern", "meadow", "copper", "violin", "glacier", "saffron", "turbine", "orchard", "pebble"]
+AT_ONCE = BuildRules(points=1, share=0.01)
+"""An index is built after every write, so that each test meets builds and indexed shards at moments of its own."""
 STORES: dict[str, Callable[[Path], VectorStore]] = {
     "edge": lambda folder: EdgeStore(folder / "vectors"),
+    "edge-indexing": lambda folder: EdgeStore(folder / "vectors", rules=AT_ONCE),
     "qdrant": lambda folder: QdrantStore.in_memory(),
 }
 
@@ -122,7 +127,26 @@ async def test_both_stores_rank_alike(tmp_path: Path) -> None:
         queries: list[list[float] | SparseVector] = [_vector(7), query_vector("harbour glacier falcon")]
         rankings.append([_ids(await store.nearest("g", query, None, 25)) for query in queries])
         await store.close()
-    assert rankings[0] == rankings[1]
+    assert rankings[0] == rankings[1] == rankings[2]
+
+
+OPTIONS = [
+    VectorOptions.model_validate({"quantization": quantization, "on_disk": on_disk})
+    for quantization in ("none", "scalar", "binary")
+    for on_disk in (False, True)
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+async def test_however_vectors_are_kept_the_ranking_is_the_same(store: VectorStore, options: VectorOptions) -> None:
+    await store.create("kept", DIMENSIONS, options)
+    points = _points("a", 1, 50)
+    await store.upsert("g", points)
+    await store.upsert("kept", points)
+    exact, kept = [await store.nearest(name, _vector(7), None, 10) for name in ("g", "kept")]
+    assert _ids(kept) == _ids(exact)
+    assert [each.score for each in kept] == pytest.approx([each.score for each in exact], abs=1e-5)
+    assert (await store.index_status("kept")).points == 50
 
 
 async def test_words_that_no_point_has_find_nothing(store: VectorStore) -> None:
@@ -251,7 +275,7 @@ async def test_generations_are_apart_and_can_be_made_and_dropped_again(store: Ve
     assert await store.nearest("g", _vector(1), None, 1) == []
 
 
-@pytest.mark.parametrize("call", ["upsert", "delete", "count", "nearest", "dense_by_hash", "fetch"])
+@pytest.mark.parametrize("call", ["upsert", "delete", "count", "nearest", "dense_by_hash", "fetch", "index_status"])
 async def test_an_unknown_generation_is_said_to_be_missing(store: VectorStore, call: str) -> None:
     somewhere = filters.document("a")
     arguments: dict[str, tuple[Any, ...]] = {
@@ -261,6 +285,7 @@ async def test_an_unknown_generation_is_said_to_be_missing(store: VectorStore, c
         "nearest": (_vector(1), None, 1),
         "dense_by_hash": (somewhere, ["x"]),
         "fetch": (["00000000-0000-5000-8000-000000000001"],),
+        "index_status": (),
     }
     with pytest.raises(GenerationMissing):
         await getattr(store, call)("unknown", *arguments[call])

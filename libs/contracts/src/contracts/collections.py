@@ -92,6 +92,12 @@ class IndexState(Reply):
     layout: Count = 1
     """Generations with the same layout hold the same chunks."""
     shadow: ShadowIndex | None = None
+    points: Count | None = None
+    """Points that the active generation holds, also those that are not visible yet. Null in lists of collections."""
+    indexed_points: Count | None = None
+    """How many of them the vector index covers; a search compares the others one by one. Null in lists."""
+    indexing: bool = False
+    """Whether the vector index is being built; searches go on meanwhile."""
 
 
 class Collection(Reply):

@@ -88,8 +88,12 @@ async def open_store(settings: RetrieverSettings) -> VectorStore:
         spread = spread_of(settings)
         return QdrantStore.connect(settings.qdrant_url, settings.qdrant_api_key, settings.qdrant_seconds, spread)
     from retriever.adapters.edge import EdgeStore
+    from retriever.adapters.index_builds import BuildRules
 
-    return EdgeStore(settings.data_dir / "vectors", settings.open_shards, settings.store_threads)
+    rules = BuildRules(
+        points=settings.index_points, seconds=settings.index_build_seconds, memory_mib=settings.index_build_mib
+    )
+    return EdgeStore(settings.data_dir / "vectors", settings.open_shards, settings.store_threads, rules)
 
 
 @asynccontextmanager

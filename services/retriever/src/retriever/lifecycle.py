@@ -8,8 +8,8 @@ import structlog
 
 from contracts.collections import Collection, CollectionCreate
 from retriever import filters
-from retriever.catalogue import Catalogue, physical_name
-from retriever.errors import CollectionExists, GenerationMissing
+from retriever.catalogue import Catalogue, CollectionRecord, physical_name
+from retriever.errors import CollectionExists, GenerationMissing, VectorStoreUnavailable
 from retriever.generations import Generations
 from retriever.languages import check_language
 from retriever.points import RevisionKey
@@ -52,6 +52,16 @@ class Lifecycle:
             raise
         log.info("collection created", collection=wanted.name, embedding_model=model.name)
         return (await self.catalogue.shown([await self.catalogue.get(tenant, wanted.name)]))[0]
+
+    async def shown(self, record: CollectionRecord) -> Collection:
+        """A collection as the API shows it, with how far its vectors are indexed, if the vector store can tell."""
+        shown = (await self.catalogue.shown([record]))[0]
+        try:
+            status = await self.store.index_status(record.vectors)
+        except (GenerationMissing, VectorStoreUnavailable):
+            return shown
+        told = {"points": status.points, "indexed_points": status.indexed_points, "indexing": status.building}
+        return shown.model_copy(update={"index": shown.index.model_copy(update=told)})
 
     async def delete(self, tenant: str, name: str) -> None:
         """Remove a collection with everything in it; does nothing if there is none.

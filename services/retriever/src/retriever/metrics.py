@@ -14,11 +14,14 @@
 | groundwork_retriever_shadow_misses_total | | batches that a shadow generation could not take; copied later |
 | groundwork_retriever_embedding_tokens_total | priority | tokens embedded for a `query` or in `bulk` |
 | groundwork_retriever_index_stage_seconds | stage | time of `reuse`, `embed`, `write` of a batch |
+| groundwork_retriever_index_builds_total | outcome | built, failed, timeout, no_room, superseded, cancelled |
+| groundwork_retriever_index_build_seconds | | time of a build of an embedded index, with the copying |
+| groundwork_retriever_points_unindexed | | points of open embedded collections that are compared one by one |
 """
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from servicekit.metrics import LATENCY_BUCKETS
 
@@ -37,3 +40,11 @@ EMBEDDING_TOKENS = Counter("groundwork_retriever_embedding_tokens_total", "Token
 INDEX_SECONDS = Histogram(
     "groundwork_retriever_index_stage_seconds", "Time of a batch's stages.", ("stage",), buckets=LATENCY_BUCKETS
 )
+BUILD_BUCKETS = (1, 5, 15, 60, 300, 1800)
+INDEX_BUILDS = Counter("groundwork_retriever_index_builds_total", "Builds of an embedded index.", ("outcome",))
+INDEX_BUILD_SECONDS = Histogram(
+    "groundwork_retriever_index_build_seconds",
+    "Time of a build of an embedded index.",
+    buckets=(1, 5, 15, 60, 300, 1800),
+)
+POINTS_UNINDEXED = Gauge("groundwork_retriever_points_unindexed", "Points that are compared one by one.")

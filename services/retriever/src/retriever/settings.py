@@ -41,6 +41,14 @@ class RetrieverSettings(ServiceSettings, SqlSettings):
     """How many collections the embedded engine keeps open; the least recently used one is closed for the next."""
     store_threads: Annotated[int, Field(ge=1, le=64)] = 4
     """Threads that search the embedded engine; two more write."""
+    index_points: Annotated[int, Field(ge=0)] = 20_000
+    """From how many points on the embedded engine gets an index over a collection's dense vectors, built by a child
+    process while it serves, and again for so many new ones or a quarter more; 0 means never. Below, a search compares
+    every point, which is exact."""
+    index_build_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """How long one build may take."""
+    index_build_mib: Annotated[int, Field(ge=256)] = 4096
+    """How much memory the child that builds may allocate."""
     embedding_batch: Annotated[int, Field(ge=1, le=64)] = 64
     """Chunks in one call of inference while indexing."""
     embedding_concurrency: Annotated[int, Field(ge=1, le=8)] = 2

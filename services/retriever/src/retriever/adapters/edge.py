@@ -1,7 +1,8 @@
-"""The embedded vector store: Qdrant Edge in this process, one shard a generation, exact search.
+"""The embedded vector store: Qdrant Edge in this process, one shard a generation.
 
-Never optimised here. The engine holds the interpreter lock during each call (a search of 50,000 chunks 4 ms, a flush
-14 ms), so nothing long may be asked of it in this process. Calls run in threads, since they may wait for a shard.
+The engine holds the interpreter lock during each call (an exact search of 50,000 chunks 4 ms, a flush 14 ms), so
+nothing long may be asked of it in this process: the index over a large generation is built by a child (see
+`index_builds`). Calls run in threads, since they may wait for a shard.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import qdrant_edge as edge
 import structlog
 
 from contracts.collections import VectorOptions
+from retriever.adapters import edge_options
 from retriever.adapters.edge_options import DENSE, SPARSE
+from retriever.adapters.index_builds import BY_DEFAULT, BuildRules, IndexBuilds
 from retriever.adapters.shards import Shard, Shards
 from retriever.errors import VectorEngineFailed
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
@@ -32,9 +35,12 @@ _SCROLL = 1024
 class EdgeStore:
     """`VectorStore` on Qdrant Edge."""
 
-    def __init__(self, folder: Path, open_shards: int = 128, search_threads: int = 4) -> None:
+    def __init__(
+        self, folder: Path, open_shards: int = 128, search_threads: int = 4, rules: BuildRules = BY_DEFAULT
+    ) -> None:
         """Raises `VectorStoreLocked` when another process owns the folder."""
         self._shards = Shards(folder, open_shards)
+        self._builds = IndexBuilds(self._shards, rules)
         self._readers = ThreadPoolExecutor(search_threads, "edge-read")
         self._writers = ThreadPoolExecutor(2, "edge-write")
 
@@ -44,18 +50,25 @@ class EdgeStore:
 
     async def drop(self, generation: str) -> None:
         """Remove a generation and its files."""
-        await _run(self._writers, lambda: self._shards.drop(generation))
+
+        def drop() -> None:
+            self._builds.forget(generation)
+            self._shards.drop(generation)
+
+        await _run(self._writers, drop)
 
     async def generations(self) -> list[str]:
         """The names of all generations."""
         return await _run(self._readers, self._shards.names)
 
     async def index_status(self, generation: str) -> IndexStatus:
-        """How many points there are; none is indexed yet."""
+        """How many points there are and how many of them an index covers."""
 
         def read() -> IndexStatus:
-            with self._shards.use(generation) as (shard, _):
-                return IndexStatus(shard.info().points_count, 0, building=False)
+            with self._shards.use(generation) as (engine, shard):
+                points = engine.info().points_count
+                indexed = max(0, points - shard.unindexed())
+                return IndexStatus(points, indexed, building=self._builds.building(generation))
 
         return await _run(self._readers, read)
 
@@ -63,10 +76,15 @@ class EdgeStore:
         """Write points; flushed to disk on return."""
 
         def write() -> None:
-            with self._shards.use(generation) as (engine, shard):
-                _ensure_number_indexes(engine, shard, points)
-                engine.update(edge.UpdateOperation.upsert_points([_point(point) for point in points]))
-                engine.flush()
+            with self._builds.writing(generation) as journal, self._shards.use(generation) as (engine, shard):
+                try:
+                    _ensure_number_indexes(engine, shard, points)
+                    engine.update(edge.UpdateOperation.upsert_points([_point(point) for point in points]))
+                    engine.flush()
+                finally:
+                    if journal is not None:
+                        journal.update(point.id for point in points)
+                self._builds.consider(generation, shard)
 
         await _run(self._writers, write)
 
@@ -74,11 +92,16 @@ class EdgeStore:
         """Remove matching points; flushed to disk on return."""
 
         def remove() -> int:
-            with self._shards.use(generation) as (shard, _):
+            with self._builds.writing(generation) as journal, self._shards.use(generation) as (shard, _):
                 found = shard.count(edge.CountRequest(exact=True, filter=_filter(where)))
                 if found:
-                    shard.update(edge.UpdateOperation.delete_points_by_filter(_filter(where)))
-                    shard.flush()
+                    gone = () if journal is None else _ids(shard, _filter(where))
+                    try:
+                        shard.update(edge.UpdateOperation.delete_points_by_filter(_filter(where)))
+                        shard.flush()
+                    finally:
+                        if journal is not None:
+                            journal.update(gone)
                 return found
 
         return await _run(self._writers, remove)
@@ -103,8 +126,11 @@ class EdgeStore:
                     limit=limit,
                     query=_query(query),
                     filter=None if where is None else _filter(where, shard),
-                    params=edge.SearchParams(exact=True),
+                    params=edge_options.search(limit),
                 )
+                if not shard.considered:  # opened just now: a build may have been cut off by the last end
+                    shard.considered = True
+                    self._builds.consider(generation, shard)
                 return sorted(map(_candidate, engine.query(request)), key=lambda found: (-found.score, found.id))
 
         return await _run(self._readers, search)
@@ -115,7 +141,7 @@ class EdgeStore:
 
         def read() -> dict[str, list[float]]:
             with self._shards.use(generation) as (shard, _):
-                records = _scroll(shard, condition)
+                records = _scroll(shard, condition, ["hash"], [DENSE])
                 return {record.payload["hash"]: record.vector[DENSE] for record in records}  # type: ignore[index,call-overload,misc]
 
         return await _run(self._readers, read)
@@ -142,6 +168,7 @@ class EdgeStore:
 
     async def close(self) -> None:
         """Close all shards and give the folder up."""
+        await asyncio.to_thread(self._builds.close)
         await asyncio.to_thread(self._shards.close)
         self._readers.shutdown()
         self._writers.shutdown()
@@ -175,12 +202,22 @@ def _candidate(found: edge.ScoredPoint) -> Candidate:
     return Candidate(str(found.id), found.score)
 
 
-def _scroll(shard: edge.EdgeShard, condition: edge.Filter) -> Iterator[edge.Record]:
+def _ids(shard: edge.EdgeShard, condition: edge.Filter) -> list[str]:
+    return [str(record.id) for record in _scroll(shard, condition, [], [])]
+
+
+def _scroll(
+    shard: edge.EdgeShard, condition: edge.Filter, payload: list[str], vectors: list[str]
+) -> Iterator[edge.Record]:
     offset = None
     while True:
         records, offset = shard.scroll(
             edge.ScrollRequest(
-                offset=offset, limit=_SCROLL, filter=condition, with_payload=["hash"], with_vector=[DENSE]
+                offset=offset,
+                limit=_SCROLL,
+                filter=condition,
+                with_payload=payload or False,
+                with_vector=vectors or False,
             )
         )
         yield from records
@@ -216,5 +253,5 @@ def _ensure_number_indexes(engine: edge.EdgeShard, shard: Shard, points: Sequenc
     """
     for path in sorted(number_fields(points) - shard.numbers):
         if len(shard.numbers) < MAX_NUMBER_INDEXES:
-            engine.update(edge.UpdateOperation.create_field_index(path, edge.PayloadSchemaType.Float))
+            engine.update(edge_options.number_index(path))
             shard.numbers.add(path)

@@ -62,7 +62,7 @@ def collection(dimensions: int, options: VectorOptions, spread: Spread) -> dict[
 def search(limit: int) -> models.SearchParams:
     """How a search goes through the index; where vectors are quantized, the best are looked at again in full."""
     again = models.QuantizationSearchParams(rescore=True, oversampling=hnsw.OVERSAMPLING)
-    return models.SearchParams(hnsw_ef=max(hnsw.EF, limit), quantization=again)
+    return models.SearchParams(hnsw_ef=hnsw.ef(limit), quantization=again)
 
 
 def _quantization(options: VectorOptions) -> models.ScalarQuantization | models.BinaryQuantization | None:
@@ -70,5 +70,6 @@ def _quantization(options: VectorOptions) -> models.ScalarQuantization | models.
         scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
         return models.ScalarQuantization(scalar=scalar)
     if options.quantization == "binary":
-        return models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True))
+        asked = models.BinaryQuantizationQueryEncoding.SCALAR8BITS  # of the query alone, so it costs no memory
+        return models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True, query_encoding=asked))
     return None

@@ -1,8 +1,14 @@
-"""The folder of an embedded vector store: one process owns it, and keeps the shards open that were used last."""
+"""The folder of an embedded vector store: one process owns it, and keeps the shards open that were used last.
+
+A shard lies in the folder of its name, `g`. A copy with an index is built in `g@1`, `g@2`, ... and counts from the
+moment that it holds the file `.whole`; the highest that does is the shard. So a copy takes the shard's place by one
+rename, and dying at any moment leaves either the one or the other, and something to throw away at the next start.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import threading
@@ -20,17 +26,29 @@ from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.points import INTEGER_FIELDS, KEYWORD_FIELDS, MAX_NUMBER_INDEXES
 
 _ALWAYS_THERE = frozenset((*KEYWORD_FIELDS, *INTEGER_FIELDS, "ordinal"))
-_UNFINISHED, _DROPPED = ".unfinished-", ".dropped-"
+_UNFINISHED, _DROPPED, _WHOLE = ".unfinished-", ".dropped-", ".whole"
 
 
 class Shard:
-    """One open shard. `numbers` holds the fields of metadata that have an index for ranges."""
+    """One open shard. `numbers` holds the fields of metadata that have an index for ranges.
+
+    `indexed` is null without an index, else what the engine counted as indexed vectors when the index was built.
+    """
 
     def __init__(self) -> None:
         self.users = 0
         self.opening = threading.Lock()
         self.engine: edge.EdgeShard | None = None
+        self.folder: Path | None = None
         self.numbers: set[str] = set()
+        self.indexed: int | None = None
+        self.considered = False
+
+    def unindexed(self) -> int:
+        """Points that lie beside the index. The engine counts the sparse vector of each as indexed at once."""
+        assert self.engine is not None
+        info = self.engine.info()
+        return info.points_count if self.indexed is None else max(0, info.indexed_vectors_count - self.indexed)
 
     def may_hold_numbers(self, path: str) -> bool:
         """False only when no point has a number there, since each such field is indexed when it is first written."""
@@ -54,14 +72,19 @@ class Shards:
         self._dropping: set[str] = set()
         for left_over in (*folder.glob(f"{_UNFINISHED}*"), *folder.glob(f"{_DROPPED}*")):
             shutil.rmtree(left_over)
+        for name in self.names():
+            for old in self._copies(name):
+                if old != self._place(name):
+                    self.discard(old)
 
     def names(self) -> list[str]:
         """All shards of the folder."""
-        return sorted(path.name for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        folders = (path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        return sorted({path.name.partition("@")[0] for path in folders})
 
     def create(self, name: str, dimensions: int, options: VectorOptions) -> None:
         """Make an empty shard if there is none: built aside and moved into place, so that none is half made."""
-        if (self._folder / name).exists():
+        if self._place(name) is not None:
             return
         unfinished = self._folder / f"{_UNFINISHED}{name}"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -72,7 +95,7 @@ class Shards:
         shard.flush()
         shard.close()
         unfinished.rename(self._folder / name)
-        _sync(self._folder)
+        sync(self._folder)
 
     @contextmanager
     def use(self, name: str) -> Iterator[tuple[edge.EdgeShard, Shard]]:
@@ -86,7 +109,8 @@ class Shards:
         try:
             with shard.opening:
                 if shard.engine is None:
-                    shard.engine, shard.numbers = self._load(name)
+                    self._load(name, shard)
+            assert shard.engine is not None
             yield shard.engine, shard
         finally:
             with self._changed:
@@ -103,10 +127,9 @@ class Shards:
         try:
             if shard is not None and shard.engine is not None:
                 shard.engine.close()
-            if (self._folder / name).exists():
-                dropped = (self._folder / name).rename(self._folder / f"{_DROPPED}{name}")
-                _sync(self._folder)
-                shutil.rmtree(dropped)
+            place = self._place(name)
+            for folder in sorted(self._copies(name), key=lambda each: each == place):  # what counts goes last
+                self.discard(folder)
         finally:
             with self._changed:
                 self._dropping.discard(name)
@@ -119,11 +142,84 @@ class Shards:
             self._close_idle()
         self._lock.close()
 
-    def _load(self, name: str) -> tuple[edge.EdgeShard, set[str]]:
-        if not (self._folder / name).exists():
+    def copy(self, name: str) -> Path:
+        """A copy of a shard that doesn't count. The caller holds its writers off; raises `GenerationMissing`."""
+        with self.use(name) as (engine, shard):
+            engine.flush()
+            assert shard.folder is not None
+            copied = self._folder / f"{name}@{_number(shard.folder) + 1}"
+            shutil.rmtree(copied, ignore_errors=True)
+            shutil.copytree(shard.folder, copied, ignore=shutil.ignore_patterns(_WHOLE))
+            return copied
+
+    def adopt(self, name: str, fresh: Shard) -> Shard | None:
+        """Make the shard in `fresh.folder`, open and flushed, the one of this name; the caller holds the writers off.
+
+        On return that is so for good. The old one is returned if it was open: see `retire`.
+        """
+        assert fresh.folder is not None
+        sync_tree(fresh.folder)
+        draft = fresh.folder / f"{_WHOLE}-draft"
+        with draft.open("w") as file:
+            json.dump({"indexed": fresh.indexed}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(fresh.folder / _WHOLE)
+        try:
+            sync(fresh.folder)
+        except OSError:  # the old one goes on being written, so this one must not count at the next start
+            (fresh.folder / _WHOLE).unlink()
+            raise
+        with self._changed:
+            old = self._open.get(name)
+            self._open[name] = fresh
+            return old
+
+    def retire(self, name: str, old: Shard | None) -> None:
+        """Close a shard that was replaced, once the searches in it have ended, and remove all that doesn't count."""
+        if old is not None:
+            with self._changed:
+                self._changed.wait_for(lambda: old.users == 0)
+            if old.engine is not None:
+                old.engine.close()
+        for folder in self._copies(name):
+            if folder != self._place(name):
+                self.discard(folder)
+
+    def room(self, name: str) -> tuple[int, int]:
+        """Bytes that a shard takes on disk, and bytes that are free there; raises `GenerationMissing`."""
+        place = self._place(name)
+        if place is None:
             raise GenerationMissing
-        engine = edge.EdgeShard.load(str(self._folder / name))
-        return engine, set(engine.info().payload_schema) - _ALWAYS_THERE
+        taken = sum(path.stat().st_blocks * 512 for path in place.rglob("*"))
+        return taken, shutil.disk_usage(self._folder).free
+
+    def counts(self, folder: Path) -> bool:
+        """Whether a copy took its shard's place."""
+        return (folder / _WHOLE).exists()
+
+    def discard(self, folder: Path) -> None:
+        """Remove a folder that must not come back, not even in part."""
+        dropped = folder.rename(self._folder / f"{_DROPPED}{folder.name}")
+        sync(self._folder)
+        shutil.rmtree(dropped)
+
+    def _copies(self, name: str) -> list[Path]:
+        plain = self._folder / name
+        numbered = (path for path in self._folder.glob(f"{name}@*") if path.name.partition("@")[0] == name)
+        return sorted([*([plain] if plain.exists() else []), *numbered], key=_number)
+
+    def _place(self, name: str) -> Path | None:
+        """Where the shard lies, if there is one."""
+        whole = [path for path in self._copies(name) if "@" not in path.name or (path / _WHOLE).exists()]
+        return whole[-1] if whole else None
+
+    def _load(self, name: str, shard: Shard) -> None:
+        place = self._place(name)
+        if place is None:
+            raise GenerationMissing
+        shard.folder = place
+        open_shard(shard)
 
     def _close_idle(self) -> None:
         idle = [name for name, shard in self._open.items() if shard.users == 0]
@@ -149,7 +245,28 @@ def _own(folder: Path) -> IO[str]:
     return lock
 
 
-def _sync(folder: Path) -> None:
+def open_shard(shard: Shard) -> None:
+    """Open the engine on `shard.folder`."""
+    assert shard.folder is not None
+    engine = edge.EdgeShard.load(str(shard.folder))
+    shard.numbers = set(engine.info().payload_schema) - _ALWAYS_THERE
+    whole = shard.folder / _WHOLE
+    shard.indexed = json.loads(whole.read_text())["indexed"] if whole.exists() else None
+    shard.engine = engine
+
+
+def sync_tree(folder: Path) -> None:
+    """Put all files below a folder, and their names, on disk."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
+def _number(folder: Path) -> int:
+    return int(folder.name.partition("@")[2] or 0)
+
+
+def sync(folder: Path) -> None:
     """A rename is on disk only once its folder is."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -35,8 +35,7 @@ async def list_collections(
 @router.get("/{name}")
 async def get(name: Name, caller: RetrieverCaller, opened: Opened) -> Collection:
     """One collection."""
-    record = await allowed_collection(caller, opened, name)
-    return (await opened.catalogue.shown([record]))[0]
+    return await opened.lifecycle.shown(await allowed_collection(caller, opened, name))
 
 
 @router.patch("/{name}")
