@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import insert
 
-from contracts.collections import CollectionCreate
+from contracts.collections import CollectionCreate, VectorOptions
 from contracts.indexing import ChunkInput, DocumentFacts
 from retriever.bootstrap import MIGRATIONS
 from retriever.catalogue import Catalogue, physical_name
@@ -31,6 +31,7 @@ from servicekit.migrations import migrate
 from servicekit.sql import Database
 
 DIMENSIONS = 384
+PLAIN = VectorOptions()
 MODEL = EmbeddingModel("bench", DIMENSIONS, 256)
 TENANT = "bench"
 CHUNKS_A_DOCUMENT = 20
@@ -87,15 +88,16 @@ class Corpus:
 
 
 async def build(
-    data_dir: Path, store: VectorStore, name: str, chunks: int, seed: int = 1
+    data_dir: Path, store: VectorStore, name: str, chunks: int, seed: int = 1, options: VectorOptions = PLAIN
 ) -> tuple[str, list[Question]]:
     """Write a collection of so many chunks through `store`; its place in the store, and 1,000 questions about it."""
     database = Database.open(None, data_dir, "retriever")
     await migrate(database, MIGRATIONS)
     collection_id = f"col_{name}"
     generation = physical_name(collection_id, 1)
-    await store.create(generation, DIMENSIONS)
-    await Catalogue(database, SystemClock()).add(collection_id, TENANT, CollectionCreate(name=name), MODEL)
+    await store.create(generation, DIMENSIONS, options)
+    wanted = CollectionCreate(name=name, vectors=options)
+    await Catalogue(database, SystemClock()).add(collection_id, TENANT, wanted, MODEL)
     corpus = Corpus(seed)
     numbered = enumerate(corpus.chunks(chunks))
     while batch := list(itertools.islice(numbered, BATCH)):

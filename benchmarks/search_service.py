@@ -88,6 +88,12 @@ class Service:
         """Whether a process works for the service, as one does that builds an index."""
         return bool(self._process.children())
 
+    def resident(self) -> tuple[int, int]:
+        """Bytes that the process has in memory: its own, and mapped from files."""
+        rollup = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text().splitlines()
+        (own,) = (int(line.split()[1]) * 1024 for line in rollup if line.startswith("Anonymous:"))
+        return own, self._process.memory_info().rss - own
+
     async def _at_once(self, collection: str, questions: Sequence[Question], clients: int) -> tuple[list[float], int]:
         waiting = iter([(self._headers(), _body(collection, question, {})) for question in questions])
         times: list[float] = []
