@@ -24,15 +24,15 @@ BATCH = 20
 RULES = BuildRules(points=100, share=0.1)
 
 
-def vector_of(number: int) -> list[float]:
+def vector_of(number: int, dimensions: int = DIMENSIONS) -> list[float]:
     """A unit vector of its own for each number."""
     chance = random.Random(number)
-    values = [chance.gauss(0, 1) for _ in range(DIMENSIONS)]
+    values = [chance.gauss(0, 1) for _ in range(dimensions)]
     length = sum(value * value for value in values) ** 0.5
     return [value / length for value in values]
 
 
-def point_of(number: int, version: int = 0) -> Point:
+def point_of(number: int, version: int = 0, dimensions: int = DIMENSIONS) -> Point:
     """The point of a number, alone in its document."""
     payload = {
         "document_id": f"d{number}",
@@ -43,7 +43,7 @@ def point_of(number: int, version: int = 0) -> Point:
         "tags": [f"metadata.of{every}={number % every}" for every in (10, 100)],
     }
     words = SparseVector([1 + number % 5, 10 + number % 50], [1.0, 2.0])
-    return Point(str(uuid5(NAMESPACE_URL, str(number))), vector_of(number), words, payload)
+    return Point(str(uuid5(NAMESPACE_URL, str(number))), vector_of(number, dimensions), words, payload)
 
 
 async def _main(folder: Path, first: int) -> None:

@@ -7,7 +7,7 @@ M = 16
 EF_CONSTRUCT = 100
 """Candidates that are looked at to find a new point's neighbours."""
 _EF = 128
-OVERSAMPLING = 6.0
+OVERSAMPLING = 8.0
 """How many times the wanted results are taken by their quantized vectors, to be ranked by the full ones."""
 _FULL_SCAN_VECTORS = 10_000
 
