@@ -25,7 +25,7 @@ from retriever.ports import IndexStatus
 SOON = BuildRules(points=300, share=0.25)
 SECONDS = 120
 LONG = 256
-"""Bits of a few dozen dimensions say too little (decision record 0404)."""
+"""Bits of a few dozen dimensions say too little (decision record 0407)."""
 KILLS = 8
 ALL = filters.Where(must=(filters.Within(("ordinal",), gte=0),))
 
