@@ -82,3 +82,17 @@ def test_every_known_language_is_analysed(language: str) -> None:
 def test_an_unknown_language_is_refused_with_what_is_known() -> None:
     with pytest.raises(LanguageUnknown, match=r"'xx'.*'auto'.* de, "):
         check_language("xx")
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        ("red car", "The red car stands in the yard."),
+        ("car insurance price", "Car insurance"),
+        ("die casting", "A die casting plant."),
+        ("son", "My son is five."),
+    ],
+)
+def test_a_word_that_is_a_function_word_elsewhere_is_not_lost(query: str, document: str) -> None:
+    shared = {*query_terms(query)} & {*terms(document)}
+    assert {"car", "die", "son"} & shared

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -143,14 +143,14 @@ def script_of(word: str) -> str:
 
 def document_language(words: Iterable[str], language: str) -> Spoken:
     """What a text to be found is in: one language a script."""
-    return Spoken(_latin(words, language)[:1], _scripts(language))
+    return Spoken(_latin(list(words), language)[:1], _scripts(language))
 
 
 def query_languages(words: Iterable[str], language: str) -> Spoken:
     """What a query may be in. Few words tell little, so all that is likely counts, and English always does: a text
     that showed no language was taken for English.
     """
-    return Spoken(_latin(words, language), _scripts(language))
+    return Spoken(_latin(list(words), language), _scripts(language))
 
 
 @cache
@@ -166,7 +166,10 @@ def _scripts(language: str) -> dict[str, str]:
     return chosen | {script: language} if script in chosen else chosen
 
 
-def _latin(words: Iterable[str], language: str) -> tuple[str, ...]:
+def _latin(words: Sequence[str], language: str) -> tuple[str, ...]:
+    """The likeliest languages. One function word alone makes nothing foreign, since it would be lost as such, as the
+    French `car` of `car repair` would: then English comes first.
+    """
     if language != AUTO:
         return (language if language not in _SCRIPT_OF else ENGLISH,)
     votes, letters = _votes(), _letter_votes()
@@ -184,7 +187,9 @@ def _latin(words: Iterable[str], language: str) -> tuple[str, ...]:
     if evidence[ENGLISH] >= best or best < max(ENOUGH, ENOUGH_A_WORD * count):
         return (ENGLISH,)
     ranked = sorted((-share, name) for name, share in evidence.items() if share >= PLAUSIBLE * best)
-    return tuple(dict.fromkeys((*(name for _, name in ranked), ENGLISH)))
+    likely = [name for _, name in ranked]
+    alone = len(stopwords(likely[0]) & {*words}) < 2 and all(map(str.isascii, words))
+    return tuple(dict.fromkeys((ENGLISH, *likely) if alone else (*likely, ENGLISH)))
 
 
 @cache
