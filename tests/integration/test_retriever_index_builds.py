@@ -199,6 +199,33 @@ async def test_a_build_that_may_not_take_enough_fails_and_everything_stays_as_it
     assert _names(tmp_path) == [".lock", "g"]
 
 
+async def test_a_build_that_failed_is_tried_again_though_nobody_writes_any_more(tmp_path: Path) -> None:
+    failed = _builds("failed")
+    store = EdgeStore(tmp_path, rules=BuildRules(points=300, memory_mib=8, pause_seconds=0.1))
+    await store.create("g", DIMENSIONS)
+    await _write(store, 0, 300)
+
+    async def tried_again() -> bool:
+        return _builds("failed") >= failed + 2
+
+    await _until(tried_again)
+    await store.close()
+    assert _names(tmp_path) == [".lock", "g"]
+
+
+async def test_a_child_whose_retriever_is_gone_builds_nothing(tmp_path: Path) -> None:
+    store = EdgeStore(tmp_path, rules=BuildRules(points=0))
+    await store.create("g", DIMENSIONS)
+    await store.close()
+    gone = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220  # over at once
+    gone.wait()
+    command = [sys.executable, "-m", "retriever.adapters.index_child", str(tmp_path / "g"), "4096", str(gone.pid)]
+    child = subprocess.run(command, capture_output=True, text=True)  # noqa: ASYNC221
+    assert child.returncode == 1
+    assert "gone" in child.stderr
+    assert child.stdout == ""
+
+
 async def test_a_copy_that_was_not_whole_is_thrown_away(tmp_path: Path) -> None:
     first = EdgeStore(tmp_path, rules=BuildRules(points=0))
     await first.create("g", DIMENSIONS)

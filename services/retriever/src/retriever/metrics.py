@@ -16,7 +16,7 @@
 | groundwork_retriever_index_stage_seconds | stage | time of `reuse`, `embed`, `write` of a batch |
 | groundwork_retriever_index_builds_total | outcome | built, failed, timeout, no_room, superseded, cancelled |
 | groundwork_retriever_index_build_seconds | | time of a build of an embedded index, with the copying |
-| groundwork_retriever_points_unindexed | | points of open embedded collections that are compared one by one |
+| groundwork_retriever_points_unindexed | | points of embedded collections, as last seen, that no index covers |
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ EMBEDDING_TOKENS = Counter("groundwork_retriever_embedding_tokens_total", "Token
 INDEX_SECONDS = Histogram(
     "groundwork_retriever_index_stage_seconds", "Time of a batch's stages.", ("stage",), buckets=LATENCY_BUCKETS
 )
-BUILD_BUCKETS = (1, 5, 15, 60, 300, 1800)
 INDEX_BUILDS = Counter("groundwork_retriever_index_builds_total", "Builds of an embedded index.", ("outcome",))
 INDEX_BUILD_SECONDS = Histogram(
     "groundwork_retriever_index_build_seconds",

@@ -52,8 +52,8 @@ class EdgeStore:
         """Remove a generation and its files."""
 
         def drop() -> None:
-            self._builds.forget(generation)
-            self._shards.drop(generation)
+            with self._builds.without(generation):
+                self._shards.drop(generation)
 
         await _run(self._writers, drop)
 

@@ -75,6 +75,7 @@ class IndexBuilds:
         self._changed = threading.Condition()
         self._wanted: OrderedDict[str, None] = OrderedDict()
         self._not_before: dict[str, float] = {}
+        self._leaving: set[str] = set()
         self._writing: dict[str, threading.Lock] = {}
         self._journals: dict[str, set[str]] = {}
         self._unindexed: dict[str, int] = {}
@@ -93,13 +94,12 @@ class IndexBuilds:
 
     def consider(self, name: str, shard: Shard) -> None:
         """Note how many points lie beside the index, and build one if there are too many."""
-        self._unindexed[name] = shard.unindexed()
-        POINTS_UNINDEXED.set(sum(self._unindexed.values()))
+        self._note(name, shard.unindexed())
         if not self.rules.due(shard):
             return
         with self._changed:
             waits = time.monotonic() < self._not_before.get(name, 0.0)
-            if self._closed or waits or name == self._current or name in self._wanted:
+            if self._closed or waits or name in self._leaving or name == self._current or name in self._wanted:
                 return
             self._wanted[name] = None
             if self._thread is None:
@@ -112,14 +112,21 @@ class IndexBuilds:
         with self._changed:
             return name == self._current or name in self._wanted
 
-    def forget(self, name: str) -> None:
-        """End a build of this shard, which is about to be removed; returns when its folder is free."""
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """The removal of this shard: what is being built of it ends first, and nothing is begun meanwhile."""
         with self._changed:
+            self._leaving.add(name)
             self._wanted.pop(name, None)
-            self._not_before.pop(name, None)
             self._stop(name)
             self._changed.wait_for(lambda: self._current != name)
-        self._unindexed.pop(name, None)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._leaving.discard(name)
+                self._not_before.pop(name, None)
+            self._note(name, None)
 
     def close(self) -> None:
         """End what is under way and start nothing more."""
@@ -137,14 +144,16 @@ class IndexBuilds:
             if self._child is not None:
                 self._child.kill()
 
+    def _note(self, name: str, unindexed: int | None) -> None:
+        """Keep how many points lie beside a shard's index, null when the shard is gone."""
+        if unindexed is None:
+            self._unindexed.pop(name, None)
+        else:
+            self._unindexed[name] = unindexed
+        POINTS_UNINDEXED.set(sum(self._unindexed.values()))
+
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._wanted)
-                if self._closed:
-                    return
-                name, _ = self._wanted.popitem(last=False)
-                self._current, self._cancelled = name, False
+        while (name := self._next()) is not None:
             started = time.monotonic()
             outcome = self._outcome(name)
             INDEX_BUILDS.labels(outcome).inc()
@@ -155,6 +164,36 @@ class IndexBuilds:
                     self._not_before[name] = time.monotonic() + self.rules.pause_seconds
                 self._current = None
                 self._changed.notify_all()
+
+    def _next(self) -> str | None:
+        """Wait for a shard to build; null at the end. One whose build failed is looked at again after its pause, since
+        nobody may write to it any more.
+        """
+        while True:
+            with self._changed:
+                again = min(self._not_before.values(), default=None)
+                pause = None if again is None else max(0.0, again - time.monotonic())
+                self._changed.wait_for(lambda: self._closed or self._wanted, pause)
+                if self._closed:
+                    return None
+                if self._wanted:
+                    name, _ = self._wanted.popitem(last=False)
+                    self._current, self._cancelled = name, False
+                    return name
+                rested = [each for each, moment in self._not_before.items() if moment <= time.monotonic()]
+                for each in rested:
+                    del self._not_before[each]
+            for each in rested:
+                self._look_again(each)
+
+    def _look_again(self, name: str) -> None:
+        try:
+            with self._shards.use(name) as (_, shard):
+                self.consider(name, shard)
+        except GenerationMissing:
+            return
+        except BaseException:  # as in `_outcome`
+            log.exception("index build not considered", generation=name)
 
     def _outcome(self, name: str) -> str:
         try:
@@ -192,7 +231,8 @@ class IndexBuilds:
 
     def _optimised(self, folder: Path) -> int:
         """Let a child build the index; the number of vectors that it then counts as indexed."""
-        command = [sys.executable, "-m", "retriever.adapters.index_child", str(folder), str(self.rules.memory_mib)]
+        numbers = (str(self.rules.memory_mib), str(os.getpid()))
+        command = [sys.executable, "-m", "retriever.adapters.index_child", str(folder), *numbers]
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             with self._changed:
                 if self._cancelled or self._closed:
@@ -244,8 +284,6 @@ class IndexBuilds:
         except BaseException:
             fresh.engine.close()
             raise
-        self._unindexed[name] = fresh.unindexed()
-        POINTS_UNINDEXED.set(sum(self._unindexed.values()))
         self._shards.retire(name, old)
 
     def _take_place(self, name: str, engine: edge.EdgeShard, fresh: Shard) -> Shard | None:
@@ -256,6 +294,7 @@ class IndexBuilds:
         fresh.engine.flush()
         if self._cancelled or self._closed:
             raise _Abandoned("cancelled")
+        self._note(name, fresh.unindexed())  # before it is others' to close
         return self._shards.adopt(name, fresh)
 
     def _lock(self, name: str) -> threading.Lock:

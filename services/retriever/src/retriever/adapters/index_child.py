@@ -1,4 +1,4 @@
-"""What the child process does that builds an index: `python -m retriever.adapters.index_child FOLDER MIB`.
+"""What the child process does that builds an index: `python -m retriever.adapters.index_child FOLDER MIB PARENT`.
 
 It bounds its own memory, gives way to everything else on the machine and dies with its parent. On success it writes one
 line of JSON: how many points there are and how many vectors are indexed, as the engine counts them.
@@ -19,9 +19,9 @@ _NICE = 10
 _PR_SET_PDEATHSIG = 1
 
 
-def main(folder: str, memory_mib: int) -> int:
-    """Optimise the shard in `folder`, which nobody else has open."""
-    _die_with_parent()
+def main(folder: str, memory_mib: int, parent: int) -> int:
+    """Optimise the shard in `folder`, which nobody else has open; `parent` is the process that asks for it."""
+    _die_with(parent)
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_DATA, (memory_mib << 20, memory_mib << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -34,11 +34,13 @@ def main(folder: str, memory_mib: int) -> int:
     return 0
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Nothing here can watch the parent: the engine holds the interpreter lock for all of the build."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before it could be followed
+        sys.exit("the retriever that wanted this index is gone")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

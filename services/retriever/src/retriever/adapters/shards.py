@@ -159,6 +159,7 @@ class Shards:
         """
         assert fresh.folder is not None
         sync_tree(fresh.folder)
+        sync(self._folder)
         draft = fresh.folder / f"{_WHOLE}-draft"
         with draft.open("w") as file:
             json.dump({"indexed": fresh.indexed}, file)
