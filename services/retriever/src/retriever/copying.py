@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.indexing import ChunkInput, DocumentFacts
 from retriever import filters
-from retriever.embedding import ChunkEmbedding, Made
+from retriever.embedding import ChunkEmbedding, Made, points
 from retriever.generations import Generation, Generations, Uncopied
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
-from retriever.points import RevisionKey, Stored, make_point, restored
+from retriever.points import RevisionKey, Stored, content_hash, restored
 from retriever.ports import VectorStore
 from retriever.revisions import Revisions
 from retriever.stages import Stages
@@ -137,20 +136,16 @@ class Copying:
         token: str,
     ) -> None:
         stages, made = Stages(INDEX_SECONDS), Made()
-        chunks: list[tuple[str, DocumentFacts, ChunkInput]] = [
-            (each.payload["hash"], *restored(each)) for each in stored
-        ]
-        hashes = {content: chunk for content, _, chunk in chunks}
+        chunks = [restored(each) for each in stored]
+        hashes = {content_hash(chunk): chunk for _, chunk in chunks}
         source = active if _same_model(active, shadow) else shadow
         await self.embedding.find(source, key.document_id, hashes, made, stages)
         await self.embedding.make(shadow, hashes, made, stages, token)
-        vectors = made.of(shadow)
-        points = [make_point(key, facts, chunk, vectors[content], shadow.language) for content, facts, chunk in chunks]
-        await self.store.upsert(shadow.vectors, points)
-        step.copied += len(points)
+        await self.store.upsert(shadow.vectors, await points(shadow, key, chunks, made))
+        step.copied += len(chunks)
         step.tokens += made.tokens
         CHUNKS_COPIED.labels("embedded").inc(made.embedded)
-        CHUNKS_COPIED.labels("reused").inc(len(points) - made.embedded)
+        CHUNKS_COPIED.labels("reused").inc(len(chunks) - made.embedded)
 
     async def _still_wanted(self, shadow: Generation, key: RevisionKey) -> bool:
         """Whether the copied revision is still shown or may yet be; if it never will be again, its copy goes."""

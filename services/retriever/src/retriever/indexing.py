@@ -21,7 +21,7 @@ from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkI
 from contracts.pages import Page
 from retriever import filters
 from retriever.catalogue import Catalogue, CollectionRecord
-from retriever.embedding import ChunkEmbedding, Made
+from retriever.embedding import ChunkEmbedding, Made, points
 from retriever.errors import (
     ChunksMissing,
     CollectionNotFound,
@@ -32,7 +32,7 @@ from retriever.errors import (
 )
 from retriever.generations import Generation, Generations, Live
 from retriever.metrics import CHUNKS_DELETED, CHUNKS_INDEXED, INDEX_SECONDS, SHADOW_MISSES
-from retriever.points import RevisionKey, content_hash, make_chunk, make_point
+from retriever.points import RevisionKey, content_hash, make_chunk
 from retriever.ports import VectorStore
 from retriever.revisions import CollectionGone, GenerationChanged, Revisions
 from retriever.sealed import seal
@@ -205,15 +205,9 @@ class Indexing:
         await self.embedding.find(target, way.key.document_id, way.hashes, way.made, way.stages)
         self.embedding.take(target, way.hashes, way.made)
         await self.embedding.make(target, way.hashes, way.made, way.stages, way.token)
-        vectors = way.made.of(target)
         with way.stages.timed("write"):
-            points = await asyncio.to_thread(
-                lambda: [
-                    make_point(way.key, way.body.document, chunk, vectors[content_hash(chunk)], target.language)
-                    for chunk in way.body.chunks
-                ]
-            )
-            await self.store.upsert(target.vectors, points)
+            chunks = [(way.body.document, chunk) for chunk in way.body.chunks]
+            await self.store.upsert(target.vectors, await points(target, way.key, chunks, way.made))
         way.written.add(target.number)
 
     async def _take_back(self, way: Batch) -> None:

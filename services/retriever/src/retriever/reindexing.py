@@ -21,7 +21,7 @@ from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, Shado
 from retriever import filters
 from retriever.catalogue import Catalogue, CollectionRecord, physical_name
 from retriever.copying import Copying, Step
-from retriever.embedding import ChunkEmbedding, Made
+from retriever.embedding import ChunkEmbedding, Made, points
 from retriever.errors import (
     ChunksMissing,
     CollectionNotFound,
@@ -33,7 +33,7 @@ from retriever.errors import (
 from retriever.generations import BUILDING, DROPPED, Generation, Generations
 from retriever.languages import check_language
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
-from retriever.points import RevisionKey, content_hash, make_point
+from retriever.points import RevisionKey, content_hash
 from retriever.ports import Embedder, EmbeddingModel, VectorStore
 from retriever.revisions import CollectionGone, Revisions
 from retriever.stages import Stages
@@ -126,12 +126,8 @@ class Reindexing:
             if _model(active) == _model(shadow):
                 await self.embedding.find(active, key.document_id, _without(hashes, made, shadow), made, stages)
             await self.embedding.make(shadow, hashes, made, stages, token)
-            vectors = made.of(shadow)
-            points = [
-                make_point(key, batch.document, each, vectors[content_hash(each)], shadow.language)
-                for each in batch.chunks
-            ]
-            await self.store.upsert(shadow.vectors, points)
+            chunks = [(batch.document, chunk) for chunk in batch.chunks]
+            await self.store.upsert(shadow.vectors, await points(shadow, key, chunks, made))
         reused = len(batch.chunks) - made.embedded
         CHUNKS_COPIED.labels("embedded").inc(made.embedded)
         CHUNKS_COPIED.labels("reused").inc(reused)
