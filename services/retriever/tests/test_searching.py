@@ -143,6 +143,12 @@ async def test_without_inference_a_hybrid_search_goes_by_words_and_says_so(bench
     assert [hit.chunk_id for hit in reply.hits] == [hit.chunk_id for hit in sparse.hits]
     assert (reply.usage.embedding_tokens, reply.usage.embedding_model) == (0, None)
     assert reply.hits[0].scores.fused is None
+    assert reply.hits[0].score == 1.0
+    best = sparse.hits[0].score
+    assert [hit.score for hit in reply.hits] == pytest.approx([hit.score / best for hit in sparse.hits])
+    least = reply.hits[1].score  # means the same as with vectors: a share of the best
+    above = (await bench.search("lantern", min_score=least)).hits
+    assert [hit.chunk_id for hit in above] == [hit.chunk_id for hit in reply.hits if hit.score >= least]
     with pytest.raises(PeerUnreachable):
         await bench.search("lantern", mode="dense")
 

@@ -105,8 +105,9 @@ class Searching:
     async def search(self, tenant: str, request: SearchRequest, token: str) -> SearchReply:
         """Hits in descending score.
 
-        `score` is the fused score in [0, 1] of a hybrid search (1 would be best by meaning and by words), the cosine
-        of a dense one, BM25 of a sparse one. Raises `CollectionNotFound`, and in dense mode what inference raised.
+        `score` is the fused score in [0, 1] of a hybrid search (1 would be best by meaning and by words, or by words
+        alone where nothing can be embedded), the cosine of a dense one, BM25 of a sparse one. Raises
+        `CollectionNotFound`, and in dense mode what inference raised.
         """
         query = Query(request, token, filters.where(request.filter))
         try:
@@ -256,8 +257,10 @@ def _ranking(
     found = [each for pool in pools for each in pool.found if not visibility.hides(each)]
     open_pools = [(record.name, pool) for record, pool in zip(records, pools, strict=True) if not pool.exhausted]
     holders: tuple[Found, ...] = ()
-    if query.request.mode == "hybrid" and query.dense:
-        weights = {record.name: pool.dense_weight for record, pool in zip(records, pools, strict=True)}
+    if query.request.mode == "hybrid":
+        weights = {
+            record.name: pool.dense_weight if query.dense else 0.0 for record, pool in zip(records, pools, strict=True)
+        }
         best = fusion.best_of(found, {record.name: record.embedding_model for record in records}, weights)
         ranked, holders = fusion.rank_fused(found, best), best.holders
         bounds = [best.score(name, pool.unseen_dense, pool.unseen_sparse) for name, pool in open_pools]
