@@ -30,7 +30,7 @@ class IndexStatus:
 class VectorStore(Protocol):
     """Keeps generations of points. A write is on disk when its call returns; every call may be repeated.
 
-    Calls raise `VectorStoreUnavailable` when the engine can't be reached. An unknown generation is empty.
+    Calls raise `VectorStoreUnavailable` when the engine can't be reached, and `GenerationMissing` for an unknown one.
     """
 
     async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
