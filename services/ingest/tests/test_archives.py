@@ -8,8 +8,9 @@ from typing import IO, Any
 
 import pytest
 
-from contracts.collections import CollectionCreate
-from ingest import backups, restoring
+from contracts.collections import Chunking, CollectionCreate
+from contracts.reindexing import ReindexRequest
+from ingest import backups, reindexes, restoring
 from ingest.archives import Archive
 from ingest.collections_view import remember
 from ingest.errors import ArchiveDamaged, ArchiveTooLarge, DocumentDiffers, DocumentNotFound
@@ -28,7 +29,8 @@ async def _backup(service: Service, document_id: str = "d", collection: str = "h
 
 
 async def _restore(service: Service, file: IO[bytes], collection: str = "copy", model: str = "default") -> Accepted:
-    given = (service.database, service.blobs, service.clock, service.mandate(), collection, model)
+    layout = (await service.index.collection("token", collection)).index.layout
+    given = (service.database, service.blobs, service.clock, service.mandate(), collection, model, layout)
     return await restoring.restore(*given, Archive(file, MOST))
 
 
@@ -156,10 +158,25 @@ def _part(**values: Any) -> Callable[[bytes], bytes]:
     return edit
 
 
-def _plan(content: bytes) -> bytes:
-    saved = json.loads(content)
-    saved["plan"]["chunks"][0][1] = 10**6
-    return json.dumps(saved).encode()
+def _plan(place: str, *values: Any) -> Callable[[bytes], bytes]:
+    """The first values of a list of the plan, or of its first chunk."""
+
+    def edit(content: bytes) -> bytes:
+        plan = (saved := json.loads(content))["plan"]
+        into = plan["chunks"][0] if place == "chunk" else plan[place]
+        into[: len(values)] = values
+        return json.dumps(saved).encode()
+
+    return edit
+
+
+def _locked(archive: bytes) -> bytes:
+    """All members said to have a password."""
+    for mark, flags in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        at = -1
+        while (at := archive.find(mark, at + 1)) >= 0:
+            archive = archive[: at + flags] + b"\x01" + archive[at + flags + 1 :]
+    return archive
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -175,7 +192,15 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "a shorter text": _edited(parts_0000_text=lambda content: content[:50]),
     "a plan that is no JSON": _edited(parts_0000_json=lambda _: b"{"),
     "a plan of another shape": _edited(parts_0000_json=lambda _: b"[]"),
-    "a chunk beyond the text": _edited(parts_0000_json=_plan),
+    "a chunk beyond the text": _edited(parts_0000_json=_plan("chunk", 0, 10**6)),
+    "a page that is no number": _edited(parts_0000_json=_plan("chunk", 0, 5, "x")),
+    "a heading that is no text": _edited(parts_0000_json=_plan("paths", [1])),
+    "half a character": _edited(parts_0000_json=_plan("headers", "\ud800")),
+    "a plan nested without end": _edited(parts_0000_json=lambda _: b"[" * 100_000),
+    "a password": _locked,
+    "more pages than a column holds": _edited(document_json=_json(pages=2**70)),
+    "a media type of two lines": _edited(document_json=_json(media_type="text/plain\r\nX: y")),
+    "a last page beyond all": _edited(document_json=_part(last_page=2**70)),
     "a format to come": _edited(document_json=_json(format="groundwork-document/2")),
     "an id that leads elsewhere": _edited(document_json=_json(id="../etc")),
     "revision 0": _edited(document_json=_json(revision=0)),
@@ -194,6 +219,23 @@ async def test_a_damaged_archive_is_refused_and_leaves_nothing(kept: Service, da
     assert [keys async for keys in kept.blobs.old_keys(0)] == [[]]
     with pytest.raises(DocumentNotFound):
         await _row(kept, "copy")
+
+
+async def test_a_document_that_a_reindex_cut_otherwise_is_backed_up_by_its_bytes(kept: Service) -> None:
+    await kept.index.create_collection("token", CollectionCreate(name="third"))
+    await remember(kept.database, "acme", "third")
+    await _restore(kept, await _backup(kept))
+    await kept.work_all()
+    for collection in ("handbook", "copy"):
+        wanted = ReindexRequest(chunking=Chunking(strategy="fixed", max_tokens=32))
+        async with kept.database.write() as connection:
+            await reindexes.start(connection, kept.mandate(), collection, wanted, kept.clock.now())
+        await kept.work_all()
+        with zipfile.ZipFile(await _backup(kept, collection=collection)) as members:
+            assert members.namelist() == ["document.json", "original"]
+    await _restore(kept, await _backup(kept), "third")
+    await kept.work_all()
+    assert all(each.embedding is None for each in kept.index.found("third", "d"))
 
 
 async def test_embeddings_that_do_not_fit_are_made_anew(kept: Service) -> None:

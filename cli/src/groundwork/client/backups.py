@@ -12,6 +12,7 @@ import os
 import tempfile
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ FORMAT = "groundwork-collection/1"
 HEAD = "collection.json"
 IN_MEMORY = 4 * 1024 * 1024
 PIECE = 256 * 1024
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, UnicodeDecodeError, json.JSONDecodeError, RuntimeError)
+"""What a ZIP or JSON that is not what it says raises; `RuntimeError` for a password or endless nesting."""
 Changed = Callable[[int, int], None]
 """Called with the number of documents that are done, and of all."""
 
@@ -97,7 +100,7 @@ def restore(
             _ensure(client, made.model_copy(update={"name": name}))
             names = [each for each in backup.namelist() if each != HEAD]
             return _restore_all(client, name, backup, names, timeout, changed)
-    except (zipfile.BadZipFile, EOFError, KeyError) as error:
+    except _DAMAGE as error:
         raise BackupDamaged(file, str(error)) from None
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -25,15 +27,25 @@ from typing import IO, Annotated, BinaryIO, Literal, cast
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from contracts.base import Count, DocumentId, Request, Title
+from contracts.base import Count, DocumentId, Line, Request, Title
 from contracts.documents import Metadata
+from contracts.values import check_text
+from ingest.chunking.cutting import Chunk
 from ingest.errors import ArchiveDamaged, ArchiveTooLarge
 from ingest.parsing.structure import PART_JOINT
-from ingest.parts import Part, load
+from ingest.parts import Part, as_inputs, load
 
 PIECE = 256 * 1024
 MANIFEST, ORIGINAL, EMBEDDINGS = "document.json", "original", "embeddings"
 MAX_MANIFEST_BYTES = 8 * 1024 * 1024
+MAX_PART_BYTES = 256 * 1024 * 1024
+"""Of a part's text or plan, read whole: what ingest writes stays below with the text that it allows."""
+MAX_EMBEDDINGS_BYTES = 512 * 1024 * 1024
+"""Of the sealed embeddings, read whole. Where there are more, they are made anew."""
+MAX_REVISION = 2**30
+"""Far below what a column holds, so that revisions can follow."""
+_Small = Annotated[int, Field(ge=0, lt=2**31)]
+"""What a column holds."""
 _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -44,7 +56,11 @@ _DAMAGE = (
     ValueError,
     EOFError,
     OSError,
-    NotImplementedError,
+    RuntimeError,  # a member with a password; JSON nested too deep
+    ArithmeticError,
+    AttributeError,
+    lzma.LZMAError,
+    struct.error,
 )
 """What reading a ZIP, JSON or a plan raises when it is not what it says."""
 
@@ -54,9 +70,9 @@ class ArchivedPart(Request):
 
     start: Count
     chars: Count
-    first_chunk: Count
-    chunks: Count
-    last_page: Count | None = None
+    first_chunk: _Small
+    chunks: _Small
+    last_page: _Small | None = None
     done: Annotated[float, Field(ge=0, le=1)]
 
 
@@ -65,18 +81,18 @@ class Manifest(Request):
 
     format: Literal["groundwork-document/1"] = "groundwork-document/1"
     id: DocumentId
-    revision: Annotated[int, Field(ge=1, lt=2**31)]
+    revision: Annotated[int, Field(ge=1, le=MAX_REVISION)]
     title: Title
     title_given: bool
-    source: Annotated[str, StringConstraints(max_length=2000)]
-    media_type: Annotated[str, StringConstraints(max_length=100)]
+    source: Annotated[Line, StringConstraints(max_length=2000)]
+    media_type: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,100}$")]
     metadata: Metadata = Field(default_factory=dict)
     bytes: Count
     sha256: _Sha256
     embedding_model: str | None = None
     """Whose tokens the chunks were counted in; null without parts."""
-    pages: Count | None = None
-    unread_pages: list[int] | None = None
+    pages: _Small | None = None
+    unread_pages: list[_Small] | None = None
     parts: Annotated[list[ArchivedPart], Field(max_length=100_000)] = Field(default_factory=list)
 
 
@@ -145,6 +161,8 @@ class Archive:
         with _damaged_otherwise():
             if EMBEDDINGS not in self._zip.namelist():
                 return []
+            if self._zip.getinfo(EMBEDDINGS).file_size > MAX_EMBEDDINGS_BYTES:
+                return []
             sealed = self._zip.read(EMBEDDINGS).decode().split("\n")
         return sealed if len(sealed) == chunks else []
 
@@ -152,17 +170,24 @@ class Archive:
         """A part's text and structure as the ledger keeps them, with `sealed`, the whole document's embeddings."""
         told = self.manifest.parts[number]
         with _damaged_otherwise():
-            text = self._zip.read(text_name(number)).decode()
-            structure = json.loads(self._zip.read(structure_name(number)))
+            text = self._whole(text_name(number)).decode()
+            structure = json.loads(self._whole(structure_name(number)))
             if sealed:
                 structure["plan"]["embeddings"] = list(sealed[told.first_chunk : told.first_chunk + told.chunks])
             saved = json.dumps(structure).encode()
             _, chunks = load(text, saved)
+            _check_chunks(Part(number, "", "", **told.model_dump()), text, chunks)
             spans = [(chunk.start, chunk.end) for chunk in chunks]
             fits = all(0 <= start < end <= len(text) for start, end in spans) and spans == sorted(spans)
         if not fits or len(text) != told.chars or len(chunks) != told.chunks:
             raise ArchiveDamaged(f"its part {number} does not fit its text")
         return text.encode(), saved
+
+    def _whole(self, name: str) -> bytes:
+        """A member of a part."""
+        if self._zip.getinfo(name).file_size > MAX_PART_BYTES:
+            raise ArchiveDamaged(f"its {name} is too large")
+        return self._zip.read(name)
 
     def _check_parts(self) -> None:
         start = first_chunk = 0
@@ -181,13 +206,24 @@ def archived(part: Part) -> ArchivedPart:
     return ArchivedPart(**{name: getattr(part, name) for name in ArchivedPart.model_fields})
 
 
+def _check_chunks(part: Part, text: str, chunks: list[Chunk]) -> None:
+    """Raise `ValueError` unless the index would take these chunks."""
+    if "\0" in text:
+        raise ValueError("a text has no NUL in it")
+    for each in as_inputs(part, text, chunks, part.first_chunk, part.first_chunk + len(chunks)):
+        for words in (each.header, *each.heading_path):
+            check_text(words)
+            if "\0" in words:
+                raise ValueError("a heading has no NUL in it")
+
+
 class _damaged_otherwise(AbstractContextManager[None]):  # noqa: N801  # reads as a clause
     """Turns what an archive's damage raises into `ArchiveDamaged`."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
         if isinstance(error, ArchiveDamaged | ArchiveTooLarge):
             return
-        if isinstance(error, ValidationError):
+        if isinstance(error, ValidationError) and error.title == Manifest.__name__:
             place = ".".join(map(str, error.errors()[0]["loc"]))
             raise ArchiveDamaged(f"its document.json is wrong at {place}: {error.errors()[0]['msg']}") from None
         if isinstance(error, _DAMAGE):

@@ -34,17 +34,21 @@ async def archive(
 ) -> IO[bytes]:
     """The document's archive, to be read from its beginning and closed.
 
-    It is of the active revision or, before there is one, of the newest one's bytes alone. Raises `DocumentNotFound`, or
-    `DocumentChanging` if the document was replaced each time.
+    It is of the active revision or, before there is one, of the newest one's bytes alone; bytes alone, too, where a
+    reindex has cut the document otherwise than the ledger says. Raises `DocumentNotFound`, or `DocumentChanging` if the
+    document was replaced, or the collection cut anew, each time.
     """
-    model = (await index.collection(token, collection)).embedding_model
     for _ in range(TRIES):
+        now = await index.collection(token, collection)
         async with database.read() as connection:
             document = await find(connection, tenant, collection, document_id)
-            revision, parts = await _revision(connection, document)
+            revision, parts = await _revision(connection, document, now.index.layout)
         try:
             sealed = await _embeddings(index, token, collection, document_id, revision["n"], parts)
-            return await _written(blobs, _manifest(document, revision, parts, model), revision, parts, sealed)
+            if (await index.collection(token, collection)).index.layout != now.index.layout:
+                continue
+            manifest = _manifest(document, revision, parts, now.embedding_model)
+            return await _written(blobs, manifest, revision, parts, sealed)
         except BlobMissing:
             continue
         except PeerError as error:
@@ -53,11 +57,13 @@ async def archive(
     raise DocumentChanging(document_id)
 
 
-async def _revision(connection: AsyncConnection, document: RowMapping) -> tuple[RowMapping, list[Part]]:
+async def _revision(connection: AsyncConnection, document: RowMapping, layout: int) -> tuple[RowMapping, list[Part]]:
+    """The revision and, if its parts are cut as the index has them, those."""
     n = document["active_revision"] or document["revision"]
     same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)
     row = (await connection.execute(select(REVISIONS).where(same))).mappings().one()
-    return row, await parts_of(connection, document["key"], n) if document["active_revision"] else []
+    as_indexed = document["active_revision"] and row["layout"] in (None, layout)
+    return row, await parts_of(connection, document["key"], n) if as_indexed else []
 
 
 def _manifest(document: RowMapping, revision: RowMapping, parts: list[Part], model: str) -> Manifest:

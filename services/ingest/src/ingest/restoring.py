@@ -48,9 +48,12 @@ async def restore(
     mandate: Mandate,
     collection: str,
     model: str,
+    layout: int,
     archive: Archive,
 ) -> Accepted:
     """Take a document in as its archive has it; what was cut for another embedding model is cut anew.
+
+    `layout` is the collection's, so that what is cut anew in it later is known to be cut otherwise.
 
     Raises `ArchiveDamaged`, `DocumentDiffers`, `CollectionNotFound` or `CollectionDeleting`.
     """
@@ -59,7 +62,7 @@ async def restore(
     sealed = await asyncio.to_thread(archive.embeddings) if usable else []
     count = len(archive.manifest.parts) if usable else 0
     parts = [await asyncio.to_thread(_part, archive, number, sealed, mandate.tenant) for number in range(count)]
-    restored = _restored(archive, mandate, collection, parts)
+    restored = _restored(archive, mandate, collection, layout, parts)
     keys = [restored.upload.blob_key, *(part[name] for part in parts for name in ("text_key", "structure_key"))]
     named = False
     try:
@@ -101,7 +104,9 @@ def _part(archive: Archive, number: int, sealed: list[str], tenant: str) -> dict
     return {**told, "number": number, "tenant": tenant, "text_key": text, "structure_key": structure}
 
 
-def _restored(archive: Archive, mandate: Mandate, collection: str, parts: list[dict[str, Any]]) -> Restored:
+def _restored(
+    archive: Archive, mandate: Mandate, collection: str, layout: int, parts: list[dict[str, Any]]
+) -> Restored:
     manifest = archive.manifest
     upload = Upload(
         mandate=mandate,
@@ -120,5 +125,6 @@ def _restored(archive: Archive, mandate: Mandate, collection: str, parts: list[d
         "pages": manifest.pages,
         "unread_pages": manifest.unread_pages,
         "chunks": sum(part["chunks"] for part in parts),
+        "layout": layout,
     }
     return Restored(upload, manifest.revision, facts, parts)

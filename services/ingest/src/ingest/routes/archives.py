@@ -10,6 +10,7 @@ from typing import IO, Annotated
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
+from contracts.collections import Collection
 from contracts.jobs import Accepted
 from ingest import backups, jobs, metrics, restoring
 from ingest.archives import PIECE, Archive
@@ -65,17 +66,18 @@ async def restore(
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
         raise UnsupportedArchive
     await enter_collection(caller, opened, collection)
-    model = (await opened.index.collection(caller.token, collection)).embedding_model
+    into = await opened.index.collection(caller.token, collection)
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
         async for piece in request.stream():
             await asyncio.to_thread(file.write, piece)
         file.seek(0)
-        return await _restored(opened, lasting, collection, model, file)
+        return await _restored(opened, lasting, into, file)
 
 
-async def _restored(opened: Dependencies, mandate: Mandate, collection: str, model: str, file: IO[bytes]) -> Response:
+async def _restored(opened: Dependencies, mandate: Mandate, into: Collection, file: IO[bytes]) -> Response:
     archive = await asyncio.to_thread(Archive, file, opened.settings.max_archive_bytes)
-    accepted = await restoring.restore(opened.database, opened.blobs, opened.clock, mandate, collection, model, archive)
+    where = (into.name, into.embedding_model, into.index.layout)
+    accepted = await restoring.restore(opened.database, opened.blobs, opened.clock, mandate, *where, archive)
     async with opened.database.read() as connection:
         job = await jobs.shown(connection, accepted.job, opened.clock.now()) if accepted.job is not None else None
     told = Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
