@@ -22,6 +22,7 @@ EARLY = 7
 """Of so many kills one more comes while the retriever starts."""
 COLLECTIONS = ("a", "b")
 WORK_SECONDS = 30
+END_SECONDS = 10
 
 
 def _work_until_killed(
@@ -39,17 +40,29 @@ def _work_until_killed(
         while ledger.writes < enough and not over.wait(0.002) and time.monotonic() < deadline:
             pass
         over.wait(chance.uniform(0, 0.1))
+        ledger.builds += bool(retriever.children())
         retriever.kill()
+        _check_alone(retriever)
+        ledger.indexed += any((retriever.data / "vectors").glob("col_*/.whole"))
         for future in work:
             future.result()
     for client in clients:
         client.close()
 
 
+def _check_alone(retriever: RetrieverProcess) -> None:
+    """What a dead retriever had building an index dies with it."""
+    deadline = time.monotonic() + END_SECONDS
+    while retriever.children():
+        assert time.monotonic() < deadline, "a process builds an index for a retriever that is dead"
+        Event().wait(0.01)
+
+
 def _kill_while_it_starts(retriever: RetrieverProcess, chance: random.Random) -> None:
     retriever.start()
     Event().wait(chance.uniform(0.5, 2.5))
     retriever.kill()
+    _check_alone(retriever)
 
 
 async def _points(retriever: RetrieverProcess) -> int:
@@ -60,6 +73,8 @@ async def _points(retriever: RetrieverProcess) -> int:
     assert len(names) == len(COLLECTIONS)
     counted = sum([await store.count(name, everything) for name in names])
     await store.close()
+    left = {each.name.partition("@")[0] for each in (retriever.data / "vectors").iterdir()}
+    assert left == {*names, "readiness", ".lock"}, "something is left of a build or a reindex"
     return counted
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -77,6 +78,17 @@ class RetrieverProcess:
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+
+    def children(self) -> list[int]:
+        """Processes that build an index in this home, whoever started them."""
+        ours = os.fsencode(self.data)
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it ended meanwhile
+                words = entry.read_bytes().split(b"\0")
+                if b"retriever.adapters.index_child" in words and any(word.startswith(ours) for word in words):
+                    found.append(int(entry.parent.name))
+        return found
 
     def last_words(self) -> str:
         """The end of the log."""

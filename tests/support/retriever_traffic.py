@@ -50,6 +50,10 @@ class Ledger:
     searches: int = 0
     flips: int = 0
     """Reindexes that ended."""
+    builds: int = 0
+    """Kills that came while an index was being built."""
+    indexed: int = 0
+    """Kills that came when a generation had an index."""
     _lock: Lock = field(default_factory=Lock)
 
     def saw(self, collection: str, revision: int) -> None:
