@@ -88,6 +88,11 @@ class Service:
         """Whether a process works for the service, as one does that builds an index."""
         return bool(self._process.children())
 
+    def cpu_seconds(self) -> float:
+        """CPU time that the service has used."""
+        used = self._process.cpu_times()
+        return float(used.user + used.system)
+
     def resident(self) -> tuple[int, int]:
         """Bytes that the process has in memory: its own, and mapped from files."""
         rollup = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text().splitlines()

@@ -105,6 +105,15 @@ async def test_a_generation_that_has_grown_gets_an_index_that_finds_the_same(sto
         assert await _recall(store, range(900), where, every) >= 0.98
 
 
+async def test_an_indexed_list_ends_only_where_no_more_match(store: EdgeStore) -> None:
+    await _write(store, 0, 900)
+    await _built(store)
+    half = filters.Where(must=(filters.Within(("ordinal",), gte=0, lt=450),))
+    for where, matching in ((None, 900), (half, 450)):
+        for limit in (matching - 1, matching, matching + 1):
+            assert len(await store.nearest("g", vector_of(5), where, limit)) == min(limit, matching)
+
+
 async def test_what_is_written_and_deleted_during_a_build_is_in_the_index_s_place(store: EdgeStore) -> None:
     await _write(store, 0, 350)
     rounds = 0

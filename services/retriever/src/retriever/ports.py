@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from contracts.collections import VectorOptions
 from retriever.filters import Where
+from retriever.lists import Asked, Lists
 from retriever.points import Candidate, Point, Stored
 from retriever.sparse import SparseVector
 
@@ -64,7 +65,14 @@ class VectorStore(Protocol):
     async def nearest(
         self, generation: str, query: Sequence[float] | SparseVector, where: Where | None, limit: int
     ) -> list[Candidate]:
-        """The best matching points: by cosine for a dense query, by BM25 for a sparse one, then by id."""
+        """The best matching points: by cosine for a dense query, by BM25 for a sparse one, then by id.
+
+        Fewer than `limit` only where no more match, also where an index is searched.
+        """
+        ...
+
+    async def lists(self, generation: str, asked: Asked, where: Where | None, depth: int) -> Lists:
+        """What `nearest` says to both vectors with `depth` as the limit, and of what only one list then holds."""
         ...
 
     async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:

@@ -1,8 +1,8 @@
 """Search: the query embedded once a model, candidates of each collection, one ranking, the page's texts.
 
-The ranking is exact however deep it is paged: lists are read deeper until nothing unseen can outrank the page (the
-threshold algorithm of Fagin, Lotem and Naor, 2001). A change of a collection during the search runs it again, so that
-readers see neither a gap nor a mixture of two revisions.
+The ranking is exact however deep it is paged, as far as its lists are (an index may miss a neighbour): they are read
+deeper until nothing unseen can outrank the page (the threshold algorithm of Fagin, Lotem and Naor, 2001). A change of a
+collection during the search runs it again, so that readers see neither a gap nor a mixture of two revisions.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import structlog
 
 from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
 from retriever import filters, fusion, neighbours
-from retriever.candidates import CandidateReader, Pool, Vectors
+from retriever.candidates import CandidateReader, Pool
 from retriever.catalogue import Catalogue, CollectionRecord
 from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing
 from retriever.fusion import Found, Ranked
+from retriever.lists import Asked
 from retriever.metrics import EMBEDDING_TOKENS, SEARCH_RETRIES, SEARCH_SECONDS, SEARCHES
 from retriever.points import Stored, make_hit
 from retriever.ports import Embedder, VectorStore
@@ -68,10 +69,10 @@ class Query:
         """Where the part of the ranking begins that is needed."""
         return 0 if self.reranked else self.request.offset
 
-    def vectors(self, record: CollectionRecord) -> Vectors:
+    def asked(self, record: CollectionRecord) -> Asked:
         """The query as one collection is searched with it."""
         sparse = None if self.request.mode == "dense" else query_vector(self.request.query, record.language)
-        return Vectors(self.dense.get(record.embedding_model), sparse)
+        return Asked(self.dense.get(record.embedding_model), sparse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class Searching:
         while True:
             with query.stages.timed("candidates"):
                 pools = await asyncio.gather(
-                    *(self._reader.read(record, query.vectors(record), query.where, depth) for record in records)
+                    *(self._reader.read(record, query.asked(record), query.where, depth) for record in records)
                 )
             visibility = Visibility(self._store, self._revisions, records)
             hits, threshold = await self._visible(query, records, pools, visibility)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from retriever.adapters.index_builds import BY_DEFAULT, BuildRules, IndexBuilds
 from retriever.adapters.shards import Shard, Shards
 from retriever.errors import VectorEngineFailed
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
+from retriever.lists import Asked, Lists, Wanted, wanted, wanted_of_others
 from retriever.points import MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
 from retriever.ports import PLAIN, IndexStatus
 from retriever.sparse import SparseVector
@@ -121,19 +123,30 @@ class EdgeStore:
         """The best matching points, by score, then by id."""
 
         def search() -> list[Candidate]:
-            with self._shards.use(generation) as (engine, shard):
-                request = edge.QueryRequest(
-                    limit=limit,
-                    query=_query(query),
-                    filter=None if where is None else _filter(where, shard),
-                    params=edge_options.search(limit),
-                )
-                if not shard.considered:  # opened just now: a build may have been cut off by the last end
-                    shard.considered = True
-                    self._builds.consider(generation, shard)
-                return sorted(map(_candidate, engine.query(request)), key=lambda found: (-found.score, found.id))
+            with self._searched(generation) as (engine, shard):
+                return _search(engine, shard, [Wanted(query, where, limit)])[0]
 
         return await _run(self._readers, search)
+
+    async def lists(self, generation: str, asked: Asked, where: Where | None, depth: int) -> Lists:
+        """Both lists in one call to the engine, and what only one of them holds in a second, all in one thread."""
+
+        def search() -> Lists:
+            with self._searched(generation) as (engine, shard):
+                both = wanted(asked, where, depth)
+                dense, sparse = _search(engine, shard, both)
+                more = _search(engine, shard, wanted_of_others(both, dense, sparse))
+            return Lists(dict(dense), dict(sparse), dict(more[0]), dict(more[1]))
+
+        return await _run(self._readers, search)
+
+    @contextmanager
+    def _searched(self, generation: str) -> Iterator[tuple[edge.EdgeShard, Shard]]:
+        with self._shards.use(generation) as (engine, shard):
+            if not shard.considered:  # opened just now: a build may have been cut off by the last end
+                shard.considered = True
+                self._builds.consider(generation, shard)
+            yield engine, shard
 
     async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
         """The dense vectors of matching points by content hash."""
@@ -196,6 +209,32 @@ def _query(query: Sequence[float] | SparseVector) -> edge.Query:
     if isinstance(query, SparseVector):
         return edge.Query.Nearest(edge.SparseVector(indices=query.indices, values=query.values), using=SPARSE)
     return edge.Query.Nearest(list(query), using=DENSE)
+
+
+def _search(engine: edge.EdgeShard, shard: Shard, lists: Sequence[Wanted | None]) -> list[list[Candidate]]:
+    """The points of each list in order, none of one that is null; asked of the engine as one batch.
+
+    A search of the index that its filter or depth brings to an end too early is made again with all points compared.
+    """
+    found: list[list[Candidate]] = [[] for _ in lists]
+    asked = [(at, each) for at, each in enumerate(lists) if each is not None]
+    if not asked:
+        return found
+    batch = edge.QueryBatchRequest([_request(shard, each) for _, each in asked])
+    for (at, each), points in zip(asked, engine.query_batch(batch), strict=True):
+        is_short = len(points) < each.limit and each.is_dense and shard.indexed is not None
+        all_points = engine.query(_request(shard, each, exact=True)) if is_short else points
+        found[at] = sorted(map(_candidate, all_points), key=lambda found: (-found.score, found.id))
+    return found
+
+
+def _request(shard: Shard, asked: Wanted, *, exact: bool = False) -> edge.QueryRequest:
+    return edge.QueryRequest(
+        limit=asked.limit,
+        query=_query(asked.query),
+        filter=None if asked.where is None else _filter(asked.where, shard),
+        params=edge_options.search(asked.limit, exact=exact),
+    )
 
 
 def _candidate(found: edge.ScoredPoint) -> Candidate:

@@ -59,13 +59,13 @@ def number_index(path: str) -> edge.UpdateOperation:
     )
 
 
-def search(limit: int) -> edge.SearchParams:
+def search(limit: int, *, exact: bool = False) -> edge.SearchParams:
     """How a search goes: through the index where there is one, with every point compared where there is none.
 
-    Where vectors are quantized, the best are ranked by the full vectors.
+    `exact` compares them in any case. Where vectors are quantized, the best are ranked by the full vectors.
     """
     again = edge.QuantizationSearchParams(rescore=True, oversampling=hnsw.OVERSAMPLING)
-    return edge.SearchParams(hnsw_ef=hnsw.ef(limit), quantization=again)
+    return edge.SearchParams(exact=exact, hnsw_ef=hnsw.ef(limit), quantization=again)
 
 
 def _quantization(options: VectorOptions) -> Quantization | None:

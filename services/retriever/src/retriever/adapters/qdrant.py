@@ -18,6 +18,7 @@ from retriever.adapters import qdrant_options
 from retriever.adapters.qdrant_options import AS_CONFIGURED, DENSE, SPARSE, Spread
 from retriever.errors import GenerationMissing, VectorStoreUnavailable
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
+from retriever.lists import Asked, Lists, Wanted, wanted, wanted_of_others
 from retriever.points import (
     INTEGER_FIELDS,
     KEYWORD_FIELDS,
@@ -117,19 +118,49 @@ class QdrantStore:
         self, generation: str, query: Sequence[float] | SparseVector, where: Where | None, limit: int
     ) -> list[Candidate]:
         """The best matching points, by score, then by id."""
-        vector, using = _query(query)
+        return (await self._search(generation, [Wanted(query, where, limit)]))[0]
+
+    async def lists(self, generation: str, asked: Asked, where: Where | None, depth: int) -> Lists:
+        """Both lists in one call to the server, and what only one of them holds in a second."""
+        both = wanted(asked, where, depth)
+        dense, sparse = await self._search(generation, both)
+        more = await self._search(generation, wanted_of_others(both, dense, sparse))
+        return Lists(dict(dense), dict(sparse), dict(more[0]), dict(more[1]))
+
+    async def _search(
+        self, generation: str, lists: Sequence[Wanted | None], *, exact: bool = False
+    ) -> list[list[Candidate]]:
+        """The points of each list in order, none of one that is null, in one call to the server.
+
+        A search of the index that its filter or depth brings to an end too early is made again with all compared.
+        """
+        found: list[list[Candidate]] = [[] for _ in lists]
+        asked = [(at, each) for at, each in enumerate(lists) if each is not None]
+        if not asked:
+            return found
         async with _translated():
-            reply = await self._client.query_points(
+            replies = await self._client.query_batch_points(
                 PREFIX + generation,
-                query=vector,
-                using=using,
-                query_filter=None if where is None else _filter(where),
-                limit=limit,
-                with_payload=False,
-                search_params=qdrant_options.search(limit) if self._has_indexes else None,
+                [self._request(each, exact=exact) for _, each in asked],
                 consistency=self._spread.read_consistency,
             )
-        return sorted(map(_candidate, reply.points), key=lambda found: (-found.score, found.id))
+        for (at, each), reply in zip(asked, replies, strict=True):
+            if len(reply.points) < each.limit and each.is_dense and self._has_indexes and not exact:
+                found[at] = (await self._search(generation, [each], exact=True))[0]
+            else:
+                found[at] = sorted(map(_candidate, reply.points), key=lambda found: (-found.score, found.id))
+        return found
+
+    def _request(self, asked: Wanted, *, exact: bool) -> models.QueryRequest:
+        vector, using = _query(asked.query)
+        return models.QueryRequest(
+            query=vector,
+            using=using,
+            filter=None if asked.where is None else _filter(asked.where),
+            limit=asked.limit,
+            with_payload=False,
+            params=qdrant_options.search(asked.limit, exact=exact) if self._has_indexes else None,
+        )
 
     async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
         """The dense vectors of matching points by content hash."""

@@ -59,10 +59,12 @@ def collection(dimensions: int, options: VectorOptions, spread: Spread) -> dict[
     }
 
 
-def search(limit: int) -> models.SearchParams:
-    """How a search goes through the index; where vectors are quantized, the best are looked at again in full."""
+def search(limit: int, *, exact: bool = False) -> models.SearchParams:
+    """How a search goes through the index, which `exact` leaves aside; where vectors are quantized, the best are looked
+    at again in full.
+    """
     again = models.QuantizationSearchParams(rescore=True, oversampling=hnsw.OVERSAMPLING)
-    return models.SearchParams(hnsw_ef=hnsw.ef(limit), quantization=again)
+    return models.SearchParams(exact=exact, hnsw_ef=hnsw.ef(limit), quantization=again)
 
 
 def _quantization(options: VectorOptions) -> models.ScalarQuantization | models.BinaryQuantization | None:
