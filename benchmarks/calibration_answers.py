@@ -1,6 +1,6 @@
 """Fits the passage ranking and the abstention of the agent on public question sets, and prints what they reach.
 
-    python -m benchmarks.calibration_answers ../shared/data [--cache FOLDER]
+    python -m benchmarks.calibration_answers DATA [--cache FOLDER]
 
 Every set is judged by a fit on the other sets, so that the figures are those of unseen questions; the weights printed
 last are fitted on all of them and are copied into `agent.ranking` and `agent.evidence`. Vectors are kept in the cache.

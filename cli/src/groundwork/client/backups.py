@@ -155,28 +155,41 @@ def _restore_all(
     timeout: float,
     changed: Changed | None,
 ) -> Restored:
-    result, pause, lock = Restored(), threading.Event(), threading.Lock()
-    done = 0
+    """Send all, some at once, then wait for each in this thread, which Ctrl-C ends at once; the jobs go on."""
+    result, pause = Restored(), threading.Event()
 
-    def one(name: str) -> None:
-        nonlocal done
-        document_id = name.removeprefix("documents/").removesuffix(".zip")
+    def send(name: str) -> Accepted | GroundworkError:
         try:
-            accepted = with_patience(lambda: _send(client, collection, backup, name), pause)
-            if accepted.job is not None:
-                client.jobs.wait(accepted.job.id, timeout=timeout)
-            (result.unchanged if accepted.unchanged else result.ready).append(document_id)
+            return with_patience(lambda: _send(client, collection, backup, name), pause)
         except GroundworkError as error:
-            result.failed[document_id] = str(error)
-        with lock:
-            done += 1
-            if changed is not None:
-                changed(done, len(names))
+            return error
 
     with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="restore") as pool:
-        for finished in pool.map(one, names):
-            assert finished is None
+        try:
+            for number, (name, sent) in enumerate(zip(names, pool.map(send, names), strict=True), start=1):
+                document_id = name.removeprefix("documents/").removesuffix(".zip")
+                _settle(client, document_id, sent, timeout, result)
+                if changed is not None:
+                    changed(number, len(names))
+        except BaseException:
+            pause.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return result
+
+
+def _settle(
+    client: Groundwork, document_id: str, sent: Accepted | GroundworkError, timeout: float, result: Restored
+) -> None:
+    """Wait for one document's job and note what became of it."""
+    try:
+        if isinstance(sent, GroundworkError):
+            raise sent
+        if sent.job is not None:
+            client.jobs.wait(sent.job.id, timeout=timeout)
+        (result.unchanged if sent.unchanged else result.ready).append(document_id)
+    except GroundworkError as error:
+        result.failed[document_id] = str(error)
 
 
 def _send(client: Groundwork, collection: str, backup: zipfile.ZipFile, name: str) -> Accepted:
