@@ -249,24 +249,30 @@ async def test_a_copy_that_was_not_whole_is_thrown_away(tmp_path: Path) -> None:
     assert _names(tmp_path) == [".lock", "g"]
 
 
+def _read_until(process: subprocess.Popen[str], store: Path, seconds: float, *, any_moment: bool) -> int:
+    """The last batch that a writer acknowledged after so long and, unless any moment will do, right after a swap."""
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    copies, last, deadline = _names(store), -1, time.monotonic() + seconds
+    for line in process.stdout:
+        last = int(line)
+        swapped = any_moment or (_names(store) != copies and not _unfinished(store))
+        if swapped and time.monotonic() > deadline:
+            break
+    return last
+
+
 async def test_kills_at_random_moments_of_building_lose_no_acknowledged_write(tmp_path: Path) -> None:
     chance, last, indexed = random.Random(11), -1, 0
     for kill in range(KILLS):
         command = [sys.executable, "-m", "tests.support.indexed_writer", str(tmp_path / "store"), str(last + 1)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220  # nothing else runs
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        copies = _names(tmp_path / "store")
-        deadline = time.monotonic() + chance.uniform(0.1, 3.0)
-        for line in process.stdout:
-            last = int(line)
-            swapped = kill % 3 > 0 or (_names(tmp_path / "store") != copies and not _unfinished(tmp_path / "store"))
-            if swapped and time.monotonic() > deadline:
-                break
-        process.send_signal(signal.SIGKILL)
-        last = max([last, *(int(line) for line in process.stdout if line.endswith("\n"))])
-        process.stdout.close()
-        process.wait()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220  # nothing else runs
+            try:
+                read = _read_until(process, tmp_path / "store", chance.uniform(0.1, 3.0), any_moment=kill % 3 > 0)
+            finally:
+                process.send_signal(signal.SIGKILL)
+            assert process.stdout is not None
+            last = max([last, read, *(int(line) for line in process.stdout if line.endswith("\n"))])
         store = EdgeStore(tmp_path / "store", rules=BuildRules(points=0))
         written = range((last + 1) * BATCH)
         present = await store.fetch("g", [point_of(each).id for each in written])

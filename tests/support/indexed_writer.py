@@ -2,7 +2,7 @@
 
 `python -m tests.support.indexed_writer FOLDER FIRST` writes batch FIRST, FIRST + 1, ...: batch n holds the points
 n * BATCH to (n + 1) * BATCH - 1. With each batch the first point of the one before is deleted. It prints the number of
-a batch once both are acknowledged.
+a batch once both are acknowledged; whatever is logged goes to stderr.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import random
 import sys
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
+
+import structlog
 
 from retriever import filters
 from retriever.adapters.edge import EdgeStore
@@ -62,4 +64,5 @@ async def _main(folder: Path, first: int) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(_main(Path(sys.argv[1]), int(sys.argv[2])))
