@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import PayloadTooLarge, error_response
+from servicekit.headers import header_of
 
 LimitFor = Callable[[str, str], int]
 """The most bytes that a body may have, by path and media type."""
@@ -36,9 +36,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        limit = self._limit_for(scope["path"], headers.get("content-type", "").partition(";")[0].strip().lower())
-        declared = headers.get("content-length", "")
+        media_type = header_of(scope, b"content-type") or ""
+        limit = self._limit_for(scope["path"], media_type.partition(";")[0].strip().lower())
+        declared = header_of(scope, b"content-length") or ""
         if declared.isdigit() and int(declared) > limit:
             request_id = scope.get("state", {}).get("request_id")
             await error_response(BodyTooLarge(limit), request_id)(scope, receive, send)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import time
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from servicekit.headers import header_of
 from servicekit.identifiers import request_id_from
 from servicekit.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS, METHODS, known_label
 
 log = structlog.get_logger(__name__)
 REQUEST_ID_HEADER = "X-Request-Id"
+_HEADER = REQUEST_ID_HEADER.lower().encode()
 QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics"))
 
 
@@ -31,17 +32,19 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = request_id_from(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        request_id = request_id_from(header_of(scope, _HEADER))
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        encoded_id = request_id.encode()
         status = 500
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                others = [pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER]
+                message = {**message, "headers": [*others, (_HEADER, encoded_id)]}
             await send(message)
 
         started = time.perf_counter()

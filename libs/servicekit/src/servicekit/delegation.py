@@ -7,7 +7,7 @@ its own audience and forwards the caller's token down the line; it can't make on
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,6 +65,10 @@ class DelegationSigner:
             raise ValueError("the delegation key is not an Ed25519 private key")
         self._key = key
         self._clock = clock or SystemClock()
+
+    def now(self) -> datetime:
+        """The moment on the clock that tokens are signed by."""
+        return self._clock.now()
 
     def sign(self, delegation: Delegation, lifetime: timedelta) -> str:
         """A token that is valid for `lifetime` from now."""

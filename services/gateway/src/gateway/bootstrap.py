@@ -12,6 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from starlette.middleware import Middleware
 
 from gateway.adapters.redis_limits import RedisLimiter
 from gateway.admission import Admission, Keyring
@@ -24,6 +25,7 @@ from gateway.openapi import public_openapi
 from gateway.ports import RequestLimiter
 from gateway.routes import administration, answers, documents, plane
 from gateway.settings import GatewaySettings
+from gateway.shortcuts import Shortcuts
 from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
 from gateway.usage_ledger import UsageLedger
@@ -100,6 +102,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         body_limit=_body_limit(settings),
         serve_metrics=False,
     )
+    app.user_middleware.append(Middleware(Shortcuts, endpoints=answers.SHORTCUTS))  # innermost
     setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
     return app
 

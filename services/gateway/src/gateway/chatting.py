@@ -47,7 +47,7 @@ async def answer_from_model(
         )
     upstream = Upstream(
         deps.peers.inference,
-        deps.mint.token(call.principal, MODELS, exchange.request_id, call.id),
+        deps.mint.shared_token(call.principal, MODELS),
         deps.settings.answer_timeout_seconds,
     )
     tap = ModelTap(call, model, request_bytes, show_usage=wants_usage)

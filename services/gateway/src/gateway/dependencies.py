@@ -53,6 +53,12 @@ class Dependencies:
     mint: Mint
     peers: Peers
 
+    async def identify(self, authorization: str | None) -> Principal:
+        """The active key behind a public call, named in its logs; raises a 401."""
+        principal = await self.keyring.identify(authorization)
+        structlog.contextvars.bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)
+        return principal
+
     @asynccontextmanager
     async def admitted(self, exchange: Exchange, principal: Principal, route: Route) -> AsyncIterator[MeteredCall]:
         """A public call that its limits let in, metered until the block ends."""
@@ -74,9 +80,7 @@ Deps = Annotated[Dependencies, Depends(dependencies_of)]
 
 async def principal_of(request: Request, deps: Deps) -> Principal:
     """The active key behind a public call; raises a 401."""
-    principal = await deps.keyring.identify(request.headers.get("authorization"))
-    structlog.contextvars.bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)
-    return principal
+    return await deps.identify(request.headers.get("authorization"))
 
 
 async def admin_of(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from servicekit.errors import CLIENT_CLOSED, PeerError, ServiceError, UpstreamFailed, error_response
+from servicekit.headers import header_of
 
 log = structlog.get_logger(__name__)
 FORWARDED_ANSWER_HEADERS = (
@@ -66,11 +67,7 @@ class Exchange:
 
     def header(self, name: str) -> str | None:
         """A request header, by its lower-case name."""
-        wanted = name.encode()
-        for key, value in self.scope["headers"]:
-            if key == wanted:
-                return str(value.decode("latin-1"))
-        return None
+        return header_of(self.scope, name.encode())
 
     def forwarded_headers(self) -> dict[str, str]:
         """The request headers that an inner service may see."""
@@ -166,25 +163,43 @@ class Relay(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Do the work and answer."""
         exchange = Exchange(scope, receive, send)
-        work = asyncio.ensure_future(self._work(exchange))
-        gone = asyncio.ensure_future(exchange.gone())
+        error: BaseException | None = None
         try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if exchange.ended:  # the server reports a finished call like one whose client left
-                await asyncio.wait({work})
-            left = not work.done()
+            left = await self._until_gone(exchange)
+        except (ServiceError, ClientDisconnect) as raised:
+            left, error = False, raised
         finally:
-            work.cancel()
-            gone.cancel()
-            await asyncio.gather(work, gone, return_exceptions=True)
             exchange.close()
-        error = exchange.failure if left else work.exception()
+        if left:
+            error = exchange.failure
         if isinstance(error, ServiceError):
             await exchange.fail(_for_the_public(error))
-        elif left or isinstance(error, ClientDisconnect):
+        elif left or error is not None:
             await _close_the_books(exchange, send)
-        elif error is not None:
-            raise error
+
+    async def _until_gone(self, exchange: Exchange) -> bool:
+        """Work, in this task; whether the client left before it was done, which cancels it."""
+        task = asyncio.current_task()
+        assert task is not None
+        left = done = False
+
+        def on_gone(_: asyncio.Future[None]) -> None:
+            nonlocal left
+            if not done and not exchange.ended:  # the server reports a finished call like one whose client left
+                left = True
+                task.cancel()
+
+        gone = asyncio.ensure_future(exchange.gone())
+        gone.add_done_callback(on_gone)
+        try:
+            await self._work(exchange)
+        except asyncio.CancelledError:
+            if not left or task.uncancel():
+                raise  # the server itself ends
+        finally:
+            done = True
+            gone.cancel()
+        return left
 
 
 async def _close_the_books(exchange: Exchange, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,6 +15,7 @@ from gateway.dependencies import Dependencies, Deps, Key
 from gateway.forwarding import Exchange, Relay
 from gateway.keys import Principal
 from gateway.openapi_parts import ERRORS, json_body, named_parameter
+from gateway.shortcuts import Endpoint
 
 router = APIRouter(tags=["models"], responses=ERRORS)
 SSE_OF_CHUNKS = {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatCompletionChunk"}}}
@@ -95,3 +97,11 @@ def _searching(deps: Dependencies, key: Principal) -> Any:
             await vectors.search(exchange, deps, call)
 
     return work
+
+
+SHORTCUTS: Mapping[str, Endpoint] = {
+    "/v1/chat/completions": chat,
+    "/v1/embeddings": embeddings,
+    "/v1/rerank": rerank,
+}
+"""Endpoints that need no routing."""

@@ -1,0 +1,14 @@
+"""Request headers straight from the ASGI scope: every call needs some, and an object for them costs more than they."""
+
+from __future__ import annotations
+
+from starlette.types import Scope
+
+
+def header_of(scope: Scope, name: bytes) -> str | None:
+    """The first header with this lower-case name, decoded as Latin-1."""
+    for key, value in scope["headers"]:
+        if key == name:
+            decoded: str = value.decode("latin-1")
+            return decoded
+    return None
