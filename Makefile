@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
 	--no-emit-package groundwork pyproject.toml
 
-.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e chaos chaos-ingest check format lock docs clean
+.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-ingest check format lock docs clean
 
 help: ## print this list
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL
 
 test-e2e: setup-dev ## the whole platform through its public API
 	@$(BIN)/pytest -q tests/e2e
+
+test-compose: setup-dev ## build every image, run the platform in containers, restart and kill them (needs Docker)
+	@$(BIN)/pytest -q -s tests/compose
 
 chaos: setup-dev ## kill real processes in the middle of their work
 	@$(BIN)/pytest -q tests/chaos

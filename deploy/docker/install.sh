@@ -6,7 +6,7 @@ set -eu
 step=$1 service=$2
 uv="/opt/tools/bin/uv pip"
 [ -f /run/secrets/ca ] && export SSL_CERT_FILE=/run/secrets/ca
-install="$uv install --quiet --no-config --python /opt/groundwork/bin/python"
+install="$uv install --quiet --no-config --no-sources --python /opt/groundwork/bin/python"
 
 # uv reads hashes in a constraints file as requirements for all packages, ours too, so they are taken off here; the
 # versions stay pinned.

@@ -52,6 +52,10 @@ def test_every_container_is_confined_and_checked(services: dict[str, dict[str, A
     assert "\nHEALTHCHECK " in dockerfile
 
 
+def test_images_are_built_without_a_registry_where_the_base_images_are_there() -> None:
+    assert not re.search(r"^# *syntax=", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
+
+
 def test_there_is_no_default_password(services: dict[str, dict[str, Any]]) -> None:
     given = {
         f"{name}: {key}": value
@@ -99,11 +103,13 @@ def test_a_write_that_the_cluster_acknowledged_is_seen_by_the_next_search() -> N
         ["--profile", "gpu"],
         ["--profile", "observability"],
         ["-f", "docker-compose.yml", "-f", "deploy/qdrant/cluster.yml"],
+        ["-f", "docker-compose.yml", "-f", "deploy/docker/embedded.yml", "-f", "deploy/docker/wheels.yml"],
     ],
     ids=str,
 )
 def test_docker_accepts_the_file_as_it_is(profile: list[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GROUNDWORK")}
+    environment["GROUNDWORK_WHEELS"] = str(ROOT / "deploy")
     done = subprocess.run(
         ["docker", "compose", *profile, "--env-file", ROOT / ".env.example", "config", "--quiet"],
         cwd=ROOT,
