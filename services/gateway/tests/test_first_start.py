@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from contracts.delegation import Delegation
-from gateway.admission import Keyring
 from gateway.files import write_first
 from gateway.first_start import settle_admin_key, settle_key_pair
 from gateway.key_ledger import KeyLedger
+from gateway.keyring import Keyring
 from gateway.keys import ALL_SCOPES, new_secret
 from gateway.tenant_ledger import TenantLedger
 from servicekit.clock import ManualClock

@@ -14,7 +14,8 @@ from gateway.auditing import Actor
 from gateway.errors import BadPeriod
 from gateway.key_ledger import KeyLedger
 from gateway.tables import usage
-from gateway.usage_ledger import UsageLedger, UsageRecord
+from gateway.usage_ledger import UsageLedger
+from gateway.usage_records import UsageRecord
 from gateway.usage_report import UsageQuestion, period, usage_report
 from servicekit.identifiers import new_id
 from servicekit.sql import Database
@@ -128,7 +129,7 @@ async def test_a_database_that_fails_for_a_while_loses_no_row(database: Database
         if next(failures, False):
             raise OperationalError("insert", {}, Exception("database is locked"))
 
-    event.listen(database.engine.sync_engine, "before_cursor_execute", fail)
+    event.listen(database._writing, "before_cursor_execute", fail)
     await _written(database, _record(), _record())
     assert await _count(database) == 2
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from contracts.base import Count, Reply, Request
+from contracts.keys import Limits
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 
@@ -27,6 +28,8 @@ class ModelPrice(Reply):
 
     prompt_usd_per_million: Annotated[Decimal, Field(ge=0)]
     completion_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    cached_prompt_usd_per_million: Annotated[Decimal, Field(ge=0)] | None = None
+    """Of those prompt tokens that the upstream had in its cache; null means that they cost what all do."""
 
 
 class ModelInfo(Reply):
@@ -46,6 +49,8 @@ class ModelInfo(Reply):
     """Whether this is the small model that ships with Groundwork, for which grounding is `strict` by default."""
     price: ModelPrice | None = None
     """Null when nobody knows it; a cost is then null, too."""
+    limits: Limits | None = None
+    """What holds for all tenants together, so that nobody floods an engine."""
 
 
 class ModelList(Reply):

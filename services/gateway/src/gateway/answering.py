@@ -62,7 +62,7 @@ async def _whole(exchange: Exchange, call: MeteredCall, upstream: Upstream, requ
             "POST", PATH, token=upstream.token, body=request, timeout_seconds=upstream.timeout_seconds
         )
     body = await tap.whole(answer.body)
-    await finish_inside(call, tap)
+    await _finish(call, tap)
     await exchange.answer(200, {"content-type": "application/json"}, body)
 
 
@@ -94,7 +94,7 @@ async def _pass_frames(exchange: Exchange, call: MeteredCall, stream: PeerStream
                 for frame in frames.feed(piece):
                     if is_done(frame):
                         complete = True
-                        await finish_inside(call, tap)
+                        await _finish(call, tap)
                     elif is_error(frame):
                         raise _error_in(frame)
                     out += await tap.frame(frame)
@@ -114,11 +114,10 @@ async def _pass(exchange: Exchange, call: MeteredCall, out: bytes) -> None:
     await exchange.piece(out)
 
 
-async def finish_inside(call: MeteredCall, tap: Tap) -> None:
-    """Commit a call inside another before its caller can go on, so that the outer sum is exact on any replica."""
-    if call.parent_id is not None:
-        tap.close()
-        await call.commit()
+async def _finish(call: MeteredCall, tap: Tap) -> None:
+    """Settle before the last byte: who waits for it finds the call's place free, and a call inside another counted."""
+    tap.close()
+    await call.finish()
 
 
 def _error_in(frame: bytes) -> ServiceError:

@@ -15,14 +15,16 @@ from sqlalchemy.exc import DBAPIError
 from starlette.middleware import Middleware
 
 from gateway.adapters.redis_limits import RedisLimiter
-from gateway.admission import Admission, Keyring
+from gateway.admission import Admission
+from gateway.budgets import BudgetLedger
 from gateway.catalogue import Catalogue
 from gateway.dependencies import Dependencies, Peers
 from gateway.first_start import settle_admin_key, settle_key_pair
 from gateway.key_ledger import KeyLedger
+from gateway.keyring import Keyring
 from gateway.metering import Meter
 from gateway.openapi import public_openapi
-from gateway.ports import RequestLimiter
+from gateway.ports import Limiter
 from gateway.routes import administration, answers, documents, plane
 from gateway.settings import GatewaySettings
 from gateway.shortcuts import Shortcuts
@@ -48,7 +50,7 @@ _UPLOAD = re.compile(r"/v1/collections/[^/]+/documents/?")
 
 @asynccontextmanager
 async def open_dependencies(
-    settings: GatewaySettings, limiter: RequestLimiter | None = None, clock: Clock | None = None
+    settings: GatewaySettings, limiter: Limiter | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Dependencies]:
     """Open everything, and close it again after every running call has queued its usage."""
     clock = clock or SystemClock()
@@ -66,7 +68,8 @@ async def open_dependencies(
         catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
         keys = KeyLedger(database, tenants, clock)
         limiter = limiter or RedisLimiter(redis, settings.limits_timeout_seconds)
-        meter = _open_meter(stack, UsageLedger(database, settings.usage_queue_rows), catalogue, clock)
+        admission = Admission(limiter, BudgetLedger(database), settings.limits_when_redis_is_away, clock)
+        meter = _open_meter(stack, UsageLedger(database, settings.usage_queue_rows, clock), admission, catalogue, clock)
         yield Dependencies(
             settings=settings,
             clock=clock,
@@ -75,7 +78,7 @@ async def open_dependencies(
             tenants=tenants,
             keyring=Keyring(keys, clock, settings.key_cache_seconds),
             limiter=limiter,
-            admission=Admission(limiter, settings.limits_when_redis_is_away, clock),
+            admission=admission,
             meter=meter,
             catalogue=catalogue,
             mint=mint,
@@ -83,10 +86,13 @@ async def open_dependencies(
         )
 
 
-def _open_meter(stack: AsyncExitStack, ledger: UsageLedger, catalogue: Catalogue, clock: Clock) -> Meter:
+def _open_meter(
+    stack: AsyncExitStack, ledger: UsageLedger, admission: Admission, catalogue: Catalogue, clock: Clock
+) -> Meter:
     ledger.open()
     stack.push_async_callback(ledger.close)
-    meter = Meter(ledger, catalogue, clock)
+    stack.push_async_callback(admission.drain)
+    meter = Meter(ledger, admission, catalogue, clock)
     stack.push_async_callback(meter.wait_until_idle)
     return meter
 

@@ -11,6 +11,7 @@ from gateway.errors import AgentsNotAvailable, ModelNotFound, OptionsNeedDocumen
 from gateway.forwarding import Exchange
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
+from gateway.needs import chat_need, search_need
 from gateway.proxied import is_name
 from gateway.taps import AnswerTap, ModelTap
 from gateway.tokens import ANSWERS, MODELS
@@ -20,7 +21,7 @@ AGENT = "agent:"
 
 async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
     """Answer one public chat call."""
-    async with deps.admitted(exchange, principal, "chat") as call:
+    async with deps.metered(exchange, principal, "chat") as call:
         body = await exchange.body()
         request = parse(ChatRequest, body)
         if request.model.startswith(RAG):
@@ -39,6 +40,7 @@ async def answer_from_model(
         raise OptionsNeedDocuments
     model = (await deps.catalogue.models()).resolve(request.model, "chat", call.principal)
     call.model = model.id
+    await deps.reserve(exchange, call, chat_need(model, request, request_bytes, deps.settings.assumed_answer_tokens))
     wants_usage = request.stream_options is not None and request.stream_options.include_usage
     changes: dict[str, object] = {"model": model.id}
     if request.stream and not wants_usage:
@@ -63,6 +65,7 @@ async def answer_from_documents(
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
         (await deps.catalogue.models()).resolve(options.model, "chat", call.principal)
+    await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.messages[-1].plain_text()))
     show_receipt = "receipt" in options.include
     if not show_receipt:
         options = options.model_copy(update={"include": [*options.include, "receipt"]})

@@ -10,18 +10,21 @@ from typing import Annotated
 import structlog
 from fastapi import Depends, Request
 
-from gateway.admission import Admission, Keyring
+from gateway.admission import Admission
 from gateway.catalogue import Catalogue
 from gateway.errors import ScopeMissing
 from gateway.forwarding import Exchange
 from gateway.key_ledger import KeyLedger
+from gateway.keyring import Keyring
 from gateway.keys import Principal
-from gateway.metering import Meter, MeteredCall, Route
-from gateway.ports import RequestLimiter
+from gateway.metering import NOT_LET_IN, Meter, MeteredCall, Route
+from gateway.ports import Limiter
+from gateway.reservations import NOTHING, Need
 from gateway.settings import GatewaySettings
 from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
 from servicekit.clock import Clock
+from servicekit.errors import ServiceError
 from servicekit.http import Peer
 from servicekit.sql import Database
 
@@ -46,7 +49,7 @@ class Dependencies:
     keys: KeyLedger
     tenants: TenantLedger
     keyring: Keyring
-    limiter: RequestLimiter
+    limiter: Limiter
     admission: Admission
     meter: Meter
     catalogue: Catalogue
@@ -60,13 +63,30 @@ class Dependencies:
         return principal
 
     @asynccontextmanager
-    async def admitted(self, exchange: Exchange, principal: Principal, route: Route) -> AsyncIterator[MeteredCall]:
-        """A public call that its limits let in, metered until the block ends."""
+    async def metered(self, exchange: Exchange, principal: Principal, route: Route) -> AsyncIterator[MeteredCall]:
+        """A public call, metered until the block ends. The block calls `reserve` as soon as it knows what is needed; a
+        call that fails before that is counted as a request all the same.
+        """
         async with self.meter.call(principal, route, exchange.request_id) as call:
-            allowance = await self.admission.admit(principal, call.id)
-            if allowance is not None:
-                exchange.headers.update(allowance.headers())
+            try:
+                yield call
+            except ServiceError as error:
+                if not call.is_reserved and not isinstance(error, NOT_LET_IN):
+                    await self.reserve(exchange, call)
+                raise
+
+    @asynccontextmanager
+    async def admitted(
+        self, exchange: Exchange, principal: Principal, route: Route, need: Need = NOTHING
+    ) -> AsyncIterator[MeteredCall]:
+        """A public call that its limits let in, metered until the block ends."""
+        async with self.metered(exchange, principal, route) as call:
+            await self.reserve(exchange, call, need)
             yield call
+
+    async def reserve(self, exchange: Exchange, call: MeteredCall, need: Need = NOTHING) -> None:
+        """Pass all limits before an attempt at an upstream, and tell the caller how they stand."""
+        exchange.headers.update(await call.reserve(need))
 
 
 async def dependencies_of(request: Request) -> Dependencies:

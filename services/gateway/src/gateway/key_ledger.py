@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, exists, or_, select, update
 
-from contracts.keys import Key, KeyCreate, KeyCreated
+from contracts.keys import Budget, Key, KeyCreate, KeyCreated, Limits
 from contracts.pages import Page
 from gateway.auditing import Actor, note
 from gateway.dialects import insert_new
 from gateway.errors import ExpiryPassed, GrantRefused, KeyNotFound, KeyUnknown, LastAdminKey
 from gateway.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
 from gateway.tables import keys, tenants
-from gateway.tenant_ledger import TenantLedger, refuse_what_is_not_enforced
+from gateway.tenant_ledger import TenantLedger
 from servicekit.clock import Clock
 from servicekit.identifiers import new_id
 from servicekit.pages import decode_cursor, encode_cursor
@@ -31,7 +30,6 @@ class KeyLedger:
 
     async def create(self, wanted: KeyCreate, actor: Actor) -> KeyCreated:
         """A new key, and its tenant if that is new; the only time that the secret is seen."""
-        refuse_what_is_not_enforced(wanted)
         secret, now = new_secret(), self._clock.now()
         if wanted.expires_at is not None and wanted.expires_at <= now:
             raise ExpiryPassed
@@ -102,7 +100,7 @@ class KeyLedger:
 
     async def _principal(self, condition: ColumnElement[bool]) -> Principal | None:
         query = (
-            select(keys, tenants.c.limits.label("tenant_limits"))
+            select(keys, tenants.c.limits.label("tenant_limits"), tenants.c.budgets.label("tenant_budgets"))
             .join(tenants, tenants.c.name == keys.c.tenant)
             .where(condition)
         )
@@ -129,16 +127,16 @@ def key_row(wanted: KeyCreate, key_id: str, secret: str, clock: Clock) -> dict[s
 
 
 def _principal_of(row: RowMapping) -> Principal:
-    limits: Mapping[str, Any] = row["limits"]
-    tenant_limits: Mapping[str, Any] = row["tenant_limits"]
     return Principal(
         key_id=row["id"],
         tenant=row["tenant"],
         scopes=frozenset(row["scopes"]),
         models=None if row["models"] is None else tuple(row["models"]),
         collections=None if row["collections"] is None else tuple(row["collections"]),
-        requests_per_minute=limits.get("requests_per_minute"),
-        tenant_requests_per_minute=tenant_limits.get("requests_per_minute"),
+        limits=Limits.model_validate(row["limits"]),
+        budgets=tuple(Budget.model_validate(budget) for budget in row["budgets"]),
+        tenant_limits=Limits.model_validate(row["tenant_limits"]),
+        tenant_budgets=tuple(Budget.model_validate(budget) for budget in row["tenant_budgets"]),
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
     )

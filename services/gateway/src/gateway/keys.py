@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.delegation import Scope
+from contracts.keys import Budget, Limits
 from gateway.errors import ScopeMissing
 
 ALL_SCOPES: tuple[Scope, ...] = ("chat", "documents", "search", "agents", "admin")
@@ -43,8 +44,10 @@ class Principal:
     scopes: frozenset[Scope]
     models: tuple[str, ...] | None = None
     collections: tuple[str, ...] | None = None
-    requests_per_minute: int | None = None
-    tenant_requests_per_minute: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    budgets: tuple[Budget, ...] = ()
+    tenant_limits: Limits = field(default_factory=Limits)
+    tenant_budgets: tuple[Budget, ...] = ()
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
 

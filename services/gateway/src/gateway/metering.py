@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Literal
 
 import structlog
 
+from gateway.admission import Admission
 from gateway.catalogue import Catalogue
-from gateway.errors import LimitsUnavailable, TooManyRequests
+from gateway.errors import CallTooLarge, LimitReached, LimitsUnavailable, PriceUnknown
 from gateway.keys import Principal
 from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
 from gateway.pricing import NANO, sum_costs
-from gateway.usage_ledger import UsageLedger, UsageRecord
+from gateway.reservations import NOTHING, Need, Reservation
+from gateway.usage_ledger import UsageLedger
+from gateway.usage_records import HoldRecord, UsageRecord
 from servicekit.clock import Clock
 from servicekit.errors import CLIENT_CLOSED, ServiceError
 from servicekit.http import PeerStream
@@ -29,13 +32,16 @@ Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collecti
 ROUTES: tuple[Route, ...] = ("chat", "embeddings", "rerank", "search", "documents", "collections", "jobs")
 COMMIT_SECONDS = 2.0
 SETTLE_SECONDS = 5.0
+NOT_LET_IN = (LimitReached, LimitsUnavailable, CallTooLarge, PriceUnknown)
+"""A call that ends with one of these was refused before it began, and writes no row."""
 
 
 class Meter:
     """Opens metered calls and knows how many are open."""
 
-    def __init__(self, ledger: UsageLedger, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(self, ledger: UsageLedger, admission: Admission, catalogue: Catalogue, clock: Clock) -> None:
         self.ledger = ledger
+        self.admission = admission
         self._catalogue = catalogue
         self._clock = clock
         self._open = 0
@@ -65,6 +71,10 @@ class Meter:
         except TimeoutError:
             log.error("calls still open at shutdown", calls=self._open)
 
+    def now(self) -> datetime:
+        """The present moment."""
+        return self._clock.now()
+
     def label(self, model: str | None) -> str:
         """The metric label of a model."""
         return self._catalogue.label(model)
@@ -77,10 +87,23 @@ class Tokens:
     prompt: int = 0
     completion: int = 0
     embedding: int = 0
+    cached: int = 0
+    """Part of `prompt`."""
+    reasoning: int = 0
+    """Part of `completion`."""
+
+    @property
+    def total(self) -> int:
+        """All that count for a limit."""
+        return self.prompt + self.completion + self.embedding
 
 
 class MeteredCall:
-    """One call. Set `model`, `status`, tokens and cost as they become known; leaving the block records them."""
+    """One call. Set `model`, `status`, tokens and cost as they become known; leaving the block records them.
+
+    `reserve` comes before each attempt at an upstream; `abandon_attempt` ends one that another will follow. Tokens and
+    cost are always those of the attempt that runs.
+    """
 
     def __init__(
         self, meter: Meter, principal: Principal, route: Route, request_id: str, parent_id: str | None, now: datetime
@@ -92,6 +115,8 @@ class MeteredCall:
         self.parent_id = parent_id
         self.model: str | None = None
         self.embedding_model: str | None = None
+        self.attempt = 1
+        self.cache = "bypass"
         self.status = 200
         self.error_type: str | None = None
         self.streamed = False
@@ -103,6 +128,9 @@ class MeteredCall:
         self._began = time.perf_counter()
         self._waited = 0.0
         self._written: asyncio.Future[None] | None = None
+        self._opened: Reservation | None = None
+        self._reserved: Reservation | None = None
+        self._held = False
 
     async def __aenter__(self) -> MeteredCall:
         self._meter.opened()
@@ -114,10 +142,72 @@ class MeteredCall:
         try:
             if error is not None:
                 self._fail(error)
+            self._settle()
             if self._written is None:
-                await self._record(in_ledger=not isinstance(error, TooManyRequests | LimitsUnavailable))
+                await self._record(in_ledger=self._held or not isinstance(error, NOT_LET_IN))
         finally:
             self._meter.closed()
+
+    @property
+    def attempt_id(self) -> str:
+        """Of the attempt that runs: of its reservation and its row."""
+        return self.id if self.attempt == 1 else f"{self.id}.{self.attempt}"
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether the call has passed the limits."""
+        return self._opened is not None
+
+    async def reserve(self, need: Need = NOTHING) -> Mapping[str, str]:
+        """Pass all limits, charged with what the next attempt may use at most; the headers that tell how they stand.
+
+        Raises what the first limit that refuses has to say. What can cost money is also in the ledger when this
+        returns; raises `LedgerUnavailable` if that can't be.
+        """
+        opens_call = self.parent_id is None and self._opened is None
+        self._reserved = await self._meter.admission.reserve(
+            self.principal, self.attempt_id, need, self._started_at, opens_call=opens_call
+        )
+        self._opened = self._opened or self._reserved
+        if need.cost != 0:
+            self._held = True
+            with self.waiting():
+                await self._meter.ledger.hold(self._as_hold(need))
+        return self._reserved.headers
+
+    async def abandon_attempt(self, status: int, error_type: str) -> None:
+        """This attempt has failed and another one follows: it becomes a row of its own, and gives back what it held."""
+        failed = self._as_record(time.perf_counter() - self._began)
+        failed = replace(failed, parent_id=self.parent_id or self.id, status=status, error_type=error_type)
+        self._count_tokens()
+        self._end_attempt(ends_call=False)
+        await self._meter.ledger.record(failed)
+        self.attempt += 1
+        self.tokens, self.cost, self.estimated, self._held = Tokens(), 0, False, False
+
+    async def finish(self) -> None:
+        """Everything is known; call it before the last byte goes out, so that whoever waits for that finds the place
+        free, and a call inside another counted."""
+        if self.parent_id is not None:
+            await self.commit()
+        if any(held is not None and held.has_place for held in (self._opened, self._reserved)):
+            await asyncio.wait(self._settle())
+
+    def _settle(self) -> set[asyncio.Task[None]]:
+        """Give back all that is still held, in the background."""
+        tasks = self._end_attempt(ends_call=self._opened is self._reserved)
+        if self._opened is not None:  # an earlier attempt holds the call's own place
+            tasks.add(self._meter.admission.leave(self._opened))
+        self._opened = None
+        return tasks
+
+    def _end_attempt(self, *, ends_call: bool) -> set[asyncio.Task[None]]:
+        reserved, self._reserved = self._reserved, None
+        if reserved is None:
+            return set()
+        if ends_call:
+            self._opened = None
+        return {self._meter.admission.settle(reserved, self.tokens.total, self.cost, ends_call=ends_call)}
 
     def add_cost(self, cost: int | None) -> None:
         """Add a part's cost; once one part is unknown, so is the whole."""
@@ -185,9 +275,28 @@ class MeteredCall:
         elif self.cost:
             COST.labels(label).inc(float(self.cost * NANO))
 
+    def _as_hold(self, need: Need) -> HoldRecord:
+        return HoldRecord(
+            id=self.attempt_id,
+            parent_id=self.parent_id,
+            request_id=self.request_id,
+            key_id=self.principal.key_id,
+            tenant=self.principal.tenant,
+            route=self.route,
+            model=None if self.model is None else self.model[:200],
+            attempt=self.attempt,
+            prompt_tokens=need.prompt_tokens,
+            completion_tokens=need.completion_tokens,
+            embedding_tokens=need.embedding_tokens,
+            cost_nano_usd=need.cost,
+            started_at=self._started_at,
+        )
+
     def _as_record(self, seconds: float) -> UsageRecord:
         return UsageRecord(
-            id=self.id,
+            id=self.attempt_id,
+            attempt=self.attempt,
+            cache=self.cache,
             parent_id=self.parent_id,
             request_id=self.request_id,
             key_id=self.principal.key_id,
@@ -197,6 +306,8 @@ class MeteredCall:
             prompt_tokens=self.tokens.prompt,
             completion_tokens=self.tokens.completion,
             embedding_tokens=self.tokens.embedding,
+            cached_tokens=self.tokens.cached,
+            reasoning_tokens=self.tokens.reasoning,
             cost_nano_usd=self.cost,
             status=self.status,
             error_type=self.error_type,

@@ -6,7 +6,9 @@
 | groundwork_gateway_tokens_total | model, kind | tokens as the engines reported them: prompt, completion, embedding |
 | groundwork_gateway_cost_usd_total | model | known cost |
 | groundwork_gateway_unpriced_calls_total | model | calls with tokens for which no price is known |
-| groundwork_gateway_limit_rejections_total | limit | refused calls: key_requests, tenant_requests, redis_away |
+| groundwork_gateway_limit_rejections_total | limit | refused calls: `redis_away`, or whose limit: `key_tokens` |
+| groundwork_gateway_budget_alerts_total | whose, percent | budgets that passed 80 or 100 % of their period |
+| groundwork_gateway_orphans_settled_total | | attempts of replicas that died, billed as estimated |
 | groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
 | groundwork_gateway_redis_seconds | | time of a limit check in Redis |
 | groundwork_gateway_first_token_seconds | route | time to the first byte of a streamed answer |
@@ -15,6 +17,7 @@
 | groundwork_gateway_usage_write_seconds | | time of one group commit of usage rows |
 | groundwork_gateway_usage_write_failures_total | | group commits that failed and were tried again |
 
+`limit` is `redis_away`, or key, tenant or model with requests, tokens, concurrency or budget.
 `route` is one of `metering.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
 plus `client_disconnected`, or `none`.
 """
@@ -33,6 +36,8 @@ COST = Counter("groundwork_gateway_cost_usd_total", "Known cost in US dollars.",
 UNPRICED = Counter("groundwork_gateway_unpriced_calls_total", "Calls with tokens and no known price.", ("model",))
 LIMIT_REJECTIONS = Counter("groundwork_gateway_limit_rejections_total", "Calls refused by a limit.", ("limit",))
 LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")
+BUDGET_ALERTS = Counter("groundwork_gateway_budget_alerts_total", "Budgets nearly spent.", ("whose", "percent"))
+ORPHANS = Counter("groundwork_gateway_orphans_settled_total", "Attempts of dead replicas, billed as estimated.")
 REDIS_SECONDS = Histogram("groundwork_gateway_redis_seconds", "Time of a limit check.", buckets=FINE_BUCKETS)
 FIRST_TOKEN = Histogram(
     "groundwork_gateway_first_token_seconds", "Time to a stream's first byte.", ("route",), buckets=LATENCY_BUCKETS

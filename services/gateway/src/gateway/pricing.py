@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from contracts.models import ModelPrice
 
@@ -10,13 +10,18 @@ NANO = Decimal("1e-9")
 _NANO_PER_MILLIONTH = Decimal(1000)  # 1e9 nano-dollars over 1e6 tokens
 
 
-def cost_nano_usd(price: ModelPrice | None, prompt: int, completion: int = 0) -> int | None:
-    """The cost of a call; null without a price, unless there was nothing to pay for."""
+def cost_nano_usd(price: ModelPrice | None, prompt: int, completion: int = 0, cached: int = 0) -> int | None:
+    """The cost of a call; null without a price, unless there was nothing to pay for.
+
+    `cached` of the prompt's tokens were read from the upstream's cache, at their own price if they have one.
+    """
     if prompt == 0 and completion == 0:
         return 0
     if price is None:
         return None
-    exact = prompt * price.prompt_usd_per_million + completion * price.completion_usd_per_million
+    cached = min(cached, prompt) if price.cached_prompt_usd_per_million is not None else 0
+    exact = (prompt - cached) * price.prompt_usd_per_million + completion * price.completion_usd_per_million
+    exact += cached * (price.cached_prompt_usd_per_million or 0)
     return int((exact * _NANO_PER_MILLIONTH).quantize(Decimal(1), ROUND_HALF_EVEN))
 
 
@@ -28,6 +33,11 @@ def sum_costs(*costs: int | None) -> int | None:
             return None
         total += cost
     return total
+
+
+def to_nano_usd(usd: Decimal) -> int:
+    """Whole nano-dollars, rounded down: a budget is never more than it says."""
+    return int((usd / NANO).to_integral_value(ROUND_FLOOR))
 
 
 def to_usd(nano: int) -> Decimal:

@@ -61,6 +61,9 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     limits_timeout_seconds: Annotated[float, Field(gt=0, le=5)] = 0.25
     """How long a limit check may take before Redis counts as away."""
 
+    assumed_answer_tokens: Annotated[int, Field(ge=1)] = 1024
+    """Length of an answer that limits of tokens and budgets reckon with where a caller sets no `max_tokens`."""
+
     max_upload_bytes: Annotated[int, Field(ge=1)] = 100 * MIB
     """Largest document that can be uploaded."""
     max_archive_bytes: Annotated[int, Field(ge=1024)] = 2048 * MIB

@@ -25,6 +25,8 @@ keys = Table(
     Column("tenant", String(63), nullable=False, index=True),
     Column("prefix", String(16), nullable=False),
     Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("previous_hash", String(64), unique=True),
+    Column("previous_until", UtcTime),
     Column("admin", Boolean, nullable=False),
     Column("scopes", JSON, nullable=False),
     Column("models", JSON),
@@ -36,6 +38,8 @@ keys = Table(
     Column("last_used_at", UtcTime),
     Column("revoked_at", UtcTime),
 )
+
+"""`previous_hash` is of the secret before the last rotation, which is good until `previous_until`."""
 
 usage = Table(
     "usage",
@@ -51,6 +55,8 @@ usage = Table(
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),
     Column("embedding_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
     Column("estimated", Boolean, nullable=False),
     Column("cost_nano_usd", BigInteger),
     Column("status", Integer, nullable=False),
@@ -61,11 +67,38 @@ usage = Table(
     Column("day", Integer, nullable=False),
     Column("ms", Integer, nullable=False),
     Index("usage_by_parent", "parent_id"),
+    Index("usage_by_key", "key_id", "started_at"),
     Index("usage_by_tenant", "tenant", "started_at"),
     Index("usage_by_time", "started_at"),
 )
-"""One row a call. `parent_id` is set on the model calls inside a `rag:` answer; `day` counts from 1970-01-01;
-`estimated` says that the engine reported no tokens, for instance because the client left."""
+"""One row an attempt. `parent_id` is set on the model calls inside a `rag:` answer, and on an attempt that another one
+followed (then it names their call). `cached_tokens` are part of the prompt's, `reasoning_tokens` of the completion's;
+`day` counts from 1970-01-01; `estimated` says that the engine reported no tokens, for instance because the client left.
+"""
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("parent_id", String(64)),
+    Column("request_id", String(128), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("tenant", String(63), nullable=False),
+    Column("route", String(40), nullable=False),
+    Column("model", String(200)),
+    Column("attempt", Integer, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("embedding_tokens", BigInteger, nullable=False),
+    Column("cost_nano_usd", BigInteger),
+    Column("started_at", UtcTime, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Index("reservations_by_expiry", "expires_at"),
+    Index("reservations_by_owner", "owner"),
+)
+"""What each attempt that can cost money may use at most, from before its upstream is called until its usage row, which
+has the same id, is committed. A replica that lives moves `expires_at` on; what expires was a dead one's."""
 
 audit = Table(
     "audit",

@@ -82,12 +82,14 @@ class ModelTap:
             self._call.estimated = True
             tokens.prompt = math.ceil(self._request_bytes / BYTES_A_TOKEN)
             tokens.completion = self._contents
-        self._call.cost = cost_nano_usd(self._model.price, tokens.prompt, tokens.completion)
+        self._call.cost = cost_nano_usd(self._model.price, tokens.prompt, tokens.completion, tokens.cached)
 
     def _take(self, usage: Mapping[str, Any]) -> None:
         self._known = True
         self._call.tokens.prompt = count(usage, "prompt_tokens")
         self._call.tokens.completion = count(usage, "completion_tokens")
+        self._call.tokens.cached = count(_part(usage, "prompt_tokens_details"), "cached_tokens")
+        self._call.tokens.reasoning = count(_part(usage, "completion_tokens_details"), "reasoning_tokens")
 
 
 class AnswerTap:
@@ -145,6 +147,11 @@ def count(usage: Mapping[str, Any], field: str) -> int:
     """A number of tokens out of somebody's JSON; 0 if it is not one."""
     value = usage.get(field)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _part(usage: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    value = usage.get(field)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _object(data: bytes) -> dict[str, Any]:

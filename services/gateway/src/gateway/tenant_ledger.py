@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.keys import KeyCreate, Tenant, TenantCreate
+from contracts.keys import Tenant, TenantCreate
 from contracts.pages import Page
 from gateway.auditing import Actor, note
 from gateway.dialects import insert_new
-from gateway.errors import LimitNotEnforced, TenantExists, TenantNotFound
+from gateway.errors import TenantExists, TenantNotFound
 from gateway.tables import tenants
 from servicekit.clock import Clock
 from servicekit.pages import decode_cursor, encode_cursor
@@ -27,8 +27,7 @@ class TenantLedger:
         self._clock = clock
 
     async def create(self, wanted: TenantCreate, actor: Actor) -> Tenant:
-        """A new tenant; raises `TenantExists` and `LimitNotEnforced`."""
-        refuse_what_is_not_enforced(wanted)
+        """A new tenant; raises `TenantExists`."""
         now = self._clock.now()
         row = {
             "name": wanted.name,
@@ -65,16 +64,6 @@ class TenantLedger:
             rows = (await connection.execute(query)).mappings().all()
         more = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
         return Page[Tenant](data=[_tenant(row) for row in rows[:limit]], next_cursor=more)
-
-
-def refuse_what_is_not_enforced(wanted: KeyCreate | TenantCreate) -> None:
-    """Raise `LimitNotEnforced` for a limit that would be stored but not held."""
-    if wanted.limits.tokens_per_minute is not None:
-        raise LimitNotEnforced("limits.tokens_per_minute")
-    if wanted.limits.concurrency is not None:
-        raise LimitNotEnforced("limits.concurrency")
-    if wanted.budgets:
-        raise LimitNotEnforced("budgets")
 
 
 def _tenant(row: RowMapping | dict[str, Any]) -> Tenant:

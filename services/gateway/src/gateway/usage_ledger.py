@@ -1,6 +1,8 @@
 """The usage ledger: rows are queued by calls and written in groups, off the way of their answers.
 
 A row is never dropped: a full queue makes calls wait, a failed write is tried again, closing writes what is left.
+What can cost money is reserved here before it begins: that row is committed, together with all that waits at that
+moment, before the upstream is called. If this process dies then, another one bills what it had reserved.
 """
 
 from __future__ import annotations
@@ -8,96 +10,86 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.dialects import insert_new
+from gateway.dialects import adding, replacing
+from gateway.errors import LedgerUnavailable
 from gateway.metrics import USAGE_FAILURES, USAGE_QUEUE, USAGE_WRITE
-from gateway.tables import keys, usage
-from servicekit.sql import Database
+from gateway.tables import keys, reservations, usage
+from gateway.usage_records import REPLICA_LOST, HoldRecord, UsageRecord
+from servicekit.clock import Clock, SystemClock
+from servicekit.identifiers import new_id
+from servicekit.sql import Change, Database
 
 log = structlog.get_logger(__name__)
 GROUP_ROWS = 500
 GROUP_SECONDS = 0.025
 """How long a row waits for company when nobody waits for it: a commit costs more than all else in a call."""
+HOLD_SECONDS = 0.003
+"""How long a reservation does, for which its call waits."""
+HOLD_WAIT_SECONDS = 2.0
+"""How long a call waits for its reservation before it is refused: a ledger that is locked must not cost money."""
+LEASE = timedelta(seconds=60)
+"""How long a reservation lives without a sign of its replica."""
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 CLOSE_SECONDS = 10.0
 LAST_USE_SECONDS = 30.0
-DAY_SECONDS = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
-    """One call as the ledger keeps it."""
-
-    id: str
-    parent_id: str | None
-    request_id: str
-    key_id: str
-    tenant: str
-    route: str
-    model: str | None
-    prompt_tokens: int
-    completion_tokens: int
-    embedding_tokens: int
-    cost_nano_usd: int | None
-    status: int
-    error_type: str | None
-    streamed: bool
-    started_at: datetime
-    ms: int
-    estimated: bool = False
-    attempt: int = 1
-    cache: str = "bypass"
-
-    def row(self) -> dict[str, Any]:
-        """As the table has it."""
-        return {**asdict(self), "day": int(self.started_at.timestamp() // DAY_SECONDS)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    record: UsageRecord
+    record: UsageRecord | HoldRecord
     written: asyncio.Future[None]
 
 
 class UsageLedger:
-    """Writes usage rows; start it with `open`, end it with `close`."""
+    """Writes usage rows and reservations; start it with `open`, end it with `close`."""
 
-    def __init__(self, database: Database, queue_rows: int) -> None:
+    def __init__(self, database: Database, queue_rows: int, clock: Clock | None = None) -> None:
+        self.owner = new_id("replica")
+        """This replica, as its reservations name it."""
         self._database = database
+        self._clock = clock or SystemClock()
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(queue_rows)
         self._writer: asyncio.Task[None] | None = None
         self._late: set[asyncio.Task[None]] = set()
-        self._hurry = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._hurry = False
+        self._held: set[str] = set()
+        dialect = database.engine.dialect.name
+        self._add_holds = adding(dialect, reservations)
+        self._add_usage = replacing(dialect, usage, usage.c.error_type == REPLICA_LOST)
 
     def open(self) -> None:
         """Start writing."""
         self._writer = asyncio.create_task(self._write_for_ever())
+
+    async def hold(self, record: HoldRecord) -> None:
+        """Commit a reservation, which the usage row with its id ends; raises `LedgerUnavailable` if it takes long."""
+        self._held.add(record.id)
+        written = await self._enqueue(record)
+        self._wanted.set()
+        await asyncio.wait([written], timeout=HOLD_WAIT_SECONDS)
+        if not written.done():
+            raise LedgerUnavailable
 
     async def record(self, record: UsageRecord) -> asyncio.Future[None]:
         """Queue a row, also if the caller is cancelled meanwhile; returns at once unless the queue is full.
 
         The future is done when the row is committed.
         """
-        waiting = _Waiting(record, asyncio.get_running_loop().create_future())
-        try:
-            self._queue.put_nowait(waiting)
-        except asyncio.QueueFull:
-            task = asyncio.create_task(self._queue.put(waiting))
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
-            await asyncio.shield(task)
-        return waiting.written
+        return await self._enqueue(record)
 
     async def wait_for(self, written: asyncio.Future[None], seconds: float) -> None:
         """Have a recorded row committed now rather than with the next group, and wait for it, but not longer."""
-        self._hurry.set()
+        self._rush()
         await asyncio.wait([written], timeout=seconds)
 
     async def inside(self, call_id: str) -> tuple[int | None, int]:
@@ -114,7 +106,7 @@ class UsageLedger:
 
     async def close(self) -> None:
         """Write what is queued, for at most `CLOSE_SECONDS`; rows that can't be written go to the log, whole."""
-        self._hurry.set()
+        self._rush()
         if self._writer is None:
             return
         with contextlib.suppress(TimeoutError):
@@ -126,17 +118,35 @@ class UsageLedger:
         while not self._queue.empty():
             _give_to_the_log(self._queue.get_nowait())
 
+    async def _enqueue(self, record: UsageRecord | HoldRecord) -> asyncio.Future[None]:
+        waiting = _Waiting(record, asyncio.get_running_loop().create_future())
+        try:
+            self._queue.put_nowait(waiting)
+        except asyncio.QueueFull:
+            task = asyncio.create_task(self._queue.put(waiting))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+            await asyncio.shield(task)
+        return waiting.written
+
+    def _rush(self) -> None:
+        self._hurry = True
+        self._wanted.set()
+
     async def _write_for_ever(self) -> None:
         while True:
             await self._write_until_done([await self._queue.get()])
             USAGE_QUEUE.set(self._queue.qsize())
 
     async def _gather(self, group: list[_Waiting]) -> None:
-        """Add the rows that come within `GROUP_SECONDS`, or that are there if somebody waits."""
+        """Add the rows that come within `GROUP_SECONDS`, or sooner if somebody waits."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GROUP_SECONDS):
-                await self._hurry.wait()
-        self._hurry.clear()
+                await self._wanted.wait()
+        if self._wanted.is_set() and not self._hurry:
+            await asyncio.sleep(HOLD_SECONDS)
+        self._wanted.clear()
+        self._hurry = False
         while len(group) < GROUP_ROWS and not self._queue.empty():
             group.append(self._queue.get_nowait())
         USAGE_QUEUE.set(self._queue.qsize() + len(group))
@@ -147,7 +157,7 @@ class UsageLedger:
             await self._gather(group)
             while not done:
                 try:
-                    await self._write(group)
+                    await self._write([waiting.record for waiting in group])
                     done = True
                 except (SQLAlchemyError, OSError, TimeoutError) as error:
                     USAGE_FAILURES.inc()
@@ -162,26 +172,45 @@ class UsageLedger:
                     waiting.written.set_result(None)
                 self._queue.task_done()
 
-    async def _write(self, group: list[_Waiting]) -> None:
+    async def _write(self, group: Sequence[UsageRecord | HoldRecord]) -> None:
         started = time.perf_counter()
-        async with self._database.write() as connection:
-            await insert_new(self._database, connection, usage, [waiting.record.row() for waiting in group])
-            for key_id, moment in _last_uses(group).items():
-                stale = or_(
-                    keys.c.last_used_at.is_(None),
-                    keys.c.last_used_at < datetime.fromtimestamp(moment.timestamp() - LAST_USE_SECONDS, moment.tzinfo),
-                )
-                await connection.execute(update(keys).where(keys.c.id == key_id, stale).values(last_used_at=moment))
+        records = [record for record in group if isinstance(record, UsageRecord)]
+        ended = {record.id for record in records} & self._held
+        until = self._clock.now() + LEASE
+        holds = [
+            {**record.row(), "owner": self.owner, "expires_at": until}
+            for record in group
+            if isinstance(record, HoldRecord) and record.id not in ended
+        ]
+        changes: list[Change] = [(self._add_holds, holds)] if holds else []
+        if records:
+            changes.append((self._add_usage, [record.row() for record in records]))
+            changes.append((_USED, _last_uses(records)))
+        if ended:
+            changes.append((_END, [{"ended": attempt_id} for attempt_id in ended]))
+        await self._database.apply(changes)
+        self._held -= ended
         USAGE_WRITE.observe(time.perf_counter() - started)
 
 
-def _last_uses(group: list[_Waiting]) -> dict[str, datetime]:
+_END = delete(reservations).where(reservations.c.id == bindparam("ended"))
+_USED = (
+    update(keys)
+    .where(keys.c.id == bindparam("of"), or_(keys.c.last_used_at.is_(None), keys.c.last_used_at < bindparam("stale")))
+    .values(last_used_at=bindparam("moment"))
+)
+
+
+def _last_uses(records: Sequence[UsageRecord]) -> list[dict[str, Any]]:
     uses: dict[str, datetime] = {}
-    for waiting in group:
-        record = waiting.record
+    for record in records:
         uses[record.key_id] = max(record.started_at, uses.get(record.key_id, record.started_at))
-    return uses
+    return [
+        {"of": key_id, "moment": moment, "stale": moment - timedelta(seconds=LAST_USE_SECONDS)}
+        for key_id, moment in uses.items()
+    ]
 
 
 def _give_to_the_log(waiting: _Waiting) -> None:
-    log.error("usage row not written", **{**waiting.record.row(), "started_at": waiting.record.started_at.isoformat()})
+    row = waiting.record.row()
+    log.error("usage row not written", **{**row, "started_at": waiting.record.started_at.isoformat()})

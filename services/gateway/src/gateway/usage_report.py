@@ -12,7 +12,7 @@ from contracts.keys import UsageGroup, UsageRow
 from gateway.errors import BadPeriod
 from gateway.pricing import to_usd
 from gateway.tables import usage
-from gateway.usage_ledger import DAY_SECONDS
+from gateway.usage_records import DAY_SECONDS
 from servicekit.sql import Database
 
 DEFAULT_PERIOD = timedelta(days=30)

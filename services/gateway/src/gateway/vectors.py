@@ -16,8 +16,10 @@ from gateway.dependencies import Dependencies
 from gateway.errors import CollectionNotAllowed, NotYours
 from gateway.forwarding import Exchange
 from gateway.metering import MeteredCall
+from gateway.needs import search_need, tokens_of
 from gateway.pricing import cost_nano_usd
 from gateway.proxied import is_name
+from gateway.reservations import Need
 from gateway.taps import count
 from gateway.tokens import MODELS, SEARCH, Audiences
 from servicekit.http import Peer
@@ -31,6 +33,8 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     request = parse(EmbeddingRequest, await exchange.body())
     model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal)
     call.model = model.id
+    texts = request.input if isinstance(request.input, list) else [request.input]
+    await deps.reserve(exchange, call, Need.of_model(model, tokens_of(*texts)))
     changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}
     body = await _ask(
         exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, request.model_copy(update=changes)
@@ -45,6 +49,8 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     request = parse(RerankRequest, await exchange.body())
     model = (await deps.catalogue.models()).resolve(request.model, "rerank", call.principal)
     call.model = model.id
+    read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
+    await deps.reserve(exchange, call, Need.of_model(model, read))
     named = request.model_copy(update={"model": model.id})
     body = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named)
     usage = _usage_of(body)
@@ -62,6 +68,7 @@ async def search(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
         raise CollectionNotAllowed(name)
     options = parse(SearchOptions, await exchange.body())
     request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
+    await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.query))
     body = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request)
     usage = _usage_of(body)
     models = await deps.catalogue.known()
@@ -92,8 +99,7 @@ async def _ask(
 
 
 async def _give(exchange: Exchange, call: MeteredCall, body: bytes) -> None:
-    if call.parent_id is not None:
-        await call.commit()
+    await call.finish()
     await exchange.answer(200, {"content-type": "application/json"}, body)
 
 

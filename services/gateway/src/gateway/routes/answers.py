@@ -58,7 +58,7 @@ async def embeddings(deps: Deps, key: Key) -> Any:
     key.require("chat")
 
     async def work(exchange: Exchange) -> None:
-        async with deps.admitted(exchange, key, "embeddings") as call:
+        async with deps.metered(exchange, key, "embeddings") as call:
             await vectors.embed(exchange, deps, call, public=True)
 
     return Relay(work)
@@ -72,7 +72,7 @@ async def rerank(deps: Deps, key: Key) -> Any:
     key.require("chat")
 
     async def work(exchange: Exchange) -> None:
-        async with deps.admitted(exchange, key, "rerank") as call:
+        async with deps.metered(exchange, key, "rerank") as call:
             await vectors.rerank(exchange, deps, call)
 
     return Relay(work)
@@ -93,7 +93,7 @@ async def search(deps: Deps, key: Key) -> Any:
 
 def _searching(deps: Dependencies, key: Principal) -> Any:
     async def work(exchange: Exchange) -> None:
-        async with deps.admitted(exchange, key, "search") as call:
+        async with deps.metered(exchange, key, "search") as call:
             await vectors.search(exchange, deps, call)
 
     return work

@@ -26,6 +26,7 @@ def upgrade() -> None:
     )
     _keys()
     _usage()
+    _reservations()
     op.create_table(
         "audit",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -47,6 +48,8 @@ def _keys() -> None:
         sa.Column("tenant", sa.String(63), nullable=False),
         sa.Column("prefix", sa.String(16), nullable=False),
         sa.Column("secret_hash", sa.String(64), nullable=False, unique=True),
+        sa.Column("previous_hash", sa.String(64), unique=True),
+        sa.Column("previous_until", UtcTime),
         sa.Column("admin", sa.Boolean, nullable=False),
         sa.Column("scopes", sa.JSON, nullable=False),
         sa.Column("models", sa.JSON),
@@ -75,6 +78,8 @@ def _usage() -> None:
         sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
         sa.Column("completion_tokens", sa.BigInteger, nullable=False),
         sa.Column("embedding_tokens", sa.BigInteger, nullable=False),
+        sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+        sa.Column("reasoning_tokens", sa.BigInteger, nullable=False),
         sa.Column("estimated", sa.Boolean, nullable=False),
         sa.Column("cost_nano_usd", sa.BigInteger),
         sa.Column("status", sa.Integer, nullable=False),
@@ -86,5 +91,29 @@ def _usage() -> None:
         sa.Column("ms", sa.Integer, nullable=False),
     )
     op.create_index("usage_by_parent", "usage", ["parent_id"])
+    op.create_index("usage_by_key", "usage", ["key_id", "started_at"])
     op.create_index("usage_by_tenant", "usage", ["tenant", "started_at"])
     op.create_index("usage_by_time", "usage", ["started_at"])
+
+
+def _reservations() -> None:
+    op.create_table(
+        "reservations",
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("parent_id", sa.String(64)),
+        sa.Column("request_id", sa.String(128), nullable=False),
+        sa.Column("key_id", sa.String(64), nullable=False),
+        sa.Column("tenant", sa.String(63), nullable=False),
+        sa.Column("route", sa.String(40), nullable=False),
+        sa.Column("model", sa.String(200)),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
+        sa.Column("completion_tokens", sa.BigInteger, nullable=False),
+        sa.Column("embedding_tokens", sa.BigInteger, nullable=False),
+        sa.Column("cost_nano_usd", sa.BigInteger),
+        sa.Column("started_at", UtcTime, nullable=False),
+        sa.Column("owner", sa.String(64), nullable=False),
+        sa.Column("expires_at", UtcTime, nullable=False),
+    )
+    op.create_index("reservations_by_expiry", "reservations", ["expires_at"])
+    op.create_index("reservations_by_owner", "reservations", ["owner"])

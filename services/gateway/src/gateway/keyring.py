@@ -1,0 +1,47 @@
+"""Who is calling: the key behind a secret, a token or a grant, and whether it is active."""
+
+from __future__ import annotations
+
+from gateway.errors import GrantRefused, KeyExpired, KeyMissing, KeyRevoked, KeyUnknown
+from gateway.key_ledger import KeyLedger
+from gateway.keys import Principal, hash_secret, is_secret
+from gateway.remembered import Remembered
+from servicekit.clock import Clock
+
+REMEMBERED_KEYS = 20_000
+
+
+class Keyring:
+    """Keys by secret or id, remembered so briefly that a revocation is effective within a second."""
+
+    def __init__(self, ledger: KeyLedger, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._by_hash = Remembered(ledger.by_hash, seconds=seconds, capacity=REMEMBERED_KEYS, clock=clock)
+        self._by_id = Remembered(ledger.by_id, seconds=seconds, capacity=REMEMBERED_KEYS, clock=clock)
+
+    async def identify(self, authorization: str | None) -> Principal:
+        """The active key in an `Authorization` header; raises a 401 that says what to do."""
+        scheme, _, secret = (authorization or "").partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
+            raise KeyMissing
+        if not is_secret(secret):
+            raise KeyUnknown
+        principal = await self._by_hash.get(hash_secret(secret))
+        if principal.revoked_at is not None:
+            raise KeyRevoked
+        if not principal.active_at(self._clock.now()):
+            raise KeyExpired
+        return principal
+
+    async def still_active(self, key_id: str) -> Principal:
+        """The key behind a token or a grant; raises `GrantRefused` once it is revoked or expired."""
+        principal = await self._by_id.get(key_id)
+        if not principal.active_at(self._clock.now()):
+            raise GrantRefused
+        return principal
+
+    def forget(self, key_id: str) -> None:
+        """Read the key anew next time."""
+        self._by_id.forget(key_id)
+        self._by_hash.forget_where(lambda principal: principal.key_id == key_id)
