@@ -17,7 +17,7 @@ from servicekit.context import RequestContext
 from servicekit.delegation import DelegationVerifier
 from servicekit.errors import install_error_handlers
 from servicekit.health import Probe, health_router, package_version
-from servicekit.metrics import metrics_router
+from servicekit.metrics import metrics_router, watch_disk
 from servicekit.settings import ServiceSettings
 
 Dependencies = TypeVar("Dependencies")
@@ -44,6 +44,7 @@ def build_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opening() as dependencies:
             app.state.dependencies = dependencies
+            watch_disk(service, settings.data_dir)
             yield
 
     def current_probes(request: Request) -> Mapping[str, Probe]:

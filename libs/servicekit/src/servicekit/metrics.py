@@ -7,11 +7,16 @@
 | groundwork_http_in_flight | service | calls being answered |
 | groundwork_peer_requests_total | peer, outcome | calls to other services: `ok`, `error`, `timeout`, `unreachable` |
 | groundwork_peer_request_seconds | peer | time until the peer's headers |
+| groundwork_disk_free_bytes | service | free where the service keeps its data; absent for one that keeps none |
+| groundwork_disk_size_bytes | service | size of that disk |
 """
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Collection
+from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -29,6 +34,25 @@ PEER_REQUESTS = Counter("groundwork_peer_requests_total", "Calls to other servic
 PEER_SECONDS = Histogram(
     "groundwork_peer_request_seconds", "Time to the peer's headers.", ("peer",), buckets=LATENCY_BUCKETS
 )
+DISK_FREE = Gauge("groundwork_disk_free_bytes", "Free where the service keeps its data.", ("service",))
+DISK_SIZE = Gauge("groundwork_disk_size_bytes", "Size of the disk of the service's data.", ("service",))
+
+
+def watch_disk(service: str, folder: Path) -> None:
+    """Show how full the disk under `folder` is, read anew at each scrape; nothing for a folder that isn't there."""
+    if not folder.is_dir():
+        return
+    DISK_FREE.labels(service).set_function(lambda: _usage(folder)[1])
+    DISK_SIZE.labels(service).set_function(lambda: _usage(folder)[0])
+
+
+def _usage(folder: Path) -> tuple[float, float]:
+    """Size and free bytes; not a number once the folder can't be read."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return math.nan, math.nan
+    return float(usage.total), float(usage.free)
 
 
 def known_label(value: str, allowed: Collection[str]) -> str:
