@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.inference_conformance import ChatConformance, EmbeddingConformance
+from tests.support.chat_conformance import Capabilities, ChatConformance, Subject, subject_of
+from tests.support.inference_conformance import EmbeddingConformance
 from tests.support.inference_running import CHAT, EMBEDDING, RERANK, Inference, running_inference, settings_for
 
 from inference.bootstrap import Dependencies, open_dependencies
@@ -40,10 +41,37 @@ async def models(
             yield dependencies
 
 
+@pytest.fixture(params=["scripted", "openai"])
+async def served(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Inference]:
+    async with running_inference(tmp_path, [CHAT], chat_waiting=4) as near:
+        if request.param == "scripted":
+            yield near
+            return
+        monkeypatch.setenv("TEST_UPSTREAM_KEY", near.token)
+        (folder := tmp_path / "far").mkdir()
+        async with running_inference(folder, [upstream_of(near, CHAT)]) as far:
+            yield far
+
+
+SCRIPTED = Capabilities(
+    context_length=256,
+    tools=False,
+    several_calls=False,
+    output_schema=False,
+    choices=False,
+    logprobs=False,
+    penalties=False,
+)
+
+
 class TestChat(ChatConformance):
     @pytest.fixture
-    def engine(self, models: Dependencies) -> Any:
-        return models.models.chat("default").ready()
+    async def subject(self, served: Inference) -> AsyncIterator[Subject]:
+        subject = subject_of(f"{served.url}/v1", served.token, "default", SCRIPTED)
+        async with subject.client:
+            yield subject
 
 
 class TestEmbedding(EmbeddingConformance):

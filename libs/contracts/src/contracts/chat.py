@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.base import Count, Reply, Request
 from contracts.citations import Annotation
 from contracts.receipts import Receipt
 from contracts.search import Filter, SearchMode
+from contracts.values import check_number, check_text
 
 Grounding = Literal["strict", "annotate", "off"]
 AnswerKind = Literal["generated", "extractive", "abstained"]
@@ -28,10 +29,31 @@ class AnswerOptions(Request):
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
 
 
+def _writable(value: Any) -> Any:
+    """Refuse what JSON can't write: NaN, Infinity, half a surrogate pair, however deep inside."""
+    rest = [value]
+    while rest:
+        inner = rest.pop()
+        if isinstance(inner, str):
+            check_text(inner)
+        elif isinstance(inner, float):
+            check_number(inner)
+        elif isinstance(inner, dict):
+            rest.extend((*inner, *inner.values()))
+        elif isinstance(inner, list):
+            rest.extend(inner)
+    return value
+
+
+Passed = Annotated[Any, AfterValidator(_writable)]
+"""A field that we do not know: it goes to the upstream model as it came."""
+
+
 class TextPart(BaseModel):
     """One part of a message's content; parts of other types are passed to plain models as they are."""
 
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Passed]
     type: str
     text: str | None = None
 
@@ -40,6 +62,7 @@ class Message(BaseModel):
     """One message. Fields beyond these (names, tool calls) pass through to plain models."""
 
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Passed]
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[TextPart] | None = None
 
@@ -54,6 +77,7 @@ class StreamOptions(BaseModel):
     """OpenAI's `stream_options`."""
 
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Passed]
     include_usage: bool = False
 
 
@@ -61,6 +85,7 @@ class ChatRequest(BaseModel):
     """Body of `POST /v1/chat/completions`. Unknown fields are kept: they belong to the upstream model."""
 
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Passed]
     model: Annotated[str, Field(min_length=1, max_length=1100)]
     messages: Annotated[list[Message], Field(min_length=1, max_length=2048)]
     stream: bool = False
@@ -70,7 +95,7 @@ class ChatRequest(BaseModel):
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     stop: str | list[str] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     n: Annotated[int, Field(ge=1, le=16)] | None = None
     groundwork: AnswerOptions | None = None
 

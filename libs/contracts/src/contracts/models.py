@@ -11,6 +11,7 @@ from contracts.base import Count, Reply, Request
 from contracts.keys import Limits
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
+ToolProtocol = Literal["native", "constrained"]
 
 RAG = "rag:"
 """Begins the name of a model that answers from collections: `rag:a` or `rag:a,b`."""
@@ -47,6 +48,8 @@ class ModelInfo(Reply):
     """Whether `default` means this model for its kind."""
     packaged: bool = False
     """Whether this is the small model that ships with Groundwork, for which grounding is `strict` by default."""
+    tool_protocol: ToolProtocol | None = None
+    """How a chat model calls tools: `native` by itself, `constrained` by guided decoding; null for other kinds."""
     price: ModelPrice | None = None
     """Null when nobody knows it; a cost is then null, too."""
     limits: Limits | None = None
