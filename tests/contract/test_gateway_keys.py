@@ -112,6 +112,66 @@ async def test_limits_are_told_on_every_model_call_and_hold(gateway: RunningGate
     assert 'groundwork_gateway_limit_rejections_total{limit="key_requests"}' in metrics
 
 
+async def test_a_key_is_changed_and_rotated_over_http_and_the_log_names_who_did_it(gateway: RunningGateway) -> None:
+    created = await gateway.new_key()
+    path = f"/v1/keys/{created['id']}"
+    changed = await gateway.call("PATCH", path, json={"limits": {"requests_per_minute": 1}, "scopes": ["search"]})
+    assert (changed.status, (await changed.json())["limits"]["requests_per_minute"]) == (200, 1)
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json=CHAT)
+    assert (answer.status, (await _error(answer))["code"]) == (403, "missing_scope")  # at once, on this replica
+    rotated = await (await gateway.call("POST", f"{path}/rotate")).json()
+    for secret in (created["secret"], rotated["secret"]):
+        assert (await gateway.call("GET", "/v1/usage", secret)).status == 200
+    assert (await gateway.call("POST", f"{path}/rotate", json={"overlap_seconds": 0})).status == 200
+    assert (await gateway.call("GET", "/v1/usage", rotated["secret"])).status == 401
+    log = await (await gateway.call("GET", f"/v1/audit?subject={created['id']}")).json()
+    acts = ["key.rotate", "key.rotate", "key.change", "key.create"]
+    assert [(entry["action"], entry["actor_key_id"]) for entry in log["data"]] == [(act, "key_admin") for act in acts]
+    assert all(entry["request_id"] for entry in log["data"])
+    for secret in (created["secret"], rotated["secret"]):
+        assert secret not in str(log)
+    assert (await gateway.call("GET", "/v1/audit", (await gateway.new_key())["secret"])).status == 403
+
+
+async def test_tokens_places_and_budgets_hold_over_http_and_say_what_to_do(gateway: RunningGateway) -> None:
+    chat = {**CHAT, "max_tokens": 100}
+    created = await gateway.new_key(limits={"tokens_per_minute": 250}, budgets=[{"window": "day", "usd": "0.0005"}])
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json={**chat, "max_tokens": 900})
+    assert (answer.status, (await _error(answer))["code"]) == (400, "call_too_large")
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json=chat)
+    assert answer.headers["X-RateLimit-Limit-Tokens"] == "250"
+    assert 0 < int(answer.headers["X-RateLimit-Remaining-Tokens"]) < 150
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json=chat)  # 110 were used
+    assert answer.status == 200
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json=chat)
+    assert (answer.status, (await _error(answer))["code"]) == (429, "key_tokens_per_minute")
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    await gateway.call("PATCH", f"/v1/keys/{created['id']}", json={"limits": {"tokens_per_minute": None}})
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json={**chat, "max_tokens": 400})
+    error = await _error(answer)
+    assert (answer.status, error["type"], error["code"]) == (429, "budget_exceeded", "key_day_budget")
+    assert "0.0005 USD a day" in error["message"]
+    assert "resets at" in error["message"]
+    assert 0 < int(answer.headers["Retry-After"]) <= 86_400
+    await gateway.call("PATCH", f"/v1/keys/{created['id']}", json={"budgets": None, "limits": {"concurrency": 1}})
+    slow = asyncio.create_task(
+        gateway.call("POST", "/v1/chat/completions", created["secret"], json={**chat, "model": "slow", "stream": True})
+    )
+    await gateway.seen.begun.wait()
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json=chat)
+    assert (answer.status, (await _error(answer))["code"]) == (429, "key_concurrency")
+    gateway.seen.release.set()
+    assert (await slow).status == 200
+    for _ in range(5):  # one after the other: each finds the place of the one before free
+        assert (await gateway.call("POST", "/v1/chat/completions", created["secret"], json=chat)).status == 200
+
+
+async def test_a_model_without_a_price_is_refused_to_who_has_a_budget(gateway: RunningGateway) -> None:
+    created = await gateway.new_key(budgets=[{"window": "month", "usd": "1"}])
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json={**CHAT, "model": "free"})
+    assert (answer.status, (await _error(answer))["code"]) == (400, "price_unknown")
+
+
 async def test_a_tenants_limit_holds_for_all_of_its_keys_together(gateway: RunningGateway) -> None:
     await gateway.call("POST", "/v1/tenants", json={"name": "acme", "limits": {"requests_per_minute": 1}})
     first, second = await gateway.new_key(tenant="acme"), await gateway.new_key(tenant="acme")

@@ -157,6 +157,7 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "from": ("2000-01-01T00:00:00Z",),
         "to": ("2100-01-01T00:00:00Z",),
         "revision": ("1",),
+        "subject": (victim.key_id, "victim-tenant"),
     }
 
 
@@ -190,7 +191,10 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         ],
         "POST /v1/collections/{name}/reindex": [{}, {"language": "de"}],
         "POST /v1/keys": [{"name": "more", "tenant": "victim-tenant", "scopes": ["chat"], "collections": [VAULT]}],
+        "PATCH /v1/keys/{key_id}": [{"name": "mine"}, {"limits": {"concurrency": 1}}],
+        "POST /v1/keys/{key_id}/rotate": [{}, {"overlap_seconds": 0}],
         "POST /v1/tenants": [{"name": "victim-tenant"}],
+        "PATCH /v1/tenants/{name}": [{"limits": {"requests_per_minute": 1}}],
     }
 
 

@@ -8,6 +8,8 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,19 @@ import aiohttp
 import psutil
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import update
 from tests.support.gateway_running import DEADLINE_SECONDS, settings_in
 from tests.support.postgres import postgres_installed, temporary_postgres
 
-from contracts.keys import KeyCreate
-from gateway.auditing import Actor
+from contracts.keys import KeyCreate, KeyPatch, Limits, TenantPatch
+from gateway.auditing import Actor, audit_page
 from gateway.bootstrap import open_dependencies
 from gateway.dependencies import Dependencies
-from gateway.errors import LastAdminKey
+from gateway.errors import KeyRevoked, KeyUnknown, LastAdminKey
 from gateway.keys import Principal
+from gateway.tables import reservations
+from gateway.usage_ledger import UsageLedger
+from gateway.usage_records import HoldRecord
 from gateway.usage_report import UsageQuestion, period, usage_report
 
 DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]
@@ -53,6 +59,8 @@ async def test_the_ledger_does_its_work_on_every_database(replicas: list[Depende
     await _one_admin_key_works_on_both(first, second, tmp_path)
     await _keys_made_here_work_there(first, second)
     await _usage_of_both_adds_up(first, second)
+    await _what_changes_here_holds_there_within_a_second(first, second)
+    await _what_one_reserved_another_bills(first, second)
 
 
 async def _one_admin_key_works_on_both(first: Dependencies, second: Dependencies, folder: Path) -> None:
@@ -93,6 +101,46 @@ async def _usage_of_both_adds_up(first: Dependencies, second: Dependencies) -> N
     assert sum(row.prompt_tokens for row in rows) == sum(range(400))
     assert sum(row.unpriced_requests for row in rows) == 1
     assert sum(row.cost_usd or 0 for row in rows).scaleb(9) == sum(range(400))
+
+
+async def _what_changes_here_holds_there_within_a_second(first: Dependencies, second: Dependencies) -> None:
+    key = await first.keys.create(KeyCreate(name="k", tenant="acme", scopes=["chat"]), ACTOR)
+    header = f"Bearer {key.secret}"
+    await second.keyring.identify(header)
+    await first.keys.change(key.id, KeyPatch(limits=Limits(concurrency=3)), ACTOR)
+    await first.tenants.change("acme", TenantPatch(limits=Limits(requests_per_minute=9)), ACTOR)
+    await asyncio.sleep(1)  # the promise: not sooner need it be seen, nor later
+    principal = await second.keyring.identify(header)
+    assert (principal.limits.concurrency, principal.tenant_limits.requests_per_minute) == (3, 9)
+    rotated = await first.keys.rotate(key.id, timedelta(0), ACTOR)
+    await asyncio.sleep(1)
+    with pytest.raises(KeyUnknown):
+        await second.keyring.identify(header)
+    assert (await second.keyring.identify(f"Bearer {rotated.secret}")).key_id == key.id
+    await first.keys.revoke(key.id, ACTOR)
+    await asyncio.sleep(1)
+    with pytest.raises(KeyRevoked):
+        await second.keyring.identify(f"Bearer {rotated.secret}")
+    assert {"key.change", "tenant.change", "key.rotate", "key.revoke"} <= {
+        entry.action for entry in (await audit_page(second.database, 50, None, None)).data
+    }
+
+
+async def _what_one_reserved_another_bills(first: Dependencies, second: Dependencies) -> None:
+    dead = UsageLedger(first.database, 10)
+    dead.open()
+    hold = HoldRecord(
+        "call_lost", None, "r", "k9", "lost", "chat", "m", 1, 5, 6, 0, 77, first.clock.now() - timedelta(days=1)
+    )
+    await dead.hold(hold)
+    async with first.database.write() as connection:
+        await connection.execute(update(reservations).values(expires_at=first.clock.now() - timedelta(seconds=1)))
+    billed = await asyncio.gather(*(replica.upkeep.settle_orphans() for replica in (first, second) * 3))
+    assert sum(billed) == 1
+    since, until = period(None, None, first.clock.now())
+    (row,) = await usage_report(second.database, UsageQuestion("key", since, until, "lost"))
+    assert (row.requests, row.estimated_requests, row.cost_usd) == (1, 1, Decimal("0.000000077"))
+    await dead.close()
 
 
 def _free_port() -> int:

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import select
 
-from contracts.keys import Budget, KeyCreate, Limits, TenantCreate
-from gateway.auditing import Actor
+from contracts.keys import Budget, KeyCreate, KeyPatch, Limits, TenantCreate, TenantPatch
+from gateway.auditing import Actor, audit_page
 from gateway.errors import (
+    ExpiryPassed,
     GrantRefused,
     KeyExpired,
+    KeyIsRevoked,
     KeyMissing,
     KeyNotFound,
     KeyRevoked,
@@ -165,3 +168,104 @@ async def test_a_tenants_name_can_be_taken_once(tenants: TenantLedger) -> None:
     assert (await tenants.create(wanted, ADMIN)).limits.requests_per_minute == 3
     with pytest.raises(TenantExists):
         await tenants.create(wanted, ADMIN)
+
+
+async def test_a_rotated_key_works_with_both_secrets_until_the_overlap_ends(
+    keys: KeyLedger, clock: ManualClock
+) -> None:
+    created = await keys.create(_wanted(), ADMIN)
+    keyring = Keyring(keys, clock, 0.9)
+    rotated = await keys.rotate(created.id, timedelta(hours=1), ADMIN)
+    assert (rotated.id, rotated.previous_until) == (created.id, clock.now() + timedelta(hours=1))
+    for secret in (created.secret, rotated.secret):
+        assert (await keyring.identify(f"Bearer {secret}")).key_id == created.id
+    clock.advance(3600)
+    with pytest.raises(KeyExpired):
+        await keyring.identify(f"Bearer {created.secret}")
+    assert (await keyring.identify(f"Bearer {rotated.secret}")).key_id == created.id
+    again = await keys.rotate(created.id, timedelta(hours=1), ADMIN)
+    with pytest.raises(KeyUnknown):
+        await Keyring(keys, clock, 0.9).identify(f"Bearer {created.secret}")
+    at_once = await keys.rotate(created.id, timedelta(0), ADMIN)
+    for secret in (rotated.secret, again.secret):
+        with pytest.raises(KeyUnknown):
+            await Keyring(keys, clock, 0.9).identify(f"Bearer {secret}")
+    assert (await Keyring(keys, clock, 0.9).identify(f"Bearer {at_once.secret}")).key_id == created.id
+
+
+async def test_a_keys_own_expiry_ends_the_overlap_too(keys: KeyLedger, clock: ManualClock) -> None:
+    created = await keys.create(_wanted(expires_at=clock.now() + timedelta(minutes=1)), ADMIN)
+    rotated = await keys.rotate(created.id, timedelta(hours=1), ADMIN)
+    clock.advance(60)
+    for secret in (created.secret, rotated.secret):
+        with pytest.raises(KeyExpired):
+            await Keyring(keys, clock, 0.9).identify(f"Bearer {secret}")
+
+
+async def test_a_change_sets_what_was_sent_and_leaves_the_rest(keys: KeyLedger, clock: ManualClock) -> None:
+    limits = Limits(requests_per_minute=5, tokens_per_minute=100)
+    budget = Budget(window="day", usd=Decimal(1))
+    created = await keys.create(_wanted(limits=limits, models=["a"], budgets=[budget]), ADMIN)
+    fewer = KeyPatch.model_validate({"limits": {"tokens_per_minute": None, "concurrency": 2}})
+    await keys.change(created.id, fewer, ADMIN)
+    changed = await keys.change(created.id, KeyPatch(models=None, name="new"), ADMIN)
+    assert changed.limits == Limits(requests_per_minute=5, concurrency=2)
+    assert (changed.models, changed.name, changed.scopes) == (None, "new", ["chat"])
+    assert [budget.usd for budget in changed.budgets] == [Decimal(1)]
+    changed = await keys.change(
+        created.id, KeyPatch.model_validate({"limits": None, "budgets": None, "name": None}), ADMIN
+    )
+    assert (changed.limits, changed.budgets, changed.name) == (Limits(), [], "new")
+    with pytest.raises(ExpiryPassed):
+        await keys.change(created.id, KeyPatch(expires_at=clock.now()), ADMIN)
+    await keys.revoke(created.id, ADMIN)
+    with pytest.raises(KeyIsRevoked):
+        await keys.change(created.id, KeyPatch(name="x"), ADMIN)
+    with pytest.raises(KeyIsRevoked):
+        await keys.rotate(created.id, timedelta(0), ADMIN)
+    with pytest.raises(KeyNotFound):
+        await keys.change("key_nope", KeyPatch(), ADMIN)
+
+
+@pytest.mark.parametrize("change", [{"scopes": ["chat"]}, {"expires_at": datetime(2027, 1, 1, tzinfo=UTC)}])
+async def test_the_last_admin_key_can_neither_lose_its_scope_nor_get_an_end(
+    keys: KeyLedger, clock: ManualClock, change: dict[str, Any]
+) -> None:
+    first = await keys.create(_wanted(scopes=["admin"]), ADMIN)
+    with pytest.raises(LastAdminKey):
+        await keys.change(first.id, KeyPatch.model_validate(change), ADMIN)
+    await keys.create(_wanted(scopes=["admin"]), ADMIN)
+    await keys.change(first.id, KeyPatch.model_validate(change), ADMIN)
+
+
+async def test_every_administrative_act_is_in_the_audit_log_the_newest_first(
+    keys: KeyLedger, tenants: TenantLedger, database: Database, clock: ManualClock
+) -> None:
+    created = await keys.create(_wanted(), ADMIN)
+    acts = [
+        lambda: keys.change(created.id, KeyPatch(name="x"), ADMIN),
+        lambda: keys.rotate(created.id, timedelta(hours=1), ADMIN),
+        lambda: keys.revoke(created.id, ADMIN),
+        lambda: tenants.change("acme", TenantPatch(limits=Limits(concurrency=1)), ADMIN),
+    ]
+    for act in acts:
+        clock.advance(1)
+        await act()
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await audit_page(database, 2, cursor, None)
+        seen += [entry.action for entry in page.data]
+        if (cursor := page.next_cursor) is None:
+            break
+    assert seen[:4] == ["tenant.change", "key.revoke", "key.rotate", "key.change"]
+    assert sorted(seen[4:]) == ["key.create", "tenant.create"]
+    of_key = (await audit_page(database, 50, None, created.id)).data
+    assert [entry.action for entry in of_key] == ["key.revoke", "key.rotate", "key.change", "key.create"]
+    assert created.secret not in str(of_key)
+
+
+def test_a_window_has_one_budget() -> None:
+    twice = [Budget(window="day", usd=Decimal(1)), Budget(window="day", usd=Decimal(2))]
+    with pytest.raises(ValidationError, match="at most one budget"):
+        _wanted(budgets=twice)

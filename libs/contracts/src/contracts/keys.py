@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from contracts.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.delegation import Scope
@@ -20,10 +20,19 @@ class Limits(Request):
 
 
 class Budget(Request):
-    """Money for a window."""
+    """Money for a window: a day or a month in UTC."""
 
     window: Literal["day", "month"]
-    usd: Annotated[Decimal, Field(ge=0)]
+    usd: Annotated[Decimal, Field(ge=0, le=1_000_000)]
+
+
+def _one_a_window(budgets: list[Budget]) -> list[Budget]:
+    if len({budget.window for budget in budgets}) < len(budgets):
+        raise ValueError("must hold at most one budget for a window")
+    return budgets
+
+
+Budgets = Annotated[list[Budget], AfterValidator(_one_a_window)]
 
 
 class KeyCreate(Request):
@@ -35,7 +44,7 @@ class KeyCreate(Request):
     models: list[str] | None = None
     collections: list[Name] | None = None
     limits: Limits = Limits()
-    budgets: list[Budget] = Field(default_factory=list)
+    budgets: Budgets = Field(default_factory=list)
     expires_at: AwareDatetime | None = None
 
 
@@ -51,10 +60,12 @@ class Key(Reply):
     models: list[str] | None = None
     collections: list[str] | None = None
     limits: Limits = Limits()
-    budgets: list[Budget] = Field(default_factory=list)
+    budgets: Budgets = Field(default_factory=list)
     expires_at: Timestamp | None = None
     created_at: Timestamp
     last_used_at: Timestamp | None = None
+    previous_until: Timestamp | None = None
+    """Until when the secret before the last rotation is good, too."""
     revoked_at: Timestamp | None = None
 
 
@@ -64,12 +75,52 @@ class KeyCreated(Key):
     secret: str
 
 
+class KeyPatch(Request):
+    """Body of `PATCH /v1/keys/{id}`: only what is sent changes; within `limits`, too. Null lifts a limit."""
+
+    name: Annotated[Line, StringConstraints(min_length=1, max_length=200)] | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1)] | None = None
+    models: list[str] | None = None
+    collections: list[Name] | None = None
+    limits: Limits | None = None
+    budgets: Budgets | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class KeyRotate(Request):
+    """Body of `POST /v1/keys/{id}/rotate`: for how long the old secret is good beside the new one."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = 86_400
+
+
+class TenantPatch(Request):
+    """Body of `PATCH /v1/tenants/{name}`: only what is sent changes; within `limits`, too. Null lifts a limit."""
+
+    limits: Limits | None = None
+    budgets: Budgets | None = None
+
+
+class AuditEntry(Reply):
+    """One administrative act."""
+
+    id: str
+    at: Timestamp
+    actor_key_id: str
+    """The key that acted, or `installation`."""
+    action: str
+    """As in `key.create`."""
+    subject: str
+    """The key's id or the tenant's name."""
+    request_id: str | None = None
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
 class TenantCreate(Request):
     """Body of `POST /v1/tenants`. The limits hold for all of the tenant's keys together."""
 
     name: Name
     limits: Limits = Limits()
-    budgets: list[Budget] = Field(default_factory=list)
+    budgets: Budgets = Field(default_factory=list)
 
 
 class Tenant(Reply):
@@ -77,7 +128,7 @@ class Tenant(Reply):
 
     name: str
     limits: Limits = Limits()
-    budgets: list[Budget] = Field(default_factory=list)
+    budgets: Budgets = Field(default_factory=list)
     created_at: Timestamp
 
 
@@ -92,7 +143,13 @@ class UsageRow(Reply):
     prompt_tokens: Count
     completion_tokens: Count
     embedding_tokens: Count
+    cached_tokens: Count
+    """Of the prompt's."""
+    reasoning_tokens: Count
+    """Of the completion's."""
     cost_usd: Decimal | None
     unpriced_requests: Count
+    estimated_requests: Count
+    """Attempts whose tokens the upstream did not report."""
     cache_hits: Count
     errors: Count

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import and_, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.keys import AuditEntry
+from contracts.pages import Page
 from gateway.tables import audit
 from servicekit.identifiers import new_id
+from servicekit.pages import decode_cursor, encode_cursor
+from servicekit.sql import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +45,19 @@ async def note(
             detail=dict(detail),
         )
     )
+
+
+async def audit_page(database: Database, limit: int, cursor: str | None, subject: str | None) -> Page[AuditEntry]:
+    """Administrative acts, the newest first; those on one key or tenant, if one is named."""
+    query = select(audit).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit + 1)
+    if subject is not None:
+        query = query.where(audit.c.subject == subject)
+    if cursor:
+        last_id = decode_cursor(cursor, str)[0]
+        later = audit.alias()
+        at = select(later.c.at).where(later.c.id == last_id).scalar_subquery()
+        query = query.where(or_(audit.c.at < at, and_(audit.c.at == at, audit.c.id < last_id)))
+    async with database.read() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    more = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
+    return Page[AuditEntry](data=[AuditEntry.model_validate(dict(row)) for row in rows[:limit]], next_cursor=more)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -30,6 +31,7 @@ from gateway.settings import GatewaySettings
 from gateway.shortcuts import Shortcuts
 from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
+from gateway.upkeep import Upkeep
 from gateway.usage_ledger import UsageLedger
 from servicekit.app import build_app
 from servicekit.bodies import MULTIPART, LimitFor
@@ -68,8 +70,11 @@ async def open_dependencies(
         catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
         keys = KeyLedger(database, tenants, clock)
         limiter = limiter or RedisLimiter(redis, settings.limits_timeout_seconds)
-        admission = Admission(limiter, BudgetLedger(database), settings.limits_when_redis_is_away, clock)
+        budgets = BudgetLedger(database)
+        admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
         meter = _open_meter(stack, UsageLedger(database, settings.usage_queue_rows, clock), admission, catalogue, clock)
+        upkeep = Upkeep(database, meter.ledger, admission, budgets, limiter, clock, catalogue.label)
+        _run(stack, upkeep.run())
         yield Dependencies(
             settings=settings,
             clock=clock,
@@ -80,6 +85,7 @@ async def open_dependencies(
             limiter=limiter,
             admission=admission,
             meter=meter,
+            upkeep=upkeep,
             catalogue=catalogue,
             mint=mint,
             peers=peers,
@@ -95,6 +101,17 @@ def _open_meter(
     meter = Meter(ledger, admission, catalogue, clock)
     stack.push_async_callback(meter.wait_until_idle)
     return meter
+
+
+def _run(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Until the stack closes."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
 
 
 def create_app(settings: GatewaySettings, dependencies: Dependencies | None = None) -> FastAPI:

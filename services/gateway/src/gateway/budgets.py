@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Column, func, literal, select, union_all
@@ -19,18 +22,48 @@ _WHOSE: dict[Whose, tuple[Column[Any], Column[Any]]] = {
 }
 
 
+WATCHED = 20_000
+
+
+@dataclass(slots=True)
+class Watched:
+    """A budget that is compared with the ledger, and what the last look saw: attempts held that had ended in the
+    ledger, sums that differed while nothing ran, and how often nothing was amiss."""
+
+    gate: Gate
+    stale: frozenset[str] = frozenset()
+    differs: tuple[int, int] | None = None
+    calm: int = 0
+
+
 class BudgetLedger:
     """Reads budgets from the usage rows and the open reservations."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.loaded: dict[str, Gate] = {}
-        """Budgets made known by this replica, which a look at the ledger must confirm."""
+        self._watched: OrderedDict[str, Watched] = OrderedDict()
 
     async def load(self, limiter: Limiter, gate: Gate) -> None:
         """Make a budget known to the limiter; raises `LimiterAway` or `LedgerUnavailable`."""
         await limiter.load(gate, await self.book(gate))
-        self.loaded[gate.identity] = gate
+        self.watch(gate)
+
+    def watch(self, gate: Gate) -> None:
+        """Have a budget compared with the ledger until both agree."""
+        self._watched[gate.identity] = Watched(gate)
+        while len(self._watched) > WATCHED:
+            self._watched.popitem(last=False)
+
+    def unwatch(self, watched: Watched) -> None:
+        """It agrees, or is not known any more."""
+        self._watched.pop(watched.gate.identity, None)
+
+    def watched(self, most: int) -> list[Watched]:
+        """The budgets whose turn it is."""
+        turn = list(islice(self._watched.values(), most))
+        for watched in turn:
+            self._watched.move_to_end(watched.gate.identity)
+        return turn
 
     async def book(self, gate: Gate) -> BudgetBook:
         """What was spent in a budget's period, and what attempts that run may still cost; one moment's view.

@@ -23,6 +23,7 @@ from gateway.reservations import NOTHING, Need
 from gateway.settings import GatewaySettings
 from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
+from gateway.upkeep import Upkeep
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from servicekit.http import Peer
@@ -52,6 +53,7 @@ class Dependencies:
     limiter: Limiter
     admission: Admission
     meter: Meter
+    upkeep: Upkeep
     catalogue: Catalogue
     mint: Mint
     peers: Peers

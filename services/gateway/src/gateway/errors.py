@@ -248,6 +248,15 @@ class LastAdminKey(Conflict):
         super().__init__("This is the only working admin key. Create another admin key first, then revoke this one.")
 
 
+class KeyIsRevoked(Conflict):
+    """A revoked key can't be changed."""
+
+    code = "key_is_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This key was revoked, which is for ever. Make a new key.")
+
+
 class TenantExists(Conflict):
     """The tenant's name is taken."""
 

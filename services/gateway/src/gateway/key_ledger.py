@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Exists, RowMapping, and_, exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.keys import Budget, Key, KeyCreate, KeyCreated, Limits
+from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits
 from contracts.pages import Page
 from gateway.auditing import Actor, note
 from gateway.dialects import insert_new
-from gateway.errors import ExpiryPassed, GrantRefused, KeyNotFound, KeyUnknown, LastAdminKey
+from gateway.errors import ExpiryPassed, GrantRefused, KeyIsRevoked, KeyNotFound, KeyUnknown, LastAdminKey
 from gateway.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
+from gateway.patching import patched
 from gateway.tables import keys, tenants
 from gateway.tenant_ledger import TenantLedger
 from servicekit.clock import Clock
@@ -21,7 +25,7 @@ from servicekit.sql import Database
 
 
 class KeyLedger:
-    """Creates, lists, revokes and finds keys."""
+    """Creates, lists, changes, rotates, revokes and finds keys."""
 
     def __init__(self, database: Database, tenant_ledger: TenantLedger, clock: Clock) -> None:
         self._database = database
@@ -69,14 +73,8 @@ class KeyLedger:
     async def revoke(self, key_id: str, actor: Actor) -> None:
         """Revoke for ever; again changes nothing. Raises `KeyNotFound` or `LastAdminKey`."""
         now = self._clock.now()
-        other = keys.alias()
-        working = and_(other.c.revoked_at.is_(None), or_(other.c.expires_at.is_(None), other.c.expires_at > now))
-        another_admin = exists().where(and_(other.c.admin, other.c.id != key_id, working))
-        change = (
-            update(keys)
-            .where(keys.c.id == key_id, keys.c.revoked_at.is_(None), or_(keys.c.admin.is_(False), another_admin))
-            .values(revoked_at=now)
-        )
+        may_go = or_(keys.c.admin.is_(False), _another_admin(key_id, now))
+        change = update(keys).where(keys.c.id == key_id, keys.c.revoked_at.is_(None), may_go).values(revoked_at=now)
         async with self._database.write() as connection:
             if (await connection.execute(change)).rowcount:
                 await note(connection, now, actor, "key.revoke", key_id, {})
@@ -84,29 +82,87 @@ class KeyLedger:
         if (await self.get(key_id)).revoked_at is None:
             raise LastAdminKey
 
+    async def change(self, key_id: str, wanted: KeyPatch, actor: Actor) -> Key:
+        """Change what was sent; raises `KeyNotFound`, `KeyIsRevoked`, `ExpiryPassed` or `LastAdminKey`."""
+        now = self._clock.now()
+        if wanted.expires_at is not None and wanted.expires_at <= now:
+            raise ExpiryPassed
+        async with self._database.write() as connection:
+            row = dict(await self._working(connection, key_id))
+            values = patched(wanted, row)
+            if "scopes" in values:
+                values["admin"] = "admin" in values["scopes"]
+            stays_admin = values.get("admin", True) and values.get("expires_at") is None
+            if row["admin"] and not stays_admin and not await self._another_admin(connection, key_id, now):
+                raise LastAdminKey
+            if values:
+                await connection.execute(update(keys).where(keys.c.id == key_id).values(**values))
+            await note(connection, now, actor, "key.change", key_id, {"fields": sorted(wanted.model_fields_set)})
+        return await self.get(key_id)
+
+    async def rotate(self, key_id: str, overlap: timedelta, actor: Actor) -> KeyCreated:
+        """A new secret; the one before is good beside it for a while, the one before that no more.
+
+        Raises `KeyNotFound` or `KeyIsRevoked`.
+        """
+        now, secret = self._clock.now(), new_secret()
+        async with self._database.write() as connection:
+            row = dict(await self._working(connection, key_id))
+            values = {
+                "prefix": secret[:PREFIX_LENGTH],
+                "secret_hash": hash_secret(secret),
+                "previous_hash": row["secret_hash"] if overlap else None,
+                "previous_until": now + overlap if overlap else None,
+            }
+            await connection.execute(update(keys).where(keys.c.id == key_id).values(**values))
+            await note(connection, now, actor, "key.rotate", key_id, {"overlap_seconds": overlap.total_seconds()})
+        return KeyCreated.model_validate({**row, **values, "secret": secret})
+
+    async def _working(self, connection: AsyncConnection, key_id: str) -> RowMapping:
+        query = select(keys).where(keys.c.id == key_id).with_for_update()
+        row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise KeyNotFound(key_id)
+        if row["revoked_at"] is not None:
+            raise KeyIsRevoked
+        return row
+
+    async def _another_admin(self, connection: AsyncConnection, key_id: str, now: datetime) -> bool:
+        return bool((await connection.execute(select(_another_admin(key_id, now)))).scalar_one())
+
     async def by_hash(self, secret_hash: str) -> Principal:
-        """The key with this hash, revoked or not; raises `KeyUnknown`."""
-        principal = await self._principal(keys.c.secret_hash == secret_hash)
-        if principal is None:
+        """The key with this hash, revoked or not; raises `KeyUnknown`. A secret that was rotated away ends with its
+        overlap."""
+        row = await self._row(or_(keys.c.secret_hash == secret_hash, keys.c.previous_hash == secret_hash))
+        if row is None:
             raise KeyUnknown
-        return principal
+        if hmac.compare_digest(row["secret_hash"], secret_hash):
+            return _principal_of(row, row["expires_at"])
+        if not hmac.compare_digest(row["previous_hash"], secret_hash):
+            raise KeyUnknown
+        return _principal_of(row, min(row["previous_until"], row["expires_at"] or row["previous_until"]))
 
     async def by_id(self, key_id: str) -> Principal:
         """The key with this id, revoked or not; raises `GrantRefused`."""
-        principal = await self._principal(keys.c.id == key_id)
-        if principal is None:
+        row = await self._row(keys.c.id == key_id)
+        if row is None:
             raise GrantRefused
-        return principal
+        return _principal_of(row, row["expires_at"])
 
-    async def _principal(self, condition: ColumnElement[bool]) -> Principal | None:
+    async def _row(self, condition: ColumnElement[bool]) -> RowMapping | None:
         query = (
             select(keys, tenants.c.limits.label("tenant_limits"), tenants.c.budgets.label("tenant_budgets"))
             .join(tenants, tenants.c.name == keys.c.tenant)
             .where(condition)
         )
         async with self._database.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else _principal_of(row)
+            return (await connection.execute(query)).mappings().one_or_none()
+
+
+def _another_admin(key_id: str, now: datetime) -> Exists:
+    other = keys.alias()
+    working = and_(other.c.revoked_at.is_(None), or_(other.c.expires_at.is_(None), other.c.expires_at > now))
+    return exists().where(and_(other.c.admin, other.c.id != key_id, working))
 
 
 def key_row(wanted: KeyCreate, key_id: str, secret: str, clock: Clock) -> dict[str, Any]:
@@ -119,6 +175,8 @@ def key_row(wanted: KeyCreate, key_id: str, secret: str, clock: Clock) -> dict[s
         "admin": "admin" in wanted.scopes,
         "prefix": secret[:PREFIX_LENGTH],
         "secret_hash": hash_secret(secret),
+        "previous_hash": None,
+        "previous_until": None,
         "expires_at": wanted.expires_at,
         "created_at": clock.now(),
         "last_used_at": None,
@@ -126,7 +184,7 @@ def key_row(wanted: KeyCreate, key_id: str, secret: str, clock: Clock) -> dict[s
     }
 
 
-def _principal_of(row: RowMapping) -> Principal:
+def _principal_of(row: RowMapping, expires_at: datetime | None) -> Principal:
     return Principal(
         key_id=row["id"],
         tenant=row["tenant"],
@@ -137,6 +195,6 @@ def _principal_of(row: RowMapping) -> Principal:
         budgets=tuple(Budget.model_validate(budget) for budget in row["budgets"]),
         tenant_limits=Limits.model_validate(row["tenant_limits"]),
         tenant_budgets=tuple(Budget.model_validate(budget) for budget in row["tenant_budgets"]),
-        expires_at=row["expires_at"],
+        expires_at=expires_at,
         revoked_at=row["revoked_at"],
     )

@@ -45,3 +45,8 @@ class Keyring:
         """Read the key anew next time."""
         self._by_id.forget(key_id)
         self._by_hash.forget_where(lambda principal: principal.key_id == key_id)
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Read all of a tenant's keys anew next time."""
+        self._by_id.forget_where(lambda principal: principal.tenant == tenant)
+        self._by_hash.forget_where(lambda principal: principal.tenant == tenant)

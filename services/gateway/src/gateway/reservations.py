@@ -11,7 +11,7 @@ from contracts.keys import Budget, Limits
 from contracts.models import ModelInfo
 from gateway.keys import Principal
 from gateway.periods import period_of
-from gateway.ports import Gate, GateKind, GateState, Whose
+from gateway.ports import BudgetWindow, Gate, GateKind, GateState, Whose
 from gateway.pricing import cost_nano_usd, to_nano_usd
 
 
@@ -43,6 +43,7 @@ class Need:
         return cls(model, prompt, completion, cost=cost, open_ended=open_ended)
 
 
+KINDS_GIVEN_BACK: tuple[GateKind, ...] = ("tokens", "concurrency")
 NOTHING = Need()
 """A call that is only counted."""
 
@@ -84,6 +85,20 @@ def attempt_gates_of(principal: Principal, need: Need, began: datetime) -> Itera
     if need.cost != 0:
         yield from _budgets("key", principal.key_id, principal.budgets, began)
         yield from _budgets("tenant", principal.tenant, principal.tenant_budgets, began)
+
+
+def all_gates_of(key_id: str, tenant: str, model: str | None, began: datetime) -> list[Gate]:
+    """Every gate that an attempt may have been charged at, whatever the limits were: for settling somebody else's."""
+    some: tuple[tuple[Whose, str], ...] = (("key", key_id), ("tenant", tenant), *((("model", model),) if model else ()))
+    windows: tuple[BudgetWindow, ...] = ("day", "month")
+    gates = [Gate(kind, whose, name, 0) for whose, name in some for kind in KINDS_GIVEN_BACK]
+    gates += [
+        Gate("budget", whose, name, 0, period_of(window, began))
+        for whose, name in some
+        for window in windows
+        if whose != "model"
+    ]
+    return gates
 
 
 def amount_of(gate: Gate, need: Need) -> int:

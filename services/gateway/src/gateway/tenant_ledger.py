@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.keys import Tenant, TenantCreate
+from contracts.keys import Tenant, TenantCreate, TenantPatch
 from contracts.pages import Page
 from gateway.auditing import Actor, note
 from gateway.dialects import insert_new
 from gateway.errors import TenantExists, TenantNotFound
+from gateway.patching import patched
 from gateway.tables import tenants
 from servicekit.clock import Clock
 from servicekit.pages import decode_cursor, encode_cursor
@@ -20,7 +21,7 @@ from servicekit.sql import Database
 
 
 class TenantLedger:
-    """Creates, lists and shows tenants."""
+    """Creates, lists, shows and changes tenants."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -54,6 +55,20 @@ class TenantLedger:
         if row is None:
             raise TenantNotFound(name)
         return _tenant(row)
+
+    async def change(self, name: str, wanted: TenantPatch, actor: Actor) -> Tenant:
+        """Change what was sent; raises `TenantNotFound`."""
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            query = select(tenants).where(tenants.c.name == name).with_for_update()
+            row = (await connection.execute(query)).mappings().one_or_none()
+            if row is None:
+                raise TenantNotFound(name)
+            values = patched(wanted, dict(row))
+            if values:
+                await connection.execute(update(tenants).where(tenants.c.name == name).values(**values))
+            await note(connection, now, actor, "tenant.change", name, {"fields": sorted(wanted.model_fields_set)})
+        return _tenant({**row, **values})
 
     async def page(self, limit: int, cursor: str | None) -> Page[Tenant]:
         """Tenants by name."""

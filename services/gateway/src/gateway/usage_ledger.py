@@ -67,6 +67,11 @@ class UsageLedger:
         self._add_holds = adding(dialect, reservations)
         self._add_usage = replacing(dialect, usage, usage.c.error_type == REPLICA_LOST)
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether this replica has reservations in the ledger."""
+        return bool(self._held)
+
     def open(self) -> None:
         """Start writing."""
         self._writer = asyncio.create_task(self._write_for_ever())

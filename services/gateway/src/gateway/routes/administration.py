@@ -1,17 +1,28 @@
-"""Keys, tenants and usage."""
+"""Keys, tenants, their audit log, and usage."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from contracts.base import Name
+from contracts.keys import (
+    AuditEntry,
+    KeyCreate,
+    KeyCreated,
+    KeyPatch,
+    KeyRotate,
+    Tenant,
+    TenantCreate,
+    TenantPatch,
+    UsageGroup,
+    UsageRow,
+)
 from contracts.keys import Key as ApiKey
-from contracts.keys import KeyCreate, KeyCreated, Tenant, TenantCreate, UsageGroup, UsageRow
 from contracts.pages import Page
-from gateway.auditing import Actor
+from gateway.auditing import Actor, audit_page
 from gateway.dependencies import Admin, Deps, Key
 from gateway.keys import Principal
 from gateway.openapi_parts import ERRORS
@@ -49,6 +60,38 @@ async def revoke_key(key_id: str, request: Request, deps: Deps, admin: Admin) ->
     deps.keyring.forget(key_id)
 
 
+@router.patch("/v1/keys/{key_id}", tags=["keys"])
+async def change_key(key_id: str, body: KeyPatch, request: Request, deps: Deps, admin: Admin) -> ApiKey:
+    """Change a key's name, scopes, models, collections, limits, budgets or expiry, effective within a second on every
+    replica. Only what is sent changes; within `limits`, too."""
+    changed = await deps.keys.change(key_id, body, _actor(admin, request))
+    deps.keyring.forget(key_id)
+    return changed
+
+
+@router.post("/v1/keys/{key_id}/rotate", tags=["keys"])
+async def rotate_key(
+    key_id: str, request: Request, deps: Deps, admin: Admin, body: KeyRotate | None = None
+) -> KeyCreated:
+    """Give a key a new secret, shown this once. The old one is good beside it for `overlap_seconds` (a day)."""
+    overlap = timedelta(seconds=(body or KeyRotate()).overlap_seconds)
+    rotated = await deps.keys.rotate(key_id, overlap, _actor(admin, request))
+    deps.keyring.forget(key_id)
+    return rotated
+
+
+@router.get("/v1/audit", tags=["keys"])
+async def list_audit(
+    deps: Deps,
+    _: Admin,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    subject: Annotated[str | None, Query(max_length=200, description="A key's id or a tenant's name.")] = None,
+) -> Page[AuditEntry]:
+    """Administrative acts, the newest first."""
+    return await audit_page(deps.database, limit, cursor, subject)
+
+
 @router.post("/v1/tenants", status_code=201, tags=["tenants"])
 async def create_tenant(body: TenantCreate, request: Request, deps: Deps, admin: Admin) -> Tenant:
     """Make a tenant, with limits that hold for all of its keys together."""
@@ -65,6 +108,14 @@ async def list_tenants(deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor =
 async def show_tenant(name: str, deps: Deps, _: Admin) -> Tenant:
     """One tenant."""
     return await deps.tenants.get(name)
+
+
+@router.patch("/v1/tenants/{name}", tags=["tenants"])
+async def change_tenant(name: str, body: TenantPatch, request: Request, deps: Deps, admin: Admin) -> Tenant:
+    """Change a tenant's limits or budgets, effective within a second on every replica. Only what is sent changes."""
+    changed = await deps.tenants.change(name, body, _actor(admin, request))
+    deps.keyring.forget_tenant(name)
+    return changed
 
 
 @router.get("/v1/usage", tags=["usage"])
