@@ -142,6 +142,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "jobs": victim.jobs,
         "keys": (victim.key_id,),
         "tenants": ("victim-tenant",),
+        "routes": ("default-chat",),
     }
 
 
@@ -195,6 +196,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/keys/{key_id}/rotate": [{}, {"overlap_seconds": 0}],
         "POST /v1/tenants": [{"name": "victim-tenant"}],
         "PATCH /v1/tenants/{name}": [{"limits": {"requests_per_minute": 1}}],
+        "PUT /v1/routes/{name}": [{"targets": [{"model": "smollm2"}]}],
     }
 
 

@@ -19,7 +19,7 @@ from contracts.collections import Chunking, Collection
 from contracts.health import Health
 from contracts.models import ModelInfo, ModelPrice
 from servicekit.delegation import Caller, DelegationVerifier, require
-from servicekit.errors import NotFound, QueueFull, install_error_handlers
+from servicekit.errors import InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed, install_error_handlers
 from servicekit.sse import DONE, encode, encode_error
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
@@ -35,6 +35,8 @@ class Seen:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    script: dict[str, list[str]] = field(default_factory=dict)
+    """What a chat model does at its next calls, instead of answering: see `_scripted`."""
 
     def note(self, peer: str, request: Request, caller: Caller, body: Any = None) -> None:
         self.calls.append(
@@ -81,6 +83,10 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
     async def complete(request: Request, caller: Annotated[Caller, require("inference")]) -> Response:
         body = await request.json()
         seen.note("inference", request, caller, body)
+        acts = seen.script.get(body["model"]) or [""]
+        act = acts.pop(0) if len(acts) > 1 else acts[0]  # the last one stays
+        if act and act != "ok":
+            return await _scripted(act, body, seen)
         if body["model"] == "full":
             raise QueueFull("The model's queue is full.", retry_after=7)
         if body.get("stream"):
@@ -112,6 +118,41 @@ def _chunk(model: str, delta: dict[str, Any], **more: Any) -> bytes:
     choices = [{"index": 0, "delta": delta, "finish_reason": None}]
     chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": choices, **more}
     return encode(json.dumps(chunk))
+
+
+async def _scripted(act: str, body: dict[str, Any], seen: Seen) -> Response:
+    """A failure: `503`, `429`, `overflow`, `refuse`, `hang`, `event` (an error in a 200 stream), `role_event` (the same
+    after a frame that says nothing), `content_event` (after content), `malformed`.
+    """
+    if act.isdigit():
+        raise QueueFull("Full.", retry_after=0.01) if act == "429" else NotReady("Loading.")
+    if act == "overflow":
+        raise TooLong("Too long.")
+    if act == "hang":
+        seen.begun.set()
+        await seen.release.wait()
+    if act == "refuse" and not body.get("stream"):
+        message = {"role": "assistant", "content": None, "refusal": "No."}
+        answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
+        return JSONResponse({**answer, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+
+    async def stream() -> AsyncIterator[bytes]:
+        if act == "refuse":
+            yield _chunk(body["model"], {"role": "assistant", "refusal": "No."})
+            yield DONE
+        if act == "role_event":
+            yield b": waiting\n\n" + _chunk(body["model"], {"role": "assistant", "content": ""})
+        if act == "content_event":
+            yield _chunk(body["model"], {"role": "assistant", "content": "Hel"})
+        yield b"data: {half" if act == "malformed" else encode_error(UpstreamFailed("The engine failed."), "inner")
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+class TooLong(InvalidRequest):
+    """A prompt that does not fit."""
+
+    code = "context_length_exceeded"
 
 
 async def _tokens(body: dict[str, Any], seen: Seen) -> AsyncIterator[bytes]:

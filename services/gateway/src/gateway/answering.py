@@ -3,52 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
-
-from pydantic import ValidationError
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
 
 from contracts.chat import ChatRequest
-from contracts.errors import ErrorEnvelope
-from gateway.errors import STATUS_OF_TYPE
 from gateway.forwarding import Exchange
-from gateway.frames import Frames, data_of, is_done, is_error
+from gateway.frames import is_done, is_error
 from gateway.metering import MeteredCall
+from gateway.opening import Opened, Upstream, error_in, open_answer
+from gateway.route_errors import StreamBrokenOff
 from gateway.taps import Tap
-from servicekit.errors import PeerError, ServiceError, UpstreamFailed
-from servicekit.http import Peer, PeerStream
+from servicekit.errors import ServiceError
 from servicekit.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
-
-PATH = "/v1/chat/completions"
-
-
-class StreamBrokenOff(UpstreamFailed):
-    """A stream ended without its end."""
-
-    code = "stream_broken_off"
-
-    def __init__(self) -> None:
-        super().__init__("The answer broke off before its end. What has arrived is not complete; ask again.")
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where an answer comes from."""
-
-    peer: Peer
-    token: str
-    timeout_seconds: float
 
 
 async def answer_chat(
     exchange: Exchange, call: MeteredCall, upstream: Upstream, request: ChatRequest, tap: Tap
 ) -> None:
-    """Ask, and pass the answer on. A call inside another is committed before its last byte goes out."""
+    """Ask the one upstream that there is, and pass its answer on."""
+    async with AsyncExitStack() as stack:
+        try:
+            opened = await open_answer(call, upstream, request, stack)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                tap.cut_off()
+            tap.close()
+            raise
+        await deliver(exchange, call, opened, tap)
+
+
+async def deliver(exchange: Exchange, call: MeteredCall, opened: Opened, tap: Tap) -> ServiceError | None:
+    """Pass an answer on. It is settled before its last byte goes out.
+
+    From here on it is this answer or none: an error after the first byte becomes an event, and is returned.
+    """
     try:
-        if request.stream:
-            await _streamed(exchange, call, upstream, request, tap)
-        else:
-            await _whole(exchange, call, upstream, request, tap)
+        if opened.pieces is None:
+            body = await tap.whole(opened.body)
+            await _finish(call, tap)
+            await exchange.answer(200, {"content-type": "application/json"}, body)
+            return None
+        return await _streamed(exchange, call, opened, tap)
     except asyncio.CancelledError:
         tap.cut_off()
         raise
@@ -56,73 +51,58 @@ async def answer_chat(
         tap.close()
 
 
-async def _whole(exchange: Exchange, call: MeteredCall, upstream: Upstream, request: ChatRequest, tap: Tap) -> None:
-    with call.waiting():
-        answer = await upstream.peer.send(
-            "POST", PATH, token=upstream.token, body=request, timeout_seconds=upstream.timeout_seconds
-        )
-    body = await tap.whole(answer.body)
-    await _finish(call, tap)
-    await exchange.answer(200, {"content-type": "application/json"}, body)
-
-
-async def _streamed(exchange: Exchange, call: MeteredCall, upstream: Upstream, request: ChatRequest, tap: Tap) -> None:
-    call.streamed = True
-    async with AsyncExitStack() as stack:
-        with call.waiting():
-            stream = await stack.enter_async_context(
-                upstream.peer.stream(
-                    "POST", PATH, token=upstream.token, body=request, timeout_seconds=upstream.timeout_seconds
-                )
-            )
-        try:
-            await _pass_frames(exchange, call, stream, tap)
-        except ServiceError as error:
-            if not exchange.started:
-                raise
-            call.error_type = error.body(None).type
-            await exchange.piece(encode_error(error, exchange.request_id))
-    await exchange.end()
-
-
-async def _pass_frames(exchange: Exchange, call: MeteredCall, stream: PeerStream, tap: Tap) -> None:
-    frames, complete = Frames(), False
+async def _streamed(exchange: Exchange, call: MeteredCall, opened: Opened, tap: Tap) -> ServiceError | None:
+    failure = None
     try:
-        async with aclosing(call.pieces_of(stream)) as pieces:
-            async for piece in pieces:
-                out = b""
-                for frame in frames.feed(piece):
-                    if is_done(frame):
-                        complete = True
-                        await _finish(call, tap)
-                    elif is_error(frame):
-                        raise _error_in(frame)
-                    out += await tap.frame(frame)
-                if out:
-                    await _pass(exchange, call, out)
-        frames.close()
+        await _pass_frames(exchange, call, opened, tap)
+    except ServiceError as error:
+        if not exchange.started:
+            raise
+        failure = error
+        call.error_type = error.body(None).type
+        await exchange.piece(encode_error(error, exchange.request_id))
+    await exchange.end()
+    return failure
+
+
+async def _pass_frames(exchange: Exchange, call: MeteredCall, opened: Opened, tap: Tap) -> None:
+    assert opened.pieces is not None
+    complete = await _pass(exchange, call, opened.frames, tap)
+    try:
+        async for piece in opened.pieces:
+            complete = await _pass(exchange, call, opened.cutter.feed(piece), tap) or complete
+        opened.cutter.close()
     except MalformedStream:
         raise StreamBrokenOff from None
     if not complete:
         raise StreamBrokenOff
 
 
-async def _pass(exchange: Exchange, call: MeteredCall, out: bytes) -> None:
+async def _pass(exchange: Exchange, call: MeteredCall, frames: Iterable[bytes], tap: Tap) -> bool:
+    """Pass frames on; whether the end was among them."""
+    out, complete = [], False
+    for frame in frames:
+        if is_done(frame):
+            complete = True
+            await _finish(call, tap)
+            out.append(await tap.last())
+        elif is_error(frame):
+            await _send(exchange, call, b"".join(out))
+            raise error_in(frame)
+        out.append(await tap.frame(frame))
+    await _send(exchange, call, b"".join(out))
+    return complete
+
+
+async def _send(exchange: Exchange, call: MeteredCall, data: bytes) -> None:
+    if not data:
+        return
     if not exchange.started:  # not before there is something to say: until then an error can still be a status
         call.first_piece()
         await exchange.start(200, {**HEADERS, "content-type": MEDIA_TYPE})
-    await exchange.piece(out)
+    await exchange.piece(data)
 
 
 async def _finish(call: MeteredCall, tap: Tap) -> None:
-    """Settle before the last byte: who waits for it finds the call's place free, and a call inside another counted."""
     tap.close()
     await call.finish()
-
-
-def _error_in(frame: bytes) -> ServiceError:
-    try:
-        error = ErrorEnvelope.model_validate_json(data_of(frame)).error
-    except ValidationError:
-        return StreamBrokenOff()
-    return PeerError(STATUS_OF_TYPE[error.type], error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.middleware import Middleware
 
+from gateway.adapters.redis_circuits import RedisCircuits
 from gateway.adapters.redis_limits import RedisLimiter
 from gateway.admission import Admission
+from gateway.breaker import BreakerRules, Breakers
 from gateway.budgets import BudgetLedger
 from gateway.catalogue import Catalogue
 from gateway.dependencies import Dependencies, Peers
@@ -26,12 +30,14 @@ from gateway.keyring import Keyring
 from gateway.metering import Meter
 from gateway.openapi import public_openapi
 from gateway.ports import Limiter
-from gateway.routes import administration, answers, documents, plane
+from gateway.route_book import RouteBook
+from gateway.routes import administration, answers, documents, model_routes, plane
 from gateway.settings import GatewaySettings
 from gateway.shortcuts import Shortcuts
 from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
 from gateway.upkeep import Upkeep
+from gateway.upstream_health import UpstreamHealth
 from gateway.usage_ledger import UsageLedger
 from servicekit.app import build_app
 from servicekit.bodies import MULTIPART, LimitFor
@@ -58,12 +64,8 @@ async def open_dependencies(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         mint = await asyncio.to_thread(_mint, settings, clock)
-        database = Database.open(settings.database_url, settings.data_dir, "gateway")
-        stack.push_async_callback(database.close)
-        redis = open_redis(settings.redis_url)
-        stack.push_async_callback(redis.aclose)
+        database, redis = await _open_stores(settings, stack)
         tenants = TenantLedger(database, clock)
-        await _bring_up_to_date(database)
         await settle_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
         session = await stack.enter_async_context(open_session())
         peers = _peers(settings, lambda name, url: Peer(name, url, session, settings.call_timeout_seconds))
@@ -89,7 +91,31 @@ async def open_dependencies(
             catalogue=catalogue,
             mint=mint,
             peers=peers,
+            routes=RouteBook(database, clock),
+            breakers=_breakers(settings, redis, stack),
+            health=UpstreamHealth(peers.inference, clock),
         )
+
+
+def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> Breakers:
+    rules = BreakerRules(
+        settings.circuit_window_seconds,
+        settings.circuit_requests,
+        settings.circuit_failure_ratio,
+        settings.circuit_open_seconds,
+    )
+    breakers = Breakers(RedisCircuits(redis, settings.limits_timeout_seconds), rules, time.monotonic)
+    _run(stack, breakers.exchange_for_ever())
+    return breakers
+
+
+async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tuple[Database, Redis]:
+    database = Database.open(settings.database_url, settings.data_dir, "gateway")
+    stack.push_async_callback(database.close)
+    redis = open_redis(settings.redis_url)
+    stack.push_async_callback(redis.aclose)
+    await _bring_up_to_date(database)
+    return database, redis
 
 
 def _open_meter(
@@ -120,7 +146,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         "gateway",
         settings=settings,
         opening=_opening(settings, dependencies),
-        routers=[answers.router, documents.router(), administration.router],
+        routers=[answers.router, documents.router(), administration.router, model_routes.router],
         probes=public_probes,
         body_limit=_body_limit(settings),
         serve_metrics=False,

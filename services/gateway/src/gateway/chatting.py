@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from contracts.chat import AnswerOptions, ChatRequest, StreamOptions
-from contracts.models import MAX_COLLECTIONS, RAG, rag_collections
-from gateway.answering import Upstream, answer_chat
+from contracts.models import MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
+from gateway.answering import answer_chat
+from gateway.attempting import Asking, Attempts, RetryRules
 from gateway.bodies import parse
 from gateway.dependencies import Dependencies
 from gateway.errors import AgentsNotAvailable, ModelNotFound, OptionsNeedDocuments, TooManyCollections
@@ -12,7 +15,9 @@ from gateway.forwarding import Exchange
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
 from gateway.needs import chat_need, search_need
+from gateway.opening import Upstream
 from gateway.proxied import is_name
+from gateway.routing import Course, Plan, plan_for
 from gateway.taps import AnswerTap, ModelTap
 from gateway.tokens import ANSWERS, MODELS
 
@@ -35,25 +40,65 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
 async def answer_from_model(
     exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest, request_bytes: int
 ) -> None:
-    """A plain model's answer; everything in the request that we don't know is the model's."""
+    """A plain model's answer, or that of one behind a route; what we don't know in the request is the model's."""
     if request.groundwork is not None:
         raise OptionsNeedDocuments
-    model = (await deps.catalogue.models()).resolve(request.model, "chat", call.principal)
-    call.model = model.id
-    await deps.reserve(exchange, call, chat_need(model, request, request_bytes, deps.settings.assumed_answer_tokens))
+    plan = plan_for(request.model, await deps.catalogue.models(), await deps.routes.all(), call.principal)
+    course = Course(plan, _preferred(plan, deps))
+    attempts = Attempts(plan, deps.breakers, RetryRules(deps.settings.attempts, deps.settings.attempts_seconds))
+    asking = _asking(exchange, deps, call, request, request_bytes, attempts)
+    await attempts.answer(exchange, call, course, asking)
+
+
+def _asking(
+    exchange: Exchange,
+    deps: Dependencies,
+    call: MeteredCall,
+    request: ChatRequest,
+    request_bytes: int,
+    attempts: Attempts,
+) -> Asking:
+    settings = deps.settings
     wants_usage = request.stream_options is not None and request.stream_options.include_usage
-    changes: dict[str, object] = {"model": model.id}
-    if request.stream and not wants_usage:
-        changes["stream_options"] = (request.stream_options or StreamOptions()).model_copy(
-            update={"include_usage": True}
-        )
+
+    async def reserve(model: ModelInfo) -> None:
+        await deps.reserve(exchange, call, chat_need(model, request, request_bytes, settings.assumed_answer_tokens))
+
+    def named(model: ModelInfo) -> ChatRequest:
+        changes: dict[str, object] = {"model": model.id}
+        if request.stream and not wants_usage:
+            options = request.stream_options or StreamOptions()
+            changes["stream_options"] = options.model_copy(update={"include_usage": True})
+        return request.model_copy(update=changes)
+
+    def tap(model: ModelInfo) -> ModelTap:
+        return ModelTap(call, model, request_bytes, show_usage=wants_usage, attempts=attempts.done)
+
+    token = deps.mint.shared_token(_allowed(call.principal, attempts.plan), MODELS)
     upstream = Upstream(
-        deps.peers.inference,
-        deps.mint.shared_token(call.principal, MODELS),
-        deps.settings.answer_timeout_seconds,
+        deps.peers.inference, token, settings.answer_timeout_seconds, settings.first_piece_timeout_seconds
     )
-    tap = ModelTap(call, model, request_bytes, show_usage=wants_usage)
-    await answer_chat(exchange, call, upstream, request.model_copy(update=changes), tap)
+    return Asking(reserve, named, tap, upstream)
+
+
+def _allowed(principal: Principal, plan: Plan) -> Principal:
+    """A key that may use a route may use what is behind it, by this route."""
+    if principal.models is None:
+        return principal
+    return replace(principal, models=tuple(sorted({*principal.models, *(model.id for model in plan.models)})))
+
+
+def _preferred(plan: Plan, deps: Dependencies) -> list[ModelInfo]:
+    """The plan's models, those last that are not ready or much slower than the others."""
+    if not plan.has_choice:
+        return list(plan.first)
+    ready, names = deps.health.known(), [model.id for model in plan.first]
+
+    def doubts(model: ModelInfo) -> int:
+        others = [name for name in names if name != model.id]
+        return 2 * (not ready.get(model.id, True)) + deps.breakers.is_outlier(model.id, others)
+
+    return sorted(plan.first, key=doubts)
 
 
 async def answer_from_documents(
@@ -64,7 +109,7 @@ async def answer_from_documents(
     call.model = RAG + ",".join(names)
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
-        (await deps.catalogue.models()).resolve(options.model, "chat", call.principal)
+        plan_for(options.model, await deps.catalogue.models(), await deps.routes.all(), call.principal)
     await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.messages[-1].plain_text()))
     show_receipt = "receipt" in options.include
     if not show_receipt:
@@ -73,6 +118,8 @@ async def answer_from_documents(
         deps.peers.agent,
         deps.mint.token(call.principal, ANSWERS, exchange.request_id, call.id),
         deps.settings.answer_timeout_seconds,
+        deps.settings.answer_timeout_seconds,
+        hold=False,
     )
     tap = AnswerTap(call, await deps.catalogue.known(), deps.meter.ledger, show_receipt=show_receipt)
     await answer_chat(exchange, call, upstream, request.model_copy(update={"groundwork": options}), tap)

@@ -11,6 +11,7 @@ import structlog
 from fastapi import Depends, Request
 
 from gateway.admission import Admission
+from gateway.breaker import Breakers
 from gateway.catalogue import Catalogue
 from gateway.errors import ScopeMissing
 from gateway.forwarding import Exchange
@@ -20,10 +21,12 @@ from gateway.keys import Principal
 from gateway.metering import NOT_LET_IN, Meter, MeteredCall, Route
 from gateway.ports import Limiter
 from gateway.reservations import NOTHING, Need
+from gateway.route_book import RouteBook
 from gateway.settings import GatewaySettings
 from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
 from gateway.upkeep import Upkeep
+from gateway.upstream_health import UpstreamHealth
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from servicekit.http import Peer
@@ -56,6 +59,9 @@ class Dependencies:
     upkeep: Upkeep
     catalogue: Catalogue
     mint: Mint
+    routes: RouteBook
+    breakers: Breakers
+    health: UpstreamHealth
     peers: Peers
 
     async def identify(self, authorization: str | None) -> Principal:

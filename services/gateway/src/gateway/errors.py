@@ -8,7 +8,15 @@ from typing import ClassVar
 
 from contracts.delegation import Scope
 from contracts.errors import ErrorType
-from servicekit.errors import Conflict, Forbidden, InvalidRequest, NotFound, NotReady, ServiceError, Unauthenticated
+from servicekit.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    ServiceError,
+    Unauthenticated,
+)
 
 
 class KeyMissing(Unauthenticated):

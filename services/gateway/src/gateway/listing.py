@@ -8,6 +8,7 @@ from contracts.pages import Page
 from gateway.dependencies import Dependencies
 from gateway.forwarding import Exchange
 from gateway.keys import Principal
+from gateway.route_report import listed_models
 from gateway.tokens import COLLECTIONS
 
 PAGE = 100
@@ -16,10 +17,16 @@ PAGE = 100
 async def list_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
     """Answer with OpenAI's list of models."""
     exchange.no_body()
-    plain = (await deps.catalogue.models()).visible_to(principal)
+    plain = await plain_models(deps, principal)
     rag = await _rag_models(exchange, deps, principal) if "chat" in principal.scopes else []
     body = ModelList(data=[*plain, *rag]).model_dump_json().encode()
     await exchange.answer(200, {"content-type": "application/json"}, body)
+
+
+async def plain_models(deps: Dependencies, principal: Principal) -> list[ModelInfo]:
+    """The plain models that a key may use, routes among them."""
+    listed = listed_models(await deps.catalogue.models(), await deps.routes.all())
+    return [model for model in listed if principal.allows_model(model.id)]
 
 
 async def _rag_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:

@@ -9,6 +9,8 @@
 | groundwork_gateway_limit_rejections_total | limit | refused calls: `redis_away`, or whose limit: `key_tokens` |
 | groundwork_gateway_budget_alerts_total | whose, percent | budgets that passed 80 or 100 % of their period |
 | groundwork_gateway_orphans_settled_total | | attempts of replicas that died, billed as estimated |
+| groundwork_gateway_fallbacks_total | reason | attempts after a failed one |
+| groundwork_gateway_circuit_open | model | a circuit's state as last shared: 0 closed, 0.5 half open, 1 open |
 | groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
 | groundwork_gateway_redis_seconds | | time of a limit check in Redis |
 | groundwork_gateway_first_token_seconds | route | time to the first byte of a streamed answer |
@@ -17,6 +19,7 @@
 | groundwork_gateway_usage_write_seconds | | time of one group commit of usage rows |
 | groundwork_gateway_usage_write_failures_total | | group commits that failed and were tried again |
 
+`reason` is retry, error, context_overflow, refusal or circuit_open.
 `limit` is `redis_away`, or key, tenant or model with requests, tokens, concurrency or budget.
 `route` is one of `metering.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
 plus `client_disconnected`, or `none`.
@@ -35,6 +38,8 @@ TOKENS = Counter("groundwork_gateway_tokens_total", "Tokens by kind.", ("model",
 COST = Counter("groundwork_gateway_cost_usd_total", "Known cost in US dollars.", ("model",))
 UNPRICED = Counter("groundwork_gateway_unpriced_calls_total", "Calls with tokens and no known price.", ("model",))
 LIMIT_REJECTIONS = Counter("groundwork_gateway_limit_rejections_total", "Calls refused by a limit.", ("limit",))
+FALLBACKS = Counter("groundwork_gateway_fallbacks_total", "Attempts after a failed one.", ("reason",))
+CIRCUIT_OPEN = Gauge("groundwork_gateway_circuit_open", "A model's circuit.", ("model",))
 LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")
 BUDGET_ALERTS = Counter("groundwork_gateway_budget_alerts_total", "Budgets nearly spent.", ("whose", "percent"))
 ORPHANS = Counter("groundwork_gateway_orphans_settled_total", "Attempts of dead replicas, billed as estimated.")

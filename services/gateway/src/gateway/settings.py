@@ -74,5 +74,19 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """Longest wait for the next piece of a model's answer or of an event stream."""
     call_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
     """Longest wait for any other inner call."""
+    first_piece_timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """Longest wait for the first piece of a streamed answer that says something; then the next model is asked."""
+    attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    """How often one model is asked, with pauses, before a call fails or goes on to the next model of its route."""
+    attempts_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
+    """No further attempt of a call begins after this time; a longer `Retry-After` is passed on to the caller."""
+    circuit_window_seconds: Annotated[float, Field(ge=1, le=600)] = 30.0
+    """How far back a model's failures count for its circuit breaker."""
+    circuit_requests: Annotated[int, Field(ge=1)] = 20
+    """Fewest requests within the window, on all replicas, that can open a circuit."""
+    circuit_failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of failed requests from which on a circuit opens."""
+    circuit_open_seconds: Annotated[float, Field(ge=0.1, le=600)] = 5.0
+    """How long a model whose circuit is open is left alone, before one call may try it."""
     usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000
     """Usage rows that may wait to be written; a full queue makes calls wait rather than lose a row."""

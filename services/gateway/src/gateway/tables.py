@@ -76,6 +76,15 @@ followed (then it names their call). `cached_tokens` are part of the prompt's, `
 `day` counts from 1970-01-01; `estimated` says that the engine reported no tokens, for instance because the client left.
 """
 
+routes = Table(
+    "routes",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("spec", JSON, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+"""Public names over inference's models; `spec` is a `RouteSpec`."""
+
 reservations = Table(
     "reservations",
     metadata,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from contracts.chat import AnswerReport, ChatCompletionChunk
 from contracts.models import ModelInfo
+from contracts.receipts import Attempt, Receipt
 from gateway.catalogue import Models
 from gateway.frames import END, data_of
 from gateway.metering import MeteredCall
@@ -29,6 +31,10 @@ class Tap(Protocol):
         """A whole answer, as it should go on."""
         ...
 
+    async def last(self) -> bytes:
+        """A frame of our own before the stream's end; mostly none."""
+        ...
+
     def cut_off(self) -> None:
         """The client has left; what the engine did until then is still to be paid for."""
         ...
@@ -41,7 +47,16 @@ class Tap(Protocol):
 class ModelTap:
     """A plain model's chat answer: takes its `usage`, or estimates it when the answer broke off before."""
 
-    def __init__(self, call: MeteredCall, model: ModelInfo, request_bytes: int, *, show_usage: bool) -> None:
+    def __init__(
+        self,
+        call: MeteredCall,
+        model: ModelInfo,
+        request_bytes: int,
+        *,
+        show_usage: bool,
+        attempts: Sequence[Attempt] = (),
+    ) -> None:
+        self._attempts = attempts
         self._call = call
         self._model = model
         self._request_bytes = request_bytes
@@ -70,6 +85,15 @@ class ModelTap:
         if isinstance(usage, Mapping):
             self._take(usage)
         return body
+
+    async def last(self) -> bytes:
+        """For a call inside an answer: which models were tried, which goes into the answer's receipt."""
+        if self._call.parent_id is None or not self._attempts:
+            return b""
+        receipt = Receipt(request_id=self._call.request_id, model=self._model.id, attempts=list(self._attempts))
+        report = AnswerReport(grounded=False, abstained=False, answer_kind="generated", collections=[], receipt=receipt)
+        chunk = ChatCompletionChunk(id=self._call.id, created=0, model=self._model.id, choices=[], groundwork=report)
+        return b"data: " + chunk.model_dump_json(exclude_none=True).encode() + END
 
     def cut_off(self) -> None:
         """Estimate from here on, even if no piece of the answer had arrived."""
@@ -111,6 +135,10 @@ class AnswerTap:
     async def whole(self, body: bytes) -> bytes:
         """The answer with its receipt completed or removed."""
         return await self._settled(_object(body))
+
+    async def last(self) -> bytes:
+        """Nothing."""
+        return b""
 
     def cut_off(self) -> None:
         """The model calls inside are cut off, too, and settle themselves."""

