@@ -11,12 +11,25 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic_settings import BaseSettings
 
+from agent.settings import AgentSettings
+from gateway.settings import GatewaySettings
+from inference.settings import InferenceSettings
+from ingest.settings import IngestSettings
 from retriever.settings import RetrieverSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 CLUSTER = ROOT / "deploy" / "qdrant" / "cluster.yml"
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "gateway": GatewaySettings,
+    "ingest": IngestSettings,
+    "worker": IngestSettings,
+    "retriever": RetrieverSettings,
+    "inference": InferenceSettings,
+    "agent": AgentSettings,
+}
 DEFAULT = {"secrets", "gateway", "ingest", "worker", "retriever", "inference", "agent", "redis", "postgres", "qdrant"}
 
 
@@ -50,6 +63,14 @@ def test_every_container_is_confined_and_checked(services: dict[str, dict[str, A
     dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
     assert "\nUSER groundwork\n" in dockerfile
     assert "\nHEALTHCHECK " in dockerfile
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_variable_is_a_setting_of_the_service(name: str, services: dict[str, dict[str, Any]]) -> None:
+    """One that is not would be ignored without a word."""
+    fields, prefix = SETTINGS[name].model_fields, str(SETTINGS[name].model_config["env_prefix"])
+    given = set(services[name]["environment"]) - {"GROUNDWORK_HEALTH"}
+    assert not {variable for variable in given if variable.removeprefix(prefix).lower() not in fields}
 
 
 def test_images_are_built_without_a_registry_where_the_base_images_are_there() -> None:

@@ -1,0 +1,4 @@
+-- One database a service; nobody shares tables.
+CREATE DATABASE gateway;
+CREATE DATABASE ingest;
+CREATE DATABASE retriever;

@@ -1,0 +1,262 @@
+"""deploy/k8s: valid by Kubernetes' own schemas, and true of the services, of compose and of the calls that are made."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+from tests.support.kubernetes import (
+    FOLDER,
+    ROOT,
+    Document,
+    allowed,
+    check,
+    compose,
+    container,
+    documents,
+    named,
+    pod,
+    rendered,
+    values,
+    workloads,
+)
+
+from agent.settings import AgentSettings
+from gateway.settings import GatewaySettings
+from inference.catalogue import load_catalogue
+from inference.settings import InferenceSettings
+from ingest.settings import IngestSettings
+from retriever.settings import RetrieverSettings
+
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "gateway": GatewaySettings,
+    "ingest": IngestSettings,
+    "worker": IngestSettings,
+    "retriever": RetrieverSettings,
+    "inference": InferenceSettings,
+    "agent": AgentSettings,
+}
+BASE = documents("base")
+ALL = [*BASE, *documents("components")]
+RUNNING = workloads(ALL)
+OURS = {name: workload for name, workload in RUNNING.items() if name in SETTINGS}
+NOT_CONFINED_LIKE_THE_OTHERS = {
+    "vllm"
+}  # its image runs as root and writes where it likes; without capabilities it does
+KUSTOMIZE = next(
+    (command for command in (["kubectl", "kustomize"], ["kustomize", "build"]) if shutil.which(command[0])), None
+)
+
+
+def _label(document: Document) -> str:
+    return f"{document['kind']} {document['metadata']['name']}"
+
+
+@pytest.mark.parametrize("document", ALL, ids=_label)
+def test_kubernetes_takes_every_object(document: Document) -> None:
+    check(document)
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.rglob("kustomization.yaml")), ids=lambda file: file.parent.name)
+def test_a_kustomization_names_what_is_there_and_all_of_it(file: Path) -> None:
+    content = yaml.safe_load(file.read_text())
+    files = [name for each in content.get("configMapGenerator", []) for name in each["files"]]
+    listed = {*content.get("resources", []), *content.get("components", []), *files}
+    assert not [name for name in listed if not (file.parent / name).exists()]
+    assert {path.name for path in file.parent.glob("*.*")} - {"kustomization.yaml"} <= listed
+    assert all((file.parent / name / "kustomization.yaml").is_file() for name in listed if ".." in name)
+
+
+def test_the_base_is_the_whole_platform() -> None:
+    assert set(workloads(BASE)) == {*SETTINGS, "qdrant"}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_variable_is_a_setting_of_the_service(name: str) -> None:
+    settings = SETTINGS[name]
+    prefix = str(settings.model_config["env_prefix"])
+    given = {each["name"] for each in container(OURS[name])["env"]} - {"GROUNDWORK_HEALTH"}
+    assert {variable.removeprefix(prefix).lower() for variable in given} <= set(settings.model_fields)
+    assert all(variable.startswith(prefix) for variable in given)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_container_s_ports_are_the_service_s(name: str) -> None:
+    fields = SETTINGS[name].model_fields
+    wanted = ("worker_port",) if name == "worker" else ("port", "model_plane_port", "metrics_port")
+    defaults = {int(fields[each].default) for each in wanted if each in fields}
+    given = {int(value) for variable, value in values(OURS[name]).items() if variable.endswith("_PORT")}
+    assert {each["containerPort"] for each in container(OURS[name])["ports"]} == defaults == given
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_images_and_commands_are_those_of_compose(name: str) -> None:
+    assert container(RUNNING[name])["image"] == compose()[name]["image"]
+    if name in OURS:
+        assert container(RUNNING[name]).get("command") == compose()[name].get("command")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_say_the_same_as_in_compose(name: str) -> None:
+    """But for addresses, and for files that are a volume there and a Secret here."""
+    here, there = values(OURS[name]), compose()[name]["environment"]
+    differ = {variable for variable in here if variable in there and here[variable] != there[variable]}
+    assert not {variable for variable in differ if not variable.endswith(("_URL", "_KEY_FILE", "_MODELS_FILE"))}
+    assert set(there) <= set(here) | {"INGEST_PORT"}, "which a worker has no use for"
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_a_container_is_confined(name: str) -> None:
+    inside, outside = container(RUNNING[name])["securityContext"], pod(RUNNING[name])
+    assert inside["capabilities"] == {"drop": ["ALL"]}
+    assert inside["allowPrivilegeEscalation"] is False
+    assert outside["automountServiceAccountToken"] is False
+    assert outside["enableServiceLinks"] is False, "GATEWAY_PORT=tcp://… would be set over the setting"
+    assert outside["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    if name not in NOT_CONFINED_LIKE_THE_OTHERS:
+        assert inside["readOnlyRootFilesystem"] is True
+        assert outside["securityContext"]["runAsNonRoot"] is True
+        assert outside["securityContext"]["runAsUser"] > 0
+    assert container(RUNNING[name])["resources"]["requests"].keys() >= {"cpu", "memory"}
+    assert "memory" in container(RUNNING[name])["resources"]["limits"]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_probes_ask_the_service_itself_and_readiness_waits_for_its_parts(name: str) -> None:
+    service = container(OURS[name])
+    ports = {each["name"] for each in service["ports"]}
+    for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
+        assert service[probe]["httpGet"]["path"] == path
+        assert service[probe]["httpGet"]["port"] in ports
+    assert service["readinessProbe"]["timeoutSeconds"] > 3, "servicekit.health.PROBE_SECONDS"
+
+
+def test_no_service_waits_for_one_that_waits_for_it() -> None:
+    """The agent service's readiness asks the model plane, so the gateway's must not ask for the agent service."""
+    assert container(OURS["gateway"])["readinessProbe"]["httpGet"]["port"] == "models"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_pod_that_ends_has_time_to_finish_its_calls(name: str) -> None:
+    waits = container(OURS[name])["lifecycle"]["preStop"]["sleep"]["seconds"]
+    shutdown = float(SETTINGS[name].model_fields["shutdown_seconds"].default)
+    assert pod(OURS[name])["terminationGracePeriodSeconds"] >= waits + shutdown + 10
+
+
+def _calls() -> set[tuple[str, str, int]]:
+    """Who calls whom at which port, by the addresses in the variables."""
+    services = named(ALL, "Service")
+    found = set()
+    for name, workload in OURS.items():
+        for variable, value in values(workload).items():
+            if variable.endswith("_URL"):
+                address = urlsplit(value)
+                target = services[str(address.hostname)]
+                assert address.port in {each["port"] for each in target["spec"]["ports"]}
+                found.add((name, target["spec"]["selector"]["app.kubernetes.io/name"], int(address.port or 0)))
+    return found
+
+
+def test_policies_allow_the_calls_that_there_are_and_no_other() -> None:
+    calls = _calls() | {("qdrant", "qdrant", 6335)}
+    assert set(allowed(BASE, "egress")) == calls
+    assert {(caller, name, port) for name, caller, port in allowed(BASE, "ingress")} == calls
+
+
+def test_only_the_gateway_s_public_port_can_be_reached_from_outside() -> None:
+    policies = named(ALL, "NetworkPolicy")
+    closed = policies["nothing-unless-allowed"]["spec"]
+    assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    from_anywhere = {
+        (name, port["port"])
+        for name, policy in policies.items()
+        for rule in policy["spec"].get("ingress", [])
+        if "from" not in rule
+        for port in rule["ports"]
+    }
+    assert from_anywhere == {("gateway", 8080)}
+    assert {service["spec"].get("type", "ClusterIP") for service in named(ALL, "Service").values()} == {"ClusterIP"}
+
+
+def test_every_pod_has_a_policy_and_monitoring_reaches_its_metrics() -> None:
+    for name, workload in (OURS | {"vllm": RUNNING["vllm"]}).items():
+        annotations = workload["spec"]["template"]["metadata"]["annotations"]
+        rules = named(ALL, "NetworkPolicy")[name]["spec"]["ingress"]
+        (port,) = [rule["ports"] for rule in rules if "namespaceSelector" in str(rule)]
+        assert port == [{"port": int(annotations["prometheus.io/port"])}]
+
+
+def test_selectors_find_their_pods_and_ports() -> None:
+    for name, workload in RUNNING.items():
+        labels = workload["spec"]["template"]["metadata"]["labels"]
+        assert workload["spec"]["selector"]["matchLabels"].items() <= labels.items(), name
+    for service in named(ALL, "Service").values():
+        target = container(RUNNING[service["spec"]["selector"]["app.kubernetes.io/name"]])
+        ports = {each["name"]: each["containerPort"] for each in target["ports"]}
+        assert all(ports[each["targetPort"]] == each["port"] for each in service["spec"]["ports"])
+
+
+def test_what_scales_by_itself_has_no_fixed_number_and_what_runs_may_be_moved_one_by_one() -> None:
+    scaled = {each["spec"]["scaleTargetRef"]["name"] for each in named(ALL, "HorizontalPodAutoscaler").values()}
+    assert scaled == {"gateway", "ingest", "retriever", "inference", "agent"}
+    assert not [name for name in scaled if "replicas" in RUNNING[name]["spec"]]
+    budgets = named(BASE, "PodDisruptionBudget")
+    assert set(budgets) == set(workloads(BASE))
+    assert all(each["spec"]["maxUnavailable"] == 1 for each in budgets.values())
+
+
+def test_workers_are_scaled_by_a_metric_that_ingest_measures() -> None:
+    scaled = named(ALL, "ScaledObject")["worker"]["spec"]
+    (trigger,) = scaled["triggers"]
+    metrics = (ROOT / "services/ingest/src/ingest/metrics.py").read_text()
+    assert f'"{re.findall("groundwork_[a-z_]+", trigger["metadata"]["query"])[0]}"' in metrics
+    assert trigger["metadata"]["threshold"] == values(OURS["worker"])["INGEST_WORKER_SLOTS"]
+    assert scaled["scaleTargetRef"]["name"] == "worker"
+    assert scaled["minReplicaCount"] >= 1
+
+
+def test_a_search_sees_every_write_that_the_cluster_acknowledged() -> None:
+    given = values(OURS["retriever"])
+    replicas, written = (int(given[f"RETRIEVER_QDRANT_{each}"]) for each in ("REPLICAS", "WRITE_CONSISTENCY"))
+    assert written * 2 > replicas
+    assert given["RETRIEVER_QDRANT_READ_CONSISTENCY"] == "majority"
+    assert RUNNING["qdrant"]["spec"]["replicas"] >= replicas
+
+
+def test_the_models_of_the_gpu_overlay_are_served_by_vllm() -> None:
+    models = load_catalogue(FOLDER / "overlays/gpu/models.yaml")
+    assert models
+    text = (FOLDER / "overlays/gpu/models.yaml").read_text()
+    address = urlsplit(re.findall(r"base_url: ([^,}]+)", text)[0])
+    arguments = container(RUNNING["vllm"])["args"]
+    assert named(ALL, "Service")[str(address.hostname)]["spec"]["ports"][0]["port"] == address.port
+    assert re.findall(r"upstream_model: (\w+)", text) == [arguments[arguments.index("--served-model-name") + 1]]
+    assert container(RUNNING["vllm"])["resources"]["limits"]["nvidia.com/gpu"] >= 1
+
+
+def test_trial_stores_have_the_databases_of_compose() -> None:
+    copy = FOLDER / "components/trial-stores/databases.sql"
+    assert copy.read_text() == (ROOT / "deploy/docker/databases.sql").read_text()
+
+
+@pytest.mark.skipif(
+    KUSTOMIZE is None, reason="neither kubectl nor kustomize is installed here; the tests above read the files"
+)
+@pytest.mark.parametrize("folder", ["base", "overlays/trial", "overlays/gpu"])
+def test_kustomize_renders_it_and_kubernetes_takes_it(folder: str) -> None:
+    assert KUSTOMIZE is not None
+    found = rendered(KUSTOMIZE, folder)
+    for document in found:
+        check(document)
+    assert all(each["metadata"].get("namespace") == "groundwork" for each in found if each["kind"] != "Namespace")
+    mounted = pod(workloads(found)["inference"])["volumes"]
+    assert {each["configMap"]["name"] for each in mounted if each["name"] == "models"} <= set(named(found, "ConfigMap"))
+    assert set(workloads(found)) >= set(SETTINGS)
+    if folder == "overlays/gpu":
+        assert "replicas" not in workloads(found)["worker"]["spec"]
+        assert ("inference", "vllm", 8000) in set(allowed(found, "egress"))
