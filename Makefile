@@ -34,10 +34,10 @@ down: ## stop what `make up` started
 test: setup-dev test-unit test-contract test-integration test-e2e ## all tests but chaos: unit, contract, integration, end to end
 
 test-unit: setup-dev ## unit tests: fast, no sockets
-	@$(BIN)/pytest -q $(UNIT) tests/structure
+	@$(BIN)/pytest -q -n 2 $(UNIT) tests/structure
 
 test-contract: setup-dev ## each consumer's client against the provider's app
-	@$(BIN)/pytest -q tests/contract
+	@$(BIN)/pytest -q -n 2 tests/contract
 
 test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL
 	@$(BIN)/pytest -q tests/integration
