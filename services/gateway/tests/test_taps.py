@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from contracts.chat import ChatRequest
 from contracts.models import ModelInfo, ModelPrice
 from gateway.catalogue import Models
+from gateway.counting import ChatCount
 from gateway.errors import ModelNotFound, NoReranker, WrongModelKind
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
 from gateway.taps import AnswerTap, ModelTap
-from gateway.usage_ledger import UsageLedger, UsageRecord
+from gateway.usage_ledger import UsageLedger
+from gateway.usage_records import UsageRecord
 from servicekit.sql import Database
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
@@ -28,13 +31,28 @@ def _call() -> MeteredCall:
     return MeteredCall(None, KEY, "chat", "req_1", None, datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
 
 
+class _NoTokenizer:
+    """Counts nothing, as while a tokenizer is being read."""
+
+    def prepare(self, model: str) -> None:
+        return
+
+    def count(self, model: str, text: str) -> int | None:
+        return None
+
+
+def _count(request_bytes: int) -> ChatCount:
+    request = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
+    return ChatCount(_NoTokenizer(), CHAT, request, request_bytes)  # type: ignore[arg-type]
+
+
 def _frame(**chunk: Any) -> bytes:
     return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
 async def test_a_usage_frame_that_only_we_asked_for_does_not_pass() -> None:
     call = _call()
-    tap = ModelTap(call, CHAT, 400, show_usage=False)
+    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
     content = _frame(choices=[{"delta": {"content": '"usage": {'}}], usage=None)
     assert await tap.frame(content) == content
     assert await tap.frame(_frame(choices=[], usage=USAGE)) == b""
@@ -44,12 +62,12 @@ async def test_a_usage_frame_that_only_we_asked_for_does_not_pass() -> None:
 
 async def test_a_usage_frame_that_was_asked_for_passes() -> None:
     frame = _frame(choices=[], usage=USAGE)
-    assert await ModelTap(_call(), CHAT, 400, show_usage=True).frame(frame) == frame
+    assert await ModelTap(_call(), CHAT, _count(400), show_usage=True).frame(frame) == frame
 
 
 async def test_an_answer_that_broke_off_is_estimated_and_marked() -> None:
     call = _call()
-    tap = ModelTap(call, CHAT, 401, show_usage=False)
+    tap = ModelTap(call, CHAT, _count(401), show_usage=False)
     for _ in range(7):
         await tap.frame(_frame(choices=[{"delta": {"content": "x"}}]))
     tap.close()
@@ -58,9 +76,10 @@ async def test_an_answer_that_broke_off_is_estimated_and_marked() -> None:
 
 async def test_an_answer_that_never_began_costs_nothing_unless_the_client_left() -> None:
     call = _call()
-    tap = ModelTap(call, CHAT, 400, show_usage=False)
+    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
     tap.close()
     assert (call.tokens.prompt, call.cost, call.estimated) == (0, 0, False)
+    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
     tap.cut_off()
     tap.close()
     assert (call.tokens.prompt, call.estimated) == (100, True)

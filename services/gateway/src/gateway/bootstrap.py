@@ -23,6 +23,7 @@ from gateway.admission import Admission
 from gateway.breaker import BreakerRules, Breakers
 from gateway.budgets import BudgetLedger
 from gateway.catalogue import Catalogue
+from gateway.counting import TokenCounter
 from gateway.dependencies import Dependencies, Peers
 from gateway.first_start import settle_admin_key, settle_key_pair
 from gateway.key_ledger import KeyLedger
@@ -77,6 +78,8 @@ async def open_dependencies(
         meter = _open_meter(stack, UsageLedger(database, settings.usage_queue_rows, clock), admission, catalogue, clock)
         upkeep = Upkeep(database, meter.ledger, admission, budgets, limiter, clock, catalogue.label)
         _run(stack, upkeep.run())
+        counter = TokenCounter(peers.inference, mint)
+        stack.push_async_callback(counter.close)
         yield Dependencies(
             settings=settings,
             clock=clock,
@@ -89,6 +92,7 @@ async def open_dependencies(
             meter=meter,
             upkeep=upkeep,
             catalogue=catalogue,
+            counter=counter,
             mint=mint,
             peers=peers,
             routes=RouteBook(database, clock),

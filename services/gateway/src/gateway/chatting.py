@@ -9,6 +9,7 @@ from contracts.models import MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
 from gateway.answering import answer_chat
 from gateway.attempting import Asking, Attempts, RetryRules
 from gateway.bodies import parse
+from gateway.counting import ChatCount
 from gateway.dependencies import Dependencies
 from gateway.errors import AgentsNotAvailable, ModelNotFound, OptionsNeedDocuments, TooManyCollections
 from gateway.forwarding import Exchange
@@ -72,7 +73,8 @@ def _asking(
         return request.model_copy(update=changes)
 
     def tap(model: ModelInfo) -> ModelTap:
-        return ModelTap(call, model, request_bytes, show_usage=wants_usage, attempts=attempts.done)
+        count = ChatCount(deps.counter, model, request, request_bytes)
+        return ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done)
 
     token = deps.mint.shared_token(_allowed(call.principal, attempts.plan), MODELS)
     upstream = Upstream(

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from gateway.admission import Admission
 from gateway.breaker import Breakers
 from gateway.catalogue import Catalogue
+from gateway.counting import TokenCounter
 from gateway.errors import ScopeMissing
 from gateway.forwarding import Exchange
 from gateway.key_ledger import KeyLedger
@@ -58,6 +59,7 @@ class Dependencies:
     meter: Meter
     upkeep: Upkeep
     catalogue: Catalogue
+    counter: TokenCounter
     mint: Mint
     routes: RouteBook
     breakers: Breakers

@@ -57,6 +57,11 @@ class Meter:
         self._open += 1
         self._idle.clear()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is open."""
+        return self._open == 0
+
     def closed(self) -> None:
         """A call has ended and its row is queued."""
         self._open -= 1
@@ -144,7 +149,7 @@ class MeteredCall:
                 self._fail(error)
             self._settle()
             if self._written is None:
-                await self._record(in_ledger=self._held or not isinstance(error, NOT_LET_IN))
+                await self._record(in_ledger=self._held or self.attempt > 1 or not isinstance(error, NOT_LET_IN))
         finally:
             self._meter.closed()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,13 +10,11 @@ from contracts.chat import AnswerReport, ChatCompletionChunk
 from contracts.models import ModelInfo
 from contracts.receipts import Attempt, Receipt
 from gateway.catalogue import Models
-from gateway.frames import END, data_of
+from gateway.counting import ChatCount
+from gateway.frames import END, data_of, is_done
 from gateway.metering import MeteredCall
 from gateway.pricing import cost_nano_usd, sum_costs, usd_text
 from gateway.usage_ledger import UsageLedger
-
-BYTES_A_TOKEN = 4
-"""Rough length of a token in English; used only where an engine said nothing."""
 
 
 class Tap(Protocol):
@@ -51,7 +48,7 @@ class ModelTap:
         self,
         call: MeteredCall,
         model: ModelInfo,
-        request_bytes: int,
+        count: ChatCount,
         *,
         show_usage: bool,
         attempts: Sequence[Attempt] = (),
@@ -59,15 +56,18 @@ class ModelTap:
         self._attempts = attempts
         self._call = call
         self._model = model
-        self._request_bytes = request_bytes
+        self._count = count
         self._show_usage = show_usage
-        self._contents = 0
+        self._begun = False
         self._known = False
         self._cut_off = False
+        self._closed = False
 
     async def frame(self, frame: bytes) -> bytes:
         """Everything passes but a `usage` frame that only we asked for."""
-        self._contents += not frame.startswith(b":")
+        if not frame.startswith(b":") and not is_done(frame):
+            self._begun = True
+            self._count.note(frame)
         if b'"usage":' not in frame or b'"usage":null' in frame or b'"usage": null' in frame:
             return frame
         chunk = _object(data_of(frame))
@@ -81,7 +81,9 @@ class ModelTap:
     async def whole(self, body: bytes) -> bytes:
         """Passes as it is."""
         usage = _object(body).get("usage")
-        self._contents = 1
+        self._begun = True
+        if not isinstance(usage, Mapping):
+            self._count.note(b"data: " + body)
         if isinstance(usage, Mapping):
             self._take(usage)
         return body
@@ -101,11 +103,14 @@ class ModelTap:
 
     def close(self) -> None:
         """Settle tokens and cost of the call."""
+        if self._closed:
+            return
+        self._closed = True
         tokens = self._call.tokens
-        if not self._known and (self._contents or self._cut_off):
+        if not self._known and (self._begun or self._cut_off):
             self._call.estimated = True
-            tokens.prompt = math.ceil(self._request_bytes / BYTES_A_TOKEN)
-            tokens.completion = self._contents
+            tokens.prompt, tokens.completion = self._count.prompt(), self._count.completion()
+        self._count.forget()
         self._call.cost = cost_nano_usd(self._model.price, tokens.prompt, tokens.completion, tokens.cached)
 
     def _take(self, usage: Mapping[str, Any]) -> None:

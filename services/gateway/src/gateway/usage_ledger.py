@@ -97,6 +97,12 @@ class UsageLedger:
         self._rush()
         await asyncio.wait([written], timeout=seconds)
 
+    async def all_written(self) -> None:
+        """Wait until every row that was recorded so far is committed."""
+        self._rush()
+        await asyncio.gather(*self._late)
+        await self._queue.join()
+
     async def inside(self, call_id: str) -> tuple[int | None, int]:
         """The committed model calls inside one call: nano-dollars (null if one is unknown) and embedding tokens."""
         query = select(
@@ -116,8 +122,7 @@ class UsageLedger:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await asyncio.gather(*self._late)
-                await self._queue.join()
+                await self.all_written()
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
         while not self._queue.empty():
