@@ -34,7 +34,7 @@ from benchmarks.search_service import LIMIT, Answered, Service, serving
 from retriever.adapters import edge_options
 from retriever.adapters.edge import EdgeStore
 from retriever.adapters.index_builds import BuildRules
-from retriever.searching import FIRST_DEPTH
+from retriever.deepening import FIRST_DEPTH
 from retriever.sparse import query_vector
 
 SIZES = [int(size) for size in os.environ.get("SIZES", "50000,200000").split(",")]

@@ -19,7 +19,7 @@ from retriever.adapters.edge import EdgeStore
 from retriever.adapters.index_builds import BuildRules
 from retriever.adapters.qdrant import QdrantStore
 from retriever.errors import GenerationMissing, VectorStoreLocked
-from retriever.lists import Asked
+from retriever.lists import nearest, scores_of
 from retriever.points import Candidate, Point, RevisionKey, content_hash, make_point
 from retriever.ports import VectorStore
 from retriever.sparse import SparseVector, query_vector
@@ -118,36 +118,30 @@ async def test_sparse_search_scores_by_bm25_with_idf(store: VectorStore) -> None
     assert _ids(found)[:5] == [point.id for point in expected][:5]
 
 
-@pytest.mark.parametrize("depth", [5, 60])
-async def test_both_lists_come_with_the_scores_of_what_only_the_other_holds(store: VectorStore, depth: int) -> None:
+async def test_several_lists_come_in_one_call_each_as_it_comes_alone(store: VectorStore) -> None:
     await store.upsert("g", _points("a", 1, 40))
     where = filters.where(Filter.model_validate({"must": [{"key": "page", "range": {"lte": 30}}]}))
     dense, words = _vector(5), query_vector("harbour violin zebra")
-    lists = await store.lists("g", Asked(dense, words), where, depth)
-    queries: list[list[float] | SparseVector] = [dense, words]
-    for query, here, others, beside in zip(
-        queries, (lists.dense, lists.sparse), (lists.sparse, lists.dense),
-        (lists.dense_of_others, lists.sparse_of_others), strict=True,
-    ):  # fmt: skip
-        whole = {each.id: each.score for each in await store.nearest("g", query, where, 100)}
-        assert here == pytest.approx(dict(list(whole.items())[:depth]), abs=1e-5)
-        only_there = {each: whole[each] for each in others if each not in here and each in whole}
-        assert beside == pytest.approx(only_there, abs=1e-5)
-    assert bool(lists.dense_of_others) == (depth == 5)
+    some = [point.id for point in _points("a", 1, 40)[3:20:4]]
+    lists = [nearest(dense, where, 5), nearest(words, where, 100), None, scores_of(dense, some), scores_of(words, some)]
+    found = await store.search("g", lists)
+    for each, asked in zip(found, lists, strict=True):
+        alone = [] if asked is None else await store.nearest("g", asked.query, asked.where, asked.limit)
+        assert _ids(each) == _ids(alone)
+        assert [candidate.score for candidate in each] == pytest.approx([candidate.score for candidate in alone])
+    assert {*_ids(found[3])} == {*some}
+    assert {*_ids(found[4])} <= {*some}
+    assert await store.search("g", [None, nearest(query_vector(""), None, 5), scores_of(dense, [])]) == [[], [], []]
 
 
-async def test_a_list_that_is_not_asked_for_is_empty(store: VectorStore) -> None:
-    await store.upsert("g", _points("a", 1, 10))
-    by_meaning = await store.lists("g", Asked(_vector(5), None), None, 5)
-    by_words = await store.lists("g", Asked(None, query_vector("harbour")), None, 5)
-    unknown = await store.lists("g", Asked(_vector(5), query_vector("")), None, 5)
-    assert len(by_meaning.dense) == len(unknown.dense) == 5
-    assert by_words.sparse
-    assert not by_meaning.sparse
-    assert not by_meaning.sparse_of_others
-    assert not by_words.dense
-    assert not by_words.dense_of_others
-    assert not unknown.sparse
+async def test_words_can_be_read_down_to_a_score(store: VectorStore) -> None:
+    await store.upsert("g", _points("a", 1, 60))
+    words = query_vector("harbour violin glacier")
+    whole = await store.nearest("g", words, None, 100)
+    least = whole[len(whole) // 2].score
+    for at, limit in ((0.0, 100), (least - 1e-4, 100), (least + 1e-4, 100), (least - 1e-4, 7), (1e9, 100)):
+        (found,) = await store.search("g", [nearest(words, None, limit, at)])
+        assert _ids(found) == [each.id for each in whole if each.score > at][:limit]
 
 
 async def test_both_stores_rank_alike(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,4 +82,32 @@ async def test_a_read_cannot_write(tmp_path: Path) -> None:
     database = await _open(tmp_path)
     with pytest.raises(OperationalError, match="readonly"):
         await database.fetch(update(COUNTERS).values(value=9).returning(COUNTERS.c.value))  # type: ignore[arg-type]
+    await database.close()
+
+
+async def test_a_look_sees_what_was_committed_and_waits_for_no_writer(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    for value in range(1, 30):
+        async with database.write() as connection:
+            await connection.execute(update(COUNTERS).values(value=value))
+            assert [row["value"] for row in await database.look(select(COUNTERS.c.value))] == [value - 1]
+        assert [row["value"] for row in await database.look(select(COUNTERS.c.value))] == [value]
+    with pytest.raises(OperationalError, match="readonly"):
+        await database.look(update(COUNTERS).values(value=9).returning(COUNTERS.c.value))  # type: ignore[arg-type]
+    await database.close()
+
+
+async def test_a_look_that_meets_a_locked_file_waits_and_holds_nobody_up(tmp_path: Path) -> None:
+    first = await _open(tmp_path)
+    file = first.sqlite_file
+    assert file is not None
+    await first.close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as owner:
+        owner.execute("PRAGMA locking_mode=EXCLUSIVE")
+        owner.execute("BEGIN IMMEDIATE")
+        database = Database.open(None, tmp_path, file.stem)
+        waiting = asyncio.create_task(database.look(select(COUNTERS.c.value)))
+        await asyncio.wait({waiting}, timeout=0.1)
+        assert not waiting.done()
+    assert [row["value"] for row in await waiting] == [0]
     await database.close()

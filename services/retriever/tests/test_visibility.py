@@ -112,19 +112,19 @@ async def test_what_vanishes_while_it_is_searched_leaves_no_gap(
     record = await bench.create()
     for at in range(20):
         await bench.index(record, f"d{at}", 1, [f"{QUERY} {at}"])
-    lists = bench.parts.store.lists
+    search = bench.parts.store.search
     gone: list[str] = []
 
     async def deleting_meanwhile(*arguments: Any) -> Any:
-        found = await lists(*arguments)
+        found = await search(*arguments)
         if not gone:
-            first = next(iter(found.dense | found.sparse))
+            first = next(each.id for every in found for each in every)
             point = (await bench.parts.store.fetch(record.vectors, [first]))[first]
             gone.append(point.payload["document_id"])
             await bench.delete(record, gone[0], 1)
         return found
 
-    monkeypatch.setattr(bench.parts.store, "lists", deleting_meanwhile)
+    monkeypatch.setattr(bench.parts.store, "search", deleting_meanwhile)
     reply = await bench.search(QUERY, mode=mode, limit=10)
     assert gone
     assert gone[0] not in {hit.document_id for hit in reply.hits}

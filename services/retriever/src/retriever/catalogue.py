@@ -97,7 +97,7 @@ class Catalogue:
 
     async def get_many(self, tenant: str, names: list[str]) -> list[CollectionRecord]:
         """Active collections in the order of `names`; raises `CollectionNotFound` for the first that is not there."""
-        rows = await self._database.fetch(_NAMED, {"tenant": tenant, "names": names})
+        rows = await self._database.look(_NAMED, {"tenant": tenant, "names": names})
         found = {row["name"]: _record(row) for row in rows}
         for name in names:
             if name not in found:

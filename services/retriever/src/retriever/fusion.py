@@ -61,6 +61,14 @@ class Best:
         weight = self.weights[collection]
         return weight * by_meaning + (1 - weight) * _share(sparse, self.sparse)
 
+    def words_needed(self, collection: str, dense: float | None, score: float) -> float:
+        """The BM25 score with which something with this cosine, or a lower one, has this fused score; 0 or less where
+        its meaning alone may be enough.
+        """
+        weight = self.weights[collection]
+        by_words = score - weight * _share(dense, self.dense.get(collection, 0.0))
+        return self.sparse * by_words / (1 - weight) if weight < 1 else 0.0
+
 
 def dense_weight(dense: Sequence[float], sparse: Sequence[float]) -> float:
     """How much meaning counts beside words, from the two lists' scores in descending order; 0.5 without any.

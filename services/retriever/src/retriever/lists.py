@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from retriever.filters import OneOf, Where
-from retriever.points import Candidate
 from retriever.sparse import SparseVector
 
 
@@ -19,49 +18,34 @@ class Asked:
     sparse: SparseVector | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """The best points of each list in order, with their scores, and each list's scores of the other's points.
-
-    A point that is in no mapping of a list is not in that list.
-    """
-
-    dense: Mapping[str, float]
-    sparse: Mapping[str, float]
-    dense_of_others: Mapping[str, float]
-    sparse_of_others: Mapping[str, float]
-
-
 class Wanted(NamedTuple):
-    """The best `limit` points of one list."""
+    """The best `limit` points of one list; of BM25, those that score less than `least` may be left out."""
 
     query: Sequence[float] | SparseVector
     where: Where | None
     limit: int
+    least: float | None = None
 
     @property
-    def is_dense(self) -> bool:
+    def is_of_these(self) -> bool:
+        """Whether it asks for the scores of points that it names: no index finds those sooner."""
+        return self.where is not None and len(self.where.must) == 1 and isinstance(self.where.must[0], OneOf)
+
+    @property
+    def may_be_short(self) -> bool:
         """Whether an index may answer it, which may find too little."""
-        return not isinstance(self.query, SparseVector)
+        return not isinstance(self.query, SparseVector) and not self.is_of_these
 
 
-def wanted(asked: Asked, where: Where | None, depth: int) -> tuple[Wanted | None, Wanted | None]:
-    """Both lists; null for one that is not searched or whose query has no term."""
-    dense = None if asked.dense is None else Wanted(asked.dense, where, depth)
-    sparse = None if asked.sparse is None or not asked.sparse.indices else Wanted(asked.sparse, where, depth)
-    return dense, sparse
-
-
-def wanted_of_others(
-    lists: tuple[Wanted | None, Wanted | None], dense: Sequence[Candidate], sparse: Sequence[Candidate]
-) -> tuple[Wanted | None, Wanted | None]:
-    """Each list's scores of what only the other holds: none of a list that was read to its end."""
-    return _besides(lists[0], dense, sparse), _besides(lists[1], sparse, dense)
-
-
-def _besides(asked: Wanted | None, these: Sequence[Candidate], others: Sequence[Candidate]) -> Wanted | None:
-    if asked is None or len(these) < asked.limit:
+def nearest(
+    query: Sequence[float] | SparseVector | None, where: Where | None, limit: int, least: float | None = None
+) -> Wanted | None:
+    """One list; null where there is no query, or none of its words is one."""
+    if query is None or (isinstance(query, SparseVector) and not query.indices):
         return None
-    held = {each.id for each in these}
-    ids = tuple(each.id for each in others if each.id not in held)
-    return Wanted(asked.query, Where(must=(OneOf(ids),)), len(ids)) if ids else None
+    return Wanted(query, where, limit, least)
+
+
+def scores_of(query: Sequence[float] | SparseVector | None, ids: Sequence[str]) -> Wanted | None:
+    """The scores of these points in one list."""
+    return nearest(query, Where(must=(OneOf(tuple(ids)),)), len(ids)) if ids else None

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from contracts.collections import VectorOptions
 from retriever.filters import Where
-from retriever.lists import Asked, Lists
+from retriever.lists import Wanted
 from retriever.points import Candidate, Point, Stored
 from retriever.sparse import SparseVector
 
@@ -71,8 +71,8 @@ class VectorStore(Protocol):
         """
         ...
 
-    async def lists(self, generation: str, asked: Asked, where: Where | None, depth: int) -> Lists:
-        """What `nearest` says to both vectors with `depth` as the limit, and of what only one list then holds."""
+    async def search(self, generation: str, wanted: Sequence[Wanted | None]) -> list[list[Candidate]]:
+        """What `nearest` says to each of these, none to one that is null; in one call where the engine can."""
         ...
 
     async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:

@@ -219,7 +219,7 @@ class Revisions:
 
     async def view(self, collection_id: str, document_ids: Collection[str]) -> View:
         """What these documents show now; raises `CollectionGone`."""
-        rows = await self._database.fetch(_VIEW, {"collection": collection_id, "documents": list(document_ids)})
+        rows = await self._database.look(_VIEW, {"collection": collection_id, "documents": list(document_ids)})
         if not rows:
             raise CollectionGone
         visible = {row["document_id"]: row["shown"] for row in rows if row["document_id"] is not None}

@@ -1,8 +1,8 @@
 """Search: the query embedded once a model, candidates of each collection, one ranking, the page's texts.
 
-The ranking is exact however deep it is paged, as far as its lists are (an index may miss a neighbour): they are read
-deeper until nothing unseen can outrank the page (the threshold algorithm of Fagin, Lotem and Naor, 2001). A change of a
-collection during the search runs it again, so that readers see neither a gap nor a mixture of two revisions.
+The ranking is exact however deep it is paged, as far as its lists are (an index may miss a neighbour): see `deepening`.
+A change of a collection during the search runs it again, so that readers see neither a gap nor a mixture of two
+revisions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsag
 from retriever import filters, fusion, neighbours
 from retriever.candidates import CandidateReader, Pool
 from retriever.catalogue import Catalogue, CollectionRecord
+from retriever.deepening import Deepening
 from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing
-from retriever.fusion import Found, Ranked
+from retriever.fusion import Best, Found, Ranked
 from retriever.lists import Asked
 from retriever.metrics import EMBEDDING_TOKENS, SEARCH_RETRIES, SEARCH_SECONDS, SEARCHES
 from retriever.points import Stored, make_hit
@@ -35,10 +36,8 @@ ATTEMPTS = 3
 FLIPS = 3
 """Further attempts where a collection's generation was replaced."""
 Shown = tuple[Ranked, Stored]
-FIRST_DEPTH = 64
-MAX_DEPTH = 4_096
-DEEPER = 4
-"""How much more is read each time that a ranking could not be proven."""
+LOOK_FURTHER = 4
+"""How many times as many candidates are looked at when the first were hidden."""
 
 
 @dataclass
@@ -77,11 +76,16 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All candidates in order, the highest score that anything unseen can have, and who holds the best scores."""
+    """All candidates in order, the highest score that anything unseen can have, and the `best` of a hybrid search."""
 
     ranked: list[Ranked]
     threshold: float
-    holders: tuple[Found, ...]
+    best: Best | None = None
+
+    @property
+    def holders(self) -> tuple[Found, ...]:
+        """Who has the best scores."""
+        return () if self.best is None else self.best.holders
 
 
 class Searching:
@@ -111,6 +115,7 @@ class Searching:
         `CollectionNotFound`, and in dense mode what inference raised.
         """
         query = Query(request, token, filters.where(request.filter))
+        await asyncio.sleep(0)  # with embedded stores nothing below may wait: who searches in a loop keeps nobody off
         try:
             reply = await self._search(tenant, query)
         except ServiceError:
@@ -171,29 +176,28 @@ class Searching:
 
     async def _rank(self, query: Query, records: Sequence[CollectionRecord]) -> tuple[list[Hit], bool]:
         """The part of the ranking that is needed, and whether nothing changed since the records were read."""
-        depth = FIRST_DEPTH
-        while depth < 2 * query.wanted:
-            depth *= 2
-        deepest = max(MAX_DEPTH, depth)
+        deepening = Deepening(self._reader, records, [query.asked(record) for record in records], query.where)
+        with query.stages.timed("candidates"):
+            pools = await deepening.begin(query.wanted)
+        visibility = Visibility(self._store, self._revisions, records)
         while True:
+            hits, ranking = await self._visible(query, records, pools, visibility)
+            lowest = _lowest(query, hits)
+            if lowest is not None and ranking.threshold < lowest:
+                break
             with query.stages.timed("candidates"):
-                pools = await asyncio.gather(
-                    *(self._reader.read(record, query.asked(record), query.where, depth) for record in records)
-                )
-            visibility = Visibility(self._store, self._revisions, records)
-            hits, threshold = await self._visible(query, records, pools, visibility)
-            found = len(hits) >= query.wanted and hits[-1][0].score > threshold
-            if found or depth >= deepest or all(pool.exhausted for pool in pools):
+                deeper = await deepening.deeper(pools, lowest, ranking.best)
+            if deeper is None:
                 break
-            if query.request.min_score is not None and threshold < query.request.min_score:
-                break
-            depth = min(depth * DEEPER, deepest)
+            pools = deeper
+            if not visibility.current:  # what was seen before the change must not be shown beside what came after it
+                visibility = Visibility(self._store, self._revisions, records)
         return [_hit(query, *each) for each in hits[query.first :]], visibility.current
 
     async def _visible(
         self, query: Query, records: Sequence[CollectionRecord], pools: Sequence[Pool], visibility: Visibility
-    ) -> tuple[list[Shown], float]:
-        """The first hits of the ranking of what may be shown, and the highest score that anything unseen can have.
+    ) -> tuple[list[Shown], Ranking]:
+        """The first hits of the ranking of what may be shown, and that ranking.
 
         A first look is at what the ranking shows first; if that is hidden, further ones go deeper.
         """
@@ -205,14 +209,14 @@ class Searching:
                 hits, unknown = _first(query, ranking.ranked, visibility, at_once)
                 unknown += [each for each in ranking.holders if not visibility.knows(each)]
             if visibility.looked and not unknown:
-                return hits, ranking.threshold
+                return hits, ranking
             with query.stages.timed("fetch"):
                 await visibility.look(set(unknown))
                 if any(map(visibility.hides, ranking.holders)):
-                    await visibility.look({each for pool in pools for each in pool.found})
+                    await visibility.look({each for pool in pools for each in pool.found.values()})
             if any(map(visibility.hides, unknown)):
                 ranking = None  # what is hidden must not count
-            at_once *= DEEPER
+            at_once *= LOOK_FURTHER
 
     def _to_rerank(self, request: SearchRequest, records: Sequence[CollectionRecord]) -> int:
         """How many hits to rerank: as the request says, else only if all its collections are set to it."""
@@ -255,15 +259,15 @@ class Searching:
 def _ranking(
     query: Query, records: Sequence[CollectionRecord], pools: Sequence[Pool], visibility: Visibility
 ) -> Ranking:
-    found = [each for pool in pools for each in pool.found if not visibility.hides(each)]
+    found = [each for pool in pools for each in pool.found.values() if not visibility.hides(each)]
     open_pools = [(record.name, pool) for record, pool in zip(records, pools, strict=True) if not pool.exhausted]
-    holders: tuple[Found, ...] = ()
+    best = None
     if query.request.mode == "hybrid":
         weights = {
             record.name: pool.dense_weight if query.dense else 0.0 for record, pool in zip(records, pools, strict=True)
         }
         best = fusion.best_of(found, {record.name: record.embedding_model for record in records}, weights)
-        ranked, holders = fusion.rank_fused(found, best), best.holders
+        ranked = fusion.rank_fused(found, best)
         bounds = [best.score(name, pool.unseen_dense, pool.unseen_sparse) for name, pool in open_pools]
     else:
         ranked = fusion.rank_single(found)
@@ -271,7 +275,14 @@ def _ranking(
         bounds = [bound for bound in unseen if bound is not None]
     if query.request.min_score is not None:
         ranked = [each for each in ranked if each.score >= query.request.min_score]
-    return Ranking(ranked, max(bounds, default=float("-inf")), holders)
+    return Ranking(ranked, max(bounds, default=float("-inf")), best)
+
+
+def _lowest(query: Query, hits: Sequence[Shown]) -> float | None:
+    """The score that something unseen must have to belong among the hits; null where more hits are needed anyway."""
+    if len(hits) >= query.wanted:
+        return hits[-1][0].score
+    return query.request.min_score
 
 
 def _first(

@@ -2,7 +2,8 @@
 
 The engine holds the interpreter lock during each call (an exact search of 50,000 chunks 4 ms, a flush 14 ms), so
 nothing long may be asked of it in this process: the index over a large generation is built by a child (see
-`index_builds`). Calls run in threads, since they may wait for a shard.
+`index_builds`). Searches of an open shard run where they are called, since a thread would change nothing for others;
+what may wait for a shard or for the disk runs in threads.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from retriever.adapters.index_builds import BY_DEFAULT, BuildRules, IndexBuilds
 from retriever.adapters.shards import Shard, Shards
 from retriever.errors import VectorEngineFailed
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
-from retriever.lists import Asked, Lists, Wanted, wanted, wanted_of_others
+from retriever.lists import Wanted
 from retriever.points import MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
 from retriever.ports import PLAIN, IndexStatus
 from retriever.sparse import SparseVector
@@ -121,32 +122,18 @@ class EdgeStore:
         self, generation: str, query: Sequence[float] | SparseVector, where: Where | None, limit: int
     ) -> list[Candidate]:
         """The best matching points, by score, then by id."""
+        return (await self.search(generation, [Wanted(query, where, limit)]))[0]
 
-        def search() -> list[Candidate]:
-            with self._searched(generation) as (engine, shard):
-                return _search(engine, shard, [Wanted(query, where, limit)])[0]
+    async def search(self, generation: str, wanted: Sequence[Wanted | None]) -> list[list[Candidate]]:
+        """Several lists in one call to the engine."""
 
-        return await _run(self._readers, search)
-
-    async def lists(self, generation: str, asked: Asked, where: Where | None, depth: int) -> Lists:
-        """Both lists in one call to the engine, and what only one of them holds in a second, all in one thread."""
-
-        def search() -> Lists:
-            with self._searched(generation) as (engine, shard):
-                both = wanted(asked, where, depth)
-                dense, sparse = _search(engine, shard, both)
-                more = _search(engine, shard, wanted_of_others(both, dense, sparse))
-            return Lists(dict(dense), dict(sparse), dict(more[0]), dict(more[1]))
-
-        return await _run(self._readers, search)
-
-    @contextmanager
-    def _searched(self, generation: str) -> Iterator[tuple[edge.EdgeShard, Shard]]:
-        with self._shards.use(generation) as (engine, shard):
+        def search(engine: edge.EdgeShard, shard: Shard) -> list[list[Candidate]]:
             if not shard.considered:  # opened just now: a build may have been cut off by the last end
                 shard.considered = True
                 self._builds.consider(generation, shard)
-            yield engine, shard
+            return _search(engine, shard, wanted)
+
+        return await self._read(generation, search)
 
     async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
         """The dense vectors of matching points by content hash."""
@@ -162,20 +149,32 @@ class EdgeStore:
     async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, Stored]:
         """The points with these ids that exist."""
 
-        def read() -> dict[str, Stored]:
-            with self._shards.use(generation) as (shard, _):
-                records = shard.retrieve(list(ids), with_payload=True, with_vector=False)
-                return {str(record.id): Stored(str(record.id), record.payload or {}) for record in records}
+        def read(engine: edge.EdgeShard, _: Shard) -> dict[str, Stored]:
+            records = engine.retrieve(list(ids), with_payload=True, with_vector=False)
+            return {name: Stored(name, record.payload or {}) for record in records for name in (str(record.id),)}
 
-        return await _run(self._readers, read)
+        return await self._read(generation, read)
 
     async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
         """The dense vectors of the points with these ids that exist."""
 
-        def read() -> dict[str, list[float]]:
-            with self._shards.use(generation) as (shard, _):
-                records = shard.retrieve(list(ids), with_payload=False, with_vector=[DENSE])
-                return {str(record.id): record.vector[DENSE] for record in records}  # type: ignore[call-overload,index,misc]
+        def read(engine: edge.EdgeShard, _: Shard) -> dict[str, list[float]]:
+            records = engine.retrieve(list(ids), with_payload=False, with_vector=[DENSE])
+            return {str(record.id): record.vector[DENSE] for record in records}  # type: ignore[call-overload,index,misc]
+
+        return await self._read(generation, read)
+
+    async def _read(self, generation: str, work: Callable[[edge.EdgeShard, Shard], Result]) -> Result:
+        """Read a shard: at once if it is open, since a thread would hold all others up as long, and cost two hops
+        between threads, each of which waits for the interpreter lock behind other searches; else in a thread.
+        """
+        with self._shards.use_open(generation) as opened, _engine_failures():
+            if opened is not None:
+                return work(*opened)
+
+        def read() -> Result:
+            with self._shards.use(generation) as (engine, shard):
+                return work(engine, shard)
 
         return await _run(self._readers, read)
 
@@ -188,8 +187,15 @@ class EdgeStore:
 
 
 async def _run(pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
-    try:
+    with _engine_failures():
         return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+@contextmanager
+def _engine_failures() -> Iterator[None]:
+    """The engine's panics as `VectorEngineFailed`."""
+    try:
+        yield
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # the engine's own class, which it does not export
             raise
@@ -222,7 +228,7 @@ def _search(engine: edge.EdgeShard, shard: Shard, lists: Sequence[Wanted | None]
         return found
     batch = edge.QueryBatchRequest([_request(shard, each) for _, each in asked])
     for (at, each), points in zip(asked, engine.query_batch(batch), strict=True):
-        is_short = len(points) < each.limit and each.is_dense and shard.indexed is not None
+        is_short = len(points) < each.limit and each.may_be_short and shard.indexed is not None
         all_points = engine.query(_request(shard, each, exact=True)) if is_short else points
         found[at] = sorted(map(_candidate, all_points), key=lambda found: (-found.score, found.id))
     return found
@@ -233,7 +239,8 @@ def _request(shard: Shard, asked: Wanted, *, exact: bool = False) -> edge.QueryR
         limit=asked.limit,
         query=_query(asked.query),
         filter=None if asked.where is None else _filter(asked.where, shard),
-        params=edge_options.search(asked.limit, exact=exact),
+        score_threshold=asked.least,
+        params=edge_options.search(asked.limit, exact=exact or asked.is_of_these),
     )
 
 

@@ -18,7 +18,7 @@ from retriever.adapters import qdrant_options
 from retriever.adapters.qdrant_options import AS_CONFIGURED, DENSE, SPARSE, Spread
 from retriever.errors import GenerationMissing, VectorStoreUnavailable
 from retriever.filters import Equals, OneOf, Test, Where, Within, path_of
-from retriever.lists import Asked, Lists, Wanted, wanted, wanted_of_others
+from retriever.lists import Wanted
 from retriever.points import (
     INTEGER_FIELDS,
     KEYWORD_FIELDS,
@@ -120,12 +120,9 @@ class QdrantStore:
         """The best matching points, by score, then by id."""
         return (await self._search(generation, [Wanted(query, where, limit)]))[0]
 
-    async def lists(self, generation: str, asked: Asked, where: Where | None, depth: int) -> Lists:
-        """Both lists in one call to the server, and what only one of them holds in a second."""
-        both = wanted(asked, where, depth)
-        dense, sparse = await self._search(generation, both)
-        more = await self._search(generation, wanted_of_others(both, dense, sparse))
-        return Lists(dict(dense), dict(sparse), dict(more[0]), dict(more[1]))
+    async def search(self, generation: str, wanted: Sequence[Wanted | None]) -> list[list[Candidate]]:
+        """Several lists in one call to the server."""
+        return await self._search(generation, wanted)
 
     async def _search(
         self, generation: str, lists: Sequence[Wanted | None], *, exact: bool = False
@@ -145,7 +142,7 @@ class QdrantStore:
                 consistency=self._spread.read_consistency,
             )
         for (at, each), reply in zip(asked, replies, strict=True):
-            if len(reply.points) < each.limit and each.is_dense and self._has_indexes and not exact:
+            if len(reply.points) < each.limit and each.may_be_short and self._has_indexes and not exact:
                 found[at] = (await self._search(generation, [each], exact=True))[0]
             else:
                 found[at] = sorted(map(_candidate, reply.points), key=lambda found: (-found.score, found.id))
@@ -158,8 +155,9 @@ class QdrantStore:
             using=using,
             filter=None if asked.where is None else _filter(asked.where),
             limit=asked.limit,
+            score_threshold=asked.least,
             with_payload=False,
-            params=qdrant_options.search(asked.limit, exact=exact) if self._has_indexes else None,
+            params=qdrant_options.search(asked.limit, exact=exact or asked.is_of_these) if self._has_indexes else None,
         )
 
     async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:

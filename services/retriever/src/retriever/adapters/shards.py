@@ -113,10 +113,20 @@ class Shards:
             assert shard.engine is not None
             yield shard.engine, shard
         finally:
-            with self._changed:
-                shard.users -= 1
-                self._close_idle()
-                self._changed.notify_all()
+            self._leave(shard)
+
+    @contextmanager
+    def use_open(self, name: str) -> Iterator[tuple[edge.EdgeShard, Shard] | None]:
+        """The same without ever waiting for another thread's work: null unless the shard is open already."""
+        shard = self._enter_open(name)
+        if shard is None:
+            yield None
+            return
+        try:
+            assert shard.engine is not None
+            yield shard.engine, shard
+        finally:
+            self._leave(shard)
 
     def drop(self, name: str) -> None:
         """Remove a shard and its files once nobody uses it."""
@@ -221,6 +231,25 @@ class Shards:
             raise GenerationMissing
         shard.folder = place
         open_shard(shard)
+
+    def _enter_open(self, name: str) -> Shard | None:
+        if not self._changed.acquire(blocking=False):
+            return None
+        try:
+            shard = self._open.get(name)
+            if shard is None or shard.engine is None or name in self._dropping:
+                return None
+            self._open.move_to_end(name)
+            shard.users += 1
+            return shard
+        finally:
+            self._changed.release()
+
+    def _leave(self, shard: Shard) -> None:
+        with self._changed:
+            shard.users -= 1
+            self._close_idle()
+            self._changed.notify_all()
 
     def _close_idle(self) -> None:
         idle = [name for name, shard in self._open.items() if shard.users == 0]
