@@ -32,6 +32,7 @@ def through(body: bytes, encoding: str, limit: int = 1_000_000, pieces: int = 10
         (gzip.compress(TEXT[:5000]) + gzip.compress(TEXT[5000:]), "gzip"),
         (gzip.compress(TEXT) + b"\0" * 300, "gzip"),
     ],
+    ids=["none", "identity", "gzip", "in capitals", "deflate", "two members", "padded"],
 )
 def test_a_body_is_what_it_was_before_compression(body: bytes, encoding: str) -> None:
     assert through(body, encoding) == TEXT
@@ -55,6 +56,7 @@ def test_a_body_is_bounded_as_sent_too() -> None:
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [(gzip.compress(TEXT)[:-20], "gzip"), (b"not compressed", "gzip"), (TEXT, "br"), (TEXT, "gzip, gzip")],
+    ids=["cut off", "not compressed", "unknown", "twice"],
 )
 def test_a_body_that_cannot_be_decompressed_is_the_far_servers_failure(body: bytes, encoding: str) -> None:
     with pytest.raises(FarServerFailed):
