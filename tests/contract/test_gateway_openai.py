@@ -62,6 +62,37 @@ async def test_a_whole_answer_passes_untouched_and_is_billed(gateway: RunningGat
     assert (row["status"], row["error_type"], row["estimated"]) == (200, None, False)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_a_plain_model_is_asked_for_reaches_it_as_it_came(
+    gateway: RunningGateway, client: AsyncOpenAI, stream: bool
+) -> None:
+    schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 0}}, "required": ["age"]}
+    asked: Any = {
+        "tools": [{"type": "function", "function": {"name": "look", "parameters": schema, "strict": True}}],
+        "tool_choice": {"type": "function", "function": {"name": "look"}},
+        "parallel_tool_calls": False,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "it", "schema": schema, "strict": True}},
+        "logprobs": True,
+        "top_logprobs": 3,
+        "n": 2,
+        "stop": ["\n"],
+        "seed": 7,
+        "logit_bias": {"11": -100},
+        "frequency_penalty": 0.5,
+        "max_completion_tokens": 9,
+    }
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    messages: Any = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "done"},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}}]},
+    ]
+    await client.chat.completions.create(model="echo", messages=messages, stream=stream, **asked)
+    sent = gateway.seen.last("inference")["body"]
+    assert {key: sent[key] for key in asked} == asked
+    assert sent["messages"] == messages
+
+
 async def test_a_stream_passes_and_is_billed_by_the_usage_that_the_client_did_not_ask_for(
     gateway: RunningGateway, client: AsyncOpenAI
 ) -> None:

@@ -41,7 +41,7 @@ async def models(
             yield dependencies
 
 
-@pytest.fixture(params=["scripted", "openai"])
+@pytest.fixture(params=["scripted", "openai", "constrained"])
 async def served(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Inference]:
@@ -51,19 +51,14 @@ async def served(
             return
         monkeypatch.setenv("TEST_UPSTREAM_KEY", near.token)
         (folder := tmp_path / "far").mkdir()
-        async with running_inference(folder, [upstream_of(near, CHAT)]) as far:
+        far_model = upstream_of(near, CHAT) | {
+            "tool_protocol": "constrained" if request.param == "constrained" else "native"
+        }
+        async with running_inference(folder, [far_model]) as far:
             yield far
 
 
-SCRIPTED = Capabilities(
-    context_length=256,
-    tools=False,
-    several_calls=False,
-    output_schema=False,
-    choices=False,
-    logprobs=False,
-    penalties=False,
-)
+SCRIPTED = Capabilities(context_length=256)
 
 
 class TestChat(ChatConformance):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import openai
 import pytest
+from pydantic import BaseModel
 from tests.support.inference_running import Inference, running_inference
 
 
@@ -69,8 +70,8 @@ async def test_errors_are_the_clients_own_exceptions(client: openai.AsyncOpenAI,
     with pytest.raises(openai.NotFoundError, match="There is no chat model"):
         await client.chat.completions.create(model="nothing", messages=PARIS)
     with pytest.raises(openai.BadRequestError) as refused:
-        await client.chat.completions.create(model="default", messages=PARIS, n=3)
-    assert refused.value.param == "n"
+        await client.chat.completions.create(model="default", messages=PARIS, extra_body={"min_p": 1})
+    assert refused.value.param == "min_p"
     stranger = openai.AsyncOpenAI(base_url=f"{inference.url}/v1", api_key="sk-x", max_retries=0)
     async with stranger:
         with pytest.raises(openai.AuthenticationError):
@@ -119,3 +120,46 @@ async def test_a_full_line_is_429_with_retry_after_also_for_streams(inference: I
     for task in waiting:
         task.cancel()
     await until(inference, "groundwork_inference_running", 0)
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+    mood: Literal["calm", "cross"]
+
+
+class GetWeather(BaseModel):
+    """Weather now."""
+
+    city: str
+
+
+async def test_the_clients_structured_outputs_helper_parses_the_answer(client: openai.AsyncOpenAI) -> None:
+    answer = await client.chat.completions.parse(model="default", messages=PARIS, response_format=Person)
+    assert isinstance(answer.choices[0].message.parsed, Person)
+    async with client.chat.completions.stream(model="default", messages=PARIS, response_format=Person) as stream:
+        completion = await stream.get_final_completion()
+    assert completion.choices[0].message.parsed == answer.choices[0].message.parsed
+
+
+async def test_the_clients_helpers_parse_tool_calls(client: openai.AsyncOpenAI) -> None:
+    asked: Any = {
+        "model": "default",
+        "messages": PARIS,
+        "tools": [openai.pydantic_function_tool(GetWeather)],
+        "tool_choice": "required",
+    }
+    answer = await client.chat.completions.parse(**asked)
+    async with client.chat.completions.stream(**asked) as stream:
+        events = [event.type async for event in stream]
+        completion = await stream.get_final_completion()
+    assert "tool_calls.function.arguments.done" in events
+    for message in (answer.choices[0].message, completion.choices[0].message):
+        (call,) = message.tool_calls or []
+        assert isinstance(call.function.parsed_arguments, GetWeather)
+        assert completion.choices[0].finish_reason == "tool_calls"
+
+
+async def test_models_say_how_they_call_tools(client: openai.AsyncOpenAI) -> None:
+    protocols = {model.id: model.model_dump()["tool_protocol"] async for model in await client.models.list()}
+    assert protocols == {"talker": "constrained", "words": None, "overlap": None}

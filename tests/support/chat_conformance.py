@@ -331,7 +331,7 @@ class ChatConformance:
         ("more", "param"),
         [
             ({"top_logprobs": 2}, "top_logprobs"),
-            ({"logprobs": True, "top_logprobs": 21}, ""),
+            ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
             ({"tools": [{"type": "function", "function": {"description": "no name"}}]}, "tools"),
             ({"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "no_such"}}}, "tool_choice"),
             ({"response_format": {"type": "sculpture"}}, "response_format"),

@@ -95,11 +95,19 @@ def test_an_error_before_the_first_piece_is_an_ordinary_error_also_for_a_stream(
 @pytest.mark.parametrize(
     ("more", "code", "param"),
     [
-        ({"n": 2}, "unsupported_parameter", "n"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools_unsupported", "tools"),
-        ({"response_format": {"type": "json_object"}}, "unsupported_parameter", "response_format"),
-        ({"logprobs": True}, "unsupported_parameter", "logprobs"),
-        ({"frequency_penalty": 0.5}, "unsupported_parameter", "frequency_penalty"),
+        ({"top_k": 2}, "unsupported_parameter", "top_k"),
+        ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools_unsupported", "tools.0.type"),
+        ({"functions": [{"name": "f"}]}, "tools_unsupported", "functions"),
+        ({"tool_choice": "required"}, "invalid_request", "tool_choice"),
+        ({"response_format": {"type": "xml"}}, "invalid_request", "response_format"),
+        ({"frequency_penalty": 2.5}, "invalid_request", "frequency_penalty"),
+        ({"logit_bias": {"x": 1}}, "invalid_request", "logit_bias"),
+        ({"logprobs": "yes please"}, "invalid_request", "logprobs"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {"not": {}}}}},
+            "unsupported_schema",
+            "response_format.json_schema.schema",
+        ),
         ({"stop": [str(number) for number in range(17)]}, "invalid_request", "stop"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},

@@ -12,8 +12,10 @@ import aiohttp
 import structlog
 from fastapi import Depends, FastAPI, Request
 
+from inference.adapters.constrained import ConstrainedTools
 from inference.adapters.openai_http import UpstreamChat, UpstreamEmbedding, UpstreamRank
-from inference.adapters.scripted import ScriptedChat, ScriptedEncoder, ScriptedRank
+from inference.adapters.scripted import ScriptedEncoder, ScriptedRank
+from inference.adapters.scripted_chat import ScriptedChat
 from inference.adapters.sentence_transformers_models import CrossEncoderRank, SentenceEncoder
 from inference.adapters.transformers_chat import TransformersChat
 from inference.admission import Admission
@@ -112,7 +114,8 @@ class _Maker:
         settings, source = self._settings, model.source
         context = model.context_length or 0
         if isinstance(source, UpstreamSource):
-            return UpstreamChat(stream_usage=source.stream_usage, **self._upstream(model, source))
+            upstream = UpstreamChat(stream_usage=source.stream_usage, **self._upstream(model, source))
+            return ConstrainedTools(model.name, upstream) if model.tools_by == "constrained" else upstream
         if isinstance(source, ScriptSource):
             places = Admission(model.name, places=source.places, waiting=settings.chat_waiting)
             return ScriptedChat(model.name, source, places, context)

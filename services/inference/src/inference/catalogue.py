@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.models import ModelPrice
+from contracts.models import ModelPrice, ToolProtocol
 
 Kind = Literal["chat", "embedding", "rerank"]
 Engine = Literal["transformers", "sentence-transformers", "openai", "scripted"]
@@ -127,9 +127,18 @@ class Model(_Declared):
     dimensions: Annotated[int, Field(ge=1)] | None = None
     tokenizer: Path | None = None
     """A `tokenizer.json` for an upstream model, so that others can count its tokens."""
+    tool_protocol: ToolProtocol | None = None
+    """How a chat model calls tools. Unsaid, an upstream is `native` and what runs in this process `constrained`."""
     price: ModelPrice | None = None
     default: bool = False
     packaged: bool = False
+
+    @property
+    def tools_by(self) -> ToolProtocol | None:
+        """The tool protocol, said or not; None for what does not chat."""
+        if self.kind != "chat":
+            return None
+        return self.tool_protocol or ("native" if self.engine == "openai" else "constrained")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Model:
@@ -138,6 +147,10 @@ class Model(_Declared):
         forms, words = _SOURCES.get(self.engine, _FOLDERS)
         if not isinstance(self.source, forms):
             raise ValueError(f"engine {self.engine} takes a source with {words}")
+        if self.tool_protocol and self.kind != "chat":
+            raise ValueError("tool_protocol is for models of kind chat")
+        if self.tool_protocol == "native" and self.engine != "openai":
+            raise ValueError(f"engine {self.engine} calls tools by guided decoding: tool_protocol must be constrained")
         needed = {"chat": ("context_length",), "embedding": ("max_input_tokens", "dimensions"), "rerank": ()}[self.kind]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:

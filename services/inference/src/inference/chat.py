@@ -12,6 +12,7 @@ from contracts.chat import ChatRequest
 from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS, TOKENS
 from inference.models import Served
 from inference.ports import ChatEngine, Completion, Piece
+from inference.schemas import check_request
 from servicekit import sse
 from servicekit.errors import ServiceError
 from servicekit.identifiers import new_id
@@ -20,6 +21,7 @@ from servicekit.identifiers import new_id
 async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict[str, Any]:
     """The `chat.completion` object."""
     engine = served.ready()
+    check_request(request)
     started = time.monotonic()
     finished = False
     try:
@@ -36,6 +38,10 @@ async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict
     return {**_head("chat.completion", served.name), **_whole(completion)}
 
 
+MOST_SILENT = 16
+"""Pieces without content that are waited through for the first with some."""
+
+
 class ChatStream:
     """A streamed answer. `begin` first: what it raises can still be an ordinary error answer."""
 
@@ -46,17 +52,20 @@ class ChatStream:
         self._head = _head("chat.completion.chunk", served.name)
         self._started = time.monotonic()
         self._pieces = served.ready().stream(request)
-        self._first: Piece | None = None
+        self._request = request
+        self._first: list[Piece] = []
         self._named_roles: set[int] = set()
         self._usage: dict[str, Any] | None = None
         self._ended = False
 
     async def begin(self) -> None:
-        """Wait for the first piece of the answer."""
+        """Wait for the first piece that says something: servers send a role before they know that they can answer."""
         try:
-            self._first = await anext(self._pieces)
+            check_request(self._request)
+            while len(self._first) < MOST_SILENT and not any(map(_says_something, self._first[-1:])):
+                self._first.append(await anext(self._pieces))
         except StopAsyncIteration:
-            self._first = Piece()
+            pass
         except ServiceError:
             self._ended = True
             raise
@@ -87,8 +96,8 @@ class ChatStream:
         _count(self._name, self._usage)
 
     async def _all(self) -> AsyncGenerator[Piece, None]:
-        if self._first is not None:
-            yield self._first
+        for piece in self._first:
+            yield piece
         async for piece in self._pieces:
             yield piece
 
@@ -103,6 +112,15 @@ class ChatStream:
 
     def _frame(self, content: dict[str, Any]) -> bytes:
         return sse.encode(json.dumps({**self._head, **content}, ensure_ascii=False, separators=(",", ":")))
+
+
+def _says_something(piece: Piece) -> bool:
+    for choice in piece.choices:
+        delta = choice.get("delta")
+        said = {**delta, "role": None, "content": delta.get("content") or None} if isinstance(delta, dict) else {}
+        if choice.get("finish_reason") or any(value is not None for value in said.values()):
+            return True
+    return piece.usage is not None
 
 
 def _head(kind: str, model: str) -> dict[str, Any]:

@@ -1,36 +1,13 @@
-"""What an in-process engine is asked to do: read from a chat request, refusing what it can't do."""
+"""Conversations as models that know text alone read them: a role and a text for each message."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
 from typing import Any
 
-from contracts.chat import ChatRequest, Message
-from inference.errors import ContextExceeded, ToolsUnsupported, Unsupported
-from inference.ports import Completion, Piece
+from contracts.chat import Message
 from servicekit.errors import InvalidRequest
-
-MAX_STOPS = 16
-HARMLESS = frozenset(
-    ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls")
-)
-"""Fields that change nothing about the answer of a model that knows nothing of them."""
-NEUTRAL: dict[str, tuple[object, ...]] = {
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logit_bias": ({},),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "tools": ([],),
-    "functions": ([],),
-    "tool_choice": ("none", "auto"),
-    "function_call": ("none", "auto"),
-    "response_format": ({"type": "text"},),
-    "modalities": (["text"],),
-}
-"""Values that ask for nothing."""
 
 
 class ContentUnsupported(InvalidRequest):
@@ -45,87 +22,71 @@ class ContentUnsupported(InvalidRequest):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One answer to be made. `temperature` 0 takes the likeliest token each time; `seed` None is random."""
+class MalformedToolCall(InvalidRequest):
+    """A tool call in the history is none."""
 
-    messages: tuple[dict[str, str], ...]
-    max_tokens: int | None
-    temperature: float
-    top_p: float
-    seed: int | None
-    stops: tuple[str, ...]
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            'A tool call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": ...}}.',
+            param=f"messages.{number}.tool_calls",
+        )
 
 
-def read_order(request: ChatRequest) -> Order:
-    """The order in a request; raises 400 for what would otherwise be ignored."""
-    if (request.n or 1) > 1:
-        raise Unsupported("n", "Ask for one answer at a time")
-    for name, value in (request.model_extra or {}).items():
-        if value is None or name in HARMLESS or value in NEUTRAL.get(name, ()):
-            continue
-        if name in ("tools", "tool_choice", "functions", "function_call"):
-            raise ToolsUnsupported(name)
-        raise Unsupported(name)
-    stops = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
-    if len(stops) > MAX_STOPS:
-        raise InvalidRequest(f"At most {MAX_STOPS} stop strings are taken.", param="stop")
-    return Order(
-        messages=tuple(_plain(number, message) for number, message in enumerate(request.messages)),
-        max_tokens=request.max_completion_tokens or request.max_tokens,
-        temperature=request.temperature or 0.0,
-        top_p=1.0 if request.top_p is None else request.top_p,
-        seed=request.seed,
-        stops=stops,
-    )
+def render(messages: Sequence[Message], instruction: str | None = None) -> tuple[dict[str, str], ...]:
+    """The conversation in text, tool calls and their results too; the instruction ends the system message."""
+    names = {}
+    for number, message in enumerate(messages):
+        names.update({call["id"]: call["function"]["name"] for call in calls_in(number, message)})
+    rendered = [_plain(number, message, names) for number, message in enumerate(messages)]
+    if instruction is not None:
+        if rendered[0]["role"] == "system":
+            rendered[0] = {"role": "system", "content": f"{rendered[0]['content']}\n\n{instruction}"}
+        else:
+            rendered.insert(0, {"role": "system", "content": instruction})
+    return tuple(_joined(rendered))
 
 
-def room_for_answer(prompt_tokens: int, context_length: int, asked: int | None, usual: int) -> int:
-    """How many tokens the answer may have: what was asked for (else `usual`), within the context.
-
-    Raises `ContextExceeded` when the prompt leaves no room.
-    """
-    if prompt_tokens >= context_length:
-        raise ContextExceeded(prompt_tokens, context_length)
-    return min(asked or usual, context_length - prompt_tokens)
-
-
-def usage_of(prompt: int, completion: int) -> dict[str, Any]:
-    """OpenAI's `usage`."""
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
-
-def text_piece(text: str) -> Piece:
-    """A piece of the one answer's text."""
-    return Piece(choices=({"index": 0, "delta": {"content": text}, "finish_reason": None},))
+def calls_in(number: int, message: Message) -> list[dict[str, Any]]:
+    """The tool calls of a message of the history; raises 400 where they are none."""
+    calls: Any = (message.model_extra or {}).get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise MalformedToolCall(number)
+    for call in calls:
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict) or not all(
+            isinstance(value, str) for value in (call.get("id"), function.get("name"), function.get("arguments"))
+        ):
+            raise MalformedToolCall(number)
+    return calls
 
 
-def last_piece(reason: str, usage: dict[str, Any]) -> Piece:
-    """The end of the one answer."""
-    return Piece(choices=({"index": 0, "delta": {}, "finish_reason": reason},), usage=usage)
-
-
-async def collect(pieces: AsyncGenerator[Piece, None]) -> Completion:
-    """The whole of a one-answer stream."""
-    text: list[str] = []
-    reason: str | None = None
-    usage: dict[str, Any] | None = None
-    async with aclosing(pieces):
-        async for piece in pieces:
-            for choice in piece.choices:
-                text.append(choice["delta"].get("content") or "")
-                reason = choice["finish_reason"] or reason
-            usage = piece.usage or usage
-    message = {"role": "assistant", "content": "".join(text)}
-    return Completion(choices=({"index": 0, "message": message, "finish_reason": reason},), usage=usage)
-
-
-def _plain(number: int, message: Message) -> dict[str, str]:
+def _plain(number: int, message: Message, names: dict[str, str]) -> dict[str, str]:
     if isinstance(message.content, list):
         for part in message.content:
             if part.type != "text":
                 raise ContentUnsupported(number, part.type)
-    if (message.model_extra or {}).get("tool_calls"):
-        raise ToolsUnsupported(f"messages.{number}.tool_calls")
-    role = "system" if message.role == "developer" else message.role
-    return {"role": role, "content": message.plain_text()}
+    text, extra = message.plain_text(), message.model_extra or {}
+    if message.role in ("tool", "function"):
+        name = names.get(str(extra.get("tool_call_id"))) or str(extra.get("name") or "the function")
+        return {"role": "user", "content": f"Result of {name}:\n{text}"}
+    calls = [_written(call["function"]) for call in calls_in(number, message)]
+    if calls:
+        said = calls[0] if len(calls) == 1 else f"[{', '.join(calls)}]"
+        return {"role": message.role, "content": f"{text}\n{said}" if text else said}
+    return {"role": "system" if message.role == "developer" else message.role, "content": text}
+
+
+def _written(function: dict[str, Any]) -> str:
+    """A call as a model without tools writes it."""
+    return f'{{"name": {json.dumps(function["name"])}, "arguments": {function["arguments"] or "{}"}}}'
+
+
+def _joined(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Messages of the user in a row as one: results of tools are the user's, and many templates want turns."""
+    joined: list[dict[str, str]] = []
+    for message in messages:
+        if joined and message["role"] == "user" == joined[-1]["role"]:
+            joined[-1] = {"role": "user", "content": f"{joined[-1]['content']}\n\n{message['content']}"}
+        else:
+            joined.append(message)
+    return joined

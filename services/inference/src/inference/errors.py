@@ -98,9 +98,30 @@ class Unsupported(InvalidRequest):
 
 
 class ToolsUnsupported(Unsupported):
-    """The in-process engine does not call tools."""
+    """The engine does not call tools of this kind."""
 
     code = "tools_unsupported"
+
+
+class InvalidSchema(InvalidRequest):
+    """A JSON schema is none."""
+
+    code = "invalid_schema"
+
+    def __init__(self, param: str, why: str) -> None:
+        super().__init__(f"{param} is not a JSON schema that can be used: {why}.", param=param)
+
+
+class SchemaUnsupported(InvalidRequest):
+    """A JSON schema holds what answers can't be guided by."""
+
+    code = "unsupported_schema"
+
+    def __init__(self, param: str, why: str) -> None:
+        super().__init__(
+            f"Answers can't be held to {param}: {why}. Leave that out of the schema, or choose another model.",
+            param=param,
+        )
 
 
 class WrongDimensions(InvalidRequest):

@@ -87,6 +87,7 @@ class Served(Generic[AnyEngine]):
             dimensions=self.model.dimensions,
             default=self.model.default,
             packaged=self.model.packaged,
+            tool_protocol=self.model.tools_by,
             price=self.model.price,
         )
 

@@ -1,8 +1,9 @@
-"""One generation in a thread: tokens in, text out to the event loop, stoppable at every layer of the model."""
+"""One request's generation in a thread: tokens in, pieces out to the event loop, stoppable at each layer."""
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +11,13 @@ from typing import Any
 
 import structlog
 
-from inference.conversation import Order, last_piece, text_piece, usage_of
+from inference.adapters.guides import Guide, Guides
+from inference.adapters.sampling import Sampler
+from inference.adapters.writing import Answer
+from inference.metrics import TOKENS
+from inference.orders import Order
+from inference.pieces import usage_of, usage_piece
 from inference.ports import Piece
-from inference.stops import StopScanner
 from servicekit.errors import Internal, ServiceError
 
 log = structlog.get_logger(__name__)
@@ -43,10 +48,11 @@ class Loaded:
     """The `transformers` tokenizer, for its chat template."""
     ends: frozenset[int]
     """Ids that end an answer."""
+    guides: Guides
 
 
 class Generation:
-    """Runs in a thread (`run`); its pieces arrive on the event loop (`pieces`), the last one or an error at the end."""
+    """Runs in a thread (`run`); its pieces arrive on the event loop (`pieces`), the last with `usage`, or an error."""
 
     def __init__(
         self,
@@ -55,6 +61,7 @@ class Generation:
         order: Order,
         prompt: list[int],
         room: int,
+        guide: Guide | None,
         progressed: Callable[[], None],
     ) -> None:
         self._name = name
@@ -62,12 +69,11 @@ class Generation:
         self._order = order
         self._prompt = prompt
         self._room = room
+        self._guide = guide
         self._progressed = progressed
         self._loop = asyncio.get_running_loop()
         self._abandoned = threading.Event()
-        self._scanner = StopScanner(order.stops)
         self._written = 0
-        self._reason = "length"
         self.pieces: asyncio.Queue[Piece | ServiceError] = asyncio.Queue()
 
     def abandon(self) -> None:
@@ -83,59 +89,57 @@ class Generation:
         """Generate to the end."""
         try:
             self.check()
-            self._generate()
-            if rest := self._scanner.flush():
-                self._send(text_piece(rest))
-            self._send(last_piece(self._reason, usage_of(len(self._prompt), self._written)))
+            with self._loaded.torch.inference_mode():
+                self._generate()
+            self._send(usage_piece(usage_of(len(self._prompt), self._written)))
         except Abandoned:
             log.debug("generation abandoned", model=self._name, written=self._written)
+            TOKENS.labels(self._name, "prompt").inc(len(self._prompt))  # else counted with the answer's usage
+            TOKENS.labels(self._name, "completion").inc(self._written)
+        except ServiceError as error:
+            self._send(error)
         except Exception as error:  # the thread's outermost level: the caller must hear of it
             log.exception("generation failed", model=self._name, exc_info=error)
             self._send(GenerationFailed(self._name))
 
     def _generate(self) -> None:
-        from tokenizers.decoders import DecodeStream  # loaded with the model, not with the service
-        from transformers import GenerationConfig
+        """Read the prompt once, then write each choice from there."""
+        from transformers import DynamicCache  # loaded with the model, not with the service
 
-        torch, order = self._loaded.torch, self._order
-        if order.temperature > 0:
-            torch.manual_seed(order.seed) if order.seed is not None else torch.seed()
-        decoder = DecodeStream(skip_special_tokens=True)
+        loaded, order = self._loaded, self._order
+        sampler = Sampler(loaded.torch, order.sampling, loaded.model.device)
+        read = DynamicCache(config=loaded.model.config)
+        logits = self._forward(self._prompt, read)
+        for index in range(order.choices):
+            last = index == order.choices - 1
+            sampler.restart()
+            self._write(index, logits, read if last else copy.deepcopy(read), sampler)
 
-        def on_token(ids: Any, *_: Any, **__: Any) -> Any:
+    def _write(self, index: int, logits: Any, cache: Any, sampler: Sampler) -> None:
+        guide = self._guide.again() if self._guide else None
+        answer = Answer(self._order, index, self._loaded.tokenizer, self._loaded.guides.bytes_of, self._send)
+        for count in range(1, self._room + 1):
             self.check()
+            token = sampler.pick(logits, guide.allowed() if guide else None)
             self._progressed()
-            stop = self._take(int(ids[0, -1]), decoder)
-            return torch.tensor([stop])
+            if token in self._loaded.ends:
+                answer.end("stop")
+                return
+            self._written += 1
+            over = guide.take(token) if guide else False
+            likely = sampler.likeliest(logits, token) if self._order.sampling.logprobs else None
+            if answer.take(token, likely) or over:
+                answer.end("stop")
+                return
+            if count < self._room:
+                logits = self._forward([token], cache)
+        answer.end("length")
 
-        ids = torch.tensor([self._prompt])
-        sampling = {"temperature": order.temperature, "top_p": order.top_p, "top_k": 0} if order.temperature else {}
-        with torch.inference_mode():
-            self._loaded.model.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                generation_config=GenerationConfig(
-                    max_new_tokens=self._room,
-                    do_sample=order.temperature > 0,
-                    eos_token_id=sorted(self._loaded.ends),
-                    pad_token_id=min(self._loaded.ends),
-                    **sampling,
-                ),
-                stopping_criteria=[on_token],
-            )
-
-    def _take(self, token: int, decoder: Any) -> bool:
-        if token in self._loaded.ends:
-            self._reason = "stop"
-            return True
-        self._written += 1
-        text = decoder.step(self._loaded.tokenizer, token)
-        shown = self._scanner.feed(text) if text else ""
-        if shown:
-            self._send(text_piece(shown))
-        if self._scanner.found:
-            self._reason = "stop"
-        return self._scanner.found
+    def _forward(self, tokens: list[int], cache: Any) -> Any:
+        """The logits after these tokens, which the cache then holds, too."""
+        model = self._loaded.model
+        ids = self._loaded.torch.tensor([tokens], device=model.device)
+        return model(input_ids=ids, cache=cache, use_cache=True, logits_to_keep=1).logits[0, -1].float()
 
     def _send(self, piece: Piece | ServiceError) -> None:
         try:

@@ -1,25 +1,17 @@
-"""Models without weights: deterministic and instant. For tests, and for trying the API."""
+"""Embedding and rerank models without weights: deterministic and instant. For tests, and for trying the API."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from contracts.chat import ChatRequest
-from inference.admission import Admission
-from inference.catalogue import ScriptSource
-from inference.conversation import collect, last_piece, read_order, room_for_answer, text_piece, usage_of
-from inference.ports import Completion, Piece, Ranked, Vectors
-from inference.stops import StopScanner
+from inference.ports import Ranked, Vectors
 
 WORD = re.compile(r"\w+|[^\w\s]+")
-PIECE = re.compile(r"\s*\S+|\s+")
-USUAL_TOKENS = 512
 TOKENIZER = json.dumps(
     {
         "version": "1.0",
@@ -39,68 +31,6 @@ TOKENIZER = json.dumps(
 def count_words(text: str) -> int:
     """Tokens of a text."""
     return sum(1 for _ in WORD.finditer(text))
-
-
-class ScriptedChat:
-    """A `ChatEngine`: the reply of the first rule that matches the conversation, else an echo.
-
-    Takes and refuses what the in-process engine does, one piece a word, `pace_seconds` apart.
-    """
-
-    def __init__(self, model: str, script: ScriptSource, admission: Admission, context_length: int) -> None:
-        self._model = model
-        self._script = script
-        self._admission = admission
-        self._context = context_length
-
-    async def open(self) -> None:
-        """Nothing to load."""
-
-    async def close(self) -> None:
-        """Nothing to free."""
-
-    async def probe(self) -> None:
-        """It always answers."""
-
-    def tokenizer(self) -> bytes | None:
-        """Counts words."""
-        return TOKENIZER
-
-    async def complete(self, request: ChatRequest) -> Completion:
-        """The whole reply."""
-        return await collect(self.stream(request))
-
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
-        """The reply word by word."""
-        order = read_order(request)
-        text = "\n".join(message["content"] for message in order.messages)
-        prompt = count_words(text)
-        room = room_for_answer(prompt, self._context, order.max_tokens, USUAL_TOKENS)
-        leave = await self._admission.enter()
-        try:
-            scanner = StopScanner(order.stops)
-            written, reason = 0, "stop"
-            for part in PIECE.findall(self._reply(text, order.messages[-1]["content"])):
-                if written + count_words(part) > room:
-                    reason = "length"
-                    break
-                written += count_words(part)
-                await asyncio.sleep(self._script.pace_seconds)
-                if shown := scanner.feed(part):
-                    yield text_piece(shown)
-                if scanner.found:
-                    break
-            if rest := scanner.flush():
-                yield text_piece(rest)
-            yield last_piece(reason, usage_of(prompt, written))
-        finally:
-            leave()
-
-    def _reply(self, conversation: str, last: str) -> str:
-        for rule in self._script.rules:
-            if re.search(rule.when, conversation, re.IGNORECASE | re.DOTALL):
-                return rule.reply
-        return f"You said: {last}"
 
 
 class ScriptedEncoder:

@@ -13,10 +13,12 @@ import structlog
 from contracts.chat import ChatRequest
 from inference.adapters import torch_runtime
 from inference.adapters.generation import Generation, Loaded
+from inference.adapters.guides import Guide, Guides
 from inference.admission import Admission
-from inference.conversation import Order, collect, read_order, room_for_answer
 from inference.errors import CannotLoad, ModelNotReady
 from inference.liveness import Liveness
+from inference.orders import Order, read_order, room_for_answer
+from inference.pieces import collect
 from inference.ports import Completion, Piece
 from servicekit.errors import InvalidRequest, ServiceError
 
@@ -90,10 +92,10 @@ class TransformersChat:
         loaded = self._loaded
         if loaded is None:
             raise ModelNotReady(self._name, "it is not loaded")
-        prompt = await asyncio.to_thread(self._prompt, loaded, order)
+        prompt, guide = await asyncio.to_thread(self._prepare, loaded, order)
         room = room_for_answer(len(prompt), self._context, order.max_tokens, self._usual_tokens)
         leave = await self._admission.enter()
-        generation = Generation(self._name, loaded, order, prompt, room, self._liveness.progressed)
+        generation = Generation(self._name, loaded, order, prompt, room, guide, self._liveness.progressed)
         self._current = generation
         running = asyncio.get_running_loop().run_in_executor(self._thread, generation.run)
         running.add_done_callback(lambda _: leave())  # the place is free when the thread is, not before
@@ -107,6 +109,12 @@ class TransformersChat:
                     return
         finally:
             generation.abandon()
+
+    def _prepare(self, loaded: Loaded, order: Order) -> tuple[list[int], Guide | None]:
+        vocabulary = loaded.tokenizer.get_vocab_size()
+        if any(token >= vocabulary for token in order.sampling.logit_bias):
+            raise InvalidRequest(f"The model's tokens are 0 to {vocabulary - 1}.", param="logit_bias")
+        return self._prompt(loaded, order), loaded.guides.guide(order)
 
     def _prompt(self, loaded: Loaded, order: Order) -> list[int]:
         from jinja2 import TemplateError  # comes with transformers
@@ -136,9 +144,11 @@ class TransformersChat:
             layer.register_forward_pre_hook(self._before_layer)
         template = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        ends = _ends(model, template)
+        guides = Guides.for_file(folder / "tokenizer.json", model.config.vocab_size, sorted(ends))
         torch_runtime.return_memory()
         log.info("chat model loaded", folder=folder.name, dtype=str(dtype), threads=self._threads)
-        return Loaded(torch, model, tokenizer, template, _ends(model, template))
+        return Loaded(torch, model, tokenizer, template, ends, guides)
 
     def _before_layer(self, *_: Any) -> None:
         if self._current is not None:

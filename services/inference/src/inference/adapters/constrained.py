@@ -1,0 +1,163 @@
+"""Tools for upstream models that can't call them: asked for as JSON of a schema, and read back into tool calls.
+
+Not every server holds its model to the schema, so each answer is checked. One that is malformed is repaired where that
+is safe (fences, words around the JSON), else asked for once more, whole; then the call fails rather than hand on
+arguments that don't fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import structlog
+
+from contracts.chat import ChatRequest, Message
+from inference.conversation import calls_in, render
+from inference.errors import Unsupported, UpstreamBroke
+from inference.orders import read_schema
+from inference.pieces import calls_piece, end_piece, text_piece
+from inference.ports import ChatEngine, Completion, Piece
+from inference.toolcalls import FIELDS, MalformedCalls, Tools, read_tools
+from inference.toolschema import ANSWER, Answered, AnswerReader, answer_schema
+
+log = structlog.get_logger(__name__)
+OTHERWISE = f'Otherwise answer with only JSON: {{"{ANSWER}": <your answer>}}.'
+BEFORE_THE_END = ("tool_calls", "stop", "function_call")
+"""Why an answer ended that is complete."""
+
+
+class ConstrainedTools:
+    """A `ChatEngine` before another: calls tools for it. What has no tools passes as it is."""
+
+    def __init__(self, name: str, inner: ChatEngine) -> None:
+        self._name = name
+        self._inner = inner
+
+    async def open(self) -> None:
+        """As the engine behind."""
+        await self._inner.open()
+
+    async def close(self) -> None:
+        """As the engine behind."""
+        await self._inner.close()
+
+    async def probe(self) -> None:
+        """As the engine behind."""
+        await self._inner.probe()
+
+    def tokenizer(self) -> bytes | None:
+        """The engine's behind."""
+        return self._inner.tokenizer()
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """The whole answer, its calls checked."""
+        tools = read_tools(request.model_extra or {})
+        asked = _translated(request, tools)
+        completion = await self._inner.complete(asked)
+        if tools is None:
+            return completion
+        usage, choices = completion.usage, []
+        for choice in completion.choices:
+            text, reason = (choice.get("message") or {}).get("content") or "", choice.get("finish_reason")
+            answered, more = await self._read(asked, tools, text, reason)
+            usage = _sum(usage, more)
+            message: dict[str, Any] = {"role": "assistant", "content": answered.text}
+            if answered.calls:
+                message["tool_calls"], reason = answered.calls, "tool_calls"
+            choices.append({**choice, "message": message, "finish_reason": reason})
+        return Completion(tuple(choices), usage, completion.extra)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
+        """Text as it comes; calls when they are complete and checked."""
+        tools = read_tools(request.model_extra or {})
+        asked = _translated(request, tools)
+        async with aclosing(self._inner.stream(asked)) as pieces:
+            if tools is None:
+                async for piece in pieces:
+                    yield piece
+                return
+            readers: dict[int, AnswerReader] = {}
+            usage: dict[str, Any] | None = None
+            again: dict[str, Any] | None = None
+            async for piece in pieces:
+                usage = piece.usage or usage
+                for choice in piece.choices:
+                    index = choice.get("index", 0)
+                    reader = readers.setdefault(index, AnswerReader())
+                    if shown := reader.feed((choice.get("delta") or {}).get("content") or ""):
+                        yield text_piece(shown, index)
+                    if reason := choice.get("finish_reason"):
+                        answered, more = await self._read(asked, tools, reader.text, reason)
+                        again = _sum(again, more)
+                        for end in _ending(answered, reader.shown, index, reason):
+                            yield end
+        if (both := _sum(usage, again)) is not None:
+            yield Piece(usage=both)
+
+    async def _read(
+        self, asked: ChatRequest, tools: Tools, text: str, reason: str | None
+    ) -> tuple[Answered, dict[str, Any] | None]:
+        """What an answer means; asks once more when it means nothing, and says what that cost."""
+        cut = Answered.cut_short(text)
+        if reason not in BEFORE_THE_END:  # what there is of a call is no call
+            return cut, None
+        try:
+            return Answered.of(text, tools), None
+        except MalformedCalls as error:
+            if asked.stop and cut.text is not None:  # a stop string came before the end of the JSON
+                return cut, None
+            log.warning("tool call malformed", model=self._name, why=str(error))
+        again = await self._inner.complete(_once_more(asked))
+        message = again.choices[0].get("message") or {}
+        try:
+            return Answered.of(message.get("content") or "", tools), again.usage
+        except MalformedCalls as error:
+            log.warning("tool call malformed again", model=self._name, why=str(error))
+            raise UpstreamBroke(self._name, "answered twice with a tool call that does not fit the tools") from None
+
+
+def _translated(request: ChatRequest, tools: Tools | None) -> ChatRequest:
+    """The request without tools: their schema as the answer's, their history as text."""
+    if tools is not None and (request.model_extra or {}).get("logprobs"):
+        raise Unsupported("logprobs", "Leave it out where there are tools: the model writes calls as JSON")
+    messages = list(request.messages)
+    if tools is not None or any(calls_in(number, m) or m.role == "tool" for number, m in enumerate(messages)):
+        rendered = render(messages, tools.instruction(OTHERWISE) if tools else None)
+        messages = [Message.model_validate(message) for message in rendered]
+    body = request.model_dump(mode="json", exclude_unset=True, exclude={"messages", *FIELDS})
+    body["messages"] = [message.model_dump(mode="json", exclude_unset=True) for message in messages]
+    if tools is not None:
+        schema = answer_schema(tools, read_schema(request.model_extra or {}))
+        named = {"name": "answer", "schema": schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
+    return ChatRequest.model_validate(body)
+
+
+def _once_more(asked: ChatRequest) -> ChatRequest:
+    return asked.model_copy(update={"stream": False, "stream_options": None, "n": 1})
+
+
+def _ending(answered: Answered, shown: str, index: int, reason: str) -> list[Piece]:
+    """What is still to be said of an answer of which a part was shown."""
+    pieces = []
+    rest = answered.text or ""
+    if rest.startswith(shown) and len(rest) > len(shown):
+        pieces.append(text_piece(rest[len(shown) :], index))
+    if answered.calls:
+        pieces.append(calls_piece(answered.calls, index))
+        reason = "tool_calls"
+    return [*pieces, end_piece(reason, index)]
+
+
+def _sum(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The tokens of both; what only one counts in detail stays as it is."""
+    if first is None or second is None:
+        return dict(first or second or {}) or None
+    counts = {
+        key: first.get(key, 0) + value
+        for key, value in second.items()
+        if isinstance(value, int) and isinstance(first.get(key, 0), int)
+    }
+    return {**first, **counts}

@@ -1,0 +1,50 @@
+"""JSON schemas of callers: checked before a model sees them, and answers held against them."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import jsonschema_rs
+
+from contracts.chat import ChatRequest
+from inference.errors import InvalidSchema
+
+SHOWN = 300
+SCHEMA = "response_format.json_schema.schema"
+"""Where a request has the schema of its answer."""
+
+
+def _no_references(uri: str) -> NoReturn:
+    raise ValueError(f"references to other documents are not followed: {uri[:SHOWN]}")
+
+
+def validator(schema: Any, param: str) -> Any:
+    """What checks values against a schema (`validate`, `is_valid`); raises `InvalidSchema`, naming `param`.
+
+    Patterns are matched in linear time and nothing is fetched, so that no schema can hold the service up.
+    """
+    if not isinstance(schema, dict):
+        raise InvalidSchema(param, "it must be an object")
+    try:
+        return jsonschema_rs.validator_for(
+            schema, retriever=_no_references, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except (ValueError, RecursionError) as error:
+        raise InvalidSchema(param, str(error).split("\n", 1)[0][:SHOWN]) from None
+
+
+def check_request(request: ChatRequest) -> None:
+    """Raise `InvalidSchema` for a schema that is none, whichever model is asked: engines fail over them in many ways.
+
+    What has another shape than OpenAI's is left to the engine.
+    """
+    extra = request.model_extra or {}
+    tools = extra.get("tools")
+    for number, tool in enumerate(tools if isinstance(tools, list) else ()):
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if isinstance(function, dict) and function.get("parameters") is not None:
+            validator(function["parameters"], f"tools.{number}.function.parameters")
+    shape = extra.get("response_format")
+    named = shape.get("json_schema") if isinstance(shape, dict) else None
+    if isinstance(named, dict) and named.get("schema") is not None:
+        validator(named["schema"], SCHEMA)
