@@ -35,6 +35,9 @@ class Seen:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    revisions: dict[str, int] = field(default_factory=dict)
+    """Of each collection, 4 by default; and when they were made, by `births`."""
+    births: dict[str, datetime] = field(default_factory=dict)
     script: dict[str, list[str]] = field(default_factory=dict)
     """What a chat model does at its next calls, instead of answering: see `_scripted`."""
 
@@ -114,8 +117,8 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
     return app
 
 
-def _chunk(model: str, delta: dict[str, Any], **more: Any) -> bytes:
-    choices = [{"index": 0, "delta": delta, "finish_reason": None}]
+def _chunk(model: str, delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+    choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
     chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": choices, **more}
     return encode(json.dumps(chunk))
 
@@ -171,7 +174,7 @@ async def _tokens(body: dict[str, Any], seen: Seen) -> AsyncIterator[bytes]:
         except asyncio.CancelledError:
             seen.cancelled.set()
             raise
-    yield _chunk(model, {"content": "lo"})
+    yield _chunk(model, {"content": "lo"}, "stop")
     if body.get("stream_options", {}).get("include_usage"):
         yield _chunk(model, {}, choices=[], usage=USAGE)
     yield DONE
@@ -190,6 +193,13 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
         at = int(cursor or 0)
         page = [_collection(name).model_dump(mode="json") for name in names[at : at + 2]]
         return {"data": page, "next_cursor": str(at + 2) if at + 2 < len(names) else None}
+
+    @app.get("/v1/collections/{name}")
+    async def shown(name: str, request: Request, caller: Annotated[Caller, require("retriever")]) -> Any:
+        seen.note("retriever", request, caller)
+        changes = {"revision": seen.revisions.get(name, 4), "created_at": seen.births.get(name, datetime.now(UTC))}
+        seen.births.setdefault(name, changes["created_at"])
+        return _collection(name).model_copy(update=changes).model_dump(mode="json")
 
     @app.post("/v1/search")
     async def search(request: Request, caller: Annotated[Caller, require("retriever")]) -> Any:
@@ -277,6 +287,8 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
 
     def report(body: dict[str, Any]) -> dict[str, Any]:
         receipt = {"request_id": "r", "tokens": {"prompt": 100, "completion": 10, "embedding": 17}, "cost_usd": None}
+        names = body["model"].removeprefix("rag:").split(",")
+        receipt["collection_revisions"] = {name: seen.revisions.get(name, 4) for name in names}
         wanted = {"receipt": receipt} if "receipt" in body["groundwork"]["include"] else {}
         return {"grounded": True, "abstained": False, "answer_kind": "generated", "collections": ["handbook"], **wanted}
 
@@ -290,7 +302,7 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
 
             async def stream() -> AsyncIterator[bytes]:
                 yield _chunk(body["model"], {"role": "assistant", "content": "Yes. [1]", "annotations": [annotation]})
-                yield _chunk(body["model"], {}, groundwork=report(body))
+                yield _chunk(body["model"], {}, "stop", groundwork=report(body))
                 yield DONE
 
             return StreamingResponse(stream(), media_type="text/event-stream")

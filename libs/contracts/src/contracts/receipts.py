@@ -46,5 +46,7 @@ class Receipt(Reply):
     cost_usd: Decimal | None = None
     model: str | None = None
     attempts: list[Attempt] = Field(default_factory=list)
+    collection_revisions: dict[str, Count] = Field(default_factory=dict)
+    """The revision of each collection that was searched, as its search reported it."""
     cache: Literal["hit", "miss", "bypass"] = "bypass"
     degraded: list[str] = Field(default_factory=list)

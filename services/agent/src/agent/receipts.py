@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agent.metrics import DEGRADATIONS, DEGRADED, STAGE_SECONDS
 from contracts.chat import ChatUsage
 from contracts.receipts import Attempt, Receipt, StageTime, TokenCounts
+from contracts.search import SearchReply
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class Ledger:
     model: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
+    revisions: dict[str, int] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
     _nested: list[float] = field(default_factory=lambda: [0.0])
 
@@ -44,6 +46,12 @@ class Ledger:
                 self.degraded.append(reason)
                 DEGRADED.labels(reason if reason in DEGRADATIONS else "other").inc()
 
+    def searched(self, reply: SearchReply, collections: Sequence[str]) -> None:
+        """Note the revisions that a search reported; of two searches the older counts: the answer has that, too."""
+        alone = {collections[0]: reply.collection_revision} if len(collections) == 1 else {}
+        for name, revision in (reply.collection_revisions or alone).items():
+            self.revisions[name] = min(revision, self.revisions.get(name, revision))
+
     def used(self, usage: ChatUsage | None) -> None:
         """Add what a model call read and wrote."""
         if usage is not None:
@@ -66,4 +74,5 @@ class Ledger:
             model=self.model,
             attempts=list(self.attempts),
             degraded=list(self.degraded),
+            collection_revisions=dict(self.revisions),
         )

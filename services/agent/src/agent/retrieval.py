@@ -30,6 +30,7 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
         neighbours=context.settings.neighbours,
     )
     reply = await context.search.search(request, context.token)
+    context.ledger.searched(reply, request.collections)
     context.ledger.degrade(*reply.degraded)
     context.ledger.tokens.embedding += reply.usage.embedding_tokens
     context.ledger.tokens.rerank += reply.usage.rerank_tokens

@@ -22,7 +22,7 @@ from gateway.metrics import FALLBACKS
 from gateway.opening import Opened, Upstream, open_answer
 from gateway.route_errors import CircuitsOpen
 from gateway.routing import Course, Failure, Plan
-from gateway.taps import ModelTap
+from gateway.taps import Tap
 from servicekit.errors import PeerError, ServiceError, UpstreamTimeout
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class Asking:
 
     reserve: Callable[[ModelInfo], Awaitable[None]]
     request: Callable[[ModelInfo], ChatRequest]
-    tap: Callable[[ModelInfo], ModelTap]
+    tap: Callable[[ModelInfo], Tap]
     upstream: Upstream
 
 
@@ -120,7 +120,7 @@ class Attempts:
                 self.breakers.failed(model.id)
         return None
 
-    def _failed(self, model: ModelInfo, tap: ModelTap, error: ServiceError, started: float) -> ServiceError:
+    def _failed(self, model: ModelInfo, tap: Tap, error: ServiceError, started: float) -> ServiceError:
         if isinstance(error, UpstreamTimeout):
             tap.cut_off()  # it has worked, and will be paid for it
         tap.close()
@@ -132,7 +132,7 @@ class Attempts:
     def _has_after_refusal(self, course: Course) -> bool:
         return any(not course.has_tried(model) for model in self.plan.after.get("refusal", ()))
 
-    async def _read_refusal(self, tap: ModelTap, opened: Opened) -> None:
+    async def _read_refusal(self, tap: Tap, opened: Opened) -> None:
         """Take what a refusal cost; nobody sees it."""
         if opened.pieces is None:
             await tap.whole(opened.body)

@@ -17,11 +17,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.middleware import Middleware
 
+from gateway.adapters.redis_cache import RedisCache
 from gateway.adapters.redis_circuits import RedisCircuits
 from gateway.adapters.redis_limits import RedisLimiter
 from gateway.admission import Admission
 from gateway.breaker import BreakerRules, Breakers
 from gateway.budgets import BudgetLedger
+from gateway.caching import CacheRules, Caching
 from gateway.catalogue import Catalogue
 from gateway.counting import TokenCounter
 from gateway.dependencies import Dependencies, Peers
@@ -68,8 +70,7 @@ async def open_dependencies(
         database, redis = await _open_stores(settings, stack)
         tenants = TenantLedger(database, clock)
         await settle_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
-        session = await stack.enter_async_context(open_session())
-        peers = _peers(settings, lambda name, url: Peer(name, url, session, settings.call_timeout_seconds))
+        peers = await _open_peers(settings, stack)
         catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
         keys = KeyLedger(database, tenants, clock)
         limiter = limiter or RedisLimiter(redis, settings.limits_timeout_seconds)
@@ -98,6 +99,7 @@ async def open_dependencies(
             routes=RouteBook(database, clock),
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
+            caching=Caching(_cache(settings, redis), _cache_rules(settings), peers.retriever, mint, clock),
         )
 
 
@@ -111,6 +113,14 @@ def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) ->
     breakers = Breakers(RedisCircuits(redis, settings.limits_timeout_seconds), rules, time.monotonic)
     _run(stack, breakers.exchange_for_ever())
     return breakers
+
+
+def _cache(settings: GatewaySettings, redis: Redis) -> RedisCache:
+    return RedisCache(redis, settings.limits_timeout_seconds, settings.cache_bytes)
+
+
+def _cache_rules(settings: GatewaySettings) -> CacheRules:
+    return CacheRules(settings.cache_seconds, settings.cache_entry_bytes)
 
 
 async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tuple[Database, Redis]:
@@ -224,7 +234,12 @@ def _mint(settings: GatewaySettings, clock: Clock) -> Mint:
     return Mint(DelegationSigner(private, clock), lifetime, grant_lifetime)
 
 
-def _peers(settings: GatewaySettings, peer: Callable[[str, str], Peer]) -> Peers:
+async def _open_peers(settings: GatewaySettings, stack: AsyncExitStack) -> Peers:
+    session = await stack.enter_async_context(open_session())
+
+    def peer(name: str, url: str) -> Peer:
+        return Peer(name, url, session, settings.call_timeout_seconds)
+
     return Peers(
         agent=peer("agent", settings.agent_url),
         inference=peer("inference", settings.inference_url),

@@ -9,6 +9,8 @@ from contracts.models import MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
 from gateway.answering import answer_chat
 from gateway.attempting import Asking, Attempts, RetryRules
 from gateway.bodies import parse
+from gateway.caching import Lookup, Meaning, Wish
+from gateway.catalogue import DEFAULT
 from gateway.counting import ChatCount
 from gateway.dependencies import Dependencies
 from gateway.errors import AgentsNotAvailable, ModelNotFound, OptionsNeedDocuments, TooManyCollections
@@ -18,8 +20,9 @@ from gateway.metering import MeteredCall
 from gateway.needs import chat_need, search_need
 from gateway.opening import Upstream
 from gateway.proxied import is_name
+from gateway.replaying import CACHE_HEADER, RecordingTap, replay
 from gateway.routing import Course, Plan, plan_for
-from gateway.taps import AnswerTap, ModelTap
+from gateway.taps import AnswerTap, ModelTap, Tap
 from gateway.tokens import ANSWERS, MODELS
 
 AGENT = "agent:"
@@ -30,16 +33,58 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
     async with deps.metered(exchange, principal, "chat") as call:
         body = await exchange.body()
         request = parse(ChatRequest, body)
-        if request.model.startswith(RAG):
-            await answer_from_documents(exchange, deps, call, request)
-        elif request.model.startswith(AGENT):
+        if request.model.startswith(AGENT):
             raise AgentsNotAvailable
-        else:
-            await answer_from_model(exchange, deps, call, request, len(body))
+        if not deps.caching.is_for(request):
+            await _answer(exchange, deps, call, request, len(body), None)
+            return
+        wish = Wish.of(exchange.header("cache-control"))
+        meaning = await _meaning(deps, principal, request)
+        async with deps.caching.lookup(principal, request, wish, meaning, "") as lookup:
+            if lookup.entry is None:
+                call.cache = "miss" if wish.look and lookup.name else "bypass"
+                exchange.headers[CACHE_HEADER] = call.cache
+                await _answer(exchange, deps, call, request, len(body), lookup)
+            else:
+                await deps.reserve(exchange, call)
+                age = deps.clock.now().timestamp() - lookup.entry.made_at
+                await replay(exchange, call, lookup.entry, stream=request.stream, age=age)
+
+
+async def _answer(
+    exchange: Exchange,
+    deps: Dependencies,
+    call: MeteredCall,
+    request: ChatRequest,
+    request_bytes: int,
+    lookup: Lookup | None,
+) -> None:
+    if request.model.startswith(RAG):
+        await answer_from_documents(exchange, deps, call, request, lookup)
+    else:
+        await answer_from_model(exchange, deps, call, request, request_bytes, lookup)
+
+
+async def _meaning(deps: Dependencies, principal: Principal, request: ChatRequest) -> Meaning:
+    """Raises where the name stands for nothing that the key may use."""
+    models, routes = await deps.catalogue.models(), await deps.routes.all()
+    if not request.model.startswith(RAG):
+        return Meaning(tuple(model.id for model in plan_for(request.model, models, routes, principal).first))
+    collections = tuple(_collections(request.model, principal))
+    wanted = request.groundwork.model if request.groundwork is not None else None
+    if wanted is None and models.only("chat") is None:
+        return Meaning((), collections)
+    plan = plan_for(wanted or DEFAULT, models, routes, principal)
+    return Meaning(tuple(model.id for model in plan.first), collections)
 
 
 async def answer_from_model(
-    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest, request_bytes: int
+    exchange: Exchange,
+    deps: Dependencies,
+    call: MeteredCall,
+    request: ChatRequest,
+    request_bytes: int,
+    lookup: Lookup | None = None,
 ) -> None:
     """A plain model's answer, or that of one behind a route; what we don't know in the request is the model's."""
     if request.groundwork is not None:
@@ -47,8 +92,10 @@ async def answer_from_model(
     plan = plan_for(request.model, await deps.catalogue.models(), await deps.routes.all(), call.principal)
     course = Course(plan, _preferred(plan, deps))
     attempts = Attempts(plan, deps.breakers, RetryRules(deps.settings.attempts, deps.settings.attempts_seconds))
-    asking = _asking(exchange, deps, call, request, request_bytes, attempts)
+    asking = _asking(exchange, deps, call, request, request_bytes, attempts, lookup)
     await attempts.answer(exchange, call, course, asking)
+    if lookup is not None and call.error_type is None:
+        await deps.caching.keep(lookup, call.model, None)
 
 
 def _asking(
@@ -58,6 +105,7 @@ def _asking(
     request: ChatRequest,
     request_bytes: int,
     attempts: Attempts,
+    lookup: Lookup | None,
 ) -> Asking:
     settings = deps.settings
     wants_usage = request.stream_options is not None and request.stream_options.include_usage
@@ -72,9 +120,10 @@ def _asking(
             changes["stream_options"] = options.model_copy(update={"include_usage": True})
         return request.model_copy(update=changes)
 
-    def tap(model: ModelInfo) -> ModelTap:
+    def tap(model: ModelInfo) -> Tap:
         count = ChatCount(deps.counter, model, request, request_bytes)
-        return ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done)
+        tap = ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done)
+        return tap if lookup is None else RecordingTap(tap, lookup)
 
     token = deps.mint.shared_token(_allowed(call.principal, attempts.plan), MODELS)
     upstream = Upstream(
@@ -104,7 +153,7 @@ def _preferred(plan: Plan, deps: Dependencies) -> list[ModelInfo]:
 
 
 async def answer_from_documents(
-    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest, lookup: Lookup | None = None
 ) -> None:
     """A `rag:` answer from the agent, whose own model calls come back through the model plane."""
     names = _collections(request.model, call.principal)
@@ -124,7 +173,10 @@ async def answer_from_documents(
         hold=False,
     )
     tap = AnswerTap(call, await deps.catalogue.known(), deps.meter.ledger, show_receipt=show_receipt)
-    await answer_chat(exchange, call, upstream, request.model_copy(update={"groundwork": options}), tap)
+    named = request.model_copy(update={"groundwork": options})
+    await answer_chat(exchange, call, upstream, named, tap if lookup is None else RecordingTap(tap, lookup))
+    if lookup is not None and call.error_type is None and not tap.degraded:
+        await deps.caching.keep(lookup, call.model, tap.revisions)
 
 
 def _collections(model: str, principal: Principal) -> list[str]:

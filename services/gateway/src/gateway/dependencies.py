@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from gateway.admission import Admission
 from gateway.breaker import Breakers
+from gateway.caching import Caching
 from gateway.catalogue import Catalogue
 from gateway.counting import TokenCounter
 from gateway.errors import ScopeMissing
@@ -64,6 +65,7 @@ class Dependencies:
     routes: RouteBook
     breakers: Breakers
     health: UpstreamHealth
+    caching: Caching
     peers: Peers
 
     async def identify(self, authorization: str | None) -> Principal:

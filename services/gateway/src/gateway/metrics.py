@@ -10,6 +10,7 @@
 | groundwork_gateway_budget_alerts_total | whose, percent | budgets that passed 80 or 100 % of their period |
 | groundwork_gateway_orphans_settled_total | | attempts of replicas that died, billed as estimated |
 | groundwork_gateway_fallbacks_total | reason | attempts after a failed one |
+| groundwork_gateway_cache_total | result | calls that could be answered from the cache: hit, miss, bypass |
 | groundwork_gateway_circuit_open | model | a circuit's state as last shared: 0 closed, 0.5 half open, 1 open |
 | groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
 | groundwork_gateway_redis_seconds | | time of a limit check in Redis |
@@ -39,6 +40,7 @@ COST = Counter("groundwork_gateway_cost_usd_total", "Known cost in US dollars.",
 UNPRICED = Counter("groundwork_gateway_unpriced_calls_total", "Calls with tokens and no known price.", ("model",))
 LIMIT_REJECTIONS = Counter("groundwork_gateway_limit_rejections_total", "Calls refused by a limit.", ("limit",))
 FALLBACKS = Counter("groundwork_gateway_fallbacks_total", "Attempts after a failed one.", ("reason",))
+CACHE = Counter("groundwork_gateway_cache_total", "Calls that could be answered from the cache.", ("result",))
 CIRCUIT_OPEN = Gauge("groundwork_gateway_circuit_open", "A model's circuit.", ("model",))
 LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")
 BUDGET_ALERTS = Counter("groundwork_gateway_budget_alerts_total", "Budgets nearly spent.", ("whose", "percent"))

@@ -167,3 +167,23 @@ class CircuitBoard(Protocol):
     async def close(self, model: str) -> None:
         """The probe has succeeded."""
         ...
+
+
+class CacheAway(Exception):
+    """The cache can't answer now."""
+
+
+class ResponseCache(Protocol):
+    """Keeps answers by name for some time, bounded in bytes. Every call raises `CacheAway` if it can't be had."""
+
+    async def find(self, name: str, tenant: str) -> tuple[str | None, str]:
+        """What is kept, and the epoch of the tenant now: an answer of another epoch must not be given out."""
+        ...
+
+    async def keep(self, name: str, text: str, seconds: float) -> None:
+        """Keep it in the place of what had this name."""
+        ...
+
+    async def raise_epoch(self, tenant: str | None) -> None:
+        """Another epoch from now on, for one tenant or for all."""
+        ...

@@ -61,6 +61,8 @@ class ProxiedCall:
     audiences: Audiences = DOCUMENTS
     grant: bool = False
     """Whether the call starts work that goes on after it, which needs a grant."""
+    ends_epoch: bool = False
+    """Whether it brings an earlier state back, so that no cached answer may be given again."""
     route: Route | None = None
     """Set where the call is limited and recorded: on all that change something."""
 
@@ -157,7 +159,7 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ),
     ProxiedCall(
         "POST", f"{_DOCUMENTS}:restore", "Take a document in as its backup has it", WRITERS, "documents",
-        Accepted, 202, (200,), carries="archive", grant=True, route="documents",
+        Accepted, 202, (200,), carries="archive", grant=True, ends_epoch=True, route="documents",
     ),
     ProxiedCall(
         "GET", f"{_DOCUMENT}/chunks", "The chunks of the active revision", READERS, "documents",

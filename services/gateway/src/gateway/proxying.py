@@ -50,6 +50,8 @@ async def _carry(
     ) as stream:
         if call is not None:
             call.status = stream.status
+        if spec.ends_epoch and stream.status < 400:
+            await deps.caching.end_answers(principal.tenant)
         await _pass_on(exchange, stream, spec)
 
 

@@ -76,3 +76,12 @@ class CircuitsOpen(NotReady):
             f"The models behind '{name}' keep failing and are left alone for a moment. Try again shortly.",
             retry_after=seconds,
         )
+
+
+class CacheUnreachable(NotReady):
+    """Redis is away, so that cached answers can't be ended."""
+
+    code = "cache_unreachable"
+
+    def __init__(self) -> None:
+        super().__init__("The cache can't be reached, so nothing was forgotten. Try again shortly.", retry_after=2)

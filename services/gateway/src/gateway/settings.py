@@ -88,5 +88,11 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """Share of failed requests from which on a circuit opens."""
     circuit_open_seconds: Annotated[float, Field(ge=0.1, le=600)] = 5.0
     """How long a model whose circuit is open is left alone, before one call may try it."""
+    cache_seconds: Annotated[float, Field(ge=0, le=30 * 86_400)] = 0.0
+    """How long a chat answer may be given again to the very same request; 0 switches the cache off."""
+    cache_entry_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
+    """Largest answer that is kept."""
+    cache_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB
+    """Most bytes of all answers that are kept in Redis."""
     usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000
     """Usage rows that may wait to be written; a full queue makes calls wait rather than lose a row."""

@@ -129,6 +129,10 @@ class AnswerTap:
         self._models = models
         self._ledger = ledger
         self._show_receipt = show_receipt
+        self.revisions: dict[str, int] = {}
+        """The revisions of the collections that the answer used, once its receipt has passed."""
+        self.degraded = False
+        """Whether something was missing that may be there next time."""
 
     async def frame(self, frame: bytes) -> bytes:
         """Only the frame with the `groundwork` object is taken apart."""
@@ -173,6 +177,10 @@ class AnswerTap:
             cost_nano_usd(embedder.price if embedder else None, own),
             cost_nano_usd(reranker.price if reranker else None, reranked),
         )
+        revisions = receipt.get("collection_revisions")
+        self.revisions = revisions if isinstance(revisions, dict) else {}
+        self.degraded = bool(receipt.get("degraded"))
+        receipt["cache"] = self._call.cache
         receipt["cost_usd"] = usd_text(sum_costs(self._call.cost, inside))
 
 

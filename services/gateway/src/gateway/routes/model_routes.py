@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
+from contracts.base import Name
 from contracts.pages import Page
 from contracts.routes import Route, RouteName, RouteSpec
 from gateway.auditing import Actor
 from gateway.catalogue import DEFAULT
 from gateway.dependencies import Admin, Dependencies, Deps
 from gateway.openapi_parts import ERRORS
-from gateway.route_errors import RouteModelUnknown, RouteNameTaken
+from gateway.ports import CacheAway
+from gateway.route_errors import CacheUnreachable, RouteModelUnknown, RouteNameTaken
 from gateway.route_report import report
 
 router = APIRouter(responses=ERRORS, tags=["routes"])
@@ -36,6 +38,15 @@ async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: De
 async def delete_route(name: RouteName, request: Request, deps: Deps, admin: Admin) -> None:
     """Take a route away. A model of its name stands for itself again."""
     await deps.routes.delete(name, Actor(admin.key_id, request.state.request_id))
+
+
+@router.delete("/v1/cache", status_code=204)
+async def forget_answers(deps: Deps, _: Admin, tenant: Name | None = None) -> None:
+    """Give no answer again that was kept before, of one tenant or of all. Needed after a database was restored."""
+    try:
+        await deps.caching.raise_epoch(tenant)
+    except CacheAway:
+        raise CacheUnreachable from None
 
 
 async def _routes(deps: Dependencies) -> list[Route]:

@@ -1,0 +1,54 @@
+"""Answers in Redis, bounded in bytes: one round trip to find one, one to keep one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gateway.ports import CacheAway
+
+PREFIX = "{groundwork-cache}"
+ANSWER = f"{PREFIX}:a:"
+Answer = TypeVar("Answer")
+
+
+class RedisCache:
+    """A `ResponseCache` that all replicas share."""
+
+    def __init__(self, redis: Redis, timeout_seconds: float, most_bytes: int) -> None:
+        self._redis = redis
+        self._timeout = timeout_seconds
+        self._most = most_bytes
+        self._keep = redis.register_script((files("gateway.adapters") / "keep.lua").read_text())
+
+    async def find(self, name: str, tenant: str) -> tuple[str | None, str]:
+        """One `MGET`."""
+        names = [f"{ANSWER}{name}", f"{PREFIX}:epoch", f"{PREFIX}:epoch:{tenant}"]
+        text, of_all, own = await self._bounded(_values(self._redis, names))
+        return text, f"{of_all or 0}.{own or 0}"
+
+    async def keep(self, name: str, text: str, seconds: float) -> None:
+        """Others that expire first make room."""
+        keys = [f"{ANSWER}{name}", f"{PREFIX}:index", f"{PREFIX}:sizes"]
+        args: list[Any] = [text, name, len(text.encode()), round(seconds * 1000), self._most, ANSWER]
+        await self._bounded(self._keep(keys=keys, args=args))
+
+    async def raise_epoch(self, tenant: str | None) -> None:
+        """One `INCR`."""
+        await self._bounded(self._redis.incr(f"{PREFIX}:epoch" + (f":{tenant}" if tenant is not None else "")))
+
+    async def _bounded(self, asked: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await asked
+        except (RedisError, OSError, TimeoutError) as error:
+            raise CacheAway(repr(error)[:200]) from None
+
+
+async def _values(redis: Redis, names: list[str]) -> list[str | None]:
+    return [None if value is None else str(value) for value in await redis.mget(names)]
