@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from inference.adapters.scripted import ScriptedEncoder
-from inference.embedding import BatchedEmbedding, EncodingFailed
-from inference.errors import ModelBusy
+from inference.embedding import PROBE_TEXT, BatchedEmbedding
+from inference.errors import ModelBusy, ModelNotReady
+from inference.lanes import EncodingFailed, LaneLimits
 from inference.ports import Vectors
 
 
@@ -18,7 +22,7 @@ class SteppedEncoder(ScriptedEncoder):
 
     def __init__(self) -> None:
         super().__init__(dimensions=8, max_input_tokens=16)
-        self.steps = threading.Semaphore(1)  # one for the warm-up
+        self.steps = threading.Semaphore(2)  # for the warm-up of both lanes
         self.batches: list[list[str]] = []
         self.began = threading.Semaphore(0)
 
@@ -30,6 +34,27 @@ class SteppedEncoder(ScriptedEncoder):
         if "poison" in texts:
             raise ValueError("bad batch")
         return super().encode(texts)
+
+
+class HeldEncoder(ScriptedEncoder):
+    """Holds every batch of bulk, other than probes, until it may go; queries go at once."""
+
+    def __init__(self) -> None:
+        super().__init__(dimensions=8, max_input_tokens=16)
+        self.go = threading.Event()
+        self.holds: list[list[str]] = []
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        if "bulk" in threading.current_thread().name and PROBE_TEXT not in texts:
+            self.holds.append(list(texts))
+            if not self.go.wait(20):
+                raise TimeoutError
+        return super().encode(texts)
+
+
+LIMITS = LaneLimits(
+    workers=1, batch_tokens=16, batch_seconds=10, waiting_tokens=64, fresh_seconds=60, stalled_seconds=60
+)
 
 
 @pytest.fixture
@@ -44,14 +69,11 @@ async def engine(encoder: SteppedEncoder) -> AsyncIterator[BatchedEmbedding]:
         encoder,
         dimensions=8,
         max_input_tokens=16,
-        batch_tokens=16,
-        batch_seconds=10,
-        waiting_tokens=64,
-        fresh_seconds=60,
-        stalled_seconds=60,
+        limits=LIMITS,
     )
     await engine.open()
-    encoder.began.acquire()
+    for _ in range(2):
+        encoder.began.acquire()
     yield engine
     encoder.steps.release(100)
     await engine.close()
@@ -67,21 +89,68 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_a_query_waits_for_at_most_the_batch_that_is_being_encoded(
-    engine: BatchedEmbedding, encoder: SteppedEncoder
-) -> None:
+async def test_a_query_is_embedded_while_bulk_is_at_work_and_waits_for_none_of_it() -> None:
+    held = HeldEncoder()
+    engine = BatchedEmbedding("words", held, dimensions=8, max_input_tokens=16, limits=LIMITS)
+    await engine.open()
     bulk = asyncio.create_task(engine.embed([f"{'word ' * 15} {number}" for number in range(4)], "bulk"))
-    await began(encoder)
-    query = asyncio.create_task(engine.embed(["a question"], "query"))
-    await until(lambda: engine._batches.inputs == 4)
-    encoder.steps.release()
-    await began(encoder)
-    assert encoder.batches[-1] == ["a question"]
-    encoder.steps.release()
-    assert (await query).tokens == 2
+    await until(lambda: held.holds)
+    assert (await engine.embed(["a question"], "query")).tokens == 2
     assert not bulk.done()
-    encoder.steps.release(3)
+    held.go.set()
     assert (await bulk).vectors.shape == (4, 8)
+    await engine.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+async def test_threads_of_bulk_give_way_to_those_of_queries() -> None:
+    class Asking(ScriptedEncoder):
+        def encode(self, texts: Sequence[str]) -> Vectors:
+            niceness[texts[0]] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            return super().encode(texts)
+
+    niceness: dict[str, int] = {}
+    engine = BatchedEmbedding("words", Asking(8, 16), dimensions=8, max_input_tokens=16, limits=LIMITS)
+    await engine.open()
+    await engine.embed(["bulk"], "bulk")
+    await engine.embed(["query"], "query")
+    assert niceness["query"] == os.getpriority(os.PRIO_PROCESS, 0)
+    assert niceness["bulk"] > niceness["query"] or niceness["query"] > 9  # a nicer one than that was started so
+    await engine.close()
+
+
+async def test_a_second_batch_of_bulk_begins_beside_the_first_only_when_it_is_half_full() -> None:
+    held = HeldEncoder()
+    engine = BatchedEmbedding("words", held, dimensions=8, max_input_tokens=16, limits=replace(LIMITS, workers=2))
+    await engine.open()
+    calls = [asyncio.create_task(engine.embed(["word " * 16], "bulk"))]
+    await until(lambda: len(held.holds) == 1)
+    calls.append(asyncio.create_task(engine.embed(["few words"], "bulk")))
+    await until(lambda: engine.lanes["bulk"].line.inputs == 1)
+    calls.append(asyncio.create_task(engine.embed(["more of few words here and there"], "bulk")))
+    await until(lambda: len(held.holds) == 2)
+    assert held.holds[1] == ["few words", "more of few words here and there"]
+    held.go.set()
+    await asyncio.gather(*calls)
+    await engine.close()
+
+
+async def test_a_lane_that_hangs_is_told_of_though_the_other_one_answers() -> None:
+    held = HeldEncoder()
+    limits = replace(LIMITS, fresh_seconds=1e-9, stalled_seconds=1e-9)
+    engine = BatchedEmbedding("words", held, dimensions=8, max_input_tokens=16, limits=limits)
+    await engine.open()
+    await engine.probe()
+    bulk = asyncio.create_task(engine.embed(["word"], "bulk"))
+    await until(lambda: held.holds)
+    await engine.embed(["a question"], "query")
+    with pytest.raises(ModelNotReady):
+        for _ in range(3):  # it counts from when it is first seen busy
+            await engine.probe()
+    held.go.set()
+    await bulk
+    await engine.probe()
+    await engine.close()
 
 
 async def test_too_many_waiting_tokens_are_refused_with_a_time_to_come_back(
@@ -90,7 +159,7 @@ async def test_too_many_waiting_tokens_are_refused_with_a_time_to_come_back(
     first = asyncio.create_task(engine.embed(["word " * 16] * 4, "bulk"))
     await began(encoder)
     second = asyncio.create_task(engine.embed(["word " * 16], "bulk"))
-    await until(lambda: engine._batches.inputs == 4)
+    await until(lambda: engine.lanes["bulk"].line.inputs == 4)
     with pytest.raises(ModelBusy) as refused:
         await engine.embed(["word"], "bulk")
     assert refused.value.http_status == 429
@@ -106,7 +175,7 @@ async def test_a_caller_that_leaves_frees_its_place(engine: BatchedEmbedding, en
     await asyncio.gather(leaving, return_exceptions=True)
     encoder.steps.release(2)
     assert (await engine.embed(["next"], "bulk")).tokens == 1
-    assert len(encoder.batches) == 3  # the warm-up, what was under way, the next
+    assert len(encoder.batches) == 4  # the warm-up of both, what was under way, the next
 
 
 async def test_a_batch_that_fails_fails_its_callers_and_nobody_else(
@@ -136,13 +205,9 @@ async def test_where_a_batch_would_take_longer_than_it_should_it_has_fewer_texts
         encoder,
         dimensions=8,
         max_input_tokens=16,
-        batch_tokens=1000,
-        batch_seconds=1e-6,
-        waiting_tokens=1000,
-        fresh_seconds=60,
-        stalled_seconds=60,
+        limits=replace(LIMITS, batch_tokens=1000, batch_seconds=1e-6, waiting_tokens=1000),
     )
     await engine.open()
     await engine.embed(["word"] * 3, "bulk")
-    assert [len(batch) for batch in encoder.batches[1:]] == [1, 1, 1]
+    assert [len(batch) for batch in encoder.batches[2:]] == [1, 1, 1]
     await engine.close()

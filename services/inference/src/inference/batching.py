@@ -1,4 +1,4 @@
-"""Batches of texts for an embedding model: by tokens and length, queries before bulk, bounded."""
+"""Batches of texts for an embedding model: by tokens and length, bounded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.ports import Priority, Vectors
+from inference.ports import Vectors
 
 WINDOW = 256
 """How many waiting inputs are looked at for a batch of like lengths."""
@@ -56,7 +56,7 @@ class Item:
         return self.job.lengths[self.index]
 
 
-class Batches:
+class Line:
     """The line of waiting texts. A batch's cost is its longest text times its size, as it is padded to that.
 
     Each batch holds the text that has waited longest, so none starves; the others are those of the next `WINDOW`
@@ -65,43 +65,42 @@ class Batches:
 
     def __init__(self, waiting_tokens: int) -> None:
         self._most_waiting = waiting_tokens
-        self._lines: dict[Priority, deque[Item]] = {"query": deque(), "bulk": deque()}
-        self._waiting: dict[Priority, int] = {"query": 0, "bulk": 0}
+        self._items: deque[Item] = deque()
+        self.tokens = 0
+        """Tokens that wait, those of abandoned jobs among them until they are come upon."""
 
     @property
     def inputs(self) -> int:
         """Texts that wait."""
-        return sum(len(line) for line in self._lines.values())
+        return len(self._items)
 
-    def add(self, job: Job, priority: Priority) -> None:
+    def add(self, job: Job) -> None:
         """Put a job's texts in line; raises `QueueBound` if others already fill it."""
-        waiting = self._waiting[priority]
-        if waiting and waiting + job.tokens > self._most_waiting:
-            raise QueueBound(waiting)
-        self._waiting[priority] += job.tokens
-        self._lines[priority].extend(Item(job, index) for index in range(len(job.texts)))
+        if self.tokens and self.tokens + job.tokens > self._most_waiting:
+            raise QueueBound(self.tokens)
+        self.tokens += job.tokens
+        self._items.extend(Item(job, index) for index in range(len(job.texts)))
 
     def next(self, batch_tokens: int) -> list[Item]:
-        """The next batch, of one priority and at most `batch_tokens` (or one text); empty when nothing waits.
+        """The next batch, of at most `batch_tokens` (or one text); empty when nothing waits.
 
         Abandoned jobs' texts are dropped.
         """
-        for priority, line in self._lines.items():
-            window = self._window(priority, line)
-            if window:
-                batch = _alike(window, batch_tokens)
-                chosen = set(map(id, batch))
-                line.extendleft(item for item in reversed(window) if id(item) not in chosen)
-                self._waiting[priority] -= sum(item.tokens for item in batch)
-                return batch
-        return []
+        window = self._window()
+        if not window:
+            return []
+        batch = _alike(window, batch_tokens)
+        chosen = set(map(id, batch))
+        self._items.extendleft(item for item in reversed(window) if id(item) not in chosen)
+        self.tokens -= sum(item.tokens for item in batch)
+        return batch
 
-    def _window(self, priority: Priority, line: deque[Item]) -> list[Item]:
+    def _window(self) -> list[Item]:
         window: list[Item] = []
-        while line and len(window) < WINDOW:
-            item = line.popleft()
+        while self._items and len(window) < WINDOW:
+            item = self._items.popleft()
             if item.job.abandoned:
-                self._waiting[priority] -= item.tokens
+                self.tokens -= item.tokens
             else:
                 window.append(item)
         return window

@@ -31,6 +31,7 @@ from inference.catalogue import (
 )
 from inference.embedding import BatchedEmbedding
 from inference.errors import CannotLoad
+from inference.lanes import LaneLimits
 from inference.models import Models, Served
 from inference.packaged import models_folder, package_folder
 from inference.ports import ChatEngine, EmbeddingEngine, RerankEngine
@@ -148,13 +149,15 @@ class _Maker:
         return BatchedEmbedding(
             model.name,
             encoder,
-            workers=settings.threads,
             dimensions=dimensions,
             max_input_tokens=limit,
-            batch_tokens=settings.batch_tokens,
-            batch_seconds=settings.batch_seconds,
-            waiting_tokens=settings.waiting_tokens,
-            **self._liveness(),
+            limits=LaneLimits(
+                workers=settings.threads,
+                batch_tokens=settings.batch_tokens,
+                batch_seconds=settings.batch_seconds,
+                waiting_tokens=settings.waiting_tokens,
+                **self._liveness(),
+            ),
         )
 
     def _rerank(self, model: Model) -> RerankEngine:

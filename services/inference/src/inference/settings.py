@@ -31,11 +31,11 @@ class InferenceSettings(ServiceSettings):
     """Chat calls that may wait for the in-process engine, which answers one at a time; more get 429."""
     chat_max_tokens: Annotated[int, Field(ge=1)] = 512
     """Length of an in-process answer when the caller gives no `max_tokens`."""
-    batch_tokens: Annotated[int, Field(ge=64)] = 1024
+    batch_tokens: Annotated[int, Field(ge=64)] = 2048
     """The most tokens embedded at once."""
-    batch_seconds: Annotated[float, Field(gt=0, le=10)] = 0.15
-    """How long one batch of embeddings should take; it has fewer tokens where the machine is slow, since a query
-    waits for the batch that is under way."""
+    batch_seconds: Annotated[float, Field(gt=0, le=10)] = 0.5
+    """How long one batch of embeddings should take; it has fewer tokens where the machine is slow, since one that is
+    under way is not stopped. Queries don't wait for batches of bulk."""
     waiting_tokens: Annotated[int, Field(ge=1024)] = 400_000
     """Tokens that may wait to be embedded, for each priority; more get 429."""
     upstream_seconds: Annotated[float, Field(gt=0)] = 120.0
