@@ -21,6 +21,7 @@ import structlog
 from contracts.collections import VectorOptions
 from retriever.adapters import edge_options
 from retriever.adapters.edge_options import DENSE, SPARSE
+from retriever.adapters.grouped_writes import GroupedWrites
 from retriever.adapters.index_builds import BY_DEFAULT, BuildRules, IndexBuilds
 from retriever.adapters.shards import Shard, Shards
 from retriever.errors import VectorEngineFailed
@@ -46,6 +47,7 @@ class EdgeStore:
         self._builds = IndexBuilds(self._shards, rules)
         self._readers = ThreadPoolExecutor(search_threads, "edge-read")
         self._writers = ThreadPoolExecutor(2, "edge-write")
+        self._grouped = GroupedWrites(self._upsert)
 
     async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
         """Make an empty generation if there is none."""
@@ -77,16 +79,19 @@ class EdgeStore:
 
     async def upsert(self, generation: str, points: Sequence[Point]) -> None:
         """Write points; flushed to disk on return."""
+        await self._grouped.write(generation, points)
 
+    async def _upsert(self, generation: str, batches: Sequence[Sequence[Point]]) -> None:
         def write() -> None:
             with self._builds.writing(generation) as journal, self._shards.use(generation) as (engine, shard):
                 try:
-                    _ensure_number_indexes(engine, shard, points)
-                    engine.update(edge.UpdateOperation.upsert_points([_point(point) for point in points]))
+                    for points in batches:
+                        _ensure_number_indexes(engine, shard, points)
+                        engine.update(edge.UpdateOperation.upsert_points([_point(point) for point in points]))
                     engine.flush()
                 finally:
                     if journal is not None:
-                        journal.update(point.id for point in points)
+                        journal.update(point.id for points in batches for point in points)
                 self._builds.consider(generation, shard)
 
         await _run(self._writers, write)
@@ -180,6 +185,7 @@ class EdgeStore:
 
     async def close(self) -> None:
         """Close all shards and give the folder up."""
+        await self._grouped.close()
         await asyncio.to_thread(self._builds.close)
         await asyncio.to_thread(self._shards.close)
         self._readers.shutdown()
