@@ -1,7 +1,7 @@
 """Writes that share a flush.
 
 The engine's flush syncs some forty files and holds the interpreter lock meanwhile, as long for one batch as for ten:
-14 ms on a quiet disk, 300 ms on a busy one (measured). So the batches of a generation that come while another is written
+14 ms on a quiet disk, 300 ms on a busy one (measured). So batches of a generation that come while another is written
 are written together after it, and while several come a generation is flushed for about half of the time.
 """
 
