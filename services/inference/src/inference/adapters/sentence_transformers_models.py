@@ -24,6 +24,7 @@ from inference.ports import Ranked, Vectors
 
 log = structlog.get_logger(__name__)
 PAIRS_AT_ONCE = 8
+LENGTHS = 16
 
 
 def plain_tokenizer(folder: Path) -> bytes:
@@ -110,10 +111,23 @@ class SentenceEncoder:
         torch_runtime.use_threads(torch, 1)
         with self._tokenizing:  # a tokenizer pads to what the last call set
             features = self._model.preprocess(list(texts))
+        self._round_up(features)
         with torch.inference_mode():
             rows = self._model(features)["sentence_embedding"].float()
             normalized = torch.nn.functional.normalize(rows, p=2, dim=1)
         return np.asarray(normalized.numpy(), dtype=np.float32)
+
+    def _round_up(self, features: Any) -> None:
+        """Pad to a multiple of `LENGTHS`. oneDNN compiles for each shape and keeps what it compiled: where every length
+        has a shape of its own, the first 400 texts took a third longer, and the process 150 MB more (measured).
+        """
+        tokenizer = self._model.tokenizer
+        length = features["input_ids"].shape[1]
+        extra = min(-length % LENGTHS, self._limit - length)
+        if extra > 0 and tokenizer.padding_side == "right":
+            for name, fill in (("input_ids", tokenizer.pad_token_id), ("attention_mask", 0), ("token_type_ids", 0)):
+                if name in features:
+                    features[name] = self._torch.nn.functional.pad(features[name], (0, extra), value=fill)
 
     def tokenizer(self) -> bytes:
         """Without truncation and padding."""
