@@ -9,12 +9,12 @@ from tests.support.gateway_running import running_gateway
 from tests.support.inference_running import EMBEDDING, running_inference
 
 from gateway.adapters.memory_limits import MemoryLimiter
-from ingest.adapters.gateway_tokens import GatewayTokens
 from ingest.adapters.inference_tokenizers import InferenceTokenizers
 from ingest.worker.outcomes import TokenRefused, calling
 from servicekit.clock import SystemClock
 from servicekit.delegation import DelegationVerifier
 from servicekit.errors import PeerError
+from servicekit.grants import GrantExchange
 from servicekit.http import Peer, PeerUnreachable, open_session
 
 
@@ -22,7 +22,7 @@ async def test_a_grant_is_exchanged_kept_and_refused_once_its_key_is_revoked(tmp
     async with running_gateway(tmp_path, limiter=MemoryLimiter(SystemClock())) as gateway, open_session() as session:
         created = await gateway.new_key(tenant="acme")
         grant = gateway.deps.mint.grant(await gateway.deps.keys.by_id(created["id"]), "req_7")
-        tokens = GatewayTokens(Peer("gateway", gateway.plane_url, session))
+        tokens = GrantExchange(Peer("gateway", gateway.plane_url, session), "documents")
         token = await tokens.token(grant)
         assert DelegationVerifier(tmp_path / "d.pub").verify(token, "retriever").tenant == "acme"
         assert await tokens.token(grant) == token

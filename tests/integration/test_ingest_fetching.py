@@ -14,13 +14,13 @@ from aiohttp.abc import ResolveResult
 from tests.support.far_server import PAGE, FarServer, far_server, self_signed
 from tests.support.ingest_peers import Peers, ingest_home, until
 
-from ingest.adapters.checked_connections import Guard
 from ingest.adapters.fixed_pages import FixedPages
 from ingest.adapters.web_fetcher import WebFetcher
-from ingest.addresses import AddressPolicy
 from ingest.errors import FarServerFailed, FetchFailed, FetchTimeout, FetchTooLarge, UrlRefused
 from ingest.fetching import Fetching
 from ingest.ports import Fetched, Fetcher
+from servicekit.addresses import AddressPolicy
+from servicekit.checked_connections import Guard
 from servicekit.errors import ServiceError
 
 LIMIT = 1_000_000

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ingest.idempotency import CallKey
 from pydantic import SecretStr
 from sqlalchemy import func, select
 from tests.support.ingest_peers import minilm_tokenizer
@@ -27,7 +28,6 @@ from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assem
 from ingest.chunking.tokens import Tokens
 from ingest.collections_view import remember
 from ingest.errors import IdempotencyRunning
-from ingest.idempotency import CallKey
 from ingest.live_jobs import Mandate
 from ingest.settings import IngestSettings
 from ingest.tables import DOCUMENTS, JOBS

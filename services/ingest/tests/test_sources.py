@@ -17,11 +17,11 @@ from ingest.adapters.fixed_pages import FixedPages
 from ingest.adapters.memory_bell import MemoryBell
 from ingest.adapters.memory_blobs import MemoryBlobs
 from ingest.adapters.memory_index import MemoryIndex
-from ingest.addresses import AddressPolicy
 from ingest.bootstrap import MIGRATIONS, assemble, create_app
 from ingest.errors import FetchesBusy, FetchTimeout
 from ingest.fetching import Fetching, FetchSlots
 from ingest.settings import IngestSettings
+from servicekit.addresses import AddressPolicy
 from servicekit.clock import SystemClock
 from servicekit.delegation import DelegationSigner, generate_key_pair
 from servicekit.errors import ServiceError

@@ -35,11 +35,16 @@ class Delegation(BaseModel):
         return self.models is None or name in self.models
 
 
+Purpose = Literal["documents", "runs"]
+"""What a fresh token is for: an ingest job, or a run of an agent."""
+
+
 class TokenExchange(BaseModel):
-    """Body of the gateway's internal `POST /v1/tokens`: a job's grant for a fresh token."""
+    """Body of the gateway's internal `POST /v1/tokens`: a job's or a run's grant for a fresh token."""
 
     model_config = ConfigDict(extra="forbid")
     grant: str
+    purpose: Purpose = "documents"
 
 
 class FreshToken(BaseModel):

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from agent.adapters.peers import ModelPlane, RetrieverSearch
+from agent import definition_files
+from agent.adapters.bells import RedisBell
+from agent.adapters.peers import ModelPlane, RetrieverLibrary, RetrieverSearch
+from agent.agents import Agents
+from agent.checkpoint_store import SqlCheckpoints
 from agent.graph import Answering
-from agent.ports import Models, Search
-from agent.routes import chat
+from agent.ports import Bell, Library, Models, Search, TokenSource
+from agent.routes import agents as agent_routes
+from agent.routes import chat, runs, threads
+from agent.running.execution import Execution
+from agent.running.graph import build_run_graph
+from agent.running.ledger import RunLedger
+from agent.running.loop import RunLoop
 from agent.settings import AgentSettings
+from agent.tools.http import HttpCalls
+from agent.tools.mcp_servers import read_servers
+from agent.tools.toolbox import Toolbox
 from servicekit.app import build_app
+from servicekit.clock import Clock, SystemClock
+from servicekit.grants import GrantExchange
 from servicekit.health import Probe
 from servicekit.http import Peer, open_session
+from servicekit.identifiers import new_id
+from servicekit.redis import open_redis
+from servicekit.sql import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST_MIGRATION = "0001"
 
 
 @dataclass(frozen=True)
@@ -23,21 +49,66 @@ class Dependencies:
     """What the service works with."""
 
     answering: Answering
+    agents: Agents
 
-    @classmethod
-    def of(cls, search: Search, models: Models, settings: AgentSettings) -> Dependencies:
-        """With these adapters."""
-        return cls(Answering(search, models, settings))
+
+def assemble(
+    settings: AgentSettings,
+    database: Database,
+    search: Search,
+    library: Library,
+    models: Models,
+    tokens: TokenSource,
+    bell: Bell,
+    clock: Clock,
+) -> Dependencies:
+    """The domain over these adapters."""
+    checkpoints = SqlCheckpoints(database)
+    ledger = RunLedger(database, checkpoints, bell, clock, settings.run_lease_seconds)
+    http = HttpCalls(settings.http_policy(), settings.http_seconds, settings.http_bytes)
+    toolbox = Toolbox(search, library, http, read_servers(settings.mcp_file), database, clock)
+    execution = Execution(ledger, build_run_graph(checkpoints), toolbox, models, tokens, settings)
+    loop = RunLoop(ledger, execution, _owner(), settings)
+    agents = Agents(database, checkpoints, bell, toolbox, loop, clock, settings)
+    return Dependencies(Answering(search, models, settings), agents)
 
 
 @asynccontextmanager
 async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependencies]:
-    """The real adapters over HTTP, until the service ends."""
-    async with open_session() as session:
+    """The real adapters, and the loop that runs agents, until the service ends. Redis need not be there."""
+    async with AsyncExitStack() as stack:
+        database = Database.open(settings.database_url, settings.data_dir, "agent")
+        stack.push_async_callback(database.close)
+        await _bring_up_to_date(database)
+        redis = open_redis(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        bell = RedisBell(redis)
+        bell.open()
+        stack.push_async_callback(bell.close)
+        session = await stack.enter_async_context(open_session())
         retriever = Peer("retriever", settings.retriever_url, session, settings.search_seconds)
         gateway = Peer("gateway", settings.gateway_url, session, settings.deadline_seconds)
         search = RetrieverSearch(retriever, settings.search_seconds)
-        yield Dependencies.of(search, ModelPlane(gateway, settings.embedding_model), settings)
+        library = RetrieverLibrary(retriever)
+        models = ModelPlane(gateway, settings.embedding_model)
+        tokens = GrantExchange(gateway, "runs")
+        opened = assemble(settings, database, search, library, models, tokens, bell, SystemClock())
+        if settings.definitions_dir is not None:
+            files = await asyncio.to_thread(definition_files.read_folder, settings.definitions_dir)
+            await definition_files.load(files, database, opened.agents.clock.now())
+        await stack.enter_async_context(looping(opened.agents.loop))
+        yield opened
+
+
+@asynccontextmanager
+async def looping(loop: RunLoop) -> AsyncIterator[None]:
+    """Run agents while the block lasts; then let steps that are under way end."""
+    task = asyncio.create_task(loop.run())
+    try:
+        yield
+    finally:
+        loop.stop()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def create_app(settings: AgentSettings, dependencies: Dependencies | None = None) -> FastAPI:
@@ -52,9 +123,34 @@ def create_app(settings: AgentSettings, dependencies: Dependencies | None = None
         return open_dependencies(settings)
 
     opening: Callable[[], AbstractAsyncContextManager[Dependencies]] = real if dependencies is None else given
-    return build_app("agent", settings=settings, opening=opening, routers=[chat.router], probes=_probes)
+    routers = [chat.router, agent_routes.router, threads.router, runs.router]
+    return build_app("agent", settings=settings, opening=opening, routers=routers, probes=_probes)
 
 
 def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
-    answering = dependencies.answering
-    return {"retriever": answering.search.probe, "models": answering.models.probe}
+    answering, agents = dependencies.answering, dependencies.agents
+    return {
+        "retriever": answering.search.probe,
+        "models": answering.models.probe,
+        "database": agents.database.probe,
+        "redis": agents.bell.probe,
+        "runs": agents.loop.probe,
+    }
+
+
+async def _bring_up_to_date(database: Database) -> None:
+    """Migrate if the schema is not the newest; where it is, Alembic is not even imported (it costs 15 MB)."""
+    try:
+        async with database.read() as connection:
+            current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+    except DBAPIError:
+        current = None
+    if current != NEWEST_MIGRATION:
+        from servicekit.migrations import migrate
+
+        await migrate(database, MIGRATIONS)
+
+
+def _owner() -> str:
+    """A name that no other process and no later process with the same number has."""
+    return f"agent@{socket.gethostname()[:40]}:{os.getpid()}:{new_id('p')[-8:]}"

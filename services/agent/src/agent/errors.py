@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.errors import Forbidden, InvalidRequest, NotFound, UpstreamTimeout
+from servicekit.errors import Conflict, Forbidden, InvalidRequest, NotFound, UpstreamTimeout
 
 
 class ModelNotAnswerable(NotFound):
@@ -12,7 +12,7 @@ class ModelNotAnswerable(NotFound):
 
     def __init__(self, model: str) -> None:
         super().__init__(
-            f"There is no model '{model[:100]}' here. Use 'rag:<collection>' (several: 'rag:a,b'); "
+            f"There is no model '{model[:100]}' here. Use 'rag:<collection>' (several: 'rag:a,b') or 'agent:<name>'; "
             "GET /v1/models lists what your key may use.",
             param="model",
         )
@@ -73,3 +73,96 @@ class DeadlinePassed(UpstreamTimeout):
 
     def __init__(self) -> None:
         super().__init__("The answer took longer than this service allows. Ask again, or lower top_k.")
+
+
+class AgentNotFound(NotFound):
+    """The tenant has no such agent, or no such version of it."""
+
+    code = "agent_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no agent '{name[:100]}'. GET /v1/agents lists yours.", param="agent")
+
+
+class ThreadNotFound(NotFound):
+    """The tenant has no such thread."""
+
+    code = "thread_not_found"
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"There is no thread '{thread_id[:100]}'. POST /v1/threads makes one.", param="thread_id")
+
+
+class RunNotFound(NotFound):
+    """The thread has no such run."""
+
+    code = "run_not_found"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"There is no run '{run_id[:100]}' on this thread.", param="run_id")
+
+
+class ThreadBusy(Conflict):
+    """A run is under way on the thread."""
+
+    code = "thread_busy"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"The run {run_id} is still under way on this thread. Wait for it or cancel it; runs on other threads "
+            "go on at the same time.",
+            retry_after=2,
+        )
+
+
+class RunNotWaiting(Conflict):
+    """There is nothing to decide on."""
+
+    code = "run_not_waiting"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The run is {status}; only a run that is waiting_approval can be resumed.")
+
+
+class DecisionsDontFit(InvalidRequest):
+    """The decisions are not one for each pending call."""
+
+    code = "decisions_dont_fit"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"{why} Give one decision for each of the run's pending_tool_calls and no other.", param="decisions"
+        )
+
+
+class GrantMissing(InvalidRequest):
+    """A run goes on after the call that starts it, for which the gateway sends a grant along."""
+
+    code = "grant_missing"
+
+    def __init__(self) -> None:
+        super().__init__("This call starts work that goes on after it and needs a grant. Call through the gateway.")
+
+
+class DefinitionRefused(InvalidRequest):
+    """A definition that can't be run."""
+
+    code = "invalid_agent"
+
+    def __init__(self, why: str, param: str | None = None) -> None:
+        super().__init__(why, param=param)
+
+
+class LastEventIdWrong(InvalidRequest):
+    """The header is not an event's id."""
+
+    code = "invalid_last_event_id"
+
+    def __init__(self) -> None:
+        super().__init__("Last-Event-ID must be the id of an event of this run: a number.", param="Last-Event-ID")
+
+
+class CompletionNeedsAnswer(Conflict):
+    """An `agent:` completion can't go on without its run."""
+
+    code = "run_not_completed"

@@ -8,11 +8,17 @@
 | groundwork_answer_sentences_total | outcome | sentences of drafts: `supported`, `unsupported`, `not_factual` |
 | groundwork_answer_citations_total | | citations sent |
 | groundwork_answer_degraded_total | reason | what answers had to do without, by a closed set or `other` |
+| groundwork_runs_total | status | ended runs of agents by status |
+| groundwork_run_steps_total | | model calls of runs |
+| groundwork_run_step_seconds | part | time of a step's parts: `model`, `tools`, and `own`, the rest |
+| groundwork_run_tool_calls_total | tool, outcome | tool calls by kind of tool (`mcp` for all of MCP) and outcome |
+| groundwork_run_slots | state | runs at work in this process: `busy`, `free` |
+| groundwork_run_claims_total | kind | claims: `first`, or `again` after a wait or a death |
 """
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from servicekit.metrics import LATENCY_BUCKETS
 
@@ -49,3 +55,12 @@ STAGE_SECONDS = Histogram(
 SENTENCES = Counter("groundwork_answer_sentences_total", "Sentences of drafts by verdict.", ("outcome",))
 CITATIONS = Counter("groundwork_answer_citations_total", "Citations sent.")
 DEGRADED = Counter("groundwork_answer_degraded_total", "What answers had to do without.", ("reason",))
+
+RUNS = Counter("groundwork_runs_total", "Ended runs of agents by status.", ("status",))
+RUN_STEPS = Counter("groundwork_run_steps_total", "Model calls of runs.")
+RUN_STEP_SECONDS = Histogram(
+    "groundwork_run_step_seconds", "Time of a step's parts.", ("part",), buckets=LATENCY_BUCKETS
+)
+TOOL_CALLS = Counter("groundwork_run_tool_calls_total", "Tool calls by kind and outcome.", ("tool", "outcome"))
+RUN_SLOTS = Gauge("groundwork_run_slots", "Runs at work in this process.", ("state",))
+RUN_CLAIMS = Counter("groundwork_run_claims_total", "Claims of runs.", ("kind",))

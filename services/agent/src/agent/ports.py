@@ -1,9 +1,9 @@
-"""What the answer graph needs of the world: a search, and models."""
+"""What answers and agents need of the world: a search, models, documents, fresh tokens, a bell."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.chat import ChatCompletionChunk, ChatRequest
+from contracts.documents import DocumentChunk
 from contracts.models import ModelInfo
 from contracts.search import SearchReply, SearchRequest
 
@@ -37,6 +38,18 @@ class Search(Protocol):
         ...
 
 
+class Library(Protocol):
+    """What there is to read. Errors are `ServiceError`s."""
+
+    async def collections(self, token: str) -> list[str]:
+        """The names of the collections that the caller may use."""
+        ...
+
+    async def chunks(self, collection: str, document_id: str, token: str) -> list[DocumentChunk]:
+        """A document's text in its chunks, in order; a 404 if there is none."""
+        ...
+
+
 class Models(Protocol):
     """Words answers and compares texts. Errors are `ServiceError`s."""
 
@@ -54,4 +67,36 @@ class Models(Protocol):
 
     async def probe(self) -> None:
         """Raise unless models can be called now."""
+        ...
+
+
+class TokenSource(Protocol):
+    """Exchanges a run's grant for a token that is valid for a while."""
+
+    async def token(self, grant: str, *, fresh: bool = False) -> str:
+        """A token, with `fresh` surely a new one; raises a 403 `key_revoked` once the key is."""
+        ...
+
+
+class Rung(Protocol):
+    """One listener to a bell."""
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether it rang since the last wait, or does within these seconds."""
+        ...
+
+
+class Bell(Protocol):
+    """Wakes whoever waits for a run, on any replica. It may fail to ring: whoever listens also looks by itself."""
+
+    def ring(self, run_id: str) -> None:
+        """Something is new about a run. Never waits, never fails."""
+        ...
+
+    def listening(self, run_id: str | None) -> AbstractContextManager[Rung]:
+        """Listen to one run, or to all."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise `Degraded` while other replicas can't be woken."""
         ...

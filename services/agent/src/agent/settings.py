@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import ServiceSettings
+from servicekit.addresses import AddressPolicy
+from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
 
 
-class AgentSettings(ServiceSettings):
+class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Read once at start from the environment (`AGENT_…`)."""
 
     model_config = SettingsConfigDict(env_prefix="AGENT_", extra="ignore", use_attribute_docstrings=True)
@@ -47,3 +49,50 @@ class AgentSettings(ServiceSettings):
     """How many sentences and table rows of the sources are embedded for one question."""
     keepalive_seconds: Annotated[float, Field(gt=0)] = 10.0
     """A stream that is silent for so long gets a comment line, so that nothing in between closes it."""
+
+    definitions_dir: Path | None = None
+    """Folder with one agent a YAML file, read at start."""
+    run_slots: Annotated[int, Field(ge=0, le=256)] = 16
+    """Runs that this process works on at once; 0 leaves them to other replicas."""
+    run_lease_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """How long a claim of a run lasts without a heartbeat; a dead process's runs are taken over after this."""
+    run_poll_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """How often runs are looked for without a wake-up."""
+    run_attempts: Annotated[int, Field(ge=1)] = 5
+    """Tries of a run without any progress after which it is failed."""
+    run_wait_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """How long a run may wait for a service that is down before it is failed."""
+    run_answer_tokens: Annotated[int, Field(ge=16)] = 2000
+    """The most tokens that a model may say in one step of a run."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 6.0
+    """How long steps that are under way may take to end after SIGTERM; then their runs go back to the queue."""
+    events_kept_seconds: Annotated[float, Field(gt=0)] = 7 * 86_400.0
+    """How long an ended run's events can be read."""
+    tool_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """The longest that one tool call may take."""
+    tool_result_chars: Annotated[int, Field(ge=500)] = 16_000
+    """What a model reads of one tool's result; the rest is cut off."""
+    http_ports: str = "80,443"
+    """Ports that `http_get` and `http_post` may call."""
+    http_allowed_hosts: str = ""
+    """Hosts that these tools may call though their addresses are not public: `wiki.intra`, `wiki.intra:9000`. An agent
+    must name a host, too, to call it."""
+    http_allowed_networks: str = ""
+    """Networks whose addresses count as public for these tools: `10.20.0.0/16`."""
+    http_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """The longest that one call of these tools may take."""
+    http_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    """The largest answer that these tools read."""
+    mcp_file: Path | None = None
+    """YAML file that names the MCP servers whose tools agents may use."""
+    completion_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """How long an `agent:` completion waits for its run."""
+
+    @model_validator(mode="after")
+    def _addresses_make_sense(self) -> AgentSettings:
+        self.http_policy()
+        return self
+
+    def http_policy(self) -> AddressPolicy:
+        """What the HTTP tools may reach; raises `ValueError` for a word that makes no sense."""
+        return AddressPolicy.of(self.http_ports, self.http_allowed_hosts, self.http_allowed_networks)

@@ -174,12 +174,12 @@ def assemble_worker(
 @asynccontextmanager
 async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependencies]:
     """Open everything that a worker needs; no other service need be there."""
-    from ingest.adapters.gateway_tokens import GatewayTokens
     from ingest.adapters.inference_tokenizers import InferenceTokenizers
+    from servicekit.grants import GrantExchange
 
     async with _database(settings) as database, open_session() as session:
         index = RetrieverIndex(Peer("retriever", settings.retriever_url, session), settings.batch_seconds)
-        tokens = GatewayTokens(Peer("gateway", settings.gateway_url, session))
+        tokens = GrantExchange(Peer("gateway", settings.gateway_url, session), "documents")
         inference = Peer("inference", settings.inference_url, session)
         tokenizers = InferenceTokenizers(inference, settings.data_dir / "tokenizers")
         worker = assemble_worker(settings, database, _blobs(settings), index, tokens, tokenizers, SystemClock())

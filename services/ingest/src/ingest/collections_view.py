@@ -11,8 +11,8 @@ from ingest.deletions import deletion_under_way
 from ingest.documents import counted
 from ingest.errors import CollectionDeleting
 from ingest.tables import COLLECTIONS
-from ingest.upserts import insert_if_absent
 from servicekit.sql import Database
+from servicekit.upserts import insert_if_absent
 
 
 async def with_counts(database: Database, tenant: str, collections: Sequence[Collection]) -> list[Collection]:

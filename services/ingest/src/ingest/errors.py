@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ingest.networks import Rule
+from servicekit.addresses import AddressRefused
 from servicekit.errors import (
     Conflict,
     Forbidden,
@@ -186,42 +186,18 @@ class EmptyFile(InvalidRequest):
         super().__init__("The document is empty. Send one that has content.", param=param)
 
 
-_REFUSALS: dict[Rule, str] = {
-    "malformed": "it is not a complete URL of at most 2,000 characters, for example https://example.org/handbook.pdf",
-    "scheme": "only http and https are fetched",
-    "credentials": "it names a user",
-    "port": "its port is not allowed",
-    "numeric_host": "its host is a number or an IPv4 address that is not written as four decimal numbers",
-    "loopback": "its host is this machine itself",
-    "private": "its host is in a private network",
-    "link_local": "its host has a link-local address, as metadata services have",
-    "shared": "its host is in a provider's shared address space",
-    "multicast": "its host has a multicast address",
-    "unspecified": "its host has an unspecified address",
-    "metadata": "its host is a cloud's metadata service",
-    "embedded": "its host has an IPv6 address with an IPv4 address in it",
-    "reserved": "its host has an address that is reserved",
-}
-
-
 class UrlRefused(InvalidRequest):
     """Documents are not fetched from there. The message has the rule, never an address."""
 
     code = "url_refused"
 
-    def __init__(self, rule: Rule, why: str | None = None, *, redirected: bool = False) -> None:
+    def __init__(self, refused: AddressRefused, *, redirected: bool = False) -> None:
         where = "This URL leads by a redirect to one that" if redirected else "This URL"
         super().__init__(
-            f"{where} is not fetched: {why or _REFUSALS[rule]} (rule: {rule}). Give a public URL, upload the file "
+            f"{where} is not fetched: {refused.why} (rule: {refused.rule}). Give a public URL, upload the file "
             "instead, or let the operator allow the host (INGEST_URL_ALLOWED_HOSTS).",
             param="url",
         )
-        self._rule: Rule = rule
-        self._why = why
-
-    def after_redirect(self) -> UrlRefused:
-        """The same, where not the caller's URL is at fault but one that it leads to."""
-        return UrlRefused(self._rule, self._why, redirected=True)
 
 
 class FetchFailed(InvalidRequest):
@@ -355,33 +331,6 @@ class UnsupportedBody(UnsupportedMediaType):
             "Send multipart/form-data with a part named 'file', or application/json with 'text' or 'url'. "
             "For example: curl -F file=@handbook.pdf"
         )
-
-
-class IdempotencyMismatch(Conflict):
-    """The key was used for something else."""
-
-    code = "idempotency_mismatch"
-
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was already used with another body. Use a new key for a new call.")
-
-
-class IdempotencyRunning(Conflict):
-    """The first call with this key has not been answered yet."""
-
-    code = "idempotency_running"
-
-    def __init__(self) -> None:
-        super().__init__("The first call with this Idempotency-Key is still running. Try again shortly.", retry_after=2)
-
-
-class InvalidIdempotencyKey(InvalidRequest):
-    """The key itself can't be used."""
-
-    code = "invalid_idempotency_key"
-
-    def __init__(self) -> None:
-        super().__init__("An Idempotency-Key is 1 to 200 printable ASCII characters.", param="Idempotency-Key")
 
 
 class BlobBusy(NotReady):

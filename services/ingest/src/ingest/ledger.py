@@ -32,12 +32,12 @@ from ingest.live_jobs import LIVE, set_document
 from ingest.parts import Part, forget_parts, forget_revisions, parts_of
 from ingest.reindexes import removal
 from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
-from ingest.upserts import insert_if_absent
 from ingest.withdrawals import queue_withdrawal
 from ingest.work import Work
 from servicekit.clock import Clock
 from servicekit.leases import Leases
 from servicekit.sql import Database
+from servicekit.upserts import insert_if_absent
 
 _FIRST_STAGE = case((JOBS.c.kind == "reindex", "copying"), else_="parsing")
 WORKER_FORGOTTEN = timedelta(hours=1)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from ingest.addresses import AddressPolicy
+from servicekit.addresses import AddressPolicy
 from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
 
 

@@ -28,6 +28,7 @@ from sqlalchemy import (
     text,
 )
 
+from servicekit.idempotency import KeptAnswers, idempotency_table
 from servicekit.leases import lease_columns
 from servicekit.sql import UtcTime
 
@@ -171,18 +172,8 @@ JOBS = Table(
     Index("jobs_finished", "finished_at"),
 )
 
-IDEMPOTENCY = Table(
-    "idempotency",
-    metadata,
-    Column("key_id", String(64), primary_key=True),
-    Column("route", String(200), primary_key=True),
-    Column("key", String(200), primary_key=True),
-    Column("fingerprint", String(64), nullable=False),
-    Column("status", Integer),
-    Column("body", Text),
-    Column("created_at", UtcTime, nullable=False),
-    Index("idempotency_by_age", "created_at"),
-)
+IDEMPOTENCY = idempotency_table(metadata)
+ANSWERS = KeptAnswers(IDEMPOTENCY)
 
 WORKERS = Table(
     "workers",

@@ -19,8 +19,8 @@ from ingest.live_jobs import LIVE, SUPERSEDED, Mandate, end_live, new_job
 from ingest.parts import forget_parts
 from ingest.standing import WORKER_ALIVE
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS, WORKERS
-from ingest.upserts import insert_if_absent
 from servicekit.identifiers import new_id
+from servicekit.upserts import insert_if_absent
 
 
 @dataclass(frozen=True, slots=True)

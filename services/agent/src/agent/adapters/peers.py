@@ -12,8 +12,11 @@ from pydantic import ValidationError
 
 from agent.ports import Embedded, Vector
 from contracts.chat import ChatCompletionChunk, ChatRequest
+from contracts.collections import Collection
+from contracts.documents import DocumentChunk
 from contracts.errors import ErrorEnvelope
 from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
+from contracts.pages import Page
 from contracts.search import SearchReply, SearchRequest
 from servicekit.errors import PeerError, UpstreamFailed
 from servicekit.http import Peer, PeerMalformed
@@ -21,6 +24,8 @@ from servicekit.sse import MalformedStream, decode
 
 log = structlog.get_logger(__name__)
 UPSTREAM_STATUS = 502
+MAX_PAGES = 50
+"""Of 200 chunks, that one document is read by."""
 
 
 class RetrieverSearch:
@@ -39,6 +44,31 @@ class RetrieverSearch:
     async def probe(self) -> None:
         """Whether the retriever is ready."""
         await self._peer.probe()
+
+
+class RetrieverLibrary:
+    """`Library` by the retriever service."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def collections(self, token: str) -> list[str]:
+        """`GET /v1/collections`, the first page: tools take no more."""
+        page = await self._peer.call("GET", "/v1/collections", Page[Collection], token=token, params={"limit": "100"})
+        return [collection.name for collection in page.data]
+
+    async def chunks(self, collection: str, document_id: str, token: str) -> list[DocumentChunk]:
+        """`GET …/documents/{id}/chunks`, page by page."""
+        path = f"/v1/collections/{collection}/documents/{document_id}/chunks"
+        found: list[DocumentChunk] = []
+        params = {"limit": "200"}
+        for _ in range(MAX_PAGES):
+            page = await self._peer.call("GET", path, Page[DocumentChunk], token=token, params=params)
+            found.extend(page.data)
+            if page.next_cursor is None:
+                break
+            params["cursor"] = page.next_cursor
+        return found
 
 
 class ModelPlane:

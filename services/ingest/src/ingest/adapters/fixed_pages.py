@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ingest.addresses import AddressPolicy
-from ingest.errors import FetchFailed, FetchTooLarge
+from ingest.errors import FetchFailed, FetchTooLarge, UrlRefused
 from ingest.ports import Fetched
+from servicekit.addresses import AddressPolicy, AddressRefused
 
 
 @dataclass
@@ -26,7 +26,10 @@ class FixedPages:
 
     async def fetch(self, url: str, into: BinaryIO) -> Fetched:
         """Write a page to `into`; see `Fetcher`."""
-        target = self.policy.target(url)
+        try:
+            target = self.policy.target(url)
+        except AddressRefused as refused:
+            raise UrlRefused(refused) from None
         if self.held is not None:
             await self.held.wait()
         if str(target) not in self.pages:

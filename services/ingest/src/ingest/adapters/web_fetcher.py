@@ -12,11 +12,11 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from ingest.adapters.checked_connections import Guard, LookUp, SystemLookUp
 from ingest.adapters.inflating import Sink
-from ingest.addresses import AddressPolicy
 from ingest.errors import FarServerFailed, FetchFailed, FetchTimeout, FetchTooLarge, UrlRefused
 from ingest.ports import Fetched
+from servicekit.addresses import AddressPolicy, AddressRefused
+from servicekit.checked_connections import Guard, LookUp, SystemLookUp
 
 log = structlog.get_logger(__name__)
 HEADERS = {
@@ -46,14 +46,17 @@ class WebFetcher:
 
     async def fetch(self, url: str, into: BinaryIO) -> Fetched:
         """Write what is behind the URL to `into`; see `Fetcher`."""
-        target = self._policy.target(url)
-        answered = await self._call(target, into)
+        try:
+            target = self._policy.target(url)
+            answered = await self._call(target, into)
+        except AddressRefused as refused:
+            raise UrlRefused(refused) from None
         if isinstance(answered, Fetched):
             return answered
         try:
             return await self._follow(target, answered, into)
-        except UrlRefused as refused:
-            raise refused.after_redirect() from None
+        except AddressRefused as refused:
+            raise UrlRefused(refused, redirected=True) from None
 
     async def _follow(self, url: URL, location: str, into: BinaryIO) -> Fetched:
         """Go where redirects lead; each is checked like the first URL."""

@@ -15,9 +15,7 @@ from contracts.base import Request
 from contracts.batches import MAX_BATCH_DOCUMENTS, BatchReply, DocumentBatch, Refused
 from contracts.documents import DocumentCreate
 from contracts.jobs import Accepted
-from ingest import idempotency
 from ingest.bootstrap import Dependencies
-from ingest.idempotency import CallKey, StoredAnswer, fingerprint
 from ingest.live_jobs import Mandate
 from ingest.routes.access import (
     Authorised,
@@ -30,7 +28,9 @@ from ingest.routes.access import (
     lasting_mandate,
 )
 from ingest.routes.upload import keep_text, keep_url
+from ingest.tables import ANSWERS
 from servicekit.errors import ServiceError, from_validation
+from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
 
 router = APIRouter(prefix="/v1/collections", tags=["documents"])
 AT_ONCE = 4
@@ -74,7 +74,7 @@ async def upload_batch(
     async def take() -> StoredAnswer:
         return await _take_all(opened, lasting, collection, body.documents)
 
-    return _response(await idempotency.once(opened.database, opened.clock, call, print_, take))
+    return _response(await ANSWERS.once(opened.database, opened.clock, call, print_, take))
 
 
 async def _take_all(opened: Dependencies, mandate: Mandate, collection: str, documents: Sequence[Any]) -> StoredAnswer:

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Response
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.pages import Page
 from contracts.reindexing import ReindexAccepted, ReindexRequest
-from ingest import collections_view, idempotency, jobs, reindexes
+from ingest import collections_view, jobs, reindexes
 from ingest.deletions import late_deletion_possible
 from ingest.errors import CollectionDeleting
-from ingest.idempotency import CallKey, StoredAnswer, fingerprint
 from ingest.routes.access import (
     Authorised,
     CollectionName,
@@ -24,6 +23,8 @@ from ingest.routes.access import (
     lasting_mandate,
     mandate,
 )
+from ingest.tables import ANSWERS
+from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 
@@ -38,7 +39,7 @@ async def create(body: CollectionCreate, caller: Authorised, opened: Opened, key
     async def make() -> StoredAnswer:
         return StoredAnswer(201, (await _create(body, caller, opened)).model_dump_json())
 
-    answer = await idempotency.once(opened.database, opened.clock, call, print_, make)
+    answer = await ANSWERS.once(opened.database, opened.clock, call, print_, make)
     return Response(answer.body, answer.status, media_type="application/json")
 
 
@@ -102,7 +103,7 @@ async def reindex(
         return StoredAnswer(202, ReindexAccepted(job=job).model_dump_json())
 
     print_ = fingerprint(body.model_dump(mode="json"))
-    answer = await idempotency.once(opened.database, opened.clock, call, print_, make)
+    answer = await ANSWERS.once(opened.database, opened.clock, call, print_, make)
     return Response(answer.body, answer.status, media_type="application/json")
 
 

@@ -10,14 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import DocumentCreate
 from contracts.jobs import Accepted
-from ingest import idempotency, jobs, metrics, receiving, uploads
+from ingest import jobs, metrics, receiving, uploads
 from ingest.blob_references import drop_unreferenced
 from ingest.bootstrap import Dependencies
 from ingest.documents import as_document
-from ingest.idempotency import CallKey, StoredAnswer, fingerprint
 from ingest.live_jobs import Mandate
 from ingest.receiving import Examined, Wanted
+from ingest.tables import ANSWERS
 from ingest.uploads import Upload
+from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ async def take_url(
     async def keep() -> StoredAnswer:
         return await keep_url(opened, mandate, collection, body, call)
 
-    return _response(await idempotency.once(opened.database, opened.clock, call, print_, keep))
+    return _response(await ANSWERS.once(opened.database, opened.clock, call, print_, keep))
 
 
 async def keep_text(opened: Dependencies, mandate: Mandate, collection: str, body: DocumentCreate) -> StoredAnswer:
@@ -104,14 +105,14 @@ async def _commit(
     now = opened.clock.now()
     async with opened.database.write() as connection:
         if call is not None and not begun:
-            stored = await idempotency.begin(connection, call, _fingerprint(upload), now)
+            stored = await ANSWERS.begin(connection, call, _fingerprint(upload), now)
             if stored is not None:
                 return stored, None
         accepted = await uploads.accept(connection, upload, now)
         body = await _told(connection, accepted, now)
         answer = StoredAnswer(200 if accepted.unchanged else 202, body.model_dump_json())
         if call is not None:
-            await idempotency.finish(connection, call, answer)
+            await ANSWERS.finish(connection, call, answer)
     _account(upload, body)
     return answer, body.job.id if body.job is not None and not accepted.unchanged else None
 

@@ -10,8 +10,9 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from ingest import idempotency, metrics
+from ingest import metrics
 from ingest.ledger import Ledger
+from ingest.tables import ANSWERS
 from ingest.worker.slots import Slots
 from servicekit.errors import NotReady
 
@@ -95,7 +96,7 @@ class WorkerLoop:
     async def _announce(self) -> None:
         await self._ledger.announce(self._owner, self._size, self._slots.reading, self._started_at)
         async with self._ledger.database.write() as connection:
-            await idempotency.purge(connection, self._ledger.clock.now())
+            await ANSWERS.purge(connection, self._ledger.clock.now())
         self._announced_at = time.monotonic()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -1,22 +1,23 @@
-"""Fresh tokens from the gateway's model plane, kept until shortly before they expire."""
+"""What a grant is good for: fresh tokens from the gateway's model plane, kept until shortly before they expire."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 
-from contracts.delegation import FreshToken, TokenExchange
+from contracts.delegation import FreshToken, Purpose, TokenExchange
 from servicekit.http import Peer
 
 KEPT = 1024
 MARGIN_SECONDS = 30.0
 
 
-class GatewayTokens:
-    """The `TokenSource` of a running platform."""
+class GrantExchange:
+    """Exchanges the grants of jobs (`documents`) or of agents' runs (`runs`)."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, purpose: Purpose) -> None:
         self._peer = peer
+        self._purpose: Purpose = purpose
         self._kept: dict[str, tuple[str, float]] = {}
 
     async def token(self, grant: str, *, fresh: bool = False) -> str:
@@ -25,7 +26,8 @@ class GatewayTokens:
         kept = self._kept.get(name)
         if kept is not None and kept[1] > time.monotonic() and not fresh:
             return kept[0]
-        answer = await self._peer.call("POST", "/v1/tokens", FreshToken, body=TokenExchange(grant=grant))
+        body = TokenExchange(grant=grant, purpose=self._purpose)
+        answer = await self._peer.call("POST", "/v1/tokens", FreshToken, body=body)
         margin = min(MARGIN_SECONDS, answer.expires_in / 2)
         self._kept.pop(name, None)
         while len(self._kept) >= KEPT:

@@ -1,14 +1,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from sqlalchemy import MetaData
 
-from ingest import idempotency
-from ingest.errors import IdempotencyMismatch, IdempotencyRunning, InvalidIdempotencyKey
-from ingest.idempotency import CallKey, StoredAnswer, fingerprint
 from servicekit.clock import ManualClock
+from servicekit.idempotency import (
+    CallKey,
+    IdempotencyMismatch,
+    IdempotencyRunning,
+    InvalidIdempotencyKey,
+    KeptAnswers,
+    StoredAnswer,
+    fingerprint,
+    idempotency_table,
+)
 from servicekit.sql import Database
+
+METADATA = MetaData()
+ANSWERS = KeptAnswers(idempotency_table(METADATA))
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database.open(None, tmp_path, "answers")
+    async with database.write() as connection:
+        await connection.run_sync(METADATA.create_all)
+    yield database
+    await database.close()
+
 
 CALL = CallKey("key", "POST /v1/things", "once")
 
@@ -17,12 +40,12 @@ async def _begin(
     database: Database, clock: ManualClock, print_: str = "a", call: CallKey = CALL
 ) -> StoredAnswer | None:
     async with database.write() as connection:
-        return await idempotency.begin(connection, call, print_, clock.now())
+        return await ANSWERS.begin(connection, call, print_, clock.now())
 
 
 async def _finish(database: Database) -> None:
     async with database.write() as connection:
-        await idempotency.finish(connection, CALL, StoredAnswer(201, "{}"))
+        await ANSWERS.finish(connection, CALL, StoredAnswer(201, "{}"))
 
 
 async def test_the_first_call_runs_and_later_ones_get_its_answer(database: Database, clock: ManualClock) -> None:
@@ -56,7 +79,7 @@ async def test_a_call_that_died_may_be_repeated_and_an_old_answer_is_forgotten(
 async def test_a_failed_call_may_be_repeated_at_once(database: Database, clock: ManualClock) -> None:
     await _begin(database, clock)
     async with database.write() as connection:
-        await idempotency.abandon(connection, CALL)
+        await ANSWERS.abandon(connection, CALL)
     assert await _begin(database, clock) is None
 
 

@@ -17,8 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from ingest.addresses import AddressPolicy
-from ingest.errors import UrlRefused
+from servicekit.addresses import AddressPolicy, AddressRefused
 
 LookUp = Callable[[str], Awaitable[list[str]]]
 """The addresses of a host; raises `OSError` for none."""
@@ -50,7 +49,7 @@ class Guard(AbstractResolver):
         self._port = url.port or 0
         self._policy = policy
         self._look_up = look_up
-        self.refused: UrlRefused | None = None
+        self.refused: AddressRefused | None = None
 
     def connector(self) -> aiohttp.TCPConnector:
         """A connector for this one call: nothing is pooled, and no answer of DNS is kept."""
@@ -90,7 +89,7 @@ class Guard(AbstractResolver):
     def _allows(self, text: str) -> bool:
         try:
             self._policy.check(self._host, self._port, ip_address(text))
-        except UrlRefused as refused:
+        except AddressRefused as refused:
             self.refused = refused
             return False
         return True

@@ -1,4 +1,4 @@
-"""Where a document may be fetched from: a URL's form before anything is looked up, then each address of its host."""
+"""What a URL that somebody else chose may reach: first by its form, then by each address of its host."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from yarl import URL
 
-from ingest.errors import UrlRefused
-from ingest.networks import Address, refusal
+from servicekit.networks import Address, Rule, refusal
 
 MAX_URL_CHARS = 2000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
@@ -22,6 +21,33 @@ _SECRET = re.compile(
     r"(?:token|key|apikey|password|passwd|pwd|secret|credential|credentials)",
     re.IGNORECASE,
 )
+
+
+_REFUSALS: dict[Rule, str] = {
+    "malformed": "it is not a complete URL of at most 2,000 characters, for example https://example.org/handbook.pdf",
+    "scheme": "only http and https are fetched",
+    "credentials": "it names a user",
+    "port": "its port is not allowed",
+    "numeric_host": "its host is a number or an IPv4 address that is not written as four decimal numbers",
+    "loopback": "its host is this machine itself",
+    "private": "its host is in a private network",
+    "link_local": "its host has a link-local address, as metadata services have",
+    "shared": "its host is in a provider's shared address space",
+    "multicast": "its host has a multicast address",
+    "unspecified": "its host has an unspecified address",
+    "metadata": "its host is a cloud's metadata service",
+    "embedded": "its host has an IPv6 address with an IPv4 address in it",
+    "reserved": "its host has an address that is reserved",
+}
+
+
+class AddressRefused(Exception):
+    """A URL may not be called. `rule` names why, `why` says it in words; neither has an address in it."""
+
+    def __init__(self, rule: Rule, why: str | None = None) -> None:
+        super().__init__(rule)
+        self.rule: Rule = rule
+        self.why = why or _REFUSALS[rule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +70,7 @@ class AddressPolicy:
         )
 
     def target(self, text: str) -> URL:
-        """The URL to call, its host lower-case ASCII and its fragment gone; raises `UrlRefused`.
+        """The URL to call, its host lower-case ASCII and its fragment gone; raises `AddressRefused`.
 
         A host that is an address has been checked; one that is a name must be, by `check`, once it is resolved.
         """
@@ -53,7 +79,7 @@ class AddressPolicy:
         url = url.with_host(host).with_fragment(None)
         port = url.port or 0
         if port not in self.ports and (host, port) not in self.hosts:
-            raise UrlRefused("port", f"port {port} is not one of {', '.join(map(str, sorted(self.ports)))}")
+            raise AddressRefused("port", f"port {port} is not one of {', '.join(map(str, sorted(self.ports)))}")
         if host == "localhost" or host.endswith(".localhost"):
             self.check(host, port, IPv4Address("127.0.0.1"))
         elif (literal := _literal(host)) is not None:
@@ -61,13 +87,13 @@ class AddressPolicy:
         return url
 
     def check(self, host: str, port: int, address: Address) -> None:
-        """Raise `UrlRefused` unless `address`, which belongs to `host`, may be reached."""
+        """Raise `AddressRefused` unless `address`, which belongs to `host`, may be reached."""
         if (host, port) in self.hosts or (host, None) in self.hosts:
             return
         if any(address.version == network.version and address in network for network in self.networks):
             return
         if (rule := refusal(address)) is not None:
-            raise UrlRefused(rule)
+            raise AddressRefused(rule)
 
 
 def without_credentials(url: str) -> str:
@@ -79,23 +105,23 @@ def without_credentials(url: str) -> str:
 def _parsed(text: str) -> URL:
     text = text.strip()
     if not text or len(text) > MAX_URL_CHARS or _UNSAFE.search(text):
-        raise UrlRefused("malformed")
+        raise AddressRefused("malformed")
     if "@" in (found.group(1) if (found := _AUTHORITY.match(text)) else ""):
-        raise UrlRefused("credentials")
+        raise AddressRefused("credentials")
     try:
         url = URL(text)
         port = url.port
     except (ValueError, UnicodeError):
-        raise UrlRefused("malformed") from None
+        raise AddressRefused("malformed") from None
     if url.scheme not in ("http", "https"):
-        raise UrlRefused("scheme")
+        raise AddressRefused("scheme")
     if not url.raw_host or not port:
-        raise UrlRefused("malformed")
+        raise AddressRefused("malformed")
     return url
 
 
 def _canonical_host(raw: str) -> str:
-    """One spelling a host, so that what is checked and what is resolved are the same; raises `UrlRefused`.
+    """One spelling a host, so that what is checked and what is resolved are the same; raises `AddressRefused`.
 
     Decimal, octal, hexadecimal and shortened IPv4 addresses are refused in any case: resolvers read them differently.
     """
@@ -104,22 +130,22 @@ def _canonical_host(raw: str) -> str:
     host = raw.lower().removesuffix(".")
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise UrlRefused("malformed")
+        raise AddressRefused("malformed")
     if _NUMERIC.fullmatch(labels[-1]):
         try:
             return str(IPv4Address(host))
         except ValueError:
-            raise UrlRefused("numeric_host") from None
+            raise AddressRefused("numeric_host") from None
     return host
 
 
 def _ipv6(raw: str) -> str:
     if "%" in raw:
-        raise UrlRefused("link_local")  # only such addresses have a zone
+        raise AddressRefused("link_local")  # only such addresses have a zone
     try:
         return str(IPv6Address(raw))
     except ValueError:
-        raise UrlRefused("malformed") from None
+        raise AddressRefused("malformed") from None
 
 
 def _literal(host: str) -> Address | None:
@@ -147,5 +173,5 @@ def _host(word: str) -> tuple[str, int | None]:
         if url.path != "/" or url.query_string or url.raw_user or not url.raw_host:
             raise ValueError(word)
         return _canonical_host(url.raw_host), url.explicit_port
-    except (ValueError, UnicodeError, UrlRefused):
+    except (ValueError, UnicodeError, AddressRefused):
         raise ValueError(f"'{word}' is not a host or host:port") from None

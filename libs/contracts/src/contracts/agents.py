@@ -1,0 +1,149 @@
+"""Agents: their definitions and the versions of these, and what may be said in one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
+
+from contracts.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.values import check_value
+
+MAX_TOOLS = 64
+MAX_SCHEMA_CHARS = 64_000
+ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""What the model calls a tool."""
+Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,253}(:[0-9]{1,5})?$")]
+"""A host that a tool may call, with a port where it is not 80 or 443."""
+
+
+class SearchDocumentsTool(Request):
+    """Finds chunks in some of the key's collections; null means those of the key."""
+
+    type: Literal["search_documents"]
+    collections: Annotated[list[Name], Field(min_length=1, max_length=16)] | None = None
+    limit: Annotated[int, Field(ge=1, le=20)] = 5
+
+
+class ReadDocumentTool(Request):
+    """Reads a span or a page of a document."""
+
+    type: Literal["read_document"]
+    collections: Annotated[list[Name], Field(min_length=1, max_length=16)] | None = None
+
+
+class PlainTool(Request):
+    """A tool without options: arithmetic, the time, a written plan, what was said earlier in the thread."""
+
+    type: Literal["calculator", "current_time", "plan", "search_history"]
+
+
+class HttpTool(Request):
+    """Calls hosts of a list, and none besides."""
+
+    type: Literal["http_get", "http_post"]
+    hosts: Annotated[list[Host], Field(min_length=1, max_length=64)]
+    honours_key: bool = False
+    """Whether these hosts do a POST once for one `Idempotency-Key`. Then a call that was cut off is made again."""
+
+
+class McpTools(Request):
+    """Tools of an MCP server that the operator configured; null means all of them."""
+
+    type: Literal["mcp"]
+    server: Name
+    tools: Annotated[list[ToolName], Field(min_length=1, max_length=MAX_TOOLS)] | None = None
+
+
+Tool = Annotated[SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools, Field(discriminator="type")]
+
+
+def _spelt_out(value: object) -> object:
+    """`"calculator"` is short for `{"type": "calculator"}`."""
+    return {"type": value} if isinstance(value, str) else value
+
+
+class AgentLimits(Request):
+    """What one run may use; reaching one ends it as `limit_reached`. Null money means no limit of money."""
+
+    steps: Annotated[int, Field(ge=1, le=200)] = 20
+    """Calls of the model."""
+    tool_calls: Annotated[int, Field(ge=0, le=1000)] = 50
+    tokens: Annotated[int, Field(ge=1)] = 200_000
+    """Tokens read and written by the model, together."""
+    cost_usd: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=9)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    """Time at work; waiting for an approval or for a free slot is not counted."""
+
+
+class Approval(Request):
+    """What a person decides on."""
+
+    tools: list[ToolName] = Field(default_factory=list)
+    """Tools whose calls wait for an approval."""
+    unknown_outcomes: bool = False
+    """Whether a person, not the model, decides on a call of which nobody knows whether it happened."""
+
+
+class Memory(Request):
+    """How much of a thread's earlier turns the model reads; what is older is summarised and can be searched."""
+
+    max_tokens: Annotated[int, Field(ge=200, le=1_000_000)] = 4000
+
+
+def _can_be_kept(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    check_value(value)
+    if len(repr(value)) > MAX_SCHEMA_CHARS:
+        raise ValueError(f"is longer than {MAX_SCHEMA_CHARS:,} characters")
+    return value
+
+
+Schema = Annotated[dict[str, JsonValue], AfterValidator(_can_be_kept)]
+
+
+class AgentDefinition(Request):
+    """What an agent is; each change of it is a version, and a run records the one that it used."""
+
+    model: Annotated[Line, StringConstraints(min_length=1, max_length=300)] = "default"
+    instructions: Annotated[str, StringConstraints(max_length=100_000)] = ""
+    tools: Annotated[list[Annotated[Tool, BeforeValidator(_spelt_out)]], Field(max_length=MAX_TOOLS)] = Field(
+        default_factory=list
+    )
+    limits: AgentLimits = AgentLimits()
+    approval: Approval = Approval()
+    output_schema: Schema | None = None
+    """JSON schema that a run's output must fit."""
+    memory: Memory = Memory()
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _one_tool_of_a_kind(self) -> AgentDefinition:
+        kinds = [tool.type for tool in self.tools if tool.type != "mcp"]
+        twice = {kind for kind in kinds if kinds.count(kind) > 1}
+        if twice:
+            raise ValueError(f"tools: '{min(twice)}' is there twice; give it once")
+        return self
+
+
+class AgentCreate(AgentDefinition):
+    """Body of `POST /v1/agents`: a new agent, or a new version of the one with this name."""
+
+    name: Name
+
+
+class Agent(AgentDefinition):
+    """An agent as it is now, or as a version of it was."""
+
+    model_config = Reply.model_config
+    name: str
+    version: Count
+    created_at: Timestamp
+    """When the first version was made."""
+    updated_at: Timestamp
+    """When this version was made."""
+
+
+def definition_of(value: dict[str, Any]) -> AgentDefinition:
+    """A stored definition."""
+    return AgentDefinition.model_validate(value)

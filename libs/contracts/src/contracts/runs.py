@@ -1,0 +1,192 @@
+"""Threads, and the runs of agents on them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
+
+from contracts.base import Count, Name, Reply, Request, Timestamp
+from contracts.documents import Failure
+from contracts.values import check_text, check_value
+
+RunStatus = Literal["queued", "running", "waiting_approval", "completed", "failed", "cancelled", "limit_reached"]
+FINAL_RUN_STATUSES: frozenset[RunStatus] = frozenset(("completed", "failed", "cancelled", "limit_reached"))
+RunLimit = Literal["steps", "tool_calls", "tokens", "cost_usd", "seconds", "repeated_calls", "invalid_output"]
+MAX_INPUT_CHARS = 400_000
+
+
+def _text(value: str) -> str:
+    check_text(value)
+    if "\0" in value:
+        raise ValueError("must not contain NUL characters")
+    return value
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_INPUT_CHARS), AfterValidator(_text)]
+
+
+def _metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    check_value(value)
+    if len(repr(value)) > 16_000:
+        raise ValueError("is longer than 16,000 characters")
+    return value
+
+
+class ThreadCreate(Request):
+    """Body of `POST /v1/threads`."""
+
+    metadata: Annotated[dict[str, JsonValue], AfterValidator(_metadata)] = Field(default_factory=dict)
+
+
+class Thread(Reply):
+    """A conversation that lasts."""
+
+    id: str
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    messages: Count = 0
+    """Messages of its ended runs."""
+    summarised: Count = 0
+    """How many of the oldest are summarised for the model; all stay readable."""
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class ToolCall(Reply):
+    """A call that the model asked for."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class HistoryMessage(Reply):
+    """One message of a thread."""
+
+    position: Count
+    run_id: str
+    role: Literal["user", "assistant", "tool"]
+    content: str
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    created_at: Timestamp
+
+
+class RunCreate(Request):
+    """Body of `POST /v1/threads/{id}/runs`."""
+
+    agent: Name
+    input: Text
+    stream: bool = False
+
+
+class RunUsage(Reply):
+    """What a run's model calls used. `cost_usd` is null when a price is unknown, never 0."""
+
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    total_tokens: Count = 0
+    model_calls: Count = 0
+    cost_usd: Decimal | None = None
+
+
+class PendingToolCall(ToolCall):
+    """A call that waits for a person's decision."""
+
+    reason: Literal["approval", "outcome_unknown"] = "approval"
+
+
+class Run(Reply):
+    """One run of an agent on a thread."""
+
+    id: str
+    thread_id: str
+    agent: str
+    agent_version: Count
+    status: RunStatus
+    input: str
+    output: str | None = None
+    """What it answered; of a run that a limit ended, what it has so far."""
+    limit: RunLimit | None = None
+    """Which limit ended it."""
+    steps: Count = 0
+    tool_calls: Count = 0
+    usage: RunUsage = RunUsage()
+    pending_tool_calls: list[PendingToolCall] = Field(default_factory=list)
+    waiting_on: str | None = None
+    error: Failure | None = None
+    active_seconds: float = 0.0
+    attempts: Count = 0
+    created_at: Timestamp
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+
+
+class Decision(Request):
+    """What a person decided on one pending call."""
+
+    tool_call_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    action: Literal["approve", "edit", "reject"]
+    arguments: Annotated[dict[str, JsonValue], AfterValidator(_metadata)] | None = None
+    """The arguments to use instead, with `edit`."""
+    message: Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_text)] | None = None
+    """What the model is told, with `reject`."""
+
+    @model_validator(mode="after")
+    def _arguments_go_with_edit(self) -> Decision:
+        if (self.action == "edit") != (self.arguments is not None):
+            raise ValueError("give `arguments` with the action `edit`, and only then")
+        return self
+
+
+class Resume(Request):
+    """Body of `POST …/runs/{run}/resume`: a decision on each pending call."""
+
+    decisions: Annotated[list[Decision], Field(min_length=1, max_length=1000)]
+
+
+RunEventType = Literal[
+    "run.queued",
+    "run.started",
+    "run.restarted",
+    "run.waiting_approval",
+    "run.resumed",
+    "run.completed",
+    "run.failed",
+    "run.cancelled",
+    "run.limit_reached",
+    "step.started",
+    "token",
+    "tool_call",
+    "tool_result",
+    "approval",
+    "usage",
+]
+FINAL_RUN_EVENTS = frozenset(("run.completed", "run.failed", "run.cancelled", "run.limit_reached"))
+
+
+class RunEvent(Reply):
+    """One event of a run; `id` counts from 1 without gaps and is the SSE event's id."""
+
+    id: Count
+    type: str
+    run_id: str
+    step: Count | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+    created_at: Timestamp
+
+
+class RunReport(Reply):
+    """The response's `groundwork` object of an `agent:` completion."""
+
+    agent: str
+    agent_version: Count
+    thread_id: str
+    run_id: str
+    status: RunStatus
+    limit: RunLimit | None = None
+    steps: Count = 0
+    tool_calls: Count = 0
+    usage: RunUsage = RunUsage()
+    pending_tool_calls: list[PendingToolCall] = Field(default_factory=list)

@@ -1,0 +1,26 @@
+"""What the routes of agents work with, opened once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.checkpoint_store import SqlCheckpoints
+from agent.ports import Bell
+from agent.running.loop import RunLoop
+from agent.settings import AgentSettings
+from agent.tools.toolbox import Toolbox
+from servicekit.clock import Clock
+from servicekit.sql import Database
+
+
+@dataclass(frozen=True)
+class Agents:
+    """The ledger, the bell, and the loop that runs agents in this process."""
+
+    database: Database
+    checkpoints: SqlCheckpoints
+    bell: Bell
+    toolbox: Toolbox
+    loop: RunLoop
+    clock: Clock
+    settings: AgentSettings

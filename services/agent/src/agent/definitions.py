@@ -1,0 +1,120 @@
+"""Agents: making a version, showing, listing, taking away. Versions are kept, since runs name them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, and_, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.errors import AgentNotFound
+from agent.tables import AGENTS, VERSIONS
+from contracts.agents import Agent, AgentCreate, AgentDefinition
+from contracts.pages import Page
+from servicekit.pages import decode_cursor, encode_cursor
+from servicekit.upserts import insert_if_absent
+
+_SAME_AGENT = and_(AGENTS.c.tenant == VERSIONS.c.tenant, AGENTS.c.name == VERSIONS.c.name)
+
+
+async def save(connection: AsyncConnection, tenant: str, wanted: AgentCreate, now: datetime) -> tuple[Agent, bool]:
+    """The agent with this definition, and whether that made a version; the same definition again makes none."""
+    definition = wanted.model_dump(mode="json", exclude={"name"})
+    first = {"tenant": tenant, "name": wanted.name, "version": 1, "created_at": now, "deleted_at": None}
+    if await insert_if_absent(connection, AGENTS, first, [AGENTS.c.tenant, AGENTS.c.name]):
+        version = 1
+    else:
+        row = (await connection.execute(_current(tenant, wanted.name).with_for_update(of=AGENTS))).mappings().one()
+        if row["deleted_at"] is None and row["definition"] == definition:
+            return _shown(row), False
+        version = row["version"] + 1
+        again = update(AGENTS).where(_named(tenant, wanted.name)).values(version=version, deleted_at=None)
+        await connection.execute(again)
+    new = {"tenant": tenant, "name": wanted.name, "version": version, "definition": definition, "created_at": now}
+    await connection.execute(insert(VERSIONS).values(**new))
+    return _shown((await connection.execute(_current(tenant, wanted.name))).mappings().one()), True
+
+
+async def find(connection: AsyncConnection, tenant: str, name: str) -> Agent:
+    """The agent as it is now; raises `AgentNotFound`."""
+    query = _current(tenant, name).where(AGENTS.c.deleted_at.is_(None))
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise AgentNotFound(name)
+    return _shown(row)
+
+
+async def version(connection: AsyncConnection, tenant: str, name: str, number: int) -> AgentDefinition:
+    """One version, also of an agent that was deleted since; raises `AgentNotFound`."""
+    query = select(VERSIONS.c.definition).where(
+        VERSIONS.c.tenant == tenant, VERSIONS.c.name == name, VERSIONS.c.version == number
+    )
+    found = (await connection.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise AgentNotFound(name)
+    return AgentDefinition.model_validate(found)
+
+
+async def versions(connection: AsyncConnection, tenant: str, name: str, limit: int, cursor: str | None) -> Page[Agent]:
+    """All versions of an agent, newest first; raises `AgentNotFound`."""
+    await find(connection, tenant, name)
+    query = _versions().where(VERSIONS.c.tenant == tenant, VERSIONS.c.name == name)
+    if cursor is not None:
+        query = query.where(VERSIONS.c.version < decode_cursor(cursor, int)[0])
+    query = query.order_by(VERSIONS.c.version.desc()).limit(limit + 1)
+    rows = (await connection.execute(query)).mappings().all()
+    following = encode_cursor(rows[limit - 1]["number"]) if len(rows) > limit else None
+    return Page[Agent](data=[_shown(row) for row in rows[:limit]], next_cursor=following)
+
+
+async def listed(connection: AsyncConnection, tenant: str, limit: int, cursor: str | None) -> Page[Agent]:
+    """The tenant's agents by name."""
+    query = _versions().where(
+        AGENTS.c.tenant == tenant, AGENTS.c.deleted_at.is_(None), VERSIONS.c.version == AGENTS.c.version
+    )
+    if cursor is not None:
+        query = query.where(AGENTS.c.name > decode_cursor(cursor, str)[0])
+    rows = (await connection.execute(query.order_by(AGENTS.c.name).limit(limit + 1))).mappings().all()
+    following = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
+    return Page[Agent](data=[_shown(row) for row in rows[:limit]], next_cursor=following)
+
+
+async def delete(connection: AsyncConnection, tenant: str, name: str, now: datetime) -> None:
+    """No new runs; those under way go on with their version. Raises `AgentNotFound`."""
+    gone = (
+        update(AGENTS)
+        .where(_named(tenant, name), AGENTS.c.deleted_at.is_(None))
+        .values(deleted_at=now)
+        .returning(AGENTS.c.name)
+    )
+    if (await connection.execute(gone)).first() is None:
+        raise AgentNotFound(name)
+
+
+def _versions() -> Select[Any]:
+    columns = (AGENTS.c.name, AGENTS.c.version, AGENTS.c.created_at, AGENTS.c.deleted_at)
+    return select(
+        *columns,
+        VERSIONS.c.version.label("number"),
+        VERSIONS.c.definition,
+        VERSIONS.c.created_at.label("updated_at"),
+    ).join(VERSIONS, _SAME_AGENT)
+
+
+def _current(tenant: str, name: str) -> Select[Any]:
+    return _versions().where(_named(tenant, name), VERSIONS.c.version == AGENTS.c.version)
+
+
+def _named(tenant: str, name: str) -> Any:
+    return and_(AGENTS.c.tenant == tenant, AGENTS.c.name == name)
+
+
+def _shown(row: RowMapping) -> Agent:
+    return Agent(
+        name=row["name"],
+        version=row["number"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        **AgentDefinition.model_validate(row["definition"]).model_dump(),
+    )

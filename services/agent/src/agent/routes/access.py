@@ -1,0 +1,62 @@
+"""Who calls, and what the routes of agents, threads and runs need."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+
+from agent.agents import Agents
+from agent.errors import GrantMissing
+from agent.runs import Mandate
+from agent.threads import Viewer
+from servicekit.delegation import Caller, require
+from servicekit.errors import Forbidden
+from servicekit.idempotency import CallKey
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=500)]
+Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384)]
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+class AgentsScopeMissing(Forbidden):
+    """The key may not use agents."""
+
+    code = "scope_missing"
+
+    def __init__(self) -> None:
+        super().__init__("This key has no scope 'agents'. Ask for one that has it.")
+
+
+async def _authorised(caller: Annotated[Caller, require("agent")]) -> Caller:
+    if "agents" not in caller.delegation.scopes:
+        raise AgentsScopeMissing
+    return caller
+
+
+async def _agents(request: Request) -> Agents:
+    opened: Agents = request.app.state.dependencies.agents
+    return opened
+
+
+Authorised = Annotated[Caller, Depends(_authorised)]
+Opened = Annotated[Agents, Depends(_agents)]
+
+
+def viewer(caller: Caller) -> Viewer:
+    """Whose threads the caller sees."""
+    return Viewer.of(caller.delegation)
+
+
+def mandate(caller: Caller, grant: str | None) -> Mandate:
+    """For whom a run works; raises `GrantMissing`."""
+    if not grant:
+        raise GrantMissing
+    delegation = caller.delegation
+    return Mandate(delegation.tenant, delegation.key_id, delegation.request_id, grant)
+
+
+def call_key(caller: Caller, route: str, key: str | None) -> CallKey | None:
+    """Which call an `Idempotency-Key` names."""
+    return None if key is None else CallKey(caller.delegation.key_id, route, key)

@@ -1,0 +1,82 @@
+"""A run's events: SQL is their truth, in the order of their numbers, which count from 1 without gaps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.ports import Bell
+from agent.tables import EVENTS
+from contracts.runs import FINAL_RUN_EVENTS, RunEvent
+from servicekit.sql import Database
+
+AT_ONCE = 500
+LOOK_SECONDS = 1.0
+"""How long a follower waits without being woken before it looks again: Redis may be away."""
+
+
+@dataclass(slots=True)
+class NewEvent:
+    """An event without its number."""
+
+    type: str
+    data: dict[str, Any] = field(default_factory=dict)
+    step: int | None = None
+
+
+async def add(connection: AsyncConnection, run_id: str, last: int, events: Sequence[NewEvent], now: datetime) -> None:
+    """Write events that end with the number `last`, which the run's row has been raised to in this transaction."""
+    first = last - len(events) + 1
+    rows = [
+        {"run_id": run_id, "id": first + at, "type": one.type, "step": one.step, "data": one.data, "created_at": now}
+        for at, one in enumerate(events)
+    ]
+    if rows:
+        await connection.execute(insert(EVENTS), rows)
+
+
+async def after(database: Database, run_id: str, number: int) -> list[RunEvent]:
+    """The next events after a number, at most `AT_ONCE`."""
+    query = select(EVENTS).where(EVENTS.c.run_id == run_id, EVENTS.c.id > number).order_by(EVENTS.c.id).limit(AT_ONCE)
+    return [
+        RunEvent(
+            id=row["id"],
+            type=row["type"],
+            run_id=run_id,
+            step=row["step"],
+            data=row["data"],
+            created_at=row["created_at"],
+        )
+        for row in await database.fetch(query)
+    ]
+
+
+async def follow(
+    database: Database, bell: Bell, run_id: str, number: int, quiet_seconds: float
+) -> AsyncGenerator[RunEvent | None]:
+    """Every event after a number as it comes, to the run's last; None when nothing came for `quiet_seconds`.
+
+    It can be on another replica than the run: a bell only shortens the wait.
+    """
+    silent = 0.0
+    with bell.listening(run_id) as rung:
+        while True:
+            found = await after(database, run_id, number)
+            for event in found:
+                yield event
+                number = event.id
+                if event.type in FINAL_RUN_EVENTS:
+                    return
+            if found:
+                silent = 0.0
+                continue
+            if not await rung.wait(LOOK_SECONDS):
+                silent += LOOK_SECONDS
+            if silent >= quiet_seconds:
+                silent = 0.0
+                yield None

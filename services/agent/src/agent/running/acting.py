@@ -1,0 +1,223 @@
+"""The node `act`: makes the calls that the model asked for, each written down before and after.
+
+A call's key is (run, step, number). A run that is taken up again finds here what was done: a finished call's result is
+used again; one that was cut off is made again if that is safe or the other side knows the key, else its outcome is
+unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import RowMapping, and_, insert, select, update
+
+from agent.messages import UNKNOWN, Message, open_calls, tool_result
+from agent.metrics import RUN_STEP_SECONDS, TOOL_CALLS
+from agent.running.calls import Call, argument_problem, fingerprint
+from agent.running.state import RunContext, RunState, Stopping
+from agent.tables import TOOL_CALLS as LEDGER
+from agent.tools.tool import OutcomeUnknown, Tool, ToolCaller, ToolFailed
+from servicekit.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+MAX_KEPT_CHARS = 1_000_000
+AGAIN_SECONDS = (0.2, 1.0, 3.0)
+"""Pauses before a call that broke off is made again with its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call came to. `unknown`: nobody knows whether it happened."""
+
+    content: str
+    failed: bool = False
+    unknown: bool = False
+
+
+async def act(state: RunState, context: RunContext) -> dict[str, Any]:
+    """Make the open calls at the same time. Those of unknown outcome wait for a person where the agent says so."""
+    if context.work.stopping.is_set():
+        raise Stopping
+    began = time.perf_counter()
+    step = state["step"]
+    said = state["messages"][-1]
+    numbers = {call["id"]: number for number, call in enumerate(said["calls"])}
+    calls = open_calls(state["messages"])
+    known = await known_calls(context, step)
+    planned = [_Planned(call, numbers[call["id"]], state, context, known.get(numbers[call["id"]])) for call in calls]
+    starting = [one for one in planned if one.settled is None]
+    if starting:
+        async with context.work.transaction() as connection:
+            for one in starting:
+                await one.write_down(connection)
+    results = await _all(planned)
+    RUN_STEP_SECONDS.labels("tools").observe(time.perf_counter() - began)
+    if context.work.definition.approval.unknown_outcomes:
+        asking = [one.call["id"] for one, result in zip(planned, results, strict=True) if result.unknown]
+        if asking:
+            return {"asking": asking}
+    messages: list[Message] = []
+    for one, result in zip(planned, results, strict=True):
+        call = one.call
+        shown = {"id": call["id"], "name": call["name"], "failed": result.failed, "unknown": result.unknown}
+        content = _cut(result.content, context.settings.tool_result_chars)
+        context.work.say("tool_result", {**shown, "content": content}, step)
+        messages.append(tool_result(call["id"], call["name"], content))
+    return {"messages": messages}
+
+
+async def _all(planned: list[_Planned]) -> list[Result]:
+    """Every result. When one call breaks the run, the others are ended with it."""
+    tasks = [asyncio.ensure_future(one.result()) for one in planned]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def known_calls(context: RunContext, step: int) -> Mapping[int, RowMapping]:
+    """The calls of a step that were begun, by their numbers."""
+    query = select(LEDGER).where(LEDGER.c.run_id == context.work.id, LEDGER.c.step == step)
+    return {row["number"]: row for row in await context.database.fetch(query)}
+
+
+class _Planned:
+    """One call, and what is to be done about it."""
+
+    def __init__(self, call: Call, number: int, state: RunState, context: RunContext, row: RowMapping | None) -> None:
+        self.call = call
+        self._number = number
+        self._step = state["step"]
+        self._context = context
+        self._row = row
+        self._tool: Tool | None = context.tools.get(call["name"])
+        decisions = state.get("decisions", {})
+        self._decision = decisions.get(call["id"])
+        self._about_unknown = decisions.get(f"unknown:{call['id']}:{row['tries'] if row else 0}")
+        changed = (self._about_unknown or {}).get("arguments") or (self._decision or {}).get("arguments")
+        self.arguments: dict[str, Any] = changed or call["arguments"]
+        self.settled = self._settle()
+
+    def _settle(self) -> Result | None:
+        """What is known without making the call."""
+        if "problem" in self.call:
+            return Result(self.call["problem"], failed=True)
+        if self._decision is not None and self._decision["action"] == "reject":
+            return Result(_rejected(self._decision), failed=True)
+        if self._tool is None:
+            return Result(f"The tool '{self.call['name']}' can't be had any more.", failed=True)
+        if self._row is not None and self._row["state"] == "done":
+            return Result(self._row["result"] or "", self._row["failed"])
+        if self._row is not None and self._tool.repeat == "never":
+            return self._unknown()
+        if self.arguments is not self.call["arguments"]:
+            problem = argument_problem(self._tool, self.arguments)
+            return None if problem is None else Result(problem, failed=True)
+        return None
+
+    def _unknown(self) -> Result | None:
+        decision = self._about_unknown
+        if decision is None:
+            return Result(UNKNOWN, failed=True, unknown=True)
+        if decision["action"] == "reject":
+            return Result(f"{UNKNOWN} A person decided: {decision['message'] or 'do not make it again'}", failed=True)
+        return None
+
+    async def write_down(self, connection: Any) -> None:
+        """Before the call is made."""
+        now = self._context.work.clock.now()
+        if self._row is not None:
+            again = {"tries": self._row["tries"] + 1, "arguments": self.arguments, "started_at": now}
+            await connection.execute(update(LEDGER).where(self._this()).values(**again))
+            return
+        values = {
+            "run_id": self._context.work.id,
+            "step": self._step,
+            "number": self._number,
+            "call_id": self.call["id"],
+            "name": self.call["name"],
+            "arguments": self.arguments,
+            "fingerprint": fingerprint(self.call["name"], self.arguments),
+            "state": "started",
+            "started_at": now,
+        }
+        await connection.execute(insert(LEDGER).values(**values))
+
+    async def result(self) -> Result:
+        """The result, made now unless it is known; written down before anybody sees it."""
+        if self.settled is not None:
+            return self.settled
+        assert self._tool is not None
+        made = await _make(self._tool, self.arguments, self._caller(), self._context.settings.tool_seconds)
+        if made.unknown:
+            return made  # it stays written down as begun: that is all that is known
+        values = {"state": "done", "result": made.content[:MAX_KEPT_CHARS], "failed": made.failed}
+        async with self._context.work.transaction(progress=True) as connection:
+            finished = {**values, "finished_at": self._context.work.clock.now()}
+            await connection.execute(update(LEDGER).where(self._this()).values(**finished))
+        return made
+
+    def _this(self) -> Any:
+        here = LEDGER.c.run_id == self._context.work.id
+        return and_(here, LEDGER.c.step == self._step, LEDGER.c.number == self._number)
+
+    def _caller(self) -> ToolCaller:
+        row = self._context.work.row
+        key = f"{row['id']}:{self._step}:{self._number}"
+        return ToolCaller(key, row["id"], row["thread_id"], self._context.token)
+
+
+async def _make(tool: Tool, arguments: dict[str, Any], caller: ToolCaller, seconds: float) -> Result:
+    """Make a call. What goes wrong with it is a result, which the model reads."""
+    outcome = "ok"
+    try:
+        async with asyncio.timeout(seconds):
+            return Result(await _persistently(tool, arguments, caller))
+    except TimeoutError:
+        outcome = "timeout"
+        ended = f"The call took longer than {seconds:g} seconds and was ended."
+        if tool.repeat == "safe":
+            return Result(ended, failed=True)
+        return Result(f"{ended} It may or may not have happened.", failed=True, unknown=True)
+    except OutcomeUnknown as failure:
+        outcome = "unknown"
+        return Result(str(failure), failed=True, unknown=tool.repeat != "safe")
+    except ToolFailed as failure:
+        outcome = "failed"
+        return Result(str(failure), failed=True)
+    except ServiceError as error:
+        outcome = "failed"
+        if error.code == "key_revoked":
+            raise
+        return Result(error.message, failed=True)
+    finally:
+        TOOL_CALLS.labels(tool.kind, outcome).inc()
+
+
+async def _persistently(tool: Tool, arguments: dict[str, Any], caller: ToolCaller) -> str:
+    """Make a call; one that broke off is made again where that does no harm."""
+    pauses = () if tool.repeat == "never" else AGAIN_SECONDS
+    for pause in pauses:
+        try:
+            return await tool.call(arguments, caller)
+        except OutcomeUnknown:
+            await asyncio.sleep(pause)
+    return await tool.call(arguments, caller)
+
+
+def _rejected(decision: Mapping[str, Any]) -> str:
+    why = f" They say: {decision['message']}" if decision.get("message") else ""
+    return f"A person rejected this call; it was not made.{why}"
+
+
+def _cut(text: str, chars: int) -> str:
+    if len(text) <= chars:
+        return text
+    return f"{text[:chars]}\n[cut here: {len(text) - chars:,} of {len(text):,} characters are not shown]"

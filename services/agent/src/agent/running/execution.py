@@ -1,0 +1,180 @@
+"""Carries out one claimed run: under a heartbeat, within its time, from where it was left to its end or next wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.conclusions import Conclusion
+from agent.messages import last_text
+from agent.ports import Models, TokenSource
+from agent.running.endings import End, TryAgain, Wait, decide
+from agent.running.graph import RunGraph
+from agent.running.ledger import RunLedger, waited
+from agent.running.state import RunContext, RunState, Stopping
+from agent.running.work import RunWork
+from agent.settings import AgentSettings
+from agent.tools.toolbox import Toolbox
+from contracts.runs import PendingToolCall
+from servicekit.leases import LeaseLost
+
+log = structlog.get_logger(__name__)
+BEATS = 3
+"""Heartbeats a lease."""
+NODES_A_STEP = 4
+RECURSION_MARGIN = 50
+
+
+class Cancelled(Exception):
+    """Somebody asked for the run to end."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Runs agents; one for the life of the service."""
+
+    ledger: RunLedger
+    graph: RunGraph
+    toolbox: Toolbox
+    models: Models
+    tokens: TokenSource
+    settings: AgentSettings
+
+    async def run(self, work: RunWork, stopping: asyncio.Event) -> None:
+        """Carry out a run until it ends, waits for a person, goes back to the queue or belongs to another worker."""
+        work.stopping = stopping
+        with structlog.contextvars.bound_contextvars(
+            run_id=work.id, tenant=work.row["tenant"], request_id=work.row["request_id"]
+        ):
+            self.ledger.checkpoints.attach(work.id, work)
+            try:
+                await self._carry_out(work)
+            except LeaseLost:
+                log.info("run taken over or gone")
+            finally:
+                self.ledger.checkpoints.detach(work.id)
+
+    async def _carry_out(self, work: RunWork) -> None:
+        if work.row["cancel_requested"]:
+            await self.ledger.conclude(work, Conclusion("cancelled"))
+            return
+        try:
+            outcome = await self._with_heartbeat(work, self._advance(work))
+        except (LeaseLost, asyncio.CancelledError):
+            raise
+        except Stopping:
+            await self.ledger.put_back(work, 0, None, blameless=True)
+            return
+        except Cancelled:
+            await self.ledger.conclude(work, Conclusion("cancelled"))
+            return
+        except Exception as error:  # noqa: BLE001  # whatever breaks a run ends or delays that run, and no other
+            await self._failed(work, error)
+            return
+        if isinstance(outcome, Conclusion):
+            log.info("run ended", status=outcome.status, limit=outcome.limit, steps=work.counters["steps"])
+            await self.ledger.conclude(work, outcome)
+        else:
+            await self.ledger.wait_for_person(work, outcome)
+
+    async def _failed(self, work: RunWork, error: Exception) -> None:
+        row = work.row
+        outcome = decide(
+            error,
+            waited=waited(row, self.ledger.clock.now()),
+            strikes=row["strikes"],
+            max_wait=self.settings.run_wait_seconds,
+            max_attempts=self.settings.run_attempts,
+        )
+        log.warning("run broken off", error=repr(error)[:300], outcome=type(outcome).__name__)
+        if isinstance(outcome, Wait):
+            await self.ledger.put_back(work, outcome.seconds, outcome.service, blameless=True)
+        elif isinstance(outcome, TryAgain):
+            await self.ledger.put_back(work, outcome.seconds, "retry", blameless=False)
+        elif isinstance(outcome, End):
+            await self.ledger.conclude(work, Conclusion("failed", error=outcome.failure))
+
+    async def _advance(self, work: RunWork) -> Conclusion | list[PendingToolCall]:
+        """Go on from the last checkpoint."""
+        config: RunnableConfig = {
+            "configurable": {"thread_id": work.id},
+            "recursion_limit": work.definition.limits.steps * NODES_A_STEP + RECURSION_MARGIN,
+        }
+        await work.flush()
+        async with AsyncExitStack() as closing:
+            tools = await closing.enter_async_context(self.toolbox.tools(work.row["tenant"], work.definition))
+            context = RunContext(work, tools, self.models, self.tokens, self.ledger.database, self.settings)
+            saved = await self.graph.aget_state(config)
+            begin: Any = None
+            if saved.interrupts:
+                asked = [PendingToolCall.model_validate(call) for call in saved.interrupts[0].value]
+                decided = work.row["decisions"] or {}
+                if {call.id for call in asked} != set(decided):
+                    return asked
+                begin = Command(resume=decided)
+            elif saved.created_at is None:
+                begin = {"messages": []}
+            elif not saved.next:
+                return concluded(cast("RunState", saved.values))
+            left = work.definition.limits.seconds - work.active_seconds
+            try:
+                async with asyncio.timeout(max(0.05, left)) as time_limit:
+                    state = await self.graph.ainvoke(begin, config, context=context, durability="sync")
+            except TimeoutError:
+                if not time_limit.expired():
+                    raise
+                state = (await self.graph.aget_state(config)).values
+                return Conclusion("limit_reached", last_text(state.get("messages", [])), "seconds")
+        if interrupts := state.get("__interrupt__"):
+            return [PendingToolCall.model_validate(call) for call in interrupts[0].value]
+        return concluded(cast("RunState", state))
+
+    async def _with_heartbeat(self, work: RunWork, carried_out: Coroutine[Any, Any, Any]) -> Any:
+        """Do the work while renewing its lease; when that is lost or the run cancelled, the work is stopped at once."""
+        task = asyncio.create_task(carried_out)
+        ending: Exception | None = None
+        try:
+            with self.ledger.bell.listening(work.id) as rung:
+                ringing: asyncio.Task[bool] | None = None
+                while not task.done() and ending is None:
+                    ringing = asyncio.create_task(rung.wait(self.settings.run_lease_seconds / BEATS))
+                    await asyncio.wait({task, ringing}, return_when=asyncio.FIRST_COMPLETED)
+                    if task.done():
+                        ringing.cancel()
+                        await asyncio.gather(ringing, return_exceptions=True)
+                    else:
+                        ending = await self._beat(work, told=ringing.result())
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+        if ending is not None and (task.cancelled() or task.exception() is not None):
+            raise ending
+        return task.result()
+
+    async def _beat(self, work: RunWork, *, told: bool) -> Exception | None:
+        """Renew the lease, or look whether the run was cancelled; why the work must stop, if it must."""
+        try:
+            cancel = await (self.ledger.cancel_requested(work) if told else self.ledger.renew(work))
+        except LeaseLost as lost:
+            return lost
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("heartbeat failed", error=repr(error)[:300])
+            return None
+        return Cancelled() if cancel else None
+
+
+def concluded(state: RunState) -> Conclusion:
+    """How a run ends whose graph has come to its end."""
+    limit: Any = state.get("limit")
+    if limit is not None:
+        return Conclusion("limit_reached", last_text(state.get("messages", [])), limit)
+    return Conclusion("completed", state.get("output") or "")

@@ -1,0 +1,63 @@
+"""What a run's graph carries from step to step. Only plain values: that is all a checkpoint is read back as."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+from agent.messages import Message
+from agent.ports import Models, TokenSource
+from agent.running.work import RunWork
+from agent.settings import AgentSettings
+from agent.tools.tool import Tool
+from servicekit.sql import Database
+
+
+class RunState(TypedDict, total=False):
+    """The state of one run."""
+
+    messages: Annotated[list[Message], operator.add]
+    """What was said in this run."""
+    earlier: list[Message]
+    """What the model reads of the thread's earlier runs."""
+    summary: str
+    """What was said before that, in short."""
+    step: int
+    calls_made: int
+    made: dict[str, int]
+    """How often each call was made, by the fingerprint of name and arguments."""
+    refused: int
+    """Calls that were refused as repeated."""
+    repairs: int
+    decisions: dict[str, dict[str, Any]]
+    """What people decided, by call."""
+    asking: list[str]
+    """Calls of unknown outcome that a person decides on."""
+    output: str | None
+    limit: str | None
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the nodes of a run work with."""
+
+    work: RunWork
+    tools: Mapping[str, Tool]
+    models: Models
+    tokens: TokenSource
+    database: Database
+    settings: AgentSettings
+
+    async def token(self) -> str:
+        """A token with the rights of the key that started the run."""
+        return await self.tokens.token(self.work.row["grant_token"] or "")
+
+
+class Stopping(Exception):
+    """The process ends: the run goes back to the queue between two steps."""
+
+
+class PriceUnknown(Exception):
+    """A run with a limit of money uses a model of which nobody knows the price."""

@@ -1,0 +1,149 @@
+"""Threads: conversations that last, and the messages of their ended runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.errors import ThreadNotFound
+from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, MESSAGES, RUNS, THREADS
+from contracts.delegation import Delegation
+from contracts.pages import Page
+from contracts.runs import HistoryMessage, Thread, ToolCall
+from servicekit.identifiers import new_id
+from servicekit.pages import decode_cursor, encode_cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks. A key that is limited to some collections or models sees only what it made itself."""
+
+    tenant: str
+    key_id: str
+    limited: bool = False
+
+    @classmethod
+    def of(cls, delegation: Delegation) -> Viewer:
+        """The caller."""
+        limited = delegation.collections is not None or delegation.models is not None
+        return cls(delegation.tenant, delegation.key_id, limited)
+
+
+async def create(connection: AsyncConnection, viewer: Viewer, metadata: dict[str, Any], now: datetime) -> Thread:
+    """A new, empty thread."""
+    about = {"id": new_id("thread"), "tenant": viewer.tenant, "key_id": viewer.key_id, "metadata": metadata}
+    values = {**about, "created_at": now, "updated_at": now}
+    made = insert(THREADS).values(**values).returning(*THREADS.c)
+    return shown((await connection.execute(made)).mappings().one())
+
+
+async def find(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> RowMapping:
+    """A thread's row; raises `ThreadNotFound`."""
+    query = select(THREADS).where(THREADS.c.id == thread_id, THREADS.c.tenant == viewer.tenant)
+    if viewer.limited:
+        query = query.where(THREADS.c.key_id == viewer.key_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise ThreadNotFound(thread_id)
+    return row
+
+
+async def listed(connection: AsyncConnection, viewer: Viewer, limit: int, cursor: str | None) -> Page[Thread]:
+    """The threads that somebody sees, newest first."""
+    query = select(THREADS).where(THREADS.c.tenant == viewer.tenant)
+    if viewer.limited:
+        query = query.where(THREADS.c.key_id == viewer.key_id)
+    if cursor is not None:
+        query = query.where(THREADS.c.id < decode_cursor(cursor, str)[0])
+    rows = (await connection.execute(query.order_by(THREADS.c.id.desc()).limit(limit + 1))).mappings().all()
+    following = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
+    return Page[Thread](data=[shown(row) for row in rows[:limit]], next_cursor=following)
+
+
+async def remove(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> list[str]:
+    """A thread with all that belongs to it. A run under way loses its row, and with it the right to write.
+
+    Returns the ids of its runs.
+    """
+    await find(connection, viewer, thread_id)
+    query = select(RUNS.c.id).where(RUNS.c.thread_id == thread_id)
+    gone = [str(run_id) for run_id in (await connection.execute(query)).scalars()]
+    for table in (CHECKPOINTS, CHECKPOINT_WRITES):
+        await connection.execute(delete(table).where(table.c.thread_id.in_(query)))
+    await connection.execute(delete(THREADS).where(THREADS.c.id == thread_id))
+    return gone
+
+
+async def append(
+    connection: AsyncConnection, thread_id: str, run_id: str, messages: Sequence[dict[str, Any]], now: datetime
+) -> None:
+    """Add messages to the end, all or none with the rest of the transaction."""
+    if not messages:
+        return
+    grown = (
+        update(THREADS)
+        .where(THREADS.c.id == thread_id)
+        .values(messages=THREADS.c.messages + len(messages), updated_at=now)
+        .returning(THREADS.c.messages)
+    )
+    end = (await connection.execute(grown)).scalar_one()
+    first = end - len(messages)
+    rows = [
+        {"thread_id": thread_id, "position": first + at, "run_id": run_id, "message": message, "created_at": now}
+        for at, message in enumerate(messages)
+    ]
+    await connection.execute(insert(MESSAGES), rows)
+
+
+async def messages_from(connection: AsyncConnection, thread_id: str, position: int) -> list[dict[str, Any]]:
+    """The messages from a position on."""
+    query = (
+        select(MESSAGES.c.message)
+        .where(MESSAGES.c.thread_id == thread_id, MESSAGES.c.position >= position)
+        .order_by(MESSAGES.c.position)
+    )
+    return [dict(message) for message in (await connection.execute(query)).scalars()]
+
+
+async def history(
+    connection: AsyncConnection, viewer: Viewer, thread_id: str, limit: int, cursor: str | None
+) -> Page[HistoryMessage]:
+    """What was said, oldest first; raises `ThreadNotFound`."""
+    await find(connection, viewer, thread_id)
+    query = select(MESSAGES).where(MESSAGES.c.thread_id == thread_id)
+    if cursor is not None:
+        query = query.where(MESSAGES.c.position > decode_cursor(cursor, int)[0])
+    rows = (await connection.execute(query.order_by(MESSAGES.c.position).limit(limit + 1))).mappings().all()
+    following = encode_cursor(rows[limit - 1]["position"]) if len(rows) > limit else None
+    return Page[HistoryMessage](data=[_said(row) for row in rows[:limit]], next_cursor=following)
+
+
+def shown(row: RowMapping) -> Thread:
+    """A thread as the API shows it."""
+    return Thread(
+        id=row["id"],
+        metadata=row["metadata"],
+        messages=row["messages"],
+        summarised=row["summarised"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _said(row: RowMapping) -> HistoryMessage:
+    message = row["message"]
+    calls = [ToolCall(id=one["id"], name=one["name"], arguments=one["arguments"]) for one in message.get("calls", ())]
+    return HistoryMessage(
+        position=row["position"],
+        run_id=row["run_id"],
+        role=message["role"],
+        content=message["content"],
+        tool_calls=calls or None,
+        tool_call_id=message.get("call_id"),
+        created_at=row["created_at"],
+    )

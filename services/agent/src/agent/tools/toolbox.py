@@ -1,0 +1,88 @@
+"""Which tools a run has: those of its agent's definition, and none besides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from agent.errors import DefinitionRefused
+from agent.ports import Library, Search
+from agent.tools.calculator import Calculator
+from agent.tools.current_time import CurrentTime
+from agent.tools.documents import ReadDocument, SearchDocuments
+from agent.tools.http import HttpCalls, HttpGet, HttpPost
+from agent.tools.mcp_client import mcp_tools
+from agent.tools.mcp_servers import McpServer
+from agent.tools.planning import Plan
+from agent.tools.remembering import SearchHistory
+from agent.tools.schemas import SchemaBroken, check_schema
+from agent.tools.tool import Tool
+from contracts.agents import AgentDefinition, HttpTool, McpTools, PlainTool, ReadDocumentTool, SearchDocumentsTool
+from servicekit.clock import Clock
+from servicekit.sql import Database
+
+OwnTool = SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """Makes the tools of a definition."""
+
+    search: Search
+    library: Library
+    http: HttpCalls
+    servers: Mapping[str, McpServer]
+    database: Database
+    clock: Clock
+
+    def check(self, tenant: str, definition: AgentDefinition) -> None:
+        """Raise `DefinitionRefused` for what could not be run: a server that is not there, a schema that is none."""
+        for tool in definition.tools:
+            if isinstance(tool, McpTools) and not self._may_use(tenant, tool.server):
+                raise DefinitionRefused(
+                    f"There is no MCP server '{tool.server}'. The operator names them in AGENT_MCP_FILE.", "tools"
+                )
+        if definition.output_schema is not None:
+            try:
+                check_schema(definition.output_schema)
+            except SchemaBroken as error:
+                raise DefinitionRefused(f"output_schema: {error}.", "output_schema") from None
+        own = {tool.type for tool in definition.tools if not isinstance(tool, McpTools)}
+        servers = {tool.server for tool in definition.tools if isinstance(tool, McpTools)}
+        for name in definition.approval.tools:
+            if name not in own and name.partition("__")[0] not in servers:
+                raise DefinitionRefused(f"approval: the agent has no tool '{name}'.", "approval.tools")
+
+    @asynccontextmanager
+    async def tools(self, tenant: str, definition: AgentDefinition) -> AsyncIterator[dict[str, Tool]]:
+        """The tools by name, while the block lasts."""
+        found: list[Tool] = []
+        async with AsyncExitStack() as closing:
+            for tool in definition.tools:
+                if not isinstance(tool, McpTools):
+                    found.append(self._own(tool))
+                elif self._may_use(tenant, tool.server):
+                    server = mcp_tools(tool.server, self.servers[tool.server], tool.tools)
+                    found.extend(await closing.enter_async_context(server))
+            yield {tool.name: tool for tool in found}
+
+    def _may_use(self, tenant: str, name: str) -> bool:
+        server = self.servers.get(name)
+        return server is not None and (server.tenants is None or tenant in server.tenants)
+
+    def _own(self, tool: OwnTool) -> Tool:
+        if isinstance(tool, SearchDocumentsTool):
+            return SearchDocuments(self.search, self.library, tool.collections, tool.limit)
+        if isinstance(tool, ReadDocumentTool):
+            return ReadDocument(self.library, tool.collections)
+        if isinstance(tool, HttpTool):
+            post = HttpPost(self.http, tool.hosts, tool.honours_key)
+            return HttpGet(self.http, tool.hosts) if tool.type == "http_get" else post
+        plain: dict[str, Tool] = {
+            "calculator": Calculator(),
+            "current_time": CurrentTime(self.clock),
+            "plan": Plan(),
+            "search_history": SearchHistory(self.database),
+        }
+        return plain[tool.type]

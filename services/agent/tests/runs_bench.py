@@ -1,0 +1,145 @@
+"""Agents over scripts, with a real ledger: a service as the routes and the loop see it, driven step by step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent import definitions, run_events, runs, threads
+from agent.adapters.bells import LocalBell
+from agent.adapters.fixed_tokens import FixedTokens
+from agent.adapters.memory_library import MemoryLibrary
+from agent.adapters.scripted import ScriptedSearch
+from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.bootstrap import Dependencies, assemble
+from agent.runs import Mandate
+from agent.settings import AgentSettings
+from agent.tables import metadata
+from agent.threads import Viewer
+from agent.tools.tool import Tool
+from agent.tools.toolbox import Toolbox
+from contracts.agents import AgentCreate, AgentDefinition
+from contracts.runs import Decision, HistoryMessage, Run, RunEvent
+from servicekit.clock import ManualClock
+from servicekit.sql import Database
+
+VIEWER = Viewer("acme", "key_1")
+MANDATE = Mandate("acme", "key_1", "req_1", "grant")
+
+
+class ToolsAsGiven(Toolbox):
+    """A toolbox that also has tools of a test."""
+
+    given: Mapping[str, Tool]
+
+    @asynccontextmanager
+    async def tools(self, tenant: str, definition: AgentDefinition) -> AsyncIterator[dict[str, Tool]]:
+        async with super().tools(tenant, definition) as own:
+            yield {**own, **self.given}
+
+
+@dataclass
+class Bench:
+    """One process of the service over a database, which other benches can share."""
+
+    database: Database
+    model: ScriptedAgent
+    clock: ManualClock
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    search: ScriptedSearch = field(default_factory=ScriptedSearch)
+    library: MemoryLibrary = field(default_factory=MemoryLibrary)
+    tokens: FixedTokens = field(default_factory=FixedTokens)
+    settings: AgentSettings = field(default_factory=lambda: AgentSettings(run_lease_seconds=30, run_poll_seconds=0.05))
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.opened: Dependencies = assemble(
+            self.settings,
+            self.database,
+            self.search,
+            self.library,
+            self.model,
+            self.tokens,
+            LocalBell(),
+            self.clock,
+        )
+        self.agents = self.opened.agents
+        self.execution = self.agents.loop._execution
+        box = ToolsAsGiven(**vars(self.agents.toolbox))
+        object.__setattr__(box, "given", self.tools)
+        object.__setattr__(self.execution, "toolbox", box)
+        self.ledger = self.execution.ledger
+
+    async def define(self, name: str = "helper", **definition: Any) -> AgentCreate:
+        wanted = AgentCreate.model_validate({"name": name, **definition})
+        async with self.database.write() as connection:
+            await definitions.save(connection, "acme", wanted, self.clock.now())
+        return wanted
+
+    async def thread(self) -> str:
+        async with self.database.write() as connection:
+            return (await threads.create(connection, VIEWER, {}, self.clock.now())).id
+
+    async def start(self, text: str = "Do it.", *, thread: str | None = None, agent: str = "helper") -> Run:
+        thread_id = thread or await self.thread()
+        async with self.database.write() as connection:
+            found = await definitions.find(connection, "acme", agent)
+            named = (agent, found.version)
+            row = await runs.create(connection, MANDATE, thread_id, named, text, self.clock.now())
+        return runs.shown(dict(row))
+
+    async def work(self) -> bool:
+        """Claim one run and carry it out; whether there was one."""
+        work = await self.ledger.claim("bench")
+        if work is None:
+            return False
+        await self.execution.run(work, self.stopping)
+        return True
+
+    async def run(self, text: str = "Do it.", **more: Any) -> Run:
+        """Start a run and work until it ends or waits."""
+        run = await self.start(text, **more)
+        await self.work()
+        return await self.shown(run)
+
+    async def shown(self, run: Run) -> Run:
+        async with self.database.read() as connection:
+            return runs.shown(dict(await runs.find(connection, run.thread_id, run.id)))
+
+    async def cancel(self, run: Run) -> Run:
+        async with self.database.write() as connection:
+            row = await runs.find(connection, run.thread_id, run.id)
+            changed = await runs.cancel(connection, self.agents.checkpoints, dict(row), self.clock.now())
+        self.agents.bell.ring(run.id)
+        return runs.shown(dict(changed))
+
+    async def resume(self, run: Run, *decisions: dict[str, Any]) -> Run:
+        async with self.database.write() as connection:
+            row = await runs.find(connection, run.thread_id, run.id)
+            wanted = [Decision.model_validate(one) for one in decisions]
+            changed = await runs.resume(connection, dict(row), wanted, self.clock.now())
+        return runs.shown(dict(changed))
+
+    async def events(self, run: Run, after: int = 0) -> list[RunEvent]:
+        return await run_events.after(self.database, run.id, after)
+
+    async def history(self, thread_id: str) -> list[HistoryMessage]:
+        async with self.database.read() as connection:
+            return (await threads.history(connection, VIEWER, thread_id, 200, None)).data
+
+
+async def open_database(folder: Path) -> Database:
+    """An empty ledger in a file."""
+    database = Database.open(None, folder, "agent")
+    async with database.write() as connection:
+        await connection.run_sync(metadata.create_all)
+    return database
+
+
+def bench(database: Database, *turns: Turn | str, **more: Any) -> Bench:
+    """A bench whose model takes these turns."""
+    return Bench(database, ScriptedAgent(in_turn(*turns)), more.pop("clock", ManualClock()), **more)
