@@ -11,8 +11,8 @@ import secrets
 import sys
 from pathlib import Path
 
-SQL_SERVICES = ("gateway", "ingest", "retriever")
-REDIS_SERVICES = ("gateway", "ingest")
+SQL_SERVICES = ("gateway", "ingest", "retriever", "agent")
+REDIS_SERVICES = ("gateway", "ingest", "agent")
 SERVERS = ("postgres_password", "redis_password", "qdrant_api_key", "grafana_password")
 REDIS_CONFIG = (
     'bind * -::*\nprotected-mode yes\nrequirepass {password}\nsave ""\nappendonly no\nmaxmemory-policy noeviction\n'

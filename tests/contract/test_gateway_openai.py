@@ -176,7 +176,6 @@ async def test_a_receipt_comes_only_to_those_who_asked(client: AsyncOpenAI) -> N
     ("model", "code"),
     [
         ("nope", "model_not_found"),
-        ("agent:helper", "agents_not_available"),
         ("rag:Not_A_Name", "model_not_found"),
         ("rag:secret", "model_not_found"),
         ("rag:", "model_not_found"),

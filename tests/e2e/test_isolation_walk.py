@@ -19,7 +19,7 @@ from tests.support.stack import RunningHome
 from contracts.search import Filter
 from groundwork.client import Groundwork
 
-VAULT, SHARED, OPEN = "vault-of-victim", "both-have-this", "open-to-all-keys"
+VAULT, SHARED, OPEN, AGENT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper"
 DOSSIER, TITLE, TEXT = "secret-dossier", "Zanzibar dossier", "The wombat password is xylophone quartz."
 METADATA = {"codename": "quetzal", "year": 1987}
 IDEMPOTENCY_KEY = "the-victims-own-key"
@@ -42,8 +42,11 @@ class Victim:
     """A tenant with something to lose, and all that names it."""
 
     client: Groundwork
+    http: httpx2.Client
     key_id: str
     jobs: tuple[str, ...]
+    thread: str
+    run: str
     cursors: tuple[str, ...]
     secrets: tuple[str, ...]
     """What no answer to anybody else may hold."""
@@ -59,7 +62,8 @@ class Attacker:
 
 
 def key(home: RunningHome, name: str, tenant: str, **options: Any) -> tuple[str, str]:
-    made = home.client.keys.create(name, tenant=tenant, scopes=("chat", "documents", "search"), **options)
+    scopes = ("chat", "documents", "search", "agents")
+    made = home.client.keys.create(name, tenant=tenant, scopes=scopes, **options)
     return made.id, made.secret
 
 
@@ -69,6 +73,16 @@ def put(client: Groundwork, collection: str, text: str, document_id: str, **opti
     assert job is not None
     assert client.jobs.wait(job.id).status == "ready"
     return job.id
+
+
+def start_run(http: httpx2.Client) -> tuple[str, str]:
+    """A thread with a run of an agent that knows the secret, and another thread beside it; the ids of the first."""
+    assert http.post("/v1/agents", json={"name": AGENT, "instructions": "Keep it."}).status_code == 201
+    thread = http.post("/v1/threads", json={}).json()["id"]
+    http.post("/v1/threads", json={})
+    run = http.post(f"/v1/threads/{thread}/runs", json={"agent": AGENT, "input": TEXT})
+    assert run.status_code == 202, run.text
+    return thread, run.json()["id"]
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +100,15 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         kept = http.post(path, json=body, headers={"Idempotency-Key": IDEMPOTENCY_KEY}).json()
         client.jobs.wait(kept["job"]["id"])
         chunks = [chunk.chunk_id for name in (VAULT, SHARED) for chunk in client.documents.chunks(name, DOSSIER)]
-        pages = ("/v1/collections", f"/v1/collections/{VAULT}/documents", "/v1/jobs")
+        thread, run = start_run(http)
+        pages = ("/v1/collections", f"/v1/collections/{VAULT}/documents", "/v1/jobs", "/v1/threads")
         cursors = [http.get(page, params={"limit": 1}).json()["next_cursor"] for page in pages]
         assert all(cursors)
         jobs.append(kept["job"]["id"])
         shas = [client.documents.get(VAULT, "second-dossier").sha256]
         words = ("wombat", "xylophone", "quetzal", "Zanzibar", "second-dossier", "third-dossier")
-        secrets = (*words, DOSSIER, *chunks, *jobs, *shas)
-        yield Victim(client, key_id, tuple(jobs), tuple(cursors), secrets)
+        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run)
+        yield Victim(client, http, key_id, tuple(jobs), thread, run, tuple(cursors), secrets)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +141,7 @@ def calls(http: httpx2.Client) -> list[Operation]:
         "POST /v1/collections/{name}/documents",
         "DELETE /v1/collections/{name}",
         "POST /v1/collections",
+        "POST /v1/agents",
     ]
 
     def turn(call: Operation) -> int:
@@ -140,6 +156,9 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "collections": (VAULT, SHARED),
         "documents": (DOSSIER,),
         "jobs": victim.jobs,
+        "agents": (AGENT,),
+        "threads": (victim.thread,),
+        "runs": (victim.run,),
         "keys": (victim.key_id,),
         "tenants": ("victim-tenant",),
         "routes": ("default-chat",),
@@ -191,6 +210,10 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
             for options in ({}, *({"filter": one, "mode": mode} for one in filters() for mode in ("hybrid", "sparse")))
         ],
         "POST /v1/collections/{name}/reindex": [{}, {"language": "de"}],
+        "POST /v1/agents": [{"name": AGENT, "instructions": "Mine.", "tools": ["search_documents"]}],
+        "POST /v1/threads": [{}],
+        "POST /v1/threads/{id}/runs": [{"agent": AGENT, "input": "What is the password?"}],
+        "POST /v1/threads/{id}/runs/{run}/resume": [{"decisions": [{"tool_call_id": "c", "action": "approve"}]}],
         "POST /v1/keys": [{"name": "more", "tenant": "victim-tenant", "scopes": ["chat"], "collections": [VAULT]}],
         "PATCH /v1/keys/{key_id}": [{"name": "mine"}, {"limits": {"concurrency": 1}}],
         "POST /v1/keys/{key_id}/rotate": [{}, {"overlap_seconds": 0}],
@@ -223,7 +246,8 @@ def requests(operation: Operation, victim: Victim) -> Iterator[tuple[str, dict[s
 def is_foreign(given: dict[str, str], attacker: Attacker) -> bool:
     """Whether the path names something that is not the attacker's."""
     shared_alone = given == {"collections": SHARED} and attacker.name == "another tenant"
-    return bool(given) and not shared_alone
+    of_own_tenant = given == {"agents": AGENT} and attacker.name != "another tenant"  # agents are the tenant's
+    return bool(given) and not shared_alone and not of_own_tenant
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["another-tenant", "a-key-for-another-collection"])
@@ -254,3 +278,4 @@ def test_the_victim_itself_finds_everything_still(victim: Victim) -> None:
     assert victim.client.documents.text(VAULT, DOSSIER) == TEXT
     assert all(victim.client.jobs.get(job).status == "ready" for job in victim.jobs)
     assert victim.client.search(SHARED, "wombat").hits[0].text == TEXT
+    assert victim.http.get(f"/v1/threads/{victim.thread}/runs/{victim.run}").json()["input"] == TEXT

@@ -120,9 +120,9 @@ class Tokens:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
     """The base URL of an app that is served on a free loopback port, in this event loop."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
     running = asyncio.create_task(server.serve([listener]))
     try:
@@ -143,6 +143,8 @@ async def agent_client(peers: Peers, tokens: Tokens, **settings: float) -> Async
                 "gateway_url": peer_url,
                 "delegation_public_key_file": tokens.key_file,
                 "log_level": "warning",
+                "data_dir": tokens.key_file.parent / "agent-data",
+                "redis_url": "redis://127.0.0.1:1/0",
                 **settings,
             }
         )

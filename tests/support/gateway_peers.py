@@ -285,6 +285,10 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
                 async with session.post(plane_url[0] + path, json=body) as answer:
                     assert answer.status == 200, await answer.text()
 
+    @app.get("/v1/agents")
+    async def agents(caller: Annotated[Caller, require("agent")]) -> Any:
+        return {"data": [], "next_cursor": None}
+
     def report(body: dict[str, Any]) -> dict[str, Any]:
         receipt = {"request_id": "r", "tokens": {"prompt": 100, "completion": 10, "embedding": 17}, "cost_usd": None}
         names = body["model"].removeprefix("rag:").split(",")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.delegation import Delegation
 from contracts.models import ModelInfo
 from contracts.search import Hit
+from servicekit.sql import Database
+
+from .runs_bench import open_database
 
 LEAVE = hit(
     "# Leave Policy\n\nFull-time employees get 27 days of paid leave per year. "
@@ -37,6 +41,13 @@ LEAVE_QUESTION = "How many days of paid leave do full-time employees get per yea
 @pytest.fixture(autouse=True)
 def _no_sockets() -> None:
     disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await open_database(tmp_path)
+    yield database
+    await database.close()
 
 
 def delegation(collections: tuple[str, ...] | None = None) -> Delegation:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,75 +8,17 @@ from sqlalchemy import func, select
 
 from agent import runs
 from agent.adapters.fixed_tokens import FixedTokens, KeyRevoked
-from agent.adapters.scripted import CAPABLE
 from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
-from agent.errors import DecisionsDontFit, RunNotWaiting, ThreadBusy
+from agent.errors import ThreadBusy
 from agent.messages import NO_RESULT, UNKNOWN
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS
-from agent.tools.tool import Repeat, ToolCaller, ToolFailed
-from contracts.models import ModelPrice
+from agent.tools.tool import Repeat, ToolFailed
 from servicekit.clock import ManualClock
 from servicekit.errors import NotReady
 from servicekit.sql import Database
 
-from .runs_bench import Bench, bench, open_database
-
-
-@dataclass
-class Till:
-    """A tool with an effect that can be counted, and that can be held up in the middle of a call."""
-
-    repeat: Repeat = "never"
-    name: str = "pay"
-    kind: str = "till"
-    description: str = "Pays."
-    paid: list[str] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    held: bool = False
-    failure: Exception | None = None
-    parameters: dict[str, Any] = field(
-        default_factory=lambda: {
-            "type": "object",
-            "properties": {"amount": {"type": "integer"}},
-            "required": ["amount"],
-            "additionalProperties": False,
-        }
-    )
-
-    async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
-        self.keys.append(caller.key)
-        self.paid.append(str(arguments["amount"]))
-        self.begun.set()
-        if self.held:
-            await asyncio.Event().wait()
-        if self.failure is not None:
-            raise self.failure
-        return f"paid {arguments['amount']}"
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await open_database(tmp_path)
-    yield database
-    await database.close()
-
-
-def pay(*amounts: int) -> Turn:
-    return Turn("I pay.", [("pay", {"amount": amount}) for amount in amounts])
-
-
-async def _killed_in_the_middle(first: Bench, till: Till) -> None:
-    """The process dies while the tool is being called: the work stops where it is, and nothing is tidied up."""
-    work = await first.ledger.claim("first")
-    assert work is not None
-    task = asyncio.create_task(first.execution.run(work, first.stopping))
-    await till.begun.wait()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    till.held = False
-    till.begun.clear()
-    first.clock.advance(31)
+from .runs_bench import Bench, bench
+from .tills import Till, killed_in_the_middle, pay
 
 
 async def test_a_run_calls_tools_and_answers(database: Database) -> None:
@@ -116,7 +55,7 @@ async def test_a_call_that_was_cut_off_is_made_again_only_where_that_does_no_har
     first = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
     await first.define()
     run = await first.start()
-    await _killed_in_the_middle(first, till)
+    await killed_in_the_middle(first, till)
     second = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
     assert await second.work()
     ended = await second.shown(run)
@@ -135,7 +74,7 @@ async def test_a_finished_call_is_not_made_again_when_its_step_is(database: Data
     first = bench(database, turn, "Done.", tools=tools, clock=clock)
     await first.define()
     run = await first.start()
-    await _killed_in_the_middle(first, slow)
+    await killed_in_the_middle(first, slow)
     second = bench(database, turn, "Done.", tools=tools, clock=clock)
     await second.work()
     assert (await second.shown(run)).status == "completed"
@@ -165,87 +104,6 @@ async def test_a_process_that_was_thought_dead_changes_nothing_any_more(database
     ended = await second.shown(run)
     assert (ended.status, ended.output) == ("completed", "From the living.")
     assert await second.events(run) == before
-
-
-async def test_a_person_decides_on_all_pending_calls_at_once(database: Database) -> None:
-    till = Till()
-    one = bench(database, pay(1, 2, 3), "Noted.", tools={"pay": till})
-    await one.define(approval={"tools": ["pay"]})
-    run = await one.run()
-    assert run.status == "waiting_approval"
-    first, second, third = run.pending_tool_calls
-    assert (first.name, first.arguments, first.reason) == ("pay", {"amount": 1}, "approval")
-    assert till.paid == []
-    with pytest.raises(DecisionsDontFit):
-        await one.resume(run, {"tool_call_id": first.id, "action": "approve"})
-    await one.resume(
-        run,
-        {"tool_call_id": first.id, "action": "approve"},
-        {"tool_call_id": second.id, "action": "edit", "arguments": {"amount": 20}},
-        {"tool_call_id": third.id, "action": "reject", "message": "Too much."},
-    )
-    other = bench(database, pay(1, 2, 3), "Noted.", tools={"pay": till}, clock=one.clock)  # another replica goes on
-    await other.work()
-    ended = await other.shown(run)
-    assert (ended.status, ended.pending_tool_calls) == ("completed", [])
-    assert till.paid == ["1", "20"]
-    assert till.keys == [f"{run.id}:1:0", f"{run.id}:1:1"]
-    results = [said.content for said in await other.history(run.thread_id) if said.role == "tool"]
-    assert results[:2] == ["paid 1", "paid 20"]
-    assert "Too much." in results[2]
-    with pytest.raises(RunNotWaiting):
-        await one.resume(ended, {"tool_call_id": first.id, "action": "approve"})
-
-
-async def test_an_edit_that_does_not_fit_the_schema_is_not_carried_out(database: Database) -> None:
-    till = Till()
-    one = bench(database, pay(1), "Noted.", tools={"pay": till})
-    await one.define(approval={"tools": ["pay"]})
-    run = await one.run()
-    call = run.pending_tool_calls[0].id
-    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": "all of it"}})
-    await one.work()
-    assert till.paid == []
-    assert (await one.shown(run)).status == "completed"
-
-
-async def test_a_person_can_decide_on_a_call_of_unknown_outcome(database: Database) -> None:
-    clock, till = ManualClock(), Till(held=True)
-    first = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
-    await first.define(approval={"unknown_outcomes": True})
-    run = await first.start()
-    await _killed_in_the_middle(first, till)
-    second = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
-    await second.work()
-    waiting = await second.shown(run)
-    assert waiting.status == "waiting_approval"
-    assert waiting.pending_tool_calls[0].reason == "outcome_unknown"
-    assert till.paid == ["5"]
-    await second.resume(run, {"tool_call_id": waiting.pending_tool_calls[0].id, "action": "approve"})
-    await second.work()
-    assert (await second.shown(run)).status == "completed"
-    assert till.paid == ["5", "5"]  # a person said so
-
-
-async def test_a_run_killed_between_its_question_and_its_wait_asks_again(database: Database) -> None:
-    clock, till = ManualClock(), Till()
-    first = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
-    await first.define(approval={"tools": ["pay"]})
-    run = await first.start()
-    work = await first.ledger.claim("first")
-    assert work is not None
-    first.ledger.checkpoints.attach(work.id, work)
-    await first.execution._advance(work)  # the interrupt is in the checkpoint; then the process dies
-    first.ledger.checkpoints.detach(work.id)
-    clock.advance(31)
-    second = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
-    await second.work()
-    waiting = await second.shown(run)
-    assert waiting.status == "waiting_approval"
-    await second.resume(run, {"tool_call_id": waiting.pending_tool_calls[0].id, "action": "approve"})
-    await second.work()
-    assert (await second.shown(run)).status == "completed"
-    assert till.paid == ["5"]
 
 
 async def test_a_cancelled_run_leaves_a_history_that_a_model_can_read(database: Database) -> None:
@@ -289,65 +147,6 @@ async def test_a_thread_has_one_run_at_a_time(database: Database) -> None:
         await one.start(thread=run.thread_id)
     await one.work()
     await one.start(thread=run.thread_id)
-
-
-@pytest.mark.parametrize(
-    ("limits", "limit", "steps"),
-    [
-        ({"steps": 2}, "steps", 2),
-        ({"tool_calls": 3}, "tool_calls", 4),
-        ({"tokens": 60}, "tokens", 3),
-        ({"cost_usd": "0.0001"}, "cost_usd", 2),
-    ],
-)
-async def test_each_budget_ends_a_run_with_what_it_has(
-    database: Database, limits: dict[str, Any], limit: str, steps: int
-) -> None:
-    turns = [Turn(f"So far {number}.", [("pay", {"amount": number})]) for number in range(20)]
-    price = ModelPrice(prompt_usd_per_million=2, completion_usd_per_million=3)  # type: ignore[arg-type]
-    one = bench(database, *turns, tools={"pay": Till()})
-    one.model.info = CAPABLE.model_copy(update={"price": price})
-    await one.define(limits=limits)
-    run = await one.run()
-    assert (run.status, run.limit, run.steps) == ("limit_reached", limit, steps)
-    assert run.output == f"So far {steps - 1}."
-    assert run.tool_calls <= 3 or limit != "tool_calls"
-    assert run.usage.cost_usd is not None
-    assert [event.type for event in await one.events(run)][-1] == "run.limit_reached"
-
-
-async def test_time_is_a_budget_and_ends_a_call_that_is_under_way(database: Database) -> None:
-    till = Till(held=True)
-    one = bench(database, pay(5), tools={"pay": till})
-    await one.define(limits={"seconds": 0.3})
-    run = await one.run()
-    assert (run.status, run.limit) == ("limit_reached", "seconds")
-    assert [said.content for said in await one.history(run.thread_id) if said.role == "tool"] == [UNKNOWN]
-
-
-async def test_a_limit_of_money_needs_a_price(database: Database) -> None:
-    one = bench(database, "Hello.")
-    await one.define(limits={"cost_usd": "1"})
-    run = await one.run()
-    assert run.status == "failed"
-    assert run.error is not None
-    assert run.error.code == "price_unknown"
-
-
-async def test_without_a_price_a_cost_is_unknown_and_never_zero(database: Database) -> None:
-    one = bench(database, "Hello.")
-    await one.define()
-    assert (await one.run()).usage.cost_usd is None
-
-
-async def test_a_model_that_repeats_itself_is_told_and_then_stopped(database: Database) -> None:
-    till = Till("safe")
-    one = bench(database, pay(1), tools={"pay": till})  # the same call for ever
-    await one.define(limits={"steps": 100})
-    run = await one.run()
-    assert (run.status, run.limit) == ("limit_reached", "repeated_calls")
-    assert till.paid == ["1", "1"]
-    assert run.steps == 5
 
 
 async def test_what_goes_wrong_with_a_tool_is_a_result_that_the_model_sees(database: Database) -> None:

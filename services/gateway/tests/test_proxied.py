@@ -8,41 +8,47 @@ from fastapi.routing import APIRoute
 
 from gateway.bootstrap import create_app
 from gateway.errors import NotYours
-from gateway.proxied import PROXIED, ProxiedCall
+from gateway.proxied import ProxiedCall
+from gateway.proxied_agents import EVERY_PROXIED
 from gateway.settings import GatewaySettings
 
 
 def _spec(method: str, path: str) -> ProxiedCall:
-    return next(spec for spec in PROXIED if (spec.method, spec.path) == (method, path))
+    return next(spec for spec in EVERY_PROXIED if (spec.method, spec.path) == (method, path))
 
 
 def test_every_call_is_named_once() -> None:
-    names = [(spec.method, spec.path) for spec in PROXIED]
+    names = [(spec.method, spec.path) for spec in EVERY_PROXIED]
     assert len(set(names)) == len(names)
 
 
 def test_every_call_that_starts_lasting_work_carries_a_grant() -> None:
-    granted = {(spec.method, spec.path.rsplit("/", 1)[-1]) for spec in PROXIED if spec.grant}
+    granted = {(spec.method, spec.path.rsplit("/", 1)[-1]) for spec in EVERY_PROXIED if spec.grant}
+    assert {spec.path for spec in EVERY_PROXIED if spec.grant and spec.service == "agent"} == {"/v1/threads/{id}/runs"}
     assert granted == {
         ("POST", "documents"),
         ("POST", "documents:batch"),
         ("POST", "documents:restore"),
         ("POST", "retry"),
         ("POST", "reindex"),
+        ("POST", "runs"),
         ("DELETE", "{name}"),
         ("DELETE", "{id}"),
     }
 
 
 def test_every_call_that_changes_something_is_limited_recorded_and_for_writers() -> None:
-    for spec in PROXIED:
+    for spec in EVERY_PROXIED:
         changes = spec.method != "GET"
         assert (spec.route is not None) == changes, spec.path
-        assert not changes or spec.scopes == ("documents",), spec.path
+        writers = ("agents",) if spec.service == "agent" else ("documents",)
+        assert not changes or spec.scopes == writers, spec.path
 
 
 def test_tokens_of_proxied_calls_never_reach_models_or_grants() -> None:
-    assert all(set(spec.audiences) <= {"ingest", "retriever", "inference"} for spec in PROXIED)
+    for spec in EVERY_PROXIED:
+        allowed = {"agent"} if spec.service == "agent" else {"ingest", "retriever", "inference"}
+        assert set(spec.audiences) <= allowed, spec.path
 
 
 def test_paths_are_filled_in() -> None:
@@ -73,7 +79,7 @@ def test_only_known_query_parameters_pass() -> None:
 def test_every_public_route_is_answered_here_or_in_the_table(tmp_path: Path) -> None:
     document = create_app(GatewaySettings(delegation_public_key_file=tmp_path / "d.pub")).openapi()
     named = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
-    assert {(spec.method, spec.path) for spec in PROXIED} <= named
+    assert {(spec.method, spec.path) for spec in EVERY_PROXIED} <= named
     for path in document["paths"]:
         for name in re.findall(r"\{(\w+)\}", path):
             for operation in document["paths"][path].values():

@@ -53,7 +53,8 @@ def ask(connection: Connection, collections: str | Sequence[str], question: str,
     if not completion.choices:
         raise UnexpectedAnswer("The answer has no choices; see the server's log.")
     message = completion.choices[0].message
-    return Answer(message.content or "", message.annotations or [], completion.groundwork, completion.usage)
+    report = completion.groundwork if isinstance(completion.groundwork, AnswerReport) else None
+    return Answer(message.content or "", message.annotations or [], report, completion.usage)
 
 
 def ask_stream(
@@ -70,7 +71,9 @@ def ask_stream(
             if event.data == DONE:
                 break
             chunk = _chunk(event.data)
-            report, usage = chunk.groundwork or report, chunk.usage or usage
+            usage = chunk.usage or usage
+            if isinstance(chunk.groundwork, AnswerReport):
+                report = chunk.groundwork
             for choice in chunk.choices:
                 citations.extend(choice.delta.annotations or [])
                 if choice.delta.content:

@@ -76,7 +76,9 @@ def _lean(program: str) -> dict[str, str]:
     """Little memory and no surprises, unless the user's environment says otherwise."""
     cores = str(os.cpu_count() or 1)
     threads = cores if program == "inference" else "1"
+    strict = {"LANGGRAPH_STRICT_MSGPACK": "true"} if program == "agent" else {}
     return {
+        **strict,
         "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
@@ -139,7 +141,13 @@ def _inference(wiring: Wiring) -> dict[str, str]:
 
 
 def _agent(wiring: Wiring) -> dict[str, str]:
-    return {"RETRIEVER_URL": wiring.url("retriever"), "GATEWAY_URL": wiring.url("model_plane")}
+    chosen = {
+        "REDIS_URL": wiring.redis_url,
+        "RETRIEVER_URL": wiring.url("retriever"),
+        "GATEWAY_URL": wiring.url("model_plane"),
+    }
+    agents = wiring.home.root / "agents"
+    return {**chosen, "DEFINITIONS_DIR": str(agents)} if agents.is_dir() else chosen
 
 
 _OWN: dict[str, Callable[[Wiring], dict[str, str]]] = {

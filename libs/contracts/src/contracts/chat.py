@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from contracts.base import Count, Reply, Request
 from contracts.citations import Annotation
 from contracts.receipts import Receipt
+from contracts.runs import RunReport
 from contracts.search import Filter, SearchMode
 from contracts.values import check_number, check_text
 
@@ -163,7 +164,7 @@ class ChatCompletion(Reply):
     model: str
     choices: list[Choice]
     usage: ChatUsage | None = None
-    groundwork: AnswerReport | None = None
+    groundwork: AnswerReport | RunReport | None = None
 
 
 class ChunkChoice(Reply):
@@ -184,4 +185,4 @@ class ChatCompletionChunk(Reply):
     model: str
     choices: list[ChunkChoice]
     usage: ChatUsage | None = None
-    groundwork: AnswerReport | None = None
+    groundwork: AnswerReport | RunReport | None = None

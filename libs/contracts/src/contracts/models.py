@@ -15,6 +15,8 @@ ToolProtocol = Literal["native", "constrained"]
 
 RAG = "rag:"
 """Begins the name of a model that answers from collections: `rag:a` or `rag:a,b`."""
+AGENT = "agent:"
+"""Begins the name of a model that is a run of an agent: `agent:helper`."""
 MAX_COLLECTIONS = 16
 """Of one such model."""
 

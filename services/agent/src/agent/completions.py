@@ -18,6 +18,7 @@ from contracts.chat import (
     ChunkChoice,
 )
 from contracts.citations import Annotation
+from contracts.runs import RunReport
 from servicekit.errors import UpstreamFailed
 from servicekit.identifiers import new_id
 
@@ -59,7 +60,8 @@ async def collect(stream: AsyncIterator[ChatCompletionChunk]) -> ChatCompletion:
     """The whole answer of a stream."""
     content: list[str] = []
     annotations: list[Annotation] = []
-    report: AnswerReport | None = None
+    report: AnswerReport | RunReport | None = None
+    finish: str | None = None
     usage = ChatUsage()
     last: ChatCompletionChunk | None = None
     async for chunk in stream:
@@ -67,6 +69,7 @@ async def collect(stream: AsyncIterator[ChatCompletionChunk]) -> ChatCompletion:
         report = chunk.groundwork or report
         usage = chunk.usage or usage
         for choice in chunk.choices:
+            finish = choice.finish_reason or finish
             content.append(choice.delta.content or "")
             annotations.extend(choice.delta.annotations or [])
     if last is None:
@@ -76,7 +79,7 @@ async def collect(stream: AsyncIterator[ChatCompletionChunk]) -> ChatCompletion:
         id=last.id,
         created=last.created,
         model=last.model,
-        choices=[Choice(message=message)],
+        choices=[Choice(message=message, finish_reason=finish or "stop")],
         usage=usage,
         groundwork=report,
     )

@@ -40,7 +40,7 @@ class Conversation:
 def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversation:
     """The conversation of a request; raises what is wrong with it, before any work is done."""
     collections = _collections(request.model, delegation)
-    _refuse_plain_options(request)
+    refuse_plain_options(request)
     if request.messages[-1].role != "user":
         raise QuestionMissing
     asked = [message.plain_text().strip() for message in request.messages if message.role == "user"]
@@ -73,7 +73,8 @@ def _collections(model: str, delegation: Delegation) -> tuple[str, ...]:
     return names
 
 
-def _refuse_plain_options(request: ChatRequest) -> None:
+def refuse_plain_options(request: ChatRequest) -> None:
+    """Raise for what only plain models take."""
     if request.n is not None and request.n != 1:
         raise OptionNotSupported("n")
     extra = request.model_extra or {}

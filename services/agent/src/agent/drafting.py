@@ -12,7 +12,7 @@ from agent.answers import AnswerState, Begun, Context, Draft
 from agent.errors import ModelNotAnswerable
 from agent.policy import is_policy
 from agent.prompting import fit, messages
-from contracts.chat import ChatCompletionChunk, ChatRequest, Grounding, StreamOptions
+from contracts.chat import AnswerReport, ChatCompletionChunk, ChatRequest, Grounding, StreamOptions
 from contracts.models import ModelInfo
 from contracts.receipts import Attempt
 from contracts.search import Hit
@@ -120,7 +120,7 @@ async def _texts(chunks: AsyncIterator[ChatCompletionChunk], context: Context) -
     async for chunk in chunks:
         context.ledger.used(chunk.usage)
         context.ledger.model = chunk.model
-        if chunk.groundwork is not None and chunk.groundwork.receipt is not None:
+        if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
             context.ledger.attempts.extend(chunk.groundwork.receipt.attempts)
         for choice in chunk.choices:
             if choice.delta.content:

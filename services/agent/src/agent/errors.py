@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from servicekit.errors import Conflict, Forbidden, InvalidRequest, NotFound, UpstreamTimeout
+from contracts.documents import Failure
+from servicekit.errors import Conflict, Forbidden, InvalidRequest, NotFound, UpstreamFailed, UpstreamTimeout
 
 
 class ModelNotAnswerable(NotFound):
@@ -63,7 +64,9 @@ class OptionNotSupported(InvalidRequest):
     code = "option_not_supported"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"'rag:' models do not take '{name}'. Leave it out, or call a plain model.", param=name)
+        super().__init__(
+            f"'rag:' and 'agent:' models do not take '{name}'. Leave it out, or call a plain model.", param=name
+        )
 
 
 class DeadlinePassed(UpstreamTimeout):
@@ -162,7 +165,36 @@ class LastEventIdWrong(InvalidRequest):
         super().__init__("Last-Event-ID must be the id of an event of this run: a number.", param="Last-Event-ID")
 
 
-class CompletionNeedsAnswer(Conflict):
-    """An `agent:` completion can't go on without its run."""
+class RunCancelled(Conflict):
+    """Somebody cancelled the run of an `agent:` completion."""
 
-    code = "run_not_completed"
+    code = "run_cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("The run of this completion was cancelled.")
+
+
+class RunFailed(UpstreamFailed):
+    """The run of an `agent:` completion failed, for the reason that its code and message name."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.code = failure.code
+
+
+class CompletionTooSlow(UpstreamTimeout):
+    """The run of a completion takes longer than a completion may."""
+
+    code = "completion_timeout"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"The run {run_id} took longer than a completion may. Start it on a thread and follow it.")
+
+
+class AnswerRestarted(UpstreamFailed):
+    """A step whose words were sent began anew and says something else."""
+
+    code = "step_restarted"
+
+    def __init__(self) -> None:
+        super().__init__("The answer was begun anew after parts of it had been sent. Ask again.")

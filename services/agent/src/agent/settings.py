@@ -85,7 +85,7 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """The largest answer that these tools read."""
     mcp_file: Path | None = None
     """YAML file that names the MCP servers whose tools agents may use."""
-    completion_seconds: Annotated[float, Field(gt=0)] = 600.0
+    completion_seconds: Annotated[float, Field(gt=0)] = 280.0
     """How long an `agent:` completion waits for its run."""
 
     @model_validator(mode="after")

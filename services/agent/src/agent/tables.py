@@ -59,6 +59,7 @@ THREADS = Table(
     Column("id", String(40), primary_key=True),
     Column("tenant", String(63), nullable=False),
     Column("key_id", String(64), nullable=False),
+    Column("transient", Boolean, nullable=False, server_default=false()),
     Column("metadata", JSON, nullable=False),
     Column("messages", Integer, nullable=False, server_default="0"),
     Column("summary", Text, nullable=False, server_default=""),
@@ -66,6 +67,7 @@ THREADS = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Index("threads_of_a_tenant", "tenant", "id"),
+    Index("threads_transient", "transient", "updated_at"),
 )
 
 MESSAGES = Table(

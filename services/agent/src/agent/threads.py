@@ -34,10 +34,19 @@ class Viewer:
         return cls(delegation.tenant, delegation.key_id, limited)
 
 
-async def create(connection: AsyncConnection, viewer: Viewer, metadata: dict[str, Any], now: datetime) -> Thread:
-    """A new, empty thread."""
-    about = {"id": new_id("thread"), "tenant": viewer.tenant, "key_id": viewer.key_id, "metadata": metadata}
-    values = {**about, "created_at": now, "updated_at": now}
+async def create(
+    connection: AsyncConnection, viewer: Viewer, metadata: dict[str, Any], now: datetime, *, transient: bool = False
+) -> Thread:
+    """A new, empty thread. A transient one belongs to one completion, is not listed, and goes with its events."""
+    values = {
+        "id": new_id("thread"),
+        "tenant": viewer.tenant,
+        "key_id": viewer.key_id,
+        "transient": transient,
+        "metadata": metadata,
+        "created_at": now,
+        "updated_at": now,
+    }
     made = insert(THREADS).values(**values).returning(*THREADS.c)
     return shown((await connection.execute(made)).mappings().one())
 
@@ -55,7 +64,7 @@ async def find(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> R
 
 async def listed(connection: AsyncConnection, viewer: Viewer, limit: int, cursor: str | None) -> Page[Thread]:
     """The threads that somebody sees, newest first."""
-    query = select(THREADS).where(THREADS.c.tenant == viewer.tenant)
+    query = select(THREADS).where(THREADS.c.tenant == viewer.tenant, THREADS.c.transient.is_(False))
     if viewer.limited:
         query = query.where(THREADS.c.key_id == viewer.key_id)
     if cursor is not None:

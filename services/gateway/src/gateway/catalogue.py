@@ -77,9 +77,11 @@ class Catalogue:
             return self._models.last(None) or Models.of([])
 
     def label(self, model: str | None) -> str:
-        """A metric's `model` label: a configured model, `rag`, or `other`."""
+        """A metric's `model` label: a configured model, `rag`, `agent`, or `other`."""
         if model is not None and model.startswith("rag:"):
             return "rag"
+        if model is not None and model.startswith("agent:"):
+            return "agent"
         known = self._models.last(None)
         return known_label(model or "", known.by_name if known else ())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from contracts.chat import AnswerOptions, ChatRequest, StreamOptions
-from contracts.models import MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
+from contracts.models import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
 from gateway.answering import answer_chat
 from gateway.attempting import Asking, Attempts, RetryRules
 from gateway.bodies import parse
@@ -13,7 +13,7 @@ from gateway.caching import Lookup, Meaning, Wish
 from gateway.catalogue import DEFAULT
 from gateway.counting import ChatCount
 from gateway.dependencies import Dependencies
-from gateway.errors import AgentsNotAvailable, ModelNotFound, OptionsNeedDocuments, TooManyCollections
+from gateway.errors import ModelNotFound, OptionsNeedDocuments, TooManyCollections
 from gateway.forwarding import Exchange
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
@@ -22,10 +22,8 @@ from gateway.opening import Upstream
 from gateway.proxied import is_name
 from gateway.replaying import CACHE_HEADER, RecordingTap, replay
 from gateway.routing import Course, Plan, plan_for
-from gateway.taps import AnswerTap, ModelTap, Tap
-from gateway.tokens import ANSWERS, MODELS
-
-AGENT = "agent:"
+from gateway.taps import AnswerTap, ModelTap, RunTap, Tap
+from gateway.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
 
 
 async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
@@ -34,7 +32,8 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
         body = await exchange.body()
         request = parse(ChatRequest, body)
         if request.model.startswith(AGENT):
-            raise AgentsNotAvailable
+            await answer_from_agent(exchange, deps, call, request)
+            return
         if not deps.caching.is_for(request):
             await _answer(exchange, deps, call, request, len(body), None)
             return
@@ -177,6 +176,24 @@ async def answer_from_documents(
     await answer_chat(exchange, call, upstream, named, tap if lookup is None else RecordingTap(tap, lookup))
     if lookup is not None and call.error_type is None and not tap.degraded:
         await deps.caching.keep(lookup, call.model, tap.revisions)
+
+
+async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest) -> None:
+    """A run of an agent as one completion; its model calls come back through the model plane, as rows of their own."""
+    call.principal.require("agents")
+    if request.groundwork is not None:
+        raise OptionsNeedDocuments
+    call.model = request.model[:200]
+    await deps.reserve(exchange, call)
+    upstream = Upstream(
+        deps.peers.agent,
+        deps.mint.token(call.principal, AGENTS, exchange.request_id, call.id),
+        deps.settings.answer_timeout_seconds,
+        deps.settings.answer_timeout_seconds,
+        hold=False,
+        headers={GRANT_HEADER: deps.mint.grant(call.principal, exchange.request_id)},
+    )
+    await answer_chat(exchange, call, upstream, request, RunTap())
 
 
 def _collections(model: str, principal: Principal) -> list[str]:

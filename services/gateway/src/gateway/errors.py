@@ -84,18 +84,6 @@ class ModelNotFound(NotFound):
         super().__init__(f"There is no model '{name[:200]}' for this key. GET /v1/models lists them.", param="model")
 
 
-class AgentsNotAvailable(NotFound):
-    """`agent:` names are reserved."""
-
-    code = "agents_not_available"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This version has no agents. Use a plain model or 'rag:<collection>'; GET /v1/models lists them.",
-            param="model",
-        )
-
-
 class NoReranker(NotFound):
     """No rerank model is configured."""
 

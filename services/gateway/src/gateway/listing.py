@@ -1,15 +1,16 @@
-"""`GET /v1/models`: the plain models a key may use, and a `rag:` model for each of its collections."""
+"""`GET /v1/models`: the plain models a key may use, a `rag:` model for each of its collections, its agents."""
 
 from __future__ import annotations
 
+from contracts.agents import Agent
 from contracts.collections import Collection
-from contracts.models import RAG, ModelInfo, ModelList
+from contracts.models import AGENT, RAG, ModelInfo, ModelList
 from contracts.pages import Page
 from gateway.dependencies import Dependencies
 from gateway.forwarding import Exchange
 from gateway.keys import Principal
 from gateway.route_report import listed_models
-from gateway.tokens import COLLECTIONS
+from gateway.tokens import AGENTS, COLLECTIONS
 
 PAGE = 100
 
@@ -19,7 +20,8 @@ async def list_models(exchange: Exchange, deps: Dependencies, principal: Princip
     exchange.no_body()
     plain = await plain_models(deps, principal)
     rag = await _rag_models(exchange, deps, principal) if "chat" in principal.scopes else []
-    body = ModelList(data=[*plain, *rag]).model_dump_json().encode()
+    agents = await _agent_models(exchange, deps, principal) if {"chat", "agents"} <= principal.scopes else []
+    body = ModelList(data=[*plain, *rag, *agents]).model_dump_json().encode()
     await exchange.answer(200, {"content-type": "application/json"}, body)
 
 
@@ -40,6 +42,23 @@ async def _rag_models(exchange: Exchange, deps: Dependencies, principal: Princip
         cursor = page.next_cursor
         if cursor is None:
             return models
+
+
+async def _agent_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:
+    token = deps.mint.token(principal, AGENTS, exchange.request_id)
+    models: list[ModelInfo] = []
+    cursor: str | None = None
+    while True:
+        params = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
+        page = await deps.peers.agent.call("GET", "/v1/agents", Page[Agent], token=token, params=params)
+        models += [_agent_model(found) for found in page.data]
+        cursor = page.next_cursor
+        if cursor is None:
+            return models
+
+
+def _agent_model(agent: Agent) -> ModelInfo:
+    return ModelInfo(id=f"{AGENT}{agent.name}", kind="agent", created=int(agent.created_at.timestamp()))
 
 
 def _rag_model(collection: Collection) -> ModelInfo:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
-from typing import Literal
+from typing import Literal, get_args
 
 import structlog
 
@@ -28,8 +28,8 @@ from servicekit.http import PeerStream
 from servicekit.identifiers import new_id
 
 log = structlog.get_logger(__name__)
-Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs"]
-ROUTES: tuple[Route, ...] = ("chat", "embeddings", "rerank", "search", "documents", "collections", "jobs")
+Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs", "agents", "mcp"]
+ROUTES: tuple[Route, ...] = get_args(Route)
 COMMIT_SECONDS = 2.0
 PLACE_SECONDS = 0.25
 """How long an answer's last byte waits for its place to be free: a Redis that is away must not hold it up."""

@@ -15,7 +15,7 @@ from contracts.chat import ChatCompletionChunk, ChatRequest
 from contracts.models import EmbeddingRequest, RerankRequest
 from contracts.search import SearchOptions
 from gateway.openapi_parts import REF
-from gateway.proxied import PROXIED
+from gateway.proxied_agents import EVERY_PROXIED
 
 READ_HERE: tuple[type[BaseModel], ...] = (ChatRequest, EmbeddingRequest, RerankRequest, SearchOptions)
 OPEN = ("/healthz", "/readyz")
@@ -32,7 +32,7 @@ def public_openapi(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    proxied = tuple(spec.request for spec in PROXIED if spec.request is not None)
+    proxied = tuple(spec.request for spec in EVERY_PROXIED if spec.request is not None)
     for name, schema in _definitions((ChatCompletionChunk,), "serialization").items():
         schemas.setdefault(name, schema)
     _merge(schemas, _definitions((*READ_HERE, *proxied), "validation"), suffix="Input")

@@ -55,7 +55,17 @@ def parameters_of(spec: ProxiedCall) -> list[dict[str, Any]]:
         {"name": query.name, "in": "query", "required": False, "description": query.about, "schema": dict(query.schema)}
         for query in spec.queries
     ]
-    if spec.method == "POST" and spec.carries in ("json", "upload"):
+    if spec.gives == "events" and spec.service == "agent":
+        found.append(
+            {
+                "name": "Last-Event-ID",
+                "in": "header",
+                "required": False,
+                "description": "The id of the last event that arrived; those after it follow.",
+                "schema": {"type": "string", "maxLength": 20},
+            }
+        )
+    if spec.method == "POST" and spec.carries in ("json", "upload") and spec.idempotent:
         found.append(
             {
                 "name": "Idempotency-Key",
@@ -80,6 +90,12 @@ def responses_of(spec: ProxiedCall) -> dict[int | str, dict[str, Any]]:
     """The successful answers of a proxied call."""
     if spec.gives == "json":
         return {status: {"model": spec.answer} for status in (spec.status, *spec.other_statuses)}
+    if spec.gives == "json_or_events":
+        events = {_MEDIA["events"]: {"schema": {"type": "string"}}}
+        streamed: dict[int | str, dict[str, Any]] = {
+            200: {"content": events, "description": "The events, with `stream`."}
+        }
+        return {spec.status: {"model": spec.answer}, **streamed}
     if spec.gives == "nothing":
         return {status: {"description": "Done."} for status in (spec.status, *spec.other_statuses)}
     return {spec.status: {"content": {_MEDIA[spec.gives]: {"schema": {"type": "string"}}}, "description": spec.summary}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +39,7 @@ class Upstream:
     """Longest wait for the first piece that says something."""
     hold: bool = True
     """Whether frames that say nothing yet are kept back, since another upstream can still be asked."""
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -61,7 +62,12 @@ async def open_answer(call: MeteredCall, upstream: Upstream, request: ChatReques
     if not request.stream:
         with call.waiting():
             answer = await upstream.peer.send(
-                "POST", PATH, token=upstream.token, body=request, timeout_seconds=upstream.timeout_seconds
+                "POST",
+                PATH,
+                token=upstream.token,
+                body=request,
+                headers=upstream.headers,
+                timeout_seconds=upstream.timeout_seconds,
             )
         return Opened(body=answer.body, refused=_refuses_whole(answer.body))
     call.streamed = True
@@ -78,7 +84,12 @@ async def _open_stream(call: MeteredCall, upstream: Upstream, request: ChatReque
     with call.waiting():
         stream = await stack.enter_async_context(
             upstream.peer.stream(
-                "POST", PATH, token=upstream.token, body=request, timeout_seconds=upstream.timeout_seconds
+                "POST",
+                PATH,
+                token=upstream.token,
+                body=request,
+                headers=upstream.headers,
+                timeout_seconds=upstream.timeout_seconds,
             )
         )
     pieces = await stack.enter_async_context(aclosing(call.pieces_of(stream)))

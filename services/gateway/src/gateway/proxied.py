@@ -23,7 +23,8 @@ from gateway.metering import Route
 from gateway.tokens import DOCUMENTS, Audiences
 
 Carries = Literal["json", "upload", "archive", "nothing"]
-Gives = Literal["json", "text", "bytes", "events", "nothing"]
+Gives = Literal["json", "text", "bytes", "events", "json_or_events", "nothing"]
+Service = Literal["ingest", "agent"]
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 READERS: tuple[Scope, ...] = ("documents", "search")
@@ -41,7 +42,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ProxiedCall:
-    """One public call that ingest answers under the same path."""
+    """One public call that another service answers under the same path."""
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
@@ -58,7 +59,10 @@ class ProxiedCall:
     carries: Carries = "nothing"
     gives: Gives = "json"
     queries: tuple[Query, ...] = ()
+    service: Service = "ingest"
     audiences: Audiences = DOCUMENTS
+    idempotent: bool = True
+    """Whether a POST with a body honours `Idempotency-Key`."""
     grant: bool = False
     """Whether the call starts work that goes on after it, which needs a grant."""
     ends_epoch: bool = False
@@ -87,7 +91,14 @@ class ProxiedCall:
         return {name: value for name, value in parse_qsl(query.decode("latin-1")) if name in known}
 
 
-_PARAMETERS = {"collections": ("collection", NAME), "documents": ("document", _ID), "jobs": ("job", _ID)}
+_PARAMETERS = {
+    "collections": ("collection", NAME),
+    "documents": ("document", _ID),
+    "jobs": ("job", _ID),
+    "agents": ("agent", NAME),
+    "threads": ("thread", _ID),
+    "runs": ("run", _ID),
+}
 _COLLECTION = "/v1/collections/{name}"
 _DOCUMENTS = "/v1/collections/{name}/documents"
 _DOCUMENT = "/v1/collections/{name}/documents/{id}"
@@ -98,8 +109,8 @@ def _enum(values: Any) -> dict[str, Any]:
     return {"type": "string", "enum": list(values.__args__)}
 
 
-_LIMIT = Query("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many at once.")
-_CURSOR = Query("cursor", {"type": "string"}, "`next_cursor` of the page before.")
+LIMIT = Query("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many at once.")
+CURSOR = Query("cursor", {"type": "string"}, "`next_cursor` of the page before.")
 _REVISION = Query("revision", {"type": "integer", "minimum": 1}, "A revision; the active one by default.")
 _DOCUMENT_STATUS = Query("status", _enum(DocumentStatus), "Only documents with this status.")
 _WORDS = Query("q", {"type": "string"}, "Only documents whose title or source has these words.")
@@ -113,7 +124,7 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ),
     ProxiedCall(
         "GET", "/v1/collections", "List collections", READERS, "collections",
-        Page[Collection], queries=(_LIMIT, _CURSOR),
+        Page[Collection], queries=(LIMIT, CURSOR),
     ),
     ProxiedCall("GET", _COLLECTION, "Show a collection", READERS, "collections", Collection),
     ProxiedCall(
@@ -139,7 +150,7 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ),
     ProxiedCall(
         "GET", _DOCUMENTS, "List documents", READERS, "documents",
-        Page[Document], queries=(_DOCUMENT_STATUS, _WORDS, _LIMIT, _CURSOR),
+        Page[Document], queries=(_DOCUMENT_STATUS, _WORDS, LIMIT, CURSOR),
     ),
     ProxiedCall("GET", _DOCUMENT, "Show a document", READERS, "documents", Document),
     ProxiedCall(
@@ -163,11 +174,11 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ),
     ProxiedCall(
         "GET", f"{_DOCUMENT}/chunks", "The chunks of the active revision", READERS, "documents",
-        Page[DocumentChunk], queries=(_LIMIT, _CURSOR),
+        Page[DocumentChunk], queries=(LIMIT, CURSOR),
     ),
     ProxiedCall(
         "GET", "/v1/jobs", "List jobs", WRITERS, "jobs",
-        Page[Job], queries=(_JOB_STATUS, _OF_COLLECTION, _LIMIT, _CURSOR),
+        Page[Job], queries=(_JOB_STATUS, _OF_COLLECTION, LIMIT, CURSOR),
     ),
     ProxiedCall("GET", _JOB, "Show a job", WRITERS, "jobs", Job),
     ProxiedCall("GET", f"{_JOB}/events", "The job at each change, then the end", WRITERS, "jobs", Job, gives="events"),

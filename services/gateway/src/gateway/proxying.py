@@ -9,11 +9,10 @@ from gateway.forwarding import Exchange, passed_on
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
 from gateway.proxied import ProxiedCall
+from gateway.tokens import GRANT_HEADER
 from servicekit.errors import ServiceError
 from servicekit.http import PeerStream
-from servicekit.sse import HEADERS, encode_error
-
-GRANT_HEADER = "Groundwork-Grant"
+from servicekit.sse import HEADERS, MEDIA_TYPE, encode_error
 
 
 async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, spec: ProxiedCall) -> None:
@@ -39,14 +38,16 @@ async def _carry(
     if spec.grant:
         headers[GRANT_HEADER] = deps.mint.grant(principal, exchange.request_id)
     settings = deps.settings
-    async with deps.peers.ingest.stream(
+    peer = deps.peers.agent if spec.service == "agent" else deps.peers.ingest
+    may_last = spec.gives in ("events", "json_or_events")
+    async with peer.stream(
         spec.method,
         path,
         token=deps.mint.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
         body=await _body(exchange, spec, headers),
         params=spec.inner_query(exchange.scope["query_string"]),
         headers=headers,
-        timeout_seconds=settings.answer_timeout_seconds if spec.gives == "events" else settings.call_timeout_seconds,
+        timeout_seconds=settings.answer_timeout_seconds if may_last else settings.call_timeout_seconds,
     ) as stream:
         if call is not None:
             call.status = stream.status
@@ -68,7 +69,8 @@ async def _body(exchange: Exchange, spec: ProxiedCall, headers: dict[str, str]) 
 
 async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall) -> None:
     headers = passed_on(stream.headers)
-    if spec.gives == "events":
+    streams = headers.get("content-type", "").startswith(MEDIA_TYPE)
+    if streams:
         headers.update(HEADERS)
     elif spec.gives in ("bytes", "text"):
         headers["x-content-type-options"] = "nosniff"
@@ -77,7 +79,7 @@ async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall) ->
         async for piece in stream.pieces():
             await exchange.piece(piece)
     except ServiceError as error:
-        if spec.gives != "events":
+        if not streams:
             raise
         await exchange.piece(encode_error(error, exchange.request_id))
     await exchange.end()

@@ -184,6 +184,28 @@ class AnswerTap:
         receipt["cost_usd"] = usd_text(sum_costs(self._call.cost, inside))
 
 
+class RunTap:
+    """An agent's completion: it passes as it is. What its model calls used and cost are rows of their own."""
+
+    async def frame(self, frame: bytes) -> bytes:
+        """As it is."""
+        return frame
+
+    async def whole(self, body: bytes) -> bytes:
+        """As it is."""
+        return body
+
+    async def last(self) -> bytes:
+        """Nothing of ours."""
+        return b""
+
+    def cut_off(self) -> None:
+        """The run is cancelled by the agent service, and its model calls settle themselves."""
+
+    def close(self) -> None:
+        """Nothing is left to settle."""
+
+
 def count(usage: Mapping[str, Any], field: str) -> int:
     """A number of tokens out of somebody's JSON; 0 if it is not one."""
     value = usage.get(field)

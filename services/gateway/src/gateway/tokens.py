@@ -11,9 +11,13 @@ from gateway.keys import Principal
 from servicekit.delegation import DelegationSigner
 
 Audiences = tuple[Audience, ...]
+GRANT_HEADER = "Groundwork-Grant"
 DOCUMENTS: Audiences = ("ingest", "retriever", "inference")
 SEARCH: Audiences = ("retriever", "inference")
 ANSWERS: Audiences = ("agent", "retriever", "inference", "models")
+AGENTS: Audiences = ("agent",)
+RUNS: Audiences = ("retriever", "inference", "models")
+"""What a run of an agent may call, by the token that its grant is exchanged for."""
 MODELS: Audiences = ("inference",)
 COLLECTIONS: Audiences = ("retriever",)
 GRANTS: Audiences = ("grants",)

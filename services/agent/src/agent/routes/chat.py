@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions` for `rag:` models."""
+"""`POST /v1/chat/completions` for `rag:` and `agent:` models."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from agent import run_completions
+from agent.agents import Agents
 from agent.completions import chunk_json, chunks, collect, completion_json
 from agent.conversation import read_conversation
 from agent.graph import Answering
 from agent.metrics import ANSWER_FAILURES, FAILURES
+from agent.routes.access import AgentsScopeMissing, Grant, mandate
+from agent.threads import Viewer
 from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.errors import ErrorEnvelope
+from contracts.models import AGENT
 from servicekit.delegation import Caller, require
 from servicekit.errors import Internal, ServiceError
 from servicekit.metrics import known_label
@@ -44,11 +49,15 @@ async def complete(
     request: Request,
     caller: Annotated[Caller, require("agent")],
     answers: Annotated[Answering, Depends(answering)],
+    grant: Grant = None,
 ) -> Response:
-    """Answer the last user message from the collections, streamed or whole."""
-    conversation = read_conversation(body, caller.delegation)
+    """Answer the last user message from the collections, or let an agent do so; streamed or whole."""
     request_id: str = request.state.request_id
-    stream = chunks(answers.events(conversation, body, caller.token, request_id), body.model)
+    if body.model.startswith(AGENT):
+        stream = await _run(request, body, caller, grant)
+    else:
+        conversation = read_conversation(body, caller.delegation)
+        stream = chunks(answers.events(conversation, body, caller.token, request_id), body.model)
     try:
         if not body.stream:
             return JSONResponse(completion_json(await _until_gone(request, stream)))
@@ -59,6 +68,17 @@ async def complete(
     usage = body.stream_options is not None and body.stream_options.include_usage
     quiet = answers.settings.keepalive_seconds
     return StreamingResponse(_sse(first, stream, usage, quiet, request_id), media_type=MEDIA_TYPE, headers=HEADERS)
+
+
+async def _run(
+    request: Request, body: ChatRequest, caller: Caller, grant: str | None
+) -> AsyncGenerator[ChatCompletionChunk]:
+    """The chunks of an agent's run."""
+    if "agents" not in caller.delegation.scopes:
+        raise AgentsScopeMissing
+    agents: Agents = request.app.state.dependencies.agents
+    run, agent = await run_completions.start(agents, Viewer.of(caller.delegation), mandate(caller, grant), body)
+    return run_completions.chunks(agents, run, agent, body.model)
 
 
 async def _until_gone(request: Request, stream: AsyncGenerator[ChatCompletionChunk]) -> ChatCompletion:

@@ -16,18 +16,15 @@ router = APIRouter(prefix="/v1/threads", tags=["threads"])
 
 
 @router.post("", status_code=201, response_model=Thread)
-async def create(
-    caller: Authorised, opened: Opened, body: ThreadCreate | None = None, key: IdempotencyKey = None
-) -> Response:
+async def create(body: ThreadCreate, caller: Authorised, opened: Opened, key: IdempotencyKey = None) -> Response:
     """A new, empty thread."""
-    wanted = body or ThreadCreate()
 
     async def make() -> StoredAnswer:
         async with opened.database.write() as connection:
-            thread = await threads.create(connection, viewer(caller), wanted.metadata, opened.clock.now())
+            thread = await threads.create(connection, viewer(caller), body.metadata, opened.clock.now())
         return StoredAnswer(201, thread.model_dump_json())
 
-    print_ = fingerprint(wanted.model_dump(mode="json"))
+    print_ = fingerprint(body.model_dump(mode="json"))
     call = call_key(caller, "POST /v1/threads", key)
     answer = await ANSWERS.once(opened.database, opened.clock, call, print_, make)
     return Response(answer.body, answer.status, media_type="application/json")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, and_, delete, func, select
 
 from agent import definitions, metrics
 from agent.checkpoint_store import SqlCheckpoints
@@ -15,7 +15,7 @@ from agent.conclusions import Conclusion, conclude
 from agent.ports import Bell
 from agent.run_events import NewEvent
 from agent.running.work import RunWork
-from agent.tables import ANSWERS, EVENTS, RUNS
+from agent.tables import ANSWERS, EVENTS, RUNS, THREADS
 from contracts.runs import FINAL_RUN_STATUSES, PendingToolCall
 from servicekit.clock import Clock
 from servicekit.leases import Leases
@@ -112,11 +112,14 @@ class RunLedger:
         self.bell.ring(work.id)
 
     async def purge(self, events_kept: timedelta) -> None:
-        """Drop the events of runs that ended long ago, and answers kept for `Idempotency-Key`."""
+        """Drop the events of runs that ended long ago, completions' threads, and answers kept for `Idempotency-Key`."""
         now = self.clock.now()
+        live = select(RUNS.c.thread_id).where(RUNS.c.status.not_in(FINAL_RUN_STATUSES))
+        old = and_(THREADS.c.transient.is_(True), THREADS.c.updated_at < now - events_kept, THREADS.c.id.not_in(live))
         ended = select(RUNS.c.id).where(RUNS.c.status.in_(FINAL_RUN_STATUSES), RUNS.c.finished_at < now - events_kept)
         async with self.database.write() as connection:
             await connection.execute(delete(EVENTS).where(EVENTS.c.run_id.in_(ended)))
+            await connection.execute(delete(THREADS).where(old))
             await ANSWERS.purge(connection, now)
 
     def _next(self, now: datetime) -> Select[tuple[str]]:

@@ -1,4 +1,4 @@
-"""Collections, documents and jobs: each row of the proxied calls becomes a route."""
+"""Collections, documents, jobs, agents, threads and runs: each row of the proxied calls becomes a route."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from fastapi.responses import JSONResponse, Response
 from gateway.dependencies import Deps, Key
 from gateway.forwarding import Exchange, Relay
 from gateway.openapi_parts import ERRORS, extra_of, responses_of
-from gateway.proxied import PROXIED, ProxiedCall
+from gateway.proxied import ProxiedCall
+from gateway.proxied_agents import EVERY_PROXIED
 from gateway.proxying import proxy
 
 
 def router() -> APIRouter:
     """The routes of all proxied calls."""
     routes = APIRouter(responses=ERRORS)
-    for spec in PROXIED:
+    for spec in EVERY_PROXIED:
         routes.add_api_route(
             spec.path,
             _endpoint(spec),

@@ -17,7 +17,7 @@ from gateway.dependencies import Dependencies, Deps
 from gateway.forwarding import Exchange, Relay
 from gateway.listing import plain_models
 from gateway.metering import MeteredCall, Route
-from gateway.tokens import DOCUMENTS
+from gateway.tokens import DOCUMENTS, RUNS
 from servicekit.delegation import Caller, DelegationVerifier, require
 
 router = APIRouter()
@@ -65,11 +65,13 @@ async def rerank(deps: Deps, caller: ModelCaller) -> Any:
 
 @router.post("/v1/tokens")
 async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> FreshToken:
-    """A job's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired."""
+    """A job's or a run's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired."""
     verifier: DelegationVerifier = request.app.state.verifier
     grant = verifier.verify(body.grant, "grants")
     principal = await deps.keyring.still_active(grant.key_id)
-    token = deps.mint.token(principal, DOCUMENTS, grant.request_id)
+    if body.purpose == "runs":
+        principal.require("agents")
+    token = deps.mint.token(principal, RUNS if body.purpose == "runs" else DOCUMENTS, grant.request_id)
     return FreshToken(token=token, expires_in=deps.mint.lifetime.total_seconds())
 
 

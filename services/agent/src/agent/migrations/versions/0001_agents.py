@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("tenant", sa.String(length=63), nullable=False),
         sa.Column("key_id", sa.String(length=64), nullable=False),
+        sa.Column("transient", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("metadata", sa.JSON(), nullable=False),
         sa.Column("messages", sa.Integer(), server_default="0", nullable=False),
         sa.Column("summary", sa.Text(), server_default="", nullable=False),
@@ -78,6 +79,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("threads_of_a_tenant", "threads", ["tenant", "id"], unique=False)
+    op.create_index("threads_transient", "threads", ["transient", "updated_at"], unique=False)
     op.create_table(
         "messages",
         sa.Column("thread_id", sa.String(length=40), nullable=False),

@@ -1,0 +1,180 @@
+"""A run as one completion in OpenAI's shape: a thread of its own, a run, and its events as chunks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import structlog
+
+from agent import definitions, run_events, runs, threads
+from agent.agents import Agents
+from agent.conversation import refuse_plain_options
+from agent.errors import (
+    AnswerRestarted,
+    CompletionTooSlow,
+    ModelNotAnswerable,
+    QuestionMissing,
+    QuestionTooLong,
+    RunCancelled,
+    RunFailed,
+)
+from agent.messages import Message, user
+from agent.runs import Mandate
+from agent.threads import Viewer
+from contracts.agents import Agent
+from contracts.base import NAME
+from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
+from contracts.models import AGENT
+from contracts.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, Run, RunEvent, RunReport
+
+log = structlog.get_logger(__name__)
+
+
+async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatRequest) -> tuple[Run, Agent]:
+    """A run of the agent that the request names, on a thread with what was said before; raises what is wrong."""
+    name = request.model.removeprefix(AGENT)
+    if not NAME.fullmatch(name):
+        raise ModelNotAnswerable(request.model)
+    refuse_plain_options(request)
+    asked = request.messages[-1]
+    if asked.role != "user" or not asked.plain_text().strip():
+        raise QuestionMissing
+    if len(asked.plain_text()) > MAX_INPUT_CHARS:
+        raise QuestionTooLong(MAX_INPUT_CHARS)
+    now = agents.clock.now()
+    async with agents.database.write() as connection:
+        agent = await definitions.find(connection, viewer.tenant, name)
+        thread = await threads.create(connection, viewer, {}, now, transient=True)
+        await threads.append(connection, thread.id, "", _earlier(request), now)
+        named = (agent.name, agent.version)
+        row = await runs.create(connection, mandate, thread.id, named, asked.plain_text(), now)
+    agents.bell.ring(row["id"])
+    return runs.shown(dict(row)), agent
+
+
+def _earlier(request: ChatRequest) -> list[Message]:
+    """What was said before, in words: tool calls of other programs are none of this agent's."""
+    said: list[Message] = []
+    for message in request.messages[:-1]:
+        text = message.plain_text()
+        if not text:
+            continue
+        if message.role == "assistant":
+            said.append({"role": "assistant", "content": text})
+        else:
+            said.append(user(text))
+    return said
+
+
+async def chunks(agents: Agents, run: Run, agent: Agent, model: str) -> AsyncGenerator[ChatCompletionChunk]:
+    """The chunks of a run's completion. Closing it early cancels the run."""
+    created = int(time.time())
+
+    def chunk(delta: AssistantMessage | None, finish: str | None = None, **more: Any) -> ChatCompletionChunk:
+        choices = [] if delta is None else [ChunkChoice(delta=delta, finish_reason=finish)]
+        return ChatCompletionChunk(id=run.id, created=created, model=model, choices=choices, **more)
+
+    words = _Words(at_once=agent.output_schema is None)
+    try:
+        yield chunk(AssistantMessage(content=""))
+        async for text in _texts(agents, run, words):
+            yield chunk(AssistantMessage(role=None, content=text))
+        ended = await _shown(agents, run)
+        if rest := words.rest(ended):
+            yield chunk(AssistantMessage(role=None, content=rest))
+    finally:
+        await asyncio.shield(_cancel_unless_ended(agents, run))
+    report = RunReport.model_validate({**ended.model_dump(), "run_id": run.id})
+    finish = "length" if ended.status == "limit_reached" else "stop"
+    yield chunk(AssistantMessage(role=None), finish, groundwork=report)
+    usage = ended.usage
+    yield chunk(
+        None,
+        usage=ChatUsage(
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+        ),
+    )
+
+
+async def _texts(agents: Agents, run: Run, words: _Words) -> AsyncGenerator[str]:
+    quiet = agents.settings.keepalive_seconds
+    following = run_events.follow(agents.database, agents.bell, run.id, 0, quiet)
+    async with aclosing(following):
+        try:
+            async with asyncio.timeout(agents.settings.completion_seconds):
+                async for event in following:
+                    if event is None:
+                        continue
+                    if event.type == "run.waiting_approval":
+                        return
+                    if text := words.of(event):
+                        yield text
+        except TimeoutError:
+            raise CompletionTooSlow(run.id) from None
+
+
+class _Words:
+    """What is sent of a run's words, step by step; a step that begins anew must say the same again."""
+
+    def __init__(self, *, at_once: bool) -> None:
+        self._at_once = at_once
+        self._step = 0
+        self._sent = ""
+        self._again = ""
+        self._any = False
+
+    def of(self, event: RunEvent) -> str:
+        """The text to send for an event."""
+        if not self._at_once or event.step is None:
+            return ""
+        if event.type == "step.started":
+            if event.step != self._step:
+                self._any = self._any or bool(self._sent)
+                self._step, self._sent = event.step, ""
+            self._again = ""
+        if event.type != "token":
+            return ""
+        self._again += event.data["text"]
+        if not self._again.startswith(self._sent):
+            if self._sent.startswith(self._again):
+                return ""
+            raise AnswerRestarted
+        new = self._again[len(self._sent) :]
+        between = "\n\n" if self._any and not self._sent and new else ""
+        self._sent = self._again
+        return between + new
+
+    def rest(self, ended: Run) -> str:
+        """What is left to say once the run has ended or waits; raises how it failed."""
+        if ended.status == "failed" and ended.error is not None:
+            raise RunFailed(ended.error)
+        if ended.status == "cancelled":
+            raise RunCancelled
+        if ended.status == "waiting_approval":
+            calls = ", ".join(f"{call.name}({call.arguments})" for call in ended.pending_tool_calls)
+            said = "\n\n" if self._any or self._sent else ""
+            where = f"run {ended.id} on thread {ended.thread_id}"
+            return f"{said}This waits for a person's decision on: {calls} ({where})."
+        return "" if self._at_once else ended.output or ""
+
+
+async def _shown(agents: Agents, run: Run) -> Run:
+    async with agents.database.read() as connection:
+        return runs.shown(dict(await runs.find(connection, run.thread_id, run.id)))
+
+
+async def _cancel_unless_ended(agents: Agents, run: Run) -> None:
+    """The caller went away, or waits no more. A run that waits for a person goes on waiting."""
+    async with agents.database.write() as connection:
+        row = await runs.find(connection, run.thread_id, run.id)
+        if row["status"] in FINAL_RUN_STATUSES or row["status"] == "waiting_approval":
+            return
+        await runs.cancel(connection, agents.checkpoints, dict(row), agents.clock.now())
+    agents.bell.ring(run.id)
+    log.info("completion left, run cancelled", run_id=run.id)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import DecisionsDontFit, RunNotWaiting
+from servicekit.clock import ManualClock
+from servicekit.sql import Database
+
+from .runs_bench import bench
+from .tills import Till, killed_in_the_middle, pay
+
+
+async def test_a_person_decides_on_all_pending_calls_at_once(database: Database) -> None:
+    till = Till()
+    one = bench(database, pay(1, 2, 3), "Noted.", tools={"pay": till})
+    await one.define(approval={"tools": ["pay"]})
+    run = await one.run()
+    assert run.status == "waiting_approval"
+    first, second, third = run.pending_tool_calls
+    assert (first.name, first.arguments, first.reason) == ("pay", {"amount": 1}, "approval")
+    assert till.paid == []
+    with pytest.raises(DecisionsDontFit):
+        await one.resume(run, {"tool_call_id": first.id, "action": "approve"})
+    await one.resume(
+        run,
+        {"tool_call_id": first.id, "action": "approve"},
+        {"tool_call_id": second.id, "action": "edit", "arguments": {"amount": 20}},
+        {"tool_call_id": third.id, "action": "reject", "message": "Too much."},
+    )
+    other = bench(database, pay(1, 2, 3), "Noted.", tools={"pay": till}, clock=one.clock)  # another replica goes on
+    await other.work()
+    ended = await other.shown(run)
+    assert (ended.status, ended.pending_tool_calls) == ("completed", [])
+    assert till.paid == ["1", "20"]
+    assert till.keys == [f"{run.id}:1:0", f"{run.id}:1:1"]
+    results = [said.content for said in await other.history(run.thread_id) if said.role == "tool"]
+    assert results[:2] == ["paid 1", "paid 20"]
+    assert "Too much." in results[2]
+    with pytest.raises(RunNotWaiting):
+        await one.resume(ended, {"tool_call_id": first.id, "action": "approve"})
+
+
+async def test_an_edit_that_does_not_fit_the_schema_is_not_carried_out(database: Database) -> None:
+    till = Till()
+    one = bench(database, pay(1), "Noted.", tools={"pay": till})
+    await one.define(approval={"tools": ["pay"]})
+    run = await one.run()
+    call = run.pending_tool_calls[0].id
+    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": "all of it"}})
+    await one.work()
+    assert till.paid == []
+    assert (await one.shown(run)).status == "completed"
+
+
+async def test_a_person_can_decide_on_a_call_of_unknown_outcome(database: Database) -> None:
+    clock, till = ManualClock(), Till(held=True)
+    first = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    await first.define(approval={"unknown_outcomes": True})
+    run = await first.start()
+    await killed_in_the_middle(first, till)
+    second = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    await second.work()
+    waiting = await second.shown(run)
+    assert waiting.status == "waiting_approval"
+    assert waiting.pending_tool_calls[0].reason == "outcome_unknown"
+    assert till.paid == ["5"]
+    await second.resume(run, {"tool_call_id": waiting.pending_tool_calls[0].id, "action": "approve"})
+    await second.work()
+    assert (await second.shown(run)).status == "completed"
+    assert till.paid == ["5", "5"]  # a person said so
+
+
+async def test_a_run_killed_between_its_question_and_its_wait_asks_again(database: Database) -> None:
+    clock, till = ManualClock(), Till()
+    first = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    await first.define(approval={"tools": ["pay"]})
+    run = await first.start()
+    work = await first.ledger.claim("first")
+    assert work is not None
+    first.ledger.checkpoints.attach(work.id, work)
+    await first.execution._advance(work)  # the interrupt is in the checkpoint; then the process dies
+    first.ledger.checkpoints.detach(work.id)
+    clock.advance(31)
+    second = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    await second.work()
+    waiting = await second.shown(run)
+    assert waiting.status == "waiting_approval"
+    await second.resume(run, {"tool_call_id": waiting.pending_tool_calls[0].id, "action": "approve"})
+    await second.work()
+    assert (await second.shown(run)).status == "completed"
+    assert till.paid == ["5"]

@@ -1,0 +1,247 @@
+"""Agents through the public API: the gateway, a real agent service behind it, and a model that takes scripted turns."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import openai
+import pytest
+import pytest_asyncio
+from openai import AsyncOpenAI
+from tests.support.agents_running import RunningAgents, running_agents
+
+from agent.adapters.scripted_agents import Turn
+from contracts.runs import FINAL_RUN_STATUSES
+from servicekit.sse import Event, decode
+
+HELPER = {"name": "helper", "tools": ["calculator"], "instructions": "Compute."}
+CAREFUL = {**HELPER, "approval": {"tools": ["calculator"]}}
+SUM = Turn("Let me see.", [("calculator", {"expression": "6*7"})])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def agents(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningAgents]:
+    async with running_agents(tmp_path_factory.mktemp("agents")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def helper(agents: RunningAgents) -> None:
+    agents.takes(SUM, "It is 42.")
+    answer = await agents.gateway.call("POST", "/v1/agents", agents.key, json=HELPER)
+    assert answer.status in (200, 201)
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def _thread(agents: RunningAgents) -> str:
+    return str((await agents.call("POST", "/v1/threads", 201, json={}))["id"])
+
+
+async def _until(agents: RunningAgents, path: str, *statuses: str) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        while True:
+            run: dict[str, Any] = await agents.call("GET", path)
+            if run["status"] in (statuses or FINAL_RUN_STATUSES):
+                return run
+            await asyncio.sleep(0.02)
+
+
+async def _events(agents: RunningAgents, path: str, **headers: str) -> list[Event]:
+    """All events of a stream, to its end."""
+    known = {"Authorization": f"Bearer {agents.key}", **headers}
+    async with asyncio.timeout(20), agents.gateway.session.get(agents.gateway.url + path, headers=known) as answer:
+        assert answer.status == 200, await answer.text()
+        return [event async for event in decode(answer.content.iter_any())]
+
+
+async def test_a_run_is_started_followed_and_replayed_from_any_event(agents: RunningAgents) -> None:
+    thread = await _thread(agents)
+    body = {"agent": "helper", "input": "What is 6 times 7?", "stream": True}
+    known = {"Authorization": f"Bearer {agents.key}"}
+    url = f"{agents.gateway.url}/v1/threads/{thread}/runs"
+    async with agents.gateway.session.post(url, json=body, headers=known) as answer:
+        assert (answer.status, answer.content_type) == (200, "text/event-stream")
+        events = [event async for event in decode(answer.content.iter_any())]
+    assert [event.id for event in events] == [str(number) for number in range(1, len(events) + 1)]
+    assert events[-1].event == "run.completed"
+    run_id = json.loads(events[0].data)["run_id"]
+    path = f"/v1/threads/{thread}/runs/{run_id}"
+    run = await agents.call("GET", path)
+    assert (run["status"], run["output"], run["steps"], run["tool_calls"]) == ("completed", "It is 42.", 2, 1)
+    result = next(json.loads(event.data)["data"] for event in events if event.event == "tool_result")
+    assert (result["content"], result["failed"]) == ("42", False)
+    assert await _events(agents, f"{path}/events") == events
+    assert await _events(agents, f"{path}/events", **{"Last-Event-ID": "4"}) == events[4:]
+    history = (await agents.call("GET", f"/v1/threads/{thread}/history"))["data"]
+    assert [said["role"] for said in history] == ["user", "assistant", "tool", "assistant"]
+
+
+async def test_what_a_run_uses_is_charged_to_the_key_that_started_it(agents: RunningAgents) -> None:
+    made = await agents.gateway.new_key(scopes=["chat", "agents"])
+    thread = (await agents.call("POST", "/v1/threads", 201, json={}, key=made["secret"]))["id"]
+    start = {"agent": "helper", "input": "6*7?"}
+    run = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json=start, key=made["secret"])
+    ended = await _until(agents, f"/v1/threads/{thread}/runs/{run['id']}")
+    rows = [row for row in await agents.gateway.usage_rows(1) if row["key_id"] == made["id"] and row["model"]]
+    assert [row["model"] for row in rows] == ["turns", "turns"]
+    assert ended["usage"]["prompt_tokens"] == sum(row["prompt_tokens"] for row in rows)
+    assert round(float(ended["usage"]["cost_usd"]) * 1e9) == sum(row["cost_nano_usd"] for row in rows)
+
+
+async def test_the_openai_client_streams_an_agent_and_gets_it_whole(agents: RunningAgents) -> None:
+    async with AsyncOpenAI(base_url=f"{agents.gateway.url}/v1", api_key=agents.key, max_retries=0) as client:
+        assert "agent:helper" in [model.id async for model in client.models.list()]
+        whole = await client.chat.completions.create(
+            model="agent:helper", messages=[{"role": "user", "content": "What is 6 times 7?"}]
+        )
+        stream = await client.chat.completions.create(
+            model="agent:helper",
+            messages=[{"role": "user", "content": "What is 6 times 7?"}],
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        chunks = [chunk async for chunk in stream]
+    said = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    assert said == whole.choices[0].message.content == "Let me see.\n\nIt is 42."
+    assert chunks[-1].usage == whole.usage
+    report = whole.model_dump()["groundwork"]
+    assert (report["status"], report["steps"], report["tool_calls"], report["agent_version"]) == ("completed", 2, 1, 1)
+
+
+async def test_approvals_go_through_the_api(agents: RunningAgents) -> None:
+    await agents.call(
+        "POST", "/v1/agents", 201, json={**HELPER, "name": "careful", "approval": {"tools": ["calculator"]}}
+    )
+    thread = await _thread(agents)
+    run = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json={"agent": "careful", "input": "6*7?"})
+    path = f"/v1/threads/{thread}/runs/{run['id']}"
+    waiting = await _until(agents, path, "waiting_approval")
+    call = waiting["pending_tool_calls"][0]
+    assert (call["name"], call["arguments"]) == ("calculator", {"expression": "6*7"})
+    decision = {"tool_call_id": call["id"], "action": "edit", "arguments": {"expression": "6*8"}}
+    await agents.call("POST", f"{path}/resume", 400, json={"decisions": [{**decision, "tool_call_id": "other"}]})
+    await agents.call("POST", f"{path}/resume", 202, json={"decisions": [decision]})
+    await _until(agents, path, "completed")
+    results = [json.loads(event.data)["data"] for event in await _events(agents, f"{path}/events")]
+    assert [data["content"] for data in results if "failed" in data] == ["48"]
+    await agents.call("POST", f"{path}/resume", 409, json={"decisions": [decision]})
+
+
+async def test_a_completion_that_waits_for_a_person_says_so(agents: RunningAgents) -> None:
+    await agents.call(
+        "POST", "/v1/agents", 201, json={**HELPER, "name": "asking", "approval": {"tools": ["calculator"]}}
+    )
+    body = {"model": "agent:asking", "messages": [{"role": "user", "content": "6*7?"}]}
+    whole = await agents.call("POST", "/v1/chat/completions", json=body)
+    report = whole["groundwork"]
+    assert report["status"] == "waiting_approval"
+    assert report["run_id"] in whole["choices"][0]["message"]["content"]
+    path = f"/v1/threads/{report['thread_id']}/runs/{report['run_id']}"
+    decision = {"tool_call_id": report["pending_tool_calls"][0]["id"], "action": "approve"}
+    await agents.call("POST", f"{path}/resume", 202, json={"decisions": [decision]})
+    assert (await _until(agents, path))["output"] == "It is 42."
+
+
+async def test_a_run_is_cancelled_while_its_model_speaks(agents: RunningAgents) -> None:
+    begun = asyncio.Event()
+
+    async def for_ever(_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    agents.model.before = for_ever
+    try:
+        thread = await _thread(agents)
+        run = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json={"agent": "helper", "input": "6*7?"})
+        await begun.wait()
+        await agents.call("POST", f"/v1/threads/{thread}/runs/{run['id']}/cancel", 202)
+        assert (await _until(agents, f"/v1/threads/{thread}/runs/{run['id']}"))["status"] == "cancelled"
+    finally:
+        agents.model.before = None
+
+
+async def test_a_revoked_key_stops_its_runs(agents: RunningAgents) -> None:
+    made = await agents.gateway.new_key(scopes=["chat", "agents"])
+    revoked = asyncio.Event()
+
+    async def wait(_: object) -> None:
+        await revoked.wait()
+
+    agents.model.before = wait
+    try:
+        thread = (await agents.call("POST", "/v1/threads", 201, json={}, key=made["secret"]))["id"]
+        start = {"agent": "helper", "input": "6*7?"}
+        run = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json=start, key=made["secret"])
+        await agents.gateway.call("DELETE", f"/v1/keys/{made['id']}")
+        revoked.set()
+        ended = await _until(agents, f"/v1/threads/{thread}/runs/{run['id']}")
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "key_revoked")
+    finally:
+        agents.model.before = None
+
+
+async def test_nobody_else_sees_a_thread(agents: RunningAgents) -> None:
+    thread = await _thread(agents)
+    stranger = await agents.gateway.new_key(tenant="other", scopes=["chat", "agents"])
+    narrow = await agents.gateway.new_key(scopes=["chat", "agents"], collections=["handbook"])
+    no_agents = await agents.gateway.new_key(scopes=["chat"])
+    for key in (stranger["secret"], narrow["secret"]):
+        await agents.call("GET", f"/v1/threads/{thread}", 404, key=key)
+        await agents.call("DELETE", f"/v1/threads/{thread}", 404, key=key)
+        listed = await agents.call("GET", "/v1/threads", key=key)
+        assert thread not in [one["id"] for one in listed["data"]]
+    await agents.call("GET", "/v1/agents/helper", 404, key=stranger["secret"])
+    await agents.call("GET", f"/v1/threads/{thread}", 403, key=no_agents["secret"])
+    async with AsyncOpenAI(base_url=f"{agents.gateway.url}/v1", api_key=no_agents["secret"], max_retries=0) as client:
+        with pytest.raises(openai.PermissionDeniedError):
+            await client.chat.completions.create(model="agent:helper", messages=[{"role": "user", "content": "x"}])
+
+
+async def test_the_same_call_twice_starts_one_run(agents: RunningAgents) -> None:
+    thread = await _thread(agents)
+    start = {"agent": "helper", "input": "6*7?"}
+    headers = {"Idempotency-Key": "once"}
+    path = f"/v1/threads/{thread}/runs"
+    first = await agents.call("POST", path, 202, json=start, headers=headers)
+    again = await agents.call("POST", path, 202, json=start, headers=headers)
+    assert first["id"] == again["id"]
+    await agents.call("POST", path, 409, json={**start, "input": "other"}, headers=headers)
+    assert len((await agents.call("GET", path))["data"]) == 1
+
+
+async def test_each_change_of_an_agent_is_a_version(agents: RunningAgents) -> None:
+    wanted = {"name": "versioned", "instructions": "One."}
+    assert (await agents.call("POST", "/v1/agents", 201, json=wanted))["version"] == 1
+    assert (await agents.call("POST", "/v1/agents", 200, json=wanted))["version"] == 1
+    assert (await agents.call("POST", "/v1/agents", 201, json={**wanted, "instructions": "Two."}))["version"] == 2
+    versions = (await agents.call("GET", "/v1/agents/versioned/versions"))["data"]
+    assert [(one["version"], one["instructions"]) for one in versions] == [(2, "Two."), (1, "One.")]
+    await agents.call("DELETE", "/v1/agents/versioned", 204)
+    await agents.call("GET", "/v1/agents/versioned", 404)
+    assert (await agents.call("POST", "/v1/agents", 201, json=wanted))["version"] == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tools": ["teleport"]},
+        {"tools": ["calculator", "calculator"]},
+        {"tools": [{"type": "http_get", "hosts": []}]},
+        {"limits": {"steps": 0}},
+        {"output_schema": {"type": "nothing"}},
+        {"output_schema": {"$ref": "http://127.0.0.1/schema"}},
+        {"tools": [{"type": "mcp", "server": "nowhere"}]},
+        {"approval": {"tools": ["calculator"]}},
+    ],
+)
+async def test_a_definition_that_could_not_run_is_refused_with_a_reason(
+    agents: RunningAgents, wrong: dict[str, Any]
+) -> None:
+    answer = await agents.gateway.call("POST", "/v1/agents", agents.key, json={"name": "wrong", **wrong})
+    assert answer.status in (400, 422)
+    assert (await answer.json())["error"]["message"]
