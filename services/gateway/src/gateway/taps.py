@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 from contracts.chat import AnswerReport, ChatCompletionChunk
@@ -13,7 +14,7 @@ from gateway.catalogue import Models
 from gateway.counting import ChatCount
 from gateway.frames import END, data_of, is_done
 from gateway.metering import MeteredCall
-from gateway.pricing import cost_nano_usd, sum_costs, usd_text
+from gateway.pricing import NANO, cost_nano_usd, sum_costs, usd_text
 from gateway.usage_ledger import UsageLedger
 
 
@@ -89,10 +90,19 @@ class ModelTap:
         return body
 
     async def last(self) -> bytes:
-        """For a call inside an answer: which models were tried, which goes into the answer's receipt."""
+        """For a call inside another one: which models were tried, and what the one that answered costs."""
         if self._call.parent_id is None or not self._attempts:
             return b""
-        receipt = Receipt(request_id=self._call.request_id, model=self._model.id, attempts=list(self._attempts))
+        tokens = self._call.tokens
+        cost = (
+            cost_nano_usd(self._model.price, tokens.prompt, tokens.completion, tokens.cached) if self._known else None
+        )
+        receipt = Receipt(
+            request_id=self._call.request_id,
+            model=self._model.id,
+            attempts=list(self._attempts),
+            cost_usd=None if cost is None else Decimal(cost) * NANO,
+        )
         report = AnswerReport(grounded=False, abstained=False, answer_kind="generated", collections=[], receipt=receipt)
         chunk = ChatCompletionChunk(id=self._call.id, created=0, model=self._model.id, choices=[], groundwork=report)
         return b"data: " + chunk.model_dump_json(exclude_none=True).encode() + END

@@ -14,7 +14,7 @@ from agent.running.budgets import answer_tokens, exhausted, spend
 from agent.running.calls import CallAssembly, screen
 from agent.running.state import RunContext, RunState, Stopping
 from agent.tools.tool import Tool
-from contracts.chat import ChatRequest, ChatUsage, StreamOptions
+from contracts.chat import AnswerReport, ChatRequest, ChatUsage, StreamOptions
 from contracts.models import ModelInfo
 
 AGENT_PROMPT = "agent.v1"
@@ -64,10 +64,12 @@ async def _ask(
     request = chat_request(state, context, model)
     texts: list[str] = []
     assembly = CallAssembly()
-    usage, flushed = ChatUsage(), 0.0
+    usage, flushed, told_cost = ChatUsage(), 0.0, None
     async with context.models.chat(request, token) as chunks:
         async for chunk in chunks:
             usage = chunk.usage or usage
+            if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
+                told_cost = chunk.groundwork.receipt.cost_usd
             for choice in chunk.choices:
                 assembly.add(choice.delta.tool_calls or ())
                 if choice.delta.content:
@@ -76,7 +78,7 @@ async def _ask(
             if work.unsaid and time.monotonic() - flushed > FLUSH_SECONDS:
                 await work.flush()
                 flushed = time.monotonic()
-    cost = spend(work, usage, model.price)
+    cost = spend(work, usage, model.price, told_cost)
     known = None if cost is None else f"{cost / 1e9:.9f}"
     told = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_usd": known}
     work.say("usage", {"model": model.id, **told}, step)
