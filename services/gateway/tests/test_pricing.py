@@ -51,3 +51,14 @@ def test_a_cost_is_within_half_a_nano_dollar_of_the_exact_one(prompt: int, compl
 def test_dollars_are_written_plainly(nano: int, text: str) -> None:
     assert usd_text(nano) == text
     assert to_usd(nano) == Decimal(text)
+
+
+def test_cached_tokens_and_long_prompts_have_their_own_price() -> None:
+    rates = {"prompt_usd_per_million": 2, "completion_usd_per_million": 10, "cached_prompt_usd_per_million": 1}
+    long = {"prompt_usd_per_million": 4, "completion_usd_per_million": 20, "above_prompt_tokens": 1000}
+    price = ModelPrice.model_validate({**rates, "tiers": [long]})
+    assert cost_nano_usd(price, 1000, 10, cached=400) == (600 * 2 + 400 * 1 + 10 * 10) * 1000
+    assert (
+        cost_nano_usd(price, 1001, 10, cached=400) == (1001 * 4 + 10 * 20) * 1000
+    )  # this tier has no price for cached
+    assert cost_nano_usd(_price("2"), 100, cached=500) == 200_000

@@ -26,6 +26,15 @@ def rag_collections(model: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in model.removeprefix(RAG).split(",")))
 
 
+class PriceTier(Reply):
+    """What holds for the whole of a call whose prompt is longer than so many tokens."""
+
+    above_prompt_tokens: Count
+    prompt_usd_per_million: Annotated[Decimal, Field(ge=0)]
+    completion_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    cached_prompt_usd_per_million: Annotated[Decimal, Field(ge=0)] | None = None
+
+
 class ModelPrice(Reply):
     """What a million tokens cost, in US dollars. Zero only where somebody said so."""
 
@@ -33,6 +42,8 @@ class ModelPrice(Reply):
     completion_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
     cached_prompt_usd_per_million: Annotated[Decimal, Field(ge=0)] | None = None
     """Of those prompt tokens that the upstream had in its cache; null means that they cost what all do."""
+    tiers: list[PriceTier] = Field(default_factory=list)
+    """Prices of long prompts, the shortest first."""
 
 
 class ModelInfo(Reply):

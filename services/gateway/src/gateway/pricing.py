@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-from contracts.models import ModelPrice
+from contracts.models import ModelPrice, PriceTier
 
 NANO = Decimal("1e-9")
 _NANO_PER_MILLIONTH = Decimal(1000)  # 1e9 nano-dollars over 1e6 tokens
@@ -19,9 +19,13 @@ def cost_nano_usd(price: ModelPrice | None, prompt: int, completion: int = 0, ca
         return 0
     if price is None:
         return None
-    cached = min(cached, prompt) if price.cached_prompt_usd_per_million is not None else 0
-    exact = (prompt - cached) * price.prompt_usd_per_million + completion * price.completion_usd_per_million
-    exact += cached * (price.cached_prompt_usd_per_million or 0)
+    rates: ModelPrice | PriceTier = price
+    for tier in price.tiers:
+        if prompt > tier.above_prompt_tokens:
+            rates = tier
+    cached = min(cached, prompt) if rates.cached_prompt_usd_per_million is not None else 0
+    exact = (prompt - cached) * rates.prompt_usd_per_million + completion * rates.completion_usd_per_million
+    exact += cached * (rates.cached_prompt_usd_per_million or 0)
     return int((exact * _NANO_PER_MILLIONTH).quantize(Decimal(1), ROUND_HALF_EVEN))
 
 

@@ -35,6 +35,7 @@ from inference.lanes import LaneLimits
 from inference.models import Models, Served
 from inference.packaged import models_folder, package_folder
 from inference.ports import ChatEngine, EmbeddingEngine, RerankEngine
+from inference.prices import with_list_prices
 from inference.settings import InferenceSettings, secret_named
 from servicekit.app import build_app
 from servicekit.health import Probe
@@ -65,7 +66,7 @@ current = Depends(_current)
 @asynccontextmanager
 async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Dependencies, None]:
     """Everything that serves, while the block runs. Models load in the background, one after another."""
-    catalogue = load_catalogue(settings.models_file)
+    catalogue = with_list_prices(load_catalogue(settings.models_file))
     async with open_session() as session:
         models = _Maker(settings, session).models(catalogue)
         models.start()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -17,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from contracts.keys import Limits
 from contracts.models import ModelPrice, ToolProtocol
 
 Kind = Literal["chat", "embedding", "rerank"]
@@ -113,6 +116,27 @@ Source = Annotated[
 ]
 
 
+class GpuPrice(_Declared):
+    """What a model on GPUs of one's own costs: their hour, shared by the tokens that they read and write in one."""
+
+    gpu_hour_usd: Annotated[Decimal, Field(ge=0)]
+    gpus: Annotated[int, Field(ge=1)] = 1
+    tokens_per_hour: Annotated[int, Field(ge=1)]
+    """Of all these GPUs together, at the load that they usually have."""
+
+    def per_token(self) -> ModelPrice:
+        """As a price of tokens."""
+        million = self.gpu_hour_usd * self.gpus * 1_000_000 / self.tokens_per_hour
+        return ModelPrice(prompt_usd_per_million=million, completion_usd_per_million=million)
+
+
+def _per_token(price: Any) -> Any:
+    """A price by the GPU hour as one of tokens; everything else as it is."""
+    if isinstance(price, dict) and "gpu_hour_usd" in price:
+        return GpuPrice.model_validate(price).per_token()
+    return price
+
+
 class Model(_Declared):
     """One model. `context_length` is what a chat model reads and writes together; `max_input_tokens` is what an
     embedding or rerank model reads of one input.
@@ -129,7 +153,9 @@ class Model(_Declared):
     """A `tokenizer.json` for an upstream model, so that others can count its tokens."""
     tool_protocol: ToolProtocol | None = None
     """How a chat model calls tools. Unsaid, an upstream is `native` and what runs in this process `constrained`."""
-    price: ModelPrice | None = None
+    price: Annotated[ModelPrice | None, BeforeValidator(_per_token)] = None
+    limits: Limits | None = None
+    """What holds for all callers together."""
     default: bool = False
     packaged: bool = False
 

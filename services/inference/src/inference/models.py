@@ -89,6 +89,7 @@ class Served(Generic[AnyEngine]):
             packaged=self.model.packaged,
             tool_protocol=self.model.tools_by,
             price=self.model.price,
+            limits=self.model.limits,
         )
 
 
