@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from contracts.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.delegation import Scope
+from contracts.guardrails import Guardrails
 
 
 class Limits(Request):
@@ -45,6 +46,8 @@ class KeyCreate(Request):
     collections: list[Name] | None = None
     limits: Limits = Limits()
     budgets: Budgets = Field(default_factory=list)
+    guardrails: Guardrails | None = None
+    """Null means `Guardrails()`: only text retrieved from documents is looked at, and findings are noted."""
     expires_at: AwareDatetime | None = None
 
 
@@ -61,6 +64,7 @@ class Key(Reply):
     collections: list[str] | None = None
     limits: Limits = Limits()
     budgets: Budgets = Field(default_factory=list)
+    guardrails: Guardrails | None = None
     expires_at: Timestamp | None = None
     created_at: Timestamp
     last_used_at: Timestamp | None = None
@@ -84,6 +88,7 @@ class KeyPatch(Request):
     collections: list[Name] | None = None
     limits: Limits | None = None
     budgets: Budgets | None = None
+    guardrails: Guardrails | None = None
     expires_at: AwareDatetime | None = None
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from contracts.base import Count, Reply
+from contracts.guardrails import GuardDecision
 
 
 class StageTime(Reply):
@@ -50,3 +51,5 @@ class Receipt(Reply):
     """The revision of each collection that was searched, as its search reported it."""
     cache: Literal["hit", "miss", "bypass"] = "bypass"
     degraded: list[str] = Field(default_factory=list)
+    guardrails: list[GuardDecision] = Field(default_factory=list)
+    """What guards have found, and what was done about it."""

@@ -122,6 +122,7 @@ async def _texts(chunks: AsyncIterator[ChatCompletionChunk], context: Context) -
         context.ledger.model = chunk.model
         if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
             context.ledger.attempts.extend(chunk.groundwork.receipt.attempts)
+            context.ledger.guardrails.extend(chunk.groundwork.receipt.guardrails)
         for choice in chunk.choices:
             if choice.delta.content:
                 yield choice.delta.content

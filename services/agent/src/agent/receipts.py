@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from agent.metrics import DEGRADATIONS, DEGRADED, STAGE_SECONDS
 from contracts.chat import ChatUsage
+from contracts.guardrails import GuardDecision
 from contracts.receipts import Attempt, Receipt, StageTime, TokenCounts
 from contracts.search import SearchReply
 
@@ -22,6 +23,7 @@ class Ledger:
     model: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
+    guardrails: list[GuardDecision] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
     _nested: list[float] = field(default_factory=lambda: [0.0])
@@ -74,5 +76,6 @@ class Ledger:
             model=self.model,
             attempts=list(self.attempts),
             degraded=list(self.degraded),
+            guardrails=list(self.guardrails),
             collection_revisions=dict(self.revisions),
         )

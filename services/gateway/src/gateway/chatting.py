@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from contracts.chat import AnswerOptions, ChatRequest, StreamOptions
 from contracts.models import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
@@ -15,6 +15,7 @@ from gateway.counting import ChatCount
 from gateway.dependencies import Dependencies
 from gateway.errors import ModelNotFound, OptionsNeedDocuments, TooManyCollections
 from gateway.forwarding import Exchange
+from gateway.guardrails.screening import GuardTap, Screening
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
 from gateway.needs import chat_need, search_need
@@ -26,42 +27,56 @@ from gateway.taps import AnswerTap, ModelTap, RunTap, Tap
 from gateway.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one call asks: the request as it may go on, its bytes as it came, its guardrails, its place in the cache."""
+
+    request: ChatRequest
+    size: int
+    screening: Screening
+    lookup: Lookup | None = None
+
+
 async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
     """Answer one public chat call."""
     async with deps.metered(exchange, principal, "chat") as call:
         body = await exchange.body()
         request = parse(ChatRequest, body)
+        screening = Screening(principal.guardrails)
+        question = Question(screening.question(request), len(body), screening)
+        exchange.headers.update(screening.header())
         if request.model.startswith(AGENT):
-            await answer_from_agent(exchange, deps, call, request)
+            await answer_from_agent(exchange, deps, call, question)
             return
         if not deps.caching.is_for(request):
-            await _answer(exchange, deps, call, request, len(body), None)
+            await _answer(exchange, deps, call, question)
             return
-        wish = Wish.of(exchange.header("cache-control"))
-        meaning = await _meaning(deps, principal, request)
-        async with deps.caching.lookup(principal, request, wish, meaning, "") as lookup:
+        request, wish = question.request, Wish.of(exchange.header("cache-control"))
+        meaning, policy = await _meaning(deps, principal, request), principal.guardrails.model_dump_json()
+        async with deps.caching.lookup(principal, request, wish, meaning, policy) as lookup:
             if lookup.entry is None:
                 call.cache = "miss" if wish.look and lookup.name else "bypass"
                 exchange.headers[CACHE_HEADER] = call.cache
-                await _answer(exchange, deps, call, request, len(body), lookup)
+                await _answer(exchange, deps, call, replace(question, lookup=lookup))
             else:
                 await deps.reserve(exchange, call)
                 age = deps.clock.now().timestamp() - lookup.entry.made_at
                 await replay(exchange, call, lookup.entry, stream=request.stream, age=age)
 
 
-async def _answer(
-    exchange: Exchange,
-    deps: Dependencies,
-    call: MeteredCall,
-    request: ChatRequest,
-    request_bytes: int,
-    lookup: Lookup | None,
-) -> None:
-    if request.model.startswith(RAG):
-        await answer_from_documents(exchange, deps, call, request, lookup)
+async def _answer(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
+    if question.request.model.startswith(RAG):
+        await answer_from_documents(exchange, deps, call, question)
     else:
-        await answer_from_model(exchange, deps, call, request, request_bytes, lookup)
+        await answer_from_model(exchange, deps, call, question)
+
+
+def _tapped(tap: Tap, exchange: Exchange, question: Question) -> Tap:
+    """A tap, and around it what a call's guardrails and the cache want to see."""
+    screening, lookup = question.screening, question.lookup
+    if screening.screens_output or screening.decisions:
+        tap = GuardTap(tap, screening, exchange.headers)
+    return tap if lookup is None else RecordingTap(tap, lookup)
 
 
 async def _meaning(deps: Dependencies, principal: Principal, request: ChatRequest) -> Meaning:
@@ -77,40 +92,27 @@ async def _meaning(deps: Dependencies, principal: Principal, request: ChatReques
     return Meaning(tuple(model.id for model in plan.first), collections)
 
 
-async def answer_from_model(
-    exchange: Exchange,
-    deps: Dependencies,
-    call: MeteredCall,
-    request: ChatRequest,
-    request_bytes: int,
-    lookup: Lookup | None = None,
-) -> None:
+async def answer_from_model(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
     """A plain model's answer, or that of one behind a route; what we don't know in the request is the model's."""
-    if request.groundwork is not None:
+    if question.request.groundwork is not None:
         raise OptionsNeedDocuments
-    plan = plan_for(request.model, await deps.catalogue.models(), await deps.routes.all(), call.principal)
+    models, routes = await deps.catalogue.models(), await deps.routes.all()
+    plan = plan_for(question.request.model, models, routes, call.principal)
     course = Course(plan, _preferred(plan, deps))
     attempts = Attempts(plan, deps.breakers, RetryRules(deps.settings.attempts, deps.settings.attempts_seconds))
-    asking = _asking(exchange, deps, call, request, request_bytes, attempts, lookup)
-    await attempts.answer(exchange, call, course, asking)
-    if lookup is not None and call.error_type is None:
-        await deps.caching.keep(lookup, call.model, None)
+    await attempts.answer(exchange, call, course, _asking(exchange, deps, call, question, attempts))
+    if question.lookup is not None and call.error_type is None:
+        await deps.caching.keep(question.lookup, call.model, None)
 
 
 def _asking(
-    exchange: Exchange,
-    deps: Dependencies,
-    call: MeteredCall,
-    request: ChatRequest,
-    request_bytes: int,
-    attempts: Attempts,
-    lookup: Lookup | None,
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question, attempts: Attempts
 ) -> Asking:
-    settings = deps.settings
+    settings, request = deps.settings, question.request
     wants_usage = request.stream_options is not None and request.stream_options.include_usage
 
     async def reserve(model: ModelInfo) -> None:
-        await deps.reserve(exchange, call, chat_need(model, request, request_bytes, settings.assumed_answer_tokens))
+        await deps.reserve(exchange, call, chat_need(model, request, question.size, settings.assumed_answer_tokens))
 
     def named(model: ModelInfo) -> ChatRequest:
         changes: dict[str, object] = {"model": model.id}
@@ -120,9 +122,10 @@ def _asking(
         return request.model_copy(update=changes)
 
     def tap(model: ModelInfo) -> Tap:
-        count = ChatCount(deps.counter, model, request, request_bytes)
-        tap = ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done)
-        return tap if lookup is None else RecordingTap(tap, lookup)
+        count = ChatCount(deps.counter, model, request, question.size)
+        decisions = question.screening.decisions
+        tap = ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done, decisions=decisions)
+        return tap if call.parent_id is not None else _tapped(tap, exchange, question)
 
     token = deps.mint.shared_token(_allowed(call.principal, attempts.plan), MODELS)
     upstream = Upstream(
@@ -151,10 +154,9 @@ def _preferred(plan: Plan, deps: Dependencies) -> list[ModelInfo]:
     return sorted(plan.first, key=doubts)
 
 
-async def answer_from_documents(
-    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest, lookup: Lookup | None = None
-) -> None:
+async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
     """A `rag:` answer from the agent, whose own model calls come back through the model plane."""
+    request = question.request
     names = _collections(request.model, call.principal)
     call.model = RAG + ",".join(names)
     options = request.groundwork or AnswerOptions()
@@ -173,13 +175,14 @@ async def answer_from_documents(
     )
     tap = AnswerTap(call, await deps.catalogue.known(), deps.meter.ledger, show_receipt=show_receipt)
     named = request.model_copy(update={"groundwork": options})
-    await answer_chat(exchange, call, upstream, named, tap if lookup is None else RecordingTap(tap, lookup))
-    if lookup is not None and call.error_type is None and not tap.degraded:
-        await deps.caching.keep(lookup, call.model, tap.revisions)
+    await answer_chat(exchange, call, upstream, named, _tapped(tap, exchange, question))
+    if question.lookup is not None and call.error_type is None and not tap.degraded:
+        await deps.caching.keep(question.lookup, call.model, tap.revisions)
 
 
-async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest) -> None:
+async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
     """A run of an agent as one completion; its model calls come back through the model plane, as rows of their own."""
+    request = question.request
     call.principal.require("agents")
     if request.groundwork is not None:
         raise OptionsNeedDocuments
@@ -193,7 +196,7 @@ async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: Metere
         hold=False,
         headers={GRANT_HEADER: deps.mint.grant(call.principal, exchange.request_id)},
     )
-    await answer_chat(exchange, call, upstream, request, RunTap())
+    await answer_chat(exchange, call, upstream, request, _tapped(RunTap(), exchange, question))
 
 
 def _collections(model: str, principal: Principal) -> list[str]:

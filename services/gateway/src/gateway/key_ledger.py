@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Exists, RowMapping, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.guardrails import Guardrails
 from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits
 from contracts.pages import Page
 from gateway.auditing import Actor, note
@@ -195,6 +196,7 @@ def _principal_of(row: RowMapping, expires_at: datetime | None) -> Principal:
         budgets=tuple(Budget.model_validate(budget) for budget in row["budgets"]),
         tenant_limits=Limits.model_validate(row["tenant_limits"]),
         tenant_budgets=tuple(Budget.model_validate(budget) for budget in row["tenant_budgets"]),
+        guardrails=Guardrails.model_validate(row["guardrails"] or {}),
         expires_at=expires_at,
         revoked_at=row["revoked_at"],
     )

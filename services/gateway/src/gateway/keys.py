@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.delegation import Scope
+from contracts.guardrails import Guardrails
 from contracts.keys import Budget, Limits
 from gateway.errors import ScopeMissing
 
@@ -48,6 +49,7 @@ class Principal:
     budgets: tuple[Budget, ...] = ()
     tenant_limits: Limits = field(default_factory=Limits)
     tenant_budgets: tuple[Budget, ...] = ()
+    guardrails: Guardrails = field(default_factory=Guardrails)
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
 

@@ -11,6 +11,7 @@
 | groundwork_gateway_orphans_settled_total | | attempts of replicas that died, billed as estimated |
 | groundwork_gateway_fallbacks_total | reason | attempts after a failed one |
 | groundwork_gateway_cache_total | result | calls that could be answered from the cache: hit, miss, bypass |
+| groundwork_gateway_guardrails_total | guard, where, action | what guards decided, once a call and kind of finding |
 | groundwork_gateway_circuit_open | model | a circuit's state as last shared: 0 closed, 0.5 half open, 1 open |
 | groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
 | groundwork_gateway_redis_seconds | | time of a limit check in Redis |
@@ -41,6 +42,7 @@ UNPRICED = Counter("groundwork_gateway_unpriced_calls_total", "Calls with tokens
 LIMIT_REJECTIONS = Counter("groundwork_gateway_limit_rejections_total", "Calls refused by a limit.", ("limit",))
 FALLBACKS = Counter("groundwork_gateway_fallbacks_total", "Attempts after a failed one.", ("reason",))
 CACHE = Counter("groundwork_gateway_cache_total", "Calls that could be answered from the cache.", ("result",))
+GUARDRAILS = Counter("groundwork_gateway_guardrails_total", "What guards decided.", ("guard", "where", "action"))
 CIRCUIT_OPEN = Gauge("groundwork_gateway_circuit_open", "A model's circuit.", ("model",))
 LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")
 BUDGET_ALERTS = Counter("groundwork_gateway_budget_alerts_total", "Budgets nearly spent.", ("whose", "percent"))

@@ -21,6 +21,8 @@ def patched(wanted: KeyPatch | TenantPatch, row: Mapping[str, Any]) -> dict[str,
             values[name] = {**row["limits"], **changes}
         elif name == "budgets":
             values[name] = [budget.model_dump(mode="json") for budget in value or []]
+        elif name == "guardrails":
+            values[name] = None if value is None else value.model_dump(mode="json")
         elif name == "scopes" and value is not None:
             values[name] = list(dict.fromkeys(value))
         elif value is not None or name in MAY_BE_NULL:

@@ -187,3 +187,25 @@ class ResponseCache(Protocol):
     async def raise_epoch(self, tenant: str | None) -> None:
         """Another epoch from now on, for one tenant or for all."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The characters `start..end` of a text are of this kind, as in `card`."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class Guard(Protocol):
+    """Looks for one sort of thing in texts. A model could be one, as the rules that we have are."""
+
+    @property
+    def name(self) -> str:
+        """As in a key's rules and in metrics."""
+        ...
+
+    def find(self, text: str) -> list[Finding]:
+        """Findings from left to right, none within another."""
+        ...

@@ -38,8 +38,10 @@ class RecordingTap:
         return out
 
     async def last(self) -> bytes:
-        """The other tap's."""
-        return await self._tap.last()
+        """Recorded as it goes out."""
+        out = await self._tap.last()
+        self._lookup.record(out)
+        return out
 
     def cut_off(self) -> None:
         """What was recorded is not complete."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from servicekit.errors import InvalidRequest, NotFound, NotReady, UpstreamFailed, UpstreamTimeout
+from collections.abc import Sequence
+
+from servicekit.errors import InvalidRequest, NotFound, NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
 
 
 class StreamBrokenOff(UpstreamFailed):
@@ -85,3 +87,27 @@ class CacheUnreachable(NotReady):
 
     def __init__(self) -> None:
         super().__init__("The cache can't be reached, so nothing was forgotten. Try again shortly.", retry_after=2)
+
+
+class ContentBlocked(ServiceError):
+    """A guardrail said no."""
+
+    status, type, code = 400, "content_blocked", "content_blocked"
+
+    def __init__(self, guard: str, where: str, kinds: Sequence[str]) -> None:
+        what = f"{guard} ({', '.join(kinds)})"
+        told = {
+            "input": f"The request holds {what}, which this key may not send. Take it out and ask again.",
+            "retrieved": f"A document that the answer would draw on holds {what}. Tell whoever keeps the documents.",
+            "output": f"The answer holds {what}, which this key may not receive.",
+        }
+        super().__init__(told[where])
+
+
+class InputTooLong(InvalidRequest):
+    """More text than a key may send at once."""
+
+    code = "input_too_long"
+
+    def __init__(self, length: int, most: int) -> None:
+        super().__init__(f"The messages have {length:,} characters; this key may send {most:,}.", param="messages")

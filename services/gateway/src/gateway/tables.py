@@ -33,6 +33,7 @@ keys = Table(
     Column("collections", JSON),
     Column("limits", JSON, nullable=False),
     Column("budgets", JSON, nullable=False),
+    Column("guardrails", JSON),
     Column("expires_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     Column("last_used_at", UtcTime),

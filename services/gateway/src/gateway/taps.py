@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from contracts.chat import AnswerReport, ChatCompletionChunk
+from contracts.guardrails import GuardDecision
 from contracts.models import ModelInfo
 from contracts.receipts import Attempt, Receipt
 from gateway.catalogue import Models
@@ -53,7 +54,9 @@ class ModelTap:
         *,
         show_usage: bool,
         attempts: Sequence[Attempt] = (),
+        decisions: Sequence[GuardDecision] = (),
     ) -> None:
+        self._decisions = decisions
         self._attempts = attempts
         self._call = call
         self._model = model
@@ -102,6 +105,7 @@ class ModelTap:
             model=self._model.id,
             attempts=list(self._attempts),
             cost_usd=None if cost is None else Decimal(cost) * NANO,
+            guardrails=list(self._decisions),
         )
         report = AnswerReport(grounded=False, abstained=False, answer_kind="generated", collections=[], receipt=receipt)
         chunk = ChatCompletionChunk(id=self._call.id, created=0, model=self._model.id, choices=[], groundwork=report)

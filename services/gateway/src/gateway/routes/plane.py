@@ -12,9 +12,10 @@ from contracts.delegation import FreshToken, TokenExchange
 from contracts.models import ModelList
 from gateway import vectors
 from gateway.bodies import parse
-from gateway.chatting import answer_from_model
+from gateway.chatting import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
 from gateway.forwarding import Exchange, Relay
+from gateway.guardrails.screening import Screening
 from gateway.listing import plain_models
 from gateway.metering import MeteredCall, Route
 from gateway.tokens import DOCUMENTS, RUNS
@@ -38,7 +39,9 @@ async def chat(deps: Deps, caller: ModelCaller) -> Any:
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         body = await exchange.body()
-        await answer_from_model(exchange, deps, call, parse(ChatRequest, body), len(body))
+        request, screening = parse(ChatRequest, body), Screening(call.principal.guardrails)
+        screening.retrieved(request)
+        await answer_from_model(exchange, deps, call, Question(request, len(body), screening))
 
     return _inside(deps, caller, "chat", answer)
 

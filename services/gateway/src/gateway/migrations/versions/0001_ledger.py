@@ -57,6 +57,7 @@ def _keys() -> None:
         sa.Column("collections", sa.JSON),
         sa.Column("limits", sa.JSON, nullable=False),
         sa.Column("budgets", sa.JSON, nullable=False),
+        sa.Column("guardrails", sa.JSON),
         sa.Column("expires_at", UtcTime),
         sa.Column("created_at", UtcTime, nullable=False),
         sa.Column("last_used_at", UtcTime),
