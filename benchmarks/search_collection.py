@@ -149,6 +149,7 @@ def _rows(collection_id: str, points: Sequence[Point]) -> list[dict[str, Any]]:
             "chunks": count,
             "cleanup": False,
             "uncopied": False,
+            "misses": 0,
             "facts": {},
             "updated_at": SystemClock().now(),
         }

@@ -11,6 +11,7 @@ from retriever.errors import (
     EmbeddingModelUnknown,
     NothingToChange,
 )
+from retriever.points import Stored
 from retriever.ports import EmbeddingModel
 from servicekit.errors import UpstreamFailed
 
@@ -235,6 +236,30 @@ async def test_a_model_that_fails_harms_no_upload_and_the_document_is_copied_lat
     await copy_all(bench, record, shadow)
     assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
     assert await shown(bench, record) == TEXTS
+
+
+async def test_a_batch_that_the_shadow_misses_while_its_document_is_copied_is_copied_later(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.put(record, "d", 1, [chunk(0, TEXTS[0])])
+    shadow = await begin(bench, record)
+    fetch = bench.parts.store.fetch
+
+    async def missing_meanwhile(generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+        found = await fetch(generation, ids)
+        if generation != record.vectors and found:  # all that had come is in the shadow
+            bench.parts.store.fetch = fetch  # type: ignore[method-assign]
+            bench.embedder.broken["other"] = UpstreamFailed("Broken.")
+            await bench.put(record, "d", 1, [chunk(1, TEXTS[1])])
+            bench.embedder.broken.clear()
+        return found
+
+    bench.parts.store.fetch = missing_meanwhile  # type: ignore[method-assign]
+    assert (await bench.parts.reindexing.copy(record, shadow.generation, "token")).left == 1
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "building"
+    await copy_all(bench, record, shadow)
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
+    assert {hit.text for hit in (await bench.search("lantern harbour", mode="dense")).hits} == {*TEXTS[:2]}
+    await bench.commit(record, "d", 1, 2)
 
 
 async def test_an_abandoned_shadow_leaves_the_old_generation_and_never_begins_again(bench: Bench) -> None:

@@ -51,7 +51,7 @@ class Copying:
                 visible = document.pending if document.active is None else document.active
                 assert visible is not None
                 key = RevisionKey(active.collection_id, document.document_id, visible)
-                await self.revisions.copied(key, shadow)
+                await self.revisions.copied(key, shadow, document.misses)
             if step.copied >= STEP:
                 break
         return step
@@ -105,7 +105,7 @@ class Copying:
             if not await self._still_wanted(shadow, key):
                 return False
             first += PAGE
-        return True
+        return found >= here
 
     async def _copy_page(
         self, active: Generation, shadow: Generation, key: RevisionKey, ordinals: range, step: Step, token: str

@@ -83,12 +83,16 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Uncopied:
-    """A document to copy: its committed revision with its chunks, and one that still arrives; not both are null."""
+    """A document to copy: its committed revision with its chunks, and one that still arrives; not both are null.
+
+    `misses` is how many of its batches had not been written into the shadow by then.
+    """
 
     document_id: str
     active: int | None
     pending: int | None
     chunks: int
+    misses: int
 
 
 class Generations:
@@ -193,8 +197,9 @@ class Generations:
 
     async def uncopied(self, active: Generation, shadow: Generation, limit: int) -> list[Uncopied]:
         """Documents that are not wholly in the shadow, by id."""
-        columns = (documents.c.document_id, documents.c.active, documents.c.pending, documents.c.chunks)
-        query = select(*columns).where(_uncopied(shadow, active)).order_by(documents.c.document_id).limit(limit)
+        columns = documents.c
+        these = (columns.document_id, columns.active, columns.pending, columns.chunks, columns.misses)
+        query = select(*these).where(_uncopied(shadow, active)).order_by(documents.c.document_id).limit(limit)
         async with self._database.read() as connection:
             return [Uncopied(*row) for row in (await connection.execute(query)).all()]
 

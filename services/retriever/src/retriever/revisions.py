@@ -104,7 +104,7 @@ class Revisions:
             if lacking := wanted - written - (missed - {live.active.number}):
                 return lacking
             if wanted - written:
-                await connection.execute(update(documents).where(_is(key)).values(uncopied=True))
+                await connection.execute(update(documents).where(_is(key)).values(_MISSED))
             if state.visible == key.revision:
                 await self._catalogue.raise_revision(connection, key.collection_id)
             return set()
@@ -184,13 +184,16 @@ class Revisions:
             await connection.execute(update(documents).where(_is(key)).values(**values))
             return True
 
-    async def copied(self, key: RevisionKey, shadow: Generation) -> bool:
-        """Note that the shadow has a document's visible revision whole; whether that revision is still the one."""
+    async def copied(self, key: RevisionKey, shadow: Generation, misses: int) -> bool:
+        """Note that the shadow has a document's visible revision whole, if that is still the one and nothing of it was
+        missed since `misses` were counted; whether that is so.
+        """
         async with self._database.write() as connection:
             live = await self._generations.locked(connection, key.collection_id)
             if live.shadow is None or live.shadow.number != shadow.number:
                 return False
-            this = update(documents).where(_is(key), VISIBLE.is_not_distinct_from(key.revision)).values(uncopied=False)
+            same = (VISIBLE.is_not_distinct_from(key.revision), documents.c.misses == misses)
+            this = update(documents).where(_is(key), *same).values(uncopied=False)
             return (await connection.execute(this.returning(documents.c.document_id))).first() is not None
 
     async def cleaned(self, key: RevisionKey) -> None:
@@ -271,6 +274,7 @@ class Revisions:
             "chunks": chunks,
             "cleanup": fence > 0,
             "uncopied": False,
+            "misses": 0,
             "facts": {} if facts is None else facts.model_dump(mode="json"),
             "updated_at": self._clock.now(),
         }
@@ -304,6 +308,7 @@ def _view() -> Select[Any]:
 
 
 _VIEW = _view()
+_MISSED = {"uncopied": True, "misses": documents.c.misses + 1}
 
 
 def _is(key: RevisionKey) -> ColumnElement[bool]:

@@ -77,7 +77,8 @@ for _state in ("active", "building"):
 # `fence` is the highest committed or deleted revision: nothing at or below it may be written. `active` is the
 # committed revision that is visible; while it is null, `pending` (a first revision that is still arriving) is.
 # `cleanup` says that points which nobody may see can still lie in the vector store. `uncopied` says that the visible
-# revision is not wholly in the generation that is being built; `staged` is a revision of which it holds, cut anew,
+# revision is not wholly in the generation that is being built, `misses` counts the batches that were not written there;
+# `staged` is a revision of which it holds, cut anew,
 # `staged_chunks` chunks.
 documents = Table(
     "documents",
@@ -90,6 +91,7 @@ documents = Table(
     Column("chunks", Integer, nullable=False),
     Column("cleanup", Boolean, nullable=False),
     Column("uncopied", Boolean, nullable=False),
+    Column("misses", Integer, nullable=False),
     Column("staged", Integer),
     Column("staged_chunks", Integer),
     Column("facts", JSON, nullable=False),

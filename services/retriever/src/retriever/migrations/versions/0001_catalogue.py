@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("chunks", sa.Integer, nullable=False),
         sa.Column("cleanup", sa.Boolean, nullable=False),
         sa.Column("uncopied", sa.Boolean, nullable=False),
+        sa.Column("misses", sa.Integer, nullable=False),
         sa.Column("staged", sa.Integer),
         sa.Column("staged_chunks", sa.Integer),
         sa.Column("facts", sa.JSON, nullable=False),
