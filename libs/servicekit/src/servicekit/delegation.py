@@ -137,6 +137,16 @@ def generate_key_pair() -> tuple[bytes, bytes]:
     )
 
 
+def caller_of(verifier: DelegationVerifier, authorization: str | None, audience: Audience) -> Caller:
+    """The caller that this header names, whose tenant is in the logs from here on; raises `InvalidDelegation`."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise InvalidDelegation("there is no bearer token")
+    delegation = verifier.verify(token, audience)
+    structlog.contextvars.bind_contextvars(tenant=delegation.tenant)
+    return Caller(delegation, token)
+
+
 def require(audience: Audience) -> Any:
     """A FastAPI dependency that lets in only calls with a valid token of this audience.
 
@@ -146,13 +156,7 @@ def require(audience: Audience) -> Any:
     """
 
     async def caller(request: Request, authorization: Annotated[str | None, Header()] = None) -> Caller:
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise InvalidDelegation("there is no bearer token")
-        verifier: DelegationVerifier = request.app.state.verifier
-        delegation = verifier.verify(token, audience)
-        structlog.contextvars.bind_contextvars(tenant=delegation.tenant)
-        return Caller(delegation, token)
+        return caller_of(request.app.state.verifier, authorization, audience)
 
     return Depends(caller)
 

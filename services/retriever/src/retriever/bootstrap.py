@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from retriever import readiness
 from retriever.adapters.inference import InferenceEmbedder, InferenceReranker
@@ -122,6 +123,7 @@ async def open_dependencies(settings: RetrieverSettings) -> AsyncIterator[Depend
 def create_app(settings: RetrieverSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """The retriever's app; with `dependencies`, which stay open, nothing else is opened."""
     from retriever.routes import collections, documents, search, shadows
+    from retriever.shortcut import SearchShortcut
 
     chosen = settings or RetrieverSettings()
 
@@ -136,6 +138,7 @@ def create_app(settings: RetrieverSettings | None = None, dependencies: Dependen
         probes=lambda opened: _probes(opened, app),
         body_limit=lambda path, _media_type: BATCH_BYTES if path.endswith("/chunks") else DEFAULT_BODY_BYTES,
     )
+    app.user_middleware.append(Middleware(SearchShortcut, path=search.PATH, answer=search.answer))  # innermost
     return app
 
 

@@ -57,9 +57,10 @@ class Best:
 
     def score(self, collection: str, dense: float | None, sparse: float | None) -> float:
         """The fused score in [0, 1] of something with these scores."""
-        by_meaning = _share(dense, self.dense.get(collection, 0.0))
-        weight = self.weights[collection]
-        return weight * by_meaning + (1 - weight) * _share(sparse, self.sparse)
+        weight, best = self.weights[collection], self.dense.get(collection, 0.0)
+        by_meaning = 0.0 if dense is None or dense <= 0 or best <= 0 else min(1.0, dense / best)
+        by_words = 0.0 if sparse is None or sparse <= 0 or self.sparse <= 0 else min(1.0, sparse / self.sparse)
+        return weight * by_meaning + (1 - weight) * by_words
 
     def words_needed(self, collection: str, dense: float | None, score: float) -> float:
         """The BM25 score with which something with this cosine, or a lower one, has this fused score; 0 or less where
@@ -100,7 +101,7 @@ def best_of(candidates: Iterable[Found], models: dict[str, str], weights: dict[s
 
 def rank_fused(candidates: Iterable[Found], best: Best) -> list[Ranked]:
     """All candidates by fused score, then by collection and id."""
-    return _ordered([Ranked(found, best.score(found.collection, found.dense, found.sparse)) for found in candidates])
+    return _ordered([Ranked(found, best.score(found[0], found[2], found[3])) for found in candidates])
 
 
 def rank_single(candidates: Iterable[Found]) -> list[Ranked]:

@@ -17,7 +17,7 @@ from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsag
 from retriever import filters, fusion, neighbours
 from retriever.candidates import CandidateReader, Pool
 from retriever.catalogue import Catalogue, CollectionRecord
-from retriever.deepening import Deepening
+from retriever.deepening import Deepening, best_of_pools
 from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing
 from retriever.fusion import Best, Found, Ranked
 from retriever.lists import Asked
@@ -76,10 +76,11 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All candidates in order, the highest score that anything unseen can have, and the `best` of a hybrid search."""
+    """All candidates whose scores are known, in order, and the `best` of a hybrid search."""
 
     ranked: list[Ranked]
     threshold: float
+    """The highest score that anything else can have."""
     best: Best | None = None
 
     @property
@@ -263,12 +264,13 @@ def _ranking(
     open_pools = [(record.name, pool) for record, pool in zip(records, pools, strict=True) if not pool.exhausted]
     best = None
     if query.request.mode == "hybrid":
-        weights = {
-            record.name: pool.dense_weight if query.dense else 0.0 for record, pool in zip(records, pools, strict=True)
-        }
-        best = fusion.best_of(found, {record.name: record.embedding_model for record in records}, weights)
-        ranked = fusion.rank_fused(found, best)
+        best = best_of_pools(records, pools, found)
+        half = {each for pool in pools for each in pool.half}
+        ranked = fusion.rank_fused([each for each in found if each.id not in half] if half else found, best)
         bounds = [best.score(name, pool.unseen_dense, pool.unseen_sparse) for name, pool in open_pools]
+        bounds += [
+            pool.most(each, best) for pool in pools for each in pool.half if not visibility.hides(pool.found[each])
+        ]
     else:
         ranked = fusion.rank_single(found)
         unseen = [pool.unseen_sparse if pool.unseen_dense is None else pool.unseen_dense for _, pool in open_pools]

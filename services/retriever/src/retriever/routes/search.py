@@ -6,14 +6,22 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from contracts.search import SearchReply, SearchRequest
+from retriever.bootstrap import Dependencies
 from retriever.routes.access import Opened, RetrieverCaller, check_allowed
+from servicekit.delegation import Caller
 
-router = APIRouter(prefix="/v1/search", tags=["search"])
+PATH = "/v1/search"
+router = APIRouter(prefix=PATH, tags=["search"])
 
 
 @router.post("", response_model=SearchReply)
 async def search(body: SearchRequest, caller: RetrieverCaller, opened: Opened) -> Response:
     """The best hits of one or several collections."""
+    return await answer(body, caller, opened)
+
+
+async def answer(body: SearchRequest, caller: Caller, opened: Dependencies) -> Response:
+    """The answer to a search; raises a `ServiceError`."""
     for name in body.collections:
         check_allowed(caller, name)
     reply = await opened.searching.search(caller.tenant, body, caller.token)
