@@ -258,3 +258,36 @@ async def test_a_collection_is_changed_within_its_tenant_only(client: httpx2.Asy
     _error(denied, 403, "collection_not_allowed")
     shown = await client.get("/v1/collections/handbook")
     assert Collection.model_validate_json(shown.content).rerank
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (200, b'{"collections": ["handbook"], "query": "lantern", "filter": {"must": [{"key": "page", "match": 1}]}}'),
+        (200, b'{"collections": ["handbook"], "query": "lantern", "mode": "sparse", "limit": 1}'),
+        (404, b'{"collections": ["nobody"], "query": "lantern"}'),
+        (422, b'{"collections": ["handbook"], "query": ""}'),
+        (422, b'{"collections": ["handbook"], "query": "lantern", "offset": 1e999}'),
+        (422, b'{"collections": ["handbook"], '),
+        (422, b"\xff\xfe"),
+        (422, b"[" * 100_000),
+        (422, b""),
+    ],
+)
+async def test_a_search_on_the_short_way_is_answered_as_on_the_long_one(
+    client: httpx2.AsyncClient, status: int, content: bytes
+) -> None:
+    """A media type with a parameter is left to the framework."""
+    await _create(client)
+    await _index(client, "The lantern burns oil.", "Winter.")
+    answers = []
+    for media_type in ("application/json", "application/json; charset=utf-8"):
+        headers = {"Content-Type": media_type, "X-Request-Id": "req_same"}
+        answer = await client.post("/v1/search", content=content, headers=headers)
+        shown = answer.json()
+        shown.pop("timings", None)
+        answers.append((answer.status_code, shown, sorted(answer.headers)))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == status
+    refused = await client.post("/v1/search", content=content, headers={"Authorization": "Bearer nonsense"})
+    assert refused.status_code == 401
