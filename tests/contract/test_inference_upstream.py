@@ -9,58 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from tests.support.fake_upstream import DONE, Upstream, chunk
 from tests.support.inference_running import EMBEDDING, Inference, running_inference, serving
-
-
-class Upstream:
-    """Answers `/v1/chat/completions` with what a test gives it, and notes what it was sent."""
-
-    def __init__(self) -> None:
-        self.answer: Response = JSONResponse({})
-        self.sent: dict[str, Any] = {}
-        self.headers: dict[str, str] = {}
-        self.left = asyncio.Event()
-        self.app = Starlette(
-            routes=[
-                Route("/v1/chat/completions", self._chat, methods=["POST"]),
-                Route("/v1/models", self._models),
-            ]
-        )
-
-    async def _chat(self, request: Request) -> Response:
-        self.sent, self.headers = await request.json(), dict(request.headers)
-        return self.answer
-
-    async def _models(self, request: Request) -> Response:
-        return JSONResponse({"data": []})
-
-    def stream(self, *lines: str, then_hang: bool = False) -> None:
-        async def events() -> AsyncIterator[str]:
-            try:
-                for line in lines:
-                    yield line
-                if then_hang:
-                    await asyncio.Event().wait()
-            finally:
-                self.left.set()
-
-        self.answer = StreamingResponse(events(), media_type="text/event-stream")
-
-    def say(self, status: int, body: Any, **headers: str) -> None:
-        self.answer = JSONResponse(body, status_code=status, headers=headers)
-
-
-def chunk(content: str | None = None, reason: str | None = None, **more: Any) -> str:
-    delta = {} if content is None else {"content": content}
-    choice = {"index": 0, "delta": delta, "finish_reason": reason} | more
-    return f"data: {json.dumps({'id': 'x', 'model': 'far', 'choices': [choice]})}\n\n"
-
-
-DONE = "data: [DONE]\n\n"
 
 
 @pytest.fixture
@@ -105,7 +55,7 @@ async def test_a_failure_has_our_status_and_code_whether_it_should_have_streamed
     status, error, headers = await failure(inference, stream=stream)
     assert (status, error["code"]) == (becomes, code)
     assert ("secret words" in error["message"]) == (said == 400)
-    assert headers.get("Retry-After") == {429: "7", 503: "2"}.get(becomes)
+    assert headers.get("Retry-After") == {429: "7", 503: "7"}.get(becomes)
 
 
 async def test_a_context_that_is_too_long_for_the_server_has_the_same_code_everywhere(

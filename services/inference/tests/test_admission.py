@@ -1,11 +1,26 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
 from inference.admission import Admission
 from inference.errors import ModelBusy
+
+
+class Line:
+    """A `Backlog` as full as a test says."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self.entries = 0
+
+    def full(self) -> bool:
+        return self.is_full
+
+    def entered(self) -> None:
+        self.entries += 1
 
 
 async def test_the_line_is_bounded_and_the_refusal_says_when_to_come_back() -> None:
@@ -19,6 +34,42 @@ async def test_the_line_is_bounded_and_the_refusal_says_when_to_come_back() -> N
     leave()
     (await waiting)()
     assert (admission.running, admission.waiting) == (0, 0)
+
+
+async def test_the_line_is_bounded_by_tokens_too_but_lets_one_long_call_wait() -> None:
+    admission = Admission("talker", places=1, waiting=10, waiting_tokens=100)
+    leave = await admission.enter(1000)
+    long = asyncio.create_task(admission.enter(500))
+    await asyncio.sleep(0)
+    with pytest.raises(ModelBusy):
+        await admission.enter(1)
+    leave()
+    leave = await long
+    waiting = [asyncio.create_task(admission.enter(50)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(ModelBusy):
+        await admission.enter(1)
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], return_exceptions=True)
+    shorter = asyncio.create_task(admission.enter(50))
+    await asyncio.sleep(0)
+    leave()
+    (await waiting[1])()
+    (await shorter)()
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
+async def test_nobody_is_let_in_while_the_engines_own_line_is_full() -> None:
+    line = Line()
+    admission = Admission("talker", places=8, waiting=8, backlog=line)
+    leave = await admission.enter()
+    line.is_full = True
+    with pytest.raises(ModelBusy):
+        await admission.enter()
+    line.is_full = False
+    (await admission.enter())()
+    leave()
+    assert line.entries == 2
 
 
 async def test_leaving_twice_gives_back_one_place() -> None:
@@ -42,3 +93,40 @@ async def test_who_gives_up_waiting_leaves_no_trace() -> None:
     leave()
     await admission.enter()
     assert admission.running == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_no_place_is_lost_after_a_thousand_random_cancels(seed: int) -> None:
+    chance = random.Random(seed)
+    admission = Admission("talker", places=3, waiting=1000, waiting_tokens=1_000_000)
+    inside = most = 0
+
+    async def call(steps: int) -> None:
+        nonlocal inside, most
+        leave = await admission.enter(steps)
+        inside += 1
+        most = max(most, inside)
+        try:
+            for _ in range(steps):
+                await asyncio.sleep(0)
+        finally:
+            inside -= 1
+            leave()
+
+    tasks: list[asyncio.Task[None]] = []
+    for _ in range(1000):
+        tasks.append(asyncio.create_task(call(chance.randrange(5))))
+        for _ in range(chance.randrange(3)):
+            await asyncio.sleep(0)
+        if chance.random() < 0.7:
+            chance.choice(tasks).cancel()
+    for task in tasks:
+        if chance.random() < 0.5:
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert most == 3
+    assert (admission.running, admission.waiting) == (0, 0)
+    leaves = [await asyncio.wait_for(admission.enter(), 1) for _ in range(3)]
+    assert admission.running == 3
+    for leave in leaves:
+        leave()

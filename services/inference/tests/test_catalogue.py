@@ -24,14 +24,38 @@ def test_the_shipped_files_load_and_have_a_default_chat_and_embedding_model(file
     assert {model.kind for model in models if model.default} >= {"chat", "embedding"}
 
 
-def test_the_commented_examples_of_the_shipped_file_load_too(tmp_path: Path) -> None:
+def examples() -> list[dict[str, Any]]:
+    """The examples of models.yaml: its lines that begin with `  # `, without that mark."""
     lines = (CONFIG / "models.yaml").read_text().splitlines()
-    start = lines.index("models:")
-    shown = [line.replace("  # ", "  ", 1) for line in lines[start:] if not line.strip("# ").endswith(".")]
-    shown = [line for line in shown if "default: true" not in line]
-    (tmp_path / "models.yaml").write_text("\n".join(shown))
-    names = [model.name for model in load_catalogue(tmp_path / "models.yaml").models]
-    assert {"qwen3-8b", "llama3", "gpt-4.1-mini", "text-embedding-3-small", "reranker"} <= set(names)
+    shown = [line.replace("  # ", "  ", 1) for line in lines if line.startswith("  # ")]
+    return list(yaml.safe_load("models:\n" + "\n".join(shown))["models"])
+
+
+def test_there_is_an_example_for_every_server_that_we_name() -> None:
+    hosts = {str(example["source"].get("base_url", "")).partition("://")[2].partition("/")[0] for example in examples()}
+    assert hosts >= {
+        "vllm:8000",
+        "127.0.0.1:11434",
+        "127.0.0.1:8081",
+        "api.openai.com",
+        "api.anthropic.com",
+        "generativelanguage.googleapis.com",
+        "api.cohere.ai",
+        "api.cohere.com",
+    }
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: str(example["name"]))
+def test_each_commented_example_is_a_model_that_can_be_declared(tmp_path: Path, example: dict[str, Any]) -> None:
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump({"models": [example]}))
+    (model,) = load_catalogue(tmp_path / "models.yaml").models
+    assert model.name == example["name"]
+
+
+def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path) -> None:
+    text = (CONFIG / "models.yaml").read_text().replace("\n  # ", "\n  ")
+    (tmp_path / "models.yaml").write_text(text)
+    assert len(load_catalogue(tmp_path / "models.yaml").models) == 2 + len(examples())
 
 
 @pytest.mark.parametrize(
@@ -47,7 +71,17 @@ def test_the_commented_examples_of_the_shipped_file_load_too(tmp_path: Path) -> 
         ([chat(engine="openai")], "takes a source with base_url and upstream_model"),
         ([chat(engine="openai", source={"base_url": "vllm:8000", "upstream_model": "m"})], "source.base_url"),
         ([chat(engine="openai", source={"base_url": "http://vllm:8000/v1"})], "source.upstream_model: Field required"),
-        ([chat(engine="transformers", source=UPSTREAM)], "takes a source with path, package or packaged"),
+        ([chat(engine="transformers", source=UPSTREAM)], "takes a source with path, package, packaged or huggingface"),
+        ([chat(engine="transformers", source={"package": "p", "file": "a.gguf"})], "file and sha256 go together"),
+        ([chat(engine="transformers", source={"package": "p", "file": "../a", "sha256": "0" * 64})], "source.file"),
+        ([chat(engine="transformers", source={"package": "p", "file": "a", "sha256": "x"})], "source.sha256"),
+        ([chat(engine="transformers", source={"huggingface": "no-owner"})], "source.huggingface"),
+        ([chat(engine="openai", source=UPSTREAM, queue={"engine_waiting": 3})], "needs source.metrics_url"),
+        ([chat(engine="openai", source=UPSTREAM | {"max_tokens_as": "tokens"})], "source.max_tokens_as"),
+        ([chat(engine="openai", source=UPSTREAM, queue={"at_once": 0})], "queue.at_once"),
+        ([chat(engine="transformers", source={"path": "/x"}, vllm={"tool_parser": "x"})], "vllm is for engine openai"),
+        ([chat(engine="openai", source=UPSTREAM, quantization="AWQ!")], "quantization"),
+        ([chat(quantization="awq")], "no weights to quantize"),
         ([chat(price={"prompt_usd_per_million": -1})], "price.prompt_usd_per_million"),
         ([chat(contxt=1)], "models.0 (talker).contxt: Extra inputs are not permitted"),
         ([], "models"),

@@ -81,10 +81,13 @@ class PeerStream:
             raise UpstreamFailed(f"The {self._peer} service broke off in the middle of its answer.") from None
 
 
-def open_session() -> aiohttp.ClientSession:
-    """A pool for all of a service's peers; close it when the service ends. Needs a running event loop."""
+def open_session(connections: int = MAX_CONNECTIONS) -> aiohttp.ClientSession:
+    """A pool for all of a service's peers; close it when the service ends. Needs a running event loop.
+
+    A call beyond so many `connections` waits without limit of time: 0 means no limit, for who bounds calls otherwise.
+    """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=30),
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
         auto_decompress=False,
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -13,27 +13,19 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 
 from inference.adapters.constrained import ConstrainedTools
-from inference.adapters.openai_http import UpstreamChat, UpstreamEmbedding, UpstreamRank
+from inference.adapters.engine_backlog import EngineBacklog
+from inference.adapters.openai_http import UpstreamChat
+from inference.adapters.openai_vectors import UpstreamEmbedding, UpstreamRank
 from inference.adapters.scripted import ScriptedEncoder, ScriptedRank
 from inference.adapters.scripted_chat import ScriptedChat
 from inference.adapters.sentence_transformers_models import CrossEncoderRank, SentenceEncoder
 from inference.adapters.transformers_chat import TransformersChat
 from inference.admission import Admission
-from inference.catalogue import (
-    Catalogue,
-    Model,
-    PackagedSource,
-    PackageSource,
-    PathSource,
-    ScriptSource,
-    UpstreamSource,
-    load_catalogue,
-)
+from inference.catalogue import Catalogue, Model, ScriptSource, UpstreamSource, load_catalogue
 from inference.embedding import BatchedEmbedding
-from inference.errors import CannotLoad
 from inference.lanes import LaneLimits
+from inference.model_sources import ModelSources
 from inference.models import Models, Served
-from inference.packaged import models_folder, package_folder
 from inference.ports import ChatEngine, EmbeddingEngine, RerankEngine
 from inference.prices import with_list_prices
 from inference.settings import InferenceSettings, secret_named
@@ -49,13 +41,15 @@ class Dependencies:
     """What the calls need."""
 
     models: Models
+    reader_seconds: float = 60.0
+    """How long a caller may leave a streamed answer unread."""
 
     def probes(self) -> Mapping[str, Probe]:
         """One for each model."""
         return self.models.probes()
 
 
-def _current(request: Request) -> Dependencies:
+async def _current(request: Request) -> Dependencies:
     dependencies: Dependencies = request.app.state.dependencies
     return dependencies
 
@@ -67,11 +61,11 @@ current = Depends(_current)
 async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Dependencies, None]:
     """Everything that serves, while the block runs. Models load in the background, one after another."""
     catalogue = with_list_prices(load_catalogue(settings.models_file))
-    async with open_session() as session:
+    async with open_session(connections=0) as session:  # admission bounds the calls
         models = _Maker(settings, session).models(catalogue)
         models.start()
         try:
-            yield Dependencies(models)
+            yield Dependencies(models, settings.reader_seconds)
         finally:
             await models.close()
 
@@ -101,6 +95,9 @@ class _Maker:
     def __init__(self, settings: InferenceSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._session = session
+        self._sources = ModelSources(
+            settings.models_dir, allow_downloads=settings.allow_downloads, hub_url=settings.hub_url
+        )
 
     def models(self, catalogue: Catalogue) -> Models:
         def declared(kind: str) -> list[Model]:
@@ -116,15 +113,14 @@ class _Maker:
         settings, source = self._settings, model.source
         context = model.context_length or 0
         if isinstance(source, UpstreamSource):
-            upstream = UpstreamChat(stream_usage=source.stream_usage, **self._upstream(model, source))
+            upstream = UpstreamChat(**self._upstream(model, source))
             return ConstrainedTools(model.name, upstream) if model.tools_by == "constrained" else upstream
         if isinstance(source, ScriptSource):
-            places = Admission(model.name, places=source.places, waiting=settings.chat_waiting)
-            return ScriptedChat(model.name, source, places, context)
+            return ScriptedChat(model.name, source, self._line(model, source.places), context)
         return TransformersChat(
             model.name,
-            self._locate(source),
-            Admission(model.name, places=1, waiting=settings.chat_waiting),
+            self._locate(model),
+            self._line(model, 1),
             context_length=context,
             usual_tokens=settings.chat_max_tokens,
             precision=settings.precision,
@@ -142,7 +138,7 @@ class _Maker:
             encoder = ScriptedEncoder(dimensions, limit)
         else:
             encoder = SentenceEncoder(
-                self._locate(source),
+                self._locate(model),
                 dimensions=dimensions,
                 max_input_tokens=limit,
                 precision=settings.precision,
@@ -169,40 +165,49 @@ class _Maker:
             return ScriptedRank(model.max_input_tokens or 512)
         return CrossEncoderRank(
             model.name,
-            self._locate(source),
-            Admission(model.name, places=1, waiting=settings.chat_waiting),
+            self._locate(model),
+            self._line(model, 1),
             max_input_tokens=model.max_input_tokens or 512,
             threads=settings.threads,
             **self._liveness(),
         )
 
     def _upstream(self, model: Model, source: UpstreamSource) -> dict[str, Any]:
+        settings, queue = self._settings, model.queue
+        backlog = None
+        if source.metrics_url is not None:
+            backlog = EngineBacklog(
+                model.name,
+                Peer("upstream", source.metrics_url, self._session),
+                upstream_model=source.upstream_model,
+                most=queue.engine_waiting or settings.engine_waiting,
+            )
         return {
             "name": model.name,
-            "peer": Peer("upstream", source.base_url, self._session, self._settings.upstream_seconds),
-            "upstream_model": source.upstream_model,
+            "peer": Peer("upstream", source.base_url, self._session, settings.upstream_seconds),
+            "admission": self._line(model, settings.upstream_at_once, settings.upstream_waiting, backlog),
+            "source": source,
             "api_key": secret_named(source.api_key_env) if source.api_key_env else None,
-            "ready_path": source.ready_path,
             "tokenizer": model.tokenizer,
+            "closing": backlog.close if backlog else None,
         }
+
+    def _line(
+        self, model: Model, places: int, waiting: int | None = None, backlog: EngineBacklog | None = None
+    ) -> Admission:
+        queue, settings = model.queue, self._settings
+        usual = settings.chat_waiting if waiting is None else waiting
+        return Admission(
+            model.name,
+            places=queue.at_once or places,
+            waiting=usual if queue.waiting is None else queue.waiting,
+            waiting_tokens=queue.waiting_tokens or settings.chat_waiting_tokens,
+            backlog=backlog,
+        )
 
     def _liveness(self) -> dict[str, float]:
         return {"fresh_seconds": self._settings.probe_seconds, "stalled_seconds": self._settings.stalled_seconds}
 
-    def _locate(self, source: PathSource | PackageSource | PackagedSource) -> Callable[[], Path]:
+    def _locate(self, model: Model) -> Callable[[], Path]:
         """What finds the model's folder when it is loaded; a model that is not there must not keep others away."""
-
-        def locate() -> Path:
-            if isinstance(source, PathSource):
-                folder, hint = source.path, "Correct `path` in the models file"
-            elif isinstance(source, PackageSource):
-                folder, hint = package_folder(source.package) / source.folder, "Correct `folder` in the models file"
-            else:
-                folder = (self._settings.models_dir or models_folder()) / source.packaged
-                hint = "Set-up makes it: python -m inference.packaged"
-            if not folder.is_dir():
-                log.error("no model folder", folder=str(folder))
-                raise CannotLoad(f"its folder is not there. {hint}")
-            return folder
-
-        return locate
+        return lambda: self._sources.folder(model)

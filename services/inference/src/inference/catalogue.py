@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -31,6 +32,18 @@ ENGINES_OF: dict[Kind, frozenset[Engine]] = {
 }
 
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _inside(path: str) -> str:
+    if path.startswith("/") or ".." in path.split("/"):
+        raise ValueError("must be a path inside the package")
+    return path
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
 class _Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,10 +55,30 @@ class PathSource(_Declared):
 
 
 class PackageSource(_Declared):
-    """A model folder inside an installed Python package, which is not imported."""
+    """A model inside an installed Python package, which is not imported: a folder, or a file that is checked.
+
+    The file is the weights: the model's folder is the one that it lies in, or, for a GGUF file of a chat model, what
+    it is converted to.
+    """
 
     package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-    folder: str = "."
+    folder: Inside = "."
+    file: Inside | None = None
+    sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _checked(self) -> PackageSource:
+        if (self.file is None) != (self.sha256 is None):
+            raise ValueError("file and sha256 go together: a file is always checked")
+        return self
+
+
+class HubSource(_Declared):
+    """A model of Hugging Face, downloaded once, if `INFERENCE_ALLOW_DOWNLOADS` says so."""
+
+    huggingface: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
+    revision: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = "main"
+    """A branch, a tag or, so that it is the same for ever, a commit."""
 
 
 class PackagedSource(_Declared):
@@ -63,8 +96,42 @@ class UpstreamSource(_Declared):
     """Name of the environment variable that holds the key; none for servers without one."""
     stream_usage: bool = True
     """Whether it understands `stream_options.include_usage`."""
-    ready_path: str = "/models"
-    """What is asked, below `base_url`, to see that it is up."""
+    max_tokens_as: Literal["max_tokens", "max_completion_tokens"] | None = None
+    """The one name that it has for the length of an answer; None for servers that take both."""
+    encoding_format: Literal["base64", "float"] = "base64"
+    """How it is asked for embeddings."""
+    send_dimensions: bool = False
+    """Whether it is asked for embeddings of `dimensions`, for models that can give several lengths."""
+    ready_path: str | None = "/models"
+    """What is asked, below `base_url`, to see that it is up; null for servers that have nothing to ask."""
+    metrics_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/[^\s]*$")] | None = None
+    """vLLM's metrics, from which the length of its own line is read."""
+
+
+class Queue(_Declared):
+    """How much of a model may be asked at once. What is left out is as the settings say."""
+
+    at_once: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Calls that the engine works on; more wait. In-process chat answers one at a time, whatever is set."""
+    waiting: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Calls that may wait; more are refused."""
+    waiting_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens that those may have together, prompts and answers."""
+    engine_waiting: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Calls that may wait inside the server; while they do, more are refused. Needs `metrics_url`."""
+
+
+class VllmOptions(_Declared):
+    """How vLLM serves the model: read by `deploy/vllm/serve.py`, which starts it."""
+
+    model: str | None = None
+    """What it loads, if that has another name than `upstream_model`: a folder or a Hugging Face id."""
+    tool_parser: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None = None
+    """How the model writes tool calls; needed for `tool_choice: auto`."""
+    reasoning_parser: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None = None
+    """How the model marks its reasoning, which is then given apart."""
+    arguments: tuple[str, ...] = ()
+    """Further arguments, each as on the command line."""
 
 
 class Rule(_Declared):
@@ -85,33 +152,42 @@ class ScriptSource(_Declared):
 
 
 _FOLDERS: tuple[tuple[type[_Declared], ...], str] = (
-    (PathSource, PackageSource, PackagedSource),
-    "path, package or packaged",
+    (PathSource, PackageSource, PackagedSource, HubSource),
+    "path, package, packaged or huggingface",
 )
 _SOURCES: dict[Engine, tuple[tuple[type[_Declared], ...], str]] = {
     "openai": ((UpstreamSource,), "base_url and upstream_model"),
     "scripted": ((ScriptSource,), "rules, or nothing"),
 }
-_FORMS = frozenset(("upstream", "packaged", "package", "path", "script"))
+_FORMS = frozenset(("<upstream>", "<packaged>", "<package>", "<path>", "<huggingface>", "<script>"))
+
+
+_NAMED = {
+    "packaged": "PackagedSource",
+    "package": "PackageSource",
+    "path": "PathSource",
+    "huggingface": "HubSource",
+}
 
 
 def _form(source: Any) -> str:
     """Which form a source has, by its keys, so that an error is about that form alone."""
     keys = set(source) if isinstance(source, dict) else {type(source).__name__}
     if keys & {"base_url", "upstream_model", "api_key_env", "UpstreamSource"}:
-        return "upstream"
-    for form in ("packaged", "package", "path"):
-        if form in keys or f"{form.capitalize()}Source" in keys:
-            return form
-    return "script"
+        return "<upstream>"
+    for form in ("packaged", "package", "path", "huggingface"):
+        if form in keys or _NAMED[form] in keys:
+            return f"<{form}>"
+    return "<script>"
 
 
 Source = Annotated[
-    Annotated[UpstreamSource, Tag("upstream")]
-    | Annotated[PackagedSource, Tag("packaged")]
-    | Annotated[PackageSource, Tag("package")]
-    | Annotated[PathSource, Tag("path")]
-    | Annotated[ScriptSource, Tag("script")],
+    Annotated[UpstreamSource, Tag("<upstream>")]
+    | Annotated[PackagedSource, Tag("<packaged>")]
+    | Annotated[PackageSource, Tag("<package>")]
+    | Annotated[PathSource, Tag("<path>")]
+    | Annotated[HubSource, Tag("<huggingface>")]
+    | Annotated[ScriptSource, Tag("<script>")],
     Discriminator(_form),
 ]
 
@@ -156,6 +232,11 @@ class Model(_Declared):
     price: Annotated[ModelPrice | None, BeforeValidator(_per_token)] = None
     limits: Limits | None = None
     """What holds for all callers together."""
+    quantization: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{1,40}$")] | None = None
+    """How the weights are quantized, in vLLM's words. vLLM is started with it; of a model in this process it is checked
+    that its folder says the same."""
+    queue: Queue = Queue()
+    vllm: VllmOptions | None = None
     default: bool = False
     packaged: bool = False
 
@@ -181,7 +262,17 @@ class Model(_Declared):
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
             raise ValueError(f"a model of kind {self.kind} needs {' and '.join(missing)}")
+        self._check_upstream()
         return self
+
+    def _check_upstream(self) -> None:
+        upstream = self.source if isinstance(self.source, UpstreamSource) else None
+        if self.vllm is not None and upstream is None:
+            raise ValueError("vllm is for engine openai: it says how the server behind the model is started")
+        if self.queue.engine_waiting is not None and (upstream is None or upstream.metrics_url is None):
+            raise ValueError("queue.engine_waiting needs source.metrics_url, where the server says how many wait")
+        if self.quantization is not None and self.engine == "scripted":
+            raise ValueError("the scripted engine has no weights to quantize")
 
 
 class Catalogue(_Declared):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from contracts.chat import ChatRequest
+from inference import wire
 from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS, TOKENS
 from inference.models import Served
 from inference.ports import ChatEngine, Completion, Piece
@@ -111,7 +111,7 @@ class ChatStream:
         return list(choices)
 
     def _frame(self, content: dict[str, Any]) -> bytes:
-        return sse.encode(json.dumps({**self._head, **content}, ensure_ascii=False, separators=(",", ":")))
+        return b"data: %b\n\n" % wire.write({**self._head, **content})
 
 
 def _says_something(piece: Piece) -> bool:

@@ -60,12 +60,12 @@ class ModelNotReady(NotReady):
 
     code = "model_not_ready"
 
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"The model '{name}' is not ready: {why.rstrip('.')}.", retry_after=2)
+    def __init__(self, name: str, why: str, retry_after: float = 2.0) -> None:
+        super().__init__(f"The model '{name}' is not ready: {why.rstrip('.')}.", retry_after=retry_after)
 
 
 class ModelBusy(QueueFull):
-    """As many calls wait for the model as may."""
+    """As many calls, or as many tokens, wait for the model as may."""
 
     def __init__(self, name: str, retry_after: float) -> None:
         super().__init__(

@@ -4,6 +4,8 @@
 | --- | --- | --- |
 | groundwork_inference_tokens_total | model, kind | tokens by kind: prompt, completion, embedding, rerank |
 | groundwork_inference_waiting | model | calls (chat) or inputs (embeddings) that wait their turn |
+| groundwork_inference_waiting_tokens | model | tokens of the chat calls that wait, prompt and answer, roughly |
+| groundwork_inference_engine_waiting | model | calls that wait inside the server behind the model, by its own metrics |
 | groundwork_inference_running | model | calls that the model works on |
 | groundwork_inference_rejected_total | model | calls refused because the queue was full |
 | groundwork_inference_abandoned_total | model | chat calls whose caller left before the end |
@@ -24,6 +26,8 @@ from servicekit.metrics import LATENCY_BUCKETS
 
 TOKENS = Counter("groundwork_inference_tokens_total", "Tokens read and written.", ("model", "kind"))
 WAITING = Gauge("groundwork_inference_waiting", "Calls or inputs that wait.", ("model",))
+WAITING_TOKENS = Gauge("groundwork_inference_waiting_tokens", "Tokens of calls that wait.", ("model",))
+ENGINE_WAITING = Gauge("groundwork_inference_engine_waiting", "Calls that wait inside the server.", ("model",))
 RUNNING = Gauge("groundwork_inference_running", "Calls being worked on.", ("model",))
 REJECTED = Counter("groundwork_inference_rejected_total", "Calls refused by a full queue.", ("model",))
 ABANDONED = Counter("groundwork_inference_abandoned_total", "Calls whose caller left.", ("model",))

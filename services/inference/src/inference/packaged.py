@@ -55,16 +55,21 @@ def packaged_gguf() -> Path:
 
 
 def convert_packaged(into: Path, source: Path) -> bool:
-    """Make `into/smollm2` from `source`; whether there was anything to do.
+    """Make `into/smollm2` from `source`; whether there was anything to do."""
+    return convert_once(into / CHAT_MODEL, source)
+
+
+def convert_once(target: Path, source: Path) -> bool:
+    """Convert the GGUF file `source` to the folder `target`; whether there was anything to do.
 
     Atomic: the folder appears whole or not at all, also when two processes do this at once.
     """
-    target = into / CHAT_MODEL
+    into = target.parent
     stamp = {"conversion": CONVERSION, "file": source.name, "bytes": source.stat().st_size}
     if _is_current(target, stamp):
         return False
     into.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{CHAT_MODEL}-", dir=into))
+    making = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=into))
     try:
         convert_gguf(source, making)
         (making / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
@@ -118,7 +123,7 @@ def _is_current(target: Path, stamp: dict[str, object]) -> bool:
 
 def _put_in_place(made: Path, target: Path) -> None:
     if target.exists():
-        outdated = Path(tempfile.mkdtemp(prefix=f".{CHAT_MODEL}-old-", dir=target.parent))
+        outdated = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
         target.rename(outdated / "old")
         shutil.rmtree(outdated, ignore_errors=True)
     try:

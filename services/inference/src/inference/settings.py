@@ -38,8 +38,22 @@ class InferenceSettings(ServiceSettings):
     under way is not stopped. Queries don't wait for batches of bulk."""
     waiting_tokens: Annotated[int, Field(ge=1024)] = 400_000
     """Tokens that may wait to be embedded, for each priority; more get 429."""
+    chat_waiting_tokens: Annotated[int, Field(ge=1)] = 200_000
+    """Tokens of chat calls, prompts and answers, that may wait for one model; more get 429."""
+    upstream_at_once: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Calls that one upstream model answers at once; more wait here."""
+    upstream_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """Calls that may wait here for one upstream model; more get 429."""
+    engine_waiting: Annotated[int, Field(ge=1, le=10_000)] = 32
+    """Calls that may wait inside a vLLM whose `metrics_url` is declared; while as many do, more get 429."""
+    allow_downloads: bool = False
+    """Whether models that name a Hugging Face id may be downloaded. Otherwise nothing is fetched at run time."""
+    hub_url: str = ""
+    """Where Hugging Face ids are downloaded from, for a mirror. Empty means Hugging Face."""
     upstream_seconds: Annotated[float, Field(gt=0)] = 120.0
     """How long an upstream server may be silent before its call fails."""
+    reader_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long a caller may leave a streamed answer unread before its call is ended and its place given to another."""
     probe_seconds: Annotated[float, Field(gt=0)] = 20.0
     """How long a model that just answered counts as alive before `/readyz` asks it something again."""
     stalled_seconds: Annotated[float, Field(gt=0)] = 60.0

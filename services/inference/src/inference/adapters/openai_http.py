@@ -1,64 +1,81 @@
 """Any server that speaks OpenAI's API: vLLM, Ollama, llama.cpp's server, OpenAI and others' compatible endpoints.
 
-Requests pass through with only the model's name changed; answers likewise. The server's failures become ours: its
-words reach the caller only where it says that the request is wrong (400, 404 aside).
+Requests pass through with only the model's name changed, and what a source declares of its server's dialect; answers
+likewise. The server's failures become ours (`openai_failures`).
 """
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import numpy as np
 import structlog
 from pydantic import SecretStr
 
 from contracts.chat import ChatRequest
-from inference.errors import ContextExceeded, ModelBusy, ModelNotReady, UpstreamBroke, UpstreamRefused
-from inference.ports import Completion, Embedded, Piece, Priority, Ranked
-from servicekit import sse
-from servicekit.errors import ServiceError
+from inference import wire
+from inference.adapters.openai_events import DONE, EventReader
+from inference.adapters.openai_failures import SHOWN, failure_of, is_failure, names_parameter
+from inference.adapters.token_count import TokenCount, text_in
+from inference.admission import Admission
+from inference.catalogue import UpstreamSource
+from inference.errors import UpstreamBroke, UpstreamRefused
+from inference.ports import Completion, Piece
 from servicekit.http import Peer, PeerStream
+from servicekit.sse import MalformedStream
 
 log = structlog.get_logger(__name__)
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "choices", "usage"))
-SHOWN = 500
+BYTES_A_TOKEN = 4
+"""Rough length of a token, by which waiting calls are weighed."""
+FIRST_FRAMES = 8
+"""Frames without content that are held back until the first with content, since an error may follow them."""
 JSON = {"Content-Type": "application/json"}
 
 
+class EndedEarly(UpstreamBroke):
+    """A stream ended without `[DONE]`."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model, "ended its answer without finishing it")
+
+
 class Upstream:
-    """One model of one server: its calls, and its failures as our errors."""
+    """One model of one server: its calls, each in a place of its line, and its failures as our errors."""
 
     def __init__(
         self,
         name: str,
         peer: Peer,
+        admission: Admission,
         *,
-        upstream_model: str,
+        source: UpstreamSource,
         api_key: SecretStr | None,
-        ready_path: str = "/models",
         tokenizer: Path | None = None,
+        closing: Callable[[], Any] | None = None,
     ) -> None:
         self.name = name
-        self.model = upstream_model
+        self.source = source
+        self.admission = admission
         self._peer = peer
         self._key = api_key.get_secret_value() if api_key else None
-        self._ready_path = ready_path
         self._tokenizer = tokenizer
+        self._closing = closing
 
     async def open(self) -> None:
         """Nothing to load; whether the server is there is the probe's question."""
 
     async def close(self) -> None:
-        """The connections are the service's."""
+        """The connections are the service's; only what asks in the background is stopped."""
+        if self._closing is not None:
+            await self._closing()
 
     async def probe(self) -> None:
         """Raise unless the server answers."""
-        await self._get(self._ready_path)
+        if self.source.ready_path is not None:
+            await self._get(self.source.ready_path)
 
     def tokenizer(self) -> bytes | None:
         """The declared file."""
@@ -66,162 +83,199 @@ class Upstream:
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """A whole answer as JSON; raises what the server's failure is to the caller."""
-        async with self._peer.stream(
-            "POST", path, token=self._key, body=json.dumps(body).encode(), headers=JSON, check_status=False
-        ) as answer:
-            content = b"".join([piece async for piece in answer.pieces()])
-        parsed = self._parse(content)
-        self._check(answer, parsed)
-        return parsed
+        content = wire.write(body)
+        leave = await self.admission.enter(_weight(content, body))
+        try:
+            async with self._peer.stream(
+                "POST", path, token=self._key, body=content, headers=JSON, check_status=False
+            ) as answer:
+                return self._checked(answer, b"".join([piece async for piece in answer.pieces()]))
+        finally:
+            leave()
 
-    async def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """A streamed answer's JSON events; raises if it holds an error or ends before `[DONE]`."""
-        async with self._peer.stream(
-            "POST", path, token=self._key, body=json.dumps(body).encode(), headers=JSON, check_status=False
-        ) as answer:
-            if answer.status >= 400 or "event-stream" not in answer.headers.get("Content-Type", ""):
-                parsed = self._parse(b"".join([piece async for piece in answer.pieces()]))
-                self._check(answer, parsed)
-                raise UpstreamBroke(self.name, "did not stream")
-            try:
-                async for event in sse.decode(answer.pieces()):
-                    if event.data.strip() == "[DONE]":
+    async def stream_of(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """A streamed answer's JSON events; raises if it holds an error, and `EndedEarly` without `[DONE]`."""
+        content = wire.write(body)
+        leave = await self.admission.enter(_weight(content, body))
+        try:
+            async with self._peer.stream(
+                "POST", path, token=self._key, body=content, headers=JSON, check_status=False
+            ) as answer:
+                if answer.status >= 400 or "event-stream" not in answer.headers.get("Content-Type", ""):
+                    self._checked(answer, b"".join([piece async for piece in answer.pieces()]))
+                    raise UpstreamBroke(self.name, "did not stream")
+                async with aclosing(self._events(answer)) as parsed:
+                    async for event in parsed:
+                        yield event
+        finally:
+            leave()
+
+    async def _events(self, answer: PeerStream) -> AsyncGenerator[dict[str, Any], None]:
+        reader = EventReader()
+        try:
+            async for piece in answer.pieces():
+                for event in reader.feed(piece):
+                    if event.data == DONE:
                         return
-                    parsed = self._parse(event.data.encode())
-                    self._check(answer, parsed, event=event.event)
-                    yield parsed
-            except sse.MalformedStream:
-                raise UpstreamBroke(self.name, "broke off in the middle of its answer") from None
-            raise UpstreamBroke(self.name, "ended its answer without finishing it")
+                    yield self._checked(answer, event.data, failed=event.failed)
+        except MalformedStream:
+            raise UpstreamBroke(self.name, "broke off in the middle of its answer") from None
+        for event in reader.close():
+            if event.data == DONE:
+                return
+            yield self._checked(answer, event.data, failed=event.failed)
+        raise EndedEarly(self.name)
 
     async def _get(self, path: str) -> None:
         async with self._peer.stream("GET", path, token=self._key, check_status=False, timeout_seconds=2.5) as answer:
             content = b"".join([piece async for piece in answer.pieces()])
             if answer.status >= 400:
-                self._check(answer, self._parse(content or b"{}"))
+                self._checked(answer, content)
 
-    def _parse(self, content: bytes) -> dict[str, Any]:
+    def _checked(self, answer: PeerStream, content: bytes, failed: bool = False) -> dict[str, Any]:
+        """The object that the server gave; raises its failure as ours."""
         try:
-            parsed = json.loads(content)
+            parsed = wire.read(content)
         except ValueError:
             parsed = None
-        return parsed if isinstance(parsed, dict) else {"malformed": content[:SHOWN].decode("utf-8", "replace")}
-
-    def _check(self, answer: PeerStream, parsed: Mapping[str, Any], event: str = "message") -> None:
-        error = parsed.get("error")
-        if answer.status < 400 and not error and event != "error" and "malformed" not in parsed:
-            return
-        log.warning("upstream failed", model=self.name, status=answer.status, body=str(parsed)[:SHOWN])
-        self._raise(answer, error)
-
-    def _raise(self, answer: PeerStream, error: object) -> NoReturn:
-        said = error if isinstance(error, dict) else {"message": error} if isinstance(error, str) else {}
-        code, message = str(said.get("code") or ""), str(said.get("message") or "")[:SHOWN]
-        status = answer.status
-        if status < 400:  # an error inside a stream that began as a success
-            status = int(code) if code.isdigit() else 502
-        if code == "context_length_exceeded" or (status == 400 and "maximum context length" in message):
-            raise _refused(ContextExceeded.code, message, "messages")
-        if status in (400, 413, 422):
-            raise _refused(code or UpstreamRefused.code, message, said.get("param"))
-        if status == 429:
-            raise ModelBusy(self.name, _retry_after(answer))
-        if status == 503:
-            raise ModelNotReady(self.name, "its server says that it is not ready")
-        words = {401: "refused the key that it was given", 403: "refused the key that it was given"}
-        words[404] = f"has no model '{self.model}'"
-        raise UpstreamBroke(self.name, words.get(status, "failed"))
+        if answer.status < 400 and not failed and isinstance(parsed, dict) and not is_failure(parsed):
+            return parsed
+        log.warning("upstream failed", model=self.name, status=answer.status, body=repr(content[:SHOWN]))
+        raise failure_of(self.name, self.source.upstream_model, answer.status, answer.headers, parsed)
 
 
 class UpstreamChat(Upstream):
     """A `ChatEngine`."""
 
-    def __init__(self, *args: Any, stream_usage: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stream_usage = stream_usage
+        self._asks_usage = self.source.stream_usage
+        self._count = TokenCount(self._tokenizer) if self._tokenizer else None
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The server's whole answer, with whatever fields it has."""
         answer = await self.post("/chat/completions", self._body(request, stream=False))
         choices = answer.get("choices")
-        if not isinstance(choices, list) or not choices:
+        if not isinstance(choices, list) or not choices or not all(isinstance(choice, dict) for choice in choices):
             raise UpstreamBroke(self.name, "gave an answer without choices")
-        return Completion(tuple(choices), answer.get("usage"), _extra(answer))
+        usage = usage_in(answer)
+        if usage is None and self._count is not None:
+            usage = await self._count.usage(
+                request, [text for choice in choices for text in text_in(choice.get("message"))]
+            )
+        return Completion(tuple(choices), usage, _extra(answer))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
-        """The server's pieces as they come."""
-        events = self.events("/chat/completions", self._body(request, stream=True))
-        async with aclosing(events):
-            async for event in events:
-                yield Piece(tuple(event.get("choices") or ()), event.get("usage"), _extra(event))
+        """The server's pieces as they come, from the first that says something: an error before that is raised as
+        if nothing had come. Usage that the server does not give is counted, where a tokenizer is declared.
+        """
+        held: list[Piece] = []
+        written: list[str] = []
+        counted = self._count is None
+        async with aclosing(self._pieces(request)) as pieces:
+            async for piece in pieces:
+                counted = counted or piece.usage is not None
+                if not counted:
+                    written += [text for choice in piece.choices for text in text_in(choice.get("delta"))]
+                if held is not _PASSED:
+                    held.append(piece)
+                    if _says_nothing(piece) and len(held) < FIRST_FRAMES:
+                        continue
+                    for early in held:
+                        yield early
+                    held = _PASSED
+                else:
+                    yield piece
+        for early in held:
+            yield early
+        if not counted and self._count is not None:
+            yield Piece(usage=await self._count.usage(request, written))
+
+    async def _pieces(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
+        """The pieces of a whole answer; raises `EndedEarly` for one that is neither `[DONE]` nor finished."""
+        finished: dict[int, bool] = {}
+        try:
+            async with aclosing(self._begun(request)) as parsed:
+                async for event in parsed:
+                    choices = event.get("choices") or ()
+                    for choice in choices:
+                        index = choice.get("index", 0)
+                        finished[index] = finished.get(index, False) or bool(choice.get("finish_reason"))
+                    yield Piece(tuple(choices), usage_in(event), _extra(event))
+        except EndedEarly:
+            # Some servers leave [DONE] out. Their answer is whole when each choice says how it ended.
+            if len(finished) < (request.n or 1) or not all(finished.values()):
+                raise
+        except (AttributeError, TypeError):
+            raise UpstreamBroke(self.name, "gave an answer that can't be read") from None
+
+    async def _begun(self, request: ChatRequest) -> AsyncGenerator[dict[str, Any], None]:
+        """The events; asked again without `stream_options` by a server that does not know it, once and for all."""
+        body = self._body(request, stream=True)
+        begun = False
+        try:
+            async with aclosing(self.stream_of("/chat/completions", body)) as parsed:
+                async for event in parsed:
+                    begun = True
+                    yield event
+            return
+        except UpstreamRefused as error:
+            if begun or request.stream_options or not self._asks_usage or not names_parameter(error, "stream_options"):
+                raise
+        log.warning("a server refuses stream_options; set stream_usage: false", model=self.name)
+        self._asks_usage = False
+        async with aclosing(self.stream_of("/chat/completions", self._body(request, stream=True))) as parsed:
+            async for event in parsed:
+                yield event
 
     def _body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
         body = request.model_dump(mode="json", exclude_unset=True, exclude={"groundwork", "stream_options"})
-        body |= {"model": self.model, "stream": stream}
-        if stream and self._stream_usage:
-            body["stream_options"] = {"include_usage": True}
+        body |= {"model": self.source.upstream_model, "stream": stream}
+        if stream:
+            given = request.stream_options
+            options = given.model_dump(mode="json", exclude_unset=True, exclude={"include_usage"}) if given else {}
+            if self._asks_usage:
+                options["include_usage"] = True
+            if options:
+                body["stream_options"] = options
+        limit = self.source.max_tokens_as
+        if limit is not None:
+            asked = [body.pop(name, None) for name in ("max_completion_tokens", "max_tokens")]
+            body |= {limit: asked[0] or asked[1]} if any(asked) else {}
         return body
 
 
-class UpstreamEmbedding(Upstream):
-    """An `EmbeddingEngine`. The server cuts nothing: an input that is too long is its 400."""
-
-    def __init__(self, *args: Any, dimensions: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._dimensions = dimensions
-
-    async def embed(self, texts: Sequence[str], priority: Priority) -> Embedded:
-        """The server's vectors, normalised."""
-        body = {"model": self.model, "input": list(texts), "encoding_format": "base64"}
-        answer = await self.post("/embeddings", body)
-        try:
-            rows = sorted(answer["data"], key=lambda row: row["index"])
-            vectors = np.array([_vector(row["embedding"]) for row in rows], dtype=np.float32)
-        except (KeyError, TypeError, ValueError):
-            raise UpstreamBroke(self.name, "gave embeddings that can't be read") from None
-        if vectors.shape != (len(texts), self._dimensions):
-            raise UpstreamBroke(
-                self.name, f"gave embeddings of shape {vectors.shape}; see `dimensions` in the models file"
-            )
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return Embedded(vectors / np.maximum(lengths, 1e-12), _tokens(answer), truncated=0)
+_PASSED: list[Piece] = []
+"""Stands for the held pieces once they have been passed on."""
 
 
-class UpstreamRank(Upstream):
-    """A `RerankEngine` over `/rerank` as vLLM, Cohere and Jina have it."""
-
-    async def rank(self, query: str, documents: Sequence[str]) -> Ranked:
-        """The server's scores."""
-        body = {"model": self.model, "query": query, "documents": list(documents)}
-        answer = await self.post("/rerank", body)
-        try:
-            scores = {int(row["index"]): float(row["relevance_score"]) for row in answer["results"]}
-            return Ranked(tuple(scores[index] for index in range(len(documents))), _tokens(answer), truncated=0)
-        except (KeyError, TypeError, ValueError):
-            raise UpstreamBroke(self.name, "gave a ranking that can't be read") from None
-
-
-def _refused(code: str, message: str, param: object) -> ServiceError:
-    error = UpstreamRefused(
-        message or "The server says that the request is wrong.", param=param if isinstance(param, str) else None
-    )
-    error.code = code
-    return error
-
-
-def _retry_after(answer: PeerStream) -> float:
-    value = answer.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else 5.0
-
-
-def _vector(value: object) -> Any:
-    return np.frombuffer(base64.b64decode(value), dtype="<f4") if isinstance(value, str) else value
-
-
-def _tokens(answer: Mapping[str, Any]) -> int:
+def usage_in(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An answer's `usage`, its total filled in; None where there is none to go by."""
     usage = answer.get("usage")
-    count = (usage.get("total_tokens") or usage.get("prompt_tokens")) if isinstance(usage, dict) else None
-    return count if isinstance(count, int) and count >= 0 else 0
+    if not isinstance(usage, dict):
+        return None
+    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    if not any(isinstance(count, int) for count in counts):
+        return usage if isinstance(usage.get("total_tokens"), int) else None
+    total = sum(count for count in counts if isinstance(count, int))
+    return usage if isinstance(usage.get("total_tokens"), int) else {**usage, "total_tokens": total}
+
+
+def _says_nothing(piece: Piece) -> bool:
+    """Whether it holds at most roles: servers send that before they have begun."""
+    if piece.usage is not None:
+        return False
+    for choice in piece.choices:
+        delta = choice.get("delta") or {}
+        if choice.get("finish_reason") or any(value for name, value in delta.items() if name != "role"):
+            return False
+    return True
+
+
+def _weight(content: bytes, body: Mapping[str, Any]) -> int:
+    """Tokens of a call, roughly: those of its request, and those that it may have in answer."""
+    answer = body.get("max_completion_tokens") or body.get("max_tokens")
+    return len(content) // BYTES_A_TOKEN + (answer if isinstance(answer, int) else 0)
 
 
 def _extra(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from contracts.chat import ChatCompletion, ChatRequest
+from inference import wire
 from inference.bootstrap import Dependencies, current
 from inference.chat import ChatStream, whole_answer
 from inference.errors import ModelNotAllowed
@@ -29,11 +30,12 @@ async def chat(
     if not caller.delegation.allows_model(served.name):
         raise ModelNotAllowed(served.name)
     if not body.stream:
-        return JSONResponse(await unless_gone(request, whole_answer(served, body)))
+        answer = await unless_gone(request, whole_answer(served, body))
+        return Response(wire.write(answer), media_type="application/json")
     stream = ChatStream(served, body, request.state.request_id)
     try:
         await unless_gone(request, stream.begin())
     except BaseException:
         await stream.close()
         raise
-    return EventStream(stream)
+    return EventStream(stream, dependencies.reader_seconds)

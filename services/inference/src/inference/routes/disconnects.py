@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import structlog
 from fastapi import Request
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from inference.chat import ChatStream
 from servicekit import sse
 from servicekit.errors import InvalidRequest
 
+log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 
@@ -40,17 +42,35 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Re
         await _end(leaving)
 
 
-class EventStream(StreamingResponse):
-    """A `ChatStream` as the answer. However it ends, the model's work ends with it."""
+class ReaderStuck(Exception):
+    """The caller keeps its connection open and reads nothing."""
 
-    def __init__(self, stream: ChatStream) -> None:
+
+class EventStream(StreamingResponse):
+    """A `ChatStream` as the answer. However it ends, the model's work ends with it.
+
+    A caller that reads nothing for `reader_seconds` has its connection closed: it would hold a place for ever.
+    """
+
+    def __init__(self, stream: ChatStream, reader_seconds: float) -> None:
         super().__init__(stream.frames(), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
         self._stream = stream
+        self._reader_seconds = reader_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; the base class stops sending when the caller leaves."""
+
+        async def send_in_time(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._reader_seconds):
+                    await send(message)
+            except TimeoutError:
+                raise ReaderStuck from None
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_in_time)
+        except ReaderStuck:
+            log.warning("a caller did not read its answer", seconds=self._reader_seconds)
         finally:
             await asyncio.shield(self._stream.close())
 

@@ -1,0 +1,80 @@
+"""Embeddings and rankings of any server that speaks OpenAI's API, or Cohere's `/rerank`."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from inference.adapters.openai_http import Upstream
+from inference.errors import UpstreamBroke
+from inference.ports import Embedded, Priority, Ranked
+
+
+class UpstreamEmbedding(Upstream):
+    """An `EmbeddingEngine`. The server cuts nothing: an input that is too long is its 400."""
+
+    def __init__(self, *args: Any, dimensions: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._dimensions = dimensions
+
+    async def embed(self, texts: Sequence[str], priority: Priority) -> Embedded:
+        """The server's vectors, normalised."""
+        body: dict[str, Any] = {
+            "model": self.source.upstream_model,
+            "input": list(texts),
+            "encoding_format": self.source.encoding_format,
+        }
+        if self.source.send_dimensions:
+            body["dimensions"] = self._dimensions
+        answer = await self.post("/embeddings", body)
+        try:
+            rows = sorted(answer["data"], key=lambda row: row["index"])
+            vectors = np.array([_vector(row["embedding"]) for row in rows], dtype=np.float32)
+        except (KeyError, TypeError, ValueError):
+            raise UpstreamBroke(self.name, "gave embeddings that can't be read") from None
+        if vectors.shape != (len(texts), self._dimensions):
+            raise UpstreamBroke(
+                self.name, f"gave embeddings of shape {vectors.shape}; see `dimensions` in the models file"
+            )
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return Embedded(vectors / np.maximum(lengths, 1e-12), _tokens(answer), truncated=0)
+
+
+class UpstreamRank(Upstream):
+    """A `RerankEngine` over `/rerank` as vLLM, llama.cpp, Jina and Cohere have it."""
+
+    async def rank(self, query: str, documents: Sequence[str]) -> Ranked:
+        """The server's scores."""
+        body = {
+            "model": self.source.upstream_model,
+            "query": query,
+            "documents": list(documents),
+            "top_n": len(documents),
+        }
+        answer = await self.post("/rerank", body)
+        try:
+            scores = {int(row["index"]): float(row["relevance_score"]) for row in answer["results"]}
+            return Ranked(tuple(scores[index] for index in range(len(documents))), _tokens(answer), truncated=0)
+        except (KeyError, TypeError, ValueError):
+            raise UpstreamBroke(self.name, "gave a ranking that can't be read") from None
+
+
+def _vector(value: object) -> Any:
+    return np.frombuffer(base64.b64decode(value), dtype="<f4") if isinstance(value, str) else value
+
+
+def _tokens(answer: Mapping[str, Any]) -> int:
+    """Tokens read: `usage` of OpenAI, vLLM and Jina, `meta` of Cohere."""
+    meta = answer.get("meta")
+    said: list[Any] = [answer.get("usage")]
+    if isinstance(meta, dict):
+        said += [meta.get("tokens"), meta.get("billed_units")]
+    for usage in (each for each in said if isinstance(each, dict)):
+        for name in ("total_tokens", "prompt_tokens", "input_tokens"):
+            count = usage.get(name)
+            if isinstance(count, int | float) and count > 0:
+                return int(count)
+    return 0
