@@ -4,14 +4,15 @@ Usage: make bench-inference [MINUTES=30] [TEXTS=1500] [ROUNDS=3]
 
 Embeddings in bulk over HTTP, beside a bare `SentenceTransformer.encode` in the same precision with its best batch size
 and beside the `infinity-emb` server with the same model and clients (from PyPI, in an environment of its own); a query
-while bulk fills the service; memory over MINUTES of load.
+while bulk fills the service; memory over MINUTES of load. Then what is added to an upstream's stream
+(`inference_proxy`, also a benchmark of its own).
 """
 
 from __future__ import annotations
 
 import os
 
-from benchmarks import inference_embeddings
+from benchmarks import inference_embeddings, inference_proxy
 from benchmarks.home import write_result
 
 
@@ -24,7 +25,8 @@ def main() -> None:
     )
     for name, value in figures.items():
         print(f"{name:<60} {value}")
-    write_result("inference", {"embeddings": figures})
+    proxy = inference_proxy.run()
+    write_result("inference", {"embeddings": figures, "proxy": proxy})
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ SHORT, GAPS, MANY = (1, 0.0), (100, 5.0), (60, 50.0)
 """Tokens of an answer, and milliseconds between them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Door:
     """Where a caller asks."""
 
@@ -83,48 +84,52 @@ def run() -> dict[str, Any]:
 
 async def measure(direct: Door, proxied: Door, process: psutil.Process) -> dict[str, Any]:
     """All three parts."""
+    doors = {"direct": direct, "proxied": proxied}
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=STREAMS)) as session:
         for door in (direct, proxied) * 5:
             await ask(session, door, *SHORT)
-        firsts: dict[Door, list[float]] = {direct: [], proxied: []}
-        for _ in range(CALLS):
-            for door in (direct, proxied):
-                firsts[door].append((await ask(session, door, *SHORT)).first_ms)
-        gaps: dict[Door, list[float]] = {direct: [], proxied: []}
-        lasting: dict[Door, list[float]] = {direct: [], proxied: []}
-        for _ in range(max(3, CALLS // 10)):
-            for door in (direct, proxied):
-                answer = await ask(session, door, *GAPS)
-                lasting[door].append((answer.arrivals[-1] - answer.arrivals[0]) * 1e3 / (GAPS[0] - 1))
-                gaps[door] += [
-                    (later - earlier) * 1e3
-                    for earlier, later in zip(answer.arrivals[:-1], answer.arrivals[1:], strict=True)
-                ]
-        crowds = {}
-        for door in (direct, proxied):
-            before = process.cpu_times()
-            answers = await asyncio.gather(*(ask(session, door, *MANY) for _ in range(STREAMS)))
-            after = process.cpu_times()
-            crowds[door] = (answers, after.user + after.system - before.user - before.system)
-    first = {door: statistics.median(values) for door, values in firsts.items()}
-    many, cpu = crowds[proxied]
+        alone = await _alone(session, doors)
+        crowd = await _crowd(session, doors, process)
+    first = alone["first_token_ms"]
+    return {"added_first_token_ms_p50": first["proxied"] - first["direct"], **alone, **crowd}
+
+
+async def _alone(session: aiohttp.ClientSession, doors: dict[str, Door]) -> dict[str, Any]:
+    """One call after another."""
+    firsts: dict[str, list[float]] = {name: [] for name in doors}
+    gaps: dict[str, list[float]] = {name: [] for name in doors}
+    for _ in range(CALLS):
+        for name, door in doors.items():
+            firsts[name].append((await ask(session, door, *SHORT)).first_ms)
+    for _ in range(max(3, CALLS // 10)):
+        for name, door in doors.items():
+            answer = await ask(session, door, *GAPS)
+            gaps[name] += [(later - earlier) * 1e3 for earlier, later in pairwise(answer.arrivals)]
     return {
         "calls": CALLS,
-        "first_token_ms": {"direct": first[direct], "proxied": first[proxied]},
-        "added_first_token_ms_p50": first[proxied] - first[direct],
-        "ms_a_token": {"direct": statistics.median(lasting[direct]), "proxied": statistics.median(lasting[proxied])},
-        "gap_ms_p95": {"direct": _p95(gaps[direct]), "proxied": _p95(gaps[proxied])},
+        "first_token_ms": {name: statistics.median(values) for name, values in firsts.items()},
+        "ms_a_token": {name: statistics.mean(values) for name, values in gaps.items()},
+        "gap_ms_p95": {name: _p95(values) for name, values in gaps.items()},
+    }
+
+
+async def _crowd(session: aiohttp.ClientSession, doors: dict[str, Door], process: psutil.Process) -> dict[str, Any]:
+    """All streams at once."""
+    answers: dict[str, list[Streamed]] = {}
+    used = 0.0
+    for name, door in doors.items():
+        before = process.cpu_times()
+        answers[name] = await asyncio.gather(*(ask(session, door, *MANY) for _ in range(STREAMS)))
+        after = process.cpu_times()
+        used = after.user + after.system - before.user - before.system
+    return {
         "streams": STREAMS,
-        "lost_streams": sum(not answer.whole for answer in many),
-        "stream_seconds_p50": {
-            "direct": statistics.median(answer.seconds for answer in crowds[direct][0]),
-            "proxied": statistics.median(answer.seconds for answer in many),
-        },
+        "lost_streams": sum(not answer.whole for answer in answers["proxied"]),
+        "stream_seconds_p50": {name: statistics.median(one.seconds for one in all_) for name, all_ in answers.items()},
         "crowd_first_token_ms_p50": {
-            "direct": statistics.median(answer.first_ms for answer in crowds[direct][0]),
-            "proxied": statistics.median(answer.first_ms for answer in many),
+            name: statistics.median(one.first_ms for one in all_) for name, all_ in answers.items()
         },
-        "cpu_us_a_token": cpu * 1e6 / (STREAMS * MANY[0]),
+        "cpu_us_a_token": used * 1e6 / (STREAMS * MANY[0]),
     }
 
 

@@ -18,7 +18,7 @@ def chat(**changes: Any) -> dict[str, Any]:
 UPSTREAM = {"base_url": "http://vllm:8000/v1", "upstream_model": "m"}
 
 
-@pytest.mark.parametrize("file", ["models.yaml", "models.scripted.yaml"])
+@pytest.mark.parametrize("file", ["models.yaml", "models.scripted.yaml", "models.gpu.yaml"])
 def test_the_shipped_files_load_and_have_a_default_chat_and_embedding_model(file: str) -> None:
     models = load_catalogue(CONFIG / file).models
     assert {model.kind for model in models if model.default} >= {"chat", "embedding"}
