@@ -268,6 +268,27 @@ async def test_a_grant_buys_fresh_tokens_until_its_key_is_revoked(gateway: Runni
     assert (refused.status, (await _error(refused))["code"]) == (403, "key_revoked")
 
 
+async def test_what_a_job_embedded_is_charged_once_to_its_key_and_counts_in_its_budget(gateway: RunningGateway) -> None:
+    created = await gateway.new_key(tenant="acme", budgets=[{"window": "day", "usd": "0.001"}])
+    upload = {"data": b"x", "headers": {"Content-Type": "application/octet-stream"}}
+    path = "/v1/collections/handbook/documents"
+    assert (await gateway.call("POST", path, created["secret"], **upload)).status == 202
+    grant = gateway.deps.mint.grant(await gateway.deps.keys.by_id(created["id"]), "req_7")
+    report = {"grant": grant, "id": "embedded_1", "model": "mini", "embedding_tokens": 999}
+    for _ in range(2):
+        assert (await _on_plane(gateway, "/v1/usage", "", report)).status == 204
+    answer = await gateway.call("GET", "/v1/usage?group_by=tenant&tenant=acme")
+    (row,) = (await answer.json())["data"]
+    assert (row["requests"], row["embedding_tokens"], row["cost_usd"]) == (1, 999, "0.000999")
+    await gateway.deps.admission.drain()
+    await _on_plane(gateway, "/v1/usage", "", {**report, "id": "embedded_2", "embedding_tokens": 1})
+    await gateway.deps.admission.drain()
+    answer = await gateway.call("POST", path, created["secret"], **upload)
+    assert (answer.status, (await _error(answer))["code"]) == (429, "key_day_budget")
+    refused = await _on_plane(gateway, "/v1/usage", "", {**report, "grant": _token(gateway, created["id"])})
+    assert refused.status == 401
+
+
 async def test_callers_cannot_add_labels_to_the_metrics(gateway: RunningGateway) -> None:
     names = [f"model-{number}" for number in range(50)]
     await asyncio.gather(

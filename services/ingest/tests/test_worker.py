@@ -51,6 +51,32 @@ async def test_a_document_becomes_ready_with_chunks_that_are_slices_of_its_text(
     assert set(job.timings) == {"parsing", "chunking", "indexing", "committing"}
 
 
+async def test_embeddings_are_charged_to_the_key_once_also_if_the_gateway_was_away(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "\n\n".join(f"Paragraph {number} tells of the wombat and its burrow. " * 20 for number in range(40))
+    put = service.index.put_chunks
+    indexed: list[int] = []
+
+    async def counted(*about: Any) -> BatchIndexed:
+        service.token_source.away = not indexed  # only while the first batch is sent
+        done = await put(*about)
+        indexed.append(done.embedding_tokens)
+        return done
+
+    monkeypatch.setattr(service.index, "put_chunks", counted)
+    await service.upload(text)
+    await service.work_all()
+    reported = service.token_source.reported.values()
+    assert len(indexed) > 1
+    assert [tokens for _, tokens in reported] == indexed
+    assert {model for model, _ in reported} == {"default"}
+    await service.upload(text, document_id="again")
+    indexed.clear()
+    await service.work_all()
+    assert sum(tokens for _, tokens in service.token_source.reported.values()) == sum(indexed) * 2
+
+
 async def test_a_job_whose_worker_died_goes_on_from_its_last_batch(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Audience = Literal["agent", "ingest", "inference", "retriever", "models", "grants"]
 """Who may accept a token. `models` is the gateway's model plane; `grants` its exchange for a fresh token."""
@@ -45,6 +45,16 @@ class TokenExchange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     grant: str
     purpose: Purpose = "documents"
+
+
+class UsageReport(BaseModel):
+    """Body of the gateway's internal `POST /v1/usage`: what a job used meanwhile. The same `id` counts once."""
+
+    model_config = ConfigDict(extra="forbid")
+    grant: str
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    embedding_tokens: Annotated[int, Field(ge=0)]
 
 
 class FreshToken(BaseModel):

@@ -1,11 +1,12 @@
-"""What a grant is good for: fresh tokens from the gateway's model plane, kept until shortly before they expire."""
+"""What a grant is good for: fresh tokens from the gateway's model plane, kept until shortly before they expire, and
+usage that is charged to its key."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 
-from contracts.delegation import FreshToken, Purpose, TokenExchange
+from contracts.delegation import FreshToken, Purpose, TokenExchange, UsageReport
 from servicekit.http import Peer
 
 KEPT = 1024
@@ -34,3 +35,8 @@ class GrantExchange:
             self._kept.pop(next(iter(self._kept)))
         self._kept[name] = (answer.token, time.monotonic() + answer.expires_in - margin)
         return answer.token
+
+    async def report(self, grant: str, report_id: str, model: str, embedding_tokens: int) -> None:
+        """Charge tokens to the grant's key; the same id again charges nothing."""
+        body = UsageReport(grant=grant, id=report_id, model=model, embedding_tokens=embedding_tokens)
+        await self._peer.send("POST", "/v1/usage", body=body)

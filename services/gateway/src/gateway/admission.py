@@ -93,6 +93,13 @@ class Admission:
         self._placed.pop(id(reservation), None)
         return self._in_background(self._settle(Settlement(reservation.attempt_id, 0, 0), reservation.call_gates))
 
+    def charge(self, principal: Principal, attempt_id: str, cost: int, at: datetime) -> None:
+        """Add what was spent without a reservation to the budgets that it is part of."""
+        gates = tuple(attempt_gates_of(principal, Need(cost=cost), at))
+        for gate in gates:
+            self._budgets.watch(gate)  # charged twice, or not at all: the ledger knows
+        self._in_background(self._settle(Settlement(attempt_id, 0, cost, at), gates))
+
     async def settle_orphan(self, attempt_id: str, gates: Sequence[Gate], tokens: int, cost: int | None) -> None:
         """Settle an attempt whose replica has died; raises `LimiterAway`."""
         self._tell(await self._limiter.settle(Settlement(attempt_id, tokens, cost or 0), gates))

@@ -8,7 +8,9 @@ from gateway.dependencies import Dependencies
 from gateway.forwarding import Exchange, passed_on
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
+from gateway.needs import search_need
 from gateway.proxied import ProxiedCall
+from gateway.reservations import NOTHING, Need
 from gateway.tokens import GRANT_HEADER
 from servicekit.errors import ServiceError
 from servicekit.http import PeerStream
@@ -22,8 +24,15 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
         exchange.no_body()
         await _carry(exchange, deps, principal, spec, path, None)
         return
-    async with deps.admitted(exchange, principal, spec.route) as call:
+    need = await _need(deps) if spec.route == "documents" and spec.method == "POST" else NOTHING
+    async with deps.admitted(exchange, principal, spec.route, need) as call:
         await _carry(exchange, deps, principal, spec, path, call)
+
+
+async def _need(deps: Dependencies) -> Need:
+    """Documents are embedded and charged later: now one can only ask whether budgets have anything left."""
+    cost = search_need(await deps.catalogue.known(), "?").cost
+    return Need(cost=None if cost is None else min(cost, 1))
 
 
 async def _carry(

@@ -154,6 +154,10 @@ class TokenSource(Protocol):
         """A token that is valid for a while yet; `fresh` ignores what is cached. 403 `key_revoked`."""
         ...
 
+    async def report(self, grant: str, report_id: str, model: str, embedding_tokens: int) -> None:
+        """Charge tokens to the key; the same id again charges nothing."""
+        ...
+
 
 class TokenizerSource(Protocol):
     """Where the embedding models' tokenizers come from."""

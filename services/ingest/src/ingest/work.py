@@ -20,6 +20,10 @@ class Work:
     revision: dict[str, Any]
     layout: int = 1
     """The retriever's number for the way in which the collection wants documents cut."""
+    embedding_model: str = ""
+    """The collection's."""
+    unreported: list[tuple[str, str, int]] = field(default_factory=list)
+    """Ids, models and embedding tokens that the gateway has not been told yet."""
     timings: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage, over all attempts."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 
 from contracts.chat import ChatRequest
-from contracts.delegation import FreshToken, TokenExchange
+from contracts.delegation import FreshToken, TokenExchange, UsageReport
 from contracts.models import ModelList
 from gateway import vectors
 from gateway.bodies import parse
@@ -18,6 +18,7 @@ from gateway.forwarding import Exchange, Relay
 from gateway.guardrails.screening import Screening
 from gateway.listing import plain_models
 from gateway.metering import MeteredCall, Route
+from gateway.reporting import bill_report
 from gateway.tokens import DOCUMENTS, RUNS
 from servicekit.delegation import Caller, DelegationVerifier, require
 
@@ -76,6 +77,14 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
         principal.require("agents")
     token = deps.mint.token(principal, RUNS if body.purpose == "runs" else DOCUMENTS, grant.request_id)
     return FreshToken(token=token, expires_in=deps.mint.lifetime.total_seconds())
+
+
+@router.post("/v1/usage", status_code=204)
+async def report_usage(body: UsageReport, request: Request, deps: Deps) -> None:
+    """Charge what a job used to the key of its grant, also if that was revoked meanwhile. The same id counts once."""
+    verifier: DelegationVerifier = request.app.state.verifier
+    grant = verifier.verify(body.grant, "grants")
+    await bill_report(deps, await deps.keys.by_id(grant.key_id), grant.request_id, body)
 
 
 def _inside(deps: Dependencies, caller: Caller, route: Route, answer: Answer) -> Relay:

@@ -97,7 +97,8 @@ class MemoryIndex:
         self.batches.append((document_id, revision, batch.chunks[0].ordinal))
         new = [chunk for chunk in batch.chunks if chunk.ordinal not in chunks and chunk.embedding is None]
         chunks.update({chunk.ordinal: chunk for chunk in batch.chunks})
-        return BatchIndexed(embedded=len(new), reused=len(batch.chunks) - len(new))
+        tokens = sum(len(chunk.text.split()) for chunk in new)
+        return BatchIndexed(embedded=len(new), reused=len(batch.chunks) - len(new), embedding_tokens=tokens)
 
     async def commit(
         self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest, layout: int
@@ -189,7 +190,8 @@ class MemoryIndex:
         shadow = await self._shadow(token, collection, generation, building=True)
         staged = shadow.staged.setdefault((document_id, revision), {})
         staged.update({chunk.ordinal: chunk for chunk in batch.chunks})
-        return BatchIndexed(embedded=len(batch.chunks), reused=0)
+        tokens = sum(len(chunk.text.split()) for chunk in batch.chunks)
+        return BatchIndexed(embedded=len(batch.chunks), reused=0, embedding_tokens=tokens)
 
     async def stage_commit(
         self, token: str, collection: str, generation: int, document_id: str, revision: int, request: CommitRequest

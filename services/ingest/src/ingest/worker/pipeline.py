@@ -58,6 +58,8 @@ class Pipeline:
             raise no_text()
         await self._send_to_shadow(work, stopping)
         await self._commit(work)
+        if work.unreported:
+            await self.authority.embedded(work, work.embedding_model, 0)
         log.info("document ready", document_id=work.job["document_id"], timings=work.timings)
 
     async def authorised(self, work: Work, service: str, call: Callable[[str], Awaitable[Answer]]) -> Answer:
@@ -68,6 +70,7 @@ class Pipeline:
         """How the collection wants its documents cut."""
         collection = await self._collection(work)
         work.layout = collection.index.layout
+        work.embedding_model = collection.embedding_model
         if work.revision["layout"] not in (None, work.layout):
             await self._restart_reading(work)
         tokens = await self.authorised(
@@ -115,6 +118,7 @@ class Pipeline:
                 raise
         metrics.CHUNKS.labels("embedded").inc(indexed.embedded)
         metrics.CHUNKS.labels("reused").inc(indexed.reused)
+        await self.authority.embedded(work, work.embedding_model, indexed.embedding_tokens)
 
     async def _send_to_shadow(self, work: Work, stopping: asyncio.Event) -> None:
         """Where the collection is being cut anew, the new generation gets this revision, too, before it is committed.
