@@ -280,9 +280,12 @@ class Ledger:
         )
 
 
+_DUE, _RUNNING, _SERVED = JOBS.alias("due"), JOBS.alias("running"), JOBS.alias("served")  # making one costs 1 ms
+
+
 def _turn(now: datetime) -> Any:
     """The tenant whose turn it is."""
-    jobs, running, served = JOBS.alias("due"), JOBS.alias("running"), JOBS.alias("served")
+    jobs, running, served = _DUE, _RUNNING, _SERVED
     count = (
         select(func.count())
         .where(running.c.tenant == jobs.c.tenant, running.c.status == "running", running.c.lease_expires_at >= now)

@@ -51,8 +51,8 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
 
     worker_port: int = 8105
     """Port of a worker's health and metrics."""
-    worker_slots: Annotated[int, Field(ge=1, le=64)] = 4
-    """Jobs that one worker runs at once, so that one is parsed and written down while others are embedded."""
+    worker_slots: Annotated[int, Field(ge=1, le=64)] = 6
+    """Jobs that one worker runs at once, so that some are parsed and written down while others are embedded."""
     poll_seconds: Annotated[float, Field(gt=0)] = 2.0
     """How often a worker looks into the ledger without having been woken."""
     stuck_seconds: Annotated[float, Field(ge=10)] = 120.0

@@ -128,9 +128,11 @@ async def _ranks(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, i
     return {row.id: row.place for row in await connection.execute(statement)}
 
 
+_SERVED = JOBS.alias()
+
+
 async def _tenants(connection: AsyncConnection) -> dict[str, _Tenant]:
-    served = JOBS.alias()
-    last = select(func.max(served.c.claimed_at)).where(served.c.tenant == JOBS.c.tenant).scalar_subquery()
+    last = select(func.max(_SERVED.c.claimed_at)).where(_SERVED.c.tenant == JOBS.c.tenant).scalar_subquery()
     statement = (
         select(
             JOBS.c.tenant,

@@ -6,11 +6,11 @@ that makes the write count. So nothing that was acknowledged can be missing in a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, RowMapping, Select, and_, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from retriever.errors import LayoutGone
@@ -104,8 +104,7 @@ class Generations:
 
     async def live(self, collection_id: str) -> Live:
         """The generations that take writes now; raises `CollectionGone`."""
-        async with self._database.read() as connection:
-            return await _live(connection, collection_id)
+        return _as_live(await self._database.look(_LIVE, {"collection": collection_id}))
 
     async def locked(self, connection: AsyncConnection, collection_id: str) -> Live:
         """The same within a writing transaction, and until its end; raises `CollectionGone`."""
@@ -260,14 +259,24 @@ async def _lock(connection: AsyncConnection, collection_id: str) -> None:
 
 
 async def _live(connection: AsyncConnection, collection_id: str) -> Live:
-    here = select(collections.c.id).where(collections.c.id == collection_id, collections.c.state == "active")
-    query = select(generations).where(
-        generations.c.collection_id == collection_id, generations.c.state.in_((ACTIVE, BUILDING)), here.exists()
-    )
-    found = {row["state"]: _generation(row) for row in (await connection.execute(query)).mappings()}
+    return _as_live((await connection.execute(_LIVE, {"collection": collection_id})).mappings().all())
+
+
+def _as_live(rows: Sequence[RowMapping]) -> Live:
+    found = {row["state"]: _generation(row) for row in rows}
     if ACTIVE not in found:
         raise CollectionGone
     return Live(found[ACTIVE], found.get(BUILDING))
+
+
+def _query_live() -> Select[Any]:
+    collection: BindParameter[str] = bindparam("collection")
+    here = select(collections.c.id).where(collections.c.id == collection, collections.c.state == "active")
+    taken = generations.c.state.in_((ACTIVE, BUILDING))
+    return select(generations).where(generations.c.collection_id == collection, taken, here.exists())
+
+
+_LIVE = _query_live()
 
 
 async def _retire(connection: AsyncConnection, collection_id: str, *which: ColumnElement[bool]) -> None:

@@ -217,8 +217,8 @@ class Revisions:
 
     async def state(self, collection_id: str, document_id: str) -> DocumentState | None:
         """A document's row, if it was ever written or deleted."""
-        async with self._database.read() as connection:
-            return await self._state(connection, RevisionKey(collection_id, document_id, 0))
+        rows = await self._database.look(_ROW, {"collection": collection_id, "document": document_id})
+        return _state(rows[0]) if rows else None
 
     async def view(self, collection_id: str, document_ids: Collection[str]) -> View:
         """What these documents show now; raises `CollectionGone`."""
@@ -229,7 +229,8 @@ class Revisions:
         return View(rows[0]["revision"], visible)
 
     async def _state(self, connection: AsyncConnection, key: RevisionKey) -> DocumentState | None:
-        row = (await connection.execute(select(documents).where(_is(key)))).mappings().one_or_none()
+        values = {"collection": key.collection_id, "document": key.document_id}
+        row = (await connection.execute(_ROW, values)).mappings().one_or_none()
         return None if row is None else _state(row)
 
     async def _upsert(
@@ -309,6 +310,9 @@ def _view() -> Select[Any]:
 
 _VIEW = _view()
 _MISSED = {"uncopied": True, "misses": documents.c.misses + 1}
+_ROW = select(documents).where(
+    documents.c.collection_id == bindparam("collection"), documents.c.document_id == bindparam("document")
+)
 
 
 def _is(key: RevisionKey) -> ColumnElement[bool]:
