@@ -83,5 +83,9 @@ docs: setup-dev ## write docs/configuration.md and docs/openapi.json from the co
 	@$(BIN)/python docs/build_configuration.py
 	@$(BIN)/python -m gateway.openapi > docs/openapi.json
 
+.PHONY: dashboards
+dashboards: setup-dev ## write deploy/grafana/dashboards from deploy/grafana/boards
+	@$(BIN)/python deploy/grafana/build.py
+
 clean: ## remove the virtual environment, caches and the local home
 	rm -rf .venv .groundwork .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -124,6 +124,7 @@ def test_a_write_that_the_cluster_acknowledged_is_seen_by_the_next_search() -> N
         ["--profile", "gpu"],
         ["--profile", "observability"],
         ["-f", "docker-compose.yml", "-f", "deploy/qdrant/cluster.yml"],
+        ["-f", "docker-compose.yml", "-f", "deploy/grafana/published.yml", "--profile", "observability"],
         ["-f", "docker-compose.yml", "-f", "deploy/docker/embedded.yml", "-f", "deploy/docker/wheels.yml"],
     ],
     ids=str,

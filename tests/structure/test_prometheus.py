@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.measured import measured
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "prometheus"
@@ -28,17 +29,12 @@ def _rules(kind: str) -> dict[str, dict[str, Any]]:
 ALERTS = _rules("alert")
 
 
-def _named_in_code() -> set[str]:
-    files = [*ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("libs/*/src/**/*.py")]
-    return {name for file in files for name in re.findall(r'"(groundwork_[a-z0-9_]+)"', file.read_text())}
-
-
 @pytest.mark.parametrize("name", [*ALERTS, *_rules("record")])
 def test_a_rule_is_about_metrics_that_are_measured(name: str) -> None:
     rule = ALERTS.get(name) or _rules("record")[name]
     used, recorded = set(re.findall(r"groundwork_[a-z0-9_]+", rule["expr"])), set(_rules("record"))
-    measured = _named_in_code()
-    known = {metric for metric in used if any(metric.removesuffix(suffix) in measured for suffix in SUFFIXES)}
+    there = measured()
+    known = {metric for metric in used if any(metric.removesuffix(suffix) in there for suffix in SUFFIXES)}
     assert used - known == set()
     assert set(re.findall(r"groundwork:[a-z0-9_:]+", rule["expr"])) <= recorded
 

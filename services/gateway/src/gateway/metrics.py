@@ -46,6 +46,9 @@ GUARDRAILS = Counter("groundwork_gateway_guardrails_total", "What guards decided
 CIRCUIT_OPEN = Gauge("groundwork_gateway_circuit_open", "A model's circuit.", ("model",))
 LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")
 BUDGET_ALERTS = Counter("groundwork_gateway_budget_alerts_total", "Budgets nearly spent.", ("whose", "percent"))
+for _whose in ("key", "tenant"):
+    for _percent in ("80", "100"):
+        BUDGET_ALERTS.labels(_whose, _percent)  # at 0 from the start: Prometheus sees no increase in what just appeared
 ORPHANS = Counter("groundwork_gateway_orphans_settled_total", "Attempts of dead replicas, billed as estimated.")
 REDIS_SECONDS = Histogram("groundwork_gateway_redis_seconds", "Time of a limit check.", buckets=FINE_BUCKETS)
 FIRST_TOKEN = Histogram(

@@ -1,0 +1,98 @@
+"""Who calls what, what it costs, what is refused and why."""
+
+from __future__ import annotations
+
+from panels import Board, Row, line, quantiles, rates, stat
+
+BOARD = Board(
+    "groundwork-gateway",
+    "Groundwork: gateway and cost",
+    (
+        Row(
+            "Cost",
+            (
+                stat("Spent in 24 hours", "sum(increase(groundwork_gateway_cost_usd_total[24h]))", "currencyUSD"),
+                stat(
+                    "Budgets past 80 %, 24 hours",
+                    'sum(increase(groundwork_gateway_budget_alerts_total{percent="80"}[24h]))',
+                ),
+                line(
+                    "Cost an hour",
+                    ("sum by (model) (rate(groundwork_gateway_cost_usd_total[$__rate_interval])) * 3600", "{{model}}"),
+                    unit="currencyUSD",
+                ),
+                line(
+                    "Tokens",
+                    rates("groundwork_gateway_tokens_total", "model, kind"),
+                    says="As the engines reported them.",
+                ),
+                line(
+                    "Calls without a known price",
+                    rates("groundwork_gateway_unpriced_calls_total", "model"),
+                    unit="reqps",
+                ),
+            ),
+        ),
+        Row(
+            "Limits and budgets",
+            (
+                line("Refused calls", rates("groundwork_gateway_limit_rejections_total", "limit"), unit="reqps"),
+                line(
+                    "Budgets nearly spent",
+                    (
+                        "sum by (whose, percent) (increase(groundwork_gateway_budget_alerts_total[1h]))",
+                        "{{whose}} {{percent}} %",
+                    ),
+                    says="Alert BudgetNearlySpent.",
+                ),
+                line(
+                    "Let in unchecked",
+                    rates("groundwork_gateway_limits_skipped_total"),
+                    unit="reqps",
+                    says="Redis is away: alert LimitsNotChecked.",
+                ),
+                line(
+                    "A limit check in Redis",
+                    *quantiles("groundwork_gateway_redis_seconds", shares=(0.5, 0.99)),
+                    unit="s",
+                ),
+            ),
+        ),
+        Row(
+            "Models behind it",
+            (
+                line("Fallbacks and retries", rates("groundwork_gateway_fallbacks_total", "reason"), unit="reqps"),
+                line(
+                    "Circuits",
+                    ("max by (model) (groundwork_gateway_circuit_open)", "{{model}}"),
+                    says="0 closed, 0.5 half open, 1 open: alert CircuitOpen.",
+                ),
+                line("Answers from the cache", rates("groundwork_gateway_cache_total", "result"), unit="reqps"),
+                line("First token", *quantiles("groundwork_gateway_first_token_seconds", "route"), unit="s"),
+            ),
+        ),
+        Row(
+            "The gateway itself",
+            (
+                line("Calls by status", rates("groundwork_gateway_calls_total", "status"), unit="reqps"),
+                line(
+                    "Its own share of a call",
+                    *quantiles("groundwork_gateway_overhead_seconds", "route", shares=(0.5, 0.99)),
+                    unit="s",
+                ),
+                line("Usage rows that wait", ("sum(groundwork_gateway_usage_queue_rows)", "rows")),
+                line(
+                    "A group commit of usage",
+                    *quantiles("groundwork_gateway_usage_write_seconds", shares=(0.5, 0.99)),
+                    unit="s",
+                ),
+                line(
+                    "Commits that failed",
+                    rates("groundwork_gateway_usage_write_failures_total"),
+                    says="Alert UsageNotWritten.",
+                ),
+                line("Attempts of dead replicas, settled", rates("groundwork_gateway_orphans_settled_total")),
+            ),
+        ),
+    ),
+)
