@@ -38,6 +38,13 @@ def test_without_a_key_a_command_says_where_it_comes_from() -> None:
     assert "groundwork up" in sentence("key")
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "²"])
+def test_a_limit_that_is_none_is_named_before_anything_is_sent(value: str) -> None:
+    assert "--tokens-per-minute must be" in sentence("key", "create", "k", f"--tokens-per-minute={value}")
+    assert "--usd-a-day must be" in sentence("key", "create", "k", "--usd-a-day=-3")
+    assert "Nothing runs in" in sentence("key", "create", "k", "--tokens-per-minute=5", "--usd-a-day=0.5")
+
+
 def test_the_homes_key_is_never_sent_to_a_named_server() -> None:
     assert "Give --api-key" in sentence("--base-url", "http://elsewhere.test", "search", "x", "-c", "c")
 

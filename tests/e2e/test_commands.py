@@ -87,3 +87,21 @@ def test_doctor_finds_a_healthy_home_healthy(home: RunningHome) -> None:
     done = groundwork(home, "doctor")
     assert done.returncode == 0, done.stdout
     assert "✗" not in done.stdout
+
+
+def test_a_key_is_made_limited_rotated_and_revoked_by_commands(home: RunningHome) -> None:
+    made = groundwork(home, "key", "create", "robot", "-t", "bots", "--requests-per-minute=5", "--usd-a-day=1.5")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("gw_")
+    key_id = made.stderr.split()[-1]
+    changed = groundwork(
+        home, "key", "change", key_id, "--requests-per-minute=none", "--concurrency=2", "--usd-a-month=9"
+    )
+    assert changed.returncode == 0, changed.stderr
+    row = next(line for line in groundwork(home, "key", "list").stdout.splitlines() if key_id in line)
+    assert "robot" in row
+    assert "1.5 USD a day, 9 USD a month" in row
+    assert groundwork(home, "key", "rotate", key_id, "--overlap=0").stdout.startswith("gw_")
+    assert groundwork(home, "key", "revoke", key_id).returncode == 0
+    row = next(line for line in groundwork(home, "key", "list").stdout.splitlines() if key_id in line)
+    assert row.rstrip().endswith("revoked")

@@ -8,14 +8,14 @@ from typing import get_args
 from urllib.parse import quote
 
 from contracts.delegation import Scope
-from contracts.keys import Budget, Key, KeyCreate, KeyCreated, Limits, UsageGroup, UsageRow
+from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, UsageGroup, UsageRow
 from groundwork.client.connection import Connection
 
 ALL_SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class Keys:
-    """Make, list and revoke API keys."""
+    """Make, list, change, rotate and revoke API keys."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -46,6 +46,16 @@ class Keys:
         return self._connection.model(
             KeyCreated, "POST", "/v1/keys", json=body.model_dump(mode="json", exclude_none=True)
         )
+
+    def change(self, key_id: str, wanted: KeyPatch) -> Key:
+        """Change what is set in `wanted`, and nothing else; null lifts a limit."""
+        body = wanted.model_dump(mode="json", exclude_unset=True)
+        return self._connection.model(Key, "PATCH", f"/v1/keys/{quote(key_id, safe='')}", json=body)
+
+    def rotate(self, key_id: str, overlap_seconds: int = 86_400) -> KeyCreated:
+        """A new secret; the old one is good beside it for a while."""
+        path, body = f"/v1/keys/{quote(key_id, safe='')}/rotate", {"overlap_seconds": overlap_seconds}
+        return self._connection.model(KeyCreated, "POST", path, json=body)
 
     def list(self) -> Iterator[Key]:
         """All keys, without their secrets."""

@@ -1,18 +1,161 @@
-"""`key`."""
+"""`key`: the home's admin key, and the keys that it makes."""
 
 from __future__ import annotations
 
-import typer
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
 
+import typer
+from rich.table import Table
+
+from contracts.delegation import Scope
+from contracts.keys import Budget, Key, KeyPatch, Limits
 from groundwork.commands.session import read_admin_key, session_of
+from groundwork.errors import GroundworkError
+
+NONE = "none"
+KeyId = Annotated[str, typer.Argument(help="As `groundwork key list` shows it.", metavar="ID")]
+RequestsPerMinute = Annotated[str | None, typer.Option("--requests-per-minute", metavar="N", help="Or `none`.")]
+TokensPerMinute = Annotated[str | None, typer.Option("--tokens-per-minute", metavar="N", help="Or `none`.")]
+Concurrency = Annotated[str | None, typer.Option("--concurrency", metavar="N", help="Calls at once, or `none`.")]
+DayBudget = Annotated[str | None, typer.Option("--usd-a-day", metavar="USD", help="Budget of a day (UTC), or `none`.")]
+MonthBudget = Annotated[str | None, typer.Option("--usd-a-month", metavar="USD", help="Budget of a month, or `none`.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    app.command()(key)
+    group = typer.Typer(invoke_without_command=True, help="Print the admin key of this home; make and change keys.")
+    group.callback()(key)
+    for command, name in (
+        (create, "create"),
+        (show, "list"),
+        (change, "change"),
+        (rotate, "rotate"),
+        (revoke, "revoke"),
+    ):
+        group.command(name)(command)
+    app.add_typer(group, name="key")
 
 
 def key(context: typer.Context) -> None:
-    """Print the admin key of this home, and nothing else, so that it can be used in scripts."""
-    session = session_of(context)
-    typer.echo(read_admin_key(session.home.admin_key_file))
+    """Print the admin key of this home, and nothing else, so that it can be used in scripts; or manage keys."""
+    if context.invoked_subcommand is None:
+        typer.echo(read_admin_key(session_of(context).home.admin_key_file))
+
+
+def create(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    tenant: Annotated[str, typer.Option("--tenant", "-t", help="Whose; made if there is none.")] = "default",
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="Again for several.")] = None,
+    requests_per_minute: RequestsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
+    concurrency: Concurrency = None,
+    usd_a_day: DayBudget = None,
+    usd_a_month: MonthBudget = None,
+) -> None:
+    """Make a key and print its secret, which is shown this once."""
+    scopes: Any = scope or ["chat", "documents", "search"]
+    typed: list[Scope] = scopes  # the server says which there are
+    limits = _limits(requests_per_minute, tokens_per_minute, concurrency)
+    budgets = _budgets(usd_a_day, usd_a_month, [])
+    with session_of(context).client() as client:
+        made = client.keys.create(name, tenant=tenant, scopes=typed, limits=Limits(**limits), budgets=budgets)
+    session_of(context).notes.print(f"made {made.id}")
+    typer.echo(made.secret)
+
+
+def show(context: typer.Context) -> None:
+    """List all keys with their limits and budgets."""
+    session, table = session_of(context), Table(box=None)
+    for heading in ("id", "name", "tenant", "scopes", "requests/min", "tokens/min", "at once", "budgets", "state"):
+        table.add_column(heading)
+    with session.client() as client:
+        for one in client.keys.list():
+            limits = one.limits
+            numbers = (limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency)
+            budgets = ", ".join(f"{budget.usd} USD a {budget.window}" for budget in one.budgets)
+            scopes, state = ",".join(one.scopes), _state(one)
+            told = [str(number) if number is not None else "" for number in numbers]
+            table.add_row(one.id, one.name, one.tenant, scopes, *told, budgets, state)
+    session.out.print(table)
+
+
+def change(
+    context: typer.Context,
+    key_id: KeyId,
+    requests_per_minute: RequestsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
+    concurrency: Concurrency = None,
+    usd_a_day: DayBudget = None,
+    usd_a_month: MonthBudget = None,
+) -> None:
+    """Change limits and budgets of a key; what is not given stays."""
+    wanted: dict[str, Any] = {}
+    limits = _limits(requests_per_minute, tokens_per_minute, concurrency)
+    if limits:
+        wanted["limits"] = Limits(**limits)
+    with session_of(context).client() as client:
+        if usd_a_day is not None or usd_a_month is not None:
+            now = next((one.budgets for one in client.keys.list() if one.id == key_id), [])
+            wanted["budgets"] = _budgets(usd_a_day, usd_a_month, now)
+        client.keys.change(key_id, KeyPatch(**wanted))
+
+
+def rotate(
+    context: typer.Context,
+    key_id: KeyId,
+    overlap: Annotated[int, typer.Option(min=0, help="Seconds for which the old secret is good, too.")] = 86_400,
+) -> None:
+    """Give a key a new secret and print it."""
+    with session_of(context).client() as client:
+        typer.echo(client.keys.rotate(key_id, overlap).secret)
+
+
+def revoke(context: typer.Context, key_id: KeyId) -> None:
+    """End a key for ever."""
+    with session_of(context).client() as client:
+        client.keys.revoke(key_id)
+
+
+def _limits(requests: str | None, tokens: str | None, concurrency: str | None) -> dict[str, int | None]:
+    """Only what was given; `none` as null."""
+    given = {"requests_per_minute": requests, "tokens_per_minute": tokens, "concurrency": concurrency}
+    return {name: _whole(name, value) for name, value in given.items() if value is not None}
+
+
+def _whole(name: str, value: str) -> int | None:
+    if value == NONE:
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        option = name.replace("_", "-")
+        raise GroundworkError(f"--{option} must be a whole number from 1, or none; it is '{value[:50]}'.")
+    return int(value)
+
+
+def _budgets(day: str | None, month: str | None, now: list[Budget]) -> list[Budget]:
+    """The budgets there are now, with what was given put in."""
+    usd: dict[Literal["day", "month"], Decimal] = {budget.window: budget.usd for budget in now}
+    given: tuple[tuple[Literal["day", "month"], str | None], ...] = (("day", day), ("month", month))
+    for window, value in given:
+        if value == NONE:
+            usd.pop(window, None)
+        elif value is not None:
+            usd[window] = _dollars(window, value)
+    return [Budget(window=window, usd=amount) for window, amount in usd.items()]
+
+
+def _dollars(window: str, value: str) -> Decimal:
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or not 0 <= amount <= 1_000_000:
+        raise GroundworkError(f"--usd-a-{window} must be 0 to 1000000, or none; it is '{value[:50]}'.")
+    return amount
+
+
+def _state(one: Key) -> str:
+    if one.revoked_at is not None:
+        return "revoked"
+    return f"until {one.expires_at:%Y-%m-%d %H:%M}" if one.expires_at is not None else "works"
