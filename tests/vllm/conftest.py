@@ -58,6 +58,7 @@ def model_entry(url: str) -> dict[str, Any]:
         "context_length": CONTEXT,
         "tokenizer": str(folder / "tokenizer.json"),
         "default": True,
+        "tool_protocol": "constrained",
         "source": {"base_url": f"{url}/v1", "upstream_model": "smollm2", "metrics_url": f"{url}/metrics"},
         "queue": {"at_once": 3, "waiting": 2},
         "vllm": {

@@ -50,6 +50,14 @@ def _frame(**chunk: Any) -> bytes:
     return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
+async def test_usage_that_inference_counted_itself_is_recorded_as_estimated() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, _count(400), show_usage=True)
+    await tap.frame(_frame(choices=[], usage=USAGE | {"estimated": True}))
+    tap.close()
+    assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (100, 10, True)
+
+
 async def test_a_usage_frame_that_only_we_asked_for_does_not_pass() -> None:
     call = _call()
     tap = ModelTap(call, CHAT, _count(400), show_usage=False)

@@ -70,6 +70,20 @@ def test_a_servers_words_reach_the_caller_only_where_the_request_is_wrong() -> N
 
 
 @pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ("frequency_penalty must be in [-2, 2], got 3.0.", "frequency_penalty"),
+        ("n must be 1 when using greedy sampling, got 2.", "n"),
+        ("temperature: must be at most 1", "temperature"),
+        ("Grammar error: Invalid type: foo", None),
+        ("The request must be shorter", None),
+    ],
+)
+def test_the_parameter_is_named_where_only_the_message_does(message: str, param: str | None) -> None:
+    assert failure_of("far", "org/far", 400, {}, error(message, param=None)).param == param
+
+
+@pytest.mark.parametrize(
     ("headers", "answer", "seconds"),
     [
         ({"Retry-After": "7"}, {}, 7),

@@ -63,6 +63,8 @@ class ModelInfo(Reply):
     """Whether this is the small model that ships with Groundwork, for which grounding is `strict` by default."""
     tool_protocol: ToolProtocol | None = None
     """How a chat model calls tools: `native` by itself, `constrained` by guided decoding; null for other kinds."""
+    quantization: str | None = None
+    """How its weights are quantized, where the models file says so."""
     price: ModelPrice | None = None
     """Null when nobody knows it; a cost is then null, too."""
     limits: Limits | None = None

@@ -129,6 +129,7 @@ class ModelTap:
 
     def _take(self, usage: Mapping[str, Any]) -> None:
         self._known = True
+        self._call.estimated = usage.get("estimated") is True  # inference counted, since the engine did not say
         self._call.tokens.prompt = count(usage, "prompt_tokens")
         self._call.tokens.completion = count(usage, "completion_tokens")
         self._call.tokens.cached = count(_part(usage, "prompt_tokens_details"), "cached_tokens")

@@ -88,6 +88,7 @@ class Served(Generic[AnyEngine]):
             default=self.model.default,
             packaged=self.model.packaged,
             tool_protocol=self.model.tools_by,
+            quantization=self.model.quantization,
             price=self.model.price,
             limits=self.model.limits,
         )

@@ -36,6 +36,9 @@ TOO_LONG = re.compile(
     r"input token count .* exceeds",
     re.IGNORECASE,
 )
+PARAMETER = re.compile(
+    r"[`'\"]?([a-z][a-z_]{0,40}(?:\.[a-z0-9_]+)*)[`'\"]?:? (?:must|should|is|can|cannot|has|value)\b"
+)
 NO_CREDIT = frozenset(("insufficient_quota", "billing_hard_limit_reached", "billing_error"))
 STATUS_OF_TYPE = {
     "invalid_request_error": 400,
@@ -125,9 +128,15 @@ def _said(answer: object) -> Said:
         message=(message if isinstance(message, str) else str(message))[:SHOWN],
         code=str(inner.get("code") or ""),
         type=str(inner.get("type") or inner.get("status") or ""),
-        param=param if isinstance(param, str) else None,
+        param=param if isinstance(param, str) else _named_in(str(message)),
         retry_seconds=_google_delay(inner.get("details")),
     )
+
+
+def _named_in(message: str) -> str | None:
+    """The parameter with which a message begins, as vLLM's and Anthropic's do: "temperature must be ..."."""
+    found = PARAMETER.match(message)
+    return found[1] if found else None
 
 
 def _meant(said: Said) -> int:
