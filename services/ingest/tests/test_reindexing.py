@@ -4,15 +4,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, select, update
 
 from contracts.collections import Chunking
 from contracts.errors import ErrorBody
 from contracts.jobs import Job
 from contracts.reindexing import ReindexRequest, Shadow
 from ingest import jobs, reindexes
-from ingest.errors import JobCommitting, ReindexRunning
-from ingest.tables import JOBS
+from ingest.errors import CollectionDeleting, JobCommitting, ReindexRunning
+from ingest.tables import COLLECTIONS, JOBS
 from ingest.worker import reindexing
 from servicekit.errors import PeerError
 from servicekit.http import PeerUnreachable
@@ -277,6 +277,16 @@ async def test_a_reindex_that_is_flipping_can_not_be_cancelled(
     monkeypatch.setattr(service.index, "flip_shadow", too_late)
     await service.work_all()
     assert (await service.job(job_id)).status == "ready"
+
+
+async def test_a_collection_on_its_way_out_takes_no_reindex(service: Service) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    async with service.database.write() as connection:
+        await connection.execute(update(COLLECTIONS).values(deletion_job="job_1"))
+    with pytest.raises(CollectionDeleting):
+        await start(service)
+    assert await rows(service, "reindex") == []
 
 
 async def test_deleting_the_collection_ends_its_reindex(service: Service) -> None:

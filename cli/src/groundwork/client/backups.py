@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import tempfile
 import threading
 import zipfile
@@ -63,11 +64,11 @@ def back_up(client: Groundwork, collection: str, file: Path, *, changed: Changed
     head = client.collections.get(collection)
     documents = list(client.documents.list(collection))
     done = BackedUp()
-    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished = file.with_name(f".{file.name}.{secrets.token_hex(4)}.unfinished")  # of this call alone
     if file.exists():
         raise BackupExists(file)
     try:
-        with unfinished.open("wb") as stream:
+        with unfinished.open("xb") as stream:
             with zipfile.ZipFile(stream, "w") as backup:
                 made = CollectionCreate.model_validate(head.model_dump(include=set(CollectionCreate.model_fields)))
                 about = {"format": FORMAT, "documents": len(documents), "collection": made.model_dump(mode="json")}

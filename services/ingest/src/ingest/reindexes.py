@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, insert
+from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.reindexing import ReindexRequest
-from ingest.errors import ReindexRunning
+from ingest.errors import CollectionDeleting, ReindexRunning
 from ingest.live_jobs import Mandate, new_job
-from ingest.tables import JOBS
+from ingest.tables import COLLECTIONS, JOBS
 
 
 def shadow_key(job: Mapping[str, Any]) -> str:
@@ -24,7 +24,13 @@ def shadow_key(job: Mapping[str, Any]) -> str:
 async def start(
     connection: AsyncConnection, mandate: Mandate, collection: str, wanted: ReindexRequest, now: datetime
 ) -> RowMapping:
-    """Queue a reindex; raises `ReindexRunning` while the collection has one."""
+    """Queue a reindex; raises `ReindexRunning` while the collection has one, `CollectionDeleting` once it is on its way
+    out: a deletion that begins later waits for this transaction and ends the job.
+    """
+    here = (COLLECTIONS.c.tenant == mandate.tenant) & (COLLECTIONS.c.name == collection)
+    deletion = await connection.execute(select(COLLECTIONS.c.deletion_job).where(here).with_for_update())
+    if deletion.scalar_one_or_none() is not None:
+        raise CollectionDeleting(collection)
     details = wanted.model_dump(mode="json", exclude_none=True)
     row = new_job("reindex", mandate, collection, None, now) | {"revision": 1, "details": details}
     try:
