@@ -178,9 +178,22 @@ def test_dimensions_are_taken_only_if_they_are_the_models(running: Any) -> None:
     assert error_of(answer)["param"] == "dimensions"
 
 
-@pytest.mark.parametrize("body", [{"input": ""}, {"input": []}, {"input": ["x"] * 2049}, {"input": "x", "speed": 1}])
-def test_inputs_that_can_not_be_embedded_are_422(running: Any, body: dict[str, Any]) -> None:
-    assert running.post("/v1/embeddings", body).status_code == 422
+@pytest.mark.parametrize(
+    ("body", "param", "says"),
+    [
+        ({"input": ""}, "input", "empty"),
+        ({"input": ["fine", ""]}, "input", "number 1"),
+        ({"input": []}, "input", "there are 0"),
+        ({"input": ["x"] * 10_000}, "input", "there are 10000"),
+        ({"input": "x", "speed": 1}, "speed", ""),
+    ],
+)
+def test_inputs_that_can_not_be_embedded_are_422(running: Any, body: dict[str, Any], param: str, says: str) -> None:
+    answer = running.post("/v1/embeddings", body)
+    assert answer.status_code == 422
+    error = error_of(answer)
+    assert (error["param"] or "").startswith(param)
+    assert says in error["message"]
 
 
 def test_rerank_gives_the_best_first(running: Any) -> None:

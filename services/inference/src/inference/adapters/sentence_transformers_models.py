@@ -191,10 +191,13 @@ class CrossEncoderRank:
         try:
             loop = asyncio.get_running_loop()
             lengths = await loop.run_in_executor(self._thread, self._lengths, query, documents)
-            scores: list[float] = []
+            scores = [0.0] * len(documents)
+            order = sorted(range(len(documents)), key=lambda each: lengths[each])  # those of a length share a batch
             for start in range(0, len(documents), PAIRS_AT_ONCE):  # a caller that leaves is noticed in between
-                part = documents[start : start + PAIRS_AT_ONCE]
-                scores += await loop.run_in_executor(self._thread, self._score, query, part)
+                part = order[start : start + PAIRS_AT_ONCE]
+                made = await loop.run_in_executor(self._thread, self._score, query, [documents[each] for each in part])
+                for each, score in zip(part, made, strict=True):
+                    scores[each] = score
                 self._liveness.progressed()
         finally:
             leave()
