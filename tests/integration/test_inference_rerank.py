@@ -37,7 +37,10 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_scores_are_the_librarys_and_a_long_pair_is_counted_as_cut(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("precision", "off"), [("float32", 1e-4), ("bfloat16", 0.05)])
+async def test_scores_are_the_librarys_and_a_long_pair_is_counted_as_cut(
+    folder: Path, tmp_path: Path, precision: str, off: float
+) -> None:
     declared = {
         "name": "cross",
         "kind": "rerank",
@@ -47,13 +50,13 @@ async def test_scores_are_the_librarys_and_a_long_pair_is_counted_as_cut(folder:
         "default": True,
     }
     documents = ["a blue boat", "the red car", "long " * 200, *(f"document {number}" for number in range(12))]
-    async with open_dependencies(settings_for(tmp_path, [declared, EMBEDDING])) as dependencies:
+    async with open_dependencies(settings_for(tmp_path, [declared, EMBEDDING], precision=precision)) as dependencies:
         await dependencies.models.loaded()
         engine = dependencies.models.rerank("default").ready()
         ranked = await engine.rank("red car", documents)
         await engine.probe()
     library = CrossEncoder(str(folder), device="cpu", max_length=64)
     theirs = library.predict([("red car", document) for document in documents])
-    np.testing.assert_allclose(ranked.scores, theirs, atol=1e-4)
+    np.testing.assert_allclose(ranked.scores, theirs, atol=off)
     assert ranked.truncated == 1
     assert ranked.tokens < 64 * len(documents)

@@ -168,6 +168,7 @@ class _Maker:
             self._locate(model),
             self._line(model, 1),
             max_input_tokens=model.max_input_tokens or 512,
+            precision=settings.precision,
             threads=settings.threads,
             **self._liveness(),
         )

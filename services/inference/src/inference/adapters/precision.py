@@ -8,6 +8,8 @@ from inference.ports import Vectors
 
 LEAST_COSINE = 0.995
 """all-MiniLM-L6-v2 reaches 0.9995 and more; a model that needs float32's range falls far below."""
+MOST_OFF = 0.02
+"""How far a score of relevance, from 0 to 1, may move."""
 CHECKED = (
     "What is covered by the warranty, and for how long?",
     "The pump must be off before the cover is opened. Wait until the gauge shows zero, then loosen the four screws.",

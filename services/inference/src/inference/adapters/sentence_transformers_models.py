@@ -15,7 +15,7 @@ import structlog
 
 from inference.adapters import torch_runtime
 from inference.adapters.packed_linear import pack_linears
-from inference.adapters.precision import CHECKED, LEAST_COSINE, agreement
+from inference.adapters.precision import CHECKED, LEAST_COSINE, MOST_OFF, agreement
 from inference.admission import Admission
 from inference.errors import CannotLoad, ModelNotReady
 from inference.liveness import Liveness
@@ -144,6 +144,7 @@ class CrossEncoderRank:
         admission: Admission,
         *,
         max_input_tokens: int,
+        precision: torch_runtime.Precision,
         threads: int,
         fresh_seconds: float,
         stalled_seconds: float,
@@ -152,6 +153,7 @@ class CrossEncoderRank:
         self._locate = locate
         self._admission = admission
         self._limit = max_input_tokens
+        self._precision = precision
         self._threads = threads
         self._model: Any = None
         self._counter: Any = None
@@ -210,15 +212,34 @@ class CrossEncoderRank:
         folder = self._locate()  # first: importing takes seconds
         torch = torch_runtime.import_engines()
         torch_runtime.use_threads(torch, self._threads)
-        from sentence_transformers import CrossEncoder  # imported in its thread: seconds
-        from tokenizers import Tokenizer
+        from tokenizers import Tokenizer  # imported in its thread: seconds
 
         self._tokenizer = plain_tokenizer(folder)
         self._counter = Tokenizer.from_str(self._tokenizer.decode())
-        self._model = CrossEncoder(
-            str(folder), device="cpu", local_files_only=True, max_length=self._limit, num_labels=1
-        )
+        self._model = self._loaded(folder, torch)
+        if torch_runtime.dtype_for(torch, self._precision) is torch.bfloat16:
+            exact = self._score(CHECKED[0], CHECKED)
+            self._model.model.to(torch.bfloat16)
+            pack_linears(torch, self._model.model)
+            off = max(abs(one - other) for one, other in zip(exact, self._score(CHECKED[0], CHECKED), strict=True))
+            if not off <= MOST_OFF:
+                log.error("bfloat16 changes this model's scores: it goes on in float32", off=round(off, 4))
+                self._model = self._loaded(folder, torch)
         torch_runtime.return_memory()
+
+    def _loaded(self, folder: Path, torch: Any) -> Any:
+        """In float32."""
+        from sentence_transformers import CrossEncoder
+
+        kept = {"dtype": torch.float32}
+        return CrossEncoder(
+            str(folder),
+            device="cpu",
+            local_files_only=True,
+            max_length=self._limit,
+            num_labels=1,
+            model_kwargs=kept,
+        )
 
     def _lengths(self, query: str, documents: Sequence[str]) -> list[int]:
         pairs = [(query, document) for document in documents]
