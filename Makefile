@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
 	--no-emit-package groundwork pyproject.toml
 
-.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-ingest chaos-usage check format lock docs clean test-vllm
+.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-agents chaos-ingest chaos-usage check format lock docs clean test-vllm
 
 help: ## print this list
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ test-compose: setup-dev ## build every image, run the platform in containers, re
 
 chaos: setup-dev ## kill real processes in the middle of their work
 	@$(BIN)/pytest -q tests/chaos
+
+chaos-agents: setup-dev ## kill agents, gateway and Redis while a hundred runs are under way (RUNS, KILLS, SEED)
+	@RUNS=$${RUNS:-100} KILLS=$${KILLS:-25} $(BIN)/pytest -q -s tests/chaos/test_agents_chaos.py
 
 chaos-ingest: setup-dev ## kill all that ingest stands on while documents come in (DOCUMENTS=folder, SEED=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_ingest_chaos.py

@@ -211,6 +211,15 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         ],
         "POST /v1/collections/{name}/reindex": [{}, {"language": "de"}],
         "POST /v1/agents": [{"name": AGENT, "instructions": "Mine.", "tools": ["search_documents"]}],
+        "POST /mcp": [
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+            for name, arguments in (
+                ("search", {"query": "wombat password", "collections": [VAULT]}),
+                ("search", {"query": "wombat password", "collections": [SHARED]}),
+                ("ask", {"question": "What is the wombat password?", "collections": [SHARED, VAULT]}),
+                ("list_collections", {}),
+            )
+        ],
         "POST /v1/threads": [{}],
         "POST /v1/threads/{id}/runs": [{"agent": AGENT, "input": "What is the password?"}],
         "POST /v1/threads/{id}/runs/{run}/resume": [{"decisions": [{"tool_call_id": "c", "action": "approve"}]}],

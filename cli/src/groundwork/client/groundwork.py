@@ -15,6 +15,7 @@ from contracts.keys import UsageGroup, UsageRow
 from contracts.models import Embedding, EmbeddingReply, ModelInfo, ModelList
 from contracts.search import Filter, SearchMode, SearchOptions, SearchReply
 from groundwork.client import administration, answers
+from groundwork.client.agents import Agents, Runs, Threads
 from groundwork.client.collections import Collections, collection_path
 from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
 from groundwork.client.documents import Documents
@@ -41,6 +42,9 @@ class Groundwork:
         self.collections = Collections(self._connection)
         self.documents = Documents(self._connection)
         self.jobs = Jobs(self._connection)
+        self.agents = Agents(self._connection)
+        self.threads = Threads(self._connection)
+        self.runs = Runs(self._connection)
         self.keys = administration.Keys(self._connection)
 
     def __enter__(self) -> Self:

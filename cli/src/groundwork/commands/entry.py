@@ -11,7 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from groundwork.commands import backups, configuration, doctor, evaluation, ingest, keys, lifecycle, questions, reindex
+from groundwork.commands import (
+    agents,
+    backups,
+    configuration,
+    doctor,
+    evaluation,
+    ingest,
+    keys,
+    lifecycle,
+    questions,
+    reindex,
+)
 from groundwork.commands.session import Session
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings
@@ -54,7 +65,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Answers from your documents, with citations that are checked.",
 )
-for module in (lifecycle, keys, ingest, questions, evaluation, reindex, backups, configuration, doctor):
+for module in (lifecycle, keys, ingest, questions, agents, evaluation, reindex, backups, configuration, doctor):
     module.register(app)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import FrameType
 from typing import TypeVar
 
 import uvicorn
@@ -92,7 +93,23 @@ def server_for(
     )
 
 
-def serve(app: ASGIApp, settings: ServiceSettings) -> None:
-    """Serve one app until SIGTERM or SIGINT."""
+def serve(app: ASGIApp, settings: ServiceSettings, on_stop: Callable[[], None] | None = None) -> None:
+    """Serve one app until SIGTERM or SIGINT; `on_stop` is called first, before open calls are waited for."""
+    server = server_for(app, settings)
+    if on_stop is not None:
+        server = _TellingServer(server.config, on_stop)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(server_for(app, settings).serve())
+        runner.run(server.serve())
+
+
+class _TellingServer(uvicorn.Server):
+    """Says that it stops."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT."""
+        self._on_stop()
+        super().handle_exit(sig, frame)

@@ -170,6 +170,27 @@ class KeptAnswers:
                 await self.abandon(connection, call)
         return answer
 
+    async def once_within(
+        self,
+        connection: AsyncConnection,
+        call: CallKey | None,
+        print_: str,
+        now: datetime,
+        make: Callable[[], Awaitable[StoredAnswer]],
+    ) -> StoredAnswer:
+        """As `once`, where all that `make` does is in this transaction: a process that dies has done all or nothing.
+
+        With `once` a call that was cut off after its effect is made again when its key is free again.
+        """
+        if call is None:
+            return await make()
+        stored = await self.begin(connection, call, print_, now)
+        if stored is not None:
+            return stored
+        answer = await make()
+        await self.finish(connection, call, answer)
+        return answer
+
     async def purge(self, connection: AsyncConnection, now: datetime) -> None:
         """Drop what is older than 24 hours."""
         await connection.execute(delete(self._table).where(self._table.c.created_at < now - KEPT))

@@ -8,4 +8,12 @@ from servicekit.logs import configure_logging
 if __name__ == "__main__":
     settings = AgentSettings()
     configure_logging(settings, "agent")
-    serve(create_app(settings), settings)
+    app = create_app(settings)
+
+    def give_back_runs() -> None:
+        """Before open streams are waited for, so that runs have the whole time to end their step."""
+        opened = getattr(app.state, "dependencies", None)
+        if opened is not None:
+            opened.agents.loop.stop()
+
+    serve(app, settings, give_back_runs)

@@ -20,9 +20,10 @@ from agent.adapters.peers import ModelPlane, RetrieverLibrary, RetrieverSearch
 from agent.agents import Agents
 from agent.checkpoint_store import SqlCheckpoints
 from agent.graph import Answering
+from agent.mcp_server import McpServer
 from agent.ports import Bell, Library, Models, Search, TokenSource
 from agent.routes import agents as agent_routes
-from agent.routes import chat, runs, threads
+from agent.routes import chat, mcp, runs, threads
 from agent.running.execution import Execution
 from agent.running.graph import build_run_graph
 from agent.running.ledger import RunLedger
@@ -50,6 +51,7 @@ class Dependencies:
 
     answering: Answering
     agents: Agents
+    mcp: McpServer
 
 
 def assemble(
@@ -70,7 +72,8 @@ def assemble(
     execution = Execution(ledger, build_run_graph(checkpoints), toolbox, models, tokens, settings)
     loop = RunLoop(ledger, execution, _owner(), settings)
     agents = Agents(database, checkpoints, bell, toolbox, loop, clock, settings)
-    return Dependencies(Answering(search, models, settings), agents)
+    answering = Answering(search, models, settings)
+    return Dependencies(answering, agents, McpServer(answering, library))
 
 
 @asynccontextmanager
@@ -123,7 +126,7 @@ def create_app(settings: AgentSettings, dependencies: Dependencies | None = None
         return open_dependencies(settings)
 
     opening: Callable[[], AbstractAsyncContextManager[Dependencies]] = real if dependencies is None else given
-    routers = [chat.router, agent_routes.router, threads.router, runs.router]
+    routers = [chat.router, agent_routes.router, threads.router, runs.router, mcp.router]
     return build_app("agent", settings=settings, opening=opening, routers=routers, probes=_probes)
 
 

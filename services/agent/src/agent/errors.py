@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.documents import Failure
-from servicekit.errors import Conflict, Forbidden, InvalidRequest, NotFound, UpstreamFailed, UpstreamTimeout
+from servicekit.errors import Conflict, Forbidden, InvalidRequest, NotFound, NotReady, UpstreamFailed, UpstreamTimeout
 
 
 class ModelNotAnswerable(NotFound):
@@ -180,6 +180,15 @@ class RunFailed(UpstreamFailed):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.code = failure.code
+
+
+class CompletionCutOff(NotReady):
+    """The service restarts in the middle of an `agent:` completion."""
+
+    code = "completion_cut_off"
+
+    def __init__(self) -> None:
+        super().__init__("The service is restarting. Ask again; runs on threads go on by themselves.", retry_after=2)
 
 
 class CompletionTooSlow(UpstreamTimeout):

@@ -38,6 +38,17 @@ def neutralise(text: str) -> str:
     return _ADDRESS.sub(_as_code, text)
 
 
+def defused(text: str) -> str:
+    """The text without images, links and tags; all else as it is, for text that is an agent's own to shape."""
+    text = _IMAGE.sub(lambda match: match.group(1), text)
+    text = _LINK.sub(lambda match: _worded(match.group(1), match.group(2)), text)
+    text = _DEFINITION.sub("", text)
+    text = _REFERENCE.sub(lambda match: match.group(1), text)
+    text = _ANGLED.sub(lambda match: match.group(1), text)
+    text = _TAG.sub("", text)
+    return _ADDRESS.sub(_as_code, text.replace("](", "] (").replace("][", "] ["))
+
+
 def settled(text: str, held: int = MAX_HELD) -> int:
     """How much of a growing text can be neutralised now, whatever comes next: whole words, no open bracket."""
     cut = _word_end(text)

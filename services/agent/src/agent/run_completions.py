@@ -15,6 +15,7 @@ from agent.agents import Agents
 from agent.conversation import refuse_plain_options
 from agent.errors import (
     AnswerRestarted,
+    CompletionCutOff,
     CompletionTooSlow,
     ModelNotAnswerable,
     QuestionMissing,
@@ -104,7 +105,7 @@ async def chunks(agents: Agents, run: Run, agent: Agent, model: str) -> AsyncGen
 
 async def _texts(agents: Agents, run: Run, words: _Words) -> AsyncGenerator[str]:
     quiet = agents.settings.keepalive_seconds
-    following = run_events.follow(agents.database, agents.bell, run.id, 0, quiet)
+    following = run_events.follow(agents.database, agents.bell, run.id, 0, quiet, lambda: agents.loop.is_stopping)
     async with aclosing(following):
         try:
             async with asyncio.timeout(agents.settings.completion_seconds):
@@ -156,6 +157,8 @@ class _Words:
             raise RunFailed(ended.error)
         if ended.status == "cancelled":
             raise RunCancelled
+        if ended.status in ("queued", "running"):
+            raise CompletionCutOff
         if ended.status == "waiting_approval":
             calls = ", ".join(f"{call.name}({call.arguments})" for call in ended.pending_tool_calls)
             said = "\n\n" if self._any or self._sent else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -57,15 +57,21 @@ async def after(database: Database, run_id: str, number: int) -> list[RunEvent]:
 
 
 async def follow(
-    database: Database, bell: Bell, run_id: str, number: int, quiet_seconds: float
+    database: Database,
+    bell: Bell,
+    run_id: str,
+    number: int,
+    quiet_seconds: float,
+    ending: Callable[[], bool] = lambda: False,
 ) -> AsyncGenerator[RunEvent | None]:
     """Every event after a number as it comes, to the run's last; None when nothing came for `quiet_seconds`.
 
-    It can be on another replica than the run: a bell only shortens the wait.
+    It can be on another replica than the run: a bell only shortens the wait. It ends early once `ending` says so, when
+    this process stops; whoever reads goes on at another one from the last number.
     """
     silent = 0.0
     with bell.listening(run_id) as rung:
-        while True:
+        while not ending():
             found = await after(database, run_id, number)
             for event in found:
                 yield event

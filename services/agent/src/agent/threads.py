@@ -119,6 +119,19 @@ async def messages_from(connection: AsyncConnection, thread_id: str, position: i
     return [dict(message) for message in (await connection.execute(query)).scalars()]
 
 
+async def summarised(connection: AsyncConnection, thread_id: str) -> tuple[str, int]:
+    """The thread's summary, and how many of its oldest messages it stands for."""
+    query = select(THREADS.c.summary, THREADS.c.summarised).where(THREADS.c.id == thread_id)
+    row = (await connection.execute(query)).one()
+    return row.summary, row.summarised
+
+
+async def summarise(connection: AsyncConnection, thread_id: str, text: str, count: int) -> None:
+    """Keep a summary that stands for the `count` oldest messages, unless a longer one is there."""
+    longer = update(THREADS).where(THREADS.c.id == thread_id, THREADS.c.summarised < count)
+    await connection.execute(longer.values(summary=text, summarised=count))
+
+
 async def history(
     connection: AsyncConnection, viewer: Viewer, thread_id: str, limit: int, cursor: str | None
 ) -> Page[HistoryMessage]:

@@ -84,6 +84,17 @@ class ModelNotFound(NotFound):
         super().__init__(f"There is no model '{name[:200]}' for this key. GET /v1/models lists them.", param="model")
 
 
+class OriginRefused(Forbidden):
+    """A web page of another origin calls."""
+
+    code = "origin_refused"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"Pages of '{origin[:200]}' may not call this. Let the operator name the origin in GATEWAY_MCP_ORIGINS."
+        )
+
+
 class NoReranker(NotFound):
     """No rerank model is configured."""
 

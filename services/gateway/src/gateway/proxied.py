@@ -61,6 +61,8 @@ class ProxiedCall:
     queries: tuple[Query, ...] = ()
     service: Service = "ingest"
     audiences: Audiences = DOCUMENTS
+    own_origin: bool = False
+    """Whether a browser may call it only from a page of the gateway itself, or of an origin that settings name."""
     idempotent: bool = True
     """Whether a POST with a body honours `Idempotency-Key`."""
     grant: bool = False

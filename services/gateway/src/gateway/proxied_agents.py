@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contracts.agents import Agent, AgentCreate
 from contracts.delegation import Scope
+from contracts.mcp import McpMessage, McpReply
 from contracts.pages import Page
 from contracts.runs import HistoryMessage, Resume, Run, RunCreate, Thread, ThreadCreate
 from gateway.proxied import CURSOR, LIMIT, PROXIED, ProxiedCall
-from gateway.tokens import AGENTS
+from gateway.tokens import AGENTS, ANSWERS
 
 USERS: tuple[Scope, ...] = ("agents",)
 _AGENTS = "/v1/agents"
@@ -73,6 +74,11 @@ AGENT_CALLS: tuple[ProxiedCall, ...] = (
     ProxiedCall(
         "POST", f"{_RUN}/resume", "Decide on a run's pending tool calls", USERS, "runs", Run, 202,
         request=Resume, carries="json", idempotent=False, service="agent", audiences=AGENTS, route="agents",
+    ),
+    ProxiedCall(
+        "POST", "/mcp", "Model Context Protocol: search, ask, list_collections", ("search", "chat", "documents"), "mcp",
+        McpReply, 200, (202,), request=McpMessage, carries="json", idempotent=False, own_origin=True, service="agent",
+        audiences=ANSWERS, route="mcp",
     ),
 )  # fmt: skip
 EVERY_PROXIED: tuple[ProxiedCall, ...] = (*PROXIED, *AGENT_CALLS)

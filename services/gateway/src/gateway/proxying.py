@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from gateway.dependencies import Dependencies
+from gateway.errors import OriginRefused
 from gateway.forwarding import Exchange, passed_on
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
@@ -20,6 +21,8 @@ from servicekit.sse import HEADERS, MEDIA_TYPE, encode_error
 async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, spec: ProxiedCall) -> None:
     """Answer one call; those that change something are limited and recorded."""
     path = spec.inner_path(exchange.path_params)
+    if spec.own_origin:
+        check_origin(exchange, deps.settings.mcp_origins)
     if spec.route is None:
         exchange.no_body()
         await _carry(exchange, deps, principal, spec, path, None)
@@ -33,6 +36,16 @@ async def _need(deps: Dependencies) -> Need:
     """Documents are embedded and charged later: now one can only ask whether budgets have anything left."""
     cost = search_need(await deps.catalogue.known(), "?").cost
     return Need(cost=None if cost is None else min(cost, 1))
+
+
+def check_origin(exchange: Exchange, allowed: str) -> None:
+    """Raise `OriginRefused` for a page of somewhere else: DNS rebinding would let it speak with a local server."""
+    origin = exchange.header("origin")
+    if origin is None:
+        return
+    own = {f"{scheme}://{exchange.header('host')}" for scheme in ("http", "https")}
+    if origin not in own | {word.strip() for word in allowed.split(",")}:
+        raise OriginRefused(origin)
 
 
 async def _carry(

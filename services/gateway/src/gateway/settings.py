@@ -94,5 +94,7 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """Largest answer that is kept."""
     cache_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB
     """Most bytes of all answers that are kept in Redis."""
+    mcp_origins: str = ""
+    """Origins of web pages that may call `/mcp`, comma-separated, besides the gateway's own: `https://tool.example.org`."""
     usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000
     """Usage rows that may wait to be written; a full queue makes calls wait rather than lose a row."""

@@ -16,7 +16,7 @@ from contracts.collections import Collection
 from contracts.documents import DocumentChunk
 from contracts.errors import ErrorEnvelope
 from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
-from contracts.pages import Page
+from contracts.pages import Item, Page
 from contracts.search import SearchReply, SearchRequest
 from servicekit.errors import PeerError, UpstreamFailed
 from servicekit.http import Peer, PeerMalformed
@@ -25,7 +25,7 @@ from servicekit.sse import MalformedStream, decode
 log = structlog.get_logger(__name__)
 UPSTREAM_STATUS = 502
 MAX_PAGES = 50
-"""Of 200 chunks, that one document is read by."""
+"""Of 200 things, that one list is read by."""
 
 
 class RetrieverSearch:
@@ -53,21 +53,24 @@ class RetrieverLibrary:
         self._peer = peer
 
     async def collections(self, token: str) -> list[str]:
-        """`GET /v1/collections`, the first page: tools take no more."""
-        page = await self._peer.call("GET", "/v1/collections", Page[Collection], token=token, params={"limit": "100"})
-        return [collection.name for collection in page.data]
+        """`GET /v1/collections`, page by page."""
+        found = await self._pages("/v1/collections", Page[Collection], token)
+        return [collection.name for collection in found]
 
     async def chunks(self, collection: str, document_id: str, token: str) -> list[DocumentChunk]:
         """`GET …/documents/{id}/chunks`, page by page."""
         path = f"/v1/collections/{collection}/documents/{document_id}/chunks"
-        found: list[DocumentChunk] = []
+        return await self._pages(path, Page[DocumentChunk], token)
+
+    async def _pages(self, path: str, page: type[Page[Item]], token: str) -> list[Item]:
+        found: list[Item] = []
         params = {"limit": "200"}
         for _ in range(MAX_PAGES):
-            page = await self._peer.call("GET", path, Page[DocumentChunk], token=token, params=params)
-            found.extend(page.data)
-            if page.next_cursor is None:
+            read = await self._peer.call("GET", path, page, token=token, params=params)
+            found.extend(read.data)
+            if read.next_cursor is None:
                 break
-            params["cursor"] = page.next_cursor
+            params["cursor"] = read.next_cursor
         return found
 
 

@@ -24,14 +24,15 @@ async def create(body: AgentCreate, caller: Authorised, opened: Opened, key: Ide
     """A new agent (201), a new version of one (201), or the version that there is (200)."""
     opened.toolbox.check(caller.tenant, body)
 
-    async def make() -> StoredAnswer:
-        async with opened.database.write() as connection:
-            agent, new = await definitions.save(connection, caller.tenant, body, opened.clock.now())
-        return StoredAnswer(201 if new else 200, agent.model_dump_json())
-
     print_ = fingerprint(body.model_dump(mode="json"))
-    call = call_key(caller, "POST /v1/agents", key)
-    answer = await ANSWERS.once(opened.database, opened.clock, call, print_, make)
+    call, now = call_key(caller, "POST /v1/agents", key), opened.clock.now()
+    async with opened.database.write() as connection:
+
+        async def make() -> StoredAnswer:
+            agent, new = await definitions.save(connection, caller.tenant, body, now)
+            return StoredAnswer(201 if new else 200, agent.model_dump_json())
+
+        answer = await ANSWERS.once_within(connection, call, print_, now, make)
     return Response(answer.body, answer.status, media_type="application/json")
 
 

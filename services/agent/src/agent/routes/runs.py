@@ -41,17 +41,18 @@ async def start(
     """Queue a run (202), or with `stream` follow its events from the first (200)."""
     whose = mandate(caller, grant)
 
-    async def make() -> StoredAnswer:
-        async with opened.database.write() as connection:
+    call, now = call_key(caller, f"POST /v1/threads/{thread_id}/runs", key), opened.clock.now()
+    print_ = fingerprint(body.model_dump(mode="json", exclude={"stream"}))
+    async with opened.database.write() as connection:
+
+        async def make() -> StoredAnswer:
             await threads.find(connection, viewer(caller), thread_id)
             agent = await definitions.find(connection, caller.tenant, body.agent)
             named = (agent.name, agent.version)
-            row = await runs.create(connection, whose, thread_id, named, body.input, opened.clock.now())
-        return StoredAnswer(202, runs.shown(dict(row)).model_dump_json())
+            row = await runs.create(connection, whose, thread_id, named, body.input, now)
+            return StoredAnswer(202, runs.shown(dict(row)).model_dump_json())
 
-    call = call_key(caller, f"POST /v1/threads/{thread_id}/runs", key)
-    print_ = fingerprint(body.model_dump(mode="json", exclude={"stream"}))
-    answer = await ANSWERS.once(opened.database, opened.clock, call, print_, make)
+        answer = await ANSWERS.once_within(connection, call, print_, now, make)
     run = Run.model_validate_json(answer.body)
     opened.bell.ring(run.id)
     if body.stream:
@@ -126,7 +127,7 @@ def _number(last: str | None) -> int:
 def _stream(request: Request, opened: Agents, run_id: str, number: int) -> StreamingResponse:
     request_id: str | None = getattr(request.state, "request_id", None)
     quiet = opened.settings.keepalive_seconds
-    following = run_events.follow(opened.database, opened.bell, run_id, number, quiet)
+    following = run_events.follow(opened.database, opened.bell, run_id, number, quiet, lambda: opened.loop.is_stopping)
     return StreamingResponse(_pieces(following, request_id), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
 

@@ -19,14 +19,15 @@ router = APIRouter(prefix="/v1/threads", tags=["threads"])
 async def create(body: ThreadCreate, caller: Authorised, opened: Opened, key: IdempotencyKey = None) -> Response:
     """A new, empty thread."""
 
-    async def make() -> StoredAnswer:
-        async with opened.database.write() as connection:
-            thread = await threads.create(connection, viewer(caller), body.metadata, opened.clock.now())
-        return StoredAnswer(201, thread.model_dump_json())
-
     print_ = fingerprint(body.model_dump(mode="json"))
-    call = call_key(caller, "POST /v1/threads", key)
-    answer = await ANSWERS.once(opened.database, opened.clock, call, print_, make)
+    call, now = call_key(caller, "POST /v1/threads", key), opened.clock.now()
+    async with opened.database.write() as connection:
+
+        async def make() -> StoredAnswer:
+            thread = await threads.create(connection, viewer(caller), body.metadata, now)
+            return StoredAnswer(201, thread.model_dump_json())
+
+        answer = await ANSWERS.once_within(connection, call, print_, now, make)
     return Response(answer.body, answer.status, media_type="application/json")
 
 

@@ -20,6 +20,7 @@ from agent.messages import UNKNOWN, Message, open_calls, tool_result
 from agent.metrics import RUN_STEP_SECONDS, TOOL_CALLS
 from agent.running.calls import Call, argument_problem, fingerprint
 from agent.running.state import RunContext, RunState, Stopping
+from agent.running.thinking import readable
 from agent.tables import TOOL_CALLS as LEDGER
 from agent.tools.tool import OutcomeUnknown, Tool, ToolCaller, ToolFailed
 from servicekit.errors import ServiceError
@@ -97,7 +98,7 @@ class _Planned:
         self._step = state["step"]
         self._context = context
         self._row = row
-        self._tool: Tool | None = context.tools.get(call["name"])
+        self._tool: Tool | None = readable(state, context).get(call["name"])
         decisions = state.get("decisions", {})
         self._decision = decisions.get(call["id"])
         self._about_unknown = decisions.get(f"unknown:{call['id']}:{row['tries'] if row else 0}")

@@ -39,6 +39,11 @@ class RunLoop:
         self._stopping.set()
         self._woken.set()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process ends."""
+        return self._stopping.is_set()
+
     async def run(self) -> None:
         """Work until `stop`; then wait for running steps as long as settings allow, and put back what is left."""
         with self._ledger.bell.listening(None) as rung:

@@ -12,7 +12,9 @@ from agent.metrics import RUN_STEP_SECONDS, RUN_STEPS
 from agent.prompting import load_prompt
 from agent.running.budgets import answer_tokens, exhausted, spend
 from agent.running.calls import CallAssembly, screen
+from agent.running.speech import Speech, has_read_others
 from agent.running.state import RunContext, RunState, Stopping
+from agent.tools.remembering import SearchHistory
 from agent.tools.tool import Tool
 from contracts.chat import AnswerReport, ChatRequest, ChatUsage, StreamOptions
 from contracts.models import ModelInfo
@@ -47,7 +49,7 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     said: Message = {"role": "assistant", "content": text}
     changes: dict[str, Any] = {"step": step, "messages": [said]}
     if calls:
-        changes |= screen(calls, context.tools, limits, state)
+        changes |= screen(calls, readable(state, context), limits, state)
         said["calls"] = calls
         for number, call in enumerate(calls):
             shown = {"id": call["id"], "name": call["name"], "arguments": call["arguments"], "index": number}
@@ -62,7 +64,8 @@ async def _ask(
     """What the model says, its words sent on as they come."""
     work, began = context.work, time.perf_counter()
     request = chat_request(state, context, model)
-    texts: list[str] = []
+    careful = has_read_others(state) and work.definition.output_schema is None
+    speech = Speech(careful=careful)
     assembly = CallAssembly()
     usage, flushed, told_cost = ChatUsage(), 0.0, None
     async with context.models.chat(request, token) as chunks:
@@ -72,19 +75,20 @@ async def _ask(
                 told_cost = chunk.groundwork.receipt.cost_usd
             for choice in chunk.choices:
                 assembly.add(choice.delta.tool_calls or ())
-                if choice.delta.content:
-                    texts.append(choice.delta.content)
-                    work.say("token", {"text": choice.delta.content}, step)
+                if choice.delta.content and (words := speech.hear(choice.delta.content)):
+                    work.say("token", {"text": words}, step)
             if work.unsaid and time.monotonic() - flushed > FLUSH_SECONDS:
                 await work.flush()
                 flushed = time.monotonic()
+    if words := speech.end():
+        work.say("token", {"text": words}, step)
     cost = spend(work, usage, model.price, told_cost)
     known = None if cost is None else f"{cost / 1e9:.9f}"
     told = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_usd": known}
     work.say("usage", {"model": model.id, **told}, step)
     RUN_STEPS.inc()
     RUN_STEP_SECONDS.labels("model").observe(time.perf_counter() - began)
-    return "".join(texts), assembly
+    return speech.text, assembly
 
 
 def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> ChatRequest:
@@ -109,12 +113,20 @@ def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> Chat
     }
     if definition.temperature is not None:
         body["temperature"] = definition.temperature
-    if context.tools:
-        body["tools"] = [as_function(tool) for tool in context.tools.values()]
+    tools = readable(state, context)
+    if tools:
+        body["tools"] = [as_function(tool) for tool in tools.values()]
     elif definition.output_schema is not None:
         schema = {"name": "output", "schema": definition.output_schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return ChatRequest.model_validate(body)
+
+
+def readable(state: RunState, context: RunContext) -> Mapping[str, Tool]:
+    """The run's tools; once a part of the thread is read as a summary only, the search in it, too."""
+    if not state.get("summary") or SearchHistory.name in context.tools:
+        return context.tools
+    return {**context.tools, SearchHistory.name: SearchHistory(context.database)}
 
 
 def as_function(tool: Tool) -> Mapping[str, Any]:

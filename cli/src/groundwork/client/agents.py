@@ -1,0 +1,146 @@
+"""Agents, threads and runs: `client.agents`, `client.threads`, `client.runs`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from contracts.agents import Agent
+from contracts.runs import FINAL_RUN_EVENTS, Decision, HistoryMessage, Run, RunEvent, Thread
+from groundwork.client.connection import Connection
+from groundwork.errors import ApiError, Unreachable, WaitTimeout
+
+RECONNECT_SECONDS = 0.5
+SILENCE_SECONDS = 45.0
+"""The server says at least every ten seconds that it is there."""
+Pause = Callable[[float], None]
+
+
+class Agents:
+    """Define, show, list and delete agents."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def save(self, name: str, definition: Mapping[str, Any]) -> Agent:
+        """The agent with this definition: a new version, unless the newest one is the same."""
+        return self._connection.model(Agent, "POST", "/v1/agents", json={"name": name, **definition})
+
+    def get(self, name: str) -> Agent:
+        """An agent as it is now."""
+        return self._connection.model(Agent, "GET", _agent(name))
+
+    def list(self) -> Iterator[Agent]:
+        """All agents by name."""
+        return self._connection.pages(Agent, "/v1/agents")
+
+    def versions(self, name: str) -> Iterator[Agent]:
+        """All versions of an agent, newest first."""
+        return self._connection.pages(Agent, f"{_agent(name)}/versions")
+
+    def delete(self, name: str) -> None:
+        """No new runs; those under way go on."""
+        self._connection.call("DELETE", _agent(name))
+
+
+class Threads:
+    """Conversations that last."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, metadata: Mapping[str, Any] | None = None) -> Thread:
+        """A new, empty thread."""
+        return self._connection.model(Thread, "POST", "/v1/threads", json={"metadata": dict(metadata or {})})
+
+    def get(self, thread_id: str) -> Thread:
+        """One thread."""
+        return self._connection.model(Thread, "GET", _thread(thread_id))
+
+    def list(self) -> Iterator[Thread]:
+        """Threads, newest first."""
+        return self._connection.pages(Thread, "/v1/threads")
+
+    def history(self, thread_id: str) -> Iterator[HistoryMessage]:
+        """What was said, oldest first."""
+        return self._connection.pages(HistoryMessage, f"{_thread(thread_id)}/history")
+
+    def delete(self, thread_id: str) -> None:
+        """The thread with its runs and all that was said."""
+        self._connection.call("DELETE", _thread(thread_id))
+
+
+class Runs:
+    """Start agents on a thread, follow them, decide, cancel."""
+
+    def __init__(self, connection: Connection, pause: Pause = time.sleep) -> None:  # noqa: TID251  # the one bounded wait
+        self._connection = connection
+        self._pause = pause
+
+    def start(self, thread_id: str, agent: str, text: str, *, key: str | None = None) -> Run:
+        """A queued run. With a `key`, the same call again starts no second one."""
+        headers = {"Idempotency-Key": key} if key else {}
+        body = {"agent": agent, "input": text}
+        return self._connection.model(Run, "POST", f"{_thread(thread_id)}/runs", json=body, headers=headers)
+
+    def get(self, thread_id: str, run_id: str) -> Run:
+        """One run."""
+        return self._connection.model(Run, "GET", _run(thread_id, run_id))
+
+    def list(self, thread_id: str) -> Iterator[Run]:
+        """A thread's runs, newest first."""
+        return self._connection.pages(Run, f"{_thread(thread_id)}/runs")
+
+    def cancel(self, thread_id: str, run_id: str) -> Run:
+        """Ask a run to end."""
+        return self._connection.model(Run, "POST", f"{_run(thread_id, run_id)}/cancel")
+
+    def resume(self, thread_id: str, run_id: str, decisions: Sequence[Decision]) -> Run:
+        """Decide on all pending calls of a run that waits for approval."""
+        body = {"decisions": [one.model_dump(mode="json", exclude_none=True) for one in decisions]}
+        return self._connection.model(Run, "POST", f"{_run(thread_id, run_id)}/resume", json=body)
+
+    def events(self, thread_id: str, run_id: str, *, after: int = 0, timeout: float = 600.0) -> Iterator[RunEvent]:
+        """Every event after a number, each once, to the run's last; a stream that breaks off is taken up again.
+
+        Raises `WaitTimeout` when nothing new has come for `timeout` seconds, and `Unreachable` when the server stays
+        away that long.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            away: Unreachable | None = None
+            try:
+                for event in self._stream(thread_id, run_id, after):
+                    yield event
+                    after, deadline = event.id, time.monotonic() + timeout
+                    if event.type in FINAL_RUN_EVENTS:
+                        return
+            except Unreachable as error:
+                away = error
+            except ApiError as error:
+                if error.status < 500 and error.status not in (200, 429):
+                    raise
+            if time.monotonic() > deadline:
+                raise away or WaitTimeout(f"Run {run_id} has said nothing new in {timeout:.0f} s. It may go on.")
+            self._pause(RECONNECT_SECONDS)
+
+    def _stream(self, thread_id: str, run_id: str, after: int) -> Iterator[RunEvent]:
+        headers = {"Last-Event-ID": str(after)} if after else {}
+        path = f"{_run(thread_id, run_id)}/events"
+        with self._connection.events("GET", path, timeout=SILENCE_SECONDS, headers=headers) as events:
+            for event in events:
+                yield RunEvent.model_validate_json(event.data)
+
+
+def _agent(name: str) -> str:
+    return f"/v1/agents/{quote(name, safe='')}"
+
+
+def _thread(thread_id: str) -> str:
+    return f"/v1/threads/{quote(thread_id, safe='')}"
+
+
+def _run(thread_id: str, run_id: str) -> str:
+    return f"{_thread(thread_id)}/runs/{quote(run_id, safe='')}"

@@ -1,0 +1,188 @@
+"""`groundwork agent …`: define agents, run them, decide on what they want to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.markup import escape
+
+from contracts.runs import Decision, PendingToolCall, Run, RunEvent
+from groundwork.client import Groundwork
+from groundwork.commands.session import Session, session_of
+from groundwork.errors import GroundworkError
+
+commands = typer.Typer(name="agent", no_args_is_help=True, help="Agents: tools, limits, approvals.")
+SHOWN_CHARS = 300
+ThreadOption = Annotated[str | None, typer.Option("--thread", "-t", help="Go on with this thread.")]
+
+
+class AgentFileInvalid(GroundworkError):
+    """The file holds no agent."""
+
+    def __init__(self, file: Path, why: str) -> None:
+        super().__init__(f"'{file}' holds no agent: {why}.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.add_typer(commands)
+
+
+@commands.command()
+def save(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="YAML or JSON with model, instructions, tools, limits, approval.")],
+    name: Annotated[str | None, typer.Option(help="Instead of the file's own name.")] = None,
+) -> None:
+    """Save an agent; a changed definition is a new version."""
+    try:
+        content = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AgentFileInvalid(file, str(error).replace("\n", " ")) from None
+    if not isinstance(content, dict):
+        raise AgentFileInvalid(file, "it is no mapping")
+    content.pop("tenant", None)
+    chosen = name or content.pop("name", file.stem)
+    content.pop("name", None)
+    session = session_of(context)
+    with session.client() as client:
+        agent = client.agents.save(chosen, content)
+    session.out.print(f"{agent.name} version {agent.version}")
+
+
+@commands.command("list")
+def listed(context: typer.Context) -> None:
+    """List agents."""
+    session = session_of(context)
+    with session.client() as client:
+        for agent in client.agents.list():
+            tools = ", ".join(tool.type for tool in agent.tools) or "no tools"
+            session.out.print(f"{agent.name}\tversion {agent.version}\t{escape(agent.model)}\t{tools}")
+
+
+@commands.command()
+def run(
+    context: typer.Context,
+    agent: Annotated[str, typer.Argument(help="Which agent.")],
+    text: Annotated[str, typer.Argument(help="What it is to do.")],
+    thread: ThreadOption = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Approve every call without asking.")] = False,
+) -> None:
+    """Run an agent and show what it does as it does it; Ctrl-C cancels the run. Exit status 1 unless it completes."""
+    session = session_of(context)
+    with session.client() as client:
+        thread_id = thread or client.threads.create().id
+        started = client.runs.start(thread_id, agent, text)
+        session.notes.print(f"thread {thread_id}  run {started.id}")
+        try:
+            _follow(session, client, started, approve)
+        except KeyboardInterrupt:
+            client.runs.cancel(thread_id, started.id)
+            session.notes.print("Cancelled.")
+        ended = client.runs.get(thread_id, started.id)
+    _summary(session, ended)
+    if ended.status != "completed":
+        raise typer.Exit(1)
+
+
+@commands.command()
+def events(
+    context: typer.Context,
+    thread: Annotated[str, typer.Argument(help="The thread.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run.")],
+    after: Annotated[int, typer.Option(min=0, help="Only events after this one.")] = 0,
+) -> None:
+    """Print a run's events as JSON lines, from any of them on, to its last."""
+    session = session_of(context)
+    with session.client() as client:
+        for event in client.runs.events(thread, run_id, after=after):
+            session.out.print(escape(event.model_dump_json()))
+
+
+@commands.command()
+def cancel(
+    context: typer.Context,
+    thread: Annotated[str, typer.Argument(help="The thread.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run.")],
+) -> None:
+    """Cancel a run."""
+    session = session_of(context)
+    with session.client() as client:
+        session.out.print(client.runs.cancel(thread, run_id).status)
+
+
+@commands.command()
+def history(context: typer.Context, thread: Annotated[str, typer.Argument(help="The thread.")]) -> None:
+    """Show what was said on a thread."""
+    session = session_of(context)
+    with session.client() as client:
+        for said in client.threads.history(thread):
+            calls = "".join(f"\n  → {one.name}({json.dumps(one.arguments)})" for one in said.tool_calls or ())
+            session.out.print(f"[bold]{said.role}[/bold]: {escape(said.content)}{escape(calls)}")
+
+
+def _follow(session: Session, client: Groundwork, run: Run, approve: bool) -> None:
+    step: int | None = None
+    for event in client.runs.events(run.thread_id, run.id, timeout=86_400):
+        if event.type == "token":
+            if step is not None and step != event.step:
+                session.out.print()
+            step = event.step
+            session.out.print(escape(event.data["text"]), end="")
+        elif event.type == "run.waiting_approval":
+            _decide(session, client, run, approve)
+        else:
+            _note(session, event)
+    if step is not None:
+        session.out.print()
+
+
+def _note(session: Session, event: RunEvent) -> None:
+    data = event.data
+    if event.type == "tool_call":
+        session.notes.print(f"\n[cyan]→ {data['name']}({escape(json.dumps(data['arguments']))})[/cyan]")
+    elif event.type == "tool_result":
+        mark = "[red]✗[/red]" if data["failed"] else "[green]✓[/green]"
+        session.notes.print(f"{mark} {escape(data['content'][:SHOWN_CHARS])}")
+    elif event.type == "run.restarted":
+        session.notes.print("[yellow](taken up again)[/yellow]")
+
+
+def _decide(session: Session, client: Groundwork, run: Run, approve: bool) -> None:
+    now = client.runs.get(run.thread_id, run.id)
+    if now.status != "waiting_approval":
+        return  # an older event, replayed: it is decided
+    if not approve and not sys.stdin.isatty():
+        session.notes.print("The run waits for approval. Give --approve, or decide with the API's `resume`.")
+        raise typer.Exit(1)
+    decisions = [_decision(session, call, approve) for call in now.pending_tool_calls]
+    client.runs.resume(run.thread_id, run.id, decisions)
+
+
+def _decision(session: Session, call: PendingToolCall, approve: bool) -> Decision:
+    why = "its outcome is unknown; approve makes it again" if call.reason == "outcome_unknown" else "approval"
+    asked = f"{call.name}({json.dumps(call.arguments)})"
+    session.notes.print(f"\n[yellow]{escape(asked)}[/yellow] ({why})")
+    if approve:
+        return Decision(tool_call_id=call.id, action="approve")
+    answer = typer.prompt("approve, edit or reject", default="approve", err=True).strip().lower()
+    if answer.startswith("e"):
+        arguments: Any = json.loads(typer.prompt("arguments as JSON", default=json.dumps(call.arguments), err=True))
+        return Decision(tool_call_id=call.id, action="edit", arguments=arguments)
+    if answer.startswith("r"):
+        message = typer.prompt("what the agent is told", default="", err=True) or None
+        return Decision(tool_call_id=call.id, action="reject", message=message)
+    return Decision(tool_call_id=call.id, action="approve")
+
+
+def _summary(session: Session, run: Run) -> None:
+    cost = "" if run.usage.cost_usd is None else f", USD {run.usage.cost_usd}"
+    how = f"{run.status}{f' ({run.limit})' if run.limit else ''}"
+    session.notes.print(f"{how}: {run.steps} steps, {run.tool_calls} tool calls, {run.usage.total_tokens} tokens{cost}")
+    if run.error is not None:
+        session.notes.print(f"[red]{escape(run.error.message)} [{run.error.code}][/red]")

@@ -1,0 +1,62 @@
+"""The official MCP client against `/mcp` of the real gateway and agent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from tests.support.agents_running import RunningAgents, running_agents
+
+
+@pytest.fixture
+async def agents(tmp_path: Path) -> AsyncIterator[RunningAgents]:
+    async with running_agents(tmp_path) as running:
+        yield running
+
+
+async def test_the_official_client_connects_lists_and_calls(agents: RunningAgents) -> None:
+    url = f"{agents.gateway.url}/mcp"
+    headers = {"Authorization": f"Bearer {agents.key}"}
+    async with (
+        create_mcp_http_client(headers=headers) as http,
+        Client(streamable_http_client(url, http_client=http), cache=None) as client,
+    ):
+        tools = (await client.list_tools()).tools
+        assert {tool.name for tool in tools} == {"search", "ask", "list_collections"}
+        listed = await client.call_tool("list_collections", {})
+        assert listed.structured_content == {"collections": ["handbook", "papers", "secret"]}
+        found = await client.call_tool("search", {"query": "leave", "collections": ["handbook"]})
+        assert not found.is_error, found
+        assert found.structured_content is not None
+        wrong = await client.call_tool("search", {"query": "", "collections": ["handbook"], "more": 1})
+        assert wrong.is_error
+        with pytest.raises(MCPError):
+            await client.call_tool("delete_everything", {})
+
+
+async def test_a_key_sees_only_the_tools_that_it_may_use(agents: RunningAgents) -> None:
+    made = await agents.gateway.new_key(scopes=["documents"])
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    listed = await agents.call("POST", "/mcp", json=message, key=made["secret"])
+    assert [tool["name"] for tool in listed["result"]["tools"]] == ["list_collections"]
+    call = {**message, "method": "tools/call", "params": {"name": "ask", "arguments": {}}}
+    refused = await agents.call("POST", "/mcp", json=call, key=made["secret"])
+    assert refused["error"]["code"] == -32602
+
+
+async def test_a_page_of_another_origin_may_not_call(agents: RunningAgents) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    await agents.call("POST", "/mcp", 403, json=message, headers={"Origin": "http://evil.example"})
+    await agents.call("POST", "/mcp", json=message, headers={"Origin": agents.gateway.url})
+    answer = await agents.gateway.call("POST", "/mcp", "gw_wrong", json=message)
+    assert answer.status == 401
+
+
+async def test_a_notification_is_taken_without_an_answer(agents: RunningAgents) -> None:
+    message = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    answer = await agents.gateway.call("POST", "/mcp", agents.key, json=message)
+    assert answer.status == 202

@@ -1,0 +1,97 @@
+"""Agents' runs on PostgreSQL: the same promises as on SQLite, with processes that really write at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+from pydantic import SecretStr
+from sqlalchemy import Connection, delete
+from tests.support.postgres import postgres_installed, temporary_postgres
+
+from agent import run_events, runs, threads
+from agent.adapters.bells import LocalBell
+from agent.adapters.fixed_tokens import FixedTokens
+from agent.adapters.memory_library import MemoryLibrary
+from agent.adapters.scripted import ScriptedSearch
+from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.bootstrap import MIGRATIONS, Dependencies, assemble
+from agent.checkpoint_store import SqlCheckpoints
+from agent.definitions import save
+from agent.settings import AgentSettings
+from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, metadata
+from contracts.agents import AgentCreate
+from servicekit.clock import SystemClock
+from servicekit.migrations import migrate
+from servicekit.sql import Database
+
+pytestmark = pytest.mark.skipif(not postgres_installed(), reason="PostgreSQL is not installed")
+RUNS = 12
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    with temporary_postgres() as url:
+        database = Database.open(SecretStr(url), tmp_path, "agent")
+        await migrate(database, MIGRATIONS)
+        yield database
+        await database.close()
+
+
+def service(database: Database, bell: LocalBell) -> Dependencies:
+    turns = (Turn("", [("calculator", {"expression": "6*7"})]), "It is 42.")
+    settings = AgentSettings(run_slots=4, run_poll_seconds=0.1)
+    model = ScriptedAgent(in_turn(*turns))
+    return assemble(settings, database, ScriptedSearch(), MemoryLibrary(), model, FixedTokens(), bell, SystemClock())
+
+
+async def test_two_services_share_runs_and_each_is_done_once(database: Database) -> None:
+    bell, clock = LocalBell(), SystemClock()
+    viewer = threads.Viewer("acme", "key")
+    async with database.write() as connection:
+        await save(connection, "acme", AgentCreate(name="helper", tools=["calculator"]), clock.now())  # type: ignore[list-item]
+    started = []
+    for number in range(RUNS):
+        async with database.write() as connection:
+            thread = await threads.create(connection, viewer, {}, clock.now())
+            mandate = runs.Mandate("acme", "key", "req", "grant")
+            row = await runs.create(connection, mandate, thread.id, ("helper", 1), f"{number}", clock.now())
+        started.append((thread.id, row["id"]))
+    loops = [service(database, bell).agents.loop for _ in range(2)]
+    working = [asyncio.create_task(loop.run()) for loop in loops]
+    async with asyncio.timeout(60):
+        for _, run_id in started:
+            events = [event async for event in run_events.follow(database, bell, run_id, 0, 60) if event is not None]
+            assert [event.id for event in events] == list(range(1, len(events) + 1))
+            assert [event.type for event in events].count("run.started") == 1
+            assert events[-1].data["output"] == "It is 42."
+    for loop in loops:
+        loop.stop()
+    await asyncio.gather(*working)
+    async with database.read() as connection:
+        for thread_id, run_id in started:
+            run = runs.shown(dict(await runs.find(connection, thread_id, run_id)))
+            assert (run.status, run.steps, run.tool_calls, run.attempts) == ("completed", 2, 1, 1)
+
+
+async def test_the_checkpointer_and_the_migration_are_right_here_too(database: Database) -> None:
+    @checkpointer_test(name="SqlCheckpoints")
+    async def saver() -> AsyncIterator[SqlCheckpoints]:
+        async with database.write() as connection:
+            for table in (CHECKPOINTS, CHECKPOINT_WRITES):
+                await connection.execute(delete(table))
+        yield SqlCheckpoints(database)
+
+    report = await validate(saver)
+    assert report.passed_all_base(), report.to_dict()
+
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with database.read() as connection:
+        assert await connection.run_sync(differences) == []
