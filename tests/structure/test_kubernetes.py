@@ -216,6 +216,7 @@ def test_workers_are_scaled_by_a_metric_that_ingest_measures() -> None:
     metrics = (ROOT / "services/ingest/src/ingest/metrics.py").read_text()
     assert f'"{re.findall("groundwork_[a-z_]+", trigger["metadata"]["query"])[0]}"' in metrics
     assert trigger["metadata"]["threshold"] == values(OURS["worker"])["INGEST_WORKER_SLOTS"]
+    assert int(trigger["metadata"]["threshold"]) == IngestSettings.model_fields["worker_slots"].default
     assert scaled["scaleTargetRef"]["name"] == "worker"
     assert scaled["minReplicaCount"] >= 1
 
