@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from inference.errors import ModelNotReady
-from inference.liveness import Liveness
+from inference.errors import ModelBusy, ModelNotReady, Unsupported
+from inference.liveness import Liveness, Watch, Work
 
 
 class Model:
@@ -15,6 +15,7 @@ class Model:
         self.now = 1000.0
         self.asked = 0
         self.busy = False
+        self.fails: Exception | None = None
         self.answers = asyncio.Event()
         self.answers.set()
         self.liveness = Liveness(
@@ -28,6 +29,8 @@ class Model:
 
     async def ask(self) -> None:
         self.asked += 1
+        if self.fails is not None:
+            raise self.fails
         busy, self.busy = self.busy, True  # a question is work, too
         await self.answers.wait()
         self.busy = busy
@@ -92,3 +95,56 @@ async def test_the_first_call_after_a_quiet_time_is_not_taken_for_a_stall(model:
     await model.liveness.check()
     model.now += 59
     await model.liveness.check()
+
+
+async def test_a_model_that_is_too_busy_for_a_question_must_show_progress(model: Model) -> None:
+    model.fails = ModelBusy("talker", 1)
+    await model.liveness.check()
+    model.now += 61
+    with pytest.raises(ModelNotReady, match="no progress"):
+        await model.liveness.check()
+    model.liveness.progressed()
+    await model.liveness.check()
+
+
+async def test_a_model_that_refuses_so_small_a_question_lives(model: Model) -> None:
+    model.fails = Unsupported("max_tokens")
+    await model.liveness.check()
+    model.fails = RuntimeError("gone")
+    model.now += 21
+    with pytest.raises(RuntimeError):
+        await model.liveness.check()
+
+
+def test_work_is_silent_only_while_there_are_calls_and_nothing_comes() -> None:
+    now = [100.0]
+    work = Work(lambda: now[0])
+    now[0] += 50
+    assert work.silent_seconds() == 0
+    work.begun()
+    now[0] += 5
+    assert work.silent_seconds() == 5
+    with work.call():
+        now[0] += 5
+        assert work.silent_seconds() == 10  # a call that comes later is no sign of life
+        work.moved()
+        now[0] += 1
+    assert work.silent_seconds() == 1
+    work.ended()
+    assert work.silent_seconds() == 0
+
+
+async def test_the_watch_goes_on_whatever_a_probe_raises() -> None:
+    failures = [RuntimeError("odd"), ModelNotReady("talker", "it is away"), TimeoutError()]
+    asked = asyncio.Event()
+
+    async def probe() -> None:
+        if failures:
+            raise failures.pop()
+        asked.set()
+
+    watching = asyncio.create_task(Watch("talker", probe, every_seconds=0.001).run())
+    async with asyncio.timeout(30):
+        await asked.wait()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from inference.admission import Admission
 from inference.catalogue import Catalogue, Model, ScriptSource, UpstreamSource, load_catalogue
 from inference.embedding import BatchedEmbedding
 from inference.lanes import LaneLimits
+from inference.liveness import PROBE, Liveness
 from inference.model_sources import ModelSources
 from inference.models import Models, Served
 from inference.ports import ChatEngine, EmbeddingEngine, RerankEngine
@@ -104,10 +105,29 @@ class _Maker:
             return [model for model in catalogue.models if model.kind == kind]
 
         return Models(
-            chat=[Served(model, self._chat(model)) for model in declared("chat")],
-            embedding=[Served(model, self._embedding(model)) for model in declared("embedding")],
-            rerank=[Served(model, self._rerank(model)) for model in declared("rerank")],
+            chat=[self._served_chat(model) for model in declared("chat")],
+            embedding=[self._served_embedding(model) for model in declared("embedding")],
+            rerank=[self._served_rerank(model) for model in declared("rerank")],
+            probe_seconds=self._settings.probe_seconds,
         )
+
+    def _served_chat(self, model: Model) -> Served[ChatEngine]:
+        engine = self._chat(model)
+        return Served(model, engine, self._asked(model, lambda: engine.complete(PROBE)))
+
+    def _served_embedding(self, model: Model) -> Served[EmbeddingEngine]:
+        engine = self._embedding(model)
+        return Served(model, engine, self._asked(model, lambda: engine.embed(["probe"], "query")))
+
+    def _served_rerank(self, model: Model) -> Served[RerankEngine]:
+        engine = self._rerank(model)
+        return Served(model, engine, self._asked(model, lambda: engine.rank("probe", ["probe"])))
+
+    def _asked(self, model: Model, ask: Callable[[], Awaitable[object]]) -> Liveness | None:
+        """Has the model behind a server really answer; engines in this process do so themselves."""
+        if model.engine != "openai":
+            return None
+        return Liveness(model.name, ask=ask, busy=lambda: False, **self._liveness(model))
 
     def _chat(self, model: Model) -> ChatEngine:
         settings, source = self._settings, model.source
@@ -125,7 +145,7 @@ class _Maker:
             usual_tokens=settings.chat_max_tokens,
             precision=settings.precision,
             threads=settings.threads,
-            **self._liveness(),
+            **self._liveness(model),
         )
 
     def _embedding(self, model: Model) -> EmbeddingEngine:
@@ -153,7 +173,7 @@ class _Maker:
                 batch_tokens=settings.batch_tokens,
                 batch_seconds=settings.batch_seconds,
                 waiting_tokens=settings.waiting_tokens,
-                **self._liveness(),
+                **self._liveness(model),
             ),
         )
 
@@ -170,7 +190,7 @@ class _Maker:
             max_input_tokens=model.max_input_tokens or 512,
             precision=settings.precision,
             threads=settings.threads,
-            **self._liveness(),
+            **self._liveness(model),
         )
 
     def _upstream(self, model: Model, source: UpstreamSource) -> dict[str, Any]:
@@ -206,8 +226,9 @@ class _Maker:
             backlog=backlog,
         )
 
-    def _liveness(self) -> dict[str, float]:
-        return {"fresh_seconds": self._settings.probe_seconds, "stalled_seconds": self._settings.stalled_seconds}
+    def _liveness(self, model: Model) -> dict[str, Any]:
+        fresh = model.probe_seconds or self._settings.probe_seconds
+        return {"fresh_seconds": fresh, "stalled_seconds": self._settings.stalled_seconds}
 
     def _locate(self, model: Model) -> Callable[[], Path]:
         """What finds the model's folder when it is loaded; a model that is not there must not keep others away."""

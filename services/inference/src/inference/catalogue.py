@@ -229,6 +229,8 @@ class Model(_Declared):
     """A `tokenizer.json` for an upstream model, so that others can count its tokens."""
     tool_protocol: ToolProtocol | None = None
     """How a chat model calls tools. Unsaid, an upstream is `native` and what runs in this process `constrained`."""
+    probe_seconds: Annotated[float, Field(gt=0)] | None = None
+    """How long an answer proves that it lives; then it is asked for one token. Unsaid, INFERENCE_PROBE_SECONDS."""
     price: Annotated[ModelPrice | None, BeforeValidator(_per_token)] = None
     limits: Limits | None = None
     """What holds for all callers together."""

@@ -25,7 +25,9 @@ async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict
     started = time.monotonic()
     finished = False
     try:
-        completion = await engine.complete(request)
+        with served.work.call():
+            completion = await engine.complete(request)
+        served.moved()
         finished = True
     except ServiceError:
         finished = True
@@ -47,6 +49,7 @@ class ChatStream:
 
     def __init__(self, served: Served[ChatEngine], request: ChatRequest, request_id: str | None) -> None:
         self._name = served.name
+        self._served = served
         self._request_id = request_id
         self._with_usage = bool(request.stream_options and request.stream_options.include_usage)
         self._head = _head("chat.completion.chunk", served.name)
@@ -57,6 +60,7 @@ class ChatStream:
         self._named_roles: set[int] = set()
         self._usage: dict[str, Any] | None = None
         self._ended = False
+        served.work.begun()
 
     async def begin(self) -> None:
         """Wait for the first piece that says something: servers send a role before they know that they can answer."""
@@ -76,6 +80,7 @@ class ChatStream:
         try:
             async with aclosing(self._all()) as pieces:
                 async for piece in pieces:
+                    self._served.moved()
                     self._usage = piece.usage or self._usage
                     if piece.choices:
                         yield self._frame({"choices": self._with_role(piece.choices), **piece.extra})
@@ -90,6 +95,7 @@ class ChatStream:
     async def close(self) -> None:
         """Stop the model's work, if it is not done, and account for what was done."""
         await self._pieces.aclose()
+        self._served.work.ended()
         if not self._ended:
             ABANDONED.labels(self._name).inc()
         GENERATION_SECONDS.labels(self._name).observe(time.monotonic() - self._started)

@@ -4,9 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
+import structlog
+
+from contracts.chat import ChatRequest
 from inference.errors import ModelNotReady
+from servicekit.errors import InvalidRequest, QueueFull, ServiceError
+from servicekit.health import run_within
+
+log = structlog.get_logger(__name__)
+PROBE = ChatRequest.model_validate(
+    {"model": "probe", "messages": [{"role": "user", "content": "Are you there?"}], "max_tokens": 1}
+)
+"""What a chat model is asked: one token."""
+
+
+PATIENCE_SECONDS = 10.0
+"""For one answer to the watch."""
+
+
+class Work:
+    """The calls that a model has, and when one of them last moved on."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._calls = 0
+        self._moved = now()
+
+    def begun(self) -> None:
+        """A call came in."""
+        if not self._calls:
+            self._moved = self._now()  # until now it had nothing to do
+        self._calls += 1
+
+    def moved(self) -> None:
+        """A piece of an answer came."""
+        self._moved = self._now()
+
+    def ended(self) -> None:
+        """A call is over, however it ended."""
+        self._calls -= 1
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """A call that is answered whole."""
+        self.begun()
+        try:
+            yield
+        finally:
+            self.ended()
+
+    def silent_seconds(self) -> float:
+        """How long nothing has come though there are calls; 0 without calls."""
+        return self._now() - self._moved if self._calls else 0.0
 
 
 class Liveness:
@@ -67,5 +119,46 @@ class Liveness:
             raise ModelNotReady(self._model, f"it is busy and has made no progress for {silent:.0f} s")
 
     async def _ask_once(self) -> None:
-        await self._ask()
+        try:
+            await self._ask()
+        except QueueFull:  # it has so much to do that it takes no question; whether it does it shows
+            self._check_progress(self._now())
+            return
+        except InvalidRequest as refused:  # a server that takes no question so small has read it, at least
+            log.info("probe refused", model=self._model, why=refused.message)
         self.progressed()
+
+
+class Watch:
+    """Has a model answer again and again, so that logs and metrics tell of one that hangs though nobody asks."""
+
+    def __init__(self, model: str, probe: Callable[[], Awaitable[None]], *, every_seconds: float) -> None:
+        self._model = model
+        self._probe = probe
+        self._every = every_seconds
+        self._away = False
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await asyncio.sleep(self._every)
+            self._note(await self._look())
+
+    async def _look(self) -> str:
+        """Why it does not answer; empty when it does."""
+        try:
+            await run_within(PATIENCE_SECONDS, self._probe)
+        except TimeoutError:
+            return f"no answer within {PATIENCE_SECONDS:g} s"
+        except ServiceError as error:
+            return error.message
+        except Exception as error:  # noqa: BLE001  # the task's outermost loop: it must go on, whatever a probe raised
+            return repr(error)
+        return ""
+
+    def _note(self, why: str) -> None:
+        if why and not self._away:
+            log.warning("model stopped answering", model=self._model, why=why)
+        elif self._away and not why:
+            log.info("model answers again", model=self._model)
+        self._away = bool(why)

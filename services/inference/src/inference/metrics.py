@@ -13,7 +13,8 @@
 | groundwork_inference_batch_inputs | model | inputs embedded together |
 | groundwork_inference_first_token_seconds | model | from the call to the first piece of its answer |
 | groundwork_inference_generation_seconds | model | from the call to the end of its answer |
-| groundwork_inference_ready | model | 1 once the model is loaded and while it answers |
+| groundwork_inference_ready | model | 1 once the model is loaded and while it answers; asked again and again |
+| groundwork_inference_silent_seconds | model | how long no token has come though there are calls |
 
 `model` is a name of the models file, so the set is closed.
 """
@@ -40,5 +41,8 @@ FIRST_TOKEN_SECONDS = Histogram(
 )
 GENERATION_SECONDS = Histogram(
     "groundwork_inference_generation_seconds", "Time to the end.", ("model",), buckets=LATENCY_BUCKETS
+)
+SILENT_SECONDS = Gauge(
+    "groundwork_inference_silent_seconds", "Time without a token though there are calls.", ("model",)
 )
 READY = Gauge("groundwork_inference_ready", "Loaded and answering.", ("model",))

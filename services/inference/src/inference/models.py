@@ -12,7 +12,8 @@ import structlog
 from contracts.models import ModelInfo
 from inference.catalogue import Kind, Model
 from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
-from inference.metrics import READY
+from inference.liveness import Liveness, Watch, Work
+from inference.metrics import READY, SILENT_SECONDS
 from inference.ports import ChatEngine, EmbeddingEngine, Engine, RerankEngine
 from servicekit.errors import ServiceError
 from servicekit.health import Degraded, Probe
@@ -28,9 +29,13 @@ LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "chat")
 class Served(Generic[AnyEngine]):
     """One model and its engine."""
 
-    def __init__(self, model: Model, engine: AnyEngine) -> None:
+    def __init__(self, model: Model, engine: AnyEngine, liveness: Liveness | None = None) -> None:
         self.model = model
         self.engine = engine
+        self.work = Work()
+        self._liveness = liveness
+        """Of an engine whose own probe does not have the model answer."""
+        SILENT_SECONDS.labels(model.name).set_function(self.work.silent_seconds)
         self._state: Literal["loading", "ready", "failed"] = "loading"
         self._why = LOADING
         self._tokenizer: tuple[bytes, str] | None = None
@@ -70,13 +75,27 @@ class Served(Generic[AnyEngine]):
         return self._tokenizer
 
     async def probe(self) -> None:
-        """Raise unless it really answers."""
+        """Raise unless it really answers; one that has not answered when the prober gives up is not ready, either."""
+        answered = False
         try:
             await self.ready().probe()
-        except ServiceError:
-            READY.labels(self.name).set(0)
-            raise
-        READY.labels(self.name).set(1)
+            if self._liveness is not None:
+                await self._liveness.check()
+            answered = True
+        finally:
+            READY.labels(self.name).set(answered)
+
+    def moved(self) -> None:
+        """A piece of an answer came: proof enough of life."""
+        self.work.moved()
+        if self._liveness is not None:
+            self._liveness.progressed()
+
+    async def close(self) -> None:
+        """Stop all work."""
+        if self._liveness is not None:
+            await self._liveness.close()
+        await self.engine.close()
 
     def info(self) -> ModelInfo:
         """Its entry of `GET /v1/models`."""
@@ -102,11 +121,15 @@ class Models:
         chat: Sequence[Served[ChatEngine]] = (),
         embedding: Sequence[Served[EmbeddingEngine]] = (),
         rerank: Sequence[Served[RerankEngine]] = (),
+        *,
+        probe_seconds: float = 20.0,
     ) -> None:
         self._chat = chat
         self._embedding = embedding
         self._rerank = rerank
+        self._probe_seconds = probe_seconds
         self._loading: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     @property
     def all(self) -> Sequence[Served[Engine]]:
@@ -143,7 +166,7 @@ class Models:
         return {f"model:{served.name}": _probe(served, self._is_needed(served)) for served in self.all}
 
     def start(self) -> None:
-        """Begin to load, one after another, in the background."""
+        """Begin to load, one after another, in the background; then watch over each."""
         self._loading = asyncio.create_task(self._load())
 
     async def loaded(self) -> None:
@@ -153,15 +176,21 @@ class Models:
 
     async def close(self) -> None:
         """Stop all work."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
+        background = [*self._watching, *([self._loading] if self._loading else [])]
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         for served in self.all:
-            await served.engine.close()
+            await served.close()
 
     async def _load(self) -> None:
         for served in self.all:
             await served.open()
+            self._watching.append(asyncio.create_task(self._watch(served).run()))
+
+    def _watch(self, served: Served[Engine]) -> Watch:
+        fresh = served.model.probe_seconds or self._probe_seconds
+        return Watch(served.name, served.probe, every_seconds=fresh / 2)
 
     def _is_needed(self, served: Served[Engine]) -> bool:
         alike = [other for other in self.all if other.model.kind == served.model.kind]

@@ -55,7 +55,7 @@ class InferenceSettings(ServiceSettings):
     reader_seconds: Annotated[float, Field(gt=0)] = 60.0
     """How long a caller may leave a streamed answer unread before its call is ended and its place given to another."""
     probe_seconds: Annotated[float, Field(gt=0)] = 20.0
-    """How long a model that just answered counts as alive before `/readyz` asks it something again."""
+    """How long an answer proves that a model lives. Then it is asked for one token, or one vector, again."""
     stalled_seconds: Annotated[float, Field(gt=0)] = 60.0
     """How long a busy model may go without any progress before it counts as stalled."""
 

@@ -25,7 +25,10 @@ async def embed(served: Served[EmbeddingEngine], request: EmbeddingRequest) -> E
     if request.dimensions is not None and request.dimensions != dimensions:
         raise WrongDimensions(request.dimensions, dimensions)
     texts = [request.input] if isinstance(request.input, str) else request.input
-    embedded = await served.ready().embed(texts, request.priority)
+    engine = served.ready()
+    with served.work.call():
+        embedded = await engine.embed(texts, request.priority)
+    served.moved()
     TOKENS.labels(served.name, "embedding").inc(embedded.tokens)
     return embedded
 
@@ -40,7 +43,10 @@ def embedding_reply(model: str, embedded: Embedded, encoding: str) -> bytes:
 
 async def rank(served: Served[RerankEngine], request: RerankRequest) -> RerankReply:
     """The documents in descending relevance, the first `top_n` of them."""
-    ranked = await served.ready().rank(request.query, request.documents)
+    engine = served.ready()
+    with served.work.call():
+        ranked = await engine.rank(request.query, request.documents)
+    served.moved()
     TOKENS.labels(served.name, "rerank").inc(ranked.tokens)
     return RerankReply(model=served.name, results=_best(ranked)[: request.top_n], usage=_usage(ranked))
 

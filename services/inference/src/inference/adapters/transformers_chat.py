@@ -16,16 +16,13 @@ from inference.adapters.generation import Generation, Loaded
 from inference.adapters.guides import Guide, Guides
 from inference.admission import Admission
 from inference.errors import CannotLoad, ModelNotReady
-from inference.liveness import Liveness
+from inference.liveness import PROBE, Liveness
 from inference.orders import Order, read_order, room_for_answer
 from inference.pieces import collect
 from inference.ports import Completion, Piece
 from servicekit.errors import InvalidRequest, ServiceError
 
 log = structlog.get_logger(__name__)
-PROBE = ChatRequest.model_validate(
-    {"model": "probe", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
-)
 
 
 class TransformersChat:
