@@ -33,7 +33,7 @@ GROUP_ROWS = 500
 GROUP_SECONDS = 0.025
 """How long a row waits for company when nobody waits for it: a commit costs more than all else in a call."""
 HOLD_SECONDS = 0.003
-"""How long a reservation does, for which its call waits."""
+"""How long a reservation does, for which its call waits; only while there is company to wait for."""
 HOLD_WAIT_SECONDS = 2.0
 """How long a call waits for its reservation before it is refused: a ledger that is locked must not cost money."""
 LEASE = timedelta(seconds=60)
@@ -62,6 +62,7 @@ class UsageLedger:
         self._late: set[asyncio.Task[None]] = set()
         self._wanted = asyncio.Event()
         self._hurry = False
+        self._crowded = False
         self._held: set[str] = set()
         dialect = database.engine.dialect.name
         self._add_holds = adding(dialect, reservations)
@@ -153,12 +154,13 @@ class UsageLedger:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GROUP_SECONDS):
                 await self._wanted.wait()
-        if self._wanted.is_set() and not self._hurry:
+        if self._wanted.is_set() and not self._hurry and self._crowded:
             await asyncio.sleep(HOLD_SECONDS)
         self._wanted.clear()
         self._hurry = False
         while len(group) < GROUP_ROWS and not self._queue.empty():
             group.append(self._queue.get_nowait())
+        self._crowded = sum(isinstance(waiting.record, HoldRecord) for waiting in group) > 1
         USAGE_QUEUE.set(self._queue.qsize() + len(group))
 
     async def _write_until_done(self, group: list[_Waiting]) -> None:

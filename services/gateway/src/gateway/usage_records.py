@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -39,7 +39,11 @@ class UsageRecord:
 
     def row(self) -> dict[str, Any]:
         """As the table has it."""
-        return {**asdict(self), "day": int(self.started_at.timestamp() // DAY_SECONDS)}
+        row = {
+            name: getattr(self, name) for name in _USAGE_FIELDS
+        }  # asdict copies all the way down, in ten times the time
+        row["day"] = int(self.started_at.timestamp() // DAY_SECONDS)
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +66,8 @@ class HoldRecord:
 
     def row(self) -> dict[str, Any]:
         """As the table has it, but for its owner and its lease."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _HOLD_FIELDS}
+
+
+_USAGE_FIELDS = tuple(field.name for field in fields(UsageRecord))
+_HOLD_FIELDS = tuple(field.name for field in fields(HoldRecord))

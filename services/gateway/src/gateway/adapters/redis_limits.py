@@ -47,7 +47,7 @@ class RedisLimiter:
         args: list[Any] = [attempt_id, self._window, self._lease]
         for gate, need in zip(gates, needs, strict=True):
             args += (gate.kind, gate.limit, need)
-        answer = await self._bounded(self._reserve(keys=keys, args=args))
+        answer = _numbers(await self._bounded(self._reserve(keys=keys, args=args)))
         states = tuple(
             GateState(answer[at], answer[at + 1] / MICROSECONDS, answer[at + 2] / MICROSECONDS)
             for at in range(1, len(answer), 3)
@@ -65,7 +65,8 @@ class RedisLimiter:
         args: list[Any] = [settlement.attempt_id, "" if begun is None else round(begun.timestamp() * MICROSECONDS)]
         for gate in gates:
             args += (gate.kind, settlement.cost if gate.kind == "budget" else settlement.tokens, gate.limit)
-        answer = await self._bounded(self._settle(keys=[key for gate in gates for key in _keys(gate)], args=args))
+        keys = [key for gate in gates for key in _keys(gate)]
+        answer = _numbers(await self._bounded(self._settle(keys=keys, args=args)))
         budgets = [gate for gate in gates if gate.kind == "budget"]
         step = 1 + len(ALERT_PERCENT)
         return [
@@ -137,6 +138,10 @@ def _script(redis: Redis, name: str) -> AsyncScript:
 def _keys(gate: Gate) -> list[str]:
     key = f"{PREFIX}:{gate.identity}"
     return [key, f"{key}:amounts"] if gate.kind == "tokens" else [key]
+
+
+def _numbers(answer: str) -> list[int]:
+    return [int(number) for number in answer.split()]
 
 
 def _groups(values: Sequence[int], size: int) -> list[Sequence[int]]:

@@ -1,7 +1,7 @@
 -- Lets one attempt pass all of its gates or none: every gate is checked, then every gate is charged, in one step.
 -- KEYS: for each gate its key; a gate of tokens has a second one.
 -- ARGV: the attempt's id, the window and the lease in microseconds, then for each gate its kind, limit and need.
--- Returns: the first gate that refused (0: none, -1: a budget is not loaded, nothing was charged), then for each gate
+-- Returns, in one string: the first gate that refused (0: none, -1: a budget is not loaded, nothing was charged), then for each gate
 -- what is used (-1: not loaded), and the microseconds until a refused call would pass and until all has left the window.
 -- The server's own clock is the one clock of all replicas.
 --   requests      a sorted set of attempts by time
@@ -120,4 +120,5 @@ for number, gate in ipairs(gates) do
   table.insert(answer, refused == number and math.max(0, retry(gate)) or 0)
   table.insert(answer, math.max(0, reset(gate)))
 end
-return answer
+for at, value in ipairs(answer) do answer[at] = string.format('%.0f', value) end
+return table.concat(answer, ' ') -- one string: a list costs its reader more than all else in a call

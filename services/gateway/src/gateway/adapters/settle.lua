@@ -2,7 +2,7 @@
 -- KEYS: as in reserve.lua, without the gates of requests, which stay charged.
 -- ARGV: the attempt's id; if it was never charged, the moment it began in microseconds, else ''; then for each gate
 -- its kind, what was used, and its limit.
--- Returns: for each budget what is spent now (-1: not loaded), and 1 each for the alerts that it has just passed.
+-- Returns, in one string: for each budget what is spent now (-1: not loaded), and 1 each for the alerts that it has just passed.
 local id, uncharged = ARGV[1], tonumber(ARGV[2])
 local ALERTS = { 80, 100 }
 local answer = {}
@@ -54,4 +54,5 @@ for number = 1, (#ARGV - 2) / 3 do
   end
   settle[kind](key, tonumber(ARGV[number * 3 + 1]), tonumber(ARGV[number * 3 + 2]), amounts)
 end
-return answer
+for at, value in ipairs(answer) do answer[at] = string.format('%.0f', value) end
+return table.concat(answer, ' ')
