@@ -10,17 +10,24 @@ from typing import Any
 import httpx2
 import pytest
 from tests.support.all_kinds import SETTINGS, Load, pause, write_models
+from tests.support.calling_model import calling_model
 from tests.support.prometheus import PROMETHEUS, Prometheus, running_prometheus
 from tests.support.stack import ROOT, running_home
 
 BOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
 SECONDS = 90.0
 """Much above what it takes, for a busy machine."""
-ELSEWHERE = ("vllm:", "rest_responses_", "collections_vector_total", "cluster_peers_total", "memory_resident_bytes")
-"""Metrics of vLLM and of Qdrant's server, which a home does not run: tests/structure checks their names."""
+ELSEWHERE = (
+    "groundwork_inference_engine_waiting",
+    "vllm:",
+    "rest_responses_",
+    "collections_vector_total",
+    "cluster_peers_total",
+    "memory_resident_bytes",
+)
+"""Of vLLM and of Qdrant's server, which a home does not run: tests/structure checks the names."""
 QUIET = {
     "groundwork_ingest_jobs_put_back_total": "a service that jobs need must be away",
-    "groundwork_run_tool_calls_total": "a scripted model calls no tools",
 }
 """What a home that is well has nothing of, though it is driven through everything: metric → why."""
 
@@ -52,10 +59,15 @@ class Seen:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """Rounds of load until no panel is without data, or time is up."""
     folder = tmp_path_factory.mktemp("dashboards")
-    settings = {**SETTINGS, "INFERENCE_MODELS_FILE": str(write_models(folder / "models.yaml"))}
-    with running_home(folder / "home", settings) as home, running_prometheus(folder / "prometheus", home) as prometheus:
-        headers = {"Authorization": f"Bearer {home.admin_key}"}
-        with httpx2.Client(base_url=home.base_url, headers=headers, timeout=60) as http:
+    with calling_model() as calling:
+        settings = {**SETTINGS, "INFERENCE_MODELS_FILE": str(write_models(folder / "models.yaml", calling))}
+        with (
+            running_home(folder / "home", settings) as home,
+            running_prometheus(folder / "prometheus", home) as prometheus,
+            httpx2.Client(
+                base_url=home.base_url, headers={"Authorization": f"Bearer {home.admin_key}"}, timeout=60
+            ) as http,
+        ):
             return Seen(_driven(Load(home, http), prometheus), prometheus.alerts())
 
 

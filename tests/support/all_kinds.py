@@ -25,14 +25,21 @@ SETTINGS = {
 }
 
 
-def write_models(file: Path) -> Path:
-    """The models of this home: scripted ones, one that is slow, one without a price, one whose server is away."""
+def write_models(file: Path, calling: str) -> Path:
+    """This home's models: scripted ones, a slow one, one without a price, one that calls tools, one that is away."""
     models = yaml.safe_load((ROOT / "deploy/config/models.scripted.yaml").read_text())
     slow = {"rules": [{"when": ".", "reply": SLOW_ANSWER}], "pace_seconds": 0.1, "places": 1}
     away = {"base_url": "http://127.0.0.1:9/v1", "upstream_model": "away"}
     models["models"] += [
         {"name": "slow", "kind": "chat", "engine": "scripted", "context_length": 8192, "source": slow},
         {"name": "gift", "kind": "chat", "engine": "scripted", "context_length": 8192},
+        {
+            "name": "calls",
+            "kind": "chat",
+            "engine": "openai",
+            "context_length": 8192,
+            "source": {"base_url": calling, "upstream_model": "calls"},
+        },
         {"name": "away", "kind": "chat", "engine": "openai", "context_length": 8192, "source": away},
     ]
     file.write_text(yaml.safe_dump(models))
@@ -94,6 +101,8 @@ class Load:
         for _ in ("miss", "hit"):
             self._chat("default", "Good night", seed=-1)
         self._post("/v1/embeddings", {"model": "default", "input": "far too long " * 400})
+        guarded = self._key({"name": "guarded", "guardrails": {"input": {"pii": "redact"}}})
+        self._chat("default", "Write to ann@example.com", guarded)
         self._crowd()
         self._leave_early()
 
@@ -126,7 +135,7 @@ class Load:
         return {"Authorization": f"Bearer {secret}"}
 
     def _run(self, number: int) -> None:
-        agent = {"name": "clerk", "model": "default", "instructions": f"Be brief, {number}.", "tools": ["calculator"]}
+        agent = {"name": "clerk", "model": "calls", "instructions": f"Be brief, {number}.", "tools": ["calculator"]}
         assert self._post("/v1/agents", agent).status_code < 300
         assert self._chat("agent:clerk", "What is 6 times 7?").status_code == 200
 

@@ -56,6 +56,7 @@ BOARD = Board(
                     *quantiles("groundwork_gateway_redis_seconds", shares=(0.5, 0.99)),
                     unit="s",
                 ),
+                line("Guardrails", rates("groundwork_gateway_guardrails_total", "guard, where, action"), unit="reqps"),
             ),
         ),
         Row(

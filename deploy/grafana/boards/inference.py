@@ -25,6 +25,12 @@ BOARD = Board(
                 line("Tokens", rates("groundwork_inference_tokens_total", "model, kind")),
                 line("First token", *quantiles("groundwork_inference_first_token_seconds", "model"), unit="s"),
                 line("A whole answer", *quantiles("groundwork_inference_generation_seconds", "model"), unit="s"),
+                line("Tokens that wait", ("sum by (model) (groundwork_inference_waiting_tokens)", "{{model}}")),
+                line(
+                    "Waiting inside the server behind it",
+                    ("max by (model) (groundwork_inference_engine_waiting)", "{{model}}"),
+                    needs="vllm",
+                ),
                 line("Inputs embedded together", *quantiles("groundwork_inference_batch_inputs", "model")),
                 line("Refused by a full queue", rates("groundwork_inference_rejected_total", "model"), unit="reqps"),
                 line("Callers who left", rates("groundwork_inference_abandoned_total", "model"), unit="reqps"),
