@@ -109,3 +109,18 @@ async def test_a_peer_that_is_not_there_is_503_and_says_which(tmp_path: Path) ->
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, "inference_unreachable")
         ready = await gateway.call("GET", "/readyz")
         assert (ready.status, (await ready.json())["parts"]["inference"]["ok"]) == (503, False)
+
+
+async def test_more_open_calls_than_there_is_room_for_are_refused_and_told_when_to_come_back(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, open_calls=2) as gateway:
+        held = [asyncio.create_task(gateway.call("POST", "/v1/chat/completions", json=_chat("slow"))) for _ in range(2)]
+        await eventually(lambda: sum(call["peer"] == "inference" for call in gateway.seen.calls) == 2)
+        refused = await asyncio.gather(
+            *(gateway.call("POST", "/v1/chat/completions", json=_chat("slow")) for _ in range(50))
+        )
+        assert {(answer.status, answer.headers["Retry-After"]) for answer in refused} == {(429, "1")}
+        assert (await refused[0].json())["error"]["type"] == "overloaded"
+        assert (await gateway.call("GET", "/v1/models")).status == 200  # other calls pass
+        gateway.seen.release.set()
+        assert [answer.status for answer in await asyncio.gather(*held)] == [200, 200]
+        assert (await gateway.call("POST", "/v1/chat/completions", json=_chat("slow"))).status == 200

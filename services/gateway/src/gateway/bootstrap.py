@@ -56,6 +56,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST_MIGRATION = "0001"
 MULTIPART_BYTES = 64 * 1024
 """Room for the parts around an uploaded file; ingest holds the file itself to the limit."""
+OTHER_CONNECTIONS = 256
+"""Connections to peers for all but the public calls that models answer."""
 _UPLOAD = re.compile(r"/v1/collections/[^/]+/documents/?")
 
 
@@ -165,7 +167,9 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         body_limit=_body_limit(settings),
         serve_metrics=False,
     )
-    app.user_middleware.append(Middleware(Shortcuts, endpoints=answers.SHORTCUTS))  # innermost
+    app.user_middleware.append(
+        Middleware(Shortcuts, endpoints=answers.SHORTCUTS, most=settings.open_calls)
+    )  # innermost
     setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
     return app
 
@@ -235,7 +239,7 @@ def _mint(settings: GatewaySettings, clock: Clock) -> Mint:
 
 
 async def _open_peers(settings: GatewaySettings, stack: AsyncExitStack) -> Peers:
-    session = await stack.enter_async_context(open_session())
+    session = await stack.enter_async_context(open_session(settings.open_calls + OTHER_CONNECTIONS))
 
     def peer(name: str, url: str) -> Peer:
         return Peer(name, url, session, settings.call_timeout_seconds)

@@ -10,7 +10,16 @@ from contracts.errors import ErrorEnvelope
 from gateway.proxied import ProxiedCall
 
 REF = "#/components/schemas/"
-_MEDIA: dict[str, str] = {"text": "text/plain", "bytes": "application/octet-stream", "events": "text/event-stream"}
+_MEDIA: dict[str, str] = {"text": "text/plain", "bytes": "*/*", "events": "text/event-stream"}
+
+
+def event_of(data: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One event of a stream, whose `data` is JSON of this schema."""
+    text: dict[str, Any] = {"type": "string"}
+    if data is not None:
+        text |= {"contentMediaType": "application/json", "contentSchema": data}
+    properties = {"data": text, "event": {"type": "string"}, "id": {"type": "string"}}
+    return {"type": "object", "description": "One event.", "properties": properties, "required": ["data"]}
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
@@ -91,14 +100,15 @@ def responses_of(spec: ProxiedCall) -> dict[int | str, dict[str, Any]]:
     if spec.gives == "json":
         return {status: {"model": spec.answer} for status in (spec.status, *spec.other_statuses)}
     if spec.gives == "json_or_events":
-        events = {_MEDIA["events"]: {"schema": {"type": "string"}}}
+        events = {_MEDIA["events"]: {"schema": event_of()}}
         streamed: dict[int | str, dict[str, Any]] = {
             200: {"content": events, "description": "The events, with `stream`."}
         }
         return {spec.status: {"model": spec.answer}, **streamed}
     if spec.gives == "nothing":
         return {status: {"description": "Done."} for status in (spec.status, *spec.other_statuses)}
-    return {spec.status: {"content": {_MEDIA[spec.gives]: {"schema": {"type": "string"}}}, "description": spec.summary}}
+    schema = event_of() if spec.gives == "events" else {"type": "string"}
+    return {spec.status: {"content": {_MEDIA[spec.gives]: {"schema": schema}}, "description": spec.summary}}
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorEnvelope, "description": "What went wrong."}}

@@ -96,5 +96,7 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """Most bytes of all answers that are kept in Redis."""
     mcp_origins: str = ""
     """Origins of web pages that may call `/mcp`, comma-separated, besides the gateway's own: `https://tool.example.org`."""
+    open_calls: Annotated[int, Field(ge=1)] = 2048
+    """Most public calls of models, streams above all, that may be open at once; more are refused with 429."""
     usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000
     """Usage rows that may wait to be written; a full queue makes calls wait rather than lose a row."""

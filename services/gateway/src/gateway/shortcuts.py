@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.dependencies import Dependencies
 from gateway.keys import Principal
-from servicekit.errors import ServiceError, error_response
+from servicekit.errors import QueueFull, ServiceError, error_response
 from servicekit.headers import header_of
 
 Endpoint = Callable[[Dependencies, Principal], Awaitable[Response]]
@@ -26,11 +26,23 @@ class _Route:
     path: str
 
 
+class TooManyOpen(QueueFull):
+    """As many calls as this process takes are open."""
+
+    code = "too_many_open_calls"
+
+    def __init__(self) -> None:
+        super().__init__("Too many calls are open here at once. Wait a moment and try again.", retry_after=1)
+
+
 class Shortcuts:
     """Passes everything but `POST` to the given paths on to the app."""
 
-    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint], most: int) -> None:
+        """`most`: calls that may be open at once."""
         self._app = app
+        self._most = most
+        self._open = 0
         self._endpoints = {path: (_Route(path), endpoint) for path, endpoint in endpoints.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,6 +52,16 @@ class Shortcuts:
             await self._app(scope, receive, send)
             return
         scope["route"], endpoint = short
+        if self._open >= self._most:  # said before anything is read or looked up: this is when there is no time
+            await error_response(TooManyOpen(), scope["state"]["request_id"])(scope, receive, send)
+            return
+        self._open += 1
+        try:
+            await self._take(endpoint, scope, receive, send)
+        finally:
+            self._open -= 1
+
+    async def _take(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         deps: Dependencies = scope["app"].state.dependencies
         try:
             principal = await deps.identify(header_of(scope, b"authorization"))

@@ -14,11 +14,11 @@ from gateway import chatting, listing, vectors
 from gateway.dependencies import Dependencies, Deps, Key
 from gateway.forwarding import Exchange, Relay
 from gateway.keys import Principal
-from gateway.openapi_parts import ERRORS, json_body, named_parameter
+from gateway.openapi_parts import ERRORS, REF, event_of, json_body, named_parameter
 from gateway.shortcuts import Endpoint
 
 router = APIRouter(tags=["models"], responses=ERRORS)
-SSE_OF_CHUNKS = {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatCompletionChunk"}}}
+SSE_OF_CHUNKS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ChatCompletionChunk"})}}
 
 
 @router.get("/v1/models", response_model=None, responses={200: {"model": ModelList}})
