@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from servicekit.bodies import BodyLimit, LimitFor
 from servicekit.context import RequestContext
+from servicekit.corking import CorkedHttp
 from servicekit.delegation import DelegationVerifier
 from servicekit.errors import install_error_handlers
 from servicekit.health import Probe, health_router, package_version
@@ -85,6 +86,7 @@ def server_for(
             port=settings.port if port is None else port,
             log_config=None,
             access_log=False,
+            http=CorkedHttp,
             server_header=False,
             timeout_graceful_shutdown=round(settings.shutdown_seconds),
             timeout_keep_alive=75,

@@ -50,6 +50,7 @@ from servicekit.health import Degraded, Probe
 from servicekit.http import Peer, open_session
 from servicekit.metrics import metrics_router
 from servicekit.redis import open_redis
+from servicekit.redis_lane import RedisLane
 from servicekit.sql import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -75,7 +76,7 @@ async def open_dependencies(
         peers = await _open_peers(settings, stack)
         catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
         keys = KeyLedger(database, tenants, clock)
-        limiter = limiter or RedisLimiter(redis, settings.limits_timeout_seconds)
+        limiter = limiter or _limiter(settings, redis, stack)
         budgets = BudgetLedger(database)
         admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
         meter = _open_meter(stack, UsageLedger(database, settings.usage_queue_rows, clock), admission, catalogue, clock)
@@ -115,6 +116,12 @@ def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) ->
     breakers = Breakers(RedisCircuits(redis, settings.limits_timeout_seconds), rules, time.monotonic)
     _run(stack, breakers.exchange_for_ever())
     return breakers
+
+
+def _limiter(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> RedisLimiter:
+    lane = RedisLane(settings.redis_url)
+    stack.push_async_callback(lane.close)
+    return RedisLimiter(redis, settings.limits_timeout_seconds, lane=lane)
 
 
 def _cache(settings: GatewaySettings, redis: Redis) -> RedisCache:

@@ -13,11 +13,11 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from gateway.metrics import REDIS_SECONDS
 from gateway.ports import ALERT_PERCENT, BudgetBook, Gate, GateState, LimiterAway, Settlement, Spent, Verdict
+from servicekit.redis_lane import RedisLane
 
 MICROSECONDS = 1_000_000
 PREFIX = "{groundwork-limits}"
@@ -31,15 +31,21 @@ class RedisLimiter:
     """A `Limiter` that all replicas share."""
 
     def __init__(
-        self, redis: Redis, timeout_seconds: float, window_seconds: float = 60.0, lease_seconds: float = 30.0
+        self,
+        redis: Redis,
+        timeout_seconds: float,
+        window_seconds: float = 60.0,
+        lease_seconds: float = 30.0,
+        lane: RedisLane | None = None,
     ) -> None:
+        """`lane`, if given, is what the two scripts on the way of every call take."""
         self._redis = redis
         self._timeout = timeout_seconds
         self._window = round(window_seconds * MICROSECONDS)
         self._lease = round(lease_seconds * MICROSECONDS)
-        self._reserve, self._settle, self._load, self._correct = (
-            _script(redis, name) for name in ("reserve", "settle", "load", "correct")
-        )
+        self._load, self._correct = (redis.register_script(_text(name)) for name in ("load", "correct"))
+        quick = redis.register_script if lane is None else lane.script
+        self._reserve, self._settle = (quick(_text(name)) for name in ("reserve", "settle"))
 
     async def reserve(self, attempt_id: str, gates: Sequence[Gate], needs: Sequence[int]) -> Verdict:
         """One round trip."""
@@ -131,8 +137,8 @@ async def _mapping(redis: Redis, key: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in (await redis.hgetall(key)).items()}
 
 
-def _script(redis: Redis, name: str) -> AsyncScript:
-    return redis.register_script((files("gateway.adapters") / f"{name}.lua").read_text())
+def _text(script: str) -> str:
+    return (files("gateway.adapters") / f"{script}.lua").read_text()
 
 
 def _keys(gate: Gate) -> list[str]:
