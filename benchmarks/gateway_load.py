@@ -106,6 +106,12 @@ async def connect(port: int) -> Connection:
     return connection
 
 
+async def fresh(connection: Connection, port: int) -> Connection:
+    """The connection, or another one if the server has closed it meanwhile."""
+    closed = connection.transport is None or connection.transport.is_closing()
+    return await connect(port) if closed else connection
+
+
 async def one(connection: Connection, request: bytes, measured: Measured) -> None:
     """One request, its times noted."""
     began = time.perf_counter()
@@ -123,6 +129,7 @@ async def saturate(port: int, request: bytes, clients: int, count: int) -> Measu
 
     async def caller(connection: Connection) -> None:
         for _ in left:
+            connection = await fresh(connection, port)
             await one(connection, request, measured)
 
     await _timed(measured, [caller(connection) for connection in connections])
@@ -140,7 +147,7 @@ async def pace(port: int, request: bytes, rate: float, count: int, clients: int 
 
     async def call() -> None:
         began = time.perf_counter()
-        connection = await free.get()
+        connection = await fresh(await free.get(), port)
         if await connection.ask(request):
             measured.last.append((time.perf_counter() - began) * 1e3)
         else:
