@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -229,15 +230,16 @@ def test_a_search_sees_every_write_that_the_cluster_acknowledged() -> None:
     assert RUNNING["qdrant"]["spec"]["replicas"] >= replicas
 
 
-def test_the_models_of_the_gpu_overlay_are_served_by_vllm() -> None:
-    models = load_catalogue(FOLDER / "overlays/gpu/models.yaml")
-    assert models
-    text = (FOLDER / "overlays/gpu/models.yaml").read_text()
-    address = urlsplit(re.findall(r"base_url: ([^,}]+)", text)[0])
-    arguments = container(RUNNING["vllm"])["args"]
+def test_vllm_serves_a_model_that_inference_looks_for_there() -> None:
+    file = ROOT / "deploy/config/models.gpu.yaml"
+    assert load_catalogue(file)
+    name, *_ = container(RUNNING["vllm"])["args"]
+    served = runpy.run_path(str(ROOT / "deploy/vllm/serve.py"))["declared"](file, name)
+    address = urlsplit(served["source"]["base_url"])
     assert named(ALL, "Service")[str(address.hostname)]["spec"]["ports"][0]["port"] == address.port
-    assert re.findall(r"upstream_model: (\w+)", text) == [arguments[arguments.index("--served-model-name") + 1]]
-    assert container(RUNNING["vllm"])["resources"]["limits"]["nvidia.com/gpu"] >= 1
+    assert container(RUNNING["vllm"])["command"] == compose()["vllm"]["entrypoint"]
+    gpus = int(values(RUNNING["vllm"])["VLLM_TENSOR_PARALLEL"])
+    assert container(RUNNING["vllm"])["resources"]["limits"]["nvidia.com/gpu"] == gpus
 
 
 def test_trial_stores_have_the_databases_of_compose() -> None:
@@ -255,9 +257,16 @@ def test_kustomize_renders_it_and_kubernetes_takes_it(folder: str) -> None:
     for document in found:
         check(document)
     assert all(each["metadata"].get("namespace") == "groundwork" for each in found if each["kind"] != "Namespace")
-    mounted = pod(workloads(found)["inference"])["volumes"]
-    assert {each["configMap"]["name"] for each in mounted if each["name"] == "models"} <= set(named(found, "ConfigMap"))
+    maps = {
+        each["configMap"]["name"]: each["name"]
+        for workload in workloads(found).values()
+        for each in pod(workload)["volumes"]
+        if "configMap" in each
+    }
+    assert set(maps) - set(named(found, "ConfigMap")) == {"groundwork-delegation"}, "the one that make_secrets.py makes"
+    assert maps.keys() >= {name for name in named(found, "ConfigMap") if name.startswith("vllm-serve")}
     assert set(workloads(found)) >= set(SETTINGS)
     if folder == "overlays/gpu":
         assert "replicas" not in workloads(found)["worker"]["spec"]
+        assert [name.rpartition("-")[0] for name, volume in maps.items() if volume == "models"] == ["models-gpu"]
         assert ("inference", "vllm", 8000) in set(allowed(found, "egress"))
