@@ -52,7 +52,7 @@ async def _all_at_once(running: Fleet, secret: str, body: dict[str, Any]) -> Cou
 
 
 async def test_64_clients_on_two_replicas_are_held_to_every_limit_exactly(tmp_path: Path, valkey: ValkeyServer) -> None:
-    async with fleet(tmp_path, valkey.connection_url) as running:
+    async with fleet(tmp_path, valkey.connection_url, cache_seconds=0) as running:
         requests = await running.key(limits={"requests_per_minute": 23})
         assert await _all_at_once(running, requests["secret"], CHAT) == {
             (200, ""): 23, (429, "key_requests_per_minute"): CLIENTS - 23,
@@ -71,7 +71,7 @@ async def test_64_clients_on_two_replicas_are_held_to_every_limit_exactly(tmp_pa
 
 
 async def test_a_valkey_flushed_in_the_middle_loses_no_spending(tmp_path: Path, valkey: ValkeyServer) -> None:
-    async with fleet(tmp_path, valkey.connection_url) as running:
+    async with fleet(tmp_path, valkey.connection_url, cache_seconds=0) as running:
         key = await running.key(limits=WIDE, budgets=BUDGETS)
         chaos = Chaos(seed=3)
         run = asyncio.create_task(chaos.run(running, key["secret"], calls=200, clients=12, leaving=0.2))
@@ -117,7 +117,7 @@ async def _locked(database: Path) -> AsyncIterator[None]:
 async def test_a_locked_ledger_refuses_what_costs_money_lets_in_what_does_not_and_loses_no_row(
     tmp_path: Path, valkey: ValkeyServer
 ) -> None:
-    async with fleet(tmp_path, valkey.connection_url) as running:
+    async with fleet(tmp_path, valkey.connection_url, cache_seconds=0) as running:
         key = await running.key(limits=WIDE, budgets=BUDGETS)
         assert await _ask(running, 0, key["secret"], CHAT) == (200, "")
         async with _locked(tmp_path / "data" / "gateway.sqlite"):
@@ -130,7 +130,7 @@ async def test_a_locked_ledger_refuses_what_costs_money_lets_in_what_does_not_an
 
 
 async def test_a_gateway_killed_while_answers_stream_loses_no_spending(tmp_path: Path, valkey: ValkeyServer) -> None:
-    async with fleet(tmp_path, valkey.connection_url) as running:
+    async with fleet(tmp_path, valkey.connection_url, cache_seconds=0) as running:
         key = await running.key(limits={"concurrency": 6}, budgets=BUDGETS)
         process, url = await _start_process(running, tmp_path, valkey.connection_url)
         body = {**CHAT, "max_tokens": 100_000, "stream": True}
