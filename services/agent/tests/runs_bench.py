@@ -68,7 +68,7 @@ class Bench:
             self.clock,
         )
         self.agents = self.opened.agents
-        self.execution = self.agents.loop._execution
+        self.execution = self.agents.loop.execution
         box = ToolsAsGiven(**vars(self.agents.toolbox))
         object.__setattr__(box, "given", self.tools)
         object.__setattr__(self.execution, "toolbox", box)

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from agent import runs
 from agent.adapters.fixed_tokens import FixedTokens, KeyRevoked
 from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.checkpoint_store import KEPT, PRUNED_EVERY
 from agent.errors import ThreadBusy
 from agent.messages import NO_RESULT, UNKNOWN
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS
@@ -266,12 +267,13 @@ async def test_checkpoints_do_not_pile_up(database: Database) -> None:
     async def note(_: object) -> None:
         counts.append(await count(CHECKPOINTS))
 
-    turns = [Turn("", [("pay", {"amount": number})]) for number in range(8)]
+    turns = [Turn("", [("pay", {"amount": number})]) for number in range(16)]
     model = ScriptedAgent(in_turn(*turns, "Done."), before=note)
     one = Bench(database, model, ManualClock(), tools={"pay": Till()})
     await one.define()
     assert (await one.run()).status == "completed"
-    assert max(counts) <= 2
+    assert max(counts) <= KEPT + PRUNED_EVERY
+    assert len(counts) > KEPT + PRUNED_EVERY
     assert await count(CHECKPOINTS) == await count(CHECKPOINT_WRITES) == 0
 
 

@@ -31,6 +31,8 @@ from servicekit.sql import Database
 
 KEPT = 2
 """Checkpoints of a run that stay: the newest, and the one before it, which the newest names as its parent."""
+PRUNED_EVERY = 8
+"""Checkpoints between two times at which older ones are dropped."""
 
 
 class Fenced(Protocol):
@@ -127,10 +129,11 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
         }
         work = self._attached.get(thread_id)
         async with self._database.write() if work is None else work.transaction(progress=True) as connection:
-            same = and_(_of(CHECKPOINTS, thread_id, ns), CHECKPOINTS.c.id == checkpoint["id"])
-            await connection.execute(delete(CHECKPOINTS).where(same))
+            if work is None:
+                same = and_(_of(CHECKPOINTS, thread_id, ns), CHECKPOINTS.c.id == checkpoint["id"])
+                await connection.execute(delete(CHECKPOINTS).where(same))
             await connection.execute(insert(CHECKPOINTS).values(**row))
-            if work is not None:
+            if work is not None and metadata.get("step", 0) % PRUNED_EVERY == 0:
                 await _forget_older(connection, thread_id, ns)
         return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint["id"]}}
 

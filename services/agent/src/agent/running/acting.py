@@ -1,8 +1,8 @@
 """The node `act`: makes the calls that the model asked for, each written down before and after.
 
-A call's key is (run, step, number). A run that is taken up again finds here what was done: a finished call's result is
-used again; one that was cut off is made again if that is safe or the other side knows the key, else its outcome is
-unknown.
+A call's key is (run, step, number); one that changes nothing is written down afterwards only. A run that is taken up
+again finds here what was done: a finished call's result is used again; one that was cut off is made again if that is
+safe or the other side knows the key, else its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -51,7 +52,7 @@ async def act(state: RunState, context: RunContext) -> dict[str, Any]:
     calls = open_calls(state["messages"])
     known = await known_calls(context, step)
     planned = [_Planned(call, numbers[call["id"]], state, context, known.get(numbers[call["id"]])) for call in calls]
-    starting = [one for one in planned if one.settled is None]
+    starting = [one for one in planned if one.settled is None and not one.changes_nothing]
     if starting:
         async with context.work.transaction() as connection:
             for one in starting:
@@ -131,6 +132,11 @@ class _Planned:
             return Result(f"{UNKNOWN} A person decided: {decision['message'] or 'do not make it again'}", failed=True)
         return None
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the call may be made as often as anybody likes: it is written down only once it is made."""
+        return self._tool is not None and self._tool.repeat == "safe" and self._row is None
+
     async def write_down(self, connection: Any) -> None:
         """Before the call is made."""
         now = self._context.work.clock.now()
@@ -138,7 +144,10 @@ class _Planned:
             again = {"tries": self._row["tries"] + 1, "arguments": self.arguments, "started_at": now}
             await connection.execute(update(LEDGER).where(self._this()).values(**again))
             return
-        values = {
+        await connection.execute(insert(LEDGER).values(**self._begun(now)))
+
+    def _begun(self, now: datetime) -> dict[str, Any]:
+        return {
             "run_id": self._context.work.id,
             "step": self._step,
             "number": self._number,
@@ -149,20 +158,23 @@ class _Planned:
             "state": "started",
             "started_at": now,
         }
-        await connection.execute(insert(LEDGER).values(**values))
 
     async def result(self) -> Result:
         """The result, made now unless it is known; written down before anybody sees it."""
         if self.settled is not None:
             return self.settled
         assert self._tool is not None
+        began = self._context.work.clock.now()
         made = await _make(self._tool, self.arguments, self._caller(), self._context.settings.tool_seconds)
         if made.unknown:
             return made  # it stays written down as begun: that is all that is known
         values = {"state": "done", "result": made.content[:MAX_KEPT_CHARS], "failed": made.failed}
         async with self._context.work.transaction(progress=True) as connection:
             finished = {**values, "finished_at": self._context.work.clock.now()}
-            await connection.execute(update(LEDGER).where(self._this()).values(**finished))
+            if self.changes_nothing:
+                await connection.execute(insert(LEDGER).values(**{**self._begun(began), **finished}))
+            else:
+                await connection.execute(update(LEDGER).where(self._this()).values(**finished))
         return made
 
     def _this(self) -> Any:

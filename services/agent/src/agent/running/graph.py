@@ -29,7 +29,7 @@ def build_run_graph(checkpoints: SqlCheckpoints) -> RunGraph:
         graph.add_node(name, _node(work))
     graph.add_edge(START, "recall")
     graph.add_edge("recall", "think")
-    graph.add_conditional_edges("think", _after_think, ["approve", "finish", END])
+    graph.add_conditional_edges("think", _after_think, ["approve", "act", "finish", END])
     graph.add_edge("approve", "act")
     graph.add_conditional_edges("act", _after_act, ["approve", "think", END])
     graph.add_conditional_edges("finish", _after_finish, ["think", END])
@@ -38,7 +38,7 @@ def build_run_graph(checkpoints: SqlCheckpoints) -> RunGraph:
 
 def _after_think(state: RunState) -> str:
     if open_calls(state["messages"]):
-        return "approve"
+        return "approve" if state.get("deciding") else "act"
     return END if state.get("limit") else "finish"
 
 

@@ -25,7 +25,7 @@ class RunLoop:
 
     def __init__(self, ledger: RunLedger, execution: Execution, owner: str, settings: AgentSettings) -> None:
         self._ledger = ledger
-        self._execution = execution
+        self.execution = execution
         self._owner = owner
         self._settings = settings
         self._stopping = asyncio.Event()
@@ -73,7 +73,7 @@ class RunLoop:
             if work is None:
                 break
             metrics.RUN_CLAIMS.labels("first" if work.row["attempts"] == 1 else "again").inc()
-            task = asyncio.create_task(self._execution.run(work, self._stopping))
+            task = asyncio.create_task(self.execution.run(work, self._stopping))
             self._running.add(task)
             task.add_done_callback(self._ended)
         self._count_slots()

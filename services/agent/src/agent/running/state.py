@@ -35,6 +35,8 @@ class RunState(TypedDict, total=False):
     """What people decided, by call."""
     asking: list[str]
     """Calls of unknown outcome that a person decides on."""
+    deciding: bool
+    """Whether a person decides on some of the calls that were asked for last."""
     output: str | None
     limit: str | None
 

@@ -54,6 +54,8 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
         for number, call in enumerate(calls):
             shown = {"id": call["id"], "name": call["name"], "arguments": call["arguments"], "index": number}
             work.say("tool_call", shown, step)
+        listed = work.definition.approval.tools
+        changes["deciding"] = any(call["name"] in listed and "problem" not in call for call in calls)
     work.counters["tool_calls"] = changes.get("calls_made", state.get("calls_made", 0))
     return changes
 
@@ -67,7 +69,8 @@ async def _ask(
     careful = has_read_others(state) and work.definition.output_schema is None
     speech = Speech(careful=careful)
     assembly = CallAssembly()
-    usage, flushed, told_cost = ChatUsage(), 0.0, None
+    usage, flushed, told_cost = ChatUsage(), time.monotonic(), None
+    silent = True
     async with context.models.chat(request, token) as chunks:
         async for chunk in chunks:
             usage = chunk.usage or usage
@@ -77,9 +80,10 @@ async def _ask(
                 assembly.add(choice.delta.tool_calls or ())
                 if choice.delta.content and (words := speech.hear(choice.delta.content)):
                     work.say("token", {"text": words}, step)
-            if work.unsaid and time.monotonic() - flushed > FLUSH_SECONDS:
+            begins = silent and bool(speech.text)
+            if begins or time.monotonic() - flushed > FLUSH_SECONDS:
                 await work.flush()
-                flushed = time.monotonic()
+                flushed, silent = time.monotonic(), silent and not begins
     if words := speech.end():
         work.say("token", {"text": words}, step)
     cost = spend(work, usage, model.price, told_cost)

@@ -41,6 +41,8 @@ class RunWork:
     """Set when the process ends: the run goes back to the queue at the next step."""
     _outbox: list[NewEvent] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _doubtful: bool = False
+    """Whether a transaction was broken off and may or may not have been committed."""
     _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -79,18 +81,23 @@ class RunWork:
         async with self._lock:
             async with self.database.write() as connection:
                 now = self.clock.now()
+                said = list(self._outbox)
+                if self._doubtful:
+                    known = await self.leases.write(connection, self.lease, {"fence": self.lease.fence})
+                    said = self._settle(known["last_event"])
+                self._doubtful = True
                 values = {
                     **self.counters,
+                    "last_event": RUNS.c.last_event + len(said),
                     "active_seconds": self.active_seconds,
                     "lease_expires_at": now + self.length,
                     **({"strikes": 1, "waiting_since": None} if progress else {}),
                 }
                 row = await self.leases.write(connection, self.lease, values)
-                said = self._settle(row["last_event"])
-                if said:
-                    await self._add(connection, row["last_event"] + len(said), said)
+                await run_events.add(connection, self.id, row["last_event"], said, now)
                 yield connection
-            self._settle(row["last_event"] + len(said))
+            self._settle(row["last_event"])
+            self._doubtful = False
         if said:
             self.ring()
 
