@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Column, Insert, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -19,6 +19,8 @@ async def insert_if_absent(
     """
     statement: Insert
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # 2.5 MB that SQLite does without
+
         statement = postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
     else:
         statement = sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
