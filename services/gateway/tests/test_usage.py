@@ -9,11 +9,16 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 
+from contracts.chat import ChatRequest, Message
 from contracts.keys import KeyCreate, UsageGroup, UsageRow
+from contracts.models import ModelInfo, ModelPrice
 from gateway.auditing import Actor
 from gateway.errors import BadPeriod
 from gateway.key_ledger import KeyLedger
+from gateway.needs import chat_need
+from gateway.pricing import MOST_TOKENS
 from gateway.tables import usage
+from gateway.taps import count
 from gateway.usage_ledger import UsageLedger
 from gateway.usage_records import UsageRecord
 from gateway.usage_report import UsageQuestion, period, usage_report
@@ -132,6 +137,23 @@ async def test_a_database_that_fails_for_a_while_loses_no_row(database: Database
     event.listen(database._writing, "before_cursor_execute", fail)
     await _written(database, _record(), _record())
     assert await _count(database) == 2
+
+
+async def test_a_row_that_no_database_takes_holds_up_no_other(database: Database) -> None:
+    await _written(database, _record(), _record(prompt_tokens=2**70), _record())
+    assert await _count(database) == 2
+    assert count({"prompt_tokens": 2**70}, "prompt_tokens") == MOST_TOKENS  # and no upstream makes one
+
+
+def test_an_absurd_wish_is_reserved_with_numbers_that_a_ledger_takes() -> None:
+    model = ModelInfo(
+        id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
+    )
+    asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=10**40, n=16)
+    need = chat_need(model, asked, 100, 512)
+    assert need.completion_tokens == MOST_TOKENS * 16
+    assert need.cost is not None
+    assert need.cost < 2**63
 
 
 async def test_a_keys_last_use_is_kept(database: Database, keys: KeyLedger) -> None:

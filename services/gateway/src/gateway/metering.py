@@ -188,9 +188,9 @@ class MeteredCall:
         failed = replace(failed, parent_id=self.parent_id or self.id, status=status, error_type=error_type)
         self._count_tokens()
         self._end_attempt(ends_call=False)
-        await self._meter.ledger.record(failed)
-        self.attempt += 1
+        self.attempt += 1  # before anything waits: a client that leaves meanwhile must not have it counted twice
         self.tokens, self.cost, self.estimated, self._held = Tokens(), 0, False, False
+        await self._meter.ledger.record(failed)
 
     async def finish(self) -> None:
         """Everything is known; call it before the last byte goes out, so that whoever waits for that finds the place
@@ -290,7 +290,7 @@ class MeteredCall:
             key_id=self.principal.key_id,
             tenant=self.principal.tenant,
             route=self.route,
-            model=None if self.model is None else self.model[:200],
+            model=_as_kept(self.model),
             attempt=self.attempt,
             prompt_tokens=need.prompt_tokens,
             completion_tokens=need.completion_tokens,
@@ -309,7 +309,7 @@ class MeteredCall:
             key_id=self.principal.key_id,
             tenant=self.principal.tenant,
             route=self.route,
-            model=None if self.model is None else self.model[:200],
+            model=_as_kept(self.model),
             prompt_tokens=self.tokens.prompt,
             completion_tokens=self.tokens.completion,
             embedding_tokens=self.tokens.embedding,
@@ -323,3 +323,8 @@ class MeteredCall:
             started_at=self._started_at,
             ms=round(seconds * 1000),
         )
+
+
+def _as_kept(model: str | None) -> str | None:
+    """A model's name as every database takes it: a caller may have made it up."""
+    return None if model is None else model[:200].replace("\0", "")

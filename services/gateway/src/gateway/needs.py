@@ -7,7 +7,7 @@ import math
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo
 from gateway.catalogue import Models
-from gateway.pricing import cost_nano_usd
+from gateway.pricing import MOST_TOKENS, cost_nano_usd
 from gateway.reservations import Need
 
 BYTES_A_TOKEN = 3
@@ -28,7 +28,7 @@ def chat_need(model: ModelInfo, request: ChatRequest, request_bytes: int, assume
     """The prompt, and `max_tokens` for each answer asked for; without it, an assumed length that fits the model."""
     prompt = tokens_in(request_bytes)
     most = request.max_completion_tokens or request.max_tokens
-    length = most or assumed
+    length = min(most or assumed, MOST_TOKENS)
     if model.context_length is not None:
         length = max(1, min(length, model.context_length - prompt))
     return Need.of_model(model, prompt, length * (request.n or 1), open_ended=most is None)

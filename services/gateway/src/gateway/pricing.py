@@ -7,6 +7,8 @@ from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from contracts.models import ModelPrice, PriceTier
 
 NANO = Decimal("1e-9")
+MOST_TOKENS = 2**31 - 1
+"""What one attempt may claim to want or to have used: sums of such numbers, and of their costs, fit into a ledger."""
 _NANO_PER_MILLIONTH = Decimal(1000)  # 1e9 nano-dollars over 1e6 tokens
 
 

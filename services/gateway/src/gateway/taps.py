@@ -15,7 +15,7 @@ from gateway.catalogue import Models
 from gateway.counting import ChatCount
 from gateway.frames import END, data_of, is_done
 from gateway.metering import MeteredCall
-from gateway.pricing import NANO, cost_nano_usd, sum_costs, usd_text
+from gateway.pricing import MOST_TOKENS, NANO, cost_nano_usd, sum_costs, usd_text
 from gateway.usage_ledger import UsageLedger
 
 
@@ -222,9 +222,9 @@ class RunTap:
 
 
 def count(usage: Mapping[str, Any], field: str) -> int:
-    """A number of tokens out of somebody's JSON; 0 if it is not one."""
+    """A number of tokens out of somebody's JSON; 0 if it is not one, and never more than a ledger can add up."""
     value = usage.get(field)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return min(value, MOST_TOKENS) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _part(usage: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -164,18 +164,11 @@ class UsageLedger:
         USAGE_QUEUE.set(self._queue.qsize() + len(group))
 
     async def _write_until_done(self, group: list[_Waiting]) -> None:
-        attempt, done = 0, False
+        done = False
         try:
             await self._gather(group)
-            while not done:
-                try:
-                    await self._write([waiting.record for waiting in group])
-                    done = True
-                except (SQLAlchemyError, OSError, TimeoutError) as error:
-                    USAGE_FAILURES.inc()
-                    log.error("usage rows not written yet", rows=len(group), error=repr(error)[:300])
-                    await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-                    attempt += 1
+            await self._commit(group)
+            done = True
         finally:
             for waiting in group:
                 if not done:
@@ -183,6 +176,28 @@ class UsageLedger:
                 if not waiting.written.done():
                     waiting.written.set_result(None)
                 self._queue.task_done()
+
+    async def _commit(self, group: Sequence[_Waiting]) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._write([waiting.record for waiting in group])
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                USAGE_FAILURES.inc()
+                log.error("usage rows not written yet", rows=len(group), error=repr(error)[:300])
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                attempt += 1
+            except Exception as error:  # noqa: BLE001  # one row that no database takes must not end the writing of all
+                USAGE_FAILURES.inc()
+                log.error("usage rows can't be written together", rows=len(group), error=repr(error)[:300])
+                if len(group) == 1:
+                    _give_to_the_log(group[0])
+                    return
+                for waiting in group:
+                    await self._commit([waiting])
+                return
+            else:
+                return
 
     async def _write(self, group: Sequence[UsageRecord | HoldRecord]) -> None:
         started = time.perf_counter()
