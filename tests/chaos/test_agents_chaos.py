@@ -64,6 +64,11 @@ def start_and_follow(client: Groundwork, number: int) -> Followed:
 def keep_killing(fleet: Fleet, chance: random.Random, over: threading.Event, killed: list[str]) -> None:
     while len(killed) < KILLS and not over.wait(chance.uniform(0.3, 2.0)):
         name = chance.choice(VICTIMS)
+        if name.startswith("agent") and chance.random() < 0.2:
+            fleet.stop(name)
+            fleet.start(name)  # a stop between the kills, which counts for none
+            fleet.wait_ready(name)
+            continue
         fleet.kill(name)
         killed.append(name)
         over.wait(chance.uniform(0.0, 1.0))
