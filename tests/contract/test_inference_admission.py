@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from tests.support.fake_upstream import DONE, chunk
+from tests.support.fake_upstream import DONE, busy, chunk, is_probe
 from tests.support.inference_running import EMBEDDING, Inference, running_inference, serving
 
 DEADLINE_SECONDS = 60.0
@@ -34,7 +34,8 @@ class Counting:
         )
 
     async def _chat(self, request: Request) -> Response:
-        await request.json()
+        if is_probe(await request.json()):
+            return busy()
         return StreamingResponse(self._events(), media_type="text/event-stream")
 
     async def _events(self) -> AsyncIterator[str]:

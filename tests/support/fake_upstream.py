@@ -22,6 +22,16 @@ PROBES = [
 """What inference asks to see that a model lives."""
 
 
+def is_probe(body: dict[str, Any]) -> bool:
+    """Whether a call is one of these, which no test is about."""
+    return (body.get("messages"), body.get("input"), body.get("query")) in PROBES
+
+
+def busy() -> Response:
+    """The answer to a probe: alive, and too busy for questions."""
+    return JSONResponse({"error": {"message": "busy with a test"}}, status_code=429)
+
+
 class Upstream:
     """Answers every POST with `answer`, and notes path, headers and body. `metrics` is what its `/metrics` says."""
 
@@ -45,8 +55,8 @@ class Upstream:
 
     async def _post(self, request: Request) -> Response:
         body = await request.json()
-        if (body.get("messages"), body.get("input"), body.get("query")) in PROBES:
-            return JSONResponse({"error": {"message": "busy with a test"}}, status_code=429)  # alive, and not counted
+        if is_probe(body):
+            return busy()
         self.sent, self.headers, self.path = body, dict(request.headers), request.url.path
         self.calls += 1
         return self.answers.pop(0) if self.answers else self.answer
