@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest.idempotency import CallKey
 from pydantic import SecretStr
 from sqlalchemy import func, select
 from tests.support.ingest_peers import minilm_tokenizer
 from tests.support.postgres import temporary_postgres
 
 from contracts.collections import CollectionCreate
-from ingest import idempotency, jobs
+from ingest import jobs
 from ingest.adapters.fixed_tokens import FixedTokenizers, FixedTokens
 from ingest.adapters.memory_bell import MemoryBell
 from ingest.adapters.memory_blobs import MemoryBlobs
@@ -27,12 +26,12 @@ from ingest.adapters.memory_index import MemoryIndex
 from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker
 from ingest.chunking.tokens import Tokens
 from ingest.collections_view import remember
-from ingest.errors import IdempotencyRunning
 from ingest.live_jobs import Mandate
 from ingest.settings import IngestSettings
-from ingest.tables import DOCUMENTS, JOBS
+from ingest.tables import ANSWERS, DOCUMENTS, JOBS
 from ingest.uploads import Accepted, Upload, accept
 from servicekit.clock import SystemClock
+from servicekit.idempotency import CallKey, IdempotencyRunning
 from servicekit.migrations import migrate
 from servicekit.sql import Database
 
@@ -160,7 +159,7 @@ async def test_of_two_calls_with_one_idempotency_key_one_runs(bench: Bench) -> N
 
     async def begin() -> Any:
         async with bench.api.database.write() as connection:
-            return await idempotency.begin(connection, call, "print", now)
+            return await ANSWERS.begin(connection, call, "print", now)
 
     results = await asyncio.gather(*(begin() for _ in range(4)), return_exceptions=True)
     assert sum(each is None for each in results) == 1
