@@ -68,7 +68,8 @@ async def inference(server: Server, tmp_path: Path) -> AsyncIterator[Inference]:
         source = {"base_url": f"{url}/v1", "upstream_model": "far"}
         far = {"name": "far", "kind": "chat", "engine": "openai", "context_length": 1000, "source": source}
         near = {"name": "near", "kind": "chat", "engine": "scripted", "context_length": 100, "default": True}
-        async with running_inference(tmp_path, [near, far | {"tool_protocol": "constrained"}]) as service:
+        far |= {"tool_protocol": "constrained", "queue": {"at_once": 1}}  # asking once more must not wait for itself
+        async with running_inference(tmp_path, [near, far]) as service:
             yield service
 
 
@@ -219,3 +220,12 @@ async def test_a_plain_answer_from_a_server_without_schemas_is_an_answer(inferen
     _, body = await ask(inference)
     assert body["choices"][0]["message"]["content"] == "It is cold."
     assert (await streamed(inference))[0] == "It is cold."
+
+
+@pytest.mark.parametrize("content", [["a"], 5, {"text": "a"}])
+async def test_content_that_is_no_text_is_no_call_and_no_failure_of_ours(
+    inference: Inference, server: Server, content: Any
+) -> None:
+    server.says = [content] * 2
+    status, body = await ask(inference)
+    assert (status, body["error"]["code"]) == (502, "upstream_error")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from tests.support.fake_upstream import DONE, Upstream, chunk
 from tests.support.inference_running import EMBEDDING, Inference, running_inference, serving
 
@@ -248,3 +248,25 @@ async def test_every_servers_embeddings_are_read(tmp_path: Path, encoding: str) 
     assert upstream.sent == {"model": "org/far", "input": ["a", "b"], "encoding_format": encoding, "dimensions": 2}
     np.testing.assert_allclose([row["embedding"] for row in answer["data"]], [[1, 0], [0, 1]])
     assert answer["usage"]["total_tokens"] == 4
+
+
+@pytest.mark.parametrize("number", [None, float("nan"), 1e39])
+async def test_vectors_that_are_no_numbers_are_the_servers_failure(tmp_path: Path, number: Any) -> None:
+    rows = [{"index": 0, "embedding": [1.0, number]}]
+    upstream = Upstream()
+    upstream.answer = Response(json.dumps({"data": rows}), media_type="application/json")
+    async with (
+        over(upstream, tmp_path, kind="embedding") as inference,
+        inference.post("/v1/embeddings", {"model": "far", "input": "a"}) as got,
+    ):
+        assert (got.status, (await got.json())["error"]["code"]) == (502, "upstream_error")
+
+
+async def test_a_score_that_is_no_number_is_the_servers_failure(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.answer = Response('{"results": [{"index": 0, "relevance_score": NaN}]}', media_type="application/json")
+    async with (
+        over(upstream, tmp_path, kind="rerank", ready_path=None) as inference,
+        inference.post("/v1/rerank", {"model": "far", "query": "q", "documents": ["a"]}) as got,
+    ):
+        assert (got.status, (await got.json())["error"]["code"]) == (502, "upstream_error")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import StreamingResponse
 from tests.support.fake_upstream import DONE, Upstream, chunk
 from tests.support.inference_running import EMBEDDING, Inference, running_inference, serving
 
@@ -179,3 +180,51 @@ async def test_a_caller_that_leaves_ends_the_servers_work(inference: Inference, 
         answer.close()
     async with asyncio.timeout(10):
         await upstream.left.wait()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_server_that_only_keeps_its_connection_open_has_timed_out(
+    inference: Inference, upstream: Upstream, stream: bool
+) -> None:
+    async def blanks() -> AsyncIterator[str]:
+        while True:
+            yield ": still here\n\n" if stream else " "
+            await asyncio.sleep(0.05)  # the server's pace
+
+    kind = "text/event-stream" if stream else "application/json"
+    upstream.answer = StreamingResponse(blanks(), media_type=kind)
+    async with asyncio.timeout(10):
+        status, error, _ = await failure(inference, stream=stream)
+    assert (status, error["code"]) == (504, "upstream_timeout")
+
+
+@pytest.mark.parametrize("part", [[1], "x", 5])
+async def test_an_answer_of_another_shape_is_the_servers_failure(
+    inference: Inference, upstream: Upstream, part: Any
+) -> None:
+    for stream in (False, True):
+        upstream.say(200, {"choices": [{"index": 0, "message": part, "finish_reason": "stop"}]})
+        if stream:
+            upstream.stream(chunk(delta=part), DONE)
+        status, error, _ = await failure(inference, stream=stream)
+        assert (status, error["code"]) == (502, "upstream_error")
+    assert await inference.metric("groundwork_inference_running") == 0
+
+
+async def test_servers_are_not_asked_to_compress_what_is_passed_on_as_it_comes(
+    inference: Inference, upstream: Upstream
+) -> None:
+    message = {"role": "assistant", "content": "Hello"}
+    upstream.say(200, {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": {}})
+    async with inference.post("/v1/chat/completions", ask()) as got:
+        assert got.status == 200
+    assert upstream.headers["accept-encoding"] == "identity"
+
+
+async def test_a_length_beyond_all_numbers_is_refused_and_takes_no_place(
+    inference: Inference, upstream: Upstream
+) -> None:
+    status, error, _ = await failure(inference, max_tokens=10**400)
+    assert (status, error["param"]) == (422, "max_tokens")
+    assert await inference.metric("groundwork_inference_waiting") == 0
+    assert await inference.metric("groundwork_inference_waiting_tokens") == 0

@@ -11,12 +11,15 @@ import numpy as np
 import openai
 import pytest
 import pytest_asyncio
+import torch
 from sentence_transformers import SentenceTransformer
 from tests.support.chat_conformance import Capabilities, ChatConformance, Subject, text_of
 from tests.support.inference_conformance import EmbeddingConformance
 from tests.support.inference_running import Inference, running_inference
 from tokenizers import Tokenizer
 
+from inference.adapters.sampling import Sampler
+from inference.orders import Sampling
 from inference.packaged import convert_packaged, models_folder, package_folder, packaged_gguf
 from inference.ports import EmbeddingEngine
 
@@ -138,3 +141,9 @@ class TestEmbedding(EmbeddingConformance):
             await engine.embed(["How many days may I work remotely?"], "query")
         assert not bulk.done()
         assert (await bulk).vectors.shape == (96, 384)
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1e-320, 1.0), (1e-45, 0.5), (1.0, 1e-320)])
+async def test_the_smallest_temperature_and_top_p_take_the_likeliest_token(temperature: float, top_p: float) -> None:
+    sampler = Sampler(torch, Sampling(temperature=temperature, top_p=top_p), "cpu")
+    assert sampler.pick(torch.tensor([20.0, 30.0, -5.0]), np.array([True, True, False])) == 1

@@ -13,10 +13,21 @@ from contracts.delegation import Delegation
 from contracts.documents import DocumentCreate
 from contracts.indexing import ChunkInput
 from contracts.keys import KeyCreate
-from contracts.models import EmbeddingRequest
+from contracts.models import EmbeddingRequest, RerankRequest
 from contracts.search import Condition, Filter, Range, SearchOptions
 
 CHUNK = {"ordinal": 0, "text": "ab", "start": 3, "end": 5}
+
+
+def nested(levels: int) -> Any:
+    """A list in a list and so on."""
+    value: Any = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+HALF = {"type": "text", "text": "\udfff"}
 ASK = {"model": "rag:a", "messages": [{"role": "user", "content": "Why?"}]}
 
 
@@ -41,6 +52,14 @@ ASK = {"model": "rag:a", "messages": [{"role": "user", "content": "Why?"}]}
         (Condition, {"key": "secret", "match": 1}, "key"),
         (ChatRequest, {**ASK, "temperature": float("nan")}, "temperature"),
         (ChatRequest, {**ASK, "max_tokens": -1}, "max_tokens"),
+        (ChatRequest, {**ASK, "max_tokens": 10**400}, "max_tokens"),
+        (ChatRequest, {**ASK, "max_completion_tokens": 10**400}, "max_completion_tokens"),
+        (ChatRequest, {**ASK, "stop": ["\ud800"]}, "stop"),
+        (ChatRequest, {**ASK, "messages": [{"role": "user", "content": "\ud800"}]}, "messages"),
+        (ChatRequest, {**ASK, "messages": [{"role": "user", "content": [HALF]}]}, "messages"),
+        (ChatRequest, {**ASK, "tools": nested(101)}, "tools"),
+        (EmbeddingRequest, {"input": ["a", "\ud800"]}, "input"),
+        (RerankRequest, {"query": "a", "documents": ["\ud800"]}, "documents"),
         (ChatRequest, {**ASK, "messages": []}, "messages"),
         (ChatRequest, {**ASK, "seed": 2**63}, "seed"),
         (ChatRequest, {**ASK, "frequency_penalty": float("nan")}, "frequency_penalty"),

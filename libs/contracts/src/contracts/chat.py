@@ -11,7 +11,7 @@ from contracts.citations import Annotation
 from contracts.receipts import Receipt
 from contracts.runs import RunReport
 from contracts.search import Filter, SearchMode
-from contracts.values import check_number, check_text
+from contracts.values import Text, check_number, check_text
 
 Grounding = Literal["strict", "annotate", "off"]
 AnswerKind = Literal["generated", "extractive", "abstained"]
@@ -30,19 +30,27 @@ class AnswerOptions(Request):
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
 
 
+MAX_NESTING = 100
+"""Objects and arrays inside each other in a field that we pass on. Writers of JSON give up at about 250."""
+
+
 def _writable(value: Any) -> Any:
-    """Refuse what JSON can't write: NaN, Infinity, half a surrogate pair, however deep inside."""
-    rest = [value]
+    """Refuse what can't be written as JSON: NaN, Infinity, half a surrogate pair, however deep inside; and what is
+    nested too deeply.
+    """
+    rest = [(value, 0)]
     while rest:
-        inner = rest.pop()
+        inner, depth = rest.pop()
         if isinstance(inner, str):
             check_text(inner)
         elif isinstance(inner, float):
             check_number(inner)
-        elif isinstance(inner, dict):
-            rest.extend((*inner, *inner.values()))
-        elif isinstance(inner, list):
-            rest.extend(inner)
+        elif isinstance(inner, dict | list):
+            if depth == MAX_NESTING:
+                raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
+            if isinstance(inner, dict):
+                rest.extend((key, depth) for key in inner)
+            rest.extend((each, depth + 1) for each in (inner.values() if isinstance(inner, dict) else inner))
     return value
 
 
@@ -56,7 +64,7 @@ class TextPart(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Passed]
     type: str
-    text: str | None = None
+    text: Text | None = None
 
 
 class Message(BaseModel):
@@ -65,7 +73,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Passed]
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[TextPart] | None = None
+    content: Text | list[TextPart] | None = None
 
     def plain_text(self) -> str:
         """The text of the message, its parts joined by newlines; empty when it has none."""
@@ -91,11 +99,11 @@ class ChatRequest(BaseModel):
     messages: Annotated[list[Message], Field(min_length=1, max_length=2048)]
     stream: bool = False
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
-    stop: str | list[str] | None = None
+    stop: Text | list[Text] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     n: Annotated[int, Field(ge=1, le=16)] | None = None
     groundwork: AnswerOptions | None = None

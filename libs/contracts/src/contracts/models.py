@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from contracts.base import Count, Reply, Request
 from contracts.keys import Limits
+from contracts.values import Text, check_text
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 ToolProtocol = Literal["native", "constrained"]
@@ -91,6 +92,10 @@ def _texts(value: object) -> object:
             raise ValueError(f"must be texts, not {type(text).__name__} (token ids are not taken); see number {number}")
         if not text:
             raise ValueError(f"must not be empty; see number {number}")
+        try:
+            check_text(text)
+        except ValueError as error:
+            raise ValueError(f"{error}; see number {number}") from None
     return value
 
 
@@ -137,7 +142,7 @@ class RerankRequest(Request):
 
     model: str = "default"
     query: Annotated[str, StringConstraints(min_length=1)]
-    documents: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    documents: Annotated[list[Text], Field(min_length=1, max_length=1000)]
     top_n: Annotated[int, Field(ge=1)] | None = None
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import JsonValue
+from pydantic import AfterValidator, JsonValue
 
 MAX_DEPTH = 32
 """Objects and arrays inside each other. An engine's reader gives up at 128, its own levels included."""
@@ -27,8 +28,19 @@ def check_number(value: float) -> None:
 
 def check_text(value: str) -> None:
     """Raise `ValueError` for a text with half a surrogate pair, which no encoding can write."""
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("a text has half a surrogate pair in it (\\ud800 to \\udfff); send whole characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text has half a surrogate pair in it (\\ud800 to \\udfff); send whole characters") from None
+
+
+def _whole(value: str) -> str:
+    check_text(value)
+    return value
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+"""A caller's text that can be written in UTF-8: tokenizers and encoders fail over half a surrogate pair."""
 
 
 def check_value(value: JsonValue, depth: int = MAX_DEPTH) -> None:

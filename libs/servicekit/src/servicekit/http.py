@@ -88,6 +88,7 @@ def open_session(connections: int = MAX_CONNECTIONS) -> aiohttp.ClientSession:
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
+        headers={"Accept-Encoding": "identity"},  # aiohttp would ask for gzip, and answers are passed on as they come
         auto_decompress=False,
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -102,6 +103,11 @@ class Peer:
         self._base = base_url.rstrip("/")
         self._session = session
         self._timeout = timeout_seconds
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long it may say nothing, unless a call says otherwise."""
+        return self._timeout
 
     async def call(
         self,

@@ -60,7 +60,7 @@ class ConstrainedTools:
             return completion
         usage, choices = completion.usage, []
         for choice in completion.choices:
-            text, reason = (choice.get("message") or {}).get("content") or "", choice.get("finish_reason")
+            text, reason = _text(choice.get("message")), choice.get("finish_reason")
             answered, more = await self._read(asked, tools, text, reason)
             usage = _sum(usage, more)
             message: dict[str, Any] = {"role": "assistant", "content": answered.text}
@@ -79,20 +79,22 @@ class ConstrainedTools:
                     yield piece
                 return
             readers: dict[int, AnswerReader] = {}
+            ended: dict[int, str] = {}
             usage: dict[str, Any] | None = None
-            again: dict[str, Any] | None = None
             async for piece in pieces:
                 usage = piece.usage or usage
                 for choice in piece.choices:
                     index = choice.get("index", 0)
-                    reader = readers.setdefault(index, AnswerReader())
-                    if shown := reader.feed((choice.get("delta") or {}).get("content") or ""):
+                    if shown := readers.setdefault(index, AnswerReader()).feed(_text(choice.get("delta"))):
                         yield text_piece(shown, index)
                     if reason := choice.get("finish_reason"):
-                        answered, more = await self._read(asked, tools, reader.text, reason)
-                        again = _sum(again, more)
-                        for end in _ending(answered, reader.shown, index, reason):
-                            yield end
+                        ended[index] = reason
+        again: dict[str, Any] | None = None
+        for index, reason in ended.items():  # now that the stream's place is free: a model may be asked once more
+            answered, more = await self._read(asked, tools, readers[index].text, reason)
+            again = _sum(again, more)
+            for end in _ending(answered, readers[index].shown, index, reason):
+                yield end
         if (both := _sum(usage, again)) is not None:
             yield Piece(usage=both)
 
@@ -110,9 +112,8 @@ class ConstrainedTools:
                 return cut, None
             log.warning("tool call malformed", model=self._name, why=str(error))
         again = await self._inner.complete(_once_more(asked))
-        message = again.choices[0].get("message") or {}
         try:
-            return Answered.of(message.get("content") or "", tools), again.usage
+            return Answered.of(_text(again.choices[0].get("message")), tools), again.usage
         except MalformedCalls as error:
             log.warning("tool call malformed again", model=self._name, why=str(error))
             raise UpstreamBroke(self._name, "answered twice with a tool call that does not fit the tools") from None
@@ -133,6 +134,12 @@ def _translated(request: ChatRequest, tools: Tools | None) -> ChatRequest:
         named = {"name": "answer", "schema": schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     return ChatRequest.model_validate(body)
+
+
+def _text(part: object) -> str:
+    """What a message or delta says. Content of another kind than text is no call and no answer of a schema."""
+    content = part.get("content") if isinstance(part, dict) else None
+    return content if isinstance(content, str) else ""
 
 
 def _once_more(asked: ChatRequest) -> ChatRequest:

@@ -6,6 +6,7 @@ likewise. The server's failures become ours (`openai_failures`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -23,7 +24,7 @@ from inference.admission import Admission
 from inference.catalogue import UpstreamSource
 from inference.errors import UpstreamBroke, UpstreamRefused
 from inference.ports import Completion, Piece
-from servicekit.http import Peer, PeerStream
+from servicekit.http import Peer, PeerStream, PeerTimeout
 from servicekit.sse import MalformedStream
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,24 @@ class EndedEarly(UpstreamBroke):
 
     def __init__(self, model: str) -> None:
         super().__init__(model, "ended its answer without finishing it")
+
+
+class _Silence:
+    """How long a server has said nothing. Comments and blanks say nothing: servers send them to keep a connection open,
+    whatever has become of the engine behind them.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._since = time.monotonic()
+
+    def ends_with(self, said: bool) -> None:
+        """Something came; raises `PeerTimeout` when it says nothing and what did is too long ago."""
+        now = time.monotonic()
+        if said:
+            self._since = now
+        elif now - self._since > self._peer.timeout_seconds:
+            raise PeerTimeout(self._peer.name)
 
 
 class Upstream:
@@ -89,7 +108,7 @@ class Upstream:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
             ) as answer:
-                return self._checked(answer, b"".join([piece async for piece in answer.pieces()]))
+                return self._checked(answer, await self._whole(answer))
         finally:
             leave()
 
@@ -102,7 +121,7 @@ class Upstream:
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
             ) as answer:
                 if answer.status >= 400 or "event-stream" not in answer.headers.get("Content-Type", ""):
-                    self._checked(answer, b"".join([piece async for piece in answer.pieces()]))
+                    self._checked(answer, await self._whole(answer))
                     raise UpstreamBroke(self.name, "did not stream")
                 async with aclosing(self._events(answer)) as parsed:
                     async for event in parsed:
@@ -110,11 +129,20 @@ class Upstream:
         finally:
             leave()
 
+    async def _whole(self, answer: PeerStream) -> bytes:
+        silence, pieces = _Silence(self._peer), []
+        async for piece in answer.pieces():
+            silence.ends_with(not piece.isspace())
+            pieces.append(piece)
+        return b"".join(pieces)
+
     async def _events(self, answer: PeerStream) -> AsyncGenerator[dict[str, Any], None]:
-        reader = EventReader()
+        reader, silence = EventReader(), _Silence(self._peer)
         try:
             async for piece in answer.pieces():
-                for event in reader.feed(piece):
+                events = reader.feed(piece)
+                silence.ends_with(bool(events))
+                for event in events:
                     if event.data == DONE:
                         return
                     yield self._checked(answer, event.data, failed=event.failed)
@@ -156,7 +184,7 @@ class UpstreamChat(Upstream):
         """The server's whole answer, with whatever fields it has."""
         answer = await self.post("/chat/completions", self._body(request, stream=False))
         choices = answer.get("choices")
-        if not isinstance(choices, list) or not choices or not all(isinstance(choice, dict) for choice in choices):
+        if not isinstance(choices, list) or not choices or not all(_is_choice(each, "message") for each in choices):
             raise UpstreamBroke(self.name, "gave an answer without choices")
         usage = usage_in(answer)
         if usage is None and self._count is not None:
@@ -198,6 +226,8 @@ class UpstreamChat(Upstream):
             async with aclosing(self._begun(request)) as parsed:
                 async for event in parsed:
                     choices = event.get("choices") or ()
+                    if not all(_is_choice(each, "delta") for each in choices):
+                        raise TypeError
                     for choice in choices:
                         index = choice.get("index", 0)
                         finished[index] = finished.get(index, False) or bool(choice.get("finish_reason"))
@@ -259,6 +289,11 @@ def usage_in(answer: Mapping[str, Any]) -> dict[str, Any] | None:
         return usage if isinstance(usage.get("total_tokens"), int) else None
     total = sum(count for count in counts if isinstance(count, int))
     return usage if isinstance(usage.get("total_tokens"), int) else {**usage, "total_tokens": total}
+
+
+def _is_choice(value: object, part: str) -> bool:
+    """Whether it is a choice whose message or delta can be read."""
+    return isinstance(value, dict) and isinstance(value.get(part) or {}, dict)
 
 
 def _says_nothing(piece: Piece) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,13 +33,16 @@ class UpstreamEmbedding(Upstream):
         answer = await self.post("/embeddings", body)
         try:
             rows = sorted(answer["data"], key=lambda row: row["index"])
-            vectors = np.array([_vector(row["embedding"]) for row in rows], dtype=np.float32)
+            with np.errstate(over="ignore"):  # infinity is seen below
+                vectors = np.array([_vector(row["embedding"]) for row in rows], dtype=np.float32)
         except (KeyError, TypeError, ValueError):
             raise UpstreamBroke(self.name, "gave embeddings that can't be read") from None
         if vectors.shape != (len(texts), self._dimensions):
             raise UpstreamBroke(
                 self.name, f"gave embeddings of shape {vectors.shape}; see `dimensions` in the models file"
             )
+        if not np.isfinite(vectors).all():  # servers give null or NaN where their model overflowed
+            raise UpstreamBroke(self.name, "gave embeddings that are not numbers")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return Embedded(vectors / np.maximum(lengths, 1e-12), _tokens(answer), truncated=0)
 
@@ -57,9 +61,12 @@ class UpstreamRank(Upstream):
         answer = await self.post("/rerank", body)
         try:
             scores = {int(row["index"]): float(row["relevance_score"]) for row in answer["results"]}
-            return Ranked(tuple(scores[index] for index in range(len(documents))), _tokens(answer), truncated=0)
+            ranked = tuple(scores[index] for index in range(len(documents)))
         except (KeyError, TypeError, ValueError):
             raise UpstreamBroke(self.name, "gave a ranking that can't be read") from None
+        if not all(map(math.isfinite, ranked)):
+            raise UpstreamBroke(self.name, "gave a ranking by scores that are not numbers")
+        return Ranked(ranked, _tokens(answer), truncated=0)
 
 
 def _vector(value: object) -> Any:

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from inference.orders import Sampling
 
+COLDEST = 1e-5
+LEAST_TOP_P = 1e-6
+"""Smaller ones mean the same, and float32 makes NaN or nothing of them."""
+
 
 class Sampler:
     """Chooses tokens as one request asks; its choices follow each other from one seed."""
@@ -47,10 +51,12 @@ class Sampler:
     def _draw(self, scores: Any) -> int:
         """From the smallest set of tokens whose probabilities sum to `top_p`."""
         torch, sampling = self._torch, self._sampling
-        chances = torch.softmax(scores / sampling.temperature, dim=-1)
+        chances = torch.softmax(scores / max(sampling.temperature, COLDEST), dim=-1)
         if sampling.top_p < 1:
             ordered, tokens = torch.sort(chances, descending=True)
-            ordered[torch.cumsum(ordered, dim=-1) - ordered >= sampling.top_p] = 0  # the first always stays
+            ordered[torch.cumsum(ordered, dim=-1) - ordered >= max(sampling.top_p, LEAST_TOP_P)] = (
+                0  # the first always stays
+            )
             return int(tokens[torch.multinomial(ordered, 1, generator=self._random)])
         return int(torch.multinomial(chances, 1, generator=self._random))
 
