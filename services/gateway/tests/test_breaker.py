@@ -29,6 +29,9 @@ class Away:
     async def probe(self, model: str, seconds: float) -> bool:
         raise BoardAway
 
+    async def release(self, model: str) -> None:
+        raise BoardAway
+
     async def close(self, model: str) -> None:
         raise BoardAway
 
@@ -110,6 +113,25 @@ async def test_a_probe_that_fails_keeps_it_open_and_one_that_is_lost_is_followed
     assert not await breakers.allow("m")  # and this probe never reports
     time.now += 5
     assert await breakers.allow("m")
+
+
+async def test_a_probe_that_tells_nothing_of_the_model_leaves_its_turn_to_the_next_call(time: Time) -> None:
+    board = MemoryCircuits(time)
+    one, two = (Breakers(board, RULES, time) for _ in range(2))
+    _fail(one, 10)
+    two.succeeded("m", 0.1)
+    await _shared(one, two)
+    time.now += 5
+    assert await one.allow("m")
+    assert not await two.allow("m")
+    one.undecided("m")  # what was asked was wrong
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await two.allow("m")
+    one.undecided("m")  # of a call from before; the probe is another replica's
+    assert not await one.allow("m")
+    two.succeeded("m", 0.1)
+    assert two.state("m") == "closed"
 
 
 async def test_without_the_board_a_replica_goes_by_what_it_sees(time: Time) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -116,3 +117,10 @@ def test_an_entry_is_read_as_it_was_written() -> None:
     entry = Entry(1.5, "0.1", {"handbook": "b:4"}, "m", (WHOLE, b"data: [DONE]\n\n"))
     assert Entry.read(entry.text()) == entry
     assert is_complete([json.dumps({"choices": [{"finish_reason": "stop"}]}).encode()])
+
+
+async def test_nobody_waits_for_ever_for_an_identical_call_whose_client_reads_slowly(clock: ManualClock) -> None:
+    rules = CacheRules(seconds=60, entry_bytes=1000, wait_seconds=0.01)
+    caching = Caching(MemoryCache(clock, 10_000), rules, None, None, clock)  # type: ignore[arg-type]
+    async with caching.lookup(KEY, _request(), Wish(), Meaning(("m",)), ""), asyncio.timeout(10):
+        assert await _ask(caching) == "miss"

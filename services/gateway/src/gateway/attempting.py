@@ -96,7 +96,11 @@ class Attempts:
         model = course.model
         assert model is not None
         call.model = model.id
-        await asking.reserve(model)
+        try:
+            await asking.reserve(model)
+        except BaseException:
+            self.breakers.undecided(model.id)
+            raise
         tap = asking.tap(model)
         started = time.perf_counter()
         async with AsyncExitStack() as stack:
@@ -105,6 +109,7 @@ class Attempts:
             except asyncio.CancelledError:
                 tap.cut_off()
                 tap.close()
+                self.breakers.undecided(model.id)
                 raise
             except ServiceError as error:
                 return self._failed(model, tap, error, started)
@@ -127,6 +132,8 @@ class Attempts:
         self._note(model, error.code, time.perf_counter() - started)
         if error.http_status >= 500:
             self.breakers.failed(model.id)
+        else:
+            self.breakers.undecided(model.id)
         return error
 
     def _has_after_refusal(self, course: Course) -> bool:

@@ -46,6 +46,8 @@ class _Model:
     """Calls and failures of the window on other replicas."""
     tripped: bool = False
     open_until: float = 0.0
+    probing: bool = False
+    """Whether a call of this replica is the probe."""
     latency: float | None = None
     samples: int = 0
     sampled_at: float = 0.0
@@ -86,6 +88,7 @@ class Breakers:
         if not won or self.state(model) == "open":
             return False
         known.open_until = self._clock() + self._rules.open_seconds  # until the probe is back, no other call passes
+        known.probing = True
         return True
 
     def succeeded(self, model: str, seconds: float) -> None:
@@ -111,6 +114,16 @@ class Breakers:
             known.tripped = True
             known.open_until = self._clock() + self._rules.open_seconds
             self._publish(self._board.open(model, self._rules.open_seconds))
+
+    def undecided(self, model: str) -> None:
+        """A call ended without telling anything of the model: refused by a limit, or for what it asked, or given up.
+
+        If it was a probe, the next call is one.
+        """
+        known = self._models.get(model)
+        if known is not None and known.tripped and known.probing:
+            known.probing, known.open_until = False, self._clock()
+            self._publish(self._board.release(model))
 
     def counts(self, model: str) -> tuple[int, int]:
         """Calls and failures within the window, on all replicas."""
@@ -179,6 +192,7 @@ class Breakers:
 
     def _note(self, model: str, *, failed: bool) -> _Model:
         known = self._models.setdefault(model, _Model())
+        known.probing = False
         known.seen.append((self._clock(), failed))
         known.unsent.append(failed)
         self._forget_old(known)

@@ -7,6 +7,7 @@ documents is true only while every collection that it used has the birth and the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
@@ -36,10 +37,12 @@ _MAX_AGE = re.compile(r"max-age=(\d{1,9})")
 
 @dataclass(frozen=True, slots=True)
 class CacheRules:
-    """`seconds`: how long an answer may be given again; 0 switches the cache off. `entry_bytes`: the largest kept."""
+    """`seconds`: how long an answer may be given again; 0 switches the cache off. `entry_bytes`: the largest kept.
+    `wait_seconds`: how long a call waits for an identical one, and then works itself."""
 
     seconds: float
     entry_bytes: int
+    wait_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,9 @@ class Caching:
         found = await self._look(name, principal, collections, wish)
         flight = self._flights.get(name)
         if found.entry is None and flight is not None and wish.look:
-            await flight.wait()  # as long as that call may take
+            with contextlib.suppress(TimeoutError):  # a client that reads slowly must not hold up the others
+                async with asyncio.timeout(self._rules.wait_seconds):
+                    await flight.wait()
             found = await self._look(name, principal, collections, wish)
         CACHE.labels("hit" if found.entry else "miss" if wish.look and found.name else "bypass").inc()
         mine = self._flights.setdefault(name, asyncio.Event()) if found.keeps and name not in self._flights else None

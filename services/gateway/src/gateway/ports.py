@@ -164,6 +164,10 @@ class CircuitBoard(Protocol):
         """Whether the caller is the one that may try; nobody else within `seconds`, unless it reports before."""
         ...
 
+    async def release(self, model: str) -> None:
+        """The probe has told nothing: another may try."""
+        ...
+
     async def close(self, model: str) -> None:
         """The probe has succeeded."""
         ...

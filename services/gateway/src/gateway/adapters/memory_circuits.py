@@ -48,6 +48,10 @@ class MemoryCircuits:
         known.probe_until = now + seconds
         return True
 
+    async def release(self, model: str) -> None:
+        """Nobody probes now."""
+        self._of(model).probe_until = 0.0
+
     async def close(self, model: str) -> None:
         """Forget everything."""
         self._models.pop(model, None)

@@ -67,6 +67,10 @@ class RedisCircuits:
         """`SET NX`: one caller wins until it reports, or until its time is over."""
         return bool(await self._bounded(self._redis.set(f"{_key(model)}:probe", 1, nx=True, px=round(seconds * 1000))))
 
+    async def release(self, model: str) -> None:
+        """One round trip."""
+        await self._bounded(self._redis.delete(f"{_key(model)}:probe"))
+
     async def close(self, model: str) -> None:
         """The counts go, too: what failed before says nothing of the model now."""
         key = _key(model)

@@ -21,7 +21,7 @@ _SECRETS: Mapping[str, re.Pattern[str]] = {
     "openai_key": re.compile(r"\bsk-[A-Za-z0-9_-]{20,255}"),
     "google_key": re.compile(r"\bAIza[0-9A-Za-z_-]{35}"),
     "stripe_key": re.compile(r"\b[rs]k_live_[0-9A-Za-z]{16,255}"),
-    "jwt": re.compile(r"\beyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,2000}"),
+    "jwt": re.compile(r"\beyJ[A-Za-z0-9_-]{8,2000}+\.eyJ[A-Za-z0-9_-]{8,2000}+\.[A-Za-z0-9_-]{8,2000}"),
 }
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"
@@ -82,7 +82,7 @@ _ORDERS = tuple(
         r"\byou are (?:now|no longer)\b.{0,60}\b(?:assistant|ai|model|bound|restricted|dan)\b",
         r"\b(?:do not|don't|never) (?:tell|inform|mention (?:this|it) to) the user\b",
         r"<\|(?:im_start|im_end|system|endoftext)\|>|\[/?INST\]|<</?SYS>>",
-        r"^\s{0,8}#{0,4}\s?(?:system|assistant)\s?(?:prompt|message)?\s?:\s",
+        r"^[ \t]{0,8}#{0,4}[ \t]?(?:system|assistant)\s?(?:prompt|message)?\s?:\s",
         r"[\U000E0020-\U000E007E]{4}",
     )
 )

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from pydantic import BaseModel
 
-from contracts.chat import ChatRequest, Message
+from contracts.chat import ChatRequest, Message, TextPart
 from contracts.guardrails import Action, GuardDecision, Guardrails, TextGuards, Where
 from gateway.frames import END, data_of, is_done
 from gateway.guardrails.detectors import Injection, PersonalData, Secrets
 from gateway.guardrails.masking import StreamMask, masked
+from gateway.guardrails.speech import Place, say, spoken
 from gateway.metrics import GUARDRAILS
 from gateway.ports import Finding, Guard
 from gateway.route_errors import ContentBlocked, InputTooLong
@@ -26,6 +28,8 @@ GUARDS: tuple[Guard, ...] = (Secrets(), PersonalData())
 INJECTION: Guard = Injection()
 OURS = ("system", "developer")
 """Roles whose words no document has."""
+_REFERENCES = frozenset(("id", "tool_call_id", "type"))
+"""Fields that name something, and would name nothing if masked."""
 
 
 @dataclass(slots=True)
@@ -51,7 +55,7 @@ class Screening:
         if self.rules.input == TextGuards():
             return request
         messages = [self._message(message) for message in request.messages]
-        return request.model_copy(update={"messages": messages})
+        return request.model_copy(update={"messages": messages, **self._unknown(request)})
 
     def retrieved(self, request: ChatRequest) -> None:
         """Look for orders in the prompt of a call inside an answer from documents; raises `ContentBlocked`."""
@@ -87,17 +91,30 @@ class Screening:
         return {HEADER: ", ".join(f"{what}:{count}" for what, count in counted.items())} if counted else {}
 
     def _message(self, message: Message) -> Message:
-        if isinstance(message.content, str):
-            return message.model_copy(update={"content": self.whole_text(message.content, self.rules.input, "input")})
-        if not message.content:
-            return message
-        parts = [
-            part
-            if part.text is None
-            else part.model_copy(update={"text": self.whole_text(part.text, self.rules.input, "input")})
-            for part in message.content
-        ]
-        return message.model_copy(update={"content": parts})
+        content = message.content
+        if isinstance(content, str):
+            content = self._asked(content)
+        elif content:
+            content = [self._part(part) for part in content]
+        return message.model_copy(update={"content": content, **self._unknown(message)})
+
+    def _part(self, part: TextPart) -> TextPart:
+        text = None if part.text is None else self._asked(part.text)
+        return part.model_copy(update={"text": text, **self._unknown(part)})
+
+    def _unknown(self, holder: BaseModel) -> dict[str, Any]:
+        """Fields that only the upstream knows, arguments of tools among them, are read by it like any other text."""
+        return {name: self._inside(name, value) for name, value in (holder.model_extra or {}).items()}
+
+    def _inside(self, name: str, value: Any) -> Any:
+        if isinstance(value, str):
+            return value if name in _REFERENCES or value.startswith("data:") else self._asked(value)
+        if isinstance(value, list):
+            return [self._inside(name, item) for item in value]
+        return {key: self._inside(key, item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    def _asked(self, text: str) -> str:
+        return self.whole_text(text, self.rules.input, "input")
 
     def _decide(self, guard: str, where: Where, action: str, kinds: Sequence[str]) -> None:
         self._note(guard, where, action, kinds)
@@ -126,7 +143,7 @@ class GuardTap:
         self._headers = headers
         self._tap = tap
         self._screening = screening
-        self._masks: dict[int, StreamMask] = {}
+        self._masks: dict[tuple[int, Place], StreamMask] = {}
         self._last: dict[str, Any] = {}
 
     async def whole(self, body: bytes) -> bytes:
@@ -139,7 +156,9 @@ class GuardTap:
         for choice in _dicts(answer.get("choices")):
             message = choice.get("message")
             if isinstance(message, dict):
-                self._screen(message, "content")
+                for _, holder, name in spoken(message):
+                    self._screen(holder, name)
+                self._hide_tokens(choice)
                 self._screen_citations(message)
         self._screen_report(answer)
         self._headers.update(self._screening.header())
@@ -163,12 +182,10 @@ class GuardTap:
 
     async def last(self) -> bytes:
         """What was held back to the end, if no finish reason let it out."""
-        choices = []
-        for index, mask in self._masks.items():
-            rest = mask.end()
-            self._report(mask)
-            if rest:
-                choices.append({"index": index, "delta": {"content": rest}, "finish_reason": None})
+        deltas: dict[int, dict[str, Any]] = {}
+        for index in dict.fromkeys(index for index, _ in self._masks):
+            self._add_rest(index, deltas.setdefault(index, {}))
+        choices = [{"index": index, "delta": delta, "finish_reason": None} for index, delta in deltas.items() if delta]
         frame = b"data: " + _encoded({**self._last, "choices": choices}) + END if choices else b""
         return frame + await self._tap.last()
 
@@ -185,16 +202,28 @@ class GuardTap:
         if not isinstance(delta, dict):
             return
         index = int(choice["index"]) if isinstance(choice.get("index"), int) else 0
-        text = delta.get("content")
-        ends = bool(choice.get("finish_reason")) or delta.get("annotations") is not None
-        if isinstance(text, str) or ends:
-            mask = self._masks.setdefault(index, self._new_mask())
-            out = mask.feed(text) if isinstance(text, str) else ""
-            out += mask.end() if ends else ""
-            if out or isinstance(text, str):
-                delta["content"] = out
+        self._hide_tokens(choice)
+        for place, holder, name in spoken(delta):
+            mask = self._masks.setdefault((index, place), self._new_mask())
+            holder[name] = mask.feed(holder[name])
             self._report(mask)
+        if choice.get("finish_reason") or delta.get("annotations") is not None:
+            self._add_rest(index, delta)
         self._screen_citations(delta)
+
+    def _add_rest(self, index: int, delta: dict[str, Any]) -> None:
+        """What was held back of a choice goes out with this delta."""
+        for (choice, place), mask in self._masks.items():
+            rest = mask.end() if choice == index else ""
+            self._report(mask)
+            if rest:
+                say(delta, place, rest)
+
+    def _hide_tokens(self, choice: dict[str, Any]) -> None:
+        """Probabilities spell the answer out, token by token."""
+        rules = self._screening.rules.output
+        if choice.get("logprobs") and any(action_of(rules, guard) in ("redact", "block") for guard in GUARDS):
+            choice["logprobs"] = None
 
     def _new_mask(self) -> StreamMask:
         rules = self._screening.rules.output
