@@ -59,6 +59,16 @@ async def test_a_client_that_leaves_ends_the_inner_call_and_is_still_billed(gate
     assert row["cost_nano_usd"] > 0
 
 
+async def test_a_client_that_leaves_while_texts_are_embedded_is_billed_for_them(gateway: RunningGateway) -> None:
+    call = asyncio.ensure_future(gateway.call("POST", "/v1/embeddings", json={"model": "mini", "input": "hang"}))
+    await eventually(lambda: any(one["path"].endswith("/v1/embeddings") for one in gateway.seen.calls))
+    call.cancel()
+    (row,) = await gateway.usage_rows(1)
+    assert (row["status"], row["error_type"], row["estimated"]) == (499, "client_disconnected", True)
+    assert row["embedding_tokens"] > 0
+    assert row["cost_nano_usd"] > 0
+
+
 async def test_an_upload_whose_client_leaves_ends_the_inner_call(gateway: RunningGateway) -> None:
     async def half() -> AsyncIterator[bytes]:
         yield b"x" * 1000

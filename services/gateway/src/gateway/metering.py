@@ -220,6 +220,12 @@ class MeteredCall:
         """Add a part's cost; once one part is unknown, so is the whole."""
         self.cost = sum_costs(self.cost, cost)
 
+    def bill_as_reserved(self) -> None:
+        """Nobody will tell what this attempt has used: it counts with what it was let in for."""
+        need = NOTHING if self._reserved is None else self._reserved.need
+        self.tokens = Tokens(need.prompt_tokens, need.completion_tokens, need.embedding_tokens)
+        self.cost, self.estimated = need.cost, True
+
     async def commit(self) -> None:
         """Record now and wait until the row is committed: whoever asks for the sum next finds it.
 

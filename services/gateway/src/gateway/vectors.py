@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from gateway.proxied import is_name
 from gateway.reservations import Need
 from gateway.taps import count
 from gateway.tokens import MODELS, SEARCH, Audiences
+from servicekit.errors import UpstreamTimeout
 from servicekit.http import Peer
 
 _USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
@@ -91,10 +93,14 @@ async def _ask(
     request: BaseModel,
 ) -> bytes:
     token = deps.mint.token(call.principal, audiences, exchange.request_id, call.id)
-    with call.waiting():
-        answer = await peer.send(
-            "POST", path, token=token, body=request, timeout_seconds=deps.settings.call_timeout_seconds
-        )
+    try:
+        with call.waiting():
+            answer = await peer.send(
+                "POST", path, token=token, body=request, timeout_seconds=deps.settings.call_timeout_seconds
+            )
+    except (asyncio.CancelledError, UpstreamTimeout):
+        call.bill_as_reserved()  # it has worked, and will be paid for it
+        raise
     return answer.body
 
 
