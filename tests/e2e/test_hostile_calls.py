@@ -88,17 +88,24 @@ RAW = (
 
 def test_any_bytes_as_a_body_are_answered(http: httpx2.Client, calls: list[Operation]) -> None:
     for operation in (each for each in calls if each.takes_json):
-        path = url(operation.path, name=COLLECTION, id=DOCUMENT, key_id="nothing")
+        path = url(operation.path, name=COLLECTION, id=DOCUMENT, key_id="nothing", run="nothing")
         for raw in RAW:
             for kind in ("application/json", "text/plain", "application/json; charset=utf-16"):
                 assert checked(http.request(operation.method, path, content=raw, headers={"Content-Type": kind})) >= 400
 
 
 def fields_of(document: dict[str, Any], operation: Operation) -> dict[str, Any]:
-    """The properties of a call's JSON body."""
-    schema = document["paths"][operation.path][operation.method.lower()]["requestBody"]["content"]["application/json"]
-    name = schema["schema"]["$ref"].rpartition("/")[2]
-    fields: dict[str, Any] = document["components"]["schemas"][name]["properties"]
+    """The properties of a call's JSON body; of every form that it may have, where it may have several."""
+    body = document["paths"][operation.path][operation.method.lower()]["requestBody"]["content"]["application/json"]
+    fields: dict[str, Any] = {}
+    rest = [body["schema"]]
+    while rest:
+        schema = rest.pop()
+        fields |= schema.get("properties", {})
+        rest += [form for word in ("anyOf", "oneOf", "allOf") for form in schema.get(word, ())]
+        if "$ref" in schema:
+            rest.append(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    assert fields, operation.name
     return fields
 
 
@@ -134,7 +141,7 @@ def test_any_value_of_any_field_of_a_body_is_answered(http: httpx2.Client, calls
         body = {name: VALID[name] for name in fields if name in VALID} | {field: value}
         if field != "name" and "name" in fields:
             body["name"] = f"hostile-{tried}"
-        path = url(operation.path, name=COLLECTION, id=DOCUMENT)
+        path = url(operation.path, name=COLLECTION, id=DOCUMENT, key_id="nothing", run="nothing")
         headers = {"Content-Type": "application/json"}
         checked(http.request(operation.method, path, content=hostile.as_json(body), headers=headers))
 
