@@ -149,7 +149,7 @@ def test_an_absurd_wish_is_reserved_with_numbers_that_a_ledger_takes() -> None:
     model = ModelInfo(
         id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
     )
-    asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=10**40, n=16)
+    asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=2**63 - 1, n=16)
     need = chat_need(model, asked, 100, 512)
     assert need.completion_tokens == MOST_TOKENS * 16
     assert need.cost is not None
