@@ -25,6 +25,9 @@ MANY = 20
 LISTED_FOR_EACH = 20
 """A hundred documents are told of in one call, one is sent in one."""
 INTERVAL_SECONDS = 0.3
+LOOK_SHARE = 0.05
+"""Share of the time that may go into looking: what looks costs the server, which has the files to read."""
+LONGEST_INTERVAL_SECONDS = 3.0
 _RANK = {stage: rank for rank, stage in enumerate(get_args(JobStage))}
 
 
@@ -103,10 +106,12 @@ def ingest_files(
         uploads = [pool.submit(_upload, client, collection, state, pause, known) for state in batch.states]
         try:
             while not all(state.ended for state in batch.states):
+                looked = time.monotonic()
                 _look(client, collection, batch)
+                took = time.monotonic() - looked
                 report()
                 _check_time(batch, began + timeout)
-                _wait(uploads, pause)
+                _wait(uploads, pause, min(max(INTERVAL_SECONDS, took / LOOK_SHARE), LONGEST_INTERVAL_SECONDS))
         finally:
             for upload in uploads:
                 upload.cancel()
@@ -163,12 +168,12 @@ def with_patience(send: Callable[[], Accepted], pause: threading.Event) -> Accep
     return send()
 
 
-def _wait(uploads: Sequence[Future[None]], pause: threading.Event) -> None:
+def _wait(uploads: Sequence[Future[None]], pause: threading.Event, seconds: float) -> None:
     """Until it is time to look again, or the last upload is done: it may have been the last thing to do."""
     if all(upload.done() for upload in uploads):
-        pause.wait(INTERVAL_SECONDS)
+        pause.wait(seconds)
     else:
-        wait(uploads, timeout=INTERVAL_SECONDS)
+        wait(uploads, timeout=seconds)
 
 
 def _look(client: Groundwork, collection: str, batch: Batch) -> None:
