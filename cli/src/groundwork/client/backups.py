@@ -14,16 +14,17 @@ import tempfile
 import threading
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
 from contracts.collections import CollectionCreate
-from contracts.documents import Document
 from contracts.jobs import Accepted
 from groundwork.client.bulk import UPLOADS_AT_ONCE, with_patience
 from groundwork.client.groundwork import Groundwork
@@ -33,6 +34,8 @@ FORMAT = "groundwork-collection/1"
 HEAD = "collection.json"
 IN_MEMORY = 4 * 1024 * 1024
 PIECE = 256 * 1024
+AHEAD = 256
+"""Documents that are sent while the first of them is waited for."""
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, UnicodeDecodeError, json.JSONDecodeError, RuntimeError)
 """What a ZIP or JSON that is not what it says raises; `RuntimeError` for a password or endless nesting."""
 Changed = Callable[[int, int], None]
@@ -62,7 +65,7 @@ class Restored:
 def back_up(client: Groundwork, collection: str, file: Path, *, changed: Changed | None = None) -> BackedUp:
     """Write all of a collection to a new `file`. Raises `BackupExists`, `ApiError`, or `OSError`."""
     head = client.collections.get(collection)
-    documents = list(client.documents.list(collection))
+    documents = [(each.id, each.status == "ready") for each in client.documents.list(collection)]
     done = BackedUp()
     unfinished = file.with_name(f".{file.name}.{secrets.token_hex(4)}.unfinished")  # of this call alone
     if file.exists():
@@ -73,8 +76,8 @@ def back_up(client: Groundwork, collection: str, file: Path, *, changed: Changed
                 made = CollectionCreate.model_validate(head.model_dump(include=set(CollectionCreate.model_fields)))
                 about = {"format": FORMAT, "documents": len(documents), "collection": made.model_dump(mode="json")}
                 backup.writestr(HEAD, json.dumps(about, indent=2))
-                for number, document in enumerate(documents, 1):
-                    _add(client, collection, backup, document, done)
+                for number, (document_id, is_ready) in enumerate(documents, 1):
+                    _add(client, collection, backup, document_id, done, is_ready=is_ready)
                     if changed is not None:
                         changed(number, len(documents))
             stream.flush()
@@ -105,22 +108,24 @@ def restore(
         raise BackupDamaged(file, str(error)) from None
 
 
-def _add(client: Groundwork, collection: str, backup: zipfile.ZipFile, document: Document, done: BackedUp) -> None:
+def _add(
+    client: Groundwork, collection: str, backup: zipfile.ZipFile, document_id: str, done: BackedUp, *, is_ready: bool
+) -> None:
     """A document that was deleted meanwhile is left out."""
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as archive:
         try:
-            client.documents.back_up(collection, document.id, archive)
+            client.documents.back_up(collection, document_id, archive)
         except ApiError as error:
             if error.status != 404:
                 raise
             return
         archive.seek(0)
-        with backup.open(f"documents/{document.id}.zip", "w", force_zip64=True) as member:
+        with backup.open(f"documents/{document_id}.zip", "w", force_zip64=True) as member:
             while piece := archive.read(PIECE):
                 member.write(piece)
     done.documents += 1
-    if document.status != "ready":
-        done.unfinished.append(document.id)
+    if not is_ready:
+        done.unfinished.append(document_id)
 
 
 def _head(backup: zipfile.ZipFile) -> CollectionCreate:
@@ -167,9 +172,12 @@ def _restore_all(
 
     with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="restore") as pool:
         try:
-            for number, (name, sent) in enumerate(zip(names, pool.map(send, names), strict=True), start=1):
+            under_way: deque[Future[Accepted | GroundworkError]] = deque()
+            left = iter(names)
+            for number, name in enumerate(names, start=1):
+                under_way.extend(pool.submit(send, each) for each in islice(left, AHEAD - len(under_way)))
                 document_id = name.removeprefix("documents/").removesuffix(".zip")
-                _settle(client, document_id, sent, timeout, result)
+                _settle(client, document_id, under_way.popleft().result(), timeout, result)
                 if changed is not None:
                     changed(number, len(names))
         except BaseException:

@@ -9,21 +9,24 @@
 
 An archive without parts is of a document that was not ready: it is read and cut anew. Archives come from callers, so
 nothing in one is believed: sizes are bounded before they are unpacked, and whatever does not fit is `ArchiveDamaged`.
+However long the document, no more than one of its parts is in memory, and of its embeddings that part's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import lzma
+import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, BinaryIO, Literal, cast
+from typing import IO, Annotated, Any, BinaryIO, Literal, cast
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -40,8 +43,12 @@ MANIFEST, ORIGINAL, EMBEDDINGS = "document.json", "original", "embeddings"
 MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 MAX_PART_BYTES = 256 * 1024 * 1024
 """Of a part's text or plan, read whole: what ingest writes stays below with the text that it allows."""
-MAX_EMBEDDINGS_BYTES = 512 * 1024 * 1024
-"""Of the sealed embeddings, read whole. Where there are more, they are made anew."""
+MAX_TABLE_BYTES = 4 * 1024 * 1024
+"""Of the table of members, which `zipfile` reads whole and turns into ten times as much: 60,000 members."""
+MAX_SEALED_BYTES = 256 * 1024
+"""Of one sealed embedding: 40,000 dimensions."""
+MAX_CONTAINERS, MAX_VALUES = 4_000_000, 16_000_000
+"""Of a part's plan: an empty list of two letters takes sixty bytes of memory."""
 MAX_REVISION = 2**30
 """Far below what a column holds, so that revisions can follow."""
 _Small = Annotated[int, Field(ge=0, lt=2**31)]
@@ -104,16 +111,19 @@ class PartFiles:
     structure: Path
 
 
-def write(into: IO[bytes], manifest: Manifest, original: Path, parts: Sequence[PartFiles], sealed: list[str]) -> None:
-    """Write a whole archive. Blocks: call it in a thread."""
+def write(
+    into: IO[bytes], manifest: Manifest, original: Path, parts: Sequence[PartFiles], sealed: IO[bytes] | None
+) -> None:
+    """Write a whole archive; `sealed` has the embeddings as their member does. Blocks: call it in a thread."""
     with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(MANIFEST, manifest.model_dump_json())
         archive.write(original, ORIGINAL, zipfile.ZIP_STORED)  # documents are mostly compressed already
         for number, part in enumerate(parts):
             archive.write(part.text, text_name(number))
             archive.write(part.structure, structure_name(number))
-        if sealed:
-            archive.writestr(EMBEDDINGS, "\n".join(sealed))
+        if sealed is not None:
+            with archive.open(EMBEDDINGS, "w", force_zip64=True) as member:
+                shutil.copyfileobj(sealed, member, PIECE)
 
 
 def text_name(number: int) -> str:
@@ -126,13 +136,46 @@ def structure_name(number: int) -> str:
     return f"parts/{number:04}.json"
 
 
+class Sealed:
+    """The sealed embeddings of an archive's chunks in their order, or none at all."""
+
+    def __init__(self, lines: IO[bytes] | None) -> None:
+        self._lines = lines
+
+    def take(self, count: int) -> list[str]:
+        """Those of the next so many chunks; raises `ArchiveDamaged`."""
+        if self._lines is None:
+            return []
+        with _damaged_otherwise():
+            taken = [self._lines.readline(MAX_SEALED_BYTES).rstrip(b"\n").decode() for _ in range(count)]
+        if any(len(each) >= MAX_SEALED_BYTES - 1 for each in taken):
+            raise ArchiveDamaged("one of its embeddings is too long")
+        return taken
+
+
+class _ShortReads:
+    """A file of which no more than `most` bytes are read at once, where `most` is given."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file = file
+        self.most: int | None = most
+        self.seek, self.tell, self.seekable, self.close = file.seek, file.tell, file.seekable, file.close
+
+    def read(self, size: int = -1) -> bytes:
+        if self.most is not None and size > self.most:
+            raise zipfile.BadZipFile("more at once than is allowed")
+        return self._file.read(size)
+
+
 class Archive:
     """An archive that a caller sent, checked as far as it was read. Its methods block: call them in a thread."""
 
     def __init__(self, file: IO[bytes], most_bytes: int) -> None:
         """Raises `ArchiveDamaged`, or `ArchiveTooLarge` if it would unpack to more than `most_bytes`."""
         with _damaged_otherwise():
-            self._zip = zipfile.ZipFile(file)
+            table = _ShortReads(file, MAX_TABLE_BYTES)
+            self._zip = zipfile.ZipFile(cast("IO[bytes]", table))
+            table.most = None
             size = sum(member.file_size for member in self._zip.infolist())
             if size > most_bytes:
                 raise ArchiveTooLarge(most_bytes)
@@ -155,25 +198,34 @@ class Archive:
         """The original to read from."""
         return cast("BinaryIO", self._zip.open(ORIGINAL))
 
-    def embeddings(self) -> list[str]:
-        """The sealed embedding of each chunk; none if the archive has not exactly as many as chunks."""
-        chunks = sum(part.chunks for part in self.manifest.parts)
+    @contextmanager
+    def sealed(self) -> Iterator[Sealed]:
+        """The sealed embeddings, to be taken part by part; none if there are not as many as chunks."""
+        if not self._has_embeddings():
+            yield Sealed(None)
+            return
+        with self._zip.open(EMBEDDINGS) as member, io.BufferedReader(cast("io.RawIOBase", member), PIECE) as lines:
+            yield Sealed(cast("IO[bytes]", lines))
+
+    def _has_embeddings(self) -> bool:
+        """Whether there is one for each chunk."""
         with _damaged_otherwise():
             if EMBEDDINGS not in self._zip.namelist():
-                return []
-            if self._zip.getinfo(EMBEDDINGS).file_size > MAX_EMBEDDINGS_BYTES:
-                return []
-            sealed = self._zip.read(EMBEDDINGS).decode().split("\n")
-        return sealed if len(sealed) == chunks else []
+                return False
+            lines = 1
+            with self._zip.open(EMBEDDINGS) as member:
+                while piece := member.read(PIECE):
+                    lines += piece.count(b"\n")
+        return lines == sum(part.chunks for part in self.manifest.parts)
 
     def part(self, number: int, sealed: Sequence[str]) -> tuple[bytes, bytes]:
-        """A part's text and structure as the ledger keeps them, with `sealed`, the whole document's embeddings."""
+        """A part's text and structure as the ledger keeps them, with `sealed`, the embeddings of its chunks."""
         told = self.manifest.parts[number]
         with _damaged_otherwise():
             text = self._whole(text_name(number)).decode()
-            structure = json.loads(self._whole(structure_name(number)))
+            structure = _bounded_json(self._whole(structure_name(number)))
             if sealed:
-                structure["plan"]["embeddings"] = list(sealed[told.first_chunk : told.first_chunk + told.chunks])
+                structure["plan"]["embeddings"] = list(sealed)
             saved = json.dumps(structure).encode()
             _, chunks = load(text, saved)
             _check_chunks(Part(number, "", "", **told.model_dump()), text, chunks)
@@ -204,6 +256,13 @@ class Archive:
 def archived(part: Part) -> ArchivedPart:
     """A part of the ledger as an archive tells it."""
     return ArchivedPart(**{name: getattr(part, name) for name in ArchivedPart.model_fields})
+
+
+def _bounded_json(content: bytes) -> Any:
+    """What JSON says, if it doesn't say so many things that they would fill the memory."""
+    if content.count(b"[") + content.count(b"{") > MAX_CONTAINERS or content.count(b",") > MAX_VALUES:
+        raise ValueError("more lists and values than any plan has")
+    return json.loads(content)
 
 
 def _check_chunks(part: Part, text: str, chunks: list[Chunk]) -> None:

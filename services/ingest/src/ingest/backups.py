@@ -44,11 +44,13 @@ async def archive(
             document = await find(connection, tenant, collection, document_id)
             revision, parts = await _revision(connection, document, now.index.layout)
         try:
-            sealed = await _embeddings(index, token, collection, document_id, revision["n"], parts)
-            if (await index.collection(token, collection)).index.layout != now.index.layout:
-                continue
-            manifest = _manifest(document, revision, parts, now.embedding_model)
-            return await _written(blobs, manifest, revision, parts, sealed)
+            with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+                about = (collection, document_id, revision["n"])
+                sealed = file if await write_embeddings(index, token, about, parts, file) else None
+                if (await index.collection(token, collection)).index.layout != now.index.layout:
+                    continue
+                manifest = _manifest(document, revision, parts, now.embedding_model)
+                return await _written(blobs, manifest, revision, parts, sealed)
         except BlobMissing:
             continue
         except PeerError as error:
@@ -77,20 +79,24 @@ def _manifest(document: RowMapping, revision: RowMapping, parts: list[Part], mod
     )
 
 
-async def _embeddings(
-    index: Index, token: str, collection: str, document_id: str, n: int, parts: list[Part]
-) -> list[str]:
-    sealed: list[str] = []
-    while parts and len(sealed) < parts[-1].next_chunk:
-        page = await index.embeddings(token, collection, document_id, n, len(sealed), EMBEDDINGS_AT_ONCE)
+async def write_embeddings(
+    index: Index, token: str, about: tuple[str, str, int], parts: list[Part], into: IO[bytes]
+) -> bool:
+    """Write the sealed embeddings as an archive has them, one a line; whether there are any."""
+    written, all_of_them = 0, parts[-1].next_chunk if parts else 0
+    while written < all_of_them:
+        page = await index.embeddings(token, *about, written, EMBEDDINGS_AT_ONCE)
         if not page.embeddings:  # an index that was rebuilt otherwise: restoring embeds anew
-            return []
-        sealed += page.embeddings
-    return sealed
+            return False
+        lines = "\n".join(page.embeddings) if written == 0 else "\n".join(["", *page.embeddings])
+        await asyncio.to_thread(into.write, lines.encode())
+        written += len(page.embeddings)
+    into.seek(0)
+    return written > 0
 
 
 async def _written(
-    blobs: BlobStore, manifest: Manifest, revision: RowMapping, parts: list[Part], sealed: list[str]
+    blobs: BlobStore, manifest: Manifest, revision: RowMapping, parts: list[Part], sealed: IO[bytes] | None
 ) -> IO[bytes]:
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # handed to the caller
     try:

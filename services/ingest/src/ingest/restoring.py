@@ -18,7 +18,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest import uploads
-from ingest.archives import Archive
+from ingest.archives import Archive, Sealed
 from ingest.blob_references import drop_unreferenced
 from ingest.errors import DocumentDiffers
 from ingest.live_jobs import Mandate
@@ -59,9 +59,8 @@ async def restore(
     """
     await asyncio.to_thread(archive.check_original)
     usable = archive.manifest.embedding_model == model
-    sealed = await asyncio.to_thread(archive.embeddings) if usable else []
     count = len(archive.manifest.parts) if usable else 0
-    parts = [await asyncio.to_thread(_part, archive, number, sealed, mandate.tenant) for number in range(count)]
+    parts = await asyncio.to_thread(_parts, archive, count, mandate.tenant)
     restored = _restored(archive, mandate, collection, layout, parts)
     keys = [restored.upload.blob_key, *(part[name] for part in parts for name in ("text_key", "structure_key"))]
     named = False
@@ -69,10 +68,7 @@ async def restore(
         async with blobs.keeping(*keys):
             with archive.original() as original:
                 await blobs.put(keys[0], original)
-            for number, part in enumerate(parts):
-                text, structure = await asyncio.to_thread(archive.part, number, sealed)
-                await blobs.put(part["text_key"], io.BytesIO(text))
-                await blobs.put(part["structure_key"], io.BytesIO(structure))
+            await _keep(blobs, archive, parts)
             async with database.write() as connection:
                 accepted = await accept(connection, restored, clock.now())
             named = not accepted.unchanged
@@ -97,11 +93,30 @@ async def accept(connection: AsyncConnection, restored: Restored, now: datetime)
     return accepted
 
 
-def _part(archive: Archive, number: int, sealed: list[str], tenant: str) -> dict[str, Any]:
-    """One part's row."""
-    text, structure = (f"{tenant}/{hashlib.sha256(each).hexdigest()}" for each in archive.part(number, sealed))
-    told = archive.manifest.parts[number].model_dump()
-    return {**told, "number": number, "tenant": tenant, "text_key": text, "structure_key": structure}
+async def _keep(blobs: BlobStore, archive: Archive, parts: list[dict[str, Any]]) -> None:
+    """Put the parts' texts and structures under their keys."""
+    with archive.sealed() as sealed:
+        for number, part in enumerate(parts):
+            text, structure = await asyncio.to_thread(_read, archive, number, sealed)
+            await blobs.put(part["text_key"], io.BytesIO(text))
+            await blobs.put(part["structure_key"], io.BytesIO(structure))
+
+
+def _parts(archive: Archive, count: int, tenant: str) -> list[dict[str, Any]]:
+    """The first `count` parts' rows. What they hold is read once more to be kept, so that it needn't be here."""
+    rows = []
+    with archive.sealed() as sealed:
+        for number in range(count):
+            text, structure = (
+                f"{tenant}/{hashlib.sha256(each).hexdigest()}" for each in _read(archive, number, sealed)
+            )
+            told = archive.manifest.parts[number].model_dump()
+            rows.append({**told, "number": number, "tenant": tenant, "text_key": text, "structure_key": structure})
+    return rows
+
+
+def _read(archive: Archive, number: int, sealed: Sealed) -> tuple[bytes, bytes]:
+    return archive.part(number, sealed.take(archive.manifest.parts[number].chunks))
 
 
 def _restored(
