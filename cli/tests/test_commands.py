@@ -72,3 +72,12 @@ def test_config_shows_where_values_come_from(monkeypatch: pytest.MonkeyPatch) ->
     assert done.exit_code == 0
     assert re.search(r"AGENT_CONTEXT_TOKENS\s+123\s+environment", done.output)
     assert re.search(r"AGENT_PORT\s+\(chosen at start\)\s+groundwork", done.output)
+
+
+def test_options_that_make_no_collection_are_named_before_anything_is_sent() -> None:
+    assert "name:" in sentence("collection", "create", "No Name")
+    assert "give that, too" in sentence("collection", "create", "c", "--max-tokens", "64")
+    assert "overlap must be" in sentence(
+        "collection", "create", "c", "--chunking=fixed", "--max-tokens=32", "--overlap=31"
+    )
+    assert "Nothing runs in" in sentence("collection", "create", "c", "--quantization=binary", "--on-disk")

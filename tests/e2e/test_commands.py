@@ -105,3 +105,21 @@ def test_a_key_is_made_limited_rotated_and_revoked_by_commands(home: RunningHome
     assert groundwork(home, "key", "revoke", key_id).returncode == 0
     row = next(line for line in groundwork(home, "key", "list").stdout.splitlines() if key_id in line)
     assert row.rstrip().endswith("revoked")
+
+
+def test_a_collection_is_made_with_its_own_vectors_changed_listed_and_deleted_by_commands(
+    home: RunningHome, folder: Path
+) -> None:
+    made = groundwork(home, "collection", "create", "small", "--quantization", "scalar", "--chunking", "sentence")
+    assert "made 'small'" in made.stdout, made.stderr
+    assert "chunking sentence, vectors scalar" in made.stdout
+    assert groundwork(home, "ingest", folder, "-c", "small").returncode == 0
+    moved = groundwork(home, "reindex", "small", "--on-disk")
+    assert moved.returncode == 0, moved.stderr
+    kept = home.client.collections.get("small").vectors
+    assert (kept.quantization, kept.on_disk) == ("scalar", True)
+    row = next(line for line in groundwork(home, "collection", "list").stdout.splitlines() if "small" in line)
+    assert "scalar, on disk" in row
+    assert "moon" in groundwork(home, "search", "moon", "-c", "small").stdout
+    assert groundwork(home, "collection", "delete", "small", "--yes").returncode == 0
+    assert "small" not in groundwork(home, "collection", "list").stdout

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from groundwork.commands import (
     agents,
     backups,
+    collections,
     configuration,
     doctor,
     evaluation,
@@ -65,7 +66,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Answers from your documents, with citations that are checked.",
 )
-for module in (lifecycle, keys, ingest, questions, agents, evaluation, reindex, backups, configuration, doctor):
+for module in (
+    lifecycle,
+    keys,
+    collections,
+    ingest,
+    questions,
+    agents,
+    evaluation,
+    reindex,
+    backups,
+    configuration,
+    doctor,
+):
     module.register(app)
 
 

@@ -6,18 +6,21 @@ import time
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from contracts.collections import Chunking, ChunkingStrategy, Collection
+from contracts.collections import Collection
 from contracts.jobs import Job
 from groundwork.client import Groundwork
+from groundwork.commands.collections import (
+    ChunkingOption,
+    MaxTokens,
+    OnDisk,
+    Overlap,
+    Quantization,
+    chunking_of,
+    vectors_of,
+)
 from groundwork.commands.session import Session, session_of
-from groundwork.errors import GroundworkError
-
-
-class ChunkingUnusable(GroundworkError):
-    """The options don't make a way to cut documents."""
 
 
 def register(app: typer.Typer) -> None:
@@ -31,10 +34,12 @@ def reindex(
     embedding_model: Annotated[
         str | None, typer.Option(help="The model that embeds it from now on; `default` for the current default.")
     ] = None,
-    chunking: Annotated[ChunkingStrategy | None, typer.Option(help="How documents are cut from now on.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="With --chunking: size of a chunk in tokens.")] = None,
-    overlap: Annotated[int, typer.Option(help="With --chunking: tokens that neighbouring chunks share.")] = 0,
+    chunking: ChunkingOption = None,
+    max_tokens: MaxTokens = None,
+    overlap: Overlap = 0,
     language: Annotated[str | None, typer.Option(help="How words are analysed: `auto` or a two-letter code.")] = None,
+    quantization: Quantization = None,
+    on_disk: OnDisk = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until it is done.")] = 86_400.0,
 ) -> None:
     """Build a collection's index anew while the old one serves, then put it in its place. Nothing is uploaded again.
@@ -42,24 +47,15 @@ def reindex(
     Ctrl-C stops waiting, not the job.
     """
     session = session_of(context)
-    cut = _chunking(chunking, max_tokens, overlap)
+    cut = chunking_of(chunking, max_tokens, overlap)
     began = time.monotonic()
     with session.client() as client:
-        job = client.collections.reindex(collection, embedding_model=embedding_model, chunking=cut, language=language)
+        vectors = vectors_of(quantization, on_disk, client.collections.get(collection).vectors)
+        job = client.collections.reindex(
+            collection, embedding_model=embedding_model, chunking=cut, language=language, vectors=vectors
+        )
         _wait(session, client, job, timeout)
         _summarise(session, client.collections.get(collection), time.monotonic() - began)
-
-
-def _chunking(strategy: ChunkingStrategy | None, max_tokens: int | None, overlap: int) -> Chunking | None:
-    if strategy is None:
-        if max_tokens is not None or overlap:
-            raise ChunkingUnusable("--max-tokens and --overlap say how --chunking cuts; give that, too.")
-        return None
-    try:
-        return Chunking(strategy=strategy, max_tokens=max_tokens, overlap=overlap)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ChunkingUnusable(f"{'.'.join(map(str, first['loc'])) or 'chunking'}: {first['msg']}.") from None
 
 
 def _wait(session: Session, client: Groundwork, job: Job, timeout: float) -> None:
