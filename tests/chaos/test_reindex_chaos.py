@@ -36,7 +36,10 @@ models:
   - {name: chat, kind: chat, engine: scripted, context_length: 4096, default: true}
 """
 SETTINGS = {"INGEST_LEASE_SECONDS": "5", "INGEST_POLL_SECONDS": "1"}
-DOCUMENTS, PARAGRAPHS = 40, 16
+DOCUMENTS, PARAGRAPHS = 40, 28
+"""More than a thousand chunks: a step of a reindex brings 256 over, and each kill is to find a step to come."""
+LAST_KILL = 0.6
+"""No kill is aimed at more progress than this, since progress goes by steps."""
 SECONDS = 400.0
 SEARCHERS = 2
 WORD = "pelican"
@@ -209,7 +212,7 @@ def reindex_under_fire(
         try:
             job = client.collections.reindex(collection, embedding_model="second", chunking=chunking)
             for number, victim in enumerate(victims):
-                now = wait_for(client, job.id, (number + 1) * 0.9 / (len(victims) + 1))
+                now = wait_for(client, job.id, (number + 1) * LAST_KILL / (len(victims) + 1))
                 assert now.status not in FINAL_JOB_STATUSES, "killed in the middle"
                 killer.kill(victim)
                 if number == 0:

@@ -133,8 +133,10 @@ async def test_what_is_written_and_deleted_during_a_build_is_in_the_index_s_plac
     assert [each.id for each in newest] == [point_of(1000 + rounds - 1).id]
 
 
-async def test_an_indexed_generation_is_as_it_was_after_a_restart(tmp_path: Path) -> None:
-    first = EdgeStore(tmp_path, rules=SOON)
+async def test_an_indexed_generation_is_as_it_was_after_a_restart(
+    tmp_path: Path, open_edge: Callable[..., EdgeStore]
+) -> None:
+    first = open_edge(tmp_path, rules=SOON)
     await first.create("g", DIMENSIONS, VectorOptions(quantization="scalar", on_disk=True))
     await _write(first, 0, 400)
     before = await _built(first)
@@ -142,7 +144,7 @@ async def test_an_indexed_generation_is_as_it_was_after_a_restart(tmp_path: Path
     assert await first.delete("g", filters.document("d7")) == 1
     found = await first.nearest("g", vector_of(5), None, 20)
     await first.close()
-    second = EdgeStore(tmp_path, rules=SOON)
+    second = open_edge(tmp_path, rules=SOON)
     assert await second.generations() == ["g"]
     assert await second.nearest("g", vector_of(5), None, 20) == found
     after = await second.index_status("g")
@@ -170,8 +172,10 @@ async def test_it_is_built_again_when_enough_has_come_since(store: EdgeStore) ->
 
 
 @pytest.mark.parametrize("quantization", ["none", "scalar", "binary"])
-async def test_recall_holds_with_every_way_to_keep_vectors(tmp_path: Path, quantization: str) -> None:
-    store = EdgeStore(tmp_path, rules=SOON)
+async def test_recall_holds_with_every_way_to_keep_vectors(
+    tmp_path: Path, quantization: str, open_edge: Callable[..., EdgeStore]
+) -> None:
+    store = open_edge(tmp_path, rules=SOON)
     options = VectorOptions.model_validate({"quantization": quantization, "on_disk": quantization != "none"})
     await store.create("g", LONG, options)
     for at in range(0, 600, 50):
@@ -191,9 +195,11 @@ async def test_a_generation_that_is_dropped_during_its_build_is_gone(store: Edge
     assert _names(tmp_path) == [".lock"]
 
 
-async def test_a_build_that_may_not_take_enough_fails_and_everything_stays_as_it_was(tmp_path: Path) -> None:
+async def test_a_build_that_may_not_take_enough_fails_and_everything_stays_as_it_was(
+    tmp_path: Path, open_edge: Callable[..., EdgeStore]
+) -> None:
     failed = _builds("failed")
-    store = EdgeStore(tmp_path, rules=BuildRules(points=300, memory_mib=8))
+    store = open_edge(tmp_path, rules=BuildRules(points=300, memory_mib=8))
     await store.create("g", DIMENSIONS)
     await _write(store, 0, 300)
 
@@ -208,9 +214,11 @@ async def test_a_build_that_may_not_take_enough_fails_and_everything_stays_as_it
     assert _names(tmp_path) == [".lock", "g"]
 
 
-async def test_a_build_that_failed_is_tried_again_though_nobody_writes_any_more(tmp_path: Path) -> None:
+async def test_a_build_that_failed_is_tried_again_though_nobody_writes_any_more(
+    tmp_path: Path, open_edge: Callable[..., EdgeStore]
+) -> None:
     failed = _builds("failed")
-    store = EdgeStore(tmp_path, rules=BuildRules(points=300, memory_mib=8, pause_seconds=0.1))
+    store = open_edge(tmp_path, rules=BuildRules(points=300, memory_mib=8, pause_seconds=0.1))
     await store.create("g", DIMENSIONS)
     await _write(store, 0, 300)
 
@@ -222,8 +230,10 @@ async def test_a_build_that_failed_is_tried_again_though_nobody_writes_any_more(
     assert _names(tmp_path) == [".lock", "g"]
 
 
-async def test_a_child_whose_retriever_is_gone_builds_nothing(tmp_path: Path) -> None:
-    store = EdgeStore(tmp_path, rules=BuildRules(points=0))
+async def test_a_child_whose_retriever_is_gone_builds_nothing(
+    tmp_path: Path, open_edge: Callable[..., EdgeStore]
+) -> None:
+    store = open_edge(tmp_path, rules=BuildRules(points=0))
     await store.create("g", DIMENSIONS)
     await store.close()
     gone = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220  # over at once
@@ -235,14 +245,14 @@ async def test_a_child_whose_retriever_is_gone_builds_nothing(tmp_path: Path) ->
     assert child.stdout == ""
 
 
-async def test_a_copy_that_was_not_whole_is_thrown_away(tmp_path: Path) -> None:
-    first = EdgeStore(tmp_path, rules=BuildRules(points=0))
+async def test_a_copy_that_was_not_whole_is_thrown_away(tmp_path: Path, open_edge: Callable[..., EdgeStore]) -> None:
+    first = open_edge(tmp_path, rules=BuildRules(points=0))
     await first.create("g", DIMENSIONS)
     await _write(first, 0, 20)
     await first.close()
     (tmp_path / "g@1").mkdir()
     (tmp_path / "g@1" / "half").touch()
-    second = EdgeStore(tmp_path, rules=BuildRules(points=0))
+    second = open_edge(tmp_path, rules=BuildRules(points=0))
     assert await second.generations() == ["g"]
     assert await second.count("g", ALL) == 20
     await second.close()
@@ -262,7 +272,9 @@ def _read_until(process: subprocess.Popen[str], store: Path, seconds: float, *, 
     return last
 
 
-async def test_kills_at_random_moments_of_building_lose_no_acknowledged_write(tmp_path: Path) -> None:
+async def test_kills_at_random_moments_of_building_lose_no_acknowledged_write(
+    tmp_path: Path, open_edge: Callable[..., EdgeStore]
+) -> None:
     chance, last, indexed = random.Random(11), -1, 0
     for kill in range(KILLS):
         command = [sys.executable, "-m", "tests.support.indexed_writer", str(tmp_path / "store"), str(last + 1)]
@@ -273,7 +285,7 @@ async def test_kills_at_random_moments_of_building_lose_no_acknowledged_write(tm
                 process.send_signal(signal.SIGKILL)
             assert process.stdout is not None
             last = max([last, read, *(int(line) for line in process.stdout if line.endswith("\n"))])
-        store = EdgeStore(tmp_path / "store", rules=BuildRules(points=0))
+        store = open_edge(tmp_path / "store", rules=BuildRules(points=0))
         written = range((last + 1) * BATCH)
         present = await store.fetch("g", [point_of(each).id for each in written])
         missing = {each for each in written if point_of(each).id not in present}

@@ -17,8 +17,8 @@ async def test_every_acknowledged_write_survives_kills_at_random_moments(tmp_pat
 
 
 async def test_kills_while_indexes_are_built_lose_nothing_and_leave_nothing(tmp_path: Path) -> None:
-    ledger = await survive(tmp_path, KILLS, seed=11, settings={"RETRIEVER_INDEX_POINTS": "10"})
+    ledger = await survive(tmp_path, KILLS, seed=11, settings={"RETRIEVER_INDEX_POINTS": "10"}, in_builds=KILLS // 2)
     assert ledger.writes > 2 * KILLS
     assert ledger.flips > 0
-    assert ledger.builds > KILLS // 4
+    assert ledger.builds >= KILLS // 2
     assert ledger.indexed > 0

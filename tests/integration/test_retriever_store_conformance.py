@@ -327,27 +327,29 @@ async def test_the_probe_searches_for_real(store: VectorStore) -> None:
         await readiness.probe_store(store)
 
 
-async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
-    first = EdgeStore(tmp_path)
+async def test_what_was_written_is_there_after_a_restart(tmp_path: Path, open_edge: Callable[..., EdgeStore]) -> None:
+    first = open_edge(tmp_path)
     await first.create("g", DIMENSIONS)
     await first.upsert("g", _points("a", 1, 10))
     before = await first.nearest("g", _vector(3), None, 5)
     await first.close()
-    second = EdgeStore(tmp_path)
+    second = open_edge(tmp_path)
     assert await second.nearest("g", _vector(3), None, 5) == before
     await second.close()
 
 
-async def test_one_process_owns_the_folder(tmp_path: Path) -> None:
-    first = EdgeStore(tmp_path)
+async def test_one_process_owns_the_folder(tmp_path: Path, open_edge: Callable[..., EdgeStore]) -> None:
+    first = open_edge(tmp_path)
     with pytest.raises(VectorStoreLocked, match="in use by another process"):
-        EdgeStore(tmp_path)
+        open_edge(tmp_path)
     await first.close()
-    await EdgeStore(tmp_path).close()
+    await open_edge(tmp_path).close()
 
 
-async def test_more_generations_than_may_be_open_all_answer(tmp_path: Path) -> None:
-    store = EdgeStore(tmp_path, open_shards=2)
+async def test_more_generations_than_may_be_open_all_answer(
+    tmp_path: Path, open_edge: Callable[..., EdgeStore]
+) -> None:
+    store = open_edge(tmp_path, open_shards=2)
     for at in range(5):
         await store.create(f"g{at}", DIMENSIONS)
         await store.upsert(f"g{at}", _points(f"d{at}", 1, 3))
@@ -356,11 +358,13 @@ async def test_more_generations_than_may_be_open_all_answer(tmp_path: Path) -> N
     await store.close()
 
 
-async def test_a_generation_that_was_half_made_or_half_dropped_leaves_no_trace(tmp_path: Path) -> None:
+async def test_a_generation_that_was_half_made_or_half_dropped_leaves_no_trace(
+    tmp_path: Path, open_edge: Callable[..., EdgeStore]
+) -> None:
     (tmp_path / ".unfinished-g").mkdir()
     (tmp_path / ".unfinished-g" / "rest").touch()
     (tmp_path / ".dropped-h").mkdir()
-    store = EdgeStore(tmp_path)
+    store = open_edge(tmp_path)
     assert await store.generations() == []
     assert os.listdir(tmp_path) == [".lock"]  # noqa: PTH208  # pathlib's call is banned in async code
     await store.create("g", DIMENSIONS)

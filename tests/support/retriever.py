@@ -7,7 +7,7 @@ import base64
 import socket
 from array import array
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -58,16 +58,17 @@ async def retriever_client(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a retriever's app, in this process, on Qdrant Edge and SQLite in `folder`."""
     settings = RetrieverSettings(data_dir=folder, delegation_public_key_file=tokens.key_file)
-    store = EdgeStore(folder / "vectors")
-    database = Database.open(None, folder, "retriever")
-    await migrate(database, MIGRATIONS)
-    await prepare(store)
-    app = create_app(settings, assemble(settings, database, store, embedder, reranker or LexicalReranker()))
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://r") as client:
-        yield client
-    await database.close()
-    await store.close()
+    async with AsyncExitStack() as opened:  # a test that fails leaves nothing open for the next one to trip over
+        store = EdgeStore(folder / "vectors")
+        opened.push_async_callback(store.close)
+        database = Database.open(None, folder, "retriever")
+        opened.push_async_callback(database.close)
+        await migrate(database, MIGRATIONS)
+        await prepare(store)
+        app = create_app(settings, assemble(settings, database, store, embedder, reranker or LexicalReranker()))
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        await opened.enter_async_context(app.router.lifespan_context(app))
+        yield await opened.enter_async_context(httpx2.AsyncClient(transport=transport, base_url="http://r"))
 
 
 def hashed_inference(embedder: HashedEmbedder) -> FastAPI:

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 
@@ -26,12 +27,21 @@ END_SECONDS = 10
 
 
 def _work_until_killed(
-    retriever: RetrieverProcess, ledger: Ledger, workers: Sequence[Writer | Reindexer], chance: random.Random
+    retriever: RetrieverProcess,
+    ledger: Ledger,
+    workers: Sequence[Writer | Reindexer],
+    chance: random.Random,
+    *,
+    in_a_build: bool,
 ) -> None:
-    """Writers, a reindexer and searchers at once, and `kill -9` in the middle: some writes on, and moments more."""
+    """Writers, a reindexer and searchers at once, and `kill -9` in the middle: some writes on, and moments more, or
+    while an index is built.
+    """
     over, enough = Event(), ledger.writes + chance.randrange(12)
-    clients = [retriever.client() for _ in range(len(workers) + SEARCHERS)]
-    with ThreadPoolExecutor(len(clients)) as pool:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(retriever.client()) for _ in range(len(workers) + SEARCHERS)]
+        pool = stack.enter_context(ThreadPoolExecutor(len(clients)))
+        stack.callback(over.set)  # whatever fails here, nobody works on
         work = [pool.submit(worker.run, client, over) for worker, client in zip(workers, clients, strict=False)]
         seeds = [chance.random() for _ in range(SEARCHERS)]
         readers = zip(seeds, clients[len(workers) :], strict=True)
@@ -39,15 +49,15 @@ def _work_until_killed(
         deadline = time.monotonic() + WORK_SECONDS
         while ledger.writes < enough and not over.wait(0.002) and time.monotonic() < deadline:
             pass
-        over.wait(chance.uniform(0, 0.1))
+        while in_a_build and not retriever.children() and not over.wait(0.002) and time.monotonic() < deadline:
+            pass
         ledger.builds += bool(retriever.children())
+        over.wait(chance.uniform(0, 0.1))
         retriever.kill()
         _check_alone(retriever)
         ledger.indexed += any((retriever.data / "vectors").glob("col_*/.whole"))
         for future in work:
             future.result()
-    for client in clients:
-        client.close()
 
 
 def _check_alone(retriever: RetrieverProcess) -> None:
@@ -68,18 +78,22 @@ def _kill_while_it_starts(retriever: RetrieverProcess, chance: random.Random) ->
 async def _points(retriever: RetrieverProcess) -> int:
     """All points of all collections that lie in the store, seen or not."""
     store = EdgeStore(retriever.data / "vectors")
-    everything = filters.Where(must=(filters.Within(("ordinal",), gte=0),))
-    names = [name for name in await store.generations() if name.startswith("col_")]
-    assert len(names) == len(COLLECTIONS)
-    counted = sum([await store.count(name, everything) for name in names])
-    await store.close()
+    try:
+        everything = filters.Where(must=(filters.Within(("ordinal",), gte=0),))
+        names = [name for name in await store.generations() if name.startswith("col_")]
+        assert len(names) == len(COLLECTIONS)
+        counted = sum([await store.count(name, everything) for name in names])
+    finally:
+        await store.close()
     left = {each.name.partition("@")[0] for each in (retriever.data / "vectors").iterdir()}
     assert left == {*names, "readiness", ".lock"}, "something is left of a build or a reindex"
     return counted
 
 
-async def survive(folder: Path, kills: int, seed: int, settings: Mapping[str, str] | None = None) -> Ledger:
-    """Kill a retriever, which runs with these settings, so many times.
+async def survive(
+    folder: Path, kills: int, seed: int, settings: Mapping[str, str] | None = None, *, in_builds: int = 0
+) -> Ledger:
+    """Kill a retriever, which runs with these settings, so many times, `in_builds` of them while an index is built.
 
     After each it must hold every write that it acknowledged, and none by half; at the end its store holds exactly the
     points of the documents, also after the reindexes that were cut off.
@@ -93,6 +107,7 @@ async def survive(folder: Path, kills: int, seed: int, settings: Mapping[str, st
     ]
     reindexer = Reindexer(ledger, COLLECTIONS[0])
     early = set(chance.sample(range(kills), kills // EARLY))
+    building = set(chance.sample(range(kills), in_builds))
     with served(hashed_inference(HashedEmbedder())) as inference:
         retriever = RetrieverProcess(folder, Tokens(folder), inference, settings or {})
         try:
@@ -106,7 +121,7 @@ async def survive(folder: Path, kills: int, seed: int, settings: Mapping[str, st
                         for name in COLLECTIONS:
                             checked(client.post("/v1/collections", json={"name": name}))
                     check_whole(client, ledger)
-                _work_until_killed(retriever, ledger, [*writers, reindexer], chance)
+                _work_until_killed(retriever, ledger, [*writers, reindexer], chance, in_a_build=kill in building)
             retriever.start()
             retriever.wait_ready()
             with retriever.client() as client:
