@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from tests.support.fake_upstream import DONE, busy, chunk, is_probe
 from tests.support.inference_running import EMBEDDING, Inference, running_inference, serving
@@ -30,13 +30,30 @@ class Counting:
         self.flood = False
         self.waiting = 0.0
         self.app = Starlette(
-            routes=[Route("/v1/chat/completions", self._chat, methods=["POST"]), Route("/metrics", self._metrics)]
+            routes=[
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/embeddings", self._embeddings, methods=["POST"]),
+                Route("/metrics", self._metrics),
+            ]
         )
+        self.embedding = asyncio.Semaphore(0)
+        """Lets one call for embeddings end."""
+        self.embedded: list[str] = []
 
     async def _chat(self, request: Request) -> Response:
         if is_probe(await request.json()):
             return busy()
         return StreamingResponse(self._events(), media_type="text/event-stream")
+
+    async def _embeddings(self, request: Request) -> Response:
+        body = await request.json()
+        if is_probe(body):
+            return busy()
+        self.active += 1
+        self.embedded += body["input"]
+        await self.embedding.acquire()
+        self.active -= 1
+        return JSONResponse({"data": [{"index": 0, "embedding": [1.0, 0.0]}], "usage": {"total_tokens": 1}})
 
     async def _events(self) -> AsyncIterator[str]:
         self.active += 1
@@ -66,8 +83,8 @@ def declared(url: str, **queue: int) -> list[dict[str, Any]]:
     return [far | {"queue": queue}, EMBEDDING]
 
 
-def asking(inference: Inference, stream: bool = True, text: str = "Hello") -> asyncio.Task[Any]:
-    body = {"model": "far", "messages": [{"role": "user", "content": text}], "stream": stream}
+def asking(inference: Inference, stream: bool = True, text: str = "Hello", **more: Any) -> asyncio.Task[Any]:
+    body = {"model": "far", "messages": [{"role": "user", "content": text}], "stream": stream, **more}
     return asyncio.create_task(inference.post("/v1/chat/completions", body).__aenter__())
 
 
@@ -123,6 +140,49 @@ async def test_the_line_is_bounded_by_tokens(tmp_path: Path) -> None:
             for call in calls:
                 assert (await call).status == 200
                 await (await call).text()
+
+
+async def test_no_length_that_is_asked_for_weighs_more_than_the_context(tmp_path: Path) -> None:
+    upstream = Counting()
+    async with serving(upstream.app) as url:
+        models = declared(url, at_once=1, waiting=50, waiting_tokens=20_000)
+        async with running_inference(tmp_path, models) as inference:
+            calls = [asking(inference)]
+            await until_metric(inference, RUNNING, 1)
+            calls.append(asking(inference, max_tokens=10**18))
+            await until_metric(inference, WAITING, 1)
+            assert await inference.metric("groundwork_inference_waiting_tokens") < 10_000
+            calls.append(asking(inference, max_tokens=10**18))
+            await until_metric(inference, WAITING, 2)
+            upstream.ending.set()
+            for call in calls:
+                assert (await call).status == 200
+                await (await call).text()
+
+
+async def test_a_query_is_sent_before_bulk_that_came_earlier(tmp_path: Path) -> None:
+    upstream = Counting()
+    async with serving(upstream.app) as url:
+        source = {"base_url": f"{url}/v1", "upstream_model": "m", "ready_path": None}
+        vectors = {"kind": "embedding", "engine": "openai", "max_input_tokens": 100, "dimensions": 2, "source": source}
+        far = {"name": "far", "default": True, "queue": {"at_once": 2, "waiting": 2}, **vectors}
+        async with running_inference(tmp_path, [far]) as inference:
+
+            def embedding(priority: str) -> asyncio.Task[Any]:
+                body = {"input": priority, "priority": priority}
+                return asyncio.create_task(inference.post("/v1/embeddings", body).__aenter__())
+
+            bulk = [embedding("bulk") for _ in range(3)]
+            await until_metric(inference, WAITING, 2)
+            assert upstream.active == 1  # one place is for queries
+            assert (await embedding("bulk")).status == 429
+            queries = [embedding("query") for _ in range(3)]
+            await until_metric(inference, WAITING, 4)
+            for _ in range(6):
+                upstream.embedding.release()
+            assert [(await call).status for call in [*queries, *bulk]] == [200] * 6
+            assert upstream.embedded == ["bulk", "query", "query", "query", "bulk", "bulk"]
+            await until_metric(inference, RUNNING, 0)
 
 
 async def test_a_line_inside_the_server_that_is_full_refuses_more(tmp_path: Path) -> None:

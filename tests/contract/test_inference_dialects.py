@@ -270,3 +270,24 @@ async def test_a_score_that_is_no_number_is_the_servers_failure(tmp_path: Path) 
         inference.post("/v1/rerank", {"model": "far", "query": "q", "documents": ["a"]}) as got,
     ):
         assert (got.status, (await got.json())["error"]["code"]) == (502, "upstream_error")
+
+
+async def test_fields_that_we_do_not_know_go_to_the_server(tmp_path: Path) -> None:
+    upstream = Upstream()
+    more = {"user": "u", "truncate_prompt_tokens": 8, "task": None}
+    upstream.say(200, {"data": [{"index": 0, "embedding": [1.0, 0.0]}]})
+    async with (
+        over(upstream, tmp_path, kind="embedding") as inference,
+        inference.post("/v1/embeddings", {"model": "far", "input": "a", "priority": "bulk", **more}) as got,
+    ):
+        assert got.status == 200
+    known = {"model": "org/far", "input": ["a"], "encoding_format": "base64"}
+    assert upstream.sent == known | {"user": "u", "truncate_prompt_tokens": 8}
+    upstream.say(200, {"results": [{"index": 0, "relevance_score": 0.5}]})
+    (tmp_path / "rerank").mkdir()
+    async with (
+        over(upstream, tmp_path / "rerank", kind="rerank", ready_path=None) as inference,
+        inference.post("/v1/rerank", {"query": "q", "documents": ["a"], "max_tokens_per_doc": 9}) as got,
+    ):
+        assert got.status == 200
+    assert upstream.sent["max_tokens_per_doc"] == 9

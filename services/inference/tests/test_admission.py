@@ -98,12 +98,12 @@ async def test_who_gives_up_waiting_leaves_no_trace() -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_no_place_is_lost_after_a_thousand_random_cancels(seed: int) -> None:
     chance = random.Random(seed)
-    admission = Admission("talker", places=3, waiting=1000, waiting_tokens=1_000_000)
+    admission = Admission("talker", places=3, waiting=1000, waiting_tokens=1_000_000, kept=seed - 1)
     inside = most = 0
 
     async def call(steps: int) -> None:
         nonlocal inside, most
-        leave = await admission.enter(steps)
+        leave = await admission.enter(steps, bulk=steps % 2 == 0)
         inside += 1
         most = max(most, inside)
         try:
@@ -130,3 +130,59 @@ async def test_no_place_is_lost_after_a_thousand_random_cancels(seed: int) -> No
     assert admission.running == 3
     for leave in leaves:
         leave()
+
+
+async def test_a_query_goes_before_bulk_which_leaves_a_place_free_and_has_a_line_of_its_own() -> None:
+    admission = Admission("words", places=3, waiting=2, kept=1)
+    inside = [await admission.enter(bulk=True) for _ in range(2)]
+    bulk = [asyncio.create_task(admission.enter(bulk=True)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert (admission.running, admission.waiting) == (2, 2)
+    with pytest.raises(ModelBusy):
+        await admission.enter(bulk=True)
+    inside.append(await admission.enter())  # the place that bulk leaves free
+    query = asyncio.create_task(admission.enter())
+    await asyncio.sleep(0)
+    inside.pop()()
+    inside.append(await query)  # it came later than the bulk that waits
+    assert not any(task.done() for task in bulk)
+    for leave in inside:
+        leave()
+    for leave in await asyncio.gather(*bulk):
+        leave()
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
+async def test_who_has_a_turn_is_counted_before_it_comes_for_its_place() -> None:
+    admission = Admission("talker", places=1, waiting=1, waiting_tokens=100)
+    first, second = admission.turn(50), admission.turn(50)
+    with pytest.raises(ModelBusy):
+        admission.turn(1)
+    second.weighs(60)
+    second.leave()
+    third = admission.turn(1)
+    await third.come()
+    assert (admission.running, admission.waiting) == (1, 1)
+    third.leave()
+    await first.come()
+    first.leave()
+    first.leave()
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
+async def test_a_turn_that_is_cancelled_at_the_moment_when_its_place_comes_gives_it_on() -> None:
+    admission = Admission("talker", places=1, waiting=5)
+    leave = await admission.enter()
+    waiting, next_one = asyncio.create_task(admission.enter()), asyncio.create_task(admission.enter())
+    await asyncio.sleep(0)
+    leave()
+    waiting.cancel()
+    (await asyncio.wait_for(next_one, 1))()
+    assert (admission.running, admission.waiting) == (0, 0)
+    leave = await admission.enter()
+    waiting, next_one = asyncio.create_task(admission.enter()), asyncio.create_task(admission.enter())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    leave()
+    (await asyncio.wait_for(next_one, 1))()
+    assert (admission.running, admission.waiting) == (0, 0)

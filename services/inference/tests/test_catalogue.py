@@ -15,6 +15,8 @@ def chat(**changes: Any) -> dict[str, Any]:
     return {"name": "talker", "kind": "chat", "engine": "scripted", "context_length": 64} | changes
 
 
+EMBEDDING = {"name": "words", "kind": "embedding", "engine": "scripted", "max_input_tokens": 64, "dimensions": 8}
+RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted"}
 UPSTREAM = {"base_url": "http://vllm:8000/v1", "upstream_model": "m"}
 
 
@@ -82,6 +84,10 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([chat(engine="transformers", source={"path": "/x"}, vllm={"tool_parser": "x"})], "vllm is for engine openai"),
         ([chat(engine="openai", source=UPSTREAM, quantization="AWQ!")], "quantization"),
         ([chat(quantization="awq")], "no weights to quantize"),
+        ([chat(engine="transformers", source={"path": "/x"}, queue={"at_once": 2})], "queue.at_once must be 1"),
+        ([EMBEDDING | {"queue": {"at_once": 2}}], "queue.waiting_tokens bounds them"),
+        ([EMBEDDING | {"queue": {"waiting": 2}}], "queue.waiting_tokens bounds them"),
+        ([RERANK | {"queue": {"waiting_tokens": 2}}], "the scripted reranker"),
         ([chat(price={"prompt_usd_per_million": -1})], "price.prompt_usd_per_million"),
         ([chat(contxt=1)], "models.0 (talker).contxt: Extra inputs are not permitted"),
         ([], "models"),

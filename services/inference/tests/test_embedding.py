@@ -211,3 +211,29 @@ async def test_where_a_batch_would_take_longer_than_it_should_it_has_fewer_texts
     await engine.embed(["word"] * 3, "bulk")
     assert [len(batch) for batch in encoder.batches[2:]] == [1, 1, 1]
     await engine.close()
+
+
+async def test_texts_are_in_line_before_their_tokens_are_counted() -> None:
+    class Counting(ScriptedEncoder):
+        def lengths(self, texts: Sequence[str]) -> list[int]:
+            if len(texts[0]) > 100:
+                counted.append(len(texts))
+                assert go.wait(20)
+            return super().lengths(texts)
+
+    counted: list[int] = []
+    go = threading.Event()
+    engine = BatchedEmbedding("words", Counting(8, 16), dimensions=8, max_input_tokens=16, limits=LIMITS)
+    await engine.open()
+    long = "word " * 1000
+    first = asyncio.create_task(engine.embed([long], "bulk"))
+    await until(lambda: bool(counted))
+    for _ in range(20):
+        with pytest.raises(ModelBusy):
+            await engine.embed([long], "bulk")
+    assert (await engine.embed(["a question"], "query")).tokens == 2  # counted beside bulk's
+    go.set()
+    assert (await first).truncated == 1
+    assert counted == [1]
+    assert engine.lanes["bulk"].line.tokens == 0
+    await engine.close()

@@ -185,7 +185,6 @@ def test_dimensions_are_taken_only_if_they_are_the_models(running: Any) -> None:
         ({"input": ["fine", ""]}, "input", "number 1"),
         ({"input": []}, "input", "there are 0"),
         ({"input": ["x"] * 10_000}, "input", "there are 10000"),
-        ({"input": "x", "speed": 1}, "speed", ""),
     ],
 )
 def test_inputs_that_can_not_be_embedded_are_422(running: Any, body: dict[str, Any], param: str, says: str) -> None:
@@ -194,6 +193,24 @@ def test_inputs_that_can_not_be_embedded_are_422(running: Any, body: dict[str, A
     error = error_of(answer)
     assert (error["param"] or "").startswith(param)
     assert says in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/v1/embeddings", {"input": "x"}), ("/v1/rerank", {"query": "x", "documents": ["x"]})],
+)
+def test_what_these_models_do_not_know_is_refused_by_name_and_what_asks_for_nothing_taken(
+    running: Any, path: str, body: dict[str, Any]
+) -> None:
+    answer = running.post(path, body | {"speed": 1})
+    assert answer.status_code == 400
+    assert (error_of(answer)["code"], error_of(answer)["param"]) == ("unsupported_parameter", "speed")
+    assert running.post(path, body | {"speed": None, "user": "u", "return_documents": False}).status_code == 200
+
+
+def test_documents_are_not_given_back(running: Any) -> None:
+    answer = running.post("/v1/rerank", {"query": "x", "documents": ["x"], "return_documents": True})
+    assert (answer.status_code, error_of(answer)["param"]) == (400, "return_documents")
 
 
 def test_rerank_gives_the_best_first(running: Any) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.base import Count, Reply, Request
 from contracts.citations import Annotation
 from contracts.receipts import Receipt
 from contracts.runs import RunReport
 from contracts.search import Filter, SearchMode
-from contracts.values import Text, check_number, check_text
+from contracts.values import Passed, Text
 
 Grounding = Literal["strict", "annotate", "off"]
 AnswerKind = Literal["generated", "extractive", "abstained"]
@@ -28,34 +28,6 @@ class AnswerOptions(Request):
     model: str | None = None
     """The plain model that words the answer; null means the configured default."""
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
-
-
-MAX_NESTING = 100
-"""Objects and arrays inside each other in a field that we pass on. Writers of JSON give up at about 250."""
-
-
-def _writable(value: Any) -> Any:
-    """Refuse what can't be written as JSON: NaN, Infinity, half a surrogate pair, however deep inside; and what is
-    nested too deeply.
-    """
-    rest = [(value, 0)]
-    while rest:
-        inner, depth = rest.pop()
-        if isinstance(inner, str):
-            check_text(inner)
-        elif isinstance(inner, float):
-            check_number(inner)
-        elif isinstance(inner, dict | list):
-            if depth == MAX_NESTING:
-                raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
-            if isinstance(inner, dict):
-                rest.extend((key, depth) for key in inner)
-            rest.extend((each, depth + 1) for each in (inner.values() if isinstance(inner, dict) else inner))
-    return value
-
-
-Passed = Annotated[Any, AfterValidator(_writable)]
-"""A field that we do not know: it goes to the upstream model as it came."""
 
 
 class TextPart(BaseModel):

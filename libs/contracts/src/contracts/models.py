@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from contracts.base import Count, Reply, Request
+from contracts.base import Count, Reply
 from contracts.keys import Limits
-from contracts.values import Text, check_text
+from contracts.values import Passed, Text, check_text
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 ToolProtocol = Literal["native", "constrained"]
@@ -100,9 +100,13 @@ def _texts(value: object) -> object:
 
 
 class EmbeddingRequest(BaseModel):
-    """Body of `POST /v1/embeddings`. `priority` (a query never waits behind bulk) is for services only."""
+    """Body of `POST /v1/embeddings`. `priority` (a query never waits behind bulk) is for services only.
 
-    model_config = ConfigDict(extra="forbid")
+    Unknown fields belong to the upstream model; a model that would ignore them refuses them.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Passed]
     model: str = "default"
     input: Annotated[str | list[str], BeforeValidator(_texts)]
     """A text, or a list of 1 to 2048 texts."""
@@ -137,11 +141,13 @@ class EmbeddingReply(Reply):
     usage: EmbeddingUsage
 
 
-class RerankRequest(Request):
-    """Body of `POST /v1/rerank`."""
+class RerankRequest(BaseModel):
+    """Body of `POST /v1/rerank`. Unknown fields belong to the upstream model; who would ignore them refuses them."""
 
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Passed]
     model: str = "default"
-    query: Annotated[str, StringConstraints(min_length=1)]
+    query: Annotated[Text, StringConstraints(min_length=1)]
     documents: Annotated[list[Text], Field(min_length=1, max_length=1000)]
     top_n: Annotated[int, Field(ge=1)] | None = None
 

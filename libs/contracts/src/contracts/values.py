@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, JsonValue
 
@@ -57,3 +57,31 @@ def check_value(value: JsonValue, depth: int = MAX_DEPTH) -> None:
                 check_text(key)
         for inner in value.values() if isinstance(value, Mapping) else value:
             check_value(inner, depth - 1)
+
+
+MAX_NESTING = 100
+"""Objects and arrays inside each other in a field that we pass on. Writers of JSON give up at about 250."""
+
+
+def _writable(value: Any) -> Any:
+    """Refuse what can't be written as JSON: NaN, Infinity, half a surrogate pair, however deep inside; and what is
+    nested too deeply.
+    """
+    rest = [(value, 0)]
+    while rest:
+        inner, depth = rest.pop()
+        if isinstance(inner, str):
+            check_text(inner)
+        elif isinstance(inner, float):
+            check_number(inner)
+        elif isinstance(inner, dict | list):
+            if depth == MAX_NESTING:
+                raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
+            if isinstance(inner, dict):
+                rest.extend((key, depth) for key in inner)
+            rest.extend((each, depth + 1) for each in (inner.values() if isinstance(inner, dict) else inner))
+    return value
+
+
+Passed = Annotated[Any, AfterValidator(_writable)]
+"""A field that we do not know: it goes to the upstream model as it came."""

@@ -1,10 +1,12 @@
-"""Admission to an engine: a bounded line before a bounded number of calls, first come first served."""
+"""Admission to an engine: a bounded line before a bounded number of calls, first come first served, queries first."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from inference.errors import ModelBusy
@@ -13,6 +15,11 @@ from inference.metrics import REJECTED, RUNNING, WAITING, WAITING_TOKENS
 FIRST_GUESS_SECONDS = 5.0
 WEIGHT_OF_LAST = 0.3
 LONGEST_RETRY_SECONDS = 600.0
+
+
+def kept_for_queries(places: int) -> int:
+    """Of so many places, those that bulk leaves free: an eighth, at least one, but not the only one."""
+    return max(1, places // 8) if places > 1 else 0
 
 
 class Backlog(Protocol):
@@ -27,9 +34,20 @@ class Backlog(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Line:
+    """Calls of one priority that have no place yet; those of `coming` have done all that they do before one."""
+
+    waiting: int = 0
+    tokens: int = 0
+    coming: deque[Turn] = field(default_factory=deque)
+
+
 class Admission:
     """`places` calls run, at most `waiting` more wait, with at most `waiting_tokens` tokens, and no call is let in
     while the engine's own line is full. The next is refused with an honest `Retry-After`.
+
+    Bulk has a line of its own, as long; it waits for every other call, and never takes the last `kept` places.
     """
 
     def __init__(
@@ -40,15 +58,15 @@ class Admission:
         waiting: int,
         waiting_tokens: int | None = None,
         backlog: Backlog | None = None,
+        kept: int = 0,
     ) -> None:
         self._model = model
-        self._number = places
-        self._places = asyncio.Semaphore(places)
+        self._places = places
         self._most_waiting = waiting
         self._most_tokens = waiting_tokens
         self._backlog = backlog
-        self._waiting = 0
-        self._tokens = 0
+        self._kept = kept
+        self._first, self._bulk = _Line(), _Line()
         self._running = 0
         self._usual_seconds = FIRST_GUESS_SECONDS
 
@@ -60,59 +78,126 @@ class Admission:
     @property
     def waiting(self) -> int:
         """Calls that wait for one."""
-        return self._waiting
+        return self._first.waiting + self._bulk.waiting
 
-    async def enter(self, tokens: int = 0) -> Callable[[], None]:
-        """Wait for a place; returns what gives it back, which may be called twice. Raises `ModelBusy`.
+    def turn(self, tokens: int = 0, *, bulk: bool = False) -> Turn:
+        """Join the line at once, so that what a call does before it has a place is bounded, too. Raises `ModelBusy`.
 
         A call of more tokens than may wait is let in where nobody else waits, so that it is not refused for ever.
+        Whoever has a turn must `leave` it.
         """
-        if self._is_full(tokens):
+        line = self._bulk if bulk else self._first
+        if self._is_full(line, tokens):
             REJECTED.labels(self._model).inc()
             raise ModelBusy(self._model, retry_after=self._seconds_to_wait())
-        self._count_waiting(1, tokens)
+        return Turn(self, line, tokens)
+
+    async def enter(self, tokens: int = 0, *, bulk: bool = False) -> Callable[[], None]:
+        """Wait for a place; returns what gives it back, which may be called twice. Raises `ModelBusy`."""
+        turn = self.turn(tokens, bulk=bulk)
         try:
-            await self._places.acquire()
-        finally:
-            self._count_waiting(-1, -tokens)
+            await turn.come()
+        except BaseException:
+            turn.leave()
+            raise
+        return turn.leave
+
+    def _is_full(self, line: _Line, tokens: int) -> bool:
+        if self._backlog is not None and self._backlog.full():
+            return True
+        wait_already = line.waiting - self._free(line)
+        if wait_already >= self._most_waiting and wait_already >= 0:
+            return True
+        is_over = self._most_tokens is not None and line.tokens + tokens > self._most_tokens
+        return wait_already >= 0 and line.waiting > 0 and is_over
+
+    def _free(self, line: _Line) -> int:
+        """Places that a line may take."""
+        before = self._first.waiting if line is self._bulk else 0
+        return max(0, self._most(line) - self._running - before)
+
+    def _seconds_to_wait(self) -> float:
+        return min(LONGEST_RETRY_SECONDS, self._usual_seconds * (self.waiting + 1) / self._places)
+
+    def give_places(self) -> None:
+        """To those who have come for one, queries before bulk."""
+        for line in (self._first, self._bulk):
+            while line.coming and self._running < self._most(line):
+                line.coming.popleft().begin()
+
+    def _most(self, line: _Line) -> int:
+        return self._places - (self._kept if line is self._bulk else 0)
+
+    def begun(self) -> None:
+        """A turn has its place."""
         self._count_running(1)
         if self._backlog is not None:
             self._backlog.entered()
-        return self._leaving(time.monotonic())
 
-    def _is_full(self, tokens: int) -> bool:
-        if self._backlog is not None and self._backlog.full():
-            return True
-        if not self._places.locked():
-            return False
-        if self._waiting >= self._most_waiting:
-            return True
-        return self._most_tokens is not None and self._waiting > 0 and self._tokens + tokens > self._most_tokens
+    def ended(self, seconds: float) -> None:
+        """A turn gave its place back after so long."""
+        self._usual_seconds += WEIGHT_OF_LAST * (seconds - self._usual_seconds)
+        self._count_running(-1)
+        self.give_places()
 
-    def _seconds_to_wait(self) -> float:
-        return min(LONGEST_RETRY_SECONDS, self._usual_seconds * (self._waiting + 1) / self._number)
-
-    def _leaving(self, entered: float) -> Callable[[], None]:
-        inside = True
-
-        def leave() -> None:
-            nonlocal inside
-            if not inside:
-                return
-            inside = False
-            took = time.monotonic() - entered
-            self._usual_seconds += WEIGHT_OF_LAST * (took - self._usual_seconds)
-            self._count_running(-1)
-            self._places.release()
-
-        return leave
-
-    def _count_waiting(self, calls: int, tokens: int) -> None:
-        self._waiting += calls
-        self._tokens += tokens
-        WAITING.labels(self._model).set(self._waiting)
-        WAITING_TOKENS.labels(self._model).set(self._tokens)
+    def count_waiting(self, line: _Line, calls: int, tokens: int) -> None:
+        """So many more wait in a line."""
+        line.waiting += calls
+        line.tokens += tokens
+        WAITING.labels(self._model).set(self.waiting)
+        WAITING_TOKENS.labels(self._model).set(self._first.tokens + self._bulk.tokens)
 
     def _count_running(self, change: int) -> None:
         self._running += change
         RUNNING.labels(self._model).set(self._running)
+
+
+class Turn:
+    """One call's turn: it waits from the moment it is made, holds a place once it has come, and leaves."""
+
+    def __init__(self, admission: Admission, line: _Line, tokens: int) -> None:
+        self._admission = admission
+        self._line = line
+        self._tokens = tokens
+        self._place: asyncio.Future[None] | None = None
+        self._began: float | None = None
+        self._is_over = False
+        admission.count_waiting(line, 1, tokens)
+
+    def weighs(self, tokens: int) -> None:
+        """It has so many tokens, now that they are known."""
+        if self._began is None and not self._is_over:
+            self._admission.count_waiting(self._line, 0, tokens - self._tokens)
+            self._tokens = tokens
+
+    async def come(self) -> None:
+        """Wait for a place. Whoever is cancelled meanwhile has left."""
+        self._place = asyncio.get_running_loop().create_future()
+        self._line.coming.append(self)
+        self._admission.give_places()
+        try:
+            await self._place
+        except BaseException:
+            self.leave()
+            raise
+
+    def begin(self) -> None:
+        """It has its place."""
+        assert self._place is not None
+        self._began = time.monotonic()
+        self._admission.count_waiting(self._line, -1, -self._tokens)
+        self._admission.begun()
+        if not self._place.done():  # else it was cancelled at this moment, and leaves next
+            self._place.set_result(None)
+
+    def leave(self) -> None:
+        """Give up what it has, its place or its wait for one; may be called twice."""
+        if self._is_over:
+            return
+        self._is_over = True
+        if self._began is None:
+            self._admission.count_waiting(self._line, -1, -self._tokens)
+            if self in self._line.coming:
+                self._line.coming.remove(self)
+        else:
+            self._admission.ended(time.monotonic() - self._began)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,8 @@ class Line:
     def __init__(self, waiting_tokens: int) -> None:
         self._most_waiting = waiting_tokens
         self._items: deque[Item] = deque()
+        self._measured = 0
+        """Tokens of texts whose exact number is being found out."""
         self.tokens = 0
         """Tokens that wait, those of abandoned jobs among them until they are come upon."""
 
@@ -74,12 +77,26 @@ class Line:
         """Texts that wait."""
         return len(self._items)
 
+    @contextmanager
+    def measuring(self, tokens: int) -> Iterator[None]:
+        """Texts of about so many tokens are in line while the block runs; raises `QueueBound` as `add` does."""
+        self._check(tokens)
+        self._measured += tokens
+        try:
+            yield
+        finally:
+            self._measured -= tokens
+
     def add(self, job: Job) -> None:
         """Put a job's texts in line; raises `QueueBound` if others already fill it."""
-        if self.tokens and self.tokens + job.tokens > self._most_waiting:
-            raise QueueBound(self.tokens)
+        self._check(job.tokens)
         self.tokens += job.tokens
         self._items.extend(Item(job, index) for index in range(len(job.texts)))
+
+    def _check(self, tokens: int) -> None:
+        waiting = self.tokens + self._measured
+        if waiting and waiting + tokens > self._most_waiting:
+            raise QueueBound(waiting)
 
     def next(self, batch_tokens: int) -> list[Item]:
         """The next batch, of at most `batch_tokens` (or one text); empty when nothing waits.

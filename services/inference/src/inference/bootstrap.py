@@ -20,7 +20,7 @@ from inference.adapters.scripted import ScriptedEncoder, ScriptedRank
 from inference.adapters.scripted_chat import ScriptedChat
 from inference.adapters.sentence_transformers_models import CrossEncoderRank, SentenceEncoder
 from inference.adapters.transformers_chat import TransformersChat
-from inference.admission import Admission
+from inference.admission import Admission, kept_for_queries
 from inference.catalogue import Catalogue, Model, ScriptSource, UpstreamSource, load_catalogue
 from inference.embedding import BatchedEmbedding
 from inference.lanes import LaneLimits
@@ -152,7 +152,7 @@ class _Maker:
         settings, source = self._settings, model.source
         dimensions, limit = model.dimensions or 0, model.max_input_tokens or 0
         if isinstance(source, UpstreamSource):
-            return UpstreamEmbedding(dimensions=dimensions, **self._upstream(model, source))
+            return UpstreamEmbedding(dimensions=dimensions, **self._upstream(model, source, shared_with_bulk=True))
         encoder: ScriptedEncoder | SentenceEncoder
         if isinstance(source, ScriptSource):
             encoder = ScriptedEncoder(dimensions, limit)
@@ -172,7 +172,7 @@ class _Maker:
                 workers=settings.threads,
                 batch_tokens=settings.batch_tokens,
                 batch_seconds=settings.batch_seconds,
-                waiting_tokens=settings.waiting_tokens,
+                waiting_tokens=model.queue.waiting_tokens or settings.waiting_tokens,
                 **self._liveness(model),
             ),
         )
@@ -193,7 +193,7 @@ class _Maker:
             **self._liveness(model),
         )
 
-    def _upstream(self, model: Model, source: UpstreamSource) -> dict[str, Any]:
+    def _upstream(self, model: Model, source: UpstreamSource, *, shared_with_bulk: bool = False) -> dict[str, Any]:
         settings, queue = self._settings, model.queue
         backlog = None
         if source.metrics_url is not None:
@@ -206,24 +206,35 @@ class _Maker:
         return {
             "name": model.name,
             "peer": Peer("upstream", source.base_url, self._session, settings.upstream_seconds),
-            "admission": self._line(model, settings.upstream_at_once, settings.upstream_waiting, backlog),
+            "admission": self._line(
+                model, settings.upstream_at_once, settings.upstream_waiting, backlog, shared_with_bulk=shared_with_bulk
+            ),
             "source": source,
             "api_key": secret_named(source.api_key_env) if source.api_key_env else None,
+            "context_length": model.context_length,
             "tokenizer": model.tokenizer,
             "closing": backlog.close if backlog else None,
         }
 
     def _line(
-        self, model: Model, places: int, waiting: int | None = None, backlog: EngineBacklog | None = None
+        self,
+        model: Model,
+        places: int,
+        waiting: int | None = None,
+        backlog: EngineBacklog | None = None,
+        *,
+        shared_with_bulk: bool = False,
     ) -> Admission:
         queue, settings = model.queue, self._settings
+        places = queue.at_once or places
         usual = settings.chat_waiting if waiting is None else waiting
         return Admission(
             model.name,
-            places=queue.at_once or places,
+            places=places,
             waiting=usual if queue.waiting is None else queue.waiting,
             waiting_tokens=queue.waiting_tokens or settings.chat_waiting_tokens,
             backlog=backlog,
+            kept=kept_for_queries(places) if shared_with_bulk else 0,
         )
 
     def _liveness(self, model: Model) -> dict[str, Any]:

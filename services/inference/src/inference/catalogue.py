@@ -112,7 +112,7 @@ class Queue(_Declared):
     """How much of a model may be asked at once. What is left out is as the settings say."""
 
     at_once: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """Calls that the engine works on; more wait. In-process chat answers one at a time, whatever is set."""
+    """Calls that the engine works on; more wait. In-process chat answers one at a time: there it can't be more."""
     waiting: Annotated[int, Field(ge=0, le=10_000)] | None = None
     """Calls that may wait; more are refused."""
     waiting_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -265,6 +265,7 @@ class Model(_Declared):
         if missing:
             raise ValueError(f"a model of kind {self.kind} needs {' and '.join(missing)}")
         self._check_upstream()
+        self._check_queue()
         return self
 
     def _check_upstream(self) -> None:
@@ -275,6 +276,23 @@ class Model(_Declared):
             raise ValueError("queue.engine_waiting needs source.metrics_url, where the server says how many wait")
         if self.quantization is not None and self.engine == "scripted":
             raise ValueError("the scripted engine has no weights to quantize")
+
+    def _check_queue(self) -> None:
+        """Nothing may be declared that would have no effect."""
+        queue = self.queue
+        if self.engine == "transformers" and (queue.at_once or 1) > 1:
+            raise ValueError(
+                "queue.at_once must be 1 for engine transformers, which answers one call at a time; more wait in its "
+                "line (queue.waiting). Serve the model by vLLM to answer several at once"
+            )
+        calls = queue.at_once is not None or queue.waiting is not None
+        if self.kind == "embedding" and self.engine != "openai" and calls:
+            raise ValueError(
+                "queue.at_once and queue.waiting are not for embeddings in this process, whose texts are batched over "
+                "all calls; queue.waiting_tokens bounds them"
+            )
+        if self.kind == "rerank" and self.engine == "scripted" and (calls or queue.waiting_tokens is not None):
+            raise ValueError("the scripted reranker answers at once and has no queue")
 
 
 class Catalogue(_Declared):

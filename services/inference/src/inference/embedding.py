@@ -10,7 +10,8 @@ from inference.batching import Job
 from inference.errors import ModelNotReady
 from inference.lanes import Lane, LaneLimits
 from inference.metrics import TRUNCATED
-from inference.ports import Embedded, Encoder, Priority
+from inference.orders import refuse_unknown
+from inference.ports import NOTHING, Embedded, Encoder, Further, Priority
 
 PROBE_TEXT = "Are you there?"
 PRIORITIES: tuple[Priority, ...] = ("query", "bulk")
@@ -56,9 +57,10 @@ class BatchedEmbedding:
         """The encoder's."""
         return self._encoder.tokenizer()
 
-    async def embed(self, texts: Sequence[str], priority: Priority) -> Embedded:
+    async def embed(self, texts: Sequence[str], priority: Priority, further: Further = NOTHING) -> Embedded:
         """Vectors of the texts; raises `ModelBusy` when too much waits."""
-        lengths = await asyncio.to_thread(self._encoder.lengths, texts)
+        refuse_unknown(further)
+        lengths = await self.lanes[priority].lengths(texts)
         truncated = sum(length > self._limit for length in lengths)
         job = Job(texts, [min(length, self._limit) for length in lengths], self._dimensions)
         self.lanes[priority].add(job)

@@ -7,8 +7,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +18,7 @@ from inference.batching import Item, Job, Line, QueueBound, finished
 from inference.errors import ModelBusy
 from inference.liveness import Liveness
 from inference.metrics import BATCH_INPUTS, REJECTED, WAITING
+from inference.orders import CHARACTERS_A_TOKEN
 from inference.ports import Encoder, Priority
 from servicekit.errors import Internal
 
@@ -82,6 +84,7 @@ class Lane:
         self._threads = ThreadPoolExecutor(
             limits.workers, f"embed-{model}-{priority}", initializer=give_way if self._is_bulk else None
         )
+        self._measuring = ThreadPoolExecutor(1, f"measure-{model}-{priority}")
         self._working: list[asyncio.Task[None]] = []
         self._encoding = 0
         self._rate = FIRST_GUESS_TOKENS_PER_SECOND
@@ -107,17 +110,29 @@ class Lane:
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._measuring, self._threads):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text. They are in line, roughly weighed, while they are counted: raises `ModelBusy`."""
+        guess = sum(map(len, texts)) // CHARACTERS_A_TOKEN
+        with self._bounded(), self.line.measuring(guess):
+            return await asyncio.get_running_loop().run_in_executor(self._measuring, self._encoder.lengths, texts)
 
     def add(self, job: Job) -> None:
         """Put a job in line; raises `ModelBusy` when too much waits."""
-        try:
+        with self._bounded():
             self.line.add(job)
+        self._show()
+        self._wake.set()
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        try:
+            yield
         except QueueBound as bound:
             REJECTED.labels(self._model).inc()
             raise ModelBusy(self._model, retry_after=bound.waiting / (self._rate * self._limits.workers)) from None
-        self._show()
-        self._wake.set()
 
     async def _work(self) -> None:
         while True:

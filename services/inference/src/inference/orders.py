@@ -24,6 +24,8 @@ NEUTRAL: dict[str, tuple[object, ...]] = {
     "modalities": (["text"],),
 }
 """Values that ask for nothing."""
+CHARACTERS_A_TOKEN = 6
+"""By which texts are weighed that were not read yet: more than is usual, so that nobody is refused for a guess."""
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 PLAIN = "Otherwise answer in plain text."
 
@@ -109,6 +111,19 @@ def room_for_answer(prompt_tokens: int, context_length: int, asked: int | None, 
     if prompt_tokens >= context_length:
         raise ContextExceeded(prompt_tokens, context_length)
     return min(asked or usual, context_length - prompt_tokens)
+
+
+def guessed_tokens(order: Order, context_length: int, usual: int) -> int:
+    """Tokens of a call before its prompt is read: as many as it has at most usually, and its answers' at most."""
+    prompt = sum(len(message["content"]) for message in order.messages) // CHARACTERS_A_TOKEN
+    return prompt + order.choices * min(order.max_tokens or usual, context_length)
+
+
+def refuse_unknown(fields: Mapping[str, Any]) -> None:
+    """Raise 400 for a field that a model in this process would ignore."""
+    for name, value in fields.items():
+        if value is not None and name not in HARMLESS and value not in NEUTRAL.get(name, ()):
+            raise Unsupported(name)
 
 
 def _sampling(request: ChatRequest, extra: Mapping[str, Any]) -> Sampling:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -13,6 +14,9 @@ from contracts.chat import ChatRequest
 
 Priority = Literal["query", "bulk"]
 Vectors = NDArray[np.float32]
+Further = Mapping[str, Any]
+"""Fields of a request that this service does not know."""
+NOTHING: Further = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +99,19 @@ class ChatEngine(Engine, Protocol):
 class EmbeddingEngine(Engine, Protocol):
     """Turns texts into vectors. A text's vector does not depend on the texts beside it."""
 
-    async def embed(self, texts: Sequence[str], priority: Priority) -> Embedded:
-        """Vectors of the texts; a `query` never waits behind `bulk` for longer than one batch."""
+    async def embed(self, texts: Sequence[str], priority: Priority, further: Further = NOTHING) -> Embedded:
+        """Vectors of the texts; a `query` never waits behind `bulk` for longer than one batch.
+
+        `further` fields of the request that it does not know it refuses, or a server behind it sees them.
+        """
         ...
 
 
 class RerankEngine(Engine, Protocol):
     """Scores documents by their relevance to a query."""
 
-    async def rank(self, query: str, documents: Sequence[str]) -> Ranked:
-        """A score for each document, higher for more relevant."""
+    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
+        """A score for each document, higher for more relevant. `further` fields as for embeddings."""
         ...
 
 

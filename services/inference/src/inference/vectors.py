@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 from contracts.models import (
     Embedding,
@@ -13,7 +14,7 @@ from contracts.models import (
     RerankRequest,
     RerankResult,
 )
-from inference.errors import WrongDimensions
+from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
 from inference.models import Served
 from inference.ports import Embedded, EmbeddingEngine, Ranked, RerankEngine, Vectors
@@ -27,7 +28,7 @@ async def embed(served: Served[EmbeddingEngine], request: EmbeddingRequest) -> E
     texts = [request.input] if isinstance(request.input, str) else request.input
     engine = served.ready()
     with served.work.call():
-        embedded = await engine.embed(texts, request.priority)
+        embedded = await engine.embed(texts, request.priority, _further(request, "user"))
     served.moved()
     TOKENS.labels(served.name, "embedding").inc(embedded.tokens)
     return embedded
@@ -42,13 +43,24 @@ def embedding_reply(model: str, embedded: Embedded, encoding: str) -> bytes:
 
 
 async def rank(served: Served[RerankEngine], request: RerankRequest) -> RerankReply:
-    """The documents in descending relevance, the first `top_n` of them."""
+    """The documents in descending relevance, the first `top_n` of them. Raises `Unsupported` where their texts are
+    wanted back, whatever the engine: the reply has no place for them.
+    """
+    if (request.model_extra or {}).get("return_documents"):
+        raise Unsupported("return_documents", "Each result's `index` is that of a document of the request")
     engine = served.ready()
     with served.work.call():
-        ranked = await engine.rank(request.query, request.documents)
+        ranked = await engine.rank(request.query, request.documents, _further(request))
     served.moved()
     TOKENS.labels(served.name, "rerank").inc(ranked.tokens)
     return RerankReply(model=served.name, results=_best(ranked)[: request.top_n], usage=_usage(ranked))
+
+
+def _further(request: EmbeddingRequest | RerankRequest, *names: str) -> dict[str, Any]:
+    """What was said beyond what this service reads: it is for the engine to take or to refuse."""
+    named = {name: getattr(request, name) for name in names}
+    fields = {name: value for name, value in {**named, **(request.model_extra or {})}.items() if value is not None}
+    return {name: value for name, value in fields.items() if name != "return_documents"}
 
 
 def _best(ranked: Ranked) -> list[RerankResult]:

@@ -72,6 +72,7 @@ class Upstream:
         *,
         source: UpstreamSource,
         api_key: SecretStr | None,
+        context_length: int | None = None,
         tokenizer: Path | None = None,
         closing: Callable[[], Any] | None = None,
     ) -> None:
@@ -79,6 +80,7 @@ class Upstream:
         self.source = source
         self.admission = admission
         self._peer = peer
+        self._context = context_length
         self._key = api_key.get_secret_value() if api_key else None
         self._tokenizer = tokenizer
         self._closing = closing
@@ -100,10 +102,10 @@ class Upstream:
         """The declared file."""
         return self._tokenizer.read_bytes() if self._tokenizer else None
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def post(self, path: str, body: Mapping[str, Any], *, bulk: bool = False) -> dict[str, Any]:
         """A whole answer as JSON; raises what the server's failure is to the caller."""
         content = wire.write(body)
-        leave = await self.admission.enter(_weight(content, body))
+        leave = await self.admission.enter(self._weight(content, body), bulk=bulk)
         try:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
@@ -115,7 +117,7 @@ class Upstream:
     async def stream_of(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """A streamed answer's JSON events; raises if it holds an error, and `EndedEarly` without `[DONE]`."""
         content = wire.write(body)
-        leave = await self.admission.enter(_weight(content, body))
+        leave = await self.admission.enter(self._weight(content, body))
         try:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
@@ -128,6 +130,12 @@ class Upstream:
                         yield event
         finally:
             leave()
+
+    def _weight(self, content: bytes, body: Mapping[str, Any]) -> int:
+        """Tokens of a call, roughly: those of its request, and those that its answers may have in the context."""
+        asked, choices = body.get("max_completion_tokens") or body.get("max_tokens"), body.get("n") or 1
+        answer = min(asked, self._context) if isinstance(asked, int) and self._context else 0
+        return len(content) // BYTES_A_TOKEN + answer * choices
 
     async def _whole(self, answer: PeerStream) -> bytes:
         silence, pieces = _Silence(self._peer), []
@@ -305,12 +313,6 @@ def _says_nothing(piece: Piece) -> bool:
         if choice.get("finish_reason") or any(value for name, value in delta.items() if name != "role"):
             return False
     return True
-
-
-def _weight(content: bytes, body: Mapping[str, Any]) -> int:
-    """Tokens of a call, roughly: those of its request, and those that it may have in answer."""
-    answer = body.get("max_completion_tokens") or body.get("max_tokens")
-    return len(content) // BYTES_A_TOKEN + (answer if isinstance(answer, int) else 0)
 
 
 def _extra(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from inference.adapters.openai_http import Upstream
 from inference.errors import UpstreamBroke
-from inference.ports import Embedded, Priority, Ranked
+from inference.ports import NOTHING, Embedded, Further, Priority, Ranked
 
 
 class UpstreamEmbedding(Upstream):
@@ -21,16 +21,17 @@ class UpstreamEmbedding(Upstream):
         super().__init__(*args, **kwargs)
         self._dimensions = dimensions
 
-    async def embed(self, texts: Sequence[str], priority: Priority) -> Embedded:
-        """The server's vectors, normalised."""
+    async def embed(self, texts: Sequence[str], priority: Priority, further: Further = NOTHING) -> Embedded:
+        """The server's vectors, normalised. Queries have their places before bulk."""
         body: dict[str, Any] = {
+            **further,
             "model": self.source.upstream_model,
             "input": list(texts),
             "encoding_format": self.source.encoding_format,
         }
         if self.source.send_dimensions:
             body["dimensions"] = self._dimensions
-        answer = await self.post("/embeddings", body)
+        answer = await self.post("/embeddings", body, bulk=priority == "bulk")
         try:
             rows = sorted(answer["data"], key=lambda row: row["index"])
             with np.errstate(over="ignore"):  # infinity is seen below
@@ -50,9 +51,10 @@ class UpstreamEmbedding(Upstream):
 class UpstreamRank(Upstream):
     """A `RerankEngine` over `/rerank` as vLLM, llama.cpp, Jina and Cohere have it."""
 
-    async def rank(self, query: str, documents: Sequence[str]) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
         """The server's scores."""
         body = {
+            **further,
             "model": self.source.upstream_model,
             "query": query,
             "documents": list(documents),

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.ports import Ranked, Vectors
+from inference.orders import refuse_unknown
+from inference.ports import NOTHING, Further, Ranked, Vectors
 
 WORD = re.compile(r"\w+|[^\w\s]+")
 TOKENIZER = json.dumps(
@@ -86,8 +87,9 @@ class ScriptedRank:
         """Counts words."""
         return TOKENIZER
 
-    async def rank(self, query: str, documents: Sequence[str]) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
         """Scores from 0 to 1."""
+        refuse_unknown(further)
         asked = set(WORD.findall(query.casefold()))
         read = [WORD.findall(document.casefold()) for document in documents]
         scores = tuple(len(asked & set(words[: self._limit])) / max(1, len(asked)) for words in read)

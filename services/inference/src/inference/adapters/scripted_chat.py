@@ -67,7 +67,7 @@ class ScriptedChat:
         prompt = count_words(text)
         room = room_for_answer(prompt, self._context, order.max_tokens, USUAL_TOKENS)
         reply = self._formed(order, self._reply(text, order.messages[-1]["content"]))
-        leave = await self._admission.enter()
+        leave = await self._admission.enter(prompt + room * order.choices)
         written = 0
         try:
             for index in range(order.choices):

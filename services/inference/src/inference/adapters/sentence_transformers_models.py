@@ -20,7 +20,8 @@ from inference.admission import Admission
 from inference.errors import CannotLoad, ModelNotReady
 from inference.liveness import Liveness
 from inference.metrics import TRUNCATED
-from inference.ports import Ranked, Vectors
+from inference.orders import CHARACTERS_A_TOKEN, refuse_unknown
+from inference.ports import NOTHING, Further, Ranked, Vectors
 
 log = structlog.get_logger(__name__)
 PAIRS_AT_ONCE = 8
@@ -185,11 +186,13 @@ class CrossEncoderRank:
         """Without truncation and padding."""
         return self._tokenizer
 
-    async def rank(self, query: str, documents: Sequence[str]) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
         """Scores from 0 to 1. A pair longer than the model reads is cut, and counted."""
         if self._model is None:
             raise ModelNotReady(self._name, "it is not loaded")
-        leave = await self._admission.enter()
+        refuse_unknown(further)
+        read = sum(map(len, documents)) + len(query) * len(documents)
+        leave = await self._admission.enter(read // CHARACTERS_A_TOKEN)
         try:
             loop = asyncio.get_running_loop()
             lengths = await loop.run_in_executor(self._thread, self._lengths, query, documents)

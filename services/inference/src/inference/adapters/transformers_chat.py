@@ -17,7 +17,7 @@ from inference.adapters.guides import Guide, Guides
 from inference.admission import Admission
 from inference.errors import CannotLoad, ModelNotReady
 from inference.liveness import PROBE, Liveness
-from inference.orders import Order, read_order, room_for_answer
+from inference.orders import Order, guessed_tokens, read_order, room_for_answer
 from inference.pieces import collect
 from inference.ports import Completion, Piece
 from servicekit.errors import InvalidRequest, ServiceError
@@ -51,6 +51,8 @@ class TransformersChat:
         self._loaded: Loaded | None = None
         self._current: Generation | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"chat-{name}")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix=f"read-{name}")
+        """Makes tokens of the prompts of calls in line."""
         self._liveness = Liveness(
             name,
             ask=lambda: self.complete(PROBE),
@@ -69,7 +71,8 @@ class TransformersChat:
         await self._liveness.close()
         if self._current is not None:
             self._current.abandon()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._reading, self._thread):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def probe(self) -> None:
         """Raise unless it generates."""
@@ -89,13 +92,7 @@ class TransformersChat:
         loaded = self._loaded
         if loaded is None:
             raise ModelNotReady(self._name, "it is not loaded")
-        prompt, guide = await asyncio.to_thread(self._prepare, loaded, order)
-        room = room_for_answer(len(prompt), self._context, order.max_tokens, self._usual_tokens)
-        leave = await self._admission.enter()
-        generation = Generation(self._name, loaded, order, prompt, room, guide, self._liveness.progressed)
-        self._current = generation
-        running = asyncio.get_running_loop().run_in_executor(self._thread, generation.run)
-        running.add_done_callback(lambda _: leave())  # the place is free when the thread is, not before
+        generation = await self._begun(loaded, order)
         try:
             while True:
                 piece = await generation.pieces.get()
@@ -106,6 +103,27 @@ class TransformersChat:
                     return
         finally:
             generation.abandon()
+
+    async def _begun(self, loaded: Loaded, order: Order) -> Generation:
+        """Its generation, once it has its place. It is in line before its prompt is read, so that is bounded, too."""
+        loop = asyncio.get_running_loop()
+        turn = self._admission.turn(guessed_tokens(order, self._context, self._usual_tokens))
+        try:
+            prompt, guide = await loop.run_in_executor(self._reading, self._prepare, loaded, order)
+            room = room_for_answer(len(prompt), self._context, order.max_tokens, self._usual_tokens)
+            turn.weighs(len(prompt) + room * order.choices)
+            await turn.come()
+            generation = Generation(self._name, loaded, order, prompt, room, guide, self._liveness.progressed)
+            running = loop.run_in_executor(self._thread, self._run, generation)
+        except BaseException:
+            turn.leave()
+            raise
+        running.add_done_callback(lambda _: turn.leave())  # the place is free when the thread is, not before
+        return generation
+
+    def _run(self, generation: Generation) -> None:
+        self._current = generation
+        generation.run()
 
     def _prepare(self, loaded: Loaded, order: Order) -> tuple[list[int], Guide | None]:
         vocabulary = loaded.tokenizer.get_vocab_size()
