@@ -14,6 +14,7 @@ the machine comes from the environment:
 | VLLM_PREFIX_CACHING · VLLM_CHUNKED_PREFILL | true | keep what prompts begin with · read long prompts in parts |
 | VLLM_MAX_SEQUENCES | vLLM's own | answers that are written at once |
 | VLLM_HOST · VLLM_PORT | 0.0.0.0 · 8000 | where to listen |
+| VLLM_OTLP_ENDPOINT | none | collector of traces (OTLP over HTTP, `http://collector:4318`): vLLM's spans join ours |
 | VLLM_API_KEY | none | key that callers must give; vLLM reads it itself |
 
 Runs where vLLM is installed: only the standard library and PyYAML, which vLLM brings.
@@ -76,8 +77,9 @@ def _machine(environment: Mapping[str, str]) -> list[str]:
     for flag in ("prefix-caching", "chunked-prefill"):
         wanted = environment.get(f"VLLM_{flag.replace('-', '_').upper()}", "true").lower() in ("true", "1", "yes")
         words.append(f"--{'enable' if wanted else 'no-enable'}-{flag}")
-    sequences = environment.get("VLLM_MAX_SEQUENCES")
-    return words + (["--max-num-seqs", sequences] if sequences else [])
+    sequences, collector = environment.get("VLLM_MAX_SEQUENCES"), environment.get("VLLM_OTLP_ENDPOINT")
+    words += ["--max-num-seqs", sequences] if sequences else []
+    return words + (["--otlp-traces-endpoint", f"{collector.rstrip('/')}/v1/traces"] if collector else [])
 
 
 def main() -> int:
@@ -95,6 +97,7 @@ def main() -> int:
     if asked.print:
         print("\n".join(words))
         return 0
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")  # vLLM's own default is gRPC
     print(f"vllm {' '.join(words)}", file=sys.stderr, flush=True)
     return os.execv(sys.executable, [sys.executable, "-m", SERVER, *words])
 

@@ -104,11 +104,12 @@ def test_images_and_commands_are_those_of_compose(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings_say_the_same_as_in_compose(name: str) -> None:
-    """But for addresses, and for files that are a volume there and a Secret here."""
+    """But for addresses, for files that are a volume there and a Secret here, and for a collector of traces."""
     here, there = values(OURS[name]), compose()[name]["environment"]
     differ = {variable for variable in here if variable in there and here[variable] != there[variable]}
     assert not {variable for variable in differ if not variable.endswith(("_URL", "_KEY_FILE", "_MODELS_FILE"))}
-    assert set(there) <= set(here) | {"INGEST_PORT"}, "which a worker has no use for"
+    traces = {variable for variable in there if variable.endswith(("_OTLP_ENDPOINT", "_OTLP_HEADERS", "_TRACE_RATIO"))}
+    assert set(there) - traces <= set(here) | {"INGEST_PORT"}, "which a worker has no use for"
 
 
 @pytest.mark.parametrize("name", RUNNING)

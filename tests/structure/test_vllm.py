@@ -43,6 +43,13 @@ def test_the_models_file_says_how_a_model_is_served_and_the_environment_on_what(
     assert {"--enable-prefix-caching", "--enable-chunked-prefill", "--enable-auto-tool-choice"} <= set(words)
 
 
+def test_traces_are_exported_only_where_a_collector_is_named() -> None:
+    plain = started("qwen3-8b", CONFIG / "models.gpu.yaml").stdout.split()
+    traced = started("qwen3-8b", CONFIG / "models.gpu.yaml", VLLM_OTLP_ENDPOINT="http://collector:4318/").stdout.split()
+    assert "--otlp-traces-endpoint" not in plain
+    assert dict(pairwise(traced))["--otlp-traces-endpoint"] == "http://collector:4318/v1/traces"
+
+
 def test_quantization_and_further_arguments_are_passed_on(examples: Path) -> None:
     words = started("qwen3-32b-awq", examples, VLLM_PREFIX_CACHING="false").stdout.split()
     assert words[words.index("--quantization") + 1] == "awq"

@@ -14,7 +14,10 @@ USAGE = {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}
 
 
 class _Handler(BaseHTTPRequestHandler):
+    heard: list[dict[str, str]]
+
     def do_POST(self) -> None:
+        self.heard.append({name.lower(): value for name, value in self.headers.items()})
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         message, reason = _turn(body["messages"])
         if body.get("stream"):
@@ -50,9 +53,10 @@ def _reply(kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @contextmanager
-def calling_model() -> Iterator[str]:
-    """Its base URL, until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def calling_model(heard: list[dict[str, str]] | None = None) -> Iterator[str]:
+    """Its base URL, until the block ends. The headers of each call are added to `heard`."""
+    handler = type("Handler", (_Handler,), {"heard": [] if heard is None else heard})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -29,6 +29,8 @@ PORT_SETTINGS = {
     "agent": "AGENT_PORT",
 }
 """Ports that the user may fix. The gateway's own is GROUNDWORK_PORT."""
+FOR_ALL = ("OTLP_ENDPOINT", "OTLP_HEADERS", "TRACE_RATIO")
+"""Settings that every service has, and that are mostly the same for all: GROUNDWORK_OTLP_ENDPOINT and so on."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ def service_settings(service: str, wiring: Wiring, overrides: Overrides) -> dict
     """
     prefix = f"{service.upper()}_"
     chosen = {prefix + name: Setting(text, "groundwork") for name, text in _chosen(service, wiring).items()}
+    for name in FOR_ALL:
+        if f"GROUNDWORK_{name}" in overrides.settings:
+            chosen[prefix + name] = overrides.settings[f"GROUNDWORK_{name}"]
     theirs = overrides.of(prefix)
     if service == "gateway":
         theirs.pop("GATEWAY_PORT", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
@@ -21,6 +22,7 @@ from servicekit.errors import install_error_handlers
 from servicekit.health import Probe, health_router, package_version
 from servicekit.metrics import metrics_router, watch_disk
 from servicekit.settings import ServiceSettings
+from servicekit.tracing import close_tracing
 
 Dependencies = TypeVar("Dependencies")
 DEFAULT_BODY_BYTES = 16 * 1024 * 1024
@@ -97,21 +99,25 @@ def server_for(
 
 def serve(app: ASGIApp, settings: ServiceSettings, on_stop: Callable[[], None] | None = None) -> None:
     """Serve one app until SIGTERM or SIGINT; `on_stop` is called first, before open calls are waited for."""
-    server = server_for(app, settings)
-    if on_stop is not None:
-        server = _TellingServer(server.config, on_stop)
+    server = _OwnServer(server_for(app, settings).config, on_stop)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve())
 
 
-class _TellingServer(uvicorn.Server):
-    """Says that it stops."""
+class _OwnServer(uvicorn.Server):
+    """Says that it stops, and sends the last spans: uvicorn ends the process by its signal once it has stopped."""
 
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None] | None) -> None:
         super().__init__(config)
         self._on_stop = on_stop
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM or SIGINT."""
-        self._on_stop()
+        if self._on_stop is not None:
+            self._on_stop()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """All calls are answered."""
+        await super().shutdown(sockets)
+        await asyncio.to_thread(close_tracing)

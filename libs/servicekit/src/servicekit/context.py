@@ -1,4 +1,4 @@
-"""The outermost layer of every app: request id, log context, access log, HTTP metrics.
+"""The outermost layer of every app: request id, trace, log context, access log, HTTP metrics.
 
 Plain ASGI rather than Starlette's `BaseHTTPMiddleware`, which buffers and breaks cancellation of streams.
 """
@@ -6,6 +6,7 @@ Plain ASGI rather than Starlette's `BaseHTTPMiddleware`, which buffers and break
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from servicekit.headers import header_of
 from servicekit.identifiers import request_id_from
 from servicekit.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS, METHODS, known_label
+from servicekit.trace_context import TraceContext
+from servicekit.tracing import NOTHING, Span, enter
 
 log = structlog.get_logger(__name__)
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -36,6 +39,7 @@ class RequestContext:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        span = self._enter(scope)
         encoded_id = request_id.encode()
         status = 500
 
@@ -54,6 +58,16 @@ class RequestContext:
         finally:
             HTTP_IN_FLIGHT.labels(self._service).dec()
             self._account(scope, status, time.perf_counter() - started)
+            if span is not NOTHING:
+                _close(span, scope, status, request_id)
+
+    def _enter(self, scope: Scope) -> Span:
+        """The call's span, and from here on its trace; what only watches the service is not traced."""
+        parent = TraceContext.read(header_of(scope, b"traceparent"), header_of(scope, b"tracestate"))
+        if scope["path"] in QUIET_ROUTES:
+            parent = parent or TraceContext.begin(sampled=False)
+            parent = replace(parent, sampled=False)
+        return enter(scope["method"], "server", parent)
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
@@ -62,3 +76,21 @@ class RequestContext:
         HTTP_SECONDS.labels(self._service, method, route).observe(seconds)
         if route not in QUIET_ROUTES:
             log.info("call", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+def _close(span: Span, scope: Scope, status: int, request_id: str) -> None:
+    route = getattr(scope.get("route"), "path", None)
+    tenant = structlog.contextvars.get_contextvars().get("tenant")
+    span.rename(f"{scope['method']} {route}" if route else scope["method"])
+    span.set(
+        {
+            "http.request.method": scope["method"],
+            "http.route": route,
+            "http.response.status_code": status,
+            "groundwork.request_id": request_id,
+            "groundwork.tenant": tenant,
+        }
+    )
+    if status >= 500:
+        span.fail(str(status))
+    span.end()

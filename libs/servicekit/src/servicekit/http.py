@@ -1,6 +1,6 @@
 """The one HTTP client between services: aiohttp, bounded in time, errors as `ServiceError`.
 
-It never retries (only the gateway's routes do) and forwards the request id of the call being answered.
+It never retries (only the gateway's routes do) and passes on the request id and the trace of the call being answered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -20,6 +21,8 @@ from contracts.errors import ErrorEnvelope
 from servicekit.context import REQUEST_ID_HEADER
 from servicekit.errors import NotReady, PeerError, UpstreamFailed, UpstreamTimeout
 from servicekit.metrics import PEER_REQUESTS, PEER_SECONDS
+from servicekit.trace_context import CURRENT, TRACEPARENT, TRACESTATE, TraceContext
+from servicekit.tracing import Attributes, span
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -98,11 +101,22 @@ def open_session(connections: int = MAX_CONNECTIONS) -> aiohttp.ClientSession:
 class Peer:
     """One service that another calls."""
 
-    def __init__(self, name: str, base_url: str, session: aiohttp.ClientSession, timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        session: aiohttp.ClientSession,
+        timeout_seconds: float = 30.0,
+        *,
+        is_ours: bool = True,
+    ) -> None:
+        """`is_ours`: whether it is one of our services; others are told of a trace only if it is recorded."""
         self.name = name
         self._base = base_url.rstrip("/")
         self._session = session
         self._timeout = timeout_seconds
+        self._is_ours = is_ours
+        self._attributes: Attributes = {"server.address": urlsplit(base_url).hostname, "peer.service": name}
 
     @property
     def timeout_seconds(self) -> float:
@@ -163,16 +177,33 @@ class Peer:
 
         The timeout bounds the wait for each piece of the answer, not the whole.
         """
+        calling = span(f"{method} {self.name}", "client", self._attributes)
+        try:
+            context = calling.context or CURRENT.get()
+            sent = self._headers(token, body, headers, context)
+            options = {"params": params, "data": _encode(body), "headers": sent}
+            response = await self._request(method, path, timeout_seconds or self._timeout, options)
+            calling.set({"http.response.status_code": response.status})
+            try:
+                if check_status and response.status >= 400:
+                    raise await self._peer_error(response)
+                yield PeerStream(self.name, response)
+            finally:
+                if not response.content.is_eof():
+                    response.close()
+                response.release()
+        except BaseException as error:
+            calling.fail(error)
+            raise
+        finally:
+            calling.end()
+
+    async def _request(self, method: str, path: str, seconds: float, options: dict[str, Any]) -> aiohttp.ClientResponse:
+        """The head of an answer."""
         started = time.perf_counter()
         try:
             response = await self._session.request(
-                method,
-                self._url(path),
-                params=params,
-                data=_encode(body),
-                headers=self._headers(token, body, headers),
-                timeout=_timeout(timeout_seconds or self._timeout),
-                allow_redirects=False,
+                method, self._url(path), timeout=_timeout(seconds), allow_redirects=False, **options
             )
         except TimeoutError:
             PEER_REQUESTS.labels(self.name, "timeout").inc()
@@ -183,14 +214,7 @@ class Peer:
             raise PeerUnreachable(self.name) from None
         PEER_SECONDS.labels(self.name).observe(time.perf_counter() - started)
         PEER_REQUESTS.labels(self.name, "ok" if response.status < 400 else "error").inc()
-        try:
-            if check_status and response.status >= 400:
-                raise await self._peer_error(response)
-            yield PeerStream(self.name, response)
-        finally:
-            if not response.content.is_eof():
-                response.close()
-            response.release()
+        return response
 
     async def probe(self) -> None:
         """Raise unless the peer says that it is ready."""
@@ -214,8 +238,14 @@ class Peer:
             raise ValueError(f"a path that leads elsewhere: {path}")  # a bug of ours: names are checked before
         return self._base + path
 
-    def _headers(self, token: str | None, body: Body, extra: Mapping[str, str] | None) -> dict[str, str]:
+    def _headers(
+        self, token: str | None, body: Body, extra: Mapping[str, str] | None, context: TraceContext | None
+    ) -> dict[str, str]:
         headers = dict(extra or {})
+        if context is not None and (self._is_ours or context.sampled):
+            headers[TRACEPARENT] = context.header()
+            if context.state:
+                headers[TRACESTATE] = context.state
         request_id = structlog.contextvars.get_contextvars().get("request_id")
         if request_id:
             headers.setdefault(REQUEST_ID_HEADER, request_id)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 SECRETS_DIR = Path("/run/groundwork")
@@ -29,6 +29,12 @@ class ServiceSettings(BaseSettings):
     """How long running calls may take to finish after SIGTERM."""
     data_dir: Path = Path(".groundwork/data")
     """Folder for what this service keeps on disk."""
+    otlp_endpoint: str = ""
+    """Collector that traces are sent to over OTLP/HTTP, e.g. `http://127.0.0.1:4318`. Empty: no spans are recorded."""
+    otlp_headers: SecretStr = SecretStr("")
+    """Headers that the collector wants, `name=value` pairs with commas between them."""
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the traces that begin here which are recorded. A trace that a caller began is the caller's decision."""
     delegation_public_key_file: Path = Path(".groundwork/keys/delegation.pub")
     """PEM file of the key that verifies delegation tokens; the gateway writes it at its first start."""
 

@@ -4,10 +4,12 @@ from agent.bootstrap import create_app
 from agent.settings import AgentSettings
 from servicekit.app import serve
 from servicekit.logs import configure_logging
+from servicekit.tracing import configure_tracing
 
 if __name__ == "__main__":
     settings = AgentSettings()
     configure_logging(settings, "agent")
+    configure_tracing(settings, "agent")
     app = create_app(settings)
 
     def give_back_runs() -> None:

@@ -42,7 +42,7 @@ from servicekit.redis import open_redis
 from servicekit.sql import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST_MIGRATION = "0001"
+NEWEST_MIGRATION = "0002"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from contracts.chat import ChatUsage
 from contracts.guardrails import GuardDecision
 from contracts.receipts import Attempt, Receipt, StageTime, TokenCounts
 from contracts.search import SearchReply
+from servicekit.trace_context import trace_id
+from servicekit.tracing import span
 
 
 @dataclass(slots=True)
@@ -34,7 +36,8 @@ class Ledger:
         started = time.perf_counter()
         self._nested.append(0.0)
         try:
-            yield
+            with span(name):
+                yield
         finally:
             elapsed = time.perf_counter() - started
             own = elapsed - self._nested.pop()
@@ -71,6 +74,7 @@ class Ledger:
             STAGE_SECONDS.labels(name).observe(seconds)
         return Receipt(
             request_id=self.request_id,
+            trace_id=trace_id(),
             stages=[StageTime(name=name, ms=round(spent * 1000, 2)) for name, spent in self._seconds.items()],
             tokens=self.tokens,
             model=self.model,

@@ -21,6 +21,7 @@ from contracts.pages import Page
 from contracts.runs import Decision, Run, RunUsage
 from servicekit.identifiers import new_id
 from servicekit.pages import decode_cursor, encode_cursor
+from servicekit.trace_context import traceparent
 
 NANO = Decimal("1e-9")
 LIVE = ("queued", "running", "waiting_approval")
@@ -56,6 +57,7 @@ async def create(
         "cost_nano_usd": 0,
         "last_event": 1,
         "request_id": mandate.request_id,
+        "traceparent": traceparent(),
         "grant_token": mandate.grant,
         "grant_key_id": mandate.key_id,
         "created_at": now,

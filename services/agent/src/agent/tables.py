@@ -108,6 +108,7 @@ RUNS = Table(
     Column("waiting_on", String(40)),
     Column("waiting_since", UtcTime),
     Column("request_id", String(128), nullable=False),
+    Column("traceparent", String(64)),
     Column("grant_token", Text),
     Column("grant_key_id", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),

@@ -10,9 +10,18 @@ from gateway.bootstrap import create_app, create_metrics_app, create_model_plane
 from gateway.listeners import listener, serve_all
 from gateway.settings import GatewaySettings
 from servicekit.logs import configure_logging
+from servicekit.tracing import close_tracing, configure_tracing
 
 
 async def _run(settings: GatewaySettings) -> None:
+    configure_tracing(settings, "gateway")
+    try:
+        await _serve(settings)
+    finally:
+        await asyncio.to_thread(close_tracing)
+
+
+async def _serve(settings: GatewaySettings) -> None:
     async with open_dependencies(settings) as deps:
         await serve_all(
             (

@@ -24,6 +24,7 @@ from gateway.route_errors import CircuitsOpen
 from gateway.routing import Course, Failure, Plan
 from gateway.taps import Tap
 from servicekit.errors import PeerError, ServiceError, UpstreamTimeout
+from servicekit.tracing import NOTHING, model_call, usage
 
 log = structlog.get_logger(__name__)
 CONTEXT_OVERFLOW = frozenset(("context_length_exceeded",))
@@ -82,12 +83,25 @@ class Attempts:
             if failure is not None and not isinstance(failure, CircuitsOpen):
                 await call.abandon_attempt(failure.http_status, failure.body(None).type)
             tries += 1
-            failure = await self._attempt(exchange, call, course, asking, tries)
+            failure = await self._traced(exchange, call, course, asking, tries)
             if failure is None:
                 return
             if not await self._go_on(course, failure, tries):
                 raise failure
             tries = tries if course.model is model else 0
+
+    async def _traced(
+        self, exchange: Exchange, call: MeteredCall, course: Course, asking: Asking, tries: int
+    ) -> ServiceError | None:
+        """An attempt as a span."""
+        with model_call("chat", course.current) as span:
+            failure = await self._attempt(exchange, call, course, asking, tries)
+            if span is not NOTHING:
+                span.set({"gen_ai.request.stream": call.streamed, "groundwork.attempt": call.attempt})
+                span.set(usage(call.tokens.prompt, call.tokens.completion))
+                if failure is not None:
+                    span.fail(failure)
+        return failure
 
     async def _attempt(
         self, exchange: Exchange, call: MeteredCall, course: Course, asking: Asking, tries: int

@@ -12,6 +12,7 @@ from gateway.frames import END, data_of
 from gateway.metering import MeteredCall
 from gateway.taps import Tap
 from servicekit.sse import HEADERS, MEDIA_TYPE
+from servicekit.trace_context import trace_id
 
 CACHE_HEADER = "X-Groundwork-Cache"
 NO_TOKENS = {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0}
@@ -77,8 +78,8 @@ def _renewed(piece: bytes, request_id: str, began: float, *, stream: bool) -> by
         answer: Any = json.loads(data_of(piece) if stream else piece)
         receipt = answer["groundwork"]["receipt"]
         stages = [{"name": "cache", "ms": round((time.perf_counter() - began) * 1000, 2)}]
-        renewed = {"request_id": request_id, "stages": stages, "tokens": NO_TOKENS, "cost_usd": "0", "attempts": []}
-        receipt.update({**renewed, "cache": "hit"})
+        renewed = {"request_id": request_id, "trace_id": trace_id(), "stages": stages, "tokens": NO_TOKENS}
+        receipt.update({**renewed, "cost_usd": "0", "attempts": [], "cache": "hit"})
     except (ValueError, KeyError, TypeError, AttributeError):
         return piece  # the word stood in the answer's text
     data = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()

@@ -17,6 +17,7 @@ from gateway.frames import END, data_of, is_done
 from gateway.metering import MeteredCall
 from gateway.pricing import MOST_TOKENS, NANO, cost_nano_usd, sum_costs, usd_text
 from gateway.usage_ledger import UsageLedger
+from servicekit.trace_context import trace_id
 
 
 class Tap(Protocol):
@@ -102,6 +103,7 @@ class ModelTap:
         )
         receipt = Receipt(
             request_id=self._call.request_id,
+            trace_id=trace_id(),
             model=self._model.id,
             attempts=list(self._attempts),
             cost_usd=None if cost is None else Decimal(cost) * NANO,

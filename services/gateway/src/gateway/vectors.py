@@ -25,9 +25,12 @@ from gateway.taps import count
 from gateway.tokens import MODELS, SEARCH, Audiences
 from servicekit.errors import UpstreamTimeout
 from servicekit.http import Peer
+from servicekit.tracing import model_call
 
 _USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
 TAIL_BYTES = 1000
+_OPERATIONS = {"/v1/embeddings": "embeddings", "/v1/rerank": "rerank", "/v1/search": "retrieval"}
+"""What OpenTelemetry calls these calls; it has no word for rerank yet."""
 
 
 async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, public: bool) -> None:
@@ -94,7 +97,7 @@ async def _ask(
 ) -> bytes:
     token = deps.mint.token(call.principal, audiences, exchange.request_id, call.id)
     try:
-        with call.waiting():
+        with call.waiting(), model_call(_OPERATIONS[path], call.model):
             answer = await peer.send(
                 "POST", path, token=token, body=request, timeout_seconds=deps.settings.call_timeout_seconds
             )

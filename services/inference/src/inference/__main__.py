@@ -6,12 +6,14 @@ from inference.bootstrap import create_app
 from inference.settings import InferenceSettings
 from servicekit.app import serve
 from servicekit.logs import configure_logging
+from servicekit.tracing import configure_tracing
 
 
 def main() -> None:
     """Serve until told to stop."""
     settings = InferenceSettings()
     configure_logging(settings, "inference")
+    configure_tracing(settings, "inference")
     serve(create_app(settings), settings)
 
 

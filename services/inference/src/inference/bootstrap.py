@@ -199,13 +199,13 @@ class _Maker:
         if source.metrics_url is not None:
             backlog = EngineBacklog(
                 model.name,
-                Peer("upstream", source.metrics_url, self._session),
+                Peer("upstream", source.metrics_url, self._session, is_ours=False),
                 upstream_model=source.upstream_model,
                 most=queue.engine_waiting or settings.engine_waiting,
             )
         return {
             "name": model.name,
-            "peer": Peer("upstream", source.base_url, self._session, settings.upstream_seconds),
+            "peer": Peer("upstream", source.base_url, self._session, settings.upstream_seconds, is_ours=False),
             "admission": self._line(
                 model, settings.upstream_at_once, settings.upstream_waiting, backlog, shared_with_bulk=shared_with_bulk
             ),

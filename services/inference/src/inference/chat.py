@@ -16,6 +16,8 @@ from inference.schemas import check_request
 from servicekit import sse
 from servicekit.errors import ServiceError
 from servicekit.identifiers import new_id
+from servicekit.trace_context import CURRENT
+from servicekit.tracing import Attributes, model_call
 
 
 async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict[str, Any]:
@@ -25,8 +27,9 @@ async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict
     started = time.monotonic()
     finished = False
     try:
-        with served.work.call():
+        with served.work.call(), model_call("chat", served.name, "internal", _asked(request)) as span:
             completion = await engine.complete(request)
+            span.set(_told(completion.usage))
         served.moved()
         finished = True
     except ServiceError:
@@ -55,6 +58,7 @@ class ChatStream:
         self._head = _head("chat.completion.chunk", served.name)
         self._started = time.monotonic()
         self._pieces = served.ready().stream(request)
+        self._span = model_call("chat", served.name, "internal", {**_asked(request), "gen_ai.request.stream": True})
         self._request = request
         self._first: list[Piece] = []
         self._named_roles: set[int] = set()
@@ -64,16 +68,23 @@ class ChatStream:
 
     async def begin(self) -> None:
         """Wait for the first piece that says something: servers send a role before they know that they can answer."""
+        before = CURRENT.get()
+        CURRENT.set(self._span.context or before)  # the engine's own calls are within the span
         try:
             check_request(self._request)
             while len(self._first) < MOST_SILENT and not any(map(_says_something, self._first[-1:])):
                 self._first.append(await anext(self._pieces))
         except StopAsyncIteration:
             pass
-        except ServiceError:
+        except ServiceError as error:
             self._ended = True
+            self._span.fail(error)
             raise
-        FIRST_TOKEN_SECONDS.labels(self._name).observe(time.monotonic() - self._started)
+        finally:
+            CURRENT.set(before)
+        seconds = time.monotonic() - self._started
+        FIRST_TOKEN_SECONDS.labels(self._name).observe(seconds)
+        self._span.set({"gen_ai.response.time_to_first_chunk": seconds})
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events to `[DONE]`, or to one `event: error`."""
@@ -90,6 +101,7 @@ class ChatStream:
             yield sse.DONE
         except ServiceError as error:
             self._ended = True
+            self._span.fail(error)
             yield sse.encode_error(error, self._request_id)
 
     async def close(self) -> None:
@@ -98,6 +110,9 @@ class ChatStream:
         self._served.work.ended()
         if not self._ended:
             ABANDONED.labels(self._name).inc()
+            self._span.set({"error.type": "cancelled"})
+        self._span.set(_told(self._usage))
+        self._span.end()
         GENERATION_SECONDS.labels(self._name).observe(time.monotonic() - self._started)
         _count(self._name, self._usage)
 
@@ -135,6 +150,17 @@ def _head(kind: str, model: str) -> dict[str, Any]:
 
 def _whole(completion: Completion) -> dict[str, Any]:
     return {"choices": list(completion.choices), "usage": completion.usage, **completion.extra}
+
+
+def _asked(request: ChatRequest) -> Attributes:
+    """What a span says of a request: never what it is about."""
+    most = request.max_completion_tokens or request.max_tokens
+    return {"gen_ai.request.max_tokens": most, "gen_ai.request.temperature": request.temperature}
+
+
+def _told(usage: dict[str, Any] | None) -> Attributes:
+    told = {"input": (usage or {}).get("prompt_tokens"), "output": (usage or {}).get("completion_tokens")}
+    return {f"gen_ai.usage.{kind}_tokens": count for kind, count in told.items() if isinstance(count, int)}
 
 
 def _count(model: str, usage: dict[str, Any] | None) -> None:

@@ -18,6 +18,7 @@ from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
 from inference.models import Served
 from inference.ports import Embedded, EmbeddingEngine, Ranked, RerankEngine, Vectors
+from servicekit.tracing import model_call
 
 
 async def embed(served: Served[EmbeddingEngine], request: EmbeddingRequest) -> Embedded:
@@ -27,8 +28,9 @@ async def embed(served: Served[EmbeddingEngine], request: EmbeddingRequest) -> E
         raise WrongDimensions(request.dimensions, dimensions)
     texts = [request.input] if isinstance(request.input, str) else request.input
     engine = served.ready()
-    with served.work.call():
+    with served.work.call(), model_call("embeddings", served.name, "internal") as span:
         embedded = await engine.embed(texts, request.priority, _further(request, "user"))
+        span.set({"gen_ai.usage.input_tokens": embedded.tokens, "groundwork.inputs": len(texts)})
     served.moved()
     TOKENS.labels(served.name, "embedding").inc(embedded.tokens)
     return embedded
@@ -49,8 +51,9 @@ async def rank(served: Served[RerankEngine], request: RerankRequest) -> RerankRe
     if (request.model_extra or {}).get("return_documents"):
         raise Unsupported("return_documents", "Each result's `index` is that of a document of the request")
     engine = served.ready()
-    with served.work.call():
+    with served.work.call(), model_call("rerank", served.name, "internal") as span:
         ranked = await engine.rank(request.query, request.documents, _further(request))
+        span.set({"gen_ai.usage.input_tokens": ranked.tokens, "groundwork.inputs": len(request.documents)})
     served.moved()
     TOKENS.labels(served.name, "rerank").inc(ranked.tokens)
     return RerankReply(model=served.name, results=_best(ranked)[: request.top_n], usage=_usage(ranked))

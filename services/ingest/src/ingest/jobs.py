@@ -21,6 +21,7 @@ from ingest.tables import JOBS, REVISIONS
 from servicekit.clock import Clock
 from servicekit.pages import decode_cursor, encode_cursor
 from servicekit.sql import Database
+from servicekit.trace_context import traceparent
 
 LOOK_SECONDS = 0.25
 SILENCE_SECONDS = 15.0
@@ -153,6 +154,7 @@ async def _queued_again(
             finished_at=None,
             queued_at=now,
             request_id=mandate.request_id,
+            traceparent=traceparent(),
             grant_token=mandate.grant or row["grant_token"],
             grant_key_id=mandate.key_id if mandate.grant else row["grant_key_id"],
         )

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.documents import Failure
 from ingest.tables import DOCUMENTS, JOBS
 from servicekit.identifiers import new_id
+from servicekit.trace_context import traceparent
 
 LIVE = ("queued", "running")
 JobKind = Literal["document", "reindex", "withdrawal", "shadow_removal", "document_deletion", "collection_deletion"]
@@ -49,6 +50,7 @@ def new_job(
         "stage": "queued",
         "timings": {},
         "request_id": mandate.request_id,
+        "traceparent": traceparent(),
         "grant_token": mandate.grant,
         "grant_key_id": mandate.key_id,
         "created_at": now,

@@ -12,12 +12,16 @@ import structlog
 from celery import Celery, Task
 from pydantic import SecretStr
 
+from servicekit.trace_context import TRACEPARENT, TraceContext, traceparent
+from servicekit.tracing import Attributes, enter, span
+
 log = structlog.get_logger(__name__)
 WAKE = "ingest.wake"
 QUEUE = "ingest"
 EXPIRES_SECONDS = 300
 CONNECT_SECONDS = 1.0
 SEND_SECONDS = 2.0
+_ABOUT: Attributes = {"messaging.system": "celery", "messaging.destination.name": QUEUE}
 
 
 def make_celery(redis_url: SecretStr) -> Celery:
@@ -53,22 +57,18 @@ def add_wake_task(app: Celery, ring: Callable[[], None]) -> None:
     def wake(task: Task) -> None:
         """A job is waiting: look into the ledger."""
         headers = task.request.headers or {}
-        with structlog.contextvars.bound_contextvars(
-            request_id=headers.get("request_id"), job_id=headers.get("job_id"), task_id=task.request.id
-        ):
+        named = {"request_id": headers.get("request_id"), "job_id": headers.get("job_id"), "task_id": task.request.id}
+        with structlog.contextvars.bound_contextvars(**named, trace_id=None):
+            woken = enter(f"process {QUEUE}", "consumer", TraceContext.read(headers.get(TRACEPARENT)), _ABOUT)
             log.info("woken")
             ring()
+            woken.end()
 
     app.task(wake, name=WAKE, bind=True)
 
 
 def send_wake(app: Celery, job_id: str, request_id: str) -> None:
     """Publish one wake-up; blocks for at most a few seconds, and raises what the broker's library raises."""
-    app.send_task(
-        WAKE,
-        headers={"job_id": job_id, "request_id": request_id},
-        queue=QUEUE,
-        expires=EXPIRES_SECONDS,
-        retry=False,
-        ignore_result=True,
-    )
+    with span(f"send {QUEUE}", "producer", _ABOUT):
+        headers = {"job_id": job_id, "request_id": request_id, TRACEPARENT: traceparent() or ""}
+        app.send_task(WAKE, headers=headers, queue=QUEUE, expires=EXPIRES_SECONDS, retry=False, ignore_result=True)

@@ -143,6 +143,7 @@ JOBS = Table(
     Column("error", JSON(none_as_null=True)),
     Column("timings", JSON, nullable=False),
     Column("request_id", String(128), nullable=False),
+    Column("traceparent", String(64)),
     Column("grant_token", Text),
     Column("grant_key_id", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),

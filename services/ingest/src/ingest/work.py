@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from servicekit.leases import Lease
+from servicekit.tracing import span
 
 
 @dataclass
@@ -35,7 +36,8 @@ class Work:
         """Add the block's time to a stage."""
         started = time.perf_counter()
         try:
-            yield
+            with span(stage):
+                yield
         finally:
             took = (time.perf_counter() - started) * 1000
             self.timings[stage] = round(self.timings.get(stage, 0.0) + took, 1)

@@ -6,12 +6,14 @@ from retriever.bootstrap import create_app
 from retriever.settings import RetrieverSettings
 from servicekit.app import serve
 from servicekit.logs import configure_logging
+from servicekit.tracing import configure_tracing
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     settings = RetrieverSettings()
     configure_logging(settings, "retriever")
+    configure_tracing(settings, "retriever")
     serve(create_app(settings), settings)
 
 

@@ -30,6 +30,7 @@ from retriever.sparse import query_vector
 from retriever.stages import Stages
 from retriever.visibility import Visibility
 from servicekit.errors import ServiceError
+from servicekit.tracing import Attributes, model_call
 
 log = structlog.get_logger(__name__)
 ATTEMPTS = 3
@@ -118,7 +119,9 @@ class Searching:
         query = Query(request, token, filters.where(request.filter))
         await asyncio.sleep(0)  # with embedded stores nothing below may wait: who searches in a loop keeps nobody off
         try:
-            reply = await self._search(tenant, query)
+            with model_call("retrieval", None, "internal", _about(request)) as span:
+                reply = await self._search(tenant, query)
+                span.set({"groundwork.hits": len(reply.hits), "groundwork.degraded": tuple(reply.degraded)})
         except ServiceError:
             SEARCHES.labels(request.mode, "error").inc()
             raise
@@ -255,6 +258,10 @@ class Searching:
             collection_revision=sum(record.revision for record in records),
             collection_revisions={record.name: record.revision for record in records},
         )
+
+
+def _about(request: SearchRequest) -> Attributes:
+    return {"gen_ai.data_source.id": ",".join(request.collections), "groundwork.search_mode": request.mode}
 
 
 def _ranking(

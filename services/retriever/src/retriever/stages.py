@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from prometheus_client import Histogram
 
+from servicekit.tracing import span
+
 
 class Stages:
     """Milliseconds by stage; a stage that runs twice is added up."""
@@ -22,7 +24,8 @@ class Stages:
         """Time one stage."""
         started = time.perf_counter()
         try:
-            yield
+            with span(stage):
+                yield
         finally:
             self._add(stage, time.perf_counter() - started)
 

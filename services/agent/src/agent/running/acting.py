@@ -25,6 +25,7 @@ from agent.running.thinking import readable
 from agent.tables import TOOL_CALLS as LEDGER
 from agent.tools.tool import OutcomeUnknown, Tool, ToolCaller, ToolFailed
 from servicekit.errors import ServiceError
+from servicekit.tracing import Attributes, span
 
 log = structlog.get_logger(__name__)
 MAX_KEPT_CHARS = 1_000_000
@@ -191,8 +192,9 @@ async def _make(tool: Tool, arguments: dict[str, Any], caller: ToolCaller, secon
     """Make a call. What goes wrong with it is a result, which the model reads."""
     outcome = "ok"
     try:
-        async with asyncio.timeout(seconds):
-            return Result(await _persistently(tool, arguments, caller))
+        with span(f"execute_tool {tool.name}", "internal", _about(tool, caller)):
+            async with asyncio.timeout(seconds):
+                return Result(await _persistently(tool, arguments, caller))
     except TimeoutError:
         outcome = "timeout"
         ended = f"The call took longer than {seconds:g} seconds and was ended."
@@ -212,6 +214,17 @@ async def _make(tool: Tool, arguments: dict[str, Any], caller: ToolCaller, secon
         return Result(error.message, failed=True)
     finally:
         TOOL_CALLS.labels(tool.kind, outcome).inc()
+
+
+def _about(tool: Tool, caller: ToolCaller) -> Attributes:
+    """Of a call; its arguments and its result may be anybody's words."""
+    return {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": tool.name,
+        "gen_ai.tool.type": "function",
+        "gen_ai.tool.call.id": caller.key,
+        "groundwork.tool_kind": tool.kind,
+    }
 
 
 async def _persistently(tool: Tool, arguments: dict[str, Any], caller: ToolCaller) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, cast
@@ -25,6 +25,8 @@ from agent.settings import AgentSettings
 from agent.tools.toolbox import Toolbox
 from contracts.runs import PendingToolCall
 from servicekit.leases import LeaseLost
+from servicekit.trace_context import TraceContext
+from servicekit.tracing import PROVIDER, Attributes, enter, usage
 
 log = structlog.get_logger(__name__)
 BEATS = 3
@@ -51,16 +53,25 @@ class Execution:
     async def run(self, work: RunWork, stopping: asyncio.Event) -> None:
         """Carry out a run until it ends, waits for a person, goes back to the queue or belongs to another worker."""
         work.stopping = stopping
+        row = work.row
+        span = enter(f"invoke_agent {row['agent']}", "internal", TraceContext.read(row["traceparent"]), _about(row))
         with structlog.contextvars.bound_contextvars(
-            run_id=work.id, tenant=work.row["tenant"], request_id=work.row["request_id"]
+            run_id=work.id, tenant=row["tenant"], request_id=row["request_id"]
         ):
             self.ledger.checkpoints.attach(work.id, work)
             try:
                 await self._carry_out(work)
             except LeaseLost:
                 log.info("run taken over or gone")
+            except BaseException as error:
+                span.fail(error)
+                raise
             finally:
                 self.ledger.checkpoints.detach(work.id)
+                counters = work.counters
+                span.set(usage(counters["prompt_tokens"], counters["completion_tokens"]))
+                span.set({"groundwork.steps": counters["steps"], "groundwork.tool_calls": counters["tool_calls"]})
+                span.end()
 
     async def _carry_out(self, work: RunWork) -> None:
         if work.row["cancel_requested"]:
@@ -170,6 +181,19 @@ class Execution:
             log.warning("heartbeat failed", error=repr(error)[:300])
             return None
         return Cancelled() if cancel else None
+
+
+def _about(row: Mapping[str, Any]) -> Attributes:
+    return {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.provider.name": PROVIDER,
+        "gen_ai.agent.name": row["agent"],
+        "gen_ai.agent.version": str(row["agent_version"]),
+        "gen_ai.conversation.id": row["thread_id"],
+        "groundwork.run_id": row["id"],
+        "groundwork.tenant": row["tenant"],
+        "groundwork.run_attempt": row["attempts"],
+    }
 
 
 def concluded(state: RunState) -> Conclusion:

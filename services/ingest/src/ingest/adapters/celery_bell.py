@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextvars import Context, copy_context
 
 import structlog
 from celery import Celery
@@ -26,14 +27,14 @@ class CeleryBell:
     def __init__(self, app: Celery, redis: Redis) -> None:
         self._app = app
         self._redis = redis
-        self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(WAITING)
+        self._waiting: queue.Queue[tuple[str, str, Context] | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._send_all, name="wakeups", daemon=True)
         self._thread.start()
 
     def ring(self, job_id: str, request_id: str) -> None:
         """Send a wake-up soon. With too many waiting it is dropped: those before it wake as well."""
         try:
-            self._waiting.put_nowait((job_id, request_id))
+            self._waiting.put_nowait((job_id, request_id, copy_context()))
         except queue.Full:
             WAKEUPS.labels("dropped").inc()
 
@@ -54,9 +55,9 @@ class CeleryBell:
 
     def _send_all(self) -> None:
         while (waiting := self._waiting.get()) is not None:
-            job_id, request_id = waiting
+            job_id, request_id, context = waiting
             try:
-                send_wake(self._app, job_id, request_id)
+                context.run(send_wake, self._app, job_id, request_id)  # within the trace of the call that rang
             except (KombuError, RedisError, OSError) as error:
                 WAKEUPS.labels("failed").inc()
                 log.warning("wake-up not sent", job_id=job_id, request_id=request_id, error=repr(error)[:200])

@@ -7,8 +7,13 @@ import asyncio
 from ingest.bootstrap import run_worker
 from ingest.settings import IngestSettings
 from servicekit.logs import configure_logging
+from servicekit.tracing import close_tracing, configure_tracing
 
 if __name__ == "__main__":
     settings = IngestSettings()
     configure_logging(settings, "ingest-worker")
-    asyncio.run(run_worker(settings))
+    configure_tracing(settings, "ingest-worker")
+    try:
+        asyncio.run(run_worker(settings))
+    finally:
+        close_tracing()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,8 @@ from ingest.worker.pipeline import Pipeline
 from ingest.worker.reindexing import Reindexing
 from servicekit.errors import ServiceError
 from servicekit.leases import LeaseLost
+from servicekit.trace_context import TraceContext
+from servicekit.tracing import Attributes, enter
 
 log = structlog.get_logger(__name__)
 BEATS = 3
@@ -59,8 +61,10 @@ class Slots:
         structlog.contextvars.bind_contextvars(
             request_id=job["request_id"], tenant=job["tenant"], job_id=job["id"], attempt=job["attempts"]
         )
+        span = enter(f"job {job['kind']}", "consumer", TraceContext.read(job["traceparent"]), _about(job))
         try:
-            await self._with_heartbeat(work, self._carry_out(work, stopping))
+            with span:
+                await self._with_heartbeat(work, self._carry_out(work, stopping))
         except LeaseLost:
             metrics.FINISHED.labels("lost").inc()
             log.info("job was taken away")
@@ -160,3 +164,13 @@ class Slots:
     def _waited(self, work: Work) -> float:
         since: datetime | None = work.job["waiting_since"]
         return 0.0 if since is None else (self.ledger.clock.now() - since).total_seconds()
+
+
+def _about(job: Mapping[str, Any]) -> Attributes:
+    return {
+        "groundwork.job_id": job["id"],
+        "groundwork.tenant": job["tenant"],
+        "groundwork.request_id": job["request_id"],
+        "groundwork.collection": job["collection"],
+        "groundwork.job_attempt": job["attempts"],
+    }

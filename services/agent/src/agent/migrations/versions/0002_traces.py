@@ -1,0 +1,17 @@
+"""A run remembers the trace of the call that started it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("runs", sa.Column("traceparent", sa.String(length=64)))
+
+
+def downgrade() -> None:
+    op.drop_column("runs", "traceparent")
