@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 from tests.support.stack import ROOT, RunningHome, running_home
@@ -131,3 +132,12 @@ def test_a_service_that_can_not_start_is_named_with_the_end_of_its_log(tmp_path:
     assert "retriever ended 3 times before it was ready" in " ".join(done.stderr.split())
     assert "/proc/nowhere" in done.stderr, "the log's last lines say why"
     assert running_state(home) is None
+
+
+def test_who_calls_while_the_gateway_is_away_waits_and_is_not_refused(second: RunningHome) -> None:
+    gateway = psutil.Process(second.supervisor.processes()["gateway"].pid)
+    gateway.kill()
+    psutil.wait_procs([gateway], timeout=10)
+    with httpx2.Client(base_url=second.base_url, timeout=60) as http:
+        assert http.get("/healthz").status_code == 200
+    assert second.supervisor.processes()["gateway"].pid != gateway.pid

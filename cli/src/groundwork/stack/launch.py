@@ -10,10 +10,21 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
+
+FILES = 8192
+"""Descriptors that a process may have, where the system allows it: the gateway takes 2,048 calls, each with another."""
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as stream:  # noqa: PTH123  # pathlib would double the time it takes
         program = json.load(stream)
     os.umask(0o077)
+    kept = program.get("keep", FILES)
+    os.closerange(3, kept)  # only the gateway has anything to do with the socket that supervisord holds
+    os.closerange(kept + 1, FILES)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        limit = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
     os.execve(program["command"][0], program["command"], program["environment"])  # noqa: S606  # what this file is for

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from groundwork.stack import ports as port_choice
 from groundwork.stack.configuration import check_settings
-from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url
+from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
 from groundwork.stack.errors import NotRunning, StartFailed, SupervisorFailed
+from groundwork.stack.front_door import listening
 from groundwork.stack.home import Home, RunState
 from groundwork.stack.overrides import Overrides
 from groundwork.stack.processes import end, marked, supervisor_of
@@ -120,9 +121,11 @@ def _start(home: Home, port: int, overrides: Overrides) -> RunState:
         redis=external is None,
     )
     wiring = Wiring(home, chosen, external or own_redis_url(home, chosen["valkey"]), state.run_id)
-    write_run_files(wiring, overrides, with_valkey=state.redis, socket=state.socket)
-    home.write_state(state)
-    start_supervisor(home)
+    host = service_settings("gateway", wiring, overrides)["GATEWAY_HOST"].text
+    with listening(host, chosen["gateway"]) as held:
+        write_run_files(wiring, overrides, with_valkey=state.redis, socket=state.socket, held=held)
+        home.write_state(state)
+        start_supervisor(home, held)
     return state
 
 

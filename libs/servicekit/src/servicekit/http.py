@@ -5,9 +5,11 @@ It never retries (only the gateway's routes do) and passes on the request id and
 
 from __future__ import annotations
 
+import asyncio
 import io
+import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -29,6 +31,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 Body = BaseModel | bytes | AsyncIterator[bytes] | None
 CONNECT_SECONDS = 3.0
 MAX_CONNECTIONS = 256
+LOOK_SECONDS = 0.1
+"""How often a peer that is being restarted is tried."""
 
 
 class PeerUnreachable(NotReady):
@@ -109,13 +113,19 @@ class Peer:
         timeout_seconds: float = 30.0,
         *,
         is_ours: bool = True,
+        restart_seconds: float = 0.0,
     ) -> None:
-        """`is_ours`: whether it is one of our services; others are told of a trace only if it is recorded."""
+        """`is_ours`: whether it is one of our services; others are told of a trace only if it is recorded.
+
+        `restart_seconds`: how long calls wait for it once it takes no connections any more, though it did before.
+        """
         self.name = name
         self._base = base_url.rstrip("/")
         self._session = session
         self._timeout = timeout_seconds
         self._is_ours = is_ours
+        self._restart_seconds = restart_seconds
+        self._away_since: float | None = -math.inf  # it was never there, as far as we know
         self._attributes: Attributes = {"server.address": urlsplit(base_url).hostname, "peer.service": name}
 
     @property
@@ -172,8 +182,11 @@ class Peer:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
         check_status: bool = True,
+        patient: bool = True,
     ) -> AsyncIterator[PeerStream]:
         """Call and hand over the answer while it arrives; leaving the block early ends the peer's work.
+
+        Unless it is `patient`, it does not wait for a peer that is being restarted.
 
         The timeout bounds the wait for each piece of the answer, not the whole.
         """
@@ -181,8 +194,11 @@ class Peer:
         try:
             context = calling.context or CURRENT.get()
             sent = self._headers(token, body, headers, context)
-            options = {"params": params, "data": _encode(body), "headers": sent}
-            response = await self._request(method, path, timeout_seconds or self._timeout, options)
+
+            def options() -> dict[str, Any]:
+                return {"params": params, "data": _encode(body), "headers": sent}
+
+            response = await self._request(method, path, timeout_seconds or self._timeout, options, patient=patient)
             calling.set({"http.response.status_code": response.status})
             try:
                 if check_status and response.status >= 400:
@@ -198,13 +214,23 @@ class Peer:
         finally:
             calling.end()
 
-    async def _request(self, method: str, path: str, seconds: float, options: dict[str, Any]) -> aiohttp.ClientResponse:
-        """The head of an answer."""
+    async def _request(
+        self, method: str, path: str, seconds: float, options: Callable[[], dict[str, Any]], *, patient: bool
+    ) -> aiohttp.ClientResponse:
+        """The head of an answer. While nothing listens, nothing was sent: trying again then is no second try."""
         started = time.perf_counter()
+        url, limits = self._url(path), _timeout(seconds)
         try:
-            response = await self._session.request(
-                method, self._url(path), timeout=_timeout(seconds), allow_redirects=False, **options
-            )
+            while True:
+                try:
+                    response = await self._session.request(
+                        method, url, timeout=limits, allow_redirects=False, **options()
+                    )
+                    break
+                except aiohttp.ClientConnectorError:
+                    if not (patient and self._is_restarting()):
+                        raise
+                await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             PEER_REQUESTS.labels(self.name, "timeout").inc()
             raise PeerTimeout(self.name) from None
@@ -212,13 +238,25 @@ class Peer:
             PEER_REQUESTS.labels(self.name, "unreachable").inc()
             log.warning("peer unreachable", peer=self.name, error=repr(error))
             raise PeerUnreachable(self.name) from None
+        self._away_since = None
         PEER_SECONDS.labels(self.name).observe(time.perf_counter() - started)
         PEER_REQUESTS.labels(self.name, "ok" if response.status < 400 else "error").inc()
         return response
 
+    def _is_restarting(self) -> bool:
+        """Whether it was there a moment ago; one that is away for longer is not waited for."""
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+            if self._restart_seconds:
+                log.warning("peer takes no connections; waiting for it", peer=self.name)
+        return now - self._away_since < self._restart_seconds
+
     async def probe(self) -> None:
         """Raise unless the peer says that it is ready."""
-        await self.send("GET", "/readyz", timeout_seconds=2.5)
+        async with self.stream("GET", "/readyz", timeout_seconds=2.5, patient=False) as stream:
+            async for _ in stream.pieces():
+                pass
 
     async def _peer_error(self, response: aiohttp.ClientResponse) -> Exception:
         try:

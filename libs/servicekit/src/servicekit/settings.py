@@ -27,6 +27,9 @@ class ServiceSettings(BaseSettings):
     """`auto` writes console lines to a terminal and JSON everywhere else."""
     shutdown_seconds: float = 20.0
     """How long running calls may take to finish after SIGTERM."""
+    restart_seconds: Annotated[float, Field(ge=0, le=300)] = 15.0
+    """How long calls to another service wait for it when it takes no connections but did before: it is being restarted.
+    The gateway, the agent service and ingest's API wait; 0: none does."""
     data_dir: Path = Path(".groundwork/data")
     """Folder for what this service keeps on disk."""
     otlp_endpoint: str = ""

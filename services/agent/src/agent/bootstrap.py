@@ -89,8 +89,11 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
         bell.open()
         stack.push_async_callback(bell.close)
         session = await stack.enter_async_context(open_session())
-        retriever = Peer("retriever", settings.retriever_url, session, settings.search_seconds)
-        gateway = Peer("gateway", settings.gateway_url, session, settings.deadline_seconds)
+        patience = settings.restart_seconds
+        retriever = Peer(
+            "retriever", settings.retriever_url, session, settings.search_seconds, restart_seconds=patience
+        )
+        gateway = Peer("gateway", settings.gateway_url, session, settings.deadline_seconds, restart_seconds=patience)
         search = RetrieverSearch(retriever, settings.search_seconds)
         library = RetrieverLibrary(retriever)
         models = ModelPlane(gateway, settings.embedding_model)

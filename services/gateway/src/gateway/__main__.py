@@ -25,7 +25,7 @@ async def _serve(settings: GatewaySettings) -> None:
     async with open_dependencies(settings) as deps:
         await serve_all(
             (
-                listener(create_app(settings, deps), settings, settings.host, settings.port),
+                listener(create_app(settings, deps), settings, settings.host, settings.port, settings.listen_fd),
                 listener(
                     create_model_plane(settings, deps), settings, settings.model_plane_host, settings.model_plane_port
                 ),

@@ -249,7 +249,7 @@ async def _open_peers(settings: GatewaySettings, stack: AsyncExitStack) -> Peers
     session = await stack.enter_async_context(open_session(settings.open_calls + OTHER_CONNECTIONS))
 
     def peer(name: str, url: str) -> Peer:
-        return Peer(name, url, session, settings.call_timeout_seconds)
+        return Peer(name, url, session, settings.call_timeout_seconds, restart_seconds=settings.restart_seconds)
 
     return Peers(
         agent=peer("agent", settings.agent_url),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -21,15 +22,21 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Listener(uvicorn.Server):
     """A server that leaves signals to `serve_all`."""
 
+    inherited: list[socket.socket] | None = None
+    """A socket that listens already."""
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
 
 
-def listener(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> Listener:
-    """A listener for one app."""
-    return Listener(server_for(app, settings, host=host, port=port).config)
+def listener(app: ASGIApp, settings: ServiceSettings, host: str, port: int, inherited: int | None = None) -> Listener:
+    """A listener for one app, on a port or on a socket that was inherited."""
+    made = Listener(server_for(app, settings, host=host, port=port).config)
+    if inherited is not None:
+        made.inherited = [socket.socket(fileno=inherited)]
+    return made
 
 
 async def serve_all(listeners: Sequence[Listener]) -> None:
@@ -42,7 +49,7 @@ async def serve_all(listeners: Sequence[Listener]) -> None:
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop.set)
-    running = [asyncio.create_task(one.serve()) for one in listeners]
+    running = [asyncio.create_task(one.serve(one.inherited)) for one in listeners]
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -22,6 +22,9 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """Folder for the SQLite ledger."""
     port: int = 8080
     """Port of the public API."""
+    listen_fd: Annotated[int, Field(ge=3)] | None = None
+    """Descriptor of a socket that listens for the public API, inherited from whoever starts the gateway (systemd: 3).
+    It outlives a restart, during which callers wait and are not refused. `host` and `port` say nothing then."""
     model_plane_host: str = "127.0.0.1"
     """Address of the model plane, which takes delegation tokens only. Never publish it."""
     model_plane_port: int = 8090

@@ -82,7 +82,8 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
     from ingest.queue import make_celery
 
     async with _database(settings) as database, open_session() as session:
-        index = RetrieverIndex(Peer("retriever", settings.retriever_url, session), settings.batch_seconds)
+        retriever = Peer("retriever", settings.retriever_url, session, restart_seconds=settings.restart_seconds)
+        index = RetrieverIndex(retriever, settings.batch_seconds)
         redis = open_redis(settings.redis_url)
         bell = CeleryBell(make_celery(settings.redis_url), redis)
         measuring = asyncio.create_task(keep_measuring(database, SystemClock()))
