@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.acceptance import Checked
 from agent.answers import Context, Evidence
 from agent.drafts import DraftSentence
-from agent.grounding import is_factual, support
+from agent.grounding import is_factual, support, words_needed
 from agent.metrics import SENTENCES
 from agent.neutral import neutralise
 
@@ -18,9 +18,11 @@ async def check(sentence: DraftSentence, evidence: Evidence, context: Context) -
         return None
     vector = None
     if evidence.vectors is not None:
-        embedded = await context.models.embed([text], context.token)
+        words = words_needed(text, evidence.compared, context.lexicon)
+        embedded = await context.models.embed([text, *words], context.token)
         context.ledger.tokens.embedding += embedded.tokens
         vector = embedded.vectors[0]
-    found = support(text, evidence.compared, evidence.vectors, vector)
+        context.lexicon.learn(words, embedded.vectors[1:])
+    found = support(text, evidence.compared, evidence.vectors, vector, context.lexicon)
     SENTENCES.labels("supported" if found else "unsupported").inc()
     return Checked(text, sentence.separator, found) if found else None

@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.agreement import differs
 from agent.citations import Support
+from agent.conflicts import contradicts
 from agent.neutral import neutralise
 from agent.passages import Passage, readable
 from agent.questions import Question
@@ -63,7 +65,16 @@ def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
             if not chosen or (size <= MAX_CHARACTERS and question.suits(passage.text)):
                 chosen.append(passage)
                 best = max(best, one.score)
-    return chosen[:MAX_PASSAGES]
+    return _with_conflict(question, ranked, chosen[:MAX_PASSAGES])
+
+
+def _with_conflict(question: Question, ranked: Sequence[Scored], chosen: list[Passage]) -> list[Passage]:
+    """The chosen ones; if none of them contradicts the first one, what does takes the last place."""
+    if not chosen or any(contradicts(question, ranked, chosen[0], other) for other in chosen[1:]):
+        return chosen
+    against = (one.passage for one in ranked if contradicts(question, ranked, chosen[0], one.passage))
+    other = next(against, None)
+    return chosen if other is None else [*chosen[: MAX_PASSAGES - 1], other]
 
 
 def _answering(question: Question, passage: Passage, found: Sequence[Passage]) -> list[Passage]:
@@ -95,7 +106,7 @@ def _says_nothing(passage: Passage, question: Question) -> bool:
 
 def _same_words(one: Passage, other: Passage) -> bool:
     union = one.forms | other.forms
-    return bool(union) and len(one.forms & other.forms) / len(union) > 0.85
+    return bool(union) and len(one.forms & other.forms) / len(union) > 0.85 and not differs(one.text, other.text)
 
 
 def _shown(passage: Passage) -> Extract:

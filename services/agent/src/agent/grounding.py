@@ -1,7 +1,8 @@
 """Finds the source span that supports a sentence, or none.
 
-Numbers, names and negation must agree exactly; the rest is decided by the share of the sentence's words that the
-span has, and by the cosine of both embeddings.
+Facts must agree exactly (`agreement.py`); the rest is decided by how much of the sentence's wording the span has, other
+words for the same thing included, and by the cosine of both embeddings. The thresholds are those of
+docs/decisions/0704-support-threshold.md.
 """
 
 from __future__ import annotations
@@ -11,17 +12,24 @@ from itertools import pairwise
 
 import numpy as np
 
+from agent.agreement import agrees
 from agent.citations import Support
+from agent.paraphrase import Lexicon, wording
 from agent.passages import Passage
 from agent.ports import Vector
 from agent.sentences import Span
-from agent.words import TOKEN, form_set, forms, is_content, is_negated, names, negated, numbers
+from agent.words import TOKEN, form_set, forms, has_digit, is_content, names, numbers
 
-MIN_OVERLAP = 0.5
-MIN_STRENGTH = 0.62
-"""Mean of word overlap and cosine from which a span supports a sentence."""
-MIN_OVERLAP_ALONE = 0.75
-"""The word overlap that is enough when there are no embeddings."""
+MIN_STRENGTH = 0.65
+"""Mean of wording and cosine from which a span supports a sentence."""
+MIN_HELD = 0.85
+"""The share of the sentence's words that the span must have, in these or other words."""
+HELD = 0.3
+"""The likeness from which a word of the span stands for one of the sentence."""
+MIN_OVERLAP_ALONE = 0.8
+"""The share of the very words that is enough when there are no embeddings."""
+COMPARED = 3
+"""The words of so many passages are learned to check one sentence."""
 
 _RUNNING = frozenset(("sentence", "item"))
 _ASSERTING = _RUNNING | {"row"}
@@ -40,26 +48,42 @@ def is_factual(sentence: str) -> bool:
     return len(words) >= 2 or bool(numbers(sentence)) or bool(names(f"x {sentence}"))
 
 
+def words_needed(sentence: str, found: Sequence[Passage], lexicon: Lexicon) -> list[str]:
+    """The words whose vectors tell whether a passage says in other words what the sentence says; not yet known ones."""
+    said = form_set(sentence)
+    near = sorted(found, key=lambda passage: len(said & passage.forms), reverse=True)[:COMPARED]
+    there = frozenset[str]().union(*(form_set(passage.in_context) for passage in near))
+    missing = [word for word in sorted(wording(sentence)) if forms(word).isdisjoint(there)]
+    if not missing:
+        return []
+    return lexicon.unknown([*missing, *(word for passage in near for word in sorted(wording(passage.in_context)))])
+
+
 def support(
-    sentence: str, found: Sequence[Passage], vectors: Sequence[Vector] | None, vector: Vector | None
+    sentence: str,
+    found: Sequence[Passage],
+    vectors: Sequence[Vector] | None,
+    vector: Vector | None,
+    lexicon: Lexicon | None = None,
 ) -> Support | None:
     """The best supporting span: one passage, or two neighbouring sentences of the same chunk.
 
     Rows are never joined: a name from one and a number from the next would support what neither says.
     """
+    words = lexicon or Lexicon()
     near = [cosine(one, vector) for one in vectors] if vectors is not None and vector is not None else None
     best: Support | None = None
     for at, passage in enumerate(found):
         if passage.unit.kind in _ASSERTING:
-            likeness = near[at] if near else None
-            best = _better(best, passage, passage.span, _strength(sentence, passage.text, passage.context, likeness))
+            strength = _strength(sentence, passage.text, passage.context, near[at] if near else None, words)
+            best = _better(best, passage, passage.span, strength)
     if best is not None:
         return best
     for at, (one, two) in enumerate(pairwise(found)):
-        if one.hit is two.hit and {one.unit.kind, two.unit.kind} <= _RUNNING:
+        if one.hit is two.hit and {one.unit.kind, two.unit.kind} <= _RUNNING and one.span[1] <= two.span[0]:
             span: Span = (one.span[0], two.span[1])
             likeness = max(near[at], near[at + 1]) if near else None
-            strength = _strength(sentence, one.hit.text[slice(*span)], two.context, likeness)
+            strength = _strength(sentence, one.hit.text[slice(*span)], two.context, likeness, words)
             best = _better(best, one, span, strength)
     return best
 
@@ -70,31 +94,30 @@ def _better(best: Support | None, passage: Passage, span: Span, strength: float 
     return Support(passage.hit, span, strength)
 
 
-def _same_denials(sentence: str, evidence: str) -> bool:
-    """Whether both deny the same: what one denies and the other says is a contradiction."""
-    if not is_negated(sentence):
-        return not is_negated(evidence)
-    if not is_negated(evidence):
-        return False
-    denied, denied_there = negated(sentence), negated(evidence)
-    if not denied <= negated(evidence, reach=3):
-        return False
-    return not (denied_there & form_set(sentence)) - negated(sentence, reach=3)
-
-
-def _strength(sentence: str, evidence: str, context: str, near: float | None) -> float | None:
+def _strength(sentence: str, evidence: str, context: str, near: float | None, lexicon: Lexicon) -> float | None:
     """How well a span supports a sentence, 0 to 1; None if it does not."""
-    whole = f"{context}\n{evidence}"
-    if not numbers(sentence) <= numbers(whole) or not _same_denials(sentence, evidence):
+    if form_set(sentence).isdisjoint(form_set(evidence)):
         return None
-    present = form_set(whole)
-    if any(forms(name).isdisjoint(present) for name in names(sentence)):
-        return None
-    words = [forms(token) for token in TOKEN.findall(sentence) if is_content(token)]
-    if not words or form_set(sentence).isdisjoint(form_set(evidence)):
-        return None
-    overlap = sum(not word.isdisjoint(present) for word in words) / len(words)
+    held = wording_held(sentence, f"{context}\n{evidence}", lexicon if near is not None else None)
+    strength = sum(held) / len(held)
     if near is None:
-        return overlap if overlap >= MIN_OVERLAP_ALONE else None
-    strength = (overlap + near) / 2
-    return strength if overlap >= MIN_OVERLAP and strength >= MIN_STRENGTH else None
+        enough = strength >= MIN_OVERLAP_ALONE
+    else:
+        strength = (strength + near) / 2
+        enough = strength >= MIN_STRENGTH and sum(share >= HELD for share in held) / len(held) >= MIN_HELD
+    return strength if enough and agrees(sentence, evidence, context) else None
+
+
+def wording_held(sentence: str, text: str, lexicon: Lexicon | None) -> list[float]:
+    """For each content word of a sentence how much of it a text has, 0 to 1; never empty for a factual sentence."""
+    present = form_set(text)
+    others = wording(text) if lexicon is not None else frozenset()
+    return [
+        1.0
+        if not forms(token).isdisjoint(present)
+        else 0.0
+        if lexicon is None or has_digit(token)
+        else lexicon.likeness(token.lower(), others)
+        for token in TOKEN.findall(sentence)
+        if is_content(token)
+    ] or [0.0]

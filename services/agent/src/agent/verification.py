@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from agent.annotating import write_at_once
 from agent.answers import AnswerState, Context, Evidence, Finished
+from agent.citations import Support
+from agent.conflicts import conflicting
 from agent.extraction import extract
 from agent.metrics import ANSWERS
+from agent.neutral import neutralise
+from agent.passages import readable
 from agent.strictness import write_supported
 from agent.writing import Writer
 from contracts.chat import AnswerKind, AnswerReport
@@ -22,6 +26,8 @@ async def verify(state: AnswerState, context: Context) -> AnswerState:
         kind = "generated" if grounded else "extractive"
     elif draft is not None:
         kind, grounded = await write_at_once(draft, evidence, context, writer, grounding)
+    if kind == "generated" and grounding != "off" and draft is not None:
+        _write_conflicts(evidence, writer)
     if draft is None or kind == "extractive":
         kind = "extractive" if _write_extract(evidence, writer) else "abstained"
         grounded = kind == "extractive"
@@ -68,6 +74,13 @@ def _write_extract(evidence: Evidence, writer: Writer) -> bool:
         if writer.write_cited(piece.text, separator, piece.support):
             lines = piece.own_line
     return writer.length > 0
+
+
+def _write_conflicts(evidence: Evidence, writer: Writer) -> None:
+    """What other sources say otherwise, each on a line of its own with its citation."""
+    for passage in conflicting(evidence, writer.cited):
+        text = f"Another source says: {neutralise(readable(passage))}"
+        writer.write_cited(text, "\n", Support(passage.hit, passage.span, 1.0))
 
 
 def finished(state: AnswerState, context: Context) -> Finished:

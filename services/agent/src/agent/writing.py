@@ -19,6 +19,8 @@ class Writer:
         self.taken = 0
         """How much of the sentence that is growing now was written."""
         self.citations = Citations()
+        self.cited: list[Support] = []
+        """What was cited, in order."""
 
     def write(self, text: str) -> None:
         """The next characters; what came before them is sent."""
@@ -34,6 +36,7 @@ class Writer:
         annotation = self.citations.add(support, self.length + 1)
         if annotation is None:
             return False
+        self.cited.append(support)
         self._held += f" {annotation.marker}"
         self.length += len(annotation.marker) + 1
         CITATIONS.inc()
