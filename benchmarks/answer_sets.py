@@ -81,7 +81,8 @@ def load(folder: Path, each: int) -> Iterator[AnswerSet]:
 def squad2(folder: Path, each: int) -> AnswerSet:
     """Two articles by paragraph; half of the questions were written to look answerable and are not."""
     documents = [
-        Document(f"squad2-{row['_id']}", row["title"], row["text"]) for row in _lines(folder / "squad2_part/corpus.jsonl")
+        Document(f"squad2-{row['_id']}", row["title"], row["text"])
+        for row in _lines(folder / "squad2_part/corpus.jsonl")
     ]
     where = {document.id: document.text for document in documents}
     answerable, others = [], []

@@ -15,7 +15,9 @@ NEW = hit("Full-time employees get 25 days of paid leave per year. Ask your team
 SAME = hit("Full-time employees get 27 days of paid leave a year.", "faq", rank=2)
 
 
-@pytest.mark.parametrize(("says", "info"), [(RIGHT, PACKAGED), (RIGHT, CAPABLE), ("", PACKAGED), ("NO ANSWER", PACKAGED)])
+@pytest.mark.parametrize(
+    ("says", "info"), [(RIGHT, PACKAGED), (RIGHT, CAPABLE), ("", PACKAGED), ("NO ANSWER", PACKAGED)]
+)
 async def test_conflicting_sources_are_both_shown(says: str, info: ModelInfo) -> None:
     answer = await Bench(hits=[OLD, NEW, SAME], says=says, info=info).ask(LEAVE_QUESTION)
     content = content_of(answer)

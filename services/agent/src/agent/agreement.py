@@ -46,15 +46,11 @@ _SAME_UNIT |= {"jpy": "yen", "%": "percent", "percentag": "percent", "feet": "fo
 _SAME_UNIT |= {"kg": "kilogram", "g": "gram", "km": "kilometr", "kilomet": "kilometr", "m": "metr", "l": "litr"}
 _SAME_UNIT |= {"millimet": "mm", "centimet": "cm", "w": "watt", "kw": "kilowatt", "v": "volt", "tonn": "ton"}
 
-_MONTHS = {
-    name: at
-    for at, names_ in enumerate(
-        "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|september sep sept"
-        "|october oct|november nov|december dec".split("|"),
-        start=1,
-    )
-    for name in names_.split()
-}
+_MONTH_NAMES = (
+    "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|september sep sept|october oct"
+    "|november nov|december dec"
+)
+_MONTHS = {name: at for at, spelled in enumerate(_MONTH_NAMES.split("|"), start=1) for name in spelled.split()}
 _MONTH = r"(?P<month>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
 _DAY_FIRST = re.compile(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]\d)", re.IGNORECASE)
@@ -70,7 +66,7 @@ _TURNS: tuple[tuple[str, str], ...] = (
     ("before|prior to|earlier than", "after|following|later than"),
     ("must|ha(?:s|ve) to|required?|mandatory|obligatory|compulsory", "may|might|can|could|optional|voluntary"),
     ("all|every|each|always|any", "some|most|many|few|sometimes|usually|often|mostly|rarely"),
-    ("increas(?:e|es|ed|ing)|ros?e|rises?|grew|grows?", "decreas(?:e|es|ed|ing)|f[ae]ll|falls|drop(?:s|ped)?|shr[aiu]nk"),
+    ("increas(?:e|es|ed|ing)|ros?e|rises?|grew|grows?", "decreas(?:e|es|ed|ing)|f[ae]lls?|drop(?:s|ped)?|shr[aiu]nk"),
     ("includ(?:e|es|ed|ing)", "exclud(?:e|es|ed|ing)"),
     ("allow(?:s|ed)?|permit(?:s|ted)?", "forbid(?:s|den)?|prohibit(?:s|ed)?|ban(?:s|ned)?|refus(?:e|es|ed)"),
     ("accept(?:s|ed)?|approv(?:e|es|ed)", "reject(?:s|ed)?|declin(?:e|es|ed)|den(?:y|ies|ied)"),
@@ -226,9 +222,9 @@ def _same_names(sentence: str, whole: str) -> bool:
         if not _is_there(token, present):
             return False
         wanted = forms(token)
-        if before is not None and sentence[before[0] : match.start()] == " ":
-            if not _together(before[1], wanted, tokens):
-                return False
+        follows = before is not None and sentence[before[0] : match.start()] == " "
+        if follows and before is not None and not _together(before[1], wanted, tokens):
+            return False
         before = (match.end(), wanted)
     return True
 
@@ -271,10 +267,8 @@ def _turned(one: re.Pattern[str], other: re.Pattern[str], evidence: str) -> bool
     return bool(other.search(evidence)) and not one.search(evidence)
 
 
-_OPENERS = frozenset(
-    """according based however additionally overall therefore furthermore moreover similarly finally generally
+_OPENING = """according based however additionally overall therefore furthermore moreover similarly finally generally
     specifically instead note yes no here there first second third next last since although though despite unlike
-    currently today typically usually normally often sometimes answer source sources document documents text"""
-    .split()
-) | {word for word in STOPWORDS | GENERIC}  # fmt: skip
+    currently today typically usually normally often sometimes answer source sources document text"""
+_OPENERS = STOPWORDS | GENERIC | frozenset(_OPENING.split())
 """Words that open a sentence with a capital and name nothing."""

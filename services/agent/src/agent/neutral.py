@@ -17,8 +17,12 @@ _DEFINITION = re.compile(r"(?:\A|(?<=\n)[ \t]*)\[[^\]\n]+\]:[ \t]*")
 _ANGLED = re.compile(r"<((?:[a-z][a-z0-9+.-]*:|www\.)[^\s<>]*|[^\s<>@:]+@[^\s<>@:]+)>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z!][^<>]*(?:>|$)", re.IGNORECASE)
 _ADDRESS = re.compile(  # also right behind a digit, where there is no boundary of a word
-    r"(?<![a-z])(?:[a-z][a-z0-9+.-]{1,20}://|www\.|(?:javascript|data|mailto):)[^\s<>`\"'”’|]+", re.IGNORECASE
+    r"(?:(?<![a-z])(?:[a-z][a-z0-9+.-]{1,20}://|www\.|(?:javascript|data|mailto):)"
+    r"|(?<![\w.@/-])(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?[/?])[^\s<>`\"'”’|]+",
+    re.IGNORECASE,
 )
+"""Addresses, also those without a scheme if they carry more than a host: many pages make links of them, too."""
+_FENCES = re.compile(r"`+")
 _MARKER = re.compile(r"[ \t]?(?:\[\^?\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]|【[^】\n]{0,40}】)")
 _OPENERS = re.compile(r"!?\[|<|【")
 MAX_HELD = 600
@@ -38,15 +42,20 @@ def neutralise(text: str) -> str:
     return _ADDRESS.sub(_as_code, text)
 
 
-def defused(text: str) -> str:
-    """The text without images, links and tags; all else as it is, for text that is an agent's own to shape."""
+def defused(text: str, before: str = "") -> str:
+    """The text without images, links and tags; all else as it is, for text that is an agent's own to shape.
+
+    `before` is what went out already: an address is fenced by more backticks than ever came before it, so that none
+    of them can close its fence.
+    """
     text = _IMAGE.sub(lambda match: match.group(1), text)
     text = _LINK.sub(lambda match: _worded(match.group(1), match.group(2)), text)
     text = _DEFINITION.sub("", text)
     text = _REFERENCE.sub(lambda match: match.group(1), text)
     text = _ANGLED.sub(lambda match: match.group(1), text)
-    text = _TAG.sub("", text)
-    return _ADDRESS.sub(_as_code, text.replace("](", "] (").replace("][", "] ["))
+    text = _TAG.sub("", text).replace("](", "] (").replace("][", "] [")
+    longest = max((len(run) for run in _FENCES.findall(before + text)), default=0)
+    return _ADDRESS.sub(lambda match: _as_code(match, "`" * (longest + 1)), text)
 
 
 def settled(text: str, held: int = MAX_HELD) -> int:
@@ -80,7 +89,7 @@ def _worded(words: str, address: str) -> str:
     return f"{words} ({address})" if _ADDRESS.match(address) else words
 
 
-def _as_code(match: re.Match[str]) -> str:
+def _as_code(match: re.Match[str], fence: str = "`") -> str:
     address = match.group()
     bare = address.rstrip(".,;:!?)]}")
-    return f"`{bare}`{address[len(bare) :]}"
+    return f"{fence}{bare}{fence}{address[len(bare) :]}"

@@ -45,7 +45,7 @@ class Speech:
         return self._send(len(self._heard))
 
     def _send(self, upto: int) -> str:
-        piece, self._heard = defused(self._heard[:upto]), self._heard[upto:]
+        piece, self._heard = defused(self._heard[:upto], self.text), self._heard[upto:]
         if piece:
             self._sent.append(piece)
         return piece

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from agent.errors import DefinitionRefused
@@ -22,6 +22,7 @@ from contracts.agents import AgentDefinition, HttpTool, McpTools, PlainTool, Rea
 from servicekit.clock import Clock
 from servicekit.sql import Database
 
+Connect = Callable[[str, McpServer, Sequence[str] | None], AbstractAsyncContextManager[list[Tool]]]
 OwnTool = SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool
 
 
@@ -35,6 +36,8 @@ class Toolbox:
     servers: Mapping[str, McpServer]
     database: Database
     clock: Clock
+    connect: Connect = mcp_tools
+    """How the tools of an MCP server are had: its name, how it is reached, and which of them are wanted."""
 
     def check(self, tenant: str, definition: AgentDefinition) -> None:
         """Raise `DefinitionRefused` for what could not be run: a server that is not there, a schema that is none."""
@@ -63,7 +66,7 @@ class Toolbox:
                 if not isinstance(tool, McpTools):
                     found.append(self._own(tool))
                 elif self._may_use(tenant, tool.server):
-                    server = mcp_tools(tool.server, self.servers[tool.server], tool.tools)
+                    server = self.connect(tool.server, self.servers[tool.server], tool.tools)
                     found.extend(await closing.enter_async_context(server))
             yield {tool.name: tool for tool in found}
 
