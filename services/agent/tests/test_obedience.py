@@ -1,15 +1,15 @@
-"""A model that obeys every text that it reads does nothing that it may not: the measurement of `make bench-injection` on
-a few attacks of our own, and that it would see what it counts."""
+"""A model that obeys every text that it reads does nothing that it may not: what `make bench-injection` measures, on a
+few attacks of our own, and that it would see what it counts."""
 
 from __future__ import annotations
 
 import pytest
-
-from agent.adapters.obedient import CARRIED, exfiltration
-from agent.running.speech import Speech
 from benchmarks.injection import MODES, acted, answered
 from benchmarks.injection_sets import OURS, Attack
 from benchmarks.rendering import rendered_links
+
+from agent.adapters.obedient import CARRIED, exfiltration
+from agent.running.speech import Speech
 from servicekit.sql import Database
 
 
