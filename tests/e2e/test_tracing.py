@@ -3,58 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
-import httpx2
 import pytest
-from tests.support.all_kinds import write_models
-from tests.support.calling_model import calling_model
-from tests.support.collector import Collector, Seen, collecting
-from tests.support.stack import RunningHome, running_home
+from tests.support.collector import Seen
+from tests.support.traced import PARENT, Traced
 
 SECRET = "Kestrel"
 TEXT = f"Project {SECRET} has a budget of 417 euros. " * 3
 QUESTION = f"What is the budget of project {SECRET}?"
-PARENT = "00f067aa0ba902b7"
 PROGRAMS = {"gateway": "gateway", "ingest": "ingest", "ingest-worker": "worker", "retriever": "retriever"}
-
-
-@dataclass(frozen=True)
-class Traced:
-    """A home that exports its traces."""
-
-    home: RunningHome
-    http: httpx2.Client
-    collector: Collector
-    heard: list[dict[str, str]]
-    """The headers that the model server behind inference has had."""
-
-    def post(self, path: str, body: dict[str, Any], trace_id: str) -> httpx2.Response:
-        return self.http.post(path, json=body, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
-
-    def ask(self, body: dict[str, Any], trace_id: str) -> dict[str, Any]:
-        answer = self.post("/v1/chat/completions", body, trace_id)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-
-@pytest.fixture(scope="module")
-def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
-    folder = tmp_path_factory.mktemp("tracing")
-    heard: list[dict[str, str]] = []
-    with collecting() as collector, calling_model(heard) as calling:
-        settings = {
-            "GROUNDWORK_OTLP_ENDPOINT": collector.url,
-            "GROUNDWORK_OTLP_HEADERS": "x-token=of-the-collector",
-            "INFERENCE_MODELS_FILE": str(write_models(folder / "models.yaml", calling)),
-            "RETRIEVER_RERANK_MILLISECONDS": "5000",
-        }
-        with running_home(folder / "home", settings) as home:
-            headers = {"Authorization": f"Bearer {home.admin_key}"}
-            with httpx2.Client(base_url=home.base_url, headers=headers, timeout=60) as http:
-                yield Traced(home, http, collector, heard)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +118,7 @@ def test_no_span_holds_what_was_asked_answered_or_written(traced: Traced, upload
     traced.collector.wait_for("d" * 31 + "4", lambda seen: len(seen) > 1)
     sent = b"".join(traced.collector.bodies)
     assert sent
-    assert not [word for word in (SECRET, "417", "Multiply") if word.encode() in sent]
+    assert not [word for word in (SECRET, "budget of", "Multiply") if word.encode() in sent]
     assert {headers.get("x-token") for headers in traced.collector.headers} == {"of-the-collector"}
 
 

@@ -23,6 +23,12 @@ def test_a_number_has_one_spelling_and_a_code_is_none(token: str, value: str | N
     assert number_value(token) == value
 
 
+def test_a_number_longer_than_python_reads_is_a_number_all_the_same() -> None:
+    assert number_value("0" + "7" * 5000) == "7" * 5000
+    assert numbers(f"pi is {'3' * 9000}") == {"3" * 9000}
+    assert terms(f"How much is {'1' * 32_000}?")
+
+
 def test_numbers_of_a_sentence() -> None:
     assert numbers("EUR 1,180 for two gateways G1 from 3.5 m") == {"1180", "2", "3.5"}
 

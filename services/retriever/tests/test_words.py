@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from retriever.errors import LanguageUnknown
@@ -96,3 +98,12 @@ def test_an_unknown_language_is_refused_with_what_is_known() -> None:
 def test_a_word_that_is_a_function_word_elsewhere_is_not_lost(query: str, document: str) -> None:
     shared = {*query_terms(query)} & {*terms(document)}
     assert {"car", "die", "son"} & shared
+
+
+@pytest.mark.parametrize("letter", ["0", "a", "字", "_a", "aB", "a__"])
+def test_a_word_without_end_costs_no_more_than_as_many_short_ones(letter: str) -> None:
+    endless = (letter * 65_536)[:65_536]
+    began = time.process_time()
+    query_terms(endless)
+    terms(endless)
+    assert time.process_time() - began < 10, "seconds; it was a minute when each letter was tried as a beginning"

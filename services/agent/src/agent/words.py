@@ -60,6 +60,7 @@ NEGATIONS: frozenset[str] = _set(
     """no not never none neither nor without cannot nothing nobody nowhere excluded excludes except prohibited forbidden
     unavailable"""
 )
+READABLE_DIGITS = 4_000
 _CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)
 
 
@@ -95,7 +96,12 @@ def number_value(token: str) -> str | None:
         return None
     whole, _, fraction = lowered.partition(".")
     fraction = fraction.rstrip("0")
-    return f"{int(whole)}.{fraction}" if fraction else str(int(whole))
+    return f"{_plain(whole)}.{fraction}" if fraction else _plain(whole)
+
+
+def _plain(digits: str) -> str:
+    """Without leading zeros. Python reads no integers of more than 4,300 digits, and a document may hold some."""
+    return str(int(digits)) if len(digits) <= READABLE_DIGITS else digits.lstrip("0") or "0"
 
 
 @lru_cache(maxsize=65_536)

@@ -35,7 +35,8 @@ _SYMBOL = re.compile(r"[\u2600-\u27bf\U0001f000-\U0001faff]")
 _MARKS = re.compile(
     r"[\u00ad\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200c\u200d]"
 )
-_IDENTIFIER = re.compile(r"[^\W_]+(?:_+[^\W_]+)+")
+_IDENTIFIER = re.compile(r"(?<![^\W_])[^\W_]++(?:_++[^\W_]++)+")
+"""Begins only where a word does, and gives nothing back: a word of 32,000 letters would take seconds otherwise."""
 _HUMP = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})")
 """Where `readFile` is parted. Two small letters on each side: `siRNA` and `NFkB` are words."""
 _ONE_AT_A_TIME = threading.Lock()  # a Snowball stemmer keeps the word it works on in itself
