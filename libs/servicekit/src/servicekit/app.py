@@ -15,8 +15,8 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.types import ASGIApp
 
 from servicekit.bodies import BodyLimit, LimitFor
+from servicekit.bounded_http import BoundedHttp
 from servicekit.context import RequestContext
-from servicekit.corking import CorkedHttp
 from servicekit.delegation import DelegationVerifier
 from servicekit.errors import install_error_handlers
 from servicekit.health import Probe, health_router, package_version
@@ -60,6 +60,7 @@ def build_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would send a client behind a TLS proxy, key and all, to http
     )
     app.state.verifier = DelegationVerifier(settings.delegation_public_key_file)
     install_error_handlers(app)
@@ -88,7 +89,7 @@ def server_for(
             port=settings.port if port is None else port,
             log_config=None,
             access_log=False,
-            http=CorkedHttp,
+            http=BoundedHttp,
             server_header=False,
             timeout_graceful_shutdown=round(settings.shutdown_seconds),
             timeout_keep_alive=75,

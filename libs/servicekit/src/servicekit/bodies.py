@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import PayloadTooLarge, error_response
@@ -37,7 +38,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         media_type = header_of(scope, b"content-type") or ""
-        limit = self._limit_for(scope["path"], media_type.partition(";")[0].strip().lower())
+        limit = self._limit_for(get_route_path(scope), media_type.partition(";")[0].strip().lower())
         declared = header_of(scope, b"content-length") or ""
         if declared.isdigit() and int(declared) > limit:
             request_id = scope.get("state", {}).get("request_id")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.types import Scope
 
 
@@ -12,3 +14,14 @@ def header_of(scope: Scope, name: bytes) -> str | None:
             decoded: str = value.decode("latin-1")
             return decoded
     return None
+
+
+def only_header_of(scope: Scope, name: bytes, doubt: Callable[[], Exception]) -> str | None:
+    """The same, where two would leave open which is meant; raises `doubt` then."""
+    found: bytes | None = None
+    for key, value in scope["headers"]:
+        if key == name:
+            if found is not None:
+                raise doubt()
+            found = value
+    return None if found is None else found.decode("latin-1")
