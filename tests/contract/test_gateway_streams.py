@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, eventually, running_gateway
 
+from gateway import forwarding
 from gateway.bootstrap import create_app, open_dependencies
 from gateway.listeners import listener, serve_all
 
@@ -57,6 +59,73 @@ async def test_a_client_that_leaves_ends_the_inner_call_and_is_still_billed(gate
     assert row["completion_tokens"] == 1
     assert row["prompt_tokens"] > 0
     assert row["cost_nano_usd"] > 0
+
+
+async def _pieces_until(answer: aiohttp.ClientResponse, gateway: RunningGateway, act: Callable[[], Any]) -> str:
+    """All of an answer; `act` is done once it has begun, and what the model still has to say comes after that."""
+    text = (await answer.content.readany()).decode()
+    await act()
+    gateway.seen.release.set()
+    return text + (await answer.content.read()).decode()
+
+
+async def test_a_stream_ends_when_its_key_is_revoked_and_what_was_said_is_billed(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarding, "CHECK_SECONDS", 0.0)
+    created = await gateway.new_key()
+    headers = {"Authorization": f"Bearer {created['secret']}"}
+    url = f"{gateway.url}/v1/chat/completions"
+    async with gateway.session.post(url, json=_chat("slow"), headers=headers) as answer:
+        text = await _pieces_until(answer, gateway, lambda: gateway.call("DELETE", f"/v1/keys/{created['id']}"))
+    assert '"content": "lo"' not in text
+    error = json.loads(text.split("event: error\ndata: ", 1)[1])["error"]
+    assert (error["type"], error["code"]) == ("authentication", "key_revoked")
+    (row,) = await gateway.usage_rows(1)
+    assert row["error_type"] == "authentication"
+    assert row["cost_nano_usd"] > 0
+    assert gateway.deps.breakers.counts("slow")[1] == 0  # the model has done nothing wrong
+
+
+async def test_a_stream_goes_on_when_its_key_is_rotated(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarding, "CHECK_SECONDS", 0.0)
+    created = await gateway.new_key()
+    headers = {"Authorization": f"Bearer {created['secret']}"}
+    url = f"{gateway.url}/v1/chat/completions"
+    async with gateway.session.post(url, json=_chat("slow"), headers=headers) as answer:
+        rotate = f"/v1/keys/{created['id']}/rotate"
+        text = await _pieces_until(answer, gateway, lambda: gateway.call("POST", rotate, json={"overlap_seconds": 0}))
+    assert text.endswith("data: [DONE]\n\n")
+    assert (await gateway.call("GET", "/v1/usage", created["secret"])).status == 401
+
+
+async def test_events_of_a_job_end_when_the_key_that_follows_them_is_revoked(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarding, "CHECK_SECONDS", 0.0)
+    created = await gateway.new_key()
+    headers = {"Authorization": f"Bearer {created['secret']}"}
+    async with gateway.session.get(f"{gateway.url}/v1/jobs/job_slow/events", headers=headers) as answer:
+        text = await _pieces_until(answer, gateway, lambda: gateway.call("DELETE", f"/v1/keys/{created['id']}"))
+    assert '"ready"' not in text
+    assert '"key_revoked"' in text
+
+
+async def test_an_answer_that_a_guardrail_ends_is_no_failure_of_its_model(gateway: RunningGateway) -> None:
+    created = await gateway.new_key(guardrails={"output": {"pii": "block"}})
+    gateway.seen.script["echo"] = ["leak"]
+    answer = await gateway.call("POST", "/v1/chat/completions", created["secret"], json=_chat("echo"))
+    assert '"content_blocked"' in await answer.text()
+    assert gateway.deps.breakers.counts("echo") == (1, 0)
+
+
+async def test_embeddings_whose_usage_is_nonsense_are_billed_as_they_were_reserved(gateway: RunningGateway) -> None:
+    answer = await gateway.call("POST", "/v1/embeddings", json={"model": "mini", "input": "a lie"})
+    assert answer.status == 200
+    (row,) = await gateway.usage_rows(1)
+    assert (row["embedding_tokens"], row["estimated"], row["cost_nano_usd"]) == (2, True, 2000)
 
 
 async def test_a_client_that_leaves_while_texts_are_embedded_is_billed_for_them(gateway: RunningGateway) -> None:

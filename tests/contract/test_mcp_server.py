@@ -52,6 +52,8 @@ async def test_a_page_of_another_origin_may_not_call(agents: RunningAgents) -> N
     message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     await agents.call("POST", "/mcp", 403, json=message, headers={"Origin": "http://evil.example"})
     await agents.call("POST", "/mcp", json=message, headers={"Origin": agents.gateway.url})
+    rebound = {"Origin": "http://evil.example:8080", "Host": "evil.example:8080"}  # a name that was made to point here
+    await agents.call("POST", "/mcp", 403, json=message, headers=rebound)
     answer = await agents.gateway.call("POST", "/mcp", "gw_wrong", json=message)
     assert answer.status == 401
 

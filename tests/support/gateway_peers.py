@@ -107,7 +107,8 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
             await asyncio.sleep(0.01)
         vector: Any = "AACAPwAAAEAAAEBA" if body.get("encoding_format") == "base64" else [1.0, 2.0, 3.0]
         data = [{"object": "embedding", "index": at, "embedding": vector} for at in range(len(texts))]
-        usage = {"prompt_tokens": 5 * len(texts), "total_tokens": 5 * len(texts), "truncated": 0}
+        told = -5 if texts == ["a lie"] else 5 * len(texts)
+        usage = {"prompt_tokens": told, "total_tokens": 5 * len(texts), "truncated": 0}
         return {"object": "list", "data": data, "model": body["model"], "usage": usage}
 
     @app.post("/v1/rerank")
@@ -127,7 +128,7 @@ def _chunk(model: str, delta: dict[str, Any], finish: str | None = None, **more:
 
 async def _scripted(act: str, body: dict[str, Any], seen: Seen) -> Response:
     """A failure: `503`, `429`, `overflow`, `refuse`, `hang`, `event` (an error in a 200 stream), `role_event` (the same
-    after a frame that says nothing), `content_event` (after content), `malformed`.
+    after a frame that says nothing), `content_event` (after content), `malformed`, `leak` (an address, whole).
     """
     if act.isdigit():
         raise QueueFull("Full.", retry_after=0.01) if act == "429" else NotReady("Loading.")
@@ -147,6 +148,9 @@ async def _scripted(act: str, body: dict[str, Any], seen: Seen) -> Response:
             yield DONE
         if act == "role_event":
             yield b": waiting\n\n" + _chunk(body["model"], {"role": "assistant", "content": ""})
+        if act == "leak":
+            yield _chunk(body["model"], {"role": "assistant", "content": "Write to "})
+            yield _chunk(body["model"], {"content": "ada@example.org, please. "}, "stop")
         if act == "content_event":
             yield _chunk(body["model"], {"role": "assistant", "content": "Hel"})
         yield b"data: {half" if act == "malformed" else encode_error(UpstreamFailed("The engine failed."), "inner")
@@ -255,11 +259,7 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
 
     @app.get("/v1/jobs/{job}/events")
     async def events(job: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> Response:
-        async def stream() -> AsyncIterator[bytes]:
-            yield encode('{"status": "running"}', event_id="1")
-            yield encode('{"status": "ready"}', event_id="2")
-
-        return StreamingResponse(stream(), media_type="text/event-stream")
+        return StreamingResponse(_events_of(job, seen), media_type="text/event-stream")
 
     @app.patch("/v1/collections/{name}")
     async def change(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> dict[str, Any]:
@@ -271,6 +271,13 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
         seen.note("ingest", request, caller)
 
     return app
+
+
+async def _events_of(job: str, seen: Seen) -> AsyncIterator[bytes]:
+    yield encode('{"status": "running"}', event_id="1")
+    if job == "job_slow":
+        await seen.release.wait()
+    yield encode('{"status": "ready"}', event_id="2")
 
 
 def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:

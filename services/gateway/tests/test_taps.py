@@ -82,6 +82,43 @@ async def test_an_answer_that_broke_off_is_estimated_and_marked() -> None:
     assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (101, 7, True)
 
 
+LIES = [
+    {"prompt_tokens": -5, "completion_tokens": 3},
+    {"prompt_tokens": "100", "completion_tokens": "10"},
+    {"prompt_tokens": 0, "completion_tokens": 0},
+    {"prompt_tokens": 100, "completion_tokens": -1},
+    {"prompt_tokens": 100, "completion_tokens": 10**12},
+    {"prompt_tokens": 10**40, "completion_tokens": 1},
+    {"prompt_tokens": True, "completion_tokens": 1},
+    {"prompt_tokens": 1e3, "completion_tokens": [1]},
+    {"total_tokens": 7},
+    {},
+]
+
+
+@pytest.mark.parametrize("usage", LIES, ids=str)
+async def test_usage_that_cannot_be_true_is_counted_instead_and_marked(usage: dict[str, Any]) -> None:
+    streamed, whole = _call(), _call()
+    tap = ModelTap(streamed, CHAT, _count(400), show_usage=False)
+    await tap.frame(_frame(choices=[{"delta": {"content": "five"}}]))
+    assert await tap.frame(_frame(choices=[], usage=usage)) == b""
+    tap.close()
+    other = ModelTap(whole, CHAT, _count(400), show_usage=False)
+    await other.whole(json.dumps({"choices": [{"message": {"content": "five"}}], "usage": usage}).encode())
+    other.close()
+    for call in (streamed, whole):
+        assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (100, 1, True)
+        assert call.cost == 102_000
+
+
+async def test_parts_of_a_usage_are_never_more_than_the_whole() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, _count(400), show_usage=True)
+    details = {"prompt_tokens_details": {"cached_tokens": 5000}, "completion_tokens_details": {"reasoning_tokens": 99}}
+    await tap.frame(_frame(choices=[], usage={**USAGE, **details}))
+    assert (call.tokens.cached, call.tokens.reasoning) == (100, 10)
+
+
 async def test_an_answer_that_never_began_costs_nothing_unless_the_client_left() -> None:
     call = _call()
     tap = ModelTap(call, CHAT, _count(400), show_usage=False)

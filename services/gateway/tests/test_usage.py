@@ -142,7 +142,7 @@ async def test_a_database_that_fails_for_a_while_loses_no_row(database: Database
 async def test_a_row_that_no_database_takes_holds_up_no_other(database: Database) -> None:
     await _written(database, _record(), _record(prompt_tokens=2**70), _record())
     assert await _count(database) == 2
-    assert count({"prompt_tokens": 2**70}, "prompt_tokens") == MOST_TOKENS  # and no upstream makes one
+    assert count({"prompt_tokens": 2**70}, "prompt_tokens") == 0  # and no upstream makes one
 
 
 def test_an_absurd_wish_is_reserved_with_numbers_that_a_ledger_takes() -> None:
@@ -154,6 +154,18 @@ def test_an_absurd_wish_is_reserved_with_numbers_that_a_ledger_takes() -> None:
     assert need.completion_tokens == MOST_TOKENS * 16
     assert need.cost is not None
     assert need.cost < 2**63
+
+
+def test_blanks_in_a_body_reserve_nothing_of_what_its_answer_may_cost() -> None:
+    price = ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
+    model = ModelInfo(id="m", kind="chat", price=price, context_length=8000)
+    asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=5000)
+    plain, padded = (chat_need(model, asked, size, 512) for size in (100, 10**7))
+    assert (plain.completion_tokens, padded.completion_tokens) == (5000, 5000)
+    assert padded.tokens == model.context_length
+    assert plain.cost is not None
+    assert padded.cost is not None
+    assert plain.cost <= padded.cost
 
 
 async def test_a_keys_last_use_is_kept(database: Database, keys: KeyLedger) -> None:

@@ -11,7 +11,7 @@ from contracts.citations import Annotation
 from contracts.receipts import Receipt
 from contracts.runs import RunReport
 from contracts.search import Filter, SearchMode
-from contracts.values import Passed, Text
+from contracts.values import Passed, Text, unlike
 
 Grounding = Literal["strict", "annotate", "off"]
 AnswerKind = Literal["generated", "extractive", "abstained"]
@@ -30,11 +30,27 @@ class AnswerOptions(Request):
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
 
 
+OTHER_LENGTHS = ("max_new_tokens", "max_output_tokens", "n_predict", "num_predict")
+"""What servers also call the longest answer, and obey before `max_tokens`."""
+NO_END = 2**31 - 1
+"""The length of an answer that is to have no end."""
+OTHER_COUNTS = ("best_of",)
+"""What servers also call a number of answers to be made."""
+_PartName = Annotated[str, unlike("type", "text")]
+_MessageName = Annotated[str, unlike("role", "content")]
+_OptionName = Annotated[str, unlike("include_usage")]
+_FIELDS = (
+    "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p",
+    "stop", "seed", "n", "groundwork",
+)  # fmt: skip
+_RequestName = Annotated[str, unlike(*_FIELDS, *OTHER_LENGTHS, *OTHER_COUNTS)]
+
+
 class TextPart(BaseModel):
     """One part of a message's content; parts of other types are passed to plain models as they are."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Passed]
+    __pydantic_extra__: dict[_PartName, Passed]
     type: str
     text: Text | None = None
 
@@ -43,7 +59,7 @@ class Message(BaseModel):
     """One message. Fields beyond these (names, tool calls) pass through to plain models."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Passed]
+    __pydantic_extra__: dict[_MessageName, Passed]
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Text | list[TextPart] | None = None
 
@@ -58,7 +74,7 @@ class StreamOptions(BaseModel):
     """OpenAI's `stream_options`."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Passed]
+    __pydantic_extra__: dict[_OptionName, Passed]
     include_usage: bool = False
 
 
@@ -66,7 +82,7 @@ class ChatRequest(BaseModel):
     """Body of `POST /v1/chat/completions`. Unknown fields are kept: they belong to the upstream model."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Passed]
+    __pydantic_extra__: dict[_RequestName, Passed]
     model: Annotated[str, Field(min_length=1, max_length=1100)]
     messages: Annotated[list[Message], Field(min_length=1, max_length=2048)]
     stream: bool = False
@@ -79,6 +95,28 @@ class ChatRequest(BaseModel):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     n: Annotated[int, Field(ge=1, le=16)] | None = None
     groundwork: AnswerOptions | None = None
+
+    def longest(self) -> int | None:
+        """Tokens that one answer may have, by whichever of its names for that allows most; None if none bounds it."""
+        named = [self.max_tokens, self.max_completion_tokens]
+        if self.model_extra:
+            named += [_whole(self.model_extra.get(name)) for name in OTHER_LENGTHS]
+        return max((length for length in named if length is not None), default=None)
+
+    def answers(self) -> int:
+        """How many answers are made."""
+        others = (_whole((self.model_extra or {}).get(name)) for name in OTHER_COUNTS)
+        return max(self.n or 1, *(count or 1 for count in others))
+
+
+def _whole(value: Any) -> int | None:
+    """The number of tokens or answers in a field that we do not know, however a lenient server would read it; a
+    negative length is one without end."""
+    try:
+        number = int(float(value)) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
+    return NO_END if number is not None and number < 0 else number
 
 
 class ChatUsage(Reply):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from contracts.base import Count, Reply
 from contracts.keys import Limits
-from contracts.values import Passed, Text, check_text
+from contracts.values import Passed, Text, check_text, unlike
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 ToolProtocol = Literal["native", "constrained"]
@@ -99,6 +99,10 @@ def _texts(value: object) -> object:
     return value
 
 
+_EmbeddingName = Annotated[str, unlike("model", "input", "encoding_format", "dimensions", "user", "priority")]
+_RerankName = Annotated[str, unlike("model", "query", "documents", "top_n")]
+
+
 class EmbeddingRequest(BaseModel):
     """Body of `POST /v1/embeddings`. `priority` (a query never waits behind bulk) is for services only.
 
@@ -106,7 +110,7 @@ class EmbeddingRequest(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Passed]
+    __pydantic_extra__: dict[_EmbeddingName, Passed]
     model: str = "default"
     input: Annotated[str | list[str], BeforeValidator(_texts)]
     """A text, or a list of 1 to 2048 texts."""
@@ -145,7 +149,7 @@ class RerankRequest(BaseModel):
     """Body of `POST /v1/rerank`. Unknown fields belong to the upstream model; who would ignore them refuses them."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Passed]
+    __pydantic_extra__: dict[_RerankName, Passed]
     model: str = "default"
     query: Annotated[Text, StringConstraints(min_length=1)]
     documents: Annotated[list[Text], Field(min_length=1, max_length=1000)]

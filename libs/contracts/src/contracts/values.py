@@ -85,3 +85,17 @@ def _writable(value: Any) -> Any:
 
 Passed = Annotated[Any, AfterValidator(_writable)]
 """A field that we do not know: it goes to the upstream model as it came."""
+
+
+def unlike(*known: str) -> AfterValidator:
+    """Checks the name of an unknown field beside those `known`. Some servers take `Model` for `model`, the last one counting: what they would read
+    must be what we have checked, so that a name that differs only in case is refused.
+    """
+    folded = frozenset(known)
+
+    def check(name: str) -> str:
+        if name not in folded and name.casefold() in folded:
+            raise ValueError(f"write '{name.casefold()}' in lower case")
+        return name
+
+    return AfterValidator(check)

@@ -135,7 +135,8 @@ class Attempts:
                 return _Refused()
             self._note(model, "ok", seconds)
             exchange.headers.update({MODEL_HEADER: model.id, ATTEMPTS_HEADER: str(len(self.done))})
-            if await deliver(exchange, call, opened, tap) is not None:
+            broken = await deliver(exchange, call, opened, tap)
+            if broken is not None and broken.http_status >= 500:  # not a guardrail's no, nor a key's end
                 self.breakers.failed(model.id)
         return None
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import structlog
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from gateway.admission import Admission
 from gateway.breaker import Breakers
 from gateway.caching import Caching
 from gateway.catalogue import Catalogue
 from gateway.counting import TokenCounter
-from gateway.errors import ScopeMissing
+from gateway.errors import KeyAmbiguous, ScopeMissing
 from gateway.forwarding import Exchange
 from gateway.key_ledger import KeyLedger
 from gateway.keyring import Keyring
@@ -31,6 +33,7 @@ from gateway.upkeep import Upkeep
 from gateway.upstream_health import UpstreamHealth
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
+from servicekit.headers import only_header_of
 from servicekit.http import Peer
 from servicekit.sql import Database
 
@@ -68,9 +71,9 @@ class Dependencies:
     caching: Caching
     peers: Peers
 
-    async def identify(self, authorization: str | None) -> Principal:
+    async def identify(self, scope: Scope) -> Principal:
         """The active key behind a public call, named in its logs; raises a 401."""
-        principal = await self.keyring.identify(authorization)
+        principal = await self.keyring.identify(only_header_of(scope, b"authorization", KeyAmbiguous))
         structlog.contextvars.bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)
         return principal
 
@@ -79,6 +82,7 @@ class Dependencies:
         """A public call, metered until the block ends. The block calls `reserve` as soon as it knows what is needed; a
         call that fails before that is counted as a request all the same.
         """
+        self.watch(exchange, principal)
         async with self.meter.call(principal, route, exchange.request_id) as call:
             try:
                 yield call
@@ -96,6 +100,10 @@ class Dependencies:
             await self.reserve(exchange, call, need)
             yield call
 
+    def watch(self, exchange: Exchange, principal: Principal) -> None:
+        """End what streams to a key soon after the key has ended."""
+        exchange.goes_on_while(partial(self.keyring.require_active, principal.key_id))
+
     async def reserve(self, exchange: Exchange, call: MeteredCall, need: Need = NOTHING) -> None:
         """Pass all limits before an attempt at an upstream, and tell the caller how they stand."""
         exchange.headers.update(await call.reserve(need))
@@ -111,8 +119,9 @@ Deps = Annotated[Dependencies, Depends(dependencies_of)]
 
 
 async def principal_of(request: Request, deps: Deps) -> Principal:
-    """The active key behind a public call; raises a 401."""
-    return await deps.identify(request.headers.get("authorization"))
+    """The active key behind a public call, asked for before the call was routed; raises a 401."""
+    principal: Principal | None = getattr(request.state, "principal", None)
+    return principal or await deps.identify(request.scope)
 
 
 async def admin_of(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:

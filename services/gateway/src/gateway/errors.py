@@ -28,6 +28,15 @@ class KeyMissing(Unauthenticated):
         super().__init__("Send your API key as 'Authorization: Bearer <key>'.")
 
 
+class KeyAmbiguous(Unauthenticated):
+    """More than one key was sent: whoever stands between may have checked another one than we would."""
+
+    code = "ambiguous_key"
+
+    def __init__(self) -> None:
+        super().__init__("Send one 'Authorization' header; there are several.")
+
+
 class KeyUnknown(Unauthenticated):
     """The key is not one of ours."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import structlog
@@ -10,10 +11,15 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.errors import CLIENT_CLOSED, PeerError, ServiceError, UpstreamFailed, error_response
+from servicekit.errors import CLIENT_CLOSED, InvalidRequest, PeerError, ServiceError, UpstreamFailed, error_response
 from servicekit.headers import header_of
 
 log = structlog.get_logger(__name__)
+BODY_SECONDS = 30.0
+"""How long a body may take, and a second more for each `BODY_BYTES`: a call's place is not for who sleeps in it."""
+BODY_BYTES = 32 * 1024
+CHECK_SECONDS = 0.1
+"""How often it is asked whether an answer that streams may go on: with what a key is remembered it makes a second."""
 FORWARDED_ANSWER_HEADERS = (
     "cache-control",
     "content-disposition",
@@ -35,6 +41,15 @@ FORWARDED_REQUEST_HEADERS = (
     "last-event-id",
 )
 """What a client may say to an inner service; credentials, cookies and forwarding headers never pass."""
+
+
+class BodyTooSlow(InvalidRequest):
+    """The body does not come."""
+
+    code = "body_too_slow"
+
+    def __init__(self) -> None:
+        super().__init__("The body did not arrive in time. Send it at once, or over a faster connection.")
 
 
 class InnerRefusedToken(UpstreamFailed):
@@ -64,6 +79,12 @@ class Exchange:
         self._send = send
         self._watch = asyncio.Event()
         self._closed = asyncio.Event()
+        self._may_go_on: Callable[[], Awaitable[None]] | None = None
+        self._asked = 0.0
+
+    def goes_on_while(self, may: Callable[[], Awaitable[None]]) -> None:
+        """Have `may` asked while an answer streams; what it raises ends that before another piece goes out."""
+        self._may_go_on, self._asked = may, time.monotonic()
 
     def header(self, name: str) -> str | None:
         """A request header, by its lower-case name."""
@@ -75,16 +96,22 @@ class Exchange:
         return {name: value for name, value in pairs if value is not None}
 
     async def body(self) -> bytes:
-        """The whole request body; its size is bounded before it gets here."""
-        pieces = []
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            pieces.append(message.get("body", b""))
-            if not message.get("more_body", False):
-                self._watch.set()
-                return b"".join(pieces)
+        """The whole request body; its size is bounded before it gets here. Raises `BodyTooSlow`."""
+        pieces: list[bytes] = []
+        try:
+            async with asyncio.timeout(BODY_SECONDS) as limit:
+                while True:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    pieces.append(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        self._watch.set()
+                        return b"".join(pieces)
+                    if pieces[-1]:
+                        limit.reschedule((limit.when() or 0) + len(pieces[-1]) / BODY_BYTES)
+        except TimeoutError:
+            raise BodyTooSlow from None
 
     async def upload(self) -> AsyncIterator[bytes]:
         """The request body as it arrives. If it breaks off, the whole work is ended from outside."""
@@ -133,6 +160,10 @@ class Exchange:
 
     async def piece(self, data: bytes) -> None:
         """A part of the body."""
+        if self._may_go_on is not None and time.monotonic() - self._asked > CHECK_SECONDS:
+            may, self._may_go_on = self._may_go_on, None  # so that the error itself can go out
+            await may()
+            self.goes_on_while(may)
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from gateway.errors import GrantRefused, KeyExpired, KeyMissing, KeyRevoked, KeyUnknown
 from gateway.key_ledger import KeyLedger
 from gateway.keys import Principal, hash_secret, is_secret
 from gateway.remembered import Remembered
 from servicekit.clock import Clock
 
+log = structlog.get_logger(__name__)
 REMEMBERED_KEYS = 20_000
 
 
@@ -28,11 +32,18 @@ class Keyring:
         if not is_secret(secret):
             raise KeyUnknown
         principal = await self._by_hash.get(hash_secret(secret))
-        if principal.revoked_at is not None:
-            raise KeyRevoked
-        if not principal.active_at(self._clock.now()):
-            raise KeyExpired
+        self._require_active(principal)
         return principal
+
+    async def require_active(self, key_id: str) -> None:
+        """Raise a 401 if a key whose call is still answered has been revoked or has expired since. A ledger that can't
+        be read meanwhile ends no answer."""
+        try:
+            principal = await self._by_id.get(key_id)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("a key can't be looked at again", key_id=key_id, reason=repr(error)[:200])
+            return
+        self._require_active(principal)
 
     async def still_active(self, key_id: str) -> Principal:
         """The key behind a token or a grant; raises `GrantRefused` once it is revoked or expired."""
@@ -40,6 +51,12 @@ class Keyring:
         if not principal.active_at(self._clock.now()):
             raise GrantRefused
         return principal
+
+    def _require_active(self, principal: Principal) -> None:
+        if principal.revoked_at is not None:
+            raise KeyRevoked
+        if not principal.active_at(self._clock.now()):
+            raise KeyExpired
 
     def forget(self, key_id: str) -> None:
         """Read the key anew next time."""

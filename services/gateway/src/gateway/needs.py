@@ -13,6 +13,9 @@ from gateway.reservations import Need
 BYTES_A_TOKEN = 3
 """Text of most kinds and languages has more bytes a token than this, so that an estimate is rather too high."""
 
+MOST_ANSWERS = 1000
+"""What one call is reckoned to make at most, whatever it says."""
+
 
 def tokens_of(*texts: str) -> int:
     """About how many tokens texts have."""
@@ -25,13 +28,18 @@ def tokens_in(text_bytes: int) -> int:
 
 
 def chat_need(model: ModelInfo, request: ChatRequest, request_bytes: int, assumed: int) -> Need:
-    """The prompt, and `max_tokens` for each answer asked for; without it, an assumed length that fits the model."""
-    prompt = tokens_in(request_bytes)
-    most = request.max_completion_tokens or request.max_tokens
+    """The prompt, and the longest answer that any field allows, for each answer asked for; without one, an assumed
+    length.
+
+    Prompt and answer share what a model can read. How much of that a prompt leaves to its answer is not known before
+    it is read (its estimate is made larger by blanks, which cost nothing), so that the answer has precedence here.
+    """
+    prompt, most = tokens_in(request_bytes), request.longest()
     length = min(most or assumed, MOST_TOKENS)
     if model.context_length is not None:
-        length = max(1, min(length, model.context_length - prompt))
-    return Need.of_model(model, prompt, length * (request.n or 1), open_ended=most is None)
+        length = min(length, model.context_length)
+        prompt = min(prompt, max(1, model.context_length - length))
+    return Need.of_model(model, prompt, length * min(request.answers(), MOST_ANSWERS), open_ended=most is None)
 
 
 def search_need(models: Models, query: str) -> Need:

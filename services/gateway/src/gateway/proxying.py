@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from gateway.dependencies import Dependencies
 from gateway.errors import OriginRefused
@@ -25,6 +27,7 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
         check_origin(exchange, deps.settings.mcp_origins)
     if spec.route is None:
         exchange.no_body()
+        deps.watch(exchange, principal)
         await _carry(exchange, deps, principal, spec, path, None)
         return
     need = await _need(deps) if spec.route == "documents" and spec.method == "POST" else NOTHING
@@ -39,13 +42,27 @@ async def _need(deps: Dependencies) -> Need:
 
 
 def check_origin(exchange: Exchange, allowed: str) -> None:
-    """Raise `OriginRefused` for a page of somewhere else: DNS rebinding would let it speak with a local server."""
+    """Raise `OriginRefused` for a page of somewhere else: DNS rebinding would let it speak with a local server.
+
+    A page of the gateway's own address is one of an address without a name: a name may be anybody's who can have it
+    point here, and then both headers agree.
+    """
     origin = exchange.header("origin")
     if origin is None:
         return
-    own = {f"{scheme}://{exchange.header('host')}" for scheme in ("http", "https")}
+    host = exchange.header("host") or ""
+    own = {f"{scheme}://{host}" for scheme in ("http", "https")} if _has_no_name(host) else set()
     if origin not in own | {word.strip() for word in allowed.split(",")}:
         raise OriginRefused(origin)
+
+
+def _has_no_name(host: str) -> bool:
+    """Whether a `Host` is an address, or this machine."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 async def _carry(

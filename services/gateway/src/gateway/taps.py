@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+import structlog
+
 from contracts.chat import AnswerReport, ChatCompletionChunk
 from contracts.guardrails import GuardDecision
 from contracts.models import ModelInfo
@@ -15,9 +17,14 @@ from gateway.catalogue import Models
 from gateway.counting import ChatCount
 from gateway.frames import END, data_of, is_done
 from gateway.metering import MeteredCall
-from gateway.pricing import MOST_TOKENS, NANO, cost_nano_usd, sum_costs, usd_text
+from gateway.pricing import NANO, cost_nano_usd, sum_costs, usd_text
 from gateway.usage_ledger import UsageLedger
 from servicekit.trace_context import trace_id
+
+log = structlog.get_logger(__name__)
+MOST_BELIEVED = 100_000_000
+"""Tokens of one attempt that an upstream may report: ten times what the longest context has. More would spend a
+tenant's month by one mistake."""
 
 
 class Tap(Protocol):
@@ -87,10 +94,10 @@ class ModelTap:
         """Passes as it is."""
         usage = _object(body).get("usage")
         self._begun = True
-        if not isinstance(usage, Mapping):
-            self._count.note(b"data: " + body)
         if isinstance(usage, Mapping):
             self._take(usage)
+        if not self._known:
+            self._count.note(b"data: " + body)
         return body
 
     async def last(self) -> bytes:
@@ -130,12 +137,18 @@ class ModelTap:
         self._call.cost = cost_nano_usd(self._model.price, tokens.prompt, tokens.completion, tokens.cached)
 
     def _take(self, usage: Mapping[str, Any]) -> None:
+        """Take what can be true. An upstream that tells nonsense has told nothing: its answer is counted here."""
+        prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
+        if not prompt or (not completion and usage.get("completion_tokens") != 0):
+            log.warning("an upstream's usage is not believed", model=self._model.id, usage=str(usage)[:200])
+            return
         self._known = True
         self._call.estimated = usage.get("estimated") is True  # inference counted, since the engine did not say
-        self._call.tokens.prompt = count(usage, "prompt_tokens")
-        self._call.tokens.completion = count(usage, "completion_tokens")
-        self._call.tokens.cached = count(_part(usage, "prompt_tokens_details"), "cached_tokens")
-        self._call.tokens.reasoning = count(_part(usage, "completion_tokens_details"), "reasoning_tokens")
+        cached = count(_part(usage, "prompt_tokens_details"), "cached_tokens")
+        reasoning = count(_part(usage, "completion_tokens_details"), "reasoning_tokens")
+        tokens = self._call.tokens
+        tokens.prompt, tokens.completion = prompt, completion
+        tokens.cached, tokens.reasoning = min(cached, prompt), min(reasoning, completion)
 
 
 class AnswerTap:
@@ -224,9 +237,9 @@ class RunTap:
 
 
 def count(usage: Mapping[str, Any], field: str) -> int:
-    """A number of tokens out of somebody's JSON; 0 if it is not one, and never more than a ledger can add up."""
+    """A number of tokens out of somebody's JSON; 0 if it is not one, or more than any model can read or write."""
     value = usage.get(field)
-    return min(value, MOST_TOKENS) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_BELIEVED else 0
 
 
 def _part(usage: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -46,6 +46,8 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     )
     call.tokens.embedding = count(_usage_of(body), "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.embedding)
+    if not call.tokens.embedding:
+        call.bill_as_reserved()  # nothing is read for nothing
     await _give(exchange, call, body)
 
 
@@ -61,6 +63,8 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     usage = _usage_of(body)
     call.tokens.prompt = count(usage, "total_tokens") or count(usage, "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.prompt)
+    if not call.tokens.prompt:
+        call.bill_as_reserved()
     await _give(exchange, call, body)
 
 
