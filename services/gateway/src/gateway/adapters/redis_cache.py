@@ -14,6 +14,8 @@ from gateway.ports import CacheAway
 
 PREFIX = "{groundwork-cache}"
 ANSWER = f"{PREFIX}:a:"
+CLAIM = f"{PREFIX}:w:"
+RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 Answer = TypeVar("Answer")
 
 
@@ -25,6 +27,7 @@ class RedisCache:
         self._timeout = timeout_seconds
         self._most = most_bytes
         self._keep = redis.register_script((files("gateway.adapters") / "keep.lua").read_text())
+        self._release = redis.register_script(RELEASE)
 
     async def find(self, name: str, tenant: str) -> tuple[str | None, str]:
         """One `MGET`."""
@@ -41,6 +44,15 @@ class RedisCache:
     async def raise_epoch(self, tenant: str | None) -> None:
         """One `INCR`."""
         await self._bounded(self._redis.incr(f"{PREFIX}:epoch" + (f":{tenant}" if tenant is not None else "")))
+
+    async def claim(self, name: str, owner: str, seconds: float) -> bool:
+        """One `SET NX`."""
+        claimed = self._redis.set(f"{CLAIM}{name}", owner, nx=True, px=max(1, round(seconds * 1000)))
+        return bool(await self._bounded(claimed))
+
+    async def release(self, name: str, owner: str) -> None:
+        """Compare and delete."""
+        await self._bounded(self._release(keys=[f"{CLAIM}{name}"], args=[owner]))
 
     async def _bounded(self, asked: Awaitable[Answer]) -> Answer:
         try:
