@@ -19,7 +19,7 @@ from gateway.adapters.memory_limits import MemoryLimiter
 from gateway.adapters.redis_limits import RedisLimiter
 from gateway.periods import period_of
 from gateway.ports import BudgetBook, Gate, GateKind, Limiter, LimiterAway, Settlement, Verdict
-from servicekit.clock import SystemClock
+from servicekit.clock import ManualClock, SystemClock
 from servicekit.redis import open_redis
 
 WINDOW_SECONDS = 1.0
@@ -89,6 +89,38 @@ async def test_a_limiter_lets_in_its_number_then_frees_one_as_the_window_slides(
     assert 0 < verdicts[3].gates[0].retry_seconds <= WINDOW_SECONDS
     assert verdicts[3].gates[0].retry_seconds <= verdicts[3].gates[0].reset_seconds <= WINDOW_SECONDS
     assert await _until_free(limiter, gate) >= WINDOW_SECONDS * 0.5
+
+
+async def test_a_clock_that_goes_back_shuts_nobody_out_for_longer_than_a_window(redis: Redis) -> None:
+    limiter = RedisLimiter(redis, 5.0, WINDOW_SECONDS, LEASE_SECONDS)
+    gates = [_gate("r", 2), _gate("t", 20, "tokens"), _gate("p", 2, "concurrency")]
+    for gate in gates:
+        for number in range(2):
+            assert (await _take(limiter, f"c{number}", gate, need=10)).refused is None
+        key = f"{{groundwork-limits}}:{gate.identity}"
+        for name in (key, f"{key}:amounts"):
+            await redis.persist(name)
+        later = {name: score + 3600 * 1_000_000 for name, score in await redis.zrange(key, 0, -1, withscores=True)}
+        await redis.zadd(key, later)  # as an hour ago, by a clock that was an hour ahead
+        refused = await _take(limiter, "x", gate, need=10)
+        assert refused.refused == 0  # what was charged still counts
+        assert refused.gates[0].retry_seconds <= WINDOW_SECONDS
+        assert await _until_free(limiter, gate, need=10) <= WINDOW_SECONDS * 2
+
+
+def test_a_clock_that_goes_back_shuts_nobody_out_of_memory_either() -> None:
+    clock = ManualClock()
+    limiter = MemoryLimiter(clock)
+    gate = _gate("r", 1)
+
+    async def asked() -> list[int | None]:
+        refusals = [(await _take(limiter, "a", gate)).refused]
+        clock.advance(-3600)
+        refusals.append((await _take(limiter, "b", gate)).refused)
+        clock.advance(60)
+        return [*refusals, (await _take(limiter, "c", gate)).refused]
+
+    assert asyncio.run(asked()) == [None, 0, None]
 
 
 async def test_a_call_that_one_gate_refuses_is_charged_to_none(limiter: Limiter) -> None:

@@ -98,6 +98,8 @@ class MemoryLimiter:
         charges = self._charges.setdefault(gate.identity, {})
         for attempt_id in [name for name, charge in charges.items() if charge.at <= now - life]:
             del charges[attempt_id]
+        for charge in charges.values():
+            charge.at = min(charge.at, now)  # the clock went back
         return charges
 
     def _used(self, gate: Gate, now: datetime) -> int:

@@ -70,6 +70,15 @@ function charge.budget(gate)
   redis.call('HINCRBY', gate.key, 'held', gate.need)
 end
 
+-- The server's clock went back: what it charged before would stay for as long as that, so that it counts from now on.
+local function mend(gate)
+  if gate.kind == 'budget' then return end
+  local latest = string.format('%.0f', gate.kind == 'concurrency' and now + lease or now)
+  for _, attempt in ipairs(redis.call('ZRANGEBYSCORE', gate.key, '(' .. latest, '+inf')) do
+    redis.call('ZADD', gate.key, latest, attempt)
+  end
+end
+
 local function retry(gate)
   if gate.kind == 'requests' then
     local oldest = redis.call('ZRANGE', gate.key, 0, 0, 'WITHSCORES')[2] or now
@@ -106,6 +115,7 @@ for number = 1, (#ARGV - 3) / 3 do
     unloaded = true
   elseif refused == 0 and gate.used + gate.need > gate.limit then
     refused = number
+    mend(gate)
   end
 end
 if refused == 0 and unloaded then refused = -1 end
