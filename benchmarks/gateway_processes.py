@@ -39,6 +39,8 @@ class Process:
         self.target = target
         self.streams = streams
         """The same with the slower streams."""
+        self.authorization = ""
+        """What calls are let in by, where that is asked for."""
         self._process = psutil.Process(process.pid)
 
     def cpu_seconds(self) -> float:
@@ -94,7 +96,9 @@ def gateway(folder: Path, upstream_port: int) -> Iterator[Process]:
         try:
             wait_for(port, "/healthz")
             key = _limited_key(port, (folder / "admin.key").read_text().strip())
-            yield Process("Groundwork, all policies", process, *targets(port, authorization=f"Bearer {key}"))
+            measured = Process("Groundwork, all policies", process, *targets(port, authorization=f"Bearer {key}"))
+            measured.authorization = f"Bearer {key}"
+            yield measured
         finally:
             _stop(process)
 
@@ -139,14 +143,16 @@ def portkey(upstream_port: int) -> Iterator[Process | str]:
 
 
 def _target(port: int, path: str, pace: str, headers: Mapping[str, str]) -> Target:
-    return Target(port, _request(port, path, headers, BODY), _request(port, path, headers, _streaming(pace)))
+    return Target(port, request_bytes(port, path, headers, BODY), request_bytes(port, path, headers, streaming(pace)))
 
 
-def _streaming(pace: str) -> dict[str, Any]:
+def streaming(pace: str) -> dict[str, Any]:
+    """The body of a call for a stream of this pace."""
     return {**BODY, "stream": True, "user": pace}
 
 
-def _request(port: int, path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> bytes:
+def request_bytes(port: int, path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> bytes:
+    """A call as it goes over the wire."""
     content = json.dumps(body).encode()
     lines = {"host": f"127.0.0.1:{port}", "content-type": "application/json", "content-length": str(len(content))}
     head = "".join(f"{name}: {value}\r\n" for name, value in {**lines, **headers}.items())

@@ -161,7 +161,9 @@ async def test_the_process_listens_on_three_ports_in_little_memory_and_stops_whe
         "GATEWAY_LOG_FORMAT": "json",
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=environment, stdout=asyncio.subprocess.PIPE
+        *("sh", "-c", 'ulimit -S -n 256 && ulimit -H -n 8192 && exec "$0" -m gateway', sys.executable),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         async with aiohttp.ClientSession() as session:
@@ -169,7 +171,12 @@ async def test_the_process_listens_on_three_ports_in_little_memory_and_stops_whe
             assert await _status(session, ports["MODEL_PLANE_PORT"], "/healthz") == 200
             assert await _status(session, ports["METRICS_PORT"], "/metrics") == 200
             assert await _status(session, ports["PORT"], "/openapi.json") == 200
-        assert psutil.Process(process.pid).memory_info().rss < 180 * 1024 * 1024
+            counted = [await _calls_counted(session, ports["METRICS_PORT"]) for _ in range(8)]
+            assert counted == sorted(counted)  # one process: no scrape meets another one's counters
+        running = psutil.Process(process.pid)
+        assert running.children() == []
+        assert running.rlimit(psutil.RLIMIT_NOFILE) == (8192, 8192)
+        assert running.memory_info().rss < 180 * 1024 * 1024
         process.send_signal(signal.SIGTERM)
         output, _ = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
         assert process.returncode == 0
@@ -177,6 +184,12 @@ async def test_the_process_listens_on_three_ports_in_little_memory_and_stops_whe
     finally:
         if process.returncode is None:
             process.kill()
+
+
+async def _calls_counted(session: aiohttp.ClientSession, port: int) -> float:
+    async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("groundwork_http_requests_total{"))
 
 
 async def _status(session: aiohttp.ClientSession, port: int, path: str) -> int:

@@ -8,6 +8,7 @@ import uvloop
 
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
 from gateway.listeners import listener, serve_all
+from gateway.open_files import raise_limit
 from gateway.settings import GatewaySettings
 from servicekit.logs import configure_logging
 from servicekit.tracing import close_tracing, configure_tracing
@@ -38,6 +39,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = GatewaySettings()
     configure_logging(settings, "gateway")
+    raise_limit(settings.open_calls)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
 
