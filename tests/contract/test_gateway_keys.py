@@ -289,6 +289,20 @@ async def test_what_a_job_embedded_is_charged_once_to_its_key_and_counts_in_its_
     assert refused.status == 401
 
 
+async def test_tokens_and_cost_are_counted_by_tenant_and_tenants_beyond_a_number_together(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, limiter=MemoryLimiter(SystemClock()), metrics_tenants=2) as gateway:
+        tenants = ("m-one", "m-two", "m-three", "m-four", "m-one")
+        for tenant in tenants:
+            secret = (await gateway.new_key(tenant=tenant))["secret"]
+            assert (await gateway.call("POST", "/v1/chat/completions", secret, json=CHAT)).status == 200
+        await gateway.usage_rows(len(tenants))
+        text = await (await gateway.session.get(f"{gateway.metrics_url}/metrics")).text()
+    assert 'groundwork_gateway_tokens_total{kind="prompt",model="echo",tenant="m-one"} 200.0' in text
+    assert 'groundwork_gateway_cost_usd_total{model="echo",tenant="m-two"} 0.00012' in text
+    assert 'tenant="other"' in text
+    assert "m-three" not in text
+
+
 async def test_callers_cannot_add_labels_to_the_metrics(gateway: RunningGateway) -> None:
     names = [f"model-{number}" for number in range(50)]
     await asyncio.gather(

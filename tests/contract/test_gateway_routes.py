@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, running_gateway
 
+from gateway.breaker import SLOW_SAMPLES
 from gateway.tokens import ANSWERS
 
 SPEC = {
@@ -134,6 +135,22 @@ async def test_a_circuit_that_is_open_spares_the_model_and_the_fallback_answers(
     (route,) = [r for r in (await (await gateway.call("GET", "/v1/routes")).json())["data"] if r["name"] == "smart"]
     states = {state["model"]: state["circuit"] for state in route["upstreams"]}
     assert states == {"echo": "open", "free": "closed", "slow": "closed"}
+
+
+async def test_a_model_much_slower_than_the_others_of_its_route_is_asked_last(gateway: RunningGateway) -> None:
+    for model in ("echo", "free"):  # ten calls of each, so that there is something to compare
+        await gateway.call("PUT", f"/v1/routes/only-{model}", json={"targets": [{"model": model}]})
+        for _ in range(SLOW_SAMPLES):
+            assert (await gateway.call("POST", "/v1/chat/completions", json=_chat(model=f"only-{model}"))).status == 200
+    answer = await gateway.call("POST", "/v1/chat/completions", json=_chat())
+    assert answer.headers["X-Groundwork-Model"] == "echo"
+    for _ in range(SLOW_SAMPLES):
+        gateway.deps.breakers.succeeded("echo", 30.0)
+    answer = await gateway.call("POST", "/v1/chat/completions", json=_chat())
+    assert answer.headers["X-Groundwork-Model"] == "free"
+    gateway.seen.script["free"] = ["503"]  # slow is better than nothing
+    answer = await gateway.call("POST", "/v1/chat/completions", json=_chat())
+    assert answer.headers["X-Groundwork-Model"] == "echo"
 
 
 async def test_routes_serve_the_model_plane_alike_and_tell_it_their_attempts(gateway: RunningGateway) -> None:

@@ -22,6 +22,15 @@ BOARD = Board(
                     unit="currencyUSD",
                 ),
                 line(
+                    "Cost an hour by tenant",
+                    (
+                        "sum by (tenant) (rate(groundwork_gateway_cost_usd_total[$__rate_interval])) * 3600",
+                        "{{tenant}}",
+                    ),
+                    unit="currencyUSD",
+                    says="`other` is every tenant beyond `GATEWAY_METRICS_TENANTS`; `/v1/usage` has them all.",
+                ),
+                line(
                     "Tokens",
                     rates("groundwork_gateway_tokens_total", "model, kind"),
                     says="As the engines reported them.",

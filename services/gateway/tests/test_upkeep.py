@@ -20,6 +20,7 @@ from gateway.periods import period_of
 from gateway.ports import BudgetBook, Gate
 from gateway.reservations import Need
 from gateway.tables import reservations, usage
+from gateway.tenant_labels import TenantLabels
 from gateway.upkeep import Upkeep
 from gateway.usage_ledger import LEASE, UsageLedger
 from gateway.usage_records import REPLICA_LOST
@@ -44,8 +45,11 @@ class Replica:
         self.budgets = BudgetLedger(database)
         self.admission = Admission(limiter, self.budgets, "allow", clock)
         self.ledger = UsageLedger(database, 100, clock)
-        self.meter = Meter(self.ledger, self.admission, _Labels(), clock)  # type: ignore[arg-type]
-        self.upkeep = Upkeep(database, self.ledger, self.admission, self.budgets, limiter, clock, lambda _: "m")
+        self.tenants = TenantLabels(100)
+        self.meter = Meter(self.ledger, self.admission, _Labels(), clock, self.tenants)  # type: ignore[arg-type]
+        self.upkeep = Upkeep(
+            database, self.ledger, self.admission, self.budgets, limiter, clock, lambda _: "m", self.tenants
+        )
 
     def call(self) -> MeteredCall:
         return self.meter.call(KEY, "chat", "req_1")

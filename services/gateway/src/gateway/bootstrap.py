@@ -37,6 +37,7 @@ from gateway.route_book import RouteBook
 from gateway.routes import administration, answers, documents, model_routes, plane
 from gateway.settings import GatewaySettings
 from gateway.shortcuts import Shortcuts
+from gateway.tenant_labels import TenantLabels
 from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
 from gateway.upkeep import Upkeep
@@ -59,7 +60,8 @@ MULTIPART_BYTES = 64 * 1024
 """Room for the parts around an uploaded file; ingest holds the file itself to the limit."""
 OTHER_CONNECTIONS = 256
 """Connections to peers for all but the public calls that models answer."""
-_UPLOAD = re.compile(r"/v1/collections/[^/]+/documents/?")
+_UPLOAD = re.compile(r"/v1/collections/[^/]+/documents")
+_ARCHIVE = re.compile(r"/v1/collections/[^/]+/documents:restore")
 
 
 @asynccontextmanager
@@ -79,8 +81,10 @@ async def open_dependencies(
         limiter = limiter or _limiter(settings, redis, stack)
         budgets = BudgetLedger(database)
         admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
-        meter = _open_meter(stack, UsageLedger(database, settings.usage_queue_rows, clock), admission, catalogue, clock)
-        upkeep = Upkeep(database, meter.ledger, admission, budgets, limiter, clock, catalogue.label)
+        ledger = UsageLedger(database, settings.usage_queue_rows, clock)
+        tenant_labels = TenantLabels(settings.metrics_tenants)
+        meter = _open_meter(stack, Meter(ledger, admission, catalogue, clock, tenant_labels))
+        upkeep = Upkeep(database, ledger, admission, budgets, limiter, clock, catalogue.label, tenant_labels)
         _run(stack, upkeep.run())
         counter = TokenCounter(peers.inference, mint)
         stack.push_async_callback(counter.close)
@@ -141,13 +145,10 @@ async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tupl
     return database, redis
 
 
-def _open_meter(
-    stack: AsyncExitStack, ledger: UsageLedger, admission: Admission, catalogue: Catalogue, clock: Clock
-) -> Meter:
-    ledger.open()
-    stack.push_async_callback(ledger.close)
-    stack.push_async_callback(admission.drain)
-    meter = Meter(ledger, admission, catalogue, clock)
+def _open_meter(stack: AsyncExitStack, meter: Meter) -> Meter:
+    meter.ledger.open()
+    stack.push_async_callback(meter.ledger.close)
+    stack.push_async_callback(meter.admission.drain)
     stack.push_async_callback(meter.wait_until_idle)
     return meter
 
@@ -263,7 +264,7 @@ def _body_limit(settings: GatewaySettings) -> LimitFor:
     """Files are streamed on; anything else is read whole before it is understood."""
 
     def limit(path: str, media_type: str) -> int:
-        if path.endswith("/documents:restore"):
+        if _ARCHIVE.fullmatch(path) is not None:
             return settings.max_archive_bytes
         is_upload = media_type == MULTIPART and _UPLOAD.fullmatch(path) is not None
         return settings.max_upload_bytes + MULTIPART_BYTES if is_upload else settings.max_body_bytes

@@ -20,6 +20,7 @@ from gateway.keys import Principal
 from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
 from gateway.pricing import NANO, sum_costs
 from gateway.reservations import NOTHING, Need, Reservation
+from gateway.tenant_labels import TenantLabels
 from gateway.usage_ledger import UsageLedger
 from gateway.usage_records import HoldRecord, UsageRecord
 from servicekit.clock import Clock
@@ -41,8 +42,11 @@ NOT_LET_IN = (LimitReached, LimitsUnavailable, CallTooLarge, PriceUnknown)
 class Meter:
     """Opens metered calls and knows how many are open."""
 
-    def __init__(self, ledger: UsageLedger, admission: Admission, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(
+        self, ledger: UsageLedger, admission: Admission, catalogue: Catalogue, clock: Clock, tenants: TenantLabels
+    ) -> None:
         self.ledger = ledger
+        self.tenants = tenants
         self.admission = admission
         self._catalogue = catalogue
         self._clock = clock
@@ -277,16 +281,18 @@ class MeteredCall:
 
     def _count_tokens(self) -> None:
         label, tokens = self._meter.label(self.model), self.tokens
+        tenant = self._meter.tenants.of(self.principal.tenant)
         if tokens.prompt:
-            TOKENS.labels(label, "prompt").inc(tokens.prompt)
+            TOKENS.labels(label, "prompt", tenant).inc(tokens.prompt)
         if tokens.completion:
-            TOKENS.labels(label, "completion").inc(tokens.completion)
+            TOKENS.labels(label, "completion", tenant).inc(tokens.completion)
         if tokens.embedding:
-            TOKENS.labels(self._meter.label(self.embedding_model or self.model), "embedding").inc(tokens.embedding)
+            embedder = self._meter.label(self.embedding_model or self.model)
+            TOKENS.labels(embedder, "embedding", tenant).inc(tokens.embedding)
         if self.cost is None:
             UNPRICED.labels(label).inc()
         elif self.cost:
-            COST.labels(label).inc(float(self.cost * NANO))
+            COST.labels(label, tenant).inc(float(self.cost * NANO))
 
     def _as_hold(self, need: Need) -> HoldRecord:
         return HoldRecord(

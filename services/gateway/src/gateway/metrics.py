@@ -3,8 +3,8 @@
 | metric | labels | meaning |
 | --- | --- | --- |
 | groundwork_gateway_calls_total | route, status, error_type | metered calls, the model plane's too |
-| groundwork_gateway_tokens_total | model, kind | tokens as the engines reported them: prompt, completion, embedding |
-| groundwork_gateway_cost_usd_total | model | known cost |
+| groundwork_gateway_tokens_total | model, kind, tenant | tokens as reported by engines: prompt, completion, embedding |
+| groundwork_gateway_cost_usd_total | model, tenant | known cost |
 | groundwork_gateway_unpriced_calls_total | model | calls with tokens for which no price is known |
 | groundwork_gateway_limit_rejections_total | limit | refused calls: `redis_away`, or whose limit: `key_tokens` |
 | groundwork_gateway_budget_alerts_total | whose, percent | budgets that passed 80 or 100 % of their period |
@@ -23,6 +23,7 @@
 
 `reason` is retry, error, context_overflow, refusal or circuit_open.
 `limit` is `redis_away`, or key, tenant or model with requests, tokens, concurrency or budget.
+`tenant` is one of the first `GATEWAY_METRICS_TENANTS` tenants that a process served, else `other`.
 `route` is one of `metering.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
 plus `client_disconnected`, or `none`.
 """
@@ -36,8 +37,8 @@ from servicekit.metrics import LATENCY_BUCKETS
 FINE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 CALLS = Counter("groundwork_gateway_calls_total", "Metered calls.", ("route", "status", "error_type"))
-TOKENS = Counter("groundwork_gateway_tokens_total", "Tokens by kind.", ("model", "kind"))
-COST = Counter("groundwork_gateway_cost_usd_total", "Known cost in US dollars.", ("model",))
+TOKENS = Counter("groundwork_gateway_tokens_total", "Tokens by kind.", ("model", "kind", "tenant"))
+COST = Counter("groundwork_gateway_cost_usd_total", "Known cost in US dollars.", ("model", "tenant"))
 UNPRICED = Counter("groundwork_gateway_unpriced_calls_total", "Calls with tokens and no known price.", ("model",))
 LIMIT_REJECTIONS = Counter("groundwork_gateway_limit_rejections_total", "Calls refused by a limit.", ("limit",))
 FALLBACKS = Counter("groundwork_gateway_fallbacks_total", "Attempts after a failed one.", ("reason",))

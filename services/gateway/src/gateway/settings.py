@@ -33,6 +33,8 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """Address of the metrics, which are never on the public port."""
     metrics_port: int = 9464
     """Port of the metrics."""
+    metrics_tenants: Annotated[int, Field(ge=0, le=10_000)] = 100
+    """Most tenants that metrics name; those served when there are so many already count as `other`."""
 
     ingest_url: str = "http://127.0.0.1:8101"
     """Where ingest answers."""
@@ -98,7 +100,8 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     cache_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB
     """Most bytes of all answers that are kept in Redis."""
     mcp_origins: str = ""
-    """Origins of web pages that may call `/mcp`, comma-separated, besides the gateway's own: `https://tool.example.org`."""
+    """Origins of web pages that may call `/mcp`, comma-separated: `https://tool.example.org`. Pages of an address
+    without a name (`http://127.0.0.1:8080`) may always, if it is the gateway's own."""
     open_calls: Annotated[int, Field(ge=1)] = 2048
     """Most public calls of models, streams above all, that may be open at once; more are refused with 429."""
     usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000

@@ -22,6 +22,7 @@ from gateway.ports import Limiter, LimiterAway, Settlement
 from gateway.pricing import NANO
 from gateway.reservations import all_gates_of
 from gateway.tables import reservations, usage
+from gateway.tenant_labels import TenantLabels
 from gateway.usage_ledger import LEASE, UsageLedger
 from gateway.usage_records import REPLICA_LOST, UsageRecord
 from servicekit.clock import Clock
@@ -47,6 +48,7 @@ class Upkeep:
         limiter: Limiter,
         clock: Clock,
         label: Callable[[str | None], str],
+        tenants: TenantLabels,
     ) -> None:
         self._database = database
         self._ledger = ledger
@@ -55,6 +57,7 @@ class Upkeep:
         self._limiter = limiter
         self._clock = clock
         self._label = label
+        self._tenants = tenants
         self._add_usage = adding(database.engine.dialect.name, usage)
 
     async def run(self) -> None:
@@ -146,15 +149,15 @@ class Upkeep:
             log.warning("orphan not settled in redis", attempt=orphan["id"], reason=str(error))
 
     def _count(self, orphan: Mapping[str, Any]) -> None:
-        label = self._label(orphan["model"])
+        label, tenant = self._label(orphan["model"]), self._tenants.of(orphan["tenant"])
         ORPHANS.inc()
         for kind in ("prompt", "completion", "embedding"):
             if orphan[f"{kind}_tokens"]:
-                TOKENS.labels(label, kind).inc(orphan[f"{kind}_tokens"])
+                TOKENS.labels(label, kind, tenant).inc(orphan[f"{kind}_tokens"])
         if orphan["cost_nano_usd"] is None:
             UNPRICED.labels(label).inc()
         else:
-            COST.labels(label).inc(float(orphan["cost_nano_usd"] * NANO))
+            COST.labels(label, tenant).inc(float(orphan["cost_nano_usd"] * NANO))
         log.warning("attempt of a dead replica billed as estimated", attempt=orphan["id"], owner=orphan["owner"])
 
 
