@@ -105,7 +105,8 @@ async def load(process: Process, secrets: list[str], rate: float, until: float, 
                 connection = await connect(port)
                 soak.left += 1
             else:
-                soak.answered += await connection.ask(_request(port, secrets, number))
+                good = await connection.ask(_request(port, secrets, number))
+                soak.answered += good  # not in one statement: another caller counts meanwhile
         if connection.transport is not None:
             connection.transport.close()
 

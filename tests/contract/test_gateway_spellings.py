@@ -171,6 +171,14 @@ async def test_of_two_fields_with_one_name_the_one_that_is_checked_is_the_one_th
     assert (sent["model"], sent["max_tokens"]) == ("echo", 7)
 
 
+async def test_fields_of_embeddings_have_one_spelling_too(gateway: RunningGateway) -> None:
+    created = await gateway.new_key(models=["mini"])
+    for field in ("Model", "MODEL", "Input", "Priority"):
+        body = {"model": "mini", "input": "x", field: "free"}
+        answer = await gateway.call("POST", "/v1/embeddings", created["secret"], json=body)
+        assert (answer.status, (await answer.json())["error"]["param"]) == (422, field)
+
+
 async def test_a_messages_fields_have_one_spelling(gateway: RunningGateway) -> None:
     for fields in ('"role": "user", "Content": "x"', '"Role": "system", "role": "user"'):
         body = f'{{"model": "echo", "messages": [{{{fields}, "content": "y"}}]}}'

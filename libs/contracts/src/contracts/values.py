@@ -88,8 +88,8 @@ Passed = Annotated[Any, AfterValidator(_writable)]
 
 
 def unlike(*known: str) -> AfterValidator:
-    """Checks the name of an unknown field beside those `known`. Some servers take `Model` for `model`, the last one counting: what they would read
-    must be what we have checked, so that a name that differs only in case is refused.
+    """Checks the name of an unknown field beside those `known`. Some servers take `Model` for `model`, the last one
+    counting: what they would read must be what we have checked, so that a name that differs only in case is refused.
     """
     folded = frozenset(known)
 
