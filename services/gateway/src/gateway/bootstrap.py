@@ -86,8 +86,6 @@ async def open_dependencies(
         meter = _open_meter(stack, Meter(ledger, admission, catalogue, clock, tenant_labels))
         upkeep = Upkeep(database, ledger, admission, budgets, limiter, clock, catalogue.label, tenant_labels)
         _run(stack, upkeep.run())
-        counter = TokenCounter(peers.inference, mint)
-        stack.push_async_callback(counter.close)
         yield Dependencies(
             settings=settings,
             clock=clock,
@@ -100,7 +98,7 @@ async def open_dependencies(
             meter=meter,
             upkeep=upkeep,
             catalogue=catalogue,
-            counter=counter,
+            counter=_counter(peers, mint, stack),
             mint=mint,
             peers=peers,
             routes=RouteBook(database, clock),
@@ -108,6 +106,12 @@ async def open_dependencies(
             health=UpstreamHealth(peers.inference, clock),
             caching=Caching(_cache(settings, redis), _cache_rules(settings), peers.retriever, mint, clock),
         )
+
+
+def _counter(peers: Peers, mint: Mint, stack: AsyncExitStack) -> TokenCounter:
+    counter = TokenCounter(peers.inference, mint)
+    stack.push_async_callback(counter.close)
+    return counter
 
 
 def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> Breakers:
