@@ -64,8 +64,8 @@ class EmbeddingServer:
 
 
 @contextmanager
-def inference() -> Iterator[EmbeddingServer]:
-    """Our service with the packaged embedding model alone."""
+def inference(*others: Mapping[str, Any]) -> Iterator[EmbeddingServer]:
+    """Our service with the packaged embedding model, and others that are declared."""
     with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as name:
         folder, port = Path(name), _free_port()
         private, public = generate_key_pair()
@@ -79,7 +79,7 @@ def inference() -> Iterator[EmbeddingServer]:
             "dimensions": 384,
             "default": True,
         }
-        (folder / "models.yaml").write_text(yaml.safe_dump({"models": [declared]}))
+        (folder / "models.yaml").write_text(yaml.safe_dump({"models": [declared, *map(dict, others)]}))
         settings = {
             "INFERENCE_PORT": str(port),
             "INFERENCE_MODELS_FILE": str(folder / "models.yaml"),

@@ -228,3 +228,29 @@ async def test_a_length_beyond_all_numbers_is_refused_and_takes_no_place(
     assert (status, error["param"]) == (422, "max_tokens")
     assert await inference.metric("groundwork_inference_waiting") == 0
     assert await inference.metric("groundwork_inference_waiting_tokens") == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_failed_call_has_the_model_asked_at_once_though_it_answered_lately(
+    upstream: Upstream, tmp_path: Path, stream: bool
+) -> None:
+    async with serving(upstream.app) as url:
+        source = {"base_url": f"{url}/v1", "upstream_model": "m"}
+        chat = {"name": "far", "kind": "chat", "engine": "openai", "context_length": 1000, "source": source}
+        async with running_inference(
+            tmp_path, [chat | {"default": True, "probe_seconds": 600}, EMBEDDING]
+        ) as inference:
+            upstream.stream(chunk("Hello", reason="stop"), DONE)
+            async with inference.post("/v1/chat/completions", ask(stream=True)) as answer:
+                assert "[DONE]" in await answer.text()
+            probes = upstream.probes
+            for status, asked in ((200, 0), (400, 0), (500, 1)):
+                upstream.say(status, {"choices": [{"index": 0, "message": {}, "finish_reason": "stop"}]})
+                if stream and status == 200:
+                    upstream.stream(chunk("Hello", reason="stop"), DONE)
+                async with inference.post("/v1/chat/completions", ask(stream=stream)) as answer:
+                    await answer.read()
+                    assert (answer.status >= 400) == (status != 200)
+                async with inference.session.get(f"{inference.url}/readyz") as ready:
+                    await ready.read()
+                assert upstream.probes - probes == asked

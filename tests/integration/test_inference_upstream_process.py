@@ -86,11 +86,13 @@ def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def server(one_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+def server(one_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("TEST_SERVER_KEY", one_server.token)
     if one_server.process is None or one_server.process.poll() is not None:
         one_server.start()
-    return one_server
+    yield one_server
+    if one_server.process is not None and one_server.process.poll() is None:
+        one_server.send(signal.SIGCONT)  # a test that failed must not have the next ones fail
 
 
 @pytest.fixture
@@ -174,7 +176,9 @@ async def test_calls_that_wait_for_a_hanging_server_raise_the_alarm(inference: I
     waiting = asyncio.create_task(failure(inference))
 
     async def alarm() -> bool:
-        return await inference.metric(silent) > SILENCE_SECONDS / 2
+        return (
+            await inference.metric(silent) > SILENCE_SECONDS / 5
+        )  # it is so for long enough to be seen on a busy machine
 
     await until(alarm)
     assert (await waiting)[0] == 504

@@ -42,6 +42,7 @@ class Upstream:
         self.sent: dict[str, Any] = {}
         self.path = ""
         self.calls = 0
+        self.probes = 0
         self.headers: dict[str, str] = {}
         self.left = asyncio.Event()
         self.metrics = ""
@@ -56,6 +57,7 @@ class Upstream:
     async def _post(self, request: Request) -> Response:
         body = await request.json()
         if is_probe(body):
+            self.probes += 1
             return busy()
         self.sent, self.headers, self.path = body, dict(request.headers), request.url.path
         self.calls += 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from inference.catalogue import CatalogueInvalid, load_catalogue
+from inference.catalogue import CatalogueInvalid, Model, load_catalogue
 
 CONFIG = Path(__file__).parents[3] / "deploy" / "config"
 
@@ -111,3 +111,18 @@ def test_a_missing_or_broken_file_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- a")
     with pytest.raises(CatalogueInvalid, match="must start with `models:`"):
         load_catalogue(tmp_path / "list.yaml")
+
+
+@pytest.mark.parametrize(
+    ("url", "price", "paid"),
+    [
+        ("https://api.openai.com/v1", {"prompt_usd_per_million": 1}, True),
+        ("https://api.openai.com/v1", {"prompt_usd_per_million": 0, "completion_usd_per_million": 2}, True),
+        ("https://api.openai.com/v1", {"prompt_usd_per_million": 0}, False),
+        ("https://api.openai.com/v1", None, False),
+        ("http://vllm:8000/v1", {"prompt_usd_per_million": 1}, False),  # one's own server: a question costs nothing
+    ],
+)
+def test_a_price_behind_https_makes_a_model_one_whose_every_question_costs(url: str, price: Any, paid: bool) -> None:
+    source = {"base_url": url, "upstream_model": "m"}
+    assert Model.model_validate(chat(engine="openai", source=source, price=price)).is_paid is paid

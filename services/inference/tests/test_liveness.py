@@ -148,3 +148,12 @@ async def test_the_watch_goes_on_whatever_a_probe_raises() -> None:
         await asked.wait()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_model_whose_call_failed_is_asked_again_however_lately_it_answered(model: Model) -> None:
+    await model.liveness.check()
+    model.liveness.doubted()
+    model.fails = RuntimeError("gone")
+    with pytest.raises(RuntimeError):
+        await model.liveness.check()
+    assert model.asked == 2

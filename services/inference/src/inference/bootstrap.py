@@ -12,6 +12,7 @@ import aiohttp
 import structlog
 from fastapi import Depends, FastAPI, Request
 
+from inference.adapters.checked_calls import CheckedCalls
 from inference.adapters.constrained import ConstrainedTools
 from inference.adapters.engine_backlog import EngineBacklog
 from inference.adapters.openai_http import UpstreamChat
@@ -134,7 +135,8 @@ class _Maker:
         context = model.context_length or 0
         if isinstance(source, UpstreamSource):
             upstream = UpstreamChat(**self._upstream(model, source))
-            return ConstrainedTools(model.name, upstream) if model.tools_by == "constrained" else upstream
+            checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
+            return checked(model.name, upstream)
         if isinstance(source, ScriptSource):
             return ScriptedChat(model.name, source, self._line(model, source.places), context)
         return TransformersChat(
@@ -238,7 +240,8 @@ class _Maker:
         )
 
     def _liveness(self, model: Model) -> dict[str, Any]:
-        fresh = model.probe_seconds or self._settings.probe_seconds
+        usual = self._settings.paid_probe_seconds if model.is_paid else self._settings.probe_seconds
+        fresh = model.probe_seconds or usual
         return {"fresh_seconds": fresh, "stalled_seconds": self._settings.stalled_seconds}
 
     def _locate(self, model: Model) -> Callable[[], Path]:

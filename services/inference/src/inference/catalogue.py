@@ -230,7 +230,8 @@ class Model(_Declared):
     tool_protocol: ToolProtocol | None = None
     """How a chat model calls tools. Unsaid, an upstream is `native` and what runs in this process `constrained`."""
     probe_seconds: Annotated[float, Field(gt=0)] | None = None
-    """How long an answer proves that it lives; then it is asked for one token. Unsaid, INFERENCE_PROBE_SECONDS."""
+    """How long an answer proves that it lives; then it is asked for one token. Unsaid, INFERENCE_PROBE_SECONDS, of
+    a paid one INFERENCE_PAID_PROBE_SECONDS."""
     price: Annotated[ModelPrice | None, BeforeValidator(_per_token)] = None
     limits: Limits | None = None
     """What holds for all callers together."""
@@ -241,6 +242,14 @@ class Model(_Declared):
     vllm: VllmOptions | None = None
     default: bool = False
     packaged: bool = False
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether each question seems to cost something: it has a price, and a server behind https."""
+        if self.price is None or not isinstance(self.source, UpstreamSource):
+            return False
+        rates = (self.price.prompt_usd_per_million, self.price.completion_usd_per_million)
+        return any(rates) and self.source.base_url.startswith("https:")
 
     @property
     def tools_by(self) -> ToolProtocol | None:

@@ -27,7 +27,7 @@ async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict
     started = time.monotonic()
     finished = False
     try:
-        with served.work.call(), model_call("chat", served.name, "internal", _asked(request)) as span:
+        with served.watched(), model_call("chat", served.name, "internal", _asked(request)) as span:
             completion = await engine.complete(request)
             span.set(_told(completion.usage))
         served.moved()
@@ -79,6 +79,7 @@ class ChatStream:
         except ServiceError as error:
             self._ended = True
             self._span.fail(error)
+            self._served.failed(error)
             raise
         finally:
             CURRENT.set(before)
@@ -102,6 +103,7 @@ class ChatStream:
         except ServiceError as error:
             self._ended = True
             self._span.fail(error)
+            self._served.failed(error)
             yield sse.encode_error(error, self._request_id)
 
     async def close(self) -> None:

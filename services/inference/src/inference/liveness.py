@@ -93,6 +93,10 @@ class Liveness:
         self._last = self._now()
         self._seen_busy = None
 
+    def doubted(self) -> None:
+        """A call failed as calls of a dead model do: what it did before proves nothing any more."""
+        self._last = None
+
     async def check(self) -> None:
         """Return if the model answers; raise what it raised, or `ModelNotReady` when it is stalled."""
         now = self._now()

@@ -10,6 +10,7 @@
 | groundwork_inference_rejected_total | model | calls refused because the queue was full |
 | groundwork_inference_abandoned_total | model | chat calls whose caller left before the end |
 | groundwork_inference_truncated_total | model | inputs that were longer than the model reads |
+| groundwork_inference_tool_calls_total | model, how | of servers: as_written, mended, asked_again, failed |
 | groundwork_inference_batch_inputs | model | inputs embedded together |
 | groundwork_inference_first_token_seconds | model | from the call to the first piece of its answer |
 | groundwork_inference_generation_seconds | model | from the call to the end of its answer |
@@ -33,6 +34,9 @@ RUNNING = Gauge("groundwork_inference_running", "Calls being worked on.", ("mode
 REJECTED = Counter("groundwork_inference_rejected_total", "Calls refused by a full queue.", ("model",))
 ABANDONED = Counter("groundwork_inference_abandoned_total", "Calls whose caller left.", ("model",))
 TRUNCATED = Counter("groundwork_inference_truncated_total", "Inputs cut to what the model reads.", ("model",))
+TOOL_CALLS = Counter(
+    "groundwork_inference_tool_calls_total", "Tool calls of servers' models by what they needed.", ("model", "how")
+)
 BATCH_INPUTS = Histogram(
     "groundwork_inference_batch_inputs", "Inputs embedded together.", ("model",), buckets=(1, 2, 4, 8, 16, 32, 64, 128)
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Generic, Literal, TypeVar
 
 import structlog
@@ -15,7 +16,7 @@ from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranke
 from inference.liveness import Liveness, Watch, Work
 from inference.metrics import READY, SILENT_SECONDS
 from inference.ports import ChatEngine, EmbeddingEngine, Engine, RerankEngine
-from servicekit.errors import ServiceError
+from servicekit.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
 from servicekit.health import Degraded, Probe
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,21 @@ class Served(Generic[AnyEngine]):
             answered = True
         finally:
             READY.labels(self.name).set(answered)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """A call's work with the model."""
+        with self.work.call():
+            try:
+                yield
+            except ServiceError as error:
+                self.failed(error)
+                raise
+
+    def failed(self, error: ServiceError) -> None:
+        """A call ended so. If calls of a dead model do, the next probe asks it, however lately it answered."""
+        if self._liveness is not None and isinstance(error, UpstreamFailed | UpstreamTimeout | NotReady):
+            self._liveness.doubted()
 
     def moved(self) -> None:
         """A piece of an answer came: proof enough of life."""

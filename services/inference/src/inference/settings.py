@@ -56,6 +56,9 @@ class InferenceSettings(ServiceSettings):
     """How long a caller may leave a streamed answer unread before its call is ended and its place given to another."""
     probe_seconds: Annotated[float, Field(gt=0)] = 20.0
     """How long an answer proves that a model lives. Then it is asked for one token, or one vector, again."""
+    paid_probe_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """The same for a model that has a price and a server behind https, whose provider charges for each question. A call
+    that fails has it asked at the next probe."""
     stalled_seconds: Annotated[float, Field(gt=0)] = 60.0
     """How long a busy model may go without any progress before it counts as stalled."""
 

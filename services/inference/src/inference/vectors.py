@@ -28,7 +28,7 @@ async def embed(served: Served[EmbeddingEngine], request: EmbeddingRequest) -> E
         raise WrongDimensions(request.dimensions, dimensions)
     texts = [request.input] if isinstance(request.input, str) else request.input
     engine = served.ready()
-    with served.work.call(), model_call("embeddings", served.name, "internal") as span:
+    with served.watched(), model_call("embeddings", served.name, "internal") as span:
         embedded = await engine.embed(texts, request.priority, _further(request, "user"))
         span.set({"gen_ai.usage.input_tokens": embedded.tokens, "groundwork.inputs": len(texts)})
     served.moved()
@@ -51,7 +51,7 @@ async def rank(served: Served[RerankEngine], request: RerankRequest) -> RerankRe
     if (request.model_extra or {}).get("return_documents"):
         raise Unsupported("return_documents", "Each result's `index` is that of a document of the request")
     engine = served.ready()
-    with served.work.call(), model_call("rerank", served.name, "internal") as span:
+    with served.watched(), model_call("rerank", served.name, "internal") as span:
         ranked = await engine.rank(request.query, request.documents, _further(request))
         span.set({"gen_ai.usage.input_tokens": ranked.tokens, "groundwork.inputs": len(request.documents)})
     served.moved()

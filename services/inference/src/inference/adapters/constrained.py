@@ -7,15 +7,17 @@ arguments that don't fit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 import structlog
 
 from contracts.chat import ChatRequest, Message
+from inference.adapters.asked_again import BEFORE_THE_END, once_more, usage_of_both
 from inference.conversation import calls_in, render
 from inference.errors import Unsupported, UpstreamBroke
+from inference.metrics import TOOL_CALLS
 from inference.orders import read_schema
 from inference.pieces import calls_piece, end_piece, text_piece
 from inference.ports import ChatEngine, Completion, Piece
@@ -24,8 +26,6 @@ from inference.toolschema import ANSWER, Answered, AnswerReader, answer_schema
 
 log = structlog.get_logger(__name__)
 OTHERWISE = f'Otherwise answer with only JSON: {{"{ANSWER}": <your answer>}}.'
-BEFORE_THE_END = ("tool_calls", "stop", "function_call")
-"""Why an answer ended that is complete."""
 
 
 class ConstrainedTools:
@@ -62,7 +62,7 @@ class ConstrainedTools:
         for choice in completion.choices:
             text, reason = _text(choice.get("message")), choice.get("finish_reason")
             answered, more = await self._read(asked, tools, text, reason)
-            usage = _sum(usage, more)
+            usage = usage_of_both(usage, more)
             message: dict[str, Any] = {"role": "assistant", "content": answered.text}
             if answered.calls:
                 message["tool_calls"], reason = answered.calls, "tool_calls"
@@ -92,10 +92,10 @@ class ConstrainedTools:
         again: dict[str, Any] | None = None
         for index, reason in ended.items():  # now that the stream's place is free: a model may be asked once more
             answered, more = await self._read(asked, tools, readers[index].text, reason)
-            again = _sum(again, more)
+            again = usage_of_both(again, more)
             for end in _ending(answered, readers[index].shown, index, reason):
                 yield end
-        if (both := _sum(usage, again)) is not None:
+        if (both := usage_of_both(usage, again)) is not None:
             yield Piece(usage=both)
 
     async def _read(
@@ -111,10 +111,12 @@ class ConstrainedTools:
             if asked.stop and cut.text is not None:  # a stop string came before the end of the JSON
                 return cut, None
             log.warning("tool call malformed", model=self._name, why=str(error))
-        again = await self._inner.complete(_once_more(asked))
+        TOOL_CALLS.labels(self._name, "asked_again").inc()
+        again = await self._inner.complete(once_more(asked))
         try:
             return Answered.of(_text(again.choices[0].get("message")), tools), again.usage
         except MalformedCalls as error:
+            TOOL_CALLS.labels(self._name, "failed").inc()
             log.warning("tool call malformed again", model=self._name, why=str(error))
             raise UpstreamBroke(self._name, "answered twice with a tool call that does not fit the tools") from None
 
@@ -142,10 +144,6 @@ def _text(part: object) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _once_more(asked: ChatRequest) -> ChatRequest:
-    return asked.model_copy(update={"stream": False, "stream_options": None, "n": 1})
-
-
 def _ending(answered: Answered, shown: str, index: int, reason: str) -> list[Piece]:
     """What is still to be said of an answer of which a part was shown."""
     pieces = []
@@ -156,15 +154,3 @@ def _ending(answered: Answered, shown: str, index: int, reason: str) -> list[Pie
         pieces.append(calls_piece(answered.calls, index))
         reason = "tool_calls"
     return [*pieces, end_piece(reason, index)]
-
-
-def _sum(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The tokens of both; what only one counts in detail stays as it is."""
-    if first is None or second is None:
-        return dict(first or second or {}) or None
-    counts = {
-        key: first.get(key, 0) + value
-        for key, value in second.items()
-        if isinstance(value, int) and isinstance(first.get(key, 0), int)
-    }
-    return {**first, **counts}
