@@ -242,6 +242,25 @@ def test_what_a_question_says_in_arguments_of_tools_and_unknown_fields_is_screen
     assert "4111111111111111" in told  # a call's own name
 
 
+def test_a_text_that_begins_like_a_picture_is_screened_and_a_picture_is_not() -> None:
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    parts = [{"type": "image_url", "image_url": {"url": picture}}, {"type": "x", "say": f"data: {AWS}"}]
+    request = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": parts}]})
+    told = Screening(_rules(input={"secrets": "redact"})).question(request).model_dump_json()
+    assert picture in told
+    assert AWS not in told
+
+
+def test_the_length_of_a_question_counts_what_unknown_fields_say_too() -> None:
+    call = {"id": "c", "function": {"name": "f", "arguments": "x" * 50}}
+    parts = [{"type": "x", "say": ["y" * 50]}, {"type": "image_url", "url": "data:image/png;base64," + "A" * 500}]
+    for message in ({"role": "assistant", "tool_calls": [call]}, {"role": "user", "content": parts}):
+        request = ChatRequest.model_validate({"model": "m", "messages": [message]})
+        with pytest.raises(InputTooLong):
+            Screening(_rules(max_input_chars=40)).question(request)
+        assert Screening(_rules(max_input_chars=60)).question(request) is request
+
+
 def _tool_frames(arguments: str) -> list[bytes]:
     pieces = [arguments[at : at + 5] for at in range(0, len(arguments), 5)]
     calls: list[dict[str, Any]] = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]

@@ -29,7 +29,8 @@ class Guardrails(Request):
     injection: Literal["off", "flag", "block"] = "flag"
     """Text retrieved from documents that gives a model orders."""
     max_input_chars: Annotated[int, Field(ge=1)] | None = None
-    """Most characters of all messages together; null means no limit but the body's."""
+    """Most characters of all messages together, arguments of tools and unknown fields included; null means no limit
+    but the body's."""
 
 
 class GuardDecision(Reply):

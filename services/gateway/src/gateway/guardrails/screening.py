@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ OURS = ("system", "developer")
 """Roles whose words no document has."""
 _REFERENCES = frozenset(("id", "tool_call_id", "type"))
 """Fields that name something, and would name nothing if masked."""
+_MEDIA = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/_=-]*")
+"""Pictures and sounds; not any text that begins like one."""
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class Screening:
         """The request as it may go on; raises `ContentBlocked` or `InputTooLong`."""
         most = self.rules.max_input_chars
         if most is not None:
-            length = sum(len(message.plain_text()) for message in request.messages)
+            length = sum(_characters(message) for message in request.messages)
             if length > most:
                 self._note("size", "input", "block", ["characters"])
                 raise InputTooLong(length, most)
@@ -108,7 +111,7 @@ class Screening:
 
     def _inside(self, name: str, value: Any) -> Any:
         if isinstance(value, str):
-            return value if name in _REFERENCES or value.startswith("data:") else self._asked(value)
+            return value if name in _REFERENCES or _MEDIA.fullmatch(value) else self._asked(value)
         if isinstance(value, list):
             return [self._inside(name, item) for item in value]
         return {key: self._inside(key, item) for key, item in value.items()} if isinstance(value, dict) else value
@@ -127,6 +130,21 @@ class Screening:
         self.decisions.append(decision)
         GUARDRAILS.labels(guard, where, action).inc()
         log.info("guardrail", guard=guard, where=where, action=action, kinds=decision.kinds, count=decision.count)
+
+
+def _characters(message: Message) -> int:
+    """What a model reads of a message: its text, and that of fields which only the model knows."""
+    parts = message.content if isinstance(message.content, list) else ()
+    extra = [message.model_extra or {}, *(part.model_extra or {} for part in parts)]
+    return len(message.plain_text()) + sum(_characters_in(value) for value in extra)
+
+
+def _characters_in(value: Any) -> int:
+    if isinstance(value, str):
+        return 0 if _MEDIA.fullmatch(value) else len(value)
+    if isinstance(value, dict):
+        value = value.values()
+    return sum(_characters_in(item) for item in value) if isinstance(value, Iterable) else 0
 
 
 def action_of(guards: TextGuards, guard: Guard) -> Action:
