@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -23,13 +24,16 @@ from ingest.adapters.fixed_tokens import FixedTokenizers, FixedTokens
 from ingest.adapters.memory_bell import MemoryBell
 from ingest.adapters.memory_blobs import MemoryBlobs
 from ingest.adapters.memory_index import MemoryIndex
+from ingest.adapters.memory_platform import MemoryPlatform
 from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker
 from ingest.chunking.tokens import Tokens
 from ingest.collections_view import remember
 from ingest.live_jobs import Mandate
 from ingest.settings import IngestSettings
-from ingest.tables import ANSWERS, DOCUMENTS, JOBS
+from ingest.tables import ANSWERS, DOCUMENTS, HOLDS, JOBS
 from ingest.uploads import Accepted, Upload, accept
+from ingest.whole_backups import WholeBackups
+from servicekit.backup_files import BackupFile, about
 from servicekit.clock import SystemClock
 from servicekit.idempotency import CallKey, IdempotencyRunning
 from servicekit.migrations import migrate
@@ -94,7 +98,10 @@ async def bench(url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     await index.create_collection("", CollectionCreate(name="handbook"))
     await remember(database, "acme", "handbook")
     await remember(database, "globex", "handbook")
-    workers = [assemble_worker(settings, database, blobs, index, FixedTokens(), tokenizers, clock) for _ in range(3)]
+    workers = [
+        assemble_worker(settings, database, blobs, index, FixedTokens(), tokenizers, MemoryPlatform(), clock)
+        for _ in range(3)
+    ]
     yield Bench(assemble(settings, database, blobs, index, MemoryBell(), clock), workers, index)
     for worker in workers:
         worker.parser.close()
@@ -164,3 +171,34 @@ async def test_of_two_calls_with_one_idempotency_key_one_runs(bench: Bench) -> N
     results = await asyncio.gather(*(begin() for _ in range(4)), return_exceptions=True)
     assert sum(each is None for each in results) == 1
     assert sum(isinstance(each, IdempotencyRunning) for each in results) == 3
+
+
+async def test_a_backup_is_of_one_moment_while_workers_write(bench: Bench, tmp_path: Path) -> None:
+    """What it says of a document and of its job fit each other, and all bytes that it names are in it."""
+    for number in range(20):
+        await bench.upload(f"text {number}", document_id=f"d{number}")
+    working = [asyncio.create_task(bench.work(worker)) for worker in bench.workers]
+    backups, files = WholeBackups(bench.api.database, bench.api.blobs, bench.index), []
+    while not all(task.done() for task in working) or not files:
+        file = BackupFile(tmp_path / f"backup-{len(files)}")
+        async with backups.opened("token") as pieces:
+            parts = [piece async for piece in pieces]
+        file.path.write_bytes(b"".join([*parts, about("0", bench.api.clock.now(), ["ingest", "retriever"])]))
+        file.check()
+        files.append(file)
+    await asyncio.gather(*working)
+    for file in files:
+        rows = {table: _rows(file, table) for table in ("documents", "jobs", "revisions", "parts")}
+        documents = {row["key"]: row for row in rows["documents"]}
+        assert len(documents) == 20
+        for job in rows["jobs"]:
+            assert (job["status"] == "ready") == (documents[job["document_key"]]["status"] == "ready")
+        named = {row["blob_key"] for row in rows["revisions"]}
+        named |= {row[name] for row in rows["parts"] for name in ("text_key", "structure_key")}
+        assert {name for name, _ in file.members("ingest/blobs/")} == named
+    async with bench.api.database.read() as connection:
+        assert (await connection.execute(select(func.count()).select_from(HOLDS))).scalar_one() == 0
+
+
+def _rows(file: BackupFile, table: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for _, content in file.members(f"ingest/sql/{table}/") for line in content]

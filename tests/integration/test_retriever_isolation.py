@@ -116,6 +116,7 @@ async def _requests(
     client: httpx2.AsyncClient, victim: dict[str, str], calls: list[Operation]
 ) -> list[tuple[Operation, str, dict[str, str], dict[str, Any]]]:
     values = {"collections": (BOTH, VAULT), "documents": (DOCUMENT,), "revisions": ("1", "2"), "shadows": ("2",)}
+    values["tenants"] = ("acme",)
     lists = ("/v1/collections", f"/v1/collections/{VAULT}/documents/{DOCUMENT}/chunks")
     cursors = [(await client.get(path, params={"limit": 1}, headers=victim)).json()["next_cursor"] for path in lists]
     assert all(cursors)
@@ -149,7 +150,11 @@ async def test_no_call_finds_or_tells_anything_of_another(
     for call, path, given, options in await _requests(client, headers["victim"], calls):
         answer = await client.request(call.method, path, headers=headers[who], **options)
         assert answer.status_code < 500, (call.name, answer.text)
-        names = {given["collections"]} if given else set(options.get("json", {}).get("collections", ()))
+        if "tenants" in given or call.path == "/v1/backup":
+            assert answer.status_code == 403, (call.name, who)
+        names = (
+            {given["collections"]} if "collections" in given else set(options.get("json", {}).get("collections", ()))
+        )
         if names and (VAULT in names or who == "narrow"):
             refused = (403, 404) if call.name != "DELETE /v1/collections/{name}" else (204, 403, 404)
             assert answer.status_code in refused, (call.name, path, options)

@@ -230,9 +230,18 @@ def _collection(name: str) -> Collection:
     )
 
 
+def _tenants(app: FastAPI, seen: Seen) -> None:
+    @app.post("/v1/tenants/{name}/deletion", status_code=202)
+    async def delete_tenant(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> Any:
+        seen.note("ingest", request, caller)
+        about = {"kind": "tenant_deletion", "document_id": "", "collection": "", "created_at": "2026-01-01T00:00:00Z"}
+        return {"job": {"id": "job_1", "status": "queued", "stage": "queued", **about}}
+
+
 def ingest(public_key: Path, seen: Seen) -> FastAPI:
     """Counts the bytes of uploads as they arrive; serves one text, one download and one stream of job events."""
     app = _app(public_key, "ingest")
+    _tenants(app, seen)
 
     @app.post("/v1/collections/{name}/documents", status_code=202)
     async def upload(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> Any:
@@ -293,6 +302,10 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
             ):
                 async with session.post(plane_url[0] + path, json=body) as answer:
                     assert answer.status == 200, await answer.text()
+
+    @app.post("/v1/tenants/{name}/purge", status_code=204)
+    async def purge(name: str, request: Request, caller: Annotated[Caller, require("agent")]) -> None:
+        seen.note("agent", request, caller)
 
     @app.get("/v1/agents")
     async def agents(caller: Annotated[Caller, require("agent")]) -> Any:

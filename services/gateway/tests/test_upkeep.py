@@ -21,6 +21,7 @@ from gateway.ports import BudgetBook, Gate
 from gateway.reservations import Need
 from gateway.tables import reservations, usage
 from gateway.tenant_labels import TenantLabels
+from gateway.tenant_ledger import TenantLedger
 from gateway.upkeep import Upkeep
 from gateway.usage_ledger import LEASE, UsageLedger
 from gateway.usage_records import REPLICA_LOST
@@ -48,7 +49,15 @@ class Replica:
         self.tenants = TenantLabels(100)
         self.meter = Meter(self.ledger, self.admission, _Labels(), clock, self.tenants)  # type: ignore[arg-type]
         self.upkeep = Upkeep(
-            database, self.ledger, self.admission, self.budgets, limiter, clock, lambda _: "m", self.tenants
+            database,
+            self.ledger,
+            self.admission,
+            self.budgets,
+            limiter,
+            TenantLedger(database, clock),
+            clock,
+            lambda _: "m",
+            self.tenants,
         )
 
     def call(self) -> MeteredCall:

@@ -23,6 +23,7 @@ from ingest.adapters.fixed_tokens import FixedTokenizers, FixedTokens
 from ingest.adapters.memory_bell import MemoryBell
 from ingest.adapters.memory_blobs import MemoryBlobs
 from ingest.adapters.memory_index import MemoryIndex
+from ingest.adapters.memory_platform import MemoryPlatform
 from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker
 from ingest.chunking.tokens import Tokens
 from ingest.collections_view import remember
@@ -151,7 +152,7 @@ async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens
     blobs, index, bell, token_source = MemoryBlobs(), MemoryIndex(), MemoryBell(), FixedTokens()
     api = assemble(settings, database, blobs, index, bell, clock)
     tokenizers = FixedTokenizers(tokens)
-    worker = assemble_worker(settings, database, blobs, index, token_source, tokenizers, clock)
+    worker = assemble_worker(settings, database, blobs, index, token_source, tokenizers, MemoryPlatform(), clock)
     service = Service(api, worker, index, bell, blobs, token_source, clock)
     await service.collection()
     yield service

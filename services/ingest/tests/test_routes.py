@@ -17,6 +17,7 @@ from ingest.adapters.fixed_tokens import FixedTokenizers, FixedTokens
 from ingest.adapters.memory_bell import MemoryBell
 from ingest.adapters.memory_blobs import MemoryBlobs
 from ingest.adapters.memory_index import MemoryIndex
+from ingest.adapters.memory_platform import MemoryPlatform
 from ingest.bootstrap import MIGRATIONS, WorkerDependencies, assemble, assemble_worker, create_app
 from ingest.chunking.tokens import Tokens
 from ingest.settings import IngestSettings
@@ -72,7 +73,9 @@ def api(tmp_path: Path, tokens: Tokens) -> Iterator[Api]:
     database, clock = Database.open(None, tmp_path, "ingest"), SystemClock()
     asyncio.run(_prepare(database))
     app = create_app(settings, assemble(settings, database, blobs, index, bell, clock))
-    worker = assemble_worker(settings, database, blobs, index, FixedTokens(), FixedTokenizers(tokens), clock)
+    worker = assemble_worker(
+        settings, database, blobs, index, FixedTokens(), FixedTokenizers(tokens), MemoryPlatform(), clock
+    )
     with TestClient(app, raise_server_exceptions=False) as client:
         api = Api(client, DelegationSigner(private), worker, bell)
         assert api.call("POST", "/v1/collections", json={"name": "handbook"}).status_code == 201

@@ -1,4 +1,4 @@
-"""Keys and usage: `client.keys` and `client.usage` (admin scope)."""
+"""Keys, tenants and usage: `client.keys`, `client.tenants` and `client.usage` (admin scope)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import get_args
 from urllib.parse import quote
 
 from contracts.delegation import Scope
-from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, UsageGroup, UsageRow
+from contracts.jobs import Job
+from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, Tenant, UsageGroup, UsageRow
+from contracts.tenancy import TenantDeletion
 from groundwork.client.connection import Connection
 
 ALL_SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -80,3 +82,18 @@ def usage(
         "to": until.isoformat() if until else None,
     }
     return connection.pages(UsageRow, "/v1/usage", params)
+
+
+class Tenants:
+    """Calls under `/v1/tenants` (admin scope)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> Iterator[Tenant]:
+        """All tenants by name."""
+        return self._connection.pages(Tenant, "/v1/tenants")
+
+    def delete(self, name: str) -> Job:
+        """Remove a tenant with everything that it owns; wait for the job to know when that is done."""
+        return self._connection.model(TenantDeletion, "DELETE", f"/v1/tenants/{quote(name, safe='')}").job

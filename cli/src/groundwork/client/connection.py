@@ -67,9 +67,9 @@ class Connection:
             raise api_error(response)
         return response
 
-    def download(self, path: str, into: IO[bytes]) -> None:
+    def download(self, path: str, into: IO[bytes], *, timeout: float | None = None) -> None:
         """Write an answer's body to `into` as it comes; raises `ApiError` or `Unreachable`."""
-        with self._as_ours(), self._http.stream("GET", path) as response:
+        with self._as_ours(), self._http.stream("GET", path, timeout=self._limit(timeout)) as response:
             if response.status_code >= 400:
                 response.read()
                 raise api_error(response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Literal, Self
+from typing import IO, Literal, Self
 
 import httpx2
 
@@ -20,6 +20,9 @@ from groundwork.client.collections import Collections, collection_path
 from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
 from groundwork.client.documents import Documents
 from groundwork.client.jobs import Jobs
+
+BACKUP_SECONDS = 900.0
+"""Longest silence of a backup."""
 
 
 class Groundwork:
@@ -46,6 +49,7 @@ class Groundwork:
         self.threads = Threads(self._connection)
         self.runs = Runs(self._connection)
         self.keys = administration.Keys(self._connection)
+        self.tenants = administration.Tenants(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -115,6 +119,10 @@ class Groundwork:
     ) -> Iterator[UsageRow]:
         """Usage by key, tenant, model or day (admin scope)."""
         return administration.usage(self._connection, group_by=group_by, since=since, until=until)
+
+    def back_up(self, into: IO[bytes]) -> None:
+        """Write a backup of everything of all tenants to `into` (admin scope), for `groundwork restore`."""
+        self._connection.download("/v1/backup", into, timeout=BACKUP_SECONDS)
 
     def readiness(self) -> Health:
         """Whether the server can do its job now, with each part's state; needs no key."""

@@ -1,7 +1,8 @@
-"""`backup` and `restore` of a collection."""
+"""`backup` and `restore`, of a collection or of everything."""
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 from typing import Annotated
 
@@ -25,20 +26,28 @@ def register(app: typer.Typer) -> None:
 
 def backup(
     context: typer.Context,
-    collection: Annotated[str, typer.Argument(help="What to back up.")],
-    file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.", metavar="FILE")],
+    what: Annotated[
+        str, typer.Argument(help="The collection to back up; none with --everything.", metavar="[COLLECTION]")
+    ],
+    file: Annotated[
+        Path | None, typer.Argument(help="The file to write; it must not exist.", metavar="FILE", show_default=False)
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--everything", help="All tenants' documents, answers' threads, keys and usage, at one moment."),
+    ] = False,
 ) -> None:
-    """Write a collection to one file: documents, their texts, how they are cut, and their embeddings."""
+    """Write a collection to one file, or with --everything all that the server holds, while it goes on working."""
     session = session_of(context)
-    with session.client() as client, _bar(session, "backing up") as bar:
-        try:
-            done = back_up(client, collection, file, changed=_moving(bar))
-        except OSError as error:
-            raise GroundworkError(f"'{file}' can't be written: {error.strerror or error}.") from None
-    for document_id in done.unfinished:
-        session.notes.print(f"[yellow]{escape(document_id)} was not ready: what was there of it is kept[/yellow]")
-    size = f"{done.bytes / MEGABYTE:.1f} MB"
-    session.out.print(f"{done.documents} documents of '{collection}' in {escape(str(file))}, {size}")
+    if everything != (file is None):
+        raise GroundworkError("Say either `backup COLLECTION FILE` or `backup --everything FILE`.")
+    try:
+        if file is None:
+            _back_up_everything(session, Path(what))
+        else:
+            _back_up_collection(session, what, file)
+    except OSError as error:
+        raise GroundworkError(f"'{file or what}' can't be written: {error.strerror or error}.") from None
 
 
 def restore(
@@ -49,8 +58,15 @@ def restore(
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for each document.")] = 3600.0,
 ) -> None:
-    """Put a backup's documents back. What is there already stays. Exit status 1 if any failed, with each reason."""
+    """Put a backup back. Nothing is overwritten. Exit status 1 if anything failed, with each reason.
+
+    A collection's documents go into the server that runs; what is there stays. A backup of everything becomes a home of
+    its own: name one (--home) that does not exist yet, then start it with `groundwork up`.
+    """
     session = session_of(context)
+    if file.is_file() and tarfile.is_tarfile(file):
+        _restore_everything(session, file)
+        return
     with session.client() as client, _bar(session, "restoring") as bar:
         try:
             done = restore_backup(client, file, collection=collection, timeout=timeout, changed=_moving(bar))
@@ -63,6 +79,36 @@ def restore(
     )
     if done.failed:
         raise typer.Exit(1)
+
+
+def _back_up_collection(session: Session, collection: str, file: Path) -> None:
+    with session.client() as client, _bar(session, "backing up") as bar:
+        done = back_up(client, collection, file, changed=_moving(bar))
+    for document_id in done.unfinished:
+        session.notes.print(f"[yellow]{escape(document_id)} was not ready: what was there of it is kept[/yellow]")
+    size = f"{done.bytes / MEGABYTE:.1f} MB"
+    session.out.print(f"{done.documents} documents of '{collection}' in {escape(str(file))}, {size}")
+
+
+def _back_up_everything(session: Session, file: Path) -> None:
+    from groundwork.stack import whole_backups
+
+    with session.client() as client, session.notes.status("Backing everything up …"):
+        about = whole_backups.back_up(client, file)
+    size = f"{file.stat().st_size / MEGABYTE:.1f} MB"
+    session.out.print(f"Everything as of {about.made_at:%Y-%m-%d %H:%M:%S} UTC in {escape(str(file))}, {size}.")
+    session.out.print("It holds all tenants' documents: keep it as safe as the server itself.")
+
+
+def _restore_everything(session: Session, file: Path) -> None:
+    from groundwork.stack import whole_backups
+    from groundwork.stack.overrides import Overrides
+
+    home = session.home
+    with session.notes.status("Restoring …") as shown:
+        about = whole_backups.restore(home, file, Overrides.read(home), lambda what: shown.update(f"Restoring: {what}"))
+    session.out.print(f"{home.root} is as it was at {about.made_at:%Y-%m-%d %H:%M:%S} UTC.")
+    session.out.print("Keys go on working; `groundwork key` prints an admin key made now. Start it: `groundwork up`.")
 
 
 def _bar(session: Session, what: str) -> Progress:

@@ -23,6 +23,7 @@ from groundwork.commands import (
     lifecycle,
     questions,
     reindex,
+    tenants,
 )
 from groundwork.commands.session import Session
 from groundwork.errors import ApiError, GroundworkError
@@ -69,6 +70,7 @@ app = typer.Typer(
 for module in (
     lifecycle,
     keys,
+    tenants,
     collections,
     ingest,
     questions,

@@ -8,31 +8,23 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from groundwork.stack.configuration import SERVICES, unknown_settings
 from groundwork.stack.environment import MODELS_FOLDER
 from groundwork.stack.errors import StackError
+from groundwork.stack.findings import Finding
 from groundwork.stack.home import Home
 from groundwork.stack.lifecycle import running_state
 from groundwork.stack.overrides import Overrides
 from groundwork.stack.ports import is_free, owner
 from groundwork.stack.status import look
+from groundwork.stack.stores import examine_stores
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 2_000_000_000
 PACKAGES = ("torch", "transformers", "sentence_transformers", "qdrant_edge", "celery", "langgraph", "supervisor")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check. `mend` says what to do about it."""
-
-    check: str
-    ok: bool
-    detail: str
-    mend: str = ""
 
 
 def examine(home: Home, *, port: int) -> Iterator[Finding]:
@@ -42,7 +34,7 @@ def examine(home: Home, *, port: int) -> Iterator[Finding]:
     yield from _models()
     yield _folder(home)
     yield _disk(home)
-    yield _settings(home)
+    yield from _settings_and_stores(home)
     yield from _processes(home, port)
 
 
@@ -69,6 +61,9 @@ def _models() -> Iterator[Finding]:
 def _folder(home: Home) -> Finding:
     if not home.root.is_dir():
         return Finding("home", True, f"{home.root} (made at the first start)")
+    if home.restoring_file.exists():
+        mend = "Run `groundwork restore FILE` again; it begins anew."
+        return Finding("home", False, f"a restore into {home.root} did not finish", mend)
     open_to_others = [
         folder.name or str(folder)
         for folder in (home.root, home.keys)
@@ -88,14 +83,36 @@ def _disk(home: Home) -> Finding:
     folder = next(place for place in (home.root, *home.root.parents) if place.is_dir())
     free = shutil.disk_usage(folder).free
     mend = f"Free some space on the disk of {folder}, or choose another home."
-    return Finding("disk", free >= MIN_FREE_BYTES, f"{free / 1e9:.1f} GB free", mend)
+    sizes = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in _sizes(home))
+    detail = f"{free / 1e9:.1f} GB free" + (f"; {sizes}" if sizes else "")
+    return Finding("disk", free >= MIN_FREE_BYTES, detail, mend)
 
 
-def _settings(home: Home) -> Finding:
+def _sizes(home: Home) -> list[tuple[str, int]]:
+    """What each service keeps in the home, the largest first."""
+    folders = [folder for folder in (home.root / "data").glob("*") if folder.is_dir()]
+    sizes = [(folder.name, sum(_bytes(file) for file in folder.rglob("*"))) for folder in folders]
+    return sorted(sizes, key=lambda each: -each[1])
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.lstat().st_blocks * 512
+    except OSError:  # gone meanwhile
+        return 0
+
+
+def _settings_and_stores(home: Home) -> Iterator[Finding]:
     try:
         overrides = Overrides.read(home)
     except StackError as error:
-        return Finding("settings", False, str(error), "Correct that file.")
+        yield Finding("settings", False, str(error), "Correct that file.")
+        return
+    yield _settings(overrides)
+    yield from examine_stores(home, overrides)
+
+
+def _settings(overrides: Overrides) -> Finding:
     unknown = [name for service in SERVICES for name in unknown_settings(overrides, service)]
     detail = f"no such setting: {', '.join(unknown)}" if unknown else "all known"
     return Finding("settings", not unknown, detail, "`groundwork config` lists the settings.")

@@ -49,3 +49,40 @@ class SupervisorFailed(StackError):
 
 class ConfigurationBroken(StackError):
     """A file with settings can't be read, or a setting that `up` needs makes no sense."""
+
+
+class FileThere(StackError):
+    """A backup would overwrite a file."""
+
+    def __init__(self, file: object) -> None:
+        super().__init__(f"'{file}' exists. A backup overwrites nothing: choose another name, or move it away.")
+
+
+class BackupUnusable(StackError):
+    """A file is not a whole backup."""
+
+    def __init__(self, file: object, why: str) -> None:
+        super().__init__(f"'{file}' is not a whole backup: {why}. Take another one.")
+
+
+class HomeInUse(StackError):
+    """A backup would be restored over something."""
+
+    def __init__(self, home: object, why: str) -> None:
+        super().__init__(
+            f"{home} can't be restored into: {why}. Restoring overwrites nothing: name another home (--home)."
+        )
+
+
+class HomeUnfinished(StackError):
+    """A restore into this home did not come to its end."""
+
+    def __init__(self, home: object) -> None:
+        super().__init__(f"A restore into {home} did not finish. Run `groundwork restore FILE` again; it begins anew.")
+
+
+class RestoreFailed(StackError):
+    """A service could not take its part of a backup."""
+
+    def __init__(self, service: str, lines: list[str]) -> None:
+        super().__init__(f"The part of {service} could not be restored: {' '.join(lines) or 'it said nothing.'}")

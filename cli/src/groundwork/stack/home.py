@@ -70,6 +70,11 @@ class Home:
         return self.root / "config.env"
 
     @property
+    def restoring_file(self) -> Path:
+        """There while a backup is being restored into this home."""
+        return self.root / "restoring"
+
+    @property
     def state_file(self) -> Path:
         """The `RunState`."""
         return self.run / "state.json"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from groundwork.stack import ports as port_choice
 from groundwork.stack.configuration import check_settings
 from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
-from groundwork.stack.errors import NotRunning, StartFailed, SupervisorFailed
+from groundwork.stack.errors import HomeUnfinished, NotRunning, StartFailed, SupervisorFailed
 from groundwork.stack.front_door import listening
 from groundwork.stack.home import Home, RunState
 from groundwork.stack.overrides import Overrides
@@ -70,9 +70,11 @@ def up(
 ) -> Running:
     """Start a home in the background and wait until every process is ready; a running one is only waited for.
 
-    Raises `PortTaken`, `Busy`, `SupervisorFailed`, or `StartFailed` after stopping everything again.
+    Raises `PortTaken`, `Busy`, `HomeUnfinished`, `SupervisorFailed`, or `StartFailed` after stopping everything again.
     """
     began = time.monotonic()
+    if home.restoring_file.exists():
+        raise HomeUnfinished(home.root)
     home.create()
     with home.locked():
         state = running_state(home)

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Audience = Literal["agent", "ingest", "inference", "retriever", "models", "grants"]
 """Who may accept a token. `models` is the gateway's model plane; `grants` its exchange for a fresh token."""
 
+INSTALLATION_TENANT = "-"
+"""The gateway's own calls: not a valid tenant name, so that it owns nothing."""
+
 Scope = Literal["chat", "documents", "search", "agents", "admin"]
 
 

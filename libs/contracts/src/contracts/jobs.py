@@ -10,9 +10,9 @@ from contracts.base import Count, Reply, Timestamp
 from contracts.documents import Document, Failure
 
 JobStatus = Literal["queued", "running", "ready", "failed", "cancelled"]
-JobKind = Literal["document", "reindex"]
-JobStage = Literal["queued", "parsing", "chunking", "indexing", "committing", "copying", "flipping", "done"]
-"""A document's job is parsed, cut, indexed and committed; a reindex copies, then flips."""
+JobKind = Literal["document", "reindex", "tenant_deletion"]
+JobStage = Literal["queued", "parsing", "chunking", "indexing", "committing", "copying", "flipping", "deleting", "done"]
+"""A document's job is parsed, cut, indexed and committed; a reindex copies, then flips; a tenant's deletion deletes."""
 
 FINAL_JOB_STATUSES: frozenset[JobStatus] = frozenset(("ready", "failed", "cancelled"))
 

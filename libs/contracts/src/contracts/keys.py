@@ -135,6 +135,8 @@ class Tenant(Reply):
     limits: Limits = Limits()
     budgets: Budgets = Field(default_factory=list)
     created_at: Timestamp
+    deleting: bool = False
+    """Whether it is being deleted; its keys are revoked by then."""
 
 
 UsageGroup = Literal["key", "tenant", "model", "day"]

@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
 from fastapi import Depends, Header, Request
 from pydantic import ValidationError
 
-from contracts.delegation import Audience, Delegation
+from contracts.delegation import INSTALLATION_TENANT, Audience, Delegation
 from servicekit.clock import Clock, SystemClock
-from servicekit.errors import NotReady, Unauthenticated
+from servicekit.errors import Forbidden, NotReady, Unauthenticated
 
 ALGORITHM = "EdDSA"
 ISSUER = "groundwork-gateway"
@@ -41,6 +41,15 @@ class InvalidDelegation(Unauthenticated):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"This service takes calls through the gateway only: {why}.")
+
+
+class InstallationOnly(Forbidden):
+    """A call that concerns all tenants, or all of one, with a token that is not made for it."""
+
+    code = "installation_only"
+
+    def __init__(self) -> None:
+        super().__init__("Only the gateway itself makes this call, for an administrator.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +101,7 @@ class DelegationVerifier:
 
     def verify(self, token: str, audience: Audience) -> Delegation:
         """The token's claims; raises `InvalidDelegation`."""
-        try:
-            claims = jwt.decode(
-                token,
-                self._public_key(),
-                algorithms=[ALGORITHM],
-                audience=audience,
-                issuer=ISSUER,
-                options={"verify_exp": False, "verify_iat": False, "require": ["exp", "aud", "iss"]},
-            )
-            if claims["exp"] + LEEWAY_SECONDS < self._clock.now().timestamp():
-                raise InvalidDelegation("the token has expired")
-            return Delegation.model_validate({**claims, "audiences": tuple(_as_list(claims["aud"]))})
-        except jwt.InvalidAudienceError:
-            raise InvalidDelegation("the token is meant for another service") from None
-        except (jwt.InvalidTokenError, ValidationError, TypeError):
-            raise InvalidDelegation("the token is not valid") from None
+        return verified(token, self._public_key(), audience, self._clock.now())
 
     async def probe(self) -> None:
         """Raise `NotReady` while the public key can't be read."""
@@ -126,6 +120,26 @@ class DelegationVerifier:
         except ValueError:
             raise NotReady("The gateway's public key file does not hold an Ed25519 public key.") from None
         return self._key
+
+
+def verified(token: str, key: Ed25519PublicKey, audience: Audience, now: datetime) -> Delegation:
+    """The claims of a token that this key's owner signed; raises `InvalidDelegation`."""
+    try:
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=audience,
+            issuer=ISSUER,
+            options={"verify_exp": False, "verify_iat": False, "require": ["exp", "aud", "iss"]},
+        )
+        if claims["exp"] + LEEWAY_SECONDS < now.timestamp():
+            raise InvalidDelegation("the token has expired")
+        return Delegation.model_validate({**claims, "audiences": tuple(_as_list(claims["aud"]))})
+    except jwt.InvalidAudienceError:
+        raise InvalidDelegation("the token is meant for another service") from None
+    except (jwt.InvalidTokenError, ValidationError, TypeError):
+        raise InvalidDelegation("the token is not valid") from None
 
 
 def generate_key_pair() -> tuple[bytes, bytes]:
@@ -157,6 +171,24 @@ def require(audience: Audience) -> Any:
 
     async def caller(request: Request, authorization: Annotated[str | None, Header()] = None) -> Caller:
         return caller_of(request.app.state.verifier, authorization, audience)
+
+    return Depends(caller)
+
+
+def check_tenant_admin(caller: Caller, tenant: str) -> None:
+    """Raise `InstallationOnly` unless the token is an administrator's for all of this tenant."""
+    if caller.tenant != tenant or "admin" not in caller.delegation.scopes:
+        raise InstallationOnly
+
+
+def require_installation(audience: Audience) -> Any:
+    """As `require`, for calls that concern all tenants: only the gateway, for an administrator, may make them."""
+
+    async def caller(request: Request, authorization: Annotated[str | None, Header()] = None) -> Caller:
+        found = caller_of(request.app.state.verifier, authorization, audience)
+        if found.tenant != INSTALLATION_TENANT or "admin" not in found.delegation.scopes:
+            raise InstallationOnly
+        return found
 
     return Depends(caller)
 

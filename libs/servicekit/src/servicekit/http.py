@@ -142,10 +142,13 @@ class Peer:
         token: str | None = None,
         body: Body = None,
         params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> Answer:
         """Call and parse the answer; raises `PeerError` with the peer's envelope, or that it can't be used."""
-        got = await self.send(method, path, token=token, body=body, params=params, timeout_seconds=timeout_seconds)
+        got = await self.send(
+            method, path, token=token, body=body, params=params, headers=headers, timeout_seconds=timeout_seconds
+        )
         try:
             return answer.model_validate_json(got.body)
         except ValidationError as error:

@@ -21,25 +21,27 @@ ADVISORY_LOCK = 7_305_112
 
 async def migrate(database: Database, scripts: Path) -> None:
     """Upgrade to the newest revision in `scripts` (a folder with `versions/`), holding a lock meanwhile."""
-    async with _one_process_at_a_time(database), database.write() as connection:
-        await connection.run_sync(_upgrade, scripts)
+    async with one_process_at_a_time(database), database.write() as connection:
+        await connection.run_sync(upgrade, scripts)
 
 
-def _upgrade(connection: Connection, scripts: Path) -> None:
+def upgrade(connection: Connection, scripts: Path, revision: str = "head") -> None:
+    """Upgrade to a revision in the connection's transaction; raises alembic's `CommandError` if it is unknown."""
     config = Config()
     config.set_main_option("script_location", str(scripts))
     directory = ScriptDirectory.from_config(config)
 
-    def to_head(revision: Any, _: Any) -> Any:
-        return directory._upgrade_revs("head", revision)  # noqa: SLF001  # what alembic's own command does
+    def steps(current: Any, _: Any) -> Any:
+        return directory._upgrade_revs(revision, current)  # noqa: SLF001  # what alembic's own command does
 
-    with EnvironmentContext(config, directory, fn=to_head, destination_rev="head") as environment:
+    with EnvironmentContext(config, directory, fn=steps, destination_rev=revision) as environment:
         environment.configure(connection=connection, transactional_ddl=False)
         environment.run_migrations()
 
 
 @asynccontextmanager
-async def _one_process_at_a_time(database: Database) -> AsyncIterator[None]:
+async def one_process_at_a_time(database: Database) -> AsyncIterator[None]:
+    """Hold the lock of this database's schema; others wait."""
     if database.sqlite_file is not None:
         lock = await asyncio.to_thread(_lock_file, database.sqlite_file.with_suffix(".migrating"))
         with lock:

@@ -7,9 +7,10 @@ begin with `BEGIN IMMEDIATE`, so that they wait for one another instead of faili
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,8 @@ from sqlalchemy.types import TypeDecorator
 WRITE = "groundwork_write"
 BUSY_SECONDS = 15
 READERS = 4
+SCRUB_TRIES = 10
+"""Each waits for readers as long as a writer does."""
 Change = tuple[Executable, Sequence[Mapping[str, Any]]]
 """A statement, and the rows that it is executed with."""
 
@@ -111,6 +114,16 @@ class Database:
         async with self.engine.connect() as connection, connection.begin():
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction whose every read sees the one moment at which the block began, however long it lasts."""
+        async with self.engine.connect() as connection:
+            if not self.is_sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                await connection.execute(text("SELECT count(*) FROM alembic_version"))  # the view begins at a read
+                yield connection
+
     async def fetch(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
         """The rows of one statement, which sees one moment: for reads that a caller waits for. Build the statement once
         and give it `values`: building it costs more than running it.
@@ -160,6 +173,17 @@ class Database:
         else:
             await asyncio.get_running_loop().run_in_executor(self._writer, _apply, self._writing, changes)
 
+    async def scrub(self) -> None:
+        """Let what was deleted leave the disk. SQLite zeroes what is freed, and this empties the write-ahead log, which
+        still holds it as it was. On PostgreSQL vacuuming does it, in its own time.
+        """
+        file = self.sqlite_file
+        if file is None:
+            return
+        for _ in range(SCRUB_TRIES):
+            if await asyncio.to_thread(_emptied, file):
+                return
+
     async def probe(self) -> None:
         """Raise unless the database answers."""
         async with self.read() as connection:
@@ -175,6 +199,12 @@ class Database:
         for reading in (self._reading, self._at_once):
             if reading is not None:
                 reading.dispose()
+
+
+def _emptied(file: Path) -> bool:
+    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not busy
 
 
 def _fetch(engine: Engine, query: Select[Any], values: Mapping[str, Any] | None) -> Sequence[RowMapping]:
@@ -198,7 +228,8 @@ def _prepare_reading(wait_seconds: int, connection: DBAPIConnection, _: Connecti
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON"):
+    settings = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
+    for pragma in (*settings, f"busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -23,7 +23,7 @@ from agent.graph import Answering
 from agent.mcp_server import McpServer
 from agent.ports import Bell, Library, Models, Search, TokenSource
 from agent.routes import agents as agent_routes
-from agent.routes import chat, mcp, runs, threads
+from agent.routes import chat, installation, mcp, runs, threads
 from agent.running.execution import Execution
 from agent.running.graph import build_run_graph
 from agent.running.ledger import RunLedger
@@ -129,7 +129,7 @@ def create_app(settings: AgentSettings, dependencies: Dependencies | None = None
         return open_dependencies(settings)
 
     opening: Callable[[], AbstractAsyncContextManager[Dependencies]] = real if dependencies is None else given
-    routers = [chat.router, agent_routes.router, threads.router, runs.router, mcp.router]
+    routers = [chat.router, agent_routes.router, threads.router, runs.router, mcp.router, installation.router]
     return build_app("agent", settings=settings, opening=opening, routers=routers, probes=_probes)
 
 

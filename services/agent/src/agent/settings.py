@@ -68,6 +68,8 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """How long steps that are under way may take to end after SIGTERM; then their runs go back to the queue."""
     events_kept_seconds: Annotated[float, Field(gt=0)] = 7 * 86_400.0
     """How long an ended run's events can be read."""
+    threads_kept_days: Annotated[float, Field(ge=0)] = 0.0
+    """How long a thread that nobody wrote to is kept, with its runs; 0 keeps threads until they are deleted."""
     tool_seconds: Annotated[float, Field(gt=0)] = 60.0
     """The longest that one tool call may take."""
     tool_result_chars: Annotated[int, Field(ge=500)] = 16_000

@@ -28,13 +28,15 @@ from gateway.catalogue import Catalogue
 from gateway.counting import TokenCounter
 from gateway.dependencies import Dependencies, Peers
 from gateway.first_start import settle_admin_key, settle_key_pair
+from gateway.installation import Grants, era
 from gateway.key_ledger import KeyLedger
 from gateway.keyring import Keyring
 from gateway.metering import Meter
 from gateway.openapi import public_openapi
 from gateway.ports import Limiter
+from gateway.retention import Retention
 from gateway.route_book import RouteBook
-from gateway.routes import administration, answers, documents, model_routes, plane
+from gateway.routes import administration, answers, backup, documents, model_routes, plane
 from gateway.settings import GatewaySettings
 from gateway.shortcuts import Shortcuts
 from gateway.tenant_labels import TenantLabels
@@ -55,7 +57,7 @@ from servicekit.redis_lane import RedisLane
 from servicekit.sql import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST_MIGRATION = "0001"
+NEWEST_MIGRATION = "0002"
 MULTIPART_BYTES = 64 * 1024
 """Room for the parts around an uploaded file; ingest holds the file itself to the limit."""
 OTHER_CONNECTIONS = 256
@@ -77,15 +79,14 @@ async def open_dependencies(
         await settle_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
         peers = await _open_peers(settings, stack)
         catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
-        keys = KeyLedger(database, tenants, clock)
+        keys, budgets = KeyLedger(database, tenants, clock), BudgetLedger(database)
         limiter = limiter or _limiter(settings, redis, stack)
-        budgets = BudgetLedger(database)
         admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
         ledger = UsageLedger(database, settings.usage_queue_rows, clock)
         tenant_labels = TenantLabels(settings.metrics_tenants)
         meter = _open_meter(stack, Meter(ledger, admission, catalogue, clock, tenant_labels))
-        upkeep = Upkeep(database, ledger, admission, budgets, limiter, clock, catalogue.label, tenant_labels)
-        _run(stack, upkeep.run())
+        upkeep = Upkeep(database, ledger, admission, budgets, limiter, tenants, clock, catalogue.label, tenant_labels)
+        _run(stack, upkeep.run(), Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days).run())
         yield Dependencies(
             settings=settings,
             clock=clock,
@@ -100,11 +101,12 @@ async def open_dependencies(
             catalogue=catalogue,
             counter=_counter(peers, mint, stack),
             mint=mint,
+            grants=Grants(database, clock, mint.grant_lifetime),
             peers=peers,
             routes=RouteBook(database, clock),
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
-            caching=Caching(_cache(settings, redis), _cache_rules(settings), peers.retriever, mint, clock),
+            caching=_caching(settings, redis, peers, mint, clock, await era(database)),
         )
 
 
@@ -132,12 +134,10 @@ def _limiter(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> 
     return RedisLimiter(redis, settings.limits_timeout_seconds, lane=lane)
 
 
-def _cache(settings: GatewaySettings, redis: Redis) -> RedisCache:
-    return RedisCache(redis, settings.limits_timeout_seconds, settings.cache_bytes)
-
-
-def _cache_rules(settings: GatewaySettings) -> CacheRules:
-    return CacheRules(settings.cache_seconds, settings.cache_entry_bytes)
+def _caching(settings: GatewaySettings, redis: Redis, peers: Peers, mint: Mint, clock: Clock, era: str) -> Caching:
+    cache = RedisCache(redis, settings.limits_timeout_seconds, settings.cache_bytes)
+    rules = CacheRules(settings.cache_seconds, settings.cache_entry_bytes)
+    return Caching(cache, rules, peers.retriever, mint, clock, era)
 
 
 async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tuple[Database, Redis]:
@@ -157,13 +157,14 @@ def _open_meter(stack: AsyncExitStack, meter: Meter) -> Meter:
     return meter
 
 
-def _run(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+def _run(stack: AsyncExitStack, *works: Coroutine[Any, Any, None]) -> None:
     """Until the stack closes."""
-    task = asyncio.create_task(work)
+    tasks = [asyncio.create_task(work) for work in works]
 
     async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     stack.push_async_callback(end)
 
@@ -174,7 +175,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         "gateway",
         settings=settings,
         opening=_opening(settings, dependencies),
-        routers=[answers.router, documents.router(), administration.router, model_routes.router],
+        routers=[answers.router, documents.router(), administration.router, model_routes.router, backup.router],
         probes=public_probes,
         body_limit=_body_limit(settings),
         serve_metrics=False,

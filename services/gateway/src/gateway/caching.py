@@ -125,7 +125,10 @@ class Lookup:
 class Caching:
     """Looks answers up, and keeps them."""
 
-    def __init__(self, cache: ResponseCache, rules: CacheRules, retriever: Peer, mint: Mint, clock: Clock) -> None:
+    def __init__(
+        self, cache: ResponseCache, rules: CacheRules, retriever: Peer, mint: Mint, clock: Clock, era: str = ""
+    ) -> None:
+        """`era` is another one after every restore of a backup: revisions then may name other contents."""
         self._cache = cache
         self._rules = rules
         self._retriever = retriever
@@ -133,7 +136,7 @@ class Caching:
         self._clock = clock
         self._flights: dict[str, asyncio.Event] = {}
         self._releasing: set[asyncio.Task[None]] = set()
-        self._version = f"{FORM}:{package_version('gateway')}:{package_version('agent')}"
+        self._version = f"{FORM}:{package_version('gateway')}:{package_version('agent')}:{era}"
 
     def is_for(self, request: ChatRequest) -> bool:
         """Whether such a call is ever answered from memory: none that calls tools or belongs to a person's thread."""
@@ -220,6 +223,10 @@ class Caching:
             except CacheAway as error:
                 log.error("a tenant's cached answers could not be ended", tenant=tenant, reason=str(error)[:200])
 
+    async def forget(self, tenant: str) -> None:
+        """Drop all answers of a tenant; raises `CacheAway`."""
+        await self._cache.forget(_mark(tenant), tenant)
+
     async def raise_epoch(self, tenant: str | None) -> None:
         """Nothing that was kept before, of this tenant or of all, is given out again; raises `CacheAway`."""
         await self._cache.raise_epoch(tenant)
@@ -262,7 +269,12 @@ class Caching:
         asked = request.model_dump(mode="json", exclude_unset=True, exclude={"model"})
         parts = [self._version, policy, tenant, request.model, meaning.models, meaning.collections, asked]
         text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _mark(tenant) + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _mark(tenant: str) -> str:
+    """What the names of all answers of a tenant begin with."""
+    return hashlib.sha256(tenant.encode()).hexdigest()[:24] + "-"
 
 
 def is_complete(pieces: Sequence[bytes]) -> bool:

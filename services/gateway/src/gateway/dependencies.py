@@ -19,6 +19,7 @@ from gateway.catalogue import Catalogue
 from gateway.counting import TokenCounter
 from gateway.errors import KeyAmbiguous, ScopeMissing
 from gateway.forwarding import Exchange
+from gateway.installation import Grants
 from gateway.key_ledger import KeyLedger
 from gateway.keyring import Keyring
 from gateway.keys import Principal
@@ -65,6 +66,7 @@ class Dependencies:
     catalogue: Catalogue
     counter: TokenCounter
     mint: Mint
+    grants: Grants
     routes: RouteBook
     breakers: Breakers
     health: UpstreamHealth

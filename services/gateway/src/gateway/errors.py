@@ -362,3 +362,21 @@ class TooManyCollections(InvalidRequest):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"One answer can draw on at most {most} collections.", param="model")
+
+
+class TenantInUse(Conflict):
+    """A tenant can't be deleted by a key of its own."""
+
+    code = "tenant_in_use"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This key belongs to '{name}' itself. Delete it with an admin key of another tenant.")
+
+
+class TenantDeleting(Conflict):
+    """A tenant of this name is being deleted."""
+
+    code = "tenant_deleting"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The tenant '{name}' is being deleted. Wait until GET /v1/tenants no longer lists it.")

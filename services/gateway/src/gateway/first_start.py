@@ -51,7 +51,7 @@ async def settle_admin_key(
 
     A well-formed key that is already in the file is taken over.
     """
-    given = await asyncio.to_thread(_given_secret, key_file)
+    given = await asyncio.to_thread(given_secret, key_file)
     secret, now = given or new_secret(), clock.now()
     wanted = KeyCreate(name="admin, made at the first start", tenant=tenant, scopes=list(ALL_SCOPES))
     async with database.write() as connection:
@@ -67,7 +67,8 @@ async def settle_admin_key(
         log.info("first start: took over the admin key in the file", file=str(key_file))
 
 
-def _given_secret(key_file: Path) -> str | None:
+def given_secret(key_file: Path) -> str | None:
+    """The well-formed key that is in the file, if there is one."""
     try:
         text = key_file.read_text().strip()
     except FileNotFoundError:

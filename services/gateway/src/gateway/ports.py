@@ -129,6 +129,10 @@ class Limiter(Protocol):
         """Set a budget's spending, if it is still what was seen and no attempt is running."""
         ...
 
+    async def forget(self, whose: Sequence[tuple[str, str]]) -> None:
+        """Drop everything that is counted for these: `("tenant", its name)`, `("key", its id)`."""
+        ...
+
     async def probe(self) -> None:
         """Raise unless the limiter answers."""
         ...
@@ -186,6 +190,10 @@ class ResponseCache(Protocol):
 
     async def keep(self, name: str, text: str, seconds: float) -> None:
         """Keep it in the place of what had this name."""
+        ...
+
+    async def forget(self, prefix: str, tenant: str) -> None:
+        """Drop what is kept under names that begin so, and a tenant's epoch."""
         ...
 
     async def raise_epoch(self, tenant: str | None) -> None:

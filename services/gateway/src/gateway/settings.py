@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
 
 MIB = 1024 * 1024
+SHORTEST_USAGE_DAYS = 32
 
 
 class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
@@ -104,5 +105,16 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     without a name (`http://127.0.0.1:8080`) may always, if it is the gateway's own."""
     open_calls: Annotated[int, Field(ge=1)] = 2048
     """Most public calls of models, streams above all, that may be open at once; more are refused with 429."""
+    usage_kept_days: Annotated[float, Field(ge=0)] = 400.0
+    """How long usage rows are kept, at least 32 for budgets of a month; 0 keeps them for ever."""
+    audit_kept_days: Annotated[float, Field(ge=0)] = 400.0
+    """How long the audit log is kept; 0 keeps it for ever."""
     usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000
     """Usage rows that may wait to be written; a full queue makes calls wait rather than lose a row."""
+
+    @field_validator("usage_kept_days")
+    @classmethod
+    def _budgets_stay_exact(cls, days: float) -> float:
+        if 0 < days < SHORTEST_USAGE_DAYS:
+            raise ValueError(f"must be 0 or at least {SHORTEST_USAGE_DAYS}: budgets of a month are made of usage rows")
+        return days

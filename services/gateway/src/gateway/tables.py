@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false
 
 from servicekit.sql import UtcTime
 
@@ -15,6 +15,7 @@ tenants = Table(
     Column("limits", JSON, nullable=False),
     Column("budgets", JSON, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("deleting", Boolean, nullable=False, server_default=false()),
 )
 
 keys = Table(
@@ -122,3 +123,14 @@ audit = Table(
     Column("detail", JSON, nullable=False),
     Index("audit_by_time", "at"),
 )
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+"""Facts of the installation itself: `era`, made anew by a restore, so that nothing that was cached before it is given
+out; and `signer:<id>`, the public key of an installation that a backup came from, whose grants are still good.
+"""

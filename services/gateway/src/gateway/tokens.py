@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from contracts.delegation import Audience, Delegation
+from contracts.delegation import INSTALLATION_TENANT, Audience, Delegation, Scope
 from gateway.keys import Principal
 from servicekit.delegation import DelegationSigner
 
@@ -18,12 +18,10 @@ ANSWERS: Audiences = ("agent", "retriever", "inference", "models")
 AGENTS: Audiences = ("agent",)
 RUNS: Audiences = ("retriever", "inference", "models")
 """What a run of an agent may call, by the token that its grant is exchanged for."""
+DELETION: Audiences = ("retriever", "agent", "models")
 MODELS: Audiences = ("inference",)
 COLLECTIONS: Audiences = ("retriever",)
 GRANTS: Audiences = ("grants",)
-
-INSTALLATION_TENANT = "-"
-"""The gateway's own calls: not a valid tenant name, so that it owns nothing."""
 
 REMEMBERED_TOKENS = 4_096
 SHARED = "shared"
@@ -76,9 +74,23 @@ class Mint:
         """A long-lived grant, good only for being exchanged at the model plane while the key is active."""
         return self.signer.sign(delegation_of(principal, GRANTS, request_id), self.grant_lifetime)
 
-    def own_token(self, audiences: Audiences) -> str:
-        """A token for the gateway's own questions, which touch no tenant's data."""
-        own = Delegation(audiences=audiences, tenant=INSTALLATION_TENANT, key_id="gateway", request_id="gateway")
+    def deletion_grant(self, principal: Principal, tenant: str, request_id: str) -> str:
+        """A grant of an administrator to delete a tenant, exchanged for `deletion_token`s."""
+        return self.signer.sign(_of_tenant(principal, GRANTS, tenant, request_id), self.grant_lifetime)
+
+    def deletion_token(self, principal: Principal, tenant: str, request_id: str) -> str:
+        """An administrator's token for all of a tenant."""
+        return self.signer.sign(_of_tenant(principal, DELETION, tenant, request_id), self.lifetime)
+
+    def own_token(self, audiences: Audiences, scopes: tuple[Scope, ...] = ()) -> str:
+        """A token for the gateway's own questions, which touch no tenant's data; with `admin`, for a backup."""
+        own = Delegation(
+            audiences=audiences,
+            tenant=INSTALLATION_TENANT,
+            key_id="gateway",
+            scopes=scopes,
+            request_id="gateway",
+        )
         return self.signer.sign(own, self.lifetime)
 
 
@@ -95,4 +107,10 @@ def delegation_of(
         collections=principal.collections,
         request_id=request_id,
         call_id=call_id,
+    )
+
+
+def _of_tenant(principal: Principal, audiences: Audiences, tenant: str, request_id: str) -> Delegation:
+    return Delegation(
+        audiences=audiences, tenant=tenant, key_id=principal.key_id, scopes=("admin",), request_id=request_id
     )

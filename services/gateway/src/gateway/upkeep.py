@@ -23,6 +23,7 @@ from gateway.pricing import NANO
 from gateway.reservations import all_gates_of
 from gateway.tables import reservations, usage
 from gateway.tenant_labels import TenantLabels
+from gateway.tenant_ledger import TenantLedger
 from gateway.usage_ledger import LEASE, UsageLedger
 from gateway.usage_records import REPLICA_LOST, UsageRecord
 from servicekit.clock import Clock
@@ -46,6 +47,7 @@ class Upkeep:
         admission: Admission,
         budgets: BudgetLedger,
         limiter: Limiter,
+        tenant_ledger: TenantLedger,
         clock: Clock,
         label: Callable[[str | None], str],
         tenants: TenantLabels,
@@ -55,6 +57,7 @@ class Upkeep:
         self._admission = admission
         self._budgets = budgets
         self._limiter = limiter
+        self._tenant_ledger = tenant_ledger
         self._clock = clock
         self._label = label
         self._tenants = tenants
@@ -68,11 +71,15 @@ class Upkeep:
 
     async def look_after(self) -> None:
         """One pass."""
-        for step in (self._admission.renew, self._renew_reservations, self.settle_orphans, self.confirm_budgets):
+        steps = (self._watch_leaving, self._admission.renew, self._renew_reservations)
+        for step in (*steps, self.settle_orphans, self.confirm_budgets):
             try:
                 await step()
             except (LimiterAway, LedgerUnavailable, SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("upkeep waits", step=step.__name__, reason=repr(error)[:200])
+
+    async def _watch_leaving(self) -> None:
+        self._ledger.leaving = await self._tenant_ledger.leaving(self._ledger.leaving)
 
     async def _renew_reservations(self) -> None:
         mine = update(reservations).where(reservations.c.owner == self._ledger.owner)
@@ -91,8 +98,9 @@ class Upkeep:
         async with self._database.write() as connection:
             gone = delete(reservations).where(reservations.c.id.in_(ids), expired).returning(reservations)
             orphans = [dict(row) for row in (await connection.execute(gone)).mappings()]
-            if orphans:
-                await connection.execute(self._add_usage, [_usage_row(orphan) for orphan in orphans])
+            rows = [self._ledger.row_of(_usage_row(orphan)) for orphan in orphans]
+            if rows:
+                await connection.execute(self._add_usage, rows)
         for orphan in orphans:
             self._count(orphan)
             await self._settle(orphan)

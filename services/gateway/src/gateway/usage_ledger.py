@@ -23,7 +23,7 @@ from gateway.dialects import adding, replacing
 from gateway.errors import LedgerUnavailable
 from gateway.metrics import USAGE_FAILURES, USAGE_QUEUE, USAGE_WRITE
 from gateway.tables import keys, reservations, usage
-from gateway.usage_records import REPLICA_LOST, HoldRecord, UsageRecord
+from gateway.usage_records import REPLICA_LOST, HoldRecord, UsageRecord, anonymous
 from servicekit.clock import Clock, SystemClock
 from servicekit.identifiers import new_id
 from servicekit.sql import Change, Database
@@ -64,6 +64,8 @@ class UsageLedger:
         self._hurry = False
         self._crowded = False
         self._held: set[str] = set()
+        self.leaving: frozenset[str] = frozenset()
+        """Tenants that are being deleted or gone: their last rows name nobody."""
         dialect = database.engine.dialect.name
         self._add_holds = adding(dialect, reservations)
         self._add_usage = replacing(dialect, usage, usage.c.error_type == REPLICA_LOST)
@@ -72,6 +74,10 @@ class UsageLedger:
     def holds_any(self) -> bool:
         """Whether this replica has reservations in the ledger."""
         return bool(self._held)
+
+    def row_of(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row as it is to be kept."""
+        return anonymous(row) if row["tenant"] in self.leaving else row
 
     def open(self) -> None:
         """Start writing."""
@@ -205,13 +211,13 @@ class UsageLedger:
         ended = {record.id for record in records} & self._held
         until = self._clock.now() + LEASE
         holds = [
-            {**record.row(), "owner": self.owner, "expires_at": until}
+            {**self.row_of(record.row()), "owner": self.owner, "expires_at": until}
             for record in group
             if isinstance(record, HoldRecord) and record.id not in ended
         ]
         changes: list[Change] = [(self._add_holds, holds)] if holds else []
         if records:
-            changes.append((self._add_usage, [record.row() for record in records]))
+            changes.append((self._add_usage, [self.row_of(record.row()) for record in records]))
             changes.append((_USED, _last_uses(records)))
         if ended:
             changes.append((_END, [{"ended": attempt_id} for attempt_id in ended]))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 DAY_SECONDS = 86_400
+_CALL = re.compile(r"call_[0-9a-f]{24,}")
+GONE = "(deleted)"
+"""Stands for a tenant that was deleted and for what it named; no name can be like it."""
 REPLICA_LOST = "replica_lost"
 """`error_type` of an attempt whose replica died: billed as estimated, until it comes back and knows better."""
 
@@ -71,3 +75,20 @@ class HoldRecord:
 
 _USAGE_FIELDS = tuple(field.name for field in fields(UsageRecord))
 _HOLD_FIELDS = tuple(field.name for field in fields(HoldRecord))
+
+
+def anonymous(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of usage or of a reservation that names no tenant, key, request, collection or agent any more.
+
+    Its parent is named by a call's id, which says nothing, or by the request's, which is the caller's own word.
+    """
+    model, parent = row["model"], row["parent_id"]
+    kind = str(model).partition(":")[0] if model is not None and ":" in model else None
+    return {
+        **row,
+        "tenant": GONE,
+        "key_id": GONE,
+        "request_id": GONE,
+        "parent_id": parent if parent is None or _CALL.fullmatch(parent) else GONE,
+        "model": f"{kind}:{GONE}" if kind else model,
+    }

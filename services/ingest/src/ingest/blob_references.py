@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from sqlalchemy import select, union_all
 
 from ingest.ports import BlobStore
-from ingest.tables import PARTS, REVISIONS
+from ingest.tables import HOLDS, PARTS, REVISIONS
+from servicekit.holds import Holds
 from servicekit.sql import Database
 
 NAMES = (REVISIONS.c.blob_key, PARTS.c.text_key, PARTS.c.structure_key)
@@ -20,6 +21,8 @@ async def sweep(database: Database, blobs: BlobStore, seconds: float) -> int:
 
     Returns how many there were. Safe beside uploads, which keep what they are about to name.
     """
+    if await Holds(HOLDS, database).any():
+        return 0
     count = 0
     async for keys in blobs.old_keys(seconds):
         orphans = set(keys)
@@ -37,7 +40,9 @@ async def sweep(database: Database, blobs: BlobStore, seconds: float) -> int:
 
 
 async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, keys: Iterable[str]) -> None:
-    """Remove blobs that no revision of the tenant names any more."""
+    """Remove blobs that no revision of the tenant names any more; while a backup is read, the next sweep does it."""
+    if await Holds(HOLDS, database).any():
+        return
     for key in keys:
 
         async def wanted(key: str = key) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from ingest.adapters.folder_blobs import FolderBlobs
+from ingest.adapters.gateway import GatewayPlatform
 from ingest.adapters.retriever import RetrieverIndex
 from ingest.adapters.web_fetcher import WebFetcher
 from ingest.deletions import Deletions
@@ -22,7 +23,7 @@ from ingest.gauges import keep_measuring
 from ingest.ledger import Ledger
 from ingest.parsing.formats import Limits
 from ingest.parsing.process import ParsingProcess
-from ingest.ports import Bell, BlobStore, Fetcher, Index, TokenizerSource, TokenSource
+from ingest.ports import Bell, BlobStore, Fetcher, Index, Platform, TokenizerSource, TokenSource
 from ingest.settings import IngestSettings
 from ingest.worker.authority import Authority
 from ingest.worker.loop import WorkerLoop
@@ -31,6 +32,7 @@ from ingest.worker.reading import Reader
 from ingest.worker.recutting import Recutting
 from ingest.worker.reindexing import Reindexing
 from ingest.worker.slots import Slots
+from ingest.worker.tenant_deletion import TenantDeletion
 from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
 from servicekit.bodies import MULTIPART
 from servicekit.clock import Clock, SystemClock
@@ -88,7 +90,7 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
         bell = CeleryBell(make_celery(settings.redis_url), redis)
         measuring = asyncio.create_task(keep_measuring(database, SystemClock()))
         try:
-            yield assemble(settings, database, _blobs(settings), index, bell, SystemClock())
+            yield assemble(settings, database, open_blobs(settings), index, bell, SystemClock())
         finally:
             measuring.cancel()
             await asyncio.gather(measuring, return_exceptions=True)
@@ -98,7 +100,7 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
 
 def create_app(settings: IngestSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """Ingest's API; with `dependencies`, which stay open, nothing else is opened."""
-    from ingest.routes import archives, batches, collections, documents, jobs
+    from ingest.routes import archives, batches, collections, documents, installation, jobs
 
     chosen = settings or IngestSettings()
 
@@ -116,7 +118,7 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
         "ingest",
         settings=chosen,
         opening=opening,
-        routers=[collections.router, archives.router, documents.router, batches.router, jobs.router],
+        routers=[r.router for r in (collections, archives, documents, batches, jobs, installation)],
         probes=lambda opened: {
             "database": opened.database.probe,
             "blobs": opened.blobs.probe,
@@ -148,6 +150,7 @@ def assemble_worker(
     index: Index,
     tokens: TokenSource,
     tokenizers: TokenizerSource,
+    platform: Platform,
     clock: Clock,
 ) -> WorkerDependencies:
     """A worker's domain over these adapters."""
@@ -164,9 +167,16 @@ def assemble_worker(
         ledger, reader, index, authority, tokenizers, recutting, settings.batch_chunks, settings.kept_revisions
     )
     reindexing = Reindexing(ledger, index, authority, recutting)
-    deletions = Deletions(database, blobs, index, clock, owner)
+    deletions = Deletions(database, blobs, index, clock, owner, settings.lease_seconds)
     slots = Slots(
-        ledger, pipeline, reindexing, deletions, parser.version, settings.max_wait_seconds, settings.max_attempts
+        ledger,
+        pipeline,
+        reindexing,
+        deletions,
+        TenantDeletion(deletions, platform, settings.tenant_deletion_seconds),
+        parser.version,
+        settings.max_wait_seconds,
+        settings.max_attempts,
     )
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
     return WorkerDependencies(database, blobs, ledger, slots, loop, parser)
@@ -180,10 +190,12 @@ async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependenc
 
     async with _database(settings) as database, open_session() as session:
         index = RetrieverIndex(Peer("retriever", settings.retriever_url, session), settings.batch_seconds)
-        tokens = GrantExchange(Peer("gateway", settings.gateway_url, session), "documents")
+        gateway = Peer("gateway", settings.gateway_url, session)
+        tokens, platform = GrantExchange(gateway, "documents"), GatewayPlatform(gateway)
         inference = Peer("inference", settings.inference_url, session)
         tokenizers = InferenceTokenizers(inference, settings.data_dir / "tokenizers")
-        worker = assemble_worker(settings, database, _blobs(settings), index, tokens, tokenizers, SystemClock())
+        blobs = open_blobs(settings)
+        worker = assemble_worker(settings, database, blobs, index, tokens, tokenizers, platform, SystemClock())
         try:
             yield worker
         finally:
@@ -205,7 +217,9 @@ async def run_worker(settings: IngestSettings) -> None:
         consumer.start()
         watchdog = Watchdog(lambda: worker.loop.silent_seconds, settings.stuck_seconds)
         watchdog.start()
-        sweeping = asyncio.create_task(keep_swept(worker.database, worker.blobs, worker.parser))
+        sweeping = asyncio.create_task(
+            keep_swept(worker.database, worker.blobs, worker.parser, settings.jobs_kept_days)
+        )
         app = worker_app(settings, worker)
         serving = asyncio.create_task(server_for(app, settings, port=settings.worker_port).serve())
         serving.add_done_callback(lambda _: worker.loop.stop())  # a signal reaches the server first
@@ -250,7 +264,8 @@ async def _database(settings: IngestSettings) -> AsyncIterator[Database]:
         await database.close()
 
 
-def _blobs(settings: IngestSettings) -> BlobStore:
+def open_blobs(settings: IngestSettings) -> BlobStore:
+    """Where bytes are kept."""
     return FolderBlobs(settings.data_dir / "blobs")
 
 

@@ -11,6 +11,7 @@ from ingest.deletions import deletion_under_way
 from ingest.documents import counted
 from ingest.errors import CollectionDeleting
 from ingest.tables import COLLECTIONS
+from ingest.tenants import check_not_deleting
 from servicekit.sql import Database
 from servicekit.upserts import insert_if_absent
 
@@ -27,8 +28,12 @@ async def with_counts(database: Database, tenant: str, collections: Sequence[Col
 
 
 async def known(database: Database, tenant: str, name: str) -> bool:
-    """Whether documents can be uploaded without asking the retriever; raises `CollectionDeleting`."""
+    """Whether documents can be uploaded without asking the retriever.
+
+    Raises `CollectionDeleting` or `TenantDeleting`.
+    """
     async with database.read() as connection:
+        await check_not_deleting(connection, tenant)
         if await deletion_under_way(connection, tenant, name):
             raise CollectionDeleting(name)
         here = (COLLECTIONS.c.tenant == tenant) & (COLLECTIONS.c.name == name)

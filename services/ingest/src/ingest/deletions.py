@@ -46,10 +46,12 @@ class Deletions:
     index: Index
     clock: Clock
     owner: str
+    lease_seconds: float = INDEX_SECONDS
+    """How far a step pushes its lease; in a worker, whose heartbeats do so too, as far as those."""
 
     @property
     def _leases(self) -> Leases:
-        return Leases(JOBS, self.clock, timedelta(seconds=INDEX_SECONDS))
+        return Leases(JOBS, self.clock, timedelta(seconds=self.lease_seconds))
 
     async def document(self, mandate: Mandate, token: str, collection: str, document_id: str) -> None:
         """Gone from search when this returns; raises `DocumentNotFound`."""
@@ -157,14 +159,14 @@ class Deletions:
                         .values(status="queued", lease_owner=None, lease_expires_at=None, not_before=later)
                     )
 
-    async def _hold(self, connection: AsyncConnection, lease: Lease) -> None:
+    async def hold(self, connection: AsyncConnection, lease: Lease) -> None:
         """Begin a step: raises `LeaseLost` if another took the deletion over, so that a late one removes nothing."""
         await self._leases.renew(connection, lease)
 
     async def _remove_document(self, job: Mapping[str, Any], lease: Lease) -> None:
         of_it = (REVISIONS.c.document_key == job["document_key"]) & (REVISIONS.c.n <= job["revision"])
         async with self.database.write() as connection:
-            await self._hold(connection, lease)
+            await self.hold(connection, lease)
             gone = await forget_revisions(connection, of_it)
             await connection.execute(
                 update(DOCUMENTS)
@@ -179,22 +181,28 @@ class Deletions:
 
     async def _collection_steps(self, job: Mapping[str, Any], lease: Lease, token: str) -> None:
         tenant, name = job["tenant"], job["collection"]
+        await self.empty_collection(tenant, name, lease, token)
+        async with self.database.write() as connection:
+            await self.hold(connection, lease)
+            here = _collection(tenant, name)
+            await connection.execute(delete(COLLECTIONS).where(here, COLLECTIONS.c.deletion_job == job["id"]))
+
+    async def empty_collection(self, tenant: str, name: str, lease: Lease, token: str) -> None:
+        """Remove a collection from the index, then its documents with their bytes; its own row stays."""
         await self.index.delete_collection(token, name)
         keys = select(DOCUMENTS.c.key).where(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.collection == name)
         while gone := await self._some_revisions(keys, lease):
             await drop_unreferenced(self.database, self.blobs, tenant, gone)
         async with self.database.write() as connection:
-            await self._hold(connection, lease)
+            await self.hold(connection, lease)
             of_it = (DOCUMENTS.c.tenant == tenant) & (DOCUMENTS.c.collection == name)
             await connection.execute(delete(DOCUMENTS).where(of_it))
-            here = _collection(tenant, name)
-            await connection.execute(delete(COLLECTIONS).where(here, COLLECTIONS.c.deletion_job == job["id"]))
 
     async def _some_revisions(self, documents: Any, lease: Lease) -> set[str]:
         """Delete the rows of up to 100 documents' revisions and return the keys of their blobs."""
         some = select(REVISIONS.c.document_key).where(REVISIONS.c.document_key.in_(documents)).distinct().limit(100)
         async with self.database.write() as connection:
-            await self._hold(connection, lease)
+            await self.hold(connection, lease)
             return await forget_revisions(connection, REVISIONS.c.document_key.in_(some))
 
 

@@ -347,3 +347,21 @@ class BlobMissing(Internal):
 
     def __init__(self) -> None:
         super().__init__("The bytes of this document are missing from the blob store. Restore it or upload again.")
+
+
+class BackupCantBegin(NotReady):
+    """Jobs could not be held still for the moment in which a backup begins."""
+
+    code = "backup_cant_begin"
+
+    def __init__(self) -> None:
+        super().__init__("The ledger is too busy for a backup to begin. Try again.", retry_after=5)
+
+
+class TenantDeleting(Conflict):
+    """The tenant is being deleted."""
+
+    code = "tenant_deleting"
+
+    def __init__(self) -> None:
+        super().__init__("This tenant is being deleted. Nothing of it is taken in any more.")

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from contracts.pages import Page
 from ingest.errors import JobCommitting, JobFinished, JobNotFailed, JobNotFound, JobSuperseded, ReindexRunning
-from ingest.live_jobs import SHOWN, Mandate, end_live, set_document
+from ingest.live_jobs import VISIBLE, Mandate, end_live, set_document
 from ingest.parts import copy_parts
 from ingest.standing import standing
 from ingest.tables import JOBS, REVISIONS
@@ -38,7 +38,7 @@ class JobFilter:
 
 async def find(connection: AsyncConnection, tenant: str, job_id: str) -> RowMapping:
     """One job of a tenant; raises `JobNotFound`."""
-    statement = select(JOBS).where(JOBS.c.tenant == tenant, JOBS.c.id == job_id, JOBS.c.kind.in_(SHOWN))
+    statement = select(JOBS).where(JOBS.c.tenant == tenant, JOBS.c.id == job_id, JOBS.c.kind.in_(VISIBLE))
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         raise JobNotFound(job_id)
@@ -54,7 +54,7 @@ async def listed(
     connection: AsyncConnection, tenant: str, which: JobFilter, limit: int, cursor: str | None, now: datetime
 ) -> Page[Job]:
     """Newest first."""
-    conditions = [JOBS.c.tenant == tenant, JOBS.c.kind.in_(SHOWN)]
+    conditions = [JOBS.c.tenant == tenant, JOBS.c.kind.in_(VISIBLE)]
     if which.status is not None:
         conditions.append(JOBS.c.status == which.status)
     if which.collection is not None:
@@ -96,8 +96,8 @@ async def changes(
 
 async def cancel(connection: AsyncConnection, row: RowMapping, now: datetime) -> RowMapping:
     """End a job that is not over; raises `JobFinished`, or `JobCommitting` when it is too late to stop it."""
-    too_late = row["stage"] == "flipping" or (row["stage"] == "committing" and row["revision"] > 1)
-    if too_late and row["status"] == "running":
+    committing = row["stage"] == "flipping" or (row["stage"] == "committing" and row["revision"] > 1)
+    if row["kind"] == "tenant_deletion" or (committing and row["status"] == "running"):
         raise JobCommitting(row["id"])
     ended = await end_live(connection, JOBS.c.id == row["id"], None, now)
     if not ended:

@@ -39,7 +39,9 @@ from servicekit.leases import Leases
 from servicekit.sql import Database
 from servicekit.upserts import insert_if_absent
 
-_FIRST_STAGE = case((JOBS.c.kind == "reindex", "copying"), else_="parsing")
+_FIRST_STAGE = case(
+    (JOBS.c.kind == "reindex", "copying"), (JOBS.c.kind == "tenant_deletion", "deleting"), else_="parsing"
+)
 WORKER_FORGOTTEN = timedelta(hours=1)
 
 

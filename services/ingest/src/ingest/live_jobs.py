@@ -16,8 +16,18 @@ from servicekit.identifiers import new_id
 from servicekit.trace_context import traceparent
 
 LIVE = ("queued", "running")
-JobKind = Literal["document", "reindex", "withdrawal", "shadow_removal", "document_deletion", "collection_deletion"]
+JobKind = Literal[
+    "document",
+    "reindex",
+    "withdrawal",
+    "shadow_removal",
+    "document_deletion",
+    "collection_deletion",
+    "tenant_deletion",
+]
 SHOWN = ("document", "reindex")
+"""The kinds that callers start on documents: they may fail. What must go from the index is tried until it is gone."""
+VISIBLE = (*SHOWN, "tenant_deletion")
 """The kinds that callers see."""
 SUPERSEDED = Failure(code="superseded", message="A newer revision of this document was uploaded.", retryable=False)
 DELETED = Failure(code="deleted", message="The document was deleted.", retryable=False)

@@ -50,6 +50,10 @@ class BlobStore(Protocol):
         """
         ...
 
+    async def remove_tenant(self, tenant: str) -> None:
+        """Remove all bytes of a tenant, whether or not rows name them."""
+        ...
+
     def old_keys(self, seconds: float) -> AsyncIterator[list[str]]:
         """The keys of what was put at least so long ago, some at a time; what broken-off calls left is removed."""
         ...
@@ -142,6 +146,14 @@ class Index(Protocol):
         """End the shadow of a key for good and remove it; a missing collection is no error."""
         ...
 
+    async def forget_tenant(self, token: str, tenant: str) -> None:
+        """Remove whatever is left of a tenant, also of collections whose deletion was begun."""
+        ...
+
+    def backup(self, token: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The retriever's part of a backup, of the moment at which the block is entered; for the installation only."""
+        ...
+
     async def probe(self) -> None:
         """Raise unless the retriever is ready."""
         ...
@@ -156,6 +168,14 @@ class TokenSource(Protocol):
 
     async def report(self, grant: str, report_id: str, model: str, embedding_tokens: int) -> None:
         """Charge tokens to the key; the same id again charges nothing."""
+        ...
+
+
+class Platform(Protocol):
+    """The rest of the platform, by way of the gateway."""
+
+    async def forget_tenant(self, token: str, tenant: str) -> None:
+        """Have everything of a tenant removed that agents and the gateway have, the tenant itself last."""
         ...
 
 

@@ -24,8 +24,8 @@ SEND_SECONDS = 2.0
 _ABOUT: Attributes = {"messaging.system": "celery", "messaging.destination.name": QUEUE}
 
 
-def make_celery(redis_url: SecretStr) -> Celery:
-    """The Celery app, bounded in time and without anything that it doesn't need."""
+def make_celery(redis_url: SecretStr, name: str | None = None) -> Celery:
+    """The Celery app, bounded in time and without anything that it doesn't need; `name` is what Redis lists it as."""
     app = Celery("ingest", broker=redis_url.get_secret_value(), set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
@@ -46,6 +46,7 @@ def make_celery(redis_url: SecretStr) -> Celery:
             "max_retries": 0,
             "visibility_timeout": 3600,
             "health_check_interval": 10,
+            "client_name": name,
         },
     )
     return app

@@ -31,6 +31,8 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Largest archive of one document that can be restored, packed and unpacked."""
     kept_revisions: Annotated[int, Field(ge=1)] = 3
     """Committed revisions of a document whose bytes and text stay readable, the active one included."""
+    jobs_kept_days: Annotated[float, Field(ge=0)] = 90.0
+    """How long ended jobs can be looked up, failed ones retried; 0 keeps them for ever."""
     events_seconds: Annotated[float, Field(gt=0)] = 3600.0
     """Longest a stream of job events stays open."""
 
@@ -63,6 +65,9 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Claims without any progress after which a job is failed."""
     max_wait_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
     """How long a job may wait for a service that is down before it is failed."""
+    tenant_deletion_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """How long a tenant's deletion waits for calls that were under way when its keys were revoked, before it goes
+    through everything again and ends."""
     batch_chunks: Annotated[int, Field(ge=1, le=512)] = 32
     """Chunks sent to the retriever at once; progress is written after each batch."""
     batch_seconds: Annotated[float, Field(gt=0)] = 120.0

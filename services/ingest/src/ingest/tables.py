@@ -28,6 +28,7 @@ from sqlalchemy import (
     text,
 )
 
+from servicekit.holds import holds_table
 from servicekit.idempotency import KeptAnswers, idempotency_table
 from servicekit.leases import lease_columns
 from servicekit.sql import UtcTime
@@ -185,3 +186,13 @@ WORKERS = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
 )
+
+HOLDS = holds_table(metadata)
+
+TENANT_DELETIONS = Table(
+    "tenant_deletions",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("job_id", String(40), nullable=False),
+)
+"""Tenants that are on their way out: nothing of theirs is taken in any more."""

@@ -25,9 +25,11 @@ from retriever.reranking import Reranking
 from retriever.revisions import Revisions
 from retriever.searching import Searching
 from retriever.settings import RetrieverSettings
+from retriever.tables import holds
 from servicekit.app import DEFAULT_BODY_BYTES, build_app
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import Probe
+from servicekit.holds import Holds
 from servicekit.http import Peer, open_session
 from servicekit.migrations import migrate
 from servicekit.sql import Database
@@ -65,6 +67,7 @@ def assemble(
     revisions = Revisions(database, clock, catalogue, generations)
     embedding = ChunkEmbedding(store, embedder, settings.embedding_batch, settings.embedding_concurrency)
     copying = Copying(revisions, generations, store, embedding)
+    held = Holds(holds, database, clock)
     reader = CandidateReader(store)
     seconds = settings.rerank_milliseconds / 1000
     reranking = Reranking(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)
@@ -73,9 +76,9 @@ def assemble(
         store=store,
         embedder=embedder,
         catalogue=catalogue,
-        lifecycle=Lifecycle(catalogue, revisions, generations, store, embedder),
-        indexing=Indexing(catalogue, revisions, generations, store, embedding),
-        reindexing=Reindexing(catalogue, revisions, generations, store, embedder, embedding, copying),
+        lifecycle=Lifecycle(catalogue, revisions, generations, store, embedder, held),
+        indexing=Indexing(catalogue, revisions, generations, store, embedding, held),
+        reindexing=Reindexing(catalogue, revisions, generations, store, embedder, embedding, copying, held),
         searching=Searching(catalogue, reader, store, revisions, embedder, reranking),
     )
 
@@ -122,7 +125,7 @@ async def open_dependencies(settings: RetrieverSettings) -> AsyncIterator[Depend
 
 def create_app(settings: RetrieverSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """The retriever's app; with `dependencies`, which stay open, nothing else is opened."""
-    from retriever.routes import collections, documents, search, shadows
+    from retriever.routes import collections, documents, installation, search, shadows
     from retriever.shortcut import SearchShortcut
 
     chosen = settings or RetrieverSettings()
@@ -134,7 +137,7 @@ def create_app(settings: RetrieverSettings | None = None, dependencies: Dependen
         "retriever",
         settings=chosen,
         opening=opening,
-        routers=[collections.router, documents.router, shadows.router, search.router],
+        routers=[collections.router, documents.router, shadows.router, search.router, installation.router],
         probes=lambda opened: _probes(opened, app),
         body_limit=lambda path, _media_type: BATCH_BYTES if path.endswith("/chunks") else DEFAULT_BODY_BYTES,
     )

@@ -166,6 +166,12 @@ class Catalogue:
             collection_id: str | None = (await connection.execute(statement)).scalar_one_or_none()
             return collection_id
 
+    async def names(self, tenant: str) -> list[str]:
+        """All of a tenant's collections, also those that are being deleted."""
+        query = select(collections.c.name).where(collections.c.tenant == tenant)
+        async with self._database.read() as connection:
+            return list((await connection.execute(query)).scalars())
+
     async def find_deleting(self, tenant: str | None = None, name: str | None = None) -> list[str]:
         """Ids of collections whose deletion has not ended: all, or the one of this name."""
         which: list[ColumnElement[bool]] = [collections.c.state == DELETING]

@@ -199,3 +199,12 @@ class VectorStoreUnavailable(NotReady):
 
     def __init__(self) -> None:
         super().__init__("The vector store can't be reached now. Try again shortly.", retry_after=2)
+
+
+class BackupOvertaken(Conflict):
+    """Points that a backup was to hold are gone: its collection was removed and made again meanwhile."""
+
+    code = "backup_overtaken"
+
+    def __init__(self) -> None:
+        super().__init__("A collection was removed while it was being backed up. Begin the backup again.")

@@ -38,6 +38,7 @@ from retriever.revisions import CollectionGone, GenerationChanged, Revisions
 from retriever.sealed import seal
 from retriever.stages import Stages
 from servicekit.errors import ServiceError
+from servicekit.holds import Holds
 from servicekit.pages import decode_cursor, encode_cursor
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ class Indexing:
     generations: Generations
     store: VectorStore
     embedding: ChunkEmbedding
+    held: Holds
 
     async def put(
         self, record: CollectionRecord, key: RevisionKey, batch: ChunkBatch, token: str, layout: int | None = None
@@ -99,8 +101,7 @@ class Indexing:
         """
         async with self._still_there(record):
             revision = await self._committed(key, wanted, layout)
-            stale = await self._delete(key, filters.document(key.document_id, below=key.revision))
-            await self.revisions.cleaned(key)
+            stale = await self._clean(key, filters.document(key.document_id, below=key.revision))
         CHUNKS_DELETED.labels("stale").inc(stale)
         log.info("document indexed", document_id=key.document_id, revision=key.revision, chunks=wanted.chunks)
         return Committed(chunks=wanted.chunks, stale_deleted=stale, collection_revision=revision)
@@ -109,8 +110,7 @@ class Indexing:
         """Remove a document's revisions up to the key's; they are gone from search on return and can't come back."""
         async with self._still_there(record):
             await self.revisions.fence_off(key)
-            gone = await self._delete(key, filters.document(key.document_id, up_to=key.revision))
-            await self.revisions.cleaned(key)
+            gone = await self._clean(key, filters.document(key.document_id, up_to=key.revision))
         CHUNKS_DELETED.labels("deleted").inc(gone)
         log.info("document deleted", document_id=key.document_id, revision=key.revision, chunks=gone)
 
@@ -256,6 +256,14 @@ class Indexing:
         higher = filters.revision(key.document_id, key.revision, from_ordinal=chunks)
         await self.store.delete(generation.vectors, higher)
         return await self.store.count(generation.vectors, filters.revision(key.document_id, key.revision))
+
+    async def _clean(self, key: RevisionKey, hidden: filters.Where) -> int:
+        """Remove what nobody may see any more; while a backup is read it stays marked as to be cleaned."""
+        if await self.held.any():
+            return 0
+        gone = await self._delete(key, hidden)
+        await self.revisions.cleaned(key)
+        return gone
 
     async def _delete(self, key: RevisionKey, where: filters.Where) -> int:
         """Remove points from all live generations; how many the active one had."""

@@ -16,6 +16,7 @@ from retriever.points import RevisionKey
 from retriever.ports import Embedder, VectorStore
 from retriever.readiness import READINESS
 from retriever.revisions import DocumentState, Revisions
+from servicekit.holds import Holds
 from servicekit.identifiers import new_id
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,7 @@ class Lifecycle:
     generations: Generations
     store: VectorStore
     embedder: Embedder
+    held: Holds
 
     async def create(self, tenant: str, wanted: CollectionCreate, token: str) -> Collection:
         """A new collection bound to a concrete model; raises `CollectionExists`, `EmbeddingModelUnknown` or
@@ -67,17 +69,26 @@ class Lifecycle:
         """Remove a collection with everything in it; does nothing if there is none.
 
         It is gone for every caller at once, then its vectors go, then its rows; a repeated call goes on from there.
+        While a backup is read, the end of that does the rest.
         """
         collection_id = await self.catalogue.start_deleting(tenant, name)
-        if collection_id is not None:
+        if collection_id is not None and not await self.held.any():
             await self._finish_deleting(collection_id)
             log.info("collection deleted", collection=name)
+
+    async def purge(self, tenant: str) -> None:
+        """Remove all collections of a tenant, also those whose deletion was begun and left."""
+        for name in await self.catalogue.names(tenant):
+            await self.delete(tenant, name)
 
     async def sweep(self, *, owns_store: bool) -> None:
         """End deletions that were begun, remove points that nobody may see and generations that nobody reads.
 
-        With `owns_store`, places of vectors that the catalogue doesn't name are removed, too.
+        With `owns_store`, places of vectors that the catalogue doesn't name are removed, too. While a backup is read
+        nothing is.
         """
+        if await self.held.any():
+            return
         for collection_id in await self.catalogue.find_deleting():
             await self._finish_deleting(collection_id)
         for retired in await self.generations.retired():

@@ -37,6 +37,7 @@ from retriever.points import RevisionKey, content_hash
 from retriever.ports import Embedder, EmbeddingModel, VectorStore
 from retriever.revisions import CollectionGone, Revisions
 from retriever.stages import Stages
+from servicekit.holds import Holds
 from servicekit.identifiers import new_id
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class Reindexing:
     embedder: Embedder
     embedding: ChunkEmbedding
     copying: Copying
+    held: Holds
 
     async def plan(self, record: CollectionRecord, wanted: ReindexRequest, token: str) -> ShadowPlan:
         """What a reindex would make; raises `EmbeddingModelUnknown` or `NothingToChange`."""
@@ -172,6 +174,8 @@ class Reindexing:
             await self._drop_retired(record.id)
 
     async def _drop_retired(self, collection_id: str) -> None:
+        if await self.held.any():
+            return  # a backup reads; its end does it
         for generation in await self.generations.retired(collection_id):
             await self.store.drop(generation.vectors)
             await self.generations.dropped(generation)

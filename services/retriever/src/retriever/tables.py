@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from servicekit.holds import holds_table
 from servicekit.sql import UtcTime
 
 metadata = MetaData()
@@ -106,3 +107,5 @@ Index(
     postgresql_where=documents.c.uncopied.is_(True),
 )
 Index("ix_documents_cleanup", documents.c.cleanup, documents.c.collection_id, documents.c.document_id)
+
+holds = holds_table(metadata)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import metrics
+from agent import metrics, tenants
 from agent.running.execution import Execution
 from agent.running.ledger import RunLedger
 from agent.settings import AgentSettings
@@ -80,6 +80,8 @@ class RunLoop:
         self._looked_at = time.monotonic()
         if time.monotonic() - self._purged_at > PURGE_SECONDS:
             await self._ledger.purge(timedelta(seconds=self._settings.events_kept_seconds))
+            if days := self._settings.threads_kept_days:
+                await tenants.forget_threads(self._ledger.database, self._ledger.clock.now() - timedelta(days=days))
             self._purged_at = time.monotonic()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

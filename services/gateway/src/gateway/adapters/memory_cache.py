@@ -32,6 +32,11 @@ class MemoryCache:
             del self._kept[others.pop(0)[1]]
         self._kept[name] = now + timedelta(seconds=seconds), text
 
+    async def forget(self, prefix: str, tenant: str) -> None:
+        """From the dictionaries."""
+        self._kept = {name: kept for name, kept in self._kept.items() if not name.startswith(prefix)}
+        self._epochs.pop(tenant, None)
+
     async def raise_epoch(self, tenant: str | None) -> None:
         """Count up."""
         self._epochs[tenant] = self._epochs.get(tenant, 0) + 1

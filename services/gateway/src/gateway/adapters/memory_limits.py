@@ -90,6 +90,14 @@ class MemoryLimiter:
         budget.spent = spent
         return True
 
+    async def forget(self, whose: Sequence[tuple[str, str]]) -> None:
+        """By the names of gates."""
+        for kind, name in whose:
+            mark = f":{kind}:{name}:"
+            for kept in (self._charges, self._budgets):
+                for identity in [each for each in kept if mark in f"{each}:"]:
+                    del kept[identity]
+
     async def probe(self) -> None:
         """Always there."""
 

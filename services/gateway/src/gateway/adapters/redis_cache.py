@@ -16,6 +16,13 @@ PREFIX = "{groundwork-cache}"
 ANSWER = f"{PREFIX}:a:"
 CLAIM = f"{PREFIX}:w:"
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+DROP = """
+local had = tonumber(redis.call('HGET', KEYS[2], ARGV[1])) or 0
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('DEL', ARGV[2] .. ARGV[1])
+redis.call('HINCRBY', KEYS[2], 'sum', -had)
+"""
 Answer = TypeVar("Answer")
 
 
@@ -26,6 +33,7 @@ class RedisCache:
         self._redis = redis
         self._timeout = timeout_seconds
         self._most = most_bytes
+        self._drop = redis.register_script(DROP)
         self._keep = redis.register_script((files("gateway.adapters") / "keep.lua").read_text())
         self._release = redis.register_script(RELEASE)
 
@@ -40,6 +48,17 @@ class RedisCache:
         keys = [f"{ANSWER}{name}", f"{PREFIX}:index", f"{PREFIX}:sizes"]
         args: list[Any] = [text, name, len(text.encode()), round(seconds * 1000), self._most, ANSWER]
         await self._bounded(self._keep(keys=keys, args=args))
+
+    async def forget(self, prefix: str, tenant: str) -> None:
+        """Names are found in the index, some at a time."""
+        cursor = 0
+        while True:
+            cursor, found = await self._bounded(_names(self._redis, cursor, f"{prefix}*"))
+            for name in found:
+                await self._bounded(self._drop(keys=[f"{PREFIX}:index", f"{PREFIX}:sizes"], args=[name, ANSWER]))
+            if cursor == 0:
+                break
+        await self._bounded(self._redis.delete(f"{PREFIX}:epoch:{tenant}"))
 
     async def raise_epoch(self, tenant: str | None) -> None:
         """One `INCR`."""
@@ -64,3 +83,8 @@ class RedisCache:
 
 async def _values(redis: Redis, names: list[str]) -> list[str | None]:
     return [None if value is None else str(value) for value in await redis.mget(names)]
+
+
+async def _names(redis: Redis, cursor: int, pattern: str) -> tuple[int, list[str]]:
+    following, found = await redis.zscan(f"{PREFIX}:index", cursor, match=pattern, count=1000)
+    return int(following), [str(name) for name, _ in found]

@@ -118,6 +118,18 @@ class RedisLimiter:
         """Compare and set."""
         return bool(await self._bounded(self._correct(keys=_keys(gate), args=[seen, spent])))
 
+    async def forget(self, whose: Sequence[tuple[str, str]]) -> None:
+        """Gates are found by their names, since their periods and kinds are many; names hold no wildcard."""
+        for kind, name in whose:
+            for pattern in (f"{PREFIX}:*:{kind}:{name}", f"{PREFIX}:*:{kind}:{name}:*"):
+                cursor = 0
+                while True:
+                    cursor, found = await self._bounded(_scanned(self._redis, cursor, pattern))
+                    if found:
+                        await self._bounded(_removed(self._redis, found))
+                    if cursor == 0:
+                        break
+
     async def probe(self) -> None:
         """Raise unless Redis answers."""
         await self._redis.ping()
@@ -135,6 +147,15 @@ class RedisLimiter:
 
 async def _mapping(redis: Redis, key: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in (await redis.hgetall(key)).items()}
+
+
+async def _scanned(redis: Redis, cursor: int, pattern: str) -> tuple[int, list[str]]:
+    following, found = await redis.scan(cursor, match=pattern, count=1000)
+    return int(following), [str(key) for key in found]
+
+
+async def _removed(redis: Redis, found: list[str]) -> None:
+    await redis.delete(*found)
 
 
 def _text(script: str) -> str:

@@ -22,6 +22,8 @@ from contracts.keys import (
 )
 from contracts.keys import Key as ApiKey
 from contracts.pages import Page
+from contracts.tenancy import TenantDeletion
+from gateway import tenant_deletion
 from gateway.auditing import Actor, audit_page
 from gateway.dependencies import Admin, Deps, Key
 from gateway.keys import Principal
@@ -116,6 +118,13 @@ async def change_tenant(name: str, body: TenantPatch, request: Request, deps: De
     changed = await deps.tenants.change(name, body, _actor(admin, request))
     deps.keyring.forget_tenant(name)
     return changed
+
+
+@router.delete("/v1/tenants/{name}", status_code=202, tags=["tenants"])
+async def delete_tenant(name: Name, request: Request, deps: Deps, admin: Admin) -> TenantDeletion:
+    """Remove a tenant with everything that it owns, as a job. Its keys are revoked at once; what its calls cost stays
+    in the sums of usage, without a name. Again takes up the job that is under way."""
+    return await tenant_deletion.begin(deps, name, admin, request.state.request_id)
 
 
 @router.get("/v1/usage", tags=["usage"])

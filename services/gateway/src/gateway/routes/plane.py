@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 
+from contracts.base import Name
 from contracts.chat import ChatRequest
 from contracts.delegation import FreshToken, TokenExchange, UsageReport
 from contracts.models import ModelList
-from gateway import vectors
+from gateway import tenant_deletion, vectors
 from gateway.bodies import parse
 from gateway.chatting import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
@@ -20,7 +21,7 @@ from gateway.listing import plain_models
 from gateway.metering import MeteredCall, Route
 from gateway.reporting import bill_report
 from gateway.tokens import DOCUMENTS, RUNS
-from servicekit.delegation import Caller, DelegationVerifier, require
+from servicekit.delegation import Caller, check_tenant_admin, require
 
 router = APIRouter()
 ModelCaller = Annotated[Caller, require("models")]
@@ -70,21 +71,32 @@ async def rerank(deps: Deps, caller: ModelCaller) -> Any:
 @router.post("/v1/tokens")
 async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> FreshToken:
     """A job's or a run's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired."""
-    verifier: DelegationVerifier = request.app.state.verifier
-    grant = verifier.verify(body.grant, "grants")
+    grant = await deps.grants.verify(body.grant, request.app.state.verifier)
     principal = await deps.keyring.still_active(grant.key_id)
+    lifetime = deps.mint.lifetime.total_seconds()
+    if grant.tenant != principal.tenant:  # an administrator's, to delete another tenant
+        principal.require("admin")
+        token = deps.mint.deletion_token(principal, grant.tenant, grant.request_id)
+        return FreshToken(token=token, expires_in=lifetime)
     if body.purpose == "runs":
         principal.require("agents")
     token = deps.mint.token(principal, RUNS if body.purpose == "runs" else DOCUMENTS, grant.request_id)
-    return FreshToken(token=token, expires_in=deps.mint.lifetime.total_seconds())
+    return FreshToken(token=token, expires_in=lifetime)
 
 
 @router.post("/v1/usage", status_code=204)
 async def report_usage(body: UsageReport, request: Request, deps: Deps) -> None:
     """Charge what a job used to the key of its grant, also if that was revoked meanwhile. The same id counts once."""
-    verifier: DelegationVerifier = request.app.state.verifier
-    grant = verifier.verify(body.grant, "grants")
+    grant = await deps.grants.verify(body.grant, request.app.state.verifier)
     await bill_report(deps, await deps.keys.by_id(grant.key_id), grant.request_id, body)
+
+
+@router.post("/v1/tenants/{name}/purge", status_code=204)
+async def purge_tenant(name: Name, deps: Deps, caller: ModelCaller) -> None:
+    """Remove what the agent service and the gateway have of a tenant that is being deleted; ingest's last step."""
+    check_tenant_admin(caller, name)
+    principal = await deps.keyring.still_active(caller.delegation.key_id)
+    await tenant_deletion.end(deps, name, principal, caller.delegation.request_id)
 
 
 def _inside(deps: Dependencies, caller: Caller, route: Route, answer: Answer) -> Relay:

@@ -24,6 +24,7 @@ from ingest.errors import BlobBusy, BlobMissing
 log = structlog.get_logger(__name__)
 PIECE = 256 * 1024
 LOCKS = ".locks"
+GONE = ".gone-"
 LOCK_SECONDS = 10.0
 LOCK_PAUSE = 0.005
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}/[0-9a-f]{64}")
@@ -88,6 +89,10 @@ class FolderBlobs:
         except BlobBusy:
             log.warning("bytes are being stored anew and stay", key=key)
 
+    async def remove_tenant(self, tenant: str) -> None:
+        """Move its folder away, so that a late reader finds nothing, and remove it."""
+        await asyncio.to_thread(self._remove_tenant, self._path(f"{tenant}/{'0' * 64}").parent.parent)
+
     async def old_keys(self, seconds: float) -> AsyncIterator[list[str]]:
         """A folder at a time; half-written files of that age are removed."""
         before = time.time() - seconds
@@ -140,6 +145,13 @@ class FolderBlobs:
             raise
         for folder in {path.parent, *(folder.parent for folder in created)}:
             _sync_folder(folder)
+
+    def _remove_tenant(self, folder: Path) -> None:
+        if folder.is_dir():
+            folder.rename(self._root / f"{GONE}{secrets.token_hex(8)}")
+            _sync_folder(self._root)
+        for gone in self._root.glob(f"{GONE}*"):  # also what was cut off here before
+            shutil.rmtree(gone, ignore_errors=True)
 
     def _probe(self) -> None:
         self._root.mkdir(parents=True, exist_ok=True)

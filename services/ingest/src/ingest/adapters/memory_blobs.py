@@ -63,6 +63,10 @@ class MemoryBlobs:
             if not await wanted():
                 self._blobs.pop(key, None)
 
+    async def remove_tenant(self, tenant: str) -> None:
+        """Forget them."""
+        self._blobs = {key: content for key, content in self._blobs.items() if key.partition("/")[0] != tenant}
+
     async def old_keys(self, seconds: float) -> AsyncIterator[list[str]]:
         """All of them, whatever their age: nobody measures it here."""
         yield list(self._blobs)

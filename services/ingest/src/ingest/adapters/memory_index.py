@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -12,6 +14,7 @@ from contracts.errors import ErrorBody, ErrorType
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
 from contracts.pages import Page
 from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan, ShadowRequest
+from servicekit.backup_files import PartWriter
 from servicekit.errors import PeerError
 
 
@@ -223,6 +226,18 @@ class MemoryIndex:
             if shadow.key == key and shadow.state == "building":
                 shadow.state = "gone"
                 self._show(collection, None)
+
+    async def forget_tenant(self, token: str, tenant: str) -> None:
+        """Deleted collections leave nothing here."""
+
+    @asynccontextmanager
+    async def backup(self, token: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A part with nothing in it: this index is made anew with its process."""
+
+        async def nothing() -> AsyncIterator[bytes]:
+            yield PartWriter("retriever").end()
+
+        yield nothing()
 
     async def probe(self) -> None:
         """It always works."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -15,6 +17,9 @@ from servicekit.errors import PeerError
 from servicekit.http import Peer
 
 Answer = TypeVar("Answer", bound=BaseModel)
+PURGE_SECONDS = 300.0
+BACKUP_SECONDS = 300.0
+"""Longest silence of a backup: a page of vectors comes every few milliseconds."""
 
 
 class RetrieverIndex:
@@ -116,6 +121,16 @@ class RetrieverIndex:
     async def abandon_shadow(self, token: str, collection: str, key: str) -> None:
         """`DELETE …/shadows?key=`; a missing collection is no error."""
         await self._delete(token, _shadows(collection), {"key": key})
+
+    async def forget_tenant(self, token: str, tenant: str) -> None:
+        """`POST /v1/tenants/{name}/purge`."""
+        await self._peer.send("POST", f"/v1/tenants/{tenant}/purge", token=token, timeout_seconds=PURGE_SECONDS)
+
+    @asynccontextmanager
+    async def backup(self, token: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """`GET /v1/backup`."""
+        async with self._peer.stream("GET", "/v1/backup", token=token, timeout_seconds=BACKUP_SECONDS) as stream:
+            yield stream.pieces()
 
     async def probe(self) -> None:
         """Raise unless the retriever is ready."""

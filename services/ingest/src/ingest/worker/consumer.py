@@ -18,6 +18,8 @@ from ingest.metrics import CONSUMER_RESTARTS, WAKEUPS
 from ingest.queue import add_wake_task, make_celery
 
 log = structlog.get_logger(__name__)
+CLIENT = "groundwork-"
+"""In Redis a worker is `groundwork-worker@<host>:<process>:…`, by which `groundwork doctor` finds other hosts."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 END_SECONDS = 2.0
 
@@ -30,7 +32,7 @@ class WakeupConsumer:
         self._name = name
         self._ring = ring
         self._ended = threading.Event()
-        self._app: Celery = make_celery(redis_url)
+        self._app: Celery = make_celery(redis_url, CLIENT + name)
         add_wake_task(self._app, self._on_wake)
         self._thread = threading.Thread(target=self._keep_running, name="consumer", daemon=True)
 

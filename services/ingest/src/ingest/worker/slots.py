@@ -31,6 +31,7 @@ from ingest.worker.outcomes import (
 )
 from ingest.worker.pipeline import Pipeline
 from ingest.worker.reindexing import Reindexing
+from ingest.worker.tenant_deletion import TenantDeletion
 from servicekit.errors import ServiceError
 from servicekit.leases import LeaseLost
 from servicekit.trace_context import TraceContext
@@ -49,6 +50,7 @@ class Slots:
     pipeline: Pipeline
     reindexing: Reindexing
     deletions: Deletions
+    tenant_deletion: TenantDeletion
     reading: str
     """The reading version of its parsers."""
     max_wait_seconds: float
@@ -87,6 +89,11 @@ class Slots:
             await self._fail(work, exhausted(tried))
         elif job["kind"] == "reindex":
             await self.reindexing.run(work, stopping)
+            metrics.FINISHED.labels("ready").inc()
+        elif job["kind"] == "tenant_deletion":
+            await self.pipeline.authorised(
+                work, "gateway", lambda token: self.tenant_deletion.carry_out(job, work.lease, token)
+            )
             metrics.FINISHED.labels("ready").inc()
         elif job["kind"] != "document":
             await self.pipeline.authorised(

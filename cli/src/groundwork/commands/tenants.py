@@ -1,0 +1,44 @@
+"""`tenant`: list and delete tenants."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from groundwork.commands.session import session_of
+from groundwork.errors import GroundworkError
+
+JOB_SECONDS = 3600.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    group = typer.Typer(no_args_is_help=True, help="List and delete tenants.")
+    group.command("list")(show)
+    group.command("delete")(delete)
+    app.add_typer(group, name="tenant")
+
+
+def show(context: typer.Context) -> None:
+    """Print the names of all tenants."""
+    session = session_of(context)
+    with session.client() as client:
+        for tenant in client.tenants.list():
+            session.out.print(escape(tenant.name) + ("  (being deleted)" if tenant.deleting else ""))
+
+
+def delete(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Whose keys, documents, agents and threads are to go.", metavar="NAME")],
+    confirmed: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for it.")] = JOB_SECONDS,
+) -> None:
+    """Remove a tenant with everything that it owns, for good, and wait until nothing is left."""
+    session = session_of(context)
+    if not confirmed and not typer.confirm(f"Delete '{name}' with all its keys, documents, agents and threads?"):
+        raise GroundworkError("Nothing was deleted.")
+    with session.client() as client, session.notes.status(f"Deleting '{escape(name)}' …"):
+        client.jobs.wait(client.tenants.delete(name).id, timeout=timeout)
+    session.out.print(f"'{escape(name)}' is gone.")

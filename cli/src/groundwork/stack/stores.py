@@ -1,0 +1,163 @@
+"""What can be wrong with the stores of an installation: databases, Redis, the folder of bytes, and who shares them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from groundwork.stack.findings import Finding
+from groundwork.stack.home import Home
+from groundwork.stack.overrides import Overrides
+from servicekit.sql import Database
+
+LEDGERS = ("gateway", "ingest", "retriever", "agent")
+WORKER = "groundwork-worker@"
+ALIVE_SECONDS = 30.0
+REDIS_SECONDS = 2.0
+CHECKED_BYTES = 1_000_000_000
+"""A larger database is not read through: that would take longer than one waits for a doctor."""
+SHARED = ("nfs", "cifs", "smb", "ceph", "gluster", "lustre", "beegfs", "s3fs", "juicefs", "9p", "afs", "gcsfuse")
+"""What the types of file systems that several hosts share are called."""
+
+
+def examine_stores(home: Home, overrides: Overrides) -> Iterator[Finding]:
+    """Run every check; none changes anything."""
+    yield from _databases(home, overrides)
+    names, unreachable = _workers_in_redis(overrides)
+    if unreachable:
+        yield Finding("redis", False, unreachable, "Start it, or correct REDIS_URL. Until then nothing is limited.")
+    yield _remote_workers(home, overrides, names)
+
+
+def database_file(home: Home, overrides: Overrides, service: str) -> Path | None:
+    """The file of an embedded database; null where a URL is set."""
+    if overrides.get(f"{service.upper()}_DATABASE_URL"):
+        return None
+    return data_folder(home, overrides, service) / f"{service}.sqlite"
+
+
+def data_folder(home: Home, overrides: Overrides, service: str) -> Path:
+    """Where a service keeps what it has on disk."""
+    return Path(overrides.get(f"{service.upper()}_DATA_DIR") or home.data(service))
+
+
+def _databases(home: Home, overrides: Overrides) -> Iterator[Finding]:
+    for service in LEDGERS:
+        file = database_file(home, overrides, service)
+        if file is None:
+            yield _server(service, SecretStr(overrides.get(f"{service.upper()}_DATABASE_URL") or ""))
+        elif file.exists():
+            yield _embedded(service, file)
+
+
+def _server(service: str, url: SecretStr) -> Finding:
+    check, mend = f"database of {service}", f"Start it, or correct {service.upper()}_DATABASE_URL."
+
+    async def probe() -> None:
+        database = Database.open(url, Path(), service)
+        try:
+            async with asyncio.timeout(5):
+                await database.probe()
+        finally:
+            await database.close()
+
+    try:
+        asyncio.run(probe())
+    except (SQLAlchemyError, OSError, TimeoutError, ImportError) as error:
+        return Finding(check, False, f"can't be reached ({type(error).__name__})", mend)
+    return Finding(check, True, "answers")
+
+
+def _embedded(service: str, file: Path) -> Finding:
+    check = f"database of {service}"
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)) as connection:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            small = file.stat().st_size < CHECKED_BYTES
+            whole = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if small else "ok"
+    except sqlite3.Error as error:
+        return Finding(check, False, f"{file} can't be read: {error}", "Restore a backup into another home.")
+    if whole != "ok":
+        return Finding(check, False, f"{file} is damaged: {whole}", "Restore a backup into another home.")
+    if found and found[0] not in _revisions(service):
+        mend = "Install the version that wrote it, or a later one; there is no way back but a backup."
+        return Finding(check, False, f"of a later version (schema {found[0]})", mend)
+    return Finding(check, True, f"SQLite, {file.stat().st_size / 1e6:.1f} MB")
+
+
+def _revisions(service: str) -> set[str]:
+    config = Config()
+    package = Path(str(importlib.import_module(service).__file__)).parent
+    config.set_main_option("script_location", str(package / "migrations"))
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+
+def _workers_in_redis(overrides: Overrides) -> tuple[set[str], str]:
+    """The workers that a Redis of one's own knows, by host; and why it can't be asked."""
+    url = overrides.get("REDIS_URL")
+    if url is None:
+        return set(), ""
+    try:
+        with closing(Redis.from_url(url, socket_timeout=REDIS_SECONDS, decode_responses=True)) as redis:
+            names = [str(client["name"]) for client in redis.client_list()]
+    except (RedisError, OSError, ValueError) as error:
+        return set(), f"can't be reached: {str(error)[:100]}"
+    return {_host(name.removeprefix(WORKER)) for name in names if name.startswith(WORKER)}, ""
+
+
+def _remote_workers(home: Home, overrides: Overrides, hosts: set[str]) -> Finding:
+    """Workers of other hosts must see the same ledger and the same bytes."""
+    check, here = "workers", socket.gethostname()[:40]
+    file = database_file(home, overrides, "ingest")
+    others = sorted((hosts | _workers_in_ledger(file)) - {here})
+    if not others:
+        return Finding(check, True, "none on other hosts")
+    detail = f"on {', '.join(others)}"
+    if file is not None:
+        mend = "SQLite serves one host: set INGEST_DATABASE_URL to a PostgreSQL that all of them reach."
+        return Finding(check, False, f"{detail}, with SQLite in {file}", mend)
+    folder = data_folder(home, overrides, "ingest")
+    if not is_shared(folder):
+        mend = "Put INGEST_DATA_DIR on a file system that all of them share (NFS, CephFS), at the same place."
+        return Finding(check, False, f"{detail}, with bytes in {folder} on this host's own disk", mend)
+    return Finding(check, True, f"{detail}, with a common database and folder")
+
+
+def _workers_in_ledger(file: Path | None) -> set[str]:
+    if file is None or not file.exists():
+        return set()
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)) as connection:
+            query = "SELECT id FROM workers WHERE seen_at > ?"
+            rows = connection.execute(query, (time.time() - ALIVE_SECONDS,)).fetchall()
+    except sqlite3.Error:  # the check of the database tells
+        return set()
+    return {_host(str(name).partition("@")[2]) for (name,) in rows}
+
+
+def _host(name: str) -> str:
+    """Of `<host>:<process>:<number>`."""
+    return name.rsplit(":", 2)[0]
+
+
+def is_shared(folder: Path) -> bool:
+    """Whether a folder lies on a file system that several hosts can share."""
+    place = folder.resolve()
+    mounts = {partition.mountpoint: partition.fstype for partition in psutil.disk_partitions(all=True)}
+    best = max((mount for mount in mounts if place.is_relative_to(mount)), key=len, default="/")
+    kind = mounts.get(best, "").removeprefix("fuse.")
+    return kind.startswith(SHARED)

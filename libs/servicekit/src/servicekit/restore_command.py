@@ -1,0 +1,44 @@
+"""What `python -m <service>.restore FILE` does in every service."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from servicekit.backup_files import BackupDamaged, BackupFile
+from servicekit.logs import configure_logging
+from servicekit.settings import ServiceSettings
+from servicekit.table_dumps import BackupTooNew, NotEmpty
+
+log = structlog.get_logger(__name__)
+CHECKED = "--checked"
+"""Says that the caller has read the whole file and found it undamaged."""
+
+
+def run(settings: ServiceSettings, service: str, restore: Callable[[BackupFile], Coroutine[Any, Any, None]]) -> int:
+    """Restore the file that the command line names; returns the exit status, with a sentence where it is not 0."""
+    configure_logging(settings, service)
+    files = [word for word in sys.argv[1:] if word != CHECKED]
+    if len(files) != 1:
+        return _refused(f"usage: python -m {service}.restore FILE")
+    backup = BackupFile(Path(files[0]))
+    try:
+        if CHECKED not in sys.argv:
+            backup.check()
+        asyncio.run(restore(backup))
+    except BackupDamaged as error:
+        return _refused(f"{backup.path} is not a whole backup: {error}.")
+    except (NotEmpty, BackupTooNew, OSError) as error:
+        return _refused(str(error))
+    log.info("restored", file=str(backup.path))
+    return 0
+
+
+def _refused(sentence: str) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return 1

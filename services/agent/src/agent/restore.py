@@ -1,0 +1,25 @@
+"""`python -m agent.restore FILE`: put the agent service's part of a backup into an empty database."""
+
+from __future__ import annotations
+
+import sys
+
+from agent.bootstrap import MIGRATIONS
+from agent.settings import AgentSettings
+from servicekit import restore_command, table_dumps
+from servicekit.backup_files import BackupFile
+from servicekit.sql import Database
+
+
+async def restore(settings: AgentSettings, backup: BackupFile) -> None:
+    """All rows, or none."""
+    database = Database.open(settings.database_url, settings.data_dir, "agent")
+    try:
+        await table_dumps.load(database, MIGRATIONS, backup.members("agent/"), change=table_dumps.unleased)
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    settings = AgentSettings()
+    sys.exit(restore_command.run(settings, "agent", lambda backup: restore(settings, backup)))

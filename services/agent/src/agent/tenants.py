@@ -1,0 +1,51 @@
+"""Removing all that a tenant has here, and threads that are too old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select
+
+from agent.tables import AGENTS, CHECKPOINT_WRITES, CHECKPOINTS, IDEMPOTENCY, RUNS, THREADS, VERSIONS
+from contracts.runs import FINAL_RUN_STATUSES
+from servicekit.sql import Database
+
+AT_ONCE = 100
+KEYS_AT_ONCE = 1000
+
+
+async def purge(database: Database, tenant: str, key_ids: Sequence[str]) -> None:
+    """Threads with all that is in them, then agents and kept answers. Can be repeated.
+
+    A run under way loses its row, and with it the right to write.
+    """
+    await _remove_threads(database, THREADS.c.tenant == tenant)
+    async with database.write() as connection:
+        for table in (AGENTS, VERSIONS):
+            await connection.execute(delete(table).where(table.c.tenant == tenant))
+        for first in range(0, len(key_ids), KEYS_AT_ONCE):
+            these = IDEMPOTENCY.c.key_id.in_(key_ids[first : first + KEYS_AT_ONCE])
+            await connection.execute(delete(IDEMPOTENCY).where(these))
+    await database.scrub()
+
+
+async def forget_threads(database: Database, before: datetime) -> int:
+    """Remove threads that nobody wrote to since and in which no run is under way; returns how many there were."""
+    live = select(RUNS.c.thread_id).where(RUNS.c.status.not_in(FINAL_RUN_STATUSES))
+    return await _remove_threads(database, (THREADS.c.updated_at < before) & THREADS.c.id.not_in(live))
+
+
+async def _remove_threads(database: Database, which: ColumnElement[bool]) -> int:
+    """Some at a time, with their runs, events, tool calls and checkpoints."""
+    some, count = select(THREADS.c.id).where(which).limit(AT_ONCE), 0
+    while True:
+        async with database.write() as connection:
+            threads = list((await connection.execute(some)).scalars())
+            runs = select(RUNS.c.id).where(RUNS.c.thread_id.in_(threads))
+            for table in (CHECKPOINTS, CHECKPOINT_WRITES):
+                await connection.execute(delete(table).where(table.c.thread_id.in_(runs)))
+            await connection.execute(delete(THREADS).where(THREADS.c.id.in_(threads)))
+        count += len(threads)
+        if len(threads) < AT_ONCE:
+            return count

@@ -1,0 +1,68 @@
+"""`python -m gateway.restore FILE`: put the gateway's part of a backup into an empty database.
+
+Keys that callers hold go on working, since only their digests are kept. Whoever restores need not hold one: an admin
+key is made anew, in the file where the first start would have put it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.keys import KeyCreate
+from gateway.auditing import INSTALLATION, note
+from gateway.bootstrap import MIGRATIONS
+from gateway.files import write_whole
+from gateway.first_start import SECRET_MODE, given_secret
+from gateway.installation import begin_era
+from gateway.key_ledger import key_row
+from gateway.keys import ALL_SCOPES, hash_secret, new_secret
+from gateway.settings import GatewaySettings
+from gateway.tables import keys
+from gateway.tenant_ledger import TenantLedger
+from servicekit import restore_command, table_dumps
+from servicekit.backup_files import BackupFile
+from servicekit.clock import SystemClock
+from servicekit.identifiers import new_id
+from servicekit.sql import Database
+
+PREFIX = "gateway/"
+
+
+async def restore(settings: GatewaySettings, backup: BackupFile) -> None:
+    """All rows, or none."""
+    database = Database.open(settings.database_url, settings.data_dir, "gateway")
+    try:
+        facts = next(json.load(content) for _, content in backup.members(f"{PREFIX}{table_dumps.FACTS}"))
+
+        async def afterwards(connection: AsyncConnection) -> None:
+            await begin_era(connection, facts["public_key"], SystemClock())
+            await _admin_key(connection, settings, database)
+
+        await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), then=afterwards)
+    finally:
+        await database.close()
+
+
+async def _admin_key(connection: AsyncConnection, settings: GatewaySettings, database: Database) -> None:
+    """A new admin key, or the one that is in the file already."""
+    clock = SystemClock()
+    given = await asyncio.to_thread(given_secret, settings.admin_key_file)
+    secret, key_id, tenant = given or new_secret(), new_id("key"), settings.admin_tenant
+    known = select(keys.c.id).where(keys.c.secret_hash == hash_secret(secret))
+    if (await connection.execute(known)).first() is None:
+        wanted = KeyCreate(name="admin, made by a restore", tenant=tenant, scopes=list(ALL_SCOPES))
+        await TenantLedger(database, clock).ensure(connection, tenant, clock.now(), INSTALLATION)
+        await connection.execute(insert(keys).values(key_row(wanted, key_id, secret, clock)))
+        await note(connection, clock.now(), INSTALLATION, "key.create", key_id, {"tenant": tenant, "by": "restore"})
+    if given is None:  # before the commit: a key that nobody has would lock everybody out
+        await asyncio.to_thread(write_whole, settings.admin_key_file, secret.encode(), SECRET_MODE)
+
+
+if __name__ == "__main__":
+    settings = GatewaySettings()
+    sys.exit(restore_command.run(settings, "gateway", lambda backup: restore(settings, backup)))

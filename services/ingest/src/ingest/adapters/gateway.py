@@ -1,0 +1,18 @@
+"""The rest of the platform, which only the gateway reaches."""
+
+from __future__ import annotations
+
+from servicekit.http import Peer
+
+PURGE_SECONDS = 300.0
+
+
+class GatewayPlatform:
+    """A `Platform` behind the gateway's model plane."""
+
+    def __init__(self, plane: Peer) -> None:
+        self._plane = plane
+
+    async def forget_tenant(self, token: str, tenant: str) -> None:
+        """`POST /v1/tenants/{name}/purge`."""
+        await self._plane.send("POST", f"/v1/tenants/{tenant}/purge", token=token, timeout_seconds=PURGE_SECONDS)

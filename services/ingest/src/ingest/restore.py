@@ -1,0 +1,33 @@
+"""`python -m ingest.restore FILE`: put ingest's part of a backup into an empty database and blob store."""
+
+from __future__ import annotations
+
+import sys
+from typing import BinaryIO, cast
+
+from ingest.bootstrap import MIGRATIONS, open_blobs
+from ingest.settings import IngestSettings
+from servicekit import restore_command, table_dumps
+from servicekit.backup_files import BackupFile
+from servicekit.sql import Database
+
+PREFIX = "ingest/"
+BLOBS = "blobs/"
+
+
+async def restore(settings: IngestSettings, backup: BackupFile) -> None:
+    """Bytes first, then the rows that name them; one that was cut off can be run again."""
+    database = Database.open(settings.database_url, settings.data_dir, "ingest")
+    try:
+        await table_dumps.require_empty(database)
+        blobs = open_blobs(settings)
+        for key, content in backup.members(f"{PREFIX}{BLOBS}"):
+            await blobs.put(key, cast("BinaryIO", content))
+        await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), change=table_dumps.unleased)
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    settings = IngestSettings()
+    sys.exit(restore_command.run(settings, "ingest", lambda backup: restore(settings, backup)))

@@ -1,0 +1,172 @@
+"""The retriever's part of a backup on the embedded engine: what was visible when it began, whatever happens while it is
+read, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.collections import CollectionCreate
+from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
+from contracts.reindexing import ReindexRequest
+from contracts.search import SearchRequest
+from retriever.adapters.edge import EdgeStore
+from retriever.adapters.hashed import HashedEmbedder
+from retriever.adapters.lexical import LexicalReranker
+from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
+from retriever.errors import BackupOvertaken
+from retriever.points import RevisionKey
+from retriever.restore import restore
+from retriever.settings import RetrieverSettings
+from retriever.whole_backups import WholeBackups
+from servicekit.backup_files import BackupDamaged, BackupFile, about
+from servicekit.clock import SystemClock
+from servicekit.migrations import migrate
+from servicekit.sql import Database
+from servicekit.table_dumps import NotEmpty
+
+TENANT, TOKEN = "acme", "token"
+FACTS = DocumentFacts(title="T", source="s", media_type="text/plain", metadata={"year": 2024})
+
+
+@asynccontextmanager
+async def retriever(folder: Path) -> AsyncIterator[Dependencies]:
+    async with AsyncExitStack() as stack:
+        store = EdgeStore(folder / "vectors")
+        stack.push_async_callback(store.close)
+        database = Database.open(None, folder, "retriever")
+        stack.push_async_callback(database.close)
+        await migrate(database, MIGRATIONS)
+        yield assemble(RetrieverSettings(data_dir=folder), database, store, HashedEmbedder(), LexicalReranker())
+
+
+async def index(parts: Dependencies, document: str, revision: int, words: str, *, commit: bool = True) -> None:
+    record = await parts.catalogue.get(TENANT, "handbook")
+    key = RevisionKey(record.id, document, revision)
+    texts = [f"{words} number {number}." for number in range(150)]  # more than a page
+    chunks = [ChunkInput(ordinal=at, text=text, start=0, end=len(text)) for at, text in enumerate(texts)]
+    await parts.indexing.put(record, key, ChunkBatch(document=FACTS, chunks=chunks), TOKEN)
+    if commit:
+        await parts.indexing.commit(record, key, CommitRequest(document=FACTS, chunks=len(chunks)))
+
+
+async def remove(parts: Dependencies, document: str, revision: int) -> None:
+    record = await parts.catalogue.get(TENANT, "handbook")
+    await parts.indexing.delete(record, RevisionKey(record.id, document, revision))
+
+
+async def found(parts: Dependencies, query: str, name: str = "handbook") -> list[tuple[Any, ...]]:
+    request = SearchRequest(collections=[name], query=query, limit=10)
+    hits = (await parts.searching.search(TENANT, request, TOKEN)).hits
+    return [(hit.document_id, hit.revision, hit.chunk_id, hit.text, round(hit.score, 3)) for hit in hits]
+
+
+def backups(parts: Dependencies) -> WholeBackups:
+    return WholeBackups(parts.database, parts.store, parts.lifecycle)
+
+
+def as_file(path: Path, pieces: list[bytes]) -> BackupFile:
+    path.write_bytes(b"".join([*pieces, about("0", SystemClock().now(), ["retriever"])]))
+    return BackupFile(path)
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Dependencies]:
+    async with retriever(tmp_path / "first") as opened:
+        await opened.lifecycle.create(TENANT, CollectionCreate(name="handbook"), TOKEN)
+        await index(opened, "replaced", 1, "wombat")
+        await index(opened, "deleted", 1, "zebra")
+        await index(opened, "arriving", 1, "quokka", commit=False)
+        yield opened
+
+
+async def points(parts: Dependencies, document: str, revision: int) -> int:
+    record = await parts.catalogue.get(TENANT, "handbook")
+    ids = [RevisionKey(record.id, document, revision).chunk_id(number) for number in range(150)]
+    return len(await parts.store.fetch(record.vectors, ids))
+
+
+async def test_what_was_there_when_it_began_is_restored_and_what_changed_meanwhile_is_not(
+    parts: Dependencies, tmp_path: Path
+) -> None:
+    before = {word: await found(parts, word) for word in ("wombat", "zebra", "quokka")}
+    async with backups(parts).opened() as pieces:
+        first = [await anext(pieces)]
+        await index(parts, "replaced", 2, "echidna")
+        await remove(parts, "deleted", 1)
+        await index(parts, "new", 1, "numbat")
+        assert await points(parts, "deleted", 1) == 150, "what it has yet to read is held"
+        rest = [piece async for piece in pieces]
+    assert not await found(parts, "zebra") or "deleted" not in {hit[0] for hit in await found(parts, "zebra")}
+    assert (await points(parts, "deleted", 1), await points(parts, "replaced", 1)) == (0, 0), "it goes afterwards"
+    backup = as_file(tmp_path / "file", [*first, *rest])
+    backup.check()
+    settings = RetrieverSettings(data_dir=tmp_path / "second")
+    await restore(settings, backup)
+    async with retriever(tmp_path / "second") as second:
+        assert {word: await found(second, word) for word in before} == before
+        assert not {"new"} & {hit[0] for hit in await found(second, "numbat")}
+        await index(second, "arriving", 1, "quokka")  # its job goes on
+    with pytest.raises(NotEmpty):
+        await restore(settings, backup)
+
+
+async def test_a_shadow_that_was_being_built_is_not_restored_and_can_be_begun_again(
+    parts: Dependencies, tmp_path: Path
+) -> None:
+    record = await parts.catalogue.get(TENANT, "handbook")
+    wanted = ReindexRequest(language="de")
+    await parts.reindexing.begin(record, "job-1", wanted, TOKEN)
+    async with backups(parts).opened() as pieces:
+        backup = as_file(tmp_path / "file", [piece async for piece in pieces])
+    await restore(RetrieverSettings(data_dir=tmp_path / "second"), backup)
+    async with retriever(tmp_path / "second") as second:
+        record = await second.catalogue.get(TENANT, "handbook")
+        shadow = await second.reindexing.begin(record, "job-1", wanted, TOKEN)
+        assert shadow.state == "building"
+        while (await second.reindexing.copy(record, shadow.generation, TOKEN)).left:
+            pass
+        assert (await second.reindexing.flip(record, shadow.generation)).state == "active"
+        assert await found(second, "wombat")
+
+
+async def test_a_collection_that_is_removed_and_made_again_meanwhile_ends_the_backup_with_a_reason(
+    parts: Dependencies,
+) -> None:
+    with pytest.raises(BackupOvertaken):
+        async with backups(parts).opened() as pieces:
+            await anext(pieces)
+            await parts.lifecycle.delete(TENANT, "handbook")
+            await parts.lifecycle.create(TENANT, CollectionCreate(name="handbook"), TOKEN)
+            async for _ in pieces:
+                pass
+
+
+async def test_a_collection_that_is_removed_meanwhile_is_in_the_backup_and_its_vectors_go_afterwards(
+    parts: Dependencies, tmp_path: Path
+) -> None:
+    before = await found(parts, "wombat")
+    async with backups(parts).opened() as pieces:
+        first = [await anext(pieces)]
+        await parts.lifecycle.delete(TENANT, "handbook")
+        rest = [piece async for piece in pieces]
+    assert await parts.store.generations() == []
+    await restore(RetrieverSettings(data_dir=tmp_path / "second"), as_file(tmp_path / "file", [*first, *rest]))
+    async with retriever(tmp_path / "second") as second:
+        assert await found(second, "wombat") == before
+
+
+async def test_a_file_that_was_cut_off_or_changed_anywhere_is_refused(parts: Dependencies, tmp_path: Path) -> None:
+    async with backups(parts).opened() as pieces:
+        whole = as_file(tmp_path / "file", [piece async for piece in pieces]).path.read_bytes()
+    cut = [whole[: len(whole) * number // 12] for number in range(1, 12)]
+    bent = whole.replace(b"wombat number 7", b"wombat number 8", 1)
+    for damaged in (*cut, bent):
+        (tmp_path / "damaged").write_bytes(damaged)
+        with pytest.raises(BackupDamaged):
+            BackupFile(tmp_path / "damaged").check()
