@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 STARTING_SECONDS = 30.0
+STOPPING_SECONDS = 10.0
 
 
 def postgres_installed() -> bool:
@@ -45,8 +47,12 @@ def temporary_postgres() -> Iterator[str]:
         _wait(pg_isready, folder, server)
         yield f"postgresql+asyncpg://groundwork@/postgres?host={folder}"
     finally:
-        server.terminate()
-        server.wait()
+        server.send_signal(signal.SIGINT)  # fast: a smart shutdown would wait for whoever is still connected
+        try:
+            server.wait(STOPPING_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
         shutil.rmtree(folder)
 
 
