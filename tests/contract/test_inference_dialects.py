@@ -291,3 +291,25 @@ async def test_fields_that_we_do_not_know_go_to_the_server(tmp_path: Path) -> No
     ):
         assert got.status == 200
     assert upstream.sent["max_tokens_per_doc"] == 9
+
+
+@pytest.mark.parametrize(("said", "tokens"), [({}, 5), ({"usage": {"prompt_tokens": 9, "total_tokens": 9}}, 9)])
+async def test_tokens_of_vectors_that_the_server_does_not_count_are_counted_by_the_declared_tokenizer(
+    tmp_path: Path, said: dict[str, Any], tokens: int
+) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(TOKENIZER)
+    upstream, model = Upstream(), {"tokenizer": str(tmp_path / "tokenizer.json")}
+    upstream.say(200, {"data": [{"index": i, "embedding": [1.0, 0.0]} for i in (0, 1)], **said})
+    async with (
+        over(upstream, tmp_path, kind="embedding", model=model) as inference,
+        inference.post("/v1/embeddings", {"model": "far", "input": ["two words", "and three more"]}) as got,
+    ):
+        usage = (await got.json())["usage"]
+        assert (usage["prompt_tokens"], usage["total_tokens"]) == (tokens, tokens)
+    (tmp_path / "rerank").mkdir()
+    upstream.say(200, {"results": [{"index": i, "relevance_score": 0.5} for i in (0, 1)], **said})
+    async with (
+        over(upstream, tmp_path / "rerank", kind="rerank", model=model, ready_path=None) as inference,
+        inference.post("/v1/rerank", {"query": "q", "documents": ["one", "two words"]}) as got,
+    ):
+        assert (await got.json())["usage"]["total_tokens"] == tokens

@@ -73,6 +73,7 @@ class Generation:
         self._progressed = progressed
         self._loop = asyncio.get_running_loop()
         self._abandoned = threading.Event()
+        self._has_begun = False
         self._written = 0
         self.pieces: asyncio.Queue[Piece | ServiceError] = asyncio.Queue()
 
@@ -89,12 +90,14 @@ class Generation:
         """Generate to the end."""
         try:
             self.check()
+            self._has_begun = True
             with self._loaded.torch.inference_mode():
                 self._generate()
             self._send(usage_piece(usage_of(len(self._prompt), self._written)))
         except Abandoned:
             log.debug("generation abandoned", model=self._name, written=self._written)
-            TOKENS.labels(self._name, "prompt").inc(len(self._prompt))  # else counted with the answer's usage
+            if self._has_begun:  # else counted with the answer's usage
+                TOKENS.labels(self._name, "prompt").inc(len(self._prompt))
             TOKENS.labels(self._name, "completion").inc(self._written)
         except ServiceError as error:
             self._send(error)

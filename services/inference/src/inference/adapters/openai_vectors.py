@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from inference.adapters.openai_http import Upstream
 from inference.errors import UpstreamBroke
 from inference.ports import NOTHING, Embedded, Further, Priority, Ranked
 
 
-class UpstreamEmbedding(Upstream):
+class _Counted(Upstream):
+    """Counts by the model's declared tokenizer where the server says nothing of tokens; 0 without one."""
+
+    _counter: Tokenizer | None = None
+
+    async def _counted(self, texts: Sequence[Any]) -> int:
+        if self._tokenizer is None:
+            return 0
+        return await asyncio.to_thread(self._count, texts)
+
+    def _count(self, texts: Sequence[Any]) -> int:
+        if self._counter is None:
+            assert self._tokenizer is not None
+            counter = Tokenizer.from_file(str(self._tokenizer))
+            counter.no_truncation()
+            counter.no_padding()
+            self._counter = counter
+        return sum(len(encoding.ids) for encoding in self._counter.encode_batch_fast(list(texts)))
+
+
+class UpstreamEmbedding(_Counted):
     """An `EmbeddingEngine`. The server cuts nothing: an input that is too long is its 400."""
 
     def __init__(self, *args: Any, dimensions: int, **kwargs: Any) -> None:
@@ -45,10 +67,11 @@ class UpstreamEmbedding(Upstream):
         if not np.isfinite(vectors).all():  # servers give null or NaN where their model overflowed
             raise UpstreamBroke(self.name, "gave embeddings that are not numbers")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return Embedded(vectors / np.maximum(lengths, 1e-12), _tokens(answer), truncated=0)
+        tokens = _tokens(answer) or await self._counted(list(texts))
+        return Embedded(vectors / np.maximum(lengths, 1e-12), tokens, truncated=0)
 
 
-class UpstreamRank(Upstream):
+class UpstreamRank(_Counted):
     """A `RerankEngine` over `/rerank` as vLLM, llama.cpp, Jina and Cohere have it."""
 
     async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
@@ -68,7 +91,8 @@ class UpstreamRank(Upstream):
             raise UpstreamBroke(self.name, "gave a ranking that can't be read") from None
         if not all(map(math.isfinite, ranked)):
             raise UpstreamBroke(self.name, "gave a ranking by scores that are not numbers")
-        return Ranked(ranked, _tokens(answer), truncated=0)
+        tokens = _tokens(answer) or await self._counted([(query, document) for document in documents])
+        return Ranked(ranked, tokens, truncated=0)
 
 
 def _vector(value: object) -> Any:
