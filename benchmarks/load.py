@@ -80,7 +80,7 @@ async def _step(callers: Callers, watch: Watch, rate: float) -> dict[str, Any]:
     cores, queues = await asyncio.to_thread(watch.cores), await asyncio.to_thread(watch.queues)
     left = await callers.settle(SETTLE_SECONDS)
     done = list(callers.done)
-    failed = [one.error for one in done if one.error]
+    failed = [f"{one.kind}: {one.error}" for one in done if one.error]
     return {
         "rate": round(rate, 2),
         "calls": len(done) + left,

@@ -64,7 +64,7 @@ class Callers:
         for name in (COLLECTION, GROWING):
             await self._post("/v1/collections", {"name": name})
         agent = {"name": "reader", "model": "default", "instructions": "Answer in one short sentence.", "tools": []}
-        await self._post("/v1/agents", {**agent, "limits": {"steps": 2, "tokens": 2000}})
+        await self._post("/v1/agents", {**agent, "limits": {"steps": 2, "tokens": 400}})
         jobs = [await self._upload(file) for file in self._files]
         jobs += [await self._note() for _ in range(NOTES)]
         await self.wait_for_jobs(jobs)

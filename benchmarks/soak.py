@@ -1,4 +1,4 @@
-"""`SOAK_MINUTES=30 make bench-soak [RATE=2]`: a steady load for half an hour, and whether any process grows.
+"""`SOAK_MINUTES=30 make bench-soak [RATE=0.5]`: a steady load for half an hour, and whether any process grows.
 
 The memory of each process (its own pages, children included) is sampled every two seconds while calls of the mix of
 `load_mix` come at `RATE` a second. The first third is left out: pools fill, caches warm up. Over the rest a line is
@@ -25,7 +25,7 @@ from benchmarks.load_mix import Callers
 from benchmarks.load_watch import Watch
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
-RATE = float(os.environ.get("RATE", "2"))
+RATE = float(os.environ.get("RATE", "0.5"))
 SAMPLE_SECONDS = 2.0
 WARM_SHARE = 1 / 3
 FLAT_SHARE, FLAT_BYTES = 0.03, 4_000_000
@@ -64,7 +64,7 @@ async def soak(home: Home) -> dict[str, Any]:
         sampling.cancel()
         await asyncio.gather(sampling, return_exceptions=True)
         left = await callers.settle(SETTLE_SECONDS)
-    failed = [one.error for one in callers.done if one.error] + ["left over"] * left
+    failed = [f"{one.kind}: {one.error}" for one in callers.done if one.error] + ["left over"] * left
     return {
         "calls": len(callers.done) + left,
         "failed": len(failed),
