@@ -141,10 +141,10 @@ def test_a_deleted_tenant_leaves_nothing_behind_though_workers_are_killed_meanwh
     there = found(home, needles)
     assert set(there) == set(needles), "the search finds what is there"
     assert "redis" in there[TENANT]
-    before = _settled(home)
     with Groundwork(home.base_url, other) as neighbour:
         hits = neighbour.search(COLLECTION, "wallaroo password").hits
     assert hits
+    before = _settled(home)
     headers = {"Authorization": f"Bearer {home.admin_key}"}
     with httpx2.Client(base_url=home.base_url, headers=headers, timeout=60) as admin:
         accepted = admin.delete(f"/v1/tenants/{TENANT}")
