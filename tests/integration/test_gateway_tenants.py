@@ -95,7 +95,7 @@ async def test_its_keys_stop_at_once_and_nothing_new_is_made_for_it(gateway: Run
 
 async def test_the_last_step_leaves_the_sums_and_no_name(gateway: RunningGateway, redis: Redis, tmp_path: Path) -> None:
     created, grant = await begun(gateway)
-    assert [key async for key in redis.scan_iter("*acme*")]
+    assert [key async for key in redis.scan_iter(f"*{created['id']}*")], "its limits are counted there"
     kept = {key async for key in redis.scan_iter("*")}
     fresh = await (await on_plane(gateway, "/v1/tokens", "", {"grant": grant})).json()
     claims = DelegationVerifier(tmp_path / "d.pub").verify(fresh["token"], "retriever")
