@@ -96,6 +96,15 @@ def test_a_killed_service_comes_back_on_its_port(second: RunningHome) -> None:
     assert second.client.readiness().status == "ok"
 
 
+def test_who_calls_while_the_gateway_is_away_waits_and_is_not_refused(second: RunningHome) -> None:
+    gateway = psutil.Process(second.supervisor.processes()["gateway"].pid)
+    gateway.kill()
+    psutil.wait_procs([gateway], timeout=10)
+    with httpx2.Client(base_url=second.base_url, timeout=60) as http:
+        assert http.get("/healthz").status_code == 200
+    assert second.supervisor.processes()["gateway"].pid != gateway.pid
+
+
 def test_a_home_whose_supervisor_was_killed_starts_again_and_stops_cleanly(second: RunningHome) -> None:
     supervisor = supervisor_of(second.home)
     assert supervisor is not None
@@ -132,12 +141,3 @@ def test_a_service_that_can_not_start_is_named_with_the_end_of_its_log(tmp_path:
     assert "retriever ended 3 times before it was ready" in " ".join(done.stderr.split())
     assert "/proc/nowhere" in done.stderr, "the log's last lines say why"
     assert running_state(home) is None
-
-
-def test_who_calls_while_the_gateway_is_away_waits_and_is_not_refused(second: RunningHome) -> None:
-    gateway = psutil.Process(second.supervisor.processes()["gateway"].pid)
-    gateway.kill()
-    psutil.wait_procs([gateway], timeout=10)
-    with httpx2.Client(base_url=second.base_url, timeout=60) as http:
-        assert http.get("/healthz").status_code == 200
-    assert second.supervisor.processes()["gateway"].pid != gateway.pid
