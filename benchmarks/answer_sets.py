@@ -71,11 +71,12 @@ def data_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def load(folder: Path, each: int) -> Iterator[AnswerSet]:
-    """The sets with about `each` questions of a kind, always the same ones."""
+def load(folder: Path, each: int, names: Sequence[str] = ()) -> Iterator[AnswerSet]:
+    """The sets (or those named) with about `each` questions of a kind, always the same ones."""
     readers: Sequence[Callable[[Path, int], AnswerSet]] = (squad2, policyqa, chroma, rgb, rgb_without, rgb_conflicts)
     for read in readers:
-        yield read(folder, each)
+        if not names or read.__name__.replace("_", "-") in names:
+            yield read(folder, each)
 
 
 def squad2(folder: Path, each: int) -> AnswerSet:
@@ -97,15 +98,20 @@ def squad2(folder: Path, each: int) -> AnswerSet:
 
 
 def policyqa(folder: Path, each: int) -> AnswerSet:
-    """Privacy policies by segment; each question is asked with the name of its site, as in a search over many."""
-    rows = list(_lines(folder / "policyqa/dev_contexts.jsonl"))
-    documents = [Document(row["_id"].replace("#", "-"), row["title"], row["text"]) for row in rows]
-    titles = {document.id: document for document in documents}
+    """Privacy policies, one a site; each question is asked with the name of its site, as in a search over many."""
+    texts: dict[str, str] = {}
+    starts: dict[str, tuple[str, int]] = {}
+    for row in _lines(folder / "policyqa/dev_contexts.jsonl"):
+        before = texts.get(row["title"], "")
+        texts[row["title"]] = f"{before}{row['text']}\n\n"
+        starts[row["_id"]] = (row["title"], len(before))
     cases = []
     for row in _lines(folder / "policyqa/dev_qa.jsonl"):
-        document = titles[row["context_id"].replace("#", "-")]
-        gold = tuple(_found(document.id, document.text, answer) for answer in row["answers"])
-        cases.append(Case(f"{document.title}: {row['question']}", tuple(row["answers"]), gold))
+        site, start = starts[row["context_id"]]
+        found = [(answer, texts[site].find(answer, start)) for answer in row["answers"]]
+        gold = tuple(Gold(site, at, at + len(answer)) for answer, at in found if at >= 0)
+        cases.append(Case(f"{site}: {row['question']}", tuple(row["answers"]), gold))
+    documents = [Document(site, site, text) for site, text in texts.items()]
     return AnswerSet("policyqa", documents, _some(cases, each))
 
 

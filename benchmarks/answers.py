@@ -1,138 +1,187 @@
-"""Are the answers right, cited and honest? The sample handbook's questions through the official OpenAI client.
+"""`make bench-answers`: are the answers right, cited and honest, and how much better than the plain way?
 
-Prints how often the right document was cited and the answer string present, how often it abstained where the documents
-hold no answer, and how many quotes differ from their span (which must be none). `make bench-answers`.
+First the sample handbook's questions, then public question sets (`ANSWER_DATA`, else ../shared/data/qa) through the
+official OpenAI client: `rag:` beside retrieve-and-prompt with the same model and the same hits, in the same run.
+
+    EACH=6        questions of each kind and set; with the packaged model 6 take about seven minutes
+    SETS=a,b      only these: handbook, squad2, policyqa, chroma, rgb, rgb-without, rgb-conflicts
+    MODEL=name    another model than the default (INFERENCE_MODELS_FILE names the file that declares it)
+    GROUNDING     strict, annotate or off instead of the model's default
+    ABSTAIN=0.3   another threshold of abstention
 """
 
 from __future__ import annotations
 
-import json
+import os
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import quote
-from urllib.request import Request, urlopen
 
+import httpx2
 from openai import OpenAI
 
-from benchmarks.home import ROOT, Home, fresh_home, write_result
+from benchmarks import answers_handbook
+from benchmarks.answer_scores import Outcome, refuses, share, supported, times_as_often
+from benchmarks.answer_sets import AnswerSet, Case, data_folder, load
+from benchmarks.home import Home, fresh_home, write_result
 
-HANDBOOK = ROOT / "examples" / "handbook"
-COLLECTION = "handbook"
-
-
-@dataclass(frozen=True)
-class Question:
-    """One line of questions.jsonl."""
-
-    id: str
-    question: str
-    document: str | None
-    answer: str | None
-    answerable: bool
-
-
-@dataclass
-class Outcome:
-    """What came of one question."""
-
-    question: Question
-    content: str
-    kind: str
-    cited: list[str]
-    mismatches: int
-    seconds: float
-
-    @property
-    def right_document(self) -> bool:
-        """The expected document is among the cited ones."""
-        return self.question.document in self.cited
-
-    @property
-    def answer_present(self) -> bool:
-        """The answer string is in the text, white space apart."""
-        return " ".join((self.question.answer or "").split()) in " ".join(self.content.split())
-
-    @property
-    def abstained(self) -> bool:
-        """It said that the documents don't hold the answer."""
-        return self.kind == "abstained"
-
-    @property
-    def good(self) -> bool:
-        """Cited and right, or rightly abstained."""
-        return self.right_document and self.answer_present if self.question.answerable else self.abstained
+MODEL = os.environ.get("MODEL", "default")
+TOP = 8
+MOST_TOKENS = 96
+ROOM = 2000 if MODEL == "default" else 12_000
+"""Characters of passages in the plain prompt: what the packaged model's context gets from us, too."""
+PLAIN = (
+    "Answer the question from the passages in one to three short sentences. If they do not hold the answer, say that "
+    "you do not know."
+)
 
 
-def questions() -> list[Question]:
-    """The handbook's questions."""
-    return [Question(**json.loads(line)) for line in (HANDBOOK / "questions.jsonl").read_text().splitlines() if line]
+class Asking:
+    """Asks one home, both ways."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._client = OpenAI(base_url=f"{home.base_url}/v1", api_key=home.key, timeout=300, max_retries=2)
+        self._http = httpx2.Client(base_url=home.base_url, headers={"Authorization": f"Bearer {home.key}"}, timeout=120)
+
+    def ingest(self, wanted: AnswerSet) -> None:
+        """Put a set's documents in and wait until all can be found."""
+        self._post("/v1/collections", {"name": wanted.name})
+        path = f"/v1/collections/{wanted.name}/documents"
+        bodies = [{"text": one.text, "title": one.title, "document_id": one.id} for one in wanted.documents]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda body: self._post(path, body), bodies))
+        while self._open_jobs(wanted.name):
+            time.sleep(0.5)
+
+    def grounded(self, name: str, case: Case) -> Outcome:
+        """Ask `rag:`, and check every quote against the document's text."""
+        options: dict[str, Any] = {"top_k": TOP, "model": MODEL}
+        if os.environ.get("GROUNDING"):
+            options["grounding"] = os.environ["GROUNDING"]
+        started = time.perf_counter()
+        answer = self._client.chat.completions.create(
+            model=f"rag:{name}",
+            messages=[{"role": "user", "content": case.question}],
+            extra_body={"groundwork": options},
+        )
+        seconds = time.perf_counter() - started
+        message: Any = answer.choices[0].message
+        report: Any = (answer.model_extra or {})["groundwork"]
+        notes = [
+            one if isinstance(one, dict) else one.model_dump() for one in getattr(message, "annotations", []) or []
+        ]
+        wrong = sum(not answers_handbook.quote_matches(self._home, note) for note in notes)
+        kind = report["answer_kind"]
+        return Outcome(case, message.content or "", kind == "abstained", kind, seconds, notes, wrong)
+
+    def plain(self, name: str, case: Case) -> Outcome:
+        """Search, put the passages into a prompt, take what the model says."""
+        hits = self._post(f"/v1/collections/{name}/search", {"query": case.question[:2000], "limit": TOP})["hits"]
+        passages = ""
+        for hit in hits:
+            if passages and len(passages) + len(hit["text"]) > ROOM:
+                break
+            passages += f"{hit['text'][:ROOM]}\n\n"
+        asked = f"Passages:\n{passages}\nQuestion: {case.question}"
+        started = time.perf_counter()
+        answer = self._client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "system", "content": PLAIN}, {"role": "user", "content": asked}],
+            max_tokens=MOST_TOKENS,
+            temperature=0,
+        )
+        content = answer.choices[0].message.content or ""
+        return Outcome(case, content, refuses(content), "plain", time.perf_counter() - started)
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        reply = self._http.post(path, json=body)
+        reply.raise_for_status()
+        return reply.json()
+
+    def _open_jobs(self, name: str) -> int:
+        asked = ({"collection": name, "status": status} for status in ("queued", "running"))
+        return sum(len(self._http.get("/v1/jobs", params=one).json()["data"]) for one in asked)
 
 
-def ask(home: Home, client: OpenAI, question: Question) -> Outcome:
-    """Ask as any OpenAI client would, then check every quote against the document's text."""
-    started = time.perf_counter()
-    answer = client.chat.completions.create(
-        model=f"rag:{COLLECTION}", messages=[{"role": "user", "content": question.question}]
-    )
-    seconds = time.perf_counter() - started
-    message: Any = answer.choices[0].message
-    report: Any = (answer.model_extra or {})["groundwork"]
-    annotations = [
-        note if isinstance(note, dict) else note.model_dump() for note in getattr(message, "annotations", None) or []
-    ]
-    return Outcome(
-        question=question,
-        content=message.content or "",
-        kind=report["answer_kind"],
-        cited=[note["source"].rpartition("/")[2] for note in annotations],
-        mismatches=sum(not quote_matches(home, note) for note in annotations),
-        seconds=seconds,
-    )
-
-
-def quote_matches(home: Home, note: dict[str, Any]) -> bool:
-    """Whether the quote is exactly the characters start..end of the document's text of that revision."""
-    path = (
-        f"/v1/collections/{note['collection']}/documents/{quote(note['document_id'])}/text?revision={note['revision']}"
-    )
-    with urlopen(Request(home.base_url + path, headers={"Authorization": f"Bearer {home.key}"}), timeout=30) as reply:
-        text = reply.read().decode()
-    return bool(text[note["start"] : note["end"]] == note["quote"])
-
-
-def report(outcomes: list[Outcome]) -> dict[str, Any]:
-    """The figures, printed with every question that went wrong."""
-    answerable = [outcome for outcome in outcomes if outcome.question.answerable]
-    others = [outcome for outcome in outcomes if not outcome.question.answerable]
-    figures = {
-        "right document cited": f"{sum(o.right_document for o in answerable)} of {len(answerable)}",
-        "answer string present": f"{sum(o.answer_present for o in answerable)} of {len(answerable)}",
-        "abstained where there is no answer": f"{sum(o.abstained for o in others)} of {len(others)}",
-        "abstained where there is one": f"{sum(o.abstained for o in answerable)} of {len(answerable)}",
-        "quotes that differ from their span": sum(o.mismatches for o in outcomes),
-        "seconds an answer, median": round(statistics.median(o.seconds for o in outcomes), 2),
-        "seconds an answer, slowest": round(max(o.seconds for o in outcomes), 2),
+def figures(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> dict[str, str]:
+    """The figures of some questions, by name."""
+    answerable = [one for one in ours if one.case.answerable]
+    others = [one for one in ours if not one.case.answerable]
+    plain = [one for one in theirs if one.case.answerable]
+    plain_others = [one for one in theirs if not one.case.answerable]
+    given = [one for one in answerable if not one.abstained]
+    verdicts = [verdict for one in ours for verdict in supported(one)]
+    conflicts = [one for one in ours if one.case.wrong]
+    return {
+        "answer string present": share(_count(one.right for one in answerable), len(answerable)),
+        "the same, plain": share(_count(one.right for one in plain), len(plain)),
+        "abstained where there is none": share(_count(one.abstained for one in others), len(others)),
+        "the same, plain ": share(_count(one.abstained for one in plain_others), len(plain_others)),
+        "abstained where there is one": share(len(answerable) - len(given), len(answerable)),
+        "right in all: times the plain way": times_as_often([o.right for o in ours], [o.right for o in theirs]),
+        "answers right: times the plain way": times_as_often([o.right for o in answerable], [o.right for o in plain]),
+        "citation precision": share(_count(verdicts), len(verdicts)),
+        "citation recall": share(_count(one.cites_gold for one in given), len(given)),
+        "conflicting sources both shown": share(_count(one.shows_both for one in conflicts), len(conflicts)),
+        "quotes that differ from their span": f"{sum(one.mismatches for one in ours)} of {len(verdicts)}",
+        "generated, extractive, abstained": ", ".join(
+            str(sum(one.kind == kind for one in ours)) for kind in ("generated", "extractive", "abstained")
+        ),
+        "seconds, median": f"{_median(ours)} (plain {_median(theirs)})",
     }
-    for outcome in outcomes:
-        mark = "ok  " if outcome.good else "MISS"
-        print(f"{mark} {outcome.question.id} [{outcome.kind}] {outcome.question.question}")
-        if not outcome.good:
-            print(f"       wanted {outcome.question.document}: {outcome.question.answer}")
-            print(f"       got    {outcome.cited}: {' '.join(outcome.content.split())[:300]}")
-    print()
-    for name, value in figures.items():
-        print(f"{name:<38} {value}")
-    return figures
+
+
+def _count(verdicts: Iterable[bool]) -> int:
+    return sum(verdicts)
+
+
+def _median(outcomes: Sequence[Outcome]) -> float:
+    return round(statistics.median(one.seconds for one in outcomes), 2) if outcomes else 0.0
+
+
+def report(name: str, ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> dict[str, str]:
+    """Print the figures of a set; those that say something."""
+    found = {key: value for key, value in figures(ours, theirs).items() if value != "-"}
+    print(f"\n{name}: {len(ours)} questions")
+    for key, value in found.items():
+        print(f"  {key:<36} {value}")
+    return found
 
 
 def main() -> None:
-    """Ingest the handbook in a fresh home and ask everything."""
+    """Ingest each set in a fresh home, ask everything both ways, print, keep."""
+    named = [name for name in os.environ.get("SETS", "").split(",") if name]
+    if os.environ.get("ABSTAIN"):
+        os.environ["AGENT_ABSTAIN_THRESHOLD"] = os.environ["ABSTAIN"]
+    folder = data_folder()
+    result: dict[str, Any] = {"model": MODEL}
+    ours: list[Outcome] = []
+    theirs: list[Outcome] = []
     with fresh_home() as home:
-        home.groundwork("ingest", str(HANDBOOK), "--collection", COLLECTION)
-        client = OpenAI(base_url=f"{home.base_url}/v1", api_key=home.key, timeout=180, max_retries=0)
-        write_result("answers", {"figures": report([ask(home, client, question) for question in questions()])})
+        if not named or "handbook" in named:
+            result["handbook"] = answers_handbook.measure(home)
+        asking = Asking(home)
+        for one in load(folder, int(os.environ.get("EACH", "6")), named) if folder else ():
+            asking.ingest(one)
+            grounded = [asking.grounded(one.name, case) for case in one.cases]
+            plain = [asking.plain(one.name, case) for case in one.cases]
+            result[one.name] = report(one.name, grounded, plain)
+            ours, theirs = ours + grounded, theirs + plain
+            if os.environ.get("SHOW"):
+                _show(grounded, plain)
+    if ours:
+        result["all"] = report("all sets", ours, theirs)
+    write_result("answers", result)
+
+
+def _show(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> None:
+    for one, other in zip(ours, theirs, strict=True):
+        print(f"  {'ok  ' if one.right else 'MISS'} [{one.kind}] {one.case.question} {list(one.case.answers[:2])}")
+        print(f"        {' '.join(one.content.split())[:400]}")
+        print(f"        plain {'ok' if other.right else 'MISS'}: {' '.join(other.content.split())[:300]}")
 
 
 if __name__ == "__main__":
