@@ -1,6 +1,6 @@
 """Fits the passage ranking and the abstention of the agent on public question sets, and prints what they reach.
 
-    python -m benchmarks.calibration_answers DATA [--cache FOLDER]
+    python -m benchmarks.calibration_answers DATA [--cache FOLDER] [--plot FILE.svg]
 
 Every set is judged by a fit on the other sets, so that the figures are those of unseen questions; the weights printed
 last are fitted on all of them and are copied into `agent.ranking` and `agent.evidence`. Vectors are kept in the cache.
@@ -22,8 +22,10 @@ from agent.paraphrase import Lexicon, held, weighted
 from agent.passages import passages
 from agent.questions import Question
 from agent.ranking import FEATURES, RECONSIDERED, Scored, preselect, reconsider, term_weights
+from agent.settings import AgentSettings
 from benchmarks.calibration_data import Case, Embedder, chroma, ohr, squad2, xquad
 from benchmarks.calibration_fits import auc, fit_choice, fit_logistic, right_among
+from benchmarks.curves import Curve, Plot, draw
 from contracts.search import Hit
 
 COMPARED = 48
@@ -120,22 +122,36 @@ def fit_ranking(seen: Sequence[Seen]) -> None:
     print(f"  ranking.SOFT_WEIGHT = {both[1] / both[0]:.2f}")
 
 
-def fit_evidence(seen: Sequence[Seen]) -> None:
-    """The abstention curve: answered when it should not, and the reverse."""
+def fit_evidence(seen: Sequence[Seen]) -> list[Curve]:
+    """The abstention curve of each set: answered when it should not, and the reverse."""
     names = np.array([one.dataset for one in seen])
     answerable = np.array([one.answerable for one in seen])
     values = np.array([one.evidence for one in seen])
     weight = _balance(names, answerable)
     print("\nAbstention: area under the curve, then by threshold abstained wrongly / answered wrongly, in percent")
     print("  " + " " * 14 + "".join(f"{threshold:>10}" for threshold in THRESHOLDS))
+    curves: list[Curve] = []
     for name in sorted(set(names)):
         inside = names == name
         fitted = fit_logistic(values[~inside], answerable[~inside], weight[~inside])
-        _print_curve(name, _chance(values[inside], fitted), answerable[inside])
+        chance = _chance(values[inside], fitted)
+        _print_curve(name, chance, answerable[inside])
+        curves += _curves(name, chance, answerable[inside], len(curves) // 2)
     fitted = fit_logistic(values, answerable, weight)
     _print_curve("all, fitted", _chance(values, fitted), answerable)
     print("  evidence.WEIGHTS =", dict(zip((*EVIDENCE_FEATURES, "bias"), fitted.round(2).tolist(), strict=True)))
     print(f"  by words alone: {auc(-values[:, 2], answerable):.3f}")
+    return curves
+
+
+def _curves(name: str, chance: np.ndarray, answerable: np.ndarray, colour: int) -> list[Curve]:
+    steps = [step / 40 for step in range(33)]
+    silent = [(step, float((chance[answerable] < step).mean())) for step in steps]
+    answered = [(step, float((chance[~answerable] >= step).mean())) for step in steps]
+    return [
+        Curve(f"{name}: abstains wrongly", silent, colour),
+        Curve(f"{name}: answers wrongly", answered, colour, dashed=True),
+    ]
 
 
 def _balance(names: np.ndarray, answerable: np.ndarray) -> np.ndarray:
@@ -165,12 +181,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--cache", type=Path, default=Path(".groundwork/calibration"))
+    parser.add_argument("--plot", type=Path)
     chosen = parser.parse_args()
     embed = Embedder(chosen.cache / "vec.npz")
     seen = list(look_at_all(chosen.data, embed))
     embed.save()
     fit_ranking(seen)
-    fit_evidence(seen)
+    curves = fit_evidence(seen)
+    if chosen.plot:
+        below = "each set judged by a fit on the others; every question with and without the chunks that answer it"
+        threshold = AgentSettings().abstain_threshold
+        chosen.plot.write_text(draw(Plot("When to abstain", below, "AGENT_ABSTAIN_THRESHOLD", threshold), curves))
 
 
 if __name__ == "__main__":

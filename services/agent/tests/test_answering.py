@@ -307,3 +307,15 @@ async def test_what_stands_beside_a_hit_is_read_and_cited_with_its_own_span() ->
     assert after[cited.start - 200 : cited.end - 200] == cited.quote
     assert answer.groundwork is not None
     assert {source.chunk_id for source in answer.groundwork.sources or []} == {"doc:100", "near:0", "near:200"}
+
+
+async def test_a_passage_is_embedded_once_for_all_questions() -> None:
+    bench = Bench(says=RIGHT)
+    answering, embedded = bench.answering, bench.models.embedded
+    for question in (LEAVE_QUESTION, "How much leave do part-time employees get?"):
+        request = chat_request(question)
+        events = answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+        async for _ in events:
+            pass
+    passages = [text for text in embedded if text.startswith("Leave Policy: ")]
+    assert len(passages) == len(set(passages)) > 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.paraphrase import Lexicon, held, weighted
+from agent.paraphrase import Lexicon, held, weighted, words_to_compare
 from agent.ranges import ranges, within
 from agent.words import terms
 
@@ -64,3 +64,11 @@ def test_a_number_lies_in_the_range_that_a_row_names(text: str, inside: str, out
 def test_codes_and_clock_times_are_no_ranges() -> None:
     assert ranges("10-2100 at 08:00") == []
     assert not within("word", ranges("1 to 5"))
+
+
+def test_no_vectors_are_needed_of_a_text_that_has_every_word() -> None:
+    wanted = terms("How long is the guarantee of the S3?")
+    assert words_to_compare(wanted, ["The guarantee of the S3 lasts two years in all countries."]) == []
+    needed = words_to_compare(wanted, ["The warranty of the S3 lasts."])
+    assert needed[0] == "guarantee"
+    assert "warranty" in needed

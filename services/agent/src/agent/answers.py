@@ -60,6 +60,8 @@ class Context:
     """Closed when the run ends, however it ends: a model call still under way is ended with it."""
     lexicon: Lexicon
     """Vectors of words, shared by all answers."""
+    texts: Lexicon
+    """Vectors of the passages that were compared last, shared likewise: the next question often finds the same ones."""
     deadline: float
     """On the event loop's clock."""
     max_tokens: int | None = None

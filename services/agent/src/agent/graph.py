@@ -41,6 +41,7 @@ class Answering:
     settings: AgentSettings
     graph: Graph = field(default_factory=lambda: build_graph())
     lexicon: Lexicon = field(default_factory=Lexicon)
+    texts: Lexicon = field(default_factory=Lexicon)
 
     async def events(
         self, conversation: Conversation, request: ChatRequest, token: str, request_id: str
@@ -56,6 +57,7 @@ class Answering:
                 send=_nowhere,
                 closing=closing,
                 lexicon=self.lexicon,
+                texts=self.texts,
                 deadline=asyncio.get_running_loop().time() + self.settings.deadline_seconds,
                 max_tokens=request.max_completion_tokens or request.max_tokens,
                 sampling=_sampling(request),

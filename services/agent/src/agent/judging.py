@@ -27,7 +27,7 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     question = Question(state["standalone"])
     found = passages(state["hits"])
     compared = preselect(question, found, term_weights(question.terms, found), context.settings.compared_passages)
-    vectors = await _embed(context, [question.text, *(passage.embedded_text for passage in compared)])
+    vectors = await _known_vectors(context, [question.text, *(passage.embedded_text for passage in compared)])
     ranked = first_ranking(question, compared, vectors)
     if vectors is not None:
         await _learn(context, unknown_words(question, ranked, context.lexicon))
@@ -61,6 +61,18 @@ def weigh(
     final = reconsider(question, ranked, lexicon)
     chance = chance_of_answer(question, final, lexicon, compared=vectors is not None)
     return Evidence(question, found, compared, list(vectors[1:]) if vectors else None, final, chance)
+
+
+async def _known_vectors(context: Context, texts: list[str]) -> list[Vector] | None:
+    """The vectors of texts; those that were embedded for an earlier question are known still."""
+    vectors = context.texts.known(texts)
+    fresh = [text for text in dict.fromkeys(texts) if text not in vectors]
+    embedded = await _embed(context, fresh) if fresh else []
+    if embedded is None:
+        return None
+    context.texts.learn(fresh, embedded)
+    vectors.update(zip(fresh, embedded, strict=True))
+    return [vectors[text] for text in texts]
 
 
 async def _learn(context: Context, words: list[str]) -> None:

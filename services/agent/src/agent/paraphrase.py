@@ -42,6 +42,10 @@ class Lexicon:
         while len(self._known) > self._limit:
             del self._known[next(iter(self._known))]
 
+    def known(self, words: Iterable[str]) -> dict[str, Vector]:
+        """The vectors of those words that are known."""
+        return {word: self._known[word] for word in words if word in self._known}
+
     def likeness(self, word: str, others: Iterable[str]) -> float:
         """How like the likest of the others is: 0 for unlike or unknown ones, 1 for the same."""
         others = list(others)
@@ -65,9 +69,19 @@ def wording(text: str) -> frozenset[str]:
 
 
 def words_to_compare(wanted: Sequence[Term], texts: Iterable[str]) -> list[str]:
-    """The words whose vectors are needed to compare texts with these terms, the terms' own first."""
-    asked = [term.text.lower() for term in wanted if not term.distinctive]
-    return list(dict.fromkeys((*asked, *(word for text in texts for word in sorted(wording(text))))))
+    """The words whose vectors are needed to compare texts with these terms, the terms' own first.
+
+    A text that has every term in some form needs none: nothing in it has to stand for another word.
+    """
+    asked: dict[str, None] = {}
+    there: dict[str, None] = {}
+    for text in texts:
+        present = form_set(text)
+        missing = [term.text.lower() for term in wanted if not term.distinctive and term.forms.isdisjoint(present)]
+        if missing:
+            asked.update(dict.fromkeys(missing))
+            there.update(dict.fromkeys(sorted(wording(text))))
+    return list(dict.fromkeys((*asked, *there)))
 
 
 def held(wanted: Sequence[Term], text: str, lexicon: Lexicon) -> list[float]:

@@ -88,6 +88,8 @@ class ScriptedModels:
     embedding_failure: ServiceError | None = None
     never_ends: bool = False
     requests: list[ChatRequest] = field(default_factory=list)
+    embedded: list[str] = field(default_factory=list)
+    """The texts that it was asked to embed."""
     closed: int = 0
     """Drafts whose context was left."""
 
@@ -100,6 +102,7 @@ class ScriptedModels:
         """Hashed bags of word stems, of unit length."""
         if self.embedding_failure is not None:
             raise self.embedding_failure
+        self.embedded.extend(texts)
         return Embedded([bag_of_stems(text) for text in texts], sum(len(text.split()) for text in texts))
 
     @asynccontextmanager
