@@ -1,9 +1,10 @@
-"""`make bench-agents [DATA=folder] [CASES=n]`: what a run costs without model and tools, and how a small model calls.
+"""`make bench-agents [DATA=folder] [CASES=n] [MODEL=name]`: what a run costs without a model, and how a small one acts.
 
 The first table needs nothing: a run of 40 steps with a scripted model and the calculator, on SQLite, each commit on
 disk. The second one needs the function-calling data of the Berkeley leaderboard (files `BFCL_v4_*.json` with the folder
-`possible_answer`): the packaged model through `tools`, which it calls by guided decoding, beside the same model that is
-told the functions in words and asked for JSON.
+`possible_answer`; `../shared/data/agents/bfcl` if there is one): the packaged model, or MODEL of the file that
+INFERENCE_MODELS_FILE names, through `tools`, which it calls by guided decoding, beside the same model that is told the
+functions in words and asked for JSON.
 """
 
 from __future__ import annotations
@@ -30,13 +31,16 @@ from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
 from agent.bootstrap import assemble
 from agent.settings import AgentSettings
 from agent.tables import metadata
-from benchmarks.home import Home, fresh_home, write_result
+from benchmarks.answer_scores import share
+from benchmarks.home import ROOT, Home, fresh_home, write_result
 from contracts.agents import AgentCreate
 from servicekit.clock import SystemClock
 from servicekit.sql import Database
 
 STEPS, REPEATS = 40, 5
 SETS = ("simple_python", "multiple")
+MODEL = os.environ.get("MODEL", "default")
+BESIDE = ROOT.parent / "shared" / "data" / "agents" / "bfcl"
 
 
 async def overhead() -> dict[str, float]:
@@ -126,7 +130,7 @@ def calling(home: Home, folder: Path, most: int) -> dict[str, dict[str, float]]:
 
 
 def _ask(http: httpx2.Client, body: dict[str, Any]) -> dict[str, Any]:
-    answer = http.post("/v1/chat/completions", json={"model": "default", "temperature": 0, "max_tokens": 160, **body})
+    answer = http.post("/v1/chat/completions", json={"model": MODEL, "temperature": 0, "max_tokens": 160, **body})
     if answer.status_code != 200:
         return {}
     message: dict[str, Any] = answer.json()["choices"][0]["message"]
@@ -177,12 +181,14 @@ def main() -> None:
     print(f"a step without model and tools: {cost['step_ms']:.1f} ms ({cost['step_cpu_ms']:.1f} ms of processor)")
     print(f"one bare commit: {cost['commit_ms']:.1f} ms")
     result: dict[str, Any] = {"overhead": cost}
-    data = os.environ.get("DATA")
+    data = os.environ.get("DATA") or (str(BESIDE) if BESIDE.is_dir() else None)
     if data:
         with fresh_home() as home:
             result["calling"] = calling(home, Path(data), int(os.environ.get("CASES", "40")))
         for name, scores in result["calling"].items():
-            print(f"{name:12} {scores['cases']} cases, name {scores['name']:.0%}, whole call {scores['call']:.0%}")
+            cases_ = int(scores["cases"])
+            name_, call = (share(round(scores[key] * cases_), cases_) for key in ("name", "call"))
+            print(f"{name:12} {cases_} cases, name {name_}, whole call {call}")
     write_result("agents", result)
 
 

@@ -3,7 +3,7 @@
 First the sample handbook's questions, then public question sets (`ANSWER_DATA`, else ../shared/data/qa) through the
 official OpenAI client: `rag:` beside retrieve-and-prompt with the same model and the same hits, in the same run.
 
-    EACH=6        questions of each kind and set; with the packaged model 6 take about seven minutes
+    EACH=10       questions of each kind and set; with the packaged model 10 take some six minutes
     SETS=a,b      only these: handbook, squad2, policyqa, chroma, rgb, rgb-without, rgb-conflicts
     MODEL=name    another model than the default (INFERENCE_MODELS_FILE names the file that declares it)
     GROUNDING     strict, annotate or off instead of the model's default
@@ -164,7 +164,7 @@ def main() -> None:
         if not named or "handbook" in named:
             result["handbook"] = answers_handbook.measure(home)
         asking = Asking(home)
-        for one in load(folder, int(os.environ.get("EACH", "6")), named) if folder else ():
+        for one in load(folder, int(os.environ.get("EACH", "10")), named) if folder else ():
             asking.ingest(one)
             grounded = [asking.grounded(one.name, case) for case in one.cases]
             plain = [asking.plain(one.name, case) for case in one.cases]
@@ -181,6 +181,9 @@ def _show(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> None:
     for one, other in zip(ours, theirs, strict=True):
         print(f"  {'ok  ' if one.right else 'MISS'} [{one.kind}] {one.case.question} {list(one.case.answers[:2])}")
         print(f"        {' '.join(one.content.split())[:400]}")
+        for note, holds in zip(one.annotations, supported(one), strict=True):
+            if not holds:
+                print(f"        UNSUPPORTED by {note['quote']!r}")
         print(f"        plain {'ok' if other.right else 'MISS'}: {' '.join(other.content.split())[:300]}")
 
 

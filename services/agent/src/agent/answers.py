@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -52,6 +52,8 @@ class Context:
 
     search: Search
     models: Models
+    model: Awaitable[ModelInfo | None]
+    """The model that will be asked; looked up while the sources are searched. None if there is none of that name."""
     settings: AgentSettings
     token: str
     ledger: Ledger

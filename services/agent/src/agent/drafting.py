@@ -29,7 +29,7 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
     model: ModelInfo | None = None
     draft: Draft | None = None
     try:
-        model = await context.models.model(options.model, context.token)
+        model = await context.model
         if model is None and options.model not in (None, "default"):
             raise ModelNotAnswerable(options.model or "")
         if model is not None:

@@ -25,6 +25,7 @@ from agent.retrieval import retrieve
 from agent.settings import AgentSettings
 from agent.verification import abstain, finished, verify
 from contracts.chat import ChatRequest
+from contracts.models import ModelInfo
 
 Graph = CompiledStateGraph[AnswerState, Context, AnswerState, AnswerState]
 Node = Callable[[AnswerState, Context], Awaitable[AnswerState]]
@@ -48,9 +49,12 @@ class Answering:
     ) -> AsyncGenerator[Event]:
         """The one answer path: what happens, in order. Closing it early ends all work for it."""
         async with AsyncExitStack() as closing:
+            asked = asyncio.ensure_future(self.models.model(conversation.options.model, token))
+            closing.push_async_callback(_end, asked)
             context = Context(
                 search=self.search,
                 models=self.models,
+                model=asked,
                 settings=self.settings,
                 token=token,
                 ledger=Ledger(request_id),
@@ -133,6 +137,12 @@ def _node(stage: str, work: Node) -> _GraphNode:
 def _sampling(request: ChatRequest) -> dict[str, object]:
     chosen = {name: getattr(request, name) for name in ("temperature", "top_p", "seed", "stop")}
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+async def _end(task: asyncio.Future[ModelInfo | None]) -> None:
+    """An answer that needed no model does not wait for what is known of it."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _nowhere(event: Event) -> None:

@@ -24,7 +24,7 @@ MIN_STRENGTH = 0.65
 """Mean of wording and cosine from which a span supports a sentence."""
 MIN_HELD = 0.85
 """The share of the sentence's words that the span must have, in these or other words."""
-HELD = 0.3
+HELD = 0.5
 """The likeness from which a word of the span stands for one of the sentence."""
 MIN_OVERLAP_ALONE = 0.8
 """The share of the very words that is enough when there are no embeddings."""
