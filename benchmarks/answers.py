@@ -6,6 +6,7 @@ official OpenAI client: `rag:` beside retrieve-and-prompt with the same model an
     EACH=10       questions of each kind and set; with the packaged model 10 take some six minutes
     SETS=a,b      only these: handbook, squad2, policyqa, chroma, rgb, rgb-without, rgb-conflicts
     MODEL=name    another model than the default (INFERENCE_MODELS_FILE names the file that declares it)
+    ROOM=2000     characters of passages in a prompt, both ways
     GROUNDING     strict, annotate or off instead of the model's default
     ABSTAIN=0.3   another threshold of abstention
 """
@@ -22,6 +23,7 @@ from typing import Any
 import httpx2
 from openai import OpenAI
 
+from agent.prompting import CHARACTERS_A_TOKEN
 from benchmarks import answers_handbook
 from benchmarks.answer_scores import Outcome, refuses, share, supported, times_as_often
 from benchmarks.answer_sets import AnswerSet, Case, data_folder, load
@@ -30,8 +32,8 @@ from benchmarks.home import Home, fresh_home, write_result
 MODEL = os.environ.get("MODEL", "default")
 TOP = 8
 MOST_TOKENS = 96
-ROOM = 2000 if MODEL == "default" else 12_000
-"""Characters of passages in the plain prompt: what the packaged model's context gets from us, too."""
+ROOM = int(os.environ.get("ROOM", "2000"))
+"""Characters of passages in a prompt, both ways: 2,000 are what the packaged model gets from the agent as it is."""
 PLAIN = (
     "Answer the question from the passages in one to three short sentences. If they do not hold the answer, say that "
     "you do not know."
@@ -156,6 +158,8 @@ def main() -> None:
     named = [name for name in os.environ.get("SETS", "").split(",") if name]
     if os.environ.get("ABSTAIN"):
         os.environ["AGENT_ABSTAIN_THRESHOLD"] = os.environ["ABSTAIN"]
+    if MODEL != "default":
+        os.environ["AGENT_CONTEXT_TOKENS"] = str(int(ROOM / CHARACTERS_A_TOKEN))
     folder = data_folder()
     result: dict[str, Any] = {"model": MODEL}
     ours: list[Outcome] = []
