@@ -27,7 +27,7 @@ from agent.words import form_set
 from benchmarks.calibration_data import Embedder, chunks_of, lines
 from benchmarks.curves import Curve, Plot, draw
 
-THRESHOLDS = tuple(round(0.4 + 0.025 * step, 3) for step in range(23))
+THRESHOLDS = tuple(round(0.4 + 0.025 * step, 3) for step in range(25))
 OTHERS = 3
 _ASKED = re.compile(
     r"\b(?:(?:in|at|on|to|from|by|for|of|during) )?(?:what|which)(?: (?:year|country|city|type|kind|century|date|person"
@@ -50,7 +50,7 @@ class Pair:
 
     def accepted(self, threshold: float, facts: bool = True) -> bool:
         """Whether the passage would support the sentence; without `facts` by wording and likeness alone."""
-        return self.strength >= threshold and self.held >= MIN_HELD and (self.agree or not facts)
+        return self.strength >= MIN_STRENGTH and self.held >= threshold and (self.agree or not facts)
 
 
 class Pairing:
@@ -152,7 +152,9 @@ def plotted(pairs: Sequence[Pair]) -> str:
         for facts in (True, False)
     ]  # fmt: skip
     below = "SQuAD 2 part: sentences worded by others, beside the span that says so and spans that do not"
-    plot = Plot("When does a span support a sentence?", below, "strength asked for (MIN_STRENGTH)", MIN_STRENGTH)
+    plot = Plot(
+        "When does a span support a sentence?", below, "share of the words that the span must have (MIN_HELD)", MIN_HELD
+    )
     return draw(plot, curves)
 
 
