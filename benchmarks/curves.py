@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from groundwork.evaluation.svg import FAINT, INK, Canvas, Scale
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-WIDTH, HEIGHT = 760, 430
+WIDTH, HEIGHT = 860, 430
 LEFT, RIGHT, TOP, BOTTOM = 64, 560, 84, 372
 
 

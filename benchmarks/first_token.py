@@ -1,4 +1,4 @@
-"""`make bench-first-token [CHUNKS=10000] [QUESTIONS=200]`: how long a `rag:` answer takes to its first words.
+"""`make bench-first-token [CHUNKS=10000] [QUESTIONS=150]`: how long a `rag:` answer takes to its first words.
 
 Through a running home as it is installed: gateway, agent, retriever and inference with the packaged embeddings. The
 chat model is a script that answers at once, so that what is left is everything but the model: from the request to the
@@ -22,7 +22,7 @@ import httpx2
 from benchmarks.home import Home, fresh_home, write_result
 
 CHUNKS = int(os.environ.get("CHUNKS", "10000"))
-QUESTIONS = int(os.environ.get("QUESTIONS", "200"))
+QUESTIONS = int(os.environ.get("QUESTIONS", "150"))
 SECTIONS = 250
 """Sections a document; each becomes one chunk."""
 MODELS = """
@@ -90,6 +90,7 @@ def first_words(http: httpx2.Client, question: str) -> tuple[float, dict[str, fl
     body = {
         "model": "rag:catalogue",
         "stream": True,
+        "max_tokens": 12,
         "messages": [{"role": "user", "content": question}],
         "groundwork": {"include": ["receipt"], "grounding": "annotate"},
     }

@@ -319,3 +319,13 @@ async def test_a_passage_is_embedded_once_for_all_questions() -> None:
             pass
     passages = [text for text in embedded if text.startswith("Leave Policy: ")]
     assert len(passages) == len(set(passages)) > 1
+
+
+async def test_a_sentence_beside_the_question_finds_its_span_too() -> None:
+    many = " ".join(f"Employees of group {at} get {20 + at} days of paid leave per year." for at in range(12))
+    source = hit(f"{RIGHT} {many} The canteen opens at noon on working days.", "leave-policy")
+    says = f"{RIGHT} The canteen opens at noon on working days."
+    bench = Bench(hits=[source], says=says, info=CAPABLE, settings=AgentSettings(compared_passages=4))
+    answer = await bench.ask(LEAVE_QUESTION)
+    quotes = [one.quote for one in answer.choices[0].message.annotations or []]
+    assert "The canteen opens at noon on working days." in quotes

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from agent.acceptance import Checked
 from agent.answers import Context, Evidence
+from agent.comparing import vectors_of
 from agent.drafts import DraftSentence
-from agent.grounding import is_factual, support, words_needed
+from agent.grounding import candidates, is_factual, support, words_needed
 from agent.metrics import SENTENCES
 from agent.neutral import neutralise
 
@@ -16,13 +17,11 @@ async def check(sentence: DraftSentence, evidence: Evidence, context: Context) -
     if not is_factual(text):
         SENTENCES.labels("not_factual").inc()
         return None
-    vector = None
+    among = candidates(text, evidence.compared, evidence.found)
+    vectors = None
     if evidence.vectors is not None:
-        words = words_needed(text, evidence.compared, context.lexicon)
-        embedded = await context.models.embed([text, *words], context.token)
-        context.ledger.tokens.embedding += embedded.tokens
-        vector = embedded.vectors[0]
-        context.lexicon.learn(words, embedded.vectors[1:])
-    found = support(text, evidence.compared, evidence.vectors, vector, context.lexicon)
+        words = words_needed(text, among, context.lexicon)
+        vectors = await vectors_of(context, [text, *(passage.embedded_text for passage in among)], words)
+    found = support(text, among, vectors[1:] if vectors else None, vectors[0] if vectors else None, context.lexicon)
     SENTENCES.labels("supported" if found else "unsupported").inc()
     return Checked(text, sentence.separator, found) if found else None

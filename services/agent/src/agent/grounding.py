@@ -28,6 +28,8 @@ HELD = 0.5
 """The likeness from which a word of the span stands for one of the sentence."""
 MIN_OVERLAP_ALONE = 0.8
 """The share of the very words that is enough when there are no embeddings."""
+BY_WORDS = 6
+"""So many passages are taken for their words alone, whether or not they looked like an answer."""
 COMPARED = 3
 """The words of so many passages are learned to check one sentence."""
 
@@ -46,6 +48,15 @@ def is_factual(sentence: str) -> bool:
     """Whether a sentence says something that needs support; "Yes." and "Here is the answer:" do not."""
     words = [token for token in TOKEN.findall(sentence) if is_content(token)]
     return len(words) >= 2 or bool(numbers(sentence)) or bool(names(f"x {sentence}"))
+
+
+def candidates(sentence: str, compared: Sequence[Passage], found: Sequence[Passage]) -> list[Passage]:
+    """The passages that may support a sentence, in document order: those compared with the question, and of all
+    others the ones that share the most words with the sentence."""
+    said = form_set(sentence)
+    others = sorted(found, key=lambda passage: len(said & passage.forms), reverse=True)[:BY_WORDS]
+    kept = {id(passage) for passage in (*compared, *others)}
+    return [passage for passage in found if id(passage) in kept]
 
 
 def words_needed(sentence: str, found: Sequence[Passage], lexicon: Lexicon) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from agent.answers import AnswerState, Context, Evidence
+from agent.comparing import vectors_of
 from agent.evidence import chance_of_answer
 from agent.grounding import cosine
 from agent.paraphrase import Lexicon, words_to_compare
@@ -27,10 +28,10 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     question = Question(state["standalone"])
     found = passages(state["hits"])
     compared = preselect(question, found, term_weights(question.terms, found), context.settings.compared_passages)
-    vectors = await _known_vectors(context, [question.text, *(passage.embedded_text for passage in compared)])
+    vectors = await _compare(context, [question.text, *(passage.embedded_text for passage in compared)])
     ranked = first_ranking(question, compared, vectors)
     if vectors is not None:
-        await _learn(context, unknown_words(question, ranked, context.lexicon))
+        await _compare(context, [], unknown_words(question, ranked, context.lexicon))
     evidence = weigh(question, found, compared, vectors, ranked, context.lexicon)
     abstain = evidence.chance < context.settings.abstain_threshold
     log.info("evidence judged", chance=round(evidence.chance, 3), abstain=abstain, passages=len(found))
@@ -63,34 +64,13 @@ def weigh(
     return Evidence(question, found, compared, list(vectors[1:]) if vectors else None, final, chance)
 
 
-async def _known_vectors(context: Context, texts: list[str]) -> list[Vector] | None:
-    """The vectors of texts; those that were embedded for an earlier question are known still."""
-    vectors = context.texts.known(texts)
-    fresh = [text for text in dict.fromkeys(texts) if text not in vectors]
-    embedded = await _embed(context, fresh) if fresh else []
-    if embedded is None:
-        return None
-    context.texts.learn(fresh, embedded)
-    vectors.update(zip(fresh, embedded, strict=True))
-    return [vectors[text] for text in texts]
-
-
-async def _learn(context: Context, words: list[str]) -> None:
-    vectors = await _embed(context, words) if words else None
-    if vectors is not None:
-        context.lexicon.learn(words, vectors)
-
-
-async def _embed(context: Context, texts: Sequence[str]) -> list[Vector] | None:
-    if not texts:
-        return None
+async def _compare(context: Context, texts: list[str], words: Sequence[str] = ()) -> list[Vector] | None:
+    """The vectors of the texts; None where embeddings can't be had, unless that is a decision about the caller."""
     try:
-        embedded = await context.models.embed(texts, context.token)
+        return await vectors_of(context, texts, words)
     except ServiceError as error:
         if is_policy(error):
             raise
         log.warning("embeddings unavailable", code=error.code)
         context.ledger.degrade("embeddings_unavailable")
         return None
-    context.ledger.tokens.embedding += embedded.tokens
-    return embedded.vectors

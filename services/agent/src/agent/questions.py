@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from agent.words import TOKEN, Term, form_set, forms, is_generic, terms
+from agent.words import Term, form_set, is_generic, terms
 
 Wanted = Literal["money", "quantity", "time", "person", "place", "contact", "statement"]
 
@@ -97,11 +97,6 @@ class Question:
             if asks.search(self.text):
                 return kind
         return "statement"
-
-    def brings(self, text: str) -> bool:
-        """Whether a text holds something of the kind that is asked for which the question does not hold itself."""
-        fresh = TOKEN.sub(lambda one: one.group() if forms(one.group()).isdisjoint(self.forms) else "", text)
-        return self.suits(fresh)
 
     def suits(self, text: str) -> bool:
         """Whether a text holds something of the kind that is asked for."""

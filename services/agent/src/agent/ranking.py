@@ -84,7 +84,7 @@ def features(
     near = own | passage.context_forms
     around = near | form_set(passage.before) | form_set(passage.after)
     special = [term for term in question.terms if term.distinctive]
-    suits = question.brings(passage.text)
+    suits = question.suits(passage.text)
     typed = question.wanted != "statement"
     return (
         cosine,
