@@ -45,7 +45,7 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """The embedding model that compares sentences."""
     neighbours: Annotated[int, Field(ge=0, le=3)] = 0
     """How many chunks before and after each found one are read with it."""
-    compared_passages: Annotated[int, Field(ge=4, le=200)] = 16
+    compared_passages: Annotated[int, Field(ge=4, le=200)] = 48
     """How many sentences and table rows of the sources are embedded for one question."""
     keepalive_seconds: Annotated[float, Field(gt=0)] = 10.0
     """A stream that is silent for so long gets a comment line, so that nothing in between closes it."""
