@@ -85,7 +85,10 @@ def supported(outcome: Outcome) -> list[bool]:
     for note in sorted(outcome.annotations, key=lambda note: int(note["index"])):
         sentence = outcome.content[at : note["index"]].removeprefix("\nAnother source says: ").strip()
         at = note["index"] + len(note["marker"])
-        verdicts.append(_is_in(sentence.rpartition("\n")[2], f"{note['quote']} {note['title']}"))
+        sentence = sentence.rpartition("\n")[2]
+        if outcome.kind == "generated":  # those before it may stand without a marker
+            sentence = re.split(r"(?<=[.!?])\s+", sentence)[-1]
+        verdicts.append(_is_in(sentence, f"{note['quote']} {note['title']}"))
     return verdicts
 
 

@@ -70,5 +70,4 @@ def test_no_vectors_are_needed_of_a_text_that_has_every_word() -> None:
     wanted = terms("How long is the guarantee of the S3?")
     assert words_to_compare(wanted, ["The guarantee of the S3 is two years long in all countries."]) == []
     needed = words_to_compare(wanted, ["The warranty of the S3 lasts."])
-    assert needed[0] == "guarantee"
-    assert "warranty" in needed
+    assert {"guarantee", "warranty"} <= set(needed)
