@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.support.stack import HANDBOOK, RunningHome
+from tests.support.stack import HANDBOOK, INGEST_SECONDS, RunningHome
 
 from contracts.collections import Collection
+from groundwork.client.bulk import ingest_files
+from groundwork.client.files import find_files
 
 COMMAND = Path(sys.executable).parent / "groundwork"
 QUESTIONS = HANDBOOK / "questions.jsonl"
@@ -66,3 +68,16 @@ def test_what_the_collection_lacks_is_an_error_that_says_what_to_do(
     empty = evaluated(home, "nothing-in-it", QUESTIONS)
     assert empty.returncode == 1
     assert "There are no documents in 'nothing-in-it'" in empty.stderr
+
+
+def test_two_collections_are_compared_by_the_same_questions(home: RunningHome, handbook: Collection) -> None:
+    home.client.collections.ensure("less")
+    files = find_files([str(HANDBOOK)]).files[:2]
+    ingest_files(home.client, "less", files, timeout=INGEST_SECONDS, changed=None)
+    done = evaluated(home, handbook.name, QUESTIONS, "--modes", "sparse", "--against", "less")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^sparse in less +0\.[0-6]", done.stdout, flags=re.MULTILINE)
+    assert re.search(r"^sparse minus sparse in less +\+0\.\d+", done.stdout, flags=re.MULTILINE)
+    unknown = evaluated(home, handbook.name, QUESTIONS, "--modes", "sparse", "--against", "nowhere")
+    assert unknown.returncode == 1
+    assert "nowhere" in unknown.stderr

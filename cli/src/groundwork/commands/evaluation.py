@@ -59,6 +59,9 @@ def evaluate(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Count documents that the collection lacks as not found.")
     ] = False,
+    against: Annotated[
+        str | None, typer.Option(help="Search this collection with the same documents, too, and compare the two.")
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all figures here, question by question.")
     ] = None,
@@ -80,7 +83,13 @@ def evaluate(
     with session.client() as client:
         shown = client.collections.get(collection)
         asked = _answerable(session, client, shown, read, allow_missing=allow_missing)
-        found = _ask(session, client, collection, asked, ways, max(NDCG_AT, *recall_at), at_once)
+        depth = max(NDCG_AT, *recall_at)
+        if against is not None:
+            client.collections.get(against)  # one that is not there is said before anything is asked
+        found = _ask(session, client, collection, asked, ways, depth, at_once)
+        if against is not None:
+            others = _ask(session, client, against, asked, ways, depth, at_once)
+            found |= {f"{name} in {against}": each for name, each in others.items()}
         report = make_report(collection, asked, len(read) - len(asked), found, recall_at)
         _print(session, report, shown, at_once)
         _write(report, shown, json_file, plot_file)
