@@ -16,8 +16,9 @@ from retriever.languages import AUTO
 from retriever.sparse import SparseVector, document_vector
 
 NAMESPACE = UUID("8f2c6a52-6d0e-5f4e-9a53-0f3f6f0a7c11")
-KEYWORD_FIELDS = ("document_id", "tags")
-INTEGER_FIELDS = ("revision", "page")
+KEYWORD_FIELDS = ("document_id", "tags", "hash")
+INTEGER_FIELDS = ("revision", "page", "ordinal")
+"""What points are looked for by. Without an index over `hash` each batch reads all chunks of its document."""
 MAX_NUMBER_INDEXES = 32
 """Fields of metadata that get an index for ranges, when they are first written; further ones are searched slowly."""
 

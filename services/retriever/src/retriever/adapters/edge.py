@@ -34,6 +34,8 @@ from retriever.sparse import SparseVector
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 _SCROLL = 1024
+_REMOVED = 512
+"""Points removed in one call, so that the interpreter lock is free again within some milliseconds."""
 
 
 class EdgeStore:
@@ -100,17 +102,17 @@ class EdgeStore:
         """Remove matching points; flushed to disk on return."""
 
         def remove() -> int:
-            with self._builds.writing(generation) as journal, self._shards.use(generation) as (shard, _):
-                found = shard.count(edge.CountRequest(exact=True, filter=_filter(where)))
-                if found:
-                    gone = () if journal is None else _ids(shard, _filter(where))
-                    try:
-                        shard.update(edge.UpdateOperation.delete_points_by_filter(_filter(where)))
-                        shard.flush()
-                    finally:
-                        if journal is not None:
-                            journal.update(gone)
-                return found
+            with self._builds.writing(generation) as journal, self._shards.use(generation) as (engine, _):
+                ids = _ids(engine, _filter(where))
+                try:
+                    for at in range(0, len(ids), _REMOVED):
+                        engine.update(edge.UpdateOperation.delete_points(list(ids[at : at + _REMOVED])))
+                    if ids:
+                        engine.flush()
+                finally:
+                    if journal is not None:
+                        journal.update(ids)
+                return len(ids)
 
         return await _run(self._writers, remove)
 

@@ -37,8 +37,8 @@ def config(dimensions: int, options: VectorOptions) -> edge.EdgeConfig:
     )
 
 
-def field_indexes() -> list[edge.UpdateOperation]:
-    """The payload indexes that every shard has.
+def field_indexes() -> dict[str, edge.UpdateOperation]:
+    """The payload indexes that every shard has, by field.
 
     Read through the page cache once they are optimised, so that a shard opens in a third of the time. None has links of
     its own in the graph, which would double the time of a build: a filter that leaves few points is searched exactly.
@@ -46,10 +46,10 @@ def field_indexes() -> list[edge.UpdateOperation]:
     index = edge.UpdateOperation.create_field_index
     words = edge.KeywordIndexParams(memory=edge.Memory.Cold, enable_hnsw=False)
     numbers = edge.IntegerIndexParams(memory=edge.Memory.Cold, enable_hnsw=False)
-    return [
-        *(index(field, words) for field in KEYWORD_FIELDS),
-        *(index(field, numbers) for field in INTEGER_FIELDS),
-    ]
+    return {
+        **{field: index(field, words) for field in KEYWORD_FIELDS},
+        **{field: index(field, numbers) for field in INTEGER_FIELDS},
+    }
 
 
 def number_index(path: str) -> edge.UpdateOperation:

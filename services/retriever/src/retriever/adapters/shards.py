@@ -25,7 +25,7 @@ from retriever.adapters import edge_options
 from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.points import INTEGER_FIELDS, KEYWORD_FIELDS, MAX_NUMBER_INDEXES
 
-_ALWAYS_THERE = frozenset((*KEYWORD_FIELDS, *INTEGER_FIELDS, "ordinal"))
+_ALWAYS_THERE = frozenset((*KEYWORD_FIELDS, *INTEGER_FIELDS))
 _UNFINISHED, _DROPPED, _WHOLE = ".unfinished-", ".dropped-", ".whole"
 
 
@@ -90,7 +90,7 @@ class Shards:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         shard = edge.EdgeShard.create(str(unfinished), edge_options.config(dimensions, options))
-        for index in edge_options.field_indexes():
+        for index in edge_options.field_indexes().values():
             shard.update(index)
         shard.flush()
         shard.close()
@@ -276,9 +276,15 @@ def _own(folder: Path) -> IO[str]:
 
 
 def open_shard(shard: Shard) -> None:
-    """Open the engine on `shard.folder`."""
+    """Open the engine on `shard.folder`. What an earlier version made without some of the indexes gets them now."""
     assert shard.folder is not None
     engine = edge.EdgeShard.load(str(shard.folder))
+    there = engine.info().payload_schema
+    lacking = [index for field, index in edge_options.field_indexes().items() if field not in there]
+    for index in lacking:
+        engine.update(index)
+    if lacking:
+        engine.flush()
     shard.numbers = set(engine.info().payload_schema) - _ALWAYS_THERE
     whole = shard.folder / _WHOLE
     shard.indexed = json.loads(whole.read_text())["indexed"] if whole.exists() else None
