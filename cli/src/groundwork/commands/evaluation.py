@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -62,9 +63,7 @@ def evaluate(
     against: Annotated[
         str | None, typer.Option(help="Search this collection with the same documents, too, and compare the two.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write all figures here, question by question.")
-    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here, by question.")] = None,
     plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw the result into this .svg file.")] = None,
 ) -> None:
     """Measure how well searches of a collection find the documents that answer your questions.
@@ -77,24 +76,22 @@ def evaluate(
 
     session = session_of(context)
     _check_files(json_file, plot_file)
-    recall_at = sorted(set(recall or (5, 10, 20)))
-    ways = _ways(modes, rerank=rerank, apply=apply)
+    recall_at, ways = sorted(set(recall or (5, 10, 20))), _ways(modes, rerank=rerank, apply=apply)
     read = read_questions(questions)
     with session.client() as client:
-        shown = client.collections.get(collection)
+        shown, _ = client.collections.get(collection), against and client.collections.get(against)
         asked = _answerable(session, client, shown, read, allow_missing=allow_missing)
-        depth = max(NDCG_AT, *recall_at)
-        if against is not None:
-            client.collections.get(against)  # one that is not there is said before anything is asked
-        found = _ask(session, client, collection, asked, ways, depth, at_once)
-        if against is not None:
-            others = _ask(session, client, against, asked, ways, depth, at_once)
-            found |= {f"{name} in {against}": each for name, each in others.items()}
+        search = partial(_ask, session, client, asked=asked, ways=ways, depth=max(NDCG_AT, *recall_at), at_once=at_once)
+        found = search(collection) | ({} if against is None else _named(search(against), against))
         report = make_report(collection, asked, len(read) - len(asked), found, recall_at)
         _print(session, report, shown, at_once)
         _write(report, shown, json_file, plot_file)
         if apply:
             session.out.print(f"\n{escape(apply_rerank(client, shown, report))}")
+
+
+def _named(found: dict[str, Found], collection: str) -> dict[str, Found]:
+    return {f"{name} in {collection}": each for name, each in found.items()}
 
 
 def _ways(modes: str, *, rerank: bool, apply: bool) -> list[Way]:
