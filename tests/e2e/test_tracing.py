@@ -12,6 +12,7 @@ from tests.support.traced import PARENT, Traced
 SECRET = "Kestrel"
 TEXT = f"Project {SECRET} has a budget of 417 euros. " * 3
 QUESTION = f"What is the budget of project {SECRET}?"
+UPSTREAM = "POST upstream"
 PROGRAMS = {"gateway": "gateway", "ingest": "ingest", "ingest-worker": "worker", "retriever": "retriever"}
 
 
@@ -97,14 +98,15 @@ def test_a_run_of_an_agent_belongs_to_the_trace_of_its_call_down_to_the_model_se
     trace_id = "c" * 31 + "3"
     traced.home.client.agents.save("reckoner", {"model": "calls", "instructions": "Multiply.", "tools": ["calculator"]})
     traced.ask({"model": "agent:reckoner", "messages": [{"role": "user", "content": "6 * 7?"}]}, trace_id)
-    spans = traced.collector.wait_for(trace_id, _whole("agent: invoke_agent reckoner"))
+    whole = _whole("agent: invoke_agent reckoner")
+    spans = traced.collector.wait_for(trace_id, lambda seen: whole(seen) and len(_of(seen, "inference", UPSTREAM)) > 1)
     (tool,) = _of(spans, "agent", "execute_tool calculator")
     (run,) = _of(spans, "agent", "invoke_agent reckoner")
     assert _chain(spans, tool) == ["gateway", "agent"]
     assert run.attributes["gen_ai.agent.name"] == "reckoner"
     assert run.attributes["gen_ai.usage.output_tokens"] > 0
     told = {headers["traceparent"] for headers in traced.heard if "traceparent" in headers}
-    calls = {span.span_id: span for span in spans if (span.service, span.name) == ("inference", "POST upstream")}
+    calls = {span.span_id: span for span in _of(spans, "inference", UPSTREAM)}
     assert len(calls) == 2, "a model call, and one with what the tool said"
     assert {f"00-{trace_id}-{span_id}-01" for span_id in calls} <= told
     for span in calls.values():
