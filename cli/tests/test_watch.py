@@ -250,3 +250,17 @@ def test_a_watch_needs_one_folder(tmp_path: Path, arguments: list[str]) -> None:
     done = CliRunner().invoke(app, given)
     assert done.exit_code == 1
     assert "folder" in done.stderr
+
+
+def test_a_watch_ends_when_its_wait_says_so_though_the_signal_raised_nothing(
+    server: DocumentsServer, folder: Path
+) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == 2
+
+    with watching(server, folder) as watched:
+        watched.watch.run(0.0, wait)
+    assert (len(waits), paths(server)) == (2, ALL)

@@ -138,10 +138,9 @@ async def test_a_circuit_that_is_open_spares_the_model_and_the_fallback_answers(
 
 
 async def test_a_model_much_slower_than_the_others_of_its_route_is_asked_last(gateway: RunningGateway) -> None:
-    for model in ("echo", "free"):  # ten calls of each, so that there is something to compare
-        await gateway.call("PUT", f"/v1/routes/only-{model}", json={"targets": [{"model": model}]})
+    for model in ("echo", "free"):  # so that there is something to compare, whatever this machine does meanwhile
         for _ in range(SLOW_SAMPLES):
-            assert (await gateway.call("POST", "/v1/chat/completions", json=_chat(model=f"only-{model}"))).status == 200
+            gateway.deps.breakers.succeeded(model, 1.0)
     answer = await gateway.call("POST", "/v1/chat/completions", json=_chat())
     assert answer.headers["X-Groundwork-Model"] == "echo"
     for _ in range(SLOW_SAMPLES):

@@ -102,13 +102,14 @@ class FolderWatch:
         return len(self._known)
 
     def run(self, interval: float, wait: Callable[[float], object]) -> None:
-        """Look, then wait for `interval` seconds or longer, for ever; raises what `look` raises."""
+        """Look, then wait for `interval` seconds or longer, until `wait` says it is over; raises what `look` raises."""
         while True:
             began = time.monotonic()
             now = snapshots.take(self._folder)
             taken = time.monotonic() - began
             self.look(now)
-            wait(max(interval, taken * IDLE_SHARE, self._pause))
+            if wait(max(interval, taken * IDLE_SHARE, self._pause)):
+                return
 
     def look(self, now: Snapshot | None = None) -> None:
         """Do all that has to be done for the folder as it is now.

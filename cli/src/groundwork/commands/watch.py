@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from rich.markup import escape
 
@@ -33,8 +34,8 @@ def watch_folder(session: Session, paths: list[str], collection: str, name: str 
                 f"Watching {escape(str(folder))} for '{collection}' ({known} documents so far). Ctrl-C ends it."
             )
             try:
-                with _sigterm_like_ctrl_c():
-                    watch.run(interval, threading.Event().wait)
+                with _ended_by_signals() as over:
+                    watch.run(interval, over.wait)
             except KeyboardInterrupt:
                 session.notes.print("Ending; uploads that have begun are finished first.")
     session.notes.print("Stopped watching. Documents stay; a new watch goes on from here.")
@@ -57,10 +58,20 @@ def _show(session: Session, it: Happening) -> None:
 
 
 @contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Supervisors stop programs with SIGTERM, which should end a watch as cleanly."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_signals() -> Iterator[threading.Event]:
+    """Supervisors stop programs with SIGTERM, which ends a watch as Ctrl-C does: at once, by an exception.
+
+    Where that is raised in code whose exceptions nobody sees, as in a finalizer, the event ends it at its next look.
+    """
+    over = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        over.set()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield over
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
