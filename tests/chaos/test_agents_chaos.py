@@ -115,7 +115,7 @@ def check_ends(client: Groundwork, followed: list[Followed]) -> None:
         assert (ended.steps, ended.tool_calls) == (4, 3)
     taken_up = sum(any(event.type == "run.restarted" for event in one.events) for one in followed)
     sys.stdout.write(f"{taken_up} runs were taken up again\n")
-    assert taken_up or KILLS < 5
+    assert taken_up or KILLS < 20, "of so many kills some must have met an agent in the middle of runs"
 
 
 def check_effects(fleet: Fleet, followed: list[Followed]) -> None:

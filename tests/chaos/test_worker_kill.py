@@ -36,8 +36,9 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(home: RunningHome) ->
     def kill_in_the_middle(batch: Batch) -> None:
         ready = sum(state.ready for state in batch.states)
         running = any(state.job and state.job.status == "running" for state in batch.states)
-        if len(killed) < 2 and ready >= 3 * (len(killed) + 1) and ready < len(batch.states) and running:
-            worker = psutil.Process(home.supervisor.processes()["worker"].pid)
+        pid = home.supervisor.processes()["worker"].pid  # 0 while one that was killed is not back yet
+        if pid and len(killed) < 2 and ready >= 3 * (len(killed) + 1) and ready < len(batch.states) and running:
+            worker = psutil.Process(pid)
             for process in (*worker.children(recursive=True), worker):
                 process.kill()
             psutil.wait_procs([worker], timeout=10)
