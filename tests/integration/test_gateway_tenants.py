@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from pydantic import SecretStr
 from redis.asyncio import Redis
 from sqlalchemy import select
 from tests.support.gateway_running import RunningGateway, running_gateway
@@ -23,24 +22,9 @@ from gateway.tenant_deletion import digest
 from gateway.usage_records import GONE
 from servicekit.clock import SystemClock
 from servicekit.delegation import DelegationSigner, DelegationVerifier, generate_key_pair
-from servicekit.redis import open_redis
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
 LIMITS = {"requests_per_minute": 100, "tokens_per_minute": 100_000}
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
-    client = open_redis(SecretStr(valkey.connection_url))
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
