@@ -57,11 +57,24 @@ async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
             if head.startswith("GET"):
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
                 continue
-            await stream(writer, json.loads(body))
+            asked = json.loads(body)
+            if asked.get("stream"):
+                await stream(writer, asked)
+            else:  # how inference asks whether a model lives
+                whole(writer)
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
         writer.close()
+
+
+def whole(writer: asyncio.StreamWriter) -> None:
+    """An answer of one token in one piece."""
+    message = '{"index":0,"message":{"role":"assistant","content":"0 "},"finish_reason":"stop"}'
+    usage = '{"prompt_tokens":9,"total_tokens":10,"completion_tokens":1}'
+    body = BEGIN.replace(".chunk", "") + f'"choices":[{message}],"usage":{usage}}}'
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write((head + body).encode())
 
 
 async def stream(writer: asyncio.StreamWriter, asked: dict[str, Any]) -> None:
