@@ -13,7 +13,7 @@ import pytest
 from inference.adapters.scripted import ScriptedEncoder
 from inference.embedding import PROBE_TEXT, BatchedEmbedding
 from inference.errors import ModelBusy, ModelNotReady
-from inference.lanes import EncodingFailed, LaneLimits
+from inference.lanes import NICENESS, EncodingFailed, LaneLimits, give_way
 from inference.ports import Vectors
 
 
@@ -117,6 +117,23 @@ async def test_threads_of_bulk_give_way_to_those_of_queries() -> None:
     assert niceness["query"] == os.getpriority(os.PRIO_PROCESS, 0)
     assert niceness["bulk"] > niceness["query"] or niceness["query"] > 9  # a nicer one than that was started so
     await engine.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+def test_a_process_of_a_lower_priority_than_bulk_keeps_it() -> None:
+    """In a container nobody may raise it again: the model would not load."""
+
+    def work() -> None:
+        own = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, NICENESS + 5)
+        give_way()
+        niceness.append(os.getpriority(os.PRIO_PROCESS, own))
+
+    niceness: list[int] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert niceness == [NICENESS + 5]
 
 
 async def test_a_second_batch_of_bulk_begins_beside_the_first_only_when_it_is_half_full() -> None:

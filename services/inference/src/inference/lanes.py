@@ -185,6 +185,10 @@ class Lane:
 
 
 def give_way() -> None:
-    """Have the calling thread compute when no other wants to; where the system has no priorities of threads, not."""
+    """Have the calling thread compute when no other wants to; where the system has no priorities of threads, not.
+
+    A process that was started with a lower priority than that keeps it: only root may raise one.
+    """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
