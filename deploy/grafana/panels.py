@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -87,6 +88,34 @@ def rates(metric: str, by: str = "", where: str = "") -> tuple[str, str]:
     return f"{grouped} (rate({metric}{chosen}[$__rate_interval]))", legend
 
 
+@dataclass(frozen=True)
+class Cell:
+    """Where a panel is: its column of 24, its line below the row's heading, and how many lines it is high."""
+
+    panel: Panel
+    x: int
+    y: int
+    height: int
+
+
+def placed(row: Row) -> list[Cell]:
+    """The panels of a row side by side, and below where there is no more room."""
+    cells: list[Cell] = []
+    x, y, tallest = 0, 0, 0
+    for panel in row.panels:
+        height = STAT_HEIGHT if panel.kind == "stat" else HEIGHT
+        if x + panel.width > COLUMNS:
+            x, y, tallest = 0, y + tallest, 0
+        cells.append(Cell(panel, x, y, height))
+        x, tallest = x + panel.width, max(tallest, height)
+    return cells
+
+
+def lines_of(cells: Sequence[Cell]) -> int:
+    """How many lines they take together."""
+    return max(each.y + each.height for each in cells)
+
+
 def rendered(board: Board) -> dict[str, Any]:
     """The dashboard as Grafana stores it."""
     panels: list[dict[str, Any]] = []
@@ -95,14 +124,12 @@ def rendered(board: Board) -> dict[str, Any]:
         panels.append(
             {"type": "row", "title": row.title, "collapsed": False, "panels": [], "gridPos": _at(0, y, COLUMNS, 1)}
         )
-        x, y, tallest = 0, y + 1, 0
-        for panel in row.panels:
-            height = STAT_HEIGHT if panel.kind == "stat" else HEIGHT
-            if x + panel.width > COLUMNS:
-                x, y, tallest = 0, y + tallest, 0
-            panels.append(_rendered_panel(panel) | {"gridPos": _at(x, y, panel.width, height)})
-            x, tallest = x + panel.width, max(tallest, height)
-        y += tallest
+        cells = placed(row)
+        panels += [
+            _rendered_panel(each.panel) | {"gridPos": _at(each.x, y + 1 + each.y, each.panel.width, each.height)}
+            for each in cells
+        ]
+        y += 1 + lines_of(cells)
     return {
         "uid": board.uid,
         "title": board.title,

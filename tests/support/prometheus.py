@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import yaml
@@ -19,6 +20,7 @@ from tests.support.stack import ROOT, RunningHome
 
 PROMETHEUS = shutil.which("prometheus")
 STARTING_SECONDS = 30.0
+SERVICES = ("ingest", "worker", "retriever", "inference", "agent")
 
 
 @dataclass(frozen=True)
@@ -34,24 +36,33 @@ class Prometheus:
         found = [float(series["value"][1]) for series in answer["data"]["result"]]
         return [value for value in found if not math.isnan(value)]
 
+    def over(self, expr: str, since: float, until: float, step: float) -> list[dict[str, Any]]:
+        """What a query shows from one moment to another (seconds since the epoch): labels and values of each series."""
+        asked = {"query": expr.replace("$__rate_interval", "30s"), "start": since, "end": until, "step": step}
+        answer = self.http.post("/api/v1/query_range", data=asked).json()
+        assert answer["status"] == "success", f"{expr}: {answer.get('error')}"
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
     def alerts(self) -> set[str]:
         """The alerts that fire, or will once they have lasted."""
         answer = self.http.get("/api/v1/alerts").json()
         return {alert["labels"]["alertname"] for alert in answer["data"]["alerts"]}
 
 
-def _targets(home: RunningHome) -> dict[str, list[str]]:
-    ports = home.state.ports
-    services = [f"127.0.0.1:{ports[name]}" for name in ("ingest", "worker", "retriever", "inference", "agent")]
-    return {"gateway": [f"127.0.0.1:{ports['metrics']}"], "services": services}
+def _targets(home: RunningHome) -> dict[str, list[dict[str, Any]]]:
+    """By job; an instance is called what it is, not by its port."""
+    ports = {"gateway": home.state.ports["metrics"], **{name: home.state.ports[name] for name in SERVICES}}
+    found = {name: {"targets": [f"127.0.0.1:{port}"], "labels": {"instance": name}} for name, port in ports.items()}
+    return {"gateway": [found["gateway"]], "services": [found[name] for name in SERVICES]}
 
 
-def _written(folder: Path, home: RunningHome) -> Path:
-    """The project's configuration with this home's addresses, each period cut to a second."""
+def _written(folder: Path, home: RunningHome, period: str) -> Path:
+    """The project's configuration with this home's addresses, each period cut to this one."""
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["global"] = {"scrape_interval": period, "evaluation_interval": period}
     config["scrape_configs"] = [
-        {"job_name": name, "static_configs": [{"targets": targets}]} for name, targets in _targets(home).items()
+        {"job_name": name, "static_configs": targets} for name, targets in _targets(home).items()
     ]
     (folder / "rules").mkdir(parents=True)
     for file in (ROOT / "deploy/prometheus/rules").glob("*.yml"):
@@ -71,10 +82,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_prometheus(folder: Path, home: RunningHome) -> Iterator[Prometheus]:
+def running_prometheus(folder: Path, home: RunningHome, period: str = "1s") -> Iterator[Prometheus]:
     """Scrapes the home until the block ends."""
     address = f"127.0.0.1:{_free_port()}"
-    command = [str(PROMETHEUS), f"--config.file={_written(folder, home)}", f"--storage.tsdb.path={folder / 'data'}"]
+    command = [
+        str(PROMETHEUS),
+        f"--config.file={_written(folder, home, period)}",
+        f"--storage.tsdb.path={folder / 'data'}",
+    ]
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(

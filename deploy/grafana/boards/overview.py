@@ -57,7 +57,7 @@ BOARD = Board(
                 ),
                 line(
                     "Free disk",
-                    ("groundwork_disk_free_bytes / groundwork_disk_size_bytes", "{{service}}"),
+                    ("groundwork_disk_free_bytes / groundwork_disk_size_bytes", "{{instance}}"),
                     unit="percentunit",
                     says="Alert DiskFilling.",
                 ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
@@ -93,6 +94,29 @@ class Canvas:
         tip = f"<title>{escape(hint)}</title>" if hint else ""
         place = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{max(height, 0.5):.2f}"'
         self.parts.append(f'<rect {place} fill="{colour}">{tip}</rect>')
+
+    def box(self, x: float, y: float, width: float, height: float, *, colour: str = "white") -> None:
+        """A rectangle with a border and round corners."""
+        place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+        self.parts.append(f'<rect {place} rx="4" fill="{colour}" stroke="{GRID}"/>')
+
+    def curve(
+        self,
+        points: Sequence[tuple[float, float]],
+        *,
+        colour: str,
+        width: float = 1.6,
+        shaded_to: float | None = None,
+        hint: str = "",
+    ) -> None:
+        """A line through points, of which there is one at least; down to `shaded_to` the ground is tinted."""
+        path = "L".join(f"{x:.0f} {y:.1f}" for x, y in points)
+        tip = f"<title>{escape(hint)}</title>" if hint else ""
+        if shaded_to is not None:
+            ends = f"V{shaded_to:.1f}H{points[0][0]:.0f}Z"
+            self.parts.append(f'<path d="M{path}{ends}" fill="{colour}" fill-opacity=".09"/>')
+        stroke = f'stroke="{colour}" stroke-width="{width:g}" stroke-linejoin="round" stroke-linecap="round"'
+        self.parts.append(f'<path d="M{path}" fill="none" {stroke}>{tip}</path>')
 
     def finish(self) -> str:
         """The SVG file."""
