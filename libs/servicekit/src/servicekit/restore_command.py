@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -33,6 +34,8 @@ def run(settings: ServiceSettings, service: str, restore: Callable[[BackupFile],
         asyncio.run(restore(backup))
     except BackupDamaged as error:
         return _refused(f"{backup.path} is not a whole backup: {error}.")
+    except PermissionError as error:
+        return _refused(f"User {os.geteuid()} may not open {error.filename or backup.path}: let that user read it.")
     except (NotEmpty, BackupTooNew, OSError) as error:
         return _refused(str(error))
     log.info("restored", file=str(backup.path))

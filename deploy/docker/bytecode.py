@@ -1,0 +1,35 @@
+"""`python -X pycache_prefix=DIR bytecode.py SERVICE`: imports what a service imports, to keep its byte code.
+
+A container can't write byte code, and would compile thousands of files at each start. Only what is imported is kept,
+the standard library's modules among it, since compiling all would double the images. Standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+LAZY = {
+    "gateway": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg", "uvicorn.protocols.http.httptools_impl"),
+    "ingest": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg", "celery.worker", "kombu.transport.redis"),
+    "retriever": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
+    "agent": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
+    "inference": (),
+}
+"""Imported by name when a service starts."""
+
+
+def main(service: str) -> int:
+    """Exit status 0, or an exception where a module of the service can't be imported."""
+    package = importlib.import_module(service)
+    for module in pkgutil.walk_packages(package.__path__, f"{service}."):
+        if ".migrations" not in module.name and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in LAZY[service]:
+        importlib.import_module(name)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))
