@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, update
+from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from servicekit.sql import Database, UtcTime
+from servicekit.sqlite_driver import StatementConnection
 
 metadata = MetaData()
 COUNTERS = Table("counters", metadata, Column("value", Integer), Column("at", UtcTime))
@@ -110,4 +112,62 @@ async def test_a_look_that_meets_a_locked_file_waits_and_holds_nobody_up(tmp_pat
         await asyncio.wait({waiting}, timeout=0.1)
         assert not waiting.done()
     assert [row["value"] for row in await waiting] == [0]
+    await database.close()
+
+
+async def test_a_statement_takes_one_hop_to_the_connections_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await _open(tmp_path)
+    async with database.read() as connection:
+        await connection.execute(select(COUNTERS))  # the connection is open
+    hops: list[str] = []
+    original = StatementConnection._execute
+
+    async def counted(self: StatementConnection, call: Callable[..., object], *given: object) -> object:
+        hops.append(getattr(call, "__name__", ""))
+        return await original(self, call, *given)
+
+    monkeypatch.setattr(StatementConnection, "_execute", counted)
+    async with database.write() as connection:
+        await connection.execute(update(COUNTERS).values(value=3))
+        await connection.execute(select(COUNTERS))
+    assert len(hops) == 4, "begin, two statements, commit"
+    await database.close()
+
+
+async def test_a_statement_tells_its_rows_and_how_many_it_changed(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    async with database.write() as connection:
+        await connection.execute(insert(COUNTERS), [{"value": value, "at": MOMENT} for value in range(1, 2500)])
+        changed = await connection.execute(update(COUNTERS).where(COUNTERS.c.value >= 2000).values(value=-1))
+        assert changed.rowcount == 500
+        gone = update(COUNTERS).where(COUNTERS.c.value == -1).values(value=-2).returning(COUNTERS.c.value)
+        assert [row.value for row in await connection.execute(gone)] == [-2] * 500
+        none = await connection.execute(update(COUNTERS).where(COUNTERS.c.value == 77_777).values(value=0))
+        assert none.rowcount == 0
+    async with database.read() as connection:
+        streamed = await connection.stream(select(COUNTERS.c.value))
+        assert len([row async for row in streamed]) == 2500
+    await database.close()
+
+
+async def test_a_statement_that_fails_or_is_given_up_leaves_its_connection_usable(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    endless = text(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000000) SELECT max(i) FROM n"
+    )
+    for _ in range(20):  # more than the pool has connections
+        with pytest.raises(OperationalError):
+            async with database.write() as connection:
+                await connection.execute(update(COUNTERS).values(value=9))
+                await connection.execute(text("SELECT nothing FROM nowhere"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), database.write() as connection:
+            await connection.execute(update(COUNTERS).values(value=9))
+            await connection.execute(endless)
+    async with database.write() as connection:
+        assert (await connection.execute(select(COUNTERS.c.value))).scalar_one() == 0
+        await connection.execute(update(COUNTERS).values(value=1))
+    assert (await database.fetch(select(COUNTERS.c.value)))[0]["value"] == 1
     await database.close()

@@ -36,6 +36,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+from servicekit.sqlite_driver import opener
+
 WRITE = "groundwork_write"
 BUSY_SECONDS = 15
 READERS = 4
@@ -84,10 +86,13 @@ class Database:
         if url is not None:
             return cls(create_async_engine(url.get_secret_value(), pool_pre_ping=True, pool_size=10))
         data_dir.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(f"sqlite+aiosqlite:///{data_dir / name}.sqlite", pool_size=8, max_overflow=8)
+        path = data_dir / f"{name}.sqlite"
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{path}", async_creator=opener(path), pool_size=8, max_overflow=8
+        )
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        file = f"sqlite:///{data_dir / name}.sqlite"
+        file = f"sqlite:///{path}"
         reading = create_engine(file, pool_size=READERS, max_overflow=0, isolation_level="AUTOCOMMIT")
         event.listen(reading, "connect", partial(_prepare_reading, BUSY_SECONDS))
         at_once = create_engine(file, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, Insert, Table
+from sqlalchemy import Column, Insert, RowMapping, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +17,17 @@ async def insert_if_absent(
 
     Two callers at once: one inserts, the other waits for it to commit and then gets False.
     """
+    return await inserted_if_absent(connection, table, values, unique, unique[:1]) is not None
+
+
+async def inserted_if_absent(
+    connection: AsyncConnection,
+    table: Table,
+    values: Mapping[str, Any],
+    unique: list[Column[Any]],
+    told: Iterable[Column[Any]],
+) -> RowMapping | None:
+    """As `insert_if_absent`; these columns of the row as it is now, null if it was there."""
     statement: Insert
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql  # 2.5 MB that SQLite does without
@@ -24,5 +35,5 @@ async def insert_if_absent(
         statement = postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
     else:
         statement = sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
-    result = await connection.execute(statement.returning(unique[0]))
-    return result.first() is not None
+    result = await connection.execute(statement.returning(*told))
+    return result.mappings().first()
