@@ -183,6 +183,8 @@ def _look(client: Groundwork, collection: str, batch: Batch) -> None:
         for job in islice(client.jobs.list(collection=collection), len(batch.states)):
             if job.id in waiting:
                 _take(waiting.pop(job.id), job)
+            if not waiting:
+                break  # the newest come first, and those that are older than all of these have ended
     for job_id in list(waiting)[:FEW]:
         _take(waiting[job_id], client.jobs.get(job_id))
     for state in [state for state in batch.states if state.job is None and state.document and not state.ended][:FEW]:

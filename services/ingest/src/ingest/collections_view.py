@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select
 
 from contracts.collections import Collection
-from ingest.deletions import deletion_under_way
 from ingest.documents import counted
-from ingest.errors import CollectionDeleting
-from ingest.tables import COLLECTIONS
-from ingest.tenants import check_not_deleting
+from ingest.errors import CollectionDeleting, TenantDeleting
+from ingest.tables import COLLECTIONS, TENANT_DELETIONS
 from servicekit.sql import Database
 from servicekit.upserts import insert_if_absent
+
+_HERE = (COLLECTIONS.c.tenant == bindparam("tenant")) & (COLLECTIONS.c.name == bindparam("name"))
+_KNOWN = select(
+    exists().where(TENANT_DELETIONS.c.tenant == bindparam("tenant")).label("tenant_deleting"),
+    exists().where(_HERE, COLLECTIONS.c.deletion_job.is_not(None)).label("deleting"),
+    exists().where(_HERE).label("known"),
+)
 
 
 async def with_counts(database: Database, tenant: str, collections: Sequence[Collection]) -> list[Collection]:
@@ -32,12 +37,12 @@ async def known(database: Database, tenant: str, name: str) -> bool:
 
     Raises `CollectionDeleting` or `TenantDeleting`.
     """
-    async with database.read() as connection:
-        await check_not_deleting(connection, tenant)
-        if await deletion_under_way(connection, tenant, name):
-            raise CollectionDeleting(name)
-        here = (COLLECTIONS.c.tenant == tenant) & (COLLECTIONS.c.name == name)
-        return (await connection.execute(select(COLLECTIONS.c.name).where(here))).first() is not None
+    (row,) = await database.look(_KNOWN, {"tenant": tenant, "name": name})
+    if row["tenant_deleting"]:
+        raise TenantDeleting
+    if row["deleting"]:
+        raise CollectionDeleting(name)
+    return bool(row["known"])
 
 
 async def remember(database: Database, tenant: str, name: str) -> None:

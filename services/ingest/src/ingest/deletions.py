@@ -210,14 +210,6 @@ def _collection(tenant: str, name: str) -> ColumnElement[bool]:
     return (COLLECTIONS.c.tenant == tenant) & (COLLECTIONS.c.name == name)
 
 
-async def deletion_under_way(connection: AsyncConnection, tenant: str, name: str) -> bool:
-    """Whether the collection is being deleted."""
-    statement = select(COLLECTIONS.c.deletion_job).where(
-        _collection(tenant, name), COLLECTIONS.c.deletion_job.is_not(None)
-    )
-    return (await connection.execute(statement)).first() is not None
-
-
 async def late_deletion_possible(connection: AsyncConnection, tenant: str, name: str, now: datetime) -> bool:
     """Whether the index may yet be told to delete this collection: by a deletion that another one overtook.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Double, RowMapping, func, select, type_coerce
+from sqlalchemy import Double, RowMapping, Select, bindparam, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
@@ -105,7 +105,18 @@ async def standing(connection: AsyncConnection, rows: Sequence[RowMapping], now:
     """The queue as far as these jobs need it; with none of them live nothing is asked."""
     if not any(row["status"] in LIVE for row in rows):
         return Standing(now)
-    slots = select(func.coalesce(func.sum(WORKERS.c.slots), 0)).where(WORKERS.c.seen_at > now - WORKER_ALIVE)
+    alive = {"alive_since": (now - WORKER_ALIVE).timestamp()}
+    live_slots, seconds = (await connection.execute(_PACE, alive)).one()
+    waiting = [row["id"] for row in rows if row["status"] == "queued"]
+    ranks = await _ranks(connection, waiting) if waiting else {}
+    tenants = await _tenants(connection) if waiting else {}
+    return Standing(now, int(live_slots), None if seconds is None else float(seconds), ranks, tenants)
+
+
+def _pace() -> Select[Any]:
+    """Slots of all live workers, and seconds that a job took lately."""
+    slots = func.coalesce(func.sum(WORKERS.c.slots), 0)
+    live = select(slots).where(_number(WORKERS.c.seen_at) > bindparam("alive_since", type_=Double))
     lately = (
         select((JOBS.c.finished_at - JOBS.c.started_at).label("seconds"))
         .where(JOBS.c.status == "ready", JOBS.c.kind == "document", JOBS.c.finished_at.is_not(None))
@@ -113,37 +124,30 @@ async def standing(connection: AsyncConnection, rows: Sequence[RowMapping], now:
         .limit(RECENT)
         .subquery()
     )
-    live_slots = (await connection.execute(slots)).scalar_one()
-    seconds = (await connection.execute(select(func.avg(_number(lately.c.seconds))))).scalar_one()
-    waiting = [row["id"] for row in rows if row["status"] == "queued"]
-    ranks = await _ranks(connection, waiting) if waiting else {}
-    tenants = await _tenants(connection) if waiting else {}
-    return Standing(now, int(live_slots), None if seconds is None else float(seconds), ranks, tenants)
+    seconds = select(func.avg(_number(lately.c.seconds)))
+    return select(live.scalar_subquery(), seconds.scalar_subquery())
+
+
+def _places() -> Select[Any]:
+    place = func.row_number().over(partition_by=JOBS.c.tenant, order_by=(JOBS.c.queued_at, JOBS.c.id))
+    queued = select(JOBS.c.id, place.label("place")).where(JOBS.c.status == "queued").subquery()
+    return select(queued.c.id, queued.c.place).where(queued.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def _by_tenant() -> Select[Any]:
+    served = JOBS.alias()
+    last = select(func.max(served.c.claimed_at)).where(served.c.tenant == JOBS.c.tenant).scalar_subquery()
+    queued, running = (func.count().filter(JOBS.c.status == status) for status in LIVE)
+    live = JOBS.c.status.in_(LIVE)
+    return select(JOBS.c.tenant, queued, running, last).where(live).group_by(JOBS.c.tenant)
 
 
 async def _ranks(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, int]:
-    place = func.row_number().over(partition_by=JOBS.c.tenant, order_by=(JOBS.c.queued_at, JOBS.c.id))
-    queued = select(JOBS.c.id, place.label("place")).where(JOBS.c.status == "queued").subquery()
-    statement = select(queued.c.id, queued.c.place).where(queued.c.id.in_(ids))
-    return {row.id: row.place for row in await connection.execute(statement)}
-
-
-_SERVED = JOBS.alias()
+    return {row.id: row.place for row in await connection.execute(_PLACES, {"ids": list(ids)})}
 
 
 async def _tenants(connection: AsyncConnection) -> dict[str, _Tenant]:
-    last = select(func.max(_SERVED.c.claimed_at)).where(_SERVED.c.tenant == JOBS.c.tenant).scalar_subquery()
-    statement = (
-        select(
-            JOBS.c.tenant,
-            func.count().filter(JOBS.c.status == "queued"),
-            func.count().filter(JOBS.c.status == "running"),
-            last,
-        )
-        .where(JOBS.c.status.in_(LIVE))
-        .group_by(JOBS.c.tenant)
-    )
-    rows = (await connection.execute(statement)).all()
+    rows = (await connection.execute(_BY_TENANT)).all()
     return {tenant: _Tenant(queued, running, at) for tenant, queued, running, at in rows}
 
 
@@ -154,3 +158,6 @@ def _before(other: _Tenant, own: _Tenant) -> bool:
 def _number(column: Any) -> Any:
     """Differences of times are plain seconds in both databases; don't read them back as times."""
     return type_coerce(column, Double)
+
+
+_PACE, _PLACES, _BY_TENANT = _pace(), _places(), _by_tenant()  # building one costs more than running it

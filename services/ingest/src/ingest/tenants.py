@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.errors import TenantDeleting
 from ingest.live_jobs import LIVE, Mandate, new_job
 from ingest.tables import JOBS, TENANT_DELETIONS
 from servicekit.clock import Clock
@@ -35,13 +34,6 @@ async def begin_deletion(
         renewed = {"grant_token": mandate.grant, "grant_key_id": mandate.key_id, "not_before": None}
         await connection.execute(update(JOBS).where(JOBS.c.id == job_id, JOBS.c.status.in_(LIVE)).values(**renewed))
         return await _job(connection, job_id)
-
-
-async def check_not_deleting(connection: AsyncConnection, tenant: str) -> None:
-    """Raise `TenantDeleting` if the tenant is on its way out."""
-    query = select(TENANT_DELETIONS.c.tenant).where(TENANT_DELETIONS.c.tenant == tenant)
-    if (await connection.execute(query)).first() is not None:
-        raise TenantDeleting
 
 
 async def _job(connection: AsyncConnection, job_id: str) -> RowMapping:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Metadata
@@ -20,7 +20,12 @@ from ingest.parts import forget_parts
 from ingest.standing import WORKER_ALIVE
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS, WORKERS
 from servicekit.identifiers import new_id
-from servicekit.upserts import insert_if_absent
+from servicekit.sql import Database
+from servicekit.upserts import insert_if_absent, inserted_if_absent
+
+_SAME_BYTES = select(DOCUMENTS.c.key).where(
+    *(DOCUMENTS.c[name] == bindparam(name) for name in ("tenant", "collection", "id", "sha256"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,9 @@ class Accepted:
 async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted:
     """Take an upload; raises `CollectionNotFound` or `CollectionDeleting`."""
     await _enter_collection(connection, upload.mandate.tenant, upload.collection)
-    if await _insert_document(connection, upload, now):
-        document = await _document(connection, upload)
-        return await _queue(connection, upload, document, 1, now)
+    new = await _insert_document(connection, upload, now)
+    if new is not None:
+        return await _first(connection, upload, new, now)
     document = await _document(connection, upload)
     gone = document["deleted_at"] is not None or document["status"] == "deleting"
     if gone or document["sha256"] != upload.sha256:
@@ -87,15 +92,21 @@ async def accept_unless_there(connection: AsyncConnection, upload: Upload, n: in
     One that is there with these bytes stays as it is. Raises `CollectionNotFound` or `CollectionDeleting`.
     """
     await _enter_collection(connection, upload.mandate.tenant, upload.collection)
-    is_new = await _insert_document(connection, upload, now)
+    new = await _insert_document(connection, upload, now)
+    if new is not None:
+        return await _queue(connection, upload, new, n, now)
     document = await _document(connection, upload)
-    if is_new:
-        return await _queue(connection, upload, document, n, now)
     if document["deleted_at"] is not None or document["status"] == "deleting":
         return await _queue(connection, upload, document, max(n, document["revision"] + 1), now)
     if document["sha256"] != upload.sha256:
         return None
     return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
+
+
+async def may_be_known(database: Database, upload: Upload) -> bool:
+    """Whether a document has this identity and these bytes: only then is it worth asking what is `known` of it."""
+    same = {"tenant": upload.mandate.tenant, "collection": upload.collection, "id": upload.id}
+    return bool(await database.look(_SAME_BYTES, {**same, "sha256": upload.sha256}))
 
 
 async def known(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted | None:
@@ -147,26 +158,42 @@ async def _new_revision(connection: AsyncConnection, upload: Upload, document: R
     return await _queue(connection, upload, document, document["revision"] + 1, now)
 
 
-async def _queue(connection: AsyncConnection, upload: Upload, document: RowMapping, n: int, now: datetime) -> Accepted:
-    """Write the revision, the document as it will be, and the job."""
-    facts = upload.facts()
-    revision = {
-        "document_key": document["key"],
+async def _first(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
+    """Write the revision and the job of a document that has just been inserted."""
+    await connection.execute(insert(REVISIONS).values(**_revision(upload, document["key"], 1, now)))
+    return Accepted(document, await _insert_job(connection, upload, document["key"], 1, now), unchanged=False)
+
+
+def _revision(upload: Upload, document_key: str, n: int, now: datetime) -> dict[str, Any]:
+    return {
+        "document_key": document_key,
         "n": n,
         "tenant": upload.mandate.tenant,
         "status": "pending",
         "title_given": upload.title is not None,
         "blob_key": upload.blob_key,
         "created_at": now,
-        **facts,
+        **upload.facts(),
     }
+
+
+async def _insert_job(
+    connection: AsyncConnection, upload: Upload, document_key: str, n: int, now: datetime
+) -> RowMapping:
+    job = new_job("document", upload.mandate, upload.collection, (document_key, upload.id, n), now)
+    return (await connection.execute(insert(JOBS).values(**job).returning(*JOBS.c))).mappings().one()
+
+
+async def _queue(connection: AsyncConnection, upload: Upload, document: RowMapping, n: int, now: datetime) -> Accepted:
+    """Write the revision, the document as it will be, and the job."""
+    revision = _revision(upload, document["key"], n, now)
     if not await insert_if_absent(connection, REVISIONS, revision, [REVISIONS.c.document_key, REVISIONS.c.n]):
         same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)
         await connection.execute(update(REVISIONS).where(same).values(**revision, parsed=False))
         await forget_parts(connection, document["key"], n)
     again = document["deleted_at"] is not None or document["status"] == "deleting"
     shown = {
-        **facts,
+        **upload.facts(),
         "revision": n,
         "status": "queued",
         "error": None,
@@ -184,9 +211,7 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
     if upload.mandate.grant is not None:  # the newest permission is the one that lasts longest
         ending = (JOBS.c.document_key == document["key"]) & (JOBS.c.kind != "document") & JOBS.c.status.in_(LIVE)
         await connection.execute(update(JOBS).where(ending).values(grant_token=upload.mandate.grant))
-    job = new_job("document", upload.mandate, upload.collection, (document["key"], upload.id, n), now)
-    inserted = (await connection.execute(insert(JOBS).values(**job).returning(*JOBS.c))).mappings().one()
-    return Accepted(written, inserted, unchanged=False)
+    return Accepted(written, await _insert_job(connection, upload, document["key"], n, now), unchanged=False)
 
 
 async def _enter_collection(connection: AsyncConnection, tenant: str, name: str) -> None:
@@ -204,7 +229,8 @@ async def _enter_collection(connection: AsyncConnection, tenant: str, name: str)
     raise CollectionNotFound(name)
 
 
-async def _insert_document(connection: AsyncConnection, upload: Upload, now: datetime) -> bool:
+async def _insert_document(connection: AsyncConnection, upload: Upload, now: datetime) -> RowMapping | None:
+    """The row of a document that is new, else null."""
     values = {
         "key": new_id("doc"),
         "tenant": upload.mandate.tenant,
@@ -217,7 +243,7 @@ async def _insert_document(connection: AsyncConnection, upload: Upload, now: dat
         **upload.facts(),
     }
     unique = [DOCUMENTS.c.tenant, DOCUMENTS.c.collection, DOCUMENTS.c.id]
-    return await insert_if_absent(connection, DOCUMENTS, values, unique)
+    return await inserted_if_absent(connection, DOCUMENTS, values, unique, DOCUMENTS.c)
 
 
 async def _document(connection: AsyncConnection, upload: Upload) -> RowMapping:

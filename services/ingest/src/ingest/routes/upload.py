@@ -119,6 +119,8 @@ async def _commit(
 
 async def _known(opened: Dependencies, upload: Upload) -> StoredAnswer | None:
     """The answer for bytes that are there already; nothing is written for them."""
+    if not await uploads.may_be_known(opened.database, upload):
+        return None
     now = opened.clock.now()
     async with opened.database.read() as connection:
         accepted = await uploads.known(connection, upload, now)
