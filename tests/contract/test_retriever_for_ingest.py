@@ -70,6 +70,47 @@ async def test_ingest_drives_the_retriever_through_its_client(index: RetrieverIn
     assert (await index.collections(token, 10, None)).data == []
 
 
+async def test_a_small_document_is_written_and_committed_in_one_call_that_may_be_repeated(
+    index: RetrieverIndex, tokens: Tokens
+) -> None:
+    token, texts = tokens.token(), ["The first paragraph.", "The second one."]
+    made = await index.create_collection(token, CollectionCreate(name="handbook"))
+    first = await index.put_whole(token, "handbook", "d", 1, _batch(texts), 1)
+    assert (first.embedded, first.committed and first.committed.chunks) == (2, 2)
+    assert first.committed is not None
+    assert made.revision < first.committed.collection_revision
+    page = await index.chunks(token, "handbook", "d", 60, None)
+    assert [(chunk.text, chunk.revision) for chunk in page.data] == [(text, 1) for text in texts]
+    again = await index.put_whole(token, "handbook", "d", 1, _batch(texts), 1)
+    assert (again.embedded, again.embedding_tokens, again.committed and again.committed.chunks) == (0, 0, 2)
+    with pytest.raises(PeerError) as other:
+        await index.put_whole(token, "handbook", "d", 1, _batch([*texts, "A third."]), 1)
+    assert other.value.code == "stale_revision"
+    await index.put_whole(token, "handbook", "d", 3, _batch(texts), 1)
+    for revision in (2, 3):
+        await index.delete_document(token, "handbook", "d", revision)
+    with pytest.raises(PeerError) as late:
+        await index.put_whole(token, "handbook", "d", 3, _batch(texts), 1)
+    assert (late.value.http_status, late.value.code) == (409, "stale_revision")
+    with pytest.raises(PeerError) as gone:
+        await index.put_whole(token, "handbook", "e", 1, _batch(texts), 7)
+    assert gone.value.code == "layout_gone"
+
+
+async def test_where_a_small_document_can_not_be_committed_its_batch_is_answered_alone(
+    index: RetrieverIndex, tokens: Tokens
+) -> None:
+    token = tokens.token()
+    await index.create_collection(token, CollectionCreate(name="handbook"))
+    half = _batch(["The first paragraph.", "The second one."])
+    half.chunks[1].ordinal = 5
+    indexed = await index.put_whole(token, "handbook", "d", 1, half, 1)
+    assert (indexed.embedded, indexed.committed) == (2, None)
+    with pytest.raises(PeerError) as why:
+        await index.commit(token, "handbook", "d", 1, CommitRequest(document=FACTS, chunks=2), 1)
+    assert why.value.code == "chunks_missing"
+
+
 async def _filled(index: RetrieverIndex, token: str, texts: list[str]) -> None:
     await index.create_collection(token, CollectionCreate(name="handbook"))
     await index.put_chunks(token, "handbook", "d", 1, _batch(texts), 1)

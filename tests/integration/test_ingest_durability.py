@@ -71,8 +71,9 @@ def test_a_killed_workers_job_goes_on_from_its_last_batch_in_another_worker(home
         assert job["attempts"] == 2
         assert job["timings"]["parsing"] == before["timings"]["parsing"]  # the text was kept, not parsed again
         firsts = [first for _, _, first in peers.index.batches]
-        assert [each for each in firsts if each != 12] == sorted({*firsts} - {12})
-        assert firsts.count(12) in (1, 2)  # the batch that was on its way may come twice
+        again = {first for first in firsts if firsts.count(first) > 1}
+        assert again <= {8, 12} or again <= {12, 16}  # the two batches that were open may come twice
+        assert max(map(firsts.count, firsts)) <= 2
         found = peers.index.found("handbook", "a")
         text = client.get("/v1/collections/handbook/documents/a/text").text
         assert [chunk.ordinal for chunk in found] == list(range(len(found)))

@@ -120,7 +120,7 @@ async def _requests(
     lists = ("/v1/collections", f"/v1/collections/{VAULT}/documents/{DOCUMENT}/chunks")
     cursors = [(await client.get(path, params={"limit": 1}, headers=victim)).json()["next_cursor"] for path in lists]
     assert all(cursors)
-    queries = {"cursor": tuple(cursors), "key": (SHADOW_KEY,), "layout": ("1", "2")}
+    queries = {"cursor": tuple(cursors), "key": (SHADOW_KEY,), "layout": ("1", "2"), "commit": ("1",)}
     queries |= {"limit": ("1",), "revision": ("9",), "first": ("0",)}
     found = []
     for call in calls:

@@ -83,7 +83,13 @@ class Peers:
 
         @app.put(path + "/revisions/{n}/chunks")
         async def put(
-            name: str, document: str, n: int, layout: int, batch: ChunkBatch, request: Request
+            name: str,
+            document: str,
+            n: int,
+            layout: int,
+            batch: ChunkBatch,
+            request: Request,
+            commit: int | None = None,
         ) -> BatchIndexed:
             self._check_here()
             self.request_ids.add(request.headers.get("x-request-id", ""))
@@ -91,7 +97,8 @@ class Peers:
             if number == self.hold_batch:
                 self.held.set()
                 await asyncio.to_thread(self.released.wait, DEADLINE_SECONDS)
-            return await self.index.put_chunks("", name, document, n, batch, layout)
+            put = self.index.put_chunks if commit is None else self.index.put_whole
+            return await put("", name, document, n, batch, layout)
 
         @app.post(path + "/revisions/{n}/commit")
         async def commit(name: str, document: str, n: int, layout: int, body: CommitRequest) -> Committed:

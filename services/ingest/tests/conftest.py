@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import RowMapping
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from contracts.collections import CollectionCreate
+from contracts.indexing import BatchIndexed, ChunkBatch
 from contracts.jobs import Job
 from ingest import documents, jobs
 from ingest.adapters.fixed_tokens import FixedTokenizers, FixedTokens
@@ -117,6 +118,28 @@ class Service:
     async def work_all(self) -> None:
         while await self.work():
             pass
+
+    async def work_until_killed(self, at: Callable[[ChunkBatch], bool], patch: pytest.MonkeyPatch) -> None:
+        """Let a worker claim the next job, and die while a batch that `at` picks is on its way: nothing is settled."""
+        claimed = await self.worker.ledger.claim("doomed")
+        assert claimed is not None
+        reached, original = asyncio.Event(), self.index.put_chunks
+
+        async def hang(
+            token: str, collection: str, document: str, revision: int, batch: ChunkBatch, layout: int
+        ) -> BatchIndexed:
+            if at(batch):
+                reached.set()
+                await asyncio.Event().wait()
+            return await original(token, collection, document, revision, batch, layout)
+
+        with patch.context() as inner:
+            inner.setattr(self.index, "put_chunks", hang)
+            working = asyncio.create_task(self.worker.slots._carry_out(claimed, asyncio.Event()))
+            async with asyncio.timeout(20):
+                await reached.wait()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
 
     async def document(self, document_id: str, tenant: str = "acme") -> RowMapping:
         async with self.database.read() as connection:

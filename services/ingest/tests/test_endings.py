@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from contracts.errors import ErrorBody
-from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from contracts.indexing import CommitRequest, Committed
 from ingest import jobs
 from ingest.deletions import late_deletion_possible
 from ingest.errors import JobCommitting
@@ -40,22 +40,8 @@ def internal() -> PeerError:
 
 
 async def cut_short(service: Service, patch: pytest.MonkeyPatch, at: int = 4) -> None:
-    """A worker claims the next job and dies when it is to send the chunk `at`."""
-    claimed = await service.worker.ledger.claim("doomed")
-    assert claimed is not None
-    original = service.index.put_chunks
-
-    async def die(
-        token: str, collection: str, document: str, revision: int, batch: ChunkBatch, layout: int
-    ) -> BatchIndexed:
-        if batch.chunks[0].ordinal == at:
-            raise SystemExit
-        return await original(token, collection, document, revision, batch, layout)
-
-    with patch.context() as inner:
-        inner.setattr(service.index, "put_chunks", die)
-        with pytest.raises(SystemExit):
-            await service.worker.slots._carry_out(claimed, asyncio.Event())
+    """A worker claims the next job and dies while the batch with the chunk `at` is on its way."""
+    await service.work_until_killed(lambda batch: batch.chunks[0].ordinal == at, patch)
     service.clock.advance(31)
 
 

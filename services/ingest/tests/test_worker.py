@@ -81,22 +81,16 @@ async def test_a_job_whose_worker_died_goes_on_from_its_last_batch(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await service.upload(TEXT, document_id="a")
-    claimed = await service.worker.ledger.claim("doomed")
-    assert claimed is not None
-
-    async def die(document_id: str, revision: int, batch: ChunkBatch) -> None:
-        if batch.chunks[0].ordinal == 4:
-            raise SystemExit  # as if killed: nothing is settled
-
-    with monkeypatch.context() as patch:
-        before_each_batch(service, die, patch)
-        with pytest.raises(SystemExit):
-            await service.worker.slots._carry_out(claimed, asyncio.Event())
+    await service.work_until_killed(lambda batch: batch.chunks[0].ordinal == 6, monkeypatch)
     assert await service.work() is False  # the lease is still held
     service.clock.advance(31)
+    before = {first for _, _, first in service.index.batches}
     await service.work_all()
     firsts = [first for _, _, first in service.index.batches]
-    assert firsts == sorted(set(firsts))  # no batch was sent twice
+    assert firsts[:2] == [0, 2]
+    again = {first for first in before if firsts.count(first) > 1}
+    assert again <= {4}, "what was entered is not sent again"
+    assert [chunk.ordinal for chunk in service.index.found("handbook", "a")] == list(range(max(firsts) + 2))
     assert (await service.document("a"))["status"] == "ready"
 
 
@@ -208,7 +202,7 @@ async def test_cancel_stops_a_running_job_between_two_batches(
 
     before_each_batch(service, cancel, monkeypatch)
     await service.work_all()
-    assert [first for _, _, first in service.index.batches] == [0, 2]
+    assert [first for _, _, first in service.index.batches] in ([0, 2], [0, 2, 4], [0, 4, 2]), "what was under way"
     assert (await service.job(job_id)).status == "cancelled"
     assert (await service.document("a"))["status"] == "cancelled"
     async with service.database.read() as connection:
@@ -255,9 +249,12 @@ async def test_a_stopping_worker_gives_its_job_back_at_once(service: Service, mo
     await service.work(stopping=stopping)
     assert accepted.job is not None
     job = await service.job(accepted.job["id"])
-    assert (job.status, job.attempts, len(service.index.batches)) == ("queued", 0, 1)
+    assert (job.status, job.attempts) == ("queued", 0)
+    assert 1 <= len(service.index.batches) <= 2, "what was under way"
     await service.work_all()
     assert (await service.document("a"))["status"] == "ready"
+    firsts = [first for _, _, first in service.index.batches]
+    assert firsts == sorted(set(firsts)), "what was under way was entered"
 
 
 async def test_tenants_take_turns(service: Service) -> None:

@@ -49,14 +49,6 @@ class ChunkBatch(Request):
     chunks: Annotated[list[ChunkInput], Field(min_length=1, max_length=512)]
 
 
-class BatchIndexed(Reply):
-    """How a batch's vectors came about: `embedded` by a model call, `reused` from an earlier revision."""
-
-    embedded: Count
-    reused: Count
-    embedding_tokens: Count = 0
-
-
 class ChunkEmbeddings(Reply):
     """Embeddings of the active revision's chunks, from the ordinal `first` on, to put them back later."""
 
@@ -79,3 +71,13 @@ class Committed(Reply):
     chunks: Count
     stale_deleted: Count
     collection_revision: Count
+
+
+class BatchIndexed(Reply):
+    """How a batch's vectors came about: `embedded` by a model call, `reused` from an earlier revision."""
+
+    embedded: Count
+    reused: Count
+    embedding_tokens: Count = 0
+    committed: Committed | None = None
+    """Where the call asked for the revision to be committed with it (`?commit=`) and it was; else commit it anew."""

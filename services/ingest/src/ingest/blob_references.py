@@ -41,9 +41,10 @@ async def sweep(database: Database, blobs: BlobStore, seconds: float) -> int:
 
 async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, keys: Iterable[str]) -> None:
     """Remove blobs that no revision of the tenant names any more; while a backup is read, the next sweep does it."""
-    if await Holds(HOLDS, database).any():
+    names = list(keys)
+    if not names or await Holds(HOLDS, database).any():
         return
-    for key in keys:
+    for key in names:
 
         async def wanted(key: str = key) -> bool:
             naming = (select(name).where(name.table.c.tenant == tenant, name == key) for name in NAMES)

@@ -31,6 +31,7 @@ from ingest.worker.pipeline import Pipeline
 from ingest.worker.reading import Reader
 from ingest.worker.recutting import Recutting
 from ingest.worker.reindexing import Reindexing
+from ingest.worker.sending import Sender
 from ingest.worker.slots import Slots
 from ingest.worker.tenant_deletion import TenantDeletion
 from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
@@ -163,8 +164,9 @@ def assemble_worker(
     reader = Reader(ledger, blobs, parser)
     authority = Authority(tokens)
     recutting = Recutting(ledger, blobs, index, authority, tokenizers, settings.batch_chunks)
+    sender = Sender(ledger, index, authority)
     pipeline = Pipeline(
-        ledger, reader, index, authority, tokenizers, recutting, settings.batch_chunks, settings.kept_revisions
+        ledger, reader, sender, index, authority, tokenizers, recutting, settings.batch_chunks, settings.kept_revisions
     )
     reindexing = Reindexing(ledger, index, authority, recutting)
     deletions = Deletions(database, blobs, index, clock, owner, settings.lease_seconds)

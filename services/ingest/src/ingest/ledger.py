@@ -107,7 +107,9 @@ class Ledger:
             await self.leases.release(connection, work.lease, {**done, "timings": work.timings, "grant_token": None})
 
     async def parts(self, work: Work) -> list[Part]:
-        """What is read of the revision."""
+        """What is read of the revision; nothing is asked where nothing was entered."""
+        if work.revision["chunks"] is None:
+            return []
         async with self.database.read() as connection:
             return await parts_of(connection, work.job["document_key"], work.job["revision"])
 
@@ -124,7 +126,7 @@ class Ledger:
         now = self.clock.now()
         expires = now + timedelta(seconds=self.lease_seconds)
         values = {**job, "timings": work.timings, "lease_expires_at": expires}
-        async with self.database.write() as connection:
+        async with work.writing, self.database.write() as connection:
             work.job = dict(await self.leases.write(connection, work.lease, values))
             if also is not None:
                 await connection.execute(also)
@@ -141,6 +143,7 @@ class Ledger:
         now, job = self.clock.now(), work.job
         pages = work.revision.get("pages")
         values = {"status": "ready", "stage": "done", "progress": 1.0, "pages_done": pages or 0, "finished_at": now}
+        values["chunks_done"] = committed.chunks
         async with self.database.write() as connection:
             kept = {**values, "timings": work.timings, "grant_token": None, "error": None}
             await self.leases.release(connection, work.lease, kept)

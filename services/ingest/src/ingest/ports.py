@@ -92,6 +92,16 @@ class Index(Protocol):
         """Index some chunks of a revision, cut for a layout; 409 `stale_revision` or `layout_gone`."""
         ...
 
+    async def put_whole(
+        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch, layout: int
+    ) -> BatchIndexed:
+        """`put_chunks` with all of a revision, and `commit`, in one call; its `committed` says whether it was.
+
+        Where it is null, commit it: that may go well, or says why not. Again for the active revision it is answered as
+        before.
+        """
+        ...
+
     async def commit(
         self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest, layout: int
     ) -> Committed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,21 +24,32 @@ class Work:
     """The retriever's number for the way in which the collection wants documents cut."""
     embedding_model: str = ""
     """The collection's."""
+    is_staged: bool = False
+    """Whether a generation is being built for which the document is cut otherwise, too."""
     unreported: list[tuple[str, str, int]] = field(default_factory=list)
     """Ids, models and embedding tokens that the gateway has not been told yet."""
     timings: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage, over all attempts."""
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the job's row is written, so that `job` is what was written last."""
+    reporting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the gateway is told, so that nothing is told twice."""
+    _running: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """How many blocks of a stage are open, and up to when its time is counted."""
 
     def __post_init__(self) -> None:
         self.timings = dict(self.job["timings"] or {})
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the block's time to a stage."""
-        started = time.perf_counter()
+        """Add the block's time to a stage; time that several blocks of a stage share counts once."""
+        open_blocks, counted = self._running.get(stage, (0, 0.0))
+        self._running[stage] = (open_blocks + 1, counted if open_blocks else time.perf_counter())
         try:
             with span(stage):
                 yield
         finally:
-            took = (time.perf_counter() - started) * 1000
-            self.timings[stage] = round(self.timings.get(stage, 0.0) + took, 1)
+            open_blocks, counted = self._running[stage]
+            now = time.perf_counter()
+            self._running[stage] = (open_blocks - 1, now)
+            self.timings[stage] = round(self.timings.get(stage, 0.0) + (now - counted) * 1000, 1)

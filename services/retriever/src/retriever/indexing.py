@@ -92,6 +92,32 @@ class Indexing:
         reused = len(batch.chunks) - way.embedded
         return BatchIndexed(embedded=way.embedded, reused=reused, embedding_tokens=way.made.tokens)
 
+    async def put_and_commit(
+        self,
+        record: CollectionRecord,
+        key: RevisionKey,
+        batch: ChunkBatch,
+        token: str,
+        chunks: int,
+        layout: int | None = None,
+    ) -> BatchIndexed:
+        """`put` with a revision's last batch, then `commit` with all its `chunks`: one call instead of two.
+
+        A revision that is active with so many chunks is told to be committed, as `commit` tells it. Where only the
+        commit fails, the answer is the batch's alone: committing again says why.
+        """
+        whole = CommitRequest(document=batch.document, chunks=chunks)
+        state = await self.revisions.state(key.collection_id, key.document_id)
+        if state is not None and state.active == key.revision and state.chunks == chunks:
+            committed = await self.commit(record, key, whole, layout)
+            return BatchIndexed(embedded=0, reused=len(batch.chunks), committed=committed)
+        indexed = await self.put(record, key, batch, token, layout)
+        try:
+            return indexed.model_copy(update={"committed": await self.commit(record, key, whole, layout)})
+        except ServiceError as error:  # what was embedded is told of, so that it is charged
+            log.warning("batch written, revision not committed", document_id=key.document_id, error=str(error)[:300])
+            return indexed
+
     async def commit(
         self, record: CollectionRecord, key: RevisionKey, wanted: CommitRequest, layout: int | None = None
     ) -> Committed:

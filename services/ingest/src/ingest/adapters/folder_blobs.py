@@ -107,8 +107,7 @@ class FolderBlobs:
     async def _locked(self, path: Path, how: int) -> AsyncIterator[None]:
         """A lock file stands for all bytes whose digests begin alike; the system frees the locks of a dead process."""
         lock = self._root / LOCKS / path.parent.name
-        await asyncio.to_thread(lock.parent.mkdir, parents=True, exist_ok=True)
-        descriptor = await asyncio.to_thread(os.open, lock, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = await asyncio.to_thread(_open_lock, lock)
         try:
             try:
                 async with asyncio.timeout(LOCK_SECONDS):
@@ -172,6 +171,14 @@ def _old(folder: Path, before: float) -> list[str]:
         elif is_old and KEY.fullmatch(key := f"{folder.parent.name}/{path.name}"):
             keys.append(key)
     return keys
+
+
+def _open_lock(lock: Path) -> int:
+    try:
+        return os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except FileNotFoundError:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _lock(descriptor: int, how: int) -> bool:

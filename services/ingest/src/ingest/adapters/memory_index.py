@@ -15,7 +15,7 @@ from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkI
 from contracts.pages import Page
 from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from servicekit.backup_files import PartWriter
-from servicekit.errors import PeerError
+from servicekit.errors import PeerError, ServiceError
 
 
 @dataclass
@@ -102,6 +102,22 @@ class MemoryIndex:
         chunks.update({chunk.ordinal: chunk for chunk in batch.chunks})
         tokens = sum(len(chunk.text.split()) for chunk in new)
         return BatchIndexed(embedded=len(new), reused=len(batch.chunks) - len(new), embedding_tokens=tokens)
+
+    async def put_whole(
+        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch, layout: int
+    ) -> BatchIndexed:
+        """As `put_chunks`; where only the commit fails, the answer is the batch's alone."""
+        about = (collection, document_id, revision)
+        request = CommitRequest(document=batch.document, chunks=len(batch.chunks))
+        known = self.documents.get((collection, document_id))
+        if known is not None and known.active == revision and len(known.revisions[revision]) == request.chunks:
+            committed = await self.commit(token, *about, request, layout)
+            return BatchIndexed(embedded=0, reused=request.chunks, committed=committed)
+        indexed = await self.put_chunks(token, *about, batch, layout)
+        try:
+            return indexed.model_copy(update={"committed": await self.commit(token, *about, request, layout)})
+        except ServiceError:
+            return indexed
 
     async def commit(
         self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest, layout: int

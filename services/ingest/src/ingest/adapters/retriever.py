@@ -59,6 +59,16 @@ class RetrieverIndex:
             "PUT", path, BatchIndexed, token=token, body=batch, timeout_seconds=self._batch_seconds
         )
 
+    async def put_whole(
+        self, token: str, collection: str, document_id: str, revision: int, batch: ChunkBatch, layout: int
+    ) -> BatchIndexed:
+        """`PUT …/revisions/{n}/chunks?commit=`; a retriever that does not know that only writes them."""
+        path = f"{_document(collection, document_id)}/revisions/{revision}/chunks"
+        query = f"layout={layout}&commit={len(batch.chunks)}"
+        return await self._peer.call(
+            "PUT", f"{path}?{query}", BatchIndexed, token=token, body=batch, timeout_seconds=self._batch_seconds
+        )
+
     async def commit(
         self, token: str, collection: str, document_id: str, revision: int, request: CommitRequest, layout: int
     ) -> Committed:

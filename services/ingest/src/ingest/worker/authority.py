@@ -43,9 +43,10 @@ class Authority:
         if tokens:
             work.unreported.append((new_id("embedded"), model, tokens))
         try:
-            while work.unreported:
-                await self.tokens.report(work.job["grant_token"] or "", *work.unreported[0])
-                del work.unreported[0]
+            async with work.reporting:
+                while work.unreported:
+                    await self.tokens.report(work.job["grant_token"] or "", *work.unreported[0])
+                    del work.unreported[0]
         except ServiceError as error:
             left = sum(tokens for _, _, tokens in work.unreported)
             log.warning("embeddings not charged yet", job_id=work.job["id"], tokens=left, reason=error.code)

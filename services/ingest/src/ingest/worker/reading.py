@@ -99,8 +99,9 @@ class Reader:
             "parsed": part.done >= 1,
         }
         async with self.blobs.keeping(*keys):
-            for key, content in zip(keys, contents, strict=True):
-                await self.blobs.put(key, io.BytesIO(content))
+            await asyncio.gather(
+                *(self.blobs.put(key, io.BytesIO(content)) for key, content in zip(keys, contents, strict=True))
+            )
             await self.ledger.add_part(work, part, facts)
         metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))
         return Piece(part, extracted.text, chunks, last.done)

@@ -28,11 +28,17 @@ async def put_chunks(
     caller: RetrieverCaller,
     opened: Opened,
     layout: Layout = None,
+    commit: Annotated[int | None, Query(ge=1, le=MAX_REVISION)] = None,
 ) -> BatchIndexed:
-    """Write a batch of a revision's chunks, cut for a layout (the active one, if it is not said)."""
+    """Write a batch of a revision's chunks, cut for a layout (the active one, if it is not said).
+
+    With `commit`, the number of chunks of the whole revision, it is committed, too, if nothing stands against it.
+    """
     record = await allowed_collection(caller, opened, name)
     key = RevisionKey(record.id, document_id, revision)
-    return await opened.indexing.put(record, key, body, caller.token, layout)
+    if commit is None:
+        return await opened.indexing.put(record, key, body, caller.token, layout)
+    return await opened.indexing.put_and_commit(record, key, body, caller.token, commit, layout)
 
 
 @router.post("/revisions/{revision}/commit")
