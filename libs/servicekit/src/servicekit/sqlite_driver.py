@@ -43,7 +43,7 @@ class StatementConnection(aiosqlite.Connection):
     async def run(self, run: _Run, sql: str, parameters: Any) -> _Told:
         """Run a statement in the connection's thread; raises what sqlite3 raises."""
         self._asked += 1
-        told: _Told = await self._execute(self._run, run, self._conn, sql, parameters)
+        told: _Told = await self._execute(self._run, run, self._conn, sql, parameters)  # type: ignore[no-untyped-call]
         return told
 
     def _run(self, run: _Run, connection: sqlite3.Connection, sql: str, parameters: Any) -> _Told:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, exists, select
 
@@ -14,7 +15,7 @@ from servicekit.sql import Database
 from servicekit.upserts import insert_if_absent
 
 _HERE = (COLLECTIONS.c.tenant == bindparam("tenant")) & (COLLECTIONS.c.name == bindparam("name"))
-_KNOWN = select(
+_KNOWN: Any = select(
     exists().where(TENANT_DELETIONS.c.tenant == bindparam("tenant")).label("tenant_deleting"),
     exists().where(_HERE, COLLECTIONS.c.deletion_job.is_not(None)).label("deleting"),
     exists().where(_HERE).label("known"),
