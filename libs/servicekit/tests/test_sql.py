@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from servicekit.sql import Database, UtcTime
@@ -170,4 +171,40 @@ async def test_a_statement_that_fails_or_is_given_up_leaves_its_connection_usabl
         assert (await connection.execute(select(COUNTERS.c.value))).scalar_one() == 0
         await connection.execute(update(COUNTERS).values(value=1))
     assert (await database.fetch(select(COUNTERS.c.value)))[0]["value"] == 1
+    await database.close()
+
+
+async def test_a_transaction_in_its_own_thread_is_whole_or_not_there(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+
+    def broken(connection: Connection) -> None:
+        connection.execute(update(COUNTERS).values(value=7))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await database.transact(broken)
+    assert [row["value"] for row in await database.fetch(select(COUNTERS.c.value))] == [0]
+    raised = update(COUNTERS).values(value=COUNTERS.c.value + 1).returning(COUNTERS.c.value)
+    assert await database.transact(lambda connection: connection.execute(raised).scalar_one()) == 1
+    await database.close()
+
+
+async def test_a_cancelled_caller_waits_until_its_transaction_has_ended(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    under_way, may_end = threading.Event(), threading.Event()
+
+    def held(connection: Connection) -> None:
+        connection.execute(update(COUNTERS).values(value=7))
+        under_way.set()
+        assert may_end.wait(20)
+
+    task = asyncio.create_task(database.transact(held))
+    await asyncio.to_thread(under_way.wait, 20)
+    task.cancel()
+    await asyncio.wait({task}, timeout=0.05)
+    assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [row["value"] for row in await database.fetch(select(COUNTERS.c.value))] == [7]
     await database.close()

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from agent import runs
 from agent.adapters.fixed_tokens import FixedTokens, KeyRevoked
@@ -12,7 +13,7 @@ from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
 from agent.checkpoint_store import KEPT, PRUNED_EVERY
 from agent.errors import ThreadBusy
 from agent.messages import NO_RESULT, UNKNOWN
-from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS
+from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, TOOL_CALLS
 from agent.tools.tool import Repeat, ToolFailed
 from servicekit.clock import ManualClock
 from servicekit.errors import NotReady
@@ -82,6 +83,55 @@ async def test_a_finished_call_is_not_made_again_when_its_step_is(database: Data
     assert (quick.paid, slow.paid) == (["1"], ["2", "2"])
 
 
+async def test_a_call_that_changes_nothing_is_in_the_ledger_once_however_late_its_process_died(
+    database: Database,
+) -> None:
+    clock, till = ManualClock(), Till("safe")
+    first = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    await first.define()
+    run = await first.start()
+    work = await first.ledger.claim("first")
+    assert work is not None
+    task = asyncio.create_task(first.execution.run(work, first.stopping))
+    await till.begun.wait()  # the call has ended by now, and nothing of it is written down yet
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    clock.advance(31)
+    second = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    assert await second.work()
+    assert (await second.shown(run)).status == "completed"
+    assert till.paid == ["5", "5"]
+    rows = await database.fetch(select(TOOL_CALLS.c.state, TOOL_CALLS.c.result))
+    assert [dict(row) for row in rows] == [{"state": "done", "result": "paid 5"}]
+
+
+async def test_what_a_broken_off_transaction_has_committed_is_not_said_again(database: Database) -> None:
+    one = bench(database, "Hello.")
+    await one.define()
+    run = await one.start()
+    work = await one.ledger.claim("first")
+    assert work is not None
+    for repeat in range(3):
+        under_way, may_end = threading.Event(), threading.Event()
+
+        def held(_: Connection, under_way: threading.Event = under_way, may_end: threading.Event = may_end) -> None:
+            under_way.set()
+            assert may_end.wait(20)
+
+        work.say("token", {"text": f"{repeat} "}, repeat)
+        task = asyncio.create_task(work.write(held))
+        await asyncio.to_thread(under_way.wait, 20)
+        task.cancel()
+        work.say("usage", {"number": repeat}, repeat)
+        asyncio.get_running_loop().call_later(0.01, may_end.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await work.write()
+    told = [(event.id, event.type, event.step) for event in await one.events(run)]
+    expected = [("token", 0), ("usage", 0), ("token", 1), ("usage", 1), ("token", 2), ("usage", 2)]
+    assert told[2:] == [(3 + at, *each) for at, each in enumerate(expected)]
+
+
 async def test_a_process_that_was_thought_dead_changes_nothing_any_more(database: Database) -> None:
     clock, till = ManualClock(), Till("safe", held=True)
     first = bench(database, pay(5), "From the dead.", tools={"pay": till}, clock=clock)
@@ -100,8 +150,7 @@ async def test_a_process_that_was_thought_dead_changes_nothing_any_more(database
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     with pytest.raises(Exception, match="run_"):
-        async with work.transaction():
-            pass
+        await work.write()
     ended = await second.shown(run)
     assert (ended.status, ended.output) == ("completed", "From the living.")
     assert await second.events(run) == before

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Integer, RowMapping, Select, String, Table, and_, or_, update
+from sqlalchemy import Column, ColumnElement, Integer, RowMapping, Select, String, Table, and_, bindparam, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.clock import Clock
@@ -100,3 +100,17 @@ class Leases:
         """True of the row while this lease is the newest one on it."""
         columns = self._table.c
         return and_(columns.id == lease.id, columns.fence == lease.fence, columns.lease_owner == lease.owner)
+
+    @staticmethod
+    def held_by_parameters(table: Table) -> ColumnElement[bool]:
+        """The same of the lease that is given as `parameters`: for a statement that is built once and run often."""
+        return and_(
+            table.c.id == bindparam("held_id"),
+            table.c.fence == bindparam("held_fence"),
+            table.c.lease_owner == bindparam("held_owner"),
+        )
+
+    @staticmethod
+    def parameters(lease: Lease) -> dict[str, Any]:
+        """A lease for `held_by_parameters`."""
+        return {"held_id": lease.id, "held_fence": lease.fence, "held_owner": lease.owner}

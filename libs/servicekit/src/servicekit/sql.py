@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 from sqlalchemy import (
@@ -43,6 +43,7 @@ BUSY_SECONDS = 15
 READERS = 4
 SCRUB_TRIES = 10
 """Each waits for readers as long as a writer does."""
+T = TypeVar("T")
 Change = tuple[Executable, Sequence[Mapping[str, Any]]]
 """A statement, and the rows that it is executed with."""
 
@@ -168,15 +169,24 @@ class Database:
     async def apply(self, changes: Sequence[Change]) -> None:
         """Statements with the rows of each, in one writing transaction: for groups that are written all the time. Build
         the statements once.
+        """
+        await self.transact(partial(_apply, changes))
 
-        On SQLite it runs in a thread at once, as `fetch` does.
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, run in one writing transaction: committed when it returns, undone when it raises.
+
+        On SQLite it runs in a thread at once, as `fetch` does, and is not broken off: a caller that is cancelled waits
+        until it has ended, `BUSY_SECONDS` at most for other writers, and does not learn whether it committed.
         """
         if self._writing is None:
             async with self.write() as connection:
-                for statement, rows in changes:
-                    await connection.execute(statement, [dict(row) for row in rows])
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._writer, _apply, self._writing, changes)
+                return await connection.run_sync(work)
+        running = asyncio.get_running_loop().run_in_executor(self._writer, _transact, self._writing, work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running})
+            raise
 
     async def scrub(self) -> None:
         """Let what was deleted leave the disk. SQLite zeroes what is freed, and this empties the write-ahead log, which
@@ -217,10 +227,14 @@ def _fetch(engine: Engine, query: Select[Any], values: Mapping[str, Any] | None)
         return connection.execute(query, values).mappings().all()
 
 
-def _apply(engine: Engine, changes: Sequence[Change]) -> None:
+def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
     with engine.begin() as connection:
-        for statement, rows in changes:
-            connection.execute(statement, [dict(row) for row in rows])
+        return work(connection)
+
+
+def _apply(changes: Sequence[Change], connection: Connection) -> None:
+    for statement, rows in changes:
+        connection.execute(statement, [dict(row) for row in rows])
 
 
 def _prepare_reading(wait_seconds: int, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -7,8 +7,7 @@ with what the run has to say until then (its events and counters), and only whil
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
@@ -23,7 +22,7 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS
@@ -33,13 +32,17 @@ KEPT = 2
 """Checkpoints of a run that stay: the newest, and the one before it, which the newest names as its parent."""
 PRUNED_EVERY = 8
 """Checkpoints between two times at which older ones are dropped."""
+_ADD = insert(CHECKPOINTS)
+
+
+Change = Callable[[Connection], None]
 
 
 class Fenced(Protocol):
     """A run that is being worked on."""
 
-    def transaction(self, *, progress: bool = False) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that also writes what the run has to say; raises `LeaseLost`."""
+    async def write(self, *changes: Change, progress: bool = False) -> None:
+        """One transaction that also writes what the run has to say; raises `LeaseLost`."""
         ...
 
 
@@ -128,13 +131,16 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
             "metadata": dict(get_checkpoint_metadata(config, metadata)),
         }
         work = self._attached.get(thread_id)
-        async with self._database.write() if work is None else work.transaction(progress=True) as connection:
+
+        def keep(connection: Connection) -> None:
             if work is None:
                 same = and_(_of(CHECKPOINTS, thread_id, ns), CHECKPOINTS.c.id == checkpoint["id"])
-                await connection.execute(delete(CHECKPOINTS).where(same))
-            await connection.execute(insert(CHECKPOINTS).values(**row))
+                connection.execute(delete(CHECKPOINTS).where(same))
+            connection.execute(_ADD, row)
             if work is not None and metadata.get("step", 0) % PRUNED_EVERY == 0:
-                await _forget_older(connection, thread_id, ns)
+                _forget_older(connection, thread_id, ns)
+
+        await (self._database.transact(keep) if work is None else work.write(keep, progress=True))
         return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint["id"]}}
 
     async def aput_writes(
@@ -151,9 +157,12 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
         about = {"thread_id": thread_id, "ns": ns, "checkpoint_id": config["configurable"]["checkpoint_id"]}
         rows = [self._write_row({**about, "task_id": task_id, "task_path": task_path}, at, *write)
                 for at, write in enumerate(writes)]  # fmt: skip
-        async with self._database.write() if work is None else work.transaction() as connection:
+
+        def keep(connection: Connection) -> None:
             for row in rows:
-                await _replace(connection, row, keep=row["number"] >= 0)
+                _replace(connection, row, keep=row["number"] >= 0)
+
+        await (self._database.transact(keep) if work is None else work.write(keep))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Forget a thread's checkpoints."""
@@ -193,25 +202,25 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
         )
 
 
-async def _replace(connection: AsyncConnection, row: Mapping[str, Any], *, keep: bool) -> None:
+def _replace(connection: Connection, row: Mapping[str, Any], *, keep: bool) -> None:
     """Write a row; with `keep`, one that is there already stays."""
     columns = CHECKPOINT_WRITES.c
     names = ("thread_id", "ns", "checkpoint_id", "task_id", "number")
     same = and_(*(columns[name] == row[name] for name in names))
     if keep:
-        if (await connection.execute(select(columns.number).where(same))).first() is not None:
+        if connection.execute(select(columns.number).where(same)).first() is not None:
             return
     else:
-        await connection.execute(delete(CHECKPOINT_WRITES).where(same))
-    await connection.execute(insert(CHECKPOINT_WRITES).values(**row))
+        connection.execute(delete(CHECKPOINT_WRITES).where(same))
+    connection.execute(insert(CHECKPOINT_WRITES).values(**row))
 
 
-async def _forget_older(connection: AsyncConnection, thread_id: str, ns: str) -> None:
+def _forget_older(connection: Connection, thread_id: str, ns: str) -> None:
     newest = (
         select(CHECKPOINTS.c.id).where(_of(CHECKPOINTS, thread_id, ns)).order_by(CHECKPOINTS.c.id.desc()).limit(KEPT)
     )
     for table, column in ((CHECKPOINTS, CHECKPOINTS.c.id), (CHECKPOINT_WRITES, CHECKPOINT_WRITES.c.checkpoint_id)):
-        await connection.execute(delete(table).where(_of(table, thread_id, ns), column.not_in(newest)))
+        connection.execute(delete(table).where(_of(table, thread_id, ns), column.not_in(newest)))
 
 
 def _of(table: Any, thread_id: str, ns: str) -> ColumnElement[bool]:

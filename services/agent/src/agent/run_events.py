@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ports import Bell
@@ -18,6 +18,7 @@ from servicekit.sql import Database
 AT_ONCE = 500
 LOOK_SECONDS = 1.0
 """How long a follower waits without being woken before it looks again: Redis may be away."""
+_ADD = insert(EVENTS)
 
 
 @dataclass(slots=True)
@@ -31,13 +32,18 @@ class NewEvent:
 
 async def add(connection: AsyncConnection, run_id: str, last: int, events: Sequence[NewEvent], now: datetime) -> None:
     """Write events that end with the number `last`, which the run's row has been raised to in this transaction."""
+    await connection.run_sync(add_now, run_id, last, events, now)
+
+
+def add_now(connection: Connection, run_id: str, last: int, events: Sequence[NewEvent], now: datetime) -> None:
+    """The same where the transaction runs in its own thread."""
     first = last - len(events) + 1
     rows = [
         {"run_id": run_id, "id": first + at, "type": one.type, "step": one.step, "data": one.data, "created_at": now}
         for at, one in enumerate(events)
     ]
     if rows:
-        await connection.execute(insert(EVENTS), rows)
+        connection.execute(_ADD, rows)
 
 
 async def after(database: Database, run_id: str, number: int) -> list[RunEvent]:

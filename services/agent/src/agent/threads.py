@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import ThreadNotFound
@@ -126,10 +126,10 @@ async def summarised(connection: AsyncConnection, thread_id: str) -> tuple[str, 
     return row.summary, row.summarised
 
 
-async def summarise(connection: AsyncConnection, thread_id: str, text: str, count: int) -> None:
+def summarise(connection: Connection, thread_id: str, text: str, count: int) -> None:
     """Keep a summary that stands for the `count` oldest messages, unless a longer one is there."""
     longer = update(THREADS).where(THREADS.c.id == thread_id, THREADS.c.summarised < count)
-    await connection.execute(longer.values(summary=text, summarised=count))
+    connection.execute(longer.values(summary=text, summarised=count))
 
 
 async def history(

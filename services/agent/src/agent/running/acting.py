@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import RowMapping, and_, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
 
 from agent.messages import UNKNOWN, Message, open_calls, tool_result
 from agent.metrics import RUN_STEP_SECONDS, TOOL_CALLS
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 MAX_KEPT_CHARS = 1_000_000
 AGAIN_SECONDS = (0.2, 1.0, 3.0)
 """Pauses before a call that broke off is made again with its key."""
+_ADD = insert(LEDGER)
+_DROP = delete(LEDGER).where(*(LEDGER.c[name] == bindparam(f"of_{name}") for name in ("run_id", "step", "number")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,12 @@ async def act(state: RunState, context: RunContext) -> dict[str, Any]:
     said = state["messages"][-1]
     numbers = {call["id"]: number for number, call in enumerate(said["calls"])}
     calls = open_calls(state["messages"])
-    known = await known_calls(context, step)
+    known = {} if context.work.thought == step else await known_calls(context, step)
+    context.work.thought = None
     planned = [_Planned(call, numbers[call["id"]], state, context, known.get(numbers[call["id"]])) for call in calls]
     starting = [one for one in planned if one.settled is None and not one.changes_nothing]
     if starting:
-        async with context.work.transaction() as connection:
-            for one in starting:
-                await one.write_down(connection)
+        await context.work.write(*(one.write_down for one in starting))
     results = await _all(planned)
     RUN_STEP_SECONDS.labels("tools").observe(time.perf_counter() - began)
     if context.work.definition.approval.unknown_outcomes:
@@ -76,7 +78,7 @@ async def act(state: RunState, context: RunContext) -> dict[str, Any]:
 
 async def _all(planned: list[_Planned]) -> list[Result]:
     """Every result. When one call breaks the run, the others are ended with it."""
-    tasks = [asyncio.ensure_future(one.result()) for one in planned]
+    tasks = [asyncio.ensure_future(one.result(planned)) for one in planned]
     try:
         return list(await asyncio.gather(*tasks))
     finally:
@@ -107,6 +109,8 @@ class _Planned:
         changed = (self._about_unknown or {}).get("arguments") or (self._decision or {}).get("arguments")
         self.arguments: dict[str, Any] = changed or call["arguments"]
         self.settled = self._settle()
+        self.over = self.settled is not None
+        """Whether its result is known, if only to this process."""
 
     def _settle(self) -> Result | None:
         """What is known without making the call."""
@@ -138,14 +142,14 @@ class _Planned:
         """Whether the call may be made as often as anybody likes: it is written down only once it is made."""
         return self._tool is not None and self._tool.repeat == "safe" and self._row is None
 
-    async def write_down(self, connection: Any) -> None:
+    def write_down(self, connection: Connection) -> None:
         """Before the call is made."""
         now = self._context.work.clock.now()
         if self._row is not None:
             again = {"tries": self._row["tries"] + 1, "arguments": self.arguments, "started_at": now}
-            await connection.execute(update(LEDGER).where(self._this()).values(**again))
+            connection.execute(update(LEDGER).where(self._this()).values(**again))
             return
-        await connection.execute(insert(LEDGER).values(**self._begun(now)))
+        connection.execute(_ADD, self._begun(now))
 
     def _begun(self, now: datetime) -> dict[str, Any]:
         return {
@@ -160,23 +164,38 @@ class _Planned:
             "started_at": now,
         }
 
-    async def result(self) -> Result:
-        """The result, made now unless it is known; written down before anybody sees it."""
+    async def result(self, step: Sequence[_Planned]) -> Result:
+        """The result, made now unless it is known; written down before anybody sees it.
+
+        What changes nothing and ends its step is written down with the checkpoint that follows at once: until then
+        nobody has seen it, and whoever takes the run over makes the call again.
+        """
         if self.settled is not None:
             return self.settled
         assert self._tool is not None
         began = self._context.work.clock.now()
         made = await _make(self._tool, self.arguments, self._caller(), self._context.settings.tool_seconds)
+        self.over = True
         if made.unknown:
             return made  # it stays written down as begun: that is all that is known
         values = {"state": "done", "result": made.content[:MAX_KEPT_CHARS], "failed": made.failed}
-        async with self._context.work.transaction(progress=True) as connection:
-            finished = {**values, "finished_at": self._context.work.clock.now()}
-            if self.changes_nothing:
-                await connection.execute(insert(LEDGER).values(**{**self._begun(began), **finished}))
-            else:
-                await connection.execute(update(LEDGER).where(self._this()).values(**finished))
+        finished = {**values, "finished_at": self._context.work.clock.now()}
+        if not self.changes_nothing:
+            await self._context.work.write(partial(self._finish, finished), progress=True)
+        elif all(one.over for one in step):
+            self._context.work.enclose(partial(self._keep, {**self._begun(began), **finished}))
+        else:
+            await self._context.work.write(partial(self._keep, {**self._begun(began), **finished}), progress=True)
         return made
+
+    def _finish(self, values: Mapping[str, Any], connection: Connection) -> None:
+        connection.execute(update(LEDGER).where(self._this()).values(**values))
+
+    def _keep(self, row: Mapping[str, Any], connection: Connection) -> None:
+        """A whole row; does no harm when it is done twice."""
+        place = {f"of_{name}": row[name] for name in ("run_id", "step", "number")}
+        connection.execute(_DROP, place)
+        connection.execute(_ADD, row)
 
     def _this(self) -> Any:
         here = LEDGER.c.run_id == self._context.work.id

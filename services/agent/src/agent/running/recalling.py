@@ -7,6 +7,7 @@ in the history, and the model gets a tool that searches them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -37,8 +38,8 @@ async def recall(_: RunState, context: RunContext) -> dict[str, Any]:
     old = _too_old(recent, room)
     if old:
         summary = await _summarised(summary, recent[:old], room // SUMMARY_SHARE, context)
-        async with context.work.transaction() as connection:
-            await threads.summarise(connection, row["thread_id"], summary, done + old)
+        kept = partial(threads.summarise, thread_id=row["thread_id"], text=summary, count=done + old)
+        await context.work.write(kept)
     earlier = repaired(recent[old:])
     return {"earlier": earlier, "summary": summary, "messages": [user(row["input"])], "step": 0}
 

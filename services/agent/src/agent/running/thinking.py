@@ -57,6 +57,7 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
         listed = work.definition.approval.tools
         changes["deciding"] = any(call["name"] in listed and "problem" not in call for call in calls)
     work.counters["tool_calls"] = changes.get("calls_made", state.get("calls_made", 0))
+    work.thought = step
     return changes
 
 

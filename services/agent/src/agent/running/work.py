@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Connection, Integer, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from agent import run_events
 from agent.run_events import NewEvent
 from agent.tables import RUNS
 from contracts.agents import AgentDefinition
 from servicekit.clock import Clock
-from servicekit.leases import Lease, Leases
+from servicekit.leases import Lease, LeaseLost, Leases
 from servicekit.sql import Database
 
 COUNTERS = ("steps", "tool_calls", "prompt_tokens", "completion_tokens", "model_calls", "cost_nano_usd")
+Change = Callable[[Connection], None]
+"""What a transaction does beyond what each of a run's does."""
 
 
 @dataclass
@@ -39,7 +42,10 @@ class RunWork:
     counters: dict[str, Any] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process ends: the run goes back to the queue at the next step."""
+    thought: int | None = None
+    """The step that the model has just answered under this lease: nothing of it can have been done yet."""
     _outbox: list[NewEvent] = field(default_factory=list)
+    _enclosed: list[Change] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _doubtful: bool = False
     """Whether a transaction was broken off and may or may not have been committed."""
@@ -72,31 +78,37 @@ class RunWork:
         else:
             self._outbox.append(NewEvent(kind, content, step))
 
-    @asynccontextmanager
-    async def transaction(self, *, progress: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A transaction under the fence; raises `LeaseLost`. It also pushes the lease's expiry forward.
+    def enclose(self, change: Change) -> None:
+        """Something that goes out with the next transaction. It may be made twice, and must do no harm then."""
+        self._enclosed.append(change)
 
-        `progress` says that the run got further with it, which forgives earlier tries and ends a wait.
+    async def write(self, *changes: Change, progress: bool = False) -> None:
+        """One transaction under the fence, with what was said and enclosed until now; raises `LeaseLost`.
+
+        It also pushes the lease's expiry forward. `progress` says that the run got further with it, which forgives
+        earlier tries and ends a wait.
         """
         async with self._lock:
-            async with self.database.write() as connection:
-                now = self.clock.now()
-                said = list(self._outbox)
-                if self._doubtful:
-                    known = await self.leases.write(connection, self.lease, {"fence": self.lease.fence})
-                    said = self._settle(known["last_event"])
-                self._doubtful = True
-                values = {
-                    **self.counters,
-                    "last_event": RUNS.c.last_event + len(said),
-                    "active_seconds": self.active_seconds,
-                    "lease_expires_at": now + self.length,
-                    **({"strikes": 1, "waiting_since": None} if progress else {}),
-                }
-                row = await self.leases.write(connection, self.lease, values)
-                await run_events.add(connection, self.id, row["last_event"], said, now)
-                yield connection
-            self._settle(row["last_event"])
+            said, enclosed = list(self._outbox), list(self._enclosed)
+            now, doubtful, known = self.clock.now(), self._doubtful, self.row["last_event"]
+            values = {
+                **self.counters,
+                "active_seconds": self.active_seconds,
+                "lease_expires_at": now + self.length,
+                **({"strikes": 1, "waiting_since": None} if progress else {}),
+            }
+            self._doubtful = True
+
+            def carry_out(connection: Connection) -> int:
+                new = said[_written(connection, self.lease, {}, 0) - known :] if doubtful else said
+                last = _written(connection, self.lease, values, len(new))
+                run_events.add_now(connection, self.id, last, new, now)
+                for change in (*enclosed, *changes):
+                    change(connection)
+                return last
+
+            self._settle(await self.database.transact(carry_out))
+            del self._enclosed[: len(enclosed)]
             self._doubtful = False
         if said:
             self.ring()
@@ -104,13 +116,14 @@ class RunWork:
     async def flush(self) -> None:
         """Write what there is to say."""
         if self._outbox:
-            async with self.transaction():
-                pass
+            await self.write()
 
     async def release(self, connection: AsyncConnection, values: dict[str, Any], events: list[NewEvent]) -> Any:
         """The last write under this lease, with the events that are left and these; the row afterwards."""
         row = await self.leases.write(connection, self.lease, {**self.counters, "active_seconds": self.active_seconds})
         said = [*self._settle(row["last_event"]), *events]
+        for change in self._enclosed:
+            await connection.run_sync(change)
         if said:
             await self._add(connection, row["last_event"] + len(said), said)
         return await self.leases.release(connection, self.lease, values)
@@ -125,3 +138,22 @@ class RunWork:
     async def _add(self, connection: AsyncConnection, last: int, said: list[NewEvent]) -> None:
         await connection.execute(update(RUNS).where(self.leases.held(self.lease)).values(last_event=last))
         await run_events.add(connection, self.id, last, said, self.clock.now())
+
+
+def _written(connection: Connection, lease: Lease, values: Mapping[str, Any], events: int) -> int:
+    """Change the run's row under the fence, with room for so many events more; the number of the last one."""
+    given = {f"new_{name}": value for name, value in values.items()}
+    statement = _statement(tuple(values))
+    last = connection.execute(statement, {**Leases.parameters(lease), **given, "events": events}).scalar_one_or_none()
+    if last is None:
+        raise LeaseLost(lease.id)
+    return last
+
+
+@lru_cache(maxsize=16)
+def _statement(names: tuple[str, ...]) -> ReturningUpdate[int]:
+    """Built once: building it takes as long as running it."""
+    values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=RUNS.c[name].type) for name in names}
+    values["last_event"] = RUNS.c.last_event + bindparam("events", type_=Integer)
+    held = Leases.held_by_parameters(RUNS)
+    return update(RUNS).where(held).values(**values).returning(RUNS.c.last_event)
