@@ -14,7 +14,7 @@ from inference.adapters.scripted import ScriptedEncoder
 from inference.embedding import PROBE_TEXT, BatchedEmbedding
 from inference.errors import ModelBusy, ModelNotReady
 from inference.lanes import NICENESS, EncodingFailed, LaneLimits, give_way
-from inference.ports import Vectors
+from inference.ports import Priority, Vectors
 
 
 class SteppedEncoder(ScriptedEncoder):
@@ -149,6 +149,22 @@ async def test_a_second_batch_of_bulk_begins_beside_the_first_only_when_it_is_ha
     assert held.holds[1] == ["few words", "more of few words here and there"]
     held.go.set()
     await asyncio.gather(*calls)
+    await engine.close()
+
+
+@pytest.mark.parametrize(("priority", "texts", "sizes"), [("query", 16, [8, 8]), ("query", 8, [8]), ("bulk", 16, [16])])
+async def test_idle_threads_share_the_texts_of_a_query_where_they_are_many(
+    priority: Priority, texts: int, sizes: list[int]
+) -> None:
+    encoder = SteppedEncoder()
+    encoder.steps.release(100)
+    limits = replace(LIMITS, workers=2, batch_tokens=1000, waiting_tokens=1000)
+    engine = BatchedEmbedding("words", encoder, dimensions=8, max_input_tokens=16, limits=limits)
+    await engine.open()
+    given = [f"{number} {'word ' * 15}" for number in range(texts)]
+    got = await engine.embed(given, priority)
+    np.testing.assert_allclose(got.vectors, ScriptedEncoder(8, 16).encode(given))
+    assert [len(batch) for batch in encoder.batches[2:]] == sizes
     await engine.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 import threading
@@ -27,6 +28,8 @@ FIRST_GUESS_TOKENS_PER_SECOND = 4000.0
 """Of one worker."""
 WEIGHT_OF_LAST = 0.2
 TELLING_TOKENS = 100  # a smaller batch says more of its overhead than of the speed
+WORTH_SHARING_TOKENS = 128
+"""Queries of fewer tokens are one batch: two smaller ones would take as long (0502)."""
 NICENESS = 10
 """Of bulk's threads: beside a thread of normal priority such a one gets about a tenth of a core (sched(7))."""
 
@@ -153,8 +156,15 @@ class Lane:
         return self.line.tokens >= enough
 
     def _budget(self) -> int:
-        """Tokens that take a worker about `batch_seconds` now."""
-        return min(self._limits.batch_tokens, round(self._rate * self._limits.batch_seconds))
+        """Tokens that take a worker about `batch_seconds` now.
+
+        Of queries no more than each idle worker's share: who waits for an answer waits half as long (0502).
+        """
+        most = min(self._limits.batch_tokens, round(self._rate * self._limits.batch_seconds))
+        idle = self._limits.workers - self._encoding
+        if self._is_bulk or idle < 2:
+            return most
+        return min(most, max(WORTH_SHARING_TOKENS, math.ceil(self.line.tokens / idle)))
 
     async def _encode(self, items: Sequence[Item]) -> None:
         started = time.monotonic()
