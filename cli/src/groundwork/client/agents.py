@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from contracts.agents import Agent
-from contracts.runs import FINAL_RUN_EVENTS, Decision, HistoryMessage, Run, RunEvent, Thread
+from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, Decision, HistoryMessage, Run, RunEvent, Thread
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError, Unreachable, WaitTimeout
 
@@ -105,18 +105,22 @@ class Runs:
     def events(self, thread_id: str, run_id: str, *, after: int = 0, timeout: float = 600.0) -> Iterator[RunEvent]:
         """Every event after a number, each once, to the run's last; a stream that breaks off is taken up again.
 
-        Raises `WaitTimeout` when nothing new has come for `timeout` seconds, and `Unreachable` when the server stays
-        away that long.
+        Of a run that is over, nothing more after its last. Raises `WaitTimeout` when nothing new has come for
+        `timeout` seconds, and `Unreachable` when the server stays away that long.
         """
-        deadline = time.monotonic() + timeout
+        deadline, over = time.monotonic() + timeout, False
         while True:
             away: Unreachable | None = None
             try:
+                before = after
                 for event in self._stream(thread_id, run_id, after):
                     yield event
                     after, deadline = event.id, time.monotonic() + timeout
                     if event.type in FINAL_RUN_EVENTS:
                         return
+                if over and after == before:
+                    return
+                over = self.get(thread_id, run_id).status in FINAL_RUN_STATUSES
             except Unreachable as error:
                 away = error
             except ApiError as error:

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.ports import Bell
-from agent.tables import EVENTS
-from contracts.runs import FINAL_RUN_EVENTS, RunEvent
+from agent.tables import EVENTS, RUNS
+from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, RunEvent
 from servicekit.sql import Database
 
 AT_ONCE = 500
 LOOK_SECONDS = 1.0
 """How long a follower waits without being woken before it looks again: Redis may be away."""
 _ADD = insert(EVENTS)
+_STATUS = select(RUNS.c.status).where(RUNS.c.id == bindparam("run"))
 
 
 @dataclass(slots=True)
@@ -73,9 +74,10 @@ async def follow(
     """Every event after a number as it comes, to the run's last; None when nothing came for `quiet_seconds`.
 
     It can be on another replica than the run: a bell only shortens the wait. It ends early once `ending` says so, when
-    this process stops; whoever reads goes on at another one from the last number.
+    this process stops; whoever reads goes on at another one from the last number. It ends, too, where nothing can come
+    any more: after the last number of a run that is over, of one whose events were dropped, of one that was deleted.
     """
-    silent = 0.0
+    silent, over = 0.0, False
     with bell.listening(run_id) as rung:
         while not ending():
             found = await after(database, run_id, number)
@@ -87,8 +89,19 @@ async def follow(
             if found:
                 silent = 0.0
                 continue
+            if over:
+                return
+            over = await _is_over(database, run_id)
+            if over:
+                continue  # what it said last may have been written since
             if not await rung.wait(LOOK_SECONDS):
                 silent += LOOK_SECONDS
             if silent >= quiet_seconds:
                 silent = 0.0
                 yield None
+
+
+async def _is_over(database: Database, run_id: str) -> bool:
+    """Whether a run says nothing more, since it has ended or is not there any more."""
+    rows = await database.fetch(_STATUS, {"run": run_id})
+    return not rows or rows[0]["status"] in FINAL_RUN_STATUSES
