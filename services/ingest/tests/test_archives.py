@@ -10,11 +10,12 @@ import pytest
 
 from contracts.collections import Chunking, CollectionCreate
 from contracts.reindexing import ReindexRequest
-from ingest import backups, reindexes, restoring
+from ingest import backups, jobs, reindexes, restoring
 from ingest.archives import Archive
 from ingest.collections_view import remember
 from ingest.errors import ArchiveDamaged, ArchiveTooLarge, DocumentDiffers, DocumentNotFound
 from ingest.uploads import Accepted
+from ingest.withdrawals import left_in_index
 
 from .conftest import Service
 
@@ -79,6 +80,18 @@ async def test_restoring_twice_changes_nothing_the_second_time(kept: Service) ->
     await kept.work_all()
     again = await _restore(kept, io.BytesIO(archive))
     assert (again.unchanged, again.job) == (True, None)
+
+
+async def test_nothing_is_found_of_a_restored_document_whose_job_is_cancelled(
+    kept: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await _restore(kept, await _backup(kept))
+    assert accepted.job is not None
+    await kept.work_until_killed(lambda batch: batch.chunks[0].ordinal == 2, monkeypatch)
+    assert kept.index.found("copy", "d") != []
+    async with kept.database.read() as connection:
+        row = await jobs.find(connection, "acme", accepted.job["id"])
+        assert await left_in_index(connection, row["document_key"], row["revision"])
 
 
 async def test_restoring_never_overwrites(kept: Service) -> None:

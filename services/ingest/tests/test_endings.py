@@ -97,6 +97,26 @@ async def test_a_job_ends_though_the_whole_index_stays_away(service: Service, mo
     assert await statuses(service, "document") == ["failed"]
 
 
+async def test_a_retry_that_failed_can_be_retried_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each has sent was fenced off when it failed, though only the first one has read anything."""
+    accepted = await service.upload(TEXT, document_id="a")
+    assert accepted.job is not None
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            broken("commit", service, patch, internal)
+            await work_for_days(service, 12)
+        await service.work_all()
+        assert await statuses(service, "document") == ["failed"]
+        assert service.index.found("handbook", "a") == []
+        async with service.database.write() as connection:
+            row = await jobs.find(connection, "acme", accepted.job["id"])
+            await jobs.retry(connection, row, service.mandate(), service.clock.now())
+    await service.work_all()
+    document = await service.document("a")
+    assert (document["status"], document["active_revision"]) == ("ready", 3)
+    assert len(service.index.found("handbook", "a")) == document["chunks"]
+
+
 async def test_an_index_that_always_loses_chunks_does_not_keep_a_job_for_ever(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,11 @@ class Ledger:
         values = {"stage": "indexing", "strikes": 1, "waiting_since": None, "pages_total": facts["pages"]}
         await self._write(work, values, {**facts, "sent": True}, also=row)
 
+    async def sending(self, work: Work) -> None:
+        """Say that a revision is being sent, where reading it has not: it was read for an earlier one, or restored."""
+        if not work.revision["sent"]:
+            await self._write(work, {"stage": "indexing"}, {"sent": True})
+
     async def _write(
         self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None, also: Insert | None = None
     ) -> None:

@@ -46,6 +46,7 @@ class Reader:
             if part.next_chunk > work.job["chunks_done"]:
                 text = (await self.blobs.read(part.text_key)).decode()
                 _, chunks = load(text, await self.blobs.read(part.structure_key))
+                await self.ledger.sending(work)
                 yield Piece(part, text, chunks, last.done)
             last = part
         if not work.revision["parsed"]:
