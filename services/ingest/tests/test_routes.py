@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from ingest.adapters.memory_bell import MemoryBell
 from ingest.adapters.memory_blobs import MemoryBlobs
 from ingest.adapters.memory_index import MemoryIndex
 from ingest.adapters.memory_platform import MemoryPlatform
-from ingest.bootstrap import MIGRATIONS, WorkerDependencies, assemble, assemble_worker, create_app
+from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker, create_app
 from ingest.chunking.tokens import Tokens
+from ingest.live_jobs import Mandate
 from ingest.settings import IngestSettings
 from servicekit.clock import SystemClock
 from servicekit.delegation import DelegationSigner, generate_key_pair
@@ -122,6 +123,25 @@ def test_a_document_goes_in_and_its_text_and_bytes_come_out(api: Api) -> None:
     assert api.call("GET", f"/v1/jobs/{job['id']}").json()["status"] == "ready"
     again = api.file("notes.md", b"# Notes\n\nThe *word* and the price.")
     assert (again.status_code, again.json()["unchanged"], again.json()["job"]) == (200, True, None)
+
+
+@pytest.mark.parametrize("what", ["content", "text"])
+def test_a_document_that_is_deleted_while_it_is_read_is_not_found(
+    api: Api, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    api.text(document_id="a")
+    api.work()
+    opened: Dependencies = api.client.app.state.dependencies  # type: ignore[attr-defined]
+    original = opened.blobs.stream
+
+    async def stream(key: str) -> AsyncIterator[bytes]:
+        monkeypatch.setattr(opened.blobs, "stream", original)
+        await opened.deletions.document(Mandate("acme", "k-acme", "r", "grant"), "token", "handbook", "a")
+        async for piece in original(key):
+            yield piece
+
+    monkeypatch.setattr(opened.blobs, "stream", stream)
+    assert error(api.call("GET", f"{DOCUMENTS}/a/{what}")) == (404, "document_not_found")
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
+from sqlalchemy import RowMapping
 
 from contracts import jobs as job_models
 from contracts.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
 from contracts.pages import Page
 from ingest import collections_view, documents, receiving
 from ingest.documents import as_document
-from ingest.errors import UnsupportedBody
+from ingest.errors import BlobMissing, UnsupportedBody
 from ingest.routes.access import (
     Authorised,
     CollectionName,
@@ -33,6 +34,7 @@ from ingest.routes.access import (
 from ingest.routes.upload import take, take_json
 
 router = APIRouter(prefix="/v1/collections/{collection}/documents", tags=["documents"])
+Found = TypeVar("Found")
 MAX_REVISION = 2**31 - 1
 DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Revision = Annotated[int | None, Query(ge=1, le=MAX_REVISION)]
@@ -137,18 +139,21 @@ async def content(
 ) -> Response:
     """The original bytes of a revision, by default the newest."""
     check_collection(caller, collection)
-    async with opened.database.read() as connection:
-        document = await documents.find(connection, caller.tenant, collection, document_id)
-        row = await documents.revision_of(connection, document, revision)
+
+    async def found() -> tuple[RowMapping, AsyncIterator[bytes]]:
+        async with opened.database.read() as connection:
+            document = await documents.find(connection, caller.tenant, collection, document_id)
+            row = await documents.revision_of(connection, document, revision)
+        return row, opened.blobs.stream(row["blob_key"])
+
+    row, pieces = await _begun(found)
     headers = {
         "Content-Length": str(row["bytes"]),
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row['source'], safe='')}",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
-    pieces = opened.blobs.stream(row["blob_key"])
-    first = await anext(pieces)
-    return StreamingResponse(_chained(first, pieces), headers=headers, media_type=row["media_type"])
+    return StreamingResponse(pieces, headers=headers, media_type=row["media_type"])
 
 
 @router.get("/{document_id}/text")
@@ -157,13 +162,16 @@ async def text(
 ) -> Response:
     """The extracted text of a revision, by default the active one: what spans index, in code points."""
     check_collection(caller, collection)
-    async with opened.database.read() as connection:
-        document = await documents.find(connection, caller.tenant, collection, document_id)
-        parts = await documents.text_of(connection, document, revision)
-    pieces = documents.text_bytes(opened.blobs, parts)
-    first = await anext(pieces)
+
+    async def found() -> tuple[None, AsyncIterator[bytes]]:
+        async with opened.database.read() as connection:
+            document = await documents.find(connection, caller.tenant, collection, document_id)
+            parts = await documents.text_of(connection, document, revision)
+        return None, documents.text_bytes(opened.blobs, parts)
+
+    _, pieces = await _begun(found)
     headers = {"X-Content-Type-Options": "nosniff"}
-    return StreamingResponse(_chained(first, pieces), media_type="text/plain; charset=utf-8", headers=headers)
+    return StreamingResponse(pieces, media_type="text/plain; charset=utf-8", headers=headers)
 
 
 @router.get("/{document_id}/chunks", response_model=Page[DocumentChunk])
@@ -182,6 +190,21 @@ async def chunks(
     if document["active_revision"] is None:
         return Page(data=[], next_cursor=None)
     return await opened.index.chunks(caller.token, collection, document_id, limit, cursor)
+
+
+async def _begun(
+    found: Callable[[], Awaitable[tuple[Found, AsyncIterator[bytes]]]],
+) -> tuple[Found, AsyncIterator[bytes]]:
+    """What is `found`, and its bytes, of which the first are there. Where they go between the two (the document is
+    deleted, or replaced) it is looked for once more, which says so; raises `BlobMissing` if they are gone for good.
+    """
+    try:
+        about, pieces = await found()
+        first = await anext(pieces)
+    except BlobMissing:
+        about, pieces = await found()
+        first = await anext(pieces)
+    return about, _chained(first, pieces)
 
 
 async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
