@@ -52,11 +52,13 @@ class Standing:
         )
 
     def _place(self, row: RowMapping) -> int | None:
-        """Tenants take turns: before the tenant's r-th job go at most r (or r-1) of each other tenant's."""
-        rank = self.ranks.get(row["id"])
-        if row["status"] != "queued" or rank is None:
+        """Tenants take turns: before the tenant's r-th job go at most r (or r-1) of each other tenant's.
+
+        Null for a job that left the queue while this was asked: PostgreSQL shows each statement its own moment.
+        """
+        rank, own = self.ranks.get(row["id"]), self.tenants.get(row["tenant"])
+        if row["status"] != "queued" or rank is None or own is None:
             return None
-        own = self.tenants[row["tenant"]]
         others = (state for tenant, state in self.tenants.items() if tenant != row["tenant"])
         return rank + sum(min(other.queued, rank if _before(other, own) else rank - 1) for other in others)
 
