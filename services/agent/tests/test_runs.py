@@ -220,6 +220,18 @@ async def test_what_goes_wrong_with_a_tool_is_a_result_that_the_model_sees(datab
     assert till.paid == ["1"]
 
 
+@pytest.mark.parametrize("amount", [r'"\ud83d"', "NaN", "1e999", "9" * 30, "[" * 40 + "]" * 40])
+async def test_arguments_that_nothing_can_keep_are_told_to_the_model(database: Database, amount: str) -> None:
+    till = Till()
+    one = bench(database, Turn("", [("pay", f'{{"amount": {amount}}}')]), pay(2), "Paid.", tools={"pay": till})
+    await one.define()
+    run = await one.run()
+    assert (run.status, till.paid) == ("completed", ["2"])
+    said = [each for each in await one.history(run.thread_id) if each.role == "tool"]
+    assert "Send the whole call again" in said[0].content
+    assert all(event.model_dump_json() for event in await one.events(run))
+
+
 async def test_a_tool_that_takes_too_long_is_ended_and_said_to_be_unknown(database: Database) -> None:
     till = Till(held=True)
     one = bench(database, pay(1), "Hm.", tools={"pay": till})

@@ -12,6 +12,7 @@ from agent.running.state import RunState
 from agent.tools.schemas import problems
 from agent.tools.tool import Tool
 from contracts.agents import AgentLimits
+from contracts.values import check_value
 
 Call = dict[str, Any]
 MAX_CALLS_A_STEP = 32
@@ -62,6 +63,7 @@ def _arguments(text: str) -> dict[str, Any]:
         return {"arguments": {}, "problem": f"The arguments are longer than {MAX_ARGUMENT_CHARS:,} characters."}
     try:
         value = json.loads(text or "{}")
+        check_value(value)  # what no store keeps and no answer can say: half a character, NaN
     except (ValueError, RecursionError) as error:
         return {"arguments": {}, "problem": f"The arguments are not valid JSON ({error}). Send the whole call again."}
     if not isinstance(value, dict):
