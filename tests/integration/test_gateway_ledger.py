@@ -22,6 +22,7 @@ from tests.support.gateway_running import DEADLINE_SECONDS, settings_in
 from tests.support.postgres import postgres_installed, temporary_postgres
 
 from contracts.keys import KeyCreate, KeyPatch, Limits, TenantPatch
+from contracts.routes import RouteSpec, RouteTarget
 from gateway.auditing import Actor, audit_page
 from gateway.bootstrap import open_dependencies
 from gateway.dependencies import Dependencies
@@ -61,6 +62,7 @@ async def test_the_ledger_does_its_work_on_every_database(replicas: list[Depende
     await _usage_of_both_adds_up(first, second)
     await _what_changes_here_holds_there_within_a_second(first, second)
     await _what_one_reserved_another_bills(first, second)
+    await _one_of_two_routes_put_at_once_stays(first, second)
 
 
 async def _one_admin_key_works_on_both(first: Dependencies, second: Dependencies, folder: Path) -> None:
@@ -141,6 +143,15 @@ async def _what_one_reserved_another_bills(first: Dependencies, second: Dependen
     (row,) = await usage_report(second.database, UsageQuestion("key", since, until, "lost"))
     assert (row.requests, row.estimated_requests, row.cost_usd) == (1, 1, Decimal("0.000000077"))
     await dead.close()
+
+
+async def _one_of_two_routes_put_at_once_stays(first: Dependencies, second: Dependencies) -> None:
+    specs = [RouteSpec(targets=[RouteTarget(model=name)]) for name in "ab" * 4]
+    for _ in range(3):  # of a new name, then of one that is there
+        await asyncio.gather(
+            *(replica.routes.put("r", spec, ACTOR) for replica, spec in zip((first, second) * 4, specs, strict=True))
+        )
+        assert (await first.routes.all())["r"] in specs
 
 
 def _free_port() -> int:

@@ -146,6 +146,24 @@ async def test_without_the_board_a_replica_goes_by_what_it_sees(time: Time) -> N
     assert breakers.state("m") == "closed"
 
 
+async def test_what_is_seen_while_the_board_does_not_answer_is_told_to_it_later(time: Time) -> None:
+    board = MemoryCircuits(time)
+    breakers = Breakers(board, RULES, time)
+    _fail(breakers, 2)
+
+    class Slow(Away):
+        async def exchange(self, model: str, requests: int, failures: int, window_seconds: float) -> SharedCircuit:
+            _fail(breakers, 3)  # calls go on while it is waited for
+            raise BoardAway
+
+    breakers._board = Slow()
+    await breakers.exchange()
+    breakers._board = board
+    await breakers.exchange()
+    shared = await board.exchange("m", 0, 0, RULES.window_seconds)
+    assert (shared.requests, shared.failures) == (5, 5)
+
+
 async def test_a_model_much_slower_than_the_others_is_an_outlier_until_it_was_left_alone(time: Time) -> None:
     breakers = Breakers(MemoryCircuits(time), RULES, time)
     for _ in range(SLOW_SAMPLES):

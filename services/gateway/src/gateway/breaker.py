@@ -159,7 +159,7 @@ class Breakers:
             try:
                 shared = await self._board.exchange(name, len(sent), sum(sent), self._rules.window_seconds)
             except BoardAway as error:
-                known.unsent = sent
+                known.unsent = [*sent, *known.unsent]  # calls came through meanwhile
                 if not self._away:
                     log.warning("circuits are not shared: redis is away", reason=str(error))
                 self._away = True

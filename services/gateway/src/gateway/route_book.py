@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select, true
 
 from contracts.routes import RouteSpec
 from gateway.auditing import Actor, note
+from gateway.dialects import replacing
 from gateway.remembered import Remembered
 from gateway.route_errors import RouteNotFound
 from gateway.tables import routes
@@ -25,6 +26,7 @@ class RouteBook:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._put = replacing(database.engine.dialect.name, routes, true())
         self._known: Remembered[None, Mapping[str, RouteSpec]] = Remembered(
             self._read, seconds=READ_SECONDS, capacity=1, clock=clock
         )
@@ -40,10 +42,9 @@ class RouteBook:
     async def put(self, name: str, spec: RouteSpec, actor: Actor) -> datetime:
         """Make or replace a route."""
         now = self._clock.now()
+        row = {"name": name, "spec": spec.model_dump(mode="json"), "updated_at": now}
         async with self._database.write() as connection:
-            await connection.execute(delete(routes).where(routes.c.name == name))
-            row = {"name": name, "spec": spec.model_dump(mode="json"), "updated_at": now}
-            await connection.execute(insert(routes).values(**row))
+            await connection.execute(self._put, row)  # not deleted and inserted: two at once would break on PostgreSQL
             await note(connection, now, actor, "route.put", name, spec.model_dump(mode="json"))
         self._known.forget(None)
         return now

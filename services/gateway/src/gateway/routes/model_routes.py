@@ -12,7 +12,7 @@ from gateway.catalogue import DEFAULT
 from gateway.dependencies import Admin, Dependencies, Deps
 from gateway.openapi_parts import ERRORS
 from gateway.ports import CacheAway
-from gateway.route_errors import CacheUnreachable, RouteModelUnknown, RouteNameTaken
+from gateway.route_errors import CacheUnreachable, RouteModelUnknown, RouteNameTaken, RouteNotFound
 from gateway.route_report import report
 
 router = APIRouter(responses=ERRORS, tags=["routes"])
@@ -31,7 +31,10 @@ async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: De
         raise RouteNameTaken(name)
     await _require_chat_models(deps, body)
     await deps.routes.put(name, body, Actor(admin.key_id, request.state.request_id))
-    return next(route for route in await _routes(deps) if route.name == name)
+    put = next((route for route in await _routes(deps) if route.name == name), None)
+    if put is None:  # and taken away since
+        raise RouteNotFound(name)
+    return put
 
 
 @router.delete("/v1/routes/{name}", status_code=204)
