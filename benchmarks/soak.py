@@ -1,10 +1,10 @@
 """`SOAK_MINUTES=30 make bench-soak [RATE=0.5]`: a steady load for half an hour, and whether any process grows.
 
 The memory of each process (its own pages, children included) is sampled every two seconds while calls of the mix of
-`load_mix` come at `RATE` a second. The first third is left out: pools fill, caches warm up. Over the rest a line is
-fitted (Theil and Sen: the median of all slopes between two samples, which one peak can't tilt). A process is flat if
-the line rises by no more than 3 % or 4 MB, whichever is more, from its beginning to its end. Ends with 1 if one is
-not, or if more than a call in a hundred fails.
+`load_mix` come at `RATE` a second, and their medians shown once a minute. The first third is left out: pools fill,
+caches warm up. Over the rest a line is fitted (Theil and Sen: the median of all slopes between two samples, which one
+peak can't tilt). A process is flat if the line rises by no more than 3 % or 4 MB, whichever is more, from its beginning
+to its end. Ends with 1 if one is not, or if more than a call in a hundred fails.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ MOST_POINTS = 300
 """Medians of neighbouring samples that a line is fitted through."""
 SETTLE_SECONDS = 60.0
 MOST_FAILED = 0.01
+
+ROW_SECONDS = 60.0
 
 Sample = tuple[float, dict[str, int]]
 
@@ -71,15 +73,41 @@ async def soak(home: Home) -> dict[str, Any]:
         "why": {error: failed.count(error) for error in sorted(set(failed))},
         "cores": watch.cores(),
         "processes": {name: fitted([(at, of[name]) for at, of in samples if name in of]) for name in samples[0][1]},
+        "mb_by_minute": by_minute(samples),
     }
 
 
 async def _sample(watch: Watch, samples: list[Sample]) -> None:
-    began = time.monotonic()
+    began, shown = time.monotonic(), 0
     while True:
         taken = await asyncio.to_thread(watch.resident)
         samples.append((time.monotonic() - began, taken))
+        minute = int(samples[-1][0] // ROW_SECONDS)
+        if minute > shown:
+            _print_minute(minute, samples)
+            shown = minute
         await asyncio.sleep(SAMPLE_SECONDS)
+
+
+def _print_minute(minute: int, samples: Sequence[Sample]) -> None:
+    """A row for the minute that has just ended; the first has the names above it."""
+    names = samples[0][1]
+    if minute == 1:
+        print(f"{'minute':<8}" + "".join(f"{name:>11}" for name in names))
+    ended = by_minute([each for each in samples if each[0] // ROW_SECONDS == minute - 1])
+    print(f"{minute:<8}" + "".join(f"{of[0]:>11}" for of in ended.values()), flush=True)
+
+
+def by_minute(samples: Sequence[Sample]) -> dict[str, list[float]]:
+    """The median of each process in each minute that has samples, in megabytes."""
+    minutes = sorted({int(at // ROW_SECONDS) for at, _ in samples})
+    return {
+        name: [
+            round(statistics.median(of.get(name, 0) for at, of in samples if at // ROW_SECONDS == minute) / 1e6, 1)
+            for minute in minutes
+        ]
+        for name in samples[0][1]
+    }
 
 
 def fitted(samples: Sequence[tuple[float, int]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from benchmarks.load import saturated
 from benchmarks.load_mix import Callers
-from benchmarks.soak import fitted
+from benchmarks.soak import by_minute, fitted
 
 MB = 1_000_000
 MINUTE = 60.0
@@ -33,6 +33,12 @@ def test_a_slow_leak_is_seen_through_the_peaks() -> None:
     found = fitted(_samples(grow_mb_per_hour=24))
     assert not found["flat"]
     assert found["mb_per_hour"] == pytest.approx(24, abs=1)
+
+
+def test_a_minute_is_its_median_and_a_process_that_was_away_had_nothing() -> None:
+    samples = [(at, {"gateway": int(mb * MB), "worker": 7 * MB}) for at, mb in ((1.0, 90), (30.0, 99), (59.0, 91))]
+    samples.append((61.0, {"gateway": 95 * MB}))
+    assert by_minute(samples) == {"gateway": [91.0, 95.0], "worker": [7.0, 0.0]}
 
 
 def test_what_is_used_up_is_named() -> None:
