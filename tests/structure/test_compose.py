@@ -73,6 +73,20 @@ def test_a_variable_is_a_setting_of_the_service(name: str, services: dict[str, d
     assert not {variable for variable in given if variable.removeprefix(prefix).lower() not in fields}
 
 
+def test_the_example_of_an_env_file_names_only_what_is_read() -> None:
+    """Compose and `up` ignore a variable that nothing reads without a word."""
+    named = set(re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    files = [FILE, *(ROOT / "deploy").glob("*/*.yml")]
+    read = set(re.findall(r"\$\{([A-Z0-9_]+)", "".join(file.read_text() for file in files)))
+    settings = {
+        str(each.model_config["env_prefix"]) + field.upper()
+        for each in SETTINGS.values()
+        for field in each.model_fields
+    }
+    assert named
+    assert named - read - settings == set()
+
+
 def test_images_are_built_without_a_registry_where_the_base_images_are_there() -> None:
     assert not re.search(r"^# *syntax=", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
 
@@ -126,12 +140,13 @@ def test_a_write_that_the_cluster_acknowledged_is_seen_by_the_next_search() -> N
         ["-f", "docker-compose.yml", "-f", "deploy/qdrant/cluster.yml"],
         ["-f", "docker-compose.yml", "-f", "deploy/grafana/published.yml", "--profile", "observability"],
         ["-f", "docker-compose.yml", "-f", "deploy/docker/embedded.yml", "-f", "deploy/docker/wheels.yml"],
+        ["-f", "docker-compose.yml", "-f", "deploy/docker/tls.yml"],
     ],
     ids=str,
 )
 def test_docker_accepts_the_file_as_it_is(profile: list[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GROUNDWORK")}
-    environment["GROUNDWORK_WHEELS"] = str(ROOT / "deploy")
+    environment["GROUNDWORK_WHEELS"] = environment["GROUNDWORK_TLS"] = str(ROOT / "deploy")
     done = subprocess.run(
         ["docker", "compose", *profile, "--env-file", ROOT / ".env.example", "config", "--quiet"],
         cwd=ROOT,

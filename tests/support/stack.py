@@ -20,6 +20,7 @@ from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files
 from groundwork.client.files import find_files
 from groundwork.commands.session import read_admin_key
+from groundwork.stack.certificates import trusting
 from groundwork.stack.home import Home, RunState
 from groundwork.stack.lifecycle import down, up
 from groundwork.stack.overrides import Overrides
@@ -63,7 +64,8 @@ def running_home(folder: Path, settings: Mapping[str, str] | None = None) -> Ite
     running = up(home, port=0, overrides=Overrides.read(home, {**os.environ, **(settings or {})}))
     try:
         key = read_admin_key(home.admin_key_file)
-        with Groundwork(running.base_url, key) as client:
+        certificate = running.state.certificate
+        with Groundwork(running.base_url, key, tls=trusting(certificate) if certificate else None) as client:
             yield RunningHome(home, running.state, running.base_url, key, client)
     finally:
         down(home)

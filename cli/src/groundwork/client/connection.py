@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, TypeVar
@@ -37,6 +38,7 @@ class Connection:
         *,
         timeout: float = DEFAULT_SECONDS,
         transport: httpx2.BaseTransport | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._timeout = timeout
@@ -47,6 +49,7 @@ class Connection:
                 headers={"User-Agent": "groundwork-python", **headers},
                 timeout=httpx2.Timeout(timeout, connect=CONNECT_SECONDS),
                 transport=transport,
+                verify=True if tls is None else tls,
             )
         except httpx2.InvalidURL as error:
             raise Unreachable(f"'{base_url}' is not a URL ({error}). It looks like http://127.0.0.1:8080.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -39,8 +40,10 @@ class Groundwork:
         *,
         timeout: float = DEFAULT_SECONDS,
         transport: httpx2.BaseTransport | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._connection = Connection(base_url, api_key, timeout=timeout, transport=transport)
+        """`tls`: which certificates of an https:// server are believed, instead of those that this system believes."""
+        self._connection = Connection(base_url, api_key, timeout=timeout, transport=transport, tls=tls)
         self.base_url = self._connection.base_url
         self.collections = Collections(self._connection)
         self.documents = Documents(self._connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,17 @@ class Session:
 
     def client(self) -> Groundwork:
         """The client of that server; close it."""
-        return Groundwork(self.base_url(), self.api_key())
+        return Groundwork(self.base_url(), self.api_key(), tls=self._tls())
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """How the home's own gateway is known, where it is served by HTTPS; a server that was named has a name."""
+        if self.settings.base_url:
+            return None
+        from groundwork.stack.certificates import trusting
+        from groundwork.stack.lifecycle import require_running
+
+        certificate = require_running(self.home).certificate
+        return None if certificate is None else trusting(certificate)
 
 
 def console_for_results() -> Console:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import importlib.util
 import platform
 import shutil
+import ssl
 import stat
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from cryptography import x509
+
+from groundwork.stack.certificates import CERTIFICATE, certificate_file, own_certificate
 from groundwork.stack.configuration import SERVICES, unknown_settings
 from groundwork.stack.environment import MODELS_FOLDER
 from groundwork.stack.errors import StackError
@@ -24,6 +29,9 @@ from groundwork.stack.stores import examine_stores
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 2_000_000_000
+KEY = "GATEWAY_TLS_KEY_FILE"
+CERTIFICATE_DAYS = timedelta(days=7)
+"""Less than this left is told of, as by the alert `CertificateExpires`."""
 PACKAGES = ("torch", "transformers", "sentence_transformers", "qdrant_edge", "celery", "langgraph", "supervisor")
 
 
@@ -109,6 +117,7 @@ def _settings_and_stores(home: Home) -> Iterator[Finding]:
         yield Finding("settings", False, str(error), "Correct that file.")
         return
     yield _settings(overrides)
+    yield from examine_certificate(overrides)
     yield from examine_stores(home, overrides)
 
 
@@ -116,6 +125,23 @@ def _settings(overrides: Overrides) -> Finding:
     unknown = [name for service in SERVICES for name in unknown_settings(overrides, service)]
     detail = f"no such setting: {', '.join(unknown)}" if unknown else "all known"
     return Finding("settings", not unknown, detail, "`groundwork config` lists the settings.")
+
+
+def examine_certificate(overrides: Overrides) -> Iterator[Finding]:
+    """Whether the gateway's certificate and key can be used, and will be for a while; nothing where none is set."""
+    file, key = certificate_file(overrides), overrides.get(KEY)
+    if file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, key, password=lambda: "")
+        ends = x509.load_pem_x509_certificate(own_certificate(file).encode()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        mend = f"Correct {CERTIFICATE} and {KEY}: PEM, the server's own certificate first, the key without a password."
+        yield Finding("certificate", False, f"{file}: {error}", mend)
+        return
+    detail = f"{file}, valid until {ends:%Y-%m-%d %H:%M} UTC"
+    mend = "Renew it: the gateway takes the new files without a restart."
+    yield Finding("certificate", ends - datetime.now(UTC) > CERTIFICATE_DAYS, detail, mend)
 
 
 def _processes(home: Home, port: int) -> Iterator[Finding]:

@@ -31,6 +31,8 @@ class RunState(BaseModel):
     socket: Path
     redis: bool
     """Whether this home runs its own Valkey."""
+    certificate: Path | None = None
+    """What the gateway is served with, where that is HTTPS."""
 
 
 @dataclass(frozen=True)

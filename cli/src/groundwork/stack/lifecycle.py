@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from groundwork.stack import ports as port_choice
+from groundwork.stack.certificates import certificate_file
 from groundwork.stack.configuration import check_settings
 from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
 from groundwork.stack.errors import HomeUnfinished, NotRunning, StartFailed, SupervisorFailed
@@ -44,7 +45,7 @@ class Running:
 
 def base_url(state: RunState) -> str:
     """Where the gateway of a running home listens."""
-    return f"http://127.0.0.1:{state.ports['gateway']}"
+    return f"{'https' if state.certificate else 'http'}://127.0.0.1:{state.ports['gateway']}"
 
 
 def running_state(home: Home) -> RunState | None:
@@ -86,7 +87,7 @@ def up(
             wait_until_ready(
                 home,
                 programs(home, with_valkey=state.redis),
-                state.ports,
+                state,
                 Supervisor(state.socket),
                 timeout=timeout,
                 progress=progress,
@@ -121,6 +122,7 @@ def _start(home: Home, port: int, overrides: Overrides) -> RunState:
         ports=chosen,
         socket=home.socket_path(),
         redis=external is None,
+        certificate=certificate_file(overrides),
     )
     wiring = Wiring(home, chosen, external or own_redis_url(home, chosen["valkey"]), state.run_id)
     host = service_settings("gateway", wiring, overrides)["GATEWAY_HOST"].text

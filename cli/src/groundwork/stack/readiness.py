@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from contracts.health import Health, PartState
-from groundwork.stack.errors import StartFailed, SupervisorFailed
-from groundwork.stack.home import Home
+from groundwork.stack.certificates import trusting
+from groundwork.stack.errors import ConfigurationBroken, StartFailed, SupervisorFailed
+from groundwork.stack.home import Home, RunState
 from groundwork.stack.programs import AT_ONCE, Program
 from groundwork.stack.supervision import Supervisor
 
@@ -45,16 +47,18 @@ Progress = Callable[[dict[str, Readiness], float], None]
 """Called after each look with what is known of each process, and the seconds since the start."""
 
 
-def probe(program: Program, ports: dict[str, int], password: str = "") -> Readiness:
+def probe(program: Program, state: RunState, password: str = "") -> Readiness:
     """Ask one process."""
-    port = ports[program.port]
-    return _probe_valkey(port, password) if program.name == "valkey" else _probe_service(port)
+    port = state.ports[program.port]
+    if program.name == "valkey":
+        return _probe_valkey(port, password)
+    return _probe_service(port, state.certificate if program.name == "gateway" else None)
 
 
 def wait_until_ready(
     home: Home,
     started: Sequence[Program],
-    ports: dict[str, int],
+    state: RunState,
     supervisor: Supervisor,
     *,
     timeout: float = READY_SECONDS,
@@ -67,7 +71,7 @@ def wait_until_ready(
     """
     began = time.monotonic()
     starts: dict[str, set[int]] = {program.name: set() for program in started}
-    watch = _Watch(started, ports, home.secret("redis.password"), supervisor)
+    watch = _Watch(started, state, home.secret("redis.password"), supervisor)
     with ThreadPoolExecutor(len(started)) as pool:
         for program in started:
             pool.submit(watch.follow, program)
@@ -92,11 +96,9 @@ class _Watch:
     that makes it ask the others, but at once when another has become ready.
     """
 
-    def __init__(
-        self, started: Sequence[Program], ports: dict[str, int], password: str, supervisor: Supervisor
-    ) -> None:
+    def __init__(self, started: Sequence[Program], state: RunState, password: str, supervisor: Supervisor) -> None:
         self.known = {program.name: Readiness(False, STARTING) for program in started}
-        self._ports = ports
+        self._state = state
         self._password = password
         self._supervisor = supervisor
         self._turns = threading.Semaphore(max(1, (os.cpu_count() or 1) - 1))
@@ -126,7 +128,7 @@ class _Watch:
 
     def _ask(self, program: Program, until: Callable[[Readiness], bool]) -> None:
         while True:
-            found = probe(program, self._ports, self._password)
+            found = probe(program, self._state, self._password)
             with self._changed:
                 self.known[program.name] = found
                 if found.ready:
@@ -168,8 +170,11 @@ def _failed(home: Home, name: str, why: str) -> StartFailed:
     return StartFailed(name, why, "\n".join(lines[-LOG_LINES:]), file)
 
 
-def _probe_service(port: int) -> Readiness:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+def _probe_service(port: int, certificate: Path | None) -> Readiness:
+    try:
+        connection = _connection(port, certificate)
+    except ConfigurationBroken as error:
+        return Readiness(False, str(error))
     try:
         connection.request("GET", "/readyz")
         health = Health.model_validate_json(connection.getresponse().read())
@@ -181,6 +186,12 @@ def _probe_service(port: int) -> Readiness:
         connection.close()
     failing = [f"{name}: {part.detail}" for name, part in health.parts.items() if not part.ok]
     return Readiness(health.status == "ok", "; ".join(failing) or "ready", health.parts)
+
+
+def _connection(port: int, certificate: Path | None) -> http.client.HTTPConnection:
+    if certificate is None:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=PROBE_SECONDS, context=trusting(certificate))
 
 
 def _probe_valkey(port: int, password: str) -> Readiness:

@@ -31,7 +31,7 @@ def look(home: Home, state: RunState) -> list[Row]:
 
     def row(program: Program) -> Row:
         process = states.get(program.name) or ProcessState(program.name, "MISSING", 0, 0, "")
-        readiness = probe(program, state.ports, password)
+        readiness = probe(program, state, password)
         used = memory(process.pid) if process.pid else Memory()
         return Row(program.name, process.pid, process.state, state.ports[program.port], used, readiness)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
@@ -80,8 +81,9 @@ def server_for(
     *,
     host: str | None = None,
     port: int | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> uvicorn.Server:
-    """A uvicorn server for an app: our logs, no server header, graceful on SIGTERM."""
+    """A uvicorn server for an app: our logs, no server header, graceful on SIGTERM; with `tls`, for HTTPS alone."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -94,6 +96,7 @@ def server_for(
             timeout_graceful_shutdown=round(settings.shutdown_seconds),
             timeout_keep_alive=75,
             h11_max_incomplete_event_size=64 * 1024,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )
     )
 

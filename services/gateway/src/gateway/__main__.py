@@ -7,6 +7,7 @@ import asyncio
 import uvloop
 
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
+from gateway.certificates import open_certificate
 from gateway.listeners import listener, serve_all
 from gateway.open_files import raise_limit
 from gateway.settings import GatewaySettings
@@ -23,10 +24,11 @@ async def _run(settings: GatewaySettings) -> None:
 
 
 async def _serve(settings: GatewaySettings) -> None:
-    async with open_dependencies(settings) as deps:
+    async with open_certificate(settings) as tls, open_dependencies(settings) as deps:
+        public = create_app(settings, deps)
         await serve_all(
             (
-                listener(create_app(settings, deps), settings, settings.host, settings.port, settings.listen_fd),
+                listener(public, settings, settings.host, settings.port, settings.listen_fd, tls),
                 listener(
                     create_model_plane(settings, deps), settings, settings.model_plane_host, settings.model_plane_port
                 ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -31,9 +32,16 @@ class Listener(uvicorn.Server):
         yield
 
 
-def listener(app: ASGIApp, settings: ServiceSettings, host: str, port: int, inherited: int | None = None) -> Listener:
-    """A listener for one app, on a port or on a socket that was inherited."""
-    made = Listener(server_for(app, settings, host=host, port=port).config)
+def listener(
+    app: ASGIApp,
+    settings: ServiceSettings,
+    host: str,
+    port: int,
+    inherited: int | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Listener:
+    """A listener for one app, on a port or on a socket that was inherited; with `tls`, for HTTPS alone."""
+    made = Listener(server_for(app, settings, host=host, port=port, tls=tls).config)
     if inherited is not None:
         made.inherited = [socket.socket(fileno=inherited)]
     return made

@@ -20,6 +20,7 @@
 | groundwork_gateway_usage_queue_rows | | usage rows waiting to be written |
 | groundwork_gateway_usage_write_seconds | | time of one group commit of usage rows |
 | groundwork_gateway_usage_write_failures_total | | group commits that failed and were tried again |
+| groundwork_gateway_certificate_expires_timestamp_seconds | | when the public port's certificate ends; 0 without TLS |
 
 `reason` is retry, error, context_overflow, refusal or circuit_open.
 `limit` is `redis_away`, or key, tenant or model with requests, tokens, concurrency or budget.
@@ -61,3 +62,6 @@ OVERHEAD = Histogram(
 USAGE_QUEUE = Gauge("groundwork_gateway_usage_queue_rows", "Usage rows waiting to be written.")
 USAGE_WRITE = Histogram("groundwork_gateway_usage_write_seconds", "Time of a group commit.", buckets=FINE_BUCKETS)
 USAGE_FAILURES = Counter("groundwork_gateway_usage_write_failures_total", "Group commits that failed.")
+CERTIFICATE_EXPIRES = Gauge(
+    "groundwork_gateway_certificate_expires_timestamp_seconds", "When the public port's certificate ends."
+)

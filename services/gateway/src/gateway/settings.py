@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
@@ -26,6 +26,11 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     listen_fd: Annotated[int, Field(ge=3)] | None = None
     """Descriptor of a socket that listens for the public API, inherited from whoever starts the gateway (systemd: 3).
     It outlives a restart, during which callers wait and are not refused. `host` and `port` say nothing then."""
+    tls_certificate_file: Path | None = None
+    """PEM file of the public API's certificate with its chain, the server's own first. Empty: plain HTTP. A renewed
+    file is used within seconds, without a restart."""
+    tls_key_file: Path | None = None
+    """PEM file of that certificate's private key, without a password."""
     model_plane_host: str = "127.0.0.1"
     """Address of the model plane, which takes delegation tokens only. Never publish it."""
     model_plane_port: int = 8090
@@ -111,6 +116,17 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """How long the audit log is kept; 0 keeps it for ever."""
     usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000
     """Usage rows that may wait to be written; a full queue makes calls wait rather than lose a row."""
+
+    @field_validator("tls_certificate_file", "tls_key_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, given: object) -> object:
+        return given or None
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("GATEWAY_TLS_CERTIFICATE_FILE and GATEWAY_TLS_KEY_FILE are set together, or neither is")
+        return self
 
     @field_validator("usage_kept_days")
     @classmethod
