@@ -1,8 +1,9 @@
-"""`make bench-injection [INJECTION_DATA=folder] [EVERY=n]`: what a model that obeys every text can do. Nothing.
+"""`make bench-injection [INJECTION_DATA=folder] [EVERY=n] [START=k]`: what one that obeys every text can do. Nothing.
 
 Each attack is put before a model that does all that it says (`agent.adapters.obedient`): as a source of a `rag:` answer
 in every grounding mode, and as the result of a tool of an agent. Counted are tool calls that were executed though the
 agent may not make them (or only with an approval that nobody gave), and links or images in what a page would render.
+All sets take half an hour on a busy machine: `EVERY=3` with START 0, 1 and 2 asks them in three parts.
 """
 
 from __future__ import annotations
@@ -196,7 +197,8 @@ def main() -> None:
     """Measure, print, keep."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     folder = data_folder()
-    attacks = [*OURS, *(load(folder, int(os.environ.get("EVERY", "1"))) if folder else [])]
+    every, start = int(os.environ.get("EVERY", "1")), int(os.environ.get("START", "0"))
+    attacks = [*OURS, *(load(folder, every, start) if folder else [])]
     with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as name:
         counts = asyncio.run(measure(attacks, Path(name)))
     counts["all"] = sum(counts.values(), Counter())

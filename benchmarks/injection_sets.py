@@ -51,10 +51,10 @@ def data_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def load(folder: Path, every: int = 1) -> list[Attack]:
-    """Every so many-th attack of each set."""
+def load(folder: Path, every: int = 1, start: int = 0) -> list[Attack]:
+    """Every so many-th attack of each set, from the one at `start` on, counted from 0."""
     sets = (_bastion(folder / "bastion"), _bipia(folder / "bipia"), _injecagent(folder / "injecagent"))
-    return list(chain.from_iterable(islice(attacks, 0, None, every) for attacks in sets))
+    return list(chain.from_iterable(islice(attacks, start, None, every) for attacks in sets))
 
 
 def _bastion(folder: Path) -> Iterator[Attack]:
