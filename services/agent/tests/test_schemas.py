@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from agent.tools.schemas import SchemaBroken, check_schema, problems
+
+FORKS = {
+    "$defs": {
+        **{f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(40)},
+        "d40": {"type": "null"},
+    },
+    "$ref": "#/$defs/d0",
+}
+MANY = list(range(3000))
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string", "pattern": "^(a+)+$"}, "a" * 5000 + "!"),
+        ({"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False}, {"a" * 5000 + "!": 1}),
+        ({"propertyNames": {"pattern": "^(a|a)*$"}}, {"a" * 5000 + "!": 1}),
+        (FORKS, 1),
+        ({"items": {"anyOf": [{"type": "null"}] * 3000}}, MANY),
+        ({"items": {"enum": [f"{n}" for n in MANY]}}, MANY),
+        ({"patternProperties": {f"{n}x": {} for n in MANY}}, {f"{n}": 1 for n in MANY}),
+        ({"uniqueItems": True}, [{} for _ in range(20_000)]),
+    ],
+)
+def test_no_schema_holds_up_the_process(schema: dict[str, Any], value: Any) -> None:
+    check_schema(schema)
+    began = time.process_time()
+    told = problems(schema, value)
+    assert time.process_time() - began < 5  # unbounded they take minutes, or longer than anybody lives
+    assert told or "patternProperties" in schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "fits", "fits_not"),
+    [
+        ({"pattern": "^a$"}, ["a", 1], ["a\n", "b", "ab"]),
+        ({"pattern": "b"}, ["abc"], ["ac"]),
+        ({"uniqueItems": True}, [[1, 2], [1, "1"], [True, 1], {}], [[1, 1.0], [{"a": 1, "b": 2}, {"b": 2.0, "a": 1}]]),
+        ({"uniqueItems": False}, [[1, 1]], []),
+        (
+            {"properties": {"a": {}}, "patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": False},
+            [{"a": 1, "x1": 2}, {}, []],
+            [{"b": 1}, {"x1": "2"}],
+        ),
+        ({"properties": {"a": {}}, "additionalProperties": {"type": "string"}}, [{"a": 1, "b": "c"}], [{"b": 1}]),
+        ({"additionalProperties": True}, [{"b": 1}], []),
+        ({"$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}}, [1], ["1"]),
+    ],
+)
+def test_schemas_mean_what_they_always_mean(schema: dict[str, Any], fits: list[Any], fits_not: list[Any]) -> None:
+    check_schema(schema)
+    assert [value for value in fits if problems(schema, value)] == []
+    assert [value for value in fits_not if not problems(schema, value)] == []
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "strung"},
+        {"$ref": "https://example.com/schema"},
+        {"pattern": "("},
+        {"properties": {"a": {"pattern": "(?=a)b"}}},
+        {"patternProperties": {r"(a)\1": {}}},
+        {"unevaluatedProperties": False},
+    ],
+)
+def test_a_schema_that_can_not_be_checked_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(SchemaBroken):
+        check_schema(schema)
