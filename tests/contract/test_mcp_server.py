@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import Client, MCPError
@@ -46,6 +48,25 @@ async def test_a_key_sees_only_the_tools_that_it_may_use(agents: RunningAgents) 
     call = {**message, "method": "tools/call", "params": {"name": "ask", "arguments": {}}}
     refused = await agents.call("POST", "/mcp", json=call, key=made["secret"])
     assert refused["error"]["code"] == -32602
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("search", {"query": "\ud800", "collections": ["handbook"]}),
+        ("search", {"query": "leave", "collections": ["handbook\n"]}),
+        ("ask", {"question": "\ud800", "collections": ["handbook"]}),
+        ("ask", {"question": "leave?", "collections": ["handbook\n"]}),
+    ],
+)
+async def test_arguments_that_only_look_as_they_should_are_told(
+    agents: RunningAgents, tool: str, arguments: dict[str, Any]
+) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+    body, headers = json.dumps(message), {"Content-Type": "application/json"}
+    told = await agents.call("POST", "/mcp", data=body, headers=headers)
+    assert told["result"]["isError"], told
+    assert told["result"]["content"][0]["text"]
 
 
 async def test_a_page_of_another_origin_may_not_call(agents: RunningAgents) -> None:

@@ -8,6 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from agent.completions import chunks, collect
 from agent.conversation import read_conversation
 from agent.graph import Answering
@@ -117,6 +119,9 @@ class McpServer:
         }
         try:
             return McpReply(id=message.id, result=await work[tool.name]())
+        except ValidationError as error:  # what JSON schema can't say: half a character, a line's end after a name
+            wrong = [f"{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
+            return McpReply(id=message.id, result=_result(f"The arguments do not fit: {'; '.join(wrong)}", failed=True))
         except ServiceError as error:
             return McpReply(id=message.id, result=_result(error.message, failed=True))
 
