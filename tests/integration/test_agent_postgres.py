@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, delete
 from tests.support.postgres import postgres_installed, temporary_postgres
 
-from agent import run_events, runs, threads
+from agent import run_completions, run_events, runs, threads
 from agent.adapters.bells import LocalBell
 from agent.adapters.fixed_tokens import FixedTokens
 from agent.adapters.memory_library import MemoryLibrary
@@ -26,6 +26,7 @@ from agent.definitions import save
 from agent.settings import AgentSettings
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, metadata
 from contracts.agents import AgentCreate
+from contracts.chat import ChatRequest
 from servicekit.clock import SystemClock
 from servicekit.migrations import migrate
 from servicekit.sql import Database
@@ -77,6 +78,26 @@ async def test_two_services_share_runs_and_each_is_done_once(database: Database)
         for thread_id, run_id in started:
             run = runs.shown(dict(await runs.find(connection, thread_id, run_id)))
             assert (run.status, run.steps, run.tool_calls, run.attempts) == ("completed", 2, 1, 1)
+
+
+async def test_a_run_ends_whatever_characters_its_model_and_its_caller_send(database: Database) -> None:
+    opened = service(database, LocalBell())
+    opened.agents.loop.execution.models.script = in_turn(  # type: ignore[attr-defined]
+        Turn("Let me\0see.", [("calculator", {"expression": "6\0*7"})]), "It is\0 42."
+    )
+    question = ChatRequest.model_validate(
+        {"model": "agent:helper", "messages": [{"role": "user", "content": "How\0 much?"}]}
+    )
+    async with database.write() as connection:
+        await save(connection, "acme", AgentCreate(name="helper", tools=["calculator"]), SystemClock().now())  # type: ignore[list-item]
+    mandate, viewer = runs.Mandate("acme", "key", "req", "grant"), threads.Viewer("acme", "key")
+    run, _ = await run_completions.start(opened.agents, viewer, mandate, question)
+    claimed = await opened.agents.loop.execution.ledger.claim("worker")
+    assert claimed is not None
+    await opened.agents.loop.execution.run(claimed, asyncio.Event())
+    async with database.read() as connection:
+        ended = runs.shown(dict(await runs.find(connection, run.thread_id, run.id)))
+    assert (ended.input, ended.status, ended.output) == ("How much?", "completed", "It is 42.")
 
 
 async def test_the_checkpointer_and_the_migration_are_right_here_too(database: Database) -> None:

@@ -5,13 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from agent import run_events, threads
+from agent import run_completions, run_events, threads
 from agent.adapters.bells import LocalBell
+from agent.errors import RunNotFound
+from contracts.chat import ChatRequest
 from contracts.runs import Run, RunEvent
 from servicekit.clock import ManualClock
 from servicekit.sql import Database
 
-from .runs_bench import VIEWER, Bench, bench
+from .runs_bench import MANDATE, VIEWER, Bench, bench
 
 DEADLINE = 10.0
 
@@ -61,3 +63,21 @@ async def test_a_stream_waits_for_what_a_run_that_is_not_over_has_yet_to_say(dat
     following = asyncio.create_task(_followed(one, run, 1))
     await one.work()
     assert await following == await one.events(run, 1)
+
+
+@pytest.mark.parametrize("left", [False, True])
+async def test_a_completion_ends_when_its_thread_is_deleted(database: Database, left: bool) -> None:
+    one = bench(database, "Hello.")
+    await one.define()
+    asked = {"model": "agent:helper", "messages": [{"role": "user", "content": "Hello?"}]}
+    run, agent = await run_completions.start(one.agents, VIEWER, MANDATE, ChatRequest.model_validate(asked))
+    stream = run_completions.chunks(one.agents, run, agent, "agent:helper")
+    await anext(stream)
+    async with database.write() as connection:
+        await threads.remove(connection, VIEWER, run.thread_id)
+    async with asyncio.timeout(DEADLINE):
+        if left:
+            await stream.aclose()
+            return
+        with pytest.raises(RunNotFound):
+            await anext(stream)

@@ -11,7 +11,7 @@ from agent import runs
 from agent.adapters.fixed_tokens import FixedTokens, KeyRevoked
 from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
 from agent.checkpoint_store import KEPT, PRUNED_EVERY
-from agent.errors import ThreadBusy
+from agent.errors import ThreadBusy, ThreadNotFound
 from agent.messages import NO_RESULT, UNKNOWN
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, TOOL_CALLS
 from agent.tools.tool import Repeat, ToolFailed
@@ -199,6 +199,13 @@ async def test_a_thread_has_one_run_at_a_time(database: Database) -> None:
     await one.start(thread=run.thread_id)
 
 
+async def test_no_run_is_started_on_a_thread_that_was_deleted_since_it_was_looked_for(database: Database) -> None:
+    one = bench(database, "Done.")
+    await one.define()
+    with pytest.raises(ThreadNotFound):
+        await one.start(thread="thread_gone")
+
+
 async def test_what_goes_wrong_with_a_tool_is_a_result_that_the_model_sees(database: Database) -> None:
     till = Till(failure=ToolFailed("The till is locked; ask for the key."))
     turns = [
@@ -253,6 +260,14 @@ async def test_an_output_is_validated_and_repaired_a_bounded_number_of_times(dat
     assert (ended.status, ended.limit, ended.steps, ended.output) == ("limit_reached", "invalid_output", 3, "no JSON")
 
 
+@pytest.mark.parametrize("days", [r'"\ud83d"', "NaN", "1e999", "9" * 30])
+async def test_an_output_that_nothing_can_keep_is_repaired(database: Database, days: str) -> None:
+    one = bench(database, f'{{"days": {days}}}', '{"days": 27}')
+    await one.define(output_schema={"type": "object"})
+    run = await one.run()
+    assert (run.status, run.output, run.steps) == ("completed", '{"days": 27}', 2)
+
+
 async def test_a_run_waits_for_a_service_that_is_away_and_loses_nothing(database: Database) -> None:
     one = bench(database, pay(1), "Done.", tools={"pay": Till()})
     one.model.failures = [NotReady("The gateway service can't be reached now.")]
@@ -290,6 +305,28 @@ async def test_a_run_that_cannot_go_on_is_failed_after_some_tries(database: Data
     assert ended.status == "failed"
     assert ended.error is not None
     assert ended.error.code == "attempts_exhausted"
+
+
+async def test_a_run_that_ends_every_process_that_works_on_it_is_failed_after_some(database: Database) -> None:
+    till = Till("safe", held=True)
+    one = bench(database, pay(1), "Done.", tools={"pay": till})
+    await one.define()
+    run = await one.start()
+    died = 0
+    while (await one.shown(run)).status != "failed":
+        till.begun.clear()
+        till.held = True
+        await killed_in_the_middle(one, till)
+        died += 1
+        one.clock.advance(100)
+        if died >= one.execution.settings.run_attempts:
+            await one.work()
+        assert died <= one.execution.settings.run_attempts + 1, "it goes on for ever"
+    failed = await one.shown(run)
+    assert failed.error is not None
+    assert failed.error.code == "attempts_exhausted"
+    history = await one.history(run.thread_id)
+    assert [said.role for said in history] == ["user", "assistant", "tool"]
 
 
 async def test_a_stopping_process_gives_runs_back_between_two_steps(database: Database) -> None:

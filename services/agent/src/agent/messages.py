@@ -17,6 +17,11 @@ CHARS_A_TOKEN = 4
 """Rough length of a token in English."""
 
 
+def keepable(text: str) -> str:
+    """A text without NUL characters: they mean nothing, and PostgreSQL's columns of text don't hold them."""
+    return text.replace("\0", "")
+
+
 def user(text: str) -> Message:
     """What a person said."""
     return {"role": "user", "content": text}

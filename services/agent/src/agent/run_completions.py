@@ -22,8 +22,9 @@ from agent.errors import (
     QuestionTooLong,
     RunCancelled,
     RunFailed,
+    RunNotFound,
 )
-from agent.messages import Message, user
+from agent.messages import Message, keepable, user
 from agent.runs import Mandate
 from agent.threads import Viewer
 from contracts.agents import Agent
@@ -42,9 +43,10 @@ async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatR
         raise ModelNotAnswerable(request.model)
     refuse_plain_options(request)
     asked = request.messages[-1]
-    if asked.role != "user" or not asked.plain_text().strip():
+    question = keepable(asked.plain_text())
+    if asked.role != "user" or not question.strip():
         raise QuestionMissing
-    if len(asked.plain_text()) > MAX_INPUT_CHARS:
+    if len(question) > MAX_INPUT_CHARS:
         raise QuestionTooLong(MAX_INPUT_CHARS)
     now = agents.clock.now()
     async with agents.database.write() as connection:
@@ -52,7 +54,7 @@ async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatR
         thread = await threads.create(connection, viewer, {}, now, transient=True)
         await threads.append(connection, thread.id, "", _earlier(request), now)
         named = (agent.name, agent.version)
-        row = await runs.create(connection, mandate, thread.id, named, asked.plain_text(), now)
+        row = await runs.create(connection, mandate, thread.id, named, question, now)
     agents.bell.ring(row["id"])
     return runs.shown(dict(row)), agent
 
@@ -175,7 +177,10 @@ async def _shown(agents: Agents, run: Run) -> Run:
 async def _cancel_unless_ended(agents: Agents, run: Run) -> None:
     """The caller went away, or waits no more. A run that waits for a person goes on waiting."""
     async with agents.database.write() as connection:
-        row = await runs.find(connection, run.thread_id, run.id)
+        try:
+            row = await runs.find(connection, run.thread_id, run.id)
+        except RunNotFound:  # its thread was deleted meanwhile
+            return
         if row["status"] in FINAL_RUN_STATUSES or row["status"] == "waiting_approval":
             return
         await runs.cancel(connection, agents.checkpoints, dict(row), agents.clock.now())

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agent import run_events
 from agent.checkpoint_store import SqlCheckpoints
 from agent.conclusions import Conclusion, conclude
-from agent.errors import DecisionsDontFit, RunNotFound, RunNotWaiting, ThreadBusy
+from agent.errors import DecisionsDontFit, RunNotFound, RunNotWaiting, ThreadBusy, ThreadNotFound
 from agent.run_events import NewEvent
 from agent.tables import RUNS, THREADS
 from contracts.pages import Page
@@ -40,8 +40,12 @@ class Mandate:
 async def create(
     connection: AsyncConnection, mandate: Mandate, thread_id: str, agent: tuple[str, int], text: str, now: datetime
 ) -> RowMapping:
-    """A queued run of an agent's version; raises `ThreadBusy` while another one is under way on the thread."""
-    await connection.execute(update(THREADS).where(THREADS.c.id == thread_id).values(updated_at=now))  # one at a time
+    """A queued run of an agent's version; raises `ThreadBusy` while another one is under way on the thread, and
+    `ThreadNotFound` where that was deleted meanwhile.
+    """
+    held = update(THREADS).where(THREADS.c.id == thread_id).values(updated_at=now).returning(THREADS.c.id)
+    if (await connection.execute(held)).first() is None:  # one at a time
+        raise ThreadNotFound(thread_id)
     live = select(RUNS.c.id).where(RUNS.c.thread_id == thread_id, RUNS.c.status.in_(LIVE))
     busy = (await connection.execute(live)).scalar_one_or_none()
     if busy is not None:

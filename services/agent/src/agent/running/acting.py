@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
 
-from agent.messages import UNKNOWN, Message, open_calls, tool_result
+from agent.messages import UNKNOWN, Message, keepable, open_calls, tool_result
 from agent.metrics import RUN_STEP_SECONDS, TOOL_CALLS
 from agent.running.calls import Call, argument_problem, fingerprint
 from agent.running.state import RunContext, RunState, Stopping
@@ -176,6 +176,7 @@ class _Planned:
         began = self._context.work.clock.now()
         made = await _make(self._tool, self.arguments, self._caller(), self._context.settings.tool_seconds)
         self.over = True
+        made = replace(made, content=keepable(made.content))
         if made.unknown:
             return made  # it stays written down as begun: that is all that is known
         values = {"state": "done", "result": made.content[:MAX_KEPT_CHARS], "failed": made.failed}

@@ -50,9 +50,8 @@ class CallAssembly:
         used = set(taken)
         found: list[Call] = []
         for number, (_, piece) in enumerate(sorted(self._pieces.items())):
-            call_id = (
-                piece.id if piece.id and piece.id not in used and len(piece.id) <= 200 else f"call_{step}_{number}"
-            )
+            is_fit = piece.id and piece.id not in used and len(piece.id) <= 200 and piece.id.isprintable()
+            call_id = piece.id if is_fit else f"call_{step}_{number}"
             used.add(call_id)
             found.append({"id": call_id, "name": piece.name[:64], **_arguments(piece.arguments)})
         return found

@@ -58,9 +58,14 @@ def decide(
         if error.http_status != 500:
             return End(Failure(code=error.code, message=error.message, retryable=error.http_status == 429))
     if strikes >= max_attempts:
-        message = f"The run was tried {strikes} times without getting further. The agent service's log has the reason."
-        return End(Failure(code="attempts_exhausted", message=message, retryable=True))
+        return End(exhausted(strikes))
     return TryAgain(min(LONGEST_BACKOFF, 2.0 ** min(strikes, 16)))
+
+
+def exhausted(strikes: int) -> Failure:
+    """The run was tried as often as is sensible."""
+    message = f"The run was tried {strikes} times without getting further. The agent service's log has the reason."
+    return Failure(code="attempts_exhausted", message=message, retryable=True)
 
 
 def _away(error: ServiceError) -> str | None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent.conclusions import Conclusion
 from agent.messages import last_text
 from agent.ports import Models, TokenSource
-from agent.running.endings import End, TryAgain, Wait, decide
+from agent.running.endings import End, TryAgain, Wait, decide, exhausted
 from agent.running.graph import RunGraph
 from agent.running.ledger import RunLedger, waited
 from agent.running.state import RunContext, RunState, Stopping
@@ -76,6 +76,10 @@ class Execution:
     async def _carry_out(self, work: RunWork) -> None:
         if work.row["cancel_requested"]:
             await self.ledger.conclude(work, Conclusion("cancelled"))
+            return
+        if work.row["strikes"] > self.settings.run_attempts:  # each try ended its process, or could not write its end
+            failure = exhausted(work.row["strikes"] - 1)
+            await self.ledger.conclude(work, Conclusion("failed", error=failure))
             return
         try:
             outcome = await self._with_heartbeat(work, self._advance(work))

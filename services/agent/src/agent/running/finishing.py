@@ -9,6 +9,7 @@ from typing import Any
 from agent.messages import user
 from agent.running.state import RunContext, RunState
 from agent.tools.schemas import problems
+from contracts.values import check_value
 
 MAX_REPAIRS = 2
 _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n\s*```\s*\Z", re.DOTALL)
@@ -38,6 +39,7 @@ def read_output(schema: dict[str, Any], text: str) -> tuple[str, list[str]]:
     content = fenced.group(1) if fenced else text
     try:
         value = json.loads(content)
+        check_value(value)  # half a character and NaN pass the parser, and no store keeps them
     except (ValueError, RecursionError) as error:
         return text, [f"it is not valid JSON ({error})"]
     return json.dumps(value, ensure_ascii=False), problems(schema, value)

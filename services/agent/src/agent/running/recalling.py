@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from agent import threads
-from agent.messages import CHARS_A_TOKEN, Message, repaired, tokens, user
+from agent.messages import CHARS_A_TOKEN, Message, keepable, repaired, tokens, user
 from agent.running.budgets import spend
 from agent.running.state import RunContext, RunState
 from contracts.chat import ChatRequest, ChatUsage, StreamOptions
@@ -99,4 +99,4 @@ async def _ask(text: str, most: int, context: RunContext) -> str:
             usage = chunk.usage or usage
             said.extend(choice.delta.content or "" for choice in chunk.choices)
     spend(context.work, usage, model.price)
-    return "".join(said)
+    return keepable("".join(said))

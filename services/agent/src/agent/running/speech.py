@@ -6,6 +6,7 @@ somebody. Whoever shows the run's text would fetch it; so there is none in it.
 
 from __future__ import annotations
 
+from agent.messages import keepable
 from agent.neutral import defused, settled
 from agent.running.state import RunState
 
@@ -34,6 +35,7 @@ class Speech:
 
     def hear(self, words: str) -> str:
         """The text to send now that the model has said these words."""
+        words = keepable(words)
         if not self._careful:
             self._sent.append(words)
             return words
