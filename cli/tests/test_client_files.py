@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from groundwork.client.files import NoSuchFile, document_id, find_files
+from groundwork.client.files import NameUnusable, NoSuchFile, check_name, document_id, find_files
 
 
 @pytest.fixture
@@ -32,6 +33,24 @@ def test_a_pattern_that_the_shell_left_alone_is_expanded(folder: Path) -> None:
 
 def test_a_file_named_twice_is_taken_once(folder: Path) -> None:
     assert names(find_files([str(folder / "a.md"), str(folder)]).files).count("a.md") == 1
+
+
+def test_a_pattern_that_is_none_says_how_to_write_it(folder: Path) -> None:
+    with pytest.raises(NoSuchFile, match=r"\*\*/\*\.md"):
+        find_files([f"{folder}/**.md"])
+
+
+@pytest.mark.parametrize("name", ["Screenshot 10.00\u202fAM.md", "Gr\u00fc\u00dfe\u00a0\U0001f642.md", "a b.md"])
+def test_names_with_any_letters_and_blanks_can_be_sent(name: str) -> None:
+    check_name(name)
+    assert document_id(Path(name))
+
+
+@pytest.mark.parametrize("name", ["a\nb.md", os.fsdecode(b"bad\xff.md"), "a\x1b[0m.md"])
+def test_a_name_that_is_no_text_is_refused_by_name(name: str) -> None:
+    assert document_id(Path(name))
+    with pytest.raises(NameUnusable, match="rename it"):
+        check_name(name)
 
 
 @pytest.mark.parametrize("missing", ["nowhere.md", "nothing-*.md"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import httpx2
@@ -7,7 +8,7 @@ import pytest
 from cli.tests.documents_server import DocumentsServer
 from cli.tests.server import client_of, document, error, job, sse
 
-from groundwork.client import Groundwork, JobFailed, WaitTimeout
+from groundwork.client import Groundwork, JobFailed, WaitTimeout, bulk
 from groundwork.client.bulk import MANY, ingest_files
 from groundwork.client.connection import Connection
 from groundwork.client.jobs import Jobs
@@ -82,6 +83,24 @@ def test_one_files_failure_harms_no_other(tmp_path: Path) -> None:
         "broken": "It is broken. [malformed]",
         "huge": "Too large.",
     }
+
+
+def test_a_file_whose_name_is_no_text_fails_by_itself_and_is_not_waited_for(tmp_path: Path) -> None:
+    server = DocumentsServer()
+    bad, good = tmp_path / os.fsdecode(b"bad\xff.md"), tmp_path / "good.md"
+    for file in (bad, good):
+        file.write_text("A text.")
+    with client_of(server) as client:
+        batch = ingest_files(client, "c", [bad, good], timeout=10)
+    assert [state.file for state in batch.states if state.ready] == [good]
+    assert ["rename it" in (state.failure or "") for state in batch.failed] == [True]
+
+
+def test_an_upload_that_breaks_is_raised_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_send", lambda *_: 1 / 0)
+    (tmp_path / "a.md").write_text("A text.")
+    with client_of(DocumentsServer()) as client, pytest.raises(ZeroDivisionError):
+        ingest_files(client, "c", [tmp_path / "a.md"], timeout=10)
 
 
 def test_many_files_that_are_there_already_are_not_sent_again(tmp_path: Path) -> None:

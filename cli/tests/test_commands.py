@@ -3,10 +3,13 @@ from __future__ import annotations
 import contextlib
 import re
 
+import httpx2
 import pytest
+from cli.tests.server import client_of
 from typer.testing import CliRunner
 
 from groundwork.commands import app
+from groundwork.commands.session import Session
 
 RUNNER = CliRunner()
 
@@ -52,6 +55,14 @@ def test_the_homes_key_is_never_sent_to_a_named_server() -> None:
 def test_a_setting_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUNDWORK_PORT", "99999")
     assert "GROUNDWORK_PORT" in sentence("status")
+
+
+def test_a_keys_name_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = {"id": "key_1", "name": "[/] of [red]all[/red]", "tenant": "t", "prefix": "gw_", "scopes": ["chat"]}
+    page = {"data": [{**one, "created_at": "2026-01-01T00:00:00Z"}], "next_cursor": None}
+    monkeypatch.setattr(Session, "client", lambda _: client_of(lambda _: httpx2.Response(200, json=page)))
+    done = RUNNER.invoke(app, ["key", "list"])
+    assert "[/] of [red]all[/red]" in done.output
 
 
 def test_down_without_anything_running_is_no_error() -> None:

@@ -14,7 +14,7 @@ from typing import get_args
 
 from contracts.documents import Document, Failure
 from contracts.jobs import Accepted, Job, JobStage
-from groundwork.client.files import document_id
+from groundwork.client.files import check_name, document_id
 from groundwork.client.groundwork import Groundwork
 from groundwork.errors import ApiError, GroundworkError, WaitTimeout
 
@@ -111,6 +111,7 @@ def ingest_files(
                 took = time.monotonic() - looked
                 report()
                 _check_time(batch, began + timeout)
+                _raise_what_broke(uploads)
                 _wait(uploads, pause, min(max(INTERVAL_SECONDS, took / LOOK_SHARE), LONGEST_INTERVAL_SECONDS))
         finally:
             for upload in uploads:
@@ -133,6 +134,7 @@ def _upload(
 ) -> None:
     there = known.get(document_id(state.file))
     try:
+        check_name(str(state.file))
         if there is not None and there.sha256 == _sha256(state.file):
             state.document, state.unchanged = there, True
             return
@@ -166,6 +168,13 @@ def with_patience(send: Callable[[], Accepted], pause: threading.Event) -> Accep
                 raise
             pause.wait(min(error.retry_after, 30.0))
     return send()
+
+
+def _raise_what_broke(uploads: Sequence[Future[None]]) -> None:
+    """An upload that ended in an error that none should have: its file would be waited for in vain."""
+    for upload in uploads:
+        if upload.done():
+            upload.result()
 
 
 def _wait(uploads: Sequence[Future[None]], pause: threading.Event, seconds: float) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,10 @@ _PATTERN = re.compile(r"[*?\[]")
 
 class NoSuchFile(GroundworkError):
     """A path that was named does not exist."""
+
+
+class NameUnusable(GroundworkError):
+    """A file's name can't be sent."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,12 @@ def find_files(paths: Iterable[str]) -> Found:
     return Found(list(files), list(skipped))
 
 
+def check_name(path: str) -> None:
+    """Raise `NameUnusable` for a path with bytes that are no text, or with control characters."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in path):
+        raise NameUnusable("Its name has characters that can't be shown; rename it.")
+
+
 def document_id(file: Path) -> str:
     """An id that stays the same as long as the file stays where it is, so that a changed file is a new revision.
 
@@ -43,7 +55,7 @@ def document_id(file: Path) -> str:
     """
     resolved = file.resolve()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", resolved.name)[-100:]
-    return f"{name}-{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
+    return f"{name}-{hashlib.sha256(os.fsencode(resolved)).hexdigest()[:12]}"
 
 
 def _expand(text: str) -> Iterator[tuple[Path, bool]]:
@@ -54,7 +66,10 @@ def _expand(text: str) -> Iterator[tuple[Path, bool]]:
     elif path.is_file():
         yield path, True
     elif _PATTERN.search(text):
-        matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+        try:
+            matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+        except ValueError as error:  # "docs/**.md"
+            raise NoSuchFile(f"'{text}' is no pattern: {error}. Write for example docs/**/*.md.") from None
         if not matches:
             raise NoSuchFile(f"Nothing matches '{text}'.")
         kind_is_named = path.suffix != "" and not _PATTERN.search(path.suffix)

@@ -19,6 +19,7 @@ from typing import Literal, Self
 
 from contracts.jobs import FINAL_JOB_STATUSES, Accepted, Job
 from groundwork.client import snapshots
+from groundwork.client.files import check_name
 from groundwork.client.groundwork import Groundwork
 from groundwork.client.snapshots import Mark, Snapshot
 from groundwork.errors import ApiError, GroundworkError, Unreachable
@@ -153,8 +154,7 @@ class FolderWatch:
     def _send(self, path: str, mark: Mark) -> tuple[str, Accepted | None]:
         """The digest of a file and, where its bytes are not the server's, the answer to its upload."""
         file = self._folder / path
-        if not path.isprintable():
-            raise OSError("its name has characters that can't be shown; rename it")
+        check_name(path)
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         known = self._known.get(path)

@@ -47,8 +47,12 @@ def save(
     if not isinstance(content, dict):
         raise AgentFileInvalid(file, "it is no mapping")
     content.pop("tenant", None)
-    chosen = name or content.pop("name", file.stem)
+    chosen = name or str(content.pop("name", file.stem))
     content.pop("name", None)
+    try:
+        content = json.loads(json.dumps(content, default=str))  # YAML reads 2026-01-01 as a date
+    except (TypeError, ValueError) as error:
+        raise AgentFileInvalid(file, str(error)) from None
     session = session_of(context)
     with session.client() as client:
         agent = client.agents.save(chosen, content)
@@ -170,14 +174,27 @@ def _decision(session: Session, call: PendingToolCall, approve: bool) -> Decisio
     session.notes.print(f"\n[yellow]{escape(asked)}[/yellow] ({why})")
     if approve:
         return Decision(tool_call_id=call.id, action="approve")
-    answer = typer.prompt("approve, edit or reject", default="approve", err=True).strip().lower()
-    if answer.startswith("e"):
-        arguments: Any = json.loads(typer.prompt("arguments as JSON", default=json.dumps(call.arguments), err=True))
-        return Decision(tool_call_id=call.id, action="edit", arguments=arguments)
-    if answer.startswith("r"):
-        message = typer.prompt("what the agent is told", default="", err=True) or None
-        return Decision(tool_call_id=call.id, action="reject", message=message)
-    return Decision(tool_call_id=call.id, action="approve")
+    while True:  # what is no answer must not approve anything
+        answer = typer.prompt("approve, edit or reject", err=True).strip().lower()
+        if answer in ("a", "approve", "y", "yes"):
+            return Decision(tool_call_id=call.id, action="approve")
+        if answer in ("e", "edit"):
+            return Decision(tool_call_id=call.id, action="edit", arguments=_arguments(call))
+        if answer in ("r", "reject", "n", "no"):
+            message = typer.prompt("what the agent is told", default="", err=True) or None
+            return Decision(tool_call_id=call.id, action="reject", message=message)
+
+
+def _arguments(call: PendingToolCall) -> dict[str, Any]:
+    while True:
+        written = typer.prompt("arguments as JSON", default=json.dumps(call.arguments), err=True)
+        try:
+            arguments = json.loads(written)
+        except ValueError:
+            arguments = None
+        if isinstance(arguments, dict):
+            return arguments
+        typer.echo('That is no JSON object. Write for example {"amount": 3}.', err=True)
 
 
 def _summary(session: Session, run: Run) -> None:

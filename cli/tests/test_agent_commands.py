@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx2
+import pytest
+import typer
+from cli.tests.server import client_of
+from typer.testing import CliRunner
+
+from contracts.runs import PendingToolCall
+from groundwork.commands import app
+from groundwork.commands.agents import _decision
+from groundwork.commands.session import Session
+from groundwork.settings import CommandSettings
+
+CALL = PendingToolCall(id="call_1", name="pay", arguments={"amount": 2})
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *given: str) -> None:
+    """What the person types, one after another."""
+    typed = iter(given)
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: next(typed))
+
+
+@pytest.mark.parametrize(
+    ("typed", "action"),
+    [
+        (("nope", "maybe", "no", "because"), "reject"),
+        (("reject", ""), "reject"),
+        (("approved?", "approve"), "approve"),
+        (("Y",), "approve"),
+        (("edit", "{not", "[1]", '{"amount": 3}'), "edit"),
+    ],
+)
+def test_what_is_no_answer_approves_nothing(
+    monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], action: str
+) -> None:
+    answers(monkeypatch, *typed)
+    decided = _decision(Session(CommandSettings()), CALL, approve=False)
+    assert decided.action == action
+    assert decided.arguments == ({"amount": 3} if action == "edit" else None)
+
+
+def test_a_date_in_an_agents_file_is_a_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sent: list[bytes] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.read())
+        moment = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+        return httpx2.Response(201, json={"name": "helper", "version": 1, **moment})
+
+    monkeypatch.setattr(Session, "client", lambda _: client_of(answer))
+    (tmp_path / "helper.yaml").write_text("instructions: 2026-01-01\n")
+    done = CliRunner().invoke(app, ["agent", "save", str(tmp_path / "helper.yaml")])
+    assert done.exit_code == 0, done.output
+    assert json.loads(sent[0]) == {"name": "helper", "instructions": "2026-01-01"}
