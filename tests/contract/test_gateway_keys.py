@@ -88,6 +88,9 @@ async def test_the_admin_cannot_lock_everybody_out(gateway: RunningGateway) -> N
         ({"name": "k", "tenant": "Bad Name", "scopes": ["chat"]}, "tenant"),
         ({"name": "k", "tenant": "t", "scopes": ["fly"]}, "scopes.0"),
         ({"name": "k", "tenant": "t", "scopes": ["chat"], "limit": {}}, "limit"),
+        ({"name": "k", "tenant": "t", "scopes": ["chat"], "expires_at": "9999-12-31T23:59:59-14:00"}, "expires_at"),
+        ({"name": "k", "tenant": "t", "scopes": ["chat"], "expires_at": "9999-12-31T23:59:59.999999Z"}, "expires_at"),
+        ({"name": "k", "tenant": "t", "scopes": ["chat"], "expires_at": "0001-01-01T00:00:00+14:00"}, "expires_at"),
     ],
 )
 async def test_a_bad_key_request_names_the_field(gateway: RunningGateway, body: dict[str, Any], param: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,24 @@ def _one_a_window(budgets: list[Budget]) -> list[Budget]:
 Budgets = Annotated[list[Budget], AfterValidator(_one_a_window)]
 
 
+LAST_YEAR = 9998
+"""A time is kept in seconds, rounded: the last microsecond of 9999 would be read as the next year, which is none."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Refuse what can't be kept and shown: with its offset a time may be in the year 0 or 10000."""
+    try:
+        moved = moment.astimezone(UTC)
+    except OverflowError:
+        moved = datetime.max.replace(tzinfo=UTC)
+    if moved.year > LAST_YEAR:
+        raise ValueError(f"must be a time in the years 1 to {LAST_YEAR} in UTC; leave it out for a key without an end")
+    return moved
+
+
+Expiry = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
 class KeyCreate(Request):
     """Body of `POST /v1/keys`."""
 
@@ -48,7 +67,7 @@ class KeyCreate(Request):
     budgets: Budgets = Field(default_factory=list)
     guardrails: Guardrails | None = None
     """Null means `Guardrails()`: only text retrieved from documents is looked at, and findings are noted."""
-    expires_at: AwareDatetime | None = None
+    expires_at: Expiry | None = None
 
 
 class Key(Reply):
@@ -89,7 +108,7 @@ class KeyPatch(Request):
     limits: Limits | None = None
     budgets: Budgets | None = None
     guardrails: Guardrails | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Expiry | None = None
 
 
 class KeyRotate(Request):
