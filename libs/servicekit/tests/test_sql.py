@@ -3,16 +3,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text, update
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, bindparam, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
-from servicekit.sql import Database, UtcTime
+from servicekit.sql import Database, UnkeptText, UtcTime
 from servicekit.sqlite_driver import StatementConnection
 
 metadata = MetaData()
@@ -150,6 +151,39 @@ async def test_a_statement_tells_its_rows_and_how_many_it_changed(tmp_path: Path
     async with database.read() as connection:
         streamed = await connection.stream(select(COUNTERS.c.value))
         assert len([row async for row in streamed]) == 2500
+    await database.close()
+
+
+async def test_a_text_that_no_encoding_has_is_the_callers_fault(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    named = select(COUNTERS).where(COUNTERS.c.value.cast(String) == bindparam("name"))
+    for reading in (database.fetch, database.look):
+        with pytest.raises(UnkeptText):
+            await reading(named, {"name": "\ud800"})
+    for block in (database.read, database.write):
+        with pytest.raises(UnkeptText):
+            async with block() as connection:
+                await connection.execute(named, {"name": "\ud800"})
+    assert await database.fetch(named, {"name": "0"})
+    await database.close()
+
+
+async def test_what_a_snapshot_streams_is_not_held_in_memory(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    async with database.write() as connection:
+        await connection.execute(text("CREATE TABLE alembic_version (version_num TEXT)"))
+    counted = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
+    many = text(f"{counted} SELECT i, hex(i) FROM n")
+    async with database.snapshot() as connection:
+        tracemalloc.start()
+        rows = 0
+        async with connection.stream(many) as streamed:
+            async for _ in streamed:
+                rows += 1
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert rows == 300_000
+    assert peak < 5_000_000, "all of them together take 40 MB"
     await database.close()
 
 

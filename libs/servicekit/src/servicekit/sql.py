@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,21 +31,33 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.types import TypeDecorator
 
+from servicekit.errors import InvalidRequest
 from servicekit.sqlite_driver import opener
 
 WRITE = "groundwork_write"
 BUSY_SECONDS = 15
 READERS = 4
+NO_SUCH_CHARACTER = "22021"
+"""SQLSTATE of a text that PostgreSQL's encoding does not have."""
 SCRUB_TRIES = 10
 """Each waits for readers as long as a writer does."""
 T = TypeVar("T")
 Change = tuple[Executable, Sequence[Mapping[str, Any]]]
 """A statement, and the rows that it is executed with."""
+
+
+class UnkeptText(InvalidRequest):
+    """A text can't be kept or looked for: no encoding has half a surrogate pair, and PostgreSQL has no NUL."""
+
+    code = "invalid_text"
+
+    def __init__(self) -> None:
+        super().__init__("A text has a NUL (\\0) or half a surrogate pair in it. Send whole characters.")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -72,9 +84,13 @@ class Database:
         reading: Engine | None = None,
         writing: Engine | None = None,
         at_once: Engine | None = None,
+        snapshots: AsyncEngine | None = None,
     ) -> None:
-        """`reading`, `writing` and `at_once`, if given, open the same SQLite file for `fetch`, `apply` and `look`."""
+        """`reading`, `writing`, `at_once` and `snapshots`, if given, open the same SQLite file for `fetch`, `apply`,
+        `look` and `snapshot`.
+        """
         self.engine = engine
+        self._snapshots = snapshots or engine
         self._reading = reading
         self._at_once = at_once
         self._writing = writing
@@ -88,11 +104,12 @@ class Database:
             return cls(create_async_engine(url.get_secret_value(), pool_pre_ping=True, pool_size=10))
         data_dir.mkdir(parents=True, exist_ok=True)
         path = data_dir / f"{name}.sqlite"
-        engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}", async_creator=opener(path), pool_size=8, max_overflow=8
-        )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        address = f"sqlite+aiosqlite:///{path}"
+        engine = create_async_engine(address, async_creator=opener(path), pool_size=8, max_overflow=8)
+        snapshots = create_async_engine(address, poolclass=NullPool)
+        for asynchronous in (engine, snapshots):
+            event.listen(asynchronous.sync_engine, "connect", _prepare_sqlite)
+            event.listen(asynchronous.sync_engine, "begin", _begin_sqlite)
         file = f"sqlite:///{path}"
         reading = create_engine(file, pool_size=READERS, max_overflow=0, isolation_level="AUTOCOMMIT")
         event.listen(reading, "connect", partial(_prepare_reading, BUSY_SECONDS))
@@ -101,7 +118,7 @@ class Database:
         writing = create_engine(file, pool_size=1, max_overflow=0)
         event.listen(writing, "connect", _prepare_sqlite)
         event.listen(writing, "begin", _begin_sqlite)
-        return cls(engine, reading, writing.execution_options(**{WRITE: True}), at_once)
+        return cls(engine, reading, writing.execution_options(**{WRITE: True}), at_once, snapshots)
 
     @property
     def is_sqlite(self) -> bool:
@@ -116,14 +133,18 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads."""
-        async with self.engine.connect() as connection, connection.begin():
-            yield connection
+        """A transaction that only reads; raises `UnkeptText`."""
+        with _text_that_can_be_kept():
+            async with self.engine.connect() as connection, connection.begin():
+                yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction whose every read sees the one moment at which the block began, however long it lasts."""
-        async with self.engine.connect() as connection:
+        """A transaction whose every read sees the one moment at which the block began, however long it lasts.
+
+        What is streamed in it is read as it is taken, however large the table: elsewhere SQLite reads a result whole.
+        """
+        async with self._snapshots.connect() as connection:
             if not self.is_sqlite:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             async with connection.begin():
@@ -142,7 +163,8 @@ class Database:
                 rows = (await connection.execute(query, values)).mappings().all()
         else:
             loop = asyncio.get_running_loop()
-            rows = await loop.run_in_executor(self._readers, _fetch, self._reading, query, values)
+            with _text_that_can_be_kept():
+                rows = await loop.run_in_executor(self._readers, _fetch, self._reading, query, values)
         return rows
 
     async def look(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
@@ -154,13 +176,20 @@ class Database:
         if self._at_once is None:
             return await self.fetch(query, values)
         try:
-            return _fetch(self._at_once, query, values)
+            with _text_that_can_be_kept():
+                return _fetch(self._at_once, query, values)
         except OperationalError:
             return await self.fetch(query, values)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes; committed when the block ends without an error."""
+        """A transaction that writes; committed when the block ends without an error. Raises `UnkeptText`."""
+        with _text_that_can_be_kept():
+            async with self._write() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[AsyncConnection]:
         async with self.engine.connect() as connection:
             await connection.execution_options(**{WRITE: True})
             async with connection.begin():
@@ -179,7 +208,7 @@ class Database:
         until it has ended, `BUSY_SECONDS` at most for other writers, and does not learn whether it committed.
         """
         if self._writing is None:
-            async with self.write() as connection:
+            async with self._write() as connection:
                 return await connection.run_sync(work)
         running = asyncio.get_running_loop().run_in_executor(self._writer, _transact, self._writing, work)
         try:
@@ -214,6 +243,18 @@ class Database:
         for reading in (self._reading, self._at_once):
             if reading is not None:
                 reading.dispose()
+
+
+@contextmanager
+def _text_that_can_be_kept() -> Iterator[None]:
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise UnkeptText from None
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != NO_SUCH_CHARACTER:
+            raise
+        raise UnkeptText from None
 
 
 def _emptied(file: Path) -> bool:

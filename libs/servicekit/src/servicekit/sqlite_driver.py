@@ -66,7 +66,9 @@ class StatementConnection(aiosqlite.Connection):
 
 
 class StatementCursor:
-    """A statement's result, all of it in memory: SQLAlchemy fetches everything at once anyway."""
+    """A statement's result, all of it in memory: SQLAlchemy fetches everything at once anyway, unless it streams, which
+    only snapshots do, over connections of their own.
+    """
 
     def __init__(self, connection: StatementConnection) -> None:
         self._connection = connection
