@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -26,12 +27,13 @@ from contracts.routes import RouteSpec, RouteTarget
 from gateway.auditing import Actor, audit_page
 from gateway.bootstrap import open_dependencies
 from gateway.dependencies import Dependencies
-from gateway.errors import KeyRevoked, KeyUnknown, LastAdminKey
+from gateway.errors import KeyNotFound, KeyRevoked, KeyUnknown, LastAdminKey, TenantNotFound
 from gateway.keys import Principal
 from gateway.tables import reservations
 from gateway.usage_ledger import UsageLedger
 from gateway.usage_records import HoldRecord
 from gateway.usage_report import UsageQuestion, period, usage_report
+from servicekit.sql import UnkeptText
 
 DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]
 ACTOR = Actor("key_admin")
@@ -63,6 +65,8 @@ async def test_the_ledger_does_its_work_on_every_database(replicas: list[Depende
     await _what_changes_here_holds_there_within_a_second(first, second)
     await _what_one_reserved_another_bills(first, second)
     await _one_of_two_routes_put_at_once_stays(first, second)
+    await _a_name_with_a_nul_is_nobodys(first)
+    await _two_administrators_can_not_take_away_each_other(first, second)
 
 
 async def _one_admin_key_works_on_both(first: Dependencies, second: Dependencies, folder: Path) -> None:
@@ -152,6 +156,29 @@ async def _one_of_two_routes_put_at_once_stays(first: Dependencies, second: Depe
             *(replica.routes.put("r", spec, ACTOR) for replica, spec in zip((first, second) * 4, specs, strict=True))
         )
         assert (await first.routes.all())["r"] in specs
+
+
+async def _a_name_with_a_nul_is_nobodys(replica: Dependencies) -> None:
+    for look in (replica.keys.get, replica.tenants.get):
+        with pytest.raises((UnkeptText, KeyNotFound, TenantNotFound)):
+            await look("a\0b")
+    with contextlib.suppress(UnkeptText):
+        assert (await audit_page(replica.database, 1, None, "a\0b")).data == []
+
+
+async def _two_administrators_can_not_take_away_each_other(first: Dependencies, second: Dependencies) -> None:
+    wanted = KeyCreate(name="root", tenant="acme", scopes=["admin"])
+    no_admin = KeyPatch(scopes=["chat"])
+    for _ in range(10):
+        other, third = [await first.keys.create(wanted, ACTOR) for _ in range(2)]
+        await first.keys.change("key_admin", KeyPatch(scopes=["chat"]), ACTOR)
+        done = await asyncio.gather(
+            first.keys.revoke(other.id, ACTOR), second.keys.change(third.id, no_admin, ACTOR), return_exceptions=True
+        )
+        assert sum(isinstance(each, LastAdminKey) for each in done) == 1, done
+        await first.keys.change("key_admin", KeyPatch(scopes=["admin"]), ACTOR)
+        for key in (other, third):
+            await first.keys.revoke(key.id, ACTOR)
 
 
 def _free_port() -> int:

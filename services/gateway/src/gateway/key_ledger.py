@@ -77,6 +77,7 @@ class KeyLedger:
         may_go = or_(keys.c.admin.is_(False), _another_admin(key_id, now))
         change = update(keys).where(keys.c.id == key_id, keys.c.revoked_at.is_(None), may_go).values(revoked_at=now)
         async with self._database.write() as connection:
+            await _hold_admins(connection)
             if (await connection.execute(change)).rowcount:
                 await note(connection, now, actor, "key.revoke", key_id, {})
                 return
@@ -89,6 +90,7 @@ class KeyLedger:
         if wanted.expires_at is not None and wanted.expires_at <= now:
             raise ExpiryPassed
         async with self._database.write() as connection:
+            await _hold_admins(connection)
             row = dict(await self._working(connection, key_id))
             values = patched(wanted, row)
             if "scopes" in values:
@@ -158,6 +160,11 @@ class KeyLedger:
         )
         async with self._database.read() as connection:
             return (await connection.execute(query)).mappings().one_or_none()
+
+
+async def _hold_admins(connection: AsyncConnection) -> None:
+    """Have changes of keys wait for one another where two could take away the last two administrators."""
+    await connection.execute(select(keys.c.id).where(keys.c.admin.is_(True)).order_by(keys.c.id).with_for_update())
 
 
 def _another_admin(key_id: str, now: datetime) -> Exists:

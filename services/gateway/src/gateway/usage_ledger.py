@@ -240,7 +240,9 @@ def _last_uses(records: Sequence[UsageRecord]) -> list[dict[str, Any]]:
         uses[record.key_id] = max(record.started_at, uses.get(record.key_id, record.started_at))
     return [
         {"of": key_id, "moment": moment, "stale": moment - timedelta(seconds=LAST_USE_SECONDS)}
-        for key_id, moment in uses.items()
+        for key_id, moment in sorted(
+            uses.items()
+        )  # in one order everywhere: replicas that hold rows wait for each other
     ]
 
 
