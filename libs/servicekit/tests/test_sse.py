@@ -29,6 +29,26 @@ async def test_events_with_windows_line_ends_are_read(size: int) -> None:
     assert [event async for event in sse.decode(_pieces(stream, size))] == [sse.Event("a\nb", "error", "7")]
 
 
+async def _read(stream: bytes, size: int) -> list[sse.Event | str]:
+    """The events, and how it ended if not well."""
+    found: list[sse.Event | str] = []
+    try:
+        async for event in sse.decode(_pieces(stream, size)):
+            found.append(event)  # noqa: PERF401  # what came before an error counts
+    except sse.MalformedStream as error:
+        found.append(str(error))
+    return found
+
+
+@given(
+    st.lists(st.sampled_from([b"data", b": a", b"id", b":", b"\r", b"\n", b"\r\n", b"\n\n", b"\xff", b"\x00"])),
+    st.integers(1, 9),
+)
+async def test_whatever_an_upstream_sends_is_read_the_same_in_any_pieces(parts: list[bytes], size: int) -> None:
+    stream = b"".join(parts)
+    assert await _read(stream, size) == await _read(stream, max(1, len(stream)))
+
+
 async def test_a_stream_that_breaks_off_inside_an_event_is_not_a_normal_end() -> None:
     with pytest.raises(sse.MalformedStream):
         [event async for event in sse.decode(_pieces(b"data: whole\n\ndata: ha", 4))]

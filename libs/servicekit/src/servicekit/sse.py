@@ -40,17 +40,21 @@ def encode_error(error: ServiceError, request_id: str | None) -> bytes:
 
 async def decode(pieces: AsyncIterator[bytes]) -> AsyncIterator[Event]:
     """The events of a stream, whatever the boundaries of its pieces; raises `MalformedStream`."""
-    buffer = b""
+    buffer, held = bytearray(), b""
     async for piece in pieces:
-        buffer = (buffer + piece).replace(b"\r\n", b"\n")
-        *blocks, buffer = buffer.split(b"\n\n")
-        for block in blocks:
-            event = _parse(block)
+        new = held + piece
+        held = b"\r" if new.endswith(b"\r") else b""  # its line feed may be in the next piece
+        seen = max(0, len(buffer) - 1)  # no event ends before: a long one in many pieces is searched once
+        buffer += new[: len(new) - len(held)].replace(b"\r\n", b"\n")
+        while (end := buffer.find(b"\n\n", seen)) >= 0:
+            event = _parse(bytes(buffer[:end]))
+            del buffer[: end + 2]
+            seen = 0
             if event is not None:
                 yield event
         if len(buffer) > MAX_EVENT_BYTES:
             raise MalformedStream("event too large")
-    if buffer.strip():
+    if (buffer + held).strip():
         raise MalformedStream("ended inside an event")
 
 
