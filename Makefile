@@ -63,6 +63,12 @@ chaos-usage: setup-dev ## 5,000 calls in chaos on two gateways: every book must 
 chaos-restarts: setup-dev ## restart every service in turn under load: nothing may fail or be lost (ROLLS=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_rolling_restart.py
 
+.PHONY: wheels
+wheels: ## download all that building the images needs into a folder, for builds without an index (FOLDER=wheels)
+	@docker build --quiet --file deploy/docker/Dockerfile --target collected --output $${FOLDER:-wheels} \
+		$${GROUNDWORK_BUILD_CA:+--secret id=ca,src=$$GROUNDWORK_BUILD_CA} \
+		$${GROUNDWORK_WHEELS:+--build-context wheels=$$GROUNDWORK_WHEELS} .
+
 test-vllm: setup-dev ## real vLLM (CPU build, 3 GB in .vllm) behind inference, held to the conformance suite: about 15 minutes
 	@$(BIN)/python tests/vllm/install.py
 	@nice -n 10 $(BIN)/pytest -q tests/vllm

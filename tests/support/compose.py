@@ -36,13 +36,11 @@ class ComposeStack:
         if not has_image(_image_of("qdrant")):
             files.append(ROOT / "deploy" / "docker" / "embedded.yml")
             self._environment["RETRIEVER_QDRANT_URL"] = ""
-        wheels = next((each for each in os.environ.get("PIP_FIND_LINKS", "").split() if Path(each).is_dir()), None)
-        if wheels:
+        if folder := wheels():
             files.append(ROOT / "deploy" / "docker" / "wheels.yml")
-            self._environment["GROUNDWORK_WHEELS"] = wheels
-        certificates = next((os.environ[each] for each in CERTIFICATES if os.environ.get(each)), None)
-        if certificates:
-            self._environment["GROUNDWORK_BUILD_CA"] = certificates
+            self._environment["GROUNDWORK_WHEELS"] = folder
+        if file := certificates():
+            self._environment["GROUNDWORK_BUILD_CA"] = file
         self._compose = ["docker", "compose", "--project-name", project]
         self._compose += [part for file in files for part in ("--file", str(file))]
 
@@ -133,6 +131,16 @@ def compose_stack(project: str) -> Iterator[ComposeStack]:
         raise
     finally:
         stack.throw_away()
+
+
+def wheels() -> str | None:
+    """A folder of wheels on this machine, torch's for instance."""
+    return next((each for each in os.environ.get("PIP_FIND_LINKS", "").split() if Path(each).is_dir()), None)
+
+
+def certificates() -> str | None:
+    """What this machine believes, where it sits behind a proxy that signs for others."""
+    return next((os.environ[each] for each in CERTIFICATES if os.environ.get(each)), None)
 
 
 def report(line: str) -> None:
