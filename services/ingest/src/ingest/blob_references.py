@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import structlog
 from sqlalchemy import select, union_all
 
+from ingest.errors import BlobStoreAway
 from ingest.ports import BlobStore
 from ingest.tables import HOLDS, PARTS, REVISIONS
 from servicekit.holds import Holds
 from servicekit.sql import Database
 
+log = structlog.get_logger(__name__)
 NAMES = (REVISIONS.c.blob_key, PARTS.c.text_key, PARTS.c.structure_key)
 """The columns that name blobs, each with an index of its own."""
 AT_ONCE = 500
@@ -40,7 +43,10 @@ async def sweep(database: Database, blobs: BlobStore, seconds: float) -> int:
 
 
 async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, keys: Iterable[str]) -> None:
-    """Remove blobs that no revision of the tenant names any more; while a backup is read, the next sweep does it."""
+    """Remove blobs that no revision of the tenant names any more.
+
+    While a backup is read, or while the store is away, that is left to the next sweep.
+    """
     names = list(keys)
     if not names or await Holds(HOLDS, database).any():
         return
@@ -51,4 +57,8 @@ async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, k
             async with database.read() as connection:
                 return (await connection.execute(union_all(*naming).limit(1))).first() is not None
 
-        await blobs.remove_unless(key, wanted)
+        try:
+            await blobs.remove_unless(key, wanted)
+        except BlobStoreAway as error:
+            log.warning("bytes that nobody names stay until the next sweep", error=error.message)
+            return

@@ -17,6 +17,7 @@ from ingest.adapters.folder_blobs import FolderBlobs
 from ingest.adapters.gateway import GatewayPlatform
 from ingest.adapters.retriever import RetrieverIndex
 from ingest.adapters.web_fetcher import WebFetcher
+from ingest.blob_claims import BlobClaims
 from ingest.deletions import Deletions
 from ingest.fetching import Fetching
 from ingest.gauges import keep_measuring
@@ -84,14 +85,18 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
     from ingest.adapters.celery_bell import CeleryBell
     from ingest.queue import make_celery
 
-    async with _database(settings) as database, open_session() as session:
+    async with (
+        _database(settings) as database,
+        open_blobs(settings, database) as blobs,
+        open_session() as session,
+    ):
         retriever = Peer("retriever", settings.retriever_url, session, restart_seconds=settings.restart_seconds)
         index = RetrieverIndex(retriever, settings.batch_seconds)
         redis = open_redis(settings.redis_url)
         bell = CeleryBell(make_celery(settings.redis_url), redis)
         measuring = asyncio.create_task(keep_measuring(database, SystemClock()))
         try:
-            yield assemble(settings, database, open_blobs(settings), index, bell, SystemClock())
+            yield assemble(settings, database, blobs, index, bell, SystemClock())
         finally:
             measuring.cancel()
             await asyncio.gather(measuring, return_exceptions=True)
@@ -190,13 +195,16 @@ async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependenc
     from ingest.adapters.inference_tokenizers import InferenceTokenizers
     from servicekit.grants import GrantExchange
 
-    async with _database(settings) as database, open_session() as session:
+    async with (
+        _database(settings) as database,
+        open_blobs(settings, database) as blobs,
+        open_session() as session,
+    ):
         index = RetrieverIndex(Peer("retriever", settings.retriever_url, session), settings.batch_seconds)
         gateway = Peer("gateway", settings.gateway_url, session)
         tokens, platform = GrantExchange(gateway, "documents"), GatewayPlatform(gateway)
         inference = Peer("inference", settings.inference_url, session)
         tokenizers = InferenceTokenizers(inference, settings.data_dir / "tokenizers")
-        blobs = open_blobs(settings)
         worker = assemble_worker(settings, database, blobs, index, tokens, tokenizers, platform, SystemClock())
         try:
             yield worker
@@ -266,9 +274,21 @@ async def _database(settings: IngestSettings) -> AsyncIterator[Database]:
         await database.close()
 
 
-def open_blobs(settings: IngestSettings) -> BlobStore:
-    """Where bytes are kept."""
-    return FolderBlobs(settings.data_dir / "blobs")
+@asynccontextmanager
+async def open_blobs(settings: IngestSettings, database: Database) -> AsyncIterator[BlobStore]:
+    """Where bytes are kept. On S3 the ledger holds the claims on them; a store that is away opens all the same."""
+    if (folder := settings.blobs_folder()) is not None:
+        yield FolderBlobs(folder)
+        return
+    from ingest.adapters.s3_blobs import S3Blobs
+    from ingest.adapters.s3_calls import S3Calls
+
+    place = settings.s3_place()
+    calls = await asyncio.to_thread(S3Calls, place)
+    try:
+        yield S3Blobs(calls, place, BlobClaims(database, SystemClock()), settings.data_dir / "blob-copies")
+    finally:
+        calls.close()
 
 
 def _owner(role: str) -> str:

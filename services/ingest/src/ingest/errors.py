@@ -336,8 +336,19 @@ class UnsupportedBody(UnsupportedMediaType):
 class BlobBusy(NotReady):
     """Another process does not let go of these bytes."""
 
+    code = "blob_busy"
+
     def __init__(self) -> None:
-        super().__init__("The blob store is busy with these bytes. Try again in a few seconds.")
+        super().__init__("The blob store is busy with these bytes. Try again in a few seconds.", retry_after=3)
+
+
+class BlobStoreAway(NotReady):
+    """The store of originals and texts can't be used now: it is away, or not as the settings say."""
+
+    code = "blob_store_unreachable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The blob store {why}. What was accepted is safe; try again shortly.", retry_after=5)
 
 
 class BlobMissing(Internal):

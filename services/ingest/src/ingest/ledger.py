@@ -6,14 +6,13 @@ change in the same transaction, after the job's row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Insert,
     Select,
     and_,
     case,
@@ -25,11 +24,13 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from contracts.indexing import Committed
 from ingest.live_jobs import LIVE, set_document
 from ingest.parts import Part, forget_parts, forget_revisions, parts_of
+from ingest.ports import Kept
 from ingest.reindexes import removal
 from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
 from ingest.withdrawals import queue_withdrawal
@@ -113,12 +114,17 @@ class Ledger:
         async with self.database.read() as connection:
             return await parts_of(connection, work.job["document_key"], work.job["revision"])
 
-    async def add_part(self, work: Work, part: Part, facts: Mapping[str, Any]) -> None:
+    async def add_part(self, work: Work, part: Part, facts: Mapping[str, Any], kept: Kept) -> None:
         """Write that a part was read and cut, what was found out about the document, and that it is being sent."""
         about = {"document_key": work.job["document_key"], "n": work.job["revision"], "tenant": work.job["tenant"]}
         row = insert(PARTS).values(**about, **asdict(part))
+
+        async def named(connection: AsyncConnection) -> None:
+            await connection.execute(row)
+            await kept.confirm(connection)
+
         values = {"stage": "indexing", "strikes": 1, "waiting_since": None, "pages_total": facts["pages"]}
-        await self._write(work, values, {**facts, "sent": True}, also=row)
+        await self._write(work, values, {**facts, "sent": True}, also=named)
 
     async def sending(self, work: Work) -> None:
         """Say that a revision is being sent, where reading it has not: it was read for an earlier one, or restored."""
@@ -126,7 +132,11 @@ class Ledger:
             await self._write(work, {"stage": "indexing"}, {"sent": True})
 
     async def _write(
-        self, work: Work, job: Mapping[str, Any], revision: Mapping[str, Any] | None, also: Insert | None = None
+        self,
+        work: Work,
+        job: Mapping[str, Any],
+        revision: Mapping[str, Any] | None,
+        also: Callable[[AsyncConnection], Awaitable[None]] | None = None,
     ) -> None:
         now = self.clock.now()
         expires = now + timedelta(seconds=self.lease_seconds)
@@ -134,7 +144,7 @@ class Ledger:
         async with work.writing, self.database.write() as connection:
             work.job = dict(await self.leases.write(connection, work.lease, values))
             if also is not None:
-                await connection.execute(also)
+                await also(connection)
             if revision:
                 work.revision |= revision
                 await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**revision))

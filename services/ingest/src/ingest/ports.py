@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
@@ -16,11 +18,25 @@ from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowReque
 from ingest.chunking.tokens import Tokens
 
 
-class BlobStore(Protocol):
-    """Bytes by key. A key is `<tenant>/<sha256 of the bytes>`, so that putting the same bytes twice is harmless."""
+class Kept(Protocol):
+    """Bytes that are not removed for the time being."""
 
-    def keeping(self, *keys: str) -> AbstractAsyncContextManager[None]:
-        """While the block lasts these bytes are not removed: put them and commit the row that names them within it."""
+    async def confirm(self, connection: AsyncConnection) -> None:
+        """Call it in the transaction that names the bytes; raises `BlobBusy` if they may be gone by now."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Bytes by key. A key is `<tenant>/<sha256 of the bytes>`, so that putting the same bytes twice is harmless.
+
+    Any method raises `BlobStoreAway` while a store on other hosts can't be used.
+    """
+
+    def keeping(self, *keys: str) -> AbstractAsyncContextManager[Kept]:
+        """While the block lasts these bytes are not removed: put them and commit the row that names them within it.
+
+        Raises `BlobBusy` if a removal hangs.
+        """
         ...
 
     async def put(self, key: str, source: BinaryIO) -> None:

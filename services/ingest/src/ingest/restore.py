@@ -20,9 +20,9 @@ async def restore(settings: IngestSettings, backup: BackupFile) -> None:
     database = Database.open(settings.database_url, settings.data_dir, "ingest")
     try:
         await table_dumps.require_empty(database)
-        blobs = open_blobs(settings)
-        for key, content in backup.members(f"{PREFIX}{BLOBS}"):
-            await blobs.put(key, cast("BinaryIO", content))
+        async with open_blobs(settings, database) as blobs:
+            for key, content in backup.members(f"{PREFIX}{BLOBS}"):
+                await blobs.put(key, cast("BinaryIO", content))
         await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), change=table_dumps.unleased)
     finally:
         await database.close()

@@ -65,12 +65,13 @@ async def restore(
     keys = [restored.upload.blob_key, *(part[name] for part in parts for name in ("text_key", "structure_key"))]
     named = False
     try:
-        async with blobs.keeping(*keys):
+        async with blobs.keeping(*keys) as kept:
             with archive.original() as original:
                 await blobs.put(keys[0], original)
             await _keep(blobs, archive, parts)
             async with database.write() as connection:
                 accepted = await accept(connection, restored, clock.now())
+                await kept.confirm(connection)
             named = not accepted.unchanged
     finally:
         if not named:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from ingest.s3_places import INSTALL_S3, S3Place, folder_of
 from servicekit.addresses import AddressPolicy
 from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
 
@@ -35,6 +40,20 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     """How long ended jobs can be looked up, failed ones retried; 0 keeps them for ever."""
     events_seconds: Annotated[float, Field(gt=0)] = 3600.0
     """Longest a stream of job events stays open."""
+
+    blobs_url: str = ""
+    """Where originals and texts are kept: `file:///path` or `s3://bucket/prefix` (needs the extra `s3`). Empty: the
+    folder `blobs` of the data folder. API and workers must have the same."""
+    s3_endpoint: str = ""
+    """The S3 server's URL, for instance `https://minio.intra:9000`. Empty: Amazon's for the region."""
+    s3_region: str = "us-east-1"
+    """The bucket's region; a server of one's own mostly takes any."""
+    s3_access_key_id: SecretStr = SecretStr("")
+    """Access key. With none the environment's own credentials are used (`AWS_…`, a role of the machine or pod)."""
+    s3_secret_access_key: SecretStr = SecretStr("")
+    """The secret that belongs to the access key."""
+    s3_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Longest silence of S3 in a call; a call is tried three times."""
 
     url_allowed_hosts: str = ""
     """Hosts that documents may be fetched from though their addresses are not public: `wiki.intra`, or with a port that
@@ -82,10 +101,48 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     max_text_chars: Annotated[int, Field(ge=1000)] = 50_000_000
     """Most characters of extracted text of one document."""
 
+    @field_validator("blobs_url")
+    @classmethod
+    def _blobs_can_be_there(cls, url: str) -> str:
+        if url and folder_of(url) is None:
+            S3Place.of(url)
+            if find_spec("boto3") is None:
+                raise ValueError(f"s3:// needs the extra `s3`: {INSTALL_S3}")
+        return url
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _endpoint_is_a_server(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query):
+            raise ValueError("give http://host:port or https://host:port, without credentials")
+        return url
+
+    @model_validator(mode="after")
+    def _keys_come_in_pairs(self) -> IngestSettings:
+        if bool(self.s3_access_key_id.get_secret_value()) != bool(self.s3_secret_access_key.get_secret_value()):
+            raise ValueError("INGEST_S3_ACCESS_KEY_ID and INGEST_S3_SECRET_ACCESS_KEY are given together or not at all")
+        return self
+
     @model_validator(mode="after")
     def _addresses_make_sense(self) -> IngestSettings:
         self.address_policy()
         return self
+
+    def blobs_folder(self) -> Path | None:
+        """The folder that bytes are kept in; null if they are on S3."""
+        return folder_of(self.blobs_url) if self.blobs_url else self.data_dir / "blobs"
+
+    def s3_place(self) -> S3Place:
+        """The bucket that bytes are kept in, with what is needed to use it."""
+        return replace(
+            S3Place.of(self.blobs_url),
+            endpoint=self.s3_endpoint,
+            region=self.s3_region,
+            access_key_id=self.s3_access_key_id,
+            secret_access_key=self.s3_secret_access_key,
+            seconds=self.s3_seconds,
+        )
 
     def address_policy(self) -> AddressPolicy:
         """What documents may be fetched from; raises `ValueError` for a word that makes no sense."""

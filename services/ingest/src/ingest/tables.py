@@ -196,3 +196,17 @@ TENANT_DELETIONS = Table(
     Column("job_id", String(40), nullable=False),
 )
 """Tenants that are on their way out: nothing of theirs is taken in any more."""
+
+BLOB_CLAIMS = Table(
+    "blob_claims",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("removes", Boolean, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Index("blob_claims_by_key", "key"),
+)
+"""Who is about to name bytes in a store that several hosts share, and who is removing them."""
+
+BLOB_TURNS = Table("blob_turns", metadata, Column("digits", String(2), primary_key=True))
+"""A row for each two digits that a digest can begin with, made with the table: who locks it may enter claims."""

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.errors import BackupCantBegin
 from ingest.ports import BlobStore, Index
-from ingest.tables import HOLDS, PARTS, REVISIONS
+from ingest.tables import BLOB_CLAIMS, BLOB_TURNS, HOLDS, PARTS, REVISIONS
 from servicekit import table_dumps
 from servicekit.backup_files import PartWriter
 from servicekit.holds import Holds
@@ -30,7 +30,7 @@ BEGIN_SECONDS = 3.0
 """Longest that jobs are held still for the retriever to begin: it takes milliseconds."""
 LOCK = ("SET LOCAL lock_timeout = '500ms'", "LOCK TABLE jobs IN SHARE ROW EXCLUSIVE MODE")
 """Below PostgreSQL's deadlock timeout, so that we give way and no job does."""
-WITHOUT = (HOLDS.name, "workers")
+WITHOUT = (HOLDS.name, BLOB_CLAIMS.name, BLOB_TURNS.name, "workers")
 
 
 @dataclass(frozen=True, slots=True)

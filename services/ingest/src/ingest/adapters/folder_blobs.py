@@ -19,7 +19,9 @@ from typing import BinaryIO
 
 import structlog
 
+from ingest.adapters.memory_blobs import Locked
 from ingest.errors import BlobBusy, BlobMissing
+from ingest.ports import Kept
 
 log = structlog.get_logger(__name__)
 PIECE = 256 * 1024
@@ -37,13 +39,13 @@ class FolderBlobs:
         self._root = root
 
     @asynccontextmanager
-    async def keeping(self, *keys: str) -> AsyncIterator[None]:
+    async def keeping(self, *keys: str) -> AsyncIterator[Kept]:
         """Share the locks that removals need alone, at most 256; raises `BlobBusy` if a removal hangs."""
         folders = {path.parent.name: path for path in map(self._path, keys)}
         async with AsyncExitStack() as held:
             for name in sorted(folders):
                 await held.enter_async_context(self._locked(folders[name], fcntl.LOCK_SH))
-            yield
+            yield Locked()
 
     async def put(self, key: str, source: BinaryIO) -> None:
         """Store all of `source`; on disk when this returns."""

@@ -10,7 +10,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from ingest.errors import BlobMissing
+from ingest.ports import Kept
+
+
+class Locked:
+    """A `Kept` by a lock that lasts as long as its owner."""
+
+    async def confirm(self, connection: AsyncConnection) -> None:
+        """Nothing can have been removed."""
 
 
 class MemoryBlobs:
@@ -21,12 +31,12 @@ class MemoryBlobs:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
-    async def keeping(self, *keys: str) -> AsyncIterator[None]:
+    async def keeping(self, *keys: str) -> AsyncIterator[Kept]:
         """One at a time."""
         async with AsyncExitStack() as held:
             for key in sorted(set(keys)):
                 await held.enter_async_context(self._locks[key])
-            yield
+            yield Locked()
 
     async def put(self, key: str, source: BinaryIO) -> None:
         """Keep all of `source`."""

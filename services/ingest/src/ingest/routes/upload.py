@@ -15,6 +15,7 @@ from ingest.blob_references import drop_unreferenced
 from ingest.bootstrap import Dependencies
 from ingest.documents import as_document
 from ingest.live_jobs import Mandate
+from ingest.ports import Kept
 from ingest.receiving import Examined, Wanted
 from ingest.tables import ANSWERS
 from ingest.uploads import Upload
@@ -86,9 +87,9 @@ async def _keep(
         return answer
     named = False
     try:
-        async with opened.blobs.keeping(upload.blob_key):
+        async with opened.blobs.keeping(upload.blob_key) as kept:
             await opened.blobs.put(upload.blob_key, wanted.content)
-            answer, job_id = await _commit(opened, upload, call, begun=begun)
+            answer, job_id = await _commit(opened, upload, kept, call, begun=begun)
             named = job_id is not None
     finally:
         if not named:  # refused, or answered before: nothing may name these bytes
@@ -99,7 +100,7 @@ async def _keep(
 
 
 async def _commit(
-    opened: Dependencies, upload: Upload, call: CallKey | None, *, begun: bool
+    opened: Dependencies, upload: Upload, kept: Kept, call: CallKey | None, *, begun: bool
 ) -> tuple[StoredAnswer, str | None]:
     """Document, job and the kept answer in one transaction; the job's id if there is a new job."""
     now = opened.clock.now()
@@ -113,6 +114,7 @@ async def _commit(
         answer = StoredAnswer(200 if accepted.unchanged else 202, body.model_dump_json())
         if call is not None:
             await ANSWERS.finish(connection, call, answer)
+        await kept.confirm(connection)
     _account(upload, body)
     return answer, body.job.id if body.job is not None and not accepted.unchanged else None
 

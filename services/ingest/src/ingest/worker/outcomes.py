@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from contracts.documents import Failure
-from ingest.errors import BlobMissing
+from ingest.errors import BlobBusy, BlobMissing, BlobStoreAway
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.failures import ParseFailed
 from servicekit.errors import ServiceError
@@ -104,6 +104,8 @@ def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, ma
     """What to do: `waited` is how long the job has waited for services, `strikes` its claims without progress."""
     if isinstance(error, NurseryLost | OSError):
         error = ServiceAway("worker", None)  # the machine's trouble (a full disk, no process to be had), no document's
+    if isinstance(error, BlobStoreAway | BlobBusy):
+        error = ServiceAway("blob_store", error.retry_after)
     if isinstance(error, ServiceAway):
         if waited > max_wait:
             return Fail(_gave_up_waiting(error.service, waited))

@@ -99,10 +99,10 @@ class Reader:
             "chunks": part.next_chunk,
             "parsed": part.done >= 1,
         }
-        async with self.blobs.keeping(*keys):
+        async with self.blobs.keeping(*keys) as kept:
             await asyncio.gather(
                 *(self.blobs.put(key, io.BytesIO(content)) for key, content in zip(keys, contents, strict=True))
             )
-            await self.ledger.add_part(work, part, facts)
+            await self.ledger.add_part(work, part, facts, kept)
         metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))
         return Piece(part, extracted.text, chunks, last.done)

@@ -14,6 +14,7 @@ from ingest.parsing.process import ParsingProcess
 from ingest.ports import BlobStore
 from ingest.tables import JOBS
 from servicekit.clock import Clock, SystemClock
+from servicekit.errors import ServiceError
 from servicekit.retention import forget
 from servicekit.sql import Database
 
@@ -31,7 +32,7 @@ async def keep_swept(database: Database, blobs: BlobStore, parser: ParsingProces
             removed = await sweep(database, blobs, ORPHAN_SECONDS)
             jobs = await forget_jobs(database, SystemClock(), jobs_days) if jobs_days else 0
             log.info("swept", blobs=removed, jobs=jobs)
-        except (SQLAlchemyError, OSError, ValueError) as error:
+        except (SQLAlchemyError, ServiceError, OSError, ValueError) as error:
             log.warning("could not sweep", error=repr(error)[:300])
         await asyncio.sleep(EVERY_SECONDS)
 
