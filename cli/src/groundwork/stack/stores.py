@@ -6,10 +6,13 @@ import asyncio
 import importlib
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import psutil
 from alembic.config import Config
@@ -19,15 +22,18 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from groundwork.stack.environment import Wiring, process_environment
 from groundwork.stack.findings import Finding
 from groundwork.stack.home import Home
 from groundwork.stack.overrides import Overrides
+from groundwork.stack.ports import NAMES
 from servicekit.sql import Database
 
 LEDGERS = ("gateway", "ingest", "retriever", "agent")
 WORKER = "groundwork-worker@"
 ALIVE_SECONDS = 30.0
 REDIS_SECONDS = 2.0
+BLOBS_SECONDS = 60.0
 CHECKED_BYTES = 1_000_000_000
 """A larger database is not read through: that would take longer than one waits for a doctor."""
 SHARED = ("nfs", "cifs", "smb", "ceph", "gluster", "lustre", "beegfs", "s3fs", "juicefs", "9p", "afs", "gcsfuse")
@@ -40,6 +46,7 @@ def examine_stores(home: Home, overrides: Overrides) -> Iterator[Finding]:
     names, unreachable = _workers_in_redis(overrides)
     if unreachable:
         yield Finding("redis", False, unreachable, "Start it, or correct REDIS_URL. Until then nothing is limited.")
+    yield from _blobs_on_s3(home, overrides)
     yield _remote_workers(home, overrides, names)
 
 
@@ -53,6 +60,35 @@ def database_file(home: Home, overrides: Overrides, service: str) -> Path | None
 def data_folder(home: Home, overrides: Overrides, service: str) -> Path:
     """Where a service keeps what it has on disk."""
     return Path(overrides.get(f"{service.upper()}_DATA_DIR") or home.data(service))
+
+
+def blobs_folder(home: Home, overrides: Overrides) -> Path:
+    """The folder that originals and texts are kept in, where they are not on S3."""
+    url = urlsplit(overrides.get("INGEST_BLOBS_URL") or "")
+    return Path(unquote(url.path)) if url.scheme == "file" else data_folder(home, overrides, "ingest")
+
+
+def _is_on_s3(overrides: Overrides) -> bool:
+    return (overrides.get("INGEST_BLOBS_URL") or "").startswith("s3:")
+
+
+def _blobs_on_s3(home: Home, overrides: Overrides) -> Iterator[Finding]:
+    """Asked by ingest itself, with the environment that it would be started with."""
+    if not _is_on_s3(overrides):
+        return
+    wiring = Wiring(home, dict.fromkeys(NAMES, 0), "redis://127.0.0.1:0/0", "doctor")
+    environment = process_environment("ingest", wiring, overrides)
+    command = [sys.executable, "-m", "ingest.blob_check"]
+    try:
+        done = subprocess.run(  # noqa: S603  # our own interpreter and module
+            command, env=environment, capture_output=True, text=True, check=False, timeout=BLOBS_SECONDS
+        )
+        said = (done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or [""])[-1]
+        ok = done.returncode == 0
+    except subprocess.TimeoutExpired:
+        ok, said = False, f"no answer within {BLOBS_SECONDS:.0f} s"
+    mend = "Correct INGEST_BLOBS_URL and the settings INGEST_S3_…, or the server that they name."
+    yield Finding("blobs", ok, f"S3: {said}", mend)
 
 
 def _databases(home: Home, overrides: Overrides) -> Iterator[Finding]:
@@ -130,9 +166,14 @@ def _remote_workers(home: Home, overrides: Overrides, hosts: set[str]) -> Findin
     if file is not None:
         mend = "SQLite serves one host: set INGEST_DATABASE_URL to a PostgreSQL that all of them reach."
         return Finding(check, False, f"{detail}, with SQLite in {file}", mend)
-    folder = data_folder(home, overrides, "ingest")
+    if _is_on_s3(overrides):
+        return Finding(check, True, f"{detail}, with a common database and bytes on S3")
+    folder = blobs_folder(home, overrides)
     if not is_shared(folder):
-        mend = "Put INGEST_DATA_DIR on a file system that all of them share (NFS, CephFS), at the same place."
+        mend = (
+            "Keep bytes on S3 (INGEST_BLOBS_URL), or put INGEST_DATA_DIR on a file system that all of them share (NFS, "
+            "CephFS), at the same place."
+        )
         return Finding(check, False, f"{detail}, with bytes in {folder} on this host's own disk", mend)
     return Finding(check, True, f"{detail}, with a common database and folder")
 

@@ -170,6 +170,15 @@ class S3Blobs:
         await self._calls.run(lambda: client.put_object(Bucket=bucket, Key=name, Body=b""), 2 * QUICK_SECONDS)
         self._written_at = time.monotonic()
 
+    async def keeps_versions(self) -> bool:
+        """Whether the bucket keeps what is deleted as an older version, as far as we may know."""
+        client, bucket = self._calls.patient, self._calls.bucket
+        try:
+            told = await self._calls.run(lambda: client.get_bucket_versioning(Bucket=bucket), self._seconds)
+        except BlobStoreAway:  # these credentials may not ask, or the server does not know the question
+            return False
+        return told.get("Status") == "Enabled"
+
     def _name(self, key: str) -> str:
         if not KEY.fullmatch(key):
             raise ValueError(f"not a blob key: {key!r}")
@@ -181,16 +190,15 @@ class S3Blobs:
         for left in reversed(range(ATTEMPTS)):
             try:
                 answer = client.get_object(**where, Range=f"bytes={start}-{start + PIECE - 1}")
-                piece: bytes = answer["Body"].read()
             except ClientError as error:
                 if code_of(error) == "InvalidRange":  # an empty object has no range
                     return b"", 0
                 raise
-            except BotoCoreError:
+            try:
+                return answer["Body"].read(), int(answer["ContentRange"].rpartition("/")[2])
+            except BotoCoreError:  # botocore tries calls again, but not what breaks off in an answer
                 if not left:
                     raise
-            else:
-                return piece, int(answer["ContentRange"].rpartition("/")[2])
         raise AssertionError
 
     async def _delete(self, name: str) -> None:

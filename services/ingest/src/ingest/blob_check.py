@@ -1,0 +1,58 @@
+"""`python -m ingest.blob_check`: whether the blob store can be used as the settings say; one line, and exit status 0 or 1.
+
+It writes what a readiness check writes, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from pydantic import ValidationError
+
+from ingest.adapters.folder_blobs import FolderBlobs
+from ingest.bootstrap import open_blobs
+from ingest.settings import IngestSettings
+from servicekit.errors import ServiceError
+from servicekit.logs import configure_logging
+from servicekit.sql import Database
+
+VERSIONS = (
+    "the bucket keeps deleted bytes as older versions: suspend its versioning, or let a lifecycle rule expire "
+    "noncurrent versions"
+)
+
+
+async def problem(settings: IngestSettings) -> str:
+    """What is wrong with the blob store; empty if nothing is."""
+    database = Database.open(settings.database_url, settings.data_dir, "ingest")  # opened only, for its claims
+    try:
+        async with open_blobs(settings, database) as blobs:
+            await blobs.probe()
+            if not isinstance(blobs, FolderBlobs) and await blobs.keeps_versions():
+                return VERSIONS
+    except ServiceError as error:
+        return error.message
+    except OSError as error:
+        return f"its folder can't be written: {error.strerror}"
+    finally:
+        await database.close()
+    return ""
+
+
+def main() -> int:
+    """The exit status."""
+    try:
+        settings = IngestSettings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        sys.stdout.write(f"{first['msg'].removeprefix('Value error, ')}\n")
+        return 1
+    configure_logging(settings, "ingest")
+    wrong = asyncio.run(problem(settings))
+    sys.stdout.write(f"{wrong or 'bytes can be written'}\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
