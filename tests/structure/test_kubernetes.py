@@ -243,6 +243,23 @@ def test_vllm_serves_a_model_that_inference_looks_for_there() -> None:
     assert container(RUNNING["vllm"])["resources"]["limits"]["nvidia.com/gpu"] == gpus
 
 
+def test_bytes_on_s3_take_the_place_of_the_volume_that_all_share() -> None:
+    folder = FOLDER / "components/s3-blobs"
+    given = named(documents("components"), "ConfigMap")["groundwork-blobs"]["data"]
+    assert {name.removeprefix("INGEST_").lower() for name in given} <= set(IngestSettings.model_fields)
+    assert IngestSettings(**{name.removeprefix("INGEST_").lower(): text for name, text in given.items()}).s3_place()
+    workload, claim = yaml.safe_load((folder / "kustomization.yaml").read_text())["patches"]
+    assert claim["target"]["name"] in named(BASE, "PersistentVolumeClaim")
+    for operation in yaml.safe_load(workload["patch"]):
+        if operation["path"].startswith("/spec/template/spec/volumes/3"):
+            assert all(pod(OURS[name])["volumes"][3]["name"] == "data" for name in ("ingest", "worker"))
+        else:
+            assert operation["path"] == "/spec/template/spec/containers/0/envFrom"
+            assert not [name for name in ("ingest", "worker") if "envFrom" in container(OURS[name])]
+    (policy,) = [each for each in documents("components") if each["metadata"]["name"] == "blobs-to-s3"]
+    assert policy["spec"]["podSelector"]["matchExpressions"][0]["values"] == ["ingest", "worker"]
+
+
 def test_trial_stores_have_the_databases_of_compose() -> None:
     copy = FOLDER / "components/trial-stores/databases.sql"
     assert copy.read_text() == (ROOT / "deploy/docker/databases.sql").read_text()
