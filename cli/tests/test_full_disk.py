@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from server import client_of
+from .server import client_of
 
 from groundwork.stack import whole_backups
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.test_home import SCRIPTED, groundwork
+from tests.e2e.test_home import COMMAND, SCRIPTED, groundwork
 from tests.support.stack import RunningHome, ingest_handbook, running_home
 
 from groundwork.client import Groundwork
@@ -206,6 +207,19 @@ def test_threads_go_on(known: Known, second: RunningHome) -> None:
     told = [message.model_dump() for message in second.client.threads.history(known.thread)]
     assert told == known.told
     _run(second.client, known.thread, "And again?")
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0,
+    reason="no file system of its own can be made here; cli/tests/test_full_disk.py uses the kernel's full device",
+)
+def test_a_full_disk_ends_a_backup_with_its_reason_and_without_a_file(second: RunningHome, tmp_path: Path) -> None:
+    small = 'mount -t tmpfs -o size=64k small "$0" && { "$@"; code=$?; ls -A "$0"; exit $code; }'
+    backup = [str(COMMAND), "--home", str(second.home.root), "backup", "--everything", str(tmp_path / "backup.tar")]
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", small, str(tmp_path), *backup], capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "No space left on device" in " ".join(done.stderr.split())
+    assert done.stdout == ""
 
 
 def test_a_damaged_file_and_a_home_that_is_not_empty_are_refused(known: Known, tmp_path: Path) -> None:

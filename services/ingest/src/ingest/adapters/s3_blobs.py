@@ -21,7 +21,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.adapters.folder_blobs import KEY
-from ingest.adapters.s3_calls import ATTEMPTS, CONNECT_SECONDS, QUICK_SECONDS, S3Calls, code_of
+from ingest.adapters.s3_calls import ATTEMPTS, CONNECT_SECONDS, QUICK_SECONDS, WAIT_SECONDS, S3Calls, code_of
 from ingest.adapters.s3_uploads import abort, put
 from ingest.blob_claims import BlobClaims, Claim
 from ingest.errors import BlobBusy, BlobMissing, BlobStoreAway
@@ -32,7 +32,7 @@ PIECE = 4 * 1024 * 1024
 PUT_SECONDS = 600.0
 WRITTEN_SECONDS = 60.0
 """How long a write counts as proof that bytes can be written."""
-SURE_SECONDS = 2 * QUICK_SECONDS + 30.0
+SURE_SECONDS = WAIT_SECONDS + 2 * QUICK_SECONDS + 30.0
 """A removal that is sent while its claim lasts so long yet is over before it ends, or was never begun."""
 AT_ONCE = 1000
 
