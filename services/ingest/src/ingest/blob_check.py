@@ -10,17 +10,11 @@ import sys
 
 from pydantic import ValidationError
 
-from ingest.adapters.folder_blobs import FolderBlobs
 from ingest.bootstrap import open_blobs
 from ingest.settings import IngestSettings
 from servicekit.errors import ServiceError
 from servicekit.logs import configure_logging
 from servicekit.sql import Database
-
-VERSIONS = (
-    "the bucket keeps deleted bytes as older versions: suspend its versioning, or let a lifecycle rule expire "
-    "noncurrent versions"
-)
 
 
 async def problem(settings: IngestSettings) -> str:
@@ -29,15 +23,13 @@ async def problem(settings: IngestSettings) -> str:
     try:
         async with open_blobs(settings, database) as blobs:
             await blobs.probe()
-            if not isinstance(blobs, FolderBlobs) and await blobs.keeps_versions():
-                return VERSIONS
+            return await blobs.concern()
     except ServiceError as error:
         return error.message
     except OSError as error:
         return f"its folder can't be written: {error.strerror}"
     finally:
         await database.close()
-    return ""
 
 
 def main() -> int:

@@ -347,7 +347,9 @@ class BlobStoreAway(NotReady):
 
     code = "blob_store_unreachable"
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, settled: bool = True) -> None:
+        """`settled`: the call is over, or was never begun, so that it can't change anything later."""
+        self.settled = settled
         super().__init__(f"The blob store {why}. What was accepted is safe; try again shortly.", retry_after=5)
 
 

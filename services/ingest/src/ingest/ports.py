@@ -78,6 +78,10 @@ class BlobStore(Protocol):
         """Raise unless bytes can be written."""
         ...
 
+    async def concern(self) -> str:
+        """What an operator should mend though bytes can be written; empty if nothing."""
+        ...
+
 
 class Index(Protocol):
     """The retriever. `token` is forwarded; errors are `ServiceError`s with the retriever's codes."""

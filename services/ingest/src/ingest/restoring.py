@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest import uploads
 from ingest.archives import Archive, Sealed
 from ingest.blob_references import drop_unreferenced
-from ingest.errors import DocumentDiffers
+from ingest.errors import BlobStoreAway, DocumentDiffers
 from ingest.live_jobs import Mandate
 from ingest.ports import BlobStore
 from ingest.tables import PARTS, REVISIONS
@@ -63,7 +63,7 @@ async def restore(
     parts = await asyncio.to_thread(_parts, archive, count, mandate.tenant)
     restored = _restored(archive, mandate, collection, layout, parts)
     keys = [restored.upload.blob_key, *(part[name] for part in parts for name in ("text_key", "structure_key"))]
-    named = False
+    stays = False
     try:
         async with blobs.keeping(*keys) as kept:
             with archive.original() as original:
@@ -72,9 +72,12 @@ async def restore(
             async with database.write() as connection:
                 accepted = await accept(connection, restored, clock.now())
                 await kept.confirm(connection)
-            named = not accepted.unchanged
+            stays = not accepted.unchanged
+    except BlobStoreAway:
+        stays = True  # until the sweep: nothing can be removed now
+        raise
     finally:
-        if not named:
+        if not stays:
             await drop_unreferenced(database, blobs, mandate.tenant, keys)
     return accepted
 

@@ -105,6 +105,10 @@ class FolderBlobs:
         """Write and remove a small file."""
         await asyncio.to_thread(self._probe)
 
+    async def concern(self) -> str:
+        """None."""
+        return ""
+
     @asynccontextmanager
     async def _locked(self, path: Path, how: int) -> AsyncIterator[None]:
         """A lock file stands for all bytes whose digests begin alike; the system frees the locks of a dead process."""

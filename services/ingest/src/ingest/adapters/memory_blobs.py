@@ -83,3 +83,7 @@ class MemoryBlobs:
 
     async def probe(self) -> None:
         """Memory always works."""
+
+    async def concern(self) -> str:
+        """None."""
+        return ""

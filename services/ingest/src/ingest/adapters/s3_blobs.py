@@ -35,6 +35,10 @@ WRITTEN_SECONDS = 60.0
 SURE_SECONDS = WAIT_SECONDS + 2 * QUICK_SECONDS + 30.0
 """A removal that is sent while its claim lasts so long yet is over before it ends, or was never begun."""
 AT_ONCE = 1000
+VERSIONS = (
+    "the bucket keeps deleted bytes as older versions: suspend its versioning, or let a lifecycle rule expire "
+    "noncurrent versions"
+)
 
 
 class S3Blobs:
@@ -125,16 +129,20 @@ class S3Blobs:
         except BlobBusy:
             log.warning("bytes are being stored anew and stay", key=key)
             return
-        is_open = False
+        is_over = True
         try:
             if not await wanted():
                 if self._claims.left(claim) < SURE_SECONDS:
-                    raise BlobBusy
-                is_open = True
+                    log.warning("too late to remove bytes; they stay", key=key)
+                    return
+                is_over = False
                 await self._delete(name)
-                is_open = False
+                is_over = True
+        except BlobStoreAway as away:
+            is_over = is_over or away.settled
+            raise
         finally:
-            if not is_open:
+            if is_over:
                 await self._claims.give_up(claim)
 
     async def remove_tenant(self, tenant: str) -> None:
@@ -170,14 +178,14 @@ class S3Blobs:
         await self._calls.run(lambda: client.put_object(Bucket=bucket, Key=name, Body=b""), 2 * QUICK_SECONDS)
         self._written_at = time.monotonic()
 
-    async def keeps_versions(self) -> bool:
-        """Whether the bucket keeps what is deleted as an older version, as far as we may know."""
+    async def concern(self) -> str:
+        """A bucket that keeps what is deleted as older versions, as far as we may know."""
         client, bucket = self._calls.patient, self._calls.bucket
         try:
             told = await self._calls.run(lambda: client.get_bucket_versioning(Bucket=bucket), self._seconds)
         except BlobStoreAway:  # these credentials may not ask, or the server does not know the question
-            return False
-        return told.get("Status") == "Enabled"
+            return ""
+        return VERSIONS if told.get("Status") == "Enabled" else ""
 
     def _name(self, key: str) -> str:
         if not KEY.fullmatch(key):

@@ -15,7 +15,13 @@ from typing import Any, TypeVar
 import boto3
 import structlog
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
 
 from ingest.errors import BlobMissing, BlobStoreAway
 from ingest.s3_places import S3Place
@@ -31,6 +37,8 @@ QUICK_SECONDS = 2.5
 """Longest silence of a call that is not tried again."""
 ATTEMPTS = 3
 MISSING = ("NoSuchKey", "404")
+SETTLED = (ClientError, NoCredentialsError, EndpointConnectionError, ConnectTimeoutError)
+"""It answered, or it was never asked."""
 
 
 class S3Calls:
@@ -59,7 +67,7 @@ class S3Calls:
         future.add_done_callback(self._ended)
         done, _ = await asyncio.wait({future}, timeout=within)
         if not done:
-            raise BlobStoreAway(f"gave no answer within {within:.0f} s")
+            raise BlobStoreAway(f"gave no answer within {within:.0f} s", settled=False)
         try:
             return future.result()
         except (BotoCoreError, ClientError) as error:
@@ -86,7 +94,7 @@ def translated(error: BotoCoreError | ClientError) -> ServiceError:
     if code in MISSING:
         return BlobMissing()
     log.warning("S3 call failed", error=str(error)[:300])
-    return BlobStoreAway(_why(error, code))
+    return BlobStoreAway(_why(error, code), settled=isinstance(error, SETTLED))
 
 
 def _why(error: BotoCoreError | ClientError, code: str) -> str:

@@ -85,14 +85,15 @@ async def _keep(
     upload = _upload(mandate, collection, wanted, await receiving.examine(wanted))
     if call is None and (answer := await _known(opened, upload)) is not None:
         return answer
-    named = False
+    stored = named = False
     try:
         async with opened.blobs.keeping(upload.blob_key) as kept:
             await opened.blobs.put(upload.blob_key, wanted.content)
+            stored = True
             answer, job_id = await _commit(opened, upload, kept, call, begun=begun)
             named = job_id is not None
     finally:
-        if not named:  # refused, or answered before: nothing may name these bytes
+        if stored and not named:  # refused, or answered before: nothing may name these bytes
             await drop_unreferenced(opened.database, opened.blobs, mandate.tenant, [upload.blob_key])
     if job_id is not None:
         opened.bell.ring(job_id, mandate.request_id)
