@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.support.blob_conformance import CONTENT, KEY, BlobConformance
 from tests.support.faulty_network import Network, network_to
+from tests.support.ingest_peers import until
 from tests.support.s3_server import BUCKET, S3Server
 
 from ingest.adapters import s3_uploads
@@ -138,8 +139,8 @@ async def test_a_server_killed_in_the_middle_takes_an_upload_again_when_it_is_ba
             blobs = await opened(f"http://127.0.0.1:{network.port}", **_keys(server))
             network.pause = 0.02
             upload = asyncio.create_task(blobs.put(key, io.BytesIO(content)))
-            while not server.client().list_multipart_uploads(Bucket=BUCKET).get("Uploads"):
-                await asyncio.sleep(0.02)
+            begun = lambda: bool(server.client().list_multipart_uploads(Bucket=BUCKET).get("Uploads"))  # noqa: E731
+            await asyncio.to_thread(until, begun, "the upload is under way")
             server.kill()
             with pytest.raises(BlobStoreAway):
                 await upload

@@ -97,7 +97,8 @@ async def test_bytes_that_a_row_names_are_never_gone(replicas: list[Replica]) ->
         for _ in range(ROUNDS):
             await act()
 
-    await asyncio.gather(*(many(act) for each in replicas for act in (each.upload, each.upload, each.delete, each.look)))
+    acts = [act for each in replicas for act in (each.upload, each.upload, each.delete, each.look)]
+    await asyncio.gather(*map(many, acts))
     for each in replicas:
         await each.look()
     assert sum(each.seen["named"] for each in replicas) > ROUNDS

@@ -62,7 +62,7 @@ class Network:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         sent = 0
         while piece := await reader.read(PIECE):
-            while self.is_cut:
+            while self.is_cut:  # noqa: ASYNC110  # set from another thread
                 await asyncio.sleep(0.05)
             if self.pause:
                 await asyncio.sleep(self.pause)

@@ -1,4 +1,4 @@
-"""`python -m ingest.blob_check`: whether the blob store can be used as the settings say; one line, and exit status 0 or 1.
+"""`python -m ingest.blob_check`: can the blob store be used as the settings say? One line, and exit status 0 or 1.
 
 It writes what a readiness check writes, and nothing else.
 """

@@ -22,8 +22,8 @@ class S3Place:
     prefix: str
     endpoint: str = ""
     region: str = "us-east-1"
-    access_key_id: SecretStr = SecretStr("")
-    secret_access_key: SecretStr = SecretStr("")
+    access_key_id: SecretStr | None = None
+    secret_access_key: SecretStr | None = None
     seconds: float = 10.0
     """Longest silence."""
 
@@ -35,7 +35,9 @@ class S3Place:
         if parts.scheme != "s3" or parts.query or parts.fragment:
             raise ValueError("give file:///path, s3://bucket or s3://bucket/prefix")
         if not _BUCKET.fullmatch(parts.netloc):
-            raise ValueError("a bucket's name has 3 to 63 of a-z, 0-9, '.' and '-'; credentials are settings of their own")
+            raise ValueError(
+                "a bucket's name has 3 to 63 of a-z, 0-9, '.' and '-'; credentials are settings of their own"
+            )
         if prefix and not _PREFIX.fullmatch(prefix):
             raise ValueError("a prefix has letters, digits, '.', '_', '-' and single slashes")
         return cls(parts.netloc, prefix)

@@ -116,7 +116,7 @@ class S3Blobs:
                 raise BlobMissing
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)  # noqa: ASYNC240  # at once, also while this is cancelled
 
     async def remove_unless(self, key: str, wanted: Callable[[], Awaitable[bool]]) -> None:
         """Ask and remove under a claim that stands against everybody who keeps these bytes.

@@ -122,6 +122,7 @@ def _client(place: S3Place, connect: float, read: float, attempts: int) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    key, secret = (each.get_secret_value() or None for each in (place.access_key_id, place.secret_access_key))
+    given = (place.access_key_id, place.secret_access_key)
+    key, secret = (each.get_secret_value() or None if each else None for each in given)
     session = boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=place.region)
     return session.client("s3", endpoint_url=place.endpoint or None, config=config)
