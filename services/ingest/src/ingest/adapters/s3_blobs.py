@@ -203,10 +203,13 @@ class S3Blobs:
                     return b"", 0
                 raise
             try:
-                return answer["Body"].read(), int(answer["ContentRange"].rpartition("/")[2])
+                piece: bytes = answer["Body"].read()
             except BotoCoreError:  # botocore tries calls again, but not what breaks off in an answer
                 if not left:
                     raise
+                continue
+            told = answer.get("ContentRange")  # some servers have none for an empty object
+            return piece, int(told.rpartition("/")[2]) if told else len(piece)
         raise AssertionError
 
     async def _delete(self, name: str) -> None:
