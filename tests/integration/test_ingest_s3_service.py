@@ -41,7 +41,7 @@ def home(tmp_path: Path, s3: S3Server, network: Network) -> Iterator[IngestHome]
     with temporary_postgres() as url, ValkeyServer() as valkey:
         redis = f"redis://127.0.0.1:{valkey.port}/0"
         with ingest_home(tmp_path / "home", Peers(), redis, database_url=url) as home:
-            home.settings |= s3.settings(endpoint=f"http://127.0.0.1:{network.port}")
+            home.settings |= s3.settings(endpoint=network.url)
             yield home
 
 

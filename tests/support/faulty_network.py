@@ -1,99 +1,115 @@
-"""What lies between a client and a server, in one thread: it can cut, hold up, slow down and answer with errors."""
+"""What lies between a client and a server: it can cut, hold up, slow down and answer with errors."""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
-
-from tests.support.ingest_peers import free_port, until
 
 PIECE = 64 * 1024
+BODY = b"<Error><Code>InternalError</Code><Message>Broken.</Message></Error>"
 ERROR = (
-    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/xml\r\nContent-Length: 67\r\n"
-    b"Connection: close\r\n\r\n<Error><Code>InternalError</Code><Message>Broken.</Message></Error>"
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/xml\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 )
 
 
 @dataclass
 class Network:
-    """The way to one server."""
+    """The way to one server, a thread for each direction of each connection."""
 
     target: int
-    port: int = field(default_factory=free_port)
+    listener: socket.socket
     is_cut: bool = False
     """Nothing comes through, and nobody is told."""
     errors: int = 0
     """How many of the next connections are answered with 500."""
     cut_after: int | None = None
-    """Bytes of one connection's upload after which all connections break off."""
+    """Bytes of one connection's upload after which it breaks off."""
     pause: float = 0.0
     """Seconds before each piece goes on."""
     connections: int = 0
+    ended: threading.Event = field(default_factory=threading.Event)
 
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
-        self.connections += 1
-        try:
+    @property
+    def port(self) -> int:
+        """Where it begins."""
+        return int(self.listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """The same as an address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def serve(self) -> None:
+        """Take connections until the listener is closed."""
+        with suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._carry, args=(near,), daemon=True).start()
+
+    def _carry(self, near: socket.socket) -> None:
+        with near, suppress(OSError):
             if self.errors:
                 self.errors -= 1
-                await self._refuse(reader, writer)
+                _refuse(near)
                 return
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
-            try:
-                await asyncio.gather(self._pass(reader, back, up=True), self._pass(there, writer, up=False))
-            finally:
-                back.close()
-        except (OSError, asyncio.IncompleteReadError):
-            return
-        finally:
-            writer.close()
+            with socket.create_connection(("127.0.0.1", self.target)) as far:
+                back = threading.Thread(target=self._pass, args=(far, near, False), daemon=True)
+                back.start()
+                self._pass(near, far, True)
+                back.join()
 
-    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        if b"100-continue" not in head and b"content-length:" in head:
-            await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
-        writer.write(ERROR)
-        await writer.drain()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, is_up: bool) -> None:
+        """All that comes from `source`; when that is over, so is the connection."""
         sent = 0
-        while piece := await reader.read(PIECE):
-            while self.is_cut:  # noqa: ASYNC110  # set from another thread
-                await asyncio.sleep(0.05)
-            if self.pause:
-                await asyncio.sleep(self.pause)
-            sent += len(piece)
-            if up and self.cut_after is not None and sent > self.cut_after:
-                raise ConnectionResetError
-            writer.write(piece)
-            await writer.drain()
-        if not up:
-            raise ConnectionResetError  # the server is done with it
+        with suppress(OSError):
+            while piece := source.recv(PIECE):
+                while self.is_cut and not self.ended.wait(0.05):
+                    pass
+                self.ended.wait(self.pause)
+                sent += len(piece)
+                if is_up and self.cut_after is not None and sent > self.cut_after:
+                    break
+                sink.sendall(piece)
+        for each in (source, sink):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+def _refuse(near: socket.socket) -> None:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += _some(near)
+    head, _, body = head.partition(b"\r\n\r\n")
+    head = head.lower()
+    if b"100-continue" not in head and b"content-length:" in head:
+        left = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) - len(body)
+        while left > 0:
+            left -= len(_some(near))
+    near.sendall(ERROR)
+
+
+def _some(near: socket.socket) -> bytes:
+    if not (piece := near.recv(PIECE)):
+        raise ConnectionResetError
+    return piece
 
 
 @contextmanager
 def network_to(target: int) -> Iterator[Network]:
     """A way to the server on that port, sound to begin with."""
-    network, listening = Network(target), threading.Event()
-    stops: list[Callable[[], object]] = []
-
-    async def serve() -> None:
-        stopped = asyncio.Event()
-        stops.append(partial(asyncio.get_running_loop().call_soon_threadsafe, stopped.set))
-        server = await asyncio.start_server(network.carry, "127.0.0.1", network.port)
-        listening.set()
-        await stopped.wait()
-        server.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-    thread.start()
-    until(listening.is_set, "the network listens")
-    try:
-        yield network
-    finally:
-        stops[0]()
-        thread.join(10)
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        network = Network(target, listener)
+        serving = threading.Thread(target=network.serve, daemon=True)
+        serving.start()
+        try:
+            yield network
+        finally:
+            network.ended.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            serving.join(10)

@@ -108,9 +108,8 @@ class BlobClaims:
             await _take_turn(connection, keys)
             now = self.clock.now()
             for first in range(0, len(keys), AT_ONCE):
-                against = _CLAIMS.key.in_(keys[first : first + AT_ONCE])
-                if not removes:
-                    against &= _CLAIMS.removes
+                these = _CLAIMS.key.in_(keys[first : first + AT_ONCE])
+                against = these if removes else these & _CLAIMS.removes
                 if (await connection.execute(select(_CLAIMS.id).where(against, _CLAIMS.until > now).limit(1))).first():
                     return None
                 await connection.execute(delete(BLOB_CLAIMS).where(against))
