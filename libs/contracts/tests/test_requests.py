@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from contracts.agents import AgentCreate
 from contracts.chat import ChatRequest, Message
 from contracts.collections import Chunking, CollectionCreate
 from contracts.delegation import Delegation
 from contracts.documents import DocumentCreate
 from contracts.indexing import ChunkInput
-from contracts.keys import KeyCreate
+from contracts.keys import KeyCreate, KeyPatch
 from contracts.models import EmbeddingRequest, RerankRequest
+from contracts.routes import RouteSpec
 from contracts.search import Condition, Filter, Range, SearchOptions
 
 CHUNK = {"ordinal": 0, "text": "ab", "start": 3, "end": 5}
@@ -42,6 +44,14 @@ ASK = {"model": "rag:a", "messages": [{"role": "user", "content": "Why?"}]}
         (DocumentCreate, {"text": "a", "document_id": "."}, "document_id"),
         (CollectionCreate, {"name": "ok", "description": "a\u0000b"}, "description"),
         (KeyCreate, {"name": "a\u0000b", "tenant": "t", "scopes": ["chat"]}, "name"),
+        (KeyCreate, {"name": "a\ud800", "tenant": "t", "scopes": ["chat"]}, "name"),
+        (KeyCreate, {"name": "a", "tenant": "t", "scopes": ["chat"], "models": ["\ud800"]}, "models"),
+        (KeyPatch, {"models": ["\ud800"]}, "models"),
+        (AgentCreate, {"name": "a", "instructions": "\ud800"}, "instructions"),
+        (AgentCreate, {"name": "a", "model": "\ud800"}, "model"),
+        (RouteSpec, {"targets": [{"model": "\ud800"}]}, "targets"),
+        (DocumentCreate, {"text": "\ud800"}, "text"),
+        (DocumentCreate, {"text": "a", "title": "\ud800"}, "title"),
         (EmbeddingRequest, {"input": []}, "input"),
         (EmbeddingRequest, {"input": ["a", ""]}, "input"),
         (EmbeddingRequest, {"input": ["a"] * 2049}, "input"),

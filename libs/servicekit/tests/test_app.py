@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 
 from contracts.collections import CollectionCreate
 from contracts.delegation import Delegation
+from contracts.errors import ErrorEnvelope
 from servicekit.app import build_app
 from servicekit.delegation import Caller, DelegationSigner, require
-from servicekit.errors import NotReady
+from servicekit.errors import InvalidRequest, NotReady, envelope
 from servicekit.settings import ServiceSettings
 
 router = APIRouter()
@@ -108,6 +109,11 @@ def test_a_body_that_does_not_match_gets_422_with_its_field(
     response = client.post("/collections", content=body, headers={"Content-Type": "application/json"})
     error = _error(response)
     assert (response.status_code, error["type"], error["code"], error["param"]) == (422, "invalid_request", code, param)
+
+
+def test_an_error_that_repeats_half_a_character_is_written() -> None:
+    told = ErrorEnvelope.model_validate_json(envelope(InvalidRequest("There is no '\ud800'.", param="a\ud800"), "req"))
+    assert (told.error.message, told.error.param) == ("There is no '?'.", "a?")
 
 
 def test_unknown_paths_and_methods_get_the_envelope(client: TestClient) -> None:

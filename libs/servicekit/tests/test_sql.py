@@ -154,6 +154,15 @@ async def test_a_statement_tells_its_rows_and_how_many_it_changed(tmp_path: Path
     await database.close()
 
 
+async def test_a_moment_beyond_all_years_can_be_read(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    for seconds, year in ((253_402_351_199.0, 9999), (-62_135_650_000.0, 1)):
+        async with database.write() as connection:
+            await connection.execute(text("UPDATE counters SET at = :at"), {"at": seconds})
+        assert (await database.fetch(select(COUNTERS)))[0]["at"].year == year
+    await database.close()
+
+
 async def test_a_text_that_no_encoding_has_is_the_callers_fault(tmp_path: Path) -> None:
     database = await _open(tmp_path)
     named = select(COUNTERS).where(COUNTERS.c.value.cast(String) == bindparam("name"))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
 
 from contracts.base import Count, Line, Name, Reply, Request, Timestamp
-from contracts.values import check_value
+from contracts.values import Text, check_value
 
 MAX_TOOLS = 64
 MAX_SCHEMA_CHARS = 64_000
@@ -106,7 +106,7 @@ class AgentDefinition(Request):
     """What an agent is; each change of it is a version, and a run records the one that it used."""
 
     model: Annotated[Line, StringConstraints(min_length=1, max_length=300)] = "default"
-    instructions: Annotated[str, StringConstraints(max_length=100_000)] = ""
+    instructions: Annotated[Text, StringConstraints(max_length=100_000)] = ""
     tools: Annotated[list[Annotated[Tool, BeforeValidator(_spelt_out)]], Field(max_length=MAX_TOOLS)] = Field(
         default_factory=list
     )

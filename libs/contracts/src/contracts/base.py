@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.values import check_text
+
 
 class Request(BaseModel):
     """What a caller sends. An unknown field is refused, so that a misspelt option never passes in silence."""
@@ -22,6 +24,7 @@ class Reply(BaseModel):
 
 
 def _no_control_characters(value: str) -> str:
+    check_text(value)
     if any((ord(character) < 32 and character not in "\t\n\r") or ord(character) == 127 for character in value):
         raise ValueError("must not contain control characters")
     return value

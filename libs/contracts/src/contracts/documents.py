@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
 from contracts.base import Count, DocumentId, Reply, Request, Timestamp, Title
-from contracts.values import check_value
+from contracts.values import Text, check_value
 
 DocumentStatus = Literal["queued", "processing", "ready", "failed", "cancelled", "deleting"]
 
@@ -24,8 +24,8 @@ Metadata = Annotated[dict[str, JsonValue], AfterValidator(_can_be_kept)]
 class DocumentCreate(Request):
     """JSON body of `POST …/documents`: the text itself, or a URL to fetch."""
 
-    text: Annotated[str, StringConstraints(min_length=1)] | None = None
-    url: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    text: Annotated[Text, StringConstraints(min_length=1)] | None = None
+    url: Annotated[Text, StringConstraints(max_length=2000)] | None = None
     title: Title | None = None
     metadata: Metadata = Field(default_factory=dict)
     document_id: DocumentId | None = None

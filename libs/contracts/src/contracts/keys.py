@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from contracts.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.delegation import Scope
 from contracts.guardrails import Guardrails
+from contracts.values import Text
 
 
 class Limits(Request):
@@ -61,7 +62,7 @@ class KeyCreate(Request):
     name: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     tenant: Name
     scopes: Annotated[list[Scope], Field(min_length=1)]
-    models: list[str] | None = None
+    models: list[Text] | None = None
     collections: list[Name] | None = None
     limits: Limits = Limits()
     budgets: Budgets = Field(default_factory=list)
@@ -103,7 +104,7 @@ class KeyPatch(Request):
 
     name: Annotated[Line, StringConstraints(min_length=1, max_length=200)] | None = None
     scopes: Annotated[list[Scope], Field(min_length=1)] | None = None
-    models: list[str] | None = None
+    models: list[Text] | None = None
     collections: list[Name] | None = None
     limits: Limits | None = None
     budgets: Budgets | None = None

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from contracts.base import Count, Reply, Request
+from contracts.values import Text
 
 MAX_MODELS = 16
 RouteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
 """The name that callers write. Without a colon, so that it is never a `rag:` or `agent:` name."""
-ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ModelName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 Fallbacks = Annotated[list[ModelName], Field(max_length=MAX_MODELS)]
 Circuit = Literal["closed", "half_open", "open"]
 

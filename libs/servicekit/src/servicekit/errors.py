@@ -49,7 +49,9 @@ class ServiceError(Exception):
 
     def body(self, request_id: str | None) -> ErrorBody:
         """The error as the envelope holds it."""
-        return ErrorBody(type=self.type, code=self.code, message=self.message, param=self.param, request_id=request_id)
+        param = None if self.param is None else _whole(self.param)
+        message = _whole(self.message)  # it may repeat what the caller sent
+        return ErrorBody(type=self.type, code=self.code, message=message, param=param, request_id=request_id)
 
     def headers(self) -> dict[str, str]:
         """`Retry-After` in whole seconds, at least 1, where there is one."""
@@ -159,6 +161,11 @@ class PeerError(ServiceError):
     def body(self, request_id: str | None) -> ErrorBody:
         """The peer's error under our request id."""
         return self.error.model_copy(update={"request_id": request_id})
+
+
+def _whole(text: str) -> str:
+    """A text that can be written: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def envelope(error: ServiceError, request_id: str | None) -> bytes:

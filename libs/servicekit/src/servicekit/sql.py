@@ -42,6 +42,8 @@ from servicekit.sqlite_driver import opener
 WRITE = "groundwork_write"
 BUSY_SECONDS = 15
 READERS = 4
+FIRST_SECOND, LAST_SECOND = -62_135_596_800.0, 253_402_300_799.0
+"""Of the years 1 to 9999."""
 NO_SUCH_CHARACTER = "22021"
 """SQLSTATE of a text that PostgreSQL's encoding does not have."""
 SCRUB_TRIES = 10
@@ -71,8 +73,8 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else value.timestamp()
 
     def process_result_value(self, value: float | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
-        return None if value is None else datetime.fromtimestamp(value, UTC)
+        """From the database; what is beyond all years is the last or the first moment of them."""
+        return None if value is None else datetime.fromtimestamp(min(max(value, FIRST_SECOND), LAST_SECOND), UTC)
 
 
 class Database:
