@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -63,6 +64,22 @@ def test_a_keys_name_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "client", lambda _: client_of(lambda _: httpx2.Response(200, json=page)))
     done = RUNNER.invoke(app, ["key", "list"])
     assert "[/] of [red]all[/red]" in done.output
+
+
+@pytest.mark.parametrize("key", ["\u00fcmlaut", "a\nb"])
+def test_a_key_that_can_not_be_one_is_said_before_anything_is_sent(key: str) -> None:
+    said = sentence("--base-url", "http://elsewhere.test", "--api-key", key, "search", "x", "-c", "c")
+    assert "copied whole" in said
+
+
+def test_what_the_library_refuses_is_one_sentence() -> None:
+    said = sentence("--base-url", "http://elsewhere.test", "--api-key", "k", "key", "create", "k", "--scope", "fly")
+    assert said.startswith("scopes.0: Input should be 'chat'")
+
+
+def test_a_home_that_is_no_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "File exists" in sentence("--home", str(tmp_path / "file"), "up")
 
 
 def test_down_without_anything_running_is_no_error() -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
 from contracts.pages import Page
-from groundwork.errors import ApiError, UnexpectedAnswer, Unreachable
+from groundwork.errors import ApiError, GroundworkError, UnexpectedAnswer, Unreachable
 
 Model = TypeVar("Model", bound=BaseModel)
 CONNECT_SECONDS = 5.0
@@ -42,6 +42,10 @@ class Connection:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._timeout = timeout
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise GroundworkError(
+                "The API key has characters that no key has. Check that it was copied whole ('gw_...')."
+            )
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         try:
             self._http = httpx2.Client(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +46,9 @@ class _OneSentence(TyperGroup):
     """Turns what was raised on purpose into one sentence on standard error and exit status 1."""
 
     def invoke(self, ctx: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal or a pipe that can't show a character
         try:
             return super().invoke(ctx)
         except GroundworkError as error:
@@ -52,6 +58,13 @@ class _OneSentence(TyperGroup):
             if not extra:
                 raise
             _complain(f"This command {does}, which needs more packages: pip install 'groundwork[{extra}]'.")
+        except ValidationError as error:
+            first = error.errors()[0]
+            _complain(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.")
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever read has read enough
+            _complain(f"{error}.")
         except KeyboardInterrupt:
             Console(stderr=True).print("Stopped.")
             raise typer.Exit(130) from None
