@@ -73,6 +73,11 @@ class Passage:
         return form_set(self.context)
 
     @cached_property
+    def near_forms(self) -> frozenset[str]:
+        """The forms of its own words and of its context's."""
+        return self.forms | self.context_forms
+
+    @cached_property
     def ranges(self) -> list[Range]:
         """The ranges of numbers that it names."""
         return ranges(self.text)

@@ -6,7 +6,6 @@ The weights are fitted by `benchmarks/calibration_answers.py`; see docs/decision
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -55,14 +54,13 @@ class Scored:
 
 def term_weights(wanted: Sequence[Term], found: Sequence[Passage]) -> dict[Term, float]:
     """How much each content word of a question tells: rarer among the passages, more; generic words little."""
-    counts: Counter[Term] = Counter()
-    for passage in found:
-        counts.update(covered([term for term in wanted if not term.distinctive], passage.forms))
-        counts.update(covered([term for term in wanted if term.distinctive], passage.forms | passage.context_forms))
+    own = [passage.forms for passage in found]
+    near = [passage.near_forms for passage in found]
     total = len(found)
     weights: dict[Term, float] = {}
     for term in wanted:
-        rarity = math.log(1 + (total + 1) / (counts[term] + 0.5)) / math.log(1 + 2 * (total + 1))
+        count = total - sum(map(term.forms.isdisjoint, near if term.distinctive else own))
+        rarity = math.log(1 + (total + 1) / (count + 0.5)) / math.log(1 + 2 * (total + 1))
         weights[term] = rarity * (0.35 if is_generic(term) else 1.0) * (1.3 if term.distinctive else 1.0)
     return weights
 
@@ -71,8 +69,13 @@ def coverage(
     wanted: Sequence[Term], weights: Mapping[Term, float], present: frozenset[str], among: Iterable[Range] = ()
 ) -> float:
     """The weighted share of a question's content words that are present, 0 to 1; a number also within a range."""
-    total = sum(weights[term] for term in wanted)
-    held = sum(weights[term] for term in wanted if term.forms & present or within(term.text, among))
+    total = held = 0.0
+    ranges = list(among)
+    for term in wanted:
+        weight = weights[term]
+        total += weight
+        if not term.forms.isdisjoint(present) or (ranges and within(term.text, ranges)):
+            held += weight
     return held / total if total else 0.0
 
 
@@ -81,7 +84,7 @@ def features(
 ) -> tuple[float, ...]:
     """The features of one passage, in the order of `FEATURES`; `chunk` is the best cosine within its chunk."""
     own = passage.forms
-    near = own | passage.context_forms
+    near = passage.near_forms
     around = near | form_set(passage.before) | form_set(passage.after)
     special = [term for term in question.terms if term.distinctive]
     suits = question.suits(passage.text)
@@ -109,8 +112,8 @@ def preselect(question: Question, found: Sequence[Passage], weights: dict[Term, 
         return list(found)
 
     def promise(passage: Passage) -> float:
-        near = passage.forms | passage.context_forms
-        words = coverage(question.terms, weights, passage.forms) + 0.5 * coverage(question.terms, weights, near)
+        own, near = passage.forms, passage.near_forms
+        words = coverage(question.terms, weights, own) + 0.5 * coverage(question.terms, weights, near)
         return words + 0.8 / (1 + passage.rank) + 0.2 * question.suits(passage.text)
 
     kept = set(map(id, sorted(found, key=promise, reverse=True)[:limit]))

@@ -73,6 +73,10 @@ class Term:
     distinctive: bool
     """A name, a code or a number: something that no other wording can stand for."""
 
+    def __hash__(self) -> int:
+        """By the word alone: a question's terms are looked up for every passage."""
+        return hash(self.text)
+
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
@@ -124,11 +128,19 @@ def is_content(token: str) -> bool:
     return lowered not in STOPWORDS and (len(lowered) > 1 or lowered.isdigit())
 
 
+@lru_cache(maxsize=65_536)
+def _content_forms(token: str) -> frozenset[str]:
+    return forms(token) if is_content(token) else frozenset()
+
+
+@lru_cache(maxsize=512)
 def form_set(text: str) -> frozenset[str]:
-    """Every form of every content word of a text, and the initials of its names ("European Economic Area")."""
-    found = {form for token in TOKEN.findall(text) if is_content(token) for form in forms(token)}
-    found |= {"".join(word[0] for word in name.split()).lower() for name in _LONG_NAME.findall(text)}
-    return frozenset(found)
+    """Every form of every content word of a text, and the initials of its names ("European Economic Area").
+
+    The last texts are kept: while one question is judged, the same heading, sentence or chunk is asked for many times.
+    """
+    initials = ("".join(word[0] for word in name.split()).lower() for name in _LONG_NAME.findall(text))
+    return frozenset(initials).union(*map(_content_forms, set(TOKEN.findall(text))))
 
 
 def numbers(text: str) -> frozenset[str]:
