@@ -193,3 +193,13 @@ async def test_routes_are_an_admins_and_are_audited_and_end(gateway: RunningGate
     assert (await gateway.call("DELETE", "/v1/routes/smart")).status == 204
     assert (await gateway.call("DELETE", "/v1/routes/smart")).status == 404
     assert (await gateway.call("POST", "/v1/chat/completions", json=_chat())).status == 404
+
+
+@pytest.mark.parametrize("written", ["acme/fast", "acme%2Ffast"])
+async def test_a_route_may_have_an_owner_in_its_name(gateway: RunningGateway, written: str) -> None:
+    path = f"/v1/routes/{written}"
+    put = await gateway.call("PUT", path, json=SPEC)
+    assert put.status == 200, await put.text()
+    assert (await gateway.call("POST", "/v1/chat/completions", json=_chat(model="acme/fast"))).status == 200
+    assert (await gateway.call("DELETE", path)).status == 204
+    assert (await gateway.call("POST", "/v1/chat/completions", json=_chat(model="acme/fast"))).status == 404

@@ -24,7 +24,7 @@ async def list_routes(deps: Deps, _: Admin) -> Page[Route]:
     return Page[Route](data=await _routes(deps))
 
 
-@router.put("/v1/routes/{name}")
+@router.put("/v1/routes/{name:path}")
 async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: Deps, admin: Admin) -> Route:
     """Make or replace a route, effective within a second on every replica. It may have a model's name."""
     if name == DEFAULT:
@@ -37,7 +37,7 @@ async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: De
     return put
 
 
-@router.delete("/v1/routes/{name}", status_code=204)
+@router.delete("/v1/routes/{name:path}", status_code=204)
 async def delete_route(name: RouteName, request: Request, deps: Deps, admin: Admin) -> None:
     """Take a route away. A model of its name stands for itself again."""
     await deps.routes.delete(name, Actor(admin.key_id, request.state.request_id))
