@@ -34,14 +34,14 @@ def test_what_schemathesis_makes_up_is_answered(traced: Traced, tmp_path: Path, 
         str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/openapi.json",
         "-H", f"Authorization: Bearer {token}", "-H", f"Groundwork-Grant: {token}",
         "--exclude-path-regex", LEFT_OUT, "--checks", CHECKS, "--phases", "coverage,fuzzing",
-        "--max-examples", str(SECONDS), "--max-time", str(SECONDS), "--request-timeout", "20",
+        "--max-examples", str(SECONDS), "--max-time", str(2 * SECONDS), "--request-timeout", "20",
         "--suppress-health-check", "all", "--seed", "1", "--no-color",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS * 15, cwd=tmp_path)
     assert "Test cases:" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
     lines = [line for line in traced.home.log_events(service) if line.get("tenant") == "made-up"]
     statuses = Counter(line["status"] for line in lines if line["event"] == "call")
-    assert sum(statuses.values()) > 10 * len(statuses), "let in, and tried in many ways"
+    assert sum(statuses.values()) > 20, f"let in, and tried in many ways: {statuses}"
     assert any(status < 300 for status in statuses), statuses
     broken = [
         line["event"]
