@@ -112,7 +112,7 @@ def _wait_until_ready(home: RunningHome) -> None:
     until, pause = time.monotonic() + READY_SECONDS, threading.Event()
     waiting = list(SERVICES)
     while waiting:
-        waiting = [program for program in waiting if not probe(program, home.state.ports).ready]
+        waiting = [program for program in waiting if not probe(program, home.state).ready]
         assert time.monotonic() < until, f"not ready: {[program.name for program in waiting]}"
         pause.wait(0.1)
 
