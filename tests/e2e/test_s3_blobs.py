@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.test_home import SCRIPTED, groundwork
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import S3Server, running_s3
 from tests.support.stack import RunningHome, running_home
 
 from groundwork.client import Groundwork
@@ -20,10 +20,8 @@ SECONDS = 90.0
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    server = S3Server(tmp_path_factory.mktemp("s3"))
-    server.start()
-    yield server
-    server.kill()
+    with running_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 def _add(client: Groundwork, collection: str) -> None:

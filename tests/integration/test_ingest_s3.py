@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import io
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -26,20 +26,6 @@ from servicekit.migrations import migrate
 from servicekit.sql import Database
 
 Opening = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    server = S3Server(tmp_path_factory.mktemp("s3"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def network(s3: S3Server) -> Iterator[Network]:
-    with network_to(s3.port) as network:
-        yield network
 
 
 @pytest.fixture

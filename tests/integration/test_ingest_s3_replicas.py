@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from tests.support.blob_conformance import CONTENT, KEY
 from tests.support.postgres import postgres_installed, temporary_postgres
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import running_s3
 
 from ingest.bootstrap import MIGRATIONS, open_blobs
 from ingest.errors import BlobBusy
@@ -74,13 +74,10 @@ class Replica:
 
 @pytest.fixture
 async def replicas(tmp_path: Path) -> AsyncIterator[list[Replica]]:
-    server = S3Server(tmp_path)
-    server.start()
-    given = {name.removeprefix("INGEST_").lower(): value for name, value in server.settings().items()}
-    chosen: Any = IngestSettings(data_dir=tmp_path, **{**given, "s3_seconds": 20.0})
-    with temporary_postgres() as url:
+    with running_s3(tmp_path) as server, temporary_postgres() as url:
+        given = {name.removeprefix("INGEST_").lower(): value for name, value in server.settings().items()}
+        chosen: Any = IngestSettings(data_dir=tmp_path, **{**given, "s3_seconds": 20.0})
         async with AsyncExitStack() as stack:
-            stack.callback(server.kill)
             found = []
             for _ in range(2):
                 database = Database.open(SecretStr(url), tmp_path, "ingest")

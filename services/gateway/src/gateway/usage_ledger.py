@@ -238,11 +238,10 @@ def _last_uses(records: Sequence[UsageRecord]) -> list[dict[str, Any]]:
     uses: dict[str, datetime] = {}
     for record in records:
         uses[record.key_id] = max(record.started_at, uses.get(record.key_id, record.started_at))
+    in_one_order = sorted(uses.items())  # replicas that hold rows in different orders would wait for each other
     return [
         {"of": key_id, "moment": moment, "stale": moment - timedelta(seconds=LAST_USE_SECONDS)}
-        for key_id, moment in sorted(
-            uses.items()
-        )  # in one order everywhere: replicas that hold rows wait for each other
+        for key_id, moment in in_one_order
     ]
 
 
