@@ -46,10 +46,11 @@ async def test_the_examples_show_what_they_say(agents: RunningAgents, monkeypatc
         assert (ended.status, ended.limit, ended.tool_calls) == ("limit_reached", "tool_calls", 1)
         agents.takes("Hello.")
 
-        async def slowly(_: object) -> None:
-            await asyncio.sleep(0.5)
+        async def only_cancelled(_: object) -> None:
+            agents.model.before = None
+            await asyncio.sleep(30)
 
-        agents.model.before = slowly
+        agents.model.before = only_cancelled
         first, second = await asyncio.to_thread(example("cancel", monkeypatch).main, client)
         assert (first.status, second.status) == ("cancelled", "completed")
 

@@ -21,7 +21,7 @@ from contracts.models import ModelInfo
 
 AGENT_PROMPT = "agent.v1"
 FLUSH_SECONDS = 0.1
-"""How often the words of a model are written to the events while it speaks."""
+"""How often what there is to say is written to the events while a model reads and speaks."""
 REPEATS_AT_MOST = 3
 """Repeated calls that are refused before the run ends: the model does not get any further."""
 
@@ -70,9 +70,9 @@ async def _ask(
     careful = has_read_others(state) and work.definition.output_schema is None
     speech = Speech(careful=careful)
     assembly = CallAssembly()
-    usage, flushed, told_cost = ChatUsage(), time.monotonic(), None
+    usage, told_cost = ChatUsage(), None
     silent = True
-    async with context.models.chat(request, token) as chunks:
+    async with work.written_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
         async for chunk in chunks:
             usage = chunk.usage or usage
             if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
@@ -81,10 +81,9 @@ async def _ask(
                 assembly.add(choice.delta.tool_calls or ())
                 if choice.delta.content and (words := speech.hear(choice.delta.content)):
                     work.say("token", {"text": words}, step)
-            begins = silent and bool(speech.text)
-            if begins or time.monotonic() - flushed > FLUSH_SECONDS:
+            if silent and speech.text:
                 await work.flush()
-                flushed, silent = time.monotonic(), silent and not begins
+                silent = False
     if words := speech.end():
         work.say("token", {"text": words}, step)
     cost = spend(work, usage, model.price, told_cost)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -117,6 +118,26 @@ class RunWork:
         """Write what there is to say."""
         if self._outbox:
             await self.write()
+
+    @asynccontextmanager
+    async def written_every(self, seconds: float) -> AsyncIterator[None]:
+        """Meanwhile what is said is written that often, whether or not anything else happens; raises `LeaseLost`."""
+        writing = asyncio.Lock()
+
+        async def keep_writing() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                async with writing:
+                    await self.flush()
+
+        task = asyncio.create_task(keep_writing())
+        try:
+            yield
+        finally:
+            async with writing:  # a transaction under way is not broken off
+                task.cancel()
+        if task.done():
+            task.result()
 
     async def release(self, connection: AsyncConnection, values: dict[str, Any], events: list[NewEvent]) -> Any:
         """The last write under this lease, with the events that are left and these; the row afterwards."""
