@@ -40,10 +40,10 @@ test-contract: setup-dev ## each consumer's client against the provider's app
 	@$(BIN)/pytest -q -n 2 tests/contract
 
 test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL
-	@$(BIN)/pytest -q tests/integration
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/integration
 
 test-e2e: setup-dev ## the whole platform through its public API
-	@$(BIN)/pytest -q tests/e2e
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/e2e
 
 test-compose: setup-dev ## build every image, run the platform in containers, restart and kill them (needs Docker)
 	@$(BIN)/pytest -q -s tests/compose

@@ -7,11 +7,22 @@ from pathlib import Path
 
 from tests.support.retriever_kills import survive
 
-KILLS = int(os.environ.get("KILLS") or 60)
+KILLS = int(os.environ.get("KILLS") or 40)
 SEED = int(os.environ.get("SEED") or 1)
 
 
-async def test_a_retriever_survives_being_killed_again_and_again(tmp_path: Path) -> None:
+async def test_every_acknowledged_write_survives_kills_at_random_moments(tmp_path: Path) -> None:
     ledger = await survive(tmp_path, KILLS, SEED)
     assert ledger.writes > 2 * KILLS
+    assert ledger.searches > 2 * KILLS
     assert ledger.flips > 0
+
+
+async def test_kills_while_indexes_are_built_lose_nothing_and_leave_nothing(tmp_path: Path) -> None:
+    kills = KILLS // 2
+    settings = {"RETRIEVER_INDEX_POINTS": "10"}
+    ledger = await survive(tmp_path, kills, seed=SEED + 10, settings=settings, in_builds=kills // 2)
+    assert ledger.writes > 2 * kills
+    assert ledger.flips > 0
+    assert ledger.builds >= kills // 2
+    assert ledger.indexed > 0

@@ -17,8 +17,13 @@ from tests.support.chat_conformance import Capabilities, ChatConformance, Subjec
 from tests.support.inference_conformance import EmbeddingConformance
 from tests.support.inference_running import Inference, running_inference
 from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from contracts.chat import ChatRequest
+from inference.adapters.generation import SHAPED
 from inference.adapters.sampling import Sampler
+from inference.adapters.transformers_chat import TransformersChat
+from inference.admission import Admission
 from inference.orders import Sampling
 from inference.packaged import convert_packaged, models_folder, package_folder, packaged_gguf
 from inference.ports import EmbeddingEngine
@@ -147,3 +152,36 @@ class TestEmbedding(EmbeddingConformance):
 async def test_the_smallest_temperature_and_top_p_take_the_likeliest_token(temperature: float, top_p: float) -> None:
     sampler = Sampler(torch, Sampling(temperature=temperature, top_p=top_p), "cpu")
     assert sampler.pick(torch.tensor([20.0, 30.0, -5.0]), np.array([True, True, False])) == 1
+
+
+async def test_a_prompt_of_any_length_is_answered_as_the_library_answers_it(served: Inference) -> None:
+    folder = models_folder() / "smollm2"
+    engine = TransformersChat(
+        "exact",
+        lambda: folder,
+        Admission("exact", places=1, waiting=1),
+        context_length=512,
+        usual_tokens=8,
+        precision="float32",
+        threads=1,
+        fresh_seconds=600,
+        stalled_seconds=60,
+    )
+    await engine.open()
+    library = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    template = AutoTokenizer.from_pretrained(folder)
+    lengths = set()
+    for words in (1, 2, 3, 20, 30):
+        messages = [{"role": "user", "content": "Tell me of the sea. " + "more " * words}]
+        request = ChatRequest.model_validate(
+            {"model": "exact", "messages": messages, "max_tokens": 16, "temperature": 0}
+        )
+        said = await engine.complete(request)
+        read = template.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+        wrote = library.generate(**read, max_new_tokens=16, do_sample=False)[0, read["input_ids"].shape[1] :]
+        assert said.choices[0]["message"]["content"] == template.decode(wrote, skip_special_tokens=True)
+        assert said.usage is not None
+        assert said.usage["prompt_tokens"] == read["input_ids"].shape[1]
+        lengths.add(said.usage["prompt_tokens"] % SHAPED)
+    await engine.close()
+    assert len(lengths) == 5

@@ -23,6 +23,10 @@ from servicekit.errors import Internal, ServiceError
 log = structlog.get_logger(__name__)
 
 
+SHAPED = 32
+"""A processor reads prompts in multiples of so many tokens: oneDNN compiles, and keeps, kernels for each length."""
+
+
 class GenerationFailed(Internal):
     """The model failed."""
 
@@ -49,6 +53,8 @@ class Loaded:
     ends: frozenset[int]
     """Ids that end an answer."""
     guides: Guides
+    fillable: int = 0
+    """Up to how many tokens prompts are filled up; 0 where filling could not be taken away again."""
 
 
 class Generation:
@@ -112,7 +118,7 @@ class Generation:
         loaded, order = self._loaded, self._order
         sampler = Sampler(loaded.torch, order.sampling, loaded.model.device)
         read = DynamicCache(config=loaded.model.config)
-        logits = self._forward(self._prompt, read)
+        logits = self._read(read)
         for index in range(order.choices):
             last = index == order.choices - 1
             sampler.restart()
@@ -138,11 +144,20 @@ class Generation:
                 logits = self._forward([token], cache)
         answer.end("length")
 
-    def _forward(self, tokens: list[int], cache: Any) -> Any:
-        """The logits after these tokens, which the cache then holds, too."""
+    def _read(self, cache: Any) -> Any:
+        """The logits after the prompt. It is filled up behind its end: no token sees later ones, so nothing changes."""
+        loaded, length = self._loaded, len(self._prompt)
+        filling = max(0, min(-length % SHAPED, loaded.fillable - length))
+        last = loaded.torch.tensor([length - 1], device=loaded.model.device)
+        logits = self._forward([*self._prompt, *self._prompt[-1:] * filling], cache, last)
+        cache.crop(-filling)
+        return logits
+
+    def _forward(self, tokens: list[int], cache: Any, keep: Any = 1) -> Any:
+        """The logits after these tokens, or after the one to `keep`; the cache then holds all of them, too."""
         model = self._loaded.model
         ids = self._loaded.torch.tensor([tokens], device=model.device)
-        return model(input_ids=ids, cache=cache, use_cache=True, logits_to_keep=1).logits[0, -1].float()
+        return model(input_ids=ids, cache=cache, use_cache=True, logits_to_keep=keep).logits[0, -1].float()
 
     def _send(self, piece: Piece | ServiceError) -> None:
         try:

@@ -163,11 +163,19 @@ class TransformersChat:
         guides = Guides.for_file(folder / "tokenizer.json", model.config.vocab_size, sorted(ends))
         torch_runtime.return_memory()
         log.info("chat model loaded", folder=folder.name, dtype=str(dtype), threads=self._threads)
-        return Loaded(torch, model, tokenizer, template, ends, guides)
+        return Loaded(torch, model, tokenizer, template, ends, guides, readable if _is_fillable(model) else 0)
 
     def _before_layer(self, *_: Any) -> None:
         if self._current is not None:
             self._current.check()  # so that reading a long prompt can be stopped, too
+
+
+def _is_fillable(model: Any) -> bool:
+    """Whether it computes on a processor and none of its layers forgets tokens or mixes them into one state."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    plain = all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
+    return plain and model.device.type == "cpu"
 
 
 def _ends(model: Any, template: Any) -> frozenset[int]:
