@@ -34,7 +34,7 @@ down: ## stop what `make up` started
 test: setup-dev test-unit test-contract test-integration test-e2e ## all tests but chaos: unit, contract, integration, end to end
 
 test-unit: setup-dev ## unit tests: fast, no sockets
-	@$(BIN)/pytest -q -n 2 $(UNIT) tests/structure
+	@$(BIN)/pytest -q -n 2 $(UNIT)
 
 test-contract: setup-dev ## each consumer's client against the provider's app
 	@$(BIN)/pytest -q -n 2 tests/contract
@@ -78,7 +78,7 @@ check: setup-dev ## lint, types, boundaries, sizes, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q tests/structure
+	@$(BIN)/pytest -q -n 2 tests/structure
 
 format: setup-dev ## format the code and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet .
