@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from retriever.settings import RetrieverSettings
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 CLUSTER = ROOT / "deploy" / "qdrant" / "cluster.yml"
+OUTSIDE = ROOT / "deploy" / "docker" / "outside.yml"
 SETTINGS: dict[str, type[BaseSettings]] = {
     "gateway": GatewaySettings,
     "ingest": IngestSettings,
@@ -100,6 +102,23 @@ def test_bytes_on_s3_are_settings_an_extra_and_a_way_out(services: dict[str, dic
     assert "EXTRAS" in (ROOT / "deploy/docker/Dockerfile").read_text()
 
 
+def test_what_calls_out_gets_a_way_out_and_only_inference_the_keys(services: dict[str, dict[str, Any]]) -> None:
+    over = yaml.safe_load(OUTSIDE.read_text())["services"]
+    assert set(over) == {"ingest", "worker", "agent", "inference"}
+    for name, service in over.items():
+        assert set(service["networks"]) - set(services[name]["networks"]) == {"edge"}
+        assert "environment" not in service, "a key is no variable of compose"
+    assert {name for name, service in over.items() if "env_file" in service} == {"inference"}
+
+
+def test_the_models_file_that_is_edited_is_the_one_that_is_read(services: dict[str, dict[str, Any]]) -> None:
+    """Baked into the image alone, a model that is declared would not be there after a restart."""
+    mount = "./deploy/config:/etc/groundwork:ro"
+    assert [name for name, service in services.items() if mount in service.get("volumes", [])] == ["inference", "vllm"]
+    assert "\nCOPY deploy/config /etc/groundwork\n" in (ROOT / "deploy/docker/Dockerfile").read_text()
+    assert services["inference"]["environment"]["INFERENCE_MODELS_FILE"].endswith("/etc/groundwork/models.yaml}")
+
+
 def test_images_are_built_without_a_registry_where_the_base_images_are_there() -> None:
     assert not re.search(r"^# *syntax=", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
 
@@ -139,11 +158,14 @@ def test_a_write_that_the_cluster_acknowledged_is_seen_by_the_next_search() -> N
     assert defaults["RETRIEVER_QDRANT_READ_CONSISTENCY"] == "majority"
 
 
-@pytest.mark.skipif(
+DOCKER = pytest.mark.skipif(
     shutil.which("docker") is None
     or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode != 0,
     reason="docker compose is not installed here; the tests above read the file without it",
 )
+
+
+@DOCKER
 @pytest.mark.parametrize(
     "profile",
     [
@@ -154,17 +176,48 @@ def test_a_write_that_the_cluster_acknowledged_is_seen_by_the_next_search() -> N
         ["-f", "docker-compose.yml", "-f", "deploy/grafana/published.yml", "--profile", "observability"],
         ["-f", "docker-compose.yml", "-f", "deploy/docker/embedded.yml", "-f", "deploy/docker/wheels.yml"],
         ["-f", "docker-compose.yml", "-f", "deploy/docker/tls.yml"],
+        ["-f", "docker-compose.yml", "-f", "deploy/docker/outside.yml"],
     ],
     ids=str,
 )
 def test_docker_accepts_the_file_as_it_is(profile: list[str]) -> None:
+    done = config(*profile, "--env-file", ".env.example", "config", "--quiet")
+    assert done.returncode == 0, done.stderr
+
+
+@DOCKER
+@pytest.mark.parametrize("more", [[], ["-f", "deploy/docker/s3.yml"]], ids=str)
+def test_a_way_out_is_merged_as_it_is_meant(more: list[str], tmp_path: Path) -> None:
+    keys = tmp_path / "keys.env"
+    keys.write_text("OPENAI_API_KEY=sk-of-a-test\n")
+    files = ["-f", "docker-compose.yml", "-f", "deploy/docker/outside.yml", *more]
+    done = config(*files, "config", "--format", "json", GROUNDWORK_UPSTREAM_KEYS=str(keys))
+    assert done.returncode == 0, done.stderr
+    merged = json.loads(done.stdout)["services"]
+    assert {name for name, service in merged.items() if "edge" in service["networks"]} == {
+        *("gateway", "ingest", "worker", "agent", "inference")
+    }
+    assert all("inner" in service["networks"] for service in merged.values())
+    assert {name for name, service in merged.items() if "sk-of-a-test" in json.dumps(service)} == {"inference"}
+    assert "INFERENCE_MODELS_FILE" in merged["inference"]["environment"]
+
+
+@DOCKER
+def test_a_file_of_keys_that_is_not_there_is_told() -> None:
+    files = ["-f", "docker-compose.yml", "-f", "deploy/docker/outside.yml"]
+    done = config(*files, "config", "--quiet", GROUNDWORK_UPSTREAM_KEYS="/nowhere/keys.env")
+    assert done.returncode != 0
+    assert "/nowhere/keys.env" in done.stderr
+
+
+def config(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What `docker compose` says, without the variables of whoever runs the tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GROUNDWORK")}
-    environment["GROUNDWORK_WHEELS"] = environment["GROUNDWORK_TLS"] = str(ROOT / "deploy")
-    done = subprocess.run(
-        ["docker", "compose", *profile, "--env-file", ROOT / ".env.example", "config", "--quiet"],
+    folders = dict.fromkeys(("GROUNDWORK_WHEELS", "GROUNDWORK_TLS"), str(ROOT / "deploy"))
+    return subprocess.run(
+        ["docker", "compose", *arguments],
         cwd=ROOT,
-        env=environment,
+        env={**environment, **folders, "INGEST_BLOBS_URL": "s3://bucket/prefix", **variables},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
