@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import httpx2
 import pytest
 import typer
-from cli.tests.server import client_of
+from cli.tests.server import client_of, sse
 from typer.testing import CliRunner
 
 from contracts.runs import PendingToolCall
@@ -15,6 +17,7 @@ from groundwork.commands.agents import _decision
 from groundwork.commands.session import Session
 from groundwork.settings import CommandSettings
 
+AT = "2026-01-01T00:00:00Z"
 CALL = PendingToolCall(id="call_1", name="pay", arguments={"amount": 2})
 
 
@@ -56,3 +59,39 @@ def test_a_date_in_an_agents_file_is_a_text(monkeypatch: pytest.MonkeyPatch, tmp
     done = CliRunner().invoke(app, ["agent", "save", str(tmp_path / "helper.yaml")])
     assert done.exit_code == 0, done.output
     assert json.loads(sent[0]) == {"name": "helper", "instructions": "2026-01-01"}
+
+
+class Terminal(io.StringIO):
+    """Standard input where a person sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("pressed", [typer.Abort, KeyboardInterrupt], ids=["at a prompt", "elsewhere"])
+def test_ctrl_c_at_a_question_cancels_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pressed: type[BaseException]
+) -> None:
+    """A prompt raises `Abort` where all else raises `KeyboardInterrupt`."""
+    run = {"id": "r", "thread_id": "t", "agent": "helper", "agent_version": 1, "input": "x", "created_at": AT}
+    waiting = {**run, "status": "waiting_approval", "pending_tool_calls": [CALL.model_dump()]}
+    cancelled: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/cancel"):
+            cancelled.append(request.url.path)
+        if request.url.path.endswith("/events"):
+            return sse({"id": 1, "type": "run.waiting_approval", "run_id": "r", "created_at": AT})
+        return httpx2.Response(200, json={**run, "status": "cancelled"} if cancelled else waiting)
+
+    def press(*_: object, **__: object) -> str:
+        raise pressed
+
+    monkeypatch.setattr(Session, "client", lambda _: client_of(answer))
+    monkeypatch.setattr(typer, "prompt", press)
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    with pytest.raises(SystemExit) as ended:
+        app(["agent", "run", "helper", "Pay.", "-t", "t"])
+    assert ended.value.code == 1
+    assert cancelled == ["/v1/threads/t/runs/r/cancel"]
+    assert "Cancelled." in capsys.readouterr().err

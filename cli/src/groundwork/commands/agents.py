@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.markup import escape
+from rich.text import Text
 
 from contracts.runs import Decision, PendingToolCall, Run, RunEvent
 from groundwork.client import Groundwork
@@ -66,7 +66,7 @@ def listed(context: typer.Context) -> None:
     with session.client() as client:
         for agent in client.agents.list():
             tools = ", ".join(tool.type for tool in agent.tools) or "no tools"
-            session.out.print(f"{agent.name}\tversion {agent.version}\t{escape(agent.model)}\t{tools}")
+            session.out.print(f"{agent.name}\tversion {agent.version}\t{agent.model}\t{tools}")
 
 
 @commands.command()
@@ -85,7 +85,7 @@ def run(
         session.notes.print(f"thread {thread_id}  run {started.id}")
         try:
             _follow(session, client, started, approve)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):  # a prompt makes the second of the first
             client.runs.cancel(thread_id, started.id)
             session.notes.print("Cancelled.")
         ended = client.runs.get(thread_id, started.id)
@@ -105,7 +105,7 @@ def events(
     session = session_of(context)
     with session.client() as client:
         for event in client.runs.events(thread, run_id, after=after):
-            session.out.print(escape(event.model_dump_json()))
+            session.write(event.model_dump_json())
 
 
 @commands.command()
@@ -127,7 +127,8 @@ def history(context: typer.Context, thread: Annotated[str, typer.Argument(help="
     with session.client() as client:
         for said in client.threads.history(thread):
             calls = "".join(f"\n  → {one.name}({json.dumps(one.arguments)})" for one in said.tool_calls or ())
-            session.out.print(f"[bold]{said.role}[/bold]: {escape(said.content)}{escape(calls)}")
+            session.out.print(said.role, style="bold", end="")
+            session.write(f": {said.content}{calls}")
 
 
 def _follow(session: Session, client: Groundwork, run: Run, approve: bool) -> None:
@@ -135,26 +136,26 @@ def _follow(session: Session, client: Groundwork, run: Run, approve: bool) -> No
     for event in client.runs.events(run.thread_id, run.id, timeout=86_400):
         if event.type == "token":
             if step is not None and step != event.step:
-                session.out.print()
+                session.write("")
             step = event.step
-            session.out.print(escape(event.data["text"]), end="")
+            session.write(event.data["text"], end="")
         elif event.type == "run.waiting_approval":
             _decide(session, client, run, approve)
         else:
             _note(session, event)
     if step is not None:
-        session.out.print()
+        session.write("")
 
 
 def _note(session: Session, event: RunEvent) -> None:
     data = event.data
     if event.type == "tool_call":
-        session.notes.print(f"\n[cyan]→ {data['name']}({escape(json.dumps(data['arguments']))})[/cyan]")
+        session.notes.print(f"\n→ {data['name']}({json.dumps(data['arguments'])})", style="cyan", soft_wrap=True)
     elif event.type == "tool_result":
-        mark = "[red]✗[/red]" if data["failed"] else "[green]✓[/green]"
-        session.notes.print(f"{mark} {escape(data['content'][:SHOWN_CHARS])}")
+        mark = ("✗", "red") if data["failed"] else ("✓", "green")
+        session.notes.print(Text.assemble(mark, f" {data['content'][:SHOWN_CHARS]}"), soft_wrap=True)
     elif event.type == "run.restarted":
-        session.notes.print("[yellow](taken up again)[/yellow]")
+        session.notes.print("(taken up again)", style="yellow")
 
 
 def _decide(session: Session, client: Groundwork, run: Run, approve: bool) -> None:
@@ -171,7 +172,7 @@ def _decide(session: Session, client: Groundwork, run: Run, approve: bool) -> No
 def _decision(session: Session, call: PendingToolCall, approve: bool) -> Decision:
     why = "its outcome is unknown; approve makes it again" if call.reason == "outcome_unknown" else "approval"
     asked = f"{call.name}({json.dumps(call.arguments)})"
-    session.notes.print(f"\n[yellow]{escape(asked)}[/yellow] ({why})")
+    session.notes.print(Text.assemble("\n", (asked, "yellow"), f" ({why})"), soft_wrap=True)
     if approve:
         return Decision(tool_call_id=call.id, action="approve")
     while True:  # what is no answer must not approve anything
@@ -202,4 +203,4 @@ def _summary(session: Session, run: Run) -> None:
     how = f"{run.status}{f' ({run.limit})' if run.limit else ''}"
     session.notes.print(f"{how}: {run.steps} steps, {run.tool_calls} tool calls, {run.usage.total_tokens} tokens{cost}")
     if run.error is not None:
-        session.notes.print(f"[red]{escape(run.error.message)} [{run.error.code}][/red]")
+        session.notes.print(f"{run.error.message} [{run.error.code}]", style="red", soft_wrap=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from groundwork.client.backups import Changed, back_up
@@ -73,7 +72,7 @@ def restore(
         except OSError as error:
             raise GroundworkError(f"'{file}' can't be read: {error.strerror or error}.") from None
     for document_id, why in done.failed.items():
-        session.notes.print(f"[red]failed {escape(document_id)}: {escape(why)}[/red]")
+        session.notes.print(f"failed {document_id}: {why}", style="red")
     session.out.print(
         f"{len(done.ready)} documents restored, {len(done.unchanged)} were there, {len(done.failed)} failed"
     )
@@ -85,9 +84,9 @@ def _back_up_collection(session: Session, collection: str, file: Path) -> None:
     with session.client() as client, _bar(session, "backing up") as bar:
         done = back_up(client, collection, file, changed=_moving(bar))
     for document_id in done.unfinished:
-        session.notes.print(f"[yellow]{escape(document_id)} was not ready: what was there of it is kept[/yellow]")
+        session.notes.print(f"{document_id} was not ready: what was there of it is kept", style="yellow")
     size = f"{done.bytes / MEGABYTE:.1f} MB"
-    session.out.print(f"{done.documents} documents of '{collection}' in {escape(str(file))}, {size}")
+    session.out.print(f"{done.documents} documents of '{collection}' in {file}, {size}")
 
 
 def _back_up_everything(session: Session, file: Path) -> None:
@@ -96,7 +95,7 @@ def _back_up_everything(session: Session, file: Path) -> None:
     with session.client() as client, session.notes.status("Backing everything up …"):
         about = whole_backups.back_up(client, file)
     size = f"{file.stat().st_size / MEGABYTE:.1f} MB"
-    session.out.print(f"Everything as of {about.made_at:%Y-%m-%d %H:%M:%S} UTC in {escape(str(file))}, {size}.")
+    session.out.print(f"Everything as of {about.made_at:%Y-%m-%d %H:%M:%S} UTC in {file}, {size}.")
     session.out.print("It holds all tenants' documents: keep it as safe as the server itself.")
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
-from rich.markup import escape
 from rich.table import Table
 
 from contracts.collections import Chunking, ChunkingStrategy, Collection, CollectionCreate, VectorOptions
@@ -65,7 +64,7 @@ def create(
         raise CollectionUnusable(_first(error)) from None
     with session_of(context).client() as client:
         made = client.collections.make(wanted)
-    session_of(context).out.print(f"made '{escape(made.name)}': {_about(made)}")
+    session_of(context).out.print(f"made '{made.name}': {_about(made)}")
 
 
 def show(context: typer.Context) -> None:
@@ -92,7 +91,7 @@ def delete(
         if not yes:
             typer.confirm(f"Delete '{name}' with its {there.documents} documents?", abort=True)
         client.collections.delete(name)
-    session_of(context).out.print(f"deleted '{escape(name)}'")
+    session_of(context).out.print(f"deleted '{name}'")
 
 
 def chunking_of(strategy: ChunkingStrategy | None, max_tokens: int | None, overlap: int) -> Chunking | None:

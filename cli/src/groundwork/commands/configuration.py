@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from groundwork.commands.session import session_of
@@ -37,13 +36,14 @@ def config(
         for row in effective(home, state, overrides, name):
             if changed and row.source == "default":
                 continue
-            cells = [row.variable, escape(row.value), row.source, *([escape(row.meaning)] if explain else [])]
+            cells = [row.variable, row.value, row.source, *([row.meaning] if explain else [])]
             table.add_row(*cells, style=None if row.source == "default" else "bold")
-        session.out.print(f"[bold]{name}[/bold]")
+        session.out.print(name, style="bold")
         session.out.print(table)
         session.out.print()
         for variable in unknown_settings(overrides, name):
-            session.notes.print(f"[yellow]{escape(variable)} is not a setting of {name}; is it misspelt?[/yellow]")
+            session.notes.print(f"{variable} is not a setting of {name}; is it misspelt?", style="yellow")
     when = "as it runs" if state else "as it would start"
-    file = escape(str(home.settings_file))
-    session.notes.print(f"{when}; from: default · groundwork (chosen by `up`) · .env · home ({file}) · environment")
+    session.notes.print(
+        f"{when}; from: default · groundwork (chosen by `up`) · .env · home ({home.settings_file}) · environment"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from groundwork.commands.session import session_of
 
@@ -20,10 +20,10 @@ def doctor(context: typer.Context) -> None:
     session = session_of(context)
     sick = False
     for finding in examine(session.home, port=session.settings.port):
-        mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
-        session.out.print(f"{mark} {finding.check}: {escape(finding.detail)}")
+        mark = ("✓", "green") if finding.ok else ("✗", "red")
+        session.out.print(Text.assemble(mark, f" {finding.check}: {finding.detail}"))
         if not finding.ok:
             sick = True
-            session.out.print(f"    {escape(finding.mend)}")
+            session.out.print(f"    {finding.mend}")
     if sick:
         raise typer.Exit(1)

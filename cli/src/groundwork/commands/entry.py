@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr, ValidationError
-from rich.console import Console
-from rich.markup import escape
 from typer.core import TyperGroup
 
 from groundwork.commands import (
@@ -28,7 +26,7 @@ from groundwork.commands import (
     reindex,
     tenants,
 )
-from groundwork.commands.session import Session
+from groundwork.commands.session import Session, console_for_notes
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings
 
@@ -66,7 +64,7 @@ class _OneSentence(TyperGroup):
                 raise  # whoever read has read enough
             _complain(f"{error}.")
         except KeyboardInterrupt:
-            Console(stderr=True).print("Stopped.")
+            console_for_notes().print("Stopped.")
             raise typer.Exit(130) from None
         raise typer.Exit(1)
 
@@ -128,4 +126,4 @@ def _sentence(error: GroundworkError) -> str:
 
 
 def _complain(sentence: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{escape(sentence)}[/red]")
+    console_for_notes().print(sentence, style="red", soft_wrap=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -87,7 +86,7 @@ def evaluate(
         _print(session, report, shown, at_once)
         _write(report, shown, json_file, plot_file)
         if apply:
-            session.out.print(f"\n{escape(apply_rerank(client, shown, report))}")
+            session.out.print(f"\n{apply_rerank(client, shown, report)}")
 
 
 def _named(found: dict[str, Found], collection: str) -> dict[str, Found]:
@@ -127,7 +126,7 @@ def _answerable(
             f"There are no documents in '{shown.name}'. Put some in: groundwork ingest PATH… -c {shown.name}"
         )
     if unfinished := sum(document.status in UNFINISHED for document in documents):
-        session.notes.print(f"[yellow]{unfinished} documents are still on their way in; figures may change.[/yellow]")
+        session.notes.print(f"{unfinished} documents are still on their way in; figures may change.", style="yellow")
     return resolve(asked, KnownDocuments(documents), allow_missing=allow_missing)
 
 
@@ -166,20 +165,21 @@ def _print(session: Session, report: Report, shown: Collection, at_once: int) ->
     left_out = f" ({report.unanswerable} without one left out)" if report.unanswerable else ""
     session.out.print(
         f"{len(report.questions)} questions with a relevant document{left_out}, "
-        f"{shown.documents} documents in '{escape(shown.name)}', {escape(shown.embedding_model)}\n"
+        f"{shown.documents} documents in '{shown.name}', {shown.embedding_model}\n"
     )
     session.out.print(_means(report))
     if report.comparisons:
         session.out.print()
         session.out.print(_comparisons(report.comparisons))
     session.notes.print(
-        f"\n[dim]95 % intervals by bootstrap, p by a paired randomisation test: below 0.05, luck is unlikely. "
-        f"ms: median of a search with {at_once} at once.[/dim]"
+        f"\n95 % intervals by bootstrap, p by a paired randomisation test: below 0.05, luck is unlikely. "
+        f"ms: median of a search with {at_once} at once.",
+        style="dim",
     )
     for name, result in report.results.items():
         for what, count in result.found.degraded.items():
             share = f"{count} of {len(report.questions)} searches"
-            session.notes.print(f"[yellow]{escape(name)}: {share} went without something: {escape(what)}.[/yellow]")
+            session.notes.print(f"{name}: {share} went without something: {what}.", style="yellow")
 
 
 def _means(report: Report) -> Table:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from contracts.documents import Document
@@ -49,7 +48,7 @@ def ingest(
     found = find_files(paths)
     _say_skipped(session, found)
     if not found.files:
-        session.notes.print("[red]There is nothing to ingest.[/red]")
+        session.notes.print("There is nothing to ingest.", style="red")
         raise typer.Exit(1)
     with session.client() as client:
         client.collections.ensure(collection)
@@ -59,7 +58,7 @@ def ingest(
     _summarise(session, collection, batch)
     for document in unread:
         pages = ", ".join(map(str, document.unread_pages))
-        session.notes.print(f"[yellow]{escape(document.source)}: pages {pages} are pictures and were not read[/yellow]")
+        session.notes.print(f"{document.source}: pages {pages} are pictures and were not read", style="yellow")
     if batch.failed:
         raise typer.Exit(1)
 
@@ -73,7 +72,7 @@ def _documents(client: Groundwork, collection: str, batch: Batch) -> Iterator[Do
 
 def _say_skipped(session: Session, found: Found) -> None:
     for file in found.skipped:
-        session.notes.print(f"[yellow]skipped {escape(str(file))}: not one of {', '.join(MEDIA_TYPES)}[/yellow]")
+        session.notes.print(f"skipped {file}: not one of {', '.join(MEDIA_TYPES)}", style="yellow")
 
 
 def _bars(session: Session, total: int) -> Progress:
@@ -103,7 +102,7 @@ def _show(bars: Progress, batch: Batch) -> None:
 
 def _summarise(session: Session, collection: str, batch: Batch) -> None:
     for state in batch.failed:
-        session.notes.print(f"[red]failed {escape(str(state.file))}: {escape(state.failure or '')}[/red]")
+        session.notes.print(f"failed {state.file}: {state.failure or ''}", style="red")
     ready = sum(state.ready for state in batch.states)
     unchanged = sum(state.unchanged for state in batch.states)
     details = [f"{unchanged} unchanged"] if unchanged else []

@@ -6,7 +6,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from contracts.delegation import Scope
@@ -78,7 +77,7 @@ def show(context: typer.Context) -> None:
             budgets = ", ".join(f"{budget.usd} USD a {budget.window}" for budget in one.budgets)
             scopes, state = ",".join(one.scopes), _state(one)
             told = [str(number) if number is not None else "" for number in numbers]
-            table.add_row(one.id, escape(one.name), one.tenant, scopes, *told, budgets, state)
+            table.add_row(one.id, one.name, one.tenant, scopes, *told, budgets, state)
     session.out.print(table)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from groundwork.commands.session import session_of
 
@@ -48,7 +48,7 @@ def up(
             )
     except StartFailed as error:
         if error.log:
-            session.notes.print(escape(error.log), soft_wrap=True)
+            session.notes.print(error.log, soft_wrap=True)
         raise
     if running.already:
         session.out.print(f"Groundwork runs already at {running.base_url}")
@@ -79,7 +79,7 @@ def status(context: typer.Context) -> None:
     rows = look(session.home, state)
     table = Table("process", "pid", "state", "port", "memory", "ready", box=None, pad_edge=False)
     for row in rows:
-        ready = "[green]yes[/green]" if row.readiness.ready else f"[red]{escape(row.readiness.detail)}[/red]"
+        ready = Text("yes", "green") if row.readiness.ready else Text(row.readiness.detail, "red")
         memory = f"{row.memory.resident / MEGABYTE:.0f} MB" if row.memory.resident else ""
         state_ = "running" if row.readiness.ready else row.state.lower()
         table.add_row(row.name, str(row.pid or ""), state_, str(row.port or ""), memory, ready)
@@ -100,6 +100,6 @@ def _progress(known: dict[str, Readiness], seconds: float) -> Table:
         box=None, pad_edge=False, show_header=False, title=f"Starting … {seconds:.1f} s", title_justify="left"
     )
     for name, readiness in known.items():
-        mark = "[green]✓[/green]" if readiness.ready else "[yellow]…[/yellow]"
-        table.add_row(mark, name, "" if readiness.ready else escape(readiness.detail))
+        mark = Text("✓", "green") if readiness.ready else Text("…", "yellow")
+        table.add_row(mark, name, "" if readiness.ready else readiness.detail)
     return table

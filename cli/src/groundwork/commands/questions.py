@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from contracts.chat import AnswerOptions
 from contracts.citations import Annotation
@@ -37,9 +37,9 @@ def search(
     for number, hit in enumerate(reply.hits, start=1):
         _print_hit(session, number, hit)
     if reply.degraded:
-        session.notes.print(f"[yellow]Answered without: {escape(', '.join(reply.degraded))}.[/yellow]")
+        session.notes.print(f"Answered without: {', '.join(reply.degraded)}.", style="yellow")
     if not reply.hits:
-        session.notes.print(f"Nothing in '{escape(collection)}' fits.")
+        session.notes.print(f"Nothing in '{collection}' fits.")
 
 
 def ask(
@@ -56,10 +56,10 @@ def ask(
     with session.client() as client:
         for event in client.ask_stream(collection, question, AnswerOptions(model=model)):
             if isinstance(event, TextDelta):
-                session.out.print(escape(event.text), end="")
+                session.write(event.text, end="")
             else:
                 answer = event.answer
-    session.out.print()
+    session.write("")
     if answer is not None:
         _print_citations(session, answer)
 
@@ -68,11 +68,11 @@ def _print_citations(session: Session, answer: Answer) -> None:
     if answer.citations:
         session.out.print()
     for note in _first_of_each_marker(answer.citations):
-        session.out.print(f"{escape(note.marker)} [bold]{escape(note.title)}[/bold] ({escape(_place(note))})")
-        session.out.print(f"    “{escape(_shortened(note.quote))}”")
+        session.out.print(Text.assemble(f"{note.marker} ", (note.title, "bold"), f" ({_place(note)})"))
+        session.write(f"    “{_shortened(note.quote)}”")
     report = answer.report
     if report is not None and not report.abstained and not report.grounded:
-        session.notes.print("[yellow]Not every sentence is supported by a source.[/yellow]")
+        session.notes.print("Not every sentence is supported by a source.", style="yellow")
 
 
 def _first_of_each_marker(citations: Sequence[Annotation]) -> list[Annotation]:
@@ -85,10 +85,11 @@ def _first_of_each_marker(citations: Sequence[Annotation]) -> list[Annotation]:
 def _print_hit(session: Session, number: int, hit: Hit) -> None:
     where = " › ".join(hit.heading_path)
     page = f", page {hit.page}" if hit.page else ""
-    session.out.print(f"{number}. [bold]{escape(hit.title)}[/bold] ({escape(hit.source)}{page})  score {hit.score:.3f}")
+    place = f" ({hit.source}{page})  score {hit.score:.3f}"
+    session.out.print(Text.assemble(f"{number}. ", (hit.title, "bold"), place))
     if where:
-        session.out.print(f"   [dim]{escape(where)}[/dim]")
-    session.out.print(f"   {escape(_shortened(hit.text))}")
+        session.out.print(f"   {where}", style="dim")
+    session.write(f"   {_shortened(hit.text)}")
 
 
 def _place(note: Annotation) -> str:

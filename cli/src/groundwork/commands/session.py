@@ -26,11 +26,19 @@ class NoKey(GroundworkError):
 
 @dataclass(frozen=True)
 class Session:
-    """One command's settings and outputs. Results go to `out`, everything else to `notes`."""
+    """One command's settings and outputs. Results go to `out`, everything else to `notes`.
+
+    Neither console reads markup or names of emoji in what it prints: documents, models and file names are full of
+    brackets and colons. A style is given beside the text, or with `Text.assemble`.
+    """
 
     settings: CommandSettings
     out: Console = field(default_factory=lambda: console_for_results())
-    notes: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    notes: Console = field(default_factory=lambda: console_for_notes())
+
+    def write(self, text: str, end: str = "\n") -> None:
+        """Results whose every character counts (quotes, answers, JSON): not even a tab becomes blanks."""
+        typer.echo(text + end, nl=False, color=True)
 
     @property
     def home(self) -> Home:
@@ -75,10 +83,15 @@ class Session:
 
 def console_for_results() -> Console:
     """Standard output; wide when it is not a terminal, so that nothing is cut off in files and pipes."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     return console
+
+
+def console_for_notes() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def read_admin_key(file: Path) -> str:

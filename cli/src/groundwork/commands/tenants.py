@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
@@ -26,7 +26,7 @@ def show(context: typer.Context) -> None:
     session = session_of(context)
     with session.client() as client:
         for tenant in client.tenants.list():
-            session.out.print(escape(tenant.name) + ("  (being deleted)" if tenant.deleting else ""))
+            session.out.print(tenant.name + ("  (being deleted)" if tenant.deleting else ""))
 
 
 def delete(
@@ -39,6 +39,6 @@ def delete(
     session = session_of(context)
     if not confirmed and not typer.confirm(f"Delete '{name}' with all its keys, documents, agents and threads?"):
         raise GroundworkError("Nothing was deleted.")
-    with session.client() as client, session.notes.status(f"Deleting '{escape(name)}' …"):
+    with session.client() as client, session.notes.status(Text(f"Deleting '{name}' …")):
         client.jobs.wait(client.tenants.delete(name).id, timeout=timeout)
-    session.out.print(f"'{escape(name)}' is gone.")
+    session.out.print(f"'{name}' is gone.")

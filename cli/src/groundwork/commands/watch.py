@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from rich.markup import escape
+from rich.text import Text
 
 from groundwork.client.files import NoSuchFile
 from groundwork.client.watching import FolderWatch, Happening
@@ -30,9 +30,7 @@ def watch_folder(session: Session, paths: list[str], collection: str, name: str 
         client.collections.ensure(collection)
         with FolderWatch(client, collection, folder, name=name, happened=lambda it: _show(session, it)) as watch:
             known = watch.start()
-            session.notes.print(
-                f"Watching {escape(str(folder))} for '{collection}' ({known} documents so far). Ctrl-C ends it."
-            )
+            session.notes.print(f"Watching {folder} for '{collection}' ({known} documents so far). Ctrl-C ends it.")
             try:
                 with _ended_by_signals() as over:
                     watch.run(interval, over.wait)
@@ -51,10 +49,9 @@ def _folder(paths: list[str]) -> Path:
 
 
 def _show(session: Session, it: Happening) -> None:
-    colour = _COLOURS.get(it.what)
-    word = f"[{colour}]{it.what:<8}[/{colour}]" if colour else f"{it.what:<8}"
     path = it.path.encode("utf-8", "replace").decode()
-    session.out.print(f"{word} {escape(path)}{escape(f'  {it.detail}' if it.detail else '')}")
+    word = (f"{it.what:<8}", _COLOURS.get(it.what, ""))
+    session.out.print(Text.assemble(word, f" {path}", f"  {it.detail}" if it.detail else ""))
 
 
 @contextmanager
