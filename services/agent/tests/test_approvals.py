@@ -89,3 +89,32 @@ async def test_a_run_killed_between_its_question_and_its_wait_asks_again(databas
     await second.work()
     assert (await second.shown(run)).status == "completed"
     assert till.paid == ["5"]
+
+
+async def test_an_edit_that_takes_all_arguments_away_is_what_is_called(database: Database) -> None:
+    till = Till()
+    till.parameters = {"type": "object", "properties": {"amount": {"type": "integer"}}}
+    one = bench(database, pay(1000), "Noted.", tools={"pay": till})
+    await one.define(approval={"tools": ["pay"]})
+    run = await one.run()
+    call = run.pending_tool_calls[0].id
+    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {}})
+    await one.work()
+    assert till.paid == ["nothing"]
+    assert (await one.shown(run)).status == "completed"
+
+
+async def test_an_edit_of_a_call_of_unknown_outcome_may_take_all_arguments_away(database: Database) -> None:
+    clock, till = ManualClock(), Till(held=True)
+    till.parameters = {"type": "object", "properties": {"amount": {"type": "integer"}}}
+    one = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    await one.define(approval={"tools": ["pay"], "unknown_outcomes": True})
+    run = await one.run()
+    call = run.pending_tool_calls[0].id
+    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": 4}})
+    await killed_in_the_middle(one, till)
+    await one.work()
+    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {}})
+    await one.work()
+    assert till.paid == ["4", "nothing"]
+    assert (await one.shown(run)).status == "completed"

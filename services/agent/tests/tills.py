@@ -35,14 +35,15 @@ class Till:
     )
 
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
+        amount = str(arguments.get("amount", "nothing"))
         self.keys.append(caller.key)
-        self.paid.append(str(arguments["amount"]))
+        self.paid.append(amount)
         self.begun.set()
         if self.held:
             await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
-        return f"paid {arguments['amount']}"
+        return f"paid {amount}"
 
 
 def pay(*amounts: int) -> Turn:

@@ -106,8 +106,7 @@ class _Planned:
         decisions = state.get("decisions", {})
         self._decision = decisions.get(call["id"])
         self._about_unknown = decisions.get(f"unknown:{call['id']}:{row['tries'] if row else 0}")
-        changed = (self._about_unknown or {}).get("arguments") or (self._decision or {}).get("arguments")
-        self.arguments: dict[str, Any] = changed or call["arguments"]
+        self.arguments = _decided_arguments(call, self._about_unknown, self._decision)
         self.settled = self._settle()
         self.over = self.settled is not None
         """Whether its result is known, if only to this process."""
@@ -206,6 +205,12 @@ class _Planned:
         row = self._context.work.row
         key = f"{row['id']}:{self._step}:{self._number}"
         return ToolCaller(key, row["id"], row["thread_id"], self._context.token)
+
+
+def _decided_arguments(call: Call, *decisions: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The first arguments that a person gave, be they empty; else the model's."""
+    given = [decision.get("arguments") for decision in decisions if decision is not None]
+    return next((arguments for arguments in (*given, call["arguments"]) if arguments is not None), {})
 
 
 async def _make(tool: Tool, arguments: dict[str, Any], caller: ToolCaller, seconds: float) -> Result:
