@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent import definitions, metrics
 from agent.checkpoint_store import SqlCheckpoints
@@ -79,10 +80,8 @@ class RunLedger:
 
     async def conclude(self, work: RunWork, ending: Conclusion) -> None:
         """End the run for good."""
-        now = self.clock.now()
         async with self.database.write() as connection:
-            row = await work.release(connection, ending.values(now), [ending.event()])
-            await conclude(connection, self.checkpoints, row, now)
+            await self._end(connection, work, ending)
         metrics.RUNS.labels(ending.status).inc()
         self.bell.ring(work.id)
 
@@ -91,9 +90,7 @@ class RunLedger:
         calls = [call.model_dump(mode="json") for call in pending]
         values = {"status": "waiting_approval", "pending": calls, "decisions": None, "waiting_on": "approval"}
         told = [NewEvent("approval", {"tool_calls": calls}), NewEvent("run.waiting_approval", {})]
-        async with self.database.write() as connection:
-            await work.release(connection, values, told)
-        self.bell.ring(work.id)
+        await self._let_go(work, values, told)
 
     async def put_back(self, work: RunWork, seconds: float, waiting_on: str | None, *, blameless: bool) -> None:
         """Queue the run again after `seconds`. A blameless return is not counted as a try."""
@@ -107,9 +104,7 @@ class RunLedger:
             values["strikes"] = RUNS.c.strikes - 1
         if waiting_on is not None:
             values["waiting_since"] = func.coalesce(RUNS.c.waiting_since, now.timestamp())
-        async with self.database.write() as connection:
-            await work.release(connection, values, [])
-        self.bell.ring(work.id)
+        await self._let_go(work, values, [])
 
     async def purge(self, events_kept: timedelta) -> None:
         """Drop the events of runs that ended long ago, completions' threads, and answers kept for `Idempotency-Key`."""
@@ -121,6 +116,24 @@ class RunLedger:
             await connection.execute(delete(EVENTS).where(EVENTS.c.run_id.in_(ended)))
             await connection.execute(delete(THREADS).where(old))
             await ANSWERS.purge(connection, now)
+
+    async def _let_go(self, work: RunWork, values: dict[str, Any], told: list[NewEvent]) -> None:
+        """Release a run that is not over; one whose cancel was accepted meanwhile ends here: nobody would see to it."""
+        held = select(RUNS.c.cancel_requested).where(self.leases.held(work.lease)).with_for_update()
+        async with self.database.write() as connection:
+            cancelled = bool((await connection.execute(held)).scalar_one_or_none())
+            if cancelled:
+                await self._end(connection, work, Conclusion("cancelled"))
+            else:
+                await work.release(connection, values, told)
+        if cancelled:
+            metrics.RUNS.labels("cancelled").inc()
+        self.bell.ring(work.id)
+
+    async def _end(self, connection: AsyncConnection, work: RunWork, ending: Conclusion) -> None:
+        now = self.clock.now()
+        row = await work.release(connection, ending.values(now), [ending.event()])
+        await conclude(connection, self.checkpoints, row, now)
 
     def _next(self, now: datetime) -> Select[tuple[str]]:
         others = RUNS.alias("others")
