@@ -107,19 +107,23 @@ async def chunks(agents: Agents, run: Run, agent: Agent, model: str) -> AsyncGen
 
 async def _texts(agents: Agents, run: Run, words: _Words) -> AsyncGenerator[str]:
     quiet = agents.settings.keepalive_seconds
+    deadline = asyncio.get_running_loop().time() + agents.settings.completion_seconds
     following = run_events.follow(agents.database, agents.bell, run.id, 0, quiet, lambda: agents.loop.is_stopping)
     async with aclosing(following):
-        try:
-            async with asyncio.timeout(agents.settings.completion_seconds):
-                async for event in following:
-                    if event is None:
-                        continue
-                    if event.type == "run.waiting_approval":
-                        return
-                    if text := words.of(event):
-                        yield text
-        except TimeoutError:
-            raise CompletionTooSlow(run.id) from None
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):  # never over a yield, where other tasks go on
+                    event = await anext(following)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise CompletionTooSlow(run.id) from None
+            if event is None:
+                continue
+            if event.type == "run.waiting_approval":
+                return
+            if text := words.of(event):
+                yield text
 
 
 class _Words:
