@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -41,6 +42,7 @@ from servicekit.identifiers import new_id
 from servicekit.redis import open_redis
 from servicekit.sql import Database
 
+log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST_MIGRATION = "0002"
 
@@ -110,11 +112,17 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
 async def looping(loop: RunLoop) -> AsyncIterator[None]:
     """Run agents while the block lasts; then let steps that are under way end."""
     task = asyncio.create_task(loop.run())
+    task.add_done_callback(_tell)
     try:
         yield
     finally:
         loop.stop()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("the loop that runs agents has broken off", exc_info=task.exception())
 
 
 def create_app(settings: AgentSettings, dependencies: Dependencies | None = None) -> FastAPI:

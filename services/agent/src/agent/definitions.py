@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import RowMapping, Select, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.errors import AgentNotFound
+from agent.errors import AgentNotFound, AgentUnreadable
 from agent.tables import AGENTS, VERSIONS
 from contracts.agents import Agent, AgentCreate, AgentDefinition
 from contracts.pages import Page
@@ -46,14 +47,27 @@ async def find(connection: AsyncConnection, tenant: str, name: str) -> Agent:
 
 
 async def version(connection: AsyncConnection, tenant: str, name: str, number: int) -> AgentDefinition:
-    """One version, also of an agent that was deleted since; raises `AgentNotFound`."""
+    """One version, also of an agent that was deleted since; raises `AgentNotFound` or `AgentUnreadable`."""
+    return read(await kept(connection, tenant, name, number), name, number)
+
+
+async def kept(connection: AsyncConnection, tenant: str, name: str, number: int) -> Any:
+    """One version as the database has it, unread; None if there is none."""
     query = select(VERSIONS.c.definition).where(
         VERSIONS.c.tenant == tenant, VERSIONS.c.name == name, VERSIONS.c.version == number
     )
-    found = (await connection.execute(query)).scalar_one_or_none()
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+def read(found: Any, name: str, number: int) -> AgentDefinition:
+    """A version that was `kept`; raises `AgentNotFound`, or `AgentUnreadable` where another release has written it."""
     if found is None:
         raise AgentNotFound(name)
-    return AgentDefinition.model_validate(found)
+    try:
+        return AgentDefinition.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise AgentUnreadable(name, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 async def versions(connection: AsyncConnection, tenant: str, name: str, limit: int, cursor: str | None) -> Page[Agent]:
@@ -116,5 +130,5 @@ def _shown(row: RowMapping) -> Agent:
         version=row["number"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        **AgentDefinition.model_validate(row["definition"]).model_dump(),
+        **read(row["definition"], row["name"], row["number"]).model_dump(),
     )

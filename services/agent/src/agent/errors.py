@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from contracts.documents import Failure
-from servicekit.errors import Conflict, Forbidden, InvalidRequest, NotFound, NotReady, UpstreamFailed, UpstreamTimeout
+from servicekit.errors import (
+    Conflict,
+    Forbidden,
+    Internal,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
 
 
 class ModelNotAnswerable(NotFound):
@@ -85,6 +94,18 @@ class AgentNotFound(NotFound):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no agent '{name[:100]}'. GET /v1/agents lists yours.", param="agent")
+
+
+class AgentUnreadable(Internal):
+    """A version of an agent that this release can't read: a newer one, or one with other rules, has written it."""
+
+    code = "agent_unreadable"
+
+    def __init__(self, name: str, version: int, why: str) -> None:
+        super().__init__(
+            f"Version {version} of the agent '{name}' can't be read by this release ({why[:300]}). Save the agent again, "
+            "which makes a version, and start another run."
+        )
 
 
 class ThreadNotFound(NotFound):

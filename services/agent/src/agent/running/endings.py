@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.errors import AgentUnreadable
 from agent.running.state import PriceUnknown
 from contracts.documents import Failure
 from servicekit.errors import ServiceError
@@ -58,7 +59,7 @@ def decide(
         if error.http_status != 500:
             return End(Failure(code=error.code, message=error.message, retryable=error.http_status == 429))
     if strikes >= max_attempts:
-        return End(exhausted(strikes))
+        return End(_last_reason(error) or exhausted(strikes))
     return TryAgain(min(LONGEST_BACKOFF, 2.0 ** min(strikes, 16)))
 
 
@@ -66,6 +67,11 @@ def exhausted(strikes: int) -> Failure:
     """The run was tried as often as is sensible."""
     message = f"The run was tried {strikes} times without getting further. The agent service's log has the reason."
     return Failure(code="attempts_exhausted", message=message, retryable=True)
+
+
+def _last_reason(error: Exception) -> Failure | None:
+    """Of an error whose words are for the caller though another replica might have got further."""
+    return Failure(code=error.code, message=error.message) if isinstance(error, AgentUnreadable) else None
 
 
 def _away(error: ServiceError) -> str | None:

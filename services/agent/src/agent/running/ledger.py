@@ -52,7 +52,7 @@ class RunLedger:
             if claimed is None:
                 return None
             lease, row = claimed
-            definition = await definitions.version(connection, row["tenant"], row["agent"], row["agent_version"])
+            described = await definitions.kept(connection, row["tenant"], row["agent"], row["agent_version"])
         work = RunWork(
             database=self.database,
             leases=self.leases,
@@ -60,7 +60,7 @@ class RunLedger:
             clock=self.clock,
             lease=lease,
             row=dict(row),
-            definition=definition,
+            described=described,
             ring=lambda: self.bell.ring(lease.id),
         )
         work.say("run.started" if row["attempts"] == 1 else "run.restarted", {"attempt": row["attempts"]})

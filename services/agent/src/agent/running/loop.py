@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -52,6 +53,9 @@ class RunLoop:
                     await self._look()
                 except (SQLAlchemyError, OSError) as error:
                     log.error("the ledger can't be read", error=repr(error)[:300])
+                except Exception:
+                    log.exception("runs can't be looked for")  # whatever it is: who would look for them if not this?
+                    await self._rest()
                 ringing = asyncio.create_task(rung.wait(self._settings.run_poll_seconds))
                 ended = asyncio.create_task(self._woken.wait())
                 await asyncio.wait({ringing, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -60,6 +64,12 @@ class RunLoop:
                 await asyncio.gather(ringing, ended, return_exceptions=True)
                 self._woken.clear()
         await self._drain()
+
+    async def _rest(self) -> None:
+        """A pause that no bell ends: what went wrong would go wrong as often as anything rings."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.run_poll_seconds):
+                await self._stopping.wait()
 
     async def probe(self) -> None:
         """Raise if the loop has not looked into the ledger for too long."""

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from agent import run_events
+from agent import definitions, run_events
 from agent.run_events import NewEvent
 from agent.tables import RUNS
 from contracts.agents import AgentDefinition
@@ -38,7 +38,8 @@ class RunWork:
     clock: Clock
     lease: Lease
     row: dict[str, Any]
-    definition: AgentDefinition
+    described: Any
+    """The agent's definition as the database has it."""
     ring: Callable[[], None]
     counters: dict[str, Any] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,6 +60,14 @@ class RunWork:
     def id(self) -> str:
         """The run's id."""
         return self.lease.id
+
+    @cached_property
+    def definition(self) -> AgentDefinition:
+        """The version of its agent that the run began with; raises `AgentNotFound` or `AgentUnreadable`.
+
+        Read when it is needed, so that one that can't be read is the trouble of this run and of no other.
+        """
+        return definitions.read(self.described, self.row["agent"], self.row["agent_version"])
 
     @property
     def active_seconds(self) -> float:

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import and_, select, update
+
+from agent import run_events
+from agent.bootstrap import looping
+from agent.errors import AgentUnreadable
+from agent.settings import AgentSettings
+from agent.tables import VERSIONS
+from contracts.runs import Run
+from servicekit.sql import Database
+
+from .runs_bench import Bench, bench
+
+DEADLINE = 10.0
+QUICK = AgentSettings(run_lease_seconds=30, run_poll_seconds=0.02, drain_seconds=0.05)
+
+
+async def _until_over(one: Bench, run: Run) -> Run:
+    async with asyncio.timeout(DEADLINE):
+        async for _ in run_events.follow(one.database, one.agents.bell, run.id, 0, 60):
+            pass
+    return await one.shown(run)
+
+
+async def _rewrite(database: Database, name: str, **fields: Any) -> None:
+    """The first version of an agent, as another release may have written it."""
+    this = and_(VERSIONS.c.name == name, VERSIONS.c.version == 1)
+    async with database.write() as connection:
+        definition = (await connection.execute(select(VERSIONS.c.definition).where(this))).scalar_one()
+        await connection.execute(update(VERSIONS).where(this).values(definition={**definition, **fields}))
+
+
+async def test_an_agent_that_cannot_be_read_keeps_no_other_run_from_being_worked_on(database: Database) -> None:
+    one = bench(database, "Hello.", settings=QUICK)
+    await one.define("newer")
+    await one.define()
+    bad = await one.start(agent="newer")
+    await _rewrite(database, "newer", invented_tomorrow=True)
+    async with looping(one.agents.loop):
+        assert (await _until_over(one, await one.start())).status == "completed"
+    waiting = await one.shown(bad)
+    assert (waiting.status, waiting.waiting_on) == ("queued", "retry")
+
+
+async def test_a_run_whose_agent_cannot_be_read_is_failed_after_some_tries_with_the_reason(database: Database) -> None:
+    one = bench(database, "Hello.")
+    await one.define()
+    run = await one.start()
+    await _rewrite(database, "helper", invented_tomorrow=True)
+    for _ in range(one.settings.run_attempts):
+        assert await one.work()
+        one.clock.advance(100)
+    failed = await one.shown(run)
+    assert (failed.status, failed.attempts) == ("failed", one.settings.run_attempts)
+    assert failed.error is not None
+    assert failed.error.code == "agent_unreadable"
+    assert "invented_tomorrow" in failed.error.message
+    with pytest.raises(AgentUnreadable):
+        await one.start()
+    await one.define(instructions="Be brief.")  # saved again, it can be run
+    assert (await one.run(thread=run.thread_id)).status == "completed"
+
+
+async def test_a_replica_that_can_read_the_agent_takes_the_run_over(database: Database) -> None:
+    one = bench(database, "Hello.")
+    await one.define()
+    run = await one.start()
+    await _rewrite(database, "helper", temperature="warm")
+    assert await one.work()
+    await _rewrite(database, "helper", temperature=0.5)  # what this release can read is what the other one could
+    one.clock.advance(100)
+    assert await one.work()
+    assert (await one.shown(run)).status == "completed"
+
+
+async def test_the_loop_goes_on_whatever_goes_wrong_with_a_look(database: Database) -> None:
+    one = bench(database, "Hello.", settings=QUICK)
+    await one.define()
+    run = await one.start()
+
+    @asynccontextmanager
+    async def wrong_once() -> AsyncIterator[Any]:
+        del database.write  # type: ignore[attr-defined]
+        raise RuntimeError("a bug")
+        yield
+
+    database.write = wrong_once  # type: ignore[method-assign]
+    async with looping(one.agents.loop):
+        assert (await _until_over(one, run)).status == "completed"
