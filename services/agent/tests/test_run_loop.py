@@ -11,12 +11,15 @@ from sqlalchemy import and_, select, update
 from agent import run_events
 from agent.bootstrap import looping
 from agent.errors import AgentUnreadable
+from agent.messages import UNKNOWN
 from agent.settings import AgentSettings
-from agent.tables import VERSIONS
+from agent.tables import RUNS, VERSIONS
+from agent.tools.tool import Repeat
 from contracts.runs import Run
 from servicekit.sql import Database
 
 from .runs_bench import Bench, bench
+from .tills import Till, pay
 
 DEADLINE = 10.0
 QUICK = AgentSettings(run_lease_seconds=30, run_poll_seconds=0.02, drain_seconds=0.05)
@@ -94,3 +97,55 @@ async def test_the_loop_goes_on_whatever_goes_wrong_with_a_look(database: Databa
     database.write = wrong_once  # type: ignore[method-assign]
     async with looping(one.agents.loop):
         assert (await _until_over(one, run)).status == "completed"
+
+
+async def test_a_step_that_does_not_end_in_time_goes_back_to_the_queue_with_its_process(database: Database) -> None:
+    one = bench(database, "Hello.", settings=QUICK)
+    await one.define()
+    run = await one.start()
+    asked = asyncio.Event()
+
+    async def held(_: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    one.model.before = held
+    async with asyncio.timeout(DEADLINE), looping(one.agents.loop):
+        await asked.wait()
+    row = dict((await database.fetch(select(RUNS)))[0])
+    assert (row["status"], row["lease_owner"], row["strikes"]) == ("queued", None, 0)
+    other = bench(database, "Hello.", clock=one.clock)  # at once: no lease has to end first
+    assert await other.work()
+    assert (await other.shown(run)).status == "completed"
+
+
+@pytest.mark.parametrize(("repeat", "times"), [("key", 2), ("safe", 2), ("never", 1)])
+async def test_a_call_that_the_end_of_its_process_cut_off_is_made_again_only_where_that_does_no_harm(
+    database: Database, repeat: Repeat, times: int
+) -> None:
+    till = Till(repeat, held=True)
+    one = bench(database, pay(5), "Done.", tools={"pay": till}, settings=QUICK)
+    await one.define()
+    run = await one.start()
+    async with asyncio.timeout(DEADLINE), looping(one.agents.loop):
+        await till.begun.wait()
+    till.held = False
+    assert (await one.shown(run)).status == "queued"
+    other = bench(database, pay(5), "Done.", tools={"pay": till}, clock=one.clock)
+    assert await other.work()
+    assert (await other.shown(run)).status == "completed"
+    assert till.paid == ["5"] * times
+    result = next(one for one in await other.history(run.thread_id) if one.role == "tool")
+    assert result.content == (UNKNOWN if repeat == "never" else "paid 5")
+
+
+async def test_a_run_that_is_cancelled_while_its_process_ends_is_cancelled(database: Database) -> None:
+    till = Till(held=True)
+    one = bench(database, pay(5), tools={"pay": till}, settings=QUICK)
+    await one.define()
+    run = await one.start()
+    deaf = bench(database, "Hello.", clock=one.clock)  # another replica, whose bells do not reach this one
+    async with asyncio.timeout(DEADLINE), looping(one.agents.loop):
+        await till.begun.wait()
+        assert (await deaf.cancel(run)).status == "running"
+    assert (await one.shown(run)).status == "cancelled"

@@ -31,6 +31,8 @@ from servicekit.tracing import PROVIDER, Attributes, enter, usage
 log = structlog.get_logger(__name__)
 BEATS = 3
 """Heartbeats a lease."""
+GIVE_BACK_SECONDS = 3.0
+"""How long a process that ends may take to put a run back."""
 NODES_A_STEP = 4
 RECURSION_MARGIN = 50
 
@@ -61,6 +63,10 @@ class Execution:
             self.ledger.checkpoints.attach(work.id, work)
             try:
                 await self._carry_out(work)
+            except asyncio.CancelledError:
+                if stopping.is_set():
+                    await asyncio.shield(self._give_back(work))
+                raise
             except LeaseLost:
                 log.info("run taken over or gone")
             except BaseException as error:
@@ -116,6 +122,16 @@ class Execution:
             await self.ledger.put_back(work, outcome.seconds, "retry", blameless=False)
         elif isinstance(outcome, End):
             await self.ledger.conclude(work, Conclusion("failed", error=outcome.failure))
+
+    async def _give_back(self, work: RunWork) -> None:
+        """The process ends in the middle of a step: another one may go on at once, and no try is counted."""
+        try:
+            async with asyncio.timeout(GIVE_BACK_SECONDS):
+                await self.ledger.put_back(work, 0, None, blameless=True)
+        except LeaseLost:
+            return  # it has ended or waits already: only the answer to that was cut off
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("run not given back; it is taken over when its lease has ended", error=repr(error)[:300])
 
     async def _advance(self, work: RunWork) -> Conclusion | list[PendingToolCall]:
         """Go on from the last checkpoint."""
