@@ -103,8 +103,8 @@ class AgentUnreadable(Internal):
 
     def __init__(self, name: str, version: int, why: str) -> None:
         super().__init__(
-            f"Version {version} of the agent '{name}' can't be read by this release ({why[:300]}). Save the agent again, "
-            "which makes a version, and start another run."
+            f"Version {version} of the agent '{name}' can't be read by this release ({why[:300]}). "
+            "Save the agent again, which makes a version, and start another run."
         )
 
 
