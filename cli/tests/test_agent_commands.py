@@ -12,6 +12,7 @@ from cli.tests.server import client_of, sse
 from typer.testing import CliRunner
 
 from contracts.runs import PendingToolCall
+from groundwork.client import agents
 from groundwork.commands import app
 from groundwork.commands.agents import _decision
 from groundwork.commands.session import Session
@@ -34,7 +35,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *given: str) -> None:
         (("reject", ""), "reject"),
         (("approved?", "approve"), "approve"),
         (("Y",), "approve"),
-        (("edit", "{not", "[1]", '{"amount": 3}'), "edit"),
+        (("edit", "{not", "[1]", '{"a": NaN}', '{"a": "\\ud800"}', '{"a":' * 9000, '{"amount": 3}'), "edit"),
     ],
 )
 def test_what_is_no_answer_approves_nothing(
@@ -95,3 +96,26 @@ def test_ctrl_c_at_a_question_cancels_the_run(
     assert ended.value.code == 1
     assert cancelled == ["/v1/threads/t/runs/r/cancel"]
     assert "Cancelled." in capsys.readouterr().err
+
+
+def test_a_server_that_goes_away_is_told_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"id": 1, "run_id": "r", "created_at": AT}
+    ended = [
+        sse({**told, "type": "token", "data": {"text": "x"}}),
+        None,
+        sse({**told, "id": 2, "type": "run.completed"}),
+    ]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        response = ended.pop(0)
+        if response is None:
+            raise httpx2.ConnectError("refused", request=request)
+        return response
+
+    monkeypatch.setattr(agents, "RECONNECT_SECONDS", 0.0)
+    monkeypatch.setattr(Session, "client", lambda _: client_of(answer))
+    done = CliRunner().invoke(app, ["agent", "events", "t", "r"])
+    assert done.exit_code == 0, done.output
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.startswith("Nothing answers at http://groundwork.test.")
+    assert "Trying again for up to 300 s" in done.stderr

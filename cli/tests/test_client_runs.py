@@ -8,7 +8,8 @@ from cli.tests.server import error, sse
 
 from groundwork.client.agents import Runs
 from groundwork.client.connection import Connection
-from groundwork.errors import ApiError
+from groundwork.client.patience import AWAY_SECONDS
+from groundwork.errors import ApiError, Unreachable, WaitTimeout
 
 AT = "2026-01-01T00:00:00Z"
 
@@ -57,3 +58,72 @@ def test_a_run_that_is_deleted_while_it_is_followed_is_not_found() -> None:
     assert next(following).id == 1
     with pytest.raises(ApiError, match="went wrong"):
         next(following)
+
+
+class Clock:
+    """Moves only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, _seconds: float) -> None:
+        self.now += 60.0
+
+
+def following(*answers: httpx2.Response | None) -> tuple[Runs, Clock]:
+    """Runs of a server that gives these answers; None, and after the last, it does not answer."""
+    sequence, clock = iter(answers), Clock()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        response = next(sequence, None)
+        if response is None:
+            raise httpx2.ConnectError("refused", request=request)
+        return response
+
+    connection = Connection("http://groundwork.test", "k", transport=httpx2.MockTransport(answer))
+    return Runs(connection, clock.wait, clock), clock
+
+
+def test_a_server_that_was_never_reached_is_not_waited_for() -> None:
+    runs, clock = following()
+    with pytest.raises(Unreachable, match="Nothing answers"):
+        list(runs.events("t", "run-1", timeout=86_400))
+    assert clock.now == 0
+
+
+def test_a_server_that_goes_away_is_waited_for_told_once_and_then_given_up() -> None:
+    runs, clock = following(sse(event(1)))
+    told: list[Exception] = []
+    read = runs.events("t", "run-1", timeout=86_400, away=told.append)
+    assert next(read).id == 1
+    with pytest.raises(Unreachable):
+        next(read)
+    assert len(told) == 1
+    assert AWAY_SECONDS <= clock.now < AWAY_SECONDS + 120
+
+
+def test_a_server_whose_service_is_away_is_waited_for_as_long() -> None:
+    runs, clock = following(run("running"), *(error(503, "agent_away") for _ in range(1000)))
+    runs.get("t", "run-1")
+    with pytest.raises(ApiError, match="went wrong"):
+        list(runs.events("t", "run-1", timeout=86_400))
+    assert clock.now < AWAY_SECONDS + 120
+
+
+def test_a_server_that_comes_back_has_all_its_time_again() -> None:
+    silent = [None, sse(), run("running")] * 20
+    runs, clock = following(sse(event(1)), *silent, sse(event(2, "run.completed")))
+    told: list[Exception] = []
+    assert [one.id for one in runs.events("t", "run-1", timeout=86_400, away=told.append)] == [1, 2]
+    assert clock.now > 2 * AWAY_SECONDS
+    assert len(told) == 20
+
+
+def test_a_run_that_says_nothing_is_waited_for_until_the_timeout() -> None:
+    runs, clock = following(*([sse(), run("running")] * 100))
+    with pytest.raises(WaitTimeout, match="nothing new in 600 s"):
+        list(runs.events("t", "run-1", timeout=600))
+    assert clock.now > 600

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
 from contracts.agents import Agent
 from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, Decision, HistoryMessage, Run, RunEvent, Thread
 from groundwork.client.connection import Connection
+from groundwork.client.patience import Away, Patience
 from groundwork.errors import ApiError, Unreachable, WaitTimeout
 
 RECONNECT_SECONDS = 0.5
@@ -75,9 +77,15 @@ class Threads:
 class Runs:
     """Start agents on a thread, follow them, decide, cancel."""
 
-    def __init__(self, connection: Connection, pause: Pause = time.sleep) -> None:  # noqa: TID251  # the one bounded wait
+    def __init__(
+        self,
+        connection: Connection,
+        pause: Pause = time.sleep,  # noqa: TID251  # the one bounded wait
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._connection = connection
         self._pause = pause
+        self._clock = clock
 
     def start(self, thread_id: str, agent: str, text: str, *, key: str | None = None) -> Run:
         """A queued run. With a `key`, the same call again starts no second one."""
@@ -102,40 +110,50 @@ class Runs:
         body = {"decisions": [one.model_dump(mode="json", exclude_none=True) for one in decisions]}
         return self._connection.model(Run, "POST", f"{_run(thread_id, run_id)}/resume", json=body)
 
-    def events(self, thread_id: str, run_id: str, *, after: int = 0, timeout: float = 600.0) -> Iterator[RunEvent]:
+    def events(
+        self, thread_id: str, run_id: str, *, after: int = 0, timeout: float = 600.0, away: Away | None = None
+    ) -> Iterator[RunEvent]:
         """Every event after a number, each once, to the run's last; a stream that breaks off is taken up again.
 
-        Of a run that is over, nothing more after its last. Raises `WaitTimeout` when nothing new has come for
-        `timeout` seconds, and `Unreachable` when the server stays away that long.
+        Of a run that is over, nothing more after its last. Raises `WaitTimeout` when nothing new has come for `timeout`
+        seconds. A server that this client has never reached is `Unreachable` at once; one that went away is waited for,
+        `AWAY_SECONDS` at most, and `away` is told when that begins.
         """
-        deadline, over = time.monotonic() + timeout, False
+        patience, over = Patience(timeout, away, self._clock), False
+        silent = WaitTimeout(f"Run {run_id} has said nothing new in {timeout:.0f} s. It may go on.")
         while True:
-            away: Unreachable | None = None
             try:
                 before = after
-                for event in self._stream(thread_id, run_id, after):
-                    yield event
-                    after, deadline = event.id, time.monotonic() + timeout
-                    if event.type in FINAL_RUN_EVENTS:
-                        return
+                with self._stream(thread_id, run_id, after) as events:
+                    patience.answered()
+                    for event in events:
+                        yield event
+                        after = event.id
+                        patience.news()
+                        if event.type in FINAL_RUN_EVENTS:
+                            return
                 if over and after == before:
                     return
                 over = self.get(thread_id, run_id).status in FINAL_RUN_STATUSES
+                patience.answered()
             except Unreachable as error:
-                away = error
+                if not self._connection.reached:
+                    raise
+                patience.missed(error)
             except ApiError as error:
                 if error.status < 500 and error.status not in (200, 429):
                     raise
-            if time.monotonic() > deadline:
-                raise away or WaitTimeout(f"Run {run_id} has said nothing new in {timeout:.0f} s. It may go on.")
+                if error.status >= 500:
+                    patience.missed(error)
+            patience.check(silent)
             self._pause(RECONNECT_SECONDS)
 
-    def _stream(self, thread_id: str, run_id: str, after: int) -> Iterator[RunEvent]:
+    @contextmanager
+    def _stream(self, thread_id: str, run_id: str, after: int) -> Iterator[Iterator[RunEvent]]:
         headers = {"Last-Event-ID": str(after)} if after else {}
         path = f"{_run(thread_id, run_id)}/events"
         with self._connection.events("GET", path, timeout=SILENCE_SECONDS, headers=headers) as events:
-            for event in events:
-                yield RunEvent.model_validate_json(event.data)
+            yield (RunEvent.model_validate_json(event.data) for event in events)
 
 
 def _agent(name: str) -> str:

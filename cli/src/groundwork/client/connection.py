@@ -41,6 +41,8 @@ class Connection:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self.reached = False
+        """Whether the server has ever answered."""
         self._timeout = timeout
         if api_key and not (api_key.isascii() and api_key.isprintable()):
             raise GroundworkError(
@@ -65,7 +67,9 @@ class Connection:
     def send(self, method: str, path: str, *, timeout: float | None = None, **options: Any) -> httpx2.Response:
         """One whole answer, whatever its status; raises `Unreachable` without one."""
         with self._as_ours():
-            return self._http.request(method, path, timeout=self._limit(timeout), **options)
+            response = self._http.request(method, path, timeout=self._limit(timeout), **options)
+        self.reached = True
+        return response
 
     def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """One whole answer of status below 400; otherwise raises `ApiError`, or `Unreachable` without an answer."""
@@ -105,6 +109,7 @@ class Connection:
     ) -> Iterator[Iterator[httpx2.ServerSentEvent]]:
         """The events of a stream, at most `timeout` seconds apart; an `event: error` in it is raised as `ApiError`."""
         with self._as_ours(), self._http.stream(method, path, timeout=self._limit(timeout), **options) as response:
+            self.reached = True
             if response.status_code >= 400:
                 response.read()
                 raise api_error(response)
@@ -132,6 +137,10 @@ class Connection:
             raise Unreachable(
                 f"{self.base_url} did not answer in time. It may be busy: try again, or give a longer timeout."
             ) from None
+        except UnicodeError as error:
+            if getattr(error, "encoding", "idna") != "idna":
+                raise  # not the host's name: what is sent is no text
+            raise Unreachable(f"'{self.base_url}' names no host. It looks like http://127.0.0.1:8080.") from None
         except (httpx2.UnsupportedProtocol, httpx2.InvalidURL):
             raise Unreachable(f"'{self.base_url}' is not an http:// or https:// URL.") from None
         except httpx2.RequestError as error:

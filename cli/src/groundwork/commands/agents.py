@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.text import Text
 
 from contracts.runs import Decision, PendingToolCall, Run, RunEvent
 from groundwork.client import Groundwork
+from groundwork.client.patience import AWAY_SECONDS
+from groundwork.commands.definitions import read_definition, sendable
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 
 commands = typer.Typer(name="agent", no_args_is_help=True, help="Agents: tools, limits, approvals.")
 SHOWN_CHARS = 300
 ThreadOption = Annotated[str | None, typer.Option("--thread", "-t", help="Go on with this thread.")]
-
-
-class AgentFileInvalid(GroundworkError):
-    """The file holds no agent."""
-
-    def __init__(self, file: Path, why: str) -> None:
-        super().__init__(f"'{file}' holds no agent: {why}.")
 
 
 def register(app: typer.Typer) -> None:
@@ -40,19 +35,10 @@ def save(
     name: Annotated[str | None, typer.Option(help="Instead of the file's own name.")] = None,
 ) -> None:
     """Save an agent; a changed definition is a new version."""
-    try:
-        content = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AgentFileInvalid(file, str(error).replace("\n", " ")) from None
-    if not isinstance(content, dict):
-        raise AgentFileInvalid(file, "it is no mapping")
+    content = read_definition(file)
     content.pop("tenant", None)
     chosen = name or str(content.pop("name", file.stem))
     content.pop("name", None)
-    try:
-        content = json.loads(json.dumps(content, default=str))  # YAML reads 2026-01-01 as a date
-    except (TypeError, ValueError) as error:
-        raise AgentFileInvalid(file, str(error)) from None
     session = session_of(context)
     with session.client() as client:
         agent = client.agents.save(chosen, content)
@@ -104,7 +90,7 @@ def events(
     """Print a run's events as JSON lines, from any of them on, to its last."""
     session = session_of(context)
     with session.client() as client:
-        for event in client.runs.events(thread, run_id, after=after):
+        for event in client.runs.events(thread, run_id, after=after, away=partial(_away, session)):
             session.write(event.model_dump_json())
 
 
@@ -133,7 +119,7 @@ def history(context: typer.Context, thread: Annotated[str, typer.Argument(help="
 
 def _follow(session: Session, client: Groundwork, run: Run, approve: bool) -> None:
     step: int | None = None
-    for event in client.runs.events(run.thread_id, run.id, timeout=86_400):
+    for event in client.runs.events(run.thread_id, run.id, timeout=86_400, away=partial(_away, session)):
         if event.type == "token":
             if step is not None and step != event.step:
                 session.write("")
@@ -145,6 +131,12 @@ def _follow(session: Session, client: Groundwork, run: Run, approve: bool) -> No
             _note(session, event)
     if step is not None:
         session.write("")
+
+
+def _away(session: Session, error: GroundworkError) -> None:
+    """Say once that the server is gone, so that nobody takes that for a silent model."""
+    sentence = f"{error} Trying again for up to {AWAY_SECONDS:.0f} s; Ctrl-C ends it."
+    session.notes.print(sentence, style="yellow", soft_wrap=True)
 
 
 def _note(session: Session, event: RunEvent) -> None:
@@ -190,8 +182,8 @@ def _arguments(call: PendingToolCall) -> dict[str, Any]:
     while True:
         written = typer.prompt("arguments as JSON", default=json.dumps(call.arguments), err=True)
         try:
-            arguments = json.loads(written)
-        except ValueError:
+            arguments = sendable(json.loads(written))
+        except (ValueError, RecursionError):
             arguments = None
         if isinstance(arguments, dict):
             return arguments
