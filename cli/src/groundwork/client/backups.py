@@ -129,7 +129,10 @@ def _add(
 
 
 def _head(backup: zipfile.ZipFile) -> CollectionCreate:
-    about: Any = json.loads(backup.read(HEAD))
+    try:
+        about: Any = json.loads(backup.read(HEAD))
+    except ValueError as error:  # a number with too many digits is one, too
+        raise KeyError(f"{HEAD} is not JSON: {error}") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise KeyError(f"{HEAD} does not say '{FORMAT}'")
     try:

@@ -60,6 +60,8 @@ def document_id(file: Path) -> str:
 
 def _expand(text: str) -> Iterator[tuple[Path, bool]]:
     """Files, and whether each (or with a pattern, its kind) was named."""
+    if not text:
+        raise NoSuchFile("An empty path names nothing. Write . for the folder that you are in.")
     path = Path(text).expanduser()
     if path.is_dir():
         yield from _folder(path)

@@ -30,6 +30,8 @@ from groundwork.commands.session import Session, console_for_notes
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings
 
+SHOWN_CHARACTERS = 20
+
 _EXTRAS = {
     "psutil": ("runs servers", "stack"),
     "supervisor": ("runs servers", "stack"),
@@ -49,16 +51,13 @@ class _OneSentence(TyperGroup):
                 stream.reconfigure(errors="backslashreplace")  # a terminal or a pipe that can't show a character
         try:
             return super().invoke(ctx)
-        except GroundworkError as error:
+        except (GroundworkError, ValidationError, UnicodeError) as error:
             _complain(_sentence(error))
         except ModuleNotFoundError as error:
             does, extra = _EXTRAS.get((error.name or "").split(".")[0], ("", ""))
             if not extra:
                 raise
             _complain(f"This command {does}, which needs more packages: pip install 'groundwork[{extra}]'.")
-        except ValidationError as error:
-            first = error.errors()[0]
-            _complain(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.")
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # whoever read has read enough
@@ -115,10 +114,21 @@ def options(
         name = "_".join(str(part) for part in first["loc"]).upper()
         _complain(f"GROUNDWORK_{name}: {first['msg']}. It was {first['input']!r}.")
         raise typer.Exit(1) from None
+    except UnicodeDecodeError as error:
+        _complain(f"The file .env in this folder is no UTF-8 text ({error.reason}). Write it anew: NAME=value lines.")
+        raise typer.Exit(1) from None
     context.obj = Session(settings)
 
 
-def _sentence(error: GroundworkError) -> str:
+def _sentence(error: GroundworkError | ValidationError | UnicodeError) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
+    if isinstance(error, UnicodeEncodeError):
+        lost = ascii(error.object[error.start : error.end][:SHOWN_CHARACTERS])
+        return f"What was given has bytes or half characters that are no text ({lost}). Write it in UTF-8."
+    if isinstance(error, UnicodeError):
+        return f"What was read is no UTF-8 text ({error}). Write it in UTF-8."
     if not isinstance(error, ApiError):
         return str(error)
     wait = f" Try again in {error.retry_after:.0f} s." if error.retry_after else ""

@@ -14,6 +14,7 @@ from groundwork.commands.session import read_admin_key, session_of
 from groundwork.errors import GroundworkError
 
 NONE = "none"
+MOST_DIGITS = 18
 KeyId = Annotated[str, typer.Argument(help="As `groundwork key list` shows it.", metavar="ID")]
 RequestsPerMinute = Annotated[str | None, typer.Option("--requests-per-minute", metavar="N", help="Or `none`.")]
 TokensPerMinute = Annotated[str | None, typer.Option("--tokens-per-minute", metavar="N", help="Or `none`.")]
@@ -127,9 +128,11 @@ def _limits(requests: str | None, tokens: str | None, concurrency: str | None) -
 def _whole(name: str, value: str) -> int | None:
     if value == NONE:
         return None
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
+    if not value.isascii() or not value.isdigit() or len(value) > MOST_DIGITS or int(value) < 1:
         option = name.replace("_", "-")
-        raise GroundworkError(f"--{option} must be a whole number from 1, or none; it is '{value[:50]}'.")
+        raise GroundworkError(
+            f"--{option} must be a whole number from 1, of {MOST_DIGITS} digits at most, or none; it is '{value[:50]}'."
+        )
     return int(value)
 
 

@@ -97,7 +97,9 @@ def console_for_notes() -> Console:
 def read_admin_key(file: Path) -> str:
     """The key that the gateway wrote at its first start; raises `NoKey`."""
     try:
-        return file.read_text().strip()
+        return file.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise NoKey(f"{file} holds something else than a key. Put the key back there, or give --api-key.") from None
     except OSError:
         raise NoKey(
             f"There is no admin key in {file}; the gateway writes it at its first start: `groundwork up`."

@@ -40,6 +40,8 @@ def watch_folder(session: Session, paths: list[str], collection: str, name: str 
 
 
 def _folder(paths: list[str]) -> Path:
+    if "" in paths:
+        raise NoSuchFile("An empty path names nothing. Write . for the folder that you are in.")
     folders = [Path(path).expanduser() for path in paths]
     if len(folders) != 1 or folders[0].is_file():
         raise NotOneFolder("Give --watch exactly one folder: groundwork ingest --watch DIR -c NAME.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ MAX_CHARS = 32_768
 _TEXT = ("query", "question", "text")
 _ID = ("id", "_id")
 _RELEVANT = ("relevant", "documents", "document")
+_HALF = re.compile("[\ud800-\udfff]")
 _EXAMPLE = '{"query": "…", "relevant": {"document-id": 1}}'
 
 
@@ -53,8 +55,9 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for place, text in _lines(path):
         try:
             value = json.loads(text)
-        except ValueError as error:
-            raise _wrong(place, f"this is not JSON ({error}); a line looks like {_EXAMPLE}") from None
+        except (ValueError, RecursionError) as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else error
+            raise _wrong(place, f"this is not JSON ({why}); a line looks like {_EXAMPLE}") from None
         if not isinstance(value, dict):
             raise _wrong(place, f"a line is an object like {_EXAMPLE}")
         yield place, value
@@ -117,6 +120,8 @@ def _text(place: str, line: dict[str, Any]) -> str:
     text = next((line[key] for key in _TEXT if key in line), None)
     if not isinstance(text, str) or not text.strip():
         raise _wrong(place, 'it has no "query" (or "question") with text')
+    if _HALF.search(text):
+        raise _wrong(place, "the query has half a character, which is no text")
     if len(text) > MAX_CHARS:
         raise _wrong(place, f"the query has {len(text)} characters; a search takes up to {MAX_CHARS}")
     return text
