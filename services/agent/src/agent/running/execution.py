@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -172,17 +173,21 @@ class Execution:
         """Do the work while renewing its lease; when that is lost or the run cancelled, the work is stopped at once."""
         task = asyncio.create_task(carried_out)
         ending: Exception | None = None
+        due = time.monotonic() + self.settings.run_lease_seconds / BEATS  # however often it rings meanwhile
         try:
             with self.ledger.bell.listening(work.id) as rung:
                 ringing: asyncio.Task[bool] | None = None
                 while not task.done() and ending is None:
-                    ringing = asyncio.create_task(rung.wait(self.settings.run_lease_seconds / BEATS))
+                    ringing = asyncio.create_task(rung.wait(max(0.0, due - time.monotonic())))
                     await asyncio.wait({task, ringing}, return_when=asyncio.FIRST_COMPLETED)
                     if task.done():
                         ringing.cancel()
                         await asyncio.gather(ringing, return_exceptions=True)
+                    elif time.monotonic() < due and ringing.result():
+                        ending = await self._beat(work, told=True)
                     else:
-                        ending = await self._beat(work, told=ringing.result())
+                        ending = await self._beat(work, told=False)
+                        due = time.monotonic() + self.settings.run_lease_seconds / BEATS
         finally:
             if not task.done():
                 task.cancel()
