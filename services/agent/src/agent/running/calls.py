@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from agent.running.state import RunState
@@ -51,10 +52,15 @@ class CallAssembly:
         found: list[Call] = []
         for number, (_, piece) in enumerate(sorted(self._pieces.items())):
             is_fit = piece.id and piece.id not in used and len(piece.id) <= 200 and piece.id.isprintable()
-            call_id = piece.id if is_fit else f"call_{step}_{number}"
+            call_id = piece.id if is_fit else _free_id(step, number, used)
             used.add(call_id)
             found.append({"id": call_id, "name": piece.name[:64], **_arguments(piece.arguments)})
         return found
+
+
+def _free_id(step: int, number: int, used: Container[str]) -> str:
+    """An id of our own; a model may have given that of the call's place to another one."""
+    return next(one for at in count(number) if (one := f"call_{step}_{at}") not in used)
 
 
 def _arguments(text: str) -> dict[str, Any]:
