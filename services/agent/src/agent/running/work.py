@@ -130,8 +130,11 @@ class RunWork:
 
     @asynccontextmanager
     async def written_every(self, seconds: float) -> AsyncIterator[None]:
-        """Meanwhile what is said is written that often, whether or not anything else happens; raises `LeaseLost`."""
-        writing = asyncio.Lock()
+        """Meanwhile what is said is written that often, whether or not anything else happens.
+
+        A write that fails ends the block at once; its error is raised, `LeaseLost` for instance.
+        """
+        writing, over, limit = asyncio.Lock(), False, asyncio.timeout(None)
 
         async def keep_writing() -> None:
             while True:
@@ -139,12 +142,25 @@ class RunWork:
                 async with writing:
                     await self.flush()
 
+        def end_the_block(failed: asyncio.Task[None]) -> None:
+            if not failed.cancelled() and failed.exception() is not None and not over:
+                limit.reschedule(0)  # a moment that has passed
+
         task = asyncio.create_task(keep_writing())
+        task.add_done_callback(end_the_block)
         try:
-            yield
-        finally:
-            async with writing:  # a transaction under way is not broken off
-                task.cancel()
+            async with limit:
+                try:
+                    yield
+                finally:
+                    try:
+                        async with writing:  # a transaction under way is not broken off, unless one can't wait for it
+                            over = True
+                    finally:
+                        task.cancel()
+        except TimeoutError:
+            if not limit.expired():
+                raise
         if task.done():
             task.result()
 
