@@ -118,3 +118,37 @@ async def test_an_edit_of_a_call_of_unknown_outcome_may_take_all_arguments_away(
     await one.work()
     assert till.paid == ["4", "nothing"]
     assert (await one.shown(run)).status == "completed"
+
+
+async def test_who_decides_on_a_call_of_unknown_outcome_sees_what_was_tried_and_approves_that(
+    database: Database,
+) -> None:
+    clock, till = ManualClock(), Till(held=True)
+    one = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    await one.define(approval={"tools": ["pay"], "unknown_outcomes": True})
+    run = await one.run()
+    call = run.pending_tool_calls[0].id
+    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": 4}})
+    await killed_in_the_middle(one, till)
+    await one.work()
+    waiting = (await one.shown(run)).pending_tool_calls[0]
+    assert (waiting.reason, waiting.arguments) == ("outcome_unknown", {"amount": 4})
+    await one.resume(run, {"tool_call_id": call, "action": "approve"})
+    await one.work()
+    assert till.paid == ["4", "4"]
+
+
+async def test_an_edit_of_a_call_of_unknown_outcome_that_does_not_fit_the_schema_is_not_carried_out(
+    database: Database,
+) -> None:
+    clock, till = ManualClock(), Till(held=True)
+    one = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+    await one.define(approval={"unknown_outcomes": True})
+    run = await one.start()
+    await killed_in_the_middle(one, till)
+    await one.work()
+    call = (await one.shown(run)).pending_tool_calls[0].id
+    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": "much"}})
+    await one.work()
+    assert till.paid == ["5"]
+    assert (await one.shown(run)).status == "completed"

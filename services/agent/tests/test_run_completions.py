@@ -48,7 +48,7 @@ def _said(chunk: ChatCompletionChunk | None) -> str:
 
 
 async def test_a_streamed_completion_waits_no_longer_than_it_may_also_once_words_were_sent(database: Database) -> None:
-    one, run, stream = await _completion(database, 1.0)
+    one, run, stream = await _completion(database, 4.0)
     working = asyncio.create_task(one.work())
     said = ""
     async with asyncio.timeout(DEADLINE):
@@ -61,14 +61,14 @@ async def test_a_streamed_completion_waits_no_longer_than_it_may_also_once_words
 
 
 async def test_the_time_limit_of_a_completion_does_not_break_off_who_reads_it(database: Database) -> None:
-    one, run, stream = await _completion(database, 1.0)
+    one, run, stream = await _completion(database, 2.0)
     working = asyncio.create_task(one.work())
     later = asyncio.Event()
     async with asyncio.timeout(DEADLINE):
         with pytest.raises(CompletionTooSlow):
             async for chunk in stream:
                 if _said(chunk) and not later.is_set():
-                    asyncio.get_running_loop().call_later(1.1, later.set)
+                    asyncio.get_running_loop().call_later(2.1, later.set)
                     await later.wait()  # the reader takes longer over one chunk than the whole may take
         await working
     assert later.is_set()

@@ -106,7 +106,7 @@ class _Planned:
         decisions = state.get("decisions", {})
         self._decision = decisions.get(call["id"])
         self._about_unknown = decisions.get(f"unknown:{call['id']}:{row['tries'] if row else 0}")
-        self.arguments = _decided_arguments(call, self._about_unknown, self._decision)
+        self.arguments = decided_arguments(call, self._about_unknown, row, self._decision)
         self.settled = self._settle()
         self.over = self.settled is not None
         """Whether its result is known, if only to this process."""
@@ -121,8 +121,8 @@ class _Planned:
             return Result(f"The tool '{self.call['name']}' can't be had any more.", failed=True)
         if self._row is not None and self._row["state"] == "done":
             return Result(self._row["result"] or "", self._row["failed"])
-        if self._row is not None and self._tool.repeat == "never":
-            return self._unknown()
+        if self._row is not None and self._tool.repeat == "never" and (unknown := self._unknown()) is not None:
+            return unknown
         if self.arguments is not self.call["arguments"]:
             problem = argument_problem(self._tool, self.arguments)
             return None if problem is None else Result(problem, failed=True)
@@ -207,9 +207,9 @@ class _Planned:
         return ToolCaller(key, row["id"], row["thread_id"], self._context.token)
 
 
-def _decided_arguments(call: Call, *decisions: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The first arguments that a person gave, be they empty; else the model's."""
-    given = [decision.get("arguments") for decision in decisions if decision is not None]
+def decided_arguments(call: Call, *given_by: Mapping[str, Any] | RowMapping | None) -> dict[str, Any]:
+    """The first arguments that a decision or an earlier try has, be they empty; else the model's."""
+    given = [one.get("arguments") for one in given_by if one is not None]
     return next((arguments for arguments in (*given, call["arguments"]) if arguments is not None), {})
 
 
