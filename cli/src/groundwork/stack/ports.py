@@ -15,6 +15,7 @@ INNER_PORTS = range(20_000, 32_000)
 METRICS_PORT = 9464
 NAMES = ("gateway", "model_plane", "metrics", "ingest", "worker", "retriever", "inference", "agent", "valkey")
 _ATTEMPTS = 200
+_held: list[socket.socket] = []
 
 
 def is_free(port: int) -> bool:
@@ -26,6 +27,22 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def claim(port: int) -> bool:
+    """Whether no other home that is being started has chosen this port. If so it is this process's until it ends.
+
+    Seconds lie between a choice and the service that listens. The port's twin among UDP's, which nothing here uses, is
+    held meanwhile: one holder on a machine, and none once its process is gone.
+    """
+    twin = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        twin.bind(("127.0.0.1", port))
+    except OSError:
+        twin.close()
+        return False
+    _held.append(twin)
+    return True
 
 
 def owner(port: int) -> str:
@@ -60,7 +77,7 @@ def choose(gateway: int, fixed: Mapping[str, int]) -> dict[str, int]:
     for name, port in ports.items():
         if not is_free(port):
             raise PortTaken(port, owner(port), name)
-    if "metrics" not in ports and METRICS_PORT not in ports.values() and is_free(METRICS_PORT):
+    if "metrics" not in ports and METRICS_PORT not in ports.values() and is_free(METRICS_PORT) and claim(METRICS_PORT):
         ports["metrics"] = METRICS_PORT
     for name in NAMES:
         if name not in ports:
