@@ -54,10 +54,13 @@ def _of(spans: list[Seen], service: str, name: str) -> list[Seen]:
 
 
 def test_an_upload_is_one_trace_from_the_gateway_to_the_models(traced: Traced, uploaded: str) -> None:
-    spans = traced.collector.wait_for(
-        uploaded,
-        lambda seen: bool(_of(seen, "ingest-worker", "job document")) and bool(_of(seen, "retriever", "write")),
+    complete = _whole(
+        "ingest-worker: job document",
+        "ingest-worker: process ingest",
+        "retriever: write",
+        "inference: embeddings scripted-embedding",
     )
+    spans = traced.collector.wait_for(uploaded, complete)
     services = {span.service for span in spans}
     assert services == {"gateway", "ingest", "ingest-worker", "retriever", "inference"}
     (embedding, *_) = _of(spans, "inference", "embeddings scripted-embedding")

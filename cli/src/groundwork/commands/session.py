@@ -90,8 +90,8 @@ def console_for_results() -> Console:
 
 
 def console_for_notes() -> Console:
-    """Standard error."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    """Standard error; paths stay whole, so that they can be copied."""
+    return Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def read_admin_key(file: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import secrets
 import socket
 from collections.abc import Mapping
@@ -15,7 +16,6 @@ INNER_PORTS = range(20_000, 32_000)
 METRICS_PORT = 9464
 NAMES = ("gateway", "model_plane", "metrics", "ingest", "worker", "retriever", "inference", "agent", "valkey")
 _ATTEMPTS = 200
-_held: list[socket.socket] = []
 
 
 def is_free(port: int) -> bool:
@@ -41,7 +41,7 @@ def claim(port: int) -> bool:
     except OSError:
         twin.close()
         return False
-    _held.append(twin)
+    atexit.register(twin.close)
     return True
 
 
