@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import DecisionsDontFit, RunNotWaiting
+from contracts.runs import Run
 from servicekit.clock import ManualClock
 from servicekit.sql import Database
 
-from .runs_bench import bench
+from .runs_bench import Bench, bench
 from .tills import Till, killed_in_the_middle, pay
 
 
@@ -104,16 +105,22 @@ async def test_an_edit_that_takes_all_arguments_away_is_what_is_called(database:
     assert (await one.shown(run)).status == "completed"
 
 
-async def test_an_edit_of_a_call_of_unknown_outcome_may_take_all_arguments_away(database: Database) -> None:
-    clock, till = ManualClock(), Till(held=True)
-    till.parameters = {"type": "object", "properties": {"amount": {"type": "integer"}}}
-    one = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
+async def _edited_then_cut_off(database: Database, till: Till) -> tuple[Bench, Run, str]:
+    """A run that asks about a call, edited to pay 4 instead of 5 and then cut off; and the call's id."""
+    one = bench(database, pay(5), "Done.", tools={"pay": till}, clock=ManualClock())
     await one.define(approval={"tools": ["pay"], "unknown_outcomes": True})
     run = await one.run()
     call = run.pending_tool_calls[0].id
     await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": 4}})
     await killed_in_the_middle(one, till)
     await one.work()
+    return one, run, call
+
+
+async def test_an_edit_of_a_call_of_unknown_outcome_may_take_all_arguments_away(database: Database) -> None:
+    till = Till(held=True)
+    till.parameters = {"type": "object", "properties": {"amount": {"type": "integer"}}}
+    one, run, call = await _edited_then_cut_off(database, till)
     await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {}})
     await one.work()
     assert till.paid == ["4", "nothing"]
@@ -123,14 +130,8 @@ async def test_an_edit_of_a_call_of_unknown_outcome_may_take_all_arguments_away(
 async def test_who_decides_on_a_call_of_unknown_outcome_sees_what_was_tried_and_approves_that(
     database: Database,
 ) -> None:
-    clock, till = ManualClock(), Till(held=True)
-    one = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
-    await one.define(approval={"tools": ["pay"], "unknown_outcomes": True})
-    run = await one.run()
-    call = run.pending_tool_calls[0].id
-    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": 4}})
-    await killed_in_the_middle(one, till)
-    await one.work()
+    till = Till(held=True)
+    one, run, call = await _edited_then_cut_off(database, till)
     waiting = (await one.shown(run)).pending_tool_calls[0]
     assert (waiting.reason, waiting.arguments) == ("outcome_unknown", {"amount": 4})
     await one.resume(run, {"tool_call_id": call, "action": "approve"})
