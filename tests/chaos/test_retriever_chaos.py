@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.retriever_kills import survive
 
-KILLS = int(os.environ.get("KILLS") or 40)
+KILLS = int(os.environ.get("KILLS") or 60)
 SEED = int(os.environ.get("SEED") or 1)
 
 
@@ -19,7 +19,7 @@ async def test_every_acknowledged_write_survives_kills_at_random_moments(tmp_pat
 
 
 async def test_kills_while_indexes_are_built_lose_nothing_and_leave_nothing(tmp_path: Path) -> None:
-    kills = max(20, KILLS // 2)  # with fewer hardly an index is ever complete
+    kills = max(20, KILLS // 3)  # with fewer hardly an index is ever complete
     settings = {"RETRIEVER_INDEX_POINTS": "10"}
     ledger = await survive(tmp_path, kills, seed=SEED + 10, settings=settings, in_builds=kills // 2)
     assert ledger.writes > 2 * kills
