@@ -9,7 +9,17 @@ import structlog
 
 from servicekit.settings import ServiceSettings
 
-QUIET = ("aiosqlite", "alembic", "asyncio", "celery.redirected", "httpx", "kombu", "urllib3", "uvicorn.access")
+QUIET = (
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "celery.redirected",
+    "httpx",  # Qdrant's client
+    "httpx2",  # ours
+    "kombu",
+    "urllib3",
+    "uvicorn.access",
+)
 
 
 def configure_logging(settings: ServiceSettings, service: str) -> None:
