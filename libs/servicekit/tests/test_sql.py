@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, bindparam, insert, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from servicekit import sql, sqlite_driver
 from servicekit.sql import Database, UnkeptText, UtcTime
 from servicekit.sqlite_driver import StatementConnection
 
@@ -42,6 +43,72 @@ async def test_concurrent_writers_wait_for_one_another(tmp_path: Path) -> None:
         assert (await connection.execute(select(COUNTERS.c.value))).scalar_one() == 80
     for database in databases:
         await database.close()
+
+
+async def test_writers_of_one_process_take_their_turn_as_they_came(tmp_path: Path) -> None:
+    database, served = await _open(tmp_path), []
+
+    async def in_a_block(number: int) -> None:
+        async with database.write() as connection:
+            await connection.execute(update(COUNTERS).values(value=number))
+            served.append(number)
+
+    async def at_once(number: int) -> None:
+        await database.transact(lambda connection: served.append(number))
+
+    async with database.write():
+        waiting = []
+        for number in range(12):
+            waiting.append(asyncio.create_task((at_once if number % 3 else in_a_block)(number)))
+            await asyncio.sleep(0)
+        waiting.pop(4).cancel()
+    await asyncio.gather(*waiting)
+    assert served == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11]
+    await database.close()
+
+
+@pytest.mark.parametrize("way", ["a block", "at once"])
+async def test_a_file_that_another_process_writes_is_looked_at_every_millisecond(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    database, pauses = await _open(tmp_path), []
+    file = database.sqlite_file
+    assert file is not None
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 20:
+                other.execute("COMMIT")
+
+        monkeypatch.setattr(sqlite_driver.time, "sleep", pause)
+        if way == "a block":
+            async with database.write() as connection:
+                await connection.execute(update(COUNTERS).values(value=3))
+                timeout = (await connection.exec_driver_sql("PRAGMA busy_timeout")).scalar_one()
+        else:
+            await database.apply([(update(COUNTERS), [{"value": 3}])])
+            timeout = 15_000
+        assert (pauses, timeout) == ([0.001] * 20, 15_000)
+        assert other.execute("SELECT value FROM counters").fetchone() == (3,)
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(sqlite_driver, "BUSY_SECONDS", 0)
+        with pytest.raises(OperationalError, match="locked"):
+            async with database.write():
+                pass
+    await database.close()
+
+
+async def test_a_turn_to_write_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = await _open(tmp_path)
+    monkeypatch.setattr(sql, "BUSY_SECONDS", 0.05)
+    async with database.write():
+        with pytest.raises(SQLAlchemyError, match=r"No turn to write within 0\.05 s\."):
+            await database.apply([])
+    await database.apply([(update(COUNTERS), [{"value": 3}])])
+    assert [row["value"] for row in await database.fetch(select(COUNTERS.c.value))] == [3]
+    await database.close()
 
 
 async def test_a_failed_block_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -32,15 +32,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.types import TypeDecorator
 
 from servicekit.errors import InvalidRequest
-from servicekit.sqlite_driver import opener
+from servicekit.sqlite_driver import BEGIN_WRITING, BUSY_SECONDS, PatientConnection, opener
 
 WRITE = "groundwork_write"
-BUSY_SECONDS = 15
 READERS = 4
 FIRST_SECOND, LAST_SECOND = -62_135_596_800.0, 253_402_300_799.0
 """Of the years 1 to 9999."""
@@ -96,6 +96,7 @@ class Database:
         self._reading = reading
         self._at_once = at_once
         self._writing = writing
+        self._turn = asyncio.Lock()
         self._readers = ThreadPoolExecutor(READERS, "sql-read")
         self._writer = ThreadPoolExecutor(1, "sql-write")
 
@@ -117,7 +118,7 @@ class Database:
         event.listen(reading, "connect", partial(_prepare_reading, BUSY_SECONDS))
         at_once = create_engine(file, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT")
         event.listen(at_once, "connect", partial(_prepare_reading, 0))
-        writing = create_engine(file, pool_size=1, max_overflow=0)
+        writing = create_engine(file, pool_size=1, max_overflow=0, connect_args={"factory": PatientConnection})
         event.listen(writing, "connect", _prepare_sqlite)
         event.listen(writing, "begin", _begin_sqlite)
         return cls(engine, reading, writing.execution_options(**{WRITE: True}), at_once, snapshots)
@@ -192,10 +193,30 @@ class Database:
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[AsyncConnection]:
-        async with self.engine.connect() as connection:
+        async with self._in_turn(), self.engine.connect() as connection:
             await connection.execution_options(**{WRITE: True})
             async with connection.begin():
                 yield connection
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """On SQLite one writer of this process at a time, first come, first served.
+
+        Those who wait for the file itself look for it at growing intervals, so whoever has waited longest looks least
+        often: of 300 small jobs in four slots one in a hundred took 1 s, where half took 0.07 (measured).
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        try:
+            async with asyncio.timeout(BUSY_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise PoolTimeout(f"No turn to write within {BUSY_SECONDS} s.") from None
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     async def apply(self, changes: Sequence[Change]) -> None:
         """Statements with the rows of each, in one writing transaction: for groups that are written all the time. Build
@@ -212,12 +233,13 @@ class Database:
         if self._writing is None:
             async with self._write() as connection:
                 return await connection.run_sync(work)
-        running = asyncio.get_running_loop().run_in_executor(self._writer, _transact, self._writing, work)
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait({running})
-            raise
+        async with self._in_turn():
+            running = asyncio.get_running_loop().run_in_executor(self._writer, _transact, self._writing, work)
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                await asyncio.wait({running})
+                raise
 
     async def scrub(self) -> None:
         """Let what was deleted leave the disk. SQLite zeroes what is freed, and this empties the write-ahead log, which
@@ -297,4 +319,4 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITE) else "BEGIN")
+    connection.exec_driver_sql(BEGIN_WRITING if connection.get_execution_options().get(WRITE) else "BEGIN")

@@ -7,6 +7,7 @@ statements took seventeen of them.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -19,6 +20,9 @@ Rows = deque[Any]
 _Told = tuple[Any, Rows, int, int | None]
 """Description, rows, row count and last row id of a statement."""
 _Run = Callable[[sqlite3.Connection, str, Any], _Told]
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+BUSY_SECONDS = 15
+LOOK_SECONDS = 0.001
 CHUNK = 64
 """What aiosqlite's iterators fetch at once; nobody uses them here."""
 
@@ -27,9 +31,45 @@ def opener(file: Path) -> Callable[[], Awaitable[aiosqlite.Connection]]:
     """Opens connections to a file: an `async_creator` of SQLAlchemy's engines."""
 
     async def opened() -> aiosqlite.Connection:
-        return await StatementConnection(partial(sqlite3.connect, file))
+        return await StatementConnection(partial(sqlite3.connect, file, factory=PatientConnection))
 
     return opened
+
+
+class PatientConnection(sqlite3.Connection):
+    """One that waits for another process's transaction by looking every millisecond whether the file is free.
+
+    SQLite itself looks at intervals that grow to 100 ms, so a service that writes now and then was kept waiting for
+    1.8 s by one that writes all the time (measured).
+    """
+
+    def cursor(self, factory: Any = None) -> Any:
+        """A cursor that waits so."""
+        return super().cursor(factory or _PatientCursor)
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Run a statement on a cursor that waits so."""
+        cursor: sqlite3.Cursor = self.cursor().execute(sql, parameters)
+        return cursor
+
+
+class _PatientCursor(sqlite3.Cursor):
+    def execute(self, sql: str, parameters: Any = ()) -> _PatientCursor:
+        return super().execute(sql, parameters) if sql != BEGIN_WRITING else self._begin_writing()
+
+    def _begin_writing(self) -> _PatientCursor:
+        given_up = time.monotonic() + BUSY_SECONDS
+        super().execute("PRAGMA busy_timeout=0")
+        try:
+            while True:
+                try:
+                    return super().execute(BEGIN_WRITING)
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > given_up:
+                        raise
+                time.sleep(LOOK_SECONDS)  # noqa: TID251  # nobody tells when the file is free
+        finally:
+            super().execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
 
 class StatementConnection(aiosqlite.Connection):
