@@ -95,7 +95,8 @@ async def test_a_valkey_killed_and_started_again_in_the_middle_loses_no_spending
             await running.reached(90)
             await asyncio.to_thread(server.start)
             await run
-            assert chaos.outcomes["503"] == 0
+            refused = {outcome for outcome in chaos.outcomes if outcome.startswith("503")}
+            assert refused <= {"503 circuit_open"}, "calls are let in while Redis is away, unless their model fails"
             await budgets_agree(running)
     finally:
         if server.is_running():

@@ -6,6 +6,7 @@ Books: the fake upstream's own, the SQL ledger, `GET /v1/usage`, the Prometheus 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -173,7 +174,7 @@ def counters() -> dict[str, float]:
 
 @dataclass
 class Chaos:
-    """What the clients saw, by how a call ended."""
+    """What the clients saw, by how a call ended: its status, with the code of an error; `error event`, or `left`."""
 
     seed: int
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -201,6 +202,8 @@ async def _call(
     try:
         async with asyncio.timeout(patience), session.post(url + path, json=body, headers=headers) as answer:
             text = await answer.text()
+            if answer.status >= 400:
+                return f"{answer.status} {json.loads(text)['error']['code']}"
             return "error event" if "event: error" in text else str(answer.status)
     except TimeoutError:
         return "left"
