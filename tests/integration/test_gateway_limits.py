@@ -38,7 +38,8 @@ def limiter(request: pytest.FixtureRequest, redis: Redis) -> Limiter:
 
 @pytest.fixture
 async def replicas(valkey: ValkeyServer, redis: Redis) -> AsyncIterator[list[RedisLimiter]]:
-    clients = [open_redis(SecretStr(valkey.connection_url)) for _ in range(2)]
+    patient = f"{valkey.connection_url}?socket_timeout=10&socket_connect_timeout=10"  # all clients start at once
+    clients = [open_redis(SecretStr(patient)) for _ in range(2)]
     yield [RedisLimiter(client, 10.0, WINDOW_SECONDS) for client in clients]
     for client in clients:
         await client.aclose()
