@@ -57,7 +57,9 @@ def test_one_document_waits_for_a_few_of_another_tenants_five_hundred(home: Inge
         until(lambda: calm.get(f"/v1/jobs/{only}").json()["status"] == "ready", "the one document is ready")
         alone = Job.model_validate(calm.get(f"/v1/jobs/{only}").json())
         others = [job for job in all_jobs(busy) if job.started_at is not None]
+        assert alone.started_at is not None
         assert alone.finished_at is not None
+        assert alone.created_at <= alone.started_at, "a claim's time is taken when it is its turn"
         sooner = [job for job in others if job.finished_at and alone.created_at < job.finished_at < alone.finished_at]
         assert len(sooner) <= A_FEW
         assert len(others) < MANY - A_FEW, "the busy tenant still had a queue"

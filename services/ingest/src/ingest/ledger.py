@@ -61,16 +61,16 @@ class Ledger:
 
     async def claim(self, owner: str) -> Work | None:
         """The next job: of the tenant with the fewest running, then least recently served, its oldest."""
-        now = self.clock.now()
-        values = {
-            "status": "running",
-            "stage": case((JOBS.c.stage == "queued", _FIRST_STAGE), else_=JOBS.c.stage),
-            "claimed_at": now,
-            "started_at": func.coalesce(JOBS.c.started_at, now.timestamp()),
-            "strikes": JOBS.c.strikes + 1,
-            "waiting_on": None,
-        }
         async with self.database.write() as connection:
+            now = self.clock.now()
+            values = {
+                "status": "running",
+                "stage": case((JOBS.c.stage == "queued", _FIRST_STAGE), else_=JOBS.c.stage),
+                "claimed_at": now,
+                "started_at": func.coalesce(JOBS.c.started_at, now.timestamp()),
+                "strikes": JOBS.c.strikes + 1,
+                "waiting_on": None,
+            }
             claimed = await self.leases.claim(connection, self._next(now), owner, values)
             if claimed is None:
                 return None
@@ -138,10 +138,10 @@ class Ledger:
         revision: Mapping[str, Any] | None,
         also: Callable[[AsyncConnection], Awaitable[None]] | None = None,
     ) -> None:
-        now = self.clock.now()
-        expires = now + timedelta(seconds=self.lease_seconds)
-        values = {**job, "timings": work.timings, "lease_expires_at": expires}
         async with work.writing, self.database.write() as connection:
+            now = self.clock.now()
+            expires = now + timedelta(seconds=self.lease_seconds)
+            values = {**job, "timings": work.timings, "lease_expires_at": expires}
             work.job = dict(await self.leases.write(connection, work.lease, values))
             if also is not None:
                 await also(connection)

@@ -40,14 +40,14 @@ class RunLedger:
 
     async def claim(self, owner: str) -> RunWork | None:
         """The next run: of the tenant with the fewest at work, its oldest. One whose worker died counts, too."""
-        now = self.clock.now()
-        values = {
-            "status": "running",
-            "started_at": func.coalesce(RUNS.c.started_at, now.timestamp()),
-            "strikes": RUNS.c.strikes + 1,
-            "waiting_on": None,
-        }
         async with self.database.write() as connection:
+            now = self.clock.now()
+            values = {
+                "status": "running",
+                "started_at": func.coalesce(RUNS.c.started_at, now.timestamp()),
+                "strikes": RUNS.c.strikes + 1,
+                "waiting_on": None,
+            }
             claimed = await self.leases.claim(connection, self._next(now), owner, values)
             if claimed is None:
                 return None
