@@ -135,6 +135,17 @@ async def test_bad_input_has_its_status_and_code(
     _error(await client.post(CALL, json=body), status, code)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_tools_are_not_used_and_the_answer_says_so(client: httpx2.AsyncClient, stream: bool) -> None:
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+    body = _body(stream=stream, tools=[tool], tool_choice="auto", groundwork={"include": ["receipt"]})
+    response = await client.post(CALL, json=body)
+    answers = [data for _, data in events_of(response.text) if data] if stream else [response.json()]
+    report = next(answer["groundwork"] for answer in answers if answer.get("groundwork"))
+    assert report["degraded"] == report["receipt"]["degraded"] == ["tools_ignored"]
+    assert (await client.post(CALL, json=_body())).json()["groundwork"]["degraded"] == []
+
+
 async def test_only_calls_with_a_token_for_the_agent_are_answered(client: httpx2.AsyncClient, tokens: Tokens) -> None:
     for token in ("unsigned", "x.y.z", tokens.token(("retriever",)), tokens.token(lifetime_seconds=-60)):
         response = await client.post(CALL, json=_body(), headers={"Authorization": f"Bearer {token}"})

@@ -147,6 +147,44 @@ async def test_a_completion_that_waits_for_a_person_says_so(agents: RunningAgent
     assert (await _until(agents, path))["output"] == "It is 42."
 
 
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+
+
+async def test_a_completion_answers_without_the_tools_of_its_caller_and_says_so(agents: RunningAgents) -> None:
+    question = {"role": "user", "content": "What is 6 times 7?"}
+    body = {"model": "agent:helper", "messages": [question], "tools": [TOOL]}
+    answer = await agents.gateway.call("POST", "/v1/chat/completions", agents.key, json=body)
+    assert (answer.status, answer.headers["X-Groundwork-Degraded"]) == (200, "tools_ignored")
+    assert (await answer.json())["groundwork"]["degraded"] == ["tools_ignored"]
+    refused = await agents.call("POST", "/v1/chat/completions", 400, json={**body, "tool_choice": "required"})
+    assert "do not call the request's tools" in refused["error"]["message"]
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    seen = {**body, "messages": [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, picture]}]}
+    refused = await agents.call("POST", "/v1/chat/completions", 400, json=seen)
+    assert refused["error"]["code"] == "content_unsupported"
+
+
+async def test_a_conversation_that_another_program_s_tool_ended_is_answered(agents: RunningAgents) -> None:
+    asked: list[str] = []
+
+    async def note(request: Any) -> None:
+        asked.append("\n".join(message.plain_text() for message in request.messages))
+
+    call = {"id": "c", "type": "function", "function": {"name": "hand_over", "arguments": "{}"}}
+    said = [
+        {"role": "user", "content": "What is 6 times 7?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "Transferred to the helper."},
+    ]
+    agents.model.before = note
+    try:
+        whole = await agents.call("POST", "/v1/chat/completions", json={"model": "agent:helper", "messages": said})
+    finally:
+        agents.model.before = None
+    assert whole["choices"][0]["message"]["content"].endswith("It is 42.")
+    assert asked[0].index("Transferred to the helper.") < asked[0].index("What is 6 times 7?")
+
+
 async def test_a_run_is_cancelled_while_its_model_speaks(agents: RunningAgents) -> None:
     begun = asyncio.Event()
 

@@ -32,6 +32,8 @@ class AnswerOptions(Request):
 
 OTHER_LENGTHS = ("max_new_tokens", "max_output_tokens", "n_predict", "num_predict")
 """What servers also call the longest answer, and obey before `max_tokens`."""
+TOOLS_IGNORED = "tools_ignored"
+"""Said of an answer from documents or of an agent whose request offered tools: it used none of them."""
 NO_END = 2**31 - 1
 """The length of an answer that is to have no end."""
 OTHER_COUNTS = ("best_of",)
@@ -96,6 +98,15 @@ class ChatRequest(BaseModel):
     n: Annotated[int, Field(ge=1, le=16)] | None = None
     groundwork: AnswerOptions | None = None
 
+    def question(self) -> str:
+        """The text of the last user message; empty when there is none. What tools and models said after it is no
+        question."""
+        return next((message.plain_text() for message in reversed(self.messages) if message.role == "user"), "")
+
+    def offers_tools(self) -> bool:
+        """Whether the caller has tools of its own, which front ends send in every chat."""
+        return any((self.model_extra or {}).get(name) for name in ("tools", "functions"))
+
     def longest(self) -> int | None:
         """Tokens that one answer may have, by whichever of its names for that allows most; None if none bounds it."""
         named = [self.max_tokens, self.max_completion_tokens]
@@ -151,6 +162,8 @@ class AnswerReport(Reply):
     abstained: bool
     answer_kind: AnswerKind
     collections: list[str]
+    degraded: list[str] = Field(default_factory=list)
+    """What the answer had to do without, as in the receipt; `tools_ignored`: of the request."""
     sources: list[Source] | None = None
     receipt: Receipt | None = None
 

@@ -186,6 +186,8 @@ class RunReport(Reply):
     run_id: str
     status: RunStatus
     limit: RunLimit | None = None
+    degraded: list[str] = Field(default_factory=list)
+    """What of the request was not used: `tools_ignored`."""
     steps: Count = 0
     tool_calls: Count = 0
     usage: RunUsage = RunUsage()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.errors import (
     CollectionNotAllowed,
     CollectionNotNamed,
+    ContentNotText,
     ModelNotAnswerable,
     OptionNotSupported,
     QuestionMissing,
     QuestionTooLong,
+    ToolsNotCalled,
 )
 from contracts.base import NAME
 from contracts.chat import AnswerOptions, ChatRequest
@@ -21,7 +24,7 @@ MAX_QUESTION = 8_000
 """Characters."""
 MAX_TURNS = 6
 """Earlier questions that a follow-up may lean on."""
-PLAIN_ONLY = ("tools", "functions", "logprobs", "audio", "modalities")
+PLAIN_ONLY = ("logprobs", "audio")
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,8 @@ def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversat
     """The conversation of a request; raises what is wrong with it, before any work is done."""
     collections = _collections(request.model, delegation)
     refuse_plain_options(request)
-    if request.messages[-1].role != "user":
-        raise QuestionMissing
+    question = request.question().strip()
     asked = [message.plain_text().strip() for message in request.messages if message.role == "user"]
-    question = asked[-1]
     if not any(character.isalnum() for character in question):
         raise QuestionMissing
     if len(question) > MAX_QUESTION:
@@ -74,13 +75,34 @@ def _collections(model: str, delegation: Delegation) -> tuple[str, ...]:
 
 
 def refuse_plain_options(request: ChatRequest) -> None:
-    """Raise for what only plain models take."""
+    """Raise for what only plain models take. Tools are passed over unless the answer has to be a call of one."""
+    _refuse_other_than_text(request)
     if request.n is not None and request.n != 1:
         raise OptionNotSupported("n")
     extra = request.model_extra or {}
     for name in PLAIN_ONLY:
         if extra.get(name):
             raise OptionNotSupported(name)
+    if extra.get("modalities") not in (None, [], ["text"]):
+        raise OptionNotSupported("modalities")
+    for name in ("tool_choice", "function_call"):
+        if not _leaves_tools_open(extra.get(name)):
+            raise ToolsNotCalled(name)
     shape = extra.get("response_format")
     if isinstance(shape, dict) and shape.get("type", "text") != "text":
         raise OptionNotSupported("response_format")
+
+
+def _refuse_other_than_text(request: ChatRequest) -> None:
+    for number, message in enumerate(request.messages):
+        for part in message.content if isinstance(message.content, list) else ():
+            if part.type != "text":
+                raise ContentNotText(number, part.type)
+
+
+def _leaves_tools_open(choice: Any) -> bool:
+    """Whether an answer without a call is one that the caller allows."""
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        allowed = choice.get("allowed_tools")
+        choice = allowed.get("mode") if isinstance(allowed, dict) else choice
+    return choice in (None, "auto", "none")

@@ -53,7 +53,7 @@ class QuestionMissing(InvalidRequest):
 
     def __init__(self) -> None:
         super().__init__(
-            "The conversation must end with a message of role 'user' that has text: it is the question.",
+            "The conversation must have a message of role 'user' with text; the last one is the question.",
             param="messages",
         )
 
@@ -75,6 +75,32 @@ class OptionNotSupported(InvalidRequest):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"'rag:' and 'agent:' models do not take '{name}'. Leave it out, or call a plain model.", param=name
+        )
+
+
+class ToolsNotCalled(InvalidRequest):
+    """The answer would have to be a call of one of the caller's tools."""
+
+    code = "option_not_supported"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"'rag:' and 'agent:' models do not call the request's tools, but this '{name}' asks for a call. "
+            "Leave it out, set it to 'auto' or 'none' (they then answer without the tools), or call a plain model.",
+            param=name,
+        )
+
+
+class ContentNotText(InvalidRequest):
+    """A message holds something other than text."""
+
+    code = "content_unsupported"
+
+    def __init__(self, number: int, kind: str) -> None:
+        super().__init__(
+            f"'rag:' and 'agent:' models read text only; message {number} holds a part of type '{kind[:64]}'. "
+            "Leave it out, or call a plain model that reads it.",
+            param=f"messages.{number}.content",
         )
 
 

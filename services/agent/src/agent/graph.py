@@ -24,7 +24,7 @@ from agent.receipts import Ledger
 from agent.retrieval import retrieve
 from agent.settings import AgentSettings
 from agent.verification import abstain, finished, verify
-from contracts.chat import ChatRequest
+from contracts.chat import TOOLS_IGNORED, ChatRequest
 from contracts.models import ModelInfo
 
 Graph = CompiledStateGraph[AnswerState, Context, AnswerState, AnswerState]
@@ -51,13 +51,16 @@ class Answering:
         async with AsyncExitStack() as closing:
             asked = asyncio.ensure_future(self.models.model(conversation.options.model, token))
             closing.push_async_callback(_end, asked)
+            ledger = Ledger(request_id)
+            if request.offers_tools():
+                ledger.degrade(TOOLS_IGNORED)
             context = Context(
                 search=self.search,
                 models=self.models,
                 model=asked,
                 settings=self.settings,
                 token=token,
-                ledger=Ledger(request_id),
+                ledger=ledger,
                 send=_nowhere,
                 closing=closing,
                 lexicon=self.lexicon,

@@ -32,6 +32,7 @@ DEGRADATIONS = frozenset(
         "rerank_timeout",
         "dense_unavailable",
         "query_truncated",
+        "tools_ignored",
     )
 )
 FAILURES = frozenset(

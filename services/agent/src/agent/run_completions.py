@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -42,9 +42,8 @@ async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatR
     if not NAME.fullmatch(name):
         raise ModelNotAnswerable(request.model)
     refuse_plain_options(request)
-    asked = request.messages[-1]
-    question = keepable(asked.plain_text())
-    if asked.role != "user" or not question.strip():
+    question = keepable(request.question())
+    if not question.strip():
         raise QuestionMissing
     if len(question) > MAX_INPUT_CHARS:
         raise QuestionTooLong(MAX_INPUT_CHARS)
@@ -60,9 +59,13 @@ async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatR
 
 
 def _earlier(request: ChatRequest) -> list[Message]:
-    """What was said before, in words: tool calls of other programs are none of this agent's."""
+    """What was said besides the question, in words: tool calls of other programs are none of this agent's.
+
+    What other tools and models said after the question comes before it: a run begins with what it is asked.
+    """
     said: list[Message] = []
-    for message in request.messages[:-1]:
+    asked = max(at for at, message in enumerate(request.messages) if message.role == "user")
+    for message in (*request.messages[:asked], *request.messages[asked + 1 :]):
         text = message.plain_text()
         if not text:
             continue
@@ -73,8 +76,10 @@ def _earlier(request: ChatRequest) -> list[Message]:
     return said
 
 
-async def chunks(agents: Agents, run: Run, agent: Agent, model: str) -> AsyncGenerator[ChatCompletionChunk]:
-    """The chunks of a run's completion. Closing it early cancels the run."""
+async def chunks(
+    agents: Agents, run: Run, agent: Agent, model: str, degraded: Sequence[str] = ()
+) -> AsyncGenerator[ChatCompletionChunk]:
+    """The chunks of a run's completion. Closing it early cancels the run. `degraded`: unused of the request."""
     created = int(time.time())
 
     def chunk(delta: AssistantMessage | None, finish: str | None = None, **more: Any) -> ChatCompletionChunk:
@@ -91,7 +96,7 @@ async def chunks(agents: Agents, run: Run, agent: Agent, model: str) -> AsyncGen
             yield chunk(AssistantMessage(role=None, content=rest))
     finally:
         await asyncio.shield(_cancel_unless_ended(agents, run))
-    report = RunReport.model_validate({**ended.model_dump(), "run_id": run.id})
+    report = RunReport.model_validate({**ended.model_dump(), "run_id": run.id, "degraded": list(degraded)})
     finish = "length" if ended.status == "limit_reached" else "stop"
     yield chunk(AssistantMessage(role=None), finish, groundwork=report)
     usage = ended.usage

@@ -85,8 +85,8 @@ def _write_conflicts(evidence: Evidence, writer: Writer) -> None:
 
 def finished(state: AnswerState, context: Context) -> Finished:
     """The last event, with the receipt if it was asked for."""
-    report = state["report"]
     receipt = context.ledger.receipt()
+    report = state["report"].model_copy(update={"degraded": receipt.degraded})
     if "receipt" in state["conversation"].options.include:
         report = report.model_copy(update={"receipt": receipt})
     return Finished(report, context.ledger.usage())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from contracts.chat import AnswerOptions, ChatRequest, StreamOptions
+from contracts.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOptions
 from contracts.models import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
 from gateway.answering import answer_chat
 from gateway.attempting import Asking, Attempts, RetryRules
@@ -26,6 +26,9 @@ from gateway.routing import Course, Plan, plan_for
 from gateway.taps import AnswerTap, ModelTap, RunTap, Tap
 from gateway.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
 
+DEGRADED_HEADER = "X-Groundwork-Degraded"
+"""What of a request an answer does not use, for callers that ask for no receipt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -45,6 +48,8 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
         screening = Screening(principal.guardrails)
         question = Question(screening.question(request), len(body), screening)
         exchange.headers.update(screening.header())
+        if request.model.startswith((RAG, AGENT)) and request.offers_tools():
+            exchange.headers[DEGRADED_HEADER] = TOOLS_IGNORED
         if request.model.startswith(AGENT):
             await answer_from_agent(exchange, deps, call, question)
             return
@@ -162,7 +167,7 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
         plan_for(options.model, await deps.catalogue.models(), await deps.routes.all(), call.principal)
-    await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.messages[-1].plain_text()))
+    await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.question()))
     show_receipt = "receipt" in options.include
     if not show_receipt:
         options = options.model_copy(update={"include": [*options.include, "receipt"]})

@@ -20,7 +20,7 @@ from agent.graph import Answering
 from agent.metrics import ANSWER_FAILURES, FAILURES
 from agent.routes.access import AgentsScopeMissing, Grant, mandate
 from agent.threads import Viewer
-from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
+from contracts.chat import TOOLS_IGNORED, ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.errors import ErrorEnvelope
 from contracts.models import AGENT
 from servicekit.delegation import Caller, require
@@ -78,7 +78,8 @@ async def _run(
         raise AgentsScopeMissing
     agents: Agents = request.app.state.dependencies.agents
     run, agent = await run_completions.start(agents, Viewer.of(caller.delegation), mandate(caller, grant), body)
-    return run_completions.chunks(agents, run, agent, body.model)
+    degraded = (TOOLS_IGNORED,) if body.offers_tools() else ()
+    return run_completions.chunks(agents, run, agent, body.model, degraded)
 
 
 async def _until_gone(request: Request, stream: AsyncGenerator[ChatCompletionChunk]) -> ChatCompletion:
