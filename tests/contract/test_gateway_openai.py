@@ -39,7 +39,7 @@ async def test_models_are_the_plain_ones_and_a_rag_model_for_each_collection(
 async def test_a_key_lists_only_the_models_and_collections_it_may_use(gateway: RunningGateway) -> None:
     key = await gateway.new_key(models=["echo"], collections=["papers"])
     answer = await gateway.call("GET", "/v1/models", key["secret"])
-    assert [model["id"] for model in (await answer.json())["data"]] == ["echo", "rag:papers"]
+    assert [model["id"] for model in (await answer.json())["data"]] == ["rag:papers", "echo"]
     elsewhere = await gateway.new_key(tenant="elsewhere")
     answer = await gateway.call("GET", "/v1/models", elsewhere["secret"])
     rag = [model["id"] for model in (await answer.json())["data"] if model["kind"] == "rag"]
@@ -131,6 +131,11 @@ async def test_embeddings_come_in_both_encodings(gateway: RunningGateway, client
     assert (row["route"], row["embedding_tokens"], row["cost_nano_usd"]) == ("embeddings", 10, 10_000)
 
 
+async def test_token_ids_are_refused_with_what_to_set_in_langchain(client: AsyncOpenAI) -> None:
+    with pytest.raises(openai.UnprocessableEntityError, match="check_embedding_ctx_length=False"):
+        await client.embeddings.create(model="default", input=[[1, 2, 3]])
+
+
 async def test_the_public_cannot_choose_a_priority(gateway: RunningGateway) -> None:
     await gateway.call("POST", "/v1/embeddings", json={"input": "a", "priority": "bulk"})
     assert gateway.seen.last("inference")["body"]["priority"] == "query"
@@ -196,9 +201,13 @@ async def test_rerank_without_a_reranker_says_so(gateway: RunningGateway) -> Non
     assert "configured" in error["message"]
 
 
-async def test_rerank_is_passed_on_and_billed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["/v1/rerank", "/v2/rerank"])
+async def test_rerank_is_passed_on_and_billed(tmp_path: Path, path: str) -> None:
     async with running_gateway(tmp_path, reranker=True) as gateway:
-        answer = await gateway.call("POST", "/v1/rerank", json={"query": "q", "documents": ["a", "b"]})
+        body = {"query": "q", "documents": ["a", {"text": "b", "id": 7}], "return_documents": True}
+        answer = await gateway.call("POST", path, json=body)
+        sent = gateway.seen.last("inference")["body"]
+        assert (sent["documents"], sent["return_documents"]) == (["a", "b"], True)
         assert (await answer.json())["results"] == [{"index": 1, "relevance_score": 0.9}]
         (row,) = await gateway.usage_rows(1)
         assert (row["model"], row["prompt_tokens"], row["cost_nano_usd"]) == ("judge", 40, 40_000)

@@ -162,6 +162,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "keys": (victim.key_id,),
         "tenants": ("victim-tenant",),
         "routes": ("default-chat",),
+        "models": (f"rag:{VAULT}", f"rag:{SHARED},{VAULT}", f"agent:{AGENT}"),
     }
 
 
@@ -201,6 +202,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/chat/completions": [*rag, *asked, {**CHAT, "model": "default"}, {**rag[1], "stream": True}],
         "POST /v1/embeddings": [{"input": "wombat"}],
         "POST /v1/rerank": [{"query": "wombat", "documents": ["x"]}],
+        "POST /v2/rerank": [{"query": "wombat", "documents": ["x"]}],
         "POST /v1/collections": [{"name": VAULT}, {"name": SHARED}],
         "PATCH /v1/collections/{name}": [{"description": "Mine now."}, {"rerank": True}],
         "POST /v1/collections/{name}/documents": [document, {"text": TEXT, "document_id": "third-dossier"}],
@@ -255,7 +257,8 @@ def requests(operation: Operation, victim: Victim) -> Iterator[tuple[str, dict[s
 def is_foreign(given: dict[str, str], attacker: Attacker) -> bool:
     """Whether the path names something that is not the attacker's."""
     shared_alone = given == {"collections": SHARED} and attacker.name == "another tenant"
-    of_own_tenant = given == {"agents": AGENT} and attacker.name != "another tenant"  # agents are the tenant's
+    agent = given in ({"agents": AGENT}, {"models": f"agent:{AGENT}"})
+    of_own_tenant = agent and attacker.name != "another tenant"  # agents are the tenant's
     return bool(given) and not shared_alone and not of_own_tenant
 
 

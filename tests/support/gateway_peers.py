@@ -15,6 +15,7 @@ import aiohttp
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from contracts.agents import Agent
 from contracts.collections import Chunking, Collection
 from contracts.health import Health
 from contracts.models import ModelInfo, ModelPrice
@@ -73,7 +74,10 @@ def _app(public_key: Path, service: str) -> FastAPI:
 def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAPI:
     """Models `echo` (the default), `free` (no price), `slow`, `broken`, `full` and `mini` (embeddings)."""
     app = _app(public_key, "inference")
-    chat = [ModelInfo(id=name, kind="chat", price=PRICE, default=name == "echo") for name in ("echo", "slow")]
+    chat = [
+        ModelInfo(id=name, kind="chat", price=PRICE, default=name == "echo", context_length=4096, created=7)
+        for name in ("echo", "slow")
+    ]
     chat += [ModelInfo(id=name, kind="chat") for name in ("free", "broken", "full", "cut")]
     other = [ModelInfo(id="mini", kind="embedding", default=True, dimensions=3, price=PRICE)]
     other += [ModelInfo(id="judge", kind="rerank", price=PRICE)] if reranker else []
@@ -203,6 +207,8 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
     @app.get("/v1/collections/{name}")
     async def shown(name: str, request: Request, caller: Annotated[Caller, require("retriever")]) -> Any:
         seen.note("retriever", request, caller)
+        if name == "nothing":
+            raise NotFound("There is no such collection.")
         changes = {"revision": seen.revisions.get(name, 4), "created_at": seen.births.get(name, datetime.now(UTC))}
         seen.births.setdefault(name, changes["created_at"])
         return _collection(name).model_copy(update=changes).model_dump(mode="json")
@@ -289,9 +295,26 @@ async def _events_of(job: str, seen: Seen) -> AsyncIterator[bytes]:
     yield encode('{"status": "ready"}', event_id="2")
 
 
+def _agents(app: FastAPI) -> None:
+    made = datetime(2026, 1, 2, tzinfo=UTC)
+    helper = Agent(name="helper", instructions="Help.", version=1, created_at=made, updated_at=made)
+
+    @app.get("/v1/agents")
+    async def agents(caller: Annotated[Caller, require("agent")]) -> Any:
+        mine = [helper.model_dump(mode="json")] if caller.tenant == "default" else []
+        return {"data": mine, "next_cursor": None}
+
+    @app.get("/v1/agents/{name}")
+    async def agent_named(name: str, caller: Annotated[Caller, require("agent")]) -> Any:
+        if name != "helper" or caller.tenant != "default":
+            raise NotFound("There is no such agent.")
+        return helper.model_dump(mode="json")
+
+
 def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
     """Answers from documents with two model calls through the gateway's model plane, with the caller's own token."""
     app = _app(public_key, "agent")
+    _agents(app)
 
     async def ask_models(caller: Caller, request: Request, model: str) -> None:
         headers = {"Authorization": f"Bearer {caller.token}", "X-Request-Id": request.headers["x-request-id"]}
@@ -306,10 +329,6 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
     @app.post("/v1/tenants/{name}/purge", status_code=204)
     async def purge(name: str, request: Request, caller: Annotated[Caller, require("agent")]) -> None:
         seen.note("agent", request, caller)
-
-    @app.get("/v1/agents")
-    async def agents(caller: Annotated[Caller, require("agent")]) -> Any:
-        return {"data": [], "next_cursor": None}
 
     def report(body: dict[str, Any]) -> dict[str, Any]:
         receipt = {"request_id": "r", "tokens": {"prompt": 100, "completion": 10, "embedding": 17}, "cost_usd": None}

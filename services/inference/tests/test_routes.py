@@ -205,12 +205,25 @@ def test_what_these_models_do_not_know_is_refused_by_name_and_what_asks_for_noth
     answer = running.post(path, body | {"speed": 1})
     assert answer.status_code == 400
     assert (error_of(answer)["code"], error_of(answer)["param"]) == ("unsupported_parameter", "speed")
-    assert running.post(path, body | {"speed": None, "user": "u", "return_documents": False}).status_code == 200
+    assert running.post(path, body | {"speed": None, "user": "u"}).status_code == 200
 
 
-def test_documents_are_not_given_back(running: Any) -> None:
-    answer = running.post("/v1/rerank", {"query": "x", "documents": ["x"], "return_documents": True})
-    assert (answer.status_code, error_of(answer)["param"]) == (400, "return_documents")
+def test_ranked_documents_are_given_back_to_who_asks(running: Any) -> None:
+    body = {"query": "red car", "documents": ["a blue boat", {"text": "the red car"}], "rank_fields": ["text"]}
+    given = running.post("/v1/rerank", body | {"return_documents": True}).json()["results"]
+    assert [result["document"] for result in given] == [{"text": "the red car"}, {"text": "a blue boat"}]
+    assert all("document" not in result for result in running.post("/v1/rerank", body).json()["results"])
+
+
+def test_what_asks_a_reranker_for_no_less_than_it_reads_is_taken(running: Any) -> None:
+    body = {"query": "x", "documents": ["x"]}
+    for harmless in ({"max_tokens_per_doc": 4096}, {"max_chunks_per_doc": 10}, {"return_documents": False}):
+        assert running.post("/v1/rerank", body | harmless).status_code == 200
+    answer = running.post("/v1/rerank", body | {"max_tokens_per_doc": 2})
+    assert (answer.status_code, error_of(answer)["param"]) == (400, "max_tokens_per_doc")
+    answer = running.post("/v1/rerank", body | {"documents": [{"title": "x"}]})
+    assert answer.status_code == 422
+    assert "number 0" in error_of(answer)["message"]
 
 
 def test_rerank_gives_the_best_first(running: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from contracts.base import Count, Reply
 from contracts.keys import Limits
@@ -53,7 +53,12 @@ class ModelInfo(Reply):
     id: str
     object: Literal["model"] = "model"
     created: Count = 0
+    """When it was added, in Unix seconds; 0 when nobody knows."""
     owned_by: str = "groundwork"
+    root: str | None = None
+    """The model that this name stands for, as vLLM says it: itself."""
+    max_model_len: Count | None = None
+    """`context_length`, as vLLM calls it."""
     kind: ModelKind
     context_length: Count | None = None
     """Tokens that the model reads (chat: prompt and answer together)."""
@@ -70,6 +75,12 @@ class ModelInfo(Reply):
     """Null when nobody knows it; a cost is then null, too."""
     limits: Limits | None = None
     """What holds for all tenants together, so that nobody floods an engine."""
+
+    @model_validator(mode="after")
+    def _also_in_the_words_of_others(self) -> ModelInfo:
+        self.root = self.root or self.id
+        self.max_model_len = self.context_length
+        return self
 
 
 class ModelList(Reply):
@@ -89,7 +100,11 @@ def _texts(value: object) -> object:
         raise ValueError(f"must be a text or a list of 1 to {MAX_INPUTS} texts; there are {len(texts)}")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
-            raise ValueError(f"must be texts, not {type(text).__name__} (token ids are not taken); see number {number}")
+            raise ValueError(
+                f"must be texts, not {type(text).__name__} (token ids are not taken, since each "
+                "model has its own; LangChain's OpenAIEmbeddings sends texts with check_embedding_ctx_length=False); "
+                f"see number {number}"
+            )
         if not text:
             raise ValueError(f"must not be empty; see number {number}")
         try:
@@ -100,7 +115,7 @@ def _texts(value: object) -> object:
 
 
 _EmbeddingName = Annotated[str, unlike("model", "input", "encoding_format", "dimensions", "user", "priority")]
-_RerankName = Annotated[str, unlike("model", "query", "documents", "top_n")]
+_RerankName = Annotated[str, unlike("model", "query", "documents", "top_n", "return_documents", "rank_fields")]
 
 
 class EmbeddingRequest(BaseModel):
@@ -145,27 +160,74 @@ class EmbeddingReply(Reply):
     usage: EmbeddingUsage
 
 
+def _texts_of_documents(value: object) -> object:
+    """A document may be a text, or as Cohere has it an object with a `text`."""
+    if not isinstance(value, list):
+        return value
+    return [_text_of_document(number, document) for number, document in enumerate(value)]
+
+
+def _text_of_document(number: int, document: object) -> object:
+    if not isinstance(document, dict):
+        return document
+    if not isinstance(document.get("text"), str):
+        raise ValueError(f'must be texts or {{"text": ...}}; see number {number}')
+    return document["text"]
+
+
+_DOCUMENTS: dict[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 1000,
+    "items": {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+        ]
+    },
+}
+
+
 class RerankRequest(BaseModel):
-    """Body of `POST /v1/rerank`. Unknown fields belong to the upstream model; who would ignore them refuses them."""
+    """Body of `POST /v1/rerank` and `/v2/rerank`. Unknown fields belong to the upstream model; who would ignore them
+    refuses them."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[_RerankName, Passed]
     model: str = "default"
     query: Annotated[Text, StringConstraints(min_length=1)]
-    documents: Annotated[list[Text], Field(min_length=1, max_length=1000)]
+    documents: Annotated[
+        list[Text],
+        Field(min_length=1, max_length=1000),
+        BeforeValidator(_texts_of_documents),
+        WithJsonSchema(_DOCUMENTS, mode="validation"),
+    ]
+    """Texts, or objects with a `text`."""
     top_n: Annotated[int, Field(ge=1)] | None = None
+    return_documents: bool | None = None
+    """Whether each result says its document's text, too."""
+    rank_fields: list[Literal["text"]] | None = None
+    """Cohere's names of what a document is ranked by; there is only `text`."""
+
+
+class RerankDocument(Reply):
+    """A document that was ranked."""
+
+    text: str
 
 
 class RerankResult(Reply):
-    """One document's place. `index` counts the request's documents from 0."""
+    """One document's place. `index` counts the request's documents from 0; `document` is there if it was asked for."""
 
     index: Count
     relevance_score: float
+    document: RerankDocument | None = None
 
 
 class RerankReply(Reply):
     """Results in descending relevance."""
 
+    id: str = ""
     model: str
     results: list[RerankResult]
     usage: dict[str, Any] = Field(default_factory=dict)

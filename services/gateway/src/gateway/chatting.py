@@ -89,7 +89,7 @@ async def _meaning(deps: Dependencies, principal: Principal, request: ChatReques
     models, routes = await deps.catalogue.models(), await deps.routes.all()
     if not request.model.startswith(RAG):
         return Meaning(tuple(model.id for model in plan_for(request.model, models, routes, principal).first))
-    collections = tuple(_collections(request.model, principal))
+    collections = tuple(collections_of(request.model, principal))
     wanted = request.groundwork.model if request.groundwork is not None else None
     if wanted is None and models.only("chat") is None:
         return Meaning((), collections)
@@ -162,7 +162,7 @@ def _preferred(plan: Plan, deps: Dependencies) -> list[ModelInfo]:
 async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
     """A `rag:` answer from the agent, whose own model calls come back through the model plane."""
     request = question.request
-    names = _collections(request.model, call.principal)
+    names = collections_of(request.model, call.principal)
     call.model = RAG + ",".join(names)
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
@@ -204,7 +204,9 @@ async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: Metere
     await answer_chat(exchange, call, upstream, request, _tapped(RunTap(), exchange, question))
 
 
-def _collections(model: str, principal: Principal) -> list[str]:
+def collections_of(model: str, principal: Principal) -> list[str]:
+    """The collections that a `rag:` model names; raises `TooManyCollections`, or `ModelNotFound` for one that the key
+    may not use."""
     names = rag_collections(model)
     if len(names) > MAX_COLLECTIONS:
         raise TooManyCollections(MAX_COLLECTIONS)

@@ -90,7 +90,10 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is no model '{name[:200]}' for this key. GET /v1/models lists them.", param="model")
+        super().__init__(
+            f"The model `{name[:200]}` does not exist or you do not have access to it. GET /v1/models lists yours.",
+            param="model",
+        )
 
 
 class OriginRefused(Forbidden):

@@ -18,7 +18,7 @@ from gateway.dependencies import Dependencies
 from gateway.keys import Principal
 from servicekit.errors import QueueFull, ServiceError, error_response
 
-GUARDED = ("/v1/", "/mcp")
+GUARDED = ("/v1/", "/v2/", "/mcp")
 """Where all paths that need a key begin; what is open (health, the document of the API) is elsewhere."""
 Endpoint = Callable[[Dependencies, Principal], Awaitable[Response]]
 

@@ -97,6 +97,7 @@ class _Maker:
     def __init__(self, settings: InferenceSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._session = session
+        self._created = int(settings.models_file.stat().st_mtime)
         self._sources = ModelSources(
             settings.models_dir, allow_downloads=settings.allow_downloads, hub_url=settings.hub_url
         )
@@ -114,15 +115,15 @@ class _Maker:
 
     def _served_chat(self, model: Model) -> Served[ChatEngine]:
         engine = self._chat(model)
-        return Served(model, engine, self._asked(model, lambda: engine.complete(PROBE)))
+        return Served(model, engine, self._asked(model, lambda: engine.complete(PROBE)), self._created)
 
     def _served_embedding(self, model: Model) -> Served[EmbeddingEngine]:
         engine = self._embedding(model)
-        return Served(model, engine, self._asked(model, lambda: engine.embed(["probe"], "query")))
+        return Served(model, engine, self._asked(model, lambda: engine.embed(["probe"], "query")), self._created)
 
     def _served_rerank(self, model: Model) -> Served[RerankEngine]:
         engine = self._rerank(model)
-        return Served(model, engine, self._asked(model, lambda: engine.rank("probe", ["probe"])))
+        return Served(model, engine, self._asked(model, lambda: engine.rank("probe", ["probe"])), self._created)
 
     def _asked(self, model: Model, ask: Callable[[], Awaitable[object]]) -> Liveness | None:
         """Has the model behind a server really answer; engines in this process do so themselves."""

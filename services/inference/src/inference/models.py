@@ -30,8 +30,10 @@ LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "chat")
 class Served(Generic[AnyEngine]):
     """One model and its engine."""
 
-    def __init__(self, model: Model, engine: AnyEngine, liveness: Liveness | None = None) -> None:
+    def __init__(self, model: Model, engine: AnyEngine, liveness: Liveness | None = None, created: int = 0) -> None:
+        """`created`: when the model was declared, in Unix seconds."""
         self.model = model
+        self._created = created
         self.engine = engine
         self.work = Work()
         self._liveness = liveness
@@ -117,6 +119,7 @@ class Served(Generic[AnyEngine]):
         """Its entry of `GET /v1/models`."""
         return ModelInfo(
             id=self.name,
+            created=self._created,
             kind=self.model.kind,
             context_length=self.model.context_length or self.model.max_input_tokens,
             dimensions=self.model.dimensions,

@@ -10,6 +10,7 @@ from contracts.models import (
     EmbeddingReply,
     EmbeddingRequest,
     EmbeddingUsage,
+    RerankDocument,
     RerankReply,
     RerankRequest,
     RerankResult,
@@ -18,6 +19,7 @@ from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
 from inference.models import Served
 from inference.ports import Embedded, EmbeddingEngine, Ranked, RerankEngine, Vectors
+from servicekit.identifiers import new_id
 from servicekit.tracing import model_call
 
 
@@ -45,25 +47,35 @@ def embedding_reply(model: str, embedded: Embedded, encoding: str) -> bytes:
 
 
 async def rank(served: Served[RerankEngine], request: RerankRequest) -> RerankReply:
-    """The documents in descending relevance, the first `top_n` of them. Raises `Unsupported` where their texts are
-    wanted back, whatever the engine: the reply has no place for them.
-    """
-    if (request.model_extra or {}).get("return_documents"):
-        raise Unsupported("return_documents", "Each result's `index` is that of a document of the request")
+    """The documents in descending relevance, the first `top_n` of them, with their texts where they are wanted."""
+    further = _further(request)
+    if served.model.engine != "openai":
+        further = _read_whole(further, served.model.max_input_tokens)
     engine = served.ready()
     with served.watched(), model_call("rerank", served.name, "internal") as span:
-        ranked = await engine.rank(request.query, request.documents, _further(request))
+        ranked = await engine.rank(request.query, request.documents, further)
         span.set({"gen_ai.usage.input_tokens": ranked.tokens, "groundwork.inputs": len(request.documents)})
     served.moved()
     TOKENS.labels(served.name, "rerank").inc(ranked.tokens)
-    return RerankReply(model=served.name, results=_best(ranked)[: request.top_n], usage=_usage(ranked))
+    results = _best(ranked)[: request.top_n]
+    for result in results if request.return_documents else ():
+        result.document = RerankDocument(text=request.documents[result.index])
+    return RerankReply(id=new_id("rank"), model=served.name, results=results, usage=_usage(ranked))
+
+
+def _read_whole(further: dict[str, Any], limit: int | None) -> dict[str, Any]:
+    """Without what asks for no more than such a model does: it reads the first `limit` tokens of a document, once.
+    Raises `Unsupported` where less is to be read."""
+    most = further.get("max_tokens_per_doc")
+    if isinstance(most, int) and limit is not None and most < limit:
+        raise Unsupported("max_tokens_per_doc", f"It reads the first {limit} tokens of each document")
+    return {name: value for name, value in further.items() if name not in ("max_tokens_per_doc", "max_chunks_per_doc")}
 
 
 def _further(request: EmbeddingRequest | RerankRequest, *names: str) -> dict[str, Any]:
     """What was said beyond what this service reads: it is for the engine to take or to refuse."""
     named = {name: getattr(request, name) for name in names}
-    fields = {name: value for name, value in {**named, **(request.model_extra or {})}.items() if value is not None}
-    return {name: value for name, value in fields.items() if name != "return_documents"}
+    return {name: value for name, value in {**named, **(request.model_extra or {})}.items() if value is not None}
 
 
 def _best(ranked: Ranked) -> list[RerankResult]:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from contracts.chat import ChatCompletion, ChatRequest
-from contracts.models import EmbeddingReply, EmbeddingRequest, ModelList, RerankReply, RerankRequest
+from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
 from contracts.search import SearchOptions, SearchReply
 from gateway import chatting, listing, vectors
 from gateway.dependencies import Dependencies, Deps, Key
@@ -23,10 +23,25 @@ SSE_OF_CHUNKS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ChatCo
 
 @router.get("/v1/models", response_model=None, responses={200: {"model": ModelList}})
 async def list_models(deps: Deps, key: Key) -> Any:
-    """Every model that the key may use: plain ones, and `rag:<collection>` for each collection."""
+    """Every model that the key may use: `rag:<collection>` for each collection, agents, then plain ones."""
 
     async def work(exchange: Exchange) -> None:
         await listing.list_models(exchange, deps, key)
+
+    return Relay(work)
+
+
+@router.get(
+    "/v1/models/{id:path}",
+    openapi_extra={"parameters": [named_parameter("id", "model")]},
+    response_model=None,
+    responses={200: {"model": ModelInfo}},
+)
+async def show_model(deps: Deps, key: Key) -> Any:
+    """One model; `rag:a,b` for several collections, too."""
+
+    async def work(exchange: Exchange) -> None:
+        await listing.show_model(exchange, deps, key)
 
     return Relay(work)
 
@@ -65,10 +80,16 @@ async def embeddings(deps: Deps, key: Key) -> Any:
 
 
 @router.post(
+    "/v2/rerank", openapi_extra=json_body(RerankRequest), response_model=None, responses={200: {"model": RerankReply}}
+)
+@router.post(
     "/v1/rerank", openapi_extra=json_body(RerankRequest), response_model=None, responses={200: {"model": RerankReply}}
 )
 async def rerank(deps: Deps, key: Key) -> Any:
-    """Documents in the order of their relevance to a query; 404 `no_reranker` when none is configured."""
+    """Documents in the order of their relevance to a query; 404 `no_reranker` when none is configured.
+
+    `/v2/rerank`, where Cohere's newer clients and LiteLLM look for it, is the same call.
+    """
     key.require("chat")
 
     async def work(exchange: Exchange) -> None:
@@ -103,5 +124,6 @@ SHORTCUTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": chat,
     "/v1/embeddings": embeddings,
     "/v1/rerank": rerank,
+    "/v2/rerank": rerank,
 }
 """Endpoints that need no routing."""

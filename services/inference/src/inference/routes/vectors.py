@@ -28,7 +28,7 @@ async def embeddings(
     return Response(content, media_type="application/json")
 
 
-@router.post("/v1/rerank")
+@router.post("/v1/rerank", response_model_exclude_none=True)
 async def rerank(body: RerankRequest, request: Request, dependencies: Annotated[Dependencies, current]) -> RerankReply:
     """Documents in descending relevance to a query."""
     served = dependencies.models.rerank(body.model)
