@@ -11,6 +11,8 @@ from contracts.chat import AnswerOptions
 from groundwork.client import AnswerDone, ApiError, TextDelta, UnexpectedAnswer
 
 CITATION = {
+    "type": "url_citation",
+    "url_citation": {"start_index": 6, "end_index": 9, "url": "/v1/collections/c/documents/d/content", "title": "T"},
     "index": 6,
     "marker": "[1]",
     "collection": "c",

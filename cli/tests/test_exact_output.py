@@ -59,7 +59,8 @@ def test_what_an_agent_says_is_printed_as_it_said_it(monkeypatch: pytest.MonkeyP
 def test_a_quote_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     note = {"marker": "[1]", "title": ODD, "source": ODD, "quote": ODD, "index": 0}
     ids = {"document_id": "d", "revision": 1, "chunk_id": "k", "collection": "c"}
-    cited = {**note, **ids, "start": 0, "end": 1, "score": 0.5}
+    link = {"start_index": 0, "end_index": 3, "url": "/v1/collections/c/documents/d/content", "title": ODD}
+    cited = {**note, **ids, "start": 0, "end": 1, "score": 0.5, "url_citation": link}
     chunk = {"id": "a", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     delta = {"content": f"{ODD}\t[1]", "annotations": [cited]}
     stream = sse({**chunk, "choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}]}, "[DONE]")

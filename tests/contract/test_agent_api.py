@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from openai.types.chat.chat_completion_message import Annotation as OpenAiAnnotation
 from tests.support.agent import Peers, Tokens, agent_client, events_of
 
 from agent.adapters.scripted import CAPABLE, ScriptedModels, ScriptedSearch, echoed, hit
@@ -59,8 +60,8 @@ async def test_a_whole_answer_has_openai_s_shape_with_citations_and_a_report(cli
     assert answer.choices[0].message.content == f"{RIGHT} [1]"
     raw = response.json()["choices"][0]["message"]["annotations"][0]
     assert set(raw) == {
-        "type", "index", "marker", "collection", "document_id", "revision", "chunk_id", "title", "source", "page",
-        "quote", "start", "end", "score", "supported",
+        "type", "url_citation", "index", "marker", "collection", "document_id", "revision", "chunk_id", "title",
+        "source", "page", "quote", "start", "end", "score", "supported",
     }  # fmt: skip
     assert raw["quote"] == LEAVE.text[raw["start"] : raw["end"]] == RIGHT
     assert answer.groundwork is not None
@@ -83,6 +84,30 @@ async def test_a_stream_is_the_same_answer_in_chunks(client: httpx2.AsyncClient)
     assert chunks[-2].choices[0].finish_reason == "stop"
     assert chunks[-2].groundwork == whole.groundwork
     assert len({chunk.id for chunk in chunks}) == 1
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("source", "url"),
+    [
+        ("leave.md", "/v1/collections/handbook/documents/leave/content"),
+        ("https://wiki.example/leave?v=2", "https://wiki.example/leave?v=2"),
+    ],
+)
+async def test_citations_are_those_of_openai_with_one_url_for_a_marker(
+    client: httpx2.AsyncClient, peers: Peers, stream: bool, source: str, url: str
+) -> None:
+    peers.search.hits = [LEAVE.model_copy(update={"source": source})]
+    response = await client.post(CALL, json=_body(stream=stream, groundwork={"grounding": "annotate"}))
+    answers = [data for _, data in events_of(response.text) if data] if stream else [response.json()]
+    said = [choice["delta" if stream else "message"] for answer in answers for choice in answer["choices"]]
+    content = "".join(one.get("content") or "" for one in said)
+    notes = [note for one in said for note in one.get("annotations") or ()]
+    assert notes
+    for note in notes:
+        cited = OpenAiAnnotation.model_validate(note, strict=True).url_citation
+        assert content[cited.start_index : cited.end_index] == note["marker"]
+        assert (cited.start_index, cited.url, cited.title) == (note["index"], url, note["title"])
 
 
 async def test_usage_is_streamed_only_when_asked_for(client: httpx2.AsyncClient) -> None:

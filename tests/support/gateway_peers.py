@@ -342,7 +342,9 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
         body = await request.json()
         seen.note("agent", request, caller, body)
         await ask_models(caller, request, body["groundwork"].get("model") or "default")
-        annotation = {"type": "file_citation", "index": 5, "marker": "[1]", "quote": "the quote"}
+        link = {"start_index": 5, "end_index": 8, "url": "/v1/collections/handbook/documents/d/content", "title": "t"}
+        ours = {"index": 5, "marker": "[1]", "quote": "the quote"}
+        annotation = {"type": "url_citation", "url_citation": link, **ours}
         if body.get("stream"):
 
             async def stream() -> AsyncIterator[bytes]:

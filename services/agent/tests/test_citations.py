@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,26 @@ def test_each_marker_stands_at_its_offset_in_the_content(steps: list[tuple[str, 
     assert not any(piece.annotations for piece in pieces[:-1]), "citations come with the last piece"
     for annotation in pieces[-1].annotations:
         assert content[annotation.index :].startswith(annotation.marker)
+        cited = annotation.url_citation
+        assert content[cited.start_index : cited.end_index] == annotation.marker
+
+
+def test_each_citation_of_a_document_has_the_same_address() -> None:
+    spans = (hit("Some text.", "a"), hit("Other text.", "a", start=50), hit("Some text.", "b"))
+    citations = Citations("https://docs.example/")
+    for source in (*spans, spans[0]):
+        citations.add(Support(source, (0, 4), 1.0), index=0)
+    urls = [one.url_citation.url for one in citations.annotations]
+    assert (
+        urls[0] == urls[1] == urls[3] == "https://docs.example/v1/collections/handbook/documents/a/content" != urls[2]
+    )
+
+
+@pytest.mark.parametrize("source", ["javascript:alert(1)", "//evil.example/x", "https://a.example/ <img>", "a.md"])
+def test_only_an_address_of_the_web_is_linked_as_it_is(source: str) -> None:
+    cited = Citations().add(Support(hit("Some text.", "a", source=source), (0, 4), 1.0), index=0)
+    assert cited is not None
+    assert cited.url_citation.url == "/v1/collections/handbook/documents/a/content"
 
 
 def test_sources_are_numbered_in_the_order_in_which_they_are_cited() -> None:

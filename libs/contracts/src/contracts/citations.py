@@ -7,10 +7,22 @@ from typing import Literal
 from contracts.base import Count, Reply
 
 
+class UrlCitation(Reply):
+    """The marker as OpenAI's typed clients read it: its span of the message's content, and where its source is."""
+
+    start_index: Count
+    end_index: Count
+    url: str
+    """The document's own address where it was ingested by URL, else where Groundwork gives its bytes. The same for
+    every citation of a document."""
+    title: str
+
+
 class Annotation(Reply):
     """One citation marker. `quote` is exactly the characters `start..end` of the document's text of `revision`."""
 
-    type: Literal["file_citation"] = "file_citation"
+    type: Literal["url_citation"] = "url_citation"
+    url_citation: UrlCitation
     index: Count
     """Offset of the marker in the message's content, in code points."""
     marker: str

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from agent.sentences import Span
 from contracts.chat import Source
-from contracts.citations import Annotation
+from contracts.citations import Annotation, UrlCitation
 from contracts.search import Hit
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ def can_cite(support: Support) -> bool:
 class Citations:
     """The citations of one answer. Sources are numbered from 1 in the order in which they are first cited."""
 
+    public_url: str = ""
+    """Where callers reach the gateway; without it, links begin at its root."""
     annotations: list[Annotation] = field(default_factory=list)
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -49,9 +55,13 @@ class Citations:
         if not can_cite(support):
             return None
         hit, (begin, end) = support.hit, support.span
+        marker = self.marker(support)
         annotation = Annotation(
+            url_citation=UrlCitation(
+                start_index=index, end_index=index + len(marker), url=self._url(hit), title=hit.title
+            ),
             index=index,
-            marker=self.marker(support),
+            marker=marker,
             collection=hit.collection,
             document_id=hit.document_id,
             revision=hit.revision,
@@ -66,6 +76,13 @@ class Citations:
         )
         self.annotations.append(annotation)
         return annotation
+
+    def _url(self, hit: Hit) -> str:
+        """Of the document, not of the span: clients count sources by their addresses."""
+        if _ADDRESS.fullmatch(hit.source):
+            return hit.source
+        document = f"/v1/collections/{quote(hit.collection)}/documents/{quote(hit.document_id)}/content"
+        return self.public_url.rstrip("/") + document
 
     def sources(self, hits: Sequence[Hit]) -> list[Source]:
         """All hits as numbered sources: the cited ones under their numbers, then the rest in rank order."""

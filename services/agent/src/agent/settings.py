@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.addresses import AddressPolicy
@@ -49,6 +49,10 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """How many sentences and table rows of the sources are embedded for one question."""
     keepalive_seconds: Annotated[float, Field(gt=0)] = 10.0
     """A stream that is silent for so long gets a comment line, so that nothing in between closes it."""
+
+    public_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s]+)?$")] = ""
+    """Where callers reach the gateway: `https://docs.example`. A citation of a document that has no URL of its own
+    links there; empty makes the link begin at the gateway's root (`/v1/collections/…`)."""
 
     definitions_dir: Path | None = None
     """Folder with one agent a YAML file, read at start."""

@@ -18,7 +18,7 @@ from contracts.chat import AnswerKind, AnswerReport
 async def verify(state: AnswerState, context: Context) -> AnswerState:
     """Write the answer: what is supported of the draft, or the extractive answer; then the report."""
     evidence, draft, grounding = state["evidence"], state.get("draft"), state["grounding"]
-    writer = Writer(context.send)
+    writer = Writer(context.send, context.settings.public_url)
     kind: AnswerKind = "generated"
     grounded = False
     if draft is not None and grounding == "strict":
@@ -39,7 +39,7 @@ async def verify(state: AnswerState, context: Context) -> AnswerState:
 
 async def abstain(state: AnswerState, context: Context) -> AnswerState:
     """Say that the documents do not hold the answer, and where was looked."""
-    writer = Writer(context.send)
+    writer = Writer(context.send, context.settings.public_url)
     writer.write(abstention(state["conversation"].collections))
     writer.finish()
     return _finish(state, writer, "abstained", False)

@@ -12,13 +12,13 @@ from agent.metrics import CITATIONS
 class Writer:
     """The content of one answer as it goes out. Offsets are code points of what was written."""
 
-    def __init__(self, send: Callable[[Event], None]) -> None:
+    def __init__(self, send: Callable[[Event], None], public_url: str = "") -> None:
         self._send = send
         self._held = ""
         self.length = 0
         self.taken = 0
         """How much of the sentence that is growing now was written."""
-        self.citations = Citations()
+        self.citations = Citations(public_url)
         self.cited: list[Support] = []
         """What was cited, in order."""
 

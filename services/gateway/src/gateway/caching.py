@@ -32,7 +32,7 @@ from servicekit.identifiers import new_id
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.1
 """How often it is looked whether another replica has made an answer."""
-FORM = "1"
+FORM = "2"
 """Raised with every change of what an entry holds."""
 _FINISHED = re.compile(rb'"finish_reason":\s*"(\w+)"')
 _TOOLS = re.compile(rb'"(?:tool_calls|function_call)":\s*[\[{]')
