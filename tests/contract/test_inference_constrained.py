@@ -196,13 +196,14 @@ async def test_a_call_that_stays_malformed_fails_and_is_not_handed_on(inference:
     assert len(server.asked) == 4
 
 
-async def test_a_call_that_was_cut_short_is_none_and_says_why(inference: Inference, server: Server) -> None:
+async def test_a_call_that_was_cut_short_is_given_as_far_as_it_came(inference: Inference, server: Server) -> None:
     server.reason = "length"
-    server.says = [CALL[:30], CALL[:30], '{"text": "It is co']
+    server.says = [CALL[:-5], CALL[:-5], '{"text": "It is co']
     _, body = await ask(inference)
     assert body["choices"][0]["finish_reason"] == "length"
-    assert "tool_calls" not in body["choices"][0]["message"]
-    assert (await streamed(inference))[1:3] == ([], "length")
+    [call] = body["choices"][0]["message"]["tool_calls"]
+    assert call["function"] == {"name": "look", "arguments": '{"where": "Os'}
+    assert (await streamed(inference))[2] == "length"
     _, body = await ask(inference)
     assert body["choices"][0]["message"]["content"] == "It is co"
 

@@ -189,13 +189,13 @@ async def test_a_second_answer_without_calls_is_never_appended_to_text_that_was_
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_what_there_is_of_a_call_when_the_answer_is_cut_is_no_call(
+async def test_what_there_is_of_a_call_when_the_answer_is_cut_is_given(
     inference: Inference, upstream: Upstream, stream: bool
 ) -> None:
     calls = [call(id="a"), call('{"where": "Os', id="b")]
     upstream.answers = [streamed(upstream, calls, reason="length") if stream else whole(*calls, reason="length")]
     status, message, _ = await ask(inference, stream)
-    assert (status, message["reason"], message["tool_calls"]) == (200, "length", calls[:1])
+    assert (status, message["reason"], message["tool_calls"]) == (200, "length", calls)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -279,6 +279,36 @@ class ChatConformance:
         assert {whole.choices[0].finish_reason, *reasons_of(chunks)} <= {"tool_calls", "stop"}
         assert usage_of(chunks).completion_tokens > 0
 
+    async def test_a_call_ends_though_its_schema_does_not_close_its_object(self, subject: Subject) -> None:
+        """As most frameworks send schemas: a small model that may write more keys writes them until it is cut."""
+        if not subject.can.tools:
+            return
+        opened = {key: value for key, value in CITY.items() if key != "additionalProperties"}
+        tool = {"type": "function", "function": {**WEATHER["function"], "parameters": opened}}
+        asked = {"tools": [tool], "tool_choice": "required", "max_tokens": 64}
+        whole = await subject.ask("What is the weather in Oslo?", **asked)
+        [call] = whole.choices[0].message.tool_calls
+        check_call(call.function.name, call.function.arguments)
+
+    async def test_a_call_that_is_cut_is_given_as_far_as_it_came(self, subject: Subject) -> None:
+        if not subject.can.tools:
+            return
+        asked = {"tools": [WEATHER], "tool_choice": NAMED, "max_tokens": 4}
+        whole = await subject.ask("What is the weather in Oslo?", **asked)
+        chunks = await subject.chunks("What is the weather in Oslo?", **asked)
+        for reason, calls in (
+            (
+                whole.choices[0].finish_reason,
+                [(c.function.name, c.function.arguments) for c in whole.choices[0].message.tool_calls or []],
+            ),
+            (reasons_of(chunks)[0], streamed_calls(chunks)),
+        ):
+            assert [name for name, _ in calls] == ["get_weather"]
+            if reason == "length":
+                assert len(calls[0][1]) < len('{"city": "Oslo", "unit": "celsius"}')
+            else:
+                check_call(*calls[0])
+
     async def test_a_model_that_may_call_tools_either_does_or_answers(self, subject: Subject) -> None:
         if not subject.can.tools:
             await refused(subject.ask(tools=[WEATHER]), "tool")

@@ -90,6 +90,8 @@ def test_an_error_before_the_first_piece_is_an_ordinary_error_also_for_a_stream(
     assert answer.status_code == 400
     error = error_of(answer)
     assert (error["code"], error["param"]) == ("context_length_exceeded", "messages")
+    assert error["message"].startswith("This model's maximum context length is 64 tokens")
+    assert "(context_length_exceeded)" in error["message"]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,12 @@ def test_an_error_before_the_first_piece_is_an_ordinary_error_also_for_a_stream(
         ({"logit_bias": {"x": 1}}, "invalid_request", "logit_bias"),
         ({"logprobs": "yes please"}, "invalid_request", "logprobs"),
         (
-            {"response_format": {"type": "json_schema", "json_schema": {"schema": {"not": {}}}}},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"schema": {"type": "string", "minLength": 3, "maxLength": 1}},
+                }
+            },
             "unsupported_schema",
             "response_format.json_schema.schema",
         ),
@@ -278,3 +285,12 @@ def test_a_model_that_is_not_the_default_is_shown_but_not_needed_for_readiness(s
     parts = app.client.get("/readyz").json()["parts"]
     assert parts["model:spare"]["ok"]
     assert "not ready" in parts["model:spare"]["detail"]
+
+
+def test_a_prompt_that_is_too_long_names_what_its_tools_take(running: Any) -> None:
+    """As front ends fill a small model with tools of their own."""
+    tool = {"type": "function", "function": {"name": "f", "description": "word " * 100}}
+    error = error_of(running.post("/v1/chat/completions", ask(tools=[tool])))
+    assert error["code"] == "context_length_exceeded"
+    assert "your messages and tools resulted in" in error["message"]
+    assert "in the tools)" in error["message"]

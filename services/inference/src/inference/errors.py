@@ -78,10 +78,14 @@ class ContextExceeded(InvalidRequest):
 
     code = "context_length_exceeded"
 
-    def __init__(self, tokens: int, limit: int) -> None:
+    def __init__(self, tokens: int, limit: int, tool_tokens: int = 0) -> None:
+        """`tool_tokens` of the `tokens` tell the model of its tools. The words are OpenAI's: clients look for them."""
+        what = "messages and tools" if tool_tokens else "messages"
+        of = f" ({tokens - tool_tokens} in the messages, {tool_tokens} in the tools)" if tool_tokens else ""
         super().__init__(
-            f"The messages have {tokens:,} tokens and the model reads {limit:,}, the answer included. "
-            "Shorten the messages or choose a model with a longer context.",
+            f"This model's maximum context length is {limit} tokens, the answer included. However, your {what} "
+            f"resulted in {tokens} tokens{of}. Please shorten them, or choose a model with a longer context. "
+            f"({self.code})",
             param="messages",
         )
 
@@ -122,6 +126,25 @@ class SchemaUnsupported(InvalidRequest):
             f"Answers can't be held to {param}: {why}. Leave that out of the schema, or choose another model.",
             param=param,
         )
+
+
+class AnswerUnfit(UpstreamFailed):
+    """A model's answer was made to fit a schema as far as a grammar can hold it, and does not fit the rest."""
+
+    code = "answer_unfit"
+
+    def __init__(self, param: str, why: str) -> None:
+        super().__init__(
+            f"The model's answer does not fit {param}: {why.rstrip('.')}. Ask again, or leave what it did not keep to "
+            "out of the schema and check the answer yourself."
+        )
+
+
+class CallUnfit(AnswerUnfit):
+    """The same of a call of a strict tool."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("the tool that it called", why)
 
 
 class WrongDimensions(InvalidRequest):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -57,6 +57,11 @@ class Order:
     schema: dict[str, Any] | None
     tools: Tools | None
 
+    @property
+    def told_of_tools(self) -> str:
+        """The part of the first message that tells the model of its tools."""
+        return self.tools.instruction(PLAIN) if self.tools else ""
+
 
 def read_order(request: ChatRequest) -> Order:
     """The order in a request; raises 400 for what would otherwise be ignored."""
@@ -103,14 +108,16 @@ def read_schema(extra: Mapping[str, Any]) -> dict[str, Any] | None:
     return schema
 
 
-def room_for_answer(prompt_tokens: int, context_length: int, asked: int | None, usual: int) -> int:
+def room_for_answer(
+    order: Order, prompt_tokens: int, context_length: int, usual: int, count: Callable[[str], int]
+) -> int:
     """How many tokens the answer may have: what was asked for (else `usual`), within the context.
 
-    Raises `ContextExceeded` when the prompt leaves no room.
+    Raises `ContextExceeded` when the prompt leaves no room; `count` then tells how many tokens of it are the tools'.
     """
     if prompt_tokens >= context_length:
-        raise ContextExceeded(prompt_tokens, context_length)
-    return min(asked or usual, context_length - prompt_tokens)
+        raise ContextExceeded(prompt_tokens, context_length, count(order.told_of_tools) if order.tools else 0)
+    return min(order.max_tokens or usual, context_length - prompt_tokens)
 
 
 def guessed_tokens(order: Order, context_length: int, usual: int) -> int:

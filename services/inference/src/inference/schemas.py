@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import jsonschema_rs
 
 from contracts.chat import ChatRequest
-from inference.errors import InvalidSchema
+from inference.errors import AnswerUnfit, InvalidSchema
 
 SHOWN = 300
 SCHEMA = "response_format.json_schema.schema"
 """Where a request has the schema of its answer."""
+MOST_BACKTRACKS = 10_000
+"""Of a pattern that looks around, which can't be matched in linear time; beyond them a text does not match."""
 
 
 def _no_references(uri: str) -> NoReturn:
@@ -21,16 +25,43 @@ def _no_references(uri: str) -> NoReturn:
 def validator(schema: Any, param: str) -> Any:
     """What checks values against a schema (`validate`, `is_valid`); raises `InvalidSchema`, naming `param`.
 
-    Patterns are matched in linear time and nothing is fetched, so that no schema can hold the service up.
+    Patterns are matched in linear time, those that look around with a bound of steps, and nothing is fetched, so that
+    no schema can hold the service up.
     """
     if not isinstance(schema, dict):
         raise InvalidSchema(param, "it must be an object")
     try:
-        return jsonschema_rs.validator_for(
-            schema, retriever=_no_references, pattern_options=jsonschema_rs.RegexOptions()
-        )
+        return _compiled(schema, jsonschema_rs.RegexOptions())
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return _compiled(schema, jsonschema_rs.FancyRegexOptions(backtrack_limit=MOST_BACKTRACKS))
     except (ValueError, RecursionError) as error:
         raise InvalidSchema(param, str(error).split("\n", 1)[0][:SHOWN]) from None
+
+
+@lru_cache(1024)
+def is_linear_pattern(pattern: str) -> bool:
+    """Whether a pattern can be matched in linear time: it neither looks around nor refers back."""
+    try:
+        _compiled({"pattern": pattern}, jsonschema_rs.RegexOptions())
+    except ValueError:
+        return False
+    return True
+
+
+def _compiled(schema: dict[str, Any], patterns: jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions) -> Any:
+    return jsonschema_rs.validator_for(schema, retriever=_no_references, pattern_options=patterns)
+
+
+def check_answer(schema: Any, text: str) -> None:
+    """Raise `AnswerUnfit` for a whole answer that does not fit: a grammar can't hold all that schemas ask."""
+    try:
+        error = next(iter(validator(schema, SCHEMA).iter_errors(json.loads(text))), None)
+    except ValueError:
+        raise AnswerUnfit(SCHEMA, "it is no JSON") from None
+    if error is not None:
+        raise AnswerUnfit(SCHEMA, error.message[:SHOWN])
 
 
 def check_request(request: ChatRequest) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inference.errors import ToolsUnsupported
+from inference.errors import CallUnfit, ToolsUnsupported
 from inference.schemas import validator
 from servicekit.errors import InvalidRequest
 from servicekit.identifiers import new_id
@@ -22,6 +22,10 @@ MAX_CALLS = 8
 """Of one answer."""
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FENCE = re.compile(r"^\s*```[a-z]*\s*|\s*```\s*$")
+HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"([A-Za-z0-9_-]{1,64})"\s*,\s*"arguments"\s*:\s*')
+"""What a call begins with."""
+OPENING = re.compile(r'^\s*(?:\{\s*"calls"\s*:\s*)?\[?')
+"""What comes before the first call of several."""
 FIELDS = frozenset(("tools", "tool_choice", "parallel_tool_calls"))
 """Of a request, which are read here."""
 
@@ -37,6 +41,8 @@ class Function:
     name: str
     description: str
     parameters: dict[str, Any]
+    strict: bool = False
+    """Whether a call with other arguments is a failure; else it is the caller's to tell the model of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +67,47 @@ class Tools:
         return f"You can call these functions:\n{listed}\n{how}{several} {end}"
 
     def read(self, text: str) -> list[dict[str, Any]]:
-        """The calls in an answer, in OpenAI's shape; raises `MalformedCalls`."""
-        return self.read_json(json_in(text))
+        """The calls in an answer that was guided, in OpenAI's shape; raises `MalformedCalls`.
+
+        What a grammar can't hold is asked of strict tools alone, as servers that call tools by themselves do.
+        """
+        return self._calls(json_in(text), lenient=True)
 
     def read_json(self, written: Any) -> list[dict[str, Any]]:
-        """The same of an answer that was parsed."""
+        """The calls of an answer that was parsed, whose arguments must fit; raises `MalformedCalls`."""
+        return self._calls(written, lenient=False)
+
+    def begun(self, text: str) -> list[dict[str, Any]]:
+        """The calls of an answer that was cut, as OpenAI gives them: the last one's arguments as far as they came."""
+        calls, rest = [], OPENING.sub("", text, count=1)
+        while function := self._begun(rest):
+            head = HEAD.match(rest)
+            rest = rest[head.end() :] if head else ""
+            try:
+                end = json.JSONDecoder().raw_decode(rest)[1] if rest else 0
+            except (ValueError, RecursionError):
+                end = len(rest)
+            calls.append(_call_of(function.name, rest[:end]))
+            rest = rest[end:].lstrip("}, \n\t\r")
+        return calls
+
+    def _begun(self, text: str) -> Function | None:
+        """The function that a call names, also if its name is not whole but can be no other's."""
+        if head := HEAD.match(text):
+            return next((f for f in self.functions if f.name == head[1]), None)
+        bare = re.sub(r"\s", "", text)
+        if not bare:
+            return None
+        could = [f for f in self.functions if f'{{"name":"{f.name}","arguments":'.startswith(bare)]
+        return could[0] if len(could) == 1 else None
+
+    def _calls(self, written: Any, *, lenient: bool) -> list[dict[str, Any]]:
         calls = written if isinstance(written, list) else [written]
         if not calls or len(calls) > (MAX_CALLS if self.several else 1):
             raise MalformedCalls(f"it has {len(calls)} calls")
-        return [self._call(call) for call in calls]
+        return [self._call(call, lenient=lenient) for call in calls]
 
-    def _call(self, call: Any) -> dict[str, Any]:
+    def _call(self, call: Any, *, lenient: bool) -> dict[str, Any]:
         if not isinstance(call, dict) or not isinstance(call.get("name"), str):
             raise MalformedCalls("it has no `name`")
         function = next((f for f in self.functions if f.name == call["name"]), None)
@@ -81,13 +117,13 @@ class Tools:
         if isinstance(arguments, str):  # written as OpenAI has them in its own answers
             arguments = json_in(arguments)
         error = next(iter(validator(function.parameters, "tools").iter_errors(arguments)), None)
-        if error is not None:
+        if error is not None and (function.strict or not lenient):
             raise MalformedCalls(f"its arguments do not fit the schema: {error.message[:200]}")
-        return {
-            "id": new_id("call"),
-            "type": "function",
-            "function": {"name": function.name, "arguments": json.dumps(arguments, ensure_ascii=False)},
-        }
+        return _call_of(function.name, json.dumps(arguments, ensure_ascii=False))
+
+
+def _call_of(name: str, arguments: str) -> dict[str, Any]:
+    return {"id": new_id("call"), "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def read_tools(extra: Mapping[str, Any]) -> Tools | None:
@@ -147,7 +183,7 @@ def _function(number: int, tool: Any) -> Function:
     validator(parameters, f"{where}.function.parameters")
     if parameters.get("type", "object") != "object":
         raise InvalidRequest("A tool's parameters are an object.", param=f"{where}.function.parameters")
-    return Function(name, description, {"type": "object", **parameters})
+    return Function(name, description, {"type": "object", **parameters}, strict=function.get("strict") is True)
 
 
 def json_in(text: str) -> Any:
@@ -191,11 +227,18 @@ class CallReader:
         shown, self._held = self._held, ""
         return shown
 
-    def finish(self) -> tuple[str, list[dict[str, Any]]]:
-        """At the end of the answer: text that is still to be shown, and the calls."""
+    def finish(self, reason: str) -> tuple[str, list[dict[str, Any]]]:
+        """At the end of the answer, for `reason`: text that is still to be shown, and the calls.
+
+        Raises `CallUnfit` for a whole call whose arguments a strict tool does not take.
+        """
         if self._plain or not self._held.strip():
             return "", []
         try:
             return "", self._tools.read(self._held)
-        except MalformedCalls:
-            return (self._held, []) if self._structured and not self._tools.required else ("", [])
+        except MalformedCalls as error:
+            if self._structured and not self._tools.required and not HEAD.match(OPENING.sub("", self._held)):
+                return self._held, []
+            if reason == "length":
+                return "", self._tools.begun(self._held)
+            raise CallUnfit(str(error)) from None

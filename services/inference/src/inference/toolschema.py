@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from inference.grammar_schemas import grammar_schema
 from inference.toolcalls import MAX_CALLS, MalformedCalls, Tools, json_in
 
 ANSWER = "text"
@@ -21,7 +22,7 @@ def answer_schema(tools: Tools, schema: dict[str, Any] | None) -> dict[str, Any]
     definitions: dict[str, Any] = {}
     forms: list[dict[str, Any]] = []
     for number, function in enumerate(tools.functions):
-        arguments = _placed(function.parameters, f"tool{number}", definitions)
+        arguments = _placed(grammar_schema({"properties": {}, **function.parameters}), f"tool{number}", definitions)
         forms.append(_object({"name": {"const": function.name}, "arguments": arguments}))
     if tools.several:
         many = {"type": "array", "items": {"anyOf": list(forms)}, "minItems": 1, "maxItems": MAX_CALLS}
@@ -88,11 +89,11 @@ class Answered:
         return cls(None, tools.read_json(written))
 
     @classmethod
-    def cut_short(cls, text: str) -> Answered:
-        """Of an answer that ended before its end: the text that there is of it."""
+    def cut_short(cls, text: str, tools: Tools) -> Answered:
+        """Of an answer that ended before its end: what there is of its text or its calls."""
         reader = AnswerReader()
         reader.feed(text)
-        return cls(reader.shown or None, [])
+        return cls(reader.shown or None, [] if reader.shown else tools.begun(text))
 
 
 class AnswerReader:

@@ -46,8 +46,8 @@ class CallAssembly:
             piece.name += function.get("name") or ""
             piece.arguments += function.get("arguments") or ""
 
-    def calls(self, step: int, taken: Iterable[str]) -> list[Call]:
-        """The calls, each with an id that no other call of the run has."""
+    def calls(self, step: int, taken: Iterable[str], *, cut: bool = False) -> list[Call]:
+        """The calls, each with an id that no other call of the run has; the last of a `cut` answer won't be made."""
         used = set(taken)
         found: list[Call] = []
         for number, (_, piece) in enumerate(sorted(self._pieces.items())):
@@ -55,6 +55,8 @@ class CallAssembly:
             call_id = piece.id if is_fit else _free_id(step, number, used)
             used.add(call_id)
             found.append({"id": call_id, "name": piece.name[:64], **_arguments(piece.arguments)})
+        if cut and found:
+            found[-1].setdefault("problem", "Not made: the answer was cut in the middle of it. Send a shorter call.")
         return found
 
 

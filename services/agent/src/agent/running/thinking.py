@@ -43,9 +43,9 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     model = await context.models.model(work.definition.model, token)
     if model is None:
         raise ModelNotAnswerable(work.definition.model)
-    text, assembly = await _ask(state, context, model, token, step)
+    text, assembly, cut = await _ask(state, context, model, token, step)
     taken = (call["id"] for message in state["messages"] for call in message.get("calls", ()))
-    calls = assembly.calls(step, taken)
+    calls = assembly.calls(step, taken, cut=cut)
     said: Message = {"role": "assistant", "content": text}
     changes: dict[str, Any] = {"step": step, "messages": [said]}
     if calls:
@@ -63,15 +63,15 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
 
 async def _ask(
     state: RunState, context: RunContext, model: ModelInfo, token: str, step: int
-) -> tuple[str, CallAssembly]:
-    """What the model says, its words sent on as they come."""
+) -> tuple[str, CallAssembly, bool]:
+    """What the model says, its words sent on as they come, and whether it was cut at its limit of tokens."""
     work, began = context.work, time.perf_counter()
     request = chat_request(state, context, model)
     careful = has_read_others(state) and work.definition.output_schema is None
     speech = Speech(careful=careful)
     assembly = CallAssembly()
     usage, told_cost = ChatUsage(), None
-    silent = True
+    silent, cut = True, False
     async with work.written_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
         async for chunk in chunks:
             usage = chunk.usage or usage
@@ -79,6 +79,7 @@ async def _ask(
                 told_cost = chunk.groundwork.receipt.cost_usd
             for choice in chunk.choices:
                 assembly.add(choice.delta.tool_calls or ())
+                cut = cut or choice.finish_reason == "length"
                 if choice.delta.content and (words := speech.hear(choice.delta.content)):
                     work.say("token", {"text": words}, step)
             if silent and speech.text:
@@ -92,7 +93,7 @@ async def _ask(
     work.say("usage", {"model": model.id, **told}, step)
     RUN_STEPS.inc()
     RUN_STEP_SECONDS.labels("model").observe(time.perf_counter() - began)
-    return speech.text, assembly
+    return speech.text, assembly, cut
 
 
 def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> ChatRequest:

@@ -15,7 +15,7 @@ import structlog
 
 from contracts.chat import ChatRequest
 from inference.adapters.asked_again import BEFORE_THE_END, once_more, usage_of_both
-from inference.adapters.streamed_calls import CallParts, Checker
+from inference.adapters.streamed_calls import CallParts, Checker, cut_call
 from inference.errors import UpstreamBroke
 from inference.metrics import TOOL_CALLS
 from inference.pieces import calls_piece, end_piece
@@ -116,13 +116,14 @@ class CheckedCalls:
         return {**choice, "message": {**kept, "tool_calls": calls} if calls else kept}
 
     def _calls(self, checker: Checker, calls: object, reason: str) -> list[dict[str, Any]]:
-        """Calls as they should be; of an answer that was cut, those that are whole. Raises `MalformedCalls`."""
+        """Calls as they should be; of an answer that was cut, the last as far as it came. Raises `MalformedCalls`."""
         checked = []
         for call in calls if isinstance(calls, list) else [calls]:
             try:
                 whole = checker.checked(call)
             except MalformedCalls as error:
-                if reason not in BEFORE_THE_END:  # what there is of a call is no call
+                if reason not in BEFORE_THE_END:  # as far as it came, as OpenAI gives it
+                    checked += cut_call(call)
                     continue
                 log.warning("tool call malformed", model=self._name, why=str(error))
                 raise

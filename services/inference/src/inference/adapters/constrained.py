@@ -65,7 +65,7 @@ class ConstrainedTools:
             usage = usage_of_both(usage, more)
             message: dict[str, Any] = {"role": "assistant", "content": answered.text}
             if answered.calls:
-                message["tool_calls"], reason = answered.calls, "tool_calls"
+                message["tool_calls"], reason = answered.calls, _reason_of_calls(reason)
             choices.append({**choice, "message": message, "finish_reason": reason})
         return Completion(tuple(choices), usage, completion.extra)
 
@@ -102,8 +102,8 @@ class ConstrainedTools:
         self, asked: ChatRequest, tools: Tools, text: str, reason: str | None
     ) -> tuple[Answered, dict[str, Any] | None]:
         """What an answer means; asks once more when it means nothing, and says what that cost."""
-        cut = Answered.cut_short(text)
-        if reason not in BEFORE_THE_END:  # what there is of a call is no call
+        cut = Answered.cut_short(text, tools)
+        if reason not in BEFORE_THE_END:
             return cut, None
         try:
             return Answered.of(text, tools), None
@@ -152,5 +152,10 @@ def _ending(answered: Answered, shown: str, index: int, reason: str) -> list[Pie
         pieces.append(text_piece(rest[len(shown) :], index))
     if answered.calls:
         pieces.append(calls_piece(answered.calls, index))
-        reason = "tool_calls"
+        reason = _reason_of_calls(reason)
     return [*pieces, end_piece(reason, index)]
+
+
+def _reason_of_calls(reason: str | None) -> str:
+    """Why an answer with calls ended: they were called, or the last one was cut."""
+    return "tool_calls" if reason is None or reason in BEFORE_THE_END else reason

@@ -11,12 +11,15 @@ from llguidance import LLMatcher, LLTokenizer
 from numpy.typing import NDArray
 
 from inference.errors import SchemaUnsupported
+from inference.grammar_schemas import grammar_schema
 from inference.orders import Order
 from inference.schemas import SCHEMA
-from inference.toolcalls import MAX_CALLS, Tools
+from inference.toolcalls import MAX_CALLS, Function, Tools
 
 COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """A small model that may write blanks between two values may never write anything else again."""
+LENIENT = {"lenient": True, "coerce_one_of": True}
+"""Keywords that a grammar can't hold (`uniqueItems`, `if`, `not`) are left to the check of the written answer."""
 SHOWN = 300
 
 
@@ -84,7 +87,7 @@ class Guides:
         """The form that an order asks for, None for free text; raises `SchemaUnsupported`."""
         if order.tools is not None:
             for number, function in enumerate(order.tools.functions):
-                self._matcher(_json(function.parameters), f"tools.{number}.function.parameters")
+                self._matcher(_json(_arguments(function)), f"tools.{number}.function.parameters")
             grammar = _calls(order.tools, order.schema)
         elif order.schema is not None:
             grammar = _json(order.schema)
@@ -109,7 +112,7 @@ def _calls(tools: Tools, schema: dict[str, Any] | None) -> str:
     for number, function in enumerate(tools.functions):
         head = json.dumps(f'{{"name": {json.dumps(function.name)}, "arguments": ')
         lines.append(f'call{number}: {head} arguments{number} "}}"')
-        lines.append(f"arguments{number}: %json {_guided(function.parameters)}")
+        lines.append(f"arguments{number}: %json {_guided(_arguments(function))}")
     forms = ["call"]
     if tools.several:
         lines.append(f'calls: "[" call (", " call){{0,{MAX_CALLS - 1}}} "]"')
@@ -121,8 +124,13 @@ def _calls(tools: Tools, schema: dict[str, Any] | None) -> str:
     return "\n".join([f"start: {' | '.join(forms)}", *lines]) + "\n"
 
 
+def _arguments(function: Function) -> dict[str, Any]:
+    """The schema of a call's arguments: a tool that lists none takes none."""
+    return {"properties": {}, **function.parameters}
+
+
 def _guided(schema: dict[str, Any]) -> str:
-    return json.dumps({**schema, "x-guidance": COMPACT})
+    return json.dumps({**grammar_schema(schema), "x-guidance": COMPACT | LENIENT})
 
 
 def _words(error: str) -> str:

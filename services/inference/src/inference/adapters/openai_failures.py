@@ -31,6 +31,7 @@ BUSY = frozenset((429, 529))
 BUSY_WORDS = re.compile(r"busy|overloaded|backlog", re.IGNORECASE)
 """In a 503: of vLLM, Ollama and OpenAI when more calls wait than they take, not while they start."""
 TOO_LONG_CODES = frozenset(("context_length_exceeded", "exceed_context_size_error"))
+OPENAI_WORDS = "this model's maximum context length is"
 TOO_LONG = re.compile(
     r"maximum context length|context (length|size|window)|prompt is too long|too many tokens|"
     r"input token count .* exceeds",
@@ -93,7 +94,7 @@ def failure_of(
         or said.type in TOO_LONG_CODES
         or (meant in REFUSED and TOO_LONG.search(said.message))
     ):
-        return _refused(ContextExceeded.code, said.message, "messages")
+        return _refused(ContextExceeded.code, _too_long(said.message), "messages")
     if said.code in NO_CREDIT or said.type in NO_CREDIT:
         return UpstreamBroke(model, BROKE[402])
     if meant in REFUSED:
@@ -149,6 +150,13 @@ def _refused(code: str, message: str, param: str | None) -> ServiceError:
     error = UpstreamRefused(message or "The server behind this model says that the request is wrong.", param=param)
     error.code = code
     return error
+
+
+def _too_long(message: str) -> str:
+    """A server's words about a prompt that is too long, with OpenAI's before and after them: clients look for these."""
+    if OPENAI_WORDS not in message.lower():
+        message = f"This model's maximum context length is exceeded: {message}"
+    return message if ContextExceeded.code in message else f"{message} ({ContextExceeded.code})"
 
 
 def _retry_after(headers: Mapping[str, str], said: Said, usual: float = USUAL_RETRY_SECONDS) -> float:

@@ -19,6 +19,7 @@ from inference.catalogue import ScriptSource
 from inference.orders import Order, read_order, room_for_answer
 from inference.pieces import calls_piece, collect, end_piece, text_piece, usage_of, usage_piece
 from inference.ports import Completion, Piece
+from inference.schemas import check_answer
 from inference.stops import StopScanner
 from inference.toolcalls import CallReader
 
@@ -65,7 +66,7 @@ class ScriptedChat:
         order = read_order(request)
         text = "\n".join(message["content"] for message in order.messages)
         prompt = count_words(text)
-        room = room_for_answer(prompt, self._context, order.max_tokens, USUAL_TOKENS)
+        room = room_for_answer(order, prompt, self._context, USUAL_TOKENS, count_words)
         reply = self._formed(order, self._reply(text, order.messages[-1]["content"]))
         leave = await self._admission.enter(prompt + room * order.choices)
         written = 0
@@ -133,12 +134,14 @@ def _said(order: Order, index: int, reply: str, room: int) -> Iterator[tuple[int
             break
     rest = scanner.flush()
     left = reader.feed(rest) if reader else rest
-    more, calls = reader.finish() if reader else ("", [])
+    more, calls = reader.finish("length" if scanner.found else reason) if reader else ("", [])
     left += more
     if left:
         yield 0, text_piece(left, index, _certain(order, left))
+    if reason == "stop" and not (scanner.found or calls) and order.schema is not None:
+        check_answer(order.schema, reply)
     if calls:
-        reason = "tool_calls"
+        reason = "length" if reason == "length" else "tool_calls"
         yield 0, calls_piece(calls, index)
     yield 0, end_piece(reason, index)
 

@@ -96,6 +96,16 @@ class Checker:
         return {**call, **whole, "function": {**function, "arguments": arguments}}
 
 
+def cut_call(call: object) -> list[dict[str, Any]]:
+    """A call that an answer's limit of tokens cut, its arguments as far as they came; none if it has no name yet."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(call, dict) or not isinstance(function, dict) or not function.get("name"):
+        return []
+    arguments = function.get("arguments")
+    whole = {"id": call.get("id") or new_id("call"), "type": "function"}
+    return [{**call, **whole, "function": {**function, "arguments": arguments if isinstance(arguments, str) else ""}}]
+
+
 def _object(arguments: object) -> str:
     """Arguments as the text of a JSON object. Text that is one stays as it is."""
     if arguments is None or (isinstance(arguments, str) and not arguments.strip()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,8 @@ class TransformersChat:
         turn = self._admission.turn(guessed_tokens(order, self._context, self._usual_tokens))
         try:
             prompt, guide = await loop.run_in_executor(self._reading, self._prepare, loaded, order)
-            room = room_for_answer(len(prompt), self._context, order.max_tokens, self._usual_tokens)
+            count = partial(_count, loaded)
+            room = room_for_answer(order, len(prompt), self._context, self._usual_tokens, count)
             turn.weighs(len(prompt) + room * order.choices)
             await turn.come()
             generation = Generation(self._name, loaded, order, prompt, room, guide, self._liveness.progressed)
@@ -168,6 +170,10 @@ class TransformersChat:
     def _before_layer(self, *_: Any) -> None:
         if self._current is not None:
             self._current.check()  # so that reading a long prompt can be stopped, too
+
+
+def _count(loaded: Loaded, text: str) -> int:
+    return len(loaded.tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def _is_fillable(model: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from inference.orders import Order
 from inference.pieces import Logprobs, calls_piece, end_piece, text_piece
 from inference.ports import Piece
+from inference.schemas import check_answer
 from inference.stops import StopScanner
 from inference.toolcalls import CallReader
 
@@ -28,6 +29,7 @@ class Answer:
     ) -> None:
         from tokenizers.decoders import DecodeStream  # loaded with the model, not with the service
 
+        self._order = order
         self._index = index
         self._tokenizer = tokenizer
         self._bytes_of = bytes_of
@@ -39,6 +41,7 @@ class Answer:
         """Of tokens that were not sent yet, each with the place in the text where it begins."""
         self._decoded = 0
         self._shown = 0
+        self._said = ""
 
     def take(self, token: int, likely: Likely | None) -> bool:
         """Go on with a token; true when a stop string is complete."""
@@ -51,22 +54,26 @@ class Answer:
         return self._scanner.found
 
     def end(self, reason: str) -> None:
-        """No more tokens come."""
+        """No more tokens come; raises `AnswerUnfit` where the answer has not the form that was asked for."""
         self._show(self._scanner.flush())
         if self._reader is not None:
-            text, calls = self._reader.finish()
-            if text:
-                self._send(text_piece(text, self._index, self._due()))
+            text, calls = self._reader.finish("length" if self._scanner.found else reason)
+            self._say(text)
             if calls:
-                reason = "tool_calls"
+                reason = "length" if reason == "length" else "tool_calls"
                 self._send(calls_piece(calls, self._index, self._due()))
+        if reason == "stop" and not self._scanner.found and self._order.schema is not None:
+            check_answer(self._order.schema, self._said)
         rest = self._due()
         self._send(end_piece(reason, self._index, rest or None))
 
     def _show(self, text: str) -> None:
         self._shown += len(text)
-        shown = self._reader.feed(text) if self._reader else text
+        self._say(self._reader.feed(text) if self._reader else text)
+
+    def _say(self, shown: str) -> None:
         if shown:
+            self._said += shown
             self._send(text_piece(shown, self._index, self._due()))
 
     def _due(self) -> Logprobs | None:
