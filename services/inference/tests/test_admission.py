@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from inference.admission import Admission
 from inference.errors import ModelBusy
@@ -186,3 +187,46 @@ async def test_a_turn_that_is_cancelled_at_the_moment_when_its_place_comes_gives
     leave()
     (await asyncio.wait_for(next_one, 1))()
     assert (admission.running, admission.waiting) == (0, 0)
+
+
+async def as_tenant(admission: Admission, tenant: str, done: list[str]) -> None:
+    """One call of a tenant's, that holds its place for one turn of the loop."""
+    with bound_contextvars(tenant=tenant):
+        leave = await admission.enter()
+    done.append(tenant)
+    leave()
+
+
+async def test_a_place_that_becomes_free_is_for_the_tenant_that_holds_fewest() -> None:
+    admission, done = Admission("talker", places=1, waiting=8), list[str]()
+    leave = await admission.enter()
+    calls = [asyncio.create_task(as_tenant(admission, tenant, done)) for tenant in ("acme",) * 5 + ("beta",) * 2]
+    await asyncio.sleep(0)
+    leave()
+    await asyncio.gather(*calls)
+    assert done == ["acme", "beta", "acme", "beta", "acme", "acme", "acme"]
+
+
+async def test_a_line_that_one_tenant_fills_has_room_for_another_one() -> None:
+    admission, done = Admission("talker", places=1, waiting=2), list[str]()
+    leave = await admission.enter()
+    calls = [asyncio.create_task(as_tenant(admission, "acme", done)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(ModelBusy):
+        await as_tenant(admission, "acme", done)
+    calls.append(asyncio.create_task(as_tenant(admission, "beta", done)))
+    await asyncio.sleep(0)
+    leave()
+    await asyncio.gather(*calls)
+    assert sorted(done) == ["acme", "acme", "beta"]
+
+
+async def test_the_line_is_bounded_however_many_tenants_there_are() -> None:
+    admission, done = Admission("talker", places=1, waiting=2), list[str]()
+    leave = await admission.enter()
+    calls = [asyncio.create_task(as_tenant(admission, f"tenant{number}", done)) for number in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(ModelBusy):
+        await as_tenant(admission, "one-more", done)
+    leave()
+    await asyncio.gather(*calls)

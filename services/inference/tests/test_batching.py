@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from inference.batching import Item, Job, Line, QueueBound, finished
 
 
-def job(*lengths: int) -> Job:
-    return Job([f"text {number}" for number in range(len(lengths))], lengths, dimensions=4)
+def job(*lengths: int, tenant: str = "") -> Job:
+    return Job([f"text {number}" for number in range(len(lengths))], lengths, dimensions=4, tenant=tenant)
 
 
 def drain(line: Line, budget: int = 60) -> list[list[Item]]:
@@ -85,3 +85,23 @@ def test_every_text_is_in_exactly_one_batch_and_no_batch_is_above_the_budget(
     assert line.inputs == 0
     for one in jobs:
         np.testing.assert_array_equal(one.vectors[:, 0], np.arange(len(one.texts)))
+
+
+def test_a_tenant_with_one_text_waits_for_one_batch_of_another_s_thousand() -> None:
+    line = Line(waiting_tokens=10**9)
+    many, one = job(*[200] * 1000, tenant="acme"), job(9, tenant="beta")
+    line.add(many)
+    assert {item.job.tenant for item in line.next(1000)} == {"acme"}
+    line.add(one)
+    batches = [line.next(1000), line.next(1000)]
+    assert one in {item.job for batch in batches for item in batch}
+
+
+def test_a_line_that_one_tenant_fills_has_room_for_another_one() -> None:
+    line = Line(waiting_tokens=100)
+    line.add(job(60, 40, tenant="acme"))
+    with pytest.raises(QueueBound):
+        line.add(job(1, tenant="acme"))
+    line.add(job(50, tenant="beta"))
+    with pytest.raises(QueueBound):
+        line.add(job(60, tenant="gamma"))

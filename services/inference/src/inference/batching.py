@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
+from inference.fair_queue import FairQueue
 from inference.ports import Vectors
 
 WINDOW = 256
@@ -26,7 +27,8 @@ class QueueBound(Exception):
 class Job:
     """One call's texts, and their vectors as they come."""
 
-    def __init__(self, texts: Sequence[str], lengths: Sequence[int], dimensions: int) -> None:
+    def __init__(self, texts: Sequence[str], lengths: Sequence[int], dimensions: int, tenant: str = "") -> None:
+        self.tenant = tenant
         self.texts = texts
         self.lengths = lengths
         self.vectors: Vectors = np.empty((len(texts), dimensions), dtype=np.float32)
@@ -60,15 +62,16 @@ class Item:
 class Line:
     """The line of waiting texts. A batch's cost is its longest text times its size, as it is padded to that.
 
-    Each batch holds the text that has waited longest, so none starves; the others are those of the next `WINDOW`
-    that are nearest to it in length, so little is padding.
+    Tenants take turns: each batch holds the text that has waited longest of the tenant whose turn it is, so none
+    starves; the others are those of the next `WINDOW`, of all tenants, that are nearest to it in length, so little is
+    padding.
     """
 
     def __init__(self, waiting_tokens: int) -> None:
         self._most_waiting = waiting_tokens
-        self._items: deque[Item] = deque()
-        self._measured = 0
-        """Tokens of texts whose exact number is being found out."""
+        self._items: FairQueue[Item] = FairQueue()
+        self._measured: Counter[str] = Counter()
+        """Tokens of texts whose exact number is being found out, by tenant."""
         self.tokens = 0
         """Tokens that wait, those of abandoned jobs among them until they are come upon."""
 
@@ -78,24 +81,27 @@ class Line:
         return len(self._items)
 
     @contextmanager
-    def measuring(self, tokens: int) -> Iterator[None]:
+    def measuring(self, tokens: int, tenant: str = "") -> Iterator[None]:
         """Texts of about so many tokens are in line while the block runs; raises `QueueBound` as `add` does."""
-        self._check(tokens)
-        self._measured += tokens
+        self._check(tokens, tenant)
+        self._measured[tenant] += tokens
         try:
             yield
         finally:
-            self._measured -= tokens
+            self._measured[tenant] -= tokens
+            self._measured += Counter()  # forgets tenants that have none
 
     def add(self, job: Job) -> None:
         """Put a job's texts in line; raises `QueueBound` if others already fill it."""
-        self._check(job.tokens)
+        self._check(job.tokens, job.tenant)
         self.tokens += job.tokens
-        self._items.extend(Item(job, index) for index in range(len(job.texts)))
+        self._items.extend(job.tenant, (Item(job, index) for index in range(len(job.texts))))
 
-    def _check(self, tokens: int) -> None:
-        waiting = self.tokens + self._measured
-        if waiting and waiting + tokens > self._most_waiting:
+    def _check(self, tokens: int, tenant: str) -> None:
+        """A line that other tenants fill is twice as long for one that has nothing in it."""
+        waiting = self.tokens + self._measured.total()
+        is_first = not self._items.of(tenant) and not self._measured[tenant]
+        if waiting and waiting + tokens > self._most_waiting * (1 + (is_first and bool(tenant))):
             raise QueueBound(waiting)
 
     def next(self, batch_tokens: int) -> list[Item]:
@@ -106,20 +112,17 @@ class Line:
         window = self._window()
         if not window:
             return []
-        batch = _alike(window, batch_tokens)
+        batch = _alike([item for _, item in window], batch_tokens)
         chosen = set(map(id, batch))
-        self._items.extendleft(item for item in reversed(window) if id(item) not in chosen)
+        self._items.put_back([each for each in window if id(each[1]) not in chosen], last=window[0][0])
         self.tokens -= sum(item.tokens for item in batch)
         return batch
 
-    def _window(self) -> list[Item]:
-        window: list[Item] = []
-        while self._items and len(window) < WINDOW:
-            item = self._items.popleft()
-            if item.job.abandoned:
-                self.tokens -= item.tokens
-            else:
-                window.append(item)
+    def _window(self) -> list[tuple[str, Item]]:
+        window: list[tuple[str, Item]] = []
+        while len(window) < WINDOW and (taken := self._items.take(WINDOW - len(window))):
+            window += [each for each in taken if not each[1].job.abandoned]
+            self.tokens -= sum(item.tokens for _, item in taken if item.job.abandoned)
         return window
 
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from inference.batching import Job
 from inference.errors import ModelNotReady
+from inference.fair_queue import caller_tenant
 from inference.lanes import Lane, LaneLimits
 from inference.metrics import TRUNCATED
 from inference.orders import refuse_unknown
@@ -62,7 +63,7 @@ class BatchedEmbedding:
         refuse_unknown(further)
         lengths = await self.lanes[priority].lengths(texts)
         truncated = sum(length > self._limit for length in lengths)
-        job = Job(texts, [min(length, self._limit) for length in lengths], self._dimensions)
+        job = Job(texts, [min(length, self._limit) for length in lengths], self._dimensions, caller_tenant())
         self.lanes[priority].add(job)
         waiter = asyncio.get_running_loop().create_future()
         self._done[id(job)] = waiter

@@ -17,6 +17,7 @@ import structlog
 
 from inference.batching import Item, Job, Line, QueueBound, finished
 from inference.errors import ModelBusy
+from inference.fair_queue import caller_tenant
 from inference.liveness import Liveness
 from inference.metrics import BATCH_INPUTS, REJECTED, WAITING
 from inference.orders import CHARACTERS_A_TOKEN
@@ -119,7 +120,7 @@ class Lane:
     async def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text. They are in line, roughly weighed, while they are counted: raises `ModelBusy`."""
         guess = sum(map(len, texts)) // CHARACTERS_A_TOKEN
-        with self._bounded(), self.line.measuring(guess):
+        with self._bounded(), self.line.measuring(guess, caller_tenant()):
             return await asyncio.get_running_loop().run_in_executor(self._measuring, self._encoder.lengths, texts)
 
     def add(self, job: Job) -> None:
