@@ -19,12 +19,13 @@ from openai import OpenAI
 from benchmarks.home import ROOT, Home
 
 HANDBOOK = ROOT / "examples" / "handbook"
+QUESTIONS = ROOT / "examples" / "handbook-questions.jsonl"
 COLLECTION = "handbook"
 
 
 @dataclass(frozen=True)
 class Question:
-    """One line of questions.jsonl."""
+    """One line of the questions' file."""
 
     id: str
     question: str
@@ -67,7 +68,7 @@ class Outcome:
 
 def questions() -> list[Question]:
     """The handbook's questions."""
-    return [Question(**json.loads(line)) for line in (HANDBOOK / "questions.jsonl").read_text().splitlines() if line]
+    return [Question(**json.loads(line)) for line in QUESTIONS.read_text().splitlines() if line]
 
 
 def ask(home: Home, client: OpenAI, question: Question) -> Outcome:

@@ -21,6 +21,7 @@ from benchmarks.home import ROOT
 
 MIX = {"search": 0.60, "ask": 0.25, "ingest": 0.10, "agent": 0.05}
 HANDBOOK = ROOT / "examples" / "handbook"
+QUESTIONS = ROOT / "examples" / "handbook-questions.jsonl"
 COLLECTION, GROWING = "handbook", "notes"
 NOTES = 40
 """Documents that ingest replaces in turn, so that a long run grows no index."""
@@ -55,8 +56,8 @@ class Callers:
     def __post_init__(self) -> None:
         if not self.base_url.startswith("http://127.0.0.1:"):
             raise ValueError("load is made on loopback only")
-        lines = (HANDBOOK / "questions.jsonl").read_text().splitlines()
-        self._files = [file for file in sorted(HANDBOOK.iterdir()) if file.suffix != ".jsonl"]
+        lines = QUESTIONS.read_text().splitlines()
+        self._files = sorted(HANDBOOK.iterdir())
         self._questions = [json.loads(line)["question"] for line in lines]
 
     async def prepare(self) -> None:

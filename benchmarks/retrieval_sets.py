@@ -43,18 +43,25 @@ class RetrievalSet:
     def documents(self) -> Iterator[SetDocument]:
         """All documents, parsed by ingest's parsers."""
         if not self._is_corpus:
-            yield from map(_parsed, find_files([str(self.folder)]).files)
+            files = find_files([str(self.folder)]).files
+            yield from map(_parsed, (file for file in files if file != self._own_questions))
             return
         for _, line in json_lines(self.folder / "corpus.jsonl"):
             yield SetDocument(str(line["_id"]), line.get("title") or "", plain.parse(line["text"]))
 
     def questions(self, at_most: int) -> list[Question]:
         """The questions that have a relevant document; a sample, always the same, of `at_most` unless that is 0."""
-        path = self.folder if self._is_corpus else self.folder / "questions.jsonl"
+        path = self.folder if self._is_corpus else self._own_questions
         found = [question for question in read_questions(path) if question.relevant]
         if not at_most or len(found) <= at_most:
             return found
         return random.Random(SEED).sample(found, at_most)
+
+    @property
+    def _own_questions(self) -> Path:
+        """In the folder, or beside it as `FOLDER-questions.jsonl`, where a folder holds documents alone."""
+        inside = self.folder / "questions.jsonl"
+        return inside if inside.is_file() else self.folder.with_name(f"{self.folder.name}-questions.jsonl")
 
     @property
     def _is_corpus(self) -> bool:

@@ -27,6 +27,7 @@ from groundwork.stack.home import Home
 from groundwork.stack.lifecycle import down, up
 
 HANDBOOK = Path(__file__).parent / "handbook"
+QUESTIONS = Path(__file__).parent / "handbook-questions.jsonl"
 HOME = Path(__file__).parent.parent / ".groundwork" / "demo"
 COLLECTION = "handbook"
 QUESTION_ID = "q01"
@@ -84,11 +85,11 @@ def running(home: Home) -> Iterator[Groundwork]:
 
 def read_question() -> Question:
     """The demo's question from the handbook's list."""
-    for line in (HANDBOOK / "questions.jsonl").read_text().splitlines():
+    for line in QUESTIONS.read_text().splitlines():
         entry = json.loads(line)
         if entry["id"] == QUESTION_ID:
             return Question(entry["question"], entry["document"], entry["answer"])
-    raise GroundworkError(f"questions.jsonl has no question {QUESTION_ID}")
+    raise GroundworkError(f"{QUESTIONS.name} has no question {QUESTION_ID}")
 
 
 def ingest(client: Groundwork) -> None:

@@ -27,6 +27,17 @@ def test_a_folder_means_all_below_it_but_hidden_files(folder: Path) -> None:
     assert names(found.skipped) == ["image.png"]
 
 
+def test_every_format_that_is_read_is_taken_from_a_folder(tmp_path: Path) -> None:
+    for name in ("a.json", "b.jsonl", "c.py", "d.go", "Makefile", "e.csv", "f.eml", "g.rst", "h.zip", "i.png"):
+        (tmp_path / name).write_text("x")
+    for name in ("node_modules", "__pycache__", ".git"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "j.js").write_text("x")
+    found = find_files([str(tmp_path)])
+    assert [file.name for file in found.skipped] == ["i.png"]
+    assert len(found.files) == 9
+
+
 def test_a_pattern_that_the_shell_left_alone_is_expanded(folder: Path) -> None:
     assert names(find_files([f"{folder}/**/*.txt"]).files) == ["c.txt"]
 
@@ -64,12 +75,3 @@ def test_a_documents_id_is_stable_valid_and_keeps_equal_names_apart(folder: Path
     assert document_id(one) == document_id(folder / "sub" / ".." / "ü name.md")
     assert document_id(one) != document_id(two)
     assert all(character.isascii() and (character.isalnum() or character in "._-") for character in document_id(one))
-
-
-def test_data_and_code_are_taken_only_where_they_or_their_kind_are_named(tmp_path: Path) -> None:
-    for name in ("notes.md", "rows.jsonl", "main.py"):
-        (tmp_path / name).write_text("x")
-    assert names(find_files([str(tmp_path)]).files) == ["notes.md"]
-    assert names(find_files([f"{tmp_path}/*"]).files) == ["notes.md"]
-    assert names(find_files([f"{tmp_path}/*.jsonl"]).files) == ["rows.jsonl"]
-    assert names(find_files([str(tmp_path / "main.py")]).files) == ["main.py"]

@@ -68,6 +68,30 @@ def test_a_process_gets_no_other_services_settings_and_no_client_key(home: Home,
     assert process_environment("gateway", wiring, theirs)["GATEWAY_DATABASE_URL"] == "secret"
 
 
+def test_keys_of_the_shell_reach_nobody_and_those_that_the_models_file_names_inference_alone(
+    home: Home, wiring: Wiring
+) -> None:
+    home.create()
+    (home.root / "models.yaml").write_text(
+        "models:\n- {name: far, kind: chat, engine: openai, source: {base_url: x, api_key_env: OPENAI_API_KEY}}\n"
+    )
+    shell = {"OPENAI_API_KEY": "one", "GITHUB_TOKEN": "two", "DB_PASSWORD": "three", "PATH": "/bin", "LC_ALL": "C"}
+    theirs = overrides(home, AWS_SECRET_ACCESS_KEY="four", HF_TOKEN="five", https_proxy="http://proxy", **shell)
+    programs = ("gateway", "ingest", "worker", "retriever", "inference", "agent")
+    got = {program: process_environment(program, wiring, theirs) for program in programs}
+    for name, holders in {
+        "OPENAI_API_KEY": ["inference"],
+        "HF_TOKEN": ["inference"],
+        "AWS_SECRET_ACCESS_KEY": ["ingest", "worker"],
+        "GITHUB_TOKEN": [],
+        "DB_PASSWORD": [],
+        "PATH": list(programs),
+        "LC_ALL": list(programs),
+        "https_proxy": list(programs),
+    }.items():
+        assert [program for program in programs if name in got[program]] == holders, name
+
+
 def test_the_worker_is_configured_like_ingest(home: Home, wiring: Wiring) -> None:
     theirs = overrides(home, INGEST_LEASE_SECONDS="5")
     worker, api = (process_environment(name, wiring, theirs) for name in ("worker", "ingest"))

@@ -10,14 +10,13 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.support.stack import HANDBOOK, INGEST_SECONDS, RunningHome
+from tests.support.stack import HANDBOOK, INGEST_SECONDS, QUESTIONS, RunningHome
 
 from contracts.collections import Collection
 from groundwork.client.bulk import ingest_files
 from groundwork.client.files import find_files
 
 COMMAND = Path(sys.executable).parent / "groundwork"
-QUESTIONS = HANDBOOK / "questions.jsonl"
 
 
 def evaluated(home: RunningHome, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -28,6 +28,7 @@ from groundwork.stack.supervision import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 HANDBOOK = ROOT / "examples" / "handbook"
+QUESTIONS = ROOT / "examples" / "handbook-questions.jsonl"
 INGEST_SECONDS = 240.0
 
 
@@ -82,7 +83,7 @@ def ingest_handbook(client: Groundwork, collection: str, changed: Callable[[Batc
 
 def handbook_questions(*, answerable: bool) -> list[dict[str, Any]]:
     """The handbook's questions whose answer is, or is not, in the documents."""
-    lines = (HANDBOOK / "questions.jsonl").read_text().splitlines()
+    lines = QUESTIONS.read_text().splitlines()
     return [entry for line in lines if (entry := json.loads(line))["answerable"] == answerable]
 
 

@@ -11,7 +11,8 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from ingest.parsing.formats import PDF, Limits, extract
+from contracts.formats import PDF
+from ingest.parsing.formats import Limits, extract
 from ingest.parsing.structure import Extracted
 
 LIMITS = Limits(max_pages=2000, max_text_chars=1_000_000)

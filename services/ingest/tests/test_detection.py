@@ -8,9 +8,9 @@ from docx import Document
 from openpyxl import Workbook
 from pptx import Presentation
 
+from contracts.formats import CODE, CSV, DOCX, EML, EPUB, HTML, JSON, JSONL, PDF, PPTX, TEXT, TSV, XLSX, ZIP
 from ingest.errors import UnsupportedDocument
 from ingest.media import HEAD, Received, media_type
-from ingest.parsing.formats import CODE, CSV, DOCX, EML, EPUB, HTML, JSON, JSONL, PDF, PPTX, TEXT, TSV, XLSX, ZIP
 
 from .parsing_cases import packed
 

@@ -22,12 +22,13 @@ from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
+from contracts.formats import DOCX, HTML, MARKDOWN, PDF, TEXT, ZIP
 from ingest.parsing import archive, child
 from ingest.parsing.child import NOT_NOW
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.decoding import decode
 from ingest.parsing.failures import ParseFailed
-from ingest.parsing.formats import DOCX, HTML, MARKDOWN, PDF, TEXT, ZIP, Limits, extract
+from ingest.parsing.formats import Limits, extract
 from ingest.parsing.process import ParsingProcess
 from ingest.parsing.structure import Extracted, clean
 

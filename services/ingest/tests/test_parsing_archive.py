@@ -5,9 +5,10 @@ import zipfile
 
 import pytest
 
+from contracts.formats import ZIP
 from ingest.parsing import unpacking
 from ingest.parsing.failures import ParseFailed
-from ingest.parsing.formats import ZIP, Limits
+from ingest.parsing.formats import Limits
 from ingest.parsing.members import Allowance
 
 from .parsing_cases import failure, outline, packed, read

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsing.formats import CODE
+from contracts.formats import CODE
 from ingest.parsing.structure import clean
 
 from .parsing_cases import failure, outline, read

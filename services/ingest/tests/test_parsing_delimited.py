@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsing.formats import CSV, TSV, Limits
+from contracts.formats import CSV, TSV
+from ingest.parsing.formats import Limits
 from ingest.parsing.structure import clean
 
 from .parsing_cases import failure, outline, read

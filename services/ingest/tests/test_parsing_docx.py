@@ -8,8 +8,8 @@ from docx.document import Document as Made
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 
+from contracts.formats import DOCX
 from ingest.parsing.docx_numbering import _number
-from ingest.parsing.formats import DOCX
 
 from .parsing_cases import failure, laughing, outline, packed, part, read, repacked
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ingest.parsing.formats import EPUB
+from contracts.formats import EPUB
 
 from .parsing_cases import LAUGHS, failure, outline, packed, read
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from email.message import EmailMessage
 
-from ingest.parsing.formats import EML
+from contracts.formats import EML
 
 from .parsing_cases import failure, outline, packed, read
 

@@ -8,7 +8,8 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.presentation import Presentation as Made
 from pptx.util import Inches
 
-from ingest.parsing.formats import PPTX, Limits
+from contracts.formats import PPTX
+from ingest.parsing.formats import Limits
 
 from .parsing_cases import failure, laughing, outline, part, read, repacked
 

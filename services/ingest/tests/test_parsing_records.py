@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsing.formats import JSON, JSONL
+from contracts.formats import JSON, JSONL
 from ingest.parsing.structure import clean
 
 from .parsing_cases import failure, outline, read

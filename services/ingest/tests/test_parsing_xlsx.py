@@ -7,7 +7,8 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.chart import BarChart, Reference
 
-from ingest.parsing.formats import XLSX, Limits
+from contracts.formats import XLSX
+from ingest.parsing.formats import Limits
 from ingest.parsing.number_formats import EPOCH_1904, shown
 
 from .parsing_cases import failure, laughing, outline, part, read, repacked

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
+from contracts.formats import PDF
 from ingest.parsing import recognition
 from ingest.parsing.failures import ParseFailed
-from ingest.parsing.formats import PDF, Limits, extract
+from ingest.parsing.formats import Limits, extract
 from ingest.parsing.parts import joined
 from ingest.parsing.pdf import PART_PAGES, parts
 from ingest.parsing.process import ParsingProcess

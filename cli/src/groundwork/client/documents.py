@@ -10,30 +10,12 @@ from urllib.parse import quote
 
 from contracts.batches import BatchReply
 from contracts.documents import Document, DocumentChunk, DocumentCreate
+from contracts.formats import media_type_of
 from contracts.jobs import Accepted
 from groundwork.client.collections import collection_path
 from groundwork.client.connection import Connection, parse
 
 UPLOAD_SECONDS = 600.0
-_OFFICE = "application/vnd.openxmlformats-officedocument"
-MEDIA_TYPES = {
-    ".pdf": "application/pdf",
-    ".docx": f"{_OFFICE}.wordprocessingml.document",
-    ".pptx": f"{_OFFICE}.presentationml.presentation",
-    ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".txt": "text/plain",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-    ".epub": "application/epub+zip",
-    ".eml": "message/rfc822",
-    ".zip": "application/zip",
-}
-"""The documents that are taken from a folder, by suffix, and what an upload says of itself; the server looks at the
-bytes. It reads more (JSON, source code), but those are taken only where they are named: folders are full of them."""
 
 
 class Documents:
@@ -61,7 +43,7 @@ class Documents:
         }
         data = {name: value for name, value in fields.items() if value is not None}
         name = filename or (content.name if isinstance(content, Path) else "document.txt")
-        kind = media_type or MEDIA_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
+        kind = media_type or media_type_of(name) or "application/octet-stream"
         path, limit = f"{collection_path(collection)}/documents", UPLOAD_SECONDS
         if isinstance(content, Path):
             with content.open("rb") as stream:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundwork.client.documents import MEDIA_TYPES
+from contracts.formats import media_type_of
 from groundwork.errors import GroundworkError
 
+LEFT_OUT = ("node_modules", "__pycache__")
+"""Folders of others' code and of what is made from code, left out like hidden ones; their files can be named."""
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -38,7 +40,7 @@ def find_files(paths: Iterable[str]) -> Found:
     skipped: dict[Path, None] = {}
     for path in paths:
         for file, named in _expand(path):
-            (files if named or file.suffix.lower() in MEDIA_TYPES else skipped)[file] = None
+            (files if named or media_type_of(file.name) else skipped)[file] = None
     return Found(list(files), list(skipped))
 
 
@@ -83,6 +85,11 @@ def _expand(text: str) -> Iterator[tuple[Path, bool]]:
 
 def _folder(folder: Path) -> Iterator[tuple[Path, bool]]:
     for file in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if file.is_file() and not hidden:
+        left_out = any(is_left_out(part) for part in file.relative_to(folder).parts)
+        if file.is_file() and not left_out:
             yield file, False
+
+
+def is_left_out(name: str) -> bool:
+    """Whether a file or folder below a folder that was named is none of what was meant."""
+    return name.startswith(".") or name in LEFT_OUT

@@ -7,7 +7,8 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from groundwork.client.documents import MEDIA_TYPES
+from contracts.formats import media_type_of
+from groundwork.client.files import is_left_out
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ def take(folder: Path) -> Snapshot:
         unreadable.add(Path(error.filename).relative_to(folder).as_posix())
 
     for here, folders, names in os.walk(folder, onerror=cannot):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not is_left_out(name))
         for name in sorted(names):
             file = Path(here, name)
-            if name.startswith(".") or file.suffix.lower() not in MEDIA_TYPES:
+            if is_left_out(name) or media_type_of(name) is None:
                 continue
             if (mark := mark_of(file)) is not None:
                 files[file.relative_to(folder).as_posix()] = mark

@@ -11,7 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from contracts.documents import Document
 from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files
-from groundwork.client.documents import MEDIA_TYPES
 from groundwork.client.files import Found, find_files
 from groundwork.commands.session import Session, session_of
 from groundwork.commands.watch import watch_folder
@@ -72,7 +71,9 @@ def _documents(client: Groundwork, collection: str, batch: Batch) -> Iterator[Do
 
 def _say_skipped(session: Session, found: Found) -> None:
     for file in found.skipped:
-        session.notes.print(f"skipped {file}: not one of {', '.join(MEDIA_TYPES)}", style="yellow")
+        session.notes.print(
+            f"skipped {file}: its name tells of no document that can be read; name it to try", style="yellow"
+        )
 
 
 def _bars(session: Session, total: int) -> Progress:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+import yaml
 
 from groundwork.stack.home import Home
 from groundwork.stack.overrides import Overrides, Setting
@@ -69,12 +71,31 @@ def service_settings(service: str, wiring: Wiring, overrides: Overrides) -> dict
 
 
 def process_environment(program: str, wiring: Wiring, overrides: Overrides) -> dict[str, str]:
-    """The whole environment of one process; it inherits nothing else."""
+    """The whole environment of one process; it inherits nothing else. Keys of models are for inference alone."""
     service = "ingest" if program == "worker" else program
     own = {name: setting.text for name, setting in service_settings(service, wiring, overrides).items()}
-    defaults = _lean(program)
-    shared = overrides.shared()
-    return {**defaults, **shared, **own, RUN_MARK: wiring.run_id}
+    keys = key_names(own.get("INFERENCE_MODELS_FILE", "")) if program == "inference" else ()
+    return {**_lean(program), **overrides.passed(program, keys), **own, RUN_MARK: wiring.run_id}
+
+
+def key_names(models_file: str) -> set[str]:
+    """The variables that a models file names as keys (`api_key_env`). One that can't be read is inference's to tell."""
+    try:
+        content = yaml.safe_load(Path(models_file).read_text()) if models_file else None
+    except (OSError, ValueError, yaml.YAMLError):
+        return set()
+    return set(_keys_in(content))
+
+
+def _keys_in(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _keys_in(item)
+    elif isinstance(value, dict):
+        if isinstance(name := value.get("api_key_env"), str):
+            yield name
+        for item in value.values():
+            yield from _keys_in(item)
 
 
 def _lean(program: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ This reads the environment on the services' behalf, so that each process gets ex
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,17 @@ Source = Literal["default", "groundwork", ".env", "home", "environment"]
 
 PREFIXES = ("GATEWAY_", "INGEST_", "RETRIEVER_", "INFERENCE_", "AGENT_")
 _OURS = "GROUNDWORK_"
+_RUNTIME = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV")
+_LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+_RUNTIME_PREFIXES = ("LC_", "XDG_", "PYTHON", "MALLOC_", "OMP_", "OPENBLAS_", "MKL_", "TOKENIZERS_", "OTEL_")
+_PREFIXES_OF = {
+    "inference": ("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "TORCH_", "CUDA_", "NVIDIA_", "ONEDNN_", "DNNL_", "KMP_"),
+    "ingest": ("AWS_",),
+    "worker": ("AWS_",),
+}
+"""Of variables that one process alone has a use for: model libraries and hubs, buckets of originals."""
 _NEVER_PASSED = (
     "GROUNDWORK_API_KEY",
     "PYTHONDONTWRITEBYTECODE",  # every start would compile a thousand modules again: 60 s instead of 6 on two cores
@@ -74,12 +85,19 @@ class Overrides:
         """The settings of one service."""
         return {name: setting for name, setting in self.settings.items() if name.startswith(prefix)}
 
-    def shared(self) -> dict[str, str]:
-        """What every process gets besides: all that belongs to no service and not to the command line."""
+    def passed(self, program: str, keys: Collection[str] = ()) -> dict[str, str]:
+        """What a process gets besides its settings: what its runtime needs, never the rest of somebody's shell.
+
+        `keys` are variables that the models file names; only inference gets these.
+        """
+        prefixes = (*_RUNTIME_PREFIXES, *_PREFIXES_OF.get(program, ()))
         return {
             name: setting.text
             for name, setting in self.settings.items()
-            if not name.startswith((*PREFIXES, _OURS)) and name != "REDIS_URL"
+            if name in (*_RUNTIME, *_LOADER, *_CERTIFICATES)
+            or name.lower() in _PROXIES
+            or name.startswith(prefixes)
+            or name in keys
         }
 
 

@@ -17,9 +17,9 @@ from starlette.datastructures import FormData, UploadFile
 
 from contracts.base import DocumentId, Title
 from contracts.documents import DocumentCreate, Metadata
+from contracts.formats import TEXT
 from ingest.errors import EmptyFile, InvalidField, UnsupportedDocument
 from ingest.media import HEAD, Received, media_type
-from ingest.parsing.formats import TEXT
 from ingest.ports import Fetched
 from servicekit.addresses import MAX_URL_CHARS, without_credentials
 

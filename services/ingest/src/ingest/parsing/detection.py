@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ingest.parsing import formats
+from contracts import formats
+from contracts.formats import BY_NAME, BY_SUFFIX
 from ingest.parsing.decoding import is_wide
-from ingest.parsing.extensions import BY_DECLARATION, BY_EXTENSION, BY_NAME, OFFICE, TEXTLESS, TEXTLESS_KINDS
+from ingest.parsing.extensions import BY_DECLARATION, OFFICE, TEXTLESS, TEXTLESS_KINDS
 from ingest.parsing.failures import ParseFailed
 from ingest.parsing.zip_names import ZIP_MAGIC, zip_names
 
@@ -70,7 +71,7 @@ def detect(received: Received) -> str:
     if head.startswith(_RICH_TEXT):
         raise _unsupported("This is a rich text file. Save it as DOCX or PDF first.")
     name = PurePosixPath(received.filename.lower()).name
-    named = BY_EXTENSION.get(extension) or BY_NAME.get(name) or BY_DECLARATION.get(received.declared)
+    named = BY_SUFFIX.get(extension) or BY_NAME.get(name) or BY_DECLARATION.get(received.declared)
     if named in OFFICE:
         return named  # whatever it is, it claims to be one: the parser says what is wrong with it
     return _text(received, extension, named)
@@ -111,7 +112,7 @@ def _packed(received: Received, extension: str) -> str:
         raise _unsupported("This is a binary workbook (XLSB). Save it as XLSX first.")
     if kind and ("[content_types].xml" in names or not whole):
         return kind
-    named = BY_EXTENSION.get(extension) or BY_DECLARATION.get(received.declared)
+    named = BY_SUFFIX.get(extension) or BY_DECLARATION.get(received.declared)
     if "meta-inf/container.xml" in names or b"mimetypeapplication/epub+zip" in received.head[:200]:
         return formats.EPUB
     if b"mimetypeapplication/vnd.oasis.opendocument" in received.head[:200]:
@@ -124,7 +125,7 @@ def _packed(received: Received, extension: str) -> str:
 
 
 def _old_office(received: Received, extension: str) -> str:
-    named = BY_EXTENSION.get(extension)
+    named = BY_SUFFIX.get(extension)
     if named in OFFICE:
         return named  # one with a password is such a file; the parser says so
     if ENCRYPTED in received.head or ENCRYPTED in received.tail:

@@ -8,25 +8,27 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
+from contracts.formats import (
+    CODE,
+    CSV,
+    DOCX,
+    EML,
+    EPUB,
+    HTML,
+    JSON,
+    JSONL,
+    MARKDOWN,
+    PDF,
+    PPTX,
+    TEXT,
+    TSV,
+    XLSX,
+    ZIP,
+)
 from ingest.parsing.failures import ParseFailed, no_text, too_large
 from ingest.parsing.parts import joined, split
 from ingest.parsing.structure import Extracted, Resume
 
-PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-EPUB = "application/epub+zip"
-EML = "message/rfc822"
-ZIP = "application/zip"
-HTML = "text/html"
-MARKDOWN = "text/markdown"
-TEXT = "text/plain"
-CSV = "text/csv"
-TSV = "text/tab-separated-values"
-JSON = "application/json"
-JSONL = "application/jsonl"
-CODE = "text/x-source"
 SUPPORTED = {
     PDF: "PDF",
     DOCX: "DOCX",

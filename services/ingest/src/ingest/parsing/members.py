@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from contracts.formats import CODE, CSV, EML, HTML, JSON, JSONL, MARKDOWN, TEXT, TSV, ZIP
 from ingest.parsing import formats
 from ingest.parsing.detection import HEAD, Received, detect, is_textless
 from ingest.parsing.failures import ParseFailed, too_large, too_many_pages
@@ -25,9 +26,7 @@ MAX_ARCHIVES = 2
 MAX_MESSAGES = 6
 """A message, the one forwarded in it, and so on."""
 PIECE = 1 << 20
-_BLANK_ALLOWED = frozenset(
-    (formats.TEXT, formats.MARKDOWN, formats.HTML, formats.CSV, formats.TSV, formats.JSON, formats.JSONL, formats.CODE)
-)
+_BLANK_ALLOWED = frozenset((TEXT, MARKDOWN, HTML, CSV, TSV, JSON, JSONL, CODE))
 """Formats of which one can see that nothing is in it; a PDF without text may be a scan."""
 
 
@@ -111,12 +110,12 @@ def named(failure: ParseFailed, name: str) -> ParseFailed:
 
 
 def _read(place: Place, name: str, path: Path, media_type: str) -> None:
-    if media_type == formats.ZIP:
+    if media_type == ZIP:
         from ingest.parsing import archive
 
         archive.read(place.within(name, archives=1), path)
         return
-    if media_type == formats.EML:
+    if media_type == EML:
         from ingest.parsing import message
 
         message.read(place.within(name, messages=1), path.read_bytes())
