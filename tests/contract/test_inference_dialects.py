@@ -313,3 +313,34 @@ async def test_tokens_of_vectors_that_the_server_does_not_count_are_counted_by_t
         inference.post("/v1/rerank", {"query": "q", "documents": ["one", "two words"]}) as got,
     ):
         assert (await got.json())["usage"]["total_tokens"] == tokens
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_raw_prompts_go_to_the_servers_completions_with_all_that_it_may_know(
+    tmp_path: Path, stream: bool
+) -> None:
+    upstream = Upstream()
+    told = {"tokens": ["Hel"], "token_logprobs": [-0.1], "top_logprobs": None, "text_offset": [0]}
+    choices = [{"index": 0, "text": "Hello", "logprobs": told, "finish_reason": "stop", "stop_reason": 7}]
+    choices += [{"index": 1, "text": "You", "logprobs": None, "finish_reason": "length"}]
+    upstream.answer = JSONResponse({"choices": choices, "usage": USAGE})
+    if stream:
+        upstream.stream(*(event(choices=[choice]) for choice in choices), event(usage=USAGE), DONE)
+    messages = [{"role": "user", "content": text} for text in ("one", "two")]
+    body = {"model": "far", "messages": messages, "raw_prompts": True, "max_tokens": 5, "stream": stream}
+    async with (
+        over(upstream, tmp_path, max_tokens_as="max_completion_tokens") as inference,
+        inference.post("/v1/chat/completions", body | {"logprobs": 0, "echo": True, "suffix": "x"}) as got,
+    ):
+        text = await got.text()
+        assert got.status == 200, text
+    assert upstream.path == "/v1/completions"
+    sent = {name: upstream.sent[name] for name in upstream.sent if name not in ("stream", "stream_options")}
+    asked = {"prompt": ["one", "two"], "max_tokens": 5, "logprobs": 0, "echo": True, "suffix": "x"}
+    assert sent == {"model": "org/far", **asked}
+    chunks = [
+        json.loads(line.removeprefix("data: ")) for line in text.split("\n\n") if line.startswith(("{", "data: {"))
+    ]
+    got_choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    assert [(c.get("delta") or c.get("message"))["content"] for c in got_choices] == ["Hello", "You"]
+    assert (got_choices[0]["logprobs"], got_choices[0]["stop_reason"]) == (told, 7)

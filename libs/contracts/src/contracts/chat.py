@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from contracts.base import Count, Reply, Request
 from contracts.citations import Annotation
@@ -43,7 +44,7 @@ _MessageName = Annotated[str, unlike("role", "content")]
 _OptionName = Annotated[str, unlike("include_usage")]
 _FIELDS = (
     "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p",
-    "stop", "seed", "n", "groundwork",
+    "stop", "seed", "n", "groundwork", "raw_prompts",
 )  # fmt: skip
 _RequestName = Annotated[str, unlike(*_FIELDS, *OTHER_LENGTHS, *OTHER_COUNTS)]
 
@@ -97,6 +98,11 @@ class ChatRequest(BaseModel):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     n: Annotated[int, Field(ge=1, le=16)] | None = None
     groundwork: AnswerOptions | None = None
+    raw_prompts: SkipJsonSchema[bool] = False
+    """Whether each message is a text of its own to go on from, without a chat template. Between services only: this is
+    how `/v1/completions` passes limits, guardrails, cache and fallbacks. Answers to the second message follow those to
+    the first, with the next indices; fields that only completions have (`echo`, a number of `logprobs`) keep their
+    meaning, and `logprobs` of the answers have the form that completions have."""
 
     def question(self) -> str:
         """The text of the last user message; empty when there is none. What tools and models said after it is no
@@ -117,7 +123,7 @@ class ChatRequest(BaseModel):
     def answers(self) -> int:
         """How many answers are made."""
         others = (_whole((self.model_extra or {}).get(name)) for name in OTHER_COUNTS)
-        return max(self.n or 1, *(count or 1 for count in others))
+        return max(self.n or 1, *(count or 1 for count in others)) * (len(self.messages) if self.raw_prompts else 1)
 
 
 def _whole(value: Any) -> int | None:

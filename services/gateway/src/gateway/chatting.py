@@ -25,6 +25,8 @@ from gateway.replaying import CACHE_HEADER, RecordingTap, replay
 from gateway.routing import Course, Plan, plan_for
 from gateway.taps import AnswerTap, ModelTap, RunTap, Tap
 from gateway.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
+from gateway.translation import TranslatedExchange
+from servicekit.errors import InvalidRequest
 
 DEGRADED_HEADER = "X-Groundwork-Degraded"
 """What of a request an answer does not use, for callers that ask for no receipt."""
@@ -44,7 +46,7 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
     """Answer one public chat call."""
     async with deps.metered(exchange, principal, "chat") as call:
         body = await exchange.body()
-        request = parse(ChatRequest, body)
+        request = _request(exchange, body)
         screening = Screening(principal.guardrails)
         question = Question(screening.question(request), len(body), screening)
         exchange.headers.update(screening.header())
@@ -67,6 +69,18 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
                 await deps.reserve(exchange, call)
                 age = deps.clock.now().timestamp() - lookup.entry.made_at
                 await replay(exchange, call, lookup.entry, stream=request.stream, age=age)
+
+
+def _request(exchange: Exchange, body: bytes) -> ChatRequest:
+    """What is asked, in whichever of OpenAI's kinds the caller speaks."""
+    if isinstance(exchange, TranslatedExchange):
+        return exchange.translation.question(body)
+    request = parse(ChatRequest, body)
+    if request.raw_prompts:
+        raise InvalidRequest(
+            "A chat has no 'raw_prompts'. POST /v1/completions goes on from a text.", param="raw_prompts"
+        )
+    return request
 
 
 async def _answer(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:

@@ -187,13 +187,19 @@ class Exchange:
 class Relay(Response):
     """A response that does its work while it is sent. The work is cancelled when the client leaves."""
 
-    def __init__(self, work: Callable[[Exchange], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        work: Callable[[Exchange], Awaitable[None]],
+        exchange: Callable[[Scope, Receive, Send], Exchange] = Exchange,
+    ) -> None:
+        """`exchange`: what makes the exchange, for callers that are answered in another form."""
         super().__init__()
         self._work = work
+        self._exchange = exchange
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Do the work and answer."""
-        exchange = Exchange(scope, receive, send)
+        exchange = self._exchange(scope, receive, send)
         error: BaseException | None = None
         try:
             left = await self._until_gone(exchange)

@@ -12,12 +12,19 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from contracts.chat import ChatCompletionChunk, ChatRequest
+from contracts.completions import CompletionRequest
 from contracts.models import EmbeddingRequest, RerankRequest
 from contracts.search import SearchOptions
 from gateway.openapi_parts import REF
 from gateway.proxied_agents import EVERY_PROXIED
 
-READ_HERE: tuple[type[BaseModel], ...] = (ChatRequest, EmbeddingRequest, RerankRequest, SearchOptions)
+READ_HERE: tuple[type[BaseModel], ...] = (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    RerankRequest,
+    SearchOptions,
+)
 OPEN = ("/healthz", "/readyz")
 
 

@@ -17,6 +17,7 @@ from inference.adapters.constrained import ConstrainedTools
 from inference.adapters.engine_backlog import EngineBacklog
 from inference.adapters.openai_http import UpstreamChat
 from inference.adapters.openai_vectors import UpstreamEmbedding, UpstreamRank
+from inference.adapters.raw_prompts import RawPrompts
 from inference.adapters.scripted import ScriptedEncoder, ScriptedRank
 from inference.adapters.scripted_chat import ScriptedChat
 from inference.adapters.sentence_transformers_models import CrossEncoderRank, SentenceEncoder
@@ -139,16 +140,18 @@ class _Maker:
             checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
             return checked(model.name, upstream)
         if isinstance(source, ScriptSource):
-            return ScriptedChat(model.name, source, self._line(model, source.places), context)
-        return TransformersChat(
-            model.name,
-            self._locate(model),
-            self._line(model, 1),
-            context_length=context,
-            usual_tokens=settings.chat_max_tokens,
-            precision=settings.precision,
-            threads=settings.threads,
-            **self._liveness(model),
+            return RawPrompts(ScriptedChat(model.name, source, self._line(model, source.places), context))
+        return RawPrompts(
+            TransformersChat(
+                model.name,
+                self._locate(model),
+                self._line(model, 1),
+                context_length=context,
+                usual_tokens=settings.chat_max_tokens,
+                precision=settings.precision,
+                threads=settings.threads,
+                **self._liveness(model),
+            )
         )
 
     def _embedding(self, model: Model) -> EmbeddingEngine:

@@ -22,6 +22,9 @@ NEUTRAL: dict[str, tuple[object, ...]] = {
     "functions": ([],),
     "function_call": ("none", "auto"),
     "modalities": (["text"],),
+    "suffix": ("",),
+    "ignore_eos": (False,),
+    "repetition_penalty": (1,),
 }
 """Values that ask for nothing."""
 CHARACTERS_A_TOKEN = 6
@@ -56,6 +59,8 @@ class Order:
     sampling: Sampling
     schema: dict[str, Any] | None
     tools: Tools | None
+    raw: bool = False
+    """Whether the one message is a text to go on from, without a chat template."""
 
     @property
     def told_of_tools(self) -> str:
@@ -77,6 +82,8 @@ def read_order(request: ChatRequest) -> Order:
     if len(stops) > MAX_STOPS:
         raise InvalidRequest(f"At most {MAX_STOPS} stop strings are taken.", param="stop")
     tools = read_tools(extra)
+    if tools is not None and request.raw_prompts:
+        raise Unsupported("tools", "A text that a model goes on from calls none; use chat completions")
     return Order(
         messages=render(request.messages, tools.instruction(PLAIN) if tools else None),
         max_tokens=request.max_completion_tokens or request.max_tokens,
@@ -85,6 +92,7 @@ def read_order(request: ChatRequest) -> Order:
         sampling=_sampling(request, extra),
         schema=read_schema(extra),
         tools=tools,
+        raw=request.raw_prompts,
     )
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 
 from contracts.chat import ChatCompletion, ChatRequest
+from contracts.completions import CompletionRequest, TextCompletion
 from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
 from contracts.search import SearchOptions, SearchReply
 from gateway import chatting, listing, vectors
+from gateway.completions import Completions
 from gateway.dependencies import Dependencies, Deps, Key
 from gateway.forwarding import Exchange, Relay
 from gateway.keys import Principal
 from gateway.openapi_parts import ERRORS, REF, event_of, json_body, named_parameter
 from gateway.shortcuts import Endpoint
+from gateway.translation import TranslatedExchange, Translation
 
 router = APIRouter(tags=["models"], responses=ERRORS)
+SSE_OF_COMPLETIONS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}TextCompletion"})}}
 SSE_OF_CHUNKS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ChatCompletionChunk"})}}
 
 
@@ -60,6 +65,27 @@ async def chat(deps: Deps, key: Key) -> Any:
         await chatting.chat(exchange, deps, key)
 
     return Relay(work)
+
+
+@router.post(
+    "/v1/completions",
+    openapi_extra=json_body(CompletionRequest),
+    response_model=None,
+    responses={200: {"model": TextCompletion, "content": SSE_OF_COMPLETIONS}},
+)
+async def complete(deps: Deps, key: Key) -> Any:
+    """What a plain model goes on with after a text, streamed or whole."""
+    key.require("chat")
+    return _translated(deps, key, Completions())
+
+
+def _translated(deps: Dependencies, key: Principal, translation: Translation) -> Relay:
+    """A call of another kind, answered as a chat."""
+
+    async def work(exchange: Exchange) -> None:
+        await chatting.chat(exchange, deps, key)
+
+    return Relay(work, partial(TranslatedExchange, translation))
 
 
 @router.post(
@@ -122,6 +148,7 @@ def _searching(deps: Dependencies, key: Principal) -> Any:
 
 SHORTCUTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": chat,
+    "/v1/completions": complete,
     "/v1/embeddings": embeddings,
     "/v1/rerank": rerank,
     "/v2/rerank": rerank,

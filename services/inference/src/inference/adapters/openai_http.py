@@ -33,6 +33,8 @@ BYTES_A_TOKEN = 4
 """Rough length of a token, by which waiting calls are weighed."""
 FIRST_FRAMES = 8
 """Frames without content that are held back until the first with content, since an error may follow them."""
+NOT_PASSED = frozenset(("groundwork", "raw_prompts"))
+"""Fields that are said between our own services only."""
 JSON = {"Content-Type": "application/json"}
 
 
@@ -190,8 +192,10 @@ class UpstreamChat(Upstream):
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The server's whole answer, with whatever fields it has."""
-        answer = await self.post("/chat/completions", self._body(request, stream=False))
+        answer = await self.post(_path(request), self._body(request, stream=False))
         choices = answer.get("choices")
+        if request.raw_prompts:
+            choices = _as_chat(choices, "message")
         if not isinstance(choices, list) or not choices or not all(_is_choice(each, "message") for each in choices):
             raise UpstreamBroke(self.name, "gave an answer without choices")
         usage = usage_in(answer)
@@ -234,6 +238,8 @@ class UpstreamChat(Upstream):
             async with aclosing(self._begun(request)) as parsed:
                 async for event in parsed:
                     choices = event.get("choices") or ()
+                    if request.raw_prompts:
+                        choices = _as_chat(choices, "delta")
                     if not all(_is_choice(each, "delta") for each in choices):
                         raise TypeError
                     for choice in choices:
@@ -242,7 +248,8 @@ class UpstreamChat(Upstream):
                     yield Piece(tuple(choices), usage_in(event), _extra(event))
         except EndedEarly:
             # Some servers leave [DONE] out. Their answer is whole when each choice says how it ended.
-            if len(finished) < (request.n or 1) or not all(finished.values()):
+            asked = (request.n or 1) * (len(request.messages) if request.raw_prompts else 1)
+            if len(finished) < asked or not all(finished.values()):
                 raise
         except (AttributeError, TypeError):
             raise UpstreamBroke(self.name, "gave an answer that can't be read") from None
@@ -252,7 +259,7 @@ class UpstreamChat(Upstream):
         body = self._body(request, stream=True)
         begun = False
         try:
-            async with aclosing(self.stream_of("/chat/completions", body)) as parsed:
+            async with aclosing(self.stream_of(_path(request), body)) as parsed:
                 async for event in parsed:
                     begun = True
                     yield event
@@ -262,12 +269,12 @@ class UpstreamChat(Upstream):
                 raise
         log.warning("a server refuses stream_options; set stream_usage: false", model=self.name)
         self._asks_usage = False
-        async with aclosing(self.stream_of("/chat/completions", self._body(request, stream=True))) as parsed:
+        async with aclosing(self.stream_of(_path(request), self._body(request, stream=True))) as parsed:
             async for event in parsed:
                 yield event
 
     def _body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
-        body = request.model_dump(mode="json", exclude_unset=True, exclude={"groundwork", "stream_options"})
+        body = request.model_dump(mode="json", exclude_unset=True, exclude={*NOT_PASSED, "stream_options"})
         body |= {"model": self.source.upstream_model, "stream": stream}
         if stream:
             given = request.stream_options
@@ -277,7 +284,11 @@ class UpstreamChat(Upstream):
             if options:
                 body["stream_options"] = options
         limit = self.source.max_tokens_as
-        if limit is not None:
+        if request.raw_prompts:
+            prompts = [message.plain_text() for message in request.messages]
+            del body["messages"]
+            body["prompt"] = prompts if len(prompts) > 1 else prompts[0]
+        elif limit is not None:
             asked = [body.pop(name, None) for name in ("max_completion_tokens", "max_tokens")]
             body |= {limit: asked[0] or asked[1]} if any(asked) else {}
         return body
@@ -297,6 +308,20 @@ def usage_in(answer: Mapping[str, Any]) -> dict[str, Any] | None:
         return usage if isinstance(usage.get("total_tokens"), int) else None
     total = sum(count for count in counts if isinstance(count, int))
     return usage if isinstance(usage.get("total_tokens"), int) else {**usage, "total_tokens": total}
+
+
+def _path(request: ChatRequest) -> str:
+    return "/completions" if request.raw_prompts else "/chat/completions"
+
+
+def _as_chat(choices: object, part: str) -> object:
+    """Choices of a completion as those of a chat; what is none is left for the check that follows."""
+    if not isinstance(choices, list):
+        return choices
+    for choice in choices:
+        if isinstance(choice, dict):
+            choice[part] = {"content": choice.pop("text", None)}
+    return choices
 
 
 def _is_choice(value: object, part: str) -> bool:

@@ -136,6 +136,9 @@ class TransformersChat:
     def _prompt(self, loaded: Loaded, order: Order) -> list[int]:
         from jinja2 import TemplateError  # comes with transformers
 
+        if order.raw:
+            raw: list[int] = loaded.tokenizer.encode(order.messages[0]["content"]).ids  # begun as it was in training
+            return raw
         try:
             text = loaded.template.apply_chat_template(list(order.messages), add_generation_prompt=True, tokenize=False)
         except TemplateError as error:
