@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+import pytest_asyncio
 from openai import AsyncOpenAI
 from tests.support.gateway_running import RunningGateway
 from tests.support.real_inference import running_with_inference
 
 ASKED = "What is the capital of France?"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOLD = "The capital of France is Paris, on the Seine."
 
 
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
-    async with running_with_inference(tmp_path) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningGateway]:
+    async with running_with_inference(tmp_path_factory.mktemp("gateway")) as running:
         yield running
 
 
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.admin_key, max_retries=0) as client:
+@pytest_asyncio.fixture(loop_scope="module")
+async def key(gateway: RunningGateway) -> dict[str, Any]:
+    return await gateway.new_key()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(gateway: RunningGateway, key: dict[str, Any]) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key["secret"], max_retries=0) as client:
         yield client
 
 
-async def test_a_text_is_gone_on_from_and_billed_as_any_call(gateway: RunningGateway, client: AsyncOpenAI) -> None:
+async def test_a_text_is_gone_on_from_and_billed_as_any_call(
+    gateway: RunningGateway, client: AsyncOpenAI, key: dict[str, Any]
+) -> None:
     answer = await client.completions.create(model="talker", prompt=ASKED)
     (choice,) = answer.choices
     assert (answer.object, answer.model, choice.text, choice.finish_reason) == (
@@ -39,7 +47,7 @@ async def test_a_text_is_gone_on_from_and_billed_as_any_call(gateway: RunningGat
     )
     assert answer.id.startswith("cmpl-")
     assert answer.usage is not None
-    (row,) = await gateway.usage_rows(1)
+    (row,) = await gateway.usage_rows(1, key["id"])
     assert (row["model"], row["status"], row["estimated"]) == ("talker", 200, False)
     used = (answer.usage.prompt_tokens, answer.usage.completion_tokens)
     assert (row["prompt_tokens"], row["completion_tokens"]) == used

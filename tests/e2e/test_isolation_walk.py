@@ -200,6 +200,12 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
     asked = [{**rag[1], "groundwork": {"filter": one, "include": ["sources", "receipt"]}} for one in [*filters()][:2]]
     return {
         "POST /v1/chat/completions": [*rag, *asked, {**CHAT, "model": "default"}, {**rag[1], "stream": True}],
+        "POST /v1/completions": [{"model": "default", "prompt": "The wombat password is", "max_tokens": 4}],
+        "POST /v1/responses": [
+            {"model": f"rag:{names}", "input": "What is the wombat password?", "stream": stream}
+            for names in (VAULT, SHARED, f"{SHARED},{VAULT}")
+            for stream in (False, True)
+        ],
         "POST /v1/embeddings": [{"input": "wombat"}],
         "POST /v1/rerank": [{"query": "wombat", "documents": ["x"]}],
         "POST /v2/rerank": [{"query": "wombat", "documents": ["x"]}],

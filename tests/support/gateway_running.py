@@ -55,12 +55,15 @@ class RunningGateway:
         created: dict[str, Any] = await answer.json()
         return created
 
-    async def usage_rows(self, count: int) -> list[dict[str, Any]]:
-        """The ledger's rows once there are `count` of them."""
+    async def usage_rows(self, count: int, key_id: str | None = None) -> list[dict[str, Any]]:
+        """The ledger's rows, of one key if one is named, once there are `count` of them."""
+        wanted = select(usage).order_by(usage.c.started_at)
+        if key_id is not None:
+            wanted = wanted.where(usage.c.key_id == key_id)
         async with asyncio.timeout(DEADLINE_SECONDS):
             while True:
                 async with self.deps.database.read() as connection:
-                    rows = (await connection.execute(select(usage).order_by(usage.c.started_at))).mappings().all()
+                    rows = (await connection.execute(wanted)).mappings().all()
                 if len(rows) >= count:
                     return [dict(row) for row in rows]
                 await asyncio.sleep(0.01)

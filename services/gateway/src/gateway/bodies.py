@@ -7,7 +7,7 @@ from typing import TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from servicekit.errors import from_validation
+from servicekit.errors import Unprocessable, from_validation
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -17,6 +17,10 @@ def parse(model: type[Body], body: bytes) -> Body:
     try:
         return model.model_validate_json(body)
     except ValidationError as failure:
-        errors = failure.errors(include_url=False, include_context=False, include_input=False)
-        located = [{**error, "loc": ("body", *error["loc"])} for error in errors]
-        raise from_validation(RequestValidationError(located)) from None
+        raise invalid(failure) from None
+
+
+def invalid(failure: ValidationError) -> Unprocessable:
+    """What is wrong with a body."""
+    errors = failure.errors(include_url=False, include_context=False, include_input=False)
+    return from_validation(RequestValidationError([{**error, "loc": ("body", *error["loc"])} for error in errors]))

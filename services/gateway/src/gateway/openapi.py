@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from contracts.chat import ChatCompletionChunk, ChatRequest
 from contracts.completions import CompletionRequest
 from contracts.models import EmbeddingRequest, RerankRequest
+from contracts.responses import ResponseEvent, ResponseRequest
 from contracts.search import SearchOptions
 from gateway.openapi_parts import REF
 from gateway.proxied_agents import EVERY_PROXIED
@@ -23,6 +24,7 @@ READ_HERE: tuple[type[BaseModel], ...] = (
     CompletionRequest,
     EmbeddingRequest,
     RerankRequest,
+    ResponseRequest,
     SearchOptions,
 )
 OPEN = ("/healthz", "/readyz")
@@ -40,7 +42,7 @@ def public_openapi(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     proxied = tuple(spec.request for spec in EVERY_PROXIED if spec.request is not None)
-    for name, schema in _definitions((ChatCompletionChunk,), "serialization").items():
+    for name, schema in _definitions((ChatCompletionChunk, ResponseEvent), "serialization").items():
         schemas.setdefault(name, schema)
     _merge(schemas, _definitions((*READ_HERE, *proxied), "validation"), suffix="Input")
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "gw_..."}}

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from contracts.chat import ChatCompletion, ChatRequest
 from contracts.completions import CompletionRequest, TextCompletion
 from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
+from contracts.responses import Response, ResponseRequest
 from contracts.search import SearchOptions, SearchReply
 from gateway import chatting, listing, vectors
 from gateway.completions import Completions
@@ -18,11 +19,14 @@ from gateway.dependencies import Dependencies, Deps, Key
 from gateway.forwarding import Exchange, Relay
 from gateway.keys import Principal
 from gateway.openapi_parts import ERRORS, REF, event_of, json_body, named_parameter
+from gateway.responses.refusals import ResponseNotKept
+from gateway.responses.translation import Responses
 from gateway.shortcuts import Endpoint
 from gateway.translation import TranslatedExchange, Translation
 
 router = APIRouter(tags=["models"], responses=ERRORS)
 SSE_OF_COMPLETIONS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}TextCompletion"})}}
+SSE_OF_RESPONSES = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ResponseEvent"})}}
 SSE_OF_CHUNKS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ChatCompletionChunk"})}}
 
 
@@ -77,6 +81,26 @@ async def complete(deps: Deps, key: Key) -> Any:
     """What a plain model goes on with after a text, streamed or whole."""
     key.require("chat")
     return _translated(deps, key, Completions())
+
+
+@router.post(
+    "/v1/responses",
+    openapi_extra=json_body(ResponseRequest),
+    response_model=None,
+    responses={200: {"model": Response, "content": SSE_OF_RESPONSES}},
+)
+async def respond(deps: Deps, key: Key) -> Any:
+    """An answer of a plain model, from documents or of an agent in the form of Responses. Nothing is kept."""
+    key.require("chat")
+    return _translated(deps, key, Responses())
+
+
+@router.api_route("/v1/responses/{id}", methods=["GET", "DELETE"], include_in_schema=False)
+@router.api_route("/v1/responses/{id}/input_items", methods=["GET"], include_in_schema=False)
+@router.api_route("/v1/responses/{id}/cancel", methods=["POST"], include_in_schema=False)
+async def kept_response() -> None:
+    """Refused by name."""
+    raise ResponseNotKept
 
 
 def _translated(deps: Dependencies, key: Principal, translation: Translation) -> Relay:
@@ -149,6 +173,7 @@ def _searching(deps: Dependencies, key: Principal) -> Any:
 SHORTCUTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": chat,
     "/v1/completions": complete,
+    "/v1/responses": respond,
     "/v1/embeddings": embeddings,
     "/v1/rerank": rerank,
     "/v2/rerank": rerank,
