@@ -147,6 +147,7 @@ def serving(data_dir: Path, questions_file: Path, **settings: str) -> Iterator[S
         "RETRIEVER_DATA_DIR": str(data_dir),
         "RETRIEVER_DELEGATION_PUBLIC_KEY_FILE": str(key_file),
         "RETRIEVER_INFERENCE_URL": f"http://127.0.0.1:{inference_port}",
+        "RETRIEVER_GATEWAY_URL": f"http://127.0.0.1:{inference_port}",
         **settings,
     }
     log = data_dir / "retriever.log"

@@ -239,8 +239,8 @@ async def test_the_model_plane_takes_tokens_for_models_and_never_keys(gateway: R
 async def test_a_call_inside_is_in_the_ledger_before_its_answer_ends(gateway: RunningGateway) -> None:
     for streamed in (False, True):
         await _on_plane(gateway, "/v1/chat/completions", _token(gateway, "key_admin"), {**CHAT, "stream": streamed})
-    cost, _ = await gateway.deps.meter.ledger.inside("call_1")
-    assert cost == 2 * 120_000
+    spent = await gateway.deps.inside.spent("call_1", "key_admin")
+    assert (spent.cost, spent.settled) == (2 * 120_000, True)
 
 
 async def test_the_model_plane_refuses_a_key_that_was_revoked_meanwhile(gateway: RunningGateway) -> None:
@@ -260,7 +260,7 @@ async def test_a_grant_buys_fresh_tokens_until_its_key_is_revoked(gateway: Runni
     answer = await _on_plane(gateway, "/v1/tokens", "", {"grant": grant})
     fresh = await answer.json()
     verifier = DelegationVerifier(tmp_path / "d.pub")
-    for audience in ("ingest", "retriever", "inference"):
+    for audience in ("models", "retriever", "inference"):
         claims = verifier.verify(fresh["token"], audience)
         assert (claims.tenant, claims.key_id, claims.collections) == ("acme", created["id"], ("handbook",))
     assert fresh["expires_in"] == 300
@@ -271,25 +271,74 @@ async def test_a_grant_buys_fresh_tokens_until_its_key_is_revoked(gateway: Runni
     assert (refused.status, (await _error(refused))["code"]) == (403, "key_revoked")
 
 
-async def test_what_a_job_embedded_is_charged_once_to_its_key_and_counts_in_its_budget(gateway: RunningGateway) -> None:
-    created = await gateway.new_key(tenant="acme", budgets=[{"window": "day", "usd": "0.001"}])
-    upload = {"data": b"x", "headers": {"Content-Type": "application/octet-stream"}}
+async def test_what_a_job_embeds_is_charged_where_it_is_made_and_refused_once_a_budget_is_spent(
+    gateway: RunningGateway,
+) -> None:
+    created = await gateway.new_key(
+        tenant="acme", budgets=[{"window": "day", "usd": "0.00002"}], limits={"tokens_per_minute": 5}, models=["echo"]
+    )
+    secret, upload = created["secret"], {"data": b"x", "headers": {"Content-Type": "application/octet-stream"}}
     path = "/v1/collections/handbook/documents"
-    assert (await gateway.call("POST", path, created["secret"], **upload)).status == 202
+    assert (await gateway.call("POST", path, secret, **upload)).status == 202
     grant = gateway.deps.mint.grant(await gateway.deps.keys.by_id(created["id"]), "req_7")
-    report = {"grant": grant, "id": "embedded_1", "model": "mini", "embedding_tokens": 999}
-    for _ in range(2):
-        assert (await _on_plane(gateway, "/v1/usage", "", report)).status == 204
+    token = (await (await _on_plane(gateway, "/v1/tokens", "", {"grant": grant})).json())["token"]
+    batch = {"model": "mini", "input": ["a wombat in a burrow"], "priority": "bulk"}
+    for _ in range(3):
+        assert (await _on_plane(gateway, "/v1/embeddings", token, batch)).status == 200  # 5 tokens each, for 0.000005
+    refused = await _on_plane(gateway, "/v1/embeddings", token, {**batch, "input": ["a wombat " * 5]})
+    assert (refused.status, (await _error(refused))["type"]) == (429, "budget_exceeded")
     answer = await gateway.call("GET", "/v1/usage?group_by=tenant&tenant=acme")
     (row,) = (await answer.json())["data"]
-    assert (row["requests"], row["embedding_tokens"], row["cost_usd"]) == (1, 999, "0.000999")
-    await gateway.deps.admission.drain()
-    await _on_plane(gateway, "/v1/usage", "", {**report, "id": "embedded_2", "embedding_tokens": 1})
-    await gateway.deps.admission.drain()
-    answer = await gateway.call("POST", path, created["secret"], **upload)
-    assert (answer.status, (await _error(answer))["code"]) == (429, "key_day_budget")
-    refused = await _on_plane(gateway, "/v1/usage", "", {**report, "grant": _token(gateway, created["id"])})
-    assert refused.status == 401
+    assert (row["requests"], row["embedding_tokens"], row["cost_usd"]) == (1, 15, "0.000015")
+
+
+@pytest.mark.parametrize("path", ["documents", "documents:batch", "reindex"])
+async def test_nothing_is_queued_to_be_embedded_and_no_grant_spends_once_a_budget_is_spent(
+    gateway: RunningGateway, path: str
+) -> None:
+    created = await gateway.new_key(tenant="acme", budgets=[{"window": "day", "usd": "0"}])
+    body = {"documents": [{"text": "a"}]} if path == "documents:batch" else {}
+    refused = await gateway.call("POST", f"/v1/collections/handbook/{path}", created["secret"], json=body)
+    assert (refused.status, (await _error(refused))["type"]) == (429, "budget_exceeded")
+    assert "Retry-After" in refused.headers
+    assert not any(call["peer"] == "ingest" for call in gateway.seen.calls)
+    grant = gateway.deps.mint.grant(await gateway.deps.keys.by_id(created["id"]), "req_7")
+    assert (await _on_plane(gateway, "/v1/tokens", "", {"grant": grant})).status == 200  # to delete costs nothing
+    asked = await _on_plane(gateway, "/v1/tokens", "", {"grant": grant, "spends": True})
+    assert (asked.status, (await _error(asked))["type"]) == (429, "budget_exceeded")
+
+
+async def test_a_search_inside_is_charged_to_its_call_and_refused_once_a_budget_is_spent(
+    gateway: RunningGateway,
+) -> None:
+    created = await gateway.new_key(budgets=[{"window": "day", "usd": "0.000004"}])
+    question = {"query": "burrow", "collections": ["handbook"]}
+    token = _token(gateway, created["id"])
+    assert (await _on_plane(gateway, "/v1/search", token, question)).status == 200
+    (row,) = await gateway.usage_rows(1)
+    assert (row["parent_id"], row["route"], row["embedding_tokens"]) == ("call_1", "search", 3)
+    refused = await _on_plane(gateway, "/v1/search", token, question)
+    assert (refused.status, (await _error(refused))["type"]) == (429, "budget_exceeded")
+
+
+async def test_what_calls_under_one_id_have_used_is_told_to_their_grant_alone_also_once_it_is_revoked(
+    gateway: RunningGateway,
+) -> None:
+    keys = [await gateway.new_key() for _ in range(2)]
+    grants = [gateway.deps.mint.grant(await gateway.deps.keys.by_id(key["id"]), "req_7") for key in keys]
+    exchange = {"grant": grants[0], "purpose": "documents", "call_id": "run_1"}
+    token = (await (await _on_plane(gateway, "/v1/tokens", "", exchange)).json())["token"]
+    await _on_plane(gateway, "/v1/chat/completions", token, CHAT)
+    await _on_plane(gateway, "/v1/embeddings", token, {"input": "a"})
+    await gateway.call("DELETE", f"/v1/keys/{keys[0]['id']}")
+    told = [
+        await (await _on_plane(gateway, "/v1/spent", "", {"grant": grant, "call_id": "run_1"})).json()
+        for grant in grants
+    ]
+    assert told[0] == {
+        "prompt_tokens": 100, "completion_tokens": 10, "embedding_tokens": 5, "model_calls": 1, "cost_nano_usd": 125_000
+    }  # fmt: skip
+    assert set(told[1].values()) == {0}
 
 
 async def test_tokens_and_cost_are_counted_by_tenant_and_tenants_beyond_a_number_together(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -154,15 +155,45 @@ async def test_an_answer_from_documents_has_annotations_and_a_receipt_with_the_w
         answer = (await client.chat.completions.create(**options)).model_dump()
         annotations, report = answer["choices"][0]["message"]["annotations"], answer["groundwork"]
     assert annotations[0]["quote"] == "the quote"
-    rows = await gateway.usage_rows(3)
+    rows = await gateway.usage_rows(4)
     outer = next(row for row in rows if row["parent_id"] is None)
     inside = [row for row in rows if row["parent_id"] == outer["id"]]
-    assert {row["route"] for row in inside} == {"chat", "embeddings"}
-    assert (outer["model"], outer["prompt_tokens"], outer["embedding_tokens"]) == ("rag:handbook", 0, 7)
+    assert {row["route"] for row in inside} == {"chat", "embeddings", "search"}
+    assert (outer["model"], outer["prompt_tokens"], outer["embedding_tokens"]) == ("rag:handbook", 0, 0)
     total = sum(row["cost_nano_usd"] for row in rows)
-    assert total == 120_000 + 10_000 + 7_000
+    assert total == 120_000 + 10_000 + 3_000
     assert Decimal(report["receipt"]["cost_usd"]) == Decimal(total).scaleb(-9)
     assert gateway.seen.last("agent")["delegation"].audiences == ("agent", "retriever", "inference", "models")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_receipt_and_the_usage_hold_what_a_draft_used_that_was_cut_and_that_is_no_error(
+    gateway: RunningGateway, streamed: bool
+) -> None:
+    body = {"model": "rag:handbook", "messages": HELLO, "groundwork": {"model": "slow", "include": ["receipt"]}}
+    if streamed:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    text = await (await gateway.call("POST", "/v1/chat/completions", json=body)).text()
+    parts = [json.loads(line) for line in text.replace("data: ", "").splitlines() if line.startswith("{")]
+    receipt = next(part["groundwork"]["receipt"] for part in parts if part.get("groundwork"))
+    rows = await gateway.usage_rows(5)
+    chats = [row for row in rows if row["route"] == "chat" and row["parent_id"]]
+    assert [(one["model"], one["outcome"]) for one in receipt["attempts"]] == [("slow", "cut"), ("echo", "ok")]
+    cut = next(row for row in chats if row["model"] == "slow")
+    assert (cut["status"], cut["error_type"], cut["estimated"]) == (200, "cut", True)
+    assert cut["cost_nano_usd"] > 0
+    told = {kind: sum(row[f"{kind}_tokens"] for row in chats) for kind in ("prompt", "completion")}
+    assert {kind: receipt["tokens"][kind] for kind in told} == told
+    assert receipt["tokens"]["embedding"] == sum(row["embedding_tokens"] for row in rows) == 13
+    assert Decimal(receipt["cost_usd"]) == Decimal(sum(row["cost_nano_usd"] for row in rows)).scaleb(-9)
+    usage = next((part["usage"] for part in parts if part.get("usage")), None)
+    assert streamed or usage is not None
+    if usage is not None:
+        assert (usage["prompt_tokens"], usage["completion_tokens"]) == (told["prompt"], told["completion"])
+    for group in ("model", "tenant"):
+        report = (await (await gateway.call("GET", f"/v1/usage?group_by={group}")).json())["data"]
+        assert sum(row["errors"] for row in report) == 0
+        assert sum(row["cut_requests"] for row in report) == 1
 
 
 async def test_a_receipt_with_an_unknown_price_inside_says_null(client: AsyncOpenAI) -> None:

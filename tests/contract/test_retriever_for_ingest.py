@@ -31,7 +31,10 @@ def tokens(tmp_path: Path) -> Tokens:
 async def index(tmp_path: Path, tokens: Tokens) -> AsyncIterator[RetrieverIndex]:
     with served(hashed_inference(HashedEmbedder(more=[EmbeddingModel("other", 32, 256)]))) as inference:
         settings = RetrieverSettings(
-            data_dir=tmp_path / "data", inference_url=inference, delegation_public_key_file=tokens.key_file
+            data_dir=tmp_path / "data",
+            inference_url=inference,
+            gateway_url=inference,
+            delegation_public_key_file=tokens.key_file,
         )
         with served(create_app(settings)) as url:
             async with open_session() as session:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.support.agent import Peers, serving
 
-from agent.adapters.peers import ModelPlane, RetrieverSearch
+from agent.adapters.peers import ModelPlane, PlaneSearch
 from agent.adapters.scripted import ScriptedModels, ScriptedSearch, echoed, hit
 from agent.ports import Models, Search
 from contracts.chat import ChatRequest
@@ -38,7 +38,7 @@ async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
         return
     async with serving(peers.app()) as url, open_session() as session:
         peer = Peer("peer", url, session)
-        yield Adapters(RetrieverSearch(peer, 5), ModelPlane(peer, "default"), peers)
+        yield Adapters(PlaneSearch(peer, 5), ModelPlane(peer, "default"), peers)
 
 
 def _request() -> ChatRequest:
@@ -53,8 +53,6 @@ async def test_a_search_gives_the_hits_and_the_error_of_the_other_side(adapters:
     with pytest.raises(ServiceError) as caught:
         await adapters.search.search(wanted, "token")
     assert (caught.value.http_status, caught.value.message) == (404, "There is none.")
-    with pytest.raises(ServiceError):
-        await adapters.search.probe()
 
 
 async def test_models_are_known_by_name_and_as_the_default(adapters: Adapters) -> None:

@@ -201,7 +201,7 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
         seen.note("retriever", request, caller)
         names = COLLECTIONS if caller.tenant == "default" else ("theirs",)
         at = int(cursor or 0)
-        page = [_collection(name).model_dump(mode="json") for name in names[at : at + 2]]
+        page = [collection_of(name).model_dump(mode="json") for name in names[at : at + 2]]
         return {"data": page, "next_cursor": str(at + 2) if at + 2 < len(names) else None}
 
     @app.get("/v1/collections/{name}")
@@ -211,7 +211,7 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
             raise NotFound("There is no such collection.")
         changes = {"revision": seen.revisions.get(name, 4), "created_at": seen.births.get(name, datetime.now(UTC))}
         seen.births.setdefault(name, changes["created_at"])
-        return _collection(name).model_copy(update=changes).model_dump(mode="json")
+        return collection_of(name).model_copy(update=changes).model_dump(mode="json")
 
     @app.post("/v1/search")
     async def search(request: Request, caller: Annotated[Caller, require("retriever")]) -> Any:
@@ -225,7 +225,7 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
     return app
 
 
-def _collection(name: str) -> Collection:
+def collection_of(name: str) -> Collection:
     return Collection(
         name=name,
         embedding_model="mini",
@@ -312,15 +312,23 @@ def _agents(app: FastAPI) -> None:
 
 
 def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
-    """Answers from documents with two model calls through the gateway's model plane, with the caller's own token."""
+    """Answers from documents with a search and two model calls through the gateway's model plane, by the caller's own
+    token. For the model `slow` it gives its draft up once that has begun, as a real agent does with one that it can't
+    use, and answers without it."""
     app = _app(public_key, "agent")
     _agents(app)
 
     async def ask_models(caller: Caller, request: Request, model: str) -> None:
         headers = {"Authorization": f"Bearer {caller.token}", "X-Request-Id": request.headers["x-request-id"]}
         async with aiohttp.ClientSession(headers=headers) as session:
+            chat = {"model": model, "messages": [{"role": "user", "content": "q"}]}
+            if model == "slow":
+                async with session.post(plane_url[0] + "/v1/chat/completions", json={**chat, "stream": True}) as draft:
+                    await draft.content.readany()  # leaving closes the connection
+                model = "echo"
             for path, body in (
-                ("/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "q"}]}),
+                ("/v1/search", {"query": "q", "collections": ["handbook"]}),
+                ("/v1/chat/completions", {**chat, "model": model}),
                 ("/v1/embeddings", {"input": ["a", "b"], "priority": "bulk"}),
             ):
                 async with session.post(plane_url[0] + path, json=body) as answer:
@@ -331,7 +339,7 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
         seen.note("agent", request, caller)
 
     def report(body: dict[str, Any]) -> dict[str, Any]:
-        receipt = {"request_id": "r", "tokens": {"prompt": 100, "completion": 10, "embedding": 17}, "cost_usd": None}
+        receipt = {"request_id": "r", "tokens": {"prompt": 100, "completion": 10, "embedding": 13}, "cost_usd": None}
         names = body["model"].removeprefix("rag:").split(",")
         receipt["collection_revisions"] = {name: seen.revisions.get(name, 4) for name in names}
         wanted = {"receipt": receipt} if "receipt" in body["groundwork"]["include"] else {}

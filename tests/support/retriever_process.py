@@ -46,6 +46,7 @@ class RetrieverProcess:
             "RETRIEVER_PORT": str(port),
             "RETRIEVER_DATA_DIR": str(self.data),
             "RETRIEVER_INFERENCE_URL": self.inference_url,
+            "RETRIEVER_GATEWAY_URL": self.inference_url,
             "RETRIEVER_DELEGATION_PUBLIC_KEY_FILE": str(self.tokens.key_file),
             **self.settings,
         }

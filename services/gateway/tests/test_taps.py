@@ -12,11 +12,13 @@ from contracts.models import ModelInfo, ModelPrice
 from gateway.catalogue import Models
 from gateway.counting import ChatCount
 from gateway.errors import ModelNotFound, NoReranker, WrongModelKind
+from gateway.inside import InsideCalls
 from gateway.keys import Principal
-from gateway.metering import MeteredCall
+from gateway.metering import Meter, MeteredCall
 from gateway.taps import AnswerTap, ModelTap
 from gateway.usage_ledger import UsageLedger
 from gateway.usage_records import UsageRecord
+from servicekit.clock import SystemClock
 from servicekit.sql import Database
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
@@ -130,56 +132,57 @@ async def test_an_answer_that_never_began_costs_nothing_unless_the_client_left()
     assert (call.tokens.prompt, call.estimated) == (100, True)
 
 
-def _inner(cost: int | None) -> UsageRecord:
-    return UsageRecord(
-        id=f"inner{cost}", parent_id="call_1", request_id="r", key_id="k1", tenant="acme", route="chat", model="m",
-        prompt_tokens=1, completion_tokens=1, embedding_tokens=4, cost_nano_usd=cost, status=200, error_type=None,
-        streamed=False, started_at=datetime(2026, 1, 1, tzinfo=UTC), ms=1,
-    )  # fmt: skip
+def _inner(name: str, cost: int | None, **changes: Any) -> UsageRecord:
+    about: dict[str, Any] = {
+        "id": name, "parent_id": "call_1", "request_id": "r", "key_id": "k1", "tenant": "acme", "route": "chat",
+        "model": "m", "prompt_tokens": 7, "completion_tokens": 2, "embedding_tokens": 0, "cost_nano_usd": cost,
+        "status": 200, "error_type": None, "streamed": False, "started_at": datetime(2026, 1, 1, tzinfo=UTC), "ms": 1,
+    }  # fmt: skip
+    return UsageRecord(**{**about, **changes})
 
 
-async def _settled(
-    database: Database, *costs: int | None, show: bool = True, reranked: int = 0
-) -> tuple[MeteredCall, dict[str, Any]]:
+SEARCHED = {"route": "search", "prompt_tokens": 30, "completion_tokens": 0, "embedding_tokens": 20}
+
+
+async def _settled(database: Database, *inner: UsageRecord, show: bool = True) -> tuple[MeteredCall, dict[str, Any]]:
     ledger = UsageLedger(database, 10)
     ledger.open()
-    for cost in costs:
-        await ledger.record(_inner(cost))
+    for record in inner:
+        await ledger.record(record)
     await ledger.close()
+    meter = Meter(ledger, None, None, SystemClock(), None)  # type: ignore[arg-type]
     call = _call()
     call.id = "call_1"
-    tap = AnswerTap(call, Models.of([CHAT, FREE, RERANKER]), ledger, show_receipt=show)
-    tokens = {"prompt": 1, "embedding": 24, "rerank": reranked}
-    report = {"grounded": True, "receipt": {"tokens": tokens, "cost_usd": None}}
+    tap = AnswerTap(call, InsideCalls(database, meter), show_receipt=show)
+    report = {"grounded": True, "receipt": {"tokens": {"prompt": 0}, "cost_usd": None, "attempts": []}}
     passed = await tap.frame(_frame(choices=[], groundwork=report, later_field="kept"))
     chunk: dict[str, Any] = json.loads(passed.removeprefix(b"data: "))
     assert chunk["later_field"] == "kept"
-    return call, chunk["groundwork"]
+    told = json.loads((await tap.frame(_frame(choices=[], usage=dict.fromkeys(USAGE, 0)))).removeprefix(b"data: "))
+    return call, {**chunk["groundwork"], "usage": told["usage"]}
 
 
-async def test_a_receipts_cost_is_that_of_the_searches_and_of_the_model_calls_inside(database: Database) -> None:
-    call, report = await _settled(database, 1_000)
-    assert call.tokens.embedding == 20  # 4 of the 24 were a model call's, which has its own row
-    assert call.cost == 10_000
-    assert report["receipt"]["cost_usd"] == "0.000011"
-
-
-async def test_what_a_search_reranked_is_recorded_and_paid_for(database: Database) -> None:
-    call, report = await _settled(database, 1_000, reranked=300)
-    assert (call.tokens.prompt, call.tokens.embedding) == (300, 20)
-    assert call.cost == 10_000 + 60_000
-    assert report["receipt"]["cost_usd"] == "0.000071"
+async def test_a_receipt_has_the_tokens_the_attempts_and_the_cost_of_the_ledger_also_of_a_draft_that_was_cut(
+    database: Database,
+) -> None:
+    cut = _inner("b", 400, error_type="cut", estimated=True)
+    call, report = await _settled(database, _inner("a", 50, **SEARCHED), cut)
+    receipt = report["receipt"]
+    assert receipt["tokens"] == {"prompt": 7, "completion": 2, "embedding": 20, "rerank": 30}
+    assert [(one["model"], one["outcome"]) for one in receipt["attempts"]] == [("m", "cut")]
+    assert receipt["cost_usd"] == "0.00000045"
+    assert report["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    assert (call.cost, call.tokens.total) == (0, 0)  # the calls inside have rows of their own
 
 
 async def test_a_receipts_cost_is_null_when_the_price_of_one_part_is_unknown(database: Database) -> None:
-    call, report = await _settled(database, 1_000, None)
+    _, report = await _settled(database, _inner("a", 1_000), _inner("b", None))
     assert report["receipt"]["cost_usd"] is None
-    assert call.cost is not None
 
 
 async def test_a_receipt_that_was_not_asked_for_is_taken_out(database: Database) -> None:
-    _, report = await _settled(database, 1_000, show=False)
-    assert report == {"grounded": True}
+    _, report = await _settled(database, _inner("a", 1_000), show=False)
+    assert set(report) == {"grounded", "usage"}
 
 
 def test_default_means_the_default_of_its_kind() -> None:

@@ -15,7 +15,7 @@ from contracts.models import ModelInfo, ModelPrice
 from gateway.auditing import Actor
 from gateway.errors import BadPeriod
 from gateway.key_ledger import KeyLedger
-from gateway.needs import chat_need
+from gateway.needs import Assumed, chat_need
 from gateway.pricing import MOST_TOKENS
 from gateway.tables import usage
 from gateway.taps import count
@@ -88,20 +88,6 @@ async def test_the_model_calls_inside_an_answer_add_tokens_but_no_requests(datab
     assert {model: row.requests for model, row in by_model.items()} == {"m": 2, "rag:hb": 1}
 
 
-async def test_the_cost_inside_a_call_is_null_as_soon_as_one_part_is_unknown(database: Database) -> None:
-    await _written(
-        database,
-        _record(parent_id="call_1", cost_nano_usd=50, embedding_tokens=2),
-        _record(parent_id="call_1", cost_nano_usd=8, embedding_tokens=1),
-        _record(parent_id="call_2", cost_nano_usd=50),
-        _record(parent_id="call_2", cost_nano_usd=None),
-    )
-    ledger = UsageLedger(database, 10)
-    assert await ledger.inside("call_1") == (58, 3)
-    assert await ledger.inside("call_2") == (None, 0)
-    assert await ledger.inside("call_3") == (0, 0)
-
-
 async def test_closing_writes_everything_that_was_queued(database: Database) -> None:
     await _written(database, *(_record() for _ in range(1500)))
     assert await _count(database) == 1500
@@ -145,12 +131,26 @@ async def test_a_row_that_no_database_takes_holds_up_no_other(database: Database
     assert count({"prompt_tokens": 2**70}, "prompt_tokens") == 0  # and no upstream makes one
 
 
+ASSUMED = Assumed(answer=512, picture=2000)
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a.png", "data:image/png;base64," + "A" * 600_000])
+def test_a_picture_is_reckoned_as_tokens_whatever_its_address_is_long(address: str) -> None:
+    model = ModelInfo(id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=Decimal(1000)))
+    parts = [{"type": "text", "text": "What is it?"}, *[{"type": "image_url", "image_url": {"url": address}}] * 3]
+    asked = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": parts}]})
+    size = 300 + 3 * len(address)
+    need = chat_need(model, asked, size, ASSUMED)
+    assert need.prompt_tokens == 3 * 2000 + 100
+    assert need.cost == need.prompt_tokens * 1_000_000  # 6.1 USD: a budget of 0.50 lets none of many at once in
+
+
 def test_an_absurd_wish_is_reserved_with_numbers_that_a_ledger_takes() -> None:
     model = ModelInfo(
         id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
     )
     asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=2**63 - 1, n=16)
-    need = chat_need(model, asked, 100, 512)
+    need = chat_need(model, asked, 100, ASSUMED)
     assert need.completion_tokens == MOST_TOKENS * 16
     assert need.cost is not None
     assert need.cost < 2**63
@@ -160,7 +160,7 @@ def test_blanks_in_a_body_reserve_nothing_of_what_its_answer_may_cost() -> None:
     price = ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
     model = ModelInfo(id="m", kind="chat", price=price, context_length=8000)
     asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=5000)
-    plain, padded = (chat_need(model, asked, size, 512) for size in (100, 10**7))
+    plain, padded = (chat_need(model, asked, size, ASSUMED) for size in (100, 10**7))
     assert (plain.completion_tokens, padded.completion_tokens) == (5000, 5000)
     assert padded.tokens == model.context_length
     assert plain.cost is not None

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from contracts.errors import ErrorBody
 from contracts.indexing import BatchIndexed, ChunkBatch
 from ingest import jobs
+from ingest.adapters.fixed_tokens import budget_exceeded
 from ingest.errors import JobFinished, JobNotFailed
 from ingest.tables import JOBS
 from ingest.withdrawals import left_in_index
@@ -51,30 +52,49 @@ async def test_a_document_becomes_ready_with_chunks_that_are_slices_of_its_text(
     assert set(job.timings) == {"parsing", "chunking", "indexing", "committing"}
 
 
-async def test_embeddings_are_charged_to_the_key_once_also_if_the_gateway_was_away(
+async def test_a_job_waits_while_a_budget_is_spent_says_so_and_goes_on_by_itself(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = "\n\n".join(f"Paragraph {number} tells of the wombat and its burrow. " * 20 for number in range(40))
-    put = service.index.put_chunks
-    indexed: list[int] = []
+    accepted = await service.upload(TEXT, document_id="a")
+    assert accepted.job is not None
+    refused: list[int] = []
 
-    async def counted(*about: Any) -> BatchIndexed:
-        service.token_source.away = not indexed  # only while the first batch is sent
-        done = await put(*about)
-        indexed.append(done.embedding_tokens)
-        return done
+    async def spent(document_id: str, revision: int, batch: ChunkBatch) -> None:
+        if service.token_source.spent and batch.chunks[0].ordinal >= 4:
+            refused.append(batch.chunks[0].ordinal)
+            raise budget_exceeded()  # the gateway's, which makes the embeddings
 
-    monkeypatch.setattr(service.index, "put_chunks", counted)
-    await service.upload(text)
+    before_each_batch(service, spent, monkeypatch)
+    service.token_source.spent = True
+    for _ in range(40):  # far longer than one waits for a service that is away
+        await service.work()
+        job = await service.job(accepted.job["id"])
+        assert (job.status, job.waiting_on, job.attempts) == ("queued", "budget", 0)
+        service.clock.advance(3600)
+    assert 1 <= len(refused) <= 2, "after that it is asked before anything is read or sent"
+    service.token_source.spent = False
     await service.work_all()
-    reported = service.token_source.reported.values()
-    assert len(indexed) > 1
-    assert [tokens for _, tokens in reported] == indexed
-    assert {model for model, _ in reported} == {"default"}
-    await service.upload(text, document_id="again")
-    indexed.clear()
+    assert (await service.job(accepted.job["id"])).status == "ready"
+
+
+async def test_a_job_that_waits_for_a_budget_can_be_cancelled(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await service.upload(TEXT, document_id="a")
+    assert accepted.job is not None
+
+    async def spent(document_id: str, revision: int, batch: ChunkBatch) -> None:
+        raise budget_exceeded()
+
+    before_each_batch(service, spent, monkeypatch)
+    await service.work()
+    assert (await service.job(accepted.job["id"])).waiting_on == "budget"
+    async with service.database.write() as connection:
+        found = await jobs.find(connection, "acme", accepted.job["id"])
+        await jobs.cancel(connection, found, service.clock.now())
+    service.clock.advance(3600)
     await service.work_all()
-    assert sum(tokens for _, tokens in service.token_source.reported.values()) == sum(indexed) * 2
+    assert (await service.job(accepted.job["id"])).status == "cancelled"
 
 
 async def test_a_job_whose_worker_died_goes_on_from_its_last_batch(

@@ -152,7 +152,7 @@ def _ingest(wiring: Wiring) -> dict[str, str]:
 
 
 def _retriever(wiring: Wiring) -> dict[str, str]:
-    return {"INFERENCE_URL": wiring.url("inference")}
+    return {"INFERENCE_URL": wiring.url("inference"), "GATEWAY_URL": wiring.url("model_plane")}
 
 
 def _inference(wiring: Wiring) -> dict[str, str]:

@@ -43,21 +43,37 @@ Purpose = Literal["documents", "runs"]
 
 
 class TokenExchange(BaseModel):
-    """Body of the gateway's internal `POST /v1/tokens`: a job's or a run's grant for a fresh token."""
+    """Body of the gateway's internal `POST /v1/tokens`: a job's or a run's grant for a fresh token.
+
+    With `spends` it is also asked whether the key's budgets have anything left; 429 `budget_exceeded` if not.
+    """
 
     model_config = ConfigDict(extra="forbid")
     grant: str
     purpose: Purpose = "documents"
+    call_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    """What the calls that are made with the token are charged under, for instance a run."""
+    spends: bool = False
 
 
-class UsageReport(BaseModel):
-    """Body of the gateway's internal `POST /v1/usage`: what a job used meanwhile. The same `id` counts once."""
+class SpentQuestion(BaseModel):
+    """Body of the gateway's internal `POST /v1/spent`: what the calls under one id have used. Asked with the grant, so
+    that it is also told once the key was revoked."""
 
     model_config = ConfigDict(extra="forbid")
     grant: str
-    id: Annotated[str, Field(min_length=1, max_length=100)]
-    model: Annotated[str, Field(min_length=1, max_length=200)]
-    embedding_tokens: Annotated[int, Field(ge=0)]
+    call_id: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Spent(BaseModel):
+    """What calls have used, as the ledger has it. `cost_nano_usd` is null when one price is unknown."""
+
+    model_config = ConfigDict(extra="ignore")
+    prompt_tokens: int
+    completion_tokens: int
+    embedding_tokens: int
+    model_calls: int
+    cost_nano_usd: int | None
 
 
 class FreshToken(BaseModel):

@@ -178,5 +178,7 @@ class UsageRow(Reply):
     unpriced_requests: Count
     estimated_requests: Count
     """Attempts whose tokens the upstream did not report."""
+    cut_requests: Count = 0
+    """Calls inside answers and runs that were ended on purpose before they were whole; no errors, and billed."""
     cache_hits: Count
     errors: Count

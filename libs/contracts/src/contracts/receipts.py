@@ -33,7 +33,7 @@ class Attempt(Reply):
     model: str
     upstream: str
     outcome: str
-    """`ok`, or the error code."""
+    """`ok`, `cut` where it was ended on purpose before it was whole, or what went wrong."""
     ms: float
 
 

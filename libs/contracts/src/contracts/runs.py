@@ -82,7 +82,8 @@ class RunCreate(Request):
 
 
 class RunUsage(Reply):
-    """What a run's model calls used. `cost_usd` is null when a price is unknown, never 0."""
+    """What a run's model calls used, those that were cut off, too; `cost_usd` is all that it was charged, its searches
+    included. It is null when a price is unknown, never 0. Whole once the run has ended or waits."""
 
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
@@ -107,7 +108,7 @@ class Run(Reply):
     status: RunStatus
     input: str
     output: str | None = None
-    """What it answered; of a run that a limit ended, what it has so far."""
+    """What it answered; of a run that ended early, by a limit, a cancel or a failure, what it had said so far."""
     limit: RunLimit | None = None
     """Which limit ended it."""
     steps: Count = 0

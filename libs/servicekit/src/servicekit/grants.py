@@ -1,16 +1,18 @@
 """What a grant is good for: fresh tokens from the gateway's model plane, kept until shortly before they expire, and
-usage that is charged to its key."""
+what was spent with them."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 
-from contracts.delegation import FreshToken, Purpose, TokenExchange, UsageReport
+from contracts.delegation import FreshToken, Purpose, Spent, SpentQuestion, TokenExchange
 from servicekit.http import Peer
 
 KEPT = 1024
 MARGIN_SECONDS = 30.0
+SPENT_SECONDS = 5.0
+"""The gateway waits two seconds for calls that are still open."""
 
 
 class GrantExchange:
@@ -21,13 +23,16 @@ class GrantExchange:
         self._purpose: Purpose = purpose
         self._kept: dict[str, tuple[str, float]] = {}
 
-    async def token(self, grant: str, *, fresh: bool = False) -> str:
-        """A token that is valid for a while yet; 403 `key_revoked` once the key is."""
-        name = hashlib.sha256(grant.encode()).hexdigest()
+    async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
+        """A token that is valid for a while yet; 403 `key_revoked` once the key is.
+
+        `call_id`: what the calls that are made with it are charged under.
+        """
+        name = hashlib.sha256(f"{call_id or ''} {grant}".encode()).hexdigest()
         kept = self._kept.get(name)
         if kept is not None and kept[1] > time.monotonic() and not fresh:
             return kept[0]
-        body = TokenExchange(grant=grant, purpose=self._purpose)
+        body = TokenExchange(grant=grant, purpose=self._purpose, call_id=call_id)
         answer = await self._peer.call("POST", "/v1/tokens", FreshToken, body=body)
         margin = min(MARGIN_SECONDS, answer.expires_in / 2)
         self._kept.pop(name, None)
@@ -36,7 +41,12 @@ class GrantExchange:
         self._kept[name] = (answer.token, time.monotonic() + answer.expires_in - margin)
         return answer.token
 
-    async def report(self, grant: str, report_id: str, model: str, embedding_tokens: int) -> None:
-        """Charge tokens to the grant's key; the same id again charges nothing."""
-        body = UsageReport(grant=grant, id=report_id, model=model, embedding_tokens=embedding_tokens)
-        await self._peer.send("POST", "/v1/usage", body=body)
+    async def ask_budget(self, grant: str) -> None:
+        """Return if the key's budgets have anything left; raises a 429 `budget_exceeded` if not."""
+        body = TokenExchange(grant=grant, purpose=self._purpose, spends=True)
+        await self._peer.call("POST", "/v1/tokens", FreshToken, body=body)
+
+    async def spent(self, grant: str, call_id: str) -> Spent:
+        """What the calls under one id have used, once none of them is open, also if the key was revoked meanwhile."""
+        body = SpentQuestion(grant=grant, call_id=call_id)
+        return await self._peer.call("POST", "/v1/spent", Spent, body=body, timeout_seconds=SPENT_SECONDS)

@@ -80,6 +80,8 @@ class Draft:
 
     pieces: AsyncIterator[str]
     packaged: bool
+    end: Callable[[], Awaitable[None]]
+    """Ends the model's work for it, if it still does any."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from agent import definition_files
 from agent.adapters.bells import RedisBell
-from agent.adapters.peers import ModelPlane, RetrieverLibrary, RetrieverSearch
+from agent.adapters.peers import ModelPlane, PlaneSearch, RetrieverLibrary
 from agent.agents import Agents
 from agent.checkpoint_store import SqlCheckpoints
 from agent.graph import Answering
@@ -96,9 +96,8 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
             "retriever", settings.retriever_url, session, settings.search_seconds, restart_seconds=patience
         )
         gateway = Peer("gateway", settings.gateway_url, session, settings.deadline_seconds, restart_seconds=patience)
-        search = RetrieverSearch(retriever, settings.search_seconds)
         library = RetrieverLibrary(retriever)
-        models = ModelPlane(gateway, settings.embedding_model)
+        models, search = ModelPlane(gateway, settings.embedding_model), PlaneSearch(gateway, settings.search_seconds)
         tokens = GrantExchange(gateway, "runs")
         opened = assemble(settings, database, search, library, models, tokens, bell, SystemClock())
         if settings.definitions_dir is not None:
@@ -144,7 +143,7 @@ def create_app(settings: AgentSettings, dependencies: Dependencies | None = None
 def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
     answering, agents = dependencies.answering, dependencies.agents
     return {
-        "retriever": answering.search.probe,
+        "retriever": agents.toolbox.library.probe,
         "models": answering.models.probe,
         "database": agents.database.probe,
         "redis": agents.bell.probe,

@@ -75,7 +75,7 @@ async def conclude(
     """Move what was said to the thread, and forget the run's checkpoints. The caller has set its status."""
     said = await messages_of(connection, checkpoints, run)
     output = run["output"]
-    if run["status"] == "completed" and output is not None and last_text(said) != output:
+    if run["status"] in ("completed", "limit_reached") and output and last_text(said) != output:
         said.append({"role": "assistant", "content": output})
     await threads.append(connection, run["thread_id"], run["id"], said, now)
     await checkpoints.forget(connection, run["id"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack
 
 import structlog
 
@@ -57,15 +58,19 @@ async def _draft(state: AnswerState, context: Context, model: ModelInfo) -> Draf
     request = chat_request(state, context, model)
     patience = min(context.settings.first_token_seconds, max(0.0, context.remaining() - RESERVE_SECONDS))
     started = time.perf_counter()
+    call = await context.closing.enter_async_context(AsyncExitStack())
     try:
         async with asyncio.timeout(patience):
-            chunks = await context.closing.enter_async_context(context.models.chat(request, context.token))
+            chunks = await call.enter_async_context(context.models.chat(request, context.token))
             texts = _texts(chunks, context)
             first = await anext(texts, "")
     except (ServiceError, TimeoutError) as error:
         _attempted(context, started, error.code if isinstance(error, ServiceError) else "timeout")
+        await call.aclose()  # nobody waits for it any more
         raise
-    return Draft(_from(first, texts, context, started), model.packaged)
+    pieces = _from(first, texts, context, started)
+    call.push_async_callback(pieces.aclose)
+    return Draft(pieces, model.packaged, call.aclose)
 
 
 def chat_request(state: AnswerState, context: Context, model: ModelInfo) -> ChatRequest:
@@ -92,7 +97,7 @@ def chat_request(state: AnswerState, context: Context, model: ModelInfo) -> Chat
     )
 
 
-async def _from(first: str, texts: AsyncIterator[str], context: Context, started: float) -> AsyncIterator[str]:
+async def _from(first: str, texts: AsyncIterator[str], context: Context, started: float) -> AsyncGenerator[str]:
     """The pieces of a draft that has begun; raises what ends it early, `TimeoutError` at the deadline."""
     outcome = "ok"
     try:
@@ -110,7 +115,7 @@ async def _from(first: str, texts: AsyncIterator[str], context: Context, started
         outcome = "timeout"
         raise
     except GeneratorExit:
-        outcome = "stopped"
+        outcome = "cut"
         raise
     finally:
         _attempted(context, started, outcome)

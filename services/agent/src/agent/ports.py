@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.chat import ChatCompletionChunk, ChatRequest
+from contracts.delegation import Spent
 from contracts.documents import DocumentChunk
 from contracts.models import ModelInfo
 from contracts.search import SearchReply, SearchRequest
@@ -30,11 +31,7 @@ class Search(Protocol):
     """Finds chunks. Errors are `ServiceError`s whose words are meant for the caller."""
 
     async def search(self, request: SearchRequest, token: str) -> SearchReply:
-        """The hits for one query, for the caller whose token this is."""
-        ...
-
-    async def probe(self) -> None:
-        """Raise unless search works now."""
+        """The hits for one query, for the caller whose token this is, who is charged for it."""
         ...
 
 
@@ -47,6 +44,10 @@ class Library(Protocol):
 
     async def chunks(self, collection: str, document_id: str, token: str) -> list[DocumentChunk]:
         """A document's text in its chunks, in order; a 404 if there is none."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise unless documents can be searched and read now."""
         ...
 
 
@@ -73,8 +74,15 @@ class Models(Protocol):
 class TokenSource(Protocol):
     """Exchanges a run's grant for a token that is valid for a while."""
 
-    async def token(self, grant: str, *, fresh: bool = False) -> str:
-        """A token, with `fresh` surely a new one; raises a 403 `key_revoked` once the key is."""
+    async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
+        """A token, with `fresh` surely a new one; raises a 403 `key_revoked` once the key is.
+
+        What is called with it is charged under `call_id`.
+        """
+        ...
+
+    async def spent(self, grant: str, call_id: str) -> Spent:
+        """What the calls under one id have used, as the ledger has it, once none of them is open."""
         ...
 
 

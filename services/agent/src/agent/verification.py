@@ -26,6 +26,8 @@ async def verify(state: AnswerState, context: Context) -> AnswerState:
         kind = "generated" if grounded else "extractive"
     elif draft is not None:
         kind, grounded = await write_at_once(draft, evidence, context, writer, grounding)
+    if draft is not None:
+        await draft.end()  # before the receipt is written, which the gateway completes once this call is settled
     if kind == "generated" and grounding != "off" and draft is not None:
         _write_conflicts(evidence, writer)
     if draft is None or kind == "extractive":

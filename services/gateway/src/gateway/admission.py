@@ -27,6 +27,7 @@ from gateway.ports import Gate, GateState, Limiter, LimiterAway, Settlement, Spe
 from gateway.pricing import usd_text
 from gateway.reservations import Need, Reservation, amount_of, attempt_gates_of, call_gates_of, limit_headers
 from servicekit.clock import Clock
+from servicekit.identifiers import new_id
 
 log = structlog.get_logger(__name__)
 AWAY_SECONDS = 1.0
@@ -93,12 +94,10 @@ class Admission:
         self._placed.pop(id(reservation), None)
         return self._in_background(self._settle(Settlement(reservation.attempt_id, 0, 0), reservation.call_gates))
 
-    def charge(self, principal: Principal, attempt_id: str, cost: int, at: datetime) -> None:
-        """Add what was spent without a reservation to the budgets that it is part of."""
-        gates = tuple(attempt_gates_of(principal, Need(cost=cost), at))
-        for gate in gates:
-            self._budgets.watch(gate)  # charged twice, or not at all: the ledger knows
-        self._in_background(self._settle(Settlement(attempt_id, 0, cost, at), gates))
+    async def ask(self, principal: Principal, need: Need, at: datetime) -> None:
+        """Whether an attempt with this need would be let in now; it is not charged."""
+        reservation = await self.reserve(principal, new_id("asked"), need, at, opens_call=False)
+        self.settle(reservation, 0, 0, ends_call=True)
 
     async def settle_orphan(self, attempt_id: str, gates: Sequence[Gate], tokens: int, cost: int | None) -> None:
         """Settle an attempt whose replica has died; raises `LimiterAway`."""

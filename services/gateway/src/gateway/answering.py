@@ -60,6 +60,7 @@ async def _streamed(exchange: Exchange, call: MeteredCall, opened: Opened, tap: 
             raise
         failure = error
         call.error_type = error.body(None).type
+        await _finish(call, tap)
         await exchange.piece(encode_error(error, exchange.request_id))
     await exchange.end()
     return failure

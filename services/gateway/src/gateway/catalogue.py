@@ -31,12 +31,15 @@ class Models:
         """From inference's answer."""
         return cls({model.id: model for model in models})
 
-    def resolve(self, name: str, kind: PlainKind, principal: Principal) -> ModelInfo:
-        """The model that a caller means; raises `ModelNotFound`, `WrongModelKind` or `NoReranker`."""
+    def resolve(self, name: str, kind: PlainKind, principal: Principal | None) -> ModelInfo:
+        """The model that a caller means, or (None) a service of ours.
+
+        Raises `ModelNotFound`, `WrongModelKind` or `NoReranker`.
+        """
         if kind == "rerank" and not any(model.kind == kind for model in self.by_name.values()):
             raise NoReranker
         model = self.only(kind) if name == DEFAULT else self.by_name.get(name)
-        if model is None or not principal.allows_model(model.id):
+        if model is None or not (principal is None or principal.allows_model(model.id)):
             raise ModelNotFound(name)
         if model.kind != kind:
             raise WrongModelKind(name, model.kind, kind)

@@ -18,7 +18,7 @@ from gateway.forwarding import Exchange
 from gateway.guardrails.screening import GuardTap, Screening
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
-from gateway.needs import chat_need, search_need
+from gateway.needs import Assumed, chat_need, search_need
 from gateway.opening import Upstream
 from gateway.proxied import is_name
 from gateway.replaying import CACHE_HEADER, RecordingTap, replay
@@ -129,9 +129,10 @@ def _asking(
 ) -> Asking:
     settings, request = deps.settings, question.request
     wants_usage = request.stream_options is not None and request.stream_options.include_usage
+    assumed = Assumed(settings.assumed_answer_tokens, settings.assumed_picture_tokens)
 
     async def reserve(model: ModelInfo) -> None:
-        await deps.reserve(exchange, call, chat_need(model, request, question.size, settings.assumed_answer_tokens))
+        await deps.reserve(exchange, call, chat_need(model, request, question.size, assumed))
 
     def named(model: ModelInfo) -> ChatRequest:
         changes: dict[str, object] = {"model": model.id}
@@ -141,7 +142,7 @@ def _asking(
         return request.model_copy(update=changes)
 
     def tap(model: ModelInfo) -> Tap:
-        count = ChatCount(deps.counter, model, request, question.size)
+        count = ChatCount(deps.counter, model, request, question.size, assumed.picture)
         decisions = question.screening.decisions
         tap = ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done, decisions=decisions)
         return tap if call.parent_id is not None else _tapped(tap, exchange, question)
@@ -181,7 +182,7 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
         plan_for(options.model, await deps.catalogue.models(), await deps.routes.all(), call.principal)
-    await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.question()))
+    await deps.ask(exchange, call, search_need(await deps.catalogue.known(), request.question()))
     show_receipt = "receipt" in options.include
     if not show_receipt:
         options = options.model_copy(update={"include": [*options.include, "receipt"]})
@@ -192,7 +193,7 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
         deps.settings.answer_timeout_seconds,
         hold=False,
     )
-    tap = AnswerTap(call, await deps.catalogue.known(), deps.meter.ledger, show_receipt=show_receipt)
+    tap = AnswerTap(call, deps.inside, show_receipt=show_receipt)
     named = request.model_copy(update={"groundwork": options})
     await answer_chat(exchange, call, upstream, named, _tapped(tap, exchange, question))
     if question.lookup is not None and call.error_type is None and not tap.degraded:

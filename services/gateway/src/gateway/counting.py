@@ -14,6 +14,7 @@ import structlog
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo
 from gateway.frames import data_of
+from gateway.needs import prompt_bytes
 from gateway.tokens import MODELS, Mint
 from servicekit.errors import ServiceError
 from servicekit.http import Peer
@@ -83,11 +84,15 @@ class TokenCounter:
 class ChatCount:
     """What one chat call read and wrote, counted from its texts; keeps them only until somebody knows better."""
 
-    def __init__(self, counter: TokenCounter, model: ModelInfo, request: ChatRequest, request_bytes: int) -> None:
+    def __init__(
+        self, counter: TokenCounter, model: ModelInfo, request: ChatRequest, request_bytes: int, picture: int = 0
+    ) -> None:
+        """`picture`: tokens that stand for each picture."""
         self._counter = counter
         self._model = model.id
         self._request = request
-        self._request_bytes = request_bytes
+        words, pictures = prompt_bytes(request, request_bytes)
+        self._words, self._pictures = words, pictures * picture
         self._frames: list[bytes] = []
         self._kept = 0
         self._more = 0
@@ -107,10 +112,10 @@ class ChatCount:
         self._frames = []
 
     def prompt(self) -> int:
-        """Tokens of the messages."""
+        """Tokens of the messages, with their pictures."""
         text = "\n".join(message.plain_text() for message in self._request.messages)
         counted = self._counter.count(self._model, text)
-        return math.ceil(self._request_bytes / BYTES_A_TOKEN) if counted is None else counted
+        return self._pictures + (math.ceil(self._words / BYTES_A_TOKEN) if counted is None else counted)
 
     def completion(self) -> int:
         """Tokens of what went by; without a tokenizer, a token a frame."""

@@ -19,6 +19,7 @@ from gateway.catalogue import Catalogue
 from gateway.counting import TokenCounter
 from gateway.errors import KeyAmbiguous, ScopeMissing
 from gateway.forwarding import Exchange
+from gateway.inside import InsideCalls
 from gateway.installation import Grants
 from gateway.key_ledger import KeyLedger
 from gateway.keyring import Keyring
@@ -73,6 +74,11 @@ class Dependencies:
     caching: Caching
     peers: Peers
 
+    @property
+    def inside(self) -> InsideCalls:
+        """What calls inside others have used."""
+        return InsideCalls(self.database, self.meter)
+
     async def identify(self, scope: Scope) -> Principal:
         """The active key behind a public call, named in its logs; raises a 401."""
         principal = await self.keyring.identify(only_header_of(scope, b"authorization", KeyAmbiguous))
@@ -105,6 +111,10 @@ class Dependencies:
     def watch(self, exchange: Exchange, principal: Principal) -> None:
         """End what streams to a key soon after the key has ended."""
         exchange.goes_on_while(partial(self.keyring.require_active, principal.key_id))
+
+    async def ask(self, exchange: Exchange, call: MeteredCall, need: Need) -> None:
+        """Pass all limits before work whose parts are charged by themselves, and tell the caller how they stand."""
+        exchange.headers.update(await call.ask(need))
 
     async def reserve(self, exchange: Exchange, call: MeteredCall, need: Need = NOTHING) -> None:
         """Pass all limits before an attempt at an upstream, and tell the caller how they stand."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Literal, get_args
@@ -22,7 +23,7 @@ from gateway.pricing import NANO, sum_costs
 from gateway.reservations import NOTHING, Need, Reservation
 from gateway.tenant_labels import TenantLabels
 from gateway.usage_ledger import UsageLedger
-from gateway.usage_records import HoldRecord, UsageRecord
+from gateway.usage_records import HoldRecord, Tokens, UsageRecord
 from servicekit.clock import Clock
 from servicekit.errors import CLIENT_CLOSED, ServiceError
 from servicekit.http import PeerStream
@@ -35,6 +36,9 @@ COMMIT_SECONDS = 2.0
 PLACE_SECONDS = 0.25
 """How long an answer's last byte waits for its place to be free: a Redis that is away must not hold it up."""
 SETTLE_SECONDS = 5.0
+CUT = "cut"
+"""`error_type` of a call inside another one that whoever made it has ended early. That is no error: who asks there is
+our own agent, and the outer call or the run says why."""
 NOT_LET_IN = (LimitReached, LimitsUnavailable, CallTooLarge, PriceUnknown)
 """A call that ends with one of these was refused before it began, and writes no row."""
 
@@ -51,6 +55,7 @@ class Meter:
         self._catalogue = catalogue
         self._clock = clock
         self._open = 0
+        self._inside: dict[str, _Inside] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -58,21 +63,35 @@ class Meter:
         """A call to be metered; use it as an async context manager."""
         return MeteredCall(self, principal, route, request_id, parent_id, self._clock.now())
 
-    def opened(self) -> None:
-        """A call has begun."""
+    def opened(self, parent_id: str | None) -> None:
+        """A call has begun, inside another one or not."""
         self._open += 1
         self._idle.clear()
+        if parent_id is not None:
+            self._inside.setdefault(parent_id, _Inside()).open += 1
 
     @property
     def is_idle(self) -> bool:
         """Whether no call is open."""
         return self._open == 0
 
-    def closed(self) -> None:
-        """A call has ended and its row is queued."""
+    def closed(self, parent_id: str | None) -> None:
+        """A call has ended and its row is queued; of one inside another call, committed."""
         self._open -= 1
         if self._open == 0:
             self._idle.set()
+        if parent_id is not None:
+            inside = self._inside[parent_id]
+            inside.open -= 1
+            if inside.open == 0:
+                del self._inside[parent_id]
+                inside.ended.set()
+
+    async def wait_inside(self, parent_id: str, seconds: float) -> None:
+        """Wait until no call inside this one is open here any more, but not longer."""
+        if (inside := self._inside.get(parent_id)) is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(inside.ended.wait(), seconds)
 
     async def wait_until_idle(self) -> None:
         """Wait, for a bounded time, until every call that was cut off has queued its row."""
@@ -92,21 +111,11 @@ class Meter:
 
 
 @dataclass(slots=True)
-class Tokens:
-    """Tokens of one call, by kind."""
+class _Inside:
+    """The calls inside one call: how many are open here, and the event that says when none is."""
 
-    prompt: int = 0
-    completion: int = 0
-    embedding: int = 0
-    cached: int = 0
-    """Part of `prompt`."""
-    reasoning: int = 0
-    """Part of `completion`."""
-
-    @property
-    def total(self) -> int:
-        """All that count for a limit."""
-        return self.prompt + self.completion + self.embedding
+    open: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class MeteredCall:
@@ -139,12 +148,14 @@ class MeteredCall:
         self._began = time.perf_counter()
         self._waited = 0.0
         self._written: asyncio.Future[None] | None = None
+        self._recorded = False
+        self._abandoned: tuple[Tokens, int | None] = Tokens(), 0
         self._opened: Reservation | None = None
         self._reserved: Reservation | None = None
         self._held = False
 
     async def __aenter__(self) -> MeteredCall:
-        self._meter.opened()
+        self._meter.opened(self.parent_id)
         return self
 
     async def __aexit__(
@@ -156,8 +167,10 @@ class MeteredCall:
             self._settle()
             if self._written is None:
                 await self._record(in_ledger=self._held or self.attempt > 1 or not isinstance(error, NOT_LET_IN))
+                if self.parent_id is not None:
+                    await self.commit()  # whoever made it may ask at once what it has used
         finally:
-            self._meter.closed()
+            self._meter.closed(self.parent_id)
 
     @property
     def attempt_id(self) -> str:
@@ -165,22 +178,35 @@ class MeteredCall:
         return self.id if self.attempt == 1 else f"{self.id}.{self.attempt}"
 
     @property
+    def spent(self) -> tuple[Tokens, int | None]:
+        """Tokens and cost of all attempts so far."""
+        before, cost = self._abandoned
+        return before.plus(self.tokens), sum_costs(cost, self.cost)
+
+    @property
     def is_reserved(self) -> bool:
         """Whether the call has passed the limits."""
         return self._opened is not None
 
-    async def reserve(self, need: Need = NOTHING) -> Mapping[str, str]:
+    async def ask(self, need: Need) -> Mapping[str, str]:
+        """Pass all limits as with `reserve`, but keep only the call's own place: what it needs is charged to the calls
+        inside it, or later."""
+        headers = await self.reserve(need, hold=False)
+        self._end_attempt(ends_call=False)
+        return headers
+
+    async def reserve(self, need: Need = NOTHING, *, hold: bool = True) -> Mapping[str, str]:
         """Pass all limits, charged with what the next attempt may use at most; the headers that tell how they stand.
 
-        Raises what the first limit that refuses has to say. What can cost money is also in the ledger when this
-        returns; raises `LedgerUnavailable` if that can't be.
+        Raises what the first limit that refuses has to say. What can cost money, or counts in a receipt, is also in the
+        ledger when this returns; raises `LedgerUnavailable` if that can't be.
         """
         opens_call = self.parent_id is None and self._opened is None
         self._reserved = await self._meter.admission.reserve(
             self.principal, self.attempt_id, need, self._started_at, opens_call=opens_call
         )
         self._opened = self._opened or self._reserved
-        if need.cost != 0:
+        if hold and (need.cost != 0 or (self.parent_id is not None and need.tokens)):
             self._held = True
             with self.waiting():
                 await self._meter.ledger.hold(self._as_hold(need))
@@ -191,6 +217,7 @@ class MeteredCall:
         failed = self._as_record(time.perf_counter() - self._began)
         failed = replace(failed, parent_id=self.parent_id or self.id, status=status, error_type=error_type)
         self._count_tokens()
+        self._abandoned = self.spent
         self._end_attempt(ends_call=False)
         self.attempt += 1  # before anything waits: a client that leaves meanwhile must not have it counted twice
         self.tokens, self.cost, self.estimated, self._held = Tokens(), 0, False, False
@@ -235,7 +262,7 @@ class MeteredCall:
 
         The wait is bounded; a database that is away must not hold up an answer.
         """
-        if self._written is None:
+        if self._written is None and not self._recorded:
             await self._record(in_ledger=True)
         if self._written is not None:
             await self._meter.ledger.wait_for(self._written, COMMIT_SECONDS)
@@ -267,11 +294,13 @@ class MeteredCall:
         if isinstance(error, ServiceError):
             self.status, self.error_type = error.http_status, error.body(None).type
         elif isinstance(error, asyncio.CancelledError | GeneratorExit):
-            self.status, self.error_type = CLIENT_CLOSED, "client_disconnected"
+            inside = self.parent_id is not None
+            self.status, self.error_type = (200, CUT) if inside else (CLIENT_CLOSED, "client_disconnected")
         else:
             self.status, self.error_type = 500, "internal"
 
     async def _record(self, *, in_ledger: bool) -> None:
+        self._recorded = True
         seconds = time.perf_counter() - self._began
         CALLS.labels(self.route, str(self.status), self.error_type or "none").inc()
         OVERHEAD.labels(self.route).observe(max(0.0, seconds - self._waited))

@@ -16,6 +16,7 @@
 | groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
 | groundwork_gateway_redis_seconds | | time of a limit check in Redis |
 | groundwork_gateway_first_token_seconds | route | time to the first byte of a streamed answer |
+| groundwork_gateway_inside_wait_seconds | | how long an answer or a run waited for the calls inside it to be settled |
 | groundwork_gateway_overhead_seconds | route | a call's time in the gateway itself, not waiting for others |
 | groundwork_gateway_usage_queue_rows | | usage rows waiting to be written |
 | groundwork_gateway_usage_write_seconds | | time of one group commit of usage rows |
@@ -26,7 +27,8 @@
 `limit` is `redis_away`, or key, tenant or model with requests, tokens, concurrency or budget.
 `tenant` is one of the first `GATEWAY_METRICS_TENANTS` tenants that a process served, else `other`.
 `route` is one of `metering.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
-plus `client_disconnected`, or `none`.
+plus `client_disconnected`, `cut` (a call inside another one that our own agent ended early, which is no error), or
+`none`.
 """
 
 from __future__ import annotations
@@ -55,6 +57,9 @@ ORPHANS = Counter("groundwork_gateway_orphans_settled_total", "Attempts of dead 
 REDIS_SECONDS = Histogram("groundwork_gateway_redis_seconds", "Time of a limit check.", buckets=FINE_BUCKETS)
 FIRST_TOKEN = Histogram(
     "groundwork_gateway_first_token_seconds", "Time to a stream's first byte.", ("route",), buckets=LATENCY_BUCKETS
+)
+INSIDE_WAIT = Histogram(
+    "groundwork_gateway_inside_wait_seconds", "Wait for the calls inside one to be settled.", buckets=FINE_BUCKETS
 )
 OVERHEAD = Histogram(
     "groundwork_gateway_overhead_seconds", "Time spent in the gateway itself.", ("route",), buckets=FINE_BUCKETS

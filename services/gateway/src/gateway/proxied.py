@@ -69,6 +69,8 @@ class ProxiedCall:
     """Whether the call starts work that goes on after it, which needs a grant."""
     ends_epoch: bool = False
     """Whether it brings an earlier state back, so that no cached answer may be given again."""
+    spends: bool = False
+    """Whether it queues what is embedded, and charged, later: it is not begun when a budget has nothing left."""
     route: Route | None = None
     """Set where the call is limited and recorded: on all that change something."""
 
@@ -136,7 +138,7 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ProxiedCall(
         "POST", f"{_COLLECTION}/reindex", "Build a collection's index anew beside the one that serves, then flip to it",
         WRITERS, "collections", ReindexAccepted, 202, request=ReindexRequest, carries="json", grant=True,
-        route="collections",
+        spends=True, route="collections",
     ),
     ProxiedCall(
         "DELETE", _COLLECTION, "Delete a collection and all that is in it", WRITERS, "collections",
@@ -144,11 +146,12 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ),
     ProxiedCall(
         "POST", _DOCUMENTS, "Upload a file, a text or a URL", WRITERS, "documents",
-        Accepted, 202, (200,), DocumentCreate, "upload", grant=True, route="documents",
+        Accepted, 202, (200,), DocumentCreate, "upload", grant=True, spends=True, route="documents",
     ),
     ProxiedCall(
         "POST", f"{_DOCUMENTS}:batch", "Upload up to 100 texts or URLs; each is taken or refused for itself", WRITERS,
-        "documents", BatchReply, 202, request=DocumentBatch, carries="json", grant=True, route="documents",
+        "documents", BatchReply, 202, request=DocumentBatch, carries="json", grant=True, spends=True,
+        route="documents",
     ),
     ProxiedCall(
         "GET", _DOCUMENTS, "List documents", READERS, "documents",
@@ -172,7 +175,8 @@ PROXIED: tuple[ProxiedCall, ...] = (
     ),
     ProxiedCall(
         "POST", f"{_DOCUMENTS}:restore", "Take a document in as its backup has it", WRITERS, "documents",
-        Accepted, 202, (200,), carries="archive", grant=True, ends_epoch=True, route="documents",
+        Accepted, 202, (200,), carries="archive", grant=True, ends_epoch=True, spends=True,
+        route="documents",
     ),
     ProxiedCall(
         "GET", f"{_DOCUMENT}/chunks", "The chunks of the active revision", READERS, "documents",

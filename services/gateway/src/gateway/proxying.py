@@ -13,7 +13,7 @@ from gateway.keys import Principal
 from gateway.metering import MeteredCall
 from gateway.needs import search_need
 from gateway.proxied import ProxiedCall
-from gateway.reservations import NOTHING, Need
+from gateway.reservations import Need
 from gateway.tokens import GRANT_HEADER
 from servicekit.errors import ServiceError
 from servicekit.http import PeerStream
@@ -30,13 +30,16 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
         deps.watch(exchange, principal)
         await _carry(exchange, deps, principal, spec, path, None)
         return
-    need = await _need(deps) if spec.route == "documents" and spec.method == "POST" else NOTHING
-    async with deps.admitted(exchange, principal, spec.route, need) as call:
+    async with deps.metered(exchange, principal, spec.route) as call:
+        if spec.spends:
+            await deps.ask(exchange, call, await left_in_budgets(deps))
+        else:
+            await deps.reserve(exchange, call)
         await _carry(exchange, deps, principal, spec, path, call)
 
 
-async def _need(deps: Dependencies) -> Need:
-    """Documents are embedded and charged later: now one can only ask whether budgets have anything left."""
+async def left_in_budgets(deps: Dependencies) -> Need:
+    """Of what is embedded and charged later: now one can only ask whether budgets have anything left."""
     cost = search_need(await deps.catalogue.known(), "?").cost
     return Need(cost=None if cost is None else min(cost, 1))
 

@@ -28,6 +28,8 @@ class Need:
     """Nano-dollars; 0 for what can't cost money, None where no price is known."""
     open_ended: bool = False
     """The caller set no `max_tokens`, so that `completion_tokens` is only an assumption."""
+    bulk: bool = False
+    """What jobs embed: nobody waits for it, it has a lane of its own, and only budgets hold for it."""
 
     @property
     def tokens(self) -> int:
@@ -77,10 +79,10 @@ def call_gates_of(principal: Principal) -> Iterator[Gate]:
 
 def attempt_gates_of(principal: Principal, need: Need, began: datetime) -> Iterator[Gate]:
     """What an attempt must pass for what it needs."""
-    if need.tokens:
+    if need.tokens and not need.bulk:
         for whose, name, limits in _limited(principal):
             yield from _gates(whose, name, limits, ("tokens",))
-    if need.model is not None and need.model.limits is not None:
+    if need.model is not None and need.model.limits is not None and not need.bulk:
         yield from _gates("model", need.model.id, need.model.limits, ("requests", "tokens", "concurrency"))
     if need.cost != 0:
         yield from _budgets("key", principal.key_id, principal.budgets, began)

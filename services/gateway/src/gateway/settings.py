@@ -72,6 +72,9 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     limits_timeout_seconds: Annotated[float, Field(gt=0, le=5)] = 0.25
     """How long a limit check may take before Redis counts as away."""
 
+    assumed_picture_tokens: Annotated[int, Field(ge=1)] = 2048
+    """As how many tokens limits and budgets reckon a picture in a prompt before the upstream has told. Set it to what
+    your dearest model reads of one: budgets hold as far as this is not too low."""
     assumed_answer_tokens: Annotated[int, Field(ge=1)] = 1024
     """Length of an answer that limits of tokens and budgets reckon with where a caller sets no `max_tokens`."""
 

@@ -12,19 +12,24 @@ import structlog
 from contracts.chat import AnswerReport, ChatCompletionChunk
 from contracts.guardrails import GuardDecision
 from contracts.models import ModelInfo
-from contracts.receipts import Attempt, Receipt
-from gateway.catalogue import Models
+from contracts.receipts import Attempt, Receipt, TokenCounts
 from gateway.counting import ChatCount
 from gateway.frames import END, data_of, is_done
+from gateway.inside import InsideCalls, Spent
 from gateway.metering import MeteredCall
-from gateway.pricing import NANO, cost_nano_usd, sum_costs, usd_text
-from gateway.usage_ledger import UsageLedger
+from gateway.pricing import NANO, cost_nano_usd, usd_text
 from servicekit.trace_context import trace_id
 
 log = structlog.get_logger(__name__)
 MOST_BELIEVED = 100_000_000
 """Tokens of one attempt that an upstream may report: ten times what the longest context has. More would spend a
 tenant's month by one mistake."""
+
+
+UNSETTLED = "usage_unsettled"
+"""`degraded` of a receipt that was written though a call inside was still open: its numbers may be too high."""
+NOT_ASKED = "circuit_open"
+"""Outcome of an attempt that called nobody, and so has no row."""
 
 
 class Tap(Protocol):
@@ -101,17 +106,15 @@ class ModelTap:
         return body
 
     async def last(self) -> bytes:
-        """For a call inside another one: which models were tried, and what the one that answered costs."""
+        """For a call inside another one: which models were tried, and what all of them used and cost."""
         if self._call.parent_id is None or not self._attempts:
             return b""
-        tokens = self._call.tokens
-        cost = (
-            cost_nano_usd(self._model.price, tokens.prompt, tokens.completion, tokens.cached) if self._known else None
-        )
+        tokens, cost = self._call.spent
         receipt = Receipt(
             request_id=self._call.request_id,
             trace_id=trace_id(),
             model=self._model.id,
+            tokens=TokenCounts(prompt=tokens.prompt, completion=tokens.completion),
             attempts=list(self._attempts),
             cost_usd=None if cost is None else Decimal(cost) * NANO,
             guardrails=list(self._decisions),
@@ -152,24 +155,27 @@ class ModelTap:
 
 
 class AnswerTap:
-    """A `rag:` answer: its receipt gets the cost of the whole call, and leaves if the client did not ask for it."""
+    """A `rag:` answer: its receipt and its usage are what the ledger has of the calls inside it; the receipt leaves if
+    the client did not ask for it."""
 
-    def __init__(self, call: MeteredCall, models: Models, ledger: UsageLedger, *, show_receipt: bool) -> None:
+    def __init__(self, call: MeteredCall, inside: InsideCalls, *, show_receipt: bool) -> None:
         self._call = call
-        self._models = models
-        self._ledger = ledger
+        self._inside = inside
         self._show_receipt = show_receipt
+        self._spent: Spent | None = None
         self.revisions: dict[str, int] = {}
         """The revisions of the collections that the answer used, once its receipt has passed."""
         self.degraded = False
         """Whether something was missing that may be there next time."""
 
     async def frame(self, frame: bytes) -> bytes:
-        """Only the frame with the `groundwork` object is taken apart."""
-        if b'"groundwork":' not in frame or b'"groundwork":null' in frame:
+        """Only the frames with the `groundwork` object and with `usage` are taken apart."""
+        if not any(b'"%s":' % name in frame for name in (b"groundwork", b"usage")) or is_done(frame):
             return frame
         chunk = _object(data_of(frame))
-        return b"data: " + await self._settled(chunk) + END if chunk.get("groundwork") else frame
+        if not chunk.get("groundwork") and not chunk.get("usage"):
+            return frame
+        return b"data: " + await self._settled(chunk) + END
 
     async def whole(self, body: bytes) -> bytes:
         """The answer with its receipt completed or removed."""
@@ -180,38 +186,39 @@ class AnswerTap:
         return b""
 
     def cut_off(self) -> None:
-        """The model calls inside are cut off, too, and settle themselves."""
+        """The calls inside are cut off, too, and settle themselves."""
 
     def close(self) -> None:
-        """The outer call's own cost was settled with the receipt; the model calls inside have rows of their own."""
+        """The calls inside have rows of their own."""
 
     async def _settled(self, answer: dict[str, Any]) -> bytes:
-        report = answer.get("groundwork")
+        if self._spent is None:
+            self._spent = await self._inside.spent(self._call.id, self._call.principal.key_id)
+        report, told = answer.get("groundwork"), answer.get("usage")
         receipt = report.get("receipt") if isinstance(report, dict) else None
         if isinstance(report, dict) and isinstance(receipt, dict):
-            await self._settle(receipt)
+            self._complete(receipt, self._spent)
             if not self._show_receipt:
                 del report["receipt"]
+        if isinstance(told, dict):
+            prompt, completion = self._spent.tokens.prompt, self._spent.tokens.completion
+            told.update(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
         return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
-    async def _settle(self, receipt: dict[str, Any]) -> None:
-        tokens = receipt.get("tokens") or {}
-        reported, reranked = count(tokens, "embedding"), count(tokens, "rerank")
-        inside, inside_tokens = await self._ledger.inside(self._call.id)
-        embedder, reranker = self._models.only("embedding"), self._models.only("rerank")
-        own = max(0, reported - inside_tokens)  # what searches embedded; the rest has its own rows
-        self._call.tokens.embedding = own
-        self._call.embedding_model = embedder.id if embedder else None
-        self._call.tokens.prompt = reranked
-        self._call.cost = sum_costs(
-            cost_nano_usd(embedder.price if embedder else None, own),
-            cost_nano_usd(reranker.price if reranker else None, reranked),
-        )
-        revisions = receipt.get("collection_revisions")
+    def _complete(self, receipt: dict[str, Any], spent: Spent) -> None:
+        revisions, degraded = receipt.get("collection_revisions"), list(receipt.get("degraded") or [])
         self.revisions = revisions if isinstance(revisions, dict) else {}
-        self.degraded = bool(receipt.get("degraded"))
+        self.degraded = bool(degraded)
+        if not spent.settled:
+            log.warning("a receipt counts calls as they were let in", call=self._call.id)
+            degraded.append(UNSETTLED)
+        told = [one for one in receipt.get("attempts") or [] if isinstance(one, dict)]
+        kept = [one for one in told if not spent.attempts or one.get("outcome") == NOT_ASKED]
+        receipt["attempts"] = [*kept, *(attempt.model_dump(mode="json") for attempt in spent.attempts)]
+        receipt["tokens"] = spent.tokens.model_dump(mode="json")
+        receipt["degraded"] = degraded
         receipt["cache"] = self._call.cache
-        receipt["cost_usd"] = usd_text(sum_costs(self._call.cost, inside))
+        receipt["cost_usd"] = usd_text(spent.cost)
 
 
 class RunTap:

@@ -13,6 +13,8 @@ from servicekit.delegation import DelegationSigner
 Audiences = tuple[Audience, ...]
 GRANT_HEADER = "Groundwork-Grant"
 DOCUMENTS: Audiences = ("ingest", "retriever", "inference")
+JOBS: Audiences = ("retriever", "inference", "models")
+"""What a job may call: its embeddings are made by the model plane, where they are charged."""
 SEARCH: Audiences = ("retriever", "inference")
 ANSWERS: Audiences = ("agent", "retriever", "inference", "models")
 AGENTS: Audiences = ("agent",)

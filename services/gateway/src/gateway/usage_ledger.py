@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.dialects import adding, replacing
@@ -109,18 +109,6 @@ class UsageLedger:
         self._rush()
         await asyncio.gather(*self._late)
         await self._queue.join()
-
-    async def inside(self, call_id: str) -> tuple[int | None, int]:
-        """The committed model calls inside one call: nano-dollars (null if one is unknown) and embedding tokens."""
-        query = select(
-            func.coalesce(func.sum(usage.c.cost_nano_usd), 0),
-            func.count(),
-            func.count(usage.c.cost_nano_usd),
-            func.coalesce(func.sum(usage.c.embedding_tokens), 0),
-        ).where(usage.c.parent_id == call_id)
-        async with self._database.read() as connection:
-            total, rows, priced, tokens = (await connection.execute(query)).one()
-        return (int(total) if rows == priced else None), int(tokens)
 
     async def close(self) -> None:
         """Write what is queued, for at most `CLOSE_SECONDS`; rows that can't be written go to the log, whole."""

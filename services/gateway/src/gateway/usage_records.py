@@ -15,6 +15,31 @@ REPLICA_LOST = "replica_lost"
 """`error_type` of an attempt whose replica died: billed as estimated, until it comes back and knows better."""
 
 
+TOKEN_KINDS = ("prompt", "completion", "embedding", "cached", "reasoning")
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Tokens of one call, by kind."""
+
+    prompt: int = 0
+    completion: int = 0
+    embedding: int = 0
+    cached: int = 0
+    """Part of `prompt`."""
+    reasoning: int = 0
+    """Part of `completion`."""
+
+    @property
+    def total(self) -> int:
+        """All that count for a limit."""
+        return self.prompt + self.completion + self.embedding
+
+    def plus(self, more: Tokens) -> Tokens:
+        """The sum of both."""
+        return Tokens(*(getattr(self, kind) + getattr(more, kind) for kind in TOKEN_KINDS))
+
+
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
     """One attempt as the ledger keeps it."""

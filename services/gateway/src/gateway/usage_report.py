@@ -10,6 +10,7 @@ from sqlalchemy import Column, RowMapping, case, func, select
 
 from contracts.keys import UsageGroup, UsageRow
 from gateway.errors import BadPeriod
+from gateway.metering import CUT
 from gateway.pricing import to_usd
 from gateway.tables import usage
 from gateway.usage_records import DAY_SECONDS
@@ -67,7 +68,8 @@ async def usage_report(database: Database, question: UsageQuestion) -> list[Usag
             func.sum(usage.c.cost_nano_usd).label("cost"),
             func.sum(case((usage.c.cost_nano_usd.is_(None), 1), else_=0)).label("unpriced_requests"),
             func.sum(case((counted & (usage.c.cache == "hit"), 1), else_=0)).label("cache_hits"),
-            func.sum(case((counted & usage.c.error_type.is_not(None), 1), else_=0)).label("errors"),
+            func.sum(case((usage.c.error_type == CUT, 1), else_=0)).label("cut_requests"),
+            func.sum(case((counted & (usage.c.error_type != CUT), 1), else_=0)).label("errors"),
         )
         .where(usage.c.started_at >= question.start, usage.c.started_at < question.end)
         .group_by(group)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -34,16 +35,21 @@ _OPERATIONS = {"/v1/embeddings": "embeddings", "/v1/rerank": "rerank", "/v1/sear
 
 
 async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, public: bool) -> None:
-    """Vectors for texts. The public can't choose a priority: only services know what is bulk."""
+    """Vectors for texts. The public can't choose a priority: only services know what is bulk.
+
+    Services embed with a collection's own model, also for a key that may not choose it.
+    """
     request = parse(EmbeddingRequest, await exchange.body())
-    model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal)
+    model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
     texts = request.input if isinstance(request.input, list) else [request.input]
-    await deps.reserve(exchange, call, Need.of_model(model, tokens_of(*texts)))
+    need = Need.of_model(model, tokens_of(*texts))
+    is_bulk = not public and request.priority == "bulk"
+    await deps.reserve(exchange, call, replace(need, bulk=True) if is_bulk else need)
     changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}
-    body = await _ask(
-        exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, request.model_copy(update=changes)
-    )
+    seconds = deps.settings.answer_timeout_seconds if is_bulk else deps.settings.call_timeout_seconds
+    named = request.model_copy(update=changes)
+    body = await _ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
     call.tokens.embedding = count(_usage_of(body), "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.embedding)
     if not call.tokens.embedding:
@@ -59,7 +65,8 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
     await deps.reserve(exchange, call, Need.of_model(model, read))
     named = request.model_copy(update={"model": model.id})
-    body = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named)
+    seconds = deps.settings.call_timeout_seconds
+    body = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named, seconds)
     usage = _usage_of(body)
     call.tokens.prompt = count(usage, "total_tokens") or count(usage, "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.prompt)
@@ -68,7 +75,7 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     await _give(exchange, call, body)
 
 
-async def search(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
+async def search_collection(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
     """Hits of one collection."""
     name = exchange.path_params["name"]
     if not is_name(name):
@@ -77,8 +84,14 @@ async def search(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
         raise CollectionNotAllowed(name)
     options = parse(SearchOptions, await exchange.body())
     request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
+    await search(exchange, deps, call, request)
+
+
+async def search(exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest) -> None:
+    """Hits; the retriever holds the caller to its collections."""
     await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.query))
-    body = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request)
+    seconds = deps.settings.call_timeout_seconds
+    body = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
     usage = _usage_of(body)
     models = await deps.catalogue.known()
     call.embedding_model = call.model = usage.get("embedding_model")
@@ -98,13 +111,12 @@ async def _ask(
     path: str,
     audiences: Audiences,
     request: BaseModel,
+    seconds: float,
 ) -> bytes:
     token = deps.mint.token(call.principal, audiences, exchange.request_id, call.id)
     try:
         with call.waiting(), model_call(_OPERATIONS[path], call.model):
-            answer = await peer.send(
-                "POST", path, token=token, body=request, timeout_seconds=deps.settings.call_timeout_seconds
-            )
+            answer = await peer.send("POST", path, token=token, body=request, timeout_seconds=seconds)
     except (asyncio.CancelledError, UpstreamTimeout):
         call.bill_as_reserved()  # it has worked, and will be paid for it
         raise

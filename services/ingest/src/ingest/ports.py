@@ -196,8 +196,8 @@ class TokenSource(Protocol):
         """A token that is valid for a while yet; `fresh` ignores what is cached. 403 `key_revoked`."""
         ...
 
-    async def report(self, grant: str, report_id: str, model: str, embedding_tokens: int) -> None:
-        """Charge tokens to the key; the same id again charges nothing."""
+    async def ask_budget(self, grant: str) -> None:
+        """Return if the key's budgets have anything left; raises a 429 `budget_exceeded` if not."""
         ...
 
 

@@ -26,14 +26,10 @@ class Work:
     """The collection's."""
     is_staged: bool = False
     """Whether a generation is being built for which the document is cut otherwise, too."""
-    unreported: list[tuple[str, str, int]] = field(default_factory=list)
-    """Ids, models and embedding tokens that the gateway has not been told yet."""
     timings: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage, over all attempts."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the job's row is written, so that `job` is what was written last."""
-    reporting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while the gateway is told, so that nothing is told twice."""
     _running: dict[str, tuple[int, float]] = field(default_factory=dict)
     """How many blocks of a stage are open, and up to when its time is counted."""
 

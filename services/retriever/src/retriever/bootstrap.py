@@ -111,7 +111,7 @@ async def open_dependencies(settings: RetrieverSettings) -> AsyncIterator[Depend
             async with open_session() as session:
                 peer = Peer("inference", settings.inference_url, session)
                 seconds = (settings.bulk_embedding_seconds, settings.query_embedding_seconds)
-                embedder = InferenceEmbedder(peer, *seconds)
+                embedder = InferenceEmbedder(peer, Peer("gateway", settings.gateway_url, session), *seconds)
                 reranker = InferenceReranker(peer, settings.rerank_milliseconds / 1000)
                 dependencies = assemble(settings, database, store, embedder, reranker)
                 await readiness.prepare(store)

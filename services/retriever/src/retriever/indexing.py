@@ -114,7 +114,7 @@ class Indexing:
         indexed = await self.put(record, key, batch, token, layout)
         try:
             return indexed.model_copy(update={"committed": await self.commit(record, key, whole, layout)})
-        except ServiceError as error:  # what was embedded is told of, so that it is charged
+        except ServiceError as error:  # the batch is written all the same
             log.warning("batch written, revision not committed", document_id=key.document_id, error=str(error)[:300])
             return indexed
 

@@ -21,7 +21,9 @@ class RetrieverSettings(ServiceSettings, SqlSettings):
     data_dir: Path = Path(".groundwork/data/retriever")
     """Folder for the SQLite catalogue and the embedded vector store; one process owns it."""
     inference_url: str = "http://127.0.0.1:8103"
-    """Where inference answers; it embeds chunks and queries."""
+    """Where inference answers; it embeds queries."""
+    gateway_url: str = "http://127.0.0.1:8090"
+    """Where the gateway's model plane answers; it has chunks embedded, and charges them."""
     qdrant_url: str = ""
     """A Qdrant server or cluster. Empty means the embedded engine (Qdrant Edge) in the data folder."""
     qdrant_api_key: SecretStr | None = None

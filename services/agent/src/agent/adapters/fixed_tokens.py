@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from contracts.delegation import Spent
 from servicekit.errors import Forbidden, ServiceError
 
 
@@ -21,9 +22,16 @@ class FixedTokens:
     """A `TokenSource` that names each grant's token after it, or refuses all."""
 
     failure: ServiceError | None = None
+    ledger: dict[str, Spent] = field(default_factory=dict)
+    """What calls have used, by the id that they are charged under; nothing else is known to have used anything."""
 
-    async def token(self, grant: str, *, fresh: bool = False) -> str:
+    async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         """The token of a grant."""
         if self.failure is not None:
             raise self.failure
         return f"token of {grant}"
+
+    async def spent(self, grant: str, call_id: str) -> Spent:
+        """What the ledger has."""
+        nothing = Spent(prompt_tokens=0, completion_tokens=0, embedding_tokens=0, model_calls=0, cost_nano_usd=0)
+        return self.ledger.get(call_id, nothing)

@@ -25,3 +25,6 @@ class MemoryLibrary:
             return self.documents[collection, document_id]
         except KeyError:
             raise NotFound("There is no such document.") from None
+
+    async def probe(self) -> None:
+        """It is always there."""

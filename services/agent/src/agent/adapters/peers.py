@@ -1,4 +1,5 @@
-"""Search and models over HTTP: the retriever, and the gateway's model plane."""
+"""Documents, search and models over HTTP: the retriever, and the gateway's model plane, where everything that costs is
+charged."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ MAX_PAGES = 50
 """Of 200 things, that one list is read by."""
 
 
-class RetrieverSearch:
-    """`Search` by the retriever service."""
+class PlaneSearch:
+    """`Search` by the gateway's model plane, which applies limits and cost and asks the retriever."""
 
     def __init__(self, peer: Peer, timeout_seconds: float) -> None:
         self._peer = peer
@@ -40,10 +41,6 @@ class RetrieverSearch:
         return await self._peer.call(
             "POST", "/v1/search", SearchReply, token=token, body=request, timeout_seconds=self._timeout
         )
-
-    async def probe(self) -> None:
-        """Whether the retriever is ready."""
-        await self._peer.probe()
 
 
 class RetrieverLibrary:
@@ -61,6 +58,10 @@ class RetrieverLibrary:
         """`GET …/documents/{id}/chunks`, page by page."""
         path = f"/v1/collections/{collection}/documents/{document_id}/chunks"
         return await self._pages(path, Page[DocumentChunk], token)
+
+    async def probe(self) -> None:
+        """Whether the retriever is ready."""
+        await self._peer.probe()
 
     async def _pages(self, path: str, page: type[Page[Item]], token: str) -> list[Item]:
         found: list[Item] = []

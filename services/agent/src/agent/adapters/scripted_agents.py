@@ -25,6 +25,8 @@ class Turn:
 
     text: str = ""
     calls: Sequence[tuple[str, dict[str, Any] | str]] = ()
+    hangs: bool = False
+    """Whether it says its words and then nothing more, until somebody ends it."""
 
 
 Script = Callable[[ChatRequest], Turn]
@@ -77,6 +79,8 @@ class ScriptedAgent:
         turn = self.script(request)
         for chunk in turn_chunks(turn, request.model, self.tokens_read):
             await asyncio.sleep(0)
+            if turn.hangs and not (chunk.choices and chunk.choices[0].delta.content):
+                await asyncio.Event().wait()
             yield chunk
 
 

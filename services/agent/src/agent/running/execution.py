@@ -25,6 +25,7 @@ from agent.running.work import RunWork
 from agent.settings import AgentSettings
 from agent.tools.toolbox import Toolbox
 from contracts.runs import PendingToolCall
+from servicekit.errors import ServiceError
 from servicekit.leases import LeaseLost
 from servicekit.trace_context import TraceContext
 from servicekit.tracing import PROVIDER, Attributes, enter, usage
@@ -34,6 +35,8 @@ BEATS = 3
 """Heartbeats a lease."""
 GIVE_BACK_SECONDS = 3.0
 """How long a process that ends may take to put a run back."""
+SETTLE_SECONDS = 5.0
+"""How long a run that ends waits to be told what it was charged."""
 NODES_A_STEP = 4
 RECURSION_MARGIN = 50
 
@@ -82,12 +85,14 @@ class Execution:
 
     async def _carry_out(self, work: RunWork) -> None:
         if work.row["cancel_requested"]:
-            await self.ledger.conclude(work, Conclusion("cancelled"))
+            await self._conclude(work, Conclusion("cancelled", await self._so_far(work)))
             return
         if work.row["strikes"] > self.settings.run_attempts:  # each try ended its process, or could not write its end
             failure = exhausted(work.row["strikes"] - 1)
-            await self.ledger.conclude(work, Conclusion("failed", error=failure))
+            await self._conclude(work, Conclusion("failed", await self._so_far(work), error=failure))
             return
+        if work.row["attempts"] > 1:  # whoever had it before may not have lived to tell what its last step used
+            await self._settle(work)
         try:
             outcome = await self._with_heartbeat(work, self._advance(work))
         except (LeaseLost, asyncio.CancelledError):
@@ -96,16 +101,36 @@ class Execution:
             await self.ledger.put_back(work, 0, None, blameless=True)
             return
         except Cancelled:
-            await self.ledger.conclude(work, Conclusion("cancelled"))
+            await self._conclude(work, Conclusion("cancelled", await self._so_far(work)))
             return
         except Exception as error:  # noqa: BLE001  # whatever breaks a run ends or delays that run, and no other
             await self._failed(work, error)
             return
         if isinstance(outcome, Conclusion):
             log.info("run ended", status=outcome.status, limit=outcome.limit, steps=work.counters["steps"])
-            await self.ledger.conclude(work, outcome)
+            await self._conclude(work, outcome)
         else:
+            await self._settle(work)
             await self.ledger.wait_for_person(work, outcome)
+
+    async def _conclude(self, work: RunWork, ending: Conclusion) -> None:
+        await self._settle(work)
+        await self.ledger.conclude(work, ending)
+
+    async def _settle(self, work: RunWork, seconds: float = SETTLE_SECONDS) -> None:
+        """Have the run say what it was charged, once its calls are settled; if that can't be had, what it was told."""
+        try:
+            async with asyncio.timeout(seconds):
+                work.charged(await self.tokens.spent(work.row["grant_token"] or "", work.id))
+        except (ServiceError, TimeoutError) as error:
+            log.warning("what the run was charged is not known", error=repr(error)[:300])
+
+    async def _so_far(self, work: RunWork) -> str | None:
+        """What the run has said in its latest step; None if it has said nothing."""
+        if work.speaking:
+            return work.speaking
+        saved = await self.graph.aget_state({"configurable": {"thread_id": work.id}})
+        return last_text(saved.values.get("messages", [])) or None
 
     async def _failed(self, work: RunWork, error: Exception) -> None:
         row = work.row
@@ -117,17 +142,19 @@ class Execution:
             max_attempts=self.settings.run_attempts,
         )
         log.warning("run broken off", error=repr(error)[:300], outcome=type(outcome).__name__)
+        await self._settle(work)
         if isinstance(outcome, Wait):
             await self.ledger.put_back(work, outcome.seconds, outcome.service, blameless=True)
         elif isinstance(outcome, TryAgain):
             await self.ledger.put_back(work, outcome.seconds, "retry", blameless=False)
         elif isinstance(outcome, End):
-            await self.ledger.conclude(work, Conclusion("failed", error=outcome.failure))
+            await self.ledger.conclude(work, Conclusion("failed", await self._so_far(work), error=outcome.failure))
 
     async def _give_back(self, work: RunWork) -> None:
         """The process ends in the middle of a step: another one may go on at once, and no try is counted."""
         try:
             async with asyncio.timeout(GIVE_BACK_SECONDS):
+                await self._settle(work, GIVE_BACK_SECONDS / BEATS)
                 await self.ledger.put_back(work, 0, None, blameless=True)
         except LeaseLost:
             return  # it has ended or waits already: only the answer to that was cut off
@@ -163,8 +190,7 @@ class Execution:
             except TimeoutError:
                 if not time_limit.expired():
                     raise
-                state = (await self.graph.aget_state(config)).values
-                return Conclusion("limit_reached", last_text(state.get("messages", [])), "seconds")
+                return Conclusion("limit_reached", await self._so_far(work), "seconds")
         if interrupts := state.get("__interrupt__"):
             return [PendingToolCall.model_validate(call) for call in interrupts[0].value]
         return concluded(cast("RunState", state))

@@ -53,8 +53,8 @@ class RunContext:
     settings: AgentSettings
 
     async def token(self) -> str:
-        """A token with the rights of the key that started the run."""
-        return await self.tokens.token(self.work.row["grant_token"] or "")
+        """A token with the rights of the key that started the run; what it is used for is charged under the run."""
+        return await self.tokens.token(self.work.row["grant_token"] or "", call_id=self.work.id)
 
 
 class Stopping(Exception):

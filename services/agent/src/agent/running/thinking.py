@@ -76,7 +76,9 @@ async def _ask(
         async for chunk in chunks:
             usage = chunk.usage or usage
             if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
-                told_cost = chunk.groundwork.receipt.cost_usd
+                told_cost, tokens = chunk.groundwork.receipt.cost_usd, chunk.groundwork.receipt.tokens
+                if tokens.prompt:  # of all attempts, not only of the one that answered
+                    usage = ChatUsage(prompt_tokens=tokens.prompt, completion_tokens=tokens.completion)
             for choice in chunk.choices:
                 assembly.add(choice.delta.tool_calls or ())
                 cut = cut or choice.finish_reason == "length"

@@ -19,6 +19,7 @@ from agent import definitions, run_events
 from agent.run_events import NewEvent
 from agent.tables import RUNS
 from contracts.agents import AgentDefinition
+from contracts.delegation import Spent
 from servicekit.clock import Clock
 from servicekit.leases import Lease, LeaseLost, Leases
 from servicekit.sql import Database
@@ -46,6 +47,8 @@ class RunWork:
     """Set when the process ends: the run goes back to the queue at the next step."""
     thought: int | None = None
     """The step that the model has just answered under this lease: nothing of it can have been done yet."""
+    speaking: str = ""
+    """What the model has said in its latest step under this lease, as callers see it."""
     _outbox: list[NewEvent] = field(default_factory=list)
     _enclosed: list[Change] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -82,11 +85,24 @@ class RunWork:
     def say(self, kind: str, data: dict[str, Any] | None = None, step: int | None = None) -> None:
         """An event that goes out with the next transaction. Text that follows text of the same step is joined."""
         content = data or {}
+        if kind == "step.started":
+            self.speaking = ""
+        elif kind == "token":
+            self.speaking += content["text"]
         last = self._outbox[-1] if self._outbox and not self._lock.locked() else None
         if kind == "token" and last is not None and last.type == "token" and last.step == step:
             last.data["text"] += content["text"]
         else:
             self._outbox.append(NewEvent(kind, content, step))
+
+    def charged(self, spent: Spent) -> None:
+        """Take what the ledger has of the run: it also knows calls that were cut off, that failed, or whose process was
+        killed. Less than what was told step by step it can't be; then it is not the whole."""
+        counters = self.counters
+        told = counters["prompt_tokens"] + counters["completion_tokens"]
+        if spent.prompt_tokens + spent.completion_tokens >= told:
+            names = ("prompt_tokens", "completion_tokens", "model_calls", "cost_nano_usd")
+            counters.update({name: getattr(spent, name) for name in names})
 
     def enclose(self, change: Change) -> None:
         """Something that goes out with the next transaction. It may be made twice, and must do no harm then."""

@@ -165,7 +165,7 @@ async def search(deps: Deps, key: Key) -> Any:
 def _searching(deps: Dependencies, key: Principal) -> Any:
     async def work(exchange: Exchange) -> None:
         async with deps.metered(exchange, key, "search") as call:
-            await vectors.search(exchange, deps, call)
+            await vectors.search_collection(exchange, deps, call)
 
     return work
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 
 from contracts.base import Name
 from contracts.chat import ChatRequest
-from contracts.delegation import FreshToken, TokenExchange, UsageReport
+from contracts.delegation import FreshToken, Spent, SpentQuestion, TokenExchange
 from contracts.models import ModelList
+from contracts.search import SearchRequest
 from gateway import tenant_deletion, vectors
 from gateway.bodies import parse
 from gateway.chatting import Question, answer_from_model
@@ -19,8 +20,8 @@ from gateway.forwarding import Exchange, Relay
 from gateway.guardrails.screening import Screening
 from gateway.listing import plain_models
 from gateway.metering import MeteredCall, Route
-from gateway.reporting import bill_report
-from gateway.tokens import DOCUMENTS, RUNS
+from gateway.proxying import left_in_budgets
+from gateway.tokens import JOBS, RUNS
 from servicekit.delegation import Caller, check_tenant_admin, require
 
 router = APIRouter()
@@ -68,9 +69,20 @@ async def rerank(deps: Deps, caller: ModelCaller) -> Any:
     return _inside(deps, caller, "rerank", answer)
 
 
+@router.post("/v1/search", response_model=None)
+async def search(deps: Deps, caller: ModelCaller) -> Any:
+    """Hits of the agents' searches: what a query costs is charged like any call."""
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        await vectors.search(exchange, deps, call, parse(SearchRequest, await exchange.body()))
+
+    return _inside(deps, caller, "search", answer)
+
+
 @router.post("/v1/tokens")
 async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> FreshToken:
-    """A job's or a run's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired."""
+    """A job's or a run's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired, 429
+    `budget_exceeded` where a budget is asked for and has nothing left."""
     grant = await deps.grants.verify(body.grant, request.app.state.verifier)
     principal = await deps.keyring.still_active(grant.key_id)
     lifetime = deps.mint.lifetime.total_seconds()
@@ -80,15 +92,24 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
         return FreshToken(token=token, expires_in=lifetime)
     if body.purpose == "runs":
         principal.require("agents")
-    token = deps.mint.token(principal, RUNS if body.purpose == "runs" else DOCUMENTS, grant.request_id)
+    if body.spends:
+        await deps.admission.ask(principal, await left_in_budgets(deps), deps.clock.now())
+    token = deps.mint.token(principal, RUNS if body.purpose == "runs" else JOBS, grant.request_id, body.call_id)
     return FreshToken(token=token, expires_in=lifetime)
 
 
-@router.post("/v1/usage", status_code=204)
-async def report_usage(body: UsageReport, request: Request, deps: Deps) -> None:
-    """Charge what a job used to the key of its grant, also if that was revoked meanwhile. The same id counts once."""
+@router.post("/v1/spent")
+async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
+    """What the calls under one id have used, once none of them is open, also if their key was revoked meanwhile."""
     grant = await deps.grants.verify(body.grant, request.app.state.verifier)
-    await bill_report(deps, await deps.keys.by_id(grant.key_id), grant.request_id, body)
+    used = await deps.inside.spent(body.call_id, grant.key_id)
+    return Spent(
+        prompt_tokens=used.tokens.prompt,
+        completion_tokens=used.tokens.completion,
+        embedding_tokens=used.tokens.embedding,
+        model_calls=len(used.attempts),
+        cost_nano_usd=used.cost,
+    )
 
 
 @router.post("/v1/tenants/{name}/purge", status_code=204)

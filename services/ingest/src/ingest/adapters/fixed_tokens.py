@@ -5,7 +5,12 @@ from __future__ import annotations
 from contracts.errors import ErrorBody
 from ingest.chunking.tokens import Tokens
 from servicekit.errors import PeerError
-from servicekit.http import PeerUnreachable
+
+
+def budget_exceeded() -> PeerError:
+    """What the gateway says where a budget is spent, and what the retriever passes on."""
+    body = ErrorBody(type="budget_exceeded", code="budget_exceeded", message="The budget of this key is spent.")
+    return PeerError(429, body, retry_after=3600)
 
 
 class FixedTokens:
@@ -13,10 +18,8 @@ class FixedTokens:
 
     def __init__(self, token: str = "token") -> None:  # noqa: S107  # not a secret
         self.revoked: set[str] = set()
-        self.reported: dict[str, tuple[str, int]] = {}
-        """Model and tokens of each report, by its id."""
-        self.away = False
-        """Whether reports fail now."""
+        self.spent = False
+        """Whether the keys' budgets have nothing left."""
         self._token = token
 
     async def token(self, grant: str, *, fresh: bool = False) -> str:
@@ -26,11 +29,10 @@ class FixedTokens:
             raise PeerError(403, body)
         return self._token
 
-    async def report(self, grant: str, report_id: str, model: str, embedding_tokens: int) -> None:
-        """Keep it; 503 while it is `away`."""
-        if self.away:
-            raise PeerUnreachable("gateway")
-        self.reported.setdefault(report_id, (model, embedding_tokens))
+    async def ask_budget(self, grant: str) -> None:
+        """429 `budget_exceeded` while budgets are `spent`."""
+        if self.spent:
+            raise budget_exceeded()
 
 
 class FixedTokenizers:

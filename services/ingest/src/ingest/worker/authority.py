@@ -6,15 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import structlog
-
 from ingest.ports import TokenSource
 from ingest.work import Work
 from ingest.worker.outcomes import GrantRefused, ServiceAway, TokenRefused, calling
-from servicekit.errors import ServiceError
-from servicekit.identifiers import new_id
 
-log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
 
@@ -38,18 +33,18 @@ class Authority:
         except TokenRefused:
             raise ServiceAway(service, None) from None
 
-    async def embedded(self, work: Work, model: str, tokens: int) -> None:
-        """Have the job's key charged for embeddings. While the gateway is away that waits for the next batch."""
-        if tokens:
-            work.unreported.append((new_id("embedded"), model, tokens))
+    async def ask_budget(self, work: Work) -> None:
+        """Of a job that has waited: whether its key may spend anything now, before more is read or sent for it.
+
+        Raises `BudgetSpent`. A job that did not wait is told by its first batch.
+        """
+        if work.job["waiting_since"] is None:
+            return
         try:
-            async with work.reporting:
-                while work.unreported:
-                    await self.tokens.report(work.job["grant_token"] or "", *work.unreported[0])
-                    del work.unreported[0]
-        except ServiceError as error:
-            left = sum(tokens for _, _, tokens in work.unreported)
-            log.warning("embeddings not charged yet", job_id=work.job["id"], tokens=left, reason=error.code)
+            with calling("gateway"):
+                await self.tokens.ask_budget(work.job["grant_token"] or "")
+        except TokenRefused:
+            raise GrantRefused from None
 
     async def _token(self, grant: str, *, fresh: bool) -> str:
         try:

@@ -17,6 +17,8 @@ GRANT_EXPIRED = Failure(
 )
 LONGEST_WAIT = 30.0
 LONGEST_BACKOFF = 300.0
+LONGEST_BUDGET_WAIT = 60.0
+"""Between two looks whether a budget has anything left."""
 SUPERSEDED = Failure(
     code="superseded", message="The index has a newer revision of this document, or it was deleted.", retryable=False
 )
@@ -29,6 +31,10 @@ class ServiceAway(Exception):
         super().__init__(service)
         self.service = service
         self.retry_after = retry_after
+
+
+class BudgetSpent(Exception):
+    """A budget of the job's key or tenant leaves too little for what comes next: wait until it has more."""
 
 
 class TokenRefused(Exception):
@@ -83,7 +89,8 @@ Outcome = Wait | TryAgain | Fail | Supersede
 
 @contextmanager
 def calling(service: str) -> Iterator[None]:
-    """Turn a service's trouble into `ServiceAway`, and its refusal of our token into `TokenRefused`.
+    """Turn a service's trouble into `ServiceAway`, its refusal of our token into `TokenRefused`, and a budget that is
+    spent, whoever says so, into `BudgetSpent`.
 
     A 500 is neither: the service is there and breaks on this call, so that trying it is an attempt.
 
@@ -94,6 +101,8 @@ def calling(service: str) -> Iterator[None]:
     except ServiceError as error:
         if error.http_status == 401:
             raise TokenRefused from error
+        if error.body(None).type == "budget_exceeded":
+            raise BudgetSpent from error
         if error.http_status == 429 or error.http_status > 500:
             named = error.code.removesuffix("_unreachable").removesuffix("_timeout")
             raise ServiceAway(named if named != error.code else service, error.retry_after) from error
@@ -102,6 +111,26 @@ def calling(service: str) -> Iterator[None]:
 
 def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, max_attempts: int) -> Outcome:
     """What to do: `waited` is how long the job has waited for services, `strikes` its claims without progress."""
+    waits = _waits(error, waited, max_wait)
+    if waits is not None:
+        return waits
+    if isinstance(error, GrantRefused):
+        return Fail(GRANT_EXPIRED)
+    if isinstance(error, ParseFailed):
+        retryable = error.code in ("timeout", "parser_crashed")
+        return Fail(Failure(code=error.code, message=error.message, retryable=retryable), unreadable=not retryable)
+    if isinstance(error, ServiceError) and (error.http_status != 500 or isinstance(error, BlobMissing)):
+        if error.code == "stale_revision":
+            return Supersede(SUPERSEDED)
+        retryable = error.code in ("key_revoked", "price_unknown", BlobMissing.code)
+        return Fail(Failure(code=error.code, message=error.message, retryable=retryable))
+    if strikes >= max_attempts:
+        return Fail(exhausted(strikes))
+    return TryAgain(backoff(strikes))
+
+
+def _waits(error: Exception, waited: float, max_wait: float) -> Wait | Fail | None:
+    """What to do about trouble that is not the job's own; null where it is."""
     if isinstance(error, NurseryLost | OSError):
         error = ServiceAway("worker", None)  # the machine's trouble (a full disk, no process to be had), no document's
     if isinstance(error, BlobStoreAway | BlobBusy):
@@ -111,19 +140,9 @@ def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, ma
             return Fail(_gave_up_waiting(error.service, waited))
         pause = min(LONGEST_WAIT, max(1.0, waited / 2))
         return Wait(error.service, max(pause, min(error.retry_after or 0.0, LONGEST_WAIT)))
-    if isinstance(error, GrantRefused):
-        return Fail(GRANT_EXPIRED)
-    if isinstance(error, ParseFailed):
-        retryable = error.code in ("timeout", "parser_crashed")
-        return Fail(Failure(code=error.code, message=error.message, retryable=retryable), unreadable=not retryable)
-    if isinstance(error, ServiceError) and (error.http_status != 500 or isinstance(error, BlobMissing)):
-        if error.code == "stale_revision":
-            return Supersede(SUPERSEDED)
-        retryable = error.code in ("key_revoked", BlobMissing.code)
-        return Fail(Failure(code=error.code, message=error.message, retryable=retryable))
-    if strikes >= max_attempts:
-        return Fail(exhausted(strikes))
-    return TryAgain(backoff(strikes))
+    if isinstance(error, BudgetSpent):  # until the period ends, the budget is raised or the job is cancelled
+        return Wait("budget", min(LONGEST_BUDGET_WAIT, max(1.0, waited / 2)))
+    return None
 
 
 def backoff(strikes: int) -> float:

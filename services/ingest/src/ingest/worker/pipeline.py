@@ -61,8 +61,6 @@ class Pipeline:
                 raise
             committed = await self._commit(work)  # an earlier attempt may have: then it says so, else why not
         await self._end(work, committed)
-        if work.unreported:
-            await self.authority.embedded(work, work.embedding_model, 0)
         log.info("document ready", document_id=work.job["document_id"], timings=work.timings)
 
     async def authorised(self, work: Work, service: str, call: Callable[[str], Awaitable[Answer]]) -> Answer:

@@ -43,12 +43,11 @@ class Recutting:
             if stopping.is_set():
                 raise Stopping
             batch = ChunkBatch(document=facts, chunks=chunks)
-            staged = await self.authority.call(
+            await self.authority.call(
                 work,
                 "retriever",
                 lambda token, batch=batch: self.index.stage_chunks(token, name, shadow.generation, *about, batch),  # type: ignore[misc]
             )
-            await self.authority.embedded(work, shadow.embedding_model, staged.embedding_tokens)
             sent += len(chunks)
         whole = CommitRequest(document=facts, chunks=sent)
         await self.authority.call(

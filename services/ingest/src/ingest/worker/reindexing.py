@@ -83,8 +83,6 @@ class Reindexing:
             shadow = await self.authority.call(
                 work, "retriever", lambda token: self.index.copy_shadow(token, name, number)
             )
-            if shadow.embedding_tokens:
-                await self.authority.embedded(work, await self._model(work), shadow.embedding_tokens)
             sent = await self._supply(work, number, shadow.wanted, stopping) if shadow.wanted else 0
         if shadow.state != "building":
             return shadow, True
@@ -97,14 +95,6 @@ class Reindexing:
                     work, "retriever", lambda token: self.index.flip_shadow(token, name, number)
                 )
         return shadow, moved
-
-    async def _model(self, work: Work) -> str:
-        name = work.job["collection"]
-        wanted = ReindexRequest.model_validate(work.job["details"]).embedding_model
-        if wanted is not None and wanted != "default":
-            return wanted
-        index = await self.authority.call(work, "retriever", lambda token: self.index.collection(token, name))
-        return index.index.shadow.embedding_model if index.index.shadow else index.embedding_model
 
     async def _supply(self, work: Work, number: int, wanted: list[DocumentRevision], stopping: asyncio.Event) -> int:
         """Send what the shadow waits for; how many documents."""

@@ -33,7 +33,7 @@ class Sender:
     authority: Authority
 
     async def put(self, work: Work, batch: ChunkBatch, *, whole: bool = False) -> Committed | None:
-        """Have the index write a batch, and its embeddings charged; raises what the index raises.
+        """Have the index write a batch, whose embeddings are charged where they are made; raises what the index raises.
 
         A batch that is the `whole` document is committed with it; null if it was not, for whatever reason.
         """
@@ -44,7 +44,6 @@ class Sender:
             indexed = await self.authority.call(work, "retriever", lambda token: put(token, *about, batch, work.layout))
         metrics.CHUNKS.labels("embedded").inc(indexed.embedded)
         metrics.CHUNKS.labels("reused").inc(indexed.reused)
-        await self.authority.embedded(work, work.embedding_model, indexed.embedding_tokens)
         return indexed.committed
 
 

@@ -88,6 +88,7 @@ class Slots:
         if job["kind"] in SHOWN and tried >= self.max_attempts:
             await self._fail(work, exhausted(tried))
         elif job["kind"] == "reindex":
+            await self.pipeline.authority.ask_budget(work)
             await self.reindexing.run(work, stopping)
             metrics.FINISHED.labels("ready").inc()
         elif job["kind"] == "tenant_deletion":
@@ -102,6 +103,7 @@ class Slots:
         elif not work.revision:
             await self.ledger.superseded(work, Failure(code="deleted", message="The document was deleted."))
         else:
+            await self.pipeline.authority.ask_budget(work)
             await self.pipeline.run(work, stopping)
             metrics.FINISHED.labels("ready").inc()
 

@@ -28,10 +28,15 @@ log = structlog.get_logger(__name__)
 
 
 class InferenceEmbedder:
-    """`Embedder` on inference's API. It never retries; the caller's token goes along."""
+    """`Embedder` on inference's API. It never retries; the caller's token goes along.
 
-    def __init__(self, peer: Peer, bulk_seconds: float, query_seconds: float) -> None:
+    What is embedded in bulk goes by the gateway's model plane, which has the same API: it asks the budgets of the key
+    before, and charges it exactly. A query's caller is charged by whoever asked the search.
+    """
+
+    def __init__(self, peer: Peer, plane: Peer, bulk_seconds: float, query_seconds: float) -> None:
         self._peer = peer
+        self._peers = {"bulk": plane, "query": peer}
         self._seconds = {"bulk": bulk_seconds, "query": query_seconds}
 
     async def model(self, name: str, token: str) -> EmbeddingModel:
@@ -48,7 +53,7 @@ class InferenceEmbedder:
 
     async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
         """One vector a text; base64 on the wire, a quarter of the digits' size."""
-        reply = await self._peer.call(
+        reply = await self._peers[priority].call(
             "POST",
             "/v1/embeddings",
             EmbeddingReply,
