@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import sys
 import threading
 import time
@@ -103,6 +104,7 @@ def test_every_run_ends_rightly_and_does_nothing_twice(tmp_path: Path) -> None:
             over.set()
         sys.stdout.write(f"{RUNS} runs, {len(killed)} kills: {killed}\n")
         check_ends(client, followed)
+        check_charges(fleet, client, followed)
         check_effects(fleet, followed)
         check_streams(client, followed)
 
@@ -116,6 +118,23 @@ def check_ends(client: Groundwork, followed: list[Followed]) -> None:
     taken_up = sum(any(event.type == "run.restarted" for event in one.events) for one in followed)
     sys.stdout.write(f"{taken_up} runs were taken up again\n")
     assert taken_up or KILLS < 20, "of so many kills some must have met an agent in the middle of runs"
+
+
+def check_charges(fleet: Fleet, client: Groundwork, followed: list[Followed]) -> None:
+    """What a run says that it used is what the ledger has of it, also of steps whose agent or gateway was killed.
+
+    A call of a killed gateway is held as it was let in for until another one bills it so.
+    """
+    told = "SELECT prompt_tokens, completion_tokens, cost_nano_usd FROM {} WHERE parent_id = ?"
+    with sqlite3.connect(fleet.folder / "gateway" / "gateway.sqlite") as ledger:
+        for one in followed:
+            used = client.runs.get(one.run.thread_id, one.run.id).usage
+            rows = [
+                row for table in ("usage", "reservations") for row in ledger.execute(told.format(table), [one.run.id])
+            ]
+            sums = tuple(sum(row[at] for row in rows) for at in range(3))
+            assert used.cost_usd is not None
+            assert (used.prompt_tokens, used.completion_tokens, int(used.cost_usd * 10**9)) == sums, (one.run.id, rows)
 
 
 def check_effects(fleet: Fleet, followed: list[Followed]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import openai
@@ -14,7 +15,9 @@ from openai import AsyncOpenAI
 from tests.support.agents_running import RunningAgents, running_agents
 
 from agent.adapters.scripted_agents import Turn
+from contracts.chat import ChatRequest
 from contracts.runs import FINAL_RUN_STATUSES
+from servicekit.errors import InvalidRequest
 from servicekit.sse import Event, decode
 
 HELPER = {"name": "helper", "tools": ["calculator"], "instructions": "Compute."}
@@ -57,6 +60,84 @@ async def _events(agents: RunningAgents, path: str, **headers: str) -> list[Even
     async with asyncio.timeout(20), agents.gateway.session.get(agents.gateway.url + path, headers=known) as answer:
         assert answer.status == 200, await answer.text()
         return [event async for event in decode(answer.content.iter_any())]
+
+
+async def _charged(agents: RunningAgents, run: dict[str, Any]) -> list[dict[str, Any]]:
+    """The ledger's rows of a run, which its usage must be the sum of."""
+    rows = [row for row in await agents.gateway.usage_rows(1) if row["parent_id"] == run["id"]]
+    used = run["usage"]
+    assert used["prompt_tokens"] == sum(row["prompt_tokens"] for row in rows if row["route"] == "chat")
+    assert used["completion_tokens"] == sum(row["completion_tokens"] for row in rows)
+    assert used["model_calls"] == sum(row["route"] == "chat" for row in rows)
+    assert Decimal(used["cost_usd"]) == Decimal(sum(row["cost_nano_usd"] for row in rows)).scaleb(-9)
+    return rows
+
+
+def _said(events: list[Event], step: int) -> str:
+    told = [json.loads(event.data) for event in events if event.event == "token"]
+    return "".join(one["data"]["text"] for one in told if one["step"] == step)
+
+
+async def test_a_run_that_its_time_ends_gives_what_it_has_so_far_and_what_it_was_charged(agents: RunningAgents) -> None:
+    agents.takes(Turn("The sea is wide and", hangs=True))
+    short = {**HELPER, "name": "short", "tools": [], "limits": {"seconds": 1}}
+    await agents.gateway.call("POST", "/v1/agents", agents.key, json=short)
+    thread = await _thread(agents)
+    body = {"agent": "short", "input": "Write about the sea."}
+    started = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json=body)
+    path = f"/v1/threads/{thread}/runs/{started['id']}"
+    run = await _until(agents, path)
+    assert (run["status"], run["limit"]) == ("limit_reached", "seconds")
+    assert (run["output"] or "") == _said(await _events(agents, f"{path}/events"), 1)
+    for row in await _charged(agents, run):
+        assert (row["status"], row["error_type"]) == (200, "cut")
+    completion = {"model": "agent:short", "messages": [{"role": "user", "content": "Write about the sea."}]}
+    whole = await agents.call("POST", "/v1/chat/completions", json=completion)
+    assert whole["choices"][0]["finish_reason"] == "length"
+    report = whole["groundwork"]
+    run = await agents.call("GET", f"/v1/threads/{report['thread_id']}/runs/{report['run_id']}")
+    await _charged(agents, run)
+    assert (whole["choices"][0]["message"]["content"] or "") == (run["output"] or "")
+    kinds = ("prompt_tokens", "completion_tokens", "total_tokens")
+    assert {kind: whole["usage"][kind] for kind in kinds} == {kind: run["usage"][kind] for kind in kinds}
+
+
+async def test_a_run_that_is_cancelled_or_fails_keeps_what_it_said_and_what_it_was_charged(
+    agents: RunningAgents,
+) -> None:
+    agents.takes(SUM, Turn("It is probably", hangs=True))
+    thread = await _thread(agents)
+    body = {"agent": "helper", "input": "What is 6 times 7?"}
+    started = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json=body)
+    path = f"/v1/threads/{thread}/runs/{started['id']}"
+    known = {"Authorization": f"Bearer {agents.key}"}
+    async with (
+        asyncio.timeout(60),
+        agents.gateway.session.get(f"{agents.gateway.url}{path}/events", headers=known) as answer,
+    ):
+        heard = ""
+        async for event in decode(answer.content.iter_any()):
+            told = json.loads(event.data)
+            if event.event == "token" and told["step"] == 2:
+                heard += told["data"]["text"]
+            if heard == "It is probably":
+                break
+    await agents.call("POST", f"{path}/cancel", 202)
+    run = await _until(agents, path)
+    assert (run["status"], run["output"]) == ("cancelled", "It is probably")
+    rows = await _charged(agents, run)
+    assert [row["error_type"] for row in rows] == [None, "cut"]
+    agents.model.script = _refusing_the_second
+    started = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json=body)
+    run = await _until(agents, f"/v1/threads/{thread}/runs/{started['id']}")
+    assert (run["status"], run["output"]) == ("failed", "Let me see.")
+    assert len(await _charged(agents, run)) == 2
+
+
+def _refusing_the_second(request: ChatRequest) -> Turn:
+    if request.messages[-1].role == "tool":
+        raise InvalidRequest("The engine does not take this.")
+    return SUM
 
 
 async def test_a_run_is_started_followed_and_replayed_from_any_event(agents: RunningAgents) -> None:

@@ -62,6 +62,8 @@ def inference(model: ScriptedAgent, public_key: Path) -> FastAPI:
 
     @app.post("/v1/chat/completions")
     async def chat(body: ChatRequest, caller: Annotated[Caller, require("inference")]) -> Response:
+        model.script(body)  # what it raises is a refusal, before anything is said
+
         async def stream() -> AsyncIterator[bytes]:
             async with model.chat(body, "") as chunks:
                 async for chunk in chunks:

@@ -82,8 +82,8 @@ class Servers:
 
     running: list[tuple[Listener, asyncio.Task[None]]] = field(default_factory=list)
 
-    async def start(self, app: ASGIApp) -> str:
-        server = listener(app, ServiceSettings(shutdown_seconds=3), "127.0.0.1", 0)
+    async def start(self, app: ASGIApp, port: int = 0) -> str:
+        server = listener(app, ServiceSettings(shutdown_seconds=3), "127.0.0.1", port)
         self.running.append((server, asyncio.create_task(server.serve())))
         await eventually(lambda: server.started)
         host, port = server.servers[0].sockets[0].getsockname()[:2]

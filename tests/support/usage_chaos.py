@@ -9,7 +9,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 from tests.support import gateway_peers
 from tests.support.gateway_peers import Seen
 from tests.support.gateway_running import Servers, settings_in
@@ -42,6 +43,7 @@ class Fleet:
     """Two replicas, the upstream's book, and the admin key."""
 
     urls: list[str]
+    plane_url: str
     replicas: list[Dependencies]
     book: UpstreamBook
     admin_key: str
@@ -51,7 +53,7 @@ class Fleet:
 
     async def key(self, **wanted: Any) -> dict[str, Any]:
         """A key made through the API."""
-        body = {"name": "k", "tenant": "acme", "scopes": ["chat", "search"], **wanted}
+        body = {"name": "k", "tenant": "acme", "scopes": ["chat", "search", "agents"], **wanted}
         headers = {"Authorization": f"Bearer {self.admin_key}"}
         async with self.session.post(f"{self.urls[0]}/v1/keys", json=body, headers=headers) as answer:
             assert answer.status == 201, await answer.text()
@@ -118,14 +120,19 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(folder: Path, valkey_url: str, **changes: Any) -> AsyncIterator[Fleet]:
+async def fleet(
+    folder: Path, valkey_url: str, retriever: Callable[[Path, UpstreamBook], ASGIApp] | None = None, **changes: Any
+) -> AsyncIterator[Fleet]:
     """Both replicas and all behind them, until the block ends."""
     seen, plane_url, book = Seen(), [""], UpstreamBook()
     public_key = folder / "d.pub"
     inner = Starlette(
         routes=[
             Mount("/inference", billing_inference(public_key, book)),
-            Mount("/retriever", gateway_peers.retriever(public_key, seen)),
+            Mount(
+                "/retriever",
+                gateway_peers.retriever(public_key, seen) if retriever is None else retriever(public_key, book),
+            ),
             Mount("/ingest", gateway_peers.ingest(public_key, seen)),
             Mount("/agent", gateway_peers.agent(public_key, seen, plane_url)),
         ]
@@ -145,7 +152,7 @@ async def fleet(folder: Path, valkey_url: str, **changes: Any) -> AsyncIterator[
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         await redis.flushall()
-        running = Fleet(public, replicas, book, settings.admin_key_file.read_text(), redis, session)
+        running = Fleet(public, plane_url[0], replicas, book, settings.admin_key_file.read_text(), redis, session)
         for replica in replicas:
             for model in ("paid", "gratis", "mute", "flaky"):
                 replica.counter.prepare(model)
@@ -264,6 +271,8 @@ def _against_the_upstream(book: UpstreamBook, rows: list[dict[str, Any]]) -> Non
         by_request.setdefault(row["request_id"], []).append(row)
     assert len({row["id"] for row in rows}) == len(rows)
     for request_id, bills in book.bills.items():
+        if request_id.startswith("answer-"):
+            continue  # an answer asks more than once at a time: `answer_chaos` compares its sums
         attempts = [row for row in by_request[request_id] if row["cache"] != "hit"]
         attempts = sorted(attempts, key=lambda row: int(row["attempt"]))
         assert len(attempts) >= len(bills), request_id
@@ -300,7 +309,8 @@ async def _against_the_report(fleet: Fleet, rows: list[dict[str, Any]]) -> None:
         assert sum(row["estimated_requests"] for row in report) == sum(row["estimated"] for row in rows)
         if group_by != "model":
             assert sum(row["requests"] for row in report) == sum(row["parent_id"] is None for row in rows)
-            errors = sum(row["parent_id"] is None and row["error_type"] is not None for row in rows)
+            errors = sum(row["parent_id"] is None and row["error_type"] not in (None, "cut") for row in rows)
+            assert sum(row["cut_requests"] for row in report) == sum(row["error_type"] == "cut" for row in rows)
             assert sum(row["errors"] for row in report) == errors
 
 

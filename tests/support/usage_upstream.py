@@ -59,6 +59,8 @@ class UpstreamBook:
     bills: dict[str, list[Bill]] = field(default_factory=dict)
     running: int = 0
     calls: int = 0
+    searched: int = 0
+    """Tokens of queries that searches embedded."""
 
     def open(self, request: Request, body: dict[str, Any]) -> Bill:
         self.calls += 1
@@ -76,7 +78,10 @@ def billing_inference(public_key: Path, book: UpstreamBook) -> FastAPI:
     app.state.verifier = DelegationVerifier(public_key)
     install_error_handlers(app)
     prices = {"paid": PRICE, "gratis": FREE, "mute": PRICE, "flaky": PRICE}
-    models = [ModelInfo(id=name, kind="chat", price=price, default=name == "paid") for name, price in prices.items()]
+    models = [
+        ModelInfo(id=name, kind="chat", price=price, default=name == "paid", packaged=name == "paid")
+        for name, price in prices.items()
+    ]
     models.append(ModelInfo(id="mini", kind="embedding", price=PRICE, default=True, dimensions=1))
 
     @app.get("/readyz")
@@ -110,9 +115,12 @@ def billing_inference(public_key: Path, book: UpstreamBook) -> FastAPI:
 
     @app.post("/v1/embeddings")
     async def embed(request: Request, caller: Annotated[Caller, require("inference")]) -> Any:
-        bill = book.open(request, await request.json())
+        body = await request.json()
+        bill = book.open(request, body)
         bill.cached, bill.whole = 0, True
-        data = [{"object": "embedding", "index": 0, "embedding": [1.0]}]
+        many = len(body["input"]) if isinstance(body["input"], list) else 1
+        vector: Any = "AACAPw==" if body.get("encoding_format") == "base64" else [1.0]
+        data = [{"object": "embedding", "index": at, "embedding": vector} for at in range(many)]
         usage = {"prompt_tokens": bill.prompt, "total_tokens": bill.prompt, "truncated": 0}
         return {"object": "list", "data": data, "model": "mini", "usage": usage}
 
@@ -133,10 +141,11 @@ async def _stream(book: UpstreamBook, bill: Bill, body: dict[str, Any], length: 
     head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
     book.running += 1
     try:
-        for _ in range(length):
+        for at in range(length):
             await asyncio.sleep(PACE_SECONDS)
             bill.completion += 1
-            choices = [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]
+            word = "word\n" if at % 4 == 3 else "word "  # lines, which a reader of documents gives up on one by one
+            choices = [{"index": 0, "delta": {"content": word}, "finish_reason": None}]
             yield encode(json.dumps({**head, "choices": choices}))
         yield encode(json.dumps({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}))
         if body["model"] != "mute" and (body.get("stream_options") or {}).get("include_usage"):
