@@ -138,6 +138,16 @@ def test_probes_ask_the_service_itself_and_readiness_waits_for_its_parts(name: s
     assert service["readinessProbe"]["timeoutSeconds"] > 3, "servicekit.health.PROBE_SECONDS"
 
 
+def test_memory_is_limited_to_what_children_may_have_and_what_their_process_needs() -> None:
+    children = {"worker": "INGEST_PARSE_TOTAL_BYTES", "ingest": "INGEST_RESTORE_MEMORY_BYTES"}
+    for name, own in {"worker": 1024, "ingest": 512}.items():
+        setting = children[name]
+        default = IngestSettings.model_fields[setting.removeprefix("INGEST_").lower()].default
+        amount, unit = re.fullmatch(r"(\d+)(Gi|Mi)", container(OURS[name])["resources"]["limits"]["memory"]).groups()  # type: ignore[union-attr]
+        mebibytes = int(amount) * (1024 if unit == "Gi" else 1)
+        assert mebibytes == int(values(OURS[name]).get(setting, default)) // 2**20 + own
+
+
 def test_no_service_waits_for_one_that_waits_for_it() -> None:
     """The agent service's readiness asks the model plane, so the gateway's must not ask for the agent service."""
     assert container(OURS["gateway"])["readinessProbe"]["httpGet"]["port"] == "models"

@@ -180,3 +180,4 @@ async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens
     await service.collection()
     yield service
     worker.parser.close()
+    api.unpacking.close()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable
 from typing import IO, Any
@@ -13,7 +14,8 @@ from contracts.reindexing import ReindexRequest
 from ingest import backups, jobs, reindexes, restoring
 from ingest.archives import Archive
 from ingest.collections_view import remember
-from ingest.errors import ArchiveDamaged, ArchiveTooLarge, DocumentDiffers, DocumentNotFound
+from ingest.errors import ArchiveDamaged, DocumentDiffers, DocumentNotFound
+from ingest.parsing.failures import ParseFailed
 from ingest.uploads import Accepted
 from ingest.withdrawals import left_in_index
 
@@ -31,8 +33,13 @@ async def _backup(service: Service, document_id: str = "d", collection: str = "h
 
 async def _restore(service: Service, file: IO[bytes], collection: str = "copy", model: str = "default") -> Accepted:
     layout = (await service.index.collection("token", collection)).index.layout
-    given = (service.database, service.blobs, service.clock, service.mandate(), collection, model, layout)
-    return await restoring.restore(*given, Archive(file, MOST))
+    given = (service.database, service.blobs, service.clock, service.mandate(), collection, layout)
+    with tempfile.TemporaryFile() as sent:
+        file.seek(0)
+        sent.write(file.read())
+        sent.flush()
+        async with service.api.unpacking.archive("acme", sent, model) as archive:
+            return await restoring.restore(*given, archive)
 
 
 @pytest.fixture
@@ -262,8 +269,8 @@ async def test_an_archive_that_unpacks_to_too_much_is_not_unpacked(kept: Service
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as members:
         members.writestr("document.json", b" " * (MOST + 1))
-    with pytest.raises(ArchiveTooLarge, match="unpacks to more than"):
-        Archive(bomb, MOST)
+    with pytest.raises(ParseFailed, match="unpacks to more than"):
+        Archive(bomb, MOST, MOST)
 
 
 async def _row(service: Service, collection: str) -> Any:

@@ -11,7 +11,7 @@ from contracts.collections import Chunking, ChunkingStrategy
 from ingest.chunking.cutting import Chunk, Cutter, embedded
 from ingest.chunking.tokens import Tokens
 from ingest.parsing.structure import Builder, Extracted
-from ingest.parts import dump, load
+from ingest.part_files import dump, load
 
 STRATEGIES = get_args(ChunkingStrategy)
 WORDS = st.text(st.sampled_from("abcxyzÄé漢。.!?,-\t \n"), max_size=120) | st.text(max_size=60)

@@ -23,7 +23,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
 from contracts.formats import DOCX, HTML, MARKDOWN, PDF, TEXT, ZIP
-from ingest.parsing import archive, child
+from ingest.parsing import archive, child, task
 from ingest.parsing.child import NOT_NOW
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.decoding import decode
@@ -272,8 +272,8 @@ async def test_children_that_lose_their_nursery_blame_no_document_and_the_next_h
             async with aclosing(process.parts(path, TEXT)) as parts:
                 reading = asyncio.ensure_future(anext(parts))
                 await asyncio.sleep(0)
-                assert process.children.nursery_pid is not None
-                os.kill(process.children.nursery_pid, signal.SIGKILL)
+                assert process.sandbox.children.nursery_pid is not None
+                os.kill(process.sandbox.children.nursery_pid, signal.SIGKILL)
                 await reading
         path.write_text("words")
         assert (await process.extract(path, TEXT)).text == "words"
@@ -300,10 +300,11 @@ def test_a_full_disk_is_no_documents_fault_and_a_full_limit_is_no_damage(
 
     monkeypatch.setattr(child, "_bound", lambda *_: None)
     monkeypatch.setattr(child.gc, "set_threshold", lambda *_: None)
-    monkeypatch.setattr(*(child, "parts", full) if where == "parts" else (archive, "read_member", full))
+    monkeypatch.setattr(*(task, "parts", full) if where == "parts" else (archive, "read_member", full))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
         made.writestr("a.txt", "words")
-    options = {"media_type": ZIP, "max_pages": 9, "max_text_chars": 99, "memory_bytes": 1, "seconds": 1, "resume": {}}
+    bounds = {"task": task.__name__, "memory_bytes": 1, "seconds": 1, "file_bytes": 1}
+    options = {**bounds, "media_type": ZIP, "max_pages": 9, "max_text_chars": 99, "resume": {}}
     (tmp_path / "options.json").write_text(json.dumps(options))
     assert child.main(str(tmp_path / "a.zip"), str(tmp_path)) == status
     failure = tmp_path / "failure.json"

@@ -20,7 +20,7 @@ from ingest.parsing import formats
 from ingest.parsing.parts import joined, split
 from ingest.parsing.process import ParsingProcess
 from ingest.parsing.structure import PART_JOINT, Builder, Extracted, Resume
-from ingest.parts import NOTHING, Part, as_inputs
+from ingest.part_files import NOTHING, Part, as_inputs
 
 if TYPE_CHECKING:
     from .conftest import Service

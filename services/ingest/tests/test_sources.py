@@ -19,8 +19,9 @@ from ingest.adapters.memory_blobs import MemoryBlobs
 from ingest.adapters.memory_index import MemoryIndex
 from ingest.bootstrap import MIGRATIONS, assemble, create_app
 from ingest.errors import FetchesBusy, FetchTimeout
-from ingest.fetching import Fetching, FetchSlots
+from ingest.fetching import Fetching
 from ingest.settings import IngestSettings
+from ingest.tenant_slots import TenantSlots
 from servicekit.addresses import AddressPolicy
 from servicekit.clock import SystemClock
 from servicekit.delegation import DelegationSigner, generate_key_pair
@@ -208,7 +209,7 @@ def test_a_batch_of_no_or_too_many_documents_is_refused_as_a_whole(api: Api, doc
 
 
 async def test_fetches_are_bounded_and_one_tenant_gets_half_of_them(tmp_path: Path) -> None:
-    slots = FetchSlots(4)
+    slots = TenantSlots(4, 2, FetchesBusy)
     async with slots.taken("a", wait=False), slots.taken("a", wait=False):
         with pytest.raises(FetchesBusy):
             async with slots.taken("a", wait=False):

@@ -8,8 +8,9 @@
 | `embeddings` | one sealed embedding a line, in the order of the chunks |
 
 An archive without parts is of a document that was not ready: it is read and cut anew. Archives come from callers, so
-nothing in one is believed: sizes are bounded before they are unpacked, and whatever does not fit is `ArchiveDamaged`.
-However long the document, no more than one of its parts is in memory, and of its embeddings that part's.
+nothing in one is believed: sizes are bounded before they are unpacked, by what `document.json` says of them, and
+whatever does not fit is `damaged`. However long the document, no more than one of its parts is in memory, and of
+its embeddings a single one. `ingest.archive_task` reads archives in a child all the same.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import hashlib
 import io
 import json
 import lzma
+import re
 import shutil
 import struct
 import zipfile
@@ -26,7 +28,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any, BinaryIO, Literal, cast
+from typing import IO, Annotated, Literal, cast
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -34,21 +36,36 @@ from contracts.base import Count, DocumentId, Line, Request, Title
 from contracts.documents import Metadata
 from contracts.values import check_text
 from ingest.chunking.cutting import Chunk
-from ingest.errors import ArchiveDamaged, ArchiveTooLarge
+from ingest.parsing.failures import ParseFailed, is_damage
 from ingest.parsing.structure import PART_JOINT
-from ingest.parts import Part, as_inputs, load
+from ingest.part_files import Part, as_inputs, load
 
 PIECE = 256 * 1024
 MANIFEST, ORIGINAL, EMBEDDINGS = "document.json", "original", "embeddings"
-MAX_MANIFEST_BYTES = 8 * 1024 * 1024
-MAX_PART_BYTES = 256 * 1024 * 1024
-"""Of a part's text or plan, read whole: what ingest writes stays below with the text that it allows."""
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+MAX_PARTS = 10_000
+"""Of a document: each has 400,000 characters or up to 64 pages, but for the last."""
+MAX_PLAN_BYTES = 64 * 1024 * 1024
+"""Of a part's blocks and chunks, read whole: a million chunks."""
+MAX_EMBEDDED_BYTES = 64 * 1024 * 1024
+"""Of a part's sealed embeddings. A worker reads a part whole; beyond this its chunks are embedded anew."""
+UTF8_BYTES = 4
+"""Most that a character takes."""
 MAX_TABLE_BYTES = 4 * 1024 * 1024
 """Of the table of members, which `zipfile` reads whole and turns into ten times as much: 60,000 members."""
 MAX_SEALED_BYTES = 256 * 1024
 """Of one sealed embedding: 40,000 dimensions."""
-MAX_CONTAINERS, MAX_VALUES = 4_000_000, 16_000_000
-"""Of a part's plan: an empty list of two letters takes sixty bytes of memory."""
+BLOCK_CHARS = 3
+"""Least that a block takes of the text: a letter, and the empty line before the next."""
+LISTS, VALUES = 2, 24
+"""Most lists of a part's plan for each chunk and block, itself and its path of headings, and most values in those."""
+OTHER_LISTS, OTHER_VALUES = 10_000, 200_000
+"""Beside those: the facts of the part, and what its parser left for the next."""
+MAX_HEADER, MAX_PATH, MAX_HEADING = 64_000, 64, 4_000
+"""Characters of a chunk's header; headings above a chunk, and the characters of each."""
+OVERLAP = 3
+"""Chunks overlap by less than half, so that together they have not twice the text; their beginnings move a little."""
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 MAX_REVISION = 2**30
 """Far below what a column holds, so that revisions can follow."""
 _Small = Annotated[int, Field(ge=0, lt=2**31)]
@@ -70,6 +87,16 @@ _DAMAGE = (
     struct.error,
 )
 """What reading a ZIP, JSON or a plan raises when it is not what it says."""
+
+
+def damaged(why: str) -> ParseFailed:
+    """The archive is not one that a backup gave."""
+    return ParseFailed("malformed", why)
+
+
+def too_large(why: str) -> ParseFailed:
+    """The archive has more in it than is allowed."""
+    return ParseFailed("too_large", why)
 
 
 class ArchivedPart(Request):
@@ -99,8 +126,8 @@ class Manifest(Request):
     embedding_model: str | None = None
     """Whose tokens the chunks were counted in; null without parts."""
     pages: _Small | None = None
-    unread_pages: list[_Small] | None = None
-    parts: Annotated[list[ArchivedPart], Field(max_length=100_000)] = Field(default_factory=list)
+    unread_pages: Annotated[list[_Small], Field(max_length=100_000)] | None = None
+    parts: Annotated[list[ArchivedPart], Field(max_length=MAX_PARTS)] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +169,16 @@ class Sealed:
     def __init__(self, lines: IO[bytes] | None) -> None:
         self._lines = lines
 
-    def take(self, count: int) -> list[str]:
-        """Those of the next so many chunks; raises `ArchiveDamaged`."""
-        if self._lines is None:
-            return []
-        with _damaged_otherwise():
-            taken = [self._lines.readline(MAX_SEALED_BYTES).rstrip(b"\n").decode() for _ in range(count)]
-        if any(len(each) >= MAX_SEALED_BYTES - 1 for each in taken):
-            raise ArchiveDamaged("one of its embeddings is too long")
-        return taken
+    def take(self, count: int) -> Iterator[bytes]:
+        """Those of the next so many chunks, one by one, each as JSON; raises what is `damaged`."""
+        for _ in range(count if self._lines is not None else 0):
+            assert self._lines is not None
+            with _damaged_otherwise():
+                line = self._lines.readline(MAX_SEALED_BYTES).rstrip(b"\n")
+                sealed = json.dumps(line.decode()).encode()
+            if len(line) >= MAX_SEALED_BYTES - 1:
+                raise damaged("one of its embeddings is too long")
+            yield sealed
 
 
 class _ShortReads:
@@ -170,33 +198,35 @@ class _ShortReads:
 class Archive:
     """An archive that a caller sent, checked as far as it was read. Its methods block: call them in a thread."""
 
-    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
-        """Raises `ArchiveDamaged`, or `ArchiveTooLarge` if it would unpack to more than `most_bytes`."""
+    def __init__(self, file: IO[bytes], most_bytes: int, most_chars: int) -> None:
+        """Raises what is `damaged`; `too_large` for more than `most_bytes` in all or `most_chars` of text."""
         with _damaged_otherwise():
             table = _ShortReads(file, MAX_TABLE_BYTES)
             self._zip = zipfile.ZipFile(cast("IO[bytes]", table))
             table.most = None
             size = sum(member.file_size for member in self._zip.infolist())
             if size > most_bytes:
-                raise ArchiveTooLarge(most_bytes)
+                raise too_large(f"unpacks to more than {most_bytes:,} bytes (INGEST_MAX_ARCHIVE_BYTES)")
             if self._zip.getinfo(MANIFEST).file_size > MAX_MANIFEST_BYTES:
-                raise ArchiveDamaged("its document.json is too large")
+                raise damaged("its document.json is too large")
             self.manifest = Manifest.model_validate_json(self._zip.read(MANIFEST))
         self._check_parts()
+        if sum(part.chars for part in self.manifest.parts) > most_chars:
+            raise too_large(f"has more than {most_chars:,} characters of text (INGEST_MAX_TEXT_CHARS)")
 
-    def check_original(self) -> None:
-        """Raise `ArchiveDamaged` unless the original has the digest and length that the manifest says."""
+    def write_original(self, into: IO[bytes]) -> None:
+        """Write the original; it is `damaged` unless it has the digest and length that the manifest says."""
         digest, length = hashlib.sha256(), 0
-        with _damaged_otherwise(), self.original() as member:
-            while piece := member.read(PIECE):
-                digest.update(piece)
-                length += len(piece)
+        with _damaged_otherwise():
+            if self._zip.getinfo(ORIGINAL).file_size != self.manifest.bytes:
+                raise ValueError("another length")
+            with self._zip.open(ORIGINAL) as member:
+                while piece := member.read(PIECE):
+                    digest.update(piece)
+                    length += len(piece)
+                    into.write(piece)
         if (digest.hexdigest(), length) != (self.manifest.sha256, self.manifest.bytes):
-            raise ArchiveDamaged("its original has not the digest that its document.json says")
-
-    def original(self) -> BinaryIO:
-        """The original to read from."""
-        return cast("BinaryIO", self._zip.open(ORIGINAL))
+            raise damaged("its original has not the digest that its document.json says")
 
     @contextmanager
     def sealed(self) -> Iterator[Sealed]:
@@ -218,27 +248,25 @@ class Archive:
                     lines += piece.count(b"\n")
         return lines == sum(part.chunks for part in self.manifest.parts)
 
-    def part(self, number: int, sealed: Sequence[str]) -> tuple[bytes, bytes]:
-        """A part's text and structure as the ledger keeps them, with `sealed`, the embeddings of its chunks."""
+    def part(self, number: int) -> tuple[bytes, bytes]:
+        """A part's text and structure as the ledger keeps them, but for the embeddings of its chunks."""
         told = self.manifest.parts[number]
         with _damaged_otherwise():
-            text = self._whole(text_name(number)).decode()
-            structure = _bounded_json(self._whole(structure_name(number)))
-            if sealed:
-                structure["plan"]["embeddings"] = list(sealed)
-            saved = json.dumps(structure).encode()
+            text = self._whole(text_name(number), told.chars * UTF8_BYTES).decode()
+            saved = _structure(self._whole(structure_name(number), MAX_PLAN_BYTES), told)
             _, chunks = load(text, saved)
-            _check_chunks(Part(number, "", "", **told.model_dump()), text, chunks)
             spans = [(chunk.start, chunk.end) for chunk in chunks]
             fits = all(0 <= start < end <= len(text) for start, end in spans) and spans == sorted(spans)
-        if not fits or len(text) != told.chars or len(chunks) != told.chunks:
-            raise ArchiveDamaged(f"its part {number} does not fit its text")
-        return text.encode(), saved
+            fits = fits and sum(end - start for start, end in spans) <= OVERLAP * len(text)
+            if fits and (len(text), len(chunks)) == (told.chars, told.chunks):
+                _check_chunks(Part(number, "", "", **told.model_dump()), text, chunks)
+                return text.encode(), saved
+        raise damaged(f"its part {number} does not fit its text")
 
-    def _whole(self, name: str) -> bytes:
+    def _whole(self, name: str, most: int) -> bytes:
         """A member of a part."""
-        if self._zip.getinfo(name).file_size > MAX_PART_BYTES:
-            raise ArchiveDamaged(f"its {name} is too large")
+        if self._zip.getinfo(name).file_size > most:
+            raise damaged(f"its {name} is larger than its document.json allows")
         return self._zip.read(name)
 
     def _check_parts(self) -> None:
@@ -246,11 +274,13 @@ class Archive:
         done = 0.0
         for number, part in enumerate(self.manifest.parts):
             if (part.start, part.first_chunk) != (start, first_chunk) or part.done < done:
-                raise ArchiveDamaged(f"its part {number} does not follow the one before")
+                raise damaged(f"its part {number} does not follow the one before")
+            if part.chunks > part.chars:
+                raise damaged(f"its part {number} has more chunks than characters")
             start += part.chars + len(PART_JOINT) if part.chars else 0
             first_chunk, done = first_chunk + part.chunks, part.done
         if self.manifest.parts and (done < 1 or not first_chunk):
-            raise ArchiveDamaged("its parts are not the whole text")
+            raise damaged("its parts are not the whole text")
 
 
 def archived(part: Part) -> ArchivedPart:
@@ -258,32 +288,49 @@ def archived(part: Part) -> ArchivedPart:
     return ArchivedPart(**{name: getattr(part, name) for name in ArchivedPart.model_fields})
 
 
-def _bounded_json(content: bytes) -> Any:
-    """What JSON says, if it doesn't say so many things that they would fill the memory."""
-    if content.count(b"[") + content.count(b"{") > MAX_CONTAINERS or content.count(b",") > MAX_VALUES:
-        raise ValueError("more lists and values than any plan has")
-    return json.loads(content)
+def _structure(content: bytes, part: ArchivedPart) -> bytes:
+    """A structure as `ingest.parts` writes it, with no more in it than so many chunks and characters can have.
+
+    They are counted before they are made: an empty list of two letters takes sixty bytes of memory.
+    """
+    bare = _STRINGS.sub(b"", content)
+    things = part.chunks + part.chars // BLOCK_CHARS + 1
+    if bare.count(b"[") + bare.count(b"{") > LISTS * things + OTHER_LISTS or bare.count(b",") > (
+        VALUES * things + OTHER_VALUES
+    ):
+        raise ValueError("more lists and values than its chunks and blocks have")
+    del bare
+    told = json.loads(content)
+    plan = {name: told["plan"][name] for name in ("headers", "paths", "chunks")}
+    if max(len(plan["headers"]), len(plan["paths"])) > part.chunks:
+        raise ValueError("more headers or paths of headings than chunks")
+    return json.dumps({"structure": told["structure"], "plan": plan}).encode()
 
 
 def _check_chunks(part: Part, text: str, chunks: list[Chunk]) -> None:
     """Raise `ValueError` unless the index would take these chunks."""
     if "\0" in text:
         raise ValueError("a text has no NUL in it")
-    for each in as_inputs(part, text, chunks, part.first_chunk, part.first_chunk + len(chunks)):
+    for ordinal in range(part.first_chunk, part.first_chunk + len(chunks)):
+        (each,) = as_inputs(part, text, chunks, ordinal, ordinal + 1)
+        if len(each.header) > MAX_HEADER or len(each.heading_path) > MAX_PATH:
+            raise ValueError("a header that is longer than any model reads")
         for words in (each.header, *each.heading_path):
             check_text(words)
             if "\0" in words:
                 raise ValueError("a heading has no NUL in it")
+        if any(len(heading) > MAX_HEADING for heading in each.heading_path):
+            raise ValueError("a heading that is longer than any")
 
 
 class _damaged_otherwise(AbstractContextManager[None]):  # noqa: N801  # reads as a clause
-    """Turns what an archive's damage raises into `ArchiveDamaged`."""
+    """Turns what an archive's damage raises into `damaged`."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
-        if isinstance(error, ArchiveDamaged | ArchiveTooLarge):
+        if isinstance(error, ParseFailed):
             return
         if isinstance(error, ValidationError) and error.title == Manifest.__name__:
             place = ".".join(map(str, error.errors()[0]["loc"]))
-            raise ArchiveDamaged(f"its document.json is wrong at {place}: {error.errors()[0]['msg']}") from None
-        if isinstance(error, _DAMAGE):
-            raise ArchiveDamaged("it is not a whole ZIP of a document as GET …/backup gives it") from None
+            raise damaged(f"its document.json is wrong at {place}: {error.errors()[0]['msg']}") from None
+        if isinstance(error, _DAMAGE) and is_damage(error):
+            raise damaged("it is not a whole ZIP of a document as GET …/backup gives it") from None

@@ -17,7 +17,8 @@ from ingest import archives
 from ingest.archives import Manifest, PartFiles
 from ingest.documents import find
 from ingest.errors import BlobMissing, DocumentChanging
-from ingest.parts import Part, parts_of
+from ingest.part_files import Part
+from ingest.parts import parts_of
 from ingest.ports import BlobStore, Index
 from ingest.tables import REVISIONS
 from servicekit.errors import PeerError

@@ -23,9 +23,10 @@ from ingest.fetching import Fetching
 from ingest.gauges import keep_measuring
 from ingest.ledger import Ledger
 from ingest.parsing.formats import Limits
-from ingest.parsing.process import ParsingProcess
+from ingest.parsing.process import MIN_SHARE, ParsingProcess
 from ingest.ports import Bell, BlobStore, Fetcher, Index, Platform, TokenizerSource, TokenSource
 from ingest.settings import IngestSettings
+from ingest.unpacking import ArchiveLimits, Unpacking
 from ingest.worker.authority import Authority
 from ingest.worker.loop import WorkerLoop
 from ingest.worker.pipeline import Pipeline
@@ -61,6 +62,7 @@ class Dependencies:
     clock: Clock
     deletions: Deletions
     fetching: Fetching
+    unpacking: Unpacking
 
 
 def assemble(
@@ -76,7 +78,11 @@ def assemble(
     deletions = Deletions(database, blobs, index, clock, _owner("api"))
     source = fetcher or WebFetcher(settings.address_policy(), settings.max_upload_bytes, settings.url_redirects)
     fetching = Fetching(source, settings.data_dir / "fetching", settings.url_fetches, settings.url_seconds)
-    return Dependencies(settings, database, blobs, index, bell, clock, deletions, fetching)
+    limits = ArchiveLimits(
+        settings.max_archive_bytes, settings.max_text_chars, settings.restore_memory_bytes, settings.restore_seconds
+    )
+    unpacking = Unpacking(limits, settings.data_dir / "parsing")
+    return Dependencies(settings, database, blobs, index, bell, clock, deletions, fetching, unpacking)
 
 
 @asynccontextmanager
@@ -95,9 +101,11 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
         redis = open_redis(settings.redis_url)
         bell = CeleryBell(make_celery(settings.redis_url), redis)
         measuring = asyncio.create_task(keep_measuring(database, SystemClock()))
+        dependencies = assemble(settings, database, blobs, index, bell, SystemClock())
         try:
-            yield assemble(settings, database, blobs, index, bell, SystemClock())
+            yield dependencies
         finally:
+            dependencies.unpacking.close()
             measuring.cancel()
             await asyncio.gather(measuring, return_exceptions=True)
             await asyncio.to_thread(bell.close)
@@ -162,10 +170,7 @@ def assemble_worker(
     """A worker's domain over these adapters."""
     owner = _owner("worker")
     ledger = Ledger(database, clock, settings.lease_seconds)
-    limits = Limits(settings.max_pages, settings.max_text_chars)
-    scratch = settings.data_dir / "parsing"
-    parser = ParsingProcess(limits, settings.parse_seconds, settings.parse_memory_bytes, scratch)
-    scratch.mkdir(parents=True, exist_ok=True)
+    parser = _parser(settings)
     reader = Reader(ledger, blobs, parser)
     authority = Authority(tokens)
     recutting = Recutting(ledger, blobs, index, authority, tokenizers, settings.batch_chunks)
@@ -187,6 +192,19 @@ def assemble_worker(
     )
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
     return WorkerDependencies(database, blobs, ledger, slots, loop, parser)
+
+
+def _parser(settings: IngestSettings) -> ParsingProcess:
+    scratch = settings.data_dir / "parsing"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return ParsingProcess(
+        Limits(settings.max_pages, settings.max_text_chars),
+        settings.parse_seconds,
+        settings.parse_memory_bytes,
+        scratch,
+        share_bytes=max(MIN_SHARE, settings.parse_total_bytes // settings.worker_slots),
+        total_bytes=settings.parse_total_bytes,
+    )
 
 
 @asynccontextmanager

@@ -11,7 +11,8 @@ from contracts.documents import Document, DocumentStatus, Failure
 from contracts.pages import Page
 from ingest.errors import DocumentNotFound, RevisionNotFound, TextNotFound, TextNotReady
 from ingest.parsing.structure import PART_JOINT
-from ingest.parts import Part, parts_of
+from ingest.part_files import Part
+from ingest.parts import parts_of
 from ingest.ports import BlobStore
 from ingest.tables import DOCUMENTS, REVISIONS
 from servicekit.pages import decode_cursor, encode_cursor

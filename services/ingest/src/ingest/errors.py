@@ -249,12 +249,28 @@ class UnsupportedArchive(UnsupportedMediaType):
 
 
 class ArchiveTooLarge(PayloadTooLarge):
-    """The archive would unpack to too much."""
+    """The archive would unpack to too much, or takes too long."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The archive {why}. Upload the original instead, or let the operator raise the limit.")
+
+
+class RestoresBusy(QueueFull):
+    """Archives are taken apart one at a time, and enough of them wait."""
+
+    def __init__(self) -> None:
         super().__init__(
-            f"The archive unpacks to more than {limit:,} bytes. Upload the original, or raise INGEST_MAX_ARCHIVE_BYTES."
+            "Other archives are being restored, and no more may wait. Send this one again in a moment.", retry_after=5
         )
+
+
+class RestoreBrokenOff(NotReady):
+    """The machine ended the archive's child, or had none to give."""
+
+    code = "restore_broken_off"
+
+    def __init__(self) -> None:
+        super().__init__("The archive could not be unpacked now. Nothing of it was kept; send it again.", retry_after=5)
 
 
 class DocumentDiffers(Conflict):

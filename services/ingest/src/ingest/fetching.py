@@ -6,7 +6,6 @@ import asyncio
 import os
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,47 +14,7 @@ from typing import BinaryIO
 from ingest import metrics
 from ingest.errors import FarServerFailed, FetchesBusy, FetchFailed, FetchTimeout, FetchTooLarge, UrlRefused
 from ingest.ports import Fetched, Fetcher
-
-WAITING_PER_SLOT = 8
-"""Fetches that may wait for each that runs; beyond, a batch's documents are told so at once, too."""
-
-
-class FetchSlots:
-    """A bound on fetches, with a share for each tenant, so that one with slow URLs does not stop the others."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._share = max(1, total // 2)
-        self._taken: Counter[str] = Counter()
-        self._waiting = 0
-        self._changed = asyncio.Condition()
-
-    @asynccontextmanager
-    async def taken(self, tenant: str, *, wait: bool) -> AsyncIterator[None]:
-        """Hold one slot; raises `FetchesBusy` where none is free and the caller does not (or may not) wait."""
-        if not self._free(tenant):
-            if not wait or self._waiting >= self._total * WAITING_PER_SLOT:
-                raise FetchesBusy
-            await self._until_free(tenant)
-        self._taken[tenant] += 1
-        try:
-            yield
-        finally:
-            self._taken[tenant] -= 1
-            self._taken += Counter()  # forgets tenants that hold none
-            async with self._changed:
-                self._changed.notify_all()
-
-    async def _until_free(self, tenant: str) -> None:
-        self._waiting += 1
-        try:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._free(tenant))
-        finally:
-            self._waiting -= 1
-
-    def _free(self, tenant: str) -> bool:
-        return self._taken.total() < self._total and self._taken[tenant] < self._share
+from ingest.tenant_slots import TenantSlots
 
 
 class Fetching:
@@ -65,7 +24,7 @@ class Fetching:
         self._fetcher = fetcher
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._slots = FetchSlots(at_once)
+        self._slots = TenantSlots(at_once, max(1, at_once // 2), FetchesBusy)
         self.seconds = seconds
         """Longest for one document, or for all of a batch."""
 

@@ -29,7 +29,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.documents import Failure
 from contracts.indexing import Committed
 from ingest.live_jobs import LIVE, set_document
-from ingest.parts import Part, forget_parts, forget_revisions, parts_of
+from ingest.part_files import Part
+from ingest.parts import forget_parts, forget_revisions, parts_of
 from ingest.ports import Kept
 from ingest.reindexes import removal
 from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS

@@ -6,24 +6,23 @@ Restoring never overwrites: a document that is there with the same bytes stays a
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest import uploads
-from ingest.archives import Archive, Sealed
+from ingest.archives import Manifest
 from ingest.blob_references import drop_unreferenced
 from ingest.errors import BlobStoreAway, DocumentDiffers
 from ingest.live_jobs import Mandate
 from ingest.ports import BlobStore
 from ingest.tables import PARTS, REVISIONS
+from ingest.unpacking import Unpacked
 from ingest.uploads import Accepted, Upload
 from servicekit.clock import Clock
 from servicekit.sql import Database
@@ -47,28 +46,24 @@ async def restore(
     clock: Clock,
     mandate: Mandate,
     collection: str,
-    model: str,
     layout: int,
-    archive: Archive,
+    archive: Unpacked,
 ) -> Accepted:
     """Take a document in as its archive has it; what was cut for another embedding model is cut anew.
 
     `layout` is the collection's, so that what is cut anew in it later is known to be cut otherwise.
 
-    Raises `ArchiveDamaged`, `DocumentDiffers`, `CollectionNotFound` or `CollectionDeleting`.
+    Raises `DocumentDiffers`, `CollectionNotFound` or `CollectionDeleting`.
     """
-    await asyncio.to_thread(archive.check_original)
-    usable = archive.manifest.embedding_model == model
-    count = len(archive.manifest.parts) if usable else 0
-    parts = await asyncio.to_thread(_parts, archive, count, mandate.tenant)
-    restored = _restored(archive, mandate, collection, layout, parts)
+    parts = _parts(archive, mandate.tenant)
+    restored = _restored(archive.manifest, mandate, collection, layout, parts)
     keys = [restored.upload.blob_key, *(part[name] for part in parts for name in ("text_key", "structure_key"))]
     stays = False
     try:
         async with blobs.keeping(*keys) as kept:
-            with archive.original() as original:
-                await blobs.put(keys[0], original)
-            await _keep(blobs, archive, parts)
+            for key, path in zip(keys, _files(archive), strict=True):
+                with path.open("rb") as file:
+                    await blobs.put(key, file)
             async with database.write() as connection:
                 accepted = await accept(connection, restored, clock.now())
                 await kept.confirm(connection)
@@ -97,36 +92,24 @@ async def accept(connection: AsyncConnection, restored: Restored, now: datetime)
     return accepted
 
 
-async def _keep(blobs: BlobStore, archive: Archive, parts: list[dict[str, Any]]) -> None:
-    """Put the parts' texts and structures under their keys."""
-    with archive.sealed() as sealed:
-        for number, part in enumerate(parts):
-            text, structure = await asyncio.to_thread(_read, archive, number, sealed)
-            await blobs.put(part["text_key"], io.BytesIO(text))
-            await blobs.put(part["structure_key"], io.BytesIO(structure))
+def _files(archive: Unpacked) -> list[Path]:
+    """The original, then each part's text and structure."""
+    return [archive.original, *(path for number in range(len(archive.digests)) for path in archive.part(number))]
 
 
-def _parts(archive: Archive, count: int, tenant: str) -> list[dict[str, Any]]:
-    """The first `count` parts' rows. What they hold is read once more to be kept, so that it needn't be here."""
+def _parts(archive: Unpacked, tenant: str) -> list[dict[str, Any]]:
+    """The parts' rows."""
     rows = []
-    with archive.sealed() as sealed:
-        for number in range(count):
-            text, structure = (
-                f"{tenant}/{hashlib.sha256(each).hexdigest()}" for each in _read(archive, number, sealed)
-            )
-            told = archive.manifest.parts[number].model_dump()
-            rows.append({**told, "number": number, "tenant": tenant, "text_key": text, "structure_key": structure})
+    for number, (text, structure) in enumerate(archive.digests):
+        told = archive.manifest.parts[number].model_dump()
+        keys = {"text_key": f"{tenant}/{text}", "structure_key": f"{tenant}/{structure}"}
+        rows.append({**told, **keys, "number": number, "tenant": tenant})
     return rows
 
 
-def _read(archive: Archive, number: int, sealed: Sealed) -> tuple[bytes, bytes]:
-    return archive.part(number, sealed.take(archive.manifest.parts[number].chunks))
-
-
 def _restored(
-    archive: Archive, mandate: Mandate, collection: str, layout: int, parts: list[dict[str, Any]]
+    manifest: Manifest, mandate: Mandate, collection: str, layout: int, parts: list[dict[str, Any]]
 ) -> Restored:
-    manifest = archive.manifest
     upload = Upload(
         mandate=mandate,
         collection=collection,

@@ -93,9 +93,17 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Longest wait for the retriever to index one batch."""
 
     parse_seconds: Annotated[float, Field(gt=0)] = 300.0
-    """Longest that parsing one document may take."""
+    """Longest that parsing one document may take; one that needs more memory than its share begins again."""
     parse_memory_bytes: Annotated[int, Field(ge=128 * 1024 * 1024)] = 1536 * 1024 * 1024
-    """Address space of the child process that parses one document."""
+    """Most memory (address space) of the child process that parses one document. Each begins with an equal share of
+    INGEST_PARSE_TOTAL_BYTES, and gets so much if it needs it, when there is room."""
+    parse_total_bytes: Annotated[int, Field(ge=128 * 1024 * 1024)] = 3 * 1024 * 1024 * 1024
+    """Most memory of all parsing children of a worker together; documents wait for room."""
+    restore_memory_bytes: Annotated[int, Field(ge=128 * 1024 * 1024)] = 512 * 1024 * 1024
+    """Memory of the child process in which an API process takes archives apart, one at a time."""
+    restore_seconds: Annotated[float, Field(gt=0)] = 25.0
+    """Longest that taking one archive apart may take. Another waits for it as long; the gateway waits 60 seconds
+    (GATEWAY_CALL_TIMEOUT_SECONDS)."""
     max_pages: Annotated[int, Field(ge=1)] = 5000
     """Most pages of one document."""
     max_text_chars: Annotated[int, Field(ge=1000)] = 50_000_000
@@ -122,6 +130,12 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     def _keys_come_in_pairs(self) -> IngestSettings:
         if bool(self.s3_access_key_id.get_secret_value()) != bool(self.s3_secret_access_key.get_secret_value()):
             raise ValueError("INGEST_S3_ACCESS_KEY_ID and INGEST_S3_SECRET_ACCESS_KEY are given together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _one_document_fits(self) -> IngestSettings:
+        if self.parse_total_bytes < self.parse_memory_bytes:
+            raise ValueError("INGEST_PARSE_TOTAL_BYTES must be at least INGEST_PARSE_MEMORY_BYTES")
         return self
 
     @model_validator(mode="after")

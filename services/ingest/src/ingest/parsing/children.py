@@ -1,4 +1,4 @@
-"""Parsing children as the worker sees them: started, read from, waited for and killed through their nursery."""
+"""Children as their service sees them: started, read from, waited for and killed through their nursery."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import structlog
 
@@ -21,7 +21,9 @@ from ingest.parsing.nursery import LARGEST_MESSAGE
 
 log = structlog.get_logger(__name__)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-"""All that parsers see of ours: no settings, no secrets."""
+"""All that children see of ours: no settings, no secrets."""
+INPUT = Path("/dev/stdin")
+"""Opened there, a child's input is read from its beginning, whoever else reads it."""
 IDLE_SECONDS = 60.0
 """A nursery that has nobody ends after this: it costs memory."""
 
@@ -32,7 +34,7 @@ class NurseryLost(Exception):
 
 @dataclass(slots=True)
 class Child:
-    """One that reads a document."""
+    """One that carries out a task."""
 
     number: int
     output: asyncio.StreamReader
@@ -53,15 +55,20 @@ class _Nursery:
 class Children:
     """Starts children, the first one with their nursery."""
 
-    def __init__(self) -> None:
+    def __init__(self, preloaded: Sequence[str] = ()) -> None:
+        """`preloaded` are the modules that the nursery imports."""
+        self._preloaded = preloaded
         self._numbers = count()
         self._nursery: _Nursery | None = None
 
     @asynccontextmanager
     async def child(
-        self, source: Path, folder: Path, complaints: int, options: Mapping[str, Any]
+        self, source: Path | IO[bytes], folder: Path, complaints: int, options: Mapping[str, Any]
     ) -> AsyncIterator[Child]:
-        """A child of this block: killed when the block ends, and gone after it."""
+        """A child of this block: killed when the block ends, and gone after it.
+
+        A `source` that is an open file, which need have no name, is the child's input.
+        """
         (folder / "options.json").write_text(json.dumps(options))
         nursery = self._open()
         number, loop = next(self._numbers), asyncio.get_running_loop()
@@ -69,12 +76,15 @@ class Children:
         reading, writing = os.pipe()
         pipe: Any = os.fdopen(reading, "rb", 0)
         try:
-            request = {"start": number, "source": str(source), "folder": str(folder)}
+            path = source if isinstance(source, Path) else INPUT
+            request = {"start": number, "source": str(path), "folder": str(folder)}
+            given = _input(source)
             try:
-                socket.send_fds(nursery.channel, [json.dumps(request).encode()], [writing, complaints])
+                socket.send_fds(nursery.channel, [json.dumps(request).encode()], [given, writing, complaints])
             except OSError:
                 self._lose(nursery)
             finally:
+                os.close(given)
                 os.close(writing)
             pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(child.output), pipe)
             yield child
@@ -110,8 +120,8 @@ class Children:
             return self._nursery
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "ingest.parsing.nursery"],
+            process = subprocess.Popen(  # noqa: S603  # the modules are ours
+                [sys.executable, "-I", "-m", "ingest.parsing.nursery", *self._preloaded],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=ENVIRONMENT,
@@ -154,5 +164,10 @@ class Children:
             if not child.ended.done():
                 child.ended.set_exception(NurseryLost())
         if nursery.children:
-            log.warning("the parsers' nursery was lost", children=len(nursery.children))
+            log.warning("the children's nursery was lost", children=len(nursery.children))
         nursery.children.clear()
+
+
+def _input(source: Path | IO[bytes]) -> int:
+    """The descriptor that a child has as its input; nothing where its source has a name."""
+    return os.open(os.devnull, os.O_RDONLY) if isinstance(source, Path) else os.dup(source.fileno())

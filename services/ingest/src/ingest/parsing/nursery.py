@@ -1,12 +1,12 @@
-"""The process that parsing children are forked from: `python -I -m ingest.parsing.nursery`, its input a socket.
+"""The process that children are forked from: `python -I -m ingest.parsing.nursery MODULE…`, its input a socket.
 
-It has the parsers imported, so that a child is there in a millisecond instead of a tenth of a second. It sees none of
-the worker's settings and reads no document itself. One message a request, as JSON:
+It has the modules imported that its children will need, so that one is there in a millisecond instead of a tenth of a
+second. It sees none of the service's settings and reads no document itself. One message a request, as JSON:
 
-    {"start": N, "source", "folder"}, with the files for the child's output and errors    {"kill": N}
+    {"start": N, "source", "folder"}, with the files for the child's input, output and errors    {"kill": N}
 
-One message for each child that has ended: `{"ended": N, "status": exit status, or minus the signal}`. When the worker's
-end of the socket is closed it ends, and with it all its children.
+One message for each child that has ended: `{"ended": N, "status": exit status, or minus the signal}`. When the
+service's end of the socket is closed it ends, and with it all its children.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from typing import Any, NoReturn
 from ingest.parsing import child
 
 LARGEST_MESSAGE = 64 * 1024
-PRELOADED = ("pdf", "docx", "html", "markdown", "plain", "decoding", "message", "archive", "delimited", "records")
 PR_SET_PDEATHSIG = 1
 
 
 class Nursery:
-    """Children by the number that the worker gave them."""
+    """Children by the number that the service gave them."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._pids: dict[int, int] = {}
 
     def serve(self) -> None:
-        """Until the worker is gone."""
+        """Until the service is gone."""
         woken, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -54,7 +53,7 @@ class Nursery:
                         return
 
     def _take(self) -> bool:
-        message, files, _, _ = socket.recv_fds(self._channel, LARGEST_MESSAGE, 2)
+        message, files, _, _ = socket.recv_fds(self._channel, LARGEST_MESSAGE, 3)
         if not message:
             return False
         request = json.loads(message)
@@ -103,8 +102,7 @@ class Nursery:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setsid()
-            nothing = os.open(os.devnull, os.O_RDONLY)
-            for source, target in zip((nothing, *files), (0, 1, 2), strict=True):
+            for source, target in zip(files, (0, 1, 2), strict=True):
                 os.dup2(source, target)
             os.closerange(3, 256)
             os.chdir(request["folder"])
@@ -119,8 +117,8 @@ class Nursery:
 
 def main() -> None:
     """Import, then serve."""
-    for name in PRELOADED:
-        import_module(f"ingest.parsing.{name}")
+    for name in sys.argv[1:]:
+        import_module(name)
     gc.freeze()  # what is here now is shared with the children: looking for garbage in it would copy it
     with socket.socket(fileno=os.dup(0)) as channel:
         Nursery(channel).serve()

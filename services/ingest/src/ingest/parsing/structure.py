@@ -62,6 +62,11 @@ class Resume:
     state: Mapping[str, Any] = field(default_factory=dict)
     """What the last of them left for the next."""
 
+    def after(self, part: Extracted) -> Resume:
+        """Where it goes on once this part, the next, has been read, too."""
+        joint = len(PART_JOINT) if self.chars and part.text else 0
+        return Resume(self.parts + 1, part.last_page or 0, self.chars + joint + len(part.text), part.state)
+
 
 @dataclass(frozen=True, slots=True)
 class Extracted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from typing import IO, Annotated
 
@@ -13,8 +12,7 @@ from fastapi.responses import StreamingResponse
 from contracts.collections import Collection
 from contracts.jobs import Accepted
 from ingest import backups, jobs, metrics, restoring
-from ingest.archives import PIECE, Archive
-from ingest.backups import IN_MEMORY
+from ingest.archives import PIECE
 from ingest.bootstrap import Dependencies
 from ingest.documents import as_document
 from ingest.errors import UnsupportedArchive
@@ -67,17 +65,14 @@ async def restore(
         raise UnsupportedArchive
     await enter_collection(caller, opened, collection)
     into = await opened.index.collection(caller.token, collection)
-    with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
-        async for piece in request.stream():
-            await asyncio.to_thread(file.write, piece)
-        file.seek(0)
+    async with opened.unpacking.received(caller.tenant, request.stream()) as file:
         return await _restored(opened, lasting, into, file)
 
 
 async def _restored(opened: Dependencies, mandate: Mandate, into: Collection, file: IO[bytes]) -> Response:
-    archive = await asyncio.to_thread(Archive, file, opened.settings.max_archive_bytes)
-    where = (into.name, into.embedding_model, into.index.layout)
-    accepted = await restoring.restore(opened.database, opened.blobs, opened.clock, mandate, *where, archive)
+    async with opened.unpacking.archive(mandate.tenant, file, into.embedding_model) as archive:
+        given = (opened.database, opened.blobs, opened.clock, mandate, into.name, into.index.layout)
+        accepted = await restoring.restore(*given, archive)
     async with opened.database.read() as connection:
         job = await jobs.shown(connection, accepted.job, opened.clock.now()) if accepted.job is not None else None
     told = Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)

@@ -17,7 +17,7 @@ from ingest.blob_references import drop_unreferenced
 from ingest.chunking.cutting import Cutter
 from ingest.ledger import Ledger
 from ingest.parsing.failures import no_text
-from ingest.parts import as_inputs
+from ingest.part_files import as_inputs
 from ingest.ports import Index, TokenizerSource
 from ingest.work import Work
 from ingest.worker.authority import Authority

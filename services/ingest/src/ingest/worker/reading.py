@@ -15,7 +15,7 @@ from ingest.ledger import Ledger
 from ingest.parsing.formats import START
 from ingest.parsing.process import ParsingProcess
 from ingest.parsing.structure import Extracted
-from ingest.parts import NOTHING, Part, dump, load
+from ingest.part_files import NOTHING, Part, dump, load
 from ingest.ports import BlobStore
 from ingest.work import Work
 

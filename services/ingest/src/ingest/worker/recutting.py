@@ -11,7 +11,8 @@ from contracts.collections import ShadowIndex
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from ingest.chunking.cutting import Cutter
 from ingest.ledger import Ledger
-from ingest.parts import Part, as_inputs, load, parts_of
+from ingest.part_files import Part, as_inputs, load
+from ingest.parts import parts_of
 from ingest.ports import BlobStore, Index, TokenizerSource
 from ingest.work import Work
 from ingest.worker.authority import Authority
