@@ -159,6 +159,28 @@ async def test_a_request_that_two_servers_could_read_in_two_ways_is_refused_in_t
     assert _error(answer) == "malformed_http"
 
 
+@pytest.mark.parametrize("hosts", [b"", b"Host: x\r\nHost: x\r\n", b"Host: x\r\nhost: y\r\n"])
+async def test_a_request_names_its_host_once(port: int, hosts: bytes) -> None:
+    answer = await _answer(port, b"POST /echo HTTP/1.1\r\n" + hosts + b"Content-Length: 2\r\n\r\nhi")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert _error(answer) == "malformed_http"
+    assert answer.count(b"HTTP/1.1 400 ") == 1
+
+
+async def test_http_1_0_needs_no_host(port: int) -> None:
+    answer = await _answer(port, b"POST /echo HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi")
+    assert answer.endswith(b'{"bytes":2}')
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip,chunked", b"deflate,  chunked"])
+async def test_a_transfer_encoding_that_is_not_understood_is_refused_and_not_ignored(port: int, coding: bytes) -> None:
+    body = b"Transfer-Encoding: " + coding + b"\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+    answer = await _answer(port, HEAD + body, HEAD + b"Content-Length: 2\r\n\r\nhi")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert _error(answer) == "malformed_http"
+    assert answer.count(b"HTTP/1.1 400 ") == 1
+
+
 async def test_a_path_with_a_slash_too_many_is_not_found_and_never_sent_elsewhere(port: int) -> None:
     answer = await _answer(port, b"POST /echo/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 404 ")

@@ -15,7 +15,7 @@ import uvloop
 from fastapi import APIRouter, FastAPI, Request
 from starlette.types import ASGIApp
 
-from servicekit.bodies import BodyLimit, LimitFor
+from servicekit.bodies import BodyLimit, LimitFor, OwnerOf
 from servicekit.bounded_http import BoundedHttp
 from servicekit.context import RequestContext
 from servicekit.delegation import DelegationVerifier
@@ -37,12 +37,15 @@ def build_app(
     routers: Sequence[APIRouter],
     probes: Callable[[Dependencies], Mapping[str, Probe]],
     body_limit: LimitFor = lambda _path, _media_type: DEFAULT_BODY_BYTES,
+    owner_of: OwnerOf = lambda _: "",
+    ready_seconds: float = 0.0,
     serve_metrics: bool = True,
 ) -> FastAPI:
     """An app with errors, health, metrics, request ids and delegation wired in.
 
     `opening()` is entered when the app starts and left when it ends; what it yields is
-    `app.state.dependencies`. `probes` names the real dependencies that `/readyz` exercises.
+    `app.state.dependencies`. `probes` names the real dependencies that `/readyz` exercises,
+    which remembers its answer for `ready_seconds`. `owner_of` names whose share of memory a large body takes.
     """
 
     @asynccontextmanager
@@ -65,12 +68,18 @@ def build_app(
     )
     app.state.verifier = DelegationVerifier(settings.delegation_public_key_file)
     install_error_handlers(app)
-    app.include_router(health_router(service, current_probes))
+    app.include_router(health_router(service, current_probes, ready_seconds))
     if serve_metrics:
         app.include_router(metrics_router())
     for router in routers:
         app.include_router(router)
-    app.add_middleware(BodyLimit, limit_for=body_limit)
+    app.add_middleware(
+        BodyLimit,
+        limit_for=body_limit,
+        most_values=settings.max_json_values,
+        memory=settings.max_bodies_bytes,
+        owner_of=owner_of,
+    )
     app.add_middleware(RequestContext, service=service)
     return app
 

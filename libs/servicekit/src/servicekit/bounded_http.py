@@ -35,6 +35,7 @@ class BoundedHttp(CorkedHttp):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._unread = 0
+        self._is_refused = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
 
@@ -66,17 +67,33 @@ class BoundedHttp(CorkedHttp):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        super().on_headers_complete()
+        self._is_refused = self._refuses_head()
+        if not self._is_refused:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Some of a body."""
         self._unread = 0
-        super().on_body(body)
+        if not self._is_refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A whole request."""
         self._unread = 0
-        super().on_message_complete()
+        if not self._is_refused:
+            super().on_message_complete()
+
+    def _refuses_head(self) -> bool:
+        """Whether a head that the parser takes was refused: proxies before us may read it in another way."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+            self.send_400_response("A request names its host, once.")
+        elif codings not in ([], [b"chunked"]):
+            self.send_400_response("A body comes as it is or 'chunked': no other transfer encoding is understood.")
+        else:
+            return False
+        return True
 
     def pause_writing(self) -> None:
         """The client does not keep up."""

@@ -163,6 +163,14 @@ class PeerError(ServiceError):
         return self.error.model_copy(update={"request_id": request_id})
 
 
+class BodyRefused(HTTPException):
+    """Carries an error through the framework's reading of a body, which makes a bare 400 of any other kind."""
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(error.http_status, error.message)
+        self.error = error
+
+
 def _whole(text: str) -> str:
     """A text that can be written: half a surrogate pair becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
@@ -240,6 +248,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def _from_http(error: HTTPException, request: Request) -> ServiceError:
+    if isinstance(error, BodyRefused):
+        return error.error
     where = f"{request.method} {request.url.path}"
     if error.status_code == 404:
         return NotFound(f"There is no {where}. The calls are listed in /openapi.json.")

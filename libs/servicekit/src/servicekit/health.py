@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -74,9 +75,36 @@ async def _run_probe(name: str, probe: Probe) -> PartState:
     return PartState(ok=not detail, detail=detail, ms=round((time.perf_counter() - started) * 1000, 1))
 
 
-def health_router(service: str, probes: Callable[[Request], Mapping[str, Probe]]) -> APIRouter:
-    """The two health calls of a service; `probes` is asked anew at each `/readyz`."""
-    router = APIRouter(tags=["health"])
+class Readiness:
+    """The parts' states, asked for once for all who want to know meanwhile, and remembered for some seconds.
+
+    Whoever may ask as often as they like must not be able to load what is asked.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._asked: asyncio.Task[dict[str, PartState]] | None = None
+        self._good_until = -math.inf
+
+    async def parts(self, probes: Mapping[str, Probe]) -> dict[str, PartState]:
+        """The states, at most so old."""
+        if self._asked is None or (self._asked.done() and time.monotonic() >= self._good_until):
+            self._asked = asyncio.create_task(self._ask(probes))
+        return await asyncio.shield(self._asked)
+
+    async def _ask(self, probes: Mapping[str, Probe]) -> dict[str, PartState]:
+        try:
+            return await run_probes(probes)
+        finally:
+            self._good_until = time.monotonic() + self._seconds
+
+
+def health_router(
+    service: str, probes: Callable[[Request], Mapping[str, Probe]], ready_seconds: float = 0.0
+) -> APIRouter:
+    """The two health calls of a service; `probes` are asked by `/readyz`, which remembers its answer for
+    `ready_seconds`."""
+    router, readiness = APIRouter(tags=["health"]), Readiness(ready_seconds)
 
     @router.get("/healthz", response_model=Health)
     async def healthz() -> Health:
@@ -86,7 +114,7 @@ def health_router(service: str, probes: Callable[[Request], Mapping[str, Probe]]
     @router.get("/readyz", response_model=Health, responses={503: {"model": Health}})
     async def readyz(request: Request, response: Response) -> Health:
         """Able to do its job now, with each part's state."""
-        parts = await run_probes(probes(request))
+        parts = await readiness.parts(probes(request))
         ready = all(part.ok for part in parts.values())
         response.status_code = 200 if ready else 503
         return Health(

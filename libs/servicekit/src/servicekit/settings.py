@@ -38,6 +38,12 @@ class ServiceSettings(BaseSettings):
     """Headers that the collector wants, `name=value` pairs with commas between them."""
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the traces that begin here which are recorded. A trace that a caller began is the caller's decision."""
+    max_json_values: Annotated[int, Field(ge=1000)] = 200_000
+    """Most values (items of lists, fields of objects) that a JSON body may hold: in memory each takes some hundred
+    bytes, however short it is written."""
+    max_bodies_bytes: Annotated[int, Field(ge=1024)] = 128 * 1024 * 1024
+    """Most bytes of large bodies (above 16 KiB) that open calls hold together; more are refused with 429. Reckon with
+    three times as much memory."""
     delegation_public_key_file: Path = Path(".groundwork/keys/delegation.pub")
     """PEM file of the key that verifies delegation tokens; the gateway writes it at its first start."""
 

@@ -37,7 +37,7 @@ from ingest.worker.sending import Sender
 from ingest.worker.slots import Slots
 from ingest.worker.tenant_deletion import TenantDeletion
 from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
-from servicekit.bodies import MULTIPART
+from servicekit.bodies import MULTIPART, Streamed
 from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
 from servicekit.health import Degraded, Probe
@@ -122,8 +122,8 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
 
     def limit(path: str, media_type: str) -> int:
         if path.endswith("/documents:restore"):
-            return chosen.max_archive_bytes
-        return chosen.max_upload_bytes if media_type == MULTIPART else text_limit
+            return Streamed(chosen.max_archive_bytes)
+        return Streamed(chosen.max_upload_bytes) if media_type == MULTIPART else text_limit
 
     def opening() -> AbstractAsyncContextManager[Dependencies]:
         return open_dependencies(chosen) if dependencies is None else nullcontext(dependencies)

@@ -19,6 +19,7 @@ from retriever.bootstrap import Dependencies
 from servicekit.delegation import Caller, InvalidDelegation, caller_of
 from servicekit.errors import ServiceError, error_response
 from servicekit.headers import header_of
+from servicekit.json_bodies import LARGE_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -61,11 +62,11 @@ class SearchShortcut:
         """The answer, null where the call has to go the long way; `messages` are those of its body."""
         while not messages or messages[-1].get("more_body", False):
             messages.append(await receive())
-        if (header_of(scope, b"content-type") or "").lower() != "application/json":
-            return None
+        body = b"".join(message.get("body", b"") for message in messages)
+        if (header_of(scope, b"content-type") or "").lower() != "application/json" or len(body) >= LARGE_BYTES:
+            return None  # much is parsed off the event loop there
         try:
-            body = json.loads(b"".join(message.get("body", b"") for message in messages))
-            request = SearchRequest.model_validate(body)
+            request = SearchRequest.model_validate(json.loads(body))
             caller = caller_of(scope["app"].state.verifier, header_of(scope, b"authorization"), "retriever")
         except (ValueError, RecursionError, InvalidDelegation):
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from fastapi.responses import Response
 
 from agent import definitions
@@ -14,8 +14,9 @@ from contracts.agents import Agent, AgentCreate
 from contracts.base import Name
 from contracts.pages import Page
 from servicekit.idempotency import StoredAnswer, fingerprint
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/agents", tags=["agents"])
+router = Router(prefix="/v1/agents", tags=["agents"])
 AgentName = Annotated[Name, Path()]
 
 

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from agent import run_completions
@@ -26,10 +26,12 @@ from contracts.models import AGENT
 from servicekit.delegation import Caller, require
 from servicekit.errors import Internal, ServiceError
 from servicekit.metrics import known_label
+from servicekit.routes import Router
 from servicekit.sse import DONE, HEADERS, MEDIA_TYPE, encode, encode_error
 
 log = structlog.get_logger(__name__)
-router = APIRouter(tags=["answers"])
+
+router = Router(tags=["answers"])
 KEEPALIVE = b": waiting\n\n"
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from agent import tenants
 from agent.routes.access import Opened
 from contracts.base import Name
 from contracts.tenancy import TenantKeys
 from servicekit import table_dumps
 from servicekit.delegation import Caller, check_tenant_admin, require, require_installation
+from servicekit.routes import Router
 from servicekit.streaming import OpenedStream
 
-router = APIRouter(prefix="/v1", tags=["installation"])
+router = Router(prefix="/v1", tags=["installation"])
 Installation = Annotated[Caller, require_installation("agent")]
 AnyCaller = Annotated[Caller, require("agent")]
 MEDIA_TYPE = "application/x-tar"

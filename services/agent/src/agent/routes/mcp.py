@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from agent.mcp_server import McpServer
 from contracts.mcp import McpMessage, McpReply
 from servicekit.delegation import Caller, require
+from servicekit.routes import Router
 
-router = APIRouter(tags=["mcp"])
+router = Router(tags=["mcp"])
 
 
 async def _server(request: Request) -> McpServer:

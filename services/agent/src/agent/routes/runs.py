@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from agent import definitions, run_events, runs, threads
@@ -20,8 +20,9 @@ from servicekit import sse
 from servicekit.delegation import Caller
 from servicekit.errors import ServiceError
 from servicekit.idempotency import StoredAnswer, fingerprint
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/threads/{thread_id}/runs", tags=["runs"])
+router = Router(prefix="/v1/threads/{thread_id}/runs", tags=["runs"])
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
 SIGN_OF_LIFE = b": still at work\n\n"
 _EVENT = {"schema": {"$ref": "#/components/schemas/RunEvent"}}

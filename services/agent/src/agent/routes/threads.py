@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from agent import threads
@@ -11,8 +10,9 @@ from agent.tables import ANSWERS
 from contracts.pages import Page
 from contracts.runs import HistoryMessage, Thread, ThreadCreate
 from servicekit.idempotency import StoredAnswer, fingerprint
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/threads", tags=["threads"])
+router = Router(prefix="/v1/threads", tags=["threads"])
 
 
 @router.post("", status_code=201, response_model=Thread)

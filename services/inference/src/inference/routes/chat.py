@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from contracts.chat import ChatCompletion, ChatRequest
@@ -14,8 +14,9 @@ from inference.chat import ChatStream, whole_answer
 from inference.errors import ModelNotAllowed
 from inference.routes.disconnects import EventStream, unless_gone
 from servicekit.delegation import Caller, require
+from servicekit.routes import Router
 
-router = APIRouter(tags=["chat"])
+router = Router(tags=["chat"])
 
 
 @router.post("/v1/chat/completions", response_model=ChatCompletion)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import Header
 from fastapi.responses import Response
 
 from contracts.models import ModelList
 from inference.bootstrap import Dependencies, current
 from servicekit.delegation import require
+from servicekit.routes import Router
 
-router = APIRouter(tags=["models"], dependencies=[require("inference")])
+router = Router(tags=["models"], dependencies=[require("inference")])
 
 
 @router.get("/v1/models")

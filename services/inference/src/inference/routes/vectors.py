@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from contracts.models import EmbeddingReply, EmbeddingRequest, RerankReply, RerankRequest
@@ -13,8 +13,9 @@ from inference import vectors
 from inference.bootstrap import Dependencies, current
 from inference.routes.disconnects import unless_gone
 from servicekit.delegation import require
+from servicekit.routes import Router
 
-router = APIRouter(tags=["vectors"], dependencies=[require("inference")])
+router = Router(tags=["vectors"], dependencies=[require("inference")])
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingReply)

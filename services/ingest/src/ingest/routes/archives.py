@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import IO, Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from contracts.collections import Collection
@@ -26,8 +26,9 @@ from ingest.routes.access import (
     enter_collection,
     lasting_mandate,
 )
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/collections/{collection}", tags=["documents"])
+router = Router(prefix="/v1/collections/{collection}", tags=["documents"])
 MEDIA_TYPE = "application/zip"
 DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
@@ -31,8 +31,9 @@ from ingest.routes.upload import keep_text, keep_url
 from ingest.tables import ANSWERS
 from servicekit.errors import ServiceError, from_validation
 from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/collections", tags=["documents"])
+router = Router(prefix="/v1/collections", tags=["documents"])
 AT_ONCE = 4
 """Documents of one batch that are fetched or stored at once."""
 

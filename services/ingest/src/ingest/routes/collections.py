@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.pages import Page
@@ -25,8 +25,9 @@ from ingest.routes.access import (
 )
 from ingest.tables import ANSWERS
 from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/collections", tags=["collections"])
+router = Router(prefix="/v1/collections", tags=["collections"])
 
 
 @router.post("", status_code=201, response_model=Collection)

@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
 from sqlalchemy import RowMapping
 
 from contracts import jobs as job_models
@@ -32,8 +30,10 @@ from ingest.routes.access import (
     mandate,
 )
 from ingest.routes.upload import take, take_json
+from servicekit.json_bodies import parse
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/collections/{collection}/documents", tags=["documents"])
+router = Router(prefix="/v1/collections/{collection}/documents", tags=["documents"])
 Found = TypeVar("Found")
 MAX_REVISION = 2**31 - 1
 DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
@@ -89,10 +89,7 @@ async def upload(
             return await take(opened, lasting, collection, receiving.from_form(form), key)
     if media != "application/json":
         raise UnsupportedBody
-    try:
-        body = DocumentCreate.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False, include_context=False)) from None
+    body = await parse(DocumentCreate, await request.body())
     return await take_json(opened, lasting, collection, body, key)
 
 

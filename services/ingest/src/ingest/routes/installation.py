@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from contracts.base import Name
 from contracts.tenancy import TenantDeletion, TenantKeys
@@ -12,9 +12,10 @@ from ingest import jobs, tenants
 from ingest.routes.access import Authorised, Grant, Opened, lasting_mandate
 from ingest.whole_backups import WholeBackups
 from servicekit.delegation import Caller, check_tenant_admin, require_installation
+from servicekit.routes import Router
 from servicekit.streaming import OpenedStream
 
-router = APIRouter(prefix="/v1", tags=["installation"])
+router = Router(prefix="/v1", tags=["installation"])
 Installation = Annotated[Caller, require_installation("ingest")]
 TenantName = Annotated[Name, Path()]
 MEDIA_TYPE = "application/x-tar"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy import RowMapping
 
@@ -20,8 +20,9 @@ from ingest.withdrawals import left_in_index
 from servicekit import sse
 from servicekit.delegation import Caller
 from servicekit.errors import ServiceError
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = Router(prefix="/v1/jobs", tags=["jobs"])
 SIGN_OF_LIFE = b": still here\n\n"
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, status
+from fastapi import status
 
 from contracts.base import Name
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.pages import Page
 from retriever.routes.access import Limit, Opened, RetrieverCaller, allowed_collection, check_allowed
 from servicekit.pages import decode_cursor, encode_cursor
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/collections", tags=["collections"])
+router = Router(prefix="/v1/collections", tags=["collections"])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

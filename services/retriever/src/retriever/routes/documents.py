@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 
 from contracts.base import DocumentId, Name
 from contracts.documents import DocumentChunk
@@ -12,8 +12,9 @@ from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, Commit
 from contracts.pages import Page
 from retriever.points import RevisionKey
 from retriever.routes.access import Limit, Opened, RetrieverCaller, allowed_collection
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/collections/{name}/documents/{document_id}", tags=["documents"])
+router = Router(prefix="/v1/collections/{name}/documents/{document_id}", tags=["documents"])
 MAX_REVISION = 2**31 - 1
 Revision = Annotated[int, Path(ge=1, le=MAX_REVISION)]
 Layout = Annotated[int | None, Query(ge=1, le=MAX_REVISION)]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from contracts.base import Name
 from retriever.routes.access import Opened, RetrieverCaller
 from retriever.whole_backups import WholeBackups
 from servicekit.delegation import Caller, check_tenant_admin, require_installation
+from servicekit.routes import Router
 from servicekit.streaming import OpenedStream
 
-router = APIRouter(prefix="/v1", tags=["installation"])
+router = Router(prefix="/v1", tags=["installation"])
 Installation = Annotated[Caller, require_installation("retriever")]
 MEDIA_TYPE = "application/x-tar"
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from contracts.search import SearchReply, SearchRequest
 from retriever.bootstrap import Dependencies
 from retriever.routes.access import Opened, RetrieverCaller, check_allowed
 from servicekit.delegation import Caller
+from servicekit.routes import Router
 
 PATH = "/v1/search"
-router = APIRouter(prefix=PATH, tags=["search"])
+
+router = Router(prefix=PATH, tags=["search"])
 
 
 @router.post("", response_model=SearchReply)

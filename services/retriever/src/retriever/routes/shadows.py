@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 
 from contracts.base import DocumentId, Name
 from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest
@@ -12,8 +12,9 @@ from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowReque
 from retriever.points import RevisionKey
 from retriever.routes.access import Opened, RetrieverCaller, allowed_collection
 from retriever.routes.documents import MAX_REVISION, Revision
+from servicekit.routes import Router
 
-router = APIRouter(prefix="/v1/collections/{name}/shadows", tags=["shadows"])
+router = Router(prefix="/v1/collections/{name}/shadows", tags=["shadows"])
 Number = Annotated[int, Path(ge=1, le=MAX_REVISION)]
 
 
