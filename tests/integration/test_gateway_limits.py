@@ -120,6 +120,15 @@ async def test_a_call_that_one_gate_refuses_is_charged_to_none(limiter: Limiter)
     assert (verdict.refused, [state.used for state in verdict.gates]) == (None, [2, 10, 1])
 
 
+async def test_a_call_that_is_refused_after_it_was_let_in_has_used_up_no_request(limiter: Limiter) -> None:
+    gates = (_gate("a", 1), _gate("a", 1, "concurrency"))
+    assert (await _take(limiter, "c1", *gates)).refused is None
+    await limiter.settle(Settlement("c1", 0, 0, refused=True), gates)
+    assert (await _take(limiter, "c2", *gates)).refused is None
+    await limiter.settle(Settlement("c2", 0, 0), gates)
+    assert (await _take(limiter, "c3", *gates)).refused == 0
+
+
 async def test_tokens_are_held_then_replaced_by_what_was_used(limiter: Limiter) -> None:
     gate = _gate("t", 100, "tokens")
     await _take(limiter, "a", gate, need=60)

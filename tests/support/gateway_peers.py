@@ -290,6 +290,9 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
 
 async def _events_of(job: str, seen: Seen) -> AsyncIterator[bytes]:
     yield encode('{"status": "running"}', event_id="1")
+    while job == "endless":
+        await asyncio.sleep(0.02)
+        yield b": still at work\n\n"
     if job == "job_slow":
         await seen.release.wait()
     yield encode('{"status": "ready"}', event_id="2")

@@ -48,20 +48,13 @@ def build_app(
     which remembers its answer for `ready_seconds`. `owner_of` names whose share of memory a large body takes.
     """
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opening() as dependencies:
-            app.state.dependencies = dependencies
-            watch_disk(service, settings.data_dir)
-            yield
-
     def current_probes(request: Request) -> Mapping[str, Probe]:
         return probes(request.app.state.dependencies)
 
     app = FastAPI(
         title=f"Groundwork {service}",
         version=package_version(service),
-        lifespan=lifespan,
+        lifespan=_lifespan(service, settings, opening),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # it would send a client behind a TLS proxy, key and all, to http
@@ -82,6 +75,19 @@ def build_app(
     )
     app.add_middleware(RequestContext, service=service)
     return app
+
+
+def _lifespan(
+    service: str, settings: ServiceSettings, opening: Callable[[], AbstractAsyncContextManager[Dependencies]]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opening() as dependencies:
+            app.state.dependencies = dependencies
+            watch_disk(service, settings.data_dir)
+            yield
+
+    return lifespan
 
 
 def server_for(

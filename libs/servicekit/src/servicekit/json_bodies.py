@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from servicekit.errors import PayloadTooLarge, from_validation
+from servicekit.errors import PayloadTooLarge, Unprocessable, from_validation
 
 LARGE_BYTES = 16 * 1024
 """From here on a body is dear enough for more care: limits before it is read, a thread for what is done with it."""
@@ -93,13 +93,18 @@ async def off_loop(size: int, work: Callable[..., Result], *given: Any) -> Resul
 
 async def parse(model: type[Model], body: bytes) -> Model:
     """The body as a model; raises `Unprocessable` with the dotted path of the first thing that is wrong."""
-    return await off_loop(len(body), _parsed, model, body)
+    return await off_loop(len(body), validated, model, body)
 
 
-def _parsed(model: type[Model], body: bytes) -> Model:
+def validated(model: type[Model], body: bytes) -> Model:
+    """What `parse` gives, at once: for small bodies, and inside of `off_loop`."""
     try:
         return model.model_validate_json(body)
     except ValidationError as failure:
-        errors = failure.errors(include_url=False, include_context=False, include_input=False)
-        located = [{**error, "loc": ("body", *error["loc"])} for error in errors]
-        raise from_validation(RequestValidationError(located)) from None
+        raise invalid(failure) from None
+
+
+def invalid(failure: ValidationError) -> Unprocessable:
+    """What is wrong with a body."""
+    errors = failure.errors(include_url=False, include_context=False, include_input=False)
+    return from_validation(RequestValidationError([{**error, "loc": ("body", *error["loc"])} for error in errors]))

@@ -25,7 +25,7 @@ from gateway.keys import Principal
 from gateway.metrics import BUDGET_ALERTS, LIMIT_REJECTIONS, LIMITS_SKIPPED
 from gateway.ports import Gate, GateState, Limiter, LimiterAway, Settlement, Spent, Verdict
 from gateway.pricing import usd_text
-from gateway.reservations import Need, Reservation, amount_of, attempt_gates_of, call_gates_of, limit_headers
+from gateway.reservations import NOTHING, Need, Reservation, amount_of, attempt_gates_of, call_gates_of, limit_headers
 from servicekit.clock import Clock
 from servicekit.identifiers import new_id
 
@@ -62,10 +62,17 @@ class Admission:
         """
         call_gates = tuple(call_gates_of(principal)) if opens_call else ()
         gates = tuple(attempt_gates_of(principal, need, began))
-        reservation = Reservation(attempt_id, need, began, call_gates, gates)
-        if not call_gates and not gates:
-            return reservation
         self._refuse_what_can_never_pass(gates, need)
+        return await self._take(Reservation(attempt_id, need, began, call_gates, gates))
+
+    async def take_place(self, principal: Principal, name: str) -> Reservation:
+        """A place of a key and its tenant for what is no request; `leave` ends it. Raises `TooManyAtOnce`."""
+        gates = tuple(gate for gate in call_gates_of(principal) if gate.kind == "concurrency")
+        return await self._take(Reservation(name, NOTHING, self._clock.now(), gates, ()))
+
+    async def _take(self, reservation: Reservation) -> Reservation:
+        if not reservation.call_gates and not reservation.gates:
+            return reservation
         task = self._in_background(self._charge(reservation))
         try:
             await asyncio.shield(task)
@@ -89,10 +96,12 @@ class Admission:
             begun, gates = reservation.began, tuple(gate for gate in gates if gate.kind == "budget")
         return self._in_background(self._settle(Settlement(reservation.attempt_id, tokens, cost or 0, begun), gates))
 
-    def leave(self, reservation: Reservation) -> asyncio.Task[None]:
-        """End a call whose first attempt was settled before: its place is free."""
+    def leave(self, reservation: Reservation, *, refused: bool = False) -> asyncio.Task[None]:
+        """End a call whose first attempt was settled before, or was `refused` after the call had entered: its place is
+        free."""
         self._placed.pop(id(reservation), None)
-        return self._in_background(self._settle(Settlement(reservation.attempt_id, 0, 0), reservation.call_gates))
+        settlement = Settlement(reservation.attempt_id, 0, 0, refused=refused)
+        return self._in_background(self._settle(settlement, reservation.call_gates))
 
     async def ask(self, principal: Principal, need: Need, at: datetime) -> None:
         """Whether an attempt with this need would be let in now; it is not charged."""

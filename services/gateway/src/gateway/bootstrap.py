@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.middleware import Middleware
+from starlette.types import Scope
 
 from gateway.adapters.redis_cache import RedisCache
 from gateway.adapters.redis_circuits import RedisCircuits
@@ -27,10 +28,13 @@ from gateway.caching import CacheRules, Caching
 from gateway.catalogue import Catalogue
 from gateway.counting import TokenCounter
 from gateway.dependencies import Dependencies, Peers
+from gateway.event_streams import EventStreams
 from gateway.first_start import settle_admin_key, settle_key_pair
+from gateway.front import Cors, Front, origins_in
 from gateway.installation import Grants, era
 from gateway.key_ledger import KeyLedger
 from gateway.keyring import Keyring
+from gateway.keys import Principal
 from gateway.metering import Meter
 from gateway.openapi import public_openapi
 from gateway.ports import Limiter
@@ -46,7 +50,7 @@ from gateway.upkeep import Upkeep
 from gateway.upstream_health import UpstreamHealth
 from gateway.usage_ledger import UsageLedger
 from servicekit.app import build_app
-from servicekit.bodies import MULTIPART, LimitFor
+from servicekit.bodies import MULTIPART, LimitFor, Streamed
 from servicekit.clock import Clock, SystemClock
 from servicekit.delegation import DelegationSigner
 from servicekit.health import Degraded, Probe
@@ -60,6 +64,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST_MIGRATION = "0002"
 MULTIPART_BYTES = 64 * 1024
 """Room for the parts around an uploaded file; ingest holds the file itself to the limit."""
+READY_SECONDS = 1.0
+"""How long the public `/readyz` remembers its answer: anybody may ask, and each answer asks every service."""
 OTHER_CONNECTIONS = 256
 """Connections to peers for all but the public calls that models answer."""
 _UPLOAD = re.compile(r"/v1/collections/[^/]+/documents")
@@ -75,8 +81,7 @@ async def open_dependencies(
     async with AsyncExitStack() as stack:
         mint = await asyncio.to_thread(_mint, settings, clock)
         database, redis = await _open_stores(settings, stack)
-        tenants = TenantLedger(database, clock)
-        await settle_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
+        tenants = await _open_tenants(settings, database, clock)
         peers = await _open_peers(settings, stack)
         catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
         keys, budgets = KeyLedger(database, tenants, clock), BudgetLedger(database)
@@ -103,6 +108,7 @@ async def open_dependencies(
             mint=mint,
             grants=Grants(database, clock, mint.grant_lifetime),
             peers=peers,
+            streams=EventStreams(admission, settings.event_streams_per_key),
             routes=RouteBook(database, clock),
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
@@ -149,6 +155,12 @@ async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tupl
     return database, redis
 
 
+async def _open_tenants(settings: GatewaySettings, database: Database, clock: Clock) -> TenantLedger:
+    tenants = TenantLedger(database, clock)
+    await settle_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
+    return tenants
+
+
 def _open_meter(stack: AsyncExitStack, meter: Meter) -> Meter:
     meter.ledger.open()
     stack.push_async_callback(meter.ledger.close)
@@ -178,8 +190,15 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         routers=[answers.router, documents.router(), administration.router, model_routes.router, backup.router],
         probes=public_probes,
         body_limit=_body_limit(settings),
+        owner_of=_tenant_of,
+        ready_seconds=READY_SECONDS,
         serve_metrics=False,
     )
+    origins, mcp_origins = origins_in(settings.cors_origins), origins_in(settings.mcp_origins)
+    app.user_middleware[1:1] = [  # below the request's id and account of it
+        Middleware(Cors, origins=origins, mcp_origins=[*origins, *mcp_origins]),
+        Middleware(Front),
+    ]
     app.user_middleware.append(
         Middleware(Shortcuts, endpoints=answers.SHORTCUTS, most=settings.open_calls)
     )  # innermost
@@ -270,11 +289,17 @@ def _body_limit(settings: GatewaySettings) -> LimitFor:
 
     def limit(path: str, media_type: str) -> int:
         if _ARCHIVE.fullmatch(path) is not None:
-            return settings.max_archive_bytes
-        is_upload = media_type == MULTIPART and _UPLOAD.fullmatch(path) is not None
-        return settings.max_upload_bytes + MULTIPART_BYTES if is_upload else settings.max_body_bytes
+            return Streamed(settings.max_archive_bytes)
+        if media_type == MULTIPART and _UPLOAD.fullmatch(path) is not None:
+            return Streamed(settings.max_upload_bytes + MULTIPART_BYTES)
+        return settings.max_body_bytes
 
     return limit
+
+
+def _tenant_of(scope: Scope) -> str:
+    principal: Principal | None = scope["state"].get("principal")
+    return "" if principal is None else principal.tenant
 
 
 async def _bring_up_to_date(database: Database) -> None:

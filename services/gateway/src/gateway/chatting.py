@@ -8,7 +8,6 @@ from contracts.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOpti
 from contracts.models import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
 from gateway.answering import answer_chat
 from gateway.attempting import Asking, Attempts, RetryRules
-from gateway.bodies import parse
 from gateway.caching import Lookup, Meaning, Wish
 from gateway.catalogue import DEFAULT
 from gateway.counting import ChatCount
@@ -27,6 +26,7 @@ from gateway.taps import AnswerTap, ModelTap, RunTap, Tap
 from gateway.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
 from gateway.translation import TranslatedExchange
 from servicekit.errors import InvalidRequest
+from servicekit.json_bodies import off_loop, validated
 
 DEGRADED_HEADER = "X-Groundwork-Degraded"
 """What of a request an answer does not use, for callers that ask for no receipt."""
@@ -46,9 +46,10 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
     """Answer one public chat call."""
     async with deps.metered(exchange, principal, "chat") as call:
         body = await exchange.body()
-        request = _request(exchange, body)
-        screening = Screening(principal.guardrails)
-        question = Question(screening.question(request), len(body), screening)
+        size, screening = len(body), Screening(principal.guardrails)
+        request = await off_loop(size, _request, exchange, body)
+        del body  # an answer may take long, and a body much memory
+        question = Question(await off_loop(size, screening.question, request), size, screening)
         exchange.headers.update(screening.header())
         if request.model.startswith((RAG, AGENT)) and request.offers_tools():
             exchange.headers[DEGRADED_HEADER] = TOOLS_IGNORED
@@ -75,7 +76,7 @@ def _request(exchange: Exchange, body: bytes) -> ChatRequest:
     """What is asked, in whichever of OpenAI's kinds the caller speaks."""
     if isinstance(exchange, TranslatedExchange):
         return exchange.translation.question(body)
-    request = parse(ChatRequest, body)
+    request = validated(ChatRequest, body)
     if request.raw_prompts:
         raise InvalidRequest(
             "A chat has no 'raw_prompts'. POST /v1/completions goes on from a text.", param="raw_prompts"

@@ -8,9 +8,9 @@ from typing import Any
 from contracts.chat import ChatRequest
 from contracts.completions import CompletionRequest, as_chat
 from contracts.models import AGENT, RAG
-from gateway.bodies import parse
 from gateway.frames import END, data_of, is_done, is_error
 from servicekit.errors import InvalidRequest
+from servicekit.json_bodies import validated
 
 NOT_OURS = ("messages", "raw_prompts")
 """Fields of a chat that would be lost beside a prompt."""
@@ -34,7 +34,7 @@ class Completions:
 
     def question(self, body: bytes) -> ChatRequest:
         """The prompts as messages."""
-        request = parse(CompletionRequest, body)
+        request = validated(CompletionRequest, body)
         if request.model.startswith((RAG, AGENT)):
             raise NotForCompletions(request.model)
         for name in NOT_OURS:

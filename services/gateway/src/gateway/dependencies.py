@@ -18,6 +18,7 @@ from gateway.caching import Caching
 from gateway.catalogue import Catalogue
 from gateway.counting import TokenCounter
 from gateway.errors import KeyAmbiguous, ScopeMissing
+from gateway.event_streams import EventStreams
 from gateway.forwarding import Exchange
 from gateway.inside import InsideCalls
 from gateway.installation import Grants
@@ -73,6 +74,7 @@ class Dependencies:
     health: UpstreamHealth
     caching: Caching
     peers: Peers
+    streams: EventStreams
 
     @property
     def inside(self) -> InsideCalls:
@@ -86,13 +88,18 @@ class Dependencies:
         return principal
 
     @asynccontextmanager
-    async def metered(self, exchange: Exchange, principal: Principal, route: Route) -> AsyncIterator[MeteredCall]:
+    async def metered(
+        self, exchange: Exchange, principal: Principal, route: Route, *, needs_body: bool = True
+    ) -> AsyncIterator[MeteredCall]:
         """A public call, metered until the block ends. The block calls `reserve` as soon as it knows what is needed; a
-        call that fails before that is counted as a request all the same.
+        call that fails before that is counted as a request all the same. Where only its body tells (`needs_body`) and
+        that is large, the call's request and place are asked for before it is read.
         """
         self.watch(exchange, principal)
         async with self.meter.call(principal, route, exchange.request_id) as call:
             try:
+                if needs_body and exchange.body_is_large:
+                    exchange.headers.update(await call.enter())
                 yield call
             except ServiceError as error:
                 if not call.is_reserved and not isinstance(error, NOT_LET_IN):
@@ -104,13 +111,13 @@ class Dependencies:
         self, exchange: Exchange, principal: Principal, route: Route, need: Need = NOTHING
     ) -> AsyncIterator[MeteredCall]:
         """A public call that its limits let in, metered until the block ends."""
-        async with self.metered(exchange, principal, route) as call:
+        async with self.metered(exchange, principal, route, needs_body=False) as call:
             await self.reserve(exchange, call, need)
             yield call
 
     def watch(self, exchange: Exchange, principal: Principal) -> None:
-        """End what streams to a key soon after the key has ended."""
-        exchange.goes_on_while(partial(self.keyring.require_active, principal.key_id))
+        """End what streams to a key soon after the key has ended, or lost a right."""
+        exchange.goes_on_while(partial(self.keyring.require_unchanged, principal))
 
     async def ask(self, exchange: Exchange, call: MeteredCall, need: Need) -> None:
         """Pass all limits before work whose parts are charged by themselves, and tell the caller how they stand."""

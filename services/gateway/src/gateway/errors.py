@@ -103,7 +103,8 @@ class OriginRefused(Forbidden):
 
     def __init__(self, origin: str) -> None:
         super().__init__(
-            f"Pages of '{origin[:200]}' may not call this. Let the operator name the origin in GATEWAY_MCP_ORIGINS."
+            f"Pages of '{origin[:200]}' may not call this. Let the operator name the origin in GATEWAY_MCP_ORIGINS, or "
+            "in GATEWAY_CORS_ORIGINS for all calls."
         )
 
 

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from servicekit.errors import CLIENT_CLOSED, InvalidRequest, PeerError, ServiceError, UpstreamFailed, error_response
 from servicekit.headers import header_of
+from servicekit.json_bodies import LARGE_BYTES
 
 log = structlog.get_logger(__name__)
 BODY_SECONDS = 30.0
@@ -89,6 +90,14 @@ class Exchange:
     def header(self, name: str) -> str | None:
         """A request header, by its lower-case name."""
         return header_of(self.scope, name.encode())
+
+    @property
+    def body_is_large(self) -> bool:
+        """Whether the body is, or may be, larger than what is read without a second thought."""
+        declared = self.header("content-length")
+        if declared is None:
+            return self.header("transfer-encoding") is not None
+        return not declared.isdigit() or int(declared) > LARGE_BYTES
 
     def forwarded_headers(self) -> dict[str, str]:
         """The request headers that an inner service may see."""

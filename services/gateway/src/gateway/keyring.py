@@ -10,9 +10,19 @@ from gateway.key_ledger import KeyLedger
 from gateway.keys import Principal, hash_secret, is_secret
 from gateway.remembered import Remembered
 from servicekit.clock import Clock
+from servicekit.errors import Forbidden
 
 log = structlog.get_logger(__name__)
 REMEMBERED_KEYS = 20_000
+
+
+class KeyNarrowed(Forbidden):
+    """The key lost a right while a call of it was answered."""
+
+    code = "key_narrowed"
+
+    def __init__(self) -> None:
+        super().__init__("This API key may do less than when the call began. Call again with the rights that it has.")
 
 
 class Keyring:
@@ -35,15 +45,17 @@ class Keyring:
         self._require_active(principal)
         return principal
 
-    async def require_active(self, key_id: str) -> None:
-        """Raise a 401 if a key whose call is still answered has been revoked or has expired since. A ledger that can't
-        be read meanwhile ends no answer."""
+    async def require_unchanged(self, principal: Principal) -> None:
+        """Raise if a key whose call is still answered has been revoked or has expired since (401), or has lost a scope,
+        a model or a collection (403). A ledger that can't be read meanwhile ends no answer."""
         try:
-            principal = await self._by_id.get(key_id)
+            now = await self._by_id.get(principal.key_id)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
-            log.warning("a key can't be looked at again", key_id=key_id, reason=repr(error)[:200])
+            log.warning("a key can't be looked at again", key_id=principal.key_id, reason=repr(error)[:200])
             return
-        self._require_active(principal)
+        self._require_active(now)
+        if not now.covers(principal):
+            raise KeyNarrowed
 
     async def still_active(self, key_id: str) -> Principal:
         """The key behind a token or a grant; raises `GrantRefused` once it is revoked or expired."""

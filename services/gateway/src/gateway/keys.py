@@ -70,6 +70,13 @@ class Principal:
         """Whether the key may use this collection of its tenant."""
         return self.collections is None or name in self.collections
 
+    def covers(self, other: Principal) -> bool:
+        """Whether this key may do all that the other may."""
+        return self.scopes >= other.scopes and all(
+            mine is None or (theirs is not None and set(mine) >= set(theirs))
+            for mine, theirs in ((self.models, other.models), (self.collections, other.collections))
+        )
+
     def require(self, *scopes: Scope) -> None:
         """Raise `ScopeMissing` unless the key has one of the scopes."""
         if self.scopes.isdisjoint(scopes):

@@ -153,6 +153,7 @@ class MeteredCall:
         self._opened: Reservation | None = None
         self._reserved: Reservation | None = None
         self._held = False
+        self._only_entered = False
 
     async def __aenter__(self) -> MeteredCall:
         self._meter.opened(self.parent_id)
@@ -164,7 +165,7 @@ class MeteredCall:
         try:
             if error is not None:
                 self._fail(error)
-            self._settle()
+            self._settle(refused=self._only_entered and isinstance(error, NOT_LET_IN))
             if self._written is None:
                 await self._record(in_ledger=self._held or self.attempt > 1 or not isinstance(error, NOT_LET_IN))
                 if self.parent_id is not None:
@@ -195,6 +196,17 @@ class MeteredCall:
         self._end_attempt(ends_call=False)
         return headers
 
+    async def enter(self) -> Mapping[str, str]:
+        """Take the call's request and place, before its body tells what it needs; the headers that tell how they stand.
+
+        If what it needs is refused then, it has used up no request.
+        """
+        self._opened = await self._meter.admission.reserve(
+            self.principal, self.id, NOTHING, self._started_at, opens_call=True
+        )
+        self._only_entered = True
+        return self._opened.headers
+
     async def reserve(self, need: Need = NOTHING, *, hold: bool = True) -> Mapping[str, str]:
         """Pass all limits, charged with what the next attempt may use at most; the headers that tell how they stand.
 
@@ -205,7 +217,7 @@ class MeteredCall:
         self._reserved = await self._meter.admission.reserve(
             self.principal, self.attempt_id, need, self._started_at, opens_call=opens_call
         )
-        self._opened = self._opened or self._reserved
+        self._opened, self._only_entered = self._opened or self._reserved, False
         if hold and (need.cost != 0 or (self.parent_id is not None and need.tokens)):
             self._held = True
             with self.waiting():
@@ -231,11 +243,11 @@ class MeteredCall:
         if any(held is not None and held.has_place for held in (self._opened, self._reserved)):
             await asyncio.wait(self._settle(), timeout=PLACE_SECONDS)
 
-    def _settle(self) -> set[asyncio.Task[None]]:
+    def _settle(self, *, refused: bool = False) -> set[asyncio.Task[None]]:
         """Give back all that is still held, in the background."""
         tasks = self._end_attempt(ends_call=self._opened is self._reserved)
         if self._opened is not None:  # an earlier attempt holds the call's own place
-            tasks.add(self._meter.admission.leave(self._opened))
+            tasks.add(self._meter.admission.leave(self._opened, refused=refused))
         self._opened = None
         return tasks
 

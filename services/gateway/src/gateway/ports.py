@@ -97,6 +97,8 @@ class Settlement:
     tokens: int
     cost: int
     reserved_at: datetime | None = None
+    refused: bool = False
+    """The call was let in before its body was read, and refused since: it has used up no request."""
 
 
 ALERT_PERCENT = (80, 100)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from gateway.dependencies import Dependencies
 from gateway.errors import OriginRefused
 from gateway.forwarding import Exchange, passed_on
+from gateway.front import origins_in
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
 from gateway.needs import search_need
@@ -24,11 +26,12 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
     """Answer one call; those that change something are limited and recorded."""
     path = spec.inner_path(exchange.path_params)
     if spec.own_origin:
-        check_origin(exchange, deps.settings.mcp_origins)
+        check_origin(exchange, f"{deps.settings.mcp_origins},{deps.settings.cors_origins}")
     if spec.route is None:
         exchange.no_body()
         deps.watch(exchange, principal)
-        await _carry(exchange, deps, principal, spec, path, None)
+        async with deps.streams.follow(principal) if spec.gives == "events" else nullcontext():
+            await _carry(exchange, deps, principal, spec, path, None)
         return
     async with deps.metered(exchange, principal, spec.route) as call:
         if spec.spends:
@@ -55,7 +58,7 @@ def check_origin(exchange: Exchange, allowed: str) -> None:
         return
     host = exchange.header("host") or ""
     own = {f"{scheme}://{host}" for scheme in ("http", "https")} if _has_no_name(host) else set()
-    if origin not in own | {word.strip() for word in allowed.split(",")}:
+    if not {origin, "*"} & {*own, *origins_in(allowed)}:
         raise OriginRefused(origin)
 
 

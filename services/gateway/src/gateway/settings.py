@@ -84,6 +84,9 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """Largest archive of one document that can be restored."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * MIB
     """Largest body of any other call."""
+    max_bodies_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB
+    """Most bytes of large bodies (above 16 KiB) that open calls hold together, a tenant's at most half; more are
+    refused with 429. Reckon with three times as much memory."""
     answer_timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Longest wait for the next piece of a model's answer or of an event stream."""
     call_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
@@ -109,10 +112,15 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     cache_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB
     """Most bytes of all answers that are kept in Redis."""
     mcp_origins: str = ""
-    """Origins of web pages that may call `/mcp`, comma-separated: `https://tool.example.org`. Pages of an address
+    """Origins of web pages that may call `/mcp` alone, comma-separated: `https://tool.example.org`. Pages of an address
     without a name (`http://127.0.0.1:8080`) may always, if it is the gateway's own."""
+    cors_origins: str = ""
+    """Origins of web pages that may call `/v1` and `/mcp` (CORS), comma-separated: `https://chat.example.org`; `*`
+    means any. Empty: none."""
     open_calls: Annotated[int, Field(ge=1)] = 2048
     """Most public calls of models, streams above all, that may be open at once; more are refused with 429."""
+    event_streams_per_key: Annotated[int, Field(ge=1)] = 100
+    """Most event streams of runs and jobs that one key may follow at once; each takes one of its `concurrency`, too."""
     usage_kept_days: Annotated[float, Field(ge=0)] = 400.0
     """How long usage rows are kept, at least 32 for budgets of a month; 0 keeps them for ever."""
     audit_kept_days: Annotated[float, Field(ge=0)] = 400.0

@@ -86,7 +86,7 @@ class Shortcuts:
     async def _take(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         deps: Dependencies = scope["app"].state.dependencies
         try:
-            principal = await deps.identify(scope)
+            principal = scope["state"]["principal"] = await deps.identify(scope)
             response = await endpoint(deps, principal)
         except ServiceError as error:
             response = error_response(error, scope["state"]["request_id"])

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from contracts.models import EmbeddingRequest, RerankRequest
 from contracts.search import SearchOptions, SearchRequest
-from gateway.bodies import parse
 from gateway.dependencies import Dependencies
 from gateway.errors import CollectionNotAllowed, NotYours
 from gateway.forwarding import Exchange
@@ -26,6 +25,7 @@ from gateway.taps import count
 from gateway.tokens import MODELS, SEARCH, Audiences
 from servicekit.errors import UpstreamTimeout
 from servicekit.http import Peer
+from servicekit.json_bodies import parse
 from servicekit.tracing import model_call
 
 _USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
@@ -39,7 +39,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
 
     Services embed with a collection's own model, also for a key that may not choose it.
     """
-    request = parse(EmbeddingRequest, await exchange.body())
+    request = await parse(EmbeddingRequest, await exchange.body())
     model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
     texts = request.input if isinstance(request.input, list) else [request.input]
@@ -59,7 +59,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
 
 async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
     """Documents in the order of their relevance."""
-    request = parse(RerankRequest, await exchange.body())
+    request = await parse(RerankRequest, await exchange.body())
     model = (await deps.catalogue.models()).resolve(request.model, "rerank", call.principal)
     call.model = model.id
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
@@ -82,7 +82,7 @@ async def search_collection(exchange: Exchange, deps: Dependencies, call: Metere
         raise NotYours("collection", name)
     if not call.principal.allows_collection(name):
         raise CollectionNotAllowed(name)
-    options = parse(SearchOptions, await exchange.body())
+    options = await parse(SearchOptions, await exchange.body())
     request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
     await search(exchange, deps, call, request)
 

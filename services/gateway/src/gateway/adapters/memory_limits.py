@@ -60,7 +60,7 @@ class MemoryLimiter:
             charges = self._charges.get(gate.identity, {})
             if gate.kind == "tokens" and settlement.attempt_id in charges:
                 charges[settlement.attempt_id].amount = settlement.tokens
-            elif gate.kind == "concurrency":
+            elif gate.kind == "concurrency" or (gate.kind == "requests" and settlement.refused):
                 charges.pop(settlement.attempt_id, None)
             elif gate.kind == "budget" and (budget := self._budgets.get(gate.identity)) is not None:
                 spent.append(_settle(gate, budget, settlement))

@@ -64,7 +64,7 @@ class RedisLimiter:
 
     async def settle(self, settlement: Settlement, gates: Sequence[Gate]) -> list[Spent]:
         """One round trip, or none where only requests are limited."""
-        gates = [gate for gate in gates if gate.kind != "requests"]
+        gates = [gate for gate in gates if gate.kind != "requests" or settlement.refused]
         if not gates:
             return []
         begun = settlement.reserved_at

@@ -1,5 +1,5 @@
 -- Puts what an attempt used in the place of what was reserved for it, and frees its place. Again changes nothing.
--- KEYS: as in reserve.lua, without the gates of requests, which stay charged.
+-- KEYS: as in reserve.lua, without the gates of requests, which stay charged unless the call was refused since.
 -- ARGV: the attempt's id; if it was never charged, the moment it began in microseconds, else ''; then for each gate
 -- its kind, what was used, and its limit.
 -- Returns, in one string: for each budget what is spent now (-1: not loaded), and 1 each for the alerts that it has just passed.
@@ -19,6 +19,10 @@ function settle.tokens(key, used, _, amounts)
   else
     redis.call('HSET', amounts, id, used)
   end
+end
+
+function settle.requests(key)
+  redis.call('ZREM', key, id)
 end
 
 function settle.concurrency(key)

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from contracts.chat import ChatRequest
 from contracts.models import AGENT, RAG
 from contracts.responses import ResponseRequest
-from gateway.bodies import invalid, parse
 from gateway.responses.items import messages_of
 from gateway.responses.refusals import NotKept, UnknownParameter, Unsupported
+from servicekit.json_bodies import invalid, validated
 
 LOGPROBS = "message.output_text.logprobs"
 PASSED = ("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "service_tier")
@@ -23,7 +23,7 @@ USUAL = {"truncation": "disabled", "verbosity": "medium"}
 
 def read(body: bytes) -> ResponseRequest:
     """A body, checked; raises what is wrong with it."""
-    request = parse(ResponseRequest, body)
+    request = validated(ResponseRequest, body)
     for name in request.model_extra or {}:
         raise UnknownParameter(name)
     for name in NEED_STORE:

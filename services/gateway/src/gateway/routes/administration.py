@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from contracts.base import Name
 from contracts.keys import (
@@ -29,8 +29,9 @@ from gateway.dependencies import Admin, Deps, Key
 from gateway.keys import Principal
 from gateway.openapi_parts import ERRORS
 from gateway.usage_report import UsageQuestion, period, usage_report
+from servicekit.routes import Router
 
-router = APIRouter(responses=ERRORS)
+router = Router(responses=ERRORS)
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at once.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter
-
 from contracts.chat import ChatCompletion, ChatRequest
 from contracts.completions import CompletionRequest, TextCompletion
 from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
@@ -23,8 +21,9 @@ from gateway.responses.refusals import ResponseNotKept
 from gateway.responses.translation import Responses
 from gateway.shortcuts import Endpoint
 from gateway.translation import TranslatedExchange, Translation
+from servicekit.routes import Router
 
-router = APIRouter(tags=["models"], responses=ERRORS)
+router = Router(tags=["models"], responses=ERRORS)
 SSE_OF_COMPLETIONS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}TextCompletion"})}}
 SSE_OF_RESPONSES = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ResponseEvent"})}}
 SSE_OF_CHUNKS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ChatCompletionChunk"})}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from gateway.auditing import Actor, note
 from gateway.dependencies import Admin, Dependencies, Deps
@@ -15,9 +15,10 @@ from servicekit import table_dumps
 from servicekit.backup_files import about
 from servicekit.health import package_version
 from servicekit.http import Peer
+from servicekit.routes import Router
 from servicekit.streaming import OpenedStream
 
-router = APIRouter(responses=ERRORS, tags=["installation"])
+router = Router(responses=ERRORS, tags=["installation"])
 MEDIA_TYPE = "application/x-tar"
 SERVICES = ("ingest", "retriever", "agent", "gateway")
 SECONDS = 600.0

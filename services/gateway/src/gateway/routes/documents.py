@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from gateway.dependencies import Deps, Key
@@ -14,11 +13,12 @@ from gateway.openapi_parts import ERRORS, extra_of, responses_of
 from gateway.proxied import ProxiedCall
 from gateway.proxied_agents import EVERY_PROXIED
 from gateway.proxying import proxy
+from servicekit.routes import Router
 
 
-def router() -> APIRouter:
+def router() -> Router:
     """The routes of all proxied calls."""
-    routes = APIRouter(responses=ERRORS)
+    routes = Router(responses=ERRORS)
     for spec in EVERY_PROXIED:
         routes.add_api_route(
             spec.path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from contracts.base import Name
 from contracts.pages import Page
@@ -14,8 +14,9 @@ from gateway.openapi_parts import ERRORS
 from gateway.ports import CacheAway
 from gateway.route_errors import CacheUnreachable, RouteModelUnknown, RouteNameTaken, RouteNotFound
 from gateway.route_report import report
+from servicekit.routes import Router
 
-router = APIRouter(responses=ERRORS, tags=["routes"])
+router = Router(responses=ERRORS, tags=["routes"])
 
 
 @router.get("/v1/routes")

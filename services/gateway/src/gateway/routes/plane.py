@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from contracts.base import Name
 from contracts.chat import ChatRequest
@@ -13,7 +13,6 @@ from contracts.delegation import FreshToken, Spent, SpentQuestion, TokenExchange
 from contracts.models import ModelList
 from contracts.search import SearchRequest
 from gateway import tenant_deletion, vectors
-from gateway.bodies import parse
 from gateway.chatting import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
 from gateway.forwarding import Exchange, Relay
@@ -23,8 +22,10 @@ from gateway.metering import MeteredCall, Route
 from gateway.proxying import left_in_budgets
 from gateway.tokens import JOBS, RUNS
 from servicekit.delegation import Caller, check_tenant_admin, require
+from servicekit.json_bodies import off_loop, parse
+from servicekit.routes import Router
 
-router = APIRouter()
+router = Router()
 ModelCaller = Annotated[Caller, require("models")]
 Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
 
@@ -42,9 +43,11 @@ async def chat(deps: Deps, caller: ModelCaller) -> Any:
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         body = await exchange.body()
-        request, screening = parse(ChatRequest, body), Screening(call.principal.guardrails)
-        screening.retrieved(request)
-        await answer_from_model(exchange, deps, call, Question(request, len(body), screening))
+        size, screening = len(body), Screening(call.principal.guardrails)
+        request = await parse(ChatRequest, body)
+        del body
+        await off_loop(size, screening.retrieved, request)
+        await answer_from_model(exchange, deps, call, Question(request, size, screening))
 
     return _inside(deps, caller, "chat", answer)
 
@@ -74,7 +77,7 @@ async def search(deps: Deps, caller: ModelCaller) -> Any:
     """Hits of the agents' searches: what a query costs is charged like any call."""
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
-        await vectors.search(exchange, deps, call, parse(SearchRequest, await exchange.body()))
+        await vectors.search(exchange, deps, call, await parse(SearchRequest, await exchange.body()))
 
     return _inside(deps, caller, "search", answer)
 

@@ -1,0 +1,158 @@
+"""What every public call passes first: one spelling of its path, `HEAD` for each `GET`, and pages of other origins.
+
+Two spellings of a path would let one pass by a proxy's rules. What can't be read in two ways is forgiven: a slash at
+the end, `/health`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from starlette._utils import get_route_path
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from servicekit.errors import InvalidRequest, error_response
+from servicekit.headers import header_of
+
+API, MCP = "/v1", "/mcp"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+EXPOSED = (
+    "X-Request-Id",
+    *(f"X-RateLimit-{what}-{of}" for what in ("Limit", "Remaining", "Reset") for of in ("Requests", "Tokens")),
+    *(f"X-Groundwork-{what}" for what in ("Model", "Attempts", "Cache", "Guardrails")),
+    "Retry-After",
+    "WWW-Authenticate",
+    "Content-Disposition",
+    "ETag",
+    "Mcp-Session-Id",
+    "Mcp-Protocol-Version",
+)
+"""Headers of ours that a page may read."""
+ALIASES = {"/health": "/healthz"}
+FORGIVEN = ("/v1/", "/mcp/", "/health", "/readyz")
+"""Where a slash at the end of a path means nothing."""
+NAMES_WITH_SLASHES = (b"/v1/models/", b"/v1/routes/")
+"""Below these a name may have a slash in it, which clients write as `%2F`."""
+_NEEDLESS = re.compile(rb"%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])", re.IGNORECASE)
+"""Letters, digits, `-`, `.`, `_` and `~`, which mean the same unescaped (RFC 3986, 2.3)."""
+_MEANINGFUL = re.compile(rb"%(?:2f|5c|00)", re.IGNORECASE)
+
+
+class PathSpelling(InvalidRequest):
+    """A path with more than one spelling."""
+
+    code = "path_spelling"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A path is taken in one spelling only: write its letters, digits and slashes as they are, without '%'."
+        )
+
+
+class _HeadAnswered(Exception):
+    """The head of an answer is out, and no more of it is wanted."""
+
+
+class Front:
+    """Refuses a second spelling of a path, and answers `HEAD` as `GET` without a body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        raw: bytes = scope.get("raw_path") or b""
+        if b"%" in raw and _is_misspelt(raw):
+            await error_response(PathSpelling(), scope["state"]["request_id"])(scope, receive, send)
+            return
+        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+        straight = _straight(path)
+        if straight is not path:
+            scope["path"] = scope["path"].removesuffix(path) + straight
+        if scope["method"] == "HEAD":
+            await self._head(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ends the answer with its head: what would follow may be a stream without end."""
+
+        async def head_alone(message: Message) -> None:
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+            raise _HeadAnswered
+
+        inner = {**scope, "method": "GET"}  # the server goes on by its own: it must not forget that this is a HEAD
+        try:
+            await self._app(inner, receive, head_alone)
+        except _HeadAnswered:
+            pass
+        finally:
+            if "route" in inner:
+                scope["route"] = inner["route"]  # for metrics
+
+
+def _straight(path: str) -> str:
+    if path.endswith("/") and path.startswith(FORGIVEN) and len(path) > len("/v1/"):
+        path = path[:-1]
+    return ALIASES.get(path, path)
+
+
+def _is_misspelt(raw: bytes) -> bool:
+    if _NEEDLESS.search(raw):
+        return True
+    return _MEANINGFUL.search(raw) is not None and not raw.startswith(NAMES_WITH_SLASHES)
+
+
+def origins_in(setting: str) -> list[str]:
+    """The origins that a setting names, with commas between them."""
+    return [origin for word in setting.split(",") if (origin := word.strip().rstrip("/"))]
+
+
+class Cors:
+    """Lets pages of named origins call the API (`origins`) and `/mcp` (`mcp_origins`); `OPTIONS` needs no key.
+
+    A key is a bearer's, never a cookie, so that a page has no more rights than whoever gave it the key.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str], mcp_origins: Sequence[str]) -> None:
+        self._app = app
+        self._api, self._mcp = self._open_to(origins), self._open_to(mcp_origins)
+
+    def _open_to(self, origins: Sequence[str]) -> ASGIApp:
+        if not origins:
+            return self._closed
+        return CORSMiddleware(
+            self._closed,
+            allow_origins=origins,
+            allow_methods=METHODS,
+            allow_headers=("*",),
+            allow_private_network=True,  # a page of the internet, and a gateway on loopback
+            expose_headers=EXPOSED,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one call."""
+        if scope["type"] != "http" or (scope["method"] != "OPTIONS" and header_of(scope, b"origin") is None):
+            await self._app(scope, receive, send)
+            return
+        path = get_route_path(scope)
+        if path == MCP or path.startswith(f"{MCP}/"):
+            await self._mcp(scope, receive, send)
+        elif path.startswith(f"{API}/"):
+            await self._api(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _closed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What says nothing of origins."""
+        if scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers={"Allow": ", ".join(METHODS)})(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
