@@ -62,7 +62,7 @@ class Attacker:
 
 
 def key(home: RunningHome, name: str, tenant: str, **options: Any) -> tuple[str, str]:
-    scopes = ("chat", "documents", "search", "agents")
+    scopes = ("chat", "documents", "search", "agents", "agents:write")
     made = home.client.keys.create(name, tenant=tenant, scopes=scopes, **options)
     return made.id, made.secret
 
@@ -77,7 +77,7 @@ def put(client: Groundwork, collection: str, text: str, document_id: str, **opti
 
 def start_run(http: httpx2.Client) -> tuple[str, str]:
     """A thread with a run of an agent that knows the secret, and another thread beside it; the ids of the first."""
-    assert http.post("/v1/agents", json={"name": AGENT, "instructions": "Keep it."}).status_code == 201
+    assert http.post("/v1/agents", json={"name": AGENT, "instructions": "Keep the xylophone."}).status_code == 201
     thread = http.post("/v1/threads", json={}).json()["id"]
     http.post("/v1/threads", json={})
     run = http.post(f"/v1/threads/{thread}/runs", json={"agent": AGENT, "input": TEXT})

@@ -43,7 +43,8 @@ def live(home: RunningHome, tenant: str) -> tuple[list[str], str]:
     limits = {"requests_per_minute": 1000, "tokens_per_minute": 1_000_000}
     headers = {"Authorization": f"Bearer {home.admin_key}"}
     budgets = [{"window": "day", "usd": "5"}]
-    wanted = {"name": f"{tenant}-key", "tenant": tenant, "scopes": ["chat", "documents", "search", "agents"]}
+    scopes = ["chat", "documents", "search", "agents", "agents:write"]
+    wanted = {"name": f"{tenant}-key", "tenant": tenant, "scopes": scopes}
     with httpx2.Client(base_url=home.base_url, headers=headers) as admin:
         made = admin.post("/v1/keys", json={**wanted, "limits": limits, "budgets": budgets}).json()
         admin.patch(f"/v1/tenants/{tenant}", json={"limits": limits, "budgets": budgets})

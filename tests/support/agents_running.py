@@ -101,5 +101,5 @@ async def running_agents(folder: Path, **settings: Any) -> AsyncIterator[Running
             **settings,
         }
         async with serving(create_app(AgentSettings.model_validate(chosen)), port):
-            made = await gateway.new_key(scopes=["chat", "documents", "search", "agents"])
+            made = await gateway.new_key(scopes=["chat", "documents", "search", "agents", "agents:write"])
             yield RunningAgents(gateway, model, made["secret"])

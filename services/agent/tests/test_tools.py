@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from agent.tools.mcp_client import mcp_tools
 from agent.tools.mcp_servers import McpFileBroken, McpServer, read_servers
 from agent.tools.schemas import SchemaBroken, check_schema, problems
 from agent.tools.tool import Tool, ToolCaller, ToolFailed
+from contracts.delegation import Scope
 from contracts.documents import DocumentChunk
 from servicekit.addresses import AddressPolicy
 from servicekit.sql import Database
@@ -31,6 +33,25 @@ async def _token() -> str:
 
 
 CALLER = ToolCaller("run:1:0", "run", "thread", _token)
+
+
+async def _no_documents() -> tuple[Scope, ...]:
+    return ("chat", "agents")
+
+
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [
+        (SearchDocuments(ScriptedSearch([hit("Text.")]), MemoryLibrary(), ["handbook"], 5), "'search'"),
+        (ReadDocument(MemoryLibrary(), None), "'documents' or 'search'"),
+    ],
+)
+async def test_a_tool_that_the_scopes_of_the_run_s_key_no_longer_allow_says_which_is_missing(
+    tool: Tool, words: str
+) -> None:
+    caller = replace(CALLER, scopes=_no_documents)
+    with pytest.raises(ToolFailed, match=f"needs a key with the scope {words}"):
+        await tool.call({"query": "x", "collection": "handbook", "document_id": "d"}, caller)
 
 
 @pytest.mark.parametrize(

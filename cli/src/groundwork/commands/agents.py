@@ -51,6 +51,9 @@ def listed(context: typer.Context) -> None:
     session = session_of(context)
     with session.client() as client:
         for agent in client.agents.list():
+            if agent.withheld:
+                session.out.print(f"{agent.name}\tversion {agent.version}\tmade by another key")
+                continue
             tools = ", ".join(tool.type for tool in agent.tools) or "no tools"
             session.out.print(f"{agent.name}\tversion {agent.version}\t{agent.model}\t{tools}")
 

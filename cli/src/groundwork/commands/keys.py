@@ -15,6 +15,7 @@ from groundwork.errors import GroundworkError
 
 NONE = "none"
 MOST_DIGITS = 18
+SCOPES = "chat, documents, search, agents (run them), agents:write (make and change them) or admin; again for several."
 KeyId = Annotated[str, typer.Argument(help="As `groundwork key list` shows it.", metavar="ID")]
 RequestsPerMinute = Annotated[str | None, typer.Option("--requests-per-minute", metavar="N", help="Or `none`.")]
 TokensPerMinute = Annotated[str | None, typer.Option("--tokens-per-minute", metavar="N", help="Or `none`.")]
@@ -48,7 +49,7 @@ def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What it is for.")],
     tenant: Annotated[str, typer.Option("--tenant", "-t", help="Whose; made if there is none.")] = "default",
-    scope: Annotated[list[str] | None, typer.Option("--scope", help="Again for several.")] = None,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help=SCOPES)] = None,
     requests_per_minute: RequestsPerMinute = None,
     tokens_per_minute: TokensPerMinute = None,
     concurrency: Concurrency = None,

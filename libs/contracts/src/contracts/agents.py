@@ -138,6 +138,12 @@ class Agent(AgentDefinition):
     model_config = Reply.model_config
     name: str
     version: Count
+    key_id: str | None = None
+    """The key that made this agent as it is now; null for one of the operator's files, and for one that was made before
+    this was noted."""
+    withheld: bool = False
+    """Whether its definition is not shown: the key is limited to some collections or models and did not make it.
+    Then it holds the defaults."""
     created_at: Timestamp
     """When the first version was made."""
     updated_at: Timestamp

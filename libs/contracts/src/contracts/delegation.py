@@ -12,7 +12,8 @@ Audience = Literal["agent", "ingest", "inference", "retriever", "models", "grant
 INSTALLATION_TENANT = "-"
 """The gateway's own calls: not a valid tenant name, so that it owns nothing."""
 
-Scope = Literal["chat", "documents", "search", "agents", "admin"]
+Scope = Literal["chat", "documents", "search", "agents", "agents:write", "admin"]
+"""`agents` runs agents, `agents:write` makes, changes and deletes them."""
 
 
 class Delegation(BaseModel):
@@ -81,3 +82,5 @@ class FreshToken(BaseModel):
 
     token: str
     expires_in: float
+    scopes: tuple[Scope, ...] | None = None
+    """What the key may do now; null where a gateway of an earlier release doesn't say."""

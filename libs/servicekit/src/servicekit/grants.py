@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from contracts.delegation import FreshToken, Purpose, Spent, SpentQuestion, TokenExchange
+from contracts.delegation import FreshToken, Purpose, Scope, Spent, SpentQuestion, TokenExchange
 from servicekit.http import Peer
 
 KEPT = 1024
@@ -21,13 +21,20 @@ class GrantExchange:
     def __init__(self, peer: Peer, purpose: Purpose) -> None:
         self._peer = peer
         self._purpose: Purpose = purpose
-        self._kept: dict[str, tuple[str, float]] = {}
+        self._kept: dict[str, tuple[FreshToken, float]] = {}
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         """A token that is valid for a while yet; 403 `key_revoked` once the key is.
 
         `call_id`: what the calls that are made with it are charged under.
         """
+        return (await self._exchanged(grant, call_id, fresh=fresh)).token
+
+    async def scopes(self, grant: str, *, call_id: str | None = None) -> tuple[Scope, ...] | None:
+        """The scopes of the grant's key, as fresh as that token; None if the gateway doesn't say."""
+        return (await self._exchanged(grant, call_id)).scopes
+
+    async def _exchanged(self, grant: str, call_id: str | None, *, fresh: bool = False) -> FreshToken:
         name = hashlib.sha256(f"{call_id or ''} {grant}".encode()).hexdigest()
         kept = self._kept.get(name)
         if kept is not None and kept[1] > time.monotonic() and not fresh:
@@ -38,8 +45,8 @@ class GrantExchange:
         self._kept.pop(name, None)
         while len(self._kept) >= KEPT:
             self._kept.pop(next(iter(self._kept)))
-        self._kept[name] = (answer.token, time.monotonic() + answer.expires_in - margin)
-        return answer.token
+        self._kept[name] = (answer, time.monotonic() + answer.expires_in - margin)
+        return answer
 
     async def ask_budget(self, grant: str) -> None:
         """Return if the key's budgets have anything left; raises a 429 `budget_exceeded` if not."""

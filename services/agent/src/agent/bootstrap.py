@@ -44,7 +44,7 @@ from servicekit.sql import Database
 
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST_MIGRATION = "0002"
+NEWEST_MIGRATION = "0003"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from sqlalchemy import RowMapping, Select, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.errors import AgentNotFound, AgentUnreadable
+from agent.errors import AgentNotFound, AgentNotYours, AgentUnreadable
+from agent.rights import check_rights
 from agent.tables import AGENTS, VERSIONS
+from agent.threads import Viewer
 from contracts.agents import Agent, AgentCreate, AgentDefinition
 from contracts.pages import Page
 from servicekit.pages import decode_cursor, encode_cursor
@@ -19,18 +21,26 @@ from servicekit.upserts import insert_if_absent
 _SAME_AGENT = and_(AGENTS.c.tenant == VERSIONS.c.tenant, AGENTS.c.name == VERSIONS.c.name)
 
 
-async def save(connection: AsyncConnection, tenant: str, wanted: AgentCreate, now: datetime) -> tuple[Agent, bool]:
-    """The agent with this definition, and whether that made a version; the same definition again makes none."""
+async def save(
+    connection: AsyncConnection, tenant: str, wanted: AgentCreate, now: datetime, by: Viewer | None = None
+) -> tuple[Agent, bool]:
+    """The agent with this definition, and whether that made a version; the same definition again makes none.
+
+    It belongs to the key that made its newest version, to none if an operator's file did. Raises `AgentNotYours`, also
+    of a name that was another's: its versions are kept.
+    """
     definition = wanted.model_dump(mode="json", exclude={"name"})
-    first = {"tenant": tenant, "name": wanted.name, "version": 1, "created_at": now, "deleted_at": None}
+    owner = {"key_id": by.key_id if by is not None else None}
+    first = {"tenant": tenant, "name": wanted.name, "version": 1, "created_at": now, "deleted_at": None, **owner}
     if await insert_if_absent(connection, AGENTS, first, [AGENTS.c.tenant, AGENTS.c.name]):
         version = 1
     else:
         row = (await connection.execute(_current(tenant, wanted.name).with_for_update(of=AGENTS))).mappings().one()
+        _require_own(row, by)
         if row["deleted_at"] is None and row["definition"] == definition:
             return _shown(row), False
         version = row["version"] + 1
-        again = update(AGENTS).where(_named(tenant, wanted.name)).values(version=version, deleted_at=None)
+        again = update(AGENTS).where(_named(tenant, wanted.name)).values(version=version, deleted_at=None, **owner)
         await connection.execute(again)
     new = {"tenant": tenant, "name": wanted.name, "version": version, "definition": definition, "created_at": now}
     await connection.execute(insert(VERSIONS).values(**new))
@@ -44,6 +54,22 @@ async def find(connection: AsyncConnection, tenant: str, name: str) -> Agent:
     if row is None:
         raise AgentNotFound(name)
     return _shown(row)
+
+
+async def runnable(connection: AsyncConnection, viewer: Viewer, name: str) -> Agent:
+    """The agent as it is now, which this key may run; raises `AgentNotFound`, or what the key has no right to."""
+    agent = await find(connection, viewer.tenant, name)
+    if viewer.rights is not None:
+        check_rights(agent, agent.name, viewer.rights)
+    return agent
+
+
+def seen_by(agent: Agent, viewer: Viewer) -> Agent:
+    """The agent as this key sees it: one that is limited sees that others' agents are there, not what they hold."""
+    if not viewer.limited or agent.key_id == viewer.key_id:
+        return agent
+    times = {"created_at": agent.created_at, "updated_at": agent.updated_at}
+    return Agent(name=agent.name, version=agent.version, withheld=True, **times)
 
 
 async def version(connection: AsyncConnection, tenant: str, name: str, number: int) -> AgentDefinition:
@@ -94,8 +120,13 @@ async def listed(connection: AsyncConnection, tenant: str, limit: int, cursor: s
     return Page[Agent](data=[_shown(row) for row in rows[:limit]], next_cursor=following)
 
 
-async def delete(connection: AsyncConnection, tenant: str, name: str, now: datetime) -> None:
-    """No new runs; those under way go on with their version. Raises `AgentNotFound`."""
+async def delete(connection: AsyncConnection, viewer: Viewer, name: str, now: datetime) -> None:
+    """No new runs; those under way go on with their version. Raises `AgentNotFound` or `AgentNotYours`."""
+    tenant = viewer.tenant
+    owner = select(AGENTS.c.key_id, AGENTS.c.name).where(_named(tenant, name), AGENTS.c.deleted_at.is_(None))
+    row = (await connection.execute(owner.with_for_update())).mappings().one_or_none()
+    if row is not None:
+        _require_own(row, viewer)
     gone = (
         update(AGENTS)
         .where(_named(tenant, name), AGENTS.c.deleted_at.is_(None))
@@ -106,8 +137,13 @@ async def delete(connection: AsyncConnection, tenant: str, name: str, now: datet
         raise AgentNotFound(name)
 
 
+def _require_own(row: RowMapping, by: Viewer | None) -> None:
+    if by is not None and by.limited and row["key_id"] != by.key_id:
+        raise AgentNotYours(row["name"])
+
+
 def _versions() -> Select[Any]:
-    columns = (AGENTS.c.name, AGENTS.c.version, AGENTS.c.created_at, AGENTS.c.deleted_at)
+    columns = (AGENTS.c.name, AGENTS.c.version, AGENTS.c.created_at, AGENTS.c.deleted_at, AGENTS.c.key_id)
     return select(
         *columns,
         VERSIONS.c.version.label("number"),
@@ -128,6 +164,7 @@ def _shown(row: RowMapping) -> Agent:
     return Agent(
         name=row["name"],
         version=row["number"],
+        key_id=row["key_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         **read(row["definition"], row["name"], row["number"]).model_dump(),

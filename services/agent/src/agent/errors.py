@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from contracts.documents import Failure
 from servicekit.errors import (
     Conflict,
@@ -120,6 +122,49 @@ class AgentNotFound(NotFound):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no agent '{name[:100]}'. GET /v1/agents lists yours.", param="agent")
+
+
+class AgentNotYours(Forbidden):
+    """The agent was made by another key, and this one may change only its own."""
+
+    code = "agent_not_yours"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The agent '{name}' was made by another key. A key that is limited to some collections or models changes "
+            "and deletes only agents that it made itself. Choose another name, or use the key that made it.",
+            param="name",
+        )
+
+
+class AgentNotAllowed(Forbidden):
+    """The agent needs something that the key may not use."""
+
+    code = "agent_not_allowed"
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(
+            f"The agent '{name}' uses {what} that this key may not use. Use a key that may, or another agent.",
+            param="agent",
+        )
+
+
+class ToolScopeMissing(Forbidden):
+    """A tool of the agent reads what the key's scopes do not allow."""
+
+    code = "missing_scope"
+
+    def __init__(self, name: str, tool: str, scopes: Sequence[str]) -> None:
+        super().__init__(
+            f"The agent '{name}' has the tool '{tool}', for which a key needs the scope {either(scopes)}. "
+            "Ask an admin to give it to this key, or take the tool out of the agent.",
+            param="tools",
+        )
+
+
+def either(scopes: Sequence[str]) -> str:
+    """Scopes, one of which is needed, in words."""
+    return " or ".join(f"'{scope}'" for scope in scopes)
 
 
 class AgentUnreadable(Internal):

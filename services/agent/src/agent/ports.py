@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.chat import ChatCompletionChunk, ChatRequest
-from contracts.delegation import Spent
+from contracts.delegation import Scope, Spent
 from contracts.documents import DocumentChunk
 from contracts.models import ModelInfo
 from contracts.search import SearchReply, SearchRequest
@@ -83,6 +83,10 @@ class TokenSource(Protocol):
 
     async def spent(self, grant: str, call_id: str) -> Spent:
         """What the calls under one id have used, as the ledger has it, once none of them is open."""
+        ...
+
+    async def scopes(self, grant: str, *, call_id: str | None = None) -> Collection[Scope] | None:
+        """What the key may do by that token; None if nobody says."""
         ...
 
 

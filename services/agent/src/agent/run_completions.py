@@ -49,7 +49,7 @@ async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatR
         raise QuestionTooLong(MAX_INPUT_CHARS)
     now = agents.clock.now()
     async with agents.database.write() as connection:
-        agent = await definitions.find(connection, viewer.tenant, name)
+        agent = await definitions.runnable(connection, viewer, name)
         thread = await threads.create(connection, viewer, {}, now, transient=True)
         await threads.append(connection, thread.id, "", _earlier(request), now)
         named = (agent.name, agent.version)

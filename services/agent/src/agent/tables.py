@@ -41,6 +41,7 @@ AGENTS = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("deleted_at", UtcTime),
+    Column("key_id", String(64)),
 )
 
 VERSIONS = Table(

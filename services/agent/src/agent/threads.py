@@ -26,12 +26,14 @@ class Viewer:
     tenant: str
     key_id: str
     limited: bool = False
+    rights: Delegation | None = None
+    """What its key may do; null means everything."""
 
     @classmethod
     def of(cls, delegation: Delegation) -> Viewer:
         """The caller."""
         limited = delegation.collections is not None or delegation.models is not None
-        return cls(delegation.tenant, delegation.key_id, limited)
+        return cls(delegation.tenant, delegation.key_id, limited, delegation)
 
 
 async def create(

@@ -61,7 +61,7 @@ from servicekit.redis_lane import RedisLane
 from servicekit.sql import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST_MIGRATION = "0002"
+NEWEST_MIGRATION = "0003"
 MULTIPART_BYTES = 64 * 1024
 """Room for the parts around an uploaded file; ingest holds the file itself to the limit."""
 READY_SECONDS = 1.0

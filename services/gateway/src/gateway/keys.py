@@ -16,7 +16,7 @@ from contracts.guardrails import Guardrails
 from contracts.keys import Budget, Limits
 from gateway.errors import ScopeMissing
 
-ALL_SCOPES: tuple[Scope, ...] = ("chat", "documents", "search", "agents", "admin")
+ALL_SCOPES: tuple[Scope, ...] = ("chat", "documents", "search", "agents", "agents:write", "admin")
 PREFIX_LENGTH = 10
 _SECRET = re.compile(r"gw_[A-Za-z0-9_-]{32,128}")
 

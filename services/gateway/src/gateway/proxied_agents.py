@@ -11,6 +11,8 @@ from gateway.proxied import CURSOR, LIMIT, PROXIED, ProxiedCall
 from gateway.tokens import AGENTS, ANSWERS
 
 USERS: tuple[Scope, ...] = ("agents",)
+MAKERS: tuple[Scope, ...] = ("agents:write",)
+READERS: tuple[Scope, ...] = ("agents", "agents:write")
 _AGENTS = "/v1/agents"
 _AGENT = "/v1/agents/{name}"
 _THREADS = "/v1/threads"
@@ -20,20 +22,20 @@ _RUN = "/v1/threads/{id}/runs/{run}"
 
 AGENT_CALLS: tuple[ProxiedCall, ...] = (
     ProxiedCall(
-        "POST", _AGENTS, "Create an agent, or a new version of one", USERS, "agents", Agent, 201, (200,),
+        "POST", _AGENTS, "Create an agent, or a new version of one", MAKERS, "agents", Agent, 201, (200,),
         request=AgentCreate, carries="json", service="agent", audiences=AGENTS, route="agents",
     ),
     ProxiedCall(
-        "GET", _AGENTS, "List agents", USERS, "agents", Page[Agent],
+        "GET", _AGENTS, "List agents", READERS, "agents", Page[Agent],
         queries=(LIMIT, CURSOR), service="agent", audiences=AGENTS,
     ),
-    ProxiedCall("GET", _AGENT, "Show an agent", USERS, "agents", Agent, service="agent", audiences=AGENTS),
+    ProxiedCall("GET", _AGENT, "Show an agent", READERS, "agents", Agent, service="agent", audiences=AGENTS),
     ProxiedCall(
-        "GET", f"{_AGENT}/versions", "All versions of an agent, newest first", USERS, "agents", Page[Agent],
+        "GET", f"{_AGENT}/versions", "All versions of an agent, newest first", READERS, "agents", Page[Agent],
         queries=(LIMIT, CURSOR), service="agent", audiences=AGENTS,
     ),
     ProxiedCall(
-        "DELETE", _AGENT, "Delete an agent; its versions stay for the runs that used them", USERS, "agents",
+        "DELETE", _AGENT, "Delete an agent; its versions stay for the runs that used them", MAKERS, "agents",
         status=204, gives="nothing", service="agent", audiences=AGENTS, route="agents",
     ),
     ProxiedCall(

@@ -18,8 +18,10 @@ JOBS: Audiences = ("retriever", "inference", "models")
 SEARCH: Audiences = ("retriever", "inference")
 ANSWERS: Audiences = ("agent", "retriever", "inference", "models")
 AGENTS: Audiences = ("agent",)
-RUNS: Audiences = ("retriever", "inference", "models")
-"""What a run of an agent may call, by the token that its grant is exchanged for."""
+RUNS: Audiences = ("models",)
+"""What a run of an agent may call, by the token that its grant is exchanged for: models, which `agents` includes."""
+DOCUMENT_RUNS: Audiences = ("retriever", "inference", *RUNS)
+"""The same for a key that may read documents."""
 DELETION: Audiences = ("retriever", "agent", "models")
 MODELS: Audiences = ("inference",)
 COLLECTIONS: Audiences = ("retriever",)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from contracts.delegation import Spent
+from contracts.delegation import Scope, Spent
 from servicekit.errors import Forbidden, ServiceError
 
 
@@ -24,6 +25,8 @@ class FixedTokens:
     failure: ServiceError | None = None
     ledger: dict[str, Spent] = field(default_factory=dict)
     """What calls have used, by the id that they are charged under; nothing else is known to have used anything."""
+    granted: Collection[Scope] | None = None
+    """The scopes of every grant's key."""
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         """The token of a grant."""
@@ -35,3 +38,7 @@ class FixedTokens:
         """What the ledger has."""
         nothing = Spent(prompt_tokens=0, completion_tokens=0, embedding_tokens=0, model_calls=0, cost_nano_usd=0)
         return self.ledger.get(call_id, nothing)
+
+    async def scopes(self, grant: str, *, call_id: str | None = None) -> Collection[Scope] | None:
+        """As given."""
+        return self.granted

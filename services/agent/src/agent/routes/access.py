@@ -10,6 +10,7 @@ from agent.agents import Agents
 from agent.errors import GrantMissing
 from agent.runs import Mandate
 from agent.threads import Viewer
+from contracts.delegation import Scope
 from servicekit.delegation import Caller, require
 from servicekit.errors import Forbidden
 from servicekit.idempotency import CallKey
@@ -25,12 +26,24 @@ class AgentsScopeMissing(Forbidden):
 
     code = "scope_missing"
 
-    def __init__(self) -> None:
-        super().__init__("This key has no scope 'agents'. Ask for one that has it.")
+    def __init__(self, scope: Scope = "agents") -> None:
+        super().__init__(f"This key has no scope '{scope}'. Ask for one that has it.")
 
 
 async def _authorised(caller: Annotated[Caller, require("agent")]) -> Caller:
     if "agents" not in caller.delegation.scopes:
+        raise AgentsScopeMissing
+    return caller
+
+
+async def _maker(caller: Annotated[Caller, require("agent")]) -> Caller:
+    if "agents:write" not in caller.delegation.scopes:
+        raise AgentsScopeMissing("agents:write")
+    return caller
+
+
+async def _reader(caller: Annotated[Caller, require("agent")]) -> Caller:
+    if not {"agents", "agents:write"} & set(caller.delegation.scopes):
         raise AgentsScopeMissing
     return caller
 
@@ -41,6 +54,11 @@ async def _agents(request: Request) -> Agents:
 
 
 Authorised = Annotated[Caller, Depends(_authorised)]
+"""May run agents."""
+Maker = Annotated[Caller, Depends(_maker)]
+"""May make, change and delete agents."""
+Reader = Annotated[Caller, Depends(_reader)]
+"""May look at agents."""
 Opened = Annotated[Agents, Depends(_agents)]
 
 

@@ -48,7 +48,7 @@ async def start(
 
         async def make() -> StoredAnswer:
             await threads.find(connection, viewer(caller), thread_id)
-            agent = await definitions.find(connection, caller.tenant, body.agent)
+            agent = await definitions.runnable(connection, viewer(caller), body.agent)
             named = (agent.name, agent.version)
             row = await runs.create(connection, whose, thread_id, named, body.input, now)
             return StoredAnswer(202, runs.shown(dict(row)).model_dump_json())

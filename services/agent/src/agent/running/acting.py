@@ -204,7 +204,7 @@ class _Planned:
     def _caller(self) -> ToolCaller:
         row = self._context.work.row
         key = f"{row['id']}:{self._step}:{self._number}"
-        return ToolCaller(key, row["id"], row["thread_id"], self._context.token)
+        return ToolCaller(key, row["id"], row["thread_id"], self._context.token, self._context.scopes)
 
 
 def decided_arguments(call: Call, *given_by: Mapping[str, Any] | RowMapping | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
@@ -12,6 +12,7 @@ from agent.ports import Models, TokenSource
 from agent.running.work import RunWork
 from agent.settings import AgentSettings
 from agent.tools.tool import Tool
+from contracts.delegation import Scope
 from servicekit.sql import Database
 
 
@@ -55,6 +56,10 @@ class RunContext:
     async def token(self) -> str:
         """A token with the rights of the key that started the run; what it is used for is charged under the run."""
         return await self.tokens.token(self.work.row["grant_token"] or "", call_id=self.work.id)
+
+    async def scopes(self) -> Collection[Scope] | None:
+        """The scopes of that key; None if nobody says."""
+        return await self.tokens.scopes(self.work.row["grant_token"] or "", call_id=self.work.id)
 
 
 class Stopping(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.ports import Library, Search
+from agent.rights import TOOL_SCOPES
 from agent.tools.tool import Repeat, ToolCaller, ToolFailed
 from contracts.documents import DocumentChunk
 from contracts.search import Hit, SearchRequest
@@ -43,6 +44,7 @@ class SearchDocuments:
 
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
         """The passages, each with where it is."""
+        await caller.require(self.name, TOOL_SCOPES[self.kind])
         token = await caller.token()
         collections = self._collections or (await self._library.collections(token))[:MAX_COLLECTIONS]
         if not collections:
@@ -81,6 +83,7 @@ class ReadDocument:
 
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
         """The text, at most `MAX_READ_CHARS` of it, and where to go on."""
+        await caller.require(self.name, TOOL_SCOPES[self.kind])
         collection, document_id = arguments["collection"], arguments["document_id"]
         if self._collections is not None and collection not in self._collections:
             raise ToolFailed(f"This agent reads only from: {', '.join(self._collections)}.")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from agent.errors import either
+from contracts.delegation import Scope
 
 Repeat = Literal["safe", "key", "never"]
 """Whether a call that was cut off is made again: it changes nothing (`safe`), whoever does it knows the key and does it
@@ -29,6 +32,17 @@ class ToolCaller:
     thread_id: str
     token: Callable[[], Awaitable[str]]
     """A token of the run, for services down the line."""
+    scopes: Callable[[], Awaitable[Collection[Scope] | None]] | None = None
+    """What the key may do; null, or a None, where nobody says."""
+
+    async def require(self, tool: str, needed: Sequence[Scope]) -> None:
+        """Raise `ToolFailed` unless the key has one of these scopes."""
+        scopes = None if self.scopes is None else await self.scopes()
+        if scopes is not None and not set(needed) & set(scopes):
+            raise ToolFailed(
+                f"Not made: '{tool}' needs a key with the scope {either(needed)}, and the key of this run lacks it. "
+                "An admin can give it."
+            )
 
 
 class Tool(Protocol):

@@ -15,12 +15,14 @@ from contracts.search import SearchRequest
 from gateway import tenant_deletion, vectors
 from gateway.chatting import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
+from gateway.errors import ScopeMissing
 from gateway.forwarding import Exchange, Relay
 from gateway.guardrails.screening import Screening
 from gateway.listing import plain_models
 from gateway.metering import MeteredCall, Route
+from gateway.proxied import READERS
 from gateway.proxying import left_in_budgets
-from gateway.tokens import JOBS, RUNS
+from gateway.tokens import DOCUMENT_RUNS, JOBS, RUNS
 from servicekit.delegation import Caller, check_tenant_admin, require
 from servicekit.json_bodies import off_loop, parse
 from servicekit.routes import Router
@@ -75,6 +77,8 @@ async def rerank(deps: Deps, caller: ModelCaller) -> Any:
 @router.post("/v1/search", response_model=None)
 async def search(deps: Deps, caller: ModelCaller) -> Any:
     """Hits of the agents' searches: what a query costs is charged like any call."""
+    if "retriever" not in caller.delegation.audiences:  # the token of a run whose key may not read documents
+        raise ScopeMissing("search")
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         await vectors.search(exchange, deps, call, await parse(SearchRequest, await exchange.body()))
@@ -93,12 +97,14 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
         principal.require("admin")
         token = deps.mint.deletion_token(principal, grant.tenant, grant.request_id)
         return FreshToken(token=token, expires_in=lifetime)
+    audiences = JOBS
     if body.purpose == "runs":
         principal.require("agents")
+        audiences = DOCUMENT_RUNS if principal.scopes & set(READERS) else RUNS
     if body.spends:
         await deps.admission.ask(principal, await left_in_budgets(deps), deps.clock.now())
-    token = deps.mint.token(principal, RUNS if body.purpose == "runs" else JOBS, grant.request_id, body.call_id)
-    return FreshToken(token=token, expires_in=lifetime)
+    token = deps.mint.token(principal, audiences, grant.request_id, body.call_id)
+    return FreshToken(token=token, expires_in=lifetime, scopes=tuple(sorted(principal.scopes)))
 
 
 @router.post("/v1/spent")
