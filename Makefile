@@ -69,6 +69,10 @@ wheels: ## download all that building the images needs into a folder, for builds
 		$${GROUNDWORK_BUILD_CA:+--secret id=ca,src=$$GROUNDWORK_BUILD_CA} \
 		$${GROUNDWORK_WHEELS:+--build-context wheels=$$GROUNDWORK_WHEELS} .
 
+.PHONY: fuzz-speech
+fuzz-speech: setup-dev ## 100,000 hostile texts through the filter of answers, rendered: nothing may be live (TEXTS=100000, SEED=1)
+	@$(BIN)/python -m benchmarks.fuzz_speech
+
 test-vllm: setup-dev ## real vLLM (CPU build, 3 GB in .vllm) behind inference, held to the conformance suite: about 15 minutes
 	@$(BIN)/python tests/vllm/install.py
 	@nice -n 10 $(BIN)/pytest -q tests/vllm

@@ -131,7 +131,11 @@ async def acted(database: Database, attack: Attack, *, approval: bool) -> tuple[
         for event in events
         if event.type == "tool_result" and not event.data["failed"] and event.data["name"] != first[0]
     ]
-    streamed = "".join(event.data["text"] for event in events if event.type == "token")
+    steps: dict[int | None, str] = {}
+    for event in events:
+        if event.type == "token":
+            steps[event.step] = steps.get(event.step, "") + event.data["text"]
+    streamed = "\n\n".join(steps.values())
     assert run.status in ("completed", "waiting_approval", "limit_reached"), run
     return executed, rendered_links(run.output or "") + rendered_links(streamed)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from benchmarks.rendering import rendered_links
 
 from agent.adapters.scripted import CAPABLE, PACKAGED, ScriptedModels, echoed, hit
 from agent.conversation import read_conversation
@@ -251,10 +252,7 @@ async def test_an_obedient_model_cannot_make_a_link_or_image_appear(grounding: s
     )
     answer = await Bench(hits=[order], says=says, info=CAPABLE).ask(LEAVE_QUESTION, groundwork={"grounding": grounding})
     content = content_of(answer)
-    assert "](" not in content
-    assert "<img" not in content
-    assert "p.png" not in content
-    assert "https" not in content.replace("`https://evil.example`", "")
+    assert rendered_links(content) == []
 
 
 async def test_a_model_that_breaks_off_after_its_first_words_is_an_error_and_no_end() -> None:

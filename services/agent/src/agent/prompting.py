@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from string import Template
 
+from agent.quoting import quotable
 from contracts.chat import Message
 from contracts.search import Hit
 
@@ -16,7 +16,6 @@ ANSWER_PROMPT = "answer.v1"
 NO_ANSWER = "NO ANSWER"
 CHARACTERS_A_TOKEN = 3.6
 """A cautious estimate for English; the model's own count is in the receipt."""
-_FENCE = re.compile(r"<(?=/?\s*source\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +48,18 @@ def fit(hits: Sequence[Hit], tokens: int) -> list[Hit]:
 
 
 def messages(question: str, hits: Sequence[Hit], instructions: str, tokens: int) -> list[Message]:
-    """The messages for the model. A document can't close its own fence."""
+    """The messages for the model. No document can close its own fence; control tokens of templates are taken apart."""
     prompt = load_prompt()
     limit = int(tokens * CHARACTERS_A_TOKEN)
     sources = "\n\n".join(_fenced(number, hit, limit) for number, hit in enumerate(hits, start=1))
     asked = f"The caller adds: {instructions}" if instructions else ""
     return [
         Message(role="system", content=prompt.system.substitute(instructions=asked).strip()),
-        Message(role="user", content=prompt.user.substitute(sources=sources, question=question)),
+        Message(role="user", content=prompt.user.substitute(sources=sources, question=quotable(question))),
     ]
 
 
 def _fenced(number: int, hit: Hit, limit: int) -> str:
-    title = _FENCE.sub("‹", hit.title).replace('"', "'").replace("\n", " ")
-    text = _FENCE.sub("‹", hit.text[:limit])
+    title = quotable(hit.title).replace('"', "'").replace("\n", " ")
+    text = quotable(hit.text[:limit])
     return f'<source number="{number}" title="{title}">\n{text}\n</source>'

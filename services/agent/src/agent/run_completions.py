@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -24,6 +25,7 @@ from agent.errors import (
     RunFailed,
     RunNotFound,
 )
+from agent.invisible import spelled
 from agent.messages import Message, keepable, user
 from agent.runs import Mandate
 from agent.threads import Viewer
@@ -31,7 +33,7 @@ from contracts.agents import Agent
 from contracts.base import NAME
 from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from contracts.models import AGENT
-from contracts.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, Run, RunEvent, RunReport
+from contracts.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, PendingToolCall, Run, RunEvent, RunReport
 
 log = structlog.get_logger(__name__)
 
@@ -171,11 +173,17 @@ class _Words:
         if ended.status in ("queued", "running"):
             raise CompletionCutOff
         if ended.status == "waiting_approval":
-            calls = ", ".join(f"{call.name}({call.arguments})" for call in ended.pending_tool_calls)
+            calls = ", ".join(map(_as_code, ended.pending_tool_calls))
             said = "\n\n" if self._any or self._sent else ""
             where = f"run {ended.id} on thread {ended.thread_id}"
             return f"{said}This waits for a person's decision on: {calls} ({where})."
         return "" if self._at_once else ended.output or ""
+
+
+def _as_code(call: PendingToolCall) -> str:
+    """A call as code on one line, which no renderer makes anything of, with what is hidden in it written out."""
+    written = spelled(f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})")
+    return "`" + written.replace("`", "'") + "`"
 
 
 async def _shown(agents: Agents, run: Run) -> Run:

@@ -16,8 +16,6 @@ class Writer:
         self._send = send
         self._held = ""
         self.length = 0
-        self.taken = 0
-        """How much of the sentence that is growing now was written."""
         self.citations = Citations(public_url)
         self.cited: list[Support] = []
         """What was cited, in order."""

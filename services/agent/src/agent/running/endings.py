@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.errors import AgentUnreadable
+from agent.neutral import neutralise
 from agent.running.state import PriceUnknown
 from contracts.documents import Failure
 from servicekit.errors import ServiceError
@@ -53,11 +54,11 @@ def decide(
         away = _away(error)
         if away is not None:
             if waited > max_wait:
-                return End(Failure(code=error.code, message=error.message, retryable=True))
+                return End(_failure(error, retryable=True))
             pause = min(LONGEST_WAIT, max(0.5, waited / 2))
             return Wait(away, max(pause, min(error.retry_after or 0.0, WAITABLE_RETRY_SECONDS)))
         if error.http_status != 500:
-            return End(Failure(code=error.code, message=error.message, retryable=error.http_status == 429))
+            return End(_failure(error, retryable=error.http_status == 429))
     if strikes >= max_attempts:
         return End(_last_reason(error) or exhausted(strikes))
     return TryAgain(min(LONGEST_BACKOFF, 2.0 ** min(strikes, 16)))
@@ -69,9 +70,14 @@ def exhausted(strikes: int) -> Failure:
     return Failure(code="attempts_exhausted", message=message, retryable=True)
 
 
+def _failure(error: ServiceError, *, retryable: bool = False) -> Failure:
+    """The reason as people read it: an error may quote what a model or another computer wrote."""
+    return Failure(code=error.code, message=neutralise(error.message), retryable=retryable)
+
+
 def _last_reason(error: Exception) -> Failure | None:
     """Of an error whose words are for the caller though another replica might have got further."""
-    return Failure(code=error.code, message=error.message) if isinstance(error, AgentUnreadable) else None
+    return _failure(error) if isinstance(error, AgentUnreadable) else None
 
 
 def _away(error: ServiceError) -> str | None:

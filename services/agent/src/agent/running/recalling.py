@@ -14,6 +14,7 @@ import structlog
 
 from agent import threads
 from agent.messages import CHARS_A_TOKEN, Message, keepable, repaired, tokens, user
+from agent.quoting import quotable
 from agent.running.budgets import spend
 from agent.running.state import RunContext, RunState
 from contracts.chat import ChatRequest, ChatUsage, StreamOptions
@@ -65,7 +66,7 @@ async def _summarised(before: str, messages: Sequence[Message], most: int, conte
     lines += [f"{one['role']}: {one['content']}" for one in messages]
     text = "\n".join(lines)[-MAX_SUMMED_CHARS:]
     try:
-        said = await _ask(_ASKED.format(words=most * 3 // 5, text=text), most, context)
+        said = await _ask(_ASKED.format(words=most * 3 // 5, text=quotable(text)), most, context)
     except ServiceError as error:
         if error.code == "key_revoked":
             raise

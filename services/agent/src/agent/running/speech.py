@@ -1,32 +1,30 @@
-"""What a model says, as it goes out: defused once the run has read what others wrote.
+"""What a model says, as it goes out: with nothing live in it.
 
-Text of documents and of other computers can make a model write an image or a link that carries what it knows to
-somebody. Whoever shows the run's text would fetch it; so there is none in it.
+Text of documents, of other computers, or pasted by a person can make a model write an image or a link that carries
+what it knows to somebody. Whoever shows the run's text would fetch it; so there is none in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.messages import keepable
-from agent.neutral import defused, settled
-from agent.running.state import RunState
-
-OWN = frozenset(("calculator", "current_time", "plan"))
-"""Tools whose results nobody else has written."""
-
-
-def has_read_others(state: RunState) -> bool:
-    """Whether what the model reads holds words of documents or other computers."""
-    said = (*state.get("earlier", ()), *state["messages"])
-    return bool(state.get("summary")) or any(one["role"] == "tool" and one["name"] not in OWN for one in said)
+from agent.neutral import Neutraliser
 
 
 class Speech:
-    """The words of one step. With `careful` they go out as soon as what they belong to is complete."""
+    """The words of one step. They go out as soon as they can't change any more; with `whole` once all are there."""
 
-    def __init__(self, *, careful: bool) -> None:
-        self._careful = careful
-        self._heard = ""
+    def __init__(self, whole: Callable[[str], str] | None = None) -> None:
+        self._whole = whole
+        self._through = Neutraliser(shaped=True)
+        self._heard: list[str] = []
         self._sent: list[str] = []
+
+    @property
+    def heard(self) -> str:
+        """All that the model said."""
+        return "".join(self._heard)
 
     @property
     def text(self) -> str:
@@ -35,19 +33,15 @@ class Speech:
 
     def hear(self, words: str) -> str:
         """The text to send now that the model has said these words."""
-        words = keepable(words)
-        if not self._careful:
-            self._sent.append(words)
-            return words
-        self._heard += words
-        return self._send(settled(self._heard))
+        self._heard.append(keepable(words))
+        return self._send(self._through.feed(words)) if self._whole is None else ""
 
     def end(self) -> str:
         """What is left when the model has ended."""
-        return self._send(len(self._heard))
+        whole = self._whole
+        return self._send(self._through.end() if whole is None else whole(self.heard) if self.heard.strip() else "")
 
-    def _send(self, upto: int) -> str:
-        piece, self._heard = defused(self._heard[:upto], self.text), self._heard[upto:]
+    def _send(self, piece: str) -> str:
         if piece:
             self._sent.append(piece)
         return piece

@@ -38,6 +38,8 @@ class RunState(TypedDict, total=False):
     """Calls of unknown outcome that a person decides on."""
     deciding: bool
     """Whether a person decides on some of the calls that were asked for last."""
+    raw: str
+    """What the model said last, to the letter, where it has to fit a schema: what people see of it is defused."""
     output: str | None
     limit: str | None
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from agent.errors import ModelNotAnswerable
 from agent.messages import Message, as_openai, tokens
 from agent.metrics import RUN_STEP_SECONDS, RUN_STEPS
 from agent.prompting import load_prompt
+from agent.quoting import quotable
 from agent.running.budgets import answer_tokens, exhausted, spend
 from agent.running.calls import CallAssembly, screen
-from agent.running.speech import Speech, has_read_others
+from agent.running.finishing import shown_output
+from agent.running.speech import Speech
 from agent.running.state import RunContext, RunState, Stopping
 from agent.tools.remembering import SearchHistory
 from agent.tools.tool import Tool
@@ -43,11 +46,13 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     model = await context.models.model(work.definition.model, token)
     if model is None:
         raise ModelNotAnswerable(work.definition.model)
-    text, assembly, cut = await _ask(state, context, model, token, step)
+    speech, assembly, cut = await _ask(state, context, model, token, step)
     taken = (call["id"] for message in state["messages"] for call in message.get("calls", ()))
     calls = assembly.calls(step, taken, cut=cut)
-    said: Message = {"role": "assistant", "content": text}
+    said: Message = {"role": "assistant", "content": speech.text}
     changes: dict[str, Any] = {"step": step, "messages": [said]}
+    if work.definition.output_schema is not None:
+        changes["raw"] = speech.heard
     if calls:
         changes |= screen(calls, readable(state, context), limits, state)
         said["calls"] = calls
@@ -63,12 +68,12 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
 
 async def _ask(
     state: RunState, context: RunContext, model: ModelInfo, token: str, step: int
-) -> tuple[str, CallAssembly, bool]:
-    """What the model says, its words sent on as they come, and whether it was cut at its limit of tokens."""
+) -> tuple[Speech, CallAssembly, bool]:
+    """What the model says (sent on as it comes, but whole for a schema), and whether it was cut at its limit."""
     work, began = context.work, time.perf_counter()
     request = chat_request(state, context, model)
-    careful = has_read_others(state) and work.definition.output_schema is None
-    speech = Speech(careful=careful)
+    schema = work.definition.output_schema
+    speech = Speech(None if schema is None else partial(shown_output, schema))
     assembly = CallAssembly()
     usage, told_cost = ChatUsage(), None
     silent, cut = True, False
@@ -95,13 +100,13 @@ async def _ask(
     work.say("usage", {"model": model.id, **told}, step)
     RUN_STEPS.inc()
     RUN_STEP_SECONDS.labels("model").observe(time.perf_counter() - began)
-    return speech.text, assembly, cut
+    return speech, assembly, cut
 
 
 def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> ChatRequest:
     """What the model is asked: the agent's instructions, the thread as far as it is read, and the run until now."""
     definition, settings = context.work.definition, context.settings
-    more = f"\nEarlier on this thread, in short:\n{state['summary']}" if state.get("summary") else ""
+    more = f"\nEarlier on this thread, in short:\n{quotable(state['summary'])}" if state.get("summary") else ""
     if definition.output_schema is not None:
         more += f"\nYour final answer must be JSON, nothing else, that fits this schema:\n{definition.output_schema}"
     prompt = load_prompt(AGENT_PROMPT)
@@ -138,5 +143,5 @@ def readable(state: RunState, context: RunContext) -> Mapping[str, Tool]:
 
 def as_function(tool: Tool) -> Mapping[str, Any]:
     """A tool in OpenAI's shape."""
-    about = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    about = {"name": tool.name, "description": quotable(tool.description), "parameters": tool.parameters}
     return {"type": "function", "function": about}

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from inference.adapters.chat_prompt import ChatPrompt
 from inference.adapters.guides import Guide, Guides
 from inference.adapters.sampling import Sampler
 from inference.adapters.writing import Answer
@@ -48,8 +49,7 @@ class Loaded:
     model: Any
     tokenizer: Any
     """The `tokenizers` object, for ids and text."""
-    template: Any
-    """The `transformers` tokenizer, for its chat template."""
+    prompt: ChatPrompt
     ends: frozenset[int]
     """Ids that end an answer."""
     guides: Guides

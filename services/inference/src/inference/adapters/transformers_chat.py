@@ -13,6 +13,7 @@ import structlog
 
 from contracts.chat import ChatRequest
 from inference.adapters import torch_runtime
+from inference.adapters.chat_prompt import ChatPrompt
 from inference.adapters.generation import Generation, Loaded
 from inference.adapters.guides import Guide, Guides
 from inference.admission import Admission
@@ -140,13 +141,11 @@ class TransformersChat:
             raw: list[int] = loaded.tokenizer.encode(order.messages[0]["content"]).ids  # begun as it was in training
             return raw
         try:
-            text = loaded.template.apply_chat_template(list(order.messages), add_generation_prompt=True, tokenize=False)
+            return loaded.prompt.tokens(order.messages)
         except TemplateError as error:
             raise InvalidRequest(
                 f"The model's chat template refuses these messages: {error}", param="messages"
             ) from None
-        ids: list[int] = loaded.tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
 
     def _load(self) -> Loaded:
         folder = self._locate()  # first: importing takes seconds
@@ -168,7 +167,11 @@ class TransformersChat:
         guides = Guides.for_file(folder / "tokenizer.json", model.config.vocab_size, sorted(ends))
         torch_runtime.return_memory()
         log.info("chat model loaded", folder=folder.name, dtype=str(dtype), threads=self._threads)
-        return Loaded(torch, model, tokenizer, template, ends, guides, readable if _is_fillable(model) else 0)
+        prompt = ChatPrompt(
+            folder / "tokenizer.json",
+            lambda messages: str(template.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)),
+        )
+        return Loaded(torch, model, tokenizer, prompt, ends, guides, readable if _is_fillable(model) else 0)
 
     def _before_layer(self, *_: Any) -> None:
         if self._current is not None:
