@@ -31,7 +31,10 @@ up: setup ## start in the background and wait until ready (state in .groundwork,
 down: ## stop what `make up` started
 	@$(BIN)/groundwork down
 
-test: setup-dev test-unit test-contract test-integration test-e2e ## all tests but chaos: unit, contract, integration, end to end
+SUITES := unit contract integration e2e
+test: setup-dev ## all tests but chaos: unit, contract, integration, end to end; each is run, also after a red one
+	@red=; for suite in $(SUITES); do $(MAKE) --no-print-directory test-$$suite || red="$$red $$suite"; done; \
+	if [ -n "$$red" ]; then echo "red:$$red" >&2; exit 1; fi
 
 test-unit: setup-dev ## unit tests: fast, no sockets
 	@$(BIN)/pytest -q -n 2 $(UNIT)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_latest
 
-from servicekit.metrics import watch_disk
+from servicekit.metrics import begin_at_zero, watch_disk
 
 
 def _free(service: str) -> float | None:
@@ -33,3 +33,11 @@ def test_a_folder_that_is_gone_is_no_number_and_one_that_never_was_no_series(tmp
     free = _free("gone")
     assert free is not None
     assert free != free  # not a number
+
+
+def test_a_counter_that_began_at_zero_is_scraped_before_its_first_event_and_alone() -> None:
+    registry = CollectorRegistry()
+    counter = Counter("fruit_total", "Eaten.", ("kind", "size"), registry=registry)
+    begin_at_zero(counter, ("apple", "pear"), ("small",))
+    lines = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+    assert lines == ['fruit_total{kind="apple",size="small"} 0.0', 'fruit_total{kind="pear",size="small"} 0.0']

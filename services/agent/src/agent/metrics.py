@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from servicekit.metrics import LATENCY_BUCKETS
+from servicekit.metrics import LATENCY_BUCKETS, begin_at_zero
 
 DEGRADATIONS = frozenset(
     (
@@ -65,3 +65,10 @@ RUN_STEP_SECONDS = Histogram(
 TOOL_CALLS = Counter("groundwork_run_tool_calls_total", "Tool calls by kind and outcome.", ("tool", "outcome"))
 RUN_SLOTS = Gauge("groundwork_run_slots", "Runs at work in this process.", ("state",))
 RUN_CLAIMS = Counter("groundwork_run_claims_total", "Claims of runs.", ("kind",))
+
+begin_at_zero(ANSWERS, ("generated", "extractive", "abstained"), ("strict", "annotate", "off"))
+begin_at_zero(ANSWER_FAILURES, sorted(FAILURES))
+begin_at_zero(SENTENCES, ("supported", "unsupported", "not_factual"))
+begin_at_zero(DEGRADED, sorted(DEGRADATIONS))
+begin_at_zero(RUNS, ("completed", "failed", "cancelled", "limit_reached"))
+begin_at_zero(RUN_CLAIMS, ("first", "again"))

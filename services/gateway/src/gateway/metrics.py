@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from servicekit.metrics import LATENCY_BUCKETS
+from servicekit.metrics import LATENCY_BUCKETS, begin_at_zero
 
 FINE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
@@ -50,9 +50,6 @@ GUARDRAILS = Counter("groundwork_gateway_guardrails_total", "What guards decided
 CIRCUIT_OPEN = Gauge("groundwork_gateway_circuit_open", "A model's circuit.", ("model",))
 LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")
 BUDGET_ALERTS = Counter("groundwork_gateway_budget_alerts_total", "Budgets nearly spent.", ("whose", "percent"))
-for _whose in ("key", "tenant"):
-    for _percent in ("80", "100"):
-        BUDGET_ALERTS.labels(_whose, _percent)  # at 0 from the start: Prometheus sees no increase in what just appeared
 ORPHANS = Counter("groundwork_gateway_orphans_settled_total", "Attempts of dead replicas, billed as estimated.")
 REDIS_SECONDS = Histogram("groundwork_gateway_redis_seconds", "Time of a limit check.", buckets=FINE_BUCKETS)
 FIRST_TOKEN = Histogram(
@@ -70,3 +67,18 @@ USAGE_FAILURES = Counter("groundwork_gateway_usage_write_failures_total", "Group
 CERTIFICATE_EXPIRES = Gauge(
     "groundwork_gateway_certificate_expires_timestamp_seconds", "When the public port's certificate ends."
 )
+
+_OTHER = ("other",)
+begin_at_zero(TOKENS, _OTHER, ("prompt", "completion", "embedding"), _OTHER)
+begin_at_zero(COST, _OTHER, _OTHER)
+begin_at_zero(UNPRICED, _OTHER)
+begin_at_zero(LIMIT_REJECTIONS, ["redis_away"])
+for _whose in ("key", "tenant", "model"):
+    begin_at_zero(LIMIT_REJECTIONS, [f"{_whose}_{what}" for what in ("requests", "tokens", "concurrency", "budget")])
+begin_at_zero(FALLBACKS, ("retry", "error", "context_overflow", "refusal", "circuit_open"))
+begin_at_zero(CACHE, ("hit", "miss", "bypass"))
+begin_at_zero(GUARDRAILS, ("secrets", "pii"), ("input", "output"), ("flag", "redact", "block"))
+begin_at_zero(GUARDRAILS, ["injection"], ["retrieved"], ("flag", "block"))
+begin_at_zero(GUARDRAILS, ["size"], ["input"], ["block"])
+begin_at_zero(BUDGET_ALERTS, ("key", "tenant"), ("80", "100"))
+begin_at_zero(CALLS, ["chat"], ["200"], ["none"])

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from servicekit.metrics import LATENCY_BUCKETS
+from servicekit.metrics import LATENCY_BUCKETS, begin_at_zero
 
 TOKENS = Counter("groundwork_inference_tokens_total", "Tokens read and written.", ("model", "kind"))
 WAITING = Gauge("groundwork_inference_waiting", "Calls or inputs that wait.", ("model",))
@@ -50,3 +50,14 @@ SILENT_SECONDS = Gauge(
     "groundwork_inference_silent_seconds", "Time without a token though there are calls.", ("model",)
 )
 READY = Gauge("groundwork_inference_ready", "Loaded and answering.", ("model",))
+
+_KINDS = {"chat": ("prompt", "completion"), "embedding": ("embedding",), "rerank": ("rerank",)}
+
+
+def begin_model(name: str, kind: str) -> None:
+    """Have the series of a declared model from the start."""
+    begin_at_zero(TOKENS, [name], _KINDS.get(kind, ()))
+    for counter in (REJECTED, ABANDONED, TRUNCATED):
+        begin_at_zero(counter, [name])
+    if kind == "chat":
+        begin_at_zero(TOOL_CALLS, [name], ("as_written", "mended", "asked_again", "failed"))

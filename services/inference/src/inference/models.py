@@ -14,7 +14,7 @@ from contracts.models import ModelInfo
 from inference.catalogue import Kind, Model
 from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
 from inference.liveness import Liveness, Watch, Work
-from inference.metrics import READY, SILENT_SECONDS
+from inference.metrics import READY, SILENT_SECONDS, begin_model
 from inference.ports import ChatEngine, EmbeddingEngine, Engine, RerankEngine
 from servicekit.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
 from servicekit.health import Degraded, Probe
@@ -34,6 +34,7 @@ class Served(Generic[AnyEngine]):
         """`created`: when the model was declared, in Unix seconds."""
         self.model = model
         self._created = created
+        begin_model(model.name, model.kind)
         self.engine = engine
         self.work = Work()
         self._liveness = liveness

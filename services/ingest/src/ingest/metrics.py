@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from servicekit.metrics import begin_at_zero
+
 STAGE_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 FETCH_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60)
 
@@ -47,3 +49,10 @@ CHUNKS = Counter("groundwork_ingest_chunks_total", "Chunks indexed.", ("how",))
 SLOTS = Gauge("groundwork_ingest_slots", "Slots of this worker.", ("state",))
 HEARTBEAT = Gauge("groundwork_ingest_worker_heartbeat_timestamp_seconds", "Last look into the ledger.")
 CONSUMER_RESTARTS = Counter("groundwork_ingest_consumer_restarts_total", "Restarts of the wake-up consumer.")
+
+begin_at_zero(UPLOADS, ("new", "revision", "unchanged", "restored"))
+begin_at_zero(FETCHES, ("fetched", "refused", "failed", "too_large", "timeout", "busy", "left"))
+begin_at_zero(WAKEUPS, ("sent", "failed", "dropped", "received"))
+begin_at_zero(FINISHED, ("ready", "failed", "cancelled", "lost"))
+begin_at_zero(PUT_BACK, ("waiting", "error", "shutdown", "yielding"))
+begin_at_zero(CHUNKS, ("embedded", "reused", "deleted"))

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from servicekit.metrics import LATENCY_BUCKETS
+from servicekit.metrics import LATENCY_BUCKETS, begin_at_zero
 
 SEARCHES = Counter("groundwork_retriever_searches_total", "Searches.", ("mode", "outcome"))
 SEARCH_SECONDS = Histogram(
@@ -47,3 +47,11 @@ INDEX_BUILD_SECONDS = Histogram(
     buckets=(1, 5, 15, 60, 300, 1800),
 )
 POINTS_UNINDEXED = Gauge("groundwork_retriever_points_unindexed", "Points that are compared one by one.")
+
+begin_at_zero(SEARCHES, ("hybrid", "dense", "sparse"), ("ok", "empty", "degraded", "error"))
+begin_at_zero(RERANKS, ("ok", "timeout", "unavailable"))
+begin_at_zero(CHUNKS_INDEXED, ("embedded", "reused"))
+begin_at_zero(CHUNKS_DELETED, ("stale", "deleted"))
+begin_at_zero(CHUNKS_COPIED, ("embedded", "reused"))
+begin_at_zero(EMBEDDING_TOKENS, ("query", "bulk"))
+begin_at_zero(INDEX_BUILDS, ("built", "failed", "timeout", "no_room", "superseded", "cancelled"))

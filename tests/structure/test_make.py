@@ -1,0 +1,49 @@
+"""What `make test` and the check before a landing promise: one red suite does not hide the others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITES = ("services/gateway/tests", "tests/contract", "tests/integration", "tests/e2e")
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder of programs in which `pytest` notes what it is asked, and fails at contract tests."""
+    pytest_ = tmp_path / "pytest"
+    pytest_.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\ncase "$*" in *tests/contract*) exit 1;; esac\n')
+    pytest_.chmod(0o755)
+    return tmp_path
+
+
+def test_make_test_runs_every_suite_also_after_a_red_one_and_then_fails(programs: Path) -> None:
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "--no-print-directory", "test", f"BIN={programs}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    asked = (programs / "asked").read_text().splitlines()
+    assert len(asked) == len(SUITES)
+    assert all(suite in line for suite, line in zip(SUITES, asked, strict=True))
+    assert done.returncode != 0
+    assert "red: contract" in done.stderr
+
+
+def test_the_check_before_a_landing_runs_every_stage_and_says_which_were_red(tmp_path: Path) -> None:
+    make = tmp_path / "make"
+    make.write_text(f'#!/bin/sh\necho "$2" >> {tmp_path}/asked\n[ "$2" != check ]\n')
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    for program in (make, docker):
+        program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", str(ROOT / ".ci" / "run")], capture_output=True, text=True, env={**os.environ, "PATH": path}
+    )
+    assert (tmp_path / "asked").read_text().split()[:4] == ["setup-dev", "check", "test", "chaos"]
+    assert done.returncode == 1
+    assert "red after" in done.stdout
+    assert "lint" in done.stdout.splitlines()[-1]
