@@ -36,6 +36,8 @@ class Seen:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    hold_searches: bool = False
+    """Whether a search waits for `release`."""
     revisions: dict[str, int] = field(default_factory=dict)
     """Of each collection, 4 by default; and when they were made, by `births`."""
     births: dict[str, datetime] = field(default_factory=dict)
@@ -217,6 +219,13 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
     async def search(request: Request, caller: Annotated[Caller, require("retriever")]) -> Any:
         body = await request.json()
         seen.note("retriever", request, caller, body)
+        if seen.hold_searches:
+            seen.begun.set()
+            while not seen.release.is_set():
+                if await request.is_disconnected():
+                    seen.cancelled.set()
+                    break
+                await asyncio.sleep(0.01)
         usage = {"embedding_tokens": 3, "embedding_model": "mini", "rerank_tokens": 0}
         metadata = {"usage": {"embedding_tokens": 0}}
         hits = [{"metadata": metadata, "text": "x"}] if body["query"] == "tricky" else []

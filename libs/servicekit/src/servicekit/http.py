@@ -9,7 +9,7 @@ import asyncio
 import io
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -185,10 +185,12 @@ class Peer:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
         check_status: bool = True,
+        passes: Collection[int] = (),
         patient: bool = True,
     ) -> AsyncIterator[PeerStream]:
         """Call and hand over the answer while it arrives; leaving the block early ends the peer's work.
 
+        `passes`: statuses whose answers are handed over though they are errors, since their form is not ours.
         Unless it is `patient`, it does not wait for a peer that is being restarted.
 
         The timeout bounds the wait for each piece of the answer, not the whole.
@@ -204,7 +206,7 @@ class Peer:
             response = await self._request(method, path, timeout_seconds or self._timeout, options, patient=patient)
             calling.set({"http.response.status_code": response.status})
             try:
-                if check_status and response.status >= 400:
+                if check_status and response.status >= 400 and response.status not in passes:
                     raise await self._peer_error(response)
                 yield PeerStream(self.name, response)
             finally:

@@ -22,14 +22,43 @@ from contracts.mcp import McpMessage, McpReply
 from contracts.models import RAG
 from contracts.search import SearchRequest
 from servicekit.delegation import Caller
-from servicekit.errors import ServiceError
+from servicekit.errors import InvalidRequest, ServiceError
 from servicekit.health import package_version
 
-VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
-"""Of the protocol, newest first."""
+VERSIONS = ("2025-11-25", "2025-06-18")
+"""Of the protocol, newest first. The one before has batches, which no version since has."""
 METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
+CANCELLED = "notifications/cancelled"
+MAX_COLLECTIONS = 16
+"""Of one search or question."""
 _NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"}
-_NAMES = {"type": "array", "items": _NAME, "minItems": 1, "maxItems": 16, "description": "Names of collections."}
+_NAMES = {
+    "type": "array",
+    "items": _NAME,
+    "minItems": 1,
+    "maxItems": MAX_COLLECTIONS,
+    "description": "Names of collections; without it all that can be searched.",
+}
+_SPAN: dict[str, Any] = {
+    "collection": {"type": "string"},
+    "document_id": {"type": "string"},
+    "revision": {"type": "integer"},
+    "title": {"type": "string"},
+    "page": {"type": ["integer", "null"]},
+    "start": {"type": "integer"},
+    "end": {"type": "integer"},
+    "score": {"type": "number"},
+}
+"""Where a text stands: the characters from `start` to `end` of a document's text of that revision."""
+
+
+def _spanned(**own: str) -> dict[str, Any]:
+    properties = {**_SPAN, **{name: {"type": kind} for name, kind in own.items()}}
+    return {"type": "object", "properties": properties, "required": ["collection", "document_id", *own]}
+
+
+_HIT = _spanned(text="string")
+_CITATION = _spanned(marker="string", quote="string", supported="boolean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +70,8 @@ class McpTool:
     properties: dict[str, Any]
     required: tuple[str, ...]
     scopes: frozenset[Scope]
+    gives: dict[str, Any]
+    """JSON schemas of what the structured content always has, by name."""
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -51,7 +82,9 @@ class McpTool:
     def shown(self) -> dict[str, Any]:
         """As `tools/list` has it."""
         hints = {"readOnlyHint": True, "openWorldHint": False}
-        return {"name": self.name, "description": self.description, "inputSchema": self.schema, "annotations": hints}
+        gives = {"type": "object", "properties": self.gives, "required": list(self.gives)}
+        shown = {"name": self.name, "description": self.description, "annotations": hints}
+        return {**shown, "inputSchema": self.schema, "outputSchema": gives}
 
 
 TOOLS = (
@@ -63,15 +96,24 @@ TOOLS = (
             "collections": _NAMES,
             "limit": {"type": "integer", "minimum": 1, "maximum": 50},
         },
-        ("query", "collections"),
+        ("query",),
         frozenset(("search",)),
+        {"hits": {"type": "array", "items": _HIT}},
     ),
     McpTool(
         "ask",
         "Answers a question from documents, with citations that are checked, or says that they do not hold the answer.",
         {"question": {"type": "string", "minLength": 1, "maxLength": 8000}, "collections": _NAMES},
-        ("question", "collections"),
+        ("question",),
         frozenset(("chat",)),
+        {
+            "answer": {"type": "string"},
+            "citations": {"type": "array", "items": _CITATION},
+            "grounded": {"type": "boolean"},
+            "abstained": {"type": "boolean"},
+            "answer_kind": {"enum": ["generated", "extractive", "abstained"]},
+            "collections": {"type": "array", "items": {"type": "string"}},
+        },
     ),
     McpTool(
         "list_collections",
@@ -79,8 +121,22 @@ TOOLS = (
         {},
         (),
         frozenset(("search", "documents", "chat")),
+        {"collections": {"type": "array", "items": {"type": "string"}}},
     ),
 )
+
+
+class CollectionsNotNamed(InvalidRequest):
+    """All collections were meant, and they are none or too many."""
+
+    code = "collections_not_named"
+
+    def __init__(self, found: int, most: int) -> None:
+        super().__init__(
+            f"There are {found} collections; name at most {most} of them in 'collections'."
+            if found
+            else "There are no collections that this key may use."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +183,8 @@ class McpServer:
             return McpReply(id=message.id, result=_result(neutralise(error.message), failed=True))
 
     async def _search(self, arguments: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        request = SearchRequest(
-            query=arguments["query"], collections=arguments["collections"], limit=arguments.get("limit", 5)
-        )
+        collections = await self._chosen(arguments, caller)
+        request = SearchRequest(query=arguments["query"], collections=collections, limit=arguments.get("limit", 5))
         reply = await self.answering.search.search(request, caller.token)
         names = ("collection", "document_id", "revision", "title", "page", "start", "end", "score", "text")
         hits = [{name: getattr(hit, name) for name in names} for hit in reply.hits]
@@ -141,7 +196,7 @@ class McpServer:
     async def _ask(self, arguments: dict[str, Any], caller: Caller, request_id: str) -> dict[str, Any]:
         asked = ChatRequest.model_validate(
             {
-                "model": RAG + ",".join(arguments["collections"]),
+                "model": RAG + ",".join(await self._chosen(arguments, caller)),
                 "messages": [{"role": "user", "content": arguments["question"]}],
             }
         )
@@ -156,8 +211,20 @@ class McpServer:
         content = {"answer": message.content, "citations": cited, **report}
         return _result(f"{message.content}\n{sources}".strip(), content)
 
+    async def _chosen(self, arguments: dict[str, Any], caller: Caller) -> list[str]:
+        """The collections that are named, else all that the key may use; raises `CollectionsNotNamed`."""
+        named: list[str] = arguments.get("collections") or []
+        found = named or await self._readable(caller)
+        if not 0 < len(found) <= MAX_COLLECTIONS:
+            raise CollectionsNotNamed(len(found), MAX_COLLECTIONS)
+        return found
+
+    async def _readable(self, caller: Caller) -> list[str]:
+        found = await self.library.collections(caller.token)
+        return [name for name in found if caller.delegation.allows_collection(name)]
+
     async def _collections(self, caller: Caller) -> dict[str, Any]:
-        names = await self.library.collections(caller.token)
+        names = await self._readable(caller)
         return _result("\n".join(names) or "There are none.", {"collections": names})
 
 

@@ -28,6 +28,7 @@ FORWARDED_ANSWER_HEADERS = (
     "content-type",
     "etag",
     "last-modified",
+    "mcp-session-id",
     "retry-after",
     "x-accel-buffering",
     "x-content-type-options",
@@ -40,6 +41,8 @@ FORWARDED_REQUEST_HEADERS = (
     "idempotency-key",
     "if-none-match",
     "last-event-id",
+    "mcp-protocol-version",
+    "mcp-session-id",
 )
 """What a client may say to an inner service; credentials, cookies and forwarding headers never pass."""
 

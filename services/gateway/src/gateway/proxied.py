@@ -67,6 +67,8 @@ class ProxiedCall:
     """Whether a POST with a body honours `Idempotency-Key`."""
     grant: bool = False
     """Whether the call starts work that goes on after it, which needs a grant."""
+    own_errors: tuple[int, ...] = ()
+    """Statuses of errors that have the call's own form and pass as they are: JSON-RPC's."""
     ends_epoch: bool = False
     """Whether it brings an earlier state back, so that no cached answer may be given again."""
     spends: bool = False

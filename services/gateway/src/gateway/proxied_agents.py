@@ -79,8 +79,8 @@ AGENT_CALLS: tuple[ProxiedCall, ...] = (
     ),
     ProxiedCall(
         "POST", "/mcp", "Model Context Protocol: search, ask, list_collections", ("search", "chat", "documents"), "mcp",
-        McpReply, 200, (202,), request=McpMessage, carries="json", idempotent=False, own_origin=True, service="agent",
-        audiences=ANSWERS, route="mcp",
+        McpReply, 200, (202,), request=McpMessage, carries="json", idempotent=False, own_origin=True, own_errors=(400,),
+        service="agent", audiences=ANSWERS, route="mcp",
     ),
 )  # fmt: skip
 EVERY_PROXIED: tuple[ProxiedCall, ...] = (*PROXIED, *AGENT_CALLS)

@@ -92,6 +92,7 @@ async def _carry(
         body=await _body(exchange, spec, headers),
         params=spec.inner_query(exchange.scope["query_string"]),
         headers=headers,
+        passes=spec.own_errors,
         timeout_seconds=settings.answer_timeout_seconds if may_last else settings.call_timeout_seconds,
     ) as stream:
         if call is not None:

@@ -1,0 +1,51 @@
+"""Calls of MCP tools that are under way: each ends when its client cancels it, on whatever replica, or leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from agent.ports import Bell, Rung
+from contracts.mcp import MessageId
+from servicekit.identifiers import new_id
+
+Result = TypeVar("Result")
+LOOK_SECONDS = 60.0
+
+
+def new_session() -> str:
+    """The id of a client's session. It is kept nowhere: it only sets the ids of one client's calls apart from
+    another's, who has the same key."""
+    return new_id("mcp")
+
+
+def name_of(key_id: str, session: str | None, message_id: MessageId | None) -> str | None:
+    """What a call is cancelled by; None for one that can't be told from others."""
+    if session is None or message_id is None:
+        return None
+    return f"mcp:{key_id}:{session[:100]}:{type(message_id).__name__}:{message_id}"
+
+
+async def unless_cancelled(
+    bell: Bell, name: str | None, gone: Awaitable[None], work: Awaitable[Result]
+) -> Result | None:
+    """What the work gives; None, and the work ended, once its client has cancelled it or left.
+
+    Model calls inside the work are ended with it, and charged for what they did until then.
+    """
+    with bell.listening(name or new_id("nobody")) as rung:
+        working = asyncio.ensure_future(work)
+        ends = [asyncio.ensure_future(gone), asyncio.ensure_future(_rings(rung))]
+        try:
+            await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
+            return await working if working.done() else None
+        finally:
+            for task in (working, *ends):
+                task.cancel()
+            await asyncio.gather(working, *ends, return_exceptions=True)
+
+
+async def _rings(rung: Rung) -> None:
+    while not await rung.wait(LOOK_SECONDS):
+        pass
