@@ -1,7 +1,8 @@
 """How fast documents become searchable, beside a bare embedding loop; what a change and a long document cost.
 
-Usage: make bench-ingest [DOCUMENTS=folder]    (default: the sample handbook)
+Usage: make bench-ingest [DOCUMENTS=folder] [BYTES=100000000]    (default: the sample handbook, texts up to 100 MB)
 
+0. How long a megabyte takes to cut into chunks, by the text's size and what it is (`benchmarks/cutting.py`).
 1. Upload to searchable: chunks a second, and the same chunks through a bare sentence-transformers loop with the same
    model, precision and batch on the same machine in the same run.
 2. The same documents again, unchanged; and one paragraph changed in a document of a hundred pages.
@@ -27,6 +28,7 @@ from typing import Any
 import psutil
 from pypdfium2 import PdfiumError
 
+from benchmarks.cutting import main as cutting_curve
 from benchmarks.home import Home, fresh_home, write_result
 from benchmarks.made_documents import changed_manual, long_pdf, manual
 from benchmarks.parsers_pdf import ROUNDS, bare, ours
@@ -44,6 +46,7 @@ AT_MOST = 200
 
 def main() -> None:
     """Measure, print, keep."""
+    cutting_curve()
     folder = os.environ.get("DOCUMENTS") or str(HANDBOOK)
     files = find_files([folder]).files[:AT_MOST]
     with (

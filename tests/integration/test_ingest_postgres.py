@@ -104,7 +104,7 @@ async def bench(url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     ]
     yield Bench(assemble(settings, database, blobs, index, MemoryBell(), clock), workers, index)
     for worker in workers:
-        worker.parser.close()
+        worker.close()
     await database.close()
 
 

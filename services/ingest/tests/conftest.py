@@ -179,5 +179,5 @@ async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens
     service = Service(api, worker, index, bell, blobs, token_source, clock)
     await service.collection()
     yield service
-    worker.parser.close()
+    worker.close()
     api.unpacking.close()

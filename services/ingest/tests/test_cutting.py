@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from itertools import pairwise
 from typing import get_args
 
@@ -127,3 +128,41 @@ def test_a_line_of_a_megabyte_without_spaces_is_cut_in_reasonable_pieces(tokens:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_an_empty_document_has_no_chunks(tokens: Tokens, strategy: ChunkingStrategy) -> None:
     assert Cutter(tokens, Chunking(strategy=strategy), 256).cut(Extracted("", ()), "title") == []
+
+
+def handbook() -> Extracted:
+    """All kinds of blocks, under headings and on pages, with what is too long for one chunk."""
+    builder = Builder()
+    for page in (1, 2):
+        builder.heading(f"Part {page}", 1, page)
+        builder.heading("Prices", 2, page)
+        builder.rows([["Product", "Price"], *[[f"thing {number}", f"EUR {number}"] for number in range(60)]], page)
+        builder.block("paragraph", "Goods can be sent back within 30 days. The price is paid back. " * 40, page)
+        builder.block("list", "\n".join(f"- item {number} within the days" for number in range(50)), page)
+        builder.heading("How it is done", 2, page)
+        builder.block("code", "\n".join(f"    return price + {number}" for number in range(50)), page)
+        builder.block("paragraph", "x" * 2000, page)
+    return builder.finish()
+
+
+CUT_AS_EVER = {
+    "auto": "13d728f95642531a",
+    "recursive": "dbbd0dcbca580ea1",
+    "markdown": "75b657f458a8b0a8",
+    "sentence": "dbbd0dcbca580ea1",
+    "fixed": "a8faf9dc338488b7",
+}
+"""Digests of the chunks that earlier versions cut."""
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_chunks_are_those_of_earlier_versions_so_that_nothing_is_embedded_anew(
+    tokens: Tokens, strategy: ChunkingStrategy
+) -> None:
+    digest = hashlib.sha256()
+    for size, overlap in ((None, 0), (64, 0), (64, 12)):
+        chunking = Chunking(strategy=strategy, max_tokens=size, overlap=overlap)
+        for chunk in Cutter(tokens, chunking, 128).cut(handbook(), "Handbook"):
+            told = (chunk.start, chunk.end, chunk.page, *chunk.heading_path, chunk.header)
+            digest.update(repr(told).encode())
+    assert digest.hexdigest()[:16] == CUT_AS_EVER[strategy]

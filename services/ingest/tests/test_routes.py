@@ -82,7 +82,7 @@ def api(tmp_path: Path, tokens: Tokens) -> Iterator[Api]:
         assert api.call("POST", "/v1/collections", json={"name": "handbook"}).status_code == 201
         yield api
         assert client.portal is not None
-        client.portal.call(worker.parser.close)
+        client.portal.call(worker.close)
         client.portal.call(database.close)
 
 

@@ -28,6 +28,7 @@ from ingest.ports import Bell, BlobStore, Fetcher, Index, Platform, TokenizerSou
 from ingest.settings import IngestSettings
 from ingest.unpacking import ArchiveLimits, Unpacking
 from ingest.worker.authority import Authority
+from ingest.worker.cutting import CuttingThreads
 from ingest.worker.loop import WorkerLoop
 from ingest.worker.pipeline import Pipeline
 from ingest.worker.reading import Reader
@@ -155,6 +156,12 @@ class WorkerDependencies:
     slots: Slots
     loop: WorkerLoop
     parser: ParsingProcess
+    cutting: CuttingThreads
+
+    def close(self) -> None:
+        """End the processes and threads that it has started."""
+        self.cutting.close()
+        self.parser.close()
 
 
 def assemble_worker(
@@ -171,9 +178,10 @@ def assemble_worker(
     owner = _owner("worker")
     ledger = Ledger(database, clock, settings.lease_seconds)
     parser = _parser(settings)
-    reader = Reader(ledger, blobs, parser)
+    cutting = CuttingThreads(settings.worker_slots, settings.cut_seconds)
+    reader = Reader(ledger, blobs, parser, cutting)
     authority = Authority(tokens)
-    recutting = Recutting(ledger, blobs, index, authority, tokenizers, settings.batch_chunks)
+    recutting = Recutting(ledger, blobs, index, authority, tokenizers, cutting, settings.batch_chunks)
     sender = Sender(ledger, index, authority)
     pipeline = Pipeline(
         ledger, reader, sender, index, authority, tokenizers, recutting, settings.batch_chunks, settings.kept_revisions
@@ -191,7 +199,7 @@ def assemble_worker(
         settings.max_attempts,
     )
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
-    return WorkerDependencies(database, blobs, ledger, slots, loop, parser)
+    return WorkerDependencies(database, blobs, ledger, slots, loop, parser, cutting)
 
 
 def _parser(settings: IngestSettings) -> ParsingProcess:
@@ -227,7 +235,7 @@ async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependenc
         try:
             yield worker
         finally:
-            worker.parser.close()
+            worker.close()
 
 
 async def run_worker(settings: IngestSettings) -> None:

@@ -94,6 +94,8 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
 
     parse_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Longest that parsing one document may take; one that needs more memory than its share begins again."""
+    cut_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """Longest that cutting one document into chunks may take; a job that needs longer fails with `timeout`."""
     parse_memory_bytes: Annotated[int, Field(ge=128 * 1024 * 1024)] = 1536 * 1024 * 1024
     """Most memory (address space) of the child process that parses one document. Each begins with an equal share of
     INGEST_PARSE_TOTAL_BYTES, and gets so much if it needs it, when there is room."""

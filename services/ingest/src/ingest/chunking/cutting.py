@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 
 from contracts.collections import Chunking
-from ingest.chunking.headers import SHARE, header
+from ingest.chunking.headers import SHARE, header, most_chars, with_row
 from ingest.chunking.packing import overlapping, packed
 from ingest.chunking.sections import Section, complete, sections
 from ingest.chunking.splitting import Boundary, Span, parted, pieces, windows
-from ingest.chunking.tokens import Measure, Tokens
+from ingest.chunking.tokens import AT_ONCE, Measure, Tokens, go_on
 from ingest.parsing.structure import Block, BlockKind, Extracted
 
 AUTO_TOKENS = 128
@@ -54,20 +54,26 @@ class Cutter:
         self._room = max(4, max_input_tokens - tokens.special - JOINT_TOKENS)
         self._header_room = self._room // SHARE
 
-    def cut(self, document: Extracted, title: str) -> list[Chunk]:
-        """The chunks in order. They cover all text that is not white space, and none is above the model's limit."""
-        measure = Measure(document.text, self._tokens)
+    def cut(self, document: Extracted, title: str, check: Callable[[], None] = go_on) -> list[Chunk]:
+        """The chunks in order. They cover all text that is not white space, and none is above the model's limit.
+
+        It takes time in proportion to the text, whatever the text. `check` is called every few milliseconds (while a
+        megabyte is tokenized, not) and raises to end it.
+        """
+        measure = Measure(document.text, self._tokens, check)
         blocks = complete(document.blocks, document.text)
         if self._chunking.strategy in ("auto", "markdown"):
             by_page = self._chunking.strategy == "auto"
             chunks: Iterator[Chunk] = chain.from_iterable(
-                self._section(measure, section, title) for section in sections(blocks, by_page=by_page)
+                self._section(measure, section, title, document.row) for section in sections(blocks, by_page=by_page)
             )
         else:
             chunks = self._flat(measure, blocks, title)
-        return self._fitted(measure, list(chunks))
+        return self._fitted(measure, chunks)
 
-    def _section(self, measure: Measure, section: Section, title: str) -> Iterator[Chunk]:
+    def _section(self, measure: Measure, section: Section, title: str, row: str | None) -> Iterator[Chunk]:
+        """A section's chunks; `row` is the first row of the table that the text begins within, if it does."""
+        measure.check()
         first = header(self._tokens, title, section.outer_path, self._header_room)
         later = header(self._tokens, title, section.path, self._header_room)
         budget = self._budget(max(self._size(first), self._size(later)))
@@ -83,18 +89,35 @@ class Cutter:
             joined = len([part for part in parts if part[1] <= section.headings[-1].end])
             parts = [(parts[0][0], parts[joined][1]), *parts[joined + 1 :]]
         spans = overlapping(measure, packed(measure, parts, budget), overlap)
+        row_room = min(self._header_room, max(budget, AUTO_TOKENS))
+        yield from self._headed(measure, section, spans, (first, later), row_room, row)
+
+    def _headed(
+        self,
+        measure: Measure,
+        section: Section,
+        spans: Sequence[Span],
+        above: tuple[str, str],
+        room: int,
+        row: str | None,
+    ) -> Iterator[Chunk]:
+        """Chunks with their headers, of the first and of the later; within a table they repeat its first row.
+
+        A row with which a header takes more tokens than `room`, about those of a chunk at most, is not repeated.
+        """
         starts = [block.start for block in section.body]
+        in_table, repeated = -1, ""
         for number, (start, end) in enumerate(spans):
             block = section.body[max(0, bisect_right(starts, start) - 1)] if section.body else section.headings[-1]
-            above = first if number == 0 else self._later(measure, section, title, block, start, later)
-            yield Chunk(start, end, block.page, section.path, above)
-
-    def _later(self, measure: Measure, section: Section, title: str, block: Block, start: int, later: str) -> str:
-        """The header of a section's later chunks: within a table it repeats the table's first row."""
-        if block.kind != "table" or start <= block.start or self._chunking.strategy != "auto":
-            return later
-        row = measure.text[block.start : block.end].partition("\n")[0]
-        return header(self._tokens, title, section.path, self._header_room, row)
+            words = above[min(number, 1)]
+            if block.kind == "table" and self._chunking.strategy == "auto":
+                if block.start != in_table:
+                    in_table, top = block.start, row if block.start == 0 else None
+                    goes_on = top is not None
+                    top = _first_row(measure.text, block, most_chars(room)) if top is None else top
+                    repeated = with_row(self._tokens, above[1], top, room)
+                words = repeated if goes_on or (number and start > block.start) else words
+            yield Chunk(start, end, block.page, section.path, words)
 
     def _flat(self, measure: Measure, blocks: Sequence[Block], title: str) -> Iterator[Chunk]:
         """The strategies that look at the text alone; where a chunk stands is told by the block it begins in."""
@@ -132,36 +155,46 @@ class Cutter:
     def _size(self, text: str) -> int:
         return self._tokens.lengths([text])[0] - self._tokens.special
 
-    def _fitted(self, measure: Measure, chunks: list[Chunk]) -> list[Chunk]:
+    def _fitted(self, measure: Measure, chunks: Iterable[Chunk]) -> list[Chunk]:
         """The same chunks, none above the model's limit and none beginning before the one ahead of it begins.
 
-        Halving one can make its second half begin behind the overlap of the next, and a shortened word can be more
-        tokens than the whole: hence until nothing changes. Each round makes some chunk shorter.
+        Halving one can make its second half begin behind the overlap of the next; that is shortened, and since a
+        shortened word can be more tokens than the whole, fitted once more.
         """
-        while True:
-            ordered: list[Chunk] = []
-            for chunk in self._bounded(measure, chunks):
-                floor = ordered[-1].start if ordered else 0
-                ordered.append(replace(chunk, start=floor) if chunk.start < floor else chunk)
-            if ordered == chunks:
-                return chunks
-            chunks = ordered
+        fitted: list[Chunk] = []
+        for chunk in self._bounded(measure, chunks):
+            floor = fitted[-1].start if fitted else 0
+            shortened = [replace(chunk, start=floor)] if chunk.start < floor else []
+            fitted += self._bounded(measure, shortened) if shortened else [chunk]
+        return fitted
 
-    def _bounded(self, measure: Measure, chunks: Sequence[Chunk]) -> Iterator[Chunk]:
+    def _bounded(self, measure: Measure, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """The same chunks; one that the model would read short after all (a cut word, say) is halved."""
-        sizes = self._tokens.lengths([embedded(chunk, measure.text) for chunk in chunks])
-        for chunk, size in zip(chunks, sizes, strict=True):
-            if size <= self._max_input or chunk.end - chunk.start <= 1:
-                yield chunk
-                continue
-            budget = max(1, measure.size(chunk.start, chunk.end) // 2)
-            halves = list(windows(measure, (chunk.start, chunk.end), budget))
-            if len(halves) < 2:
-                middle = (chunk.start + chunk.end) // 2
-                halves = [(chunk.start, middle), (middle, chunk.end)]
-            yield from self._bounded(
-                measure, [Chunk(start, end, chunk.page, chunk.heading_path, chunk.header) for start, end in halves]
-            )
+        rest = iter(chunks)
+        while some := list(islice(rest, AT_ONCE)):
+            measure.check()
+            sizes = self._tokens.lengths([embedded(chunk, measure.text) for chunk in some])
+            for chunk, size in zip(some, sizes, strict=True):
+                if size <= self._max_input or chunk.end - chunk.start <= 1:
+                    yield chunk
+                else:
+                    yield from self._bounded(measure, self._halves(measure, chunk))
+
+    def _halves(self, measure: Measure, chunk: Chunk) -> list[Chunk]:
+        budget = max(1, measure.size(chunk.start, chunk.end) // 2)
+        halves = list(windows(measure, (chunk.start, chunk.end), budget))
+        if len(halves) < 2:
+            middle = (chunk.start + chunk.end) // 2
+            halves = [(chunk.start, middle), (middle, chunk.end)]
+        return [replace(chunk, start=start, end=end) for start, end in halves]
+
+
+def _first_row(text: str, block: Block, most: int) -> str:
+    """A table's first row; empty if it has more than `most` characters."""
+    end = text.find("\n", block.start, min(block.end, block.start + most + 1))
+    if end < 0:
+        end = block.end if block.end - block.start <= most else block.start
+    return text[block.start : end]
 
 
 def embedded(chunk: Chunk, text: str) -> str:

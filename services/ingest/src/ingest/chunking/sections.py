@@ -32,7 +32,7 @@ def sections(blocks: Sequence[Block], *, by_page: bool) -> Iterator[Section]:
     headings: list[Block] = []
     body: list[Block] = []
     for block in blocks:
-        if (headings or body) and _parts((*headings, *body)[-1], block, bool(body), by_page=by_page):
+        if (headings or body) and _parts((body or headings)[-1], block, bool(body), by_page=by_page):
             yield Section(tuple(headings), tuple(body))
             headings, body = [], []
         (headings if block.kind == "heading" else body).append(block)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tokenizers import Tokenizer
 
 SEGMENT = 16_384
 AT_ONCE = 64
+CHECK_EVERY = 256
+"""Spans that are measured between two checks: a few milliseconds."""
 CHARS_PER_TOKEN = 12
 """A span counts at least one token for this many characters: some tokenizers make one unknown token of a long word."""
 
@@ -45,32 +47,46 @@ class Tokens:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         return text if len(encoding) <= limit else text[: encoding.offsets[limit][0]].rstrip()
 
-    def positions(self, text: str) -> array[int]:
-        """Where each token of `text` starts, in code points, in order."""
-        starts: array[int] = array("Q")
+    def positions(self, text: str) -> Iterator[list[int]]:
+        """Where each token of `text` starts, in code points, in order; some at a time."""
         segments = _segments(text)
         for first in range(0, len(segments), AT_ONCE):
             some = segments[first : first + AT_ONCE]
             encodings = self._tokenizer.encode_batch([text[start:end] for start, end in some], add_special_tokens=False)
             for (origin, _), encoding in zip(some, encodings, strict=True):
-                starts.extend(sorted(origin + start for start, _ in encoding.offsets))
-        return starts
+                yield sorted(origin + start for start, _ in encoding.offsets)
+
+
+def go_on() -> None:
+    """The check of a cut that nobody ends."""
 
 
 class Measure:
-    """The size in tokens of any span of one text, without tokenizing it again."""
+    """The size in tokens of any span of one text, without tokenizing it again.
 
-    def __init__(self, text: str, tokens: Tokens) -> None:
+    Whatever cuts a text measures it again and again: so this is where `check` is called, which raises to end the cut.
+    """
+
+    def __init__(self, text: str, tokens: Tokens, check: Callable[[], None] = go_on) -> None:
         self.text = text
-        self._starts = tokens.positions(text)
+        self.check = check
+        self._measured = 0
+        self._starts: array[int] = array("Q")
+        for some in tokens.positions(text):
+            check()
+            self._starts.extend(some)
 
     def size(self, start: int, end: int) -> int:
         """Tokens of `text[start:end]`. A cut inside a word can make it off by a few."""
+        self._measured += 1
+        if self._measured % CHECK_EVERY == 0:
+            self.check()
         tokens = bisect_left(self._starts, end) - bisect_left(self._starts, start)
         return max(tokens, -(-(end - start) // CHARS_PER_TOKEN))
 
     def reach(self, start: int, budget: int, end: int) -> int:
         """How far from `start`, at most to `end`, `budget` tokens go; always further than `start`."""
+        self.check()
         index = bisect_left(self._starts, start) + budget
         limit = self._starts[index] if index < len(self._starts) else end
         return max(start + 1, min(end, limit, start + budget * CHARS_PER_TOKEN))

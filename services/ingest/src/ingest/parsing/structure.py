@@ -86,6 +86,8 @@ class Extracted:
     """How much of the document is read with this, from 0 to 1."""
     state: Mapping[str, Any] = field(default_factory=dict)
     """What the parser needs to know when it goes on after this; plain JSON."""
+    row: str | None = None
+    """Of a part that begins within a table: that table's first row, empty if it is longer than any header."""
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the text. Heading paths are kept once each."""
@@ -102,7 +104,7 @@ class Extracted:
             for block in self.blocks
         ]
         facts = {name: getattr(self, name) for name in _FACTS}
-        return {**facts, "paths": [list(path) for path in paths], "blocks": rows}
+        return {**facts, "row": self.row, "paths": [list(path) for path in paths], "blocks": rows}
 
     @classmethod
     def from_json(cls, text: str, saved: dict[str, Any]) -> Extracted:
@@ -111,7 +113,8 @@ class Extracted:
         blocks = tuple(
             Block(kind, start, end, page, level, paths[path]) for kind, start, end, page, level, path in saved["blocks"]
         )
-        return cls(text, blocks, **{name: saved[name] for name in _FACTS})
+        facts = {name: saved[name] for name in _FACTS}
+        return cls(text, blocks, row=saved.get("row"), **facts)  # what earlier versions kept has no row
 
 
 _FACTS = ("title", "pages", "last_page", "done", "state")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -15,9 +14,10 @@ from ingest.ledger import Ledger
 from ingest.parsing.formats import START
 from ingest.parsing.process import ParsingProcess
 from ingest.parsing.structure import Extracted
-from ingest.part_files import NOTHING, Part, dump, load
+from ingest.part_files import NOTHING, Part, load
 from ingest.ports import BlobStore
 from ingest.work import Work
+from ingest.worker.cutting import CuttingThreads, DocumentCutting
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Reader:
     ledger: Ledger
     blobs: BlobStore
     parser: ParsingProcess
+    cutting: CuttingThreads
 
     async def pieces(self, work: Work, cutter: Cutter) -> AsyncGenerator[Piece, None]:
         """What has not been sent yet, in order; raises `ParseFailed`. Close it: no parser stays behind."""
@@ -45,7 +46,8 @@ class Reader:
         for part in await self.ledger.parts(work):
             if part.next_chunk > work.job["chunks_done"]:
                 text = (await self.blobs.read(part.text_key)).decode()
-                _, chunks = load(text, await self.blobs.read(part.structure_key))
+                structure = await self.blobs.read(part.structure_key)
+                _, chunks = await asyncio.to_thread(load, text, structure)
                 await self.ledger.sending(work)
                 yield Piece(part, text, chunks, last.done)
             last = part
@@ -58,13 +60,15 @@ class Reader:
         resume = START
         if last.number >= 0:
             text = (await self.blobs.read(last.text_key)).decode()
-            resume = last.resume(load(text, await self.blobs.read(last.structure_key))[0])
+            structure = await self.blobs.read(last.structure_key)
+            resume = last.resume((await asyncio.to_thread(load, text, structure))[0])
+        cutting = self.cutting.document()
         async with (
             self.blobs.local(work.revision["blob_key"]) as path,
             aclosing(self.parser.parts(path, work.revision["media_type"], resume)) as parts,
         ):
             while last.done < 1 and (extracted := await self._next(work, parts)) is not None:
-                piece = await self._cut(work, cutter, extracted, last)
+                piece = await self._cut(work, cutter, cutting, extracted, last)
                 yield piece
                 last = piece.part
 
@@ -72,14 +76,15 @@ class Reader:
         with work.timed("parsing"), metrics.STAGE_SECONDS.labels("parsing").time():
             return await anext(parts, None)
 
-    async def _cut(self, work: Work, cutter: Cutter, extracted: Extracted, last: Part) -> Piece:
+    async def _cut(
+        self, work: Work, cutter: Cutter, cutting: DocumentCutting, extracted: Extracted, last: Part
+    ) -> Piece:
         title = work.revision["title"]
         if last is NOTHING and not work.revision["title_given"]:
             title = extracted.title or title
         with work.timed("chunking"), metrics.STAGE_SECONDS.labels("chunking").time():
-            chunks = await asyncio.to_thread(cutter.cut, extracted, title)
-            contents = (extracted.text.encode(), dump(extracted, chunks))
-        keys = [f"{work.job['tenant']}/{hashlib.sha256(content).hexdigest()}" for content in contents]
+            cut = await cutting.part(cutter, extracted, title)
+        keys = [f"{work.job['tenant']}/{digest}" for digest in cut.digests]
         part = Part(
             number=last.number + 1,
             text_key=keys[0],
@@ -87,7 +92,7 @@ class Reader:
             start=last.next_start,
             chars=len(extracted.text),
             first_chunk=last.next_chunk,
-            chunks=len(chunks),
+            chunks=len(cut.chunks),
             last_page=extracted.last_page,
             done=extracted.done,
         )
@@ -101,8 +106,8 @@ class Reader:
         }
         async with self.blobs.keeping(*keys) as kept:
             await asyncio.gather(
-                *(self.blobs.put(key, io.BytesIO(content)) for key, content in zip(keys, contents, strict=True))
+                self.blobs.put(keys[0], io.BytesIO(cut.text)), self.blobs.put(keys[1], io.BytesIO(cut.structure))
             )
             await self.ledger.add_part(work, part, facts, kept)
         metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))
-        return Piece(part, extracted.text, chunks, last.done)
+        return Piece(part, extracted.text, cut.chunks, last.done)

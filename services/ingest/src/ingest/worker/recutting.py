@@ -16,6 +16,7 @@ from ingest.parts import parts_of
 from ingest.ports import BlobStore, Index, TokenizerSource
 from ingest.work import Work
 from ingest.worker.authority import Authority
+from ingest.worker.cutting import CuttingThreads, DocumentCutting
 from ingest.worker.outcomes import Stopping
 
 
@@ -28,6 +29,7 @@ class Recutting:
     index: Index
     authority: Authority
     tokenizers: TokenizerSource
+    cutting: CuttingThreads
     batch_chunks: int
 
     async def send(
@@ -65,17 +67,19 @@ class Recutting:
         cutter = Cutter(tokens, shadow.chunking, shadow.max_input_tokens)
         async with self.ledger.database.read() as connection:
             parts = await parts_of(connection, revision["document_key"], revision["n"])
-        first = 0
+        first, cutting = 0, self.cutting.document()
         for part in parts:
-            chunks = await self._cut(cutter, part, revision["title"], first)
+            chunks = await self._cut(cutter, cutting, part, revision["title"], first)
             for at in range(0, len(chunks), self.batch_chunks):
                 yield chunks[at : at + self.batch_chunks]
             first += len(chunks)
 
-    async def _cut(self, cutter: Cutter, part: Part, title: str, first: int) -> list[ChunkInput]:
+    async def _cut(
+        self, cutter: Cutter, cutting: DocumentCutting, part: Part, title: str, first: int
+    ) -> list[ChunkInput]:
         text = (await self.blobs.read(part.text_key)).decode()
-        extracted, _ = load(text, await self.blobs.read(part.structure_key))
-        chunks = await asyncio.to_thread(cutter.cut, extracted, title)
+        extracted, _ = await asyncio.to_thread(load, text, await self.blobs.read(part.structure_key))
+        chunks = await cutting.chunks(cutter, extracted, title)
         recut = replace(part, first_chunk=first, chunks=len(chunks))
         return as_inputs(recut, text, chunks, first, recut.next_chunk)
 
