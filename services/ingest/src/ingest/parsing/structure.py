@@ -114,7 +114,8 @@ class Extracted:
             Block(kind, start, end, page, level, paths[path]) for kind, start, end, page, level, path in saved["blocks"]
         )
         facts = {name: saved[name] for name in _FACTS}
-        return cls(text, blocks, row=saved.get("row"), **facts)  # what earlier versions kept has no row
+        row = saved.get("row")  # what earlier versions kept has none, and what is restored any
+        return cls(text, blocks, row=row if isinstance(row, str) else None, **facts)
 
 
 _FACTS = ("title", "pages", "last_page", "done", "state")
