@@ -41,6 +41,8 @@ class Seen:
     revisions: dict[str, int] = field(default_factory=dict)
     """Of each collection, 4 by default; and when they were made, by `births`."""
     births: dict[str, datetime] = field(default_factory=dict)
+    hits: list[dict[str, Any]] = field(default_factory=list)
+    """What a search finds."""
     script: dict[str, list[str]] = field(default_factory=dict)
     """What a chat model does at its next calls, instead of answering: see `_scripted`."""
 
@@ -228,7 +230,7 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
                 await asyncio.sleep(0.01)
         usage = {"embedding_tokens": 3, "embedding_model": "mini", "rerank_tokens": 0}
         metadata = {"usage": {"embedding_tokens": 0}}
-        hits = [{"metadata": metadata, "text": "x"}] if body["query"] == "tricky" else []
+        hits = [{"metadata": metadata, "text": "x"}] if body["query"] == "tricky" else list(seen.hits)
         return {"hits": hits, "degraded": [], "timings": {}, "usage": usage, "collection_revision": 4}
 
     return app

@@ -1,3 +1,5 @@
+"""A key's rules on questions and answers of chat, whole and streamed."""
+
 from __future__ import annotations
 
 import json
@@ -9,9 +11,11 @@ from hypothesis import strategies as st
 
 from contracts.chat import ChatRequest
 from contracts.guardrails import Guardrails
-from gateway.guardrails.detectors import Injection, PersonalData, Secrets, is_card, is_iban
+from gateway.guardrails.answer_tap import GuardTap
+from gateway.guardrails.detectors import Injection, PersonalData, Secrets, is_card
+from gateway.guardrails.ibans import is_iban
 from gateway.guardrails.masking import StreamMask, masked
-from gateway.guardrails.screening import GuardTap, Screening
+from gateway.guardrails.screening import Screening
 from gateway.route_errors import ContentBlocked, InputTooLong
 
 AWS = "AKIA" + "IOSFODNN7EXAMPLE"
@@ -122,9 +126,9 @@ def _request(text: str) -> ChatRequest:
     )
 
 
-def test_a_question_is_masked_in_every_part_and_the_decision_is_kept() -> None:
+async def test_a_question_is_masked_in_every_part_and_the_decision_is_kept() -> None:
     screening = Screening(_rules(input={"pii": "redact"}))
-    asked = screening.question(_request(f"I am {PERSONAL['email']}"))
+    asked = await screening.question(_request(f"I am {PERSONAL['email']}"), 0)
     hidden = "I am " + "*" * len(PERSONAL["email"])
     assert [message.plain_text() for message in asked.messages] == [hidden, hidden]
     assert asked.messages[1].model_dump()["content"][1]["image_url"] == {"url": "x"}
@@ -132,16 +136,16 @@ def test_a_question_is_masked_in_every_part_and_the_decision_is_kept() -> None:
     assert PERSONAL["email"] not in str(screening.decisions)
 
 
-def test_a_question_may_be_refused_or_only_noted() -> None:
+async def test_a_question_may_be_refused_or_only_noted() -> None:
     with pytest.raises(ContentBlocked, match="aws_key"):
-        Screening(_rules(input={"secrets": "block"})).question(_request(AWS))
+        await Screening(_rules(input={"secrets": "block"})).question(_request(AWS), 0)
     flagging = Screening(_rules(input={"secrets": "flag"}))
-    assert flagging.question(_request(AWS)).messages[0].content == AWS
+    assert (await flagging.question(_request(AWS), 0)).messages[0].content == AWS
     assert flagging.decisions[0].action == "flag"
     with pytest.raises(InputTooLong):
-        Screening(_rules(max_input_chars=10)).question(_request("more than ten"))
+        await Screening(_rules(max_input_chars=10)).question(_request("more than ten"), 0)
     untouched = _request(AWS)
-    assert Screening(Guardrails()).question(untouched) is untouched
+    assert await Screening(Guardrails()).question(untouched, 0) is untouched
 
 
 def test_retrieved_orders_are_noted_or_refused_but_never_our_own_words() -> None:
@@ -219,11 +223,11 @@ async def test_quotes_sources_and_receipt_of_a_whole_answer_are_screened_with_sp
     assert phone.encode() not in out
     answer = json.loads(out)
     assert len(answer["choices"][0]["message"]["content"]) == len(message["content"])
-    assert [one["guard"] for one in answer["groundwork"]["receipt"]["guardrails"]] == ["injection", "pii", "pii", "pii"]
+    assert [one["guard"] for one in answer["groundwork"]["receipt"]["guardrails"]] == ["injection", "pii"]
     assert headers == {"X-Groundwork-Guardrails": "output.pii=redact:3"}
 
 
-def test_what_a_question_says_in_arguments_of_tools_and_unknown_fields_is_screened_too() -> None:
+async def test_what_a_question_says_in_arguments_of_tools_and_unknown_fields_is_screened_too() -> None:
     arguments = json.dumps({"key": AWS, "to": PERSONAL["email"]})
     asked = {
         "model": "m",
@@ -234,31 +238,31 @@ def test_what_a_question_says_in_arguments_of_tools_and_unknown_fields_is_screen
         ],
     }
     with pytest.raises(ContentBlocked, match="aws_key"):
-        Screening(_rules(input={"secrets": "block"})).question(ChatRequest.model_validate(asked))
+        await Screening(_rules(input={"secrets": "block"})).question(ChatRequest.model_validate(asked), 0)
     masking = Screening(_rules(input={"secrets": "redact", "pii": "redact"}))
-    told = masking.question(ChatRequest.model_validate(asked)).model_dump_json()
+    told = (await masking.question(ChatRequest.model_validate(asked), 0)).model_dump_json()
     assert AWS not in told
     assert PERSONAL["email"] not in told
     assert "4111111111111111" in told  # a call's own name
 
 
-def test_a_text_that_begins_like_a_picture_is_screened_and_a_picture_is_not() -> None:
+async def test_a_text_that_begins_like_a_picture_is_screened_and_a_picture_is_not() -> None:
     picture = "data:image/png;base64,iVBORw0KGgo="
     parts = [{"type": "image_url", "image_url": {"url": picture}}, {"type": "x", "say": f"data: {AWS}"}]
     request = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": parts}]})
-    told = Screening(_rules(input={"secrets": "redact"})).question(request).model_dump_json()
+    told = (await Screening(_rules(input={"secrets": "redact"})).question(request, 0)).model_dump_json()
     assert picture in told
     assert AWS not in told
 
 
-def test_the_length_of_a_question_counts_what_unknown_fields_say_too() -> None:
+async def test_the_length_of_a_question_counts_what_unknown_fields_say_too() -> None:
     call = {"id": "c", "function": {"name": "f", "arguments": "x" * 50}}
     parts = [{"type": "x", "say": ["y" * 50]}, {"type": "image_url", "url": "data:image/png;base64," + "A" * 500}]
     for message in ({"role": "assistant", "tool_calls": [call]}, {"role": "user", "content": parts}):
         request = ChatRequest.model_validate({"model": "m", "messages": [message]})
         with pytest.raises(InputTooLong):
-            Screening(_rules(max_input_chars=40)).question(request)
-        assert Screening(_rules(max_input_chars=60)).question(request) is request
+            await Screening(_rules(max_input_chars=40)).question(request, 0)
+        assert (await Screening(_rules(max_input_chars=60)).question(request, 0)) is request
 
 
 def _tool_frames(arguments: str) -> list[bytes]:

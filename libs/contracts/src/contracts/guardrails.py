@@ -22,15 +22,15 @@ class TextGuards(Request):
 
 
 class Guardrails(Request):
-    """Rules for a key's calls of chat models, streamed or not."""
+    """Rules for a key's calls that reach a model, by whichever route, streamed or not."""
 
     input: TextGuards = TextGuards()
     output: TextGuards = TextGuards()
     injection: Literal["off", "flag", "block"] = "flag"
     """Text retrieved from documents that gives a model orders."""
     max_input_chars: Annotated[int, Field(ge=1)] | None = None
-    """Most characters of all messages together, arguments of tools and unknown fields included; null means no limit
-    but the body's."""
+    """Most characters of a request's texts together, keys and values, tools and unknown fields included; null means no
+    limit but the body's."""
 
 
 class GuardDecision(Reply):

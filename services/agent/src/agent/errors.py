@@ -12,6 +12,7 @@ from servicekit.errors import (
     InvalidRequest,
     NotFound,
     NotReady,
+    ServiceError,
     UpstreamFailed,
     UpstreamTimeout,
 )
@@ -272,6 +273,15 @@ class RunFailed(UpstreamFailed):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.code = failure.code
+
+
+class RunBlocked(ServiceError):
+    """The run of an `agent:` completion was ended by a guardrail of its key."""
+
+    status, type, code = 400, "content_blocked", "content_blocked"
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
 
 
 class CompletionCutOff(NotReady):

@@ -21,6 +21,7 @@ from agent.errors import (
     ModelNotAnswerable,
     QuestionMissing,
     QuestionTooLong,
+    RunBlocked,
     RunCancelled,
     RunFailed,
     RunNotFound,
@@ -167,7 +168,7 @@ class _Words:
     def rest(self, ended: Run) -> str:
         """What is left to say once the run has ended or waits; raises how it failed."""
         if ended.status == "failed" and ended.error is not None:
-            raise RunFailed(ended.error)
+            raise RunBlocked(ended.error) if ended.error.code == RunBlocked.code else RunFailed(ended.error)
         if ended.status == "cancelled":
             raise RunCancelled
         if ended.status in ("queued", "running"):

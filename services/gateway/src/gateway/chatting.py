@@ -14,7 +14,9 @@ from gateway.counting import ChatCount
 from gateway.dependencies import Dependencies
 from gateway.errors import ModelNotFound, OptionsNeedDocuments, TooManyCollections
 from gateway.forwarding import Exchange
-from gateway.guardrails.screening import GuardTap, Screening
+from gateway.guardrails.answer_tap import GuardTap
+from gateway.guardrails.reach import CHAT, RUN
+from gateway.guardrails.screening import Screening
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
 from gateway.needs import Assumed, chat_need, search_need
@@ -46,10 +48,11 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
     """Answer one public chat call."""
     async with deps.metered(exchange, principal, "chat") as call:
         body = await exchange.body()
-        size, screening = len(body), Screening(principal.guardrails)
-        request = await off_loop(size, _request, exchange, body)
+        size, request = len(body), await off_loop(len(body), _request, exchange, body)
         del body  # an answer may take long, and a body much memory
-        question = Question(await off_loop(size, screening.question, request), size, screening)
+        reach = replace(CHAT, of_run=RUN.of_run) if request.model.startswith(AGENT) else CHAT
+        screening = Screening(principal.guardrails, reach)
+        question = Question(await screening.question(request, size), size, screening)
         exchange.headers.update(screening.header())
         if request.model.startswith((RAG, AGENT)) and request.offers_tools():
             exchange.headers[DEGRADED_HEADER] = TOOLS_IGNORED
@@ -94,7 +97,7 @@ async def _answer(exchange: Exchange, deps: Dependencies, call: MeteredCall, que
 def _tapped(tap: Tap, exchange: Exchange, question: Question) -> Tap:
     """A tap, and around it what a call's guardrails and the cache want to see."""
     screening, lookup = question.screening, question.lookup
-    if screening.screens_output or screening.decisions:
+    if screening.screens_output or (screening.decisions and not screening.reach.is_inside):
         tap = GuardTap(tap, screening, exchange.headers)
     return tap if lookup is None else RecordingTap(tap, lookup)
 
@@ -146,7 +149,7 @@ def _asking(
         count = ChatCount(deps.counter, model, request, question.size, assumed.picture)
         decisions = question.screening.decisions
         tap = ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done, decisions=decisions)
-        return tap if call.parent_id is not None else _tapped(tap, exchange, question)
+        return _tapped(tap, exchange, question)
 
     token = deps.mint.shared_token(_allowed(call.principal, attempts.plan), MODELS)
     upstream = Upstream(

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from gateway.dependencies import Dependencies
 from gateway.errors import OriginRefused
 from gateway.forwarding import Exchange, passed_on
+from gateway.frames import Frames
 from gateway.front import origins_in
+from gateway.guardrails.reach import reach_of
+from gateway.guardrails.run_events import RunEventScreen
+from gateway.guardrails.screening import Screening
 from gateway.keys import Principal
 from gateway.metering import MeteredCall
 from gateway.needs import search_need
 from gateway.proxied import ProxiedCall
 from gateway.reservations import Need
+from gateway.route_errors import AnswerTooLarge, StreamBrokenOff
 from gateway.tokens import GRANT_HEADER
 from servicekit.errors import ServiceError
 from servicekit.http import PeerStream
-from servicekit.sse import HEADERS, MEDIA_TYPE, encode_error
+from servicekit.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
+
+MOST_SCREENED_BYTES = 64 * 1024 * 1024
+"""Of a whole answer that has to be looked at before it goes out."""
 
 
 async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, spec: ProxiedCall) -> None:
@@ -80,6 +89,7 @@ async def _carry(
     call: MeteredCall | None,
 ) -> None:
     headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
+    screening = Screening(principal.guardrails, reach_of(spec.method, spec.path))
     if spec.grant:
         headers[GRANT_HEADER] = deps.mint.grant(principal, exchange.request_id)
     settings = deps.settings
@@ -89,7 +99,7 @@ async def _carry(
         spec.method,
         path,
         token=deps.mint.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
-        body=await _body(exchange, spec, headers),
+        body=await _body(exchange, spec, headers, screening),
         params=spec.inner_query(exchange.scope["query_string"]),
         headers=headers,
         passes=spec.own_errors,
@@ -99,33 +109,70 @@ async def _carry(
             call.status = stream.status
         if spec.ends_epoch and stream.status < 400:
             await deps.caching.end_answers(principal.tenant)
-        await _pass_on(exchange, stream, spec)
+        await _pass_on(exchange, stream, spec, screening)
 
 
-async def _body(exchange: Exchange, spec: ProxiedCall, headers: dict[str, str]) -> bytes | AsyncIterator[bytes] | None:
+async def _body(
+    exchange: Exchange, spec: ProxiedCall, headers: dict[str, str], screening: Screening
+) -> bytes | AsyncIterator[bytes] | None:
     if spec.carries in ("upload", "archive"):
         return exchange.upload()
     headers.pop("content-length", None)
     if spec.carries == "json":
-        return await exchange.body()
+        body = await screening.question_body(await exchange.body())
+        exchange.headers.update(screening.header())
+        return body
     headers.pop("content-type", None)
     exchange.no_body()
     return None
 
 
-async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall) -> None:
+async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall, screening: Screening) -> None:
     headers = passed_on(stream.headers)
     streams = headers.get("content-type", "").startswith(MEDIA_TYPE)
+    screens = screening.screens_output and stream.status < HTTPStatus.BAD_REQUEST
     if streams:
         headers.update(HEADERS)
+    elif screens:
+        await _answer(exchange, stream, headers, screening)
+        return
     elif spec.gives in ("bytes", "text"):
         headers["x-content-type-options"] = "nosniff"
     await exchange.start(stream.status, headers)
     try:
-        async for piece in stream.pieces():
+        async for piece in _screened(stream.pieces(), screening) if screens else stream.pieces():
             await exchange.piece(piece)
     except ServiceError as error:
         if not streams:
             raise
         await exchange.piece(encode_error(error, exchange.request_id))
     await exchange.end()
+
+
+async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str], screening: Screening) -> None:
+    """A whole answer, screened."""
+    pieces, size = [], 0
+    async for piece in stream.pieces():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MOST_SCREENED_BYTES:
+            raise AnswerTooLarge(MOST_SCREENED_BYTES)
+    headers.pop("content-length", None)
+    body = await screening.answer(b"".join(pieces))
+    exchange.headers.update(screening.header())
+    await exchange.answer(stream.status, headers, body)
+
+
+async def _screened(pieces: AsyncIterator[bytes], screening: Screening) -> AsyncIterator[bytes]:
+    """A run's events, screened; a stream that breaks off ends as `stream_broken_off`."""
+    cutter, screen = Frames(), RunEventScreen(screening)
+    try:
+        async for piece in pieces:
+            for frame in cutter.feed(piece):
+                if out := await screen.frame(frame):
+                    yield out
+        cutter.close()
+    except MalformedStream:
+        raise StreamBrokenOff from None
+    if out := screen.last():
+        yield out

@@ -104,10 +104,31 @@ class ContentBlocked(ServiceError):
         super().__init__(told[where])
 
 
+class BodyUnreadable(InvalidRequest):
+    """A body that has to be looked at and can't be read."""
+
+    code = "invalid_json"
+
+    def __init__(self) -> None:
+        super().__init__("The body is not JSON, or is nested too deeply. Send one JSON object.")
+
+
+class AnswerTooLarge(UpstreamFailed):
+    """An answer that guardrails would have to hold whole, and is too large for that."""
+
+    code = "answer_too_large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"The answer has more than {most:,} bytes, which this key's guardrails can't look at. Ask for fewer things "
+            "at once (`limit`)."
+        )
+
+
 class InputTooLong(InvalidRequest):
     """More text than a key may send at once."""
 
     code = "input_too_long"
 
     def __init__(self, length: int, most: int) -> None:
-        super().__init__(f"The messages have {length:,} characters; this key may send {most:,}.", param="messages")
+        super().__init__(f"The request has {length:,} characters of text; this key may send {most:,}. Send less.")

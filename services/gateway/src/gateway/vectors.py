@@ -16,6 +16,8 @@ from contracts.search import SearchOptions, SearchRequest
 from gateway.dependencies import Dependencies
 from gateway.errors import CollectionNotAllowed, NotYours
 from gateway.forwarding import Exchange
+from gateway.guardrails.reach import reach_of
+from gateway.guardrails.screening import Asked, Screening
 from gateway.metering import MeteredCall
 from gateway.needs import search_need, tokens_of
 from gateway.pricing import cost_nano_usd
@@ -39,7 +41,8 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
 
     Services embed with a collection's own model, also for a key that may not choose it.
     """
-    request = await parse(EmbeddingRequest, await exchange.body())
+    body = await exchange.body()
+    request = await _screened(exchange, call, "/v1/embeddings", await parse(EmbeddingRequest, body), len(body))
     model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
     texts = request.input if isinstance(request.input, list) else [request.input]
@@ -49,30 +52,31 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}
     seconds = deps.settings.answer_timeout_seconds if is_bulk else deps.settings.call_timeout_seconds
     named = request.model_copy(update=changes)
-    body = await _ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
-    call.tokens.embedding = count(_usage_of(body), "prompt_tokens")
+    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
+    call.tokens.embedding = count(_usage_of(reply), "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.embedding)
     if not call.tokens.embedding:
         call.bill_as_reserved()  # nothing is read for nothing
-    await _give(exchange, call, body)
+    await _give(exchange, call, reply)
 
 
 async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
     """Documents in the order of their relevance."""
-    request = await parse(RerankRequest, await exchange.body())
+    body = await exchange.body()
+    request = await _screened(exchange, call, "/v1/rerank", await parse(RerankRequest, body), len(body))
     model = (await deps.catalogue.models()).resolve(request.model, "rerank", call.principal)
     call.model = model.id
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
     await deps.reserve(exchange, call, Need.of_model(model, read))
     named = request.model_copy(update={"model": model.id})
     seconds = deps.settings.call_timeout_seconds
-    body = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named, seconds)
-    usage = _usage_of(body)
+    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named, seconds)
+    usage = _usage_of(reply)
     call.tokens.prompt = count(usage, "total_tokens") or count(usage, "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.prompt)
     if not call.tokens.prompt:
         call.bill_as_reserved()
-    await _give(exchange, call, body)
+    await _give(exchange, call, reply)
 
 
 async def search_collection(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
@@ -82,17 +86,21 @@ async def search_collection(exchange: Exchange, deps: Dependencies, call: Metere
         raise NotYours("collection", name)
     if not call.principal.allows_collection(name):
         raise CollectionNotAllowed(name)
-    options = await parse(SearchOptions, await exchange.body())
+    body = await exchange.body()
+    screening = Screening(call.principal.guardrails, reach_of("POST", "/v1/collections/{name}/search"))
+    options = await screening.question(await parse(SearchOptions, body), len(body))
     request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
-    await search(exchange, deps, call, request)
+    await search(exchange, deps, call, request, screening)
 
 
-async def search(exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest) -> None:
+async def search(
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest, screening: Screening
+) -> None:
     """Hits; the retriever holds the caller to its collections."""
     await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.query))
     seconds = deps.settings.call_timeout_seconds
-    body = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
-    usage = _usage_of(body)
+    reply = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
+    usage = _usage_of(reply)
     models = await deps.catalogue.known()
     call.embedding_model = call.model = usage.get("embedding_model")
     call.tokens.embedding = count(usage, "embedding_tokens")
@@ -100,7 +108,19 @@ async def search(exchange: Exchange, deps: Dependencies, call: MeteredCall, requ
     call.add_cost(cost_nano_usd(models.price(call.embedding_model), call.tokens.embedding))
     reranker = models.only("rerank")
     call.add_cost(cost_nano_usd(reranker.price if reranker else None, call.tokens.prompt))
-    await _give(exchange, call, body)
+    reply = await screening.answer(reply)
+    exchange.headers.update(screening.header())
+    await _give(exchange, call, reply)
+
+
+async def _screened(exchange: Exchange, call: MeteredCall, path: str, request: Asked, size: int) -> Asked:
+    """The request as it may go on; one inside another call was screened with that."""
+    if call.parent_id is not None:
+        return request
+    screening = Screening(call.principal.guardrails, reach_of("POST", path))
+    request = await screening.question(request, size)
+    exchange.headers.update(screening.header())
+    return request
 
 
 async def _ask(

@@ -24,7 +24,8 @@ from servicekit.http import Peer, PeerMalformed
 from servicekit.sse import MalformedStream, decode
 
 log = structlog.get_logger(__name__)
-UPSTREAM_STATUS = 502
+UPSTREAM_STATUS, BLOCKED_STATUS = 502, 400
+"""Of an error in a stream whose head has gone out: the upstream's, or a guardrail's no, which no other try helps."""
 MAX_PAGES = 50
 """Of 200 things, that one list is read by."""
 
@@ -115,7 +116,8 @@ class ModelPlane:
         try:
             async for event in decode(pieces):
                 if event.event == "error":
-                    raise PeerError(UPSTREAM_STATUS, ErrorEnvelope.model_validate_json(event.data).error)
+                    error = ErrorEnvelope.model_validate_json(event.data).error
+                    raise PeerError(BLOCKED_STATUS if error.type == "content_blocked" else UPSTREAM_STATUS, error)
                 if event.data == "[DONE]":
                     return
                 yield ChatCompletionChunk.model_validate_json(event.data)

@@ -68,7 +68,7 @@ async def _summarised(before: str, messages: Sequence[Message], most: int, conte
     try:
         said = await _ask(_ASKED.format(words=most * 3 // 5, text=quotable(text)), most, context)
     except ServiceError as error:
-        if error.code == "key_revoked":
+        if error.code == "key_revoked" or error.body(None).type == "content_blocked":
             raise
         log.warning("no summary by the model", code=error.code)
         said = ""

@@ -1,35 +1,55 @@
-"""What guards look for: patterns, and checksums where there are some, so that an order number is no card."""
+"""What guards look for: patterns, and checksums where there are some, so that an order number is no card.
+
+All read a text's normal form, in time that grows with the text: no pattern goes back further than a finding is long.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 
+from gateway.guardrails.ibans import find_ibans
+from gateway.guardrails.normal_form import disjoint, found_in
 from gateway.ports import Finding
 
 LONGEST_CARD, SHORTEST_CARD = 19, 13
+LETTERS = "A-Za-z\u00c0-\u024f\u0300-\u036f\u0370-\u03ff\u0400-\u04ff"
+"""Of addresses: Latin, Greek, Cyrillic, and accents that are characters of their own."""
+WINDOW, LONGEST = 65_536, 8_192
+"""Characters that are searched at once, and the most that one finding has: other threads have their turn between."""
 
+_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_END = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 _SECRETS: Mapping[str, re.Pattern[str]] = {
-    "private_key": re.compile(
-        r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)", re.S
-    ),
-    "groundwork_key": re.compile(r"\bgw_[A-Za-z0-9_-]{32,128}"),
-    "aws_key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    "github_token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})"),
-    "gitlab_token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,255}"),
-    "slack_token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,255}"),
-    "openai_key": re.compile(r"\bsk-[A-Za-z0-9_-]{20,255}"),
-    "google_key": re.compile(r"\bAIza[0-9A-Za-z_-]{35}"),
-    "stripe_key": re.compile(r"\b[rs]k_live_[0-9A-Za-z]{16,255}"),
-    "jwt": re.compile(r"\beyJ[A-Za-z0-9_-]{8,2000}+\.eyJ[A-Za-z0-9_-]{8,2000}+\.[A-Za-z0-9_-]{8,2000}"),
+    name: re.compile(pattern, re.ASCII)
+    for name, pattern in {
+        "groundwork_key": r"\bgw_[A-Za-z0-9_-]{32,128}",
+        "aws_key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+        "github_token": r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})",
+        "gitlab_token": r"\bglpat-[A-Za-z0-9_-]{20,255}",
+        "slack_token": r"\bxox[abprs]-[A-Za-z0-9-]{10,255}",
+        "openai_key": r"\bsk-[A-Za-z0-9_-]{20,255}",
+        "google_key": r"\bAIza[0-9A-Za-z_-]{35}",
+        "stripe_key": r"\b[rs]k_live_[0-9A-Za-z]{16,255}",
+        "huggingface_token": r"\bhf_[A-Za-z0-9]{30,255}",
+        "jwt": r"\beyJ[A-Za-z0-9_-]{8,2000}+\.eyJ[A-Za-z0-9_-]{8,2000}+\.[A-Za-z0-9_-]{8,2000}",
+    }.items()
 }
 _EMAIL = re.compile(
-    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"
+    rf"(?<![{LETTERS}0-9._%+-])[{LETTERS}0-9][{LETTERS}0-9._%+-]{{0,254}}@"
+    rf"(?:[{LETTERS}0-9-]{{1,63}}\.){{1,8}}[{LETTERS}]{{2,24}}(?![{LETTERS}0-9_])"
 )
-_DIGITS = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
-_PHONE = re.compile(r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}(?:[ .()/-]{0,2}\d){6,13}(?!\w)")
-_SSN = re.compile(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")
+_CARDS = (
+    re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)", re.ASCII),
+    re.compile(r"(?<![\w.])\d{13,19}(?!\w)", re.ASCII),
+    re.compile(r"(?<![\w.])\d{4}([ .-])\d{4}\1\d{4}\1\d{1,7}(?!\w)", re.ASCII),
+    re.compile(r"(?<![\w.])3\d{3}([ .-])\d{6}\1\d{5}(?!\w)", re.ASCII),
+)
+"""Digits in any groups; without groups and in those that cards have, whatever numbers stand beside them."""
+_PHONE = re.compile(r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}(?:[ .()/-]{0,2}\d){6,13}(?!\w)", re.ASCII)
+_SSN = re.compile(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])", re.ASCII)
+_TAGS = re.compile(r"[\U000E0020-\U000E007E]{4}")
+"""Letters that nobody sees."""
 
 
 class Secrets:
@@ -39,11 +59,12 @@ class Secrets:
 
     def find(self, text: str) -> list[Finding]:
         """Findings from left to right, none within another."""
-        return disjoint(
-            Finding(kind, found.start(), found.end())
-            for kind, pattern in _SECRETS.items()
-            for found in pattern.finditer(text)
-        )
+        return found_in(text, self._all)
+
+    def _all(self, text: str) -> Iterator[Finding]:
+        yield from _private_keys(text)
+        for kind, pattern in _SECRETS.items():
+            yield from _findings(kind, pattern, text)
 
 
 class PersonalData:
@@ -53,20 +74,16 @@ class PersonalData:
 
     def find(self, text: str) -> list[Finding]:
         """Findings from left to right, none within another."""
-        return disjoint(self._all(text))
+        return found_in(text, self._all)
 
     def _all(self, text: str) -> Iterator[Finding]:
         if "@" in text:
-            yield from (Finding("email", found.start(), found.end()) for found in _EMAIL.finditer(text))
-        for found in _IBAN.finditer(text):
-            end = _iban_end(found[0])
-            if end:
-                yield Finding("iban", found.start(), found.start() + end)
-        yield from (
-            Finding("card", found.start(), found.end()) for found in _DIGITS.finditer(text) if is_card(found[0])
-        )
-        yield from (Finding("phone", found.start(), found.end()) for found in _PHONE.finditer(text))
-        yield from (Finding("ssn", found.start(), found.end()) for found in _SSN.finditer(text))
+            yield from _findings("email", _EMAIL, text)
+        yield from find_ibans(text)
+        for pattern in _CARDS:
+            yield from (one for one in _findings("card", pattern, text) if is_card(text[one.start : one.end]))
+        yield from _findings("phone", _PHONE, text)
+        yield from _findings("ssn", _SSN, text)
 
 
 _FORGET = (
@@ -83,7 +100,6 @@ _ORDERS = tuple(
         r"\b(?:do not|don't|never) (?:tell|inform|mention (?:this|it) to) the user\b",
         r"<\|(?:im_start|im_end|system|endoftext)\|>|\[/?INST\]|<</?SYS>>",
         r"^[ \t]{0,8}#{0,4}[ \t]?(?:system|assistant)\s?(?:prompt|message)?\s?:\s",
-        r"[\U000E0020-\U000E007E]{4}",
     )
 )
 
@@ -95,18 +111,42 @@ class Injection:
 
     def find(self, text: str) -> list[Finding]:
         """Findings from left to right, none within another."""
-        return disjoint(
-            Finding("order", found.start(), found.end()) for pattern in _ORDERS for found in pattern.finditer(text)
-        )
+        hidden = () if text.isascii() else _findings("order", _TAGS, text)
+        return disjoint([*hidden, *found_in(text, self._all)])
+
+    def _all(self, text: str) -> Iterator[Finding]:
+        for pattern in _ORDERS:
+            yield from (Finding("order", found.start(), found.end()) for found in pattern.finditer(text))
 
 
-def disjoint(findings: Iterator[Finding]) -> list[Finding]:
-    """From left to right; of two that overlap the longer, earlier one."""
-    kept: list[Finding] = []
-    for finding in sorted(findings, key=lambda one: (one.start, -one.end)):
-        if not kept or finding.start >= kept[-1].end:
-            kept.append(finding)
-    return kept
+def _findings(kind: str, pattern: re.Pattern[str], text: str) -> Iterator[Finding]:
+    return (Finding(kind, found.start(), found.end()) for found in matches(pattern, text))
+
+
+def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """What `finditer` gives, window by window: a thread that searches holds all others up while it does."""
+    if len(text) <= WINDOW:
+        yield from pattern.finditer(text)
+        return
+    at = 0
+    while at < len(text):
+        edge = at + WINDOW
+        found = pattern.search(text, at, min(len(text), edge + LONGEST))
+        if found is None or found.start() >= edge:
+            at = edge
+        else:
+            yield found
+            at = found.end()
+
+
+def _private_keys(text: str) -> Iterator[Finding]:
+    """From its first line to its last, or as far as the text goes."""
+    at = 0
+    for begun in matches(_KEY_BEGIN, text):
+        if begun.start() >= at:
+            ended = _KEY_END.search(text, begun.end())
+            at = ended.end() if ended is not None else len(text)
+            yield Finding("private_key", begun.start(), at)
 
 
 def is_card(text: str) -> bool:
@@ -116,18 +156,3 @@ def is_card(text: str) -> bool:
         return False
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
-def is_iban(text: str) -> bool:
-    """ISO 13616: country and checksum moved to the end, letters as numbers, modulo 97 is 1."""
-    compact = text.replace(" ", "")
-    if not 15 <= len(compact) <= 34:
-        return False
-    moved = compact[4:] + compact[:4]
-    return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
-
-
-def _iban_end(text: str) -> int:
-    """Where the IBAN at the start of a text ends: words in capitals may follow it; 0 if there is none."""
-    ends = [at for at in range(len(text), 14, -1) if at == len(text) or text[at] == " "]
-    return next((at for at in ends if is_iban(text[:at])), 0)

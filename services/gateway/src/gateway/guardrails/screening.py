@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from pydantic import BaseModel
 
-from contracts.chat import ChatRequest, Message, TextPart
+from contracts.chat import ChatRequest, Message
 from contracts.guardrails import Action, GuardDecision, Guardrails, TextGuards, Where
-from gateway.frames import END, data_of, is_done
 from gateway.guardrails.detectors import Injection, PersonalData, Secrets
-from gateway.guardrails.masking import StreamMask, masked
-from gateway.guardrails.speech import Place, say, spoken
+from gateway.guardrails.masking import StreamMask
+from gateway.guardrails.reach import CHAT, Reach
+from gateway.guardrails.texts import OUR_REFERENCES, REFERENCES, Json, Texts
 from gateway.metrics import GUARDRAILS
 from gateway.ports import Finding, Guard
-from gateway.route_errors import ContentBlocked, InputTooLong
-from gateway.taps import Tap
+from gateway.route_errors import BodyUnreadable, ContentBlocked, InputTooLong
+from servicekit.json_bodies import off_loop
 
 log = structlog.get_logger(__name__)
 HEADER = "X-Groundwork-Guardrails"
@@ -29,10 +28,7 @@ GUARDS: tuple[Guard, ...] = (Secrets(), PersonalData())
 INJECTION: Guard = Injection()
 OURS = ("system", "developer")
 """Roles whose words no document has."""
-_REFERENCES = frozenset(("id", "tool_call_id", "type"))
-"""Fields that name something, and would name nothing if masked."""
-_MEDIA = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/_=-]*")
-"""Pictures and sounds; not any text that begins like one."""
+Asked = TypeVar("Asked", bound=BaseModel)
 
 
 @dataclass(slots=True)
@@ -40,25 +36,41 @@ class Screening:
     """The decisions of one call, each counted once."""
 
     rules: Guardrails
+    reach: Reach = CHAT
     decisions: list[GuardDecision] = field(default_factory=list)
 
     @property
     def screens_output(self) -> bool:
         """Whether answers are looked at."""
-        return self.rules.output != TextGuards()
+        return self.reach.answer and self.rules.output != TextGuards()
 
-    def question(self, request: ChatRequest) -> ChatRequest:
-        """The request as it may go on; raises `ContentBlocked` or `InputTooLong`."""
-        most = self.rules.max_input_chars
-        if most is not None:
-            length = sum(_characters(message) for message in request.messages)
-            if length > most:
-                self._note("size", "input", "block", ["characters"])
-                raise InputTooLong(length, most)
-        if self.rules.input == TextGuards():
+    @property
+    def screens_input(self) -> bool:
+        """Whether questions are looked at."""
+        asked = self.rules.input != TextGuards() or self.rules.max_input_chars is not None
+        return self.reach.question and asked
+
+    async def question(self, request: Asked, size: int) -> Asked:
+        """A request as it may go on, whose body had so many bytes; raises `ContentBlocked` or `InputTooLong`."""
+        if not self.screens_input:
             return request
-        messages = [self._message(message) for message in request.messages]
-        return request.model_copy(update={"messages": messages, **self._unknown(request)})
+        return await off_loop(size, self._request, request)
+
+    async def question_body(self, body: bytes) -> bytes:
+        """The same for a body that another service parses; raises `BodyUnreadable`, too."""
+        if not self.screens_input or not body:
+            return body
+        return await off_loop(len(body), self._body, body)
+
+    async def answer(self, body: bytes) -> bytes:
+        """A whole answer in JSON as it may go out; raises `ContentBlocked`."""
+        if not self.screens_output or not body:
+            return body
+        return await off_loop(len(body), self._answer_body, body)
+
+    async def inner_question(self, request: ChatRequest, size: int) -> ChatRequest:
+        """A model call's request at the model plane, as it may go on; raises `ContentBlocked`."""
+        return await off_loop(size, self._inner, request)
 
     def retrieved(self, request: ChatRequest) -> None:
         """Look for orders in the prompt of a call inside an answer from documents; raises `ContentBlocked`."""
@@ -69,22 +81,45 @@ class Screening:
         if found:
             self._decide(INJECTION.name, "retrieved", self.rules.injection, [finding.kind for finding in found])
 
-    def whole_text(self, text: str, guards: TextGuards, where: Where) -> str:
-        """A text with what is to be masked masked; raises `ContentBlocked`."""
+    def told(self, answer: Json) -> Json:
+        """An answer's JSON, or any part of it, with what is to be masked masked; raises `ContentBlocked`."""
+        return self.screened(answer, self.rules.output, "output", OUR_REFERENCES)
+
+    def screened(
+        self,
+        value: Json,
+        rules: TextGuards,
+        where: Where,
+        references: frozenset[str] = REFERENCES,
+        *,
+        quiet: bool = False,
+    ) -> Json:
+        """A value with what is to be masked masked: the same object if that is nothing. `quiet` notes no masks."""
+        before = texts = Texts.of(value, references)
         for guard in GUARDS:
-            action = action_of(guards, guard)
-            findings = guard.find(text) if action != "off" else []
-            if findings:
-                self._decide(guard.name, where, action, [finding.kind for finding in findings])
-            if action == "redact":
-                text = masked(text, findings)
-        return text
+            action = action_of(rules, guard)
+            if action == "off" or (action == "flag" and (quiet or self._was_noted(where))):
+                continue
+            found = texts.find(guard, joined=where == "input" and self.reach.is_one_text)
+            if found and (action == "block" or not quiet):
+                self._decide(guard.name, where, action, [one.kind for one in found])
+            if found and action == "redact":
+                texts = texts.masked(found)
+        return value if texts is before else texts.put_back(value, before)
 
     def note(self, found: Sequence[tuple[str, Finding]]) -> None:
         """What a stream's mask has found."""
         for name in dict.fromkeys(name for name, _ in found):
             kinds = [finding.kind for guard, finding in found if guard == name]
-            self._decide(name, "output", str(getattr(self.rules.output, name)), kinds)
+            action = str(getattr(self.rules.output, name))
+            if action != "flag" or not self._was_noted("output"):
+                self._decide(name, "output", action, kinds)
+
+    def new_mask(self) -> StreamMask:
+        """For one text of a streamed answer."""
+        rules = self.rules.output
+        looking = [guard for guard in GUARDS if action_of(rules, guard) != "off"]
+        return StreamMask(looking, [guard.name for guard in looking if action_of(rules, guard) == "redact"])
 
     def header(self) -> dict[str, str]:
         """The decisions in short: `input.pii=redact:2`."""
@@ -93,31 +128,53 @@ class Screening:
             counted[f"{one.where}.{one.guard}={one.action}"] += one.count
         return {HEADER: ", ".join(f"{what}:{count}" for what, count in counted.items())} if counted else {}
 
-    def _message(self, message: Message) -> Message:
-        content = message.content
-        if isinstance(content, str):
-            content = self._asked(content)
-        elif content:
-            content = [self._part(part) for part in content]
-        return message.model_copy(update={"content": content, **self._unknown(message)})
+    def _inner(self, request: ChatRequest) -> ChatRequest:
+        """Of a run's request that is noted which tools have told it since its last answer; the rest was before."""
+        self.retrieved(request)
+        if not self.reach.question or self.rules.input == TextGuards():
+            return request
+        for message in _since_last_answer(request.messages):
+            if message.role == "tool":
+                self.screened(message.model_dump(), self.rules.input, "retrieved")
+        return self._replaced(request, lambda asked: self.screened(asked, self.rules.input, "input", quiet=True))
 
-    def _part(self, part: TextPart) -> TextPart:
-        text = None if part.text is None else self._asked(part.text)
-        return part.model_copy(update={"text": text, **self._unknown(part)})
+    def _request(self, request: Asked) -> Asked:
+        return self._replaced(request, self._asked)
 
-    def _unknown(self, holder: BaseModel) -> dict[str, Any]:
-        """Fields that only the upstream knows, arguments of tools among them, are read by it like any other text."""
-        return {name: self._inside(name, value) for name, value in (holder.model_extra or {}).items()}
+    def _replaced(self, request: Asked, screen: Callable[[dict[str, Any]], Json]) -> Asked:
+        """A request with what a screen does to all of it that reaches a model."""
+        whole = request.model_dump(exclude_unset=True)
+        asked = {name: value for name, value in whole.items() if name not in self.reach.spared}
+        told = screen(asked)
+        return request if told is asked else type(request).model_validate({**whole, **told})
 
-    def _inside(self, name: str, value: Any) -> Any:
-        if isinstance(value, str):
-            return value if name in _REFERENCES or _MEDIA.fullmatch(value) else self._asked(value)
-        if isinstance(value, list):
-            return [self._inside(name, item) for item in value]
-        return {key: self._inside(key, item) for key, item in value.items()} if isinstance(value, dict) else value
+    def _body(self, body: bytes) -> bytes:
+        whole = _parsed(body)
+        if not isinstance(whole, dict):
+            return body  # no request of any route: whoever parses it says what it must be
+        asked = {name: value for name, value in whole.items() if name not in self.reach.spared}
+        told = self._asked(asked)
+        return body if told is asked else encoded({**whole, **told})
 
-    def _asked(self, text: str) -> str:
-        return self.whole_text(text, self.rules.input, "input")
+    def _asked(self, asked: Json) -> Json:
+        most = self.rules.max_input_chars
+        length = Texts.of(asked).characters if most is not None else 0
+        if most is not None and length > most:
+            self._note("size", "input", "block", ["characters"])
+            raise InputTooLong(length, most)
+        return self.screened(asked, self.rules.input, "input")
+
+    def _answer_body(self, body: bytes) -> bytes:
+        answer = json.loads(body)
+        own = [holder.pop(name, None) for holder, name in _own_words(answer)] if self.reach.of_run else []
+        told = self.told(answer)
+        for (holder, name), words in zip(_own_words(told), own, strict=False):
+            holder[name] = words
+        return encoded(told)
+
+    def _was_noted(self, where: Where) -> bool:
+        """Whether it was noted when a model said it: here it is masked or refused only."""
+        return self.reach.of_run and where == "output"
 
     def _decide(self, guard: str, where: Where, action: str, kinds: Sequence[str]) -> None:
         self._note(guard, where, action, kinds)
@@ -132,19 +189,26 @@ class Screening:
         log.info("guardrail", guard=guard, where=where, action=action, kinds=decision.kinds, count=decision.count)
 
 
-def _characters(message: Message) -> int:
-    """What a model reads of a message: its text, and that of fields which only the model knows."""
-    parts = message.content if isinstance(message.content, list) else ()
-    extra = [message.model_extra or {}, *(part.model_extra or {} for part in parts)]
-    return len(message.plain_text()) + sum(_characters_in(value) for value in extra)
+def _parsed(body: bytes) -> Json:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise BodyUnreadable from None
 
 
-def _characters_in(value: Any) -> int:
-    if isinstance(value, str):
-        return 0 if _MEDIA.fullmatch(value) else len(value)
-    if isinstance(value, dict):
-        value = value.values()
-    return sum(_characters_in(item) for item in value) if isinstance(value, Iterable) else 0
+def _own_words(answer: Json) -> Iterator[tuple[dict[str, Any], str]]:
+    """Where a run, a list of runs or a thread's history has what its caller wrote: nobody keeps that from them."""
+    if isinstance(answer, dict):
+        for holder in (answer, *dicts(answer.get("data"))):
+            if holder.get("role") == "user":
+                yield holder, "content"
+            elif "thread_id" in holder:
+                yield holder, "input"
+
+
+def _since_last_answer(messages: Sequence[Message]) -> Sequence[Message]:
+    answered = [at for at, message in enumerate(messages) if message.role == "assistant"]
+    return messages[answered[-1] + 1 :] if answered else messages
 
 
 def action_of(guards: TextGuards, guard: Guard) -> Action:
@@ -153,129 +217,11 @@ def action_of(guards: TextGuards, guard: Guard) -> Action:
     return action
 
 
-class GuardTap:
-    """Screens an answer after another tap, streams without ever letting the beginning of a finding out."""
-
-    def __init__(self, tap: Tap, screening: Screening, headers: dict[str, str]) -> None:
-        """`headers` of the answer, which tell of decisions that were made before it began."""
-        self._headers = headers
-        self._tap = tap
-        self._screening = screening
-        self._masks: dict[tuple[int, Place], StreamMask] = {}
-        self._last: dict[str, Any] = {}
-
-    async def whole(self, body: bytes) -> bytes:
-        """The answer screened; raises `ContentBlocked`."""
-        out = await self._tap.whole(body)
-        try:
-            answer = json.loads(out)
-        except ValueError:
-            return out
-        for choice in _dicts(answer.get("choices")):
-            message = choice.get("message")
-            if isinstance(message, dict):
-                for _, holder, name in spoken(message):
-                    self._screen(holder, name)
-                self._hide_tokens(choice)
-                self._screen_citations(message)
-        self._screen_report(answer)
-        self._headers.update(self._screening.header())
-        return _encoded(answer)
-
-    async def frame(self, frame: bytes) -> bytes:
-        """A frame with as much of the text as can go out now; raises `ContentBlocked`."""
-        out = await self._tap.frame(frame)
-        concerns = self._screening.screens_output or b'"groundwork":' in out
-        if not concerns or not out or out.startswith(b":") or is_done(out):
-            return out
-        try:
-            chunk = json.loads(data_of(out))
-        except ValueError:
-            return out
-        for choice in _dicts(chunk.get("choices")) if self._screening.screens_output else ():
-            self._screen_choice(choice)
-        self._screen_report(chunk)
-        self._last = {name: chunk.get(name) for name in ("id", "object", "created", "model")}
-        return b"data: " + _encoded(chunk) + END
-
-    async def last(self) -> bytes:
-        """What was held back to the end, if no finish reason let it out."""
-        deltas: dict[int, dict[str, Any]] = {}
-        for index in dict.fromkeys(index for index, _ in self._masks):
-            self._add_rest(index, deltas.setdefault(index, {}))
-        choices = [{"index": index, "delta": delta, "finish_reason": None} for index, delta in deltas.items() if delta]
-        frame = b"data: " + _encoded({**self._last, "choices": choices}) + END if choices else b""
-        return frame + await self._tap.last()
-
-    def cut_off(self) -> None:
-        """The other tap's."""
-        self._tap.cut_off()
-
-    def close(self) -> None:
-        """The other tap's."""
-        self._tap.close()
-
-    def _screen_choice(self, choice: dict[str, Any]) -> None:
-        delta = choice.get("delta")
-        if not isinstance(delta, dict):
-            return
-        index = int(choice["index"]) if isinstance(choice.get("index"), int) else 0
-        self._hide_tokens(choice)
-        for place, holder, name in spoken(delta):
-            mask = self._masks.setdefault((index, place), self._new_mask())
-            holder[name] = mask.feed(holder[name])
-            self._report(mask)
-        if choice.get("finish_reason") or delta.get("annotations") is not None:
-            self._add_rest(index, delta)
-        self._screen_citations(delta)
-
-    def _add_rest(self, index: int, delta: dict[str, Any]) -> None:
-        """What was held back of a choice goes out with this delta."""
-        for (choice, place), mask in self._masks.items():
-            rest = mask.end() if choice == index else ""
-            self._report(mask)
-            if rest:
-                say(delta, place, rest)
-
-    def _hide_tokens(self, choice: dict[str, Any]) -> None:
-        """Probabilities spell the answer out, token by token."""
-        rules = self._screening.rules.output
-        if choice.get("logprobs") and any(action_of(rules, guard) in ("redact", "block") for guard in GUARDS):
-            choice["logprobs"] = None
-
-    def _new_mask(self) -> StreamMask:
-        rules = self._screening.rules.output
-        looking = [guard for guard in GUARDS if action_of(rules, guard) != "off"]
-        return StreamMask(looking, [guard.name for guard in looking if action_of(rules, guard) == "redact"])
-
-    def _report(self, mask: StreamMask) -> None:
-        found, mask.found = mask.found, []
-        self._screening.note(found)
-
-    def _screen_citations(self, holder: dict[str, Any]) -> None:
-        for annotation in _dicts(holder.get("annotations")):
-            self._screen(annotation, "quote")
-
-    def _screen_report(self, answer: dict[str, Any]) -> None:
-        """Sources are screened like the answer; the receipt gets the decisions."""
-        report = answer.get("groundwork")
-        if not isinstance(report, dict):
-            return
-        for source in _dicts(report.get("sources")):
-            self._screen(source, "text")
-        receipt = report.get("receipt")
-        if isinstance(receipt, dict):
-            own = [decision.model_dump() for decision in self._screening.decisions]
-            receipt["guardrails"] = [*_dicts(receipt.get("guardrails")), *own]
-
-    def _screen(self, holder: dict[str, Any], name: str) -> None:
-        if isinstance(holder.get(name), str):
-            holder[name] = self._screening.whole_text(holder[name], self._screening.rules.output, "output")
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
+def dicts(value: object) -> list[dict[str, Any]]:
+    """The objects of a list, if it is one."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _encoded(value: object) -> bytes:
+def encoded(value: object) -> bytes:
+    """JSON without spaces."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

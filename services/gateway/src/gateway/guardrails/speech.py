@@ -1,46 +1,65 @@
-"""Where a model's words stand in a message or a stream's delta: answer, reasoning, arguments of tools."""
+"""Where the words of a stream stand in its deltas: every text but references, wherever it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-Place = tuple[str, int]
-"""A field, and for calls of tools which of them."""
-_WORDS = ("content", "reasoning_content", "reasoning", "refusal")
-_CALLS, _CALL, _ARGUMENTS = "tool_calls", "function_call", "arguments"
+from gateway.guardrails.texts import OUR_REFERENCES, is_reference
+
+Place = tuple[str | int, ...]
+"""The fields that lead to a text; of a list's items the `index` that they have, else their number."""
 
 
-def spoken(message: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any], str]]:
-    """Each text with its place: the object that holds it, and its name there."""
-    for name in _WORDS:
-        if isinstance(message.get(name), str):
-            yield (name, 0), message, name
-    calls = message.get(_CALLS)
-    for at, call in enumerate(calls if isinstance(calls, list) else ()):
-        if not isinstance(call, dict):
-            continue
-        number = call["index"] if isinstance(call.get("index"), int) else at
-        for kind, name in (("function", _ARGUMENTS), ("custom", "input")):
-            if isinstance(call.get(kind), dict) and isinstance(call[kind].get(name), str):
-                yield (f"{kind}.{name}", number), call[kind], name
-    old = message.get(_CALL)
-    if isinstance(old, dict) and isinstance(old.get(_ARGUMENTS), str):
-        yield (_CALL, 0), old, _ARGUMENTS
+def spoken(delta: dict[str, Any]) -> Iterator[tuple[Place, Any, Any]]:
+    """Each text with its place: the object or list that holds it, and its name or number there."""
+    yield from _inside((), "", delta, delta.items())
+
+
+def _inside(place: Place, field: str, holder: Any, items: Any) -> Iterator[tuple[Place, Any, Any]]:
+    for name, value in list(items):
+        about = name if isinstance(name, str) else field
+        here = (*place, _number(value, name))
+        if isinstance(value, str):
+            if value and not is_reference(about, value, OUR_REFERENCES):
+                yield here, holder, name
+        elif isinstance(value, dict):
+            yield from _inside(here, about, value, value.items())
+        elif isinstance(value, list):
+            yield from _inside(here, about, value, enumerate(value))
+
+
+def _number(item: Any, name: str | int) -> str | int:
+    if isinstance(name, int) and isinstance(item, dict) and isinstance(item.get("index"), int):
+        number: int = item["index"]
+        return number
+    return name
 
 
 def say(delta: dict[str, Any], place: Place, text: str) -> None:
-    """Add words at a place of a delta."""
-    name, number = place
-    for known, holder, field in spoken(delta):
+    """Add words at a place of a delta, which is made where it is missing."""
+    for known, holder, name in spoken(delta):
         if known == place:
-            holder[field] += text
+            holder[name] += text
             return
-    if name == _CALL:
-        delta[_CALL] = {_ARGUMENTS: text}
-    elif "." in name:
-        kind, _, field = name.partition(".")
-        calls = delta.get(_CALLS)
-        delta[_CALLS] = [*(calls if isinstance(calls, list) else ()), {"index": number, kind: {field: text}}]
+    *way, last = place
+    at: Any = delta
+    for step, following in zip(way, place[1:], strict=True):
+        at = _entered(at, step, [] if isinstance(following, int) else {})
+    if isinstance(at, list):
+        at.append(text)
     else:
-        delta[name] = text
+        at[last] = text
+
+
+def _entered(holder: Any, step: str | int, empty: Any) -> Any:
+    """What is at a step, or `empty` put there."""
+    if isinstance(holder, list):
+        found = next((item for at, item in enumerate(holder) if _number(item, at) == step), None)
+        if not isinstance(found, type(empty)):
+            found = {"index": step, **empty} if isinstance(empty, dict) else empty
+            holder.append(found)
+        return found
+    if not isinstance(holder.get(step), type(empty)):
+        holder[step] = empty
+    return holder[step]

@@ -17,6 +17,7 @@ from gateway.chatting import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
 from gateway.errors import ScopeMissing
 from gateway.forwarding import Exchange, Relay
+from gateway.guardrails.reach import INSIDE, inside
 from gateway.guardrails.screening import Screening
 from gateway.listing import plain_models
 from gateway.metering import MeteredCall, Route
@@ -24,7 +25,7 @@ from gateway.proxied import READERS
 from gateway.proxying import left_in_budgets
 from gateway.tokens import DOCUMENT_RUNS, JOBS, RUNS
 from servicekit.delegation import Caller, check_tenant_admin, require
-from servicekit.json_bodies import off_loop, parse
+from servicekit.json_bodies import parse
 from servicekit.routes import Router
 
 router = Router()
@@ -45,10 +46,10 @@ async def chat(deps: Deps, caller: ModelCaller) -> Any:
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         body = await exchange.body()
-        size, screening = len(body), Screening(call.principal.guardrails)
+        size, screening = len(body), Screening(call.principal.guardrails, inside(caller.delegation))
         request = await parse(ChatRequest, body)
         del body
-        await off_loop(size, screening.retrieved, request)
+        request = await screening.inner_question(request, size)
         await answer_from_model(exchange, deps, call, Question(request, size, screening))
 
     return _inside(deps, caller, "chat", answer)
@@ -81,7 +82,8 @@ async def search(deps: Deps, caller: ModelCaller) -> Any:
         raise ScopeMissing("search")
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
-        await vectors.search(exchange, deps, call, await parse(SearchRequest, await exchange.body()))
+        request = await parse(SearchRequest, await exchange.body())
+        await vectors.search(exchange, deps, call, request, Screening(call.principal.guardrails, INSIDE))
 
     return _inside(deps, caller, "search", answer)
 
