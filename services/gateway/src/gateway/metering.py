@@ -210,18 +210,21 @@ class MeteredCall:
     async def reserve(self, need: Need = NOTHING, *, hold: bool = True) -> Mapping[str, str]:
         """Pass all limits, charged with what the next attempt may use at most; the headers that tell how they stand.
 
-        Raises what the first limit that refuses has to say. What can cost money, or counts in a receipt, is also in the
-        ledger when this returns; raises `LedgerUnavailable` if that can't be.
+        Raises what the first limit that refuses has to say. What can cost money is also in the ledger when this
+        returns; raises `LedgerUnavailable` if that can't be.
         """
         opens_call = self.parent_id is None and self._opened is None
         self._reserved = await self._meter.admission.reserve(
             self.principal, self.attempt_id, need, self._started_at, opens_call=opens_call
         )
         self._opened, self._only_entered = self._opened or self._reserved, False
-        if hold and (need.cost != 0 or (self.parent_id is not None and need.tokens)):
+        if hold and need.cost != 0:
             self._held = True
             with self.waiting():
                 await self._meter.ledger.hold(self._as_hold(need))
+        elif hold and self.parent_id is not None and need.completion_tokens:
+            self._held = True  # it costs nothing, but a receipt on another replica waits for its tokens
+            await self._meter.ledger.note(self._as_hold(need))
         return self._reserved.headers
 
     async def abandon_attempt(self, status: int, error_type: str) -> None:

@@ -92,6 +92,12 @@ class UsageLedger:
         if not written.done():
             raise LedgerUnavailable
 
+    async def note(self, record: HoldRecord) -> None:
+        """Have a reservation committed soon, for others to see; nobody waits for it."""
+        self._held.add(record.id)
+        await self._enqueue(record)
+        self._wanted.set()
+
     async def record(self, record: UsageRecord) -> asyncio.Future[None]:
         """Queue a row, also if the caller is cancelled meanwhile; returns at once unless the queue is full.
 
