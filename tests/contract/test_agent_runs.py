@@ -102,6 +102,19 @@ async def test_a_run_that_its_time_ends_gives_what_it_has_so_far_and_what_it_was
     assert {kind: whole["usage"][kind] for kind in kinds} == {kind: run["usage"][kind] for kind in kinds}
 
 
+async def test_what_a_run_searches_is_charged_to_it(agents: RunningAgents) -> None:
+    agents.takes(Turn("", [("search_documents", {"query": "leave"})]), "There is none.")
+    seeker = {**HELPER, "name": "seeker", "tools": ["search_documents"]}
+    await agents.gateway.call("POST", "/v1/agents", agents.key, json=seeker)
+    thread = await _thread(agents)
+    body = {"agent": "seeker", "input": "How much leave is there?"}
+    started = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json=body)
+    run = await _until(agents, f"/v1/threads/{thread}/runs/{started['id']}")
+    rows = await _charged(agents, run)
+    assert [row["embedding_tokens"] for row in rows if row["route"] == "search"] == [3]
+    assert run["status"] == "completed"
+
+
 async def test_a_run_that_is_cancelled_or_fails_keeps_what_it_said_and_what_it_was_charged(
     agents: RunningAgents,
 ) -> None:

@@ -164,6 +164,30 @@ async def test_a_message_that_is_none_is_told_in_json_rpcs_words(agents: Running
     assert "id" in told
 
 
+async def test_searches_and_questions_are_charged_and_refused_in_words_once_a_budget_is_spent(
+    agents: RunningAgents,
+) -> None:
+    calls = {
+        "search": {"query": "leave", "collections": ["handbook"]},
+        "ask": {"question": "leave?", "collections": ["handbook"]},
+    }
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    spent = await agents.gateway.new_key(scopes=["chat", "search"], budgets=[{"window": "day", "usd": "0"}])
+    for name, arguments in calls.items():
+        body = {**message, "params": {"name": name, "arguments": arguments}}
+        answer = (await agents.call("POST", "/mcp", json=body))["result"]
+        assert not answer["isError"], answer
+        refused = (await agents.call("POST", "/mcp", json=body, key=spent["secret"]))["result"]
+        assert refused["isError"]
+        assert "budget" in refused["content"][0]["text"]
+    rows = await agents.gateway.usage_rows(1)
+    outer = {row["id"] for row in rows if row["route"] == "mcp" and row["key_id"] != spent["id"]}
+    searches = [row for row in rows if row["route"] == "search"]
+    assert [row["embedding_tokens"] for row in searches] == [3, 3]
+    assert {row["parent_id"] for row in searches} == outer
+    assert all(row["cost_nano_usd"] > 0 for row in searches)
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments"),
     [

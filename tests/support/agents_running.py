@@ -19,12 +19,17 @@ from agent.bootstrap import create_app
 from agent.settings import AgentSettings
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo, ModelList, ModelPrice
+from gateway.adapters.memory_limits import MemoryLimiter
+from servicekit.clock import SystemClock
 from servicekit.delegation import Caller, DelegationVerifier, require
 from servicekit.errors import install_error_handlers
 from servicekit.sse import DONE, encode
 
 PRICE = ModelPrice(prompt_usd_per_million=2, completion_usd_per_million=6)  # type: ignore[arg-type]
 MODEL = ModelInfo(id="turns", kind="chat", default=True, context_length=32_768, price=PRICE)
+
+MINI = ModelInfo(id="mini", kind="embedding", default=True, dimensions=3, price=PRICE)
+"""What searches are embedded with; here only its price is asked for."""
 
 
 @dataclass
@@ -58,7 +63,7 @@ def inference(model: ScriptedAgent, public_key: Path) -> FastAPI:
 
     @app.get("/v1/models")
     async def models(caller: Annotated[Caller, require("inference")]) -> ModelList:
-        return ModelList(data=[model.info])
+        return ModelList(data=[model.info, MINI])
 
     @app.post("/v1/chat/completions")
     async def chat(body: ChatRequest, caller: Annotated[Caller, require("inference")]) -> Response:
@@ -89,7 +94,12 @@ async def running_agents(folder: Path, **settings: Any) -> AsyncIterator[Running
     port = free_port()
     async with (
         serving(inference(model, folder / "d.pub")) as inference_url,
-        running_gateway(folder, inference_url=inference_url, agent_url=f"http://127.0.0.1:{port}") as gateway,
+        running_gateway(
+            folder,
+            limiter=MemoryLimiter(SystemClock()),
+            inference_url=inference_url,
+            agent_url=f"http://127.0.0.1:{port}",
+        ) as gateway,
     ):
         chosen = {
             "retriever_url": gateway.deps.settings.retriever_url,

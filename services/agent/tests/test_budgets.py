@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from agent.adapters.scripted import CAPABLE
 from agent.adapters.scripted_agents import Turn
 from agent.messages import UNKNOWN
+from agent.settings import AgentSettings
+from contracts.delegation import Spent
 from contracts.models import ModelPrice
 from servicekit.sql import Database
 
@@ -71,3 +74,37 @@ async def test_a_model_that_repeats_itself_is_told_and_then_stopped(database: Da
     assert (run.status, run.limit) == ("limit_reached", "repeated_calls")
     assert till.paid == ["1", "1"]
     assert run.steps == 5
+
+
+async def test_a_run_whose_process_was_killed_in_a_step_says_what_that_step_was_charged_too(database: Database) -> None:
+    one = bench(database, "Hello.", settings=AgentSettings(run_lease_seconds=30))
+    await one.define()
+    run = await one.start()
+    assert await one.ledger.claim("killed") is not None  # whose step nobody has written down
+    killed = {"prompt_tokens": 120, "completion_tokens": 7, "embedding_tokens": 3, "model_calls": 1}
+    one.tokens.ledger[run.id] = Spent(**killed, cost_nano_usd=57_000)
+    whole = Spent(prompt_tokens=140, completion_tokens=9, embedding_tokens=3, model_calls=2, cost_nano_usd=77_000)
+
+    async def charge(_: object) -> None:
+        one.tokens.ledger[run.id] = whole
+
+    one.model.before = charge
+    one.clock.advance(31)
+    assert await one.work()
+    usage = (await one.shown(run)).usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.model_calls) == (140, 9, 2)
+    assert usage.cost_usd == Decimal("0.000077")
+
+
+async def test_what_a_killed_step_was_charged_counts_for_the_limits_of_the_run(database: Database) -> None:
+    one = bench(database, "Hello.", settings=AgentSettings(run_lease_seconds=30))
+    await one.define(limits={"tokens": 100})
+    run = await one.start()
+    assert await one.ledger.claim("killed") is not None
+    spent = Spent(prompt_tokens=140, completion_tokens=9, embedding_tokens=0, model_calls=1, cost_nano_usd=0)
+    one.tokens.ledger[run.id] = spent
+    one.clock.advance(31)
+    assert await one.work()
+    ended = await one.shown(run)
+    assert (ended.status, ended.limit) == ("limit_reached", "tokens")
+    assert not one.model.requests, "nothing is asked beyond it"
