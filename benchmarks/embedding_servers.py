@@ -86,7 +86,9 @@ def inference(*others: Mapping[str, Any]) -> Iterator[EmbeddingServer]:
             "INFERENCE_DELEGATION_PUBLIC_KEY_FILE": str(folder / "delegation.pub"),
             "INFERENCE_THREADS": str(os.cpu_count()),
         }
-        claims = Delegation(audiences=("inference",), tenant="bench", key_id="k", request_id="req_bench")
+        claims = Delegation(
+            audiences=("inference",), tenant="bench", key_id="k", scopes=("search",), request_id="req_bench"
+        )
         token = DelegationSigner(private).sign(claims, timedelta(hours=6))
         with _running([sys.executable, "-m", "inference"], settings, port, "/readyz") as process:
             headers = {"Authorization": f"Bearer {token}"}

@@ -201,7 +201,9 @@ def inference(folder: Path, upstream_port: int) -> Iterator[tuple[Door, psutil.P
     )
     try:
         asyncio.run(_until_ready(f"http://127.0.0.1:{port}/readyz"))
-        claims = Delegation(audiences=("inference",), tenant="bench", key_id="k", request_id="req_bench")
+        claims = Delegation(
+            audiences=("inference",), tenant="bench", key_id="k", scopes=("chat",), request_id="req_bench"
+        )
         token = DelegationSigner(private).sign(claims, timedelta(hours=1))
         headers = {"Authorization": f"Bearer {token}"}
         yield Door(f"http://127.0.0.1:{port}/v1/chat/completions", "paced", headers), psutil.Process(running.pid)

@@ -97,7 +97,9 @@ async def answered(attack: Attack, mode: str, *, model_fails: bool = False) -> l
             "groundwork": {"grounding": mode, "include": ["sources"]},
         }
     )
-    rights = Delegation(audiences=("agent",), tenant="a", key_id="k", collections=None, request_id="r")
+    rights = Delegation(
+        audiences=("agent",), tenant="a", key_id="k", scopes=("chat",), collections=None, request_id="r"
+    )
     events = answering.events(read_conversation(request, rights), request, "token", "r")
     return rendered_links((await collect(chunks(events, request.model))).choices[0].message.content or "")
 

@@ -76,7 +76,7 @@ def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "key.pub").write_bytes(public)
     models = [{"name": name, **declared} for name, declared in SERVED.items()]
     (folder / "models.yaml").write_text(yaml.safe_dump({"models": models}))
-    claims = Delegation(audiences=("inference",), tenant="acme", key_id="key_1", request_id="req_1")
+    claims = Delegation(audiences=("inference",), tenant="acme", key_id="key_1", scopes=("chat",), request_id="req_1")
     token = DelegationSigner(private).sign(claims, timedelta(hours=1))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -109,7 +109,7 @@ async def running_inference(
     private, public = generate_key_pair()
     settings = settings_for(folder, models or [CHAT, EMBEDDING, RERANK], **changes)
     settings.delegation_public_key_file.write_bytes(public)
-    claims = Delegation(audiences=("inference",), tenant="acme", key_id="key_1", request_id="req_1")
+    claims = Delegation(audiences=("inference",), tenant="acme", key_id="key_1", scopes=("chat",), request_id="req_1")
     token = DelegationSigner(private).sign(claims, timedelta(hours=1))
     app = create_app(settings)
     async with serving(app) as url, aiohttp.ClientSession() as session:

@@ -203,7 +203,7 @@ class IngestHome:
             tenant=tenant,
             key_id=f"k-{tenant}",
             request_id="req_t",
-            **claims,
+            **{"scopes": ("documents", "search"), **claims},
         )
         headers = {
             "Authorization": f"Bearer {self._signer.sign(delegation, timedelta(hours=1))}",

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from contracts.delegation import Audience, Delegation
+from contracts.delegation import Audience, Delegation, Scope
 from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelInfo, ModelList
 from retriever.adapters.edge import EdgeStore
 from retriever.adapters.hashed import HashedEmbedder
@@ -46,9 +46,17 @@ class Tokens:
         audiences: tuple[Audience, ...] = ("retriever", "inference"),
         collections: tuple[str, ...] | None = None,
         lifetime_seconds: float = 600,
+        scopes: tuple[Scope, ...] = ("documents", "search"),
     ) -> str:
         """A token with these claims."""
-        claims = Delegation(audiences=audiences, tenant=tenant, key_id="k", request_id="req_1", collections=collections)
+        claims = Delegation(
+            audiences=audiences,
+            tenant=tenant,
+            key_id="k",
+            scopes=scopes,
+            request_id="req_1",
+            collections=collections,
+        )
         return self._signer.sign(claims, timedelta(seconds=lifetime_seconds))
 
 

@@ -54,6 +54,7 @@ class Running:
             audiences=(audience,),  # type: ignore[arg-type]
             tenant="acme",
             key_id="key_1",
+            scopes=("chat",),
             models=models,
             request_id="req_1",
         )

@@ -40,6 +40,7 @@ class Api:
         self.client, self.signer, self.worker, self.bell = client, signer, worker, bell
 
     def headers(self, tenant: str = "acme", audience: Audience = "ingest", **claims: Any) -> dict[str, str]:
+        claims = {"scopes": ("documents", "search"), **claims}
         delegation = Delegation(audiences=(audience,), tenant=tenant, key_id=f"k-{tenant}", request_id="r", **claims)
         token = self.signer.sign(delegation, timedelta(hours=1))
         return {"Authorization": f"Bearer {token}", "Groundwork-Grant": "grant"}

@@ -50,7 +50,7 @@ class Api:
         self.client, self.signer, self.web, self.bell = client, signer, web, bell
 
     def post(self, path: str, body: Any, **headers: str) -> Any:
-        delegation = Delegation(audiences=("ingest",), tenant="acme", key_id="k", request_id="r")
+        delegation = Delegation(audiences=("ingest",), tenant="acme", key_id="k", scopes=("documents",), request_id="r")
         token = self.signer.sign(delegation, timedelta(hours=1))
         fixed = {"Authorization": f"Bearer {token}", "Groundwork-Grant": "grant"}
         return self.client.post(path, json=body, headers={**fixed, **headers})

@@ -6,6 +6,7 @@ its own audience and forwards the caller's token down the line; it can't make on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from fastapi import Depends, Header, Request
 from pydantic import ValidationError
 
-from contracts.delegation import INSTALLATION_TENANT, Audience, Delegation
+from contracts.delegation import INSTALLATION_TENANT, Audience, Delegation, Scope
 from servicekit.clock import Clock, SystemClock
 from servicekit.errors import Forbidden, NotReady, Unauthenticated
 
@@ -52,6 +53,16 @@ class InstallationOnly(Forbidden):
         super().__init__("Only the gateway itself makes this call, for an administrator.")
 
 
+class ScopeMissing(Forbidden):
+    """The key behind a token lacks the scopes of the call."""
+
+    code = "missing_scope"
+
+    def __init__(self, scopes: Sequence[Scope]) -> None:
+        names = " or ".join(f"'{scope}'" for scope in scopes)
+        super().__init__(f"This call needs a key with the scope {names}. Ask an admin for one.")
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Whose call this is, and the token to forward down the line."""
@@ -63,6 +74,11 @@ class Caller:
     def tenant(self) -> str:
         """The tenant whose data this call may touch."""
         return self.delegation.tenant
+
+    def require(self, *scopes: Scope) -> None:
+        """Raise `ScopeMissing` unless the token has one of the scopes."""
+        if set(scopes).isdisjoint(self.delegation.scopes):
+            raise ScopeMissing(scopes)
 
 
 class DelegationSigner:
@@ -161,16 +177,20 @@ def caller_of(verifier: DelegationVerifier, authorization: str | None, audience:
     return Caller(delegation, token)
 
 
-def require(audience: Audience) -> Any:
-    """A FastAPI dependency that lets in only calls with a valid token of this audience.
+def require(audience: Audience, *scopes: Scope) -> Any:
+    """A FastAPI dependency that lets in only calls with a valid token of this audience that has one of the scopes.
 
-    Use it as `Annotated[Caller, require("ingest")]`.
+    Use it as `Annotated[Caller, require("ingest", "documents")]`. Name them: without, it is
+    any token of the audience.
 
     Async, since FastAPI would run a plain function in a thread, whose log context is lost.
     """
 
     async def caller(request: Request, authorization: Annotated[str | None, Header()] = None) -> Caller:
-        return caller_of(request.app.state.verifier, authorization, audience)
+        found = caller_of(request.app.state.verifier, authorization, audience)
+        if scopes:
+            found.require(*scopes)
+        return found
 
     return Depends(caller)
 

@@ -89,5 +89,7 @@ class Catalogue:
         return known_label(model or "", known.by_name if known else ())
 
     async def _read(self, _: None) -> Models:
-        answer = await self._inference.call("GET", "/v1/models", ModelList, token=self._mint.own_token(MODELS))
+        answer = await self._inference.call(
+            "GET", "/v1/models", ModelList, token=self._mint.own_token(MODELS, ("chat",))
+        )
         return Models.of(answer.data)

@@ -69,7 +69,7 @@ class TokenCounter:
         await asyncio.gather(*self._reading, return_exceptions=True)
 
     async def _read(self, model: str) -> None:
-        token = self._mint.own_token(MODELS)
+        token = self._mint.own_token(MODELS, ("chat",))
         try:
             answer = await self._inference.send("GET", f"/v1/models/{quote(model, safe='')}/tokenizer", token=token)
             self._tokenizers[model] = await asyncio.to_thread(_tokenizer_of, answer.body)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.search import SearchRequest
 from retriever.bootstrap import Dependencies
+from retriever.routes.access import SEARCHERS
 from servicekit.delegation import Caller, InvalidDelegation, caller_of
 from servicekit.errors import ServiceError, error_response
 from servicekit.headers import header_of
@@ -68,6 +69,7 @@ class SearchShortcut:
         try:
             request = SearchRequest.model_validate(json.loads(body))
             caller = caller_of(scope["app"].state.verifier, header_of(scope, b"authorization"), "retriever")
+            caller.require(*SEARCHERS)
         except (ValueError, RecursionError, InvalidDelegation):
             return None
         scope["route"] = self._route

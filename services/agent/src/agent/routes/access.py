@@ -10,9 +10,7 @@ from agent.agents import Agents
 from agent.errors import GrantMissing
 from agent.runs import Mandate
 from agent.threads import Viewer
-from contracts.delegation import Scope
 from servicekit.delegation import Caller, require
-from servicekit.errors import Forbidden
 from servicekit.idempotency import CallKey
 
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -21,43 +19,16 @@ Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-class AgentsScopeMissing(Forbidden):
-    """The key may not use agents."""
-
-    code = "scope_missing"
-
-    def __init__(self, scope: Scope = "agents") -> None:
-        super().__init__(f"This key has no scope '{scope}'. Ask for one that has it.")
-
-
-async def _authorised(caller: Annotated[Caller, require("agent")]) -> Caller:
-    if "agents" not in caller.delegation.scopes:
-        raise AgentsScopeMissing
-    return caller
-
-
-async def _maker(caller: Annotated[Caller, require("agent")]) -> Caller:
-    if "agents:write" not in caller.delegation.scopes:
-        raise AgentsScopeMissing("agents:write")
-    return caller
-
-
-async def _reader(caller: Annotated[Caller, require("agent")]) -> Caller:
-    if not {"agents", "agents:write"} & set(caller.delegation.scopes):
-        raise AgentsScopeMissing
-    return caller
-
-
 async def _agents(request: Request) -> Agents:
     opened: Agents = request.app.state.dependencies.agents
     return opened
 
 
-Authorised = Annotated[Caller, Depends(_authorised)]
+Authorised = Annotated[Caller, require("agent", "agents")]
 """May run agents."""
-Maker = Annotated[Caller, Depends(_maker)]
+Maker = Annotated[Caller, require("agent", "agents:write")]
 """May make, change and delete agents."""
-Reader = Annotated[Caller, Depends(_reader)]
+Reader = Annotated[Caller, require("agent", "agents", "agents:write")]
 """May look at agents."""
 Opened = Annotated[Agents, Depends(_agents)]
 

@@ -18,7 +18,7 @@ from agent.completions import chunk_json, chunks, collect, completion_json
 from agent.conversation import read_conversation
 from agent.graph import Answering
 from agent.metrics import ANSWER_FAILURES, FAILURES
-from agent.routes.access import AgentsScopeMissing, Grant, mandate
+from agent.routes.access import Grant, mandate
 from agent.threads import Viewer
 from contracts.chat import TOOLS_IGNORED, ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.errors import ErrorEnvelope
@@ -49,7 +49,7 @@ def answering(request: Request) -> Answering:
 async def complete(
     body: ChatRequest,
     request: Request,
-    caller: Annotated[Caller, require("agent")],
+    caller: Annotated[Caller, require("agent", "chat")],
     answers: Annotated[Answering, Depends(answering)],
     grant: Grant = None,
 ) -> Response:
@@ -76,8 +76,7 @@ async def _run(
     request: Request, body: ChatRequest, caller: Caller, grant: str | None
 ) -> AsyncGenerator[ChatCompletionChunk]:
     """The chunks of an agent's run."""
-    if "agents" not in caller.delegation.scopes:
-        raise AgentsScopeMissing
+    caller.require("agents")
     agents: Agents = request.app.state.dependencies.agents
     run, agent = await run_completions.start(agents, Viewer.of(caller.delegation), mandate(caller, grant), body)
     degraded = (TOOLS_IGNORED,) if body.offers_tools() else ()

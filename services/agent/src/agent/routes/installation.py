@@ -15,7 +15,7 @@ from servicekit.streaming import OpenedStream
 
 router = Router(prefix="/v1", tags=["installation"])
 Installation = Annotated[Caller, require_installation("agent")]
-AnyCaller = Annotated[Caller, require("agent")]
+TenantAdmin = Annotated[Caller, require("agent", "admin")]
 MEDIA_TYPE = "application/x-tar"
 
 
@@ -26,7 +26,7 @@ async def backup(_: Installation, opened: Opened) -> OpenedStream:
 
 
 @router.post("/tenants/{name}/purge", status_code=204)
-async def purge(name: Name, body: TenantKeys, caller: AnyCaller, opened: Opened) -> None:
+async def purge(name: Name, body: TenantKeys, caller: TenantAdmin, opened: Opened) -> None:
     """Remove all that a tenant has here."""
     check_tenant_admin(caller, name)
     await tenants.purge(opened.database, name, body.key_ids)

@@ -43,7 +43,7 @@ async def _bell(request: Request) -> Bell:
 )
 async def message(
     request: Request,
-    caller: Annotated[Caller, require("agent")],
+    caller: Annotated[Caller, require("agent", "search", "chat", "documents")],
     server: Annotated[McpServer, Depends(_server)],
     bell: Annotated[Bell, Depends(_bell)],
 ) -> Response:

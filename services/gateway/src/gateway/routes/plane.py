@@ -29,12 +29,15 @@ from servicekit.json_bodies import parse
 from servicekit.routes import Router
 
 router = Router()
-ModelCaller = Annotated[Caller, require("models")]
+ModelCaller = Annotated[Caller, require("models", "chat", "agents")]
+SearchCaller = Annotated[Caller, require("models", "search", "chat", "agents")]
+AnyModelCaller = Annotated[Caller, require("models", "chat", "agents", "search", "documents")]
+TenantAdmin = Annotated[Caller, require("models", "admin")]
 Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
 
 
 @router.get("/v1/models")
-async def list_models(deps: Deps, caller: ModelCaller) -> ModelList:
+async def list_models(deps: Deps, caller: AnyModelCaller) -> ModelList:
     """The plain models that the key may use."""
     principal = await deps.keyring.still_active(caller.delegation.key_id)
     return ModelList(data=await plain_models(deps, principal))
@@ -56,7 +59,7 @@ async def chat(deps: Deps, caller: ModelCaller) -> Any:
 
 
 @router.post("/v1/embeddings", response_model=None)
-async def embeddings(deps: Deps, caller: ModelCaller) -> Any:
+async def embeddings(deps: Deps, caller: AnyModelCaller) -> Any:
     """Vectors for texts."""
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
@@ -66,7 +69,7 @@ async def embeddings(deps: Deps, caller: ModelCaller) -> Any:
 
 
 @router.post("/v1/rerank", response_model=None)
-async def rerank(deps: Deps, caller: ModelCaller) -> Any:
+async def rerank(deps: Deps, caller: AnyModelCaller) -> Any:
     """Documents in the order of their relevance."""
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
@@ -76,7 +79,7 @@ async def rerank(deps: Deps, caller: ModelCaller) -> Any:
 
 
 @router.post("/v1/search", response_model=None)
-async def search(deps: Deps, caller: ModelCaller) -> Any:
+async def search(deps: Deps, caller: SearchCaller) -> Any:
     """Hits of the agents' searches: what a query costs is charged like any call."""
     if "retriever" not in caller.delegation.audiences:  # the token of a run whose key may not read documents
         raise ScopeMissing("search")
@@ -124,7 +127,7 @@ async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
 
 
 @router.post("/v1/tenants/{name}/purge", status_code=204)
-async def purge_tenant(name: Name, deps: Deps, caller: ModelCaller) -> None:
+async def purge_tenant(name: Name, deps: Deps, caller: TenantAdmin) -> None:
     """Remove what the agent service and the gateway have of a tenant that is being deleted; ingest's last step."""
     check_tenant_admin(caller, name)
     principal = await deps.keyring.still_active(caller.delegation.key_id)

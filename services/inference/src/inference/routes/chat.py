@@ -23,7 +23,7 @@ router = Router(tags=["chat"])
 async def chat(
     body: ChatRequest,
     request: Request,
-    caller: Annotated[Caller, require("inference")],
+    caller: Annotated[Caller, require("inference", "chat", "agents")],
     dependencies: Annotated[Dependencies, current],
 ) -> Response:
     """Answer a conversation, whole or (`stream`) as server-sent events."""

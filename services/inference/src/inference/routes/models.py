@@ -12,7 +12,7 @@ from inference.bootstrap import Dependencies, current
 from servicekit.delegation import require
 from servicekit.routes import Router
 
-router = Router(tags=["models"], dependencies=[require("inference")])
+router = Router(tags=["models"], dependencies=[require("inference", "documents", "search", "chat", "agents")])
 
 
 @router.get("/v1/models")

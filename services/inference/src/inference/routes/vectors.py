@@ -1,4 +1,6 @@
-"""`POST /v1/embeddings` and `POST /v1/rerank`. Open to every caller: indexing and search must always work."""
+"""`POST /v1/embeddings` and `POST /v1/rerank`. Whoever may index, search or ask may use any model: those must always
+work.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from inference.routes.disconnects import unless_gone
 from servicekit.delegation import require
 from servicekit.routes import Router
 
-router = Router(tags=["vectors"], dependencies=[require("inference")])
+router = Router(tags=["vectors"], dependencies=[require("inference", "documents", "search", "chat", "agents")])
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingReply)

@@ -14,7 +14,9 @@ from ingest.errors import CollectionNotAllowed, GrantMissing
 from ingest.live_jobs import Mandate
 from servicekit.delegation import Caller, require
 
-Authorised = Annotated[Caller, require("ingest")]
+TenantAdmin = Annotated[Caller, require("ingest", "admin")]
+Reader = Annotated[Caller, require("ingest", "documents", "search")]
+Authorised = Annotated[Caller, require("ingest", "documents")]
 CollectionName = Annotated[Name, Path()]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500)]

@@ -22,6 +22,7 @@ from ingest.routes.access import (
     CollectionName,
     Grant,
     Opened,
+    Reader,
     check_collection,
     enter_collection,
     lasting_mandate,
@@ -35,7 +36,7 @@ DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 
 @router.get("/documents/{document_id}/backup", response_class=StreamingResponse)
 async def backup(
-    collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened
+    collection: CollectionName, document_id: DocumentPath, caller: Reader, opened: Opened
 ) -> StreamingResponse:
     """All of a document as one ZIP: the original, the text, how it is cut, and its embeddings."""
     check_collection(caller, collection)

@@ -18,6 +18,7 @@ from ingest.routes.access import (
     IdempotencyKey,
     Limit,
     Opened,
+    Reader,
     check_collection,
     enter_collection,
     lasting_mandate,
@@ -55,7 +56,7 @@ async def _create(body: CollectionCreate, caller: Authorised, opened: Opened) ->
 
 
 @router.get("", response_model=Page[Collection])
-async def listed(caller: Authorised, opened: Opened, limit: Limit = 50, cursor: Cursor = None) -> Page[Collection]:
+async def listed(caller: Reader, opened: Opened, limit: Limit = 50, cursor: Cursor = None) -> Page[Collection]:
     """The collections that the key may use. A page can be shorter than `limit` where a key may use only some."""
     page = await opened.index.collections(caller.token, limit, cursor)
     visible = [each for each in page.data if caller.delegation.allows_collection(each.name)]
@@ -64,7 +65,7 @@ async def listed(caller: Authorised, opened: Opened, limit: Limit = 50, cursor: 
 
 
 @router.get("/{collection}", response_model=Collection)
-async def one(collection: CollectionName, caller: Authorised, opened: Opened) -> Collection:
+async def one(collection: CollectionName, caller: Reader, opened: Opened) -> Collection:
     """One collection with its counts."""
     check_collection(caller, collection)
     found = await opened.index.collection(caller.token, collection)

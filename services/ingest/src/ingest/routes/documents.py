@@ -24,6 +24,7 @@ from ingest.routes.access import (
     IdempotencyKey,
     Limit,
     Opened,
+    Reader,
     check_collection,
     enter_collection,
     lasting_mandate,
@@ -96,7 +97,7 @@ async def upload(
 @router.get("", response_model=Page[Document])
 async def listed(
     collection: CollectionName,
-    caller: Authorised,
+    caller: Reader,
     opened: Opened,
     status: DocumentStatus | None = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
@@ -114,7 +115,7 @@ async def listed(
 
 
 @router.get("/{document_id}", response_model=Document)
-async def one(collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened) -> Document:
+async def one(collection: CollectionName, document_id: DocumentPath, caller: Reader, opened: Opened) -> Document:
     """One document."""
     check_collection(caller, collection)
     async with opened.database.read() as connection:
@@ -132,7 +133,7 @@ async def delete(
 
 @router.get("/{document_id}/content", response_class=StreamingResponse)
 async def content(
-    collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened, revision: Revision = None
+    collection: CollectionName, document_id: DocumentPath, caller: Reader, opened: Opened, revision: Revision = None
 ) -> Response:
     """The original bytes of a revision, by default the newest."""
     check_collection(caller, collection)
@@ -155,7 +156,7 @@ async def content(
 
 @router.get("/{document_id}/text")
 async def text(
-    collection: CollectionName, document_id: DocumentPath, caller: Authorised, opened: Opened, revision: Revision = None
+    collection: CollectionName, document_id: DocumentPath, caller: Reader, opened: Opened, revision: Revision = None
 ) -> Response:
     """The extracted text of a revision, by default the active one: what spans index, in code points."""
     check_collection(caller, collection)
@@ -175,7 +176,7 @@ async def text(
 async def chunks(
     collection: CollectionName,
     document_id: DocumentPath,
-    caller: Authorised,
+    caller: Reader,
     opened: Opened,
     limit: Limit = 50,
     cursor: Cursor = None,

@@ -9,7 +9,7 @@ from fastapi import Path
 from contracts.base import Name
 from contracts.tenancy import TenantDeletion, TenantKeys
 from ingest import jobs, tenants
-from ingest.routes.access import Authorised, Grant, Opened, lasting_mandate
+from ingest.routes.access import Grant, Opened, TenantAdmin, lasting_mandate
 from ingest.whole_backups import WholeBackups
 from servicekit.delegation import Caller, check_tenant_admin, require_installation
 from servicekit.routes import Router
@@ -30,7 +30,7 @@ async def backup(caller: Installation, opened: Opened) -> OpenedStream:
 
 @router.post("/tenants/{name}/deletion", status_code=202)
 async def delete_tenant(
-    name: TenantName, body: TenantKeys, caller: Authorised, opened: Opened, grant: Grant = None
+    name: TenantName, body: TenantKeys, caller: TenantAdmin, opened: Opened, grant: Grant = None
 ) -> TenantDeletion:
     """Begin the deletion of a tenant, or give the one that is under way a fresh grant."""
     check_tenant_admin(caller, caller.tenant)

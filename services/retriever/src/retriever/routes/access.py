@@ -6,12 +6,20 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from contracts.delegation import Scope
 from retriever.bootstrap import Dependencies
 from retriever.catalogue import CollectionRecord
 from retriever.errors import CollectionNotAllowed
 from servicekit.delegation import Caller, require
 
-RetrieverCaller = Annotated[Caller, require("retriever")]
+SEARCHERS: tuple[Scope, ...] = ("search", "chat", "agents")
+RetrieverCaller = Annotated[Caller, require("retriever", "documents")]
+Reader = Annotated[Caller, require("retriever", "documents", "search")]
+Asker = Annotated[Caller, require("retriever", *SEARCHERS, "documents", "admin")]
+"""Who asks what there is: answers and runs search with their caller's own scopes, a tenant's deletion lists."""
+Searcher = Annotated[Caller, require("retriever", *SEARCHERS)]
+Deleter = Annotated[Caller, require("retriever", "documents", "admin")]
+TenantAdmin = Annotated[Caller, require("retriever", "admin")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 

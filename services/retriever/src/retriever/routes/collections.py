@@ -7,7 +7,7 @@ from fastapi import status
 from contracts.base import Name
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.pages import Page
-from retriever.routes.access import Limit, Opened, RetrieverCaller, allowed_collection, check_allowed
+from retriever.routes.access import Asker, Deleter, Limit, Opened, RetrieverCaller, allowed_collection, check_allowed
 from servicekit.pages import decode_cursor, encode_cursor
 from servicekit.routes import Router
 
@@ -23,7 +23,7 @@ async def create(body: CollectionCreate, caller: RetrieverCaller, opened: Opened
 
 @router.get("")
 async def list_collections(
-    caller: RetrieverCaller, opened: Opened, limit: Limit = 100, cursor: str | None = None
+    caller: Asker, opened: Opened, limit: Limit = 100, cursor: str | None = None
 ) -> Page[Collection]:
     """The collections that the caller may use, by name."""
     after = str(decode_cursor(cursor, str)[0]) if cursor else ""
@@ -34,7 +34,7 @@ async def list_collections(
 
 
 @router.get("/{name}")
-async def get(name: Name, caller: RetrieverCaller, opened: Opened) -> Collection:
+async def get(name: Name, caller: Asker, opened: Opened) -> Collection:
     """One collection."""
     return await opened.lifecycle.shown(await allowed_collection(caller, opened, name))
 
@@ -48,7 +48,7 @@ async def change(name: Name, body: CollectionChange, caller: RetrieverCaller, op
 
 
 @router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete(name: Name, caller: RetrieverCaller, opened: Opened) -> None:
+async def delete(name: Name, caller: Deleter, opened: Opened) -> None:
     """Remove a collection and everything in it; removing it again does nothing."""
     check_allowed(caller, name)
     await opened.lifecycle.delete(caller.tenant, name)

@@ -11,7 +11,7 @@ from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
 from retriever.points import RevisionKey
-from retriever.routes.access import Limit, Opened, RetrieverCaller, allowed_collection
+from retriever.routes.access import Asker, Deleter, Limit, Opened, Reader, RetrieverCaller, allowed_collection
 from servicekit.routes import Router
 
 router = Router(prefix="/v1/collections/{name}/documents/{document_id}", tags=["documents"])
@@ -61,7 +61,7 @@ async def commit(
 async def delete(
     name: Name,
     document_id: DocumentId,
-    caller: RetrieverCaller,
+    caller: Deleter,
     opened: Opened,
     revision: Annotated[int | None, Query(ge=1, le=MAX_REVISION)] = None,
 ) -> None:
@@ -76,7 +76,7 @@ async def delete(
 async def chunks(
     name: Name,
     document_id: DocumentId,
-    caller: RetrieverCaller,
+    caller: Asker,
     opened: Opened,
     limit: Limit = 100,
     cursor: str | None = None,
@@ -91,7 +91,7 @@ async def embeddings(
     name: Name,
     document_id: DocumentId,
     revision: Revision,
-    caller: RetrieverCaller,
+    caller: Reader,
     opened: Opened,
     first: Annotated[int, Query(ge=0)] = 0,
     limit: Limit = 500,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from contracts.base import Name
-from retriever.routes.access import Opened, RetrieverCaller
+from retriever.routes.access import Opened, TenantAdmin
 from retriever.whole_backups import WholeBackups
 from servicekit.delegation import Caller, check_tenant_admin, require_installation
 from servicekit.routes import Router
@@ -24,7 +24,7 @@ async def backup(_: Installation, opened: Opened) -> OpenedStream:
 
 
 @router.post("/tenants/{name}/purge", status_code=204)
-async def purge(name: Name, caller: RetrieverCaller, opened: Opened) -> None:
+async def purge(name: Name, caller: TenantAdmin, opened: Opened) -> None:
     """Remove all that is left of a tenant."""
     check_tenant_admin(caller, name)
     await opened.lifecycle.purge(name)

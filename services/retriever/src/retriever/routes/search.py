@@ -6,7 +6,7 @@ from fastapi.responses import Response
 
 from contracts.search import SearchReply, SearchRequest
 from retriever.bootstrap import Dependencies
-from retriever.routes.access import Opened, RetrieverCaller, check_allowed
+from retriever.routes.access import Opened, Searcher, check_allowed
 from servicekit.delegation import Caller
 from servicekit.routes import Router
 
@@ -16,7 +16,7 @@ router = Router(prefix=PATH, tags=["search"])
 
 
 @router.post("", response_model=SearchReply)
-async def search(body: SearchRequest, caller: RetrieverCaller, opened: Opened) -> Response:
+async def search(body: SearchRequest, caller: Searcher, opened: Opened) -> Response:
     """The best hits of one or several collections."""
     return await answer(body, caller, opened)
 

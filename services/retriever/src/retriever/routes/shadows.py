@@ -10,7 +10,7 @@ from contracts.base import DocumentId, Name
 from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest
 from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from retriever.points import RevisionKey
-from retriever.routes.access import Opened, RetrieverCaller, allowed_collection
+from retriever.routes.access import Deleter, Opened, RetrieverCaller, allowed_collection
 from retriever.routes.documents import MAX_REVISION, Revision
 from servicekit.routes import Router
 
@@ -79,7 +79,7 @@ async def flip(name: Name, number: Number, caller: RetrieverCaller, opened: Open
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
 async def abandon(
-    name: Name, caller: RetrieverCaller, opened: Opened, key: Annotated[str, Query(min_length=1, max_length=80)]
+    name: Name, caller: Deleter, opened: Opened, key: Annotated[str, Query(min_length=1, max_length=80)]
 ) -> None:
     """End the shadow of a key for good and remove it; the active generation is untouched."""
     record = await allowed_collection(caller, opened, name)
