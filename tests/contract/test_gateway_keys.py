@@ -204,7 +204,15 @@ async def test_health_is_open_and_tells_nothing_secret(gateway: RunningGateway, 
         assert answer.status == 200, text
         assert str(tmp_path) not in text
         assert "http://" not in text
-    assert set((await answer.json())["parts"]) == {"database", "redis", "agent", "ingest", "retriever", "inference"}
+    assert set((await answer.json())["parts"]) == {
+        "database",
+        "redis",
+        "agent",
+        "ingest",
+        "retriever",
+        "inference",
+        "disk",
+    }
 
 
 async def test_metrics_and_the_model_plane_are_not_on_the_public_port(gateway: RunningGateway) -> None:

@@ -227,7 +227,10 @@ async def test_readiness_exercises_each_part_and_does_without_inference(
     client: httpx2.AsyncClient, embedder: HashedEmbedder
 ) -> None:
     ready = Health.model_validate_json((await client.get("/readyz")).content)
-    assert (ready.status, set(ready.parts)) == ("ok", {"database", "vector_store", "inference", "delegation_key"})
+    assert (ready.status, set(ready.parts)) == (
+        "ok",
+        {"database", "vector_store", "inference", "delegation_key", "disk"},
+    )
     embedder.failure = PeerUnreachable("inference")
     answer = await client.get("/readyz")
     without = Health.model_validate_json(answer.content)

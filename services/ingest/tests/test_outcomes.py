@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from contracts.errors import ErrorBody
@@ -17,7 +19,7 @@ from ingest.worker.outcomes import (
     calling,
     decide,
 )
-from servicekit.errors import PeerError
+from servicekit.errors import DiskFull, PeerError
 from servicekit.http import PeerTimeout, PeerUnreachable
 
 
@@ -38,12 +40,22 @@ def peer_error(status: int, code: str, retry_after: float | None = None) -> Peer
         (peer_error(504, "inference_timeout"), "inference"),
         (peer_error(429, "queue_full"), "retriever"),
         (peer_error(502, "upstream_error"), "retriever"),
+        (peer_error(503, "disk_full", 30), "disk"),
     ],
 )
 def test_the_service_that_is_away_is_named(error: Exception, service: str) -> None:
     with pytest.raises(ServiceAway) as away, calling("retriever"):
         raise error
     assert away.value.service == service
+
+
+def test_a_job_waits_for_room_on_the_disk_as_for_a_service() -> None:
+    assert outcome(OSError(errno.ENOSPC, "No space left on device")) == Wait("disk", 1.0)
+    assert outcome(DiskFull(), waited=20) == Wait("disk", 10.0)
+    given_up = outcome(DiskFull(), waited=3601)
+    assert isinstance(given_up, Fail)
+    assert (given_up.failure.code, given_up.failure.retryable) == ("disk_unavailable", True)
+    assert "disk has been full" in given_up.failure.message
 
 
 def test_a_refused_token_and_a_refused_request_are_told_apart() -> None:

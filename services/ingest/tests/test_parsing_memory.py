@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.formats import PDF, TEXT
 from ingest.parsing.failures import ParseFailed
-from ingest.parsing.formats import PDF, TEXT, Limits
+from ingest.parsing.formats import Limits
 from ingest.parsing.process import ParsingProcess
 from ingest.parsing.sandbox import MemoryBudget
 from ingest.parsing.structure import Resume

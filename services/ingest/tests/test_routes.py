@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ingest.live_jobs import Mandate
 from ingest.settings import IngestSettings
 from servicekit.clock import SystemClock
 from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.disk import DiskRoom
 from servicekit.migrations import migrate
 from servicekit.sql import Database
 
@@ -356,3 +358,19 @@ def test_a_call_without_a_grant_is_not_accepted(api: Api) -> None:
 def test_a_path_in_a_file_name_is_cut_off(api: Api) -> None:
     response = api.file("../../etc/pass\u202ewd.txt", b"words")
     assert response.json()["document"]["source"] == "passwd.txt"
+
+
+def test_uploads_are_refused_in_words_before_they_fill_the_disk(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: Dependencies = api.client.app.state.dependencies  # type: ignore[attr-defined]
+    full = replace(opened, room=DiskRoom(Path("/"), 2**60))
+    monkeypatch.setattr(api.client.app.state, "dependencies", full)  # type: ignore[attr-defined]
+    archive = {"content": b"PK", "headers": {"Content-Type": "application/zip"}}
+    for answer in (
+        api.text(),
+        api.file("a.txt", b"words"),
+        api.call("POST", f"{DOCUMENTS}:batch", json={"documents": [{"text": "x"}]}),
+        api.call("POST", f"{DOCUMENTS}:restore", **archive),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "disk_full")
+        assert answer.headers["Retry-After"]
+    assert api.call("GET", DOCUMENTS).status_code == 200

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +16,7 @@ from ingest.adapters.fixed_tokens import budget_exceeded
 from ingest.errors import JobFinished, JobNotFailed
 from ingest.tables import JOBS
 from ingest.withdrawals import left_in_index
+from servicekit.disk import DiskRoom
 from servicekit.errors import PeerError
 from servicekit.http import PeerUnreachable
 
@@ -327,3 +330,19 @@ async def test_an_unusable_batch_fails_the_job_with_the_indexs_own_words(
 async def _row(service: Service, job_id: str) -> Any:
     async with service.database.read() as connection:
         return (await connection.execute(select(JOBS).where(JOBS.c.id == job_id))).mappings().one()
+
+
+async def test_a_job_waits_while_the_disk_is_full_and_goes_on_when_there_is_room(
+    service: Service, tmp_path: Path
+) -> None:
+    accepted = await service.upload("The word.")
+    assert accepted.job is not None
+    there = service.worker.slots
+    claimed = await service.worker.ledger.claim("worker")
+    assert claimed is not None
+    await replace(there, room=DiskRoom(tmp_path, 2**60)).run(claimed, asyncio.Event())
+    job = await service.job(accepted.job["id"])
+    assert (job.status, job.waiting_on, job.attempts) == ("queued", "disk", 0)
+    service.clock.advance(60)
+    await service.work_all()
+    assert (await service.job(accepted.job["id"])).status == "ready"

@@ -90,7 +90,7 @@ def _folder(home: Home) -> Finding:
 def _disk(home: Home) -> Finding:
     folder = next(place for place in (home.root, *home.root.parents) if place.is_dir())
     free = shutil.disk_usage(folder).free
-    mend = f"Free some space on the disk of {folder}, or choose another home."
+    mend = f"Free some space on the disk of {folder}, or choose another home. On a full one nothing is stored any more."
     sizes = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in _sizes(home))
     detail = f"{free / 1e9:.1f} GB free" + (f"; {sizes}" if sizes else "")
     return Finding("disk", free >= MIN_FREE_BYTES, detail, mend)

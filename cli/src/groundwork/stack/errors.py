@@ -17,6 +17,16 @@ class PortTaken(StackError):
         super().__init__(f"Port {port} is taken by {owner}. Stop that, or choose another port with {setting}.")
 
 
+class NoRoom(StackError):
+    """The disk is too full for a start."""
+
+    def __init__(self, folder: object, free: int, needed: int) -> None:
+        super().__init__(
+            f"The disk of {folder} has {free / 1e6:.0f} MB free, and a start needs {needed / 1e6:.0f} MB. Free some "
+            "room there, or choose another home (--home or GROUNDWORK_HOME)."
+        )
+
+
 class NotRunning(StackError):
     """There is no running installation in this home."""
 

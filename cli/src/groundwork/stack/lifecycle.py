@@ -13,7 +13,7 @@ from groundwork.stack import ports as port_choice
 from groundwork.stack.certificates import certificate_file
 from groundwork.stack.configuration import check_settings
 from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
-from groundwork.stack.errors import HomeUnfinished, NotRunning, StartFailed, SupervisorFailed
+from groundwork.stack.errors import HomeUnfinished, NoRoom, NotRunning, StartFailed, SupervisorFailed
 from groundwork.stack.front_door import listening
 from groundwork.stack.home import Home, RunState
 from groundwork.stack.overrides import Overrides
@@ -25,6 +25,10 @@ from groundwork.stack.supervision import Supervisor, start_supervisor
 STOP_DEADLINE_SECONDS = 2 * STOP_SECONDS + 5
 """The services stop together, then Valkey."""
 _INTERVAL_SECONDS = 0.1
+NEW_HOME_BYTES = 200_000_000
+"""Databases, Valkey's file and an empty index, and what services leave alone (`…_DISK_RESERVE_BYTES`)."""
+START_BYTES = 32_000_000
+"""What a home that has all that writes while it starts."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,13 @@ def up(
 ) -> Running:
     """Start a home in the background and wait until every process is ready; a running one is only waited for.
 
-    Raises `PortTaken`, `Busy`, `HomeUnfinished`, `SupervisorFailed`, or `StartFailed` after stopping everything again.
+    Raises `NoRoom`, `PortTaken`, `Busy`, `HomeUnfinished`, `SupervisorFailed`, or `StartFailed` after stopping
+    everything again.
     """
     began = time.monotonic()
     if home.restoring_file.exists():
         raise HomeUnfinished(home.root)
+    check_room(home)
     home.create()
     with home.locked():
         state = running_state(home)
@@ -96,6 +102,15 @@ def up(
             _stop(home, state)
             raise
         return Running(state, already, time.monotonic() - began)
+
+
+def check_room(home: Home) -> None:
+    """Raise `NoRoom` unless the disk has what a start takes: a new home's databases and indexes, or a home's logs."""
+    needed = START_BYTES if home.data("gateway").is_dir() else NEW_HOME_BYTES
+    folder = next(place for place in (home.root, *home.root.parents) if place.is_dir())
+    free = shutil.disk_usage(folder).free
+    if free < needed and running_state(home) is None:
+        raise NoRoom(folder, free, needed)
 
 
 def down(home: Home) -> bool:

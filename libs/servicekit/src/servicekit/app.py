@@ -19,6 +19,7 @@ from servicekit.bodies import BodyLimit, LimitFor, OwnerOf
 from servicekit.bounded_http import BoundedHttp
 from servicekit.context import RequestContext
 from servicekit.delegation import DelegationVerifier
+from servicekit.disk import DiskRoom
 from servicekit.errors import install_error_handlers
 from servicekit.health import Probe, health_router, package_version
 from servicekit.metrics import metrics_router, watch_disk
@@ -44,12 +45,13 @@ def build_app(
     """An app with errors, health, metrics, request ids and delegation wired in.
 
     `opening()` is entered when the app starts and left when it ends; what it yields is
-    `app.state.dependencies`. `probes` names the real dependencies that `/readyz` exercises,
-    which remembers its answer for `ready_seconds`. `owner_of` names whose share of memory a large body takes.
+    `app.state.dependencies`. `probes` names the real dependencies that `/readyz` exercises beside the disk;
+    it remembers its answer for `ready_seconds`. `owner_of` names whose share of memory a large body takes.
     """
+    room = DiskRoom(settings.data_dir, settings.disk_reserve_bytes)
 
     def current_probes(request: Request) -> Mapping[str, Probe]:
-        return probes(request.app.state.dependencies)
+        return {**probes(request.app.state.dependencies), "disk": room.probe}
 
     app = FastAPI(
         title=f"Groundwork {service}",

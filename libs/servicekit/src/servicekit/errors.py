@@ -10,6 +10,8 @@ Services subclass the base of the right status and name the subclass for the fac
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -25,6 +27,10 @@ from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
 log = structlog.get_logger(__name__)
 _UNREADABLE = "There was an error parsing the body"
 """FastAPI's words for JSON over which the parser itself fails: nested too deep, a number of thousands of digits."""
+DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+"""What a full disk and a used-up quota say."""
+POSTGRES_DISK_FULL = "53100"
+"""SQLSTATE `disk_full`."""
 CLIENT_CLOSED = 499
 """What logs and metrics say of a call whose caller left before the answer."""
 
@@ -144,6 +150,37 @@ class UpstreamTimeout(ServiceError):
     status, type, code = 504, "upstream_timeout", "upstream_timeout"
 
 
+class DiskFull(NotReady):
+    """503: there is no room to store anything."""
+
+    code = "disk_full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The disk is full, so that nothing can be stored now; what is there can be searched and read. Send this "
+            "again once the operator has made room.",
+            retry_after=30,
+        )
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error, or what it came of, is a full disk's: the system's, SQLite's or PostgreSQL's."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(is_disk_full, error.exceptions))
+    seen: BaseException | None = error
+    while seen is not None:
+        if (
+            isinstance(seen, DiskFull)
+            or (isinstance(seen, OSError) and seen.errno in DISK_FULL)
+            or getattr(seen, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            or getattr(seen, "sqlstate", None) == POSTGRES_DISK_FULL
+        ):
+            return True
+        original = getattr(seen, "orig", None)  # SQLAlchemy's errors hold the driver's
+        seen = original if isinstance(original, BaseException) else seen.__cause__
+    return False
+
+
 class PeerError(ServiceError):
     """Another service's error envelope, passed on as it was: its words were written for the caller."""
 
@@ -234,8 +271,12 @@ def install_error_handlers(app: FastAPI) -> None:
         return Response(status_code=CLIENT_CLOSED)  # nobody reads it; logs and metrics say 499 rather than 500
 
     async def on_any(request: Request, error: Exception) -> Response:
-        log.exception("unexpected error", exc_info=error)
-        failure = Internal("Something failed on our side. Give the request id to your operator.")
+        failure: ServiceError = Internal("Something failed on our side. Give the request id to your operator.")
+        if is_disk_full(error):
+            failure = DiskFull()
+            log.error("the disk is full", error=repr(error)[:300])
+        else:
+            log.exception("unexpected error", exc_info=error)
         response = error_response(failure, request_id(request))
         response.headers["X-Request-Id"] = request_id(request) or ""  # this handler runs outside RequestContext
         return response

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from contracts.health import Health, PartState
-from servicekit.errors import ServiceError
+from servicekit.errors import DiskFull, ServiceError, is_disk_full
 
 log = structlog.get_logger(__name__)
 PROBE_SECONDS = 3.0
@@ -57,22 +57,29 @@ async def run_probes(probes: Mapping[str, Probe]) -> dict[str, PartState]:
 
 
 async def _run_probe(name: str, probe: Probe) -> PartState:
-    started = time.perf_counter()
+    started, ok, detail = time.perf_counter(), False, ""
     try:
         await run_within(PROBE_SECONDS, probe)
+        ok = True
     except TimeoutError:
         detail = f"no answer within {PROBE_SECONDS:g} s"
     except Degraded as fact:
-        return PartState(ok=True, detail=str(fact), ms=round((time.perf_counter() - started) * 1000, 1))
-    except ServiceError as error:
-        log.warning("part is not ready", part=name, error=error.message)
-        detail = error.message
+        ok, detail = True, str(fact)
     except Exception as error:  # noqa: BLE001  # a probe may fail in any way; the reason is for the log, not for the public
-        log.warning("probe failed", part=name, error=repr(error))
-        detail = "not working; see this service's log"
-    else:
-        detail = ""
-    return PartState(ok=not detail, detail=detail, ms=round((time.perf_counter() - started) * 1000, 1))
+        ok, detail = _failure(name, error)
+    return PartState(ok=ok, detail=detail, ms=round((time.perf_counter() - started) * 1000, 1))
+
+
+def _failure(name: str, error: Exception) -> tuple[bool, str]:
+    """Whether a part does its job all the same, and what to say of it. On a full disk reading goes on."""
+    if is_disk_full(error):
+        log.warning("no room for a probe", part=name, error=repr(error)[:300])
+        return True, DiskFull().message
+    if isinstance(error, ServiceError):
+        log.warning("part is not ready", part=name, error=error.message)
+        return False, error.message
+    log.warning("probe failed", part=name, error=repr(error))
+    return False, "not working; see this service's log"
 
 
 class Readiness:

@@ -32,6 +32,9 @@ class ServiceSettings(BaseSettings):
     The gateway, the agent service and ingest's API wait; 0: none does."""
     data_dir: Path = Path(".groundwork/data")
     """Folder for what this service keeps on disk."""
+    disk_reserve_bytes: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
+    """Room on the disk of the data folder that is left alone: with less, `/readyz` says so, and what would fill it
+    (uploads and chunks) is refused or waits; 0: never."""
     otlp_endpoint: str = ""
     """Collector that traces are sent to over OTLP/HTTP, e.g. `http://127.0.0.1:4318`. Empty: no spans are recorded."""
     otlp_headers: SecretStr = SecretStr("")

@@ -40,6 +40,7 @@ from ingest.worker.tenant_deletion import TenantDeletion
 from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
 from servicekit.bodies import MULTIPART, Streamed
 from servicekit.clock import Clock, SystemClock
+from servicekit.disk import DiskRoom
 from servicekit.errors import ServiceError
 from servicekit.health import Degraded, Probe
 from servicekit.http import Peer, open_session
@@ -64,6 +65,7 @@ class Dependencies:
     deletions: Deletions
     fetching: Fetching
     unpacking: Unpacking
+    room: DiskRoom
 
 
 def assemble(
@@ -83,7 +85,7 @@ def assemble(
         settings.max_archive_bytes, settings.max_text_chars, settings.restore_memory_bytes, settings.restore_seconds
     )
     unpacking = Unpacking(limits, settings.data_dir / "parsing")
-    return Dependencies(settings, database, blobs, index, bell, clock, deletions, fetching, unpacking)
+    return Dependencies(settings, database, blobs, index, bell, clock, deletions, fetching, unpacking, _room(settings))
 
 
 @asynccontextmanager
@@ -197,6 +199,7 @@ def assemble_worker(
         parser.version,
         settings.max_wait_seconds,
         settings.max_attempts,
+        _room(settings),
     )
     loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
     return WorkerDependencies(database, blobs, ledger, slots, loop, parser, cutting)
@@ -315,6 +318,11 @@ async def open_blobs(settings: IngestSettings, database: Database) -> AsyncItera
         yield S3Blobs(calls, place, BlobClaims(database, SystemClock()), settings.data_dir / "blob-copies")
     finally:
         calls.close()
+
+
+def _room(settings: IngestSettings) -> DiskRoom:
+    """Of the disk that originals and texts are kept on, or at least what is being read of them."""
+    return DiskRoom(settings.blobs_folder() or settings.data_dir, settings.disk_reserve_bytes)
 
 
 def _owner(role: str) -> str:

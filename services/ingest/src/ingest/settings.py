@@ -30,6 +30,9 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     gateway_url: str = "http://127.0.0.1:8090"
     """The gateway's model plane, which exchanges a job's grant for a fresh token."""
 
+    disk_reserve_bytes: Annotated[int, Field(ge=0)] = 128 * 1024 * 1024
+    """Room on the disk of the data folder (or of INGEST_BLOBS_URL's) that is left alone: with less, uploads are refused
+    and jobs wait. Twice what the retriever leaves alone, so that accepted documents can be indexed; 0: never."""
     max_upload_bytes: Annotated[int, Field(ge=1024)] = 100 * 1024 * 1024
     """Largest upload, its multipart frame included; a larger one gets 413 while it streams in."""
     max_archive_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024 * 1024

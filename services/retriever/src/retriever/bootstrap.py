@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware import Middleware
 
 from retriever import readiness
@@ -28,12 +30,14 @@ from retriever.settings import RetrieverSettings
 from retriever.tables import holds
 from servicekit.app import DEFAULT_BODY_BYTES, build_app
 from servicekit.clock import Clock, SystemClock
+from servicekit.errors import ServiceError, is_disk_full
 from servicekit.health import Probe
 from servicekit.holds import Holds
 from servicekit.http import Peer, open_session
 from servicekit.migrations import migrate
 from servicekit.sql import Database
 
+log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 BATCH_BYTES = 48 * 1024 * 1024
 
@@ -97,7 +101,8 @@ async def open_store(settings: RetrieverSettings) -> VectorStore:
     rules = BuildRules(
         points=settings.index_points, seconds=settings.index_build_seconds, memory_mib=settings.index_build_mib
     )
-    return EdgeStore(settings.data_dir / "vectors", settings.open_shards, settings.store_threads, rules)
+    folder, reserve = settings.data_dir / "vectors", settings.disk_reserve_bytes
+    return EdgeStore(folder, settings.open_shards, settings.store_threads, rules, reserve)
 
 
 @asynccontextmanager
@@ -114,13 +119,23 @@ async def open_dependencies(settings: RetrieverSettings) -> AsyncIterator[Depend
                 embedder = InferenceEmbedder(peer, Peer("gateway", settings.gateway_url, session), *seconds)
                 reranker = InferenceReranker(peer, settings.rerank_milliseconds / 1000)
                 dependencies = assemble(settings, database, store, embedder, reranker)
-                await readiness.prepare(store)
-                await dependencies.lifecycle.sweep(owns_store=not settings.qdrant_url)
+                await _begin(dependencies, owns_store=not settings.qdrant_url)
                 yield dependencies
         finally:
             await database.close()
     finally:
         await store.close()
+
+
+async def _begin(dependencies: Dependencies, *, owns_store: bool) -> None:
+    """End what an earlier process left half done. Searches go on without it: on a full disk the next start does it."""
+    try:
+        await readiness.prepare(dependencies.store)
+        await dependencies.lifecycle.sweep(owns_store=owns_store)
+    except (ServiceError, SQLAlchemyError, OSError) as error:
+        if not is_disk_full(error):
+            raise
+        log.warning("the disk is full: what was left half done stays so", error=repr(error)[:300])
 
 
 def create_app(settings: RetrieverSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:

@@ -161,8 +161,10 @@ class FolderBlobs:
     def _probe(self) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
         probe = self._root / f".probe-{secrets.token_hex(4)}"
-        probe.write_bytes(b"ok")
-        probe.unlink()
+        try:
+            probe.write_bytes(b"ok")
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 def _old(folder: Path, before: float) -> list[str]:

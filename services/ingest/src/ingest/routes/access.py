@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -38,8 +40,13 @@ def check_collection(caller: Caller, name: str) -> None:
         raise CollectionNotAllowed(name)
 
 
-async def enter_collection(caller: Caller, opened: Dependencies, name: str) -> None:
-    """Make sure, before documents come in, that ingest knows the collection; raises that there is none."""
+async def enter_collection(caller: Caller, opened: Dependencies, name: str, body: Mapping[str, str]) -> None:
+    """Make sure, before documents come in, that there is room for them and that ingest knows the collection.
+
+    `body` is the call's headers. Raises `DiskFull`, or that there is no such collection.
+    """
+    told = body.get("content-length", "")
+    await asyncio.to_thread(opened.room.check, int(told) if told.isdecimal() else 0)
     if not await collections_view.known(opened.database, caller.tenant, name):
         await opened.index.collection(caller.token, name)
         await collections_view.remember(opened.database, caller.tenant, name)

@@ -65,7 +65,7 @@ async def restore(
     lasting = lasting_mandate(caller, grant)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
         raise UnsupportedArchive
-    await enter_collection(caller, opened, collection)
+    await enter_collection(caller, opened, collection, request.headers)
     into = await opened.index.collection(caller.token, collection)
     async with opened.unpacking.received(caller.tenant, request.stream()) as file:
         return await _restored(opened, lasting, into, file)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from fastapi import Request as Call
 from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
@@ -58,6 +59,7 @@ _BODY = {
 async def upload_batch(
     collection: CollectionName,
     body: _Unparsed,
+    request: Call,
     caller: Authorised,
     opened: Opened,
     grant: Grant = None,
@@ -66,7 +68,7 @@ async def upload_batch(
     """Take several documents in; bytes and job of each that a result accepts are on disk when this answers."""
     check_collection(caller, collection)
     lasting = lasting_mandate(caller, grant)
-    await enter_collection(caller, opened, collection)
+    await enter_collection(caller, opened, collection, request.headers)
     call = (
         CallKey(lasting.key_id, f"POST /v1/collections/{collection}/documents:batch", key) if key is not None else None
     )

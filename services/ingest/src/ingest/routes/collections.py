@@ -96,7 +96,7 @@ async def reindex(
     call = CallKey(caller.delegation.key_id, f"POST /v1/collections/{collection}/reindex", key) if key else None
 
     async def make() -> StoredAnswer:
-        await enter_collection(caller, opened, collection)
+        await enter_collection(caller, opened, collection, {})
         await opened.index.plan_shadow(caller.token, collection, body)
         async with opened.database.write() as connection:
             row = await reindexes.start(connection, lasting, collection, body, opened.clock.now())

@@ -83,7 +83,7 @@ async def upload(
     """Take a document in: bytes and job are on disk when this answers 202."""
     check_collection(caller, collection)
     lasting = lasting_mandate(caller, grant)
-    await enter_collection(caller, opened, collection)
+    await enter_collection(caller, opened, collection, request.headers)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "multipart/form-data":
         async with request.form(max_files=1, max_fields=8, max_part_size=MAX_FIELD_BYTES) as form:

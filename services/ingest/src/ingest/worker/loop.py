@@ -14,7 +14,7 @@ from ingest import metrics
 from ingest.ledger import Ledger
 from ingest.tables import ANSWERS
 from ingest.worker.slots import Slots
-from servicekit.errors import NotReady
+from servicekit.errors import NotReady, is_disk_full
 
 log = structlog.get_logger(__name__)
 ANNOUNCE_SECONDS = 10.0
@@ -60,6 +60,8 @@ class WorkerLoop:
                 await self._look()
             except (SQLAlchemyError, OSError) as error:
                 log.error("the ledger can't be read", error=repr(error)[:300])
+                if is_disk_full(error):  # it was looked into, and starting this worker anew would make no room
+                    self._looked_at = time.monotonic()
             try:
                 async with asyncio.timeout(self._poll):
                     await self._bell.wait()

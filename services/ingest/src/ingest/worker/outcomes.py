@@ -10,11 +10,13 @@ from contracts.documents import Failure
 from ingest.errors import BlobBusy, BlobMissing, BlobStoreAway
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.failures import ParseFailed
-from servicekit.errors import ServiceError
+from servicekit.errors import DiskFull, ServiceError, is_disk_full
 
 GRANT_EXPIRED = Failure(
     code="grant_expired", message="The job's permission ran out before it was done. Retry the job.", retryable=True
 )
+DISK = "disk"
+"""What a job waits for where there is no room."""
 LONGEST_WAIT = 30.0
 LONGEST_BACKOFF = 300.0
 LONGEST_BUDGET_WAIT = 60.0
@@ -105,7 +107,8 @@ def calling(service: str) -> Iterator[None]:
             raise BudgetSpent from error
         if error.http_status == 429 or error.http_status > 500:
             named = error.code.removesuffix("_unreachable").removesuffix("_timeout")
-            raise ServiceAway(named if named != error.code else service, error.retry_after) from error
+            away = DISK if error.code == DiskFull.code else named if named != error.code else service
+            raise ServiceAway(away, error.retry_after) from error
         raise
 
 
@@ -131,10 +134,7 @@ def decide(error: Exception, *, waited: float, strikes: int, max_wait: float, ma
 
 def _waits(error: Exception, waited: float, max_wait: float) -> Wait | Fail | None:
     """What to do about trouble that is not the job's own; null where it is."""
-    if isinstance(error, NurseryLost | OSError):
-        error = ServiceAway("worker", None)  # the machine's trouble (a full disk, no process to be had), no document's
-    if isinstance(error, BlobStoreAway | BlobBusy):
-        error = ServiceAway("blob_store", error.retry_after)
+    error = _trouble(error)
     if isinstance(error, ServiceAway):
         if waited > max_wait:
             return Fail(_gave_up_waiting(error.service, waited))
@@ -143,6 +143,17 @@ def _waits(error: Exception, waited: float, max_wait: float) -> Wait | Fail | No
     if isinstance(error, BudgetSpent):  # until the period ends, the budget is raised or the job is cancelled
         return Wait("budget", min(LONGEST_BUDGET_WAIT, max(1.0, waited / 2)))
     return None
+
+
+def _trouble(error: Exception) -> Exception:
+    """What is the machine's or a store's trouble, and no document's, as something to wait for; else the error."""
+    if is_disk_full(error):
+        return ServiceAway(DISK, None)
+    if isinstance(error, NurseryLost | OSError):
+        return ServiceAway("worker", None)  # no process to be had, say
+    if isinstance(error, BlobStoreAway | BlobBusy):
+        return ServiceAway("blob_store", error.retry_after)
+    return error
 
 
 def backoff(strikes: int) -> float:
@@ -158,4 +169,6 @@ def exhausted(strikes: int) -> Failure:
 
 def _gave_up_waiting(service: str, waited: float) -> Failure:
     message = f"The {service} service has been away for {waited / 3600:.1f} hours. Retry the job when it is back."
+    if service == DISK:
+        message = f"The disk has been full for {waited / 3600:.1f} hours. Make room, then retry the job."
     return Failure(code=f"{service}_unavailable", message=message, retryable=True)

@@ -32,6 +32,7 @@ from ingest.worker.outcomes import (
 from ingest.worker.pipeline import Pipeline
 from ingest.worker.reindexing import Reindexing
 from ingest.worker.tenant_deletion import TenantDeletion
+from servicekit.disk import DiskRoom
 from servicekit.errors import ServiceError
 from servicekit.leases import LeaseLost
 from servicekit.trace_context import TraceContext
@@ -55,6 +56,7 @@ class Slots:
     """The reading version of its parsers."""
     max_wait_seconds: float
     max_attempts: int
+    room: DiskRoom
 
     async def run(self, work: Work, stopping: asyncio.Event) -> None:
         """Run one job to whatever end it comes to. Never raises, unless it is cancelled."""
@@ -103,6 +105,7 @@ class Slots:
         elif not work.revision:
             await self.ledger.superseded(work, Failure(code="deleted", message="The document was deleted."))
         else:
+            await asyncio.to_thread(self.room.check)
             await self.pipeline.authority.ask_budget(work)
             await self.pipeline.run(work, stopping)
             metrics.FINISHED.labels("ready").inc()

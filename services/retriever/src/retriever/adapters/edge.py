@@ -9,6 +9,7 @@ what may wait for a shard or for the disk runs in threads.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,10 +31,13 @@ from retriever.lists import Wanted
 from retriever.points import MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
 from retriever.ports import PLAIN, IndexStatus
 from retriever.sparse import SparseVector
+from servicekit.disk import DiskRoom
+from servicekit.errors import DiskFull
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 _SCROLL = 1024
+NO_SPACE = f"(os error {errno.ENOSPC})"
 _REMOVED = 512
 """Points removed in one call, so that the interpreter lock is free again within some milliseconds."""
 
@@ -42,17 +46,27 @@ class EdgeStore:
     """`VectorStore` on Qdrant Edge."""
 
     def __init__(
-        self, folder: Path, open_shards: int = 128, search_threads: int = 4, rules: BuildRules = BY_DEFAULT
+        self,
+        folder: Path,
+        open_shards: int = 128,
+        search_threads: int = 4,
+        rules: BuildRules = BY_DEFAULT,
+        reserve_bytes: int = 0,
     ) -> None:
-        """Raises `VectorStoreLocked` when another process owns the folder."""
-        self._shards = Shards(folder, open_shards)
+        """Writes raise `DiskFull` where they would touch the reserve: a shard's files are mapped and have holes, and
+        the system ends a process that writes into one for which there is no room. Searches need none.
+
+        Raises `VectorStoreLocked` when another process owns the folder.
+        """
+        self._room = DiskRoom(folder, reserve_bytes)
+        self._shards = Shards(folder, open_shards, self._room)
         self._builds = IndexBuilds(self._shards, rules)
         self._readers = ThreadPoolExecutor(search_threads, "edge-read")
         self._writers = ThreadPoolExecutor(2, "edge-write")
         self._grouped = GroupedWrites(self._upsert)
 
     async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
-        """Make an empty generation if there is none."""
+        """Make an empty generation if there is none; raises `DiskFull`."""
         await _run(self._writers, lambda: self._shards.create(generation, dimensions, options))
 
     async def drop(self, generation: str) -> None:
@@ -80,11 +94,12 @@ class EdgeStore:
         return await _run(self._readers, read)
 
     async def upsert(self, generation: str, points: Sequence[Point]) -> None:
-        """Write points; flushed to disk on return."""
+        """Write points; flushed to disk on return. Raises `DiskFull`."""
         await self._grouped.write(generation, points)
 
     async def _upsert(self, generation: str, batches: Sequence[Sequence[Point]]) -> None:
         def write() -> None:
+            self._room.check(sum(_size(point) for points in batches for point in points))
             with self._builds.writing(generation) as journal, self._shards.use(generation) as (engine, shard):
                 try:
                     for points in batches:
@@ -99,9 +114,10 @@ class EdgeStore:
         await _run(self._writers, write)
 
     async def delete(self, generation: str, where: Where) -> int:
-        """Remove matching points; flushed to disk on return."""
+        """Remove matching points; flushed to disk on return. Raises `DiskFull` only at the end of the reserve."""
 
         def remove() -> int:
+            self._room.check_small()
             with self._builds.writing(generation) as journal, self._shards.use(generation) as (engine, _):
                 ids = _ids(engine, _filter(where))
                 try:
@@ -201,14 +217,21 @@ async def _run(pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _engine_failures() -> Iterator[None]:
-    """The engine's panics as `VectorEngineFailed`."""
+    """The engine's panics as `VectorEngineFailed`, and what it says of a full disk as `DiskFull`."""
     try:
         yield
     except BaseException as error:
+        if type(error) is Exception and NO_SPACE in str(error):  # the engine has no class for it
+            raise DiskFull from error
         if type(error).__name__ != "PanicException":  # the engine's own class, which it does not export
             raise
         log.exception("vector engine failed", exc_info=error)
         raise VectorEngineFailed from None
+
+
+def _size(point: Point) -> int:
+    """About as many bytes as a point takes on the disk, its place in the indexes included."""
+    return 2 * (4 * len(point.dense) + 8 * len(point.sparse.indices) + len(str(point.payload)))
 
 
 def _point(point: Point) -> edge.Point:

@@ -268,7 +268,9 @@ class IndexBuilds:
         sync_tree(folder)
         fresh = Shard()
         fresh.folder = folder
-        open_shard(fresh)
+        if not self._shards.disk.has(0):
+            raise _Abandoned("no_room")
+        open_shard(fresh, self._shards.disk)
         assert fresh.engine is not None
         fresh.indexed = indexed
         try:

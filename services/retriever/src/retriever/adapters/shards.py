@@ -24,8 +24,11 @@ from contracts.collections import VectorOptions
 from retriever.adapters import edge_options
 from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.points import INTEGER_FIELDS, KEYWORD_FIELDS, MAX_NUMBER_INDEXES
+from servicekit.disk import DiskRoom
 
 _ALWAYS_THERE = frozenset((*KEYWORD_FIELDS, *INTEGER_FIELDS))
+EMPTY_BYTES = 16 * 1024 * 1024
+"""More than an empty shard takes: a tenth of what its files say, since they have holes."""
 _UNFINISHED, _DROPPED, _WHOLE = ".unfinished-", ".dropped-", ".whole"
 
 
@@ -61,9 +64,10 @@ class Shards:
     An open empty shard costs about 0.2 MB of memory and one thread, on disk 0.1 MB (measured).
     """
 
-    def __init__(self, folder: Path, limit: int) -> None:
+    def __init__(self, folder: Path, limit: int, room: DiskRoom | None = None) -> None:
         """Raises `VectorStoreLocked` when another process owns the folder."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.disk = room or DiskRoom(folder, 0)
         self._folder = folder
         self._limit = limit
         self._lock = _own(folder)
@@ -86,6 +90,7 @@ class Shards:
         """Make an empty shard if there is none: built aside and moved into place, so that none is half made."""
         if self._place(name) is not None:
             return
+        self.disk.check(EMPTY_BYTES)
         unfinished = self._folder / f"{_UNFINISHED}{name}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
@@ -230,7 +235,7 @@ class Shards:
         if place is None:
             raise GenerationMissing
         shard.folder = place
-        open_shard(shard)
+        open_shard(shard, self.disk)
 
     def _enter_open(self, name: str) -> Shard | None:
         if not self._changed.acquire(blocking=False):
@@ -275,12 +280,16 @@ def _own(folder: Path) -> IO[str]:
     return lock
 
 
-def open_shard(shard: Shard) -> None:
-    """Open the engine on `shard.folder`. What an earlier version made without some of the indexes gets them now."""
+def open_shard(shard: Shard, disk: DiskRoom) -> None:
+    """Open the engine on `shard.folder`. What an earlier version made without some of the indexes gets them as soon as
+    there is room.
+    """
     assert shard.folder is not None
     engine = edge.EdgeShard.load(str(shard.folder))
     there = engine.info().payload_schema
     lacking = [index for field, index in edge_options.field_indexes().items() if field not in there]
+    if lacking and not disk.has(EMPTY_BYTES):
+        lacking = []
     for index in lacking:
         engine.update(index)
     if lacking:
