@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,20 @@ def test_a_file_that_is_no_backup_is_refused(
     monkeypatch.setattr(sys, "argv", ["restore", str(file)])
     assert restore_command.run(ServiceSettings(), "words", _untouched) == 1
     assert f"{file} is not a whole backup" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
+def test_a_backup_with_anything_but_plain_files_in_it_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: bytes
+) -> None:
+    file = tmp_path / "linked.tar"
+    with tarfile.open(file, "w") as tar:
+        link = tarfile.TarInfo("words/rows.jsonl")
+        link.type, link.linkname = kind, "/etc/passwd"
+        tar.addfile(link)
+    monkeypatch.setattr(sys, "argv", ["restore", str(file)])
+    assert restore_command.run(ServiceSettings(), "words", _untouched) == 1
+    assert "is not a whole backup: 'words/rows.jsonl' in it is no plain file." in capsys.readouterr().err
 
 
 def test_a_file_that_the_user_may_not_open_names_file_and_user(

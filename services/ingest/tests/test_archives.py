@@ -12,9 +12,10 @@ import pytest
 from contracts.collections import Chunking, CollectionCreate
 from contracts.reindexing import ReindexRequest
 from ingest import backups, jobs, reindexes, restoring
+from ingest.archive_errors import ArchiveDamaged
 from ingest.archives import Archive
 from ingest.collections_view import remember
-from ingest.errors import ArchiveDamaged, DocumentDiffers, DocumentNotFound
+from ingest.errors import DocumentDiffers, DocumentNotFound
 from ingest.parsing.failures import ParseFailed
 from ingest.uploads import Accepted
 from ingest.withdrawals import left_in_index

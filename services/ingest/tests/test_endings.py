@@ -252,3 +252,20 @@ async def test_a_new_revision_that_is_being_committed_can_not_be_cancelled(
     monkeypatch.setattr(service.index, "commit", cancelled)
     await service.work_all()
     assert (await service.document("a"))["status"] == "ready"
+
+
+async def test_a_job_that_has_ended_holds_no_grant_however_it_ended(service: Service) -> None:
+    await service.upload("The word.", document_id="ready")
+    await service.work_all()
+    await service.upload(b"%PDF-1.7", document_id="failed", media_type="application/pdf")
+    await service.work_all()
+    for name in ("cancelled", "replaced", "replaced", "deleted"):
+        await service.upload(f"The {name}.", document_id=name)
+    async with service.database.write() as connection:
+        (row,) = (await connection.execute(select(JOBS).where(JOBS.c.document_id == "cancelled"))).mappings()
+        assert (await jobs.cancel(connection, row, service.clock.now()))["grant_token"] == "grant-acme"
+    await service.api.deletions.document(service.mandate(), "token", "handbook", "deleted")
+    async with service.database.read() as connection:
+        rows = (await connection.execute(select(JOBS.c.status, JOBS.c.grant_token))).all()
+    assert {row.status for row in rows if row.grant_token is None} == {"ready", "failed", "cancelled"}
+    assert {row.status for row in rows if row.grant_token is not None} == {"queued"}

@@ -15,8 +15,8 @@ from typing import IO, Any
 
 import pytest
 
+from ingest.archive_errors import ArchiveDamaged, ArchiveTooLarge, RestoresBusy
 from ingest.archives import ArchivedPart, Manifest
-from ingest.errors import ArchiveDamaged, ArchiveTooLarge, RestoresBusy
 from ingest.unpacking import PLACES, SHARE, ArchiveLimits, Unpacking
 
 MEBIBYTE = 1 << 20

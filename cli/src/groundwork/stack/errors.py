@@ -27,6 +27,13 @@ class NoRoom(StackError):
         )
 
 
+class DatabaseUnusable(StackError):
+    """A service's database is of a later version, or damaged."""
+
+    def __init__(self, service: str, why: str, mend: str) -> None:
+        super().__init__(f"The database of {service} can't be used: {why}. Nothing was started or changed. {mend}")
+
+
 class NotRunning(StackError):
     """There is no running installation in this home."""
 

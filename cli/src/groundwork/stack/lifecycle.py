@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from groundwork.stack import ports as port_choice
 from groundwork.stack.certificates import certificate_file
 from groundwork.stack.configuration import check_settings
+from groundwork.stack.databases import check_databases
 from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
 from groundwork.stack.errors import HomeUnfinished, NoRoom, NotRunning, StartFailed, SupervisorFailed
 from groundwork.stack.front_door import listening
@@ -75,8 +76,8 @@ def up(
 ) -> Running:
     """Start a home in the background and wait until every process is ready; a running one is only waited for.
 
-    Raises `NoRoom`, `PortTaken`, `Busy`, `HomeUnfinished`, `SupervisorFailed`, or `StartFailed` after stopping
-    everything again.
+    Raises `NoRoom`, `DatabaseUnusable`, `PortTaken`, `Busy`, `HomeUnfinished`, `SupervisorFailed`, or `StartFailed`
+    after stopping everything again.
     """
     began = time.monotonic()
     if home.restoring_file.exists():
@@ -87,8 +88,10 @@ def up(
         state = running_state(home)
         already = state is not None
         if state is None:
+            overrides = overrides or Overrides.read(home)
+            check_databases(home, overrides)
             _clear(home)
-            state = _start(home, port, overrides or Overrides.read(home))
+            state = _start(home, port, overrides)
         try:
             wait_until_ready(
                 home,

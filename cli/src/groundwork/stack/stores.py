@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import socket
 import sqlite3
 import subprocess
@@ -15,13 +14,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import psutil
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from groundwork.stack.databases import LEDGERS, data_folder, database_file, examine_file
 from groundwork.stack.environment import Wiring, process_environment
 from groundwork.stack.findings import Finding
 from groundwork.stack.home import Home
@@ -29,7 +27,6 @@ from groundwork.stack.overrides import Overrides
 from groundwork.stack.ports import NAMES
 from servicekit.sql import Database
 
-LEDGERS = ("gateway", "ingest", "retriever", "agent")
 WORKER = "groundwork-worker@"
 ALIVE_SECONDS = 30.0
 REDIS_SECONDS = 2.0
@@ -48,18 +45,6 @@ def examine_stores(home: Home, overrides: Overrides) -> Iterator[Finding]:
         yield Finding("redis", False, unreachable, "Start it, or correct REDIS_URL. Until then nothing is limited.")
     yield from _blobs_on_s3(home, overrides)
     yield _remote_workers(home, overrides, names)
-
-
-def database_file(home: Home, overrides: Overrides, service: str) -> Path | None:
-    """The file of an embedded database; null where a URL is set."""
-    if overrides.get(f"{service.upper()}_DATABASE_URL"):
-        return None
-    return data_folder(home, overrides, service) / f"{service}.sqlite"
-
-
-def data_folder(home: Home, overrides: Overrides, service: str) -> Path:
-    """Where a service keeps what it has on disk."""
-    return Path(overrides.get(f"{service.upper()}_DATA_DIR") or home.data(service))
 
 
 def blobs_folder(home: Home, overrides: Overrides) -> Path:
@@ -97,7 +82,7 @@ def _databases(home: Home, overrides: Overrides) -> Iterator[Finding]:
         if file is None:
             yield _server(service, SecretStr(overrides.get(f"{service.upper()}_DATABASE_URL") or ""))
         elif file.exists():
-            yield _embedded(service, file)
+            yield examine_file(service, file, CHECKED_BYTES)
 
 
 def _server(service: str, url: SecretStr) -> Finding:
@@ -116,30 +101,6 @@ def _server(service: str, url: SecretStr) -> Finding:
     except (SQLAlchemyError, OSError, TimeoutError, ImportError) as error:
         return Finding(check, False, f"can't be reached ({type(error).__name__})", mend)
     return Finding(check, True, "answers")
-
-
-def _embedded(service: str, file: Path) -> Finding:
-    check = f"database of {service}"
-    try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)) as connection:
-            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            small = file.stat().st_size < CHECKED_BYTES
-            whole = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if small else "ok"
-    except sqlite3.Error as error:
-        return Finding(check, False, f"{file} can't be read: {error}", "Restore a backup into another home.")
-    if whole != "ok":
-        return Finding(check, False, f"{file} is damaged: {whole}", "Restore a backup into another home.")
-    if found and found[0] not in _revisions(service):
-        mend = "Install the version that wrote it, or a later one; there is no way back but a backup."
-        return Finding(check, False, f"of a later version (schema {found[0]})", mend)
-    return Finding(check, True, f"SQLite, {file.stat().st_size / 1e6:.1f} MB")
-
-
-def _revisions(service: str) -> set[str]:
-    config = Config()
-    package = Path(str(importlib.import_module(service).__file__)).parent
-    config.set_main_option("script_location", str(package / "migrations"))
-    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def _workers_in_redis(overrides: Overrides) -> tuple[set[str], str]:

@@ -44,9 +44,9 @@ def build_app(
 ) -> FastAPI:
     """An app with errors, health, metrics, request ids and delegation wired in.
 
-    `opening()` is entered when the app starts and left when it ends; what it yields is
-    `app.state.dependencies`. `probes` names the real dependencies that `/readyz` exercises beside the disk;
-    it remembers its answer for `ready_seconds`. `owner_of` names whose share of memory a large body takes.
+    `opening()` is entered when the app starts and left when it ends; it yields `app.state.dependencies`. `probes` names
+    the real dependencies that `/readyz` exercises beside the disk, which remembers its answer for `ready_seconds`.
+    `owner_of` names whose share of memory a large body takes.
     """
     room = DiskRoom(settings.data_dir, settings.disk_reserve_bytes)
 
@@ -64,9 +64,7 @@ def build_app(
     app.state.verifier = DelegationVerifier(settings.delegation_public_key_file)
     install_error_handlers(app)
     app.include_router(health_router(service, current_probes, ready_seconds))
-    if serve_metrics:
-        app.include_router(metrics_router())
-    for router in routers:
+    for router in (*([metrics_router()] if serve_metrics else ()), *routers):
         app.include_router(router)
     app.add_middleware(
         BodyLimit,

@@ -103,6 +103,8 @@ class BackupFile:
         with self._opened() as tar:
             for entry in tar:
                 service, _, name = entry.name.partition("/")
+                if not entry.isreg():
+                    raise BackupDamaged(f"'{entry.name}' in it is no plain file")
                 if entry.name == ABOUT:
                     return self._about(_content(tar, entry), ended)
                 if name == END:

@@ -19,6 +19,10 @@ from servicekit.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
+from servicekit.networks import Rule
+
+OF_THE_TEXT: frozenset[Rule] = frozenset(("malformed", "scheme", "credentials", "port", "numeric_host"))
+"""Rules that a URL breaks as it is written, wherever it leads."""
 
 
 class CollectionNotFound(NotFound):
@@ -187,17 +191,27 @@ class EmptyFile(InvalidRequest):
 
 
 class UrlRefused(InvalidRequest):
-    """Documents are not fetched from there. The message has the rule, never an address."""
+    """Documents are not fetched from there.
+
+    The message says what is wrong with the URL as it is written. Of its host it says one thing alone, also where there
+    is no such host: else callers could find out which names resolve inside. The log has the rule.
+    """
 
     code = "url_refused"
 
-    def __init__(self, refused: AddressRefused, *, redirected: bool = False) -> None:
+    def __init__(self, refused: AddressRefused | None, *, redirected: bool = False) -> None:
+        """`refused` null: its host can't be found."""
         where = "This URL leads by a redirect to one that" if redirected else "This URL"
+        of_the_text = refused is not None and refused.rule in OF_THE_TEXT
+        why = refused.why if refused is not None and of_the_text else "its host is not on the public internet"
+        rule = f" (rule: {refused.rule})" if refused is not None and of_the_text else ""
         super().__init__(
-            f"{where} is not fetched: {refused.why} (rule: {refused.rule}). Give a public URL, upload the file "
+            f"{where} is not fetched: {why}{rule}. Give a public URL, upload the file "
             "instead, or let the operator allow the host (INGEST_URL_ALLOWED_HOSTS).",
             param="url",
         )
+        self.rule = "not_found" if refused is None else refused.rule
+        """For the log alone."""
 
 
 class FetchFailed(InvalidRequest):
@@ -230,47 +244,6 @@ class FetchTimeout(UpstreamTimeout):
             f"The document was not fetched within {seconds:.0f} seconds. Try again later, or upload the file instead.",
             param="url",
         )
-
-
-class ArchiveDamaged(InvalidRequest):
-    """The archive is not one that a backup gave."""
-
-    code = "archive_damaged"
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The archive can't be restored: {why}. Send one that GET …/documents/{{id}}/backup gave.")
-
-
-class UnsupportedArchive(UnsupportedMediaType):
-    """The body is not said to be an archive."""
-
-    def __init__(self) -> None:
-        super().__init__("Send the archive itself with Content-Type: application/zip, as GET …/backup gave it.")
-
-
-class ArchiveTooLarge(PayloadTooLarge):
-    """The archive would unpack to too much, or takes too long."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The archive {why}. Upload the original instead, or let the operator raise the limit.")
-
-
-class RestoresBusy(QueueFull):
-    """Archives are taken apart one at a time, and enough of them wait."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Other archives are being restored, and no more may wait. Send this one again in a moment.", retry_after=5
-        )
-
-
-class RestoreBrokenOff(NotReady):
-    """The machine ended the archive's child, or had none to give."""
-
-    code = "restore_broken_off"
-
-    def __init__(self) -> None:
-        super().__init__("The archive could not be unpacked now. Nothing of it was kept; send it again.", retry_after=5)
 
 
 class DocumentDiffers(Conflict):

@@ -155,8 +155,8 @@ async def _queued_again(
             queued_at=now,
             request_id=mandate.request_id,
             traceparent=traceparent(),
-            grant_token=mandate.grant or row["grant_token"],
-            grant_key_id=mandate.key_id if mandate.grant else row["grant_key_id"],
+            grant_token=mandate.grant,
+            grant_key_id=mandate.key_id,
         )
         .returning(*JOBS.c)
     )

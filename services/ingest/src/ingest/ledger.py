@@ -196,14 +196,14 @@ class Ledger:
                 await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**told))
 
     async def failed(self, work: Work, failure: Failure, unreadable_by: str | None = None) -> None:
-        """Give up, for a reason that the document shows, too. The grant stays, for a retry by hand.
+        """Give up, for a reason that the document shows, too. The grant goes: a retry by hand brings its own.
 
         `unreadable_by` is the reading version of a parser that can't read these bytes, however often it tries.
         """
         now, job = self.clock.now(), work.job
         values = {"status": "failed", "error": failure.model_dump(), "finished_at": now, "timings": work.timings}
         async with self.database.write() as connection:
-            await self.leases.release(connection, work.lease, values)
+            await self.leases.release(connection, work.lease, {**values, "grant_token": None})
             await queue_withdrawal(connection, job, now)
             if job["kind"] == "reindex":
                 await connection.execute(insert(JOBS).values(**removal(job, now)))
@@ -217,7 +217,7 @@ class Ledger:
         now, job = self.clock.now(), work.job
         values = {"status": "cancelled", "error": why.model_dump(), "finished_at": now, "timings": work.timings}
         async with self.database.write() as connection:
-            await self.leases.release(connection, work.lease, values)
+            await self.leases.release(connection, work.lease, {**values, "grant_token": None})
             about = (job["document_key"], job["revision"], ("queued", "processing"))
             await set_document(connection, *about, {"status": "cancelled", "updated_at": now})
 

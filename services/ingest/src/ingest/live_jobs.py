@@ -68,10 +68,17 @@ def new_job(
     }
 
 
+TOGETHER = 500
+"""Rows named in one statement."""
+
+
 async def end_live(
     connection: AsyncConnection, which: ColumnElement[bool], why: Failure | None, now: datetime
 ) -> list[RowMapping]:
-    """Cancel live jobs at once, running ones too: their fence rises, so that their worker's next write fails."""
+    """Cancel live jobs at once, running ones too: their fence rises, so that their worker's next write fails.
+
+    Their grants are in what this returns, for what must follow, and no longer in the ledger.
+    """
     statement = (
         update(JOBS)
         .where(which, JOBS.c.status.in_(LIVE))
@@ -86,7 +93,12 @@ async def end_live(
         )
         .returning(*JOBS.c)
     )
-    return list((await connection.execute(statement)).mappings().all())
+    ended = list((await connection.execute(statement)).mappings().all())
+    held = [row["id"] for row in ended if row["grant_token"] is not None]
+    for at in range(0, len(held), TOGETHER):
+        some = JOBS.c.id.in_(held[at : at + TOGETHER])
+        await connection.execute(update(JOBS).where(some).values(grant_token=None))
+    return ended
 
 
 async def set_document(

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from ingest import archive_task
+from ingest.archive_errors import ArchiveDamaged, ArchiveTooLarge, RestoreBrokenOff, RestoresBusy
 from ingest.archives import MANIFEST, ORIGINAL, Manifest
-from ingest.errors import ArchiveDamaged, ArchiveTooLarge, RestoreBrokenOff, RestoresBusy
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.failures import ParseFailed, too_large
 from ingest.parsing.sandbox import Bounds, MemoryBudget, Sandbox, Task

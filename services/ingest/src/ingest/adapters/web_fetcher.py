@@ -32,6 +32,10 @@ MAX_HEADER_BYTES = 8190
 MAX_HEADERS = 100
 
 
+class NoSuchHost(Exception):
+    """The name of a URL's host does not resolve."""
+
+
 class WebFetcher:
     """Fetches with GET, without cookies, credentials or proxies; a connection serves one call only."""
 
@@ -49,14 +53,14 @@ class WebFetcher:
         try:
             target = self._policy.target(url)
             answered = await self._call(target, into)
-        except AddressRefused as refused:
-            raise UrlRefused(refused) from None
+        except (AddressRefused, NoSuchHost) as refused:
+            raise _refused(refused, redirected=False) from None
         if isinstance(answered, Fetched):
             return answered
         try:
             return await self._follow(target, answered, into)
-        except AddressRefused as refused:
-            raise UrlRefused(refused, redirected=True) from None
+        except (AddressRefused, NoSuchHost) as refused:
+            raise _refused(refused, redirected=True) from None
 
     async def _follow(self, url: URL, location: str, into: BinaryIO) -> Fetched:
         """Go where redirects lead; each is checked like the first URL."""
@@ -141,10 +145,17 @@ def _attachment(disposition: str) -> str:
         return ""
 
 
-def _failure(error: Exception) -> FetchFailed | FarServerFailed:
+def _refused(refused: AddressRefused | NoSuchHost, *, redirected: bool) -> UrlRefused:
+    """One error for hosts that may not be reached and for those that are not there; the log tells them apart."""
+    told = UrlRefused(refused if isinstance(refused, AddressRefused) else None, redirected=redirected)
+    log.info("url refused", rule=told.rule)
+    return told
+
+
+def _failure(error: Exception) -> NoSuchHost | FarServerFailed:
     """What to tell the caller of the HTTP client's error: none of its words, which may name addresses."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return FetchFailed("its host can't be found")
+        return NoSuchHost()
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return FarServerFailed("the far server's certificate can't be verified")
     if isinstance(error, aiohttp.ClientSSLError):

@@ -12,10 +12,10 @@ from fastapi.responses import StreamingResponse
 from contracts.collections import Collection
 from contracts.jobs import Accepted
 from ingest import backups, jobs, metrics, restoring
+from ingest.archive_errors import UnsupportedArchive
 from ingest.archives import PIECE
 from ingest.bootstrap import Dependencies
 from ingest.documents import as_document
-from ingest.errors import UnsupportedArchive
 from ingest.live_jobs import Mandate
 from ingest.routes.access import (
     Authorised,

@@ -15,7 +15,7 @@ from contracts.pages import Page
 from ingest import jobs
 from ingest.errors import JobNotFound
 from ingest.jobs import JobFilter
-from ingest.routes.access import Authorised, Cursor, Grant, Limit, Opened, check_collection, mandate
+from ingest.routes.access import Authorised, Cursor, Grant, Limit, Opened, check_collection, lasting_mandate
 from ingest.withdrawals import left_in_index
 from servicekit import sse
 from servicekit.delegation import Caller
@@ -88,7 +88,7 @@ async def retry(job_id: str, caller: Authorised, opened: Opened, grant: Grant = 
     """Queue a failed job again."""
     async with opened.database.write() as connection:
         row = _visible(caller, await jobs.find(connection, caller.tenant, job_id))
-        queued = await jobs.retry(connection, row, mandate(caller, grant), opened.clock.now())
+        queued = await jobs.retry(connection, row, lasting_mandate(caller, grant), opened.clock.now())
         shown = await jobs.shown(connection, queued, opened.clock.now())
     opened.bell.ring(job_id, caller.delegation.request_id)
     return shown
