@@ -130,6 +130,7 @@ WHOLE = (
     "  ```\n```\n<img src=//evil.example/S>\n```\n<img src=//evil.example/S>",
     "[a] [1]: //evil.example/S\n\n![a]",
     "[x] [1](//evil.example/S)",
+    ".com😀.com and a.com😀.com",
     "![x][1](//evil.example/S)",
 )
 """What passed by an earlier filter, and its relatives."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_SEPARATORS = r"\s\x00-\x20!\"#%&'()*,/:;<>?@\[\]\\`{|}“”‘’„«»…–—｜\x7f-\xa0"
+_SEPARATORS = (
+    r"\s\x00-\x20!\"#%&'()*,/:;<>?@\[\]\\`{|}“”‘’„«»…–—｜\x7f-\xa0"
+    r"（）［］｛｝【】〔〕「」『』〈〉《》・、。，：；！？"
+)
 _LABEL = rf"[^{_SEPARATORS}.]"
 _COUNTRIES = (
     "a[cdefgilmnoqrstuwxz]|b[abdefghijmnorstvwyz]|c[acdfghiklmnoruvwxyz]|d[ejkmoz]|e[cegrstu]|f[ijkmor]"
@@ -28,17 +31,18 @@ ADDRESS = re.compile(
     re.IGNORECASE,
 )
 """Nobody's ordinary sentence holds one, save the name of a file whose ending is that of a country (`README.md`)."""
-_JOINED = re.compile(rf"(?:{_LABEL}|\.)+\Z")
+_JOINED_BEFORE = re.compile(rf"(?:{_LABEL}|\.)+\Z")
+_JOINED_BEHIND = re.compile(rf"(?:{_LABEL}|\.)*")
 _ENDS = ".,;:!?)]}'\\*_~"
 
 
 def addresses(word: str) -> Iterator[tuple[int, int]]:
     """Where the addresses of a word begin and end, each with all that is joined to it: parted it might be another."""
     at = 0
-    for match in ADDRESS.finditer(word):
-        joined = _JOINED.search(word, at, match.start())
-        yield joined.start() if joined else match.start(), match.end()
-        at = match.end()
+    while match := ADDRESS.search(word, at):
+        before, behind = _JOINED_BEFORE.search(word, at, match.start()), _JOINED_BEHIND.match(word, match.end())
+        begin, at = before.start() if before else match.start(), behind.end() if behind else match.end()
+        yield begin, at
 
 
 def as_code(address: str) -> tuple[str, str]:
