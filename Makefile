@@ -60,7 +60,7 @@ chaos-agents: setup-dev ## kill agents, gateway and Redis while a hundred runs a
 chaos-ingest: setup-dev ## kill all that ingest stands on while documents come in (DOCUMENTS=folder, SEED=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_ingest_chaos.py
 
-chaos-usage: setup-dev ## 5,000 calls in chaos on two gateways: every book must agree (CALLS=5000, SEED=1)
+chaos-usage: setup-dev ## calls, answers and runs in chaos on two gateways: every book must agree (CALLS=5000, ANSWERS=150, SEED=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_usage_chaos.py
 
 chaos-restarts: setup-dev ## restart every service in turn under load: nothing may fail or be lost (ROLLS=1)
