@@ -309,3 +309,15 @@ def test_a_full_disk_is_no_documents_fault_and_a_full_limit_is_no_damage(
     assert child.main(str(tmp_path / "a.zip"), str(tmp_path)) == status
     failure = tmp_path / "failure.json"
     assert (json.loads(failure.read_text())["code"] if failure.exists() else None) == code
+
+
+@pytest.mark.parametrize("depth", [100, 249, 250, 251, 300, 20_000])
+@pytest.mark.parametrize("element", ["div", "span", "blockquote", "ul><li"])
+def test_html_is_read_however_deep_it_is_nested(tmp_path: Path, depth: int, element: str) -> None:
+    source, end = tmp_path / "deep.html", "".join(f"</{name}>" for name in reversed(element.split("><")))
+    inner = "<p>Deep text.</p><script>never()</script><p>More of <b>it</b>.</p>"
+    body = f"<p>Top.</p>{f'<{element}>' * depth}{inner}{end * depth}<p>Bottom.</p>"
+    source.write_text(f"<html><body>{body}</body></html>")
+    text = extract(source, HTML, Limits(10, 100_000)).text
+    words = " ".join(text.replace("- ", "").split())
+    assert words == "Top. Deep text. More of it. Bottom."

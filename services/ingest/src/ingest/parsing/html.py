@@ -63,7 +63,10 @@ BLOCKS = frozenset(
     ]
 )
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
+LINES = BLOCKS | HEADINGS.keys() | {"br", "li", "ol", "pre", "table", "tr", "ul"}
+"""What begins a line of its own where only lines are read."""
 MAX_DEPTH = 250
+"""Elements within each other that are told apart; what is deeper is read as lines of text."""
 
 
 @dataclass
@@ -99,20 +102,16 @@ def _walk(writer: _Writer, node: LexborNode, depth: int) -> None:
         tag = (child.tag or "").lower()
         if tag == "-text":
             writer.inline.append(_flat(child.text_content or ""))
-        elif tag in SKIPPED or depth > MAX_DEPTH or _hidden(child):
+        elif tag in SKIPPED or _hidden(child):
             continue
+        elif depth > MAX_DEPTH:
+            writer.inline.extend(_below(child))
         elif tag in HEADINGS:
             writer.flush()
             writer.builder.heading(_inline(child), HEADINGS[tag])
-        elif tag in ("ul", "ol"):
+        elif tag in ("ul", "ol", "table", "pre"):
             writer.flush()
-            writer.builder.block("list", "\n".join(_list(child, 0)))
-        elif tag == "table":
-            writer.flush()
-            _table(writer, child, depth)
-        elif tag == "pre":
-            writer.flush()
-            writer.builder.block("code", child.text())
+            _structure(writer, child, tag, depth)
         elif tag == "br":
             writer.inline.append("\n")
         elif tag in BLOCKS:
@@ -121,6 +120,15 @@ def _walk(writer: _Writer, node: LexborNode, depth: int) -> None:
             writer.flush()
         else:
             _walk(writer, child, depth + 1)
+
+
+def _structure(writer: _Writer, node: LexborNode, tag: str, depth: int) -> None:
+    if tag == "table":
+        _table(writer, node, depth)
+    elif tag == "pre":
+        writer.builder.block("code", node.text())
+    else:
+        writer.builder.block("list", "\n".join(_list(node, 0)))
 
 
 def _table(writer: _Writer, table: LexborNode, depth: int) -> None:
@@ -150,8 +158,8 @@ def _list(node: LexborNode, depth: int) -> Iterator[str]:
         for index, line in enumerate(_collapsed("".join(own)).split("\n")):
             if line:
                 yield "  " * depth + (mark if index == 0 else " " * len(mark)) + line
-        for inner in nested if depth < MAX_DEPTH else ():
-            yield from _list(inner, depth + 1)
+        for inner in nested:
+            yield from _list(inner, depth + 1) if depth < MAX_DEPTH else _lines_below(inner)
 
 
 def _gather(node: LexborNode, own: list[str], nested: list[LexborNode], depth: int) -> None:
@@ -164,10 +172,37 @@ def _gather(node: LexborNode, own: list[str], nested: list[LexborNode], depth: i
         elif tag == "br" or tag == "tr":
             own.append("\n")
             _gather(child, own, nested, depth + 1)
-        elif tag not in SKIPPED and depth < MAX_DEPTH:
+        elif tag in SKIPPED:
+            continue
+        elif depth >= MAX_DEPTH:
+            own.extend(_below(child))
+        else:
             own.append("\n" if tag in BLOCKS else " " if tag in ("td", "th") else "")
             _gather(child, own, nested, depth + 1)
             own.append("\n" if tag in BLOCKS else "")
+
+
+def _lines_below(node: LexborNode) -> list[str]:
+    return _collapsed("".join(_below(node))).split("\n")
+
+
+def _below(node: LexborNode) -> Iterator[str]:
+    """The text of an element, blocks parted by line breaks, however deep it goes: by no recursion."""
+    open_elements: list[tuple[Iterator[LexborNode], str]] = [(iter((node,)), "")]
+    while open_elements:
+        children, after = open_elements[-1]
+        child = next(children, None)
+        if child is None:
+            open_elements.pop()
+            yield after
+            continue
+        tag = (child.tag or "").lower()
+        if tag == "-text":
+            yield _flat(child.text_content or "")
+        elif tag not in SKIPPED and not _hidden(child):
+            parting = "\n" if tag in LINES else " " if tag in ("td", "th") else ""
+            yield parting
+            open_elements.append((child.iter(include_text=True, skip_empty=False), parting))
 
 
 def _inline(node: LexborNode) -> str:
