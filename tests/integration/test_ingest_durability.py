@@ -200,8 +200,9 @@ def test_events_tell_each_change_and_end_with_the_final_state(home: IngestHome, 
                     states.append(json.loads(line[6:]))
                     if len(states) == 1:
                         home.worker()
-                    peers.released.set()
-    assert (states[0]["status"], states[-1]["status"]) == ("queued", "ready")
+                    elif states[-1]["status"] == "running":
+                        peers.released.set()  # it can't end before it was seen to run
+    statuses = [state["status"] for state in states]
+    assert list(dict.fromkeys(statuses)) == ["queued", "running", "ready"]
     progress = [state["progress"] for state in states]
     assert progress == sorted(progress)
-    assert len(states) > 2
