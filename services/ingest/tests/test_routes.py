@@ -128,6 +128,18 @@ def test_a_document_goes_in_and_its_text_and_bytes_come_out(api: Api) -> None:
     assert (again.status_code, again.json()["unchanged"], again.json()["job"]) == (200, True, None)
 
 
+def test_an_unchanged_document_says_that_other_metadata_was_not_taken_over(api: Api) -> None:
+    body = {"text": "the word", "title": "Word", "metadata": {"team": "hr"}}
+    assert api.call("POST", DOCUMENTS, json=body).json()["warnings"] == []
+    assert api.call("POST", DOCUMENTS, json=body).json()["warnings"] == []
+    (metadata, title) = api.call("POST", DOCUMENTS, json={"text": "the word", "title": "New"}).json()["warnings"]
+    assert metadata.startswith("The document keeps its metadata.")
+    assert title.startswith("The document keeps its title.")
+    api.work()
+    again = api.call("POST", DOCUMENTS, json={**body, "metadata": {}}).json()
+    assert (again["unchanged"], again["document"]["metadata"], len(again["warnings"])) == (True, {"team": "hr"}, 1)
+
+
 @pytest.mark.parametrize("what", ["content", "text"])
 def test_a_document_that_is_deleted_while_it_is_read_is_not_found(
     api: Api, monkeypatch: pytest.MonkeyPatch, what: str

@@ -50,3 +50,5 @@ class Accepted(Reply):
     document: Document
     job: Job | None = None
     unchanged: bool = False
+    warnings: list[str] = Field(default_factory=list)
+    """Of an `unchanged` document: that it keeps its metadata or title, where other ones came with its bytes."""

@@ -71,6 +71,12 @@ class Accepted:
     unchanged: bool
 
 
+def left_out(upload: Upload, document: RowMapping) -> list[str]:
+    """What a document keeps though an upload of its bytes says otherwise: `metadata`, also if it says none; `title`."""
+    said = {"metadata": upload.metadata, "title": upload.title or document["title"]}
+    return [name for name, value in said.items() if value != document[name]]
+
+
 async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted:
     """Take an upload; raises `CollectionNotFound` or `CollectionDeleting`."""
     await _enter_collection(connection, upload.mandate.tenant, upload.collection)

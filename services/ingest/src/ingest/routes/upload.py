@@ -22,6 +22,7 @@ from ingest.uploads import Upload
 from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
 
 log = structlog.get_logger(__name__)
+TO_CHANGE = "These bytes are there already. To change it, delete the document and upload it again."
 
 
 async def take(opened: Dependencies, mandate: Mandate, collection: str, wanted: Wanted, key: str | None) -> Response:
@@ -111,7 +112,7 @@ async def _commit(
             if stored is not None:
                 return stored, None
         accepted = await uploads.accept(connection, upload, now)
-        body = await _told(connection, accepted, now)
+        body = await _told(connection, upload, accepted, now)
         answer = StoredAnswer(200 if accepted.unchanged else 202, body.model_dump_json())
         if call is not None:
             await ANSWERS.finish(connection, call, answer)
@@ -129,14 +130,16 @@ async def _known(opened: Dependencies, upload: Upload) -> StoredAnswer | None:
         accepted = await uploads.known(connection, upload, now)
         if accepted is None:
             return None
-        body = await _told(connection, accepted, now)
+        body = await _told(connection, upload, accepted, now)
     _account(upload, body)
     return StoredAnswer(200, body.model_dump_json())
 
 
-async def _told(connection: AsyncConnection, accepted: uploads.Accepted, now: datetime) -> Accepted:
+async def _told(connection: AsyncConnection, upload: Upload, accepted: uploads.Accepted, now: datetime) -> Accepted:
     job = await jobs.shown(connection, accepted.job, now) if accepted.job is not None else None
-    return Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
+    left_out = uploads.left_out(upload, accepted.document) if accepted.unchanged else []
+    warnings = [f"The document keeps its {name}. {TO_CHANGE}" for name in left_out]
+    return Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged, warnings=warnings)
 
 
 def _call_key(mandate: Mandate, collection: str, key: str | None) -> CallKey | None:
