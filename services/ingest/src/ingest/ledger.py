@@ -98,9 +98,9 @@ class Ledger:
 
     async def others_wait(self, work: Work) -> bool:
         """Whether another job is due that no worker has."""
-        due = select(JOBS.c.id).where(_due(JOBS.c, self.clock.now()), JOBS.c.id != work.lease.id)
+        others = select(JOBS.c.id).where(due(JOBS.c, self.clock.now()), JOBS.c.id != work.lease.id)
         async with self.database.read() as connection:
-            return (await connection.execute(due.limit(1))).first() is not None
+            return (await connection.execute(others.limit(1))).first() is not None
 
     async def reindexed(self, work: Work) -> None:
         """The collection's new generation serves."""
@@ -294,7 +294,7 @@ class Ledger:
     def _next(self, now: datetime) -> Select[tuple[str]]:
         return (
             select(JOBS.c.id)
-            .where(_due(JOBS.c, now), self.leases.claimable(), JOBS.c.tenant == _turn(now))
+            .where(due(JOBS.c, now), self.leases.claimable(), JOBS.c.tenant == _turn(now))
             .order_by(JOBS.c.queued_at, JOBS.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -315,7 +315,7 @@ def _turn(now: datetime) -> Any:
     last = select(func.max(served.c.claimed_at)).where(served.c.tenant == jobs.c.tenant).scalar_subquery()
     return (
         select(jobs.c.tenant)
-        .where(_due(jobs.c, now))
+        .where(due(jobs.c, now))
         .group_by(jobs.c.tenant)
         .order_by(count, func.coalesce(last, literal_column("0")), func.min(jobs.c.queued_at))
         .limit(1)
@@ -323,10 +323,11 @@ def _turn(now: datetime) -> Any:
     )
 
 
-def _due(columns: Any, now: datetime) -> ColumnElement[bool]:
+def due(columns: Any, now: datetime) -> ColumnElement[bool]:
+    """True of jobs that a worker may claim now."""
     free = or_(columns.lease_expires_at.is_(None), columns.lease_expires_at < now)
-    due = or_(columns.not_before.is_(None), columns.not_before <= now)
-    return and_(columns.status.in_(LIVE), columns.grant_token.is_not(None), free, due)
+    time_has_come = or_(columns.not_before.is_(None), columns.not_before <= now)
+    return and_(columns.status.in_(LIVE), columns.grant_token.is_not(None), free, time_has_come)
 
 
 def _revision(job: Mapping[str, Any]) -> ColumnElement[bool]:

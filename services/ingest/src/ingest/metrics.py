@@ -13,7 +13,7 @@
 | groundwork_ingest_workers | | from the API: workers, on any host, that gave a sign of life in the last 30 s |
 | groundwork_ingest_jobs_without_worker | | from the API: queued jobs while no worker lives, else 0 |
 | groundwork_ingest_jobs_finished_total | outcome | jobs ended by this worker: `ready`, `failed`, `cancelled`, `lost` |
-| groundwork_ingest_jobs_put_back_total | reason | jobs queued again: `waiting`, `error`, `shutdown`, `yielding` |
+| groundwork_ingest_jobs_put_back_total | reason | again: `waiting`, `error`, `shutdown`, `yielding`, `giving_way` |
 | groundwork_ingest_stage_seconds | stage | time of one stage of one attempt |
 | groundwork_ingest_pages_total | | pages parsed |
 | groundwork_ingest_chunks_total | how | chunks: `embedded`, `reused`, `deleted` (of revisions that were replaced) |
@@ -54,5 +54,5 @@ begin_at_zero(UPLOADS, ("new", "revision", "unchanged", "restored"))
 begin_at_zero(FETCHES, ("fetched", "refused", "failed", "too_large", "timeout", "busy", "left"))
 begin_at_zero(WAKEUPS, ("sent", "failed", "dropped", "received"))
 begin_at_zero(FINISHED, ("ready", "failed", "cancelled", "lost"))
-begin_at_zero(PUT_BACK, ("waiting", "error", "shutdown", "yielding"))
+begin_at_zero(PUT_BACK, ("waiting", "error", "shutdown", "yielding", "giving_way"))
 begin_at_zero(CHUNKS, ("embedded", "reused", "deleted"))

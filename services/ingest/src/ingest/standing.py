@@ -67,7 +67,22 @@ class Standing:
             return None
         if row["not_before"] is not None and row["not_before"] > self.now:
             return str(row["waiting_on"] or "retry")
-        return "earlier_jobs" if self.slots and place is not None and place > 1 else "worker"
+        if self.slots and self._has_its_share(row["tenant"]):
+            return "tenant_share"
+        if self.slots and place is not None and place > 1:
+            return "earlier_jobs"
+        return "slot" if self.slots and self._running() >= self.slots else "worker"
+
+    def _has_its_share(self, tenant: str) -> bool:
+        """Whether all slots are taken, and the tenant has as many of them as others that want some, or more."""
+        own = self.tenants.get(tenant)
+        others = [state for name, state in self.tenants.items() if name != tenant and (state.queued or state.running)]
+        if own is None or not others or self._running() < self.slots:
+            return False
+        return own.running >= max(1, self.slots // (len(others) + 1))
+
+    def _running(self) -> int:
+        return sum(state.running for state in self.tenants.values())
 
     def _eta(self, row: RowMapping, place: int | None) -> float | None:
         if row["kind"] == "reindex":

@@ -30,6 +30,8 @@ class Work:
     """Milliseconds by stage, over all attempts."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the job's row is written, so that `job` is what was written last."""
+    give_way: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the job is to leave its slot to another tenant's."""
     _running: dict[str, tuple[int, float]] = field(default_factory=dict)
     """How many blocks of a stage are open, and up to when its time is counted."""
 

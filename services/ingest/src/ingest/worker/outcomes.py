@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from contracts.documents import Failure
 from ingest.errors import BlobBusy, BlobMissing, BlobStoreAway
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.failures import ParseFailed
+from ingest.work import Work
 from servicekit.errors import DiskFull, ServiceError, is_disk_full
 
+Result = TypeVar("Result")
 GRANT_EXPIRED = Failure(
     code="grant_expired", message="The job's permission ran out before it was done. Retry the job.", retryable=True
 )
@@ -53,6 +57,33 @@ class Stopping(Exception):
 
 class Yielding(Exception):
     """A long job lets others go first."""
+
+
+class GivingWay(Exception):
+    """Another tenant waits for a slot, of which this one has more."""
+
+
+def checkpoint(work: Work, stopping: asyncio.Event) -> None:
+    """Raise `Stopping` or `GivingWay` if the job is to leave its slot: between two batches."""
+    if stopping.is_set():
+        raise Stopping
+    if work.give_way.is_set():
+        raise GivingWay
+
+
+async def unless_giving_way(work: Work, doing: Awaitable[Result]) -> Result:
+    """What comes of it; raises `GivingWay` as soon as the job is to leave its slot, and ends it then."""
+    task, told = asyncio.ensure_future(doing), asyncio.ensure_future(work.give_way.wait())
+    try:
+        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise GivingWay
+        return task.result()
+    finally:
+        told.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ingest.part_files import as_inputs
 from ingest.ports import Index, TokenizerSource
 from ingest.work import Work
 from ingest.worker.authority import Authority
-from ingest.worker.outcomes import ServiceAway, Stopping
+from ingest.worker.outcomes import ServiceAway, checkpoint
 from ingest.worker.reading import Piece, Reader
 from ingest.worker.recutting import Recutting, facts_of
 from ingest.worker.sending import Sender, Sending
@@ -94,7 +94,7 @@ class Pipeline:
         """Send the document and have it made the active revision."""
         whole = await self._send(work, cutter, stopping)
         if whole is not None:
-            _checkpoint(stopping)
+            checkpoint(work, stopping)
             committed = await self._send_whole(work, whole)
             if committed is not None:
                 return committed
@@ -114,9 +114,9 @@ class Pipeline:
                     return piece
                 for batch, done in self._batches(work, piece):
                     await sending.room()
-                    _checkpoint(stopping)
+                    checkpoint(work, stopping)
                     sending.send(batch, done)
-                _checkpoint(stopping)
+                checkpoint(work, stopping)
         return None
 
     def _is_whole(self, work: Work, piece: Piece) -> bool:
@@ -197,8 +197,3 @@ class LayoutChanged(Exception):
 
 class ChunksLost(Exception):
     """The index no longer has chunks that it had acknowledged."""
-
-
-def _checkpoint(stopping: asyncio.Event) -> None:
-    if stopping.is_set():
-        raise Stopping

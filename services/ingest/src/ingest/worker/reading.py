@@ -18,6 +18,7 @@ from ingest.part_files import NOTHING, Part, load
 from ingest.ports import BlobStore
 from ingest.work import Work
 from ingest.worker.cutting import CuttingThreads, DocumentCutting
+from ingest.worker.outcomes import unless_giving_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Reader:
 
     async def _next(self, work: Work, parts: AsyncIterator[Extracted]) -> Extracted | None:
         with work.timed("parsing"), metrics.STAGE_SECONDS.labels("parsing").time():
-            return await anext(parts, None)
+            return await unless_giving_way(work, _following(parts))
 
     async def _cut(
         self, work: Work, cutter: Cutter, cutting: DocumentCutting, extracted: Extracted, last: Part
@@ -83,7 +84,7 @@ class Reader:
         if last is NOTHING and not work.revision["title_given"]:
             title = extracted.title or title
         with work.timed("chunking"), metrics.STAGE_SECONDS.labels("chunking").time():
-            cut = await cutting.part(cutter, extracted, title)
+            cut = await unless_giving_way(work, cutting.part(cutter, extracted, title))
         keys = [f"{work.job['tenant']}/{digest}" for digest in cut.digests]
         part = Part(
             number=last.number + 1,
@@ -111,3 +112,7 @@ class Reader:
             await self.ledger.add_part(work, part, facts, kept)
         metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))
         return Piece(part, extracted.text, cut.chunks, last.done)
+
+
+async def _following(parts: AsyncIterator[Extracted]) -> Extracted | None:
+    return await anext(parts, None)

@@ -17,7 +17,7 @@ from ingest.ports import BlobStore, Index, TokenizerSource
 from ingest.work import Work
 from ingest.worker.authority import Authority
 from ingest.worker.cutting import CuttingThreads, DocumentCutting
-from ingest.worker.outcomes import Stopping
+from ingest.worker.outcomes import checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,7 @@ class Recutting:
         name, about = work.job["collection"], (document_id, revision["n"])
         sent = 0
         async for chunks in self._batches(work, shadow, revision):
-            if stopping.is_set():
-                raise Stopping
+            checkpoint(work, stopping)
             batch = ChunkBatch(document=facts, chunks=chunks)
             await self.authority.call(
                 work,

@@ -23,7 +23,7 @@ from ingest.reindexes import shadow_key
 from ingest.tables import DOCUMENTS, REVISIONS
 from ingest.work import Work
 from ingest.worker.authority import Authority
-from ingest.worker.outcomes import Stopping, Yielding
+from ingest.worker.outcomes import Yielding, checkpoint
 from ingest.worker.recutting import Recutting
 from servicekit.errors import PeerError
 
@@ -62,8 +62,7 @@ class Reindexing:
         )
         began, idle = time.monotonic(), 0
         while shadow.state == "building":
-            if stopping.is_set():
-                raise Stopping
+            checkpoint(work, stopping)
             before = shadow.left
             shadow, moved = await self._step(work, shadow, stopping)
             idle = 0 if moved or shadow.left != before else idle + 1

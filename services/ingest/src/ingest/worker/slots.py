@@ -16,9 +16,11 @@ from ingest import metrics
 from ingest.deletions import Deletions
 from ingest.ledger import Ledger
 from ingest.live_jobs import SHOWN
+from ingest.shares import must_give_way
 from ingest.work import Work
 from ingest.worker.outcomes import (
     Fail,
+    GivingWay,
     ServiceAway,
     Stopping,
     Supersede,
@@ -75,6 +77,9 @@ class Slots:
         except Yielding:
             metrics.PUT_BACK.labels("yielding").inc()
             await self._write(self.ledger.put_back(work, 0, None, blameless=True, behind=True))
+        except GivingWay:
+            metrics.PUT_BACK.labels("giving_way").inc()
+            await self._write(self.ledger.put_back(work, 0, None, blameless=True))
         except Stopping:
             metrics.PUT_BACK.labels("shutdown").inc()
             await self._write(self.ledger.put_back(work, 0, None, blameless=True))
@@ -160,6 +165,8 @@ class Slots:
                     break
                 try:
                     await self.ledger.renew(work)
+                    if await must_give_way(self.ledger, work):
+                        work.give_way.set()
                 except LeaseLost:
                     lost = True
                     break
