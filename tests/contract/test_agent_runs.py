@@ -219,6 +219,9 @@ async def test_approvals_go_through_the_api(agents: RunningAgents) -> None:
     assert (call["name"], call["arguments"]) == ("calculator", {"expression": "6*7"})
     decision = {"tool_call_id": call["id"], "action": "edit", "arguments": {"expression": "6*8"}}
     await agents.call("POST", f"{path}/resume", 400, json={"decisions": [{**decision, "tool_call_id": "other"}]})
+    slip = {**decision, "arguments": {"expresion": "6*8"}}
+    told = await agents.call("POST", f"{path}/resume", 422, json={"decisions": [slip]})
+    assert (told["error"]["code"], "'expresion'" in told["error"]["message"]) == ("arguments_dont_fit", True)
     await agents.call("POST", f"{path}/resume", 202, json={"decisions": [decision]})
     await _until(agents, path, "completed")
     results = [json.loads(event.data)["data"] for event in await _events(agents, f"{path}/events")]
@@ -369,6 +372,10 @@ async def test_each_change_of_an_agent_is_a_version(agents: RunningAgents) -> No
         {"output_schema": {"$ref": "http://127.0.0.1/schema"}},
         {"tools": [{"type": "mcp", "server": "nowhere"}]},
         {"approval": {"tools": ["calculator"]}},
+        {"model": "rag:handbook"},
+        {"model": "agent:helper"},
+        {"model": "turms"},
+        {"limits": {"seconds": 86_400}},
     ],
 )
 async def test_a_definition_that_could_not_run_is_refused_with_a_reason(

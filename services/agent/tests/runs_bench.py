@@ -92,6 +92,15 @@ class Bench:
             row = await runs.create(connection, MANDATE, thread_id, named, text, self.clock.now())
         return runs.shown(dict(row))
 
+    async def start_for(self, tenant: str) -> Run:
+        """A run of another tenant, of an agent of its own."""
+        wanted, now = AgentCreate.model_validate({"name": "helper"}), self.clock.now()
+        async with self.database.write() as connection:
+            await definitions.save(connection, tenant, wanted, now)
+            thread = await threads.create(connection, Viewer(tenant, "key_2"), {}, now)
+            mandate = Mandate(tenant, "key_2", "req_2", "grant")
+            return runs.shown(dict(await runs.create(connection, mandate, thread.id, ("helper", 1), "Do it.", now)))
+
     async def work(self) -> bool:
         """Claim one run and carry it out; whether there was one."""
         work = await self.ledger.claim("bench")

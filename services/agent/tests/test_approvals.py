@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import DecisionsDontFit, RunNotWaiting
+from agent.errors import ArgumentsDontFit, DecisionsDontFit, RunNotWaiting
 from contracts.runs import Run
 from servicekit.clock import ManualClock
 from servicekit.sql import Database
@@ -41,16 +41,26 @@ async def test_a_person_decides_on_all_pending_calls_at_once(database: Database)
         await one.resume(ended, {"tool_call_id": first.id, "action": "approve"})
 
 
-async def test_an_edit_that_does_not_fit_the_schema_is_not_carried_out(database: Database) -> None:
+async def test_a_person_is_told_that_an_edit_does_not_fit_and_nothing_is_decided(database: Database) -> None:
     till = Till()
     one = bench(database, pay(1), "Noted.", tools={"pay": till})
     await one.define(approval={"tools": ["pay"]})
     run = await one.run()
     call = run.pending_tool_calls[0].id
-    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": "all of it"}})
+    assert run.pending_tool_calls[0].parameters == till.parameters
+    for arguments, wrong in (
+        ({"amount": "all of it"}, "amount: "),
+        ({}, "'amount' is a required"),
+        ({"sum": 1}, "'sum'"),
+    ):
+        with pytest.raises(ArgumentsDontFit, match=wrong) as told:
+            await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": arguments})
+        assert told.value.http_status == 422
+    assert not await one.work()
+    assert ((await one.shown(run)).status, till.paid) == ("waiting_approval", [])
+    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": 2}})
     await one.work()
-    assert till.paid == []
-    assert (await one.shown(run)).status == "completed"
+    assert ((await one.shown(run)).status, till.paid) == ("completed", ["2"])
 
 
 async def test_a_person_can_decide_on_a_call_of_unknown_outcome(database: Database) -> None:
@@ -149,7 +159,6 @@ async def test_an_edit_of_a_call_of_unknown_outcome_that_does_not_fit_the_schema
     await killed_in_the_middle(one, till)
     await one.work()
     call = (await one.shown(run)).pending_tool_calls[0].id
-    await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": "much"}})
-    await one.work()
-    assert till.paid == ["5"]
-    assert (await one.shown(run)).status == "completed"
+    with pytest.raises(ArgumentsDontFit):
+        await one.resume(run, {"tool_call_id": call, "action": "edit", "arguments": {"amount": "much"}})
+    assert ((await one.shown(run)).status, till.paid) == ("waiting_approval", ["5"])

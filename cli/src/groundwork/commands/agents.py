@@ -16,7 +16,7 @@ from groundwork.client import Groundwork
 from groundwork.client.patience import AWAY_SECONDS
 from groundwork.commands.definitions import read_definition, sendable
 from groundwork.commands.session import Session, session_of
-from groundwork.errors import GroundworkError
+from groundwork.errors import ApiError, GroundworkError
 
 commands = typer.Typer(name="agent", no_args_is_help=True, help="Agents: tools, limits, approvals.")
 SHOWN_CHARS = 300
@@ -160,8 +160,16 @@ def _decide(session: Session, client: Groundwork, run: Run, approve: bool) -> No
     if not approve and not sys.stdin.isatty():
         session.notes.print("The run waits for approval. Give --approve, or decide with the API's `resume`.")
         raise typer.Exit(1)
-    decisions = [_decision(session, call, approve) for call in now.pending_tool_calls]
-    client.runs.resume(run.thread_id, run.id, decisions)
+    while True:  # a person is told which arguments do not fit, and asked again
+        decisions = [_decision(session, call, approve) for call in now.pending_tool_calls]
+        try:
+            client.runs.resume(run.thread_id, run.id, decisions)
+        except ApiError as refused:
+            if refused.code != "arguments_dont_fit":
+                raise
+            session.notes.print(str(refused), style="red", soft_wrap=True)
+        else:
+            return
 
 
 def _decision(session: Session, call: PendingToolCall, approve: bool) -> Decision:

@@ -96,6 +96,8 @@ class PendingToolCall(ToolCall):
     """A call that waits for a person's decision."""
 
     reason: Literal["approval", "outcome_unknown"] = "approval"
+    parameters: dict[str, Any] | None = None
+    """JSON schema of its tool's arguments, which an `edit` must fit; null where the tool can't be had any more."""
 
 
 class Run(Reply):

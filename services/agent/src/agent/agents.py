@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.checkpoint_store import SqlCheckpoints
-from agent.ports import Bell
+from agent.ports import Bell, Models
 from agent.running.loop import RunLoop
 from agent.settings import AgentSettings
 from agent.tools.toolbox import Toolbox
@@ -24,3 +24,4 @@ class Agents:
     loop: RunLoop
     clock: Clock
     settings: AgentSettings
+    models: Models

@@ -68,12 +68,15 @@ def assemble(
 ) -> Dependencies:
     """The domain over these adapters."""
     checkpoints = SqlCheckpoints(database)
-    ledger = RunLedger(database, checkpoints, bell, clock, settings.run_lease_seconds)
+    ledger = RunLedger(
+        database, checkpoints, bell, clock, settings.run_lease_seconds, settings.tenant_slots, settings.run_seconds
+    )
     http = HttpCalls(settings.http_policy(), settings.http_seconds, settings.http_bytes)
-    toolbox = Toolbox(search, library, http, read_servers(settings.mcp_file), database, clock)
+    servers = read_servers(settings.mcp_file)
+    toolbox = Toolbox(search, library, http, servers, database, clock, max_seconds=settings.run_seconds)
     execution = Execution(ledger, build_run_graph(checkpoints), toolbox, models, tokens, settings)
     loop = RunLoop(ledger, execution, _owner(), settings)
-    agents = Agents(database, checkpoints, bell, toolbox, loop, clock, settings)
+    agents = Agents(database, checkpoints, bell, toolbox, loop, clock, settings, models)
     answering = Answering(search, models, settings)
     return Dependencies(answering, agents, McpServer(answering, library))
 
@@ -102,7 +105,8 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
         opened = assemble(settings, database, search, library, models, tokens, bell, SystemClock())
         if settings.definitions_dir is not None:
             files = await asyncio.to_thread(definition_files.read_folder, settings.definitions_dir)
-            await definition_files.load(files, database, opened.agents.clock.now())
+            toolbox, now = opened.agents.toolbox, opened.agents.clock.now()
+            await definition_files.load(files, database, now, toolbox.check_alone)
         await stack.enter_async_context(looping(opened.agents.loop))
         yield opened
 

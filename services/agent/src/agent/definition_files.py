@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from agent import definitions
+from agent.errors import DefinitionRefused
 from contracts.agents import AgentCreate
 from contracts.base import Name
 from servicekit.sql import Database
@@ -54,11 +55,25 @@ def read_folder(folder: Path) -> list[AgentFile]:
     return [read_file(path) for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))]
 
 
-async def load(files: Sequence[AgentFile], database: Database, now: datetime) -> int:
-    """Save these agents; how many versions that made."""
+async def load(
+    files: Sequence[AgentFile],
+    database: Database,
+    now: datetime,
+    check: Callable[[str, AgentCreate], None] | None = None,
+) -> int:
+    """Save these agents; how many versions that made.
+
+    One that `check` refuses (`DefinitionRefused`) is left as it was, and logged: the others, and answers, are served.
+    """
     made = 0
     for file in files:
         wanted = AgentCreate.model_validate(file.model_dump(exclude={"tenant"}))
+        try:
+            if check is not None:
+                check(file.tenant, wanted)
+        except DefinitionRefused as refused:
+            log.error("agent of a file refused", agent=wanted.name, tenant=file.tenant, reason=refused.message)
+            continue
         async with database.write() as connection:
             agent, new = await definitions.save(connection, file.tenant, wanted, now)
         made += new

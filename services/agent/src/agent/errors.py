@@ -13,6 +13,7 @@ from servicekit.errors import (
     NotFound,
     NotReady,
     ServiceError,
+    Unprocessable,
     UpstreamFailed,
     UpstreamTimeout,
 )
@@ -123,6 +124,32 @@ class AgentNotFound(NotFound):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no agent '{name[:100]}'. GET /v1/agents lists yours.", param="agent")
+
+
+class AgentModelMissing(NotFound):
+    """The model of an agent that runs."""
+
+    code = "model_not_found"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The agent's model '{model[:100]}' is not there, or the key of this run may not use it. Save the agent "
+            "with another model (GET /v1/models lists them), or use a key that may.",
+            param="model",
+        )
+
+
+class ArgumentsDontFit(Unprocessable):
+    """Somebody edited a call so that its tool would refuse it."""
+
+    code = "arguments_dont_fit"
+
+    def __init__(self, tool: str, wrong: Sequence[str]) -> None:
+        super().__init__(
+            f"The edited arguments do not fit the tool '{tool}': {'; '.join(wrong)}. Nothing was decided; the call's "
+            "`parameters` are the schema that they must fit.",
+            param="decisions",
+        )
 
 
 class AgentNotYours(Forbidden):

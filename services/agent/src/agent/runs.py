@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agent import run_events
 from agent.checkpoint_store import SqlCheckpoints
 from agent.conclusions import Conclusion, conclude
-from agent.errors import DecisionsDontFit, RunNotFound, RunNotWaiting, ThreadBusy, ThreadNotFound
+from agent.errors import ArgumentsDontFit, DecisionsDontFit, RunNotFound, RunNotWaiting, ThreadBusy, ThreadNotFound
 from agent.run_events import NewEvent
 from agent.tables import RUNS, THREADS
+from agent.tools.schemas import problems
 from contracts.pages import Page
 from contracts.runs import Decision, Run, RunUsage
 from servicekit.identifiers import new_id
@@ -118,7 +119,8 @@ async def cancel(
 async def resume(
     connection: AsyncConnection, run: Mapping[str, Any], decisions: Sequence[Decision], now: datetime
 ) -> RowMapping:
-    """Queue a waiting run again with what a person decided; raises `RunNotWaiting` or `DecisionsDontFit`."""
+    """Queue a waiting run again with what a person decided; raises `RunNotWaiting`, `DecisionsDontFit` or
+    `ArgumentsDontFit`."""
     if run["status"] != "waiting_approval":
         raise RunNotWaiting(run["status"])
     pending = [call["id"] for call in run["pending"] or ()]
@@ -129,6 +131,7 @@ async def resume(
         raise DecisionsDontFit(f"No call '{unknown[0]}' waits for a decision.")
     if missing := [call_id for call_id in pending if call_id not in decided]:
         raise DecisionsDontFit(f"The call '{missing[0]}' is not decided on.")
+    _check_edits(run["pending"], decisions)
     taken = {one.tool_call_id: one.model_dump(mode="json") for one in decisions}
     again = (
         update(RUNS)
@@ -149,6 +152,15 @@ async def resume(
     told = NewEvent("run.resumed", {"decisions": [one.model_dump(mode="json") for one in decisions]})
     await run_events.add(connection, row["id"], row["last_event"], [told], now)
     return row
+
+
+def _check_edits(pending: Sequence[Mapping[str, Any]], decisions: Sequence[Decision]) -> None:
+    calls = {call["id"]: call for call in pending}
+    for one in decisions:
+        call = calls[one.tool_call_id]
+        schema = call.get("parameters")
+        if one.arguments is not None and schema is not None and (wrong := problems(schema, one.arguments)):
+            raise ArgumentsDontFit(call["name"], wrong)
 
 
 def shown(row: Mapping[str, Any]) -> Run:

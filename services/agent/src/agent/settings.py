@@ -58,6 +58,11 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Folder with one agent a YAML file, read at start."""
     run_slots: Annotated[int, Field(ge=0, le=256)] = 16
     """Runs that this process works on at once; 0 leaves them to other replicas."""
+    run_slots_per_tenant: Annotated[int, Field(ge=0, le=256)] = 0
+    """Of these, how many one tenant's runs hold at most, so that long ones do not stop the others'; 0 means three
+    quarters. With a single tenant, give it all of them."""
+    run_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3600.0
+    """The longest that a run may be at work, whatever `limits.seconds` of its agent says."""
     run_lease_seconds: Annotated[float, Field(gt=0)] = 15.0
     """How long a claim of a run lasts without a heartbeat; a dead process's runs are taken over after this."""
     run_poll_seconds: Annotated[float, Field(gt=0)] = 1.0
@@ -98,6 +103,11 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     def _addresses_make_sense(self) -> AgentSettings:
         self.http_policy()
         return self
+
+    @property
+    def tenant_slots(self) -> int:
+        """How many runs of one tenant this process works on at once."""
+        return max(1, self.run_slots_per_tenant or self.run_slots * 3 // 4)
 
     def http_policy(self) -> AddressPolicy:
         """What the HTTP tools may reach; raises `ValueError` for a word that makes no sense."""

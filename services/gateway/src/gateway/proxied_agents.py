@@ -8,7 +8,7 @@ from contracts.mcp import McpMessage, McpReply
 from contracts.pages import Page
 from contracts.runs import HistoryMessage, Resume, Run, RunCreate, Thread, ThreadCreate
 from gateway.proxied import CURSOR, LIMIT, PROXIED, ProxiedCall
-from gateway.tokens import AGENTS, ANSWERS
+from gateway.tokens import AGENT_MAKING, AGENTS, ANSWERS
 
 USERS: tuple[Scope, ...] = ("agents",)
 MAKERS: tuple[Scope, ...] = ("agents:write",)
@@ -23,7 +23,7 @@ _RUN = "/v1/threads/{id}/runs/{run}"
 AGENT_CALLS: tuple[ProxiedCall, ...] = (
     ProxiedCall(
         "POST", _AGENTS, "Create an agent, or a new version of one", MAKERS, "agents", Agent, 201, (200,),
-        request=AgentCreate, carries="json", service="agent", audiences=AGENTS, route="agents",
+        request=AgentCreate, carries="json", service="agent", audiences=AGENT_MAKING, route="agents",
     ),
     ProxiedCall(
         "GET", _AGENTS, "List agents", READERS, "agents", Page[Agent],

@@ -8,6 +8,7 @@ from fastapi import Path
 from fastapi.responses import Response
 
 from agent import definitions
+from agent.errors import DefinitionRefused
 from agent.rights import check_rights
 from agent.routes.access import Cursor, IdempotencyKey, Limit, Maker, Opened, Reader, call_key, viewer
 from agent.tables import ANSWERS
@@ -26,7 +27,13 @@ AgentName = Annotated[Name, Path()]
 async def create(body: AgentCreate, caller: Maker, opened: Opened, key: IdempotencyKey = None) -> Response:
     """A new agent (201), a new version of one (201), or the version that there is (200)."""
     check_rights(body, body.name, caller.delegation)
-    opened.toolbox.check(caller.tenant, body)
+    await opened.toolbox.check(caller.tenant, body)
+    if body.model != "default" and await opened.models.model(body.model, caller.token) is None:
+        raise DefinitionRefused(
+            f"There is no chat model '{body.model[:100]}' that this key may use. GET /v1/models lists them; 'default' "
+            "is the one that the operator chose.",
+            "model",
+        )
 
     print_ = fingerprint(body.model_dump(mode="json"))
     call, now = call_key(caller, "POST /v1/agents", key), opened.clock.now()

@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping
 from agent.messages import open_calls
 from agent.running.acting import decided_arguments, known_calls
 from agent.running.state import RunContext, RunState
+from agent.running.thinking import readable
 from contracts.runs import PendingToolCall
 
 
@@ -38,10 +39,12 @@ async def approve(state: RunState, context: RunContext) -> dict[str, Any]:
 def waiting_for(state: RunState, context: RunContext, begun: Mapping[str, RowMapping]) -> list[PendingToolCall]:
     """The calls that a person has to decide on; of those that were `begun`, with the arguments of the last try."""
     decisions, asking = state.get("decisions", {}), state.get("asking", [])
-    listed = context.work.definition.approval.tools
+    listed, tools = context.work.definition.approval.tools, readable(state, context)
     pending = []
     for call in open_calls(state["messages"]):
+        tool = tools.get(call["name"])
         about = {"id": call["id"], "name": call["name"], "arguments": call["arguments"]}
+        about["parameters"] = None if tool is None else tool.parameters
         if call["id"] in asking:
             about["arguments"] = decided_arguments(call, begun.get(call["id"]))
             pending.append(PendingToolCall(**about, reason="outcome_unknown"))

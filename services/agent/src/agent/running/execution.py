@@ -23,7 +23,7 @@ from agent.running.ledger import RunLedger, waited
 from agent.running.state import RunContext, RunState, Stopping
 from agent.running.work import RunWork
 from agent.settings import AgentSettings
-from agent.tools.toolbox import Toolbox
+from agent.tools.toolbox import Toolbox, check_approvals
 from contracts.runs import PendingToolCall
 from servicekit.errors import ServiceError
 from servicekit.leases import LeaseLost
@@ -170,6 +170,7 @@ class Execution:
         await work.flush()
         async with AsyncExitStack() as closing:
             tools = await closing.enter_async_context(self.toolbox.tools(work.row["tenant"], work.definition))
+            check_approvals(work.definition, tools)  # a server may call its tools otherwise by now
             context = RunContext(work, tools, self.models, self.tokens, self.ledger.database, self.settings)
             saved = await self.graph.aget_state(config)
             begin: Any = None

@@ -32,6 +32,10 @@ class RunLedger:
     bell: Bell
     clock: Clock
     lease_seconds: float
+    tenant_slots: int
+    """How many runs of one tenant a process holds at most."""
+    max_seconds: float
+    """The longest that a run may be at work."""
 
     @property
     def leases(self) -> Leases:
@@ -39,7 +43,10 @@ class RunLedger:
         return Leases(RUNS, self.clock, timedelta(seconds=self.lease_seconds))
 
     async def claim(self, owner: str) -> RunWork | None:
-        """The next run: of the tenant with the fewest at work, its oldest. One whose worker died counts, too."""
+        """The next run: of the tenant with the fewest at work, its oldest. One whose worker died counts, too.
+
+        None of a tenant that holds its share of the owner's slots: a long run keeps its slot from the others.
+        """
         async with self.database.write() as connection:
             now = self.clock.now()
             values = {
@@ -48,7 +55,7 @@ class RunLedger:
                 "strikes": RUNS.c.strikes + 1,
                 "waiting_on": None,
             }
-            claimed = await self.leases.claim(connection, self._next(now), owner, values)
+            claimed = await self.leases.claim(connection, self._next(now, owner), owner, values)
             if claimed is None:
                 return None
             lease, row = claimed
@@ -61,6 +68,7 @@ class RunLedger:
             lease=lease,
             row=dict(row),
             described=described,
+            max_seconds=self.max_seconds,
             ring=lambda: self.bell.ring(lease.id),
         )
         work.say("run.started" if row["attempts"] == 1 else "run.restarted", {"attempt": row["attempts"]})
@@ -135,16 +143,16 @@ class RunLedger:
         row = await work.release(connection, ending.values(now), [ending.event()])
         await conclude(connection, self.checkpoints, row, now)
 
-    def _next(self, now: datetime) -> Select[tuple[str]]:
+    def _next(self, now: datetime, owner: str) -> Select[tuple[str]]:
         others = RUNS.alias("others")
-        at_work = (
-            select(func.count())
-            .where(others.c.tenant == RUNS.c.tenant, others.c.status == "running", others.c.lease_expires_at >= now)
-            .scalar_subquery()
+        of_tenant = select(func.count()).where(
+            others.c.tenant == RUNS.c.tenant, others.c.status == "running", others.c.lease_expires_at >= now
         )
+        at_work = of_tenant.scalar_subquery()
+        held_here = of_tenant.where(others.c.lease_owner == owner).scalar_subquery()
         return (
             select(RUNS.c.id)
-            .where(RUNS.c.status.in_(("queued", "running")), self.leases.claimable())
+            .where(RUNS.c.status.in_(("queued", "running")), self.leases.claimable(), held_here < self.tenant_slots)
             .order_by(at_work, RUNS.c.queued_at, RUNS.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from agent.errors import ModelNotAnswerable
+from agent.errors import AgentModelMissing
 from agent.messages import Message, as_openai, tokens
 from agent.metrics import RUN_STEP_SECONDS, RUN_STEPS
 from agent.prompting import load_prompt
@@ -45,7 +45,7 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     token = await context.token()
     model = await context.models.model(work.definition.model, token)
     if model is None:
-        raise ModelNotAnswerable(work.definition.model)
+        raise AgentModelMissing(work.definition.model)
     speech, assembly, cut = await _ask(state, context, model, token, step)
     taken = (call["id"] for message in state["messages"] for call in message.get("calls", ()))
     calls = assembly.calls(step, taken, cut=cut)

@@ -42,6 +42,8 @@ class RunWork:
     described: Any
     """The agent's definition as the database has it."""
     ring: Callable[[], None]
+    max_seconds: float
+    """The longest that it may be at work, whatever its agent says."""
     counters: dict[str, Any] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process ends: the run goes back to the queue at the next step."""
@@ -70,7 +72,9 @@ class RunWork:
 
         Read when it is needed, so that one that can't be read is the trouble of this run and of no other.
         """
-        return definitions.read(self.described, self.row["agent"], self.row["agent_version"])
+        definition = definitions.read(self.described, self.row["agent"], self.row["agent_version"])
+        seconds = min(definition.limits.seconds, self.max_seconds)
+        return definition.model_copy(update={"limits": definition.limits.model_copy(update={"seconds": seconds})})
 
     @property
     def active_seconds(self) -> float:

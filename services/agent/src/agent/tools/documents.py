@@ -14,6 +14,8 @@ from servicekit.errors import NotFound, PeerError
 
 MAX_COLLECTIONS = 16
 MAX_READ_CHARS = 12_000
+_DOCUMENT_ID = r"^(\.{3}|\.{0,2}[A-Za-z0-9_-])[A-Za-z0-9._-]*$"
+"""Not `.` or `..`, in the few keywords that all engines hold a model to."""
 _COLLECTION = {
     "type": "string",
     "pattern": r"^[a-z0-9][a-z0-9_-]{0,62}$",
@@ -72,7 +74,7 @@ class ReadDocument:
             "type": "object",
             "properties": {
                 "collection": _COLLECTION,
-                "document_id": {"type": "string", "pattern": r"^[A-Za-z0-9._-]{1,200}$", "not": {"enum": [".", ".."]}},
+                "document_id": {"type": "string", "pattern": _DOCUMENT_ID, "maxLength": 200},
                 "start": offset,
                 "end": offset,
                 "page": {"type": "integer", "minimum": 1},

@@ -148,8 +148,7 @@ class McpTool:
         self._connection = connection
         self._server = server
         self._far_name: str = found.name
-        plain = "".join(each if each.isascii() and (each.isalnum() or each in "_-") else "_" for each in found.name)
-        self.name = f"{connection.name}__{plain}"[:64]
+        self.name = tool_name(connection.name, found.name)
         self.description = (found.description or found.title or found.name)[:MAX_DESCRIPTION]
         self.parameters = _without(found.input_schema, server.key_argument)
 
@@ -177,6 +176,12 @@ class McpTool:
         if result.is_error:
             raise ToolFailed(text or "The tool failed without saying why.")
         return text
+
+
+def tool_name(server: str, name: str) -> str:
+    """What the model calls a server's tool."""
+    plain = "".join(each if each.isascii() and (each.isalnum() or each in "_-") else "_" for each in name)
+    return f"{server}__{plain}"[:64]
 
 
 def _text(part: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import math
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,13 +13,14 @@ from agent.tools.calculator import Calculator
 from agent.tools.current_time import CurrentTime
 from agent.tools.documents import ReadDocument, SearchDocuments
 from agent.tools.http import HttpCalls, HttpGet, HttpPost
-from agent.tools.mcp_client import mcp_tools
+from agent.tools.mcp_client import mcp_tools, tool_name
 from agent.tools.mcp_servers import McpServer
 from agent.tools.planning import Plan
 from agent.tools.remembering import SearchHistory
 from agent.tools.schemas import SchemaBroken, check_schema
 from agent.tools.tool import Tool
 from contracts.agents import AgentDefinition, HttpTool, McpTools, PlainTool, ReadDocumentTool, SearchDocumentsTool
+from contracts.models import AGENT, RAG
 from servicekit.clock import Clock
 from servicekit.sql import Database
 
@@ -38,9 +40,32 @@ class Toolbox:
     clock: Clock
     connect: Connect = mcp_tools
     """How the tools of an MCP server are had: its name, how it is reached, and which of them are wanted."""
+    max_seconds: float = math.inf
+    """The longest that a run may be at work."""
 
-    def check(self, tenant: str, definition: AgentDefinition) -> None:
-        """Raise `DefinitionRefused` for what could not be run: a server that is not there, a schema that is none."""
+    async def check(self, tenant: str, definition: AgentDefinition) -> None:
+        """Raise `DefinitionRefused` for what could not be run, and for names that no tool has, also of MCP servers;
+        `McpUnreachable` where one of these does not say which tools it has."""
+        self.check_alone(tenant, definition)
+        async with self.tools(tenant, definition) as found:
+            for tool in (tool for tool in definition.tools if isinstance(tool, McpTools)):
+                for name in tool.tools or ():
+                    if tool_name(tool.server, name) not in found:
+                        raise DefinitionRefused(f"The MCP server '{tool.server}' has no tool '{name}'.", "tools")
+            check_approvals(definition, found)
+
+    def check_alone(self, tenant: str, definition: AgentDefinition) -> None:
+        """The part of `check` that asks nobody else."""
+        if definition.model.startswith((RAG, AGENT)):
+            raise DefinitionRefused(
+                f"An agent's model must be a plain one, not '{definition.model[:100]}'. To answer from documents give "
+                "the agent the tool search_documents; GET /v1/models lists the models.",
+                "model",
+            )
+        if definition.limits.seconds > self.max_seconds:
+            raise DefinitionRefused(
+                f"limits.seconds may be {self.max_seconds:g} at most here (AGENT_RUN_SECONDS).", "limits.seconds"
+            )
         for tool in definition.tools:
             if isinstance(tool, McpTools) and not self._may_use(tenant, tool.server):
                 raise DefinitionRefused(
@@ -51,11 +76,7 @@ class Toolbox:
                 check_schema(definition.output_schema)
             except SchemaBroken as error:
                 raise DefinitionRefused(f"output_schema: {error}.", "output_schema") from None
-        own = {tool.type for tool in definition.tools if not isinstance(tool, McpTools)}
-        servers = {tool.server for tool in definition.tools if isinstance(tool, McpTools)}
-        for name in definition.approval.tools:
-            if name not in own and name.partition("__")[0] not in servers:
-                raise DefinitionRefused(f"approval: the agent has no tool '{name}'.", "approval.tools")
+        check_approvals(definition, _possible(definition), whole=not _has_open_server(definition))
 
     @asynccontextmanager
     async def tools(self, tenant: str, definition: AgentDefinition) -> AsyncIterator[dict[str, Tool]]:
@@ -89,3 +110,31 @@ class Toolbox:
             "search_history": SearchHistory(self.database),
         }
         return plain[tool.type]
+
+
+def check_approvals(definition: AgentDefinition, tools: Collection[str], *, whole: bool = True) -> None:
+    """Raise `DefinitionRefused` where the approval names what none of these tools is called: it would approve nothing.
+
+    `whole` says that these are all of the agent's; else a name may be that of another tool of one of its MCP servers.
+    """
+    servers = {tool.server for tool in definition.tools if isinstance(tool, McpTools) and tool.tools is None}
+    for name in definition.approval.tools:
+        if name not in tools and (whole or name.partition("__")[0] not in servers):
+            there_are = ", ".join(sorted(tools)) or "none"
+            raise DefinitionRefused(
+                f"approval: the agent has no tool '{name}'. Its tools: {there_are}.", "approval.tools"
+            )
+
+
+def _possible(definition: AgentDefinition) -> set[str]:
+    """The names of the tools that a definition names."""
+    names: set[str] = set()
+    for tool in definition.tools:
+        names |= (
+            {tool_name(tool.server, name) for name in tool.tools or ()} if isinstance(tool, McpTools) else {tool.type}
+        )
+    return names
+
+
+def _has_open_server(definition: AgentDefinition) -> bool:
+    return any(isinstance(tool, McpTools) and tool.tools is None for tool in definition.tools)
