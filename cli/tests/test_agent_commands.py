@@ -98,6 +98,32 @@ def test_ctrl_c_at_a_question_cancels_the_run(
     assert "Cancelled." in capsys.readouterr().err
 
 
+def test_a_person_whose_edit_does_not_fit_is_told_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = {"id": "r", "thread_id": "t", "agent": "helper", "agent_version": 1, "input": "x", "created_at": AT}
+    waiting = {**run, "status": "waiting_approval", "pending_tool_calls": [CALL.model_dump()]}
+    wrong = {"type": "invalid_request", "code": "arguments_dont_fit", "message": "amount: not a number", "param": None}
+    decided: list[object] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/resume"):
+            decided.append(json.loads(request.read())["decisions"][0]["arguments"])
+            if len(decided) == 1:
+                return httpx2.Response(422, json={"error": {**wrong, "request_id": "q"}})
+        if request.url.path.endswith("/events"):
+            waits = {"id": 1, "type": "run.waiting_approval", "run_id": "r", "created_at": AT}
+            return sse(waits, {**waits, "id": 2, "type": "run.completed"})
+        return httpx2.Response(200, json={**run, "status": "completed"} if len(decided) == 2 else waiting)
+
+    monkeypatch.setattr(Session, "client", lambda _: client_of(answer))
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    answers(monkeypatch, "edit", '{"amount": "much"}', "edit", '{"amount": 3}')
+    app(["agent", "run", "helper", "Pay.", "-t", "t"], standalone_mode=False)
+    assert decided == [{"amount": "much"}, {"amount": 3}]
+    assert "amount: not a number" in capsys.readouterr().err
+
+
 def test_a_server_that_goes_away_is_told_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"id": 1, "run_id": "r", "created_at": AT}
     ended = [
