@@ -96,7 +96,9 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
     file = folder / "everything.tar"
     with running_home(folder / "home", SCRIPTED) as home:
         ingest_handbook(home.client, "handbook")
-        made = home.client.keys.create("acme", tenant="acme", scopes=("chat", "documents", "search", "agents"))
+        made = home.client.keys.create(
+            "acme", tenant="acme", scopes=("chat", "documents", "search", "agents", "agents:write")
+        )
         with Groundwork(home.base_url, made.secret) as acme:
             acme.collections.ensure("acme-notes")
             thread = _thread(home)
