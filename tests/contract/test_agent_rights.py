@@ -166,6 +166,14 @@ async def test_the_token_of_a_run_allows_only_what_the_key_s_scopes_allow(
         assert answer.status == (200 if "retriever" in audiences else 403), await answer.text()
 
 
+async def test_a_key_that_only_makes_agents_is_told_of_a_model_that_is_not_there(agents: RunningAgents) -> None:
+    key = await _key(agents, ["agents:write"])
+    await agents.call("POST", "/v1/agents", 201, json={"name": "made", "model": "turns"}, key=key)
+    status, code, message = await _refused(agents, key, "POST", "/v1/agents", json={"name": "made", "model": "turms"})
+    assert (status, code) == (400, "invalid_agent")
+    assert "no chat model 'turms'" in message
+
+
 async def test_an_agent_that_only_computes_runs_with_no_scope_besides(agents: RunningAgents) -> None:
     await agents.call("POST", "/v1/agents", 201, json={"name": "plain", "tools": ["calculator"]})
     key = await _key(agents, ["agents"])

@@ -32,12 +32,14 @@ router = Router()
 ModelCaller = Annotated[Caller, require("models", "chat", "agents")]
 SearchCaller = Annotated[Caller, require("models", "search", "chat", "agents")]
 AnyModelCaller = Annotated[Caller, require("models", "chat", "agents", "search", "documents")]
+ModelReader = Annotated[Caller, require("models", "chat", "agents", "search", "documents", "agents:write")]
+"""Who saves an agent looks whether its model is there."""
 TenantAdmin = Annotated[Caller, require("models", "admin")]
 Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
 
 
 @router.get("/v1/models")
-async def list_models(deps: Deps, caller: AnyModelCaller) -> ModelList:
+async def list_models(deps: Deps, caller: ModelReader) -> ModelList:
     """The plain models that the key may use."""
     principal = await deps.keyring.still_active(caller.delegation.key_id)
     return ModelList(data=await plain_models(deps, principal))
