@@ -11,10 +11,8 @@ from agent import runs
 from agent.adapters.fixed_tokens import FixedTokens, KeyRevoked
 from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
 from agent.checkpoint_store import KEPT, PRUNED_EVERY
-from agent.conclusions import Conclusion
 from agent.errors import ThreadBusy, ThreadNotFound
 from agent.messages import NO_RESULT, UNKNOWN
-from agent.settings import AgentSettings
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, TOOL_CALLS
 from agent.tools.tool import Repeat, ToolFailed
 from servicekit.clock import ManualClock
@@ -385,29 +383,6 @@ async def test_of_two_processes_one_gets_a_run(database: Database) -> None:
     claims = await asyncio.gather(*(each.ledger.claim(name) for each in (one, two) for name in "abcd"))
     taken = [claim.id for claim in claims if claim is not None]
     assert sorted(taken) == sorted(run.id for run in started)
-
-
-async def test_no_tenant_holds_all_slots_however_long_its_runs_last(database: Database) -> None:
-    one = bench(database, "Hello.", settings=AgentSettings(run_slots=4))
-    await one.define()
-    for _ in range(6):
-        await one.start()
-    held = [await one.ledger.claim("bench") for _ in range(4)]
-    assert [work is not None for work in held] == [True, True, True, False]
-    other = await one.start_for("beta")
-    claimed = await one.ledger.claim("bench")
-    assert claimed is not None
-    assert claimed.id == other.id
-    assert await one.ledger.claim("bench") is None
-    assert await one.ledger.claim("another replica") is not None, "which has slots of its own"
-    assert held[0] is not None
-    await one.ledger.conclude(held[0], Conclusion("completed", "Done."))
-    assert await one.ledger.claim("bench") is not None
-
-
-def test_one_slot_is_for_everybody() -> None:
-    assert [AgentSettings(run_slots=slots).tenant_slots for slots in (0, 1, 2, 16)] == [1, 1, 1, 12]
-    assert AgentSettings(run_slots=16, run_slots_per_tenant=16).tenant_slots == 16
 
 
 def test_a_run_is_shown_with_every_field_of_the_contract() -> None:
