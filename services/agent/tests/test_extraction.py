@@ -10,6 +10,7 @@ from agent.judging import first_ranking, weigh
 from agent.paraphrase import Lexicon
 from agent.passages import passages
 from agent.questions import Question
+from agent.ranking import Scored
 from contracts.search import Hit
 
 
@@ -61,3 +62,11 @@ def test_markup_of_a_document_is_shown_as_words(text: str) -> None:
 
 def test_nothing_found_is_nothing_shown() -> None:
     assert shown("Why?") == []
+
+
+def test_a_line_without_anything_of_the_subject_is_left_out_though_it_is_of_the_kind_that_is_asked_for() -> None:
+    faq = "We lend a demonstration kit for 28 days. You pay a deposit of EUR 300, paid back when the kit returns."
+    kit, gifts = passages([hit(faq, "a"), hit("Situation | Limit\n--- | ---\nCash or vouchers | EUR 20", "b")])[1::2]
+    asked = Question("What is the deposit for borrowing a demo kit?")
+    near = [Scored(one, (0.0,) * 13, score) for one, score in ((kit, 9.0), (gifts, 8.0))]
+    assert [one.text for one in extract(asked, near, [kit, gifts])] == [kit.text]

@@ -12,12 +12,14 @@ from agent.conflicts import contradicts
 from agent.neutral import neutralise
 from agent.passages import Passage, readable
 from agent.questions import Question
-from agent.ranking import Scored
+from agent.ranking import Scored, coverage, term_weights
 from agent.words import form_set
 
 MAX_PASSAGES = 3
 CLOSE = 3.5
 """A further passage is shown if its score is at most this much below the best one's (natural log of the odds)."""
+SUBJECT = 0.25
+"""A further passage is shown if it has this share of the question's subject, of what the first one has of it."""
 MAX_CHARACTERS = 420
 """Further passages are shown only as long as all together are no longer than this."""
 _LEANS_BACK = re.compile(
@@ -65,7 +67,21 @@ def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
             if not chosen or (size <= MAX_CHARACTERS and question.suits(passage.text)):
                 chosen.append(passage)
                 best = max(best, one.score)
-    return _with_conflict(question, ranked, chosen[:MAX_PASSAGES])
+    return _with_conflict(question, ranked, _to_the_point(question, ranked, chosen)[:MAX_PASSAGES])
+
+
+def _to_the_point(question: Question, ranked: Sequence[Scored], chosen: list[Passage]) -> list[Passage]:
+    """The first passage, and of the others those that are about what the question asks about, or contradict it."""
+    if not chosen:
+        return []
+    first, weights = chosen[0], term_weights(question.focus, [one.passage for one in ranked])
+    least = SUBJECT * coverage(question.focus, weights, first.near_forms)
+    return [
+        passage
+        for passage in chosen
+        if coverage(question.focus, weights, passage.near_forms) >= least
+        or contradicts(question, ranked, first, passage)
+    ]
 
 
 def _with_conflict(question: Question, ranked: Sequence[Scored], chosen: list[Passage]) -> list[Passage]:
