@@ -40,7 +40,11 @@ test-unit: setup-dev ## unit tests: fast, no sockets
 	@$(BIN)/pytest -q -n 2 $(UNIT)
 
 test-contract: setup-dev ## each consumer's client against the provider's app
-	@$(BIN)/pytest -q -n 2 tests/contract
+	@$(BIN)/pytest -q -n 2 -m "not clients" tests/contract
+
+.PHONY: test-clients
+test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, AI SDK, LiteLLM, …): installs 700 MB in .clients
+	@nice -n 10 $(BIN)/pytest -q tests/contract/clients
 
 test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL
 	@$(BIN)/pytest -q -n 2 --dist loadfile tests/integration
