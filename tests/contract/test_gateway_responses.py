@@ -104,8 +104,8 @@ async def test_an_answer_from_documents_cites_files_and_says_its_report(
     assert (cited["type"], cited["index"], cited["marker"], cited["quote"]) == ("file_citation", 5, "[1]", "the quote")
     report = answer.model_dump()["groundwork"]
     assert (report["grounded"], report["receipt"]["request_id"]) == (True, "r")
-    rows = await gateway.usage_rows(3, key["id"])
-    assert sorted(row["parent_id"] is None for row in rows) == [False, False, True]
+    rows = await gateway.usage_rows(4, key["id"])  # a search, two calls of models, and the answer around them
+    assert sorted(row["parent_id"] is None for row in rows) == [False, False, False, True]
 
 
 async def test_guardrails_and_the_cache_hold_as_for_chats(gateway: RunningGateway) -> None:

@@ -107,6 +107,16 @@ class TestChat(ChatConformance):
         async with asyncio.timeout(60):
             await subject.ask("Hi", max_tokens=1)
 
+    async def test_a_raw_prompt_is_gone_on_from_without_the_chat_template(self, served: Inference) -> None:
+        prompt = "The capital of France is"
+        body = {"model": "default", "messages": [{"role": "user", "content": prompt}], "raw_prompts": True}
+        async with served.post("/v1/chat/completions", {**body, "max_tokens": 4, "echo": True}) as answer:
+            told = await answer.json()
+        assert told["choices"][0]["message"]["content"].startswith(f"{prompt} Paris")
+        engine = served.dependencies.models.chat("default").ready()
+        tokenizer = Tokenizer.from_str((engine.tokenizer() or b"").decode())
+        assert told["usage"]["prompt_tokens"] == len(tokenizer.encode(prompt).ids)
+
     async def test_text_streams_as_it_is_made(self, subject: Subject) -> None:
         chunks = await subject.chunks(max_tokens=24)
         assert len([chunk for chunk in chunks if text_of([chunk])]) > 3
