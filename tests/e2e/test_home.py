@@ -111,6 +111,9 @@ def test_a_home_whose_supervisor_was_killed_starts_again_and_stops_cleanly(secon
     end([supervisor], grace=0)
     left = marked(second.state.run_id)
     assert left, "the services outlive their supervisor"
+    told = groundwork(second.home, "status")
+    assert told.returncode == 1
+    assert f"{len(left)} of its processes still serve" in " ".join(told.stderr.split())
     again = up(second.home, port=0, overrides=Overrides.read(second.home, {**os.environ, **SCRIPTED}))
     assert not again.already
     assert not any(process.is_running() for process in left), "the first start's processes are gone"

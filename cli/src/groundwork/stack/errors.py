@@ -44,6 +44,17 @@ class NotRunning(StackError):
         )
 
 
+class Unsupervised(NotRunning):
+    """The supervisord of a home was ended by somebody else, and its processes serve on."""
+
+    def __init__(self, home: object, processes: int) -> None:
+        StackError.__init__(
+            self,
+            f"The supervisord of {home} is gone, but {processes} of its processes still serve, and nobody starts them "
+            "again if they end. `groundwork up` stops them and starts anew; `groundwork down` stops them.",
+        )
+
+
 class Busy(StackError):
     """Another `up` or `down` is at work on this home."""
 

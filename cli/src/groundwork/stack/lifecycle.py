@@ -14,7 +14,7 @@ from groundwork.stack.certificates import certificate_file
 from groundwork.stack.configuration import check_settings
 from groundwork.stack.databases import check_databases
 from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
-from groundwork.stack.errors import HomeUnfinished, NoRoom, NotRunning, StartFailed, SupervisorFailed
+from groundwork.stack.errors import HomeUnfinished, NoRoom, NotRunning, StartFailed, SupervisorFailed, Unsupervised
 from groundwork.stack.front_door import listening
 from groundwork.stack.home import Home, RunState
 from groundwork.stack.overrides import Overrides
@@ -59,11 +59,13 @@ def running_state(home: Home) -> RunState | None:
 
 
 def require_running(home: Home) -> RunState:
-    """The same; raises `NotRunning`."""
+    """The same; raises `NotRunning`, or `Unsupervised` where only its processes are left."""
     state = running_state(home)
-    if state is None:
-        raise NotRunning(home.root)
-    return state
+    if state is not None:
+        return state
+    left = home.read_state()
+    serving = marked(left.run_id) if left is not None else []
+    raise Unsupervised(home.root, len(serving)) if serving else NotRunning(home.root)
 
 
 def up(
