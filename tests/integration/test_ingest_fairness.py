@@ -63,3 +63,32 @@ def test_one_document_waits_for_a_few_of_another_tenants_five_hundred(home: Inge
         sooner = [job for job in others if job.finished_at and alone.created_at < job.finished_at < alone.finished_at]
         assert len(sooner) <= A_FEW
         assert len(others) < MANY - A_FEW, "the busy tenant still had a queue"
+
+
+def test_a_tenants_hostile_tables_keep_no_other_tenants_document_waiting(home: IngestHome) -> None:
+    """Six for the six slots of a worker: each has a first row of a hundred thousand cells over four thousand rows."""
+    row = ",".join(f"c{number}" for number in range(100_000))
+    worker = home.worker()
+    with home.client("busy") as busy, home.client("calm") as calm:
+        assert busy.post("/v1/collections", json={"name": "many"}).status_code == 201
+        assert calm.post("/v1/collections", json={"name": "one"}).status_code == 201
+        hostile = []
+        for number in range(6):
+            file = {"file": (f"{number}.csv", f"{row}\n" + f"value{number},x\n" * 4000)}
+            response = busy.post("/v1/collections/many/documents", files=file)
+            assert response.status_code == 202, response.text
+            hostile.append(response.json()["job"]["id"])
+        until(lambda: all(_status(busy, job) != "queued" for job in hostile), "all slots are theirs", 120)
+        only = send(calm, "one", "The only document.")
+        until(lambda: _status(calm, only) == "ready", "the one document is ready", 120)
+        readyz = f"http://127.0.0.1:{worker.port}/readyz"  # type: ignore[attr-defined]
+        until(lambda: httpx2.get(readyz, timeout=30).status_code == 200, "the worker's health calls are answered", 120)
+        for job in hostile:
+            if _status(busy, job) == "running":
+                busy.post(f"/v1/jobs/{job}/cancel")
+        again = send(calm, "one", "Another document.")
+        until(lambda: _status(calm, again) == "ready", "the slots of cancelled jobs are free", 120)
+
+
+def _status(client: httpx2.Client, job: str) -> str:
+    return str(client.get(f"/v1/jobs/{job}").json()["status"])
