@@ -32,8 +32,9 @@ class Job(Reply):
     pages_total: Count | None = None
     queue_position: Count | None = None
     waiting_on: str | None = None
-    """What a job that is not running waits for: `worker`, `earlier_jobs`, `retry`, `disk` (it is full), `budget` (its
-    key's or tenant's has nothing left: it goes on by itself once it has), or a service by name."""
+    """What a job that is not running waits for: `worker` (to take it), `slot` (all busy), `tenant_share` (all busy, and
+    its tenant has its share), `earlier_jobs`, `retry`, `disk` (it is full), `budget` (its key's or tenant's has nothing
+    left: it goes on by itself once it has), or a service by name."""
     attempts: Count = 0
     eta_seconds: float | None = None
     error: Failure | None = None
