@@ -119,6 +119,10 @@ async def test_a_cancelled_call_ends_with_its_work_and_no_other_clients(agents: 
         answer = await working
         await ended.wait()
     assert (answer.status, answer.headers["Content-Length"]) == (202, "0")
+    (search,) = await agents.gateway.usage_rows(1, route="search")
+    assert search["parent_id"] is not None
+    assert search["embedding_tokens"] > 0, "what it had begun is charged"
+    assert search["estimated"]
 
 
 async def test_a_client_that_leaves_ends_its_calls_work(agents: RunningAgents) -> None:

@@ -55,11 +55,13 @@ class RunningGateway:
         created: dict[str, Any] = await answer.json()
         return created
 
-    async def usage_rows(self, count: int, key_id: str | None = None) -> list[dict[str, Any]]:
-        """The ledger's rows, of one key if one is named, once there are `count` of them."""
+    async def usage_rows(self, count: int, key_id: str | None = None, route: str | None = None) -> list[dict[str, Any]]:
+        """The ledger's rows, of one key or route if one is named, once there are `count` of them."""
         wanted = select(usage).order_by(usage.c.started_at)
         if key_id is not None:
             wanted = wanted.where(usage.c.key_id == key_id)
+        if route is not None:
+            wanted = wanted.where(usage.c.route == route)
         async with asyncio.timeout(DEADLINE_SECONDS):
             while True:
                 async with self.deps.database.read() as connection:
