@@ -25,7 +25,7 @@ REQUEST = ChatRequest.model_validate(
 
 
 class _Mint:
-    def own_token(self, audiences: object) -> str:
+    def own_token(self, audiences: object, scopes: object) -> str:
         return "token"
 
 

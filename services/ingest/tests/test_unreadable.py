@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,12 +113,12 @@ async def test_the_next_reading_forgets_why_the_last_one_failed(
 def test_the_reading_version_tells_limits_and_text_recognition_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     here = ParsingProcess(Limits(100, 1000), 10, 2**30)
     others = [
-        dataclasses.replace(here, limits=Limits(101, 1000)),
-        dataclasses.replace(here, limits=Limits(100, 1001)),
-        dataclasses.replace(here, memory_bytes=2**31),
+        ParsingProcess(Limits(101, 1000), 10, 2**30),
+        ParsingProcess(Limits(100, 1001), 10, 2**30),
+        ParsingProcess(Limits(100, 1000), 10, 2**31),
     ]
     found = {each.version for each in [here, *others]}
-    assert dataclasses.replace(here, seconds=11).version == here.version in found
+    assert ParsingProcess(Limits(100, 1000), 11, 2**30).version == here.version in found
     version = versions.version
     monkeypatch.setattr(versions, "version", lambda name: "4.0" if name == "rapidocr" else version(name))
     assert len(found | {here.version}) == 5
