@@ -219,6 +219,20 @@ async def test_what_a_run_says_is_masked_once_for_all_who_read_it(agents: Runnin
     assert MAIL not in events
 
 
+async def test_a_run_that_is_read_on_from_any_event_shows_no_part_of_what_is_masked(agents: RunningAgents) -> None:
+    thread, run = await _run(agents, "helper", agents.key)
+    key = await _key(agents, output={"pii": "redact"})
+    path = f"/v1/threads/{thread}/runs/{run['id']}/events"
+
+    async def read_on(after: int) -> list[str]:
+        answer = await agents.gateway.call("GET", path, key, headers={"Last-Event-ID": str(after)})
+        return [frame for frame in (await answer.text()).split("\n\n") if frame and not frame.startswith(":")]
+
+    whole = await read_on(0)
+    assert MASK in "".join(json.loads(frame.split("data: ")[1])["data"].get("text", "") for frame in whole)
+    assert [await read_on(after) for after in range(len(whole))] == [whole[after:] for after in range(len(whole))]
+
+
 async def test_what_was_said_before_reaches_a_model_only_as_the_key_of_the_run_may_send_it(
     agents: RunningAgents,
 ) -> None:

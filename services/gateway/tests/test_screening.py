@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.chat import ChatRequest
-from contracts.guardrails import Guardrails
+from contracts.guardrails import Guardrails, TextGuards
 from contracts.models import EmbeddingRequest
 from gateway.guardrails.answer_tap import GuardTap
 from gateway.guardrails.reach import READS_RUN, ROUTES
 from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screening import Screening
+from gateway.guardrails.speech import spoken
 from gateway.route_errors import BodyUnreadable, ContentBlocked, InputTooLong
 from servicekit.sse import encode
 
@@ -164,6 +165,17 @@ async def test_every_text_of_a_streamed_answer_is_screened_in_whatever_field_it_
         await GuardTap(Through(), screening(output={"pii": "block"}), {}).frame(encode(json.dumps(chunks[-1])))
 
 
+@pytest.mark.parametrize("holder", ["arguments", "metadata", "parameters", "schema", "output_schema"])
+@pytest.mark.parametrize("name", ["id", "type", "name", "url", "model"])
+def test_no_name_that_others_gave_keeps_a_finding_from_being_masked(holder: str, name: str) -> None:
+    number = CARD.replace(" ", "")
+    told = screening(output={"pii": "redact"}).told({"id": number, holder: {"of": [{name: number}]}})
+    assert told == {"id": number, holder: {"of": [{name: "*" * len(number)}]}}
+    assert [said for _, _, said in spoken({holder: {name: number}})] == [name]
+    with pytest.raises(ContentBlocked):
+        screening(input={"pii": "block"}).screened({holder: {name: number}}, TextGuards(pii="block"), "input")
+
+
 async def test_callers_get_their_own_words_of_a_run_back_as_they_are() -> None:
     answer = {"data": [{"role": "user", "content": MAIL}, {"role": "tool", "content": MAIL}], "next_cursor": None}
     screens = Screening(Guardrails.model_validate({"output": {"pii": "redact"}}), READS_RUN)
@@ -187,7 +199,7 @@ def _read(out: bytes) -> list[tuple[str, str]]:
     return [(str(one["id"]), one["data"].get("text", "")) for one in data]
 
 
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(0, 12))
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(0, 14))
 async def test_a_runs_events_are_masked_like_their_whole_text_and_can_be_read_on_from_any(
     sizes: list[int], last_seen: int
 ) -> None:
@@ -198,15 +210,16 @@ async def test_a_runs_events_are_masked_like_their_whole_text_and_can_be_read_on
     frames = [_event(at + 1, "token", {"text": word}) for at, word in enumerate(events)]
     frames.append(_event(len(events) + 1, "tool_result", {"content": MAIL}))
 
-    async def read_from(start: int) -> list[bytes]:
-        screen = RunEventScreen(Screening(Guardrails.model_validate({"output": {"pii": "redact"}}), READS_RUN))
-        return [*[await screen.frame(frame) for frame in frames[start:]], screen.last()]
+    async def read_on(after: int) -> list[bytes]:
+        rules = Guardrails.model_validate({"output": {"pii": "redact"}})
+        screen = RunEventScreen(Screening(rules, READS_RUN), after)
+        return [*[await screen.frame(frame) for frame in frames], screen.last()]
 
-    pieces = await read_from(0)
+    pieces = await read_on(0)
     assert MAIL.encode() not in b"".join(pieces)
     whole = _read(b"".join(pieces))
     assert [number for number, _ in whole] == [str(at + 1) for at in range(len(frames))]
     assert "".join(said for _, said in whole) == text.replace(MAIL, MASK).replace(CARD, "*" * len(CARD))
     seen = _read(b"".join(pieces[: min(last_seen, len(frames))]))  # the connection breaks off here
-    rest = _read(b"".join(await read_from(len(seen))))
-    assert [*seen, *rest] == whole
+    assert [*seen, *_read(b"".join(await read_on(len(seen))))] == whole
+    assert _read(b"".join(await read_on(last_seen))) == whole[last_seen:]  # also from one that was never the last

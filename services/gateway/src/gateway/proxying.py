@@ -29,6 +29,8 @@ from servicekit.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
 
 MOST_SCREENED_BYTES = 64 * 1024 * 1024
 """Of a whole answer that has to be looked at before it goes out."""
+LONG_NUMBER = 11
+"""Digits that no number of an event has."""
 
 
 async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, spec: ProxiedCall) -> None:
@@ -90,6 +92,7 @@ async def _carry(
 ) -> None:
     headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
     screening = Screening(principal.guardrails, reach_of(spec.method, spec.path))
+    after = _last_seen(headers) if screening.screens_output else 0
     if spec.grant:
         headers[GRANT_HEADER] = deps.mint.grant(principal, exchange.request_id)
     settings = deps.settings
@@ -109,7 +112,7 @@ async def _carry(
             call.status = stream.status
         if spec.ends_epoch and stream.status < 400:
             await deps.caching.end_answers(principal.tenant)
-        await _pass_on(exchange, stream, spec, screening)
+        await _pass_on(exchange, stream, spec, screening, after)
 
 
 async def _body(
@@ -127,7 +130,16 @@ async def _body(
     return None
 
 
-async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall, screening: Screening) -> None:
+def _last_seen(headers: dict[str, str]) -> int:
+    """The event after which a reader goes on, no longer asked of the service: a finding may have begun before it."""
+    seen = headers.get("last-event-id", "")
+    if not (seen.isascii() and seen.isdigit() and len(seen) < LONG_NUMBER):
+        return 0  # none, or one that the service refuses
+    del headers["last-event-id"]
+    return int(seen)
+
+
+async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall, screening: Screening, after: int) -> None:
     headers = passed_on(stream.headers)
     streams = headers.get("content-type", "").startswith(MEDIA_TYPE)
     screens = screening.screens_output and stream.status < HTTPStatus.BAD_REQUEST
@@ -140,7 +152,7 @@ async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall, sc
         headers["x-content-type-options"] = "nosniff"
     await exchange.start(stream.status, headers)
     try:
-        async for piece in _screened(stream.pieces(), screening) if screens else stream.pieces():
+        async for piece in _screened(stream.pieces(), screening, after) if screens else stream.pieces():
             await exchange.piece(piece)
     except ServiceError as error:
         if not streams:
@@ -163,9 +175,9 @@ async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str
     await exchange.answer(stream.status, headers, body)
 
 
-async def _screened(pieces: AsyncIterator[bytes], screening: Screening) -> AsyncIterator[bytes]:
+async def _screened(pieces: AsyncIterator[bytes], screening: Screening, after: int) -> AsyncIterator[bytes]:
     """A run's events, screened; a stream that breaks off ends as `stream_broken_off`."""
-    cutter, screen = Frames(), RunEventScreen(screening)
+    cutter, screen = Frames(), RunEventScreen(screening, after)
     try:
         async for piece in pieces:
             for frame in cutter.feed(piece):

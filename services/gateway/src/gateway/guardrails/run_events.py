@@ -27,11 +27,14 @@ class _Words:
 class RunEventScreen:
     """Masks keep lengths, so an event waits until all of its words may go out, and keeps its number and its share.
 
-    Events that share a finding go out together: who reads on from any event's number never gets the second half alone.
+    Events that share a finding go out together. Who reads on from any event's number never gets the second half alone:
+    the events before it are looked at as well, and left out.
     """
 
-    def __init__(self, screening: Screening) -> None:
+    def __init__(self, screening: Screening, after: int = 0) -> None:
+        """`after` is the number of the last event that the reader has; the frames are those from the first."""
         self._screening = screening
+        self._after = after
         self._mask = screening.new_mask()
         self._waiting: list[_Words] = []
         self._decided = ""
@@ -56,7 +59,7 @@ class RunEventScreen:
         except (ValueError, KeyError, TypeError):
             raise StreamBrokenOff from None
         if not isinstance(words, str):
-            return self.last() + _with_data(frame, self._screening.told(event))
+            return self.last() + self._new(frame, self._screening.told(event))
         before = self.last() if self._waiting and self._waiting[-1].event.get("step") != event.get("step") else b""
         self._waiting.append(_Words(frame, event, words))
         self._decided += self._mask.feed(words)
@@ -78,7 +81,12 @@ class RunEventScreen:
 
     def _told(self, one: _Words) -> bytes:
         words, self._decided = self._decided[: len(one.words)], self._decided[len(one.words) :]
-        return _with_data(one.frame, {**one.event, "data": {**one.event["data"], "text": words}})
+        return self._new(one.frame, {**one.event, "data": {**one.event["data"], "text": words}})
+
+    def _new(self, frame: bytes, event: dict[str, Any]) -> bytes:
+        """The frame with other data; nothing if the reader has it."""
+        number = event.get("id")
+        return b"" if isinstance(number, int) and number <= self._after else _with_data(frame, event)
 
     def _note(self) -> None:
         found, self._mask.found = self._mask.found, []

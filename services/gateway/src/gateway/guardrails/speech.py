@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.guardrails.texts import OUR_REFERENCES, is_reference
+from gateway.guardrails.texts import OUR_REFERENCES, is_reference, references_in
 
 Place = tuple[str | int, ...]
 """The fields that lead to a text; of a list's items the `index` that they have, else their number."""
@@ -13,20 +13,22 @@ Place = tuple[str | int, ...]
 
 def spoken(delta: dict[str, Any]) -> Iterator[tuple[Place, Any, Any]]:
     """Each text with its place: the object or list that holds it, and its name or number there."""
-    yield from _inside((), "", delta, delta.items())
+    yield from _inside((), "", delta, delta.items(), OUR_REFERENCES)
 
 
-def _inside(place: Place, field: str, holder: Any, items: Any) -> Iterator[tuple[Place, Any, Any]]:
+def _inside(
+    place: Place, field: str, holder: Any, items: Any, references: frozenset[str]
+) -> Iterator[tuple[Place, Any, Any]]:
     for name, value in list(items):
         about = name if isinstance(name, str) else field
         here = (*place, _number(value, name))
         if isinstance(value, str):
-            if value and not is_reference(about, value, OUR_REFERENCES):
+            if value and not is_reference(about, value, references):
                 yield here, holder, name
         elif isinstance(value, dict):
-            yield from _inside(here, about, value, value.items())
+            yield from _inside(here, about, value, value.items(), references_in(about, references))
         elif isinstance(value, list):
-            yield from _inside(here, about, value, enumerate(value))
+            yield from _inside(here, about, value, enumerate(value), references)
 
 
 def _number(item: Any, name: str | int) -> str | int:

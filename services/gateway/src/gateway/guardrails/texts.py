@@ -23,6 +23,8 @@ OUR_REFERENCES = REFERENCES | {
     "started_at", "finished_at", "upstream",
 }  # fmt: skip
 """The same of answers."""
+OTHERS_NAMES = frozenset(("arguments", "metadata", "parameters", "schema", "output_schema"))
+"""Fields whose objects have names that a caller, a document or a model gave: no field in them is a reference."""
 _REFERENCE = re.compile(r"[\w.:/#?=&%+~,;-]{0,256}")
 """What a reference looks like; anything else in such a field is text."""
 _MEDIA = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/_=-]*")
@@ -124,14 +126,20 @@ def is_reference(name: str, text: str, references: frozenset[str]) -> bool:
     return text.startswith("data:") and _MEDIA.fullmatch(text) is not None
 
 
+def references_in(name: str, references: frozenset[str]) -> frozenset[str]:
+    """Those that hold for the fields of an object that is called so."""
+    return frozenset() if name in OTHERS_NAMES else references
+
+
 def _collect(name: str, value: Json, references: frozenset[str], values: list[str], keys: dict[str, None]) -> None:
     if isinstance(value, str):
         if not is_reference(name, value, references):
             values.append(value)
     elif isinstance(value, Mapping):
+        within = references_in(name, references)
         for key, item in value.items():
             keys[key] = None
-            _collect(key, item, references, values, keys)
+            _collect(key, item, within, values, keys)
     elif isinstance(value, list):
         for item in value:
             _collect(name, item, references, values, keys)
@@ -144,8 +152,9 @@ def _rebuilt(name: str, value: Json, references: frozenset[str], new: Iterator[s
         return value if is_reference(name, value, references) else next(new)
     if isinstance(value, Mapping):
         rebuilt: dict[str, Json] = {}
+        within = references_in(name, references)
         for key, item in value.items():
-            rebuilt[_free(keys[key], rebuilt)] = _rebuilt(key, item, references, new, keys)
+            rebuilt[_free(keys[key], rebuilt)] = _rebuilt(key, item, within, new, keys)
         return rebuilt
     if isinstance(value, list):
         return [_rebuilt(name, item, references, new, keys) for item in value]
