@@ -75,6 +75,12 @@ def test_a_variable_is_a_setting_of_the_service(name: str, services: dict[str, d
     assert not {variable for variable in given if variable.removeprefix(prefix).lower() not in fields}
 
 
+def test_pages_that_may_call_and_where_links_begin_are_set_as_on_one_host(services: dict[str, dict[str, Any]]) -> None:
+    given = {**services["gateway"]["environment"], **services["agent"]["environment"]}
+    for variable in ("GATEWAY_CORS_ORIGINS", "GATEWAY_MCP_ORIGINS", "AGENT_PUBLIC_URL"):
+        assert given.get(variable) == f"${{{variable}:-}}"
+
+
 def test_the_example_of_an_env_file_names_only_what_is_read() -> None:
     """Compose and `up` ignore a variable that nothing reads without a word."""
     named = set(re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))

@@ -104,12 +104,14 @@ def test_images_and_commands_are_those_of_compose(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings_say_the_same_as_in_compose(name: str) -> None:
-    """But for addresses, for files that are a volume there and a Secret here, and for a collector of traces."""
+    """But for addresses, for files that are a volume there and a Secret here, for a collector of traces, and for what
+    compose only passes on, which is empty unless it is set."""
     here, there = values(OURS[name]), compose()[name]["environment"]
     differ = {variable for variable in here if variable in there and here[variable] != there[variable]}
     assert not {variable for variable in differ if not variable.endswith(("_URL", "_KEY_FILE", "_MODELS_FILE"))}
     traces = {variable for variable in there if variable.endswith(("_OTLP_ENDPOINT", "_OTLP_HEADERS", "_TRACE_RATIO"))}
-    assert set(there) - traces <= set(here) | {"INGEST_PORT"}, "which a worker has no use for"
+    passed_on = {variable for variable, value in there.items() if value == f"${{{variable}:-}}"}
+    assert set(there) - traces - passed_on <= set(here) | {"INGEST_PORT"}, "which a worker has no use for"
 
 
 @pytest.mark.parametrize("name", RUNNING)
