@@ -59,6 +59,18 @@ async def test_a_failure_has_our_status_and_code_whether_it_should_have_streamed
     assert headers.get("Retry-After") == {429: "7", 503: "7"}.get(becomes)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("said", [404, 405, 501])
+async def test_a_server_that_has_chats_only_has_not_failed_when_somebody_asks_it_for_completions(
+    inference: Inference, upstream: Upstream, said: int, stream: bool
+) -> None:
+    upstream.say(said, {"error": {"message": "Did you mean chat?", "type": "invalid_request_error"}})
+    status, error, _ = await failure(inference, raw_prompts=True, stream=stream)
+    assert upstream.path == "/v1/completions"
+    assert (status, error["code"], error["param"]) == (400, "not_for_completions", "model")
+    assert "POST /v1/chat/completions" in error["message"]
+
+
 async def test_a_context_that_is_too_long_for_the_server_has_the_same_code_everywhere(
     inference: Inference, upstream: Upstream
 ) -> None:

@@ -165,6 +165,19 @@ class UpstreamRefused(InvalidRequest):
     code = "upstream_refused"
 
 
+class NoCompletions(UpstreamRefused):
+    """The upstream server has chats of this model only, which says nothing against the model."""
+
+    code = "not_for_completions"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The server behind the model '{model}' has no completions for it. Ask with POST /v1/chat/completions, or "
+            "choose another model.",
+            param="model",
+        )
+
+
 class UpstreamBroke(UpstreamFailed):
     """The upstream server failed, or said what can't be understood."""
 

@@ -22,7 +22,7 @@ from inference.adapters.openai_failures import SHOWN, failure_of, is_failure, na
 from inference.adapters.token_count import TokenCount, text_in
 from inference.admission import Admission
 from inference.catalogue import UpstreamSource
-from inference.errors import UpstreamBroke, UpstreamRefused
+from inference.errors import NoCompletions, UpstreamBroke, UpstreamRefused
 from inference.ports import Completion, Piece
 from servicekit.http import Peer, PeerStream, PeerTimeout
 from servicekit.sse import MalformedStream
@@ -35,6 +35,9 @@ FIRST_FRAMES = 8
 """Frames without content that are held back until the first with content, since an error may follow them."""
 NOT_PASSED = frozenset(("groundwork", "raw_prompts"))
 """Fields that are said between our own services only."""
+COMPLETIONS = "/completions"
+NO_SUCH_CALL = frozenset((404, 405, 501))
+"""What servers say that have no completions, or none of this model: they do not fail, and chats with it go on."""
 JSON = {"Content-Type": "application/json"}
 
 
@@ -112,6 +115,7 @@ class Upstream:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
             ) as answer:
+                self._knows(path, answer.status)
                 return self._checked(answer, await self._whole(answer))
         finally:
             leave()
@@ -124,6 +128,7 @@ class Upstream:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
             ) as answer:
+                self._knows(path, answer.status)
                 if answer.status >= 400 or "event-stream" not in answer.headers.get("Content-Type", ""):
                     self._checked(answer, await self._whole(answer))
                     raise UpstreamBroke(self.name, "did not stream")
@@ -132,6 +137,11 @@ class Upstream:
                         yield event
         finally:
             leave()
+
+    def _knows(self, path: str, status: int) -> None:
+        """Raise `NoCompletions` for a model that has only chats."""
+        if path == COMPLETIONS and status in NO_SUCH_CALL:
+            raise NoCompletions(self.name)
 
     def _weight(self, content: bytes, body: Mapping[str, Any]) -> int:
         """Tokens of a call, roughly: those of its request, and those that its answers may have in the context."""
@@ -311,7 +321,7 @@ def usage_in(answer: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _path(request: ChatRequest) -> str:
-    return "/completions" if request.raw_prompts else "/chat/completions"
+    return COMPLETIONS if request.raw_prompts else "/chat/completions"
 
 
 def _as_chat(choices: object, part: str) -> object:
