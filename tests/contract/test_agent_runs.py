@@ -118,7 +118,7 @@ async def test_what_a_run_searches_is_charged_to_it(agents: RunningAgents) -> No
 async def test_a_run_that_is_cancelled_or_fails_keeps_what_it_said_and_what_it_was_charged(
     agents: RunningAgents,
 ) -> None:
-    agents.takes(SUM, Turn("It is probably", hangs=True))
+    agents.takes(SUM, Turn("It is probably forty", hangs=True))  # the last word is held back: more may belong to it
     thread = await _thread(agents)
     body = {"agent": "helper", "input": "What is 6 times 7?"}
     started = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json=body)
@@ -133,7 +133,7 @@ async def test_a_run_that_is_cancelled_or_fails_keeps_what_it_said_and_what_it_w
             told = json.loads(event.data)
             if event.event == "token" and told["step"] == 2:
                 heard += told["data"]["text"]
-            if heard == "It is probably":
+            if "probably" in heard:
                 break
     await agents.call("POST", f"{path}/cancel", 202)
     run = await _until(agents, path)
