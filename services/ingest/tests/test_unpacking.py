@@ -88,6 +88,29 @@ async def test_a_plan_has_no_more_in_it_than_its_chunks_can(tmp_path: Path) -> N
         await _unpacked(unpacking, file)
 
 
+@pytest.mark.parametrize(
+    ("header", "path", "fits"),
+    [
+        ("h" * 100, ["x" * 200] * 8, True),
+        ("h" * 101, [], False),
+        ("", ["x" * 201], False),
+        ("", ["x"] * 9, False),
+    ],
+)
+async def test_what_a_plan_has_once_and_the_index_with_every_chunk_is_no_longer_than_reading_makes_it(
+    tmp_path: Path, header: str, path: list[str], fits: bool
+) -> None:
+    plan = {"headers": [header], "paths": [path], "chunks": [[0, 2, None, 0, 0]]}
+    with closing(Unpacking(LIMITS, tmp_path)) as unpacking, _archive("ab ", 1, plan) as file:
+        if fits:
+            async with unpacking.archive("acme", file, "model", most_header=100) as archive:
+                assert len(archive.digests) == 1
+        else:
+            with pytest.raises(ArchiveDamaged):
+                async with unpacking.archive("acme", file, "model", most_header=100):
+                    pass
+
+
 async def test_an_archive_has_no_more_text_than_a_document_may(tmp_path: Path) -> None:
     text = "ab " * (LIMITS.text_chars // 3 + 1)
     with (

@@ -24,7 +24,7 @@ def run(source: Path, folder: Path, options: Mapping[str, Any]) -> Iterator[str]
 
 
 def _run(file: IO[bytes], folder: Path, options: Mapping[str, Any]) -> Iterator[str]:
-    archive = Archive(file, options["max_archive_bytes"], options["max_text_chars"])
+    archive = Archive(file, *(options[name] for name in ("max_archive_bytes", "max_text_chars", "max_header_chars")))
     with (folder / ORIGINAL).open("wb") as original:
         archive.write_original(original)
     (folder / MANIFEST).write_text(archive.manifest.model_dump_json())

@@ -37,7 +37,7 @@ from contracts.documents import Metadata
 from contracts.values import check_text
 from ingest.chunking.cutting import Chunk
 from ingest.parsing.failures import ParseFailed, is_damage
-from ingest.parsing.structure import PART_JOINT
+from ingest.parsing.structure import MAX_DEPTH, MAX_HEADING, PART_JOINT
 from ingest.part_files import Part, as_inputs, load
 
 PIECE = 256 * 1024
@@ -61,8 +61,9 @@ LISTS, VALUES = 2, 24
 """Most lists of a part's plan for each chunk and block, itself and its path of headings, and most values in those."""
 OTHER_LISTS, OTHER_VALUES = 10_000, 200_000
 """Beside those: the facts of the part, and what its parser left for the next."""
-MAX_HEADER, MAX_PATH, MAX_HEADING = 64_000, 64, 4_000
-"""Characters of a chunk's header; headings above a chunk, and the characters of each."""
+MAX_HEADER = 64_000
+"""Characters of a chunk's header, whatever the model. Headings above a chunk are bounded as parsers bound them: a plan
+has each once, but the index has it with every chunk."""
 OVERLAP = 3
 """Chunks overlap by less than half, so that together they have not twice the text; their beginnings move a little."""
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
@@ -198,8 +199,12 @@ class _ShortReads:
 class Archive:
     """An archive that a caller sent, checked as far as it was read. Its methods block: call them in a thread."""
 
-    def __init__(self, file: IO[bytes], most_bytes: int, most_chars: int) -> None:
-        """Raises what is `damaged`; `too_large` for more than `most_bytes` in all or `most_chars` of text."""
+    def __init__(self, file: IO[bytes], most_bytes: int, most_chars: int, most_header: int = MAX_HEADER) -> None:
+        """Raises what is `damaged`; `too_large` for more than `most_bytes` in all or `most_chars` of text.
+
+        `most_header` is of each chunk's header, in characters.
+        """
+        self._most_header = most_header
         with _damaged_otherwise():
             table = _ShortReads(file, MAX_TABLE_BYTES)
             self._zip = zipfile.ZipFile(cast("IO[bytes]", table))
@@ -259,7 +264,7 @@ class Archive:
             fits = all(0 <= start < end <= len(text) for start, end in spans) and spans == sorted(spans)
             fits = fits and sum(end - start for start, end in spans) <= OVERLAP * len(text)
             if fits and (len(text), len(chunks)) == (told.chars, told.chunks):
-                _check_chunks(Part(number, "", "", **told.model_dump()), text, chunks)
+                _check_chunks(Part(number, "", "", **told.model_dump()), text, chunks, self._most_header)
                 return text.encode(), saved
         raise damaged(f"its part {number} does not fit its text")
 
@@ -307,13 +312,13 @@ def _structure(content: bytes, part: ArchivedPart) -> bytes:
     return json.dumps({"structure": told["structure"], "plan": plan}).encode()
 
 
-def _check_chunks(part: Part, text: str, chunks: list[Chunk]) -> None:
+def _check_chunks(part: Part, text: str, chunks: list[Chunk], most_header: int) -> None:
     """Raise `ValueError` unless the index would take these chunks."""
     if "\0" in text:
         raise ValueError("a text has no NUL in it")
     for ordinal in range(part.first_chunk, part.first_chunk + len(chunks)):
         (each,) = as_inputs(part, text, chunks, ordinal, ordinal + 1)
-        if len(each.header) > MAX_HEADER or len(each.heading_path) > MAX_PATH:
+        if len(each.header) > most_header or len(each.heading_path) > MAX_DEPTH:
             raise ValueError("a header that is longer than any model reads")
         for words in (each.header, *each.heading_path):
             check_text(words)

@@ -15,7 +15,7 @@ from typing import IO
 
 from ingest import archive_task
 from ingest.archive_errors import ArchiveDamaged, ArchiveTooLarge, RestoreBrokenOff, RestoresBusy
-from ingest.archives import MANIFEST, ORIGINAL, Manifest
+from ingest.archives import MANIFEST, MAX_HEADER, ORIGINAL, Manifest
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.failures import ParseFailed, too_large
 from ingest.parsing.sandbox import Bounds, MemoryBudget, Sandbox, Task
@@ -85,8 +85,11 @@ class Unpacking:
                 yield file
 
     @asynccontextmanager
-    async def archive(self, tenant: str, file: IO[bytes], model: str) -> AsyncIterator[Unpacked]:
-        """What is in an archive, while the block lasts; its parts only if they are cut for `model`.
+    async def archive(
+        self, tenant: str, file: IO[bytes], model: str, most_header: int = MAX_HEADER
+    ) -> AsyncIterator[Unpacked]:
+        """What is in an archive, while the block lasts; its parts only if they are cut for `model`, which reads at most
+        `most_header` characters of a header.
 
         Tenants take turns. Raises `ArchiveDamaged`, `ArchiveTooLarge`, or `RestoresBusy` if its turn does not come.
         """
@@ -94,6 +97,7 @@ class Unpacking:
             "model": model,
             "max_archive_bytes": self._limits.archive_bytes,
             "max_text_chars": self._limits.text_chars,
+            "max_header_chars": min(most_header, MAX_HEADER),
         }
         bounds = Bounds(self._limits.seconds, self._limits.memory_bytes, self._limits.archive_bytes)
         async with AsyncExitStack() as stack:

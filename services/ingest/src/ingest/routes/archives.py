@@ -15,6 +15,7 @@ from ingest import backups, jobs, metrics, restoring
 from ingest.archive_errors import UnsupportedArchive
 from ingest.archives import PIECE
 from ingest.bootstrap import Dependencies
+from ingest.chunking.headers import most_chars
 from ingest.documents import as_document
 from ingest.live_jobs import Mandate
 from ingest.routes.access import (
@@ -72,7 +73,8 @@ async def restore(
 
 
 async def _restored(opened: Dependencies, mandate: Mandate, into: Collection, file: IO[bytes]) -> Response:
-    async with opened.unpacking.archive(mandate.tenant, file, into.embedding_model) as archive:
+    most_header = most_chars(into.max_input_tokens)
+    async with opened.unpacking.archive(mandate.tenant, file, into.embedding_model, most_header) as archive:
         given = (opened.database, opened.blobs, opened.clock, mandate, into.name, into.index.layout)
         accepted = await restoring.restore(*given, archive)
     async with opened.database.read() as connection:
