@@ -116,7 +116,9 @@ def check_approvals(definition: AgentDefinition, tools: Collection[str], *, whol
     """Raise `DefinitionRefused` where the approval names what none of these tools is called: it would approve nothing.
 
     `whole` says that these are all of the agent's; else a name may be that of another tool of one of its MCP servers.
+    The search in a thread's history may be named by every agent: it has it once a part is read as a summary only.
     """
+    tools = {*tools, SearchHistory.name}
     servers = {tool.server for tool in definition.tools if isinstance(tool, McpTools) and tool.tools is None}
     for name in definition.approval.tools:
         if name not in tools and (whole or name.partition("__")[0] not in servers):
