@@ -124,6 +124,8 @@ def value(column: Any, number: int) -> Any:
     """Something that fits a column, another for each row."""
     if column.name == "status" and isinstance(column.type, String):
         return "ready"  # at most one row may be live
+    if column.name == "grant_token" and column.table.name == "jobs":
+        return None  # of a job that has ended nobody keeps it
     if isinstance(column.type, Boolean):
         return number % 2 == 0
     if isinstance(column.type, Integer):
