@@ -11,8 +11,11 @@ from typing import Any
 
 
 def pack_linears(torch: Any, model: Any) -> int:
-    """Replace a bfloat16 model's linear layers, for inference only; how many. None where this torch can't."""
-    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
+    """Replace a bfloat16 model's linear layers, for inference only; how many. 0 where torch or the processor can't."""
+    operators = torch.ops.mkldnn
+    if not torch.backends.mkldnn.is_available() or not hasattr(operators, "_reorder_linear_weight"):
+        return 0
+    if not operators._is_mkldnn_bf16_supported():  # noqa: SLF001  # no public name
         return 0
 
     class PackedLinear(torch.nn.Module):  # type: ignore[misc]  # torch is imported late
