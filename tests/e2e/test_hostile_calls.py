@@ -26,7 +26,11 @@ TIMES = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "2024-01-01", "0",
 def checked(response: httpx2.Response) -> int:
     """The status of a whole answer or a whole error."""
     assert response.status_code < 500, (response.request.method, str(response.request.url)[:300], response.text[:500])
-    if response.status_code >= 400:
+    if response.status_code >= 400 and response.request.url.path == "/mcp" and "jsonrpc" in response.json():
+        told = response.json()["error"]  # as JSON-RPC has errors
+        assert isinstance(told["code"], int)
+        assert told["message"]
+    elif response.status_code >= 400:
         error = ErrorEnvelope.model_validate_json(response.content).error
         assert error.message
         assert error.request_id == response.headers["x-request-id"]
