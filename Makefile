@@ -102,9 +102,10 @@ lock: ## resolve all dependencies anew into requirements.lock and requirements-d
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --output-file requirements-dev.lock
 
-docs: setup-dev ## write docs/configuration.md, docs/openapi.json and docs/licences.md from the code
+docs: setup-dev ## write docs/configuration.md, docs/openapi.json, docs/licences.md and the index of decisions
 	@$(BIN)/python docs/build_licences.py
 	@$(BIN)/python docs/build_configuration.py
+	@$(BIN)/python docs/build_decisions.py
 	@$(BIN)/python -m gateway.openapi > docs/openapi.json
 
 .PHONY: dashboards

@@ -16,6 +16,11 @@ def test_the_configuration_page_matches_the_settings() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_index_of_decisions_has_every_record_and_each_fits_a_page() -> None:
+    done = subprocess.run([sys.executable, ROOT / "docs/build_decisions.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_committed_openapi_document_matches_the_gateway() -> None:
     done = subprocess.run([sys.executable, "-m", "gateway.openapi"], capture_output=True, text=True, check=True)
     assert (ROOT / "docs/openapi.json").read_text() == done.stdout, "run `make docs`"
