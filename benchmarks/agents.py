@@ -34,8 +34,8 @@ from agent.tables import metadata
 from benchmarks.answer_scores import share
 from benchmarks.home import ROOT, Home, fresh_home, write_result
 from contracts.agents import AgentCreate
-from servicekit.clock import SystemClock
-from servicekit.sql import Database
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
 
 STEPS, REPEATS = 40, 5
 SETS = ("simple_python", "multiple")

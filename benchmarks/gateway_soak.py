@@ -30,10 +30,10 @@ from gateway.key_ledger import key_row
 from gateway.keys import new_secret
 from gateway.tables import keys
 from gateway.tenant_ledger import TenantLedger
-from servicekit.clock import SystemClock
-from servicekit.identifiers import new_id
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.clock import SystemClock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 LIMITS = Limits(requests_per_minute=100_000, tokens_per_minute=1_000_000_000, concurrency=1000)
 TENANTS = 50

@@ -35,7 +35,7 @@ import yaml
 
 from benchmarks.home import write_result
 from contracts.delegation import Delegation
-from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 CALLS = int(os.environ.get("CALLS", "60"))
 STREAMS = int(os.environ.get("STREAMS", "128"))

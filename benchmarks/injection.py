@@ -43,8 +43,8 @@ from contracts.agents import AgentCreate
 from contracts.chat import ChatRequest
 from contracts.delegation import Delegation
 from contracts.runs import Run, RunEvent
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 MODES = ("strict", "annotate", "off")
 

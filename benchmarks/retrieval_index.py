@@ -22,8 +22,8 @@ from retriever.catalogue import CollectionRecord
 from retriever.points import RevisionKey, embedded_text
 from retriever.readiness import prepare
 from retriever.settings import RetrieverSettings
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 TENANT = "bench"
 TOKEN = "in-process"

@@ -26,9 +26,9 @@ from retriever.catalogue import Catalogue, physical_name
 from retriever.points import Point, RevisionKey, make_point
 from retriever.ports import EmbeddingModel, VectorStore
 from retriever.tables import documents
-from servicekit.clock import SystemClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 DIMENSIONS = 384
 PLAIN = VectorOptions()

@@ -28,7 +28,7 @@ from aiohttp import web
 
 from benchmarks.search_collection import MODEL, TENANT, Question, load_questions
 from contracts.delegation import Delegation
-from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 START_SECONDS = 120.0
 LIMIT = 10

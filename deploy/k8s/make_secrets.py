@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.keys import new_secret
-from servicekit.delegation import generate_key_pair
+from servicekit.auth.delegation import generate_key_pair
 
 COMPOSE = Path(__file__).resolve().parents[1] / "docker" / "make_secrets.py"
 HOLDS = {

@@ -16,7 +16,7 @@ from agent.adapters.scripted import CAPABLE, ScriptedModels, ScriptedSearch, ech
 from contracts.chat import ChatCompletion, ChatCompletionChunk
 from contracts.errors import ErrorBody, ErrorEnvelope
 from contracts.health import Health
-from servicekit.errors import NotFound, PeerError, RateLimited, UpstreamFailed
+from servicekit.core.errors import NotFound, PeerError, RateLimited, UpstreamFailed
 
 LEAVE = hit(
     "# Leave Policy\n\nFull-time employees get 27 days of paid leave per year.\n\nUnused days expire on 30 June.",

@@ -11,7 +11,7 @@ import pytest_asyncio
 from tests.support.agents_running import RunningAgents, running_agents
 
 from contracts.runs import FINAL_RUN_STATUSES
-from servicekit.delegation import DelegationVerifier
+from servicekit.auth.delegation import DelegationVerifier
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MAKER = ["chat", "documents", "search", "agents", "agents:write"]

@@ -17,8 +17,8 @@ from tests.support.agents_running import RunningAgents, running_agents
 from agent.adapters.scripted_agents import Turn
 from contracts.chat import ChatRequest
 from contracts.runs import FINAL_RUN_STATUSES
-from servicekit.errors import InvalidRequest
-from servicekit.sse import Event, decode
+from servicekit.core.errors import InvalidRequest
+from servicekit.streams.sse import Event, decode
 
 HELPER = {"name": "helper", "tools": ["calculator"], "instructions": "Compute."}
 CAREFUL = {**HELPER, "approval": {"tools": ["calculator"]}}

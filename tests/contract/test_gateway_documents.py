@@ -12,7 +12,7 @@ import psutil
 import pytest
 from tests.support.gateway_running import RunningGateway, eventually, running_gateway
 
-from servicekit.delegation import DelegationVerifier
+from servicekit.auth.delegation import DelegationVerifier
 
 MIB = 1024 * 1024
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}

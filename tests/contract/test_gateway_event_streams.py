@@ -12,7 +12,7 @@ import pytest
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, eventually, running_gateway
 
 from gateway.adapters.memory_limits import MemoryLimiter
-from servicekit.clock import SystemClock
+from servicekit.core.clock import SystemClock
 
 EVENTS = "/v1/jobs/endless/events"
 HELLO = [{"role": "user", "content": "hello"}]

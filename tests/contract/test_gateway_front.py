@@ -13,7 +13,7 @@ from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, runn
 from yarl import URL
 
 from gateway.adapters.memory_limits import MemoryLimiter
-from servicekit.clock import SystemClock
+from servicekit.core.clock import SystemClock
 
 PAGE, TOOL, STRANGER = "https://chat.example.org", "https://tool.example.org", "https://evil.example.org"
 HELLO = [{"role": "user", "content": "hello"}]

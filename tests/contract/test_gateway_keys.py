@@ -15,8 +15,8 @@ from tests.support.gateway_running import RunningGateway, running_gateway
 from gateway.adapters.memory_limits import MemoryLimiter
 from gateway.keys import Principal
 from gateway.tokens import ANSWERS, MODELS
-from servicekit.clock import SystemClock
-from servicekit.delegation import DelegationVerifier
+from servicekit.auth.delegation import DelegationVerifier
+from servicekit.core.clock import SystemClock
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
 

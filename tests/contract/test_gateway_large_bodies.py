@@ -14,8 +14,8 @@ from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, runn
 
 from contracts.chat import ChatRequest
 from gateway.adapters.memory_limits import MemoryLimiter
-from servicekit.clock import SystemClock
-from servicekit.json_bodies import LARGE_BYTES
+from servicekit.core.clock import SystemClock
+from servicekit.web.json_bodies import LARGE_BYTES
 
 HELLO = [{"role": "user", "content": "hello"}]
 SMALL = json.dumps({"model": "echo", "max_tokens": 1, "messages": HELLO}).encode()

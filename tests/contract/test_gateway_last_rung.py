@@ -15,8 +15,8 @@ from agent.graph import Answering
 from agent.settings import AgentSettings
 from contracts.chat import ChatCompletion, ChatRequest
 from gateway.tokens import ANSWERS
-from servicekit.delegation import DelegationVerifier
-from servicekit.http import Peer
+from servicekit.auth.delegation import DelegationVerifier
+from servicekit.peers.client import Peer
 
 LEAVE = hit("Full-time employees get 27 days of paid leave per year.", "leave-policy")
 ROUTE = {"targets": [{"model": "echo"}], "on_error": ["free"]}

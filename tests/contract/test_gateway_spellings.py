@@ -18,7 +18,7 @@ from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, Serv
 from gateway import forwarding
 from gateway.adapters.memory_limits import MemoryLimiter
 from gateway.bootstrap import create_app
-from servicekit.clock import SystemClock
+from servicekit.core.clock import SystemClock
 
 MIB = 1024 * 1024
 HELLO = [{"role": "user", "content": "hello"}]

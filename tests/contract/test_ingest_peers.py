@@ -11,11 +11,11 @@ from tests.support.inference_running import EMBEDDING, running_inference
 from gateway.adapters.memory_limits import MemoryLimiter
 from ingest.adapters.inference_tokenizers import InferenceTokenizers
 from ingest.worker.outcomes import TokenRefused, calling
-from servicekit.clock import SystemClock
-from servicekit.delegation import DelegationVerifier
-from servicekit.errors import PeerError
-from servicekit.grants import GrantExchange
-from servicekit.http import Peer, PeerUnreachable, open_session
+from servicekit.auth.delegation import DelegationVerifier
+from servicekit.auth.grants import GrantExchange
+from servicekit.core.clock import SystemClock
+from servicekit.core.errors import PeerError
+from servicekit.peers.client import Peer, PeerUnreachable, open_session
 
 
 async def test_a_grant_is_exchanged_kept_and_refused_once_its_key_is_revoked(tmp_path: Path) -> None:

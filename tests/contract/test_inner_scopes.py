@@ -23,7 +23,7 @@ from ingest.bootstrap import create_app as ingest_app
 from ingest.settings import IngestSettings
 from retriever.bootstrap import create_app as retriever_app
 from retriever.settings import RetrieverSettings
-from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 OPEN = ("/healthz", "/readyz", "/metrics")
 BY_GRANT = ("/v1/tokens", "/v1/usage", "/v1/spent")

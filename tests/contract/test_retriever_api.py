@@ -18,7 +18,7 @@ from contracts.indexing import BatchIndexed, Committed
 from contracts.pages import Page
 from contracts.search import SearchReply
 from retriever.adapters.hashed import HashedEmbedder
-from servicekit.http import PeerUnreachable
+from servicekit.peers.client import PeerUnreachable
 
 FACTS = {"title": "Handbook", "source": "handbook.md", "media_type": "text/markdown", "metadata": {"team": "hr"}}
 DOCUMENT = "/v1/collections/handbook/documents/d-1"

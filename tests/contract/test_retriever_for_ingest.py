@@ -16,8 +16,8 @@ from retriever.adapters.hashed import HashedEmbedder
 from retriever.bootstrap import create_app
 from retriever.ports import EmbeddingModel
 from retriever.settings import RetrieverSettings
-from servicekit.errors import PeerError
-from servicekit.http import Peer, open_session
+from servicekit.core.errors import PeerError
+from servicekit.peers.client import Peer, open_session
 
 FACTS = DocumentFacts(title="Handbook", source="handbook.md", media_type="text/markdown")
 

@@ -17,8 +17,8 @@ from contracts.models import RerankReply
 from retriever.adapters.inference import InferenceReranker
 from retriever.adapters.lexical import LexicalReranker
 from retriever.ports import Reranker
-from servicekit.errors import ServiceError
-from servicekit.http import Peer, open_session
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import Peer, open_session
 
 PATIENCE_SECONDS = 20.0
 

@@ -14,9 +14,9 @@ from starlette.responses import StreamingResponse
 from tests.support.gateway_running import Servers
 
 from contracts.errors import ErrorEnvelope
-from servicekit.app import build_app
-from servicekit.bounded_http import MOST_UNREAD, BoundedHttp
-from servicekit.settings import ServiceSettings
+from servicekit.core.settings import ServiceSettings
+from servicekit.web.app import build_app
+from servicekit.web.http_protocol import MOST_UNREAD, BoundedHttp
 
 DEADLINE_SECONDS = 10.0
 LONG = b"x" * 10_000

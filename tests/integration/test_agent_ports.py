@@ -15,8 +15,8 @@ from agent.adapters.scripted import ScriptedModels, ScriptedSearch, echoed, hit
 from agent.ports import Models, Search
 from contracts.chat import ChatRequest
 from contracts.search import SearchRequest
-from servicekit.errors import NotFound, ServiceError, UpstreamFailed
-from servicekit.http import Peer, open_session
+from servicekit.core.errors import NotFound, ServiceError, UpstreamFailed
+from servicekit.peers.client import Peer, open_session
 
 WAIT_SECONDS = 10.0
 

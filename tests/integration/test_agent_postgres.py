@@ -27,9 +27,9 @@ from agent.settings import AgentSettings
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, metadata
 from contracts.agents import AgentCreate
 from contracts.chat import ChatRequest
-from servicekit.clock import SystemClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 pytestmark = pytest.mark.skipif(not postgres_installed(), reason="PostgreSQL is not installed")
 RUNS = 12

@@ -20,8 +20,8 @@ from groundwork.stack.home import Home
 from groundwork.stack.overrides import Overrides, Setting
 from groundwork.stack.stores import examine_stores, is_shared
 from ingest.bootstrap import MIGRATIONS
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 
 @pytest.fixture

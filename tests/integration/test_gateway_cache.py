@@ -21,8 +21,8 @@ from gateway.adapters.memory_cache import MemoryCache
 from gateway.adapters.redis_cache import RedisCache
 from gateway.bootstrap import create_app, open_dependencies
 from gateway.ports import CacheAway, ResponseCache
-from servicekit.clock import SystemClock
-from servicekit.redis import open_redis
+from servicekit.core.clock import SystemClock
+from servicekit.redis.client import open_redis
 
 CHAT = "/v1/chat/completions"
 

@@ -13,7 +13,7 @@ from gateway.adapters.memory_circuits import MemoryCircuits
 from gateway.adapters.redis_circuits import RedisCircuits
 from gateway.breaker import BreakerRules, Breakers
 from gateway.ports import BoardAway, CircuitBoard
-from servicekit.redis import open_redis
+from servicekit.redis.client import open_redis
 
 DEADLINE_SECONDS = 10.0
 WINDOW = 60.0

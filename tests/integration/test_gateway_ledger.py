@@ -33,7 +33,7 @@ from gateway.tables import reservations
 from gateway.usage_ledger import UsageLedger
 from gateway.usage_records import HoldRecord
 from gateway.usage_report import UsageQuestion, period, usage_report
-from servicekit.sql import UnkeptText
+from servicekit.sql.database import UnkeptText
 
 DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]
 ACTOR = Actor("key_admin")

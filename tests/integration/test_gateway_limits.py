@@ -19,8 +19,8 @@ from gateway.adapters.memory_limits import MemoryLimiter
 from gateway.adapters.redis_limits import RedisLimiter
 from gateway.periods import period_of
 from gateway.ports import BudgetBook, Gate, GateKind, Limiter, LimiterAway, Settlement, Verdict
-from servicekit.clock import ManualClock, SystemClock
-from servicekit.redis import open_redis
+from servicekit.core.clock import ManualClock, SystemClock
+from servicekit.redis.client import open_redis
 
 WINDOW_SECONDS = 1.0
 LEASE_SECONDS = 1.0

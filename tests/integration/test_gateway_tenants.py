@@ -20,8 +20,8 @@ from gateway.installation import begin_era, era
 from gateway.tables import metadata, usage
 from gateway.tenant_deletion import digest
 from gateway.usage_records import GONE
-from servicekit.clock import SystemClock
-from servicekit.delegation import DelegationSigner, DelegationVerifier, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, generate_key_pair
+from servicekit.core.clock import SystemClock
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
 LIMITS = {"requests_per_minute": 100, "tokens_per_minute": 100_000}

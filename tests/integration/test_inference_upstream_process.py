@@ -21,7 +21,7 @@ import yaml
 from tests.support.inference_running import Inference, running_inference
 
 from contracts.delegation import Delegation
-from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 SILENCE_SECONDS = 5.0
 """What inference is set to bear."""

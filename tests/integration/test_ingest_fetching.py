@@ -19,9 +19,9 @@ from ingest.adapters.web_fetcher import WebFetcher
 from ingest.errors import FarServerFailed, FetchFailed, FetchTimeout, FetchTooLarge, UrlRefused
 from ingest.fetching import Fetching
 from ingest.ports import Fetched, Fetcher
-from servicekit.addresses import AddressPolicy
-from servicekit.checked_connections import Guard
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
+from servicekit.peers.address_policy import AddressPolicy
+from servicekit.peers.connection_guard import Guard
 
 LIMIT = 1_000_000
 

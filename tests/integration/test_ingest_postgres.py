@@ -33,11 +33,11 @@ from ingest.settings import IngestSettings
 from ingest.tables import ANSWERS, DOCUMENTS, HOLDS, JOBS
 from ingest.uploads import Accepted, Upload, accept
 from ingest.whole_backups import WholeBackups
-from servicekit.backup_files import BackupFile, about
-from servicekit.clock import SystemClock
-from servicekit.idempotency import CallKey, IdempotencyRunning
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.backup.file import BackupFile, about
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
+from servicekit.web.idempotency import CallKey, IdempotencyRunning
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))  # where Debian keeps the server, off the path
 INSTALLED = shutil.which("initdb") is not None or any((folder / "initdb").exists() for folder in DEBIAN)

@@ -22,8 +22,8 @@ from ingest.adapters.s3_blobs import S3Blobs
 from ingest.bootstrap import MIGRATIONS, open_blobs
 from ingest.errors import BlobMissing, BlobStoreAway
 from ingest.settings import IngestSettings
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 Opening = Callable[..., Any]
 

@@ -21,9 +21,9 @@ from ingest.bootstrap import MIGRATIONS, open_blobs
 from ingest.errors import BlobBusy
 from ingest.ports import BlobStore
 from ingest.settings import IngestSettings
-from servicekit.identifiers import new_id
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 pytestmark = pytest.mark.skipif(not postgres_installed(), reason="PostgreSQL is not installed")
 ROUNDS = 25

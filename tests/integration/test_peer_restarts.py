@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from servicekit.http import Peer, PeerUnreachable, open_session
+from servicekit.peers.client import Peer, PeerUnreachable, open_session
 
 
 @asynccontextmanager

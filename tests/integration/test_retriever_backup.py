@@ -24,11 +24,11 @@ from retriever.points import RevisionKey
 from retriever.restore import restore
 from retriever.settings import RetrieverSettings
 from retriever.whole_backups import WholeBackups
-from servicekit.backup_files import BackupDamaged, BackupFile, about
-from servicekit.clock import SystemClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
-from servicekit.table_dumps import NotEmpty
+from servicekit.backup.file import BackupDamaged, BackupFile, about
+from servicekit.backup.tables import NotEmpty
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 TENANT, TOKEN = "acme", "token"
 FACTS = DocumentFacts(title="T", source="s", media_type="text/plain", metadata={"year": 2024})

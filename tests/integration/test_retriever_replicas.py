@@ -26,8 +26,8 @@ from retriever.errors import CollectionNotFound, StaleRevision
 from retriever.points import RevisionKey
 from retriever.ports import EmbeddingModel
 from retriever.settings import RetrieverSettings
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]
 TENANT, NAME = "acme", "handbook"

@@ -38,12 +38,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.support.postgres import postgres_installed, temporary_postgres
 
 from ingest.tables import IDEMPOTENCY
-from servicekit import table_dumps
-from servicekit.backup_files import PartWriter
-from servicekit.clock import SystemClock
-from servicekit.migrations import migrate, upgrade
-from servicekit.sql import Database
-from servicekit.table_dumps import BackupTooNew, NotEmpty
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import PartWriter
+from servicekit.backup.tables import BackupTooNew, NotEmpty
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate, upgrade
 
 SERVICES = ("gateway", "ingest", "retriever", "agent")
 ROWS = 3
@@ -52,9 +52,9 @@ import asyncio, sys
 from pathlib import Path
 from pydantic import SecretStr
 from {service}.bootstrap import MIGRATIONS
-from servicekit.clock import SystemClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.clock import SystemClock
+from servicekit.sql.migrations import migrate
+from servicekit.sql.database import Database
 
 async def main():
     url = sys.argv[1]

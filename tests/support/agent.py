@@ -26,9 +26,9 @@ from contracts.chat import ChatRequest
 from contracts.delegation import Audience, Delegation
 from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelList
 from contracts.search import SearchReply, SearchRequest
-from servicekit.delegation import DelegationSigner, generate_key_pair
-from servicekit.errors import ServiceError, install_error_handlers
-from servicekit.sse import DONE, encode, encode_error
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
+from servicekit.core.errors import ServiceError, install_error_handlers
+from servicekit.streams.sse import DONE, encode, encode_error
 
 
 @dataclass

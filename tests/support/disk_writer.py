@@ -18,7 +18,7 @@ from retriever import filters
 from retriever.adapters.edge import EdgeStore
 from retriever.adapters.index_builds import BuildRules
 from retriever.points import Point
-from servicekit.errors import DiskFull
+from servicekit.core.errors import DiskFull
 
 ALL = filters.Where(must=(filters.Within(("ordinal",), gte=0),))
 BATCH = 250

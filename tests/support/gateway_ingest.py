@@ -16,9 +16,9 @@ from ingest.adapters.memory_index import MemoryIndex
 from ingest.bootstrap import MIGRATIONS, assemble, create_app
 from ingest.collections_view import remember
 from ingest.settings import IngestSettings
-from servicekit.clock import SystemClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 
 @asynccontextmanager

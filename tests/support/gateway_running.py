@@ -23,7 +23,7 @@ from gateway.listeners import Listener, listener
 from gateway.ports import Limiter
 from gateway.settings import GatewaySettings
 from gateway.tables import usage
-from servicekit.settings import ServiceSettings
+from servicekit.core.settings import ServiceSettings
 
 DEADLINE_SECONDS = 10.0
 

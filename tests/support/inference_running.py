@@ -19,9 +19,9 @@ from starlette.types import ASGIApp
 from contracts.delegation import Delegation
 from inference.bootstrap import Dependencies, create_app
 from inference.settings import InferenceSettings
-from servicekit.app import server_for
-from servicekit.delegation import DelegationSigner, generate_key_pair
-from servicekit.settings import ServiceSettings
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
+from servicekit.core.settings import ServiceSettings
+from servicekit.web.app import server_for
 
 DEADLINE_SECONDS = 120.0
 CHAT: dict[str, Any] = {

@@ -31,8 +31,8 @@ from contracts.errors import ErrorBody
 from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
 from contracts.pages import Page
 from ingest.adapters.memory_index import MemoryIndex
-from servicekit.delegation import DelegationSigner, generate_key_pair
-from servicekit.errors import PeerError, install_error_handlers
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
+from servicekit.core.errors import PeerError, install_error_handlers
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 45.0

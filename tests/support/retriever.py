@@ -26,9 +26,9 @@ from retriever.bootstrap import MIGRATIONS, assemble, create_app
 from retriever.ports import Reranker
 from retriever.readiness import prepare
 from retriever.settings import RetrieverSettings
-from servicekit.delegation import DelegationSigner, generate_key_pair
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 
 class Tokens:

@@ -19,9 +19,9 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from contracts.health import Health
 from contracts.models import ModelInfo, ModelPrice
-from servicekit.delegation import Caller, DelegationVerifier, require
-from servicekit.errors import UpstreamFailed, install_error_handlers
-from servicekit.sse import DONE, encode
+from servicekit.auth.delegation import Caller, DelegationVerifier, require
+from servicekit.core.errors import UpstreamFailed, install_error_handlers
+from servicekit.streams.sse import DONE, encode
 
 PRICE = ModelPrice(
     prompt_usd_per_million=Decimal("1.7"),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pytest_socket import disable_socket
 
-from servicekit.clock import ManualClock
-from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
+from servicekit.core.clock import ManualClock
 
 
 @pytest.fixture(autouse=True)

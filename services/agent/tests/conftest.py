@@ -19,7 +19,7 @@ from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.delegation import Delegation
 from contracts.models import ModelInfo
 from contracts.search import Hit
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 from .runs_bench import open_database
 

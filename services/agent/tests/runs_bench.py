@@ -24,8 +24,8 @@ from agent.tools.tool import Tool
 from agent.tools.toolbox import Toolbox
 from contracts.agents import AgentCreate, AgentDefinition
 from contracts.runs import Decision, HistoryMessage, Run, RunEvent
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 VIEWER = Viewer("acme", "key_1")
 MANDATE = Mandate("acme", "key_1", "req_1", "grant")

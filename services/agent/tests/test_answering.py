@@ -12,7 +12,7 @@ from agent.conversation import read_conversation
 from agent.settings import AgentSettings
 from contracts.chat import ChatCompletion, ChatRequest
 from contracts.search import Filter, Neighbour, SearchRequest
-from servicekit.errors import QueueFull, RateLimited, ServiceError, UpstreamFailed
+from servicekit.core.errors import QueueFull, RateLimited, ServiceError, UpstreamFailed
 
 from .conftest import LEAVE, LEAVE_QUESTION, Bench, chat_request, content_of, delegation
 

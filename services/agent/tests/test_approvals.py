@@ -4,8 +4,8 @@ import pytest
 
 from agent.errors import ArgumentsDontFit, DecisionsDontFit, RunNotWaiting
 from contracts.runs import Run
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 from .runs_bench import Bench, bench
 from .tills import Till, killed_in_the_middle, pay

@@ -11,7 +11,7 @@ from agent.messages import UNKNOWN
 from agent.settings import AgentSettings
 from contracts.delegation import Spent
 from contracts.models import ModelPrice
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 from .runs_bench import bench
 from .tills import Till, pay

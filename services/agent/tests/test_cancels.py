@@ -4,7 +4,7 @@ import pytest
 
 from agent.running.work import RunWork
 from contracts.runs import PendingToolCall, Run
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 from .runs_bench import Bench, bench
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.conversation import MAX_QUESTION, read_conversation
 from contracts.chat import ChatRequest
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 from .conftest import chat_request, delegation
 

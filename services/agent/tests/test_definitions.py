@@ -9,8 +9,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from agent import definition_files, definitions
 from agent.checkpoint_store import strict_serializer
 from agent.definition_files import AgentFileBroken
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 HELPER = """
 tenant: acme

@@ -10,8 +10,8 @@ import pytest
 from agent.adapters.scripted import CAPABLE, ScriptedSearch, hit
 from agent.adapters.scripted_agents import ScriptedAgent, Turn
 from contracts.chat import ChatRequest
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 from .conftest import LEAVE_QUESTION
 from .conftest import Bench as AnswerBench

@@ -5,8 +5,8 @@ from agent.adapters.scripted_agents import ScriptedAgent, Turn
 from agent.messages import NO_RESULT, repaired
 from agent.running.recalling import SUMMARY_SHARE
 from contracts.chat import ChatRequest
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 from .runs_bench import Bench
 

@@ -10,7 +10,7 @@ from benchmarks.rendering import rendered_links
 
 from agent.adapters.obedient import CARRIED, exfiltration
 from agent.running.speech import Speech
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 
 @pytest.mark.parametrize("attack", OURS)

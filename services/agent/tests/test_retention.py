@@ -11,9 +11,9 @@ from agent import tenants, threads
 from agent.bootstrap import MIGRATIONS
 from agent.tables import CHECKPOINTS, EVENTS, IDEMPOTENCY, MESSAGES, RUNS, THREADS, metadata
 from agent.threads import Viewer
-from servicekit.clock import ManualClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 DAY = 86_400
 

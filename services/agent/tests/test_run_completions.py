@@ -15,8 +15,8 @@ from agent.routes.chat import _with_silences
 from agent.settings import AgentSettings
 from contracts.chat import ChatCompletionChunk, ChatRequest
 from contracts.runs import Run
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 from .runs_bench import MANDATE, VIEWER, Bench
 

@@ -10,8 +10,8 @@ from agent.adapters.bells import LocalBell
 from agent.errors import RunNotFound
 from contracts.chat import ChatRequest
 from contracts.runs import Run, RunEvent
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 from .runs_bench import MANDATE, VIEWER, Bench, bench
 

@@ -16,7 +16,7 @@ from agent.settings import AgentSettings
 from agent.tables import RUNS, VERSIONS
 from agent.tools.tool import Repeat
 from contracts.runs import Run
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 from .runs_bench import Bench, bench
 from .tills import Till, pay

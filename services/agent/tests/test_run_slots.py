@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.conclusions import Conclusion
 from agent.settings import AgentSettings
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 from .runs_bench import bench
 

@@ -15,9 +15,9 @@ from agent.errors import ThreadBusy, ThreadNotFound
 from agent.messages import NO_RESULT, UNKNOWN
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, TOOL_CALLS
 from agent.tools.tool import Repeat, ToolFailed
-from servicekit.clock import ManualClock
-from servicekit.errors import NotReady
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.core.errors import NotReady
+from servicekit.sql.database import Database
 
 from .runs_bench import Bench, bench
 from .tills import Till, killed_in_the_middle, pay

@@ -24,9 +24,9 @@ from agent.tools.schemas import problems
 from agent.tools.tool import Tool
 from agent.tools.toolbox import Toolbox
 from contracts.agents import AgentDefinition
-from servicekit.addresses import AddressPolicy
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.peers.address_policy import AddressPolicy
+from servicekit.sql.database import Database
 
 from .runs_bench import bench
 from .tills import Till, pay

@@ -20,8 +20,8 @@ from agent.tools.schemas import SchemaBroken, check_schema, problems
 from agent.tools.tool import Tool, ToolCaller, ToolFailed
 from contracts.delegation import Scope
 from contracts.documents import DocumentChunk
-from servicekit.addresses import AddressPolicy
-from servicekit.sql import Database
+from servicekit.peers.address_policy import AddressPolicy
+from servicekit.sql.database import Database
 
 from .runs_bench import bench
 

@@ -13,9 +13,9 @@ from agent.adapters.scripted_agents import ScriptedAgent, in_turn
 from agent.running.work import RunWork
 from agent.settings import AgentSettings
 from agent.tables import RUNS
-from servicekit.clock import ManualClock
-from servicekit.leases import LeaseLost
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.jobs.leases import LeaseLost
+from servicekit.sql.database import Database
 
 from .runs_bench import Bench, bench
 

@@ -11,9 +11,9 @@ from pytest_socket import disable_socket
 from gateway.bootstrap import MIGRATIONS
 from gateway.key_ledger import KeyLedger
 from gateway.tenant_ledger import TenantLedger
-from servicekit.clock import ManualClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,8 @@ from gateway.errors import (
 from gateway.keys import Principal
 from gateway.ports import Gate, LimiterAway, Settlement, Spent, Verdict
 from gateway.reservations import NOTHING, Need, Reservation
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(1))
 MODEL = ModelInfo(id="m", kind="chat", price=PRICE)

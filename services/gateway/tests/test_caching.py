@@ -9,7 +9,7 @@ from contracts.chat import ChatRequest
 from gateway.adapters.memory_cache import MemoryCache
 from gateway.caching import CacheRules, Caching, Entry, Meaning, Wish, is_complete
 from gateway.keys import Principal
-from servicekit.clock import ManualClock
+from servicekit.core.clock import ManualClock
 
 KEY = Principal("k1", "acme", frozenset({"chat"}))
 WHOLE = b'{"choices":[{"message":{"content":"Hi \xc3\xa9"},"finish_reason":"stop"}]}'

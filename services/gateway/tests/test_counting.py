@@ -8,8 +8,8 @@ import pytest
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo, ModelPrice
 from gateway.counting import COUNTED_BYTES, ChatCount, TokenCounter
-from servicekit.errors import NotFound, NotReady
-from servicekit.http import PeerAnswer
+from servicekit.core.errors import NotFound, NotReady
+from servicekit.peers.client import PeerAnswer
 
 WORDS = json.dumps(
     {

@@ -14,9 +14,9 @@ from gateway.key_ledger import KeyLedger
 from gateway.keyring import Keyring
 from gateway.keys import ALL_SCOPES, new_secret
 from gateway.tenant_ledger import TenantLedger
-from servicekit.clock import ManualClock
-from servicekit.delegation import DelegationSigner, DelegationVerifier
-from servicekit.sql import Database
+from servicekit.auth.delegation import DelegationSigner, DelegationVerifier
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 
 def _mode(path: Path) -> int:

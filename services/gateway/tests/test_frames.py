@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.frames import Frames, data_of, is_done, is_error
-from servicekit.sse import MAX_EVENT_BYTES, MalformedStream
+from servicekit.streams.sse import MAX_EVENT_BYTES, MalformedStream
 
 STREAM = b'data: {"a": 1}\n\n: keep-alive\n\ndata: x\ndata: y\n\nevent: error\ndata: {}\n\ndata: [DONE]\n\n'
 

@@ -29,8 +29,8 @@ from gateway.keys import hash_secret, is_secret, new_secret
 from gateway.tables import audit
 from gateway.tables import keys as keys_table
 from gateway.tenant_ledger import TenantLedger
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 ADMIN = Actor("key_admin", "req_1")
 

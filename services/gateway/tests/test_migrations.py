@@ -12,9 +12,9 @@ from contracts.keys import KeyCreate
 from gateway.bootstrap import MIGRATIONS, NEWEST_MIGRATION
 from gateway.key_ledger import key_row
 from gateway.tables import keys, metadata
-from servicekit.clock import ManualClock
-from servicekit.migrations import upgrade
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import upgrade
 
 
 async def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:

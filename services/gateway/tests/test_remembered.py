@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.remembered import Remembered
-from servicekit.clock import ManualClock
+from servicekit.core.clock import ManualClock
 
 
 class Source:

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.responses import Response
 from gateway.responses.translation import Responses
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 SKY: dict[str, Any] = {"type": "function", "name": "sky", "description": "d", "parameters": {"type": "object"}}
 KEPT_IMAGE = {"type": "input_image", "file_id": "f"}

@@ -11,9 +11,9 @@ from gateway.retention import Retention
 from gateway.settings import GatewaySettings
 from gateway.tables import audit, usage
 from gateway.usage_records import GONE, UsageRecord, anonymous
-from servicekit.clock import ManualClock
-from servicekit.identifiers import new_id
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
 
 DAY = 86_400
 

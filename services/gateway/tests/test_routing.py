@@ -14,7 +14,7 @@ from gateway.keys import Principal
 from gateway.route_errors import RouteHasNoModel
 from gateway.route_report import listed_models
 from gateway.routing import Course, Plan, plan_for
-from servicekit.errors import InvalidRequest, NotReady, QueueFull, UpstreamTimeout
+from servicekit.core.errors import InvalidRequest, NotReady, QueueFull, UpstreamTimeout
 
 MODELS = Models.of([ModelInfo(id=name, kind="chat", default=name == "a", context_length=100) for name in "abcd"])
 

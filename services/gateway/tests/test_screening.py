@@ -18,7 +18,7 @@ from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screening import Screening
 from gateway.guardrails.speech import spoken
 from gateway.route_errors import BodyUnreadable, ContentBlocked, InputTooLong
-from servicekit.sse import encode
+from servicekit.streams.sse import encode
 
 from .test_guardrails import Through
 

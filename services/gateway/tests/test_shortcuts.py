@@ -9,8 +9,8 @@ from gateway.keys import Principal
 from gateway.routes.answers import SHORTCUTS
 from gateway.settings import GatewaySettings
 from gateway.tokens import ANSWERS, MODELS, REMEMBERED_TOKENS, Mint
-from servicekit.clock import ManualClock
-from servicekit.delegation import DelegationSigner, DelegationVerifier, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, generate_key_pair
+from servicekit.core.clock import ManualClock
 
 KEY = Principal("k1", "acme", frozenset({"chat"}))
 

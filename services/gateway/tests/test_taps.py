@@ -18,8 +18,8 @@ from gateway.metering import Meter, MeteredCall
 from gateway.taps import AnswerTap, ModelTap
 from gateway.usage_ledger import UsageLedger
 from gateway.usage_records import UsageRecord
-from servicekit.clock import SystemClock
-from servicekit.sql import Database
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
 CHAT = ModelInfo(id="m", kind="chat", default=True, price=PRICE)

@@ -10,8 +10,8 @@ from contracts.delegation import Audience
 from gateway.first_start import settle_key_pair
 from gateway.keys import Principal
 from gateway.tokens import ANSWERS, DOCUMENTS, MODELS, SEARCH, Audiences, Mint
-from servicekit.clock import ManualClock
-from servicekit.delegation import DelegationSigner, DelegationVerifier, InvalidDelegation, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, InvalidDelegation, generate_key_pair
+from servicekit.core.clock import ManualClock
 
 KEY = Principal("key_1", "acme", frozenset({"chat", "search"}), models=("m",), collections=("a", "b"))
 ALL: tuple[Audience, ...] = ("agent", "ingest", "inference", "retriever", "models", "grants")

@@ -25,8 +25,8 @@ from gateway.tenant_ledger import TenantLedger
 from gateway.upkeep import Upkeep
 from gateway.usage_ledger import LEASE, UsageLedger
 from gateway.usage_records import REPLICA_LOST
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 MODEL = ModelInfo(id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=1, completion_usd_per_million=1))
 NEED = Need.of_model(MODEL, 10, 40)

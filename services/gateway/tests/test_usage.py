@@ -22,8 +22,8 @@ from gateway.taps import count
 from gateway.usage_ledger import UsageLedger
 from gateway.usage_records import UsageRecord
 from gateway.usage_report import UsageQuestion, period, usage_report
-from servicekit.identifiers import new_id
-from servicekit.sql import Database
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
 
 DAY_ONE = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
 

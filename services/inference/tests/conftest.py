@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from contracts.delegation import Delegation
 from inference.bootstrap import create_app
 from inference.settings import InferenceSettings
-from servicekit.delegation import DelegationSigner, generate_key_pair
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 CHAT = {
     "name": "talker",

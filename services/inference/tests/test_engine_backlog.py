@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from inference.adapters.engine_backlog import BELIEVED_SECONDS, EngineBacklog, waiting_in
-from servicekit.errors import NotReady
-from servicekit.http import PeerAnswer
+from servicekit.core.errors import NotReady
+from servicekit.peers.client import PeerAnswer
 
 METRICS = """# HELP vllm:num_requests_waiting Number of requests waiting to be processed.
 # TYPE vllm:num_requests_waiting gauge

@@ -4,7 +4,7 @@ import pytest
 
 from inference.adapters import openai_events
 from inference.adapters.openai_events import Event, EventReader
-from servicekit.sse import MalformedStream
+from servicekit.streams.sse import MalformedStream
 
 STREAM = (
     b": comment\n\n"

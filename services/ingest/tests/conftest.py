@@ -31,9 +31,9 @@ from ingest.collections_view import remember
 from ingest.live_jobs import Mandate
 from ingest.settings import IngestSettings
 from ingest.uploads import Accepted, Upload, accept
-from servicekit.clock import ManualClock
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 
 @pytest.fixture(autouse=True, scope="session")

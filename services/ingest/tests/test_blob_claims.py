@@ -11,8 +11,8 @@ from ingest import blob_claims
 from ingest.blob_claims import BlobClaims
 from ingest.errors import BlobBusy
 from ingest.tables import BLOB_CLAIMS
-from servicekit.clock import ManualClock
-from servicekit.sql import Database
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
 
 KEY, OTHER = f"acme/{'a' * 64}", f"acme/{'b' * 64}"
 

@@ -15,8 +15,8 @@ from ingest import jobs
 from ingest.deletions import late_deletion_possible
 from ingest.errors import JobCommitting
 from ingest.tables import JOBS
-from servicekit.errors import PeerError
-from servicekit.http import PeerUnreachable
+from servicekit.core.errors import PeerError
+from servicekit.peers.client import PeerUnreachable
 
 if TYPE_CHECKING:
     from .conftest import Service

@@ -19,8 +19,8 @@ from ingest.worker.outcomes import (
     calling,
     decide,
 )
-from servicekit.errors import DiskFull, PeerError
-from servicekit.http import PeerTimeout, PeerUnreachable
+from servicekit.core.errors import DiskFull, PeerError
+from servicekit.peers.client import PeerTimeout, PeerUnreachable
 
 
 def outcome(error: Exception, waited: float = 0, strikes: int = 1) -> Outcome:

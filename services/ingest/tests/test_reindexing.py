@@ -14,8 +14,8 @@ from ingest import jobs, reindexes
 from ingest.errors import CollectionDeleting, JobCommitting, ReindexRunning
 from ingest.tables import COLLECTIONS, JOBS
 from ingest.worker import reindexing
-from servicekit.errors import PeerError
-from servicekit.http import PeerUnreachable
+from servicekit.core.errors import PeerError
+from servicekit.peers.client import PeerUnreachable
 
 if TYPE_CHECKING:
     from .conftest import Service

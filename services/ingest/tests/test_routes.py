@@ -23,11 +23,11 @@ from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assem
 from ingest.chunking.tokens import Tokens
 from ingest.live_jobs import Mandate
 from ingest.settings import IngestSettings
-from servicekit.clock import SystemClock
-from servicekit.delegation import DelegationSigner, generate_key_pair
-from servicekit.disk import DiskRoom
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
+from servicekit.core.clock import SystemClock
+from servicekit.core.disk import DiskRoom
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 DOCUMENTS = "/v1/collections/handbook/documents"
 LIMIT = 4096

@@ -19,7 +19,7 @@ from ingest.parsing.failures import malformed
 from ingest.parsing.process import ParsingProcess
 from ingest.parsing.structure import Builder, Extracted, Resume
 from ingest.tables import JOBS
-from servicekit.http import PeerUnreachable
+from servicekit.peers.client import PeerUnreachable
 
 if TYPE_CHECKING:
     from .conftest import Service

@@ -22,12 +22,12 @@ from ingest.errors import FetchesBusy, FetchTimeout
 from ingest.fetching import Fetching
 from ingest.settings import IngestSettings
 from ingest.tenant_slots import TenantSlots
-from servicekit.addresses import AddressPolicy
-from servicekit.clock import SystemClock
-from servicekit.delegation import DelegationSigner, generate_key_pair
-from servicekit.errors import ServiceError
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.auth.delegation import DelegationSigner, generate_key_pair
+from servicekit.core.clock import SystemClock
+from servicekit.core.errors import ServiceError
+from servicekit.peers.address_policy import AddressPolicy
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 DOCUMENTS = "/v1/collections/handbook/documents"
 SITE = "https://example.org"

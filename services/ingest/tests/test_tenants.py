@@ -16,8 +16,8 @@ from ingest.errors import JobCommitting, TenantDeleting
 from ingest.live_jobs import Mandate
 from ingest.tables import HOLDS, JOBS, metadata
 from ingest.worker.sweeping import forget_jobs
-from servicekit.errors import PeerError
-from servicekit.holds import Holds
+from servicekit.backup.lock import Holds
+from servicekit.core.errors import PeerError
 
 from .conftest import Service
 

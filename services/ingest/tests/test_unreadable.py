@@ -12,7 +12,7 @@ from ingest.parsing import versions
 from ingest.parsing.failures import ParseFailed, crashed, timed_out
 from ingest.parsing.formats import Limits
 from ingest.parsing.process import ParsingProcess
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 if TYPE_CHECKING:
     from .conftest import Service

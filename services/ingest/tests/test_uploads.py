@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from ingest.deletions import COLLECTION_DELETED
 from ingest.errors import CollectionDeleting, CollectionNotFound, DocumentNotFound
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS
-from servicekit.http import PeerUnreachable
+from servicekit.peers.client import PeerUnreachable
 
 if TYPE_CHECKING:
     from .conftest import Service

@@ -11,7 +11,7 @@ from contracts.errors import ErrorBody
 from contracts.indexing import BatchIndexed, ChunkBatch, Committed
 from contracts.reindexing import ReindexRequest, ShadowRequest
 from ingest import jobs
-from servicekit.errors import PeerError
+from servicekit.core.errors import PeerError
 
 if TYPE_CHECKING:
     from .conftest import Service

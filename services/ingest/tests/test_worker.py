@@ -16,9 +16,9 @@ from ingest.adapters.fixed_tokens import budget_exceeded
 from ingest.errors import JobFinished, JobNotFailed
 from ingest.tables import JOBS
 from ingest.withdrawals import left_in_index
-from servicekit.disk import DiskRoom
-from servicekit.errors import PeerError
-from servicekit.http import PeerUnreachable
+from servicekit.core.disk import DiskRoom
+from servicekit.core.errors import PeerError
+from servicekit.peers.client import PeerUnreachable
 
 if TYPE_CHECKING:
     from .conftest import Service

@@ -21,8 +21,8 @@ from retriever.catalogue import CollectionRecord
 from retriever.points import RevisionKey
 from retriever.ports import EmbeddingModel
 from retriever.settings import RetrieverSettings
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 
 TENANT = "acme"
 RERANKED = 12

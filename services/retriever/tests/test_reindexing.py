@@ -13,7 +13,7 @@ from retriever.errors import (
 )
 from retriever.points import Stored
 from retriever.ports import EmbeddingModel
-from servicekit.errors import UpstreamFailed
+from servicekit.core.errors import UpstreamFailed
 
 from .conftest import TENANT, Bench, chunk
 from .shadows import MODELS, TEXTS, TO_OTHER, TO_RECUT, begin, copy_all, reindex, shown

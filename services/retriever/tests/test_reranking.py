@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 from contracts.search import Hit, Scores
 from retriever.adapters.lexical import LexicalReranker
 from retriever.reranking import Reranking
-from servicekit.errors import NotFound, ServiceError
-from servicekit.http import PeerUnreachable
+from servicekit.core.errors import NotFound, ServiceError
+from servicekit.peers.client import PeerUnreachable
 
 from .conftest import RERANKED, Bench
 

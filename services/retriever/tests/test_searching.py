@@ -7,8 +7,8 @@ import pytest
 
 from contracts.collections import CollectionCreate
 from retriever.errors import CollectionNotFound
-from servicekit.errors import Forbidden
-from servicekit.http import PeerUnreachable
+from servicekit.core.errors import Forbidden
+from servicekit.peers.client import PeerUnreachable
 
 from .conftest import TENANT, Bench
 

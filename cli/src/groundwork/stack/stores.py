@@ -25,7 +25,7 @@ from groundwork.stack.findings import Finding
 from groundwork.stack.home import Home
 from groundwork.stack.overrides import Overrides
 from groundwork.stack.ports import NAMES
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 WORKER = "groundwork-worker@"
 ALIVE_SECONDS = 30.0

@@ -17,8 +17,8 @@ from groundwork.stack.home import Home
 from groundwork.stack.lifecycle import running_state
 from groundwork.stack.overrides import Overrides
 from groundwork.stack.ports import NAMES
-from servicekit.backup_files import About, BackupDamaged, BackupFile
-from servicekit.restore_command import CHECKED
+from servicekit.backup.file import About, BackupDamaged, BackupFile
+from servicekit.backup.restore import CHECKED
 
 SERVICES = ("gateway", "ingest", "retriever", "agent")
 KEPT = frozenset(("config.env", "models.yaml", "agents", "restoring"))

@@ -2,9 +2,9 @@
 
 from agent.bootstrap import create_app
 from agent.settings import AgentSettings
-from servicekit.app import serve
-from servicekit.logs import configure_logging
-from servicekit.tracing import configure_tracing
+from servicekit.telemetry.logs import configure_logging
+from servicekit.telemetry.spans import configure_tracing
+from servicekit.web.app import serve
 
 if __name__ == "__main__":
     settings = AgentSettings()

@@ -9,8 +9,8 @@ from agent.ports import Bell, Models
 from agent.running.loop import RunLoop
 from agent.settings import AgentSettings
 from agent.tools.toolbox import Toolbox
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 
 @dataclass(frozen=True)

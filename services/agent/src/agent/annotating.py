@@ -12,7 +12,7 @@ from agent.neutral import Neutraliser
 from agent.policy import is_policy
 from agent.writing import Writer
 from contracts.chat import AnswerKind, Grounding
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 

@@ -33,14 +33,14 @@ from agent.settings import AgentSettings
 from agent.tools.http import HttpCalls
 from agent.tools.mcp_servers import read_servers
 from agent.tools.toolbox import Toolbox
-from servicekit.app import build_app
-from servicekit.clock import Clock, SystemClock
-from servicekit.grants import GrantExchange
-from servicekit.health import Probe
-from servicekit.http import Peer, open_session
-from servicekit.identifiers import new_id
-from servicekit.redis import open_redis
-from servicekit.sql import Database
+from servicekit.auth.grants import GrantExchange
+from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.identifiers import new_id
+from servicekit.peers.client import Peer, open_session
+from servicekit.redis.client import open_redis
+from servicekit.sql.database import Database
+from servicekit.web.app import build_app
+from servicekit.web.health import Probe
 
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -163,7 +163,7 @@ async def _bring_up_to_date(database: Database) -> None:
     except DBAPIError:
         current = None
     if current != NEWEST_MIGRATION:
-        from servicekit.migrations import migrate
+        from servicekit.sql.migrations import migrate
 
         await migrate(database, MIGRATIONS)
 

@@ -26,7 +26,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, inse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 KEPT = 2
 """Checkpoints of a run that stay: the newest, and the one before it, which the newest names as its parent."""

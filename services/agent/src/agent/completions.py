@@ -19,8 +19,8 @@ from contracts.chat import (
 )
 from contracts.citations import Annotation
 from contracts.runs import RunReport
-from servicekit.errors import UpstreamFailed
-from servicekit.identifiers import new_id
+from servicekit.core.errors import UpstreamFailed
+from servicekit.core.identifiers import new_id
 
 
 class AnswerBrokeOff(UpstreamFailed):

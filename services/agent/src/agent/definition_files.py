@@ -14,7 +14,7 @@ from agent import definitions
 from agent.errors import DefinitionRefused
 from contracts.agents import AgentCreate
 from contracts.base import Name
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
 MAX_FILE_BYTES = 1_000_000

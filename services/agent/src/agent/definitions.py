@@ -15,8 +15,8 @@ from agent.tables import AGENTS, VERSIONS
 from agent.threads import Viewer
 from contracts.agents import Agent, AgentCreate, AgentDefinition
 from contracts.pages import Page
-from servicekit.pages import decode_cursor, encode_cursor
-from servicekit.upserts import insert_if_absent
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.sql.upserts import insert_if_absent
 
 _SAME_AGENT = and_(AGENTS.c.tenant == VERSIONS.c.tenant, AGENTS.c.name == VERSIONS.c.name)
 

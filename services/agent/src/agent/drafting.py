@@ -17,7 +17,7 @@ from contracts.chat import AnswerReport, ChatCompletionChunk, ChatRequest, Groun
 from contracts.models import ModelInfo
 from contracts.receipts import Attempt
 from contracts.search import Hit
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 RESERVE_SECONDS = 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.documents import Failure
-from servicekit.errors import (
+from servicekit.core.errors import (
     Conflict,
     Forbidden,
     Internal,

@@ -16,7 +16,7 @@ from agent.policy import is_policy
 from agent.ports import Vector
 from agent.questions import Question
 from agent.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 MAX_WORDS = 192

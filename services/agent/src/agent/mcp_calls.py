@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from agent.ports import Bell, Rung
 from contracts.mcp import MessageId
-from servicekit.identifiers import new_id
+from servicekit.core.identifiers import new_id
 
 Result = TypeVar("Result")
 LOOK_SECONDS = 60.0

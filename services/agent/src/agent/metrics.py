@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from servicekit.metrics import LATENCY_BUCKETS, begin_at_zero
+from servicekit.telemetry.metrics import LATENCY_BUCKETS, begin_at_zero
 
 DEGRADATIONS = frozenset(
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 _POLICY = frozenset(("authentication", "rate_limited", "budget_exceeded", "content_blocked"))
 

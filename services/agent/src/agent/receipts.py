@@ -12,8 +12,8 @@ from contracts.chat import ChatUsage
 from contracts.guardrails import GuardDecision
 from contracts.receipts import Attempt, Receipt, StageTime, TokenCounts
 from contracts.search import SearchReply
-from servicekit.trace_context import trace_id
-from servicekit.tracing import span
+from servicekit.telemetry.spans import span
+from servicekit.telemetry.trace_context import trace_id
 
 
 @dataclass(slots=True)

@@ -6,9 +6,10 @@ import sys
 
 from agent.bootstrap import MIGRATIONS
 from agent.settings import AgentSettings
-from servicekit import restore_command, table_dumps
-from servicekit.backup_files import BackupFile
-from servicekit.sql import Database
+from servicekit.backup import restore as restore_command
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import BackupFile
+from servicekit.sql.database import Database
 
 
 async def restore(settings: AgentSettings, backup: BackupFile) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agent.ports import Bell
 from agent.tables import EVENTS, RUNS
 from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, RunEvent
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 AT_ONCE = 500
 LOOK_SECONDS = 1.0

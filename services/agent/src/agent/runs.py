@@ -20,9 +20,9 @@ from agent.tables import RUNS, THREADS
 from agent.tools.schemas import problems
 from contracts.pages import Page
 from contracts.runs import Decision, Run, RunUsage
-from servicekit.identifiers import new_id
-from servicekit.pages import decode_cursor, encode_cursor
-from servicekit.trace_context import traceparent
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.core.identifiers import new_id
+from servicekit.telemetry.trace_context import traceparent
 
 NANO = Decimal("1e-9")
 LIVE = ("queued", "running", "waiting_approval")

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.addresses import AddressPolicy
-from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
+from servicekit.core.settings import RedisSettings, ServiceSettings, SqlSettings
+from servicekit.peers.address_policy import AddressPolicy
 
 
 class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):

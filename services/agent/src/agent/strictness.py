@@ -10,7 +10,7 @@ from agent.checking import check
 from agent.drafts import is_refusal, sentences_of
 from agent.policy import is_policy
 from agent.writing import Writer
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 PATIENCE = 2
 """So many sentences of the packaged model may fail; then the source itself is the quicker and the better answer."""

@@ -25,9 +25,9 @@ from sqlalchemy import (
     text,
 )
 
-from servicekit.idempotency import KeptAnswers, idempotency_table
-from servicekit.leases import lease_columns
-from servicekit.sql import UtcTime
+from servicekit.jobs.leases import lease_columns
+from servicekit.sql.database import UtcTime
+from servicekit.web.idempotency import KeptAnswers, idempotency_table
 
 metadata = MetaData()
 LIVE = "status IN ('queued', 'running', 'waiting_approval')"

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, select
 
 from agent.tables import AGENTS, CHECKPOINT_WRITES, CHECKPOINTS, IDEMPOTENCY, RUNS, THREADS, VERSIONS
 from contracts.runs import FINAL_RUN_STATUSES
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 AT_ONCE = 100
 KEYS_AT_ONCE = 1000

@@ -15,8 +15,8 @@ from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, MESSAGES, RUNS, THREADS
 from contracts.delegation import Delegation
 from contracts.pages import Page
 from contracts.runs import HistoryMessage, Thread, ToolCall
-from servicekit.identifiers import new_id
-from servicekit.pages import decode_cursor, encode_cursor
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.core.identifiers import new_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from gateway.certificates import open_certificate
 from gateway.listeners import listener, serve_all
 from gateway.open_files import raise_limit
 from gateway.settings import GatewaySettings
-from servicekit.logs import configure_logging
-from servicekit.tracing import close_tracing, configure_tracing
+from servicekit.telemetry.logs import configure_logging
+from servicekit.telemetry.spans import close_tracing, configure_tracing
 
 
 async def _run(settings: GatewaySettings) -> None:

@@ -26,8 +26,8 @@ from gateway.metrics import BUDGET_ALERTS, LIMIT_REJECTIONS, LIMITS_SKIPPED
 from gateway.ports import Gate, GateState, Limiter, LimiterAway, Settlement, Spent, Verdict
 from gateway.pricing import usd_text
 from gateway.reservations import NOTHING, Need, Reservation, amount_of, attempt_gates_of, call_gates_of, limit_headers
-from servicekit.clock import Clock
-from servicekit.identifiers import new_id
+from servicekit.core.clock import Clock
+from servicekit.core.identifiers import new_id
 
 log = structlog.get_logger(__name__)
 AWAY_SECONDS = 1.0

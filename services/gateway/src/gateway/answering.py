@@ -13,8 +13,8 @@ from gateway.metering import MeteredCall
 from gateway.opening import Opened, Upstream, error_in, open_answer
 from gateway.route_errors import StreamBrokenOff
 from gateway.taps import Tap
-from servicekit.errors import ServiceError
-from servicekit.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
+from servicekit.core.errors import ServiceError
+from servicekit.streams.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
 
 
 async def answer_chat(

@@ -23,8 +23,8 @@ from gateway.opening import Opened, Upstream, open_answer
 from gateway.route_errors import CircuitsOpen
 from gateway.routing import Course, Failure, Plan
 from gateway.taps import Tap
-from servicekit.errors import PeerError, ServiceError, UpstreamTimeout
-from servicekit.tracing import NOTHING, model_call, usage
+from servicekit.core.errors import PeerError, ServiceError, UpstreamTimeout
+from servicekit.telemetry.spans import NOTHING, model_call, usage
 
 log = structlog.get_logger(__name__)
 CONTEXT_OVERFLOW = frozenset(("context_length_exceeded",))

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.keys import AuditEntry
 from contracts.pages import Page
 from gateway.tables import audit
-from servicekit.identifiers import new_id
-from servicekit.pages import decode_cursor, encode_cursor
-from servicekit.sql import Database
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
 
 
 @dataclass(frozen=True, slots=True)

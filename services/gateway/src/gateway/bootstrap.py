@@ -49,16 +49,16 @@ from gateway.tokens import Mint
 from gateway.upkeep import Upkeep
 from gateway.upstream_health import UpstreamHealth
 from gateway.usage_ledger import UsageLedger
-from servicekit.app import build_app
-from servicekit.bodies import MULTIPART, LimitFor, Streamed
-from servicekit.clock import Clock, SystemClock
-from servicekit.delegation import DelegationSigner
-from servicekit.health import Degraded, Probe
-from servicekit.http import Peer, open_session
-from servicekit.metrics import metrics_router
-from servicekit.redis import open_redis
+from servicekit.auth.delegation import DelegationSigner
+from servicekit.core.clock import Clock, SystemClock
+from servicekit.peers.client import Peer, open_session
+from servicekit.redis.client import open_redis
 from servicekit.redis_lane import RedisLane
-from servicekit.sql import Database
+from servicekit.sql.database import Database
+from servicekit.telemetry.metrics import metrics_router
+from servicekit.web.app import build_app
+from servicekit.web.body_limits import MULTIPART, LimitFor, Streamed
+from servicekit.web.health import Degraded, Probe
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST_MIGRATION = "0003"
@@ -310,6 +310,6 @@ async def _bring_up_to_date(database: Database) -> None:
     except DBAPIError:
         current = None
     if current != NEWEST_MIGRATION:
-        from servicekit.migrations import migrate
+        from servicekit.sql.migrations import migrate
 
         await migrate(database, MIGRATIONS)

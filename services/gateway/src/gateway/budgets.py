@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.errors import LedgerUnavailable
 from gateway.ports import BudgetBook, Gate, Limiter, Whose
 from gateway.tables import reservations, usage
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 SPENT = ""
 _WHOSE: dict[Whose, tuple[Column[Any], Column[Any]]] = {

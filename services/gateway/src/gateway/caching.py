@@ -24,10 +24,10 @@ from gateway.keys import Principal
 from gateway.metrics import CACHE
 from gateway.ports import CacheAway, ResponseCache
 from gateway.tokens import COLLECTIONS, Mint
-from servicekit.clock import Clock
-from servicekit.health import package_version
-from servicekit.http import Peer
-from servicekit.identifiers import new_id
+from servicekit.core.clock import Clock
+from servicekit.core.identifiers import new_id
+from servicekit.peers.client import Peer
+from servicekit.web.health import package_version
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.1

@@ -11,10 +11,10 @@ from gateway.errors import ModelNotFound, NoReranker, WrongModelKind
 from gateway.keys import Principal
 from gateway.remembered import Remembered
 from gateway.tokens import MODELS, Mint
-from servicekit.clock import Clock
-from servicekit.errors import ServiceError
-from servicekit.http import Peer
-from servicekit.metrics import known_label
+from servicekit.core.clock import Clock
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import Peer
+from servicekit.telemetry.metrics import known_label
 
 PlainKind = Literal["chat", "embedding", "rerank"]
 DEFAULT = "default"

@@ -27,8 +27,8 @@ from gateway.routing import Course, Plan, plan_for
 from gateway.taps import AnswerTap, ModelTap, RunTap, Tap
 from gateway.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
 from gateway.translation import TranslatedExchange
-from servicekit.errors import InvalidRequest
-from servicekit.json_bodies import off_loop, validated
+from servicekit.core.errors import InvalidRequest
+from servicekit.web.json_bodies import off_loop, validated
 
 DEGRADED_HEADER = "X-Groundwork-Degraded"
 """What of a request an answer does not use, for callers that ask for no receipt."""

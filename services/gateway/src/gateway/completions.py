@@ -9,8 +9,8 @@ from contracts.chat import ChatRequest
 from contracts.completions import CompletionRequest, as_chat
 from contracts.models import AGENT, RAG
 from gateway.frames import END, data_of, is_done, is_error
-from servicekit.errors import InvalidRequest
-from servicekit.json_bodies import validated
+from servicekit.core.errors import InvalidRequest
+from servicekit.web.json_bodies import validated
 
 NOT_OURS = ("messages", "raw_prompts")
 """Fields of a chat that would be lost beside a prompt."""

@@ -16,8 +16,8 @@ from contracts.models import ModelInfo
 from gateway.frames import data_of
 from gateway.needs import prompt_bytes
 from gateway.tokens import MODELS, Mint
-from servicekit.errors import ServiceError
-from servicekit.http import Peer
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import Peer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

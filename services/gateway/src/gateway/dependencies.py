@@ -34,11 +34,11 @@ from gateway.tenant_ledger import TenantLedger
 from gateway.tokens import Mint
 from gateway.upkeep import Upkeep
 from gateway.upstream_health import UpstreamHealth
-from servicekit.clock import Clock
-from servicekit.errors import ServiceError
-from servicekit.headers import only_header_of
-from servicekit.http import Peer
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import Peer
+from servicekit.sql.database import Database
+from servicekit.web.headers import only_header_of
 
 
 @dataclass(frozen=True, slots=True)

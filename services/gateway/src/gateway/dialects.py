@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 
 async def insert_new(

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from contracts.delegation import Scope
 from contracts.errors import ErrorType
-from servicekit.errors import (
+from servicekit.core.errors import (
     Conflict,
     Forbidden,
     InvalidRequest,

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from gateway.admission import Admission
 from gateway.keys import Principal
 from gateway.metrics import LIMIT_REJECTIONS
-from servicekit.errors import RateLimited
-from servicekit.identifiers import new_id
+from servicekit.core.errors import RateLimited
+from servicekit.core.identifiers import new_id
 
 
 class TooManyEventStreams(RateLimited):

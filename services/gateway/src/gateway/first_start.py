@@ -19,9 +19,9 @@ from gateway.key_ledger import key_row
 from gateway.keys import ALL_SCOPES, is_secret, new_secret
 from gateway.tables import keys
 from gateway.tenant_ledger import TenantLedger
-from servicekit.clock import Clock
-from servicekit.delegation import generate_key_pair
-from servicekit.sql import Database
+from servicekit.auth.delegation import generate_key_pair
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
 ADMIN_KEY_ID = "key_admin"

@@ -11,9 +11,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.errors import CLIENT_CLOSED, InvalidRequest, PeerError, ServiceError, UpstreamFailed, error_response
-from servicekit.headers import header_of
-from servicekit.json_bodies import LARGE_BYTES
+from servicekit.core.errors import (
+    CLIENT_CLOSED,
+    InvalidRequest,
+    PeerError,
+    ServiceError,
+    UpstreamFailed,
+    error_response,
+)
+from servicekit.web.headers import header_of
+from servicekit.web.json_bodies import LARGE_BYTES
 
 log = structlog.get_logger(__name__)
 BODY_SECONDS = 30.0

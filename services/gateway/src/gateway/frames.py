@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.sse import MAX_EVENT_BYTES, MalformedStream
+from servicekit.streams.sse import MAX_EVENT_BYTES, MalformedStream
 
 DONE = b"data: [DONE]"
 ERROR = b"event: error"

@@ -14,8 +14,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit.errors import InvalidRequest, error_response
-from servicekit.headers import header_of
+from servicekit.core.errors import InvalidRequest, error_response
+from servicekit.web.headers import header_of
 
 API, MCP = "/v1", "/mcp"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -20,7 +20,7 @@ from gateway.metering import CUT, Meter
 from gateway.metrics import INSIDE_WAIT
 from gateway.pricing import sum_costs
 from gateway.tables import reservations, usage
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 SETTLED_SECONDS = 2.0
 LOOK_SECONDS = 0.02

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.delegation import Delegation
 from gateway.tables import installation
-from servicekit.clock import Clock
-from servicekit.delegation import DelegationVerifier, InvalidDelegation, verified
-from servicekit.identifiers import new_id
-from servicekit.sql import Database
+from servicekit.auth.delegation import DelegationVerifier, InvalidDelegation, verified
+from servicekit.core.clock import Clock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
 
 ERA = "era"
 SIGNER = "signer:"

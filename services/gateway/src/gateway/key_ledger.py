@@ -19,10 +19,10 @@ from gateway.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
 from gateway.patching import patched
 from gateway.tables import keys, tenants
 from gateway.tenant_ledger import TenantLedger
-from servicekit.clock import Clock
-from servicekit.identifiers import new_id
-from servicekit.pages import decode_cursor, encode_cursor
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
 
 
 class KeyLedger:

@@ -9,8 +9,8 @@ from gateway.errors import GrantRefused, KeyExpired, KeyMissing, KeyRevoked, Key
 from gateway.key_ledger import KeyLedger
 from gateway.keys import Principal, hash_secret, is_secret
 from gateway.remembered import Remembered
-from servicekit.clock import Clock
-from servicekit.errors import Forbidden
+from servicekit.core.clock import Clock
+from servicekit.core.errors import Forbidden
 
 log = structlog.get_logger(__name__)
 REMEMBERED_KEYS = 20_000

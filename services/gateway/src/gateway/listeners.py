@@ -13,8 +13,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from servicekit.app import server_for
-from servicekit.settings import ServiceSettings
+from servicekit.core.settings import ServiceSettings
+from servicekit.web.app import server_for
 
 log = structlog.get_logger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -15,7 +15,7 @@ from gateway.forwarding import Exchange
 from gateway.keys import Principal
 from gateway.route_report import listed_models
 from gateway.tokens import AGENTS, COLLECTIONS
-from servicekit.errors import PeerError
+from servicekit.core.errors import PeerError
 
 PAGE = 100
 ORDER = {"chat": 0, "rerank": 1, "embedding": 2}

@@ -24,10 +24,10 @@ from gateway.reservations import NOTHING, Need, Reservation
 from gateway.tenant_labels import TenantLabels
 from gateway.usage_ledger import UsageLedger
 from gateway.usage_records import HoldRecord, Tokens, UsageRecord
-from servicekit.clock import Clock
-from servicekit.errors import CLIENT_CLOSED, ServiceError
-from servicekit.http import PeerStream
-from servicekit.identifiers import new_id
+from servicekit.core.clock import Clock
+from servicekit.core.errors import CLIENT_CLOSED, ServiceError
+from servicekit.core.identifiers import new_id
+from servicekit.peers.client import PeerStream
 
 log = structlog.get_logger(__name__)
 Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs", "agents", "mcp"]

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from servicekit.metrics import LATENCY_BUCKETS, begin_at_zero
+from servicekit.telemetry.metrics import LATENCY_BUCKETS, begin_at_zero
 
 FINE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 

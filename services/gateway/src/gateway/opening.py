@@ -17,9 +17,9 @@ from gateway.errors import STATUS_OF_TYPE
 from gateway.frames import Frames, data_of, is_done, is_error
 from gateway.metering import MeteredCall
 from gateway.route_errors import FirstPieceTimeout, StreamBrokenOff
-from servicekit.errors import PeerError, ServiceError
-from servicekit.http import Peer
-from servicekit.sse import MalformedStream
+from servicekit.core.errors import PeerError, ServiceError
+from servicekit.peers.client import Peer
+from servicekit.streams.sse import MalformedStream
 
 PATH = "/v1/chat/completions"
 MOST_FRAMES = 64

@@ -23,9 +23,9 @@ from gateway.proxied import ProxiedCall
 from gateway.reservations import Need
 from gateway.route_errors import AnswerTooLarge, StreamBrokenOff
 from gateway.tokens import GRANT_HEADER
-from servicekit.errors import ServiceError
-from servicekit.http import PeerStream
-from servicekit.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import PeerStream
+from servicekit.streams.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
 
 MOST_SCREENED_BYTES = 64 * 1024 * 1024
 """Of a whole answer that has to be looked at before it goes out."""

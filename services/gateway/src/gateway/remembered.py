@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from servicekit.clock import Clock
+from servicekit.core.clock import Clock
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

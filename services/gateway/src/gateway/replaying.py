@@ -11,8 +11,8 @@ from gateway.forwarding import Exchange
 from gateway.frames import END, data_of
 from gateway.metering import MeteredCall
 from gateway.taps import Tap
-from servicekit.sse import HEADERS, MEDIA_TYPE
-from servicekit.trace_context import trace_id
+from servicekit.streams.sse import HEADERS, MEDIA_TYPE
+from servicekit.telemetry.trace_context import trace_id
 
 CACHE_HEADER = "X-Groundwork-Cache"
 NO_TOKENS = {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0}

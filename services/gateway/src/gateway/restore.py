@@ -24,11 +24,12 @@ from gateway.keys import ALL_SCOPES, hash_secret, new_secret
 from gateway.settings import GatewaySettings
 from gateway.tables import keys
 from gateway.tenant_ledger import TenantLedger
-from servicekit import restore_command, table_dumps
-from servicekit.backup_files import BackupFile
-from servicekit.clock import SystemClock
-from servicekit.identifiers import new_id
-from servicekit.sql import Database
+from servicekit.backup import restore as restore_command
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import BackupFile
+from servicekit.core.clock import SystemClock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
 
 PREFIX = "gateway/"
 

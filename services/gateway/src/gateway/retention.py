@@ -9,9 +9,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.tables import audit, usage
-from servicekit.clock import Clock
-from servicekit.retention import forget
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
+from servicekit.sql.retention import forget
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS = 3600.0

@@ -13,8 +13,8 @@ from gateway.dialects import replacing
 from gateway.remembered import Remembered
 from gateway.route_errors import RouteNotFound
 from gateway.tables import routes
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 READ_SECONDS = 1.0
 _ALL = select(routes).order_by(routes.c.name)

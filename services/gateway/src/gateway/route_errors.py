@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from servicekit.errors import InvalidRequest, NotFound, NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
+from servicekit.core.errors import InvalidRequest, NotFound, NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
 
 
 class StreamBrokenOff(UpstreamFailed):

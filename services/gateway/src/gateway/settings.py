@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
+from servicekit.core.settings import RedisSettings, ServiceSettings, SqlSettings
 
 MIB = 1024 * 1024
 SHORTEST_USAGE_DAYS = 32

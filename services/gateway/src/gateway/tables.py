@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false
 
-from servicekit.sql import UtcTime
+from servicekit.sql.database import UtcTime
 
 metadata = MetaData()
 

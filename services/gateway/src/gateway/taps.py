@@ -18,7 +18,7 @@ from gateway.frames import END, data_of, is_done
 from gateway.inside import InsideCalls, Spent
 from gateway.metering import MeteredCall
 from gateway.pricing import NANO, cost_nano_usd, usd_text
-from servicekit.trace_context import trace_id
+from servicekit.telemetry.trace_context import trace_id
 
 log = structlog.get_logger(__name__)
 MOST_BELIEVED = 100_000_000

@@ -22,7 +22,7 @@ from gateway.ports import CacheAway, LimiterAway
 from gateway.tables import audit, keys, reservations, tenants, usage
 from gateway.tokens import DOCUMENTS, GRANT_HEADER
 from gateway.usage_records import GONE, anonymous
-from servicekit.errors import NotReady
+from servicekit.core.errors import NotReady
 
 ROWS = 1000
 

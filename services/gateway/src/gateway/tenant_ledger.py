@@ -16,9 +16,9 @@ from gateway.dialects import insert_new
 from gateway.errors import TenantDeleting, TenantExists, TenantNotFound
 from gateway.patching import patched
 from gateway.tables import keys, tenants
-from servicekit.clock import Clock
-from servicekit.pages import decode_cursor, encode_cursor
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.sql.database import Database
 
 
 class TenantLedger:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from contracts.delegation import INSTALLATION_TENANT, Audience, Delegation, Scope
 from gateway.keys import Principal
-from servicekit.delegation import DelegationSigner
+from servicekit.auth.delegation import DelegationSigner
 
 Audiences = tuple[Audience, ...]
 GRANT_HEADER = "Groundwork-Grant"

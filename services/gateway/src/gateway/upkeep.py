@@ -26,8 +26,8 @@ from gateway.tenant_labels import TenantLabels
 from gateway.tenant_ledger import TenantLedger
 from gateway.usage_ledger import LEASE, UsageLedger
 from gateway.usage_records import REPLICA_LOST, UsageRecord
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
 PASS_SECONDS = 5.0

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from contracts.health import Health
 from gateway.remembered import Remembered
-from servicekit.clock import Clock
-from servicekit.errors import ServiceError
-from servicekit.http import Peer
+from servicekit.core.clock import Clock
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import Peer
 
 log = structlog.get_logger(__name__)
 READ_SECONDS = 5.0

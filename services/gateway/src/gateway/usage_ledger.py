@@ -24,9 +24,9 @@ from gateway.errors import LedgerUnavailable
 from gateway.metrics import USAGE_FAILURES, USAGE_QUEUE, USAGE_WRITE
 from gateway.tables import keys, reservations, usage
 from gateway.usage_records import REPLICA_LOST, HoldRecord, UsageRecord, anonymous
-from servicekit.clock import Clock, SystemClock
-from servicekit.identifiers import new_id
-from servicekit.sql import Change, Database
+from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Change, Database
 
 log = structlog.get_logger(__name__)
 GROUP_ROWS = 500

@@ -14,7 +14,7 @@ from gateway.metering import CUT
 from gateway.pricing import to_usd
 from gateway.tables import usage
 from gateway.usage_records import DAY_SECONDS
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 DEFAULT_PERIOD = timedelta(days=30)
 _COLUMNS: dict[UsageGroup, Column[Any]] = {

@@ -25,10 +25,10 @@ from gateway.proxied import is_name
 from gateway.reservations import Need
 from gateway.taps import count
 from gateway.tokens import MODELS, SEARCH, Audiences
-from servicekit.errors import UpstreamTimeout
-from servicekit.http import Peer
-from servicekit.json_bodies import parse
-from servicekit.tracing import model_call
+from servicekit.core.errors import UpstreamTimeout
+from servicekit.peers.client import Peer
+from servicekit.telemetry.spans import model_call
+from servicekit.web.json_bodies import parse
 
 _USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
 TAIL_BYTES = 1000

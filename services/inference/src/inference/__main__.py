@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from inference.bootstrap import create_app
 from inference.settings import InferenceSettings
-from servicekit.app import serve
-from servicekit.logs import configure_logging
-from servicekit.tracing import configure_tracing
+from servicekit.telemetry.logs import configure_logging
+from servicekit.telemetry.spans import configure_tracing
+from servicekit.web.app import serve
 
 
 def main() -> None:

@@ -13,11 +13,11 @@ from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS
 from inference.models import Served
 from inference.ports import ChatEngine, Completion, Piece
 from inference.schemas import check_request
-from servicekit import sse
-from servicekit.errors import ServiceError
-from servicekit.identifiers import new_id
-from servicekit.trace_context import CURRENT
-from servicekit.tracing import Attributes, model_call
+from servicekit.core.errors import ServiceError
+from servicekit.core.identifiers import new_id
+from servicekit.streams import sse
+from servicekit.telemetry.spans import Attributes, model_call
+from servicekit.telemetry.trace_context import CURRENT
 
 
 async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict[str, Any]:

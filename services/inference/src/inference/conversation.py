@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from contracts.chat import Message
-from servicekit.errors import InvalidRequest
+from servicekit.core.errors import InvalidRequest
 
 
 class ContentUnsupported(InvalidRequest):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.errors import Forbidden, InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
+from servicekit.core.errors import Forbidden, InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
 
 
 class CannotLoad(Exception):

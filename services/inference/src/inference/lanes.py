@@ -22,7 +22,7 @@ from inference.liveness import Liveness
 from inference.metrics import BATCH_INPUTS, REJECTED, WAITING
 from inference.orders import CHARACTERS_A_TOKEN
 from inference.ports import Encoder, Priority
-from servicekit.errors import Internal
+from servicekit.core.errors import Internal
 
 log = structlog.get_logger(__name__)
 FIRST_GUESS_TOKENS_PER_SECOND = 4000.0

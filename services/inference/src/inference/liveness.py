@@ -11,8 +11,8 @@ import structlog
 
 from contracts.chat import ChatRequest
 from inference.errors import ModelNotReady
-from servicekit.errors import InvalidRequest, QueueFull, ServiceError
-from servicekit.health import run_within
+from servicekit.core.errors import InvalidRequest, QueueFull, ServiceError
+from servicekit.web.health import run_within
 
 log = structlog.get_logger(__name__)
 PROBE = ChatRequest.model_validate(

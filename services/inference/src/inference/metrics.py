@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from servicekit.metrics import LATENCY_BUCKETS, begin_at_zero
+from servicekit.telemetry.metrics import LATENCY_BUCKETS, begin_at_zero
 
 TOKENS = Counter("groundwork_inference_tokens_total", "Tokens read and written.", ("model", "kind"))
 WAITING = Gauge("groundwork_inference_waiting", "Calls or inputs that wait.", ("model",))

@@ -16,8 +16,8 @@ from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranke
 from inference.liveness import Liveness, Watch, Work
 from inference.metrics import READY, SILENT_SECONDS, begin_model
 from inference.ports import ChatEngine, EmbeddingEngine, Engine, RerankEngine
-from servicekit.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
-from servicekit.health import Degraded, Probe
+from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
+from servicekit.web.health import Degraded, Probe
 
 log = structlog.get_logger(__name__)
 AnyEngine = TypeVar("AnyEngine", bound=Engine, covariant=True)

@@ -13,7 +13,7 @@ from inference.conversation import render
 from inference.errors import ContextExceeded, ToolsUnsupported, Unsupported
 from inference.schemas import SCHEMA, validator
 from inference.toolcalls import FIELDS, Tools, read_tools
-from servicekit.errors import InvalidRequest
+from servicekit.core.errors import InvalidRequest
 
 MAX_STOPS = 16
 HARMLESS = frozenset(("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"))

@@ -14,8 +14,8 @@ from typing import Any
 
 from inference.errors import CallUnfit, ToolsUnsupported
 from inference.schemas import validator
-from servicekit.errors import InvalidRequest
-from servicekit.identifiers import new_id
+from servicekit.core.errors import InvalidRequest
+from servicekit.core.identifiers import new_id
 
 MAX_TOOLS = 128
 MAX_CALLS = 8

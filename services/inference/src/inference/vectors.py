@@ -19,8 +19,8 @@ from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
 from inference.models import Served
 from inference.ports import Embedded, EmbeddingEngine, Ranked, RerankEngine, Vectors
-from servicekit.identifiers import new_id
-from servicekit.tracing import model_call
+from servicekit.core.identifiers import new_id
+from servicekit.telemetry.spans import model_call
 
 
 async def embed(served: Served[EmbeddingEngine], request: EmbeddingRequest) -> Embedded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.errors import InvalidRequest, NotReady, PayloadTooLarge, QueueFull, UnsupportedMediaType
+from servicekit.core.errors import InvalidRequest, NotReady, PayloadTooLarge, QueueFull, UnsupportedMediaType
 
 
 class ArchiveDamaged(InvalidRequest):

@@ -21,8 +21,8 @@ from ingest.part_files import Part
 from ingest.parts import parts_of
 from ingest.ports import BlobStore, Index
 from ingest.tables import REVISIONS
-from servicekit.errors import PeerError
-from servicekit.sql import Database
+from servicekit.core.errors import PeerError
+from servicekit.sql.database import Database
 
 TRIES = 5
 EMBEDDINGS_AT_ONCE = 500

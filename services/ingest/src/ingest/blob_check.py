@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from ingest.bootstrap import open_blobs
 from ingest.settings import IngestSettings
-from servicekit.errors import ServiceError
-from servicekit.logs import configure_logging
-from servicekit.sql import Database
+from servicekit.core.errors import ServiceError
+from servicekit.sql.database import Database
+from servicekit.telemetry.logs import configure_logging
 
 
 async def problem(settings: IngestSettings) -> str:

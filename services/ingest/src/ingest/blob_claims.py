@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.errors import BlobBusy
 from ingest.tables import BLOB_CLAIMS, BLOB_TURNS
-from servicekit.clock import Clock
-from servicekit.identifiers import new_id
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
 KEPT = timedelta(hours=1)

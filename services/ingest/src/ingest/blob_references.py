@@ -10,8 +10,8 @@ from sqlalchemy import select, union_all
 from ingest.errors import BlobStoreAway
 from ingest.ports import BlobStore
 from ingest.tables import HOLDS, PARTS, REVISIONS
-from servicekit.holds import Holds
-from servicekit.sql import Database
+from servicekit.backup.lock import Holds
+from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
 NAMES = (REVISIONS.c.blob_key, PARTS.c.text_key, PARTS.c.structure_key)

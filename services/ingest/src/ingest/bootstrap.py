@@ -37,17 +37,17 @@ from ingest.worker.reindexing import Reindexing
 from ingest.worker.sending import Sender
 from ingest.worker.slots import Slots
 from ingest.worker.tenant_deletion import TenantDeletion
-from servicekit.app import DEFAULT_BODY_BYTES, build_app, server_for
-from servicekit.bodies import MULTIPART, Streamed
-from servicekit.clock import Clock, SystemClock
-from servicekit.disk import DiskRoom
-from servicekit.errors import ServiceError
-from servicekit.health import Degraded, Probe
-from servicekit.http import Peer, open_session
-from servicekit.identifiers import new_id
-from servicekit.migrations import migrate
-from servicekit.redis import open_redis
-from servicekit.sql import Database
+from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.disk import DiskRoom
+from servicekit.core.errors import ServiceError
+from servicekit.core.identifiers import new_id
+from servicekit.peers.client import Peer, open_session
+from servicekit.redis.client import open_redis
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
+from servicekit.web.app import DEFAULT_BODY_BYTES, build_app, server_for
+from servicekit.web.body_limits import MULTIPART, Streamed
+from servicekit.web.health import Degraded, Probe
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -222,7 +222,7 @@ def _parser(settings: IngestSettings) -> ParsingProcess:
 async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependencies]:
     """Open everything that a worker needs; no other service need be there."""
     from ingest.adapters.inference_tokenizers import InferenceTokenizers
-    from servicekit.grants import GrantExchange
+    from servicekit.auth.grants import GrantExchange
 
     async with (
         _database(settings) as database,

@@ -11,8 +11,8 @@ from contracts.collections import Collection
 from ingest.documents import counted
 from ingest.errors import CollectionDeleting, TenantDeleting
 from ingest.tables import COLLECTIONS, TENANT_DELETIONS
-from servicekit.sql import Database
-from servicekit.upserts import insert_if_absent
+from servicekit.sql.database import Database
+from servicekit.sql.upserts import insert_if_absent
 
 _HERE = (COLLECTIONS.c.tenant == bindparam("tenant")) & (COLLECTIONS.c.name == bindparam("name"))
 _KNOWN: Any = select(

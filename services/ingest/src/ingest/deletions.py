@@ -25,11 +25,11 @@ from ingest.parts import forget_revisions
 from ingest.ports import BlobStore, Index
 from ingest.reindexes import removal
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
-from servicekit.clock import Clock
-from servicekit.errors import ServiceError
-from servicekit.leases import Lease, LeaseLost, Leases
-from servicekit.sql import Database
-from servicekit.upserts import insert_if_absent
+from servicekit.core.clock import Clock
+from servicekit.core.errors import ServiceError
+from servicekit.jobs.leases import Lease, LeaseLost, Leases
+from servicekit.sql.database import Database
+from servicekit.sql.upserts import insert_if_absent
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 2.0

@@ -15,7 +15,7 @@ from ingest.part_files import Part
 from ingest.parts import parts_of
 from ingest.ports import BlobStore
 from ingest.tables import DOCUMENTS, REVISIONS
-from servicekit.pages import decode_cursor, encode_cursor
+from servicekit.core.cursors import decode_cursor, encode_cursor
 
 _COLUMNS = DOCUMENTS.c
 UNFINISHED = ("queued", "processing")

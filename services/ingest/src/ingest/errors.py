@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from servicekit.addresses import AddressRefused
-from servicekit.errors import (
+from servicekit.core.errors import (
     Conflict,
     Forbidden,
     Internal,
@@ -19,7 +18,8 @@ from servicekit.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-from servicekit.networks import Rule
+from servicekit.peers.address_policy import AddressRefused
+from servicekit.peers.address_ranges import Rule
 
 OF_THE_TEXT: frozenset[Rule] = frozenset(("malformed", "scheme", "credentials", "port", "numeric_host"))
 """Rules that a URL breaks as it is written, wherever it leads."""

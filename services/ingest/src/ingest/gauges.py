@@ -13,8 +13,8 @@ from ingest import metrics
 from ingest.live_jobs import LIVE
 from ingest.standing import WORKER_ALIVE
 from ingest.tables import JOBS, WORKERS
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0

@@ -18,10 +18,10 @@ from ingest.live_jobs import VISIBLE, Mandate, end_live, set_document
 from ingest.parts import copy_parts
 from ingest.standing import standing
 from ingest.tables import JOBS, REVISIONS
-from servicekit.clock import Clock
-from servicekit.pages import decode_cursor, encode_cursor
-from servicekit.sql import Database
-from servicekit.trace_context import traceparent
+from servicekit.core.clock import Clock
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.sql.database import Database
+from servicekit.telemetry.trace_context import traceparent
 
 LOOK_SECONDS = 0.25
 SILENCE_SECONDS = 15.0

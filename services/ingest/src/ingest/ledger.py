@@ -36,10 +36,10 @@ from ingest.reindexes import removal
 from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
 from ingest.withdrawals import queue_withdrawal
 from ingest.work import Work
-from servicekit.clock import Clock
-from servicekit.leases import Leases
-from servicekit.sql import Database
-from servicekit.upserts import insert_if_absent
+from servicekit.core.clock import Clock
+from servicekit.jobs.leases import Leases
+from servicekit.sql.database import Database
+from servicekit.sql.upserts import insert_if_absent
 
 _FIRST_STAGE = case(
     (JOBS.c.kind == "reindex", "copying"), (JOBS.c.kind == "tenant_deletion", "deleting"), else_="parsing"

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from ingest.tables import DOCUMENTS, JOBS
-from servicekit.identifiers import new_id
-from servicekit.trace_context import traceparent
+from servicekit.core.identifiers import new_id
+from servicekit.telemetry.trace_context import traceparent
 
 LIVE = ("queued", "running")
 JobKind = Literal[

@@ -12,8 +12,8 @@ import structlog
 from celery import Celery, Task
 from pydantic import SecretStr
 
-from servicekit.trace_context import TRACEPARENT, TraceContext, traceparent
-from servicekit.tracing import Attributes, enter, span
+from servicekit.telemetry.spans import Attributes, enter, span
+from servicekit.telemetry.trace_context import TRACEPARENT, TraceContext, traceparent
 
 log = structlog.get_logger(__name__)
 WAKE = "ingest.wake"

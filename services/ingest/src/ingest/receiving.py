@@ -21,7 +21,7 @@ from contracts.formats import TEXT
 from ingest.errors import EmptyFile, InvalidField, UnsupportedDocument
 from ingest.media import HEAD, Received, media_type
 from ingest.ports import Fetched
-from servicekit.addresses import MAX_URL_CHARS, without_credentials
+from servicekit.peers.address_policy import MAX_URL_CHARS, without_credentials
 
 PIECE = 256 * 1024
 MAX_METADATA_BYTES = 64 * 1024

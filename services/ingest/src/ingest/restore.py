@@ -7,9 +7,10 @@ from typing import BinaryIO, cast
 
 from ingest.bootstrap import MIGRATIONS, open_blobs
 from ingest.settings import IngestSettings
-from servicekit import restore_command, table_dumps
-from servicekit.backup_files import BackupFile
-from servicekit.sql import Database
+from servicekit.backup import restore as restore_command
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import BackupFile
+from servicekit.sql.database import Database
 
 PREFIX = "ingest/"
 BLOBS = "blobs/"

@@ -24,8 +24,8 @@ from ingest.ports import BlobStore
 from ingest.tables import PARTS, REVISIONS
 from ingest.unpacking import Unpacked
 from ingest.uploads import Accepted, Upload
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from ingest.s3_places import INSTALL_S3, S3Place, folder_of
-from servicekit.addresses import AddressPolicy
-from servicekit.settings import RedisSettings, ServiceSettings, SqlSettings
+from servicekit.core.settings import RedisSettings, ServiceSettings, SqlSettings
+from servicekit.peers.address_policy import AddressPolicy
 
 
 class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):

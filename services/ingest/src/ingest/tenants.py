@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.live_jobs import LIVE, Mandate, new_job
 from ingest.tables import JOBS, TENANT_DELETIONS
-from servicekit.clock import Clock
-from servicekit.sql import Database
-from servicekit.upserts import insert_if_absent
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
+from servicekit.sql.upserts import insert_if_absent
 
 
 async def begin_deletion(

@@ -19,9 +19,9 @@ from ingest.live_jobs import LIVE, SUPERSEDED, Mandate, end_live, new_job
 from ingest.parts import forget_parts
 from ingest.standing import WORKER_ALIVE
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS, WORKERS
-from servicekit.identifiers import new_id
-from servicekit.sql import Database
-from servicekit.upserts import insert_if_absent, inserted_if_absent
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
+from servicekit.sql.upserts import insert_if_absent, inserted_if_absent
 
 _SAME_BYTES = select(DOCUMENTS.c.key).where(
     *(DOCUMENTS.c[name] == bindparam(name) for name in ("tenant", "collection", "id", "sha256"))

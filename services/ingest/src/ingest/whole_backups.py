@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest.errors import BackupCantBegin
 from ingest.ports import BlobStore, Index
 from ingest.tables import BLOB_CLAIMS, BLOB_TURNS, HOLDS, PARTS, REVISIONS
-from servicekit import table_dumps
-from servicekit.backup_files import PartWriter
-from servicekit.holds import Holds
-from servicekit.sql import Database
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import PartWriter
+from servicekit.backup.lock import Holds
+from servicekit.sql.database import Database
 
 TRIES = 20
 BEGIN_SECONDS = 3.0

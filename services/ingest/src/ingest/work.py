@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from servicekit.leases import Lease
-from servicekit.tracing import span
+from servicekit.jobs.leases import Lease
+from servicekit.telemetry.spans import span
 
 
 @dataclass

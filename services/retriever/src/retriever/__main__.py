@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from retriever.bootstrap import create_app
 from retriever.settings import RetrieverSettings
-from servicekit.app import serve
-from servicekit.logs import configure_logging
-from servicekit.tracing import configure_tracing
+from servicekit.telemetry.logs import configure_logging
+from servicekit.telemetry.spans import configure_tracing
+from servicekit.web.app import serve
 
 
 def main() -> None:

@@ -28,14 +28,14 @@ from retriever.revisions import Revisions
 from retriever.searching import Searching
 from retriever.settings import RetrieverSettings
 from retriever.tables import holds
-from servicekit.app import DEFAULT_BODY_BYTES, build_app
-from servicekit.clock import Clock, SystemClock
-from servicekit.errors import ServiceError, is_disk_full
-from servicekit.health import Probe
-from servicekit.holds import Holds
-from servicekit.http import Peer, open_session
-from servicekit.migrations import migrate
-from servicekit.sql import Database
+from servicekit.backup.lock import Holds
+from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.errors import ServiceError, is_disk_full
+from servicekit.peers.client import Peer, open_session
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
+from servicekit.web.app import DEFAULT_BODY_BYTES, build_app
+from servicekit.web.health import Probe
 
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -23,8 +23,8 @@ from retriever.errors import CollectionExists, CollectionNotFound
 from retriever.generations import BUILDING, DROPPED, Generation, new_row
 from retriever.ports import EmbeddingModel
 from retriever.tables import collections, documents, generations
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 ACTIVE, DELETING = "active", "deleting"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from servicekit.errors import Conflict, Forbidden, Internal, InvalidRequest, NotFound, NotReady
+from servicekit.core.errors import Conflict, Forbidden, Internal, InvalidRequest, NotFound, NotReady
 
 
 class CollectionNotFound(NotFound):

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from retriever.errors import LayoutGone
 from retriever.tables import collections, documents, generations
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 State = Literal["active", "building", "retired", "dropped"]
 ACTIVE: Final = "active"

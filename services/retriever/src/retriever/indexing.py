@@ -37,9 +37,9 @@ from retriever.ports import VectorStore
 from retriever.revisions import CollectionGone, GenerationChanged, Revisions
 from retriever.sealed import seal
 from retriever.stages import Stages
-from servicekit.errors import ServiceError
-from servicekit.holds import Holds
-from servicekit.pages import decode_cursor, encode_cursor
+from servicekit.backup.lock import Holds
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 ROUNDS = 5

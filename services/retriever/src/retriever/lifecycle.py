@@ -16,8 +16,8 @@ from retriever.points import RevisionKey
 from retriever.ports import Embedder, VectorStore
 from retriever.readiness import READINESS
 from retriever.revisions import DocumentState, Revisions
-from servicekit.holds import Holds
-from servicekit.identifiers import new_id
+from servicekit.backup.lock import Holds
+from servicekit.core.identifiers import new_id
 
 log = structlog.get_logger(__name__)
 _SWEEP = 500

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from servicekit.metrics import LATENCY_BUCKETS, begin_at_zero
+from servicekit.telemetry.metrics import LATENCY_BUCKETS, begin_at_zero
 
 SEARCHES = Counter("groundwork_retriever_searches_total", "Searches.", ("mode", "outcome"))
 SEARCH_SECONDS = Histogram(

@@ -6,8 +6,8 @@ from retriever.errors import VectorStoreUnavailable
 from retriever.points import Point
 from retriever.ports import Embedder, VectorStore
 from retriever.sparse import SparseVector
-from servicekit.errors import ServiceError
-from servicekit.health import Degraded
+from servicekit.core.errors import ServiceError
+from servicekit.web.health import Degraded
 
 READINESS = "readiness"
 """A generation of one point that only the probe searches."""

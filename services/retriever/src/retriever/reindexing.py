@@ -37,8 +37,8 @@ from retriever.points import RevisionKey, content_hash
 from retriever.ports import Embedder, EmbeddingModel, VectorStore
 from retriever.revisions import CollectionGone, Revisions
 from retriever.stages import Stages
-from servicekit.holds import Holds
-from servicekit.identifiers import new_id
+from servicekit.backup.lock import Holds
+from servicekit.core.identifiers import new_id
 
 log = structlog.get_logger(__name__)
 WANTED = 16

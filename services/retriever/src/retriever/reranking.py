@@ -18,7 +18,7 @@ import structlog
 from contracts.search import Hit
 from retriever.metrics import RERANK_TOKENS, RERANKS
 from retriever.ports import Relevance, Reranker
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 Degradation = Literal["rerank_timeout", "rerank_unavailable"]

@@ -18,10 +18,11 @@ from retriever.ports import VectorStore
 from retriever.settings import RetrieverSettings
 from retriever.tables import generations
 from retriever.whole_backups import POINTS, unpacked
-from servicekit import restore_command, table_dumps
-from servicekit.backup_files import BackupFile
-from servicekit.sql import Database
-from servicekit.table_dumps import Row
+from servicekit.backup import restore as restore_command
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import BackupFile
+from servicekit.backup.tables import Row
+from servicekit.sql.database import Database
 
 PREFIX = "retriever/"
 AT_ONCE = 64

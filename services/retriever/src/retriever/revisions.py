@@ -36,8 +36,8 @@ from retriever.generations import VISIBLE, Generation, Generations, Live
 from retriever.generations import CollectionGone as CollectionGone
 from retriever.points import RevisionKey
 from retriever.tables import collections, documents
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 
 class GenerationChanged(Exception):

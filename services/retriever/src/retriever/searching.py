@@ -29,8 +29,8 @@ from retriever.revisions import CollectionGone, Revisions
 from retriever.sparse import query_vector
 from retriever.stages import Stages
 from retriever.visibility import Visibility
-from servicekit.errors import ServiceError
-from servicekit.tracing import Attributes, model_call
+from servicekit.core.errors import ServiceError
+from servicekit.telemetry.spans import Attributes, model_call
 
 log = structlog.get_logger(__name__)
 ATTEMPTS = 3

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import ServiceSettings, SqlSettings
+from servicekit.core.settings import ServiceSettings, SqlSettings
 
 
 class RetrieverSettings(ServiceSettings, SqlSettings):

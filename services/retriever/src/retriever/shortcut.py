@@ -17,10 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.search import SearchRequest
 from retriever.bootstrap import Dependencies
 from retriever.routes.access import SEARCHERS
-from servicekit.delegation import Caller, InvalidDelegation, caller_of
-from servicekit.errors import ServiceError, error_response
-from servicekit.headers import header_of
-from servicekit.json_bodies import LARGE_BYTES
+from servicekit.auth.delegation import Caller, InvalidDelegation, caller_of
+from servicekit.core.errors import ServiceError, error_response
+from servicekit.web.headers import header_of
+from servicekit.web.json_bodies import LARGE_BYTES
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from prometheus_client import Histogram
 
-from servicekit.tracing import span
+from servicekit.telemetry.spans import span
 
 
 class Stages:

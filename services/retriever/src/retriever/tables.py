@@ -16,8 +16,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from servicekit.holds import holds_table
-from servicekit.sql import UtcTime
+from servicekit.backup.lock import holds_table
+from servicekit.sql.database import UtcTime
 
 metadata = MetaData()
 

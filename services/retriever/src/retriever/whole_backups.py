@@ -25,10 +25,10 @@ from retriever.points import Point, RevisionKey, Stored, embedded_text, restored
 from retriever.ports import VectorStore
 from retriever.sparse import document_vector
 from retriever.tables import collections, documents, generations, holds
-from servicekit import table_dumps
-from servicekit.backup_files import PartWriter, lines
-from servicekit.holds import Holds
-from servicekit.sql import Database
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import PartWriter, lines
+from servicekit.backup.lock import Holds
+from servicekit.sql.database import Database
 
 PAGE = 128
 """Points that are in memory at once."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from contracts.delegation import Scope, Spent
-from servicekit.errors import Forbidden, ServiceError
+from servicekit.core.errors import Forbidden, ServiceError
 
 
 class KeyRevoked(Forbidden):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts.documents import DocumentChunk
-from servicekit.errors import NotFound
+from servicekit.core.errors import NotFound
 
 
 @dataclass

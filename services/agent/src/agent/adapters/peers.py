@@ -19,9 +19,9 @@ from contracts.errors import ErrorEnvelope
 from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
 from contracts.pages import Item, Page
 from contracts.search import SearchReply, SearchRequest
-from servicekit.errors import PeerError, UpstreamFailed
-from servicekit.http import Peer, PeerMalformed
-from servicekit.sse import MalformedStream, decode
+from servicekit.core.errors import PeerError, UpstreamFailed
+from servicekit.peers.client import Peer, PeerMalformed
+from servicekit.streams.sse import MalformedStream, decode
 
 log = structlog.get_logger(__name__)
 UPSTREAM_STATUS, BLOCKED_STATUS = 502, 400

@@ -15,7 +15,7 @@ from agent.words import form_set
 from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from contracts.models import ModelInfo
 from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 DIMENSIONS = 256
 PACKAGED = ModelInfo(id="scripted", kind="chat", default=True, packaged=True, context_length=2048)

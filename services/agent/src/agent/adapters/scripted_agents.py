@@ -16,7 +16,7 @@ from agent.adapters.scripted import CAPABLE, bag_of_stems
 from agent.ports import Embedded
 from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from contracts.models import ModelInfo
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from agent.agents import Agents
 from agent.errors import GrantMissing
 from agent.runs import Mandate
 from agent.threads import Viewer
-from servicekit.delegation import Caller, require
-from servicekit.idempotency import CallKey
+from servicekit.auth.delegation import Caller, require
+from servicekit.web.idempotency import CallKey
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500)]

@@ -15,9 +15,9 @@ from agent.tables import ANSWERS
 from contracts.agents import Agent, AgentCreate
 from contracts.base import Name
 from contracts.pages import Page
-from servicekit.delegation import Caller
-from servicekit.idempotency import StoredAnswer, fingerprint
-from servicekit.routes import Router
+from servicekit.auth.delegation import Caller
+from servicekit.web.idempotency import StoredAnswer, fingerprint
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/agents", tags=["agents"])
 AgentName = Annotated[Name, Path()]

@@ -23,11 +23,11 @@ from agent.threads import Viewer
 from contracts.chat import TOOLS_IGNORED, ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.errors import ErrorEnvelope
 from contracts.models import AGENT
-from servicekit.delegation import Caller, require
-from servicekit.errors import Internal, ServiceError
-from servicekit.metrics import known_label
-from servicekit.routes import Router
-from servicekit.sse import DONE, HEADERS, MEDIA_TYPE, encode, encode_error
+from servicekit.auth.delegation import Caller, require
+from servicekit.core.errors import Internal, ServiceError
+from servicekit.streams.sse import DONE, HEADERS, MEDIA_TYPE, encode, encode_error
+from servicekit.telemetry.metrics import known_label
+from servicekit.web.router import Router
 
 log = structlog.get_logger(__name__)
 

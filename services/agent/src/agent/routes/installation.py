@@ -8,10 +8,10 @@ from agent import tenants
 from agent.routes.access import Opened
 from contracts.base import Name
 from contracts.tenancy import TenantKeys
-from servicekit import table_dumps
-from servicekit.delegation import Caller, check_tenant_admin, require, require_installation
-from servicekit.routes import Router
-from servicekit.streaming import OpenedStream
+from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
+from servicekit.backup import tables as table_dumps
+from servicekit.streams.response import OpenedStream
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1", tags=["installation"])
 Installation = Annotated[Caller, require_installation("agent")]

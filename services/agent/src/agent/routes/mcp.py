@@ -13,8 +13,8 @@ from agent.mcp_calls import name_of, new_session, unless_cancelled
 from agent.mcp_server import CANCELLED, VERSIONS, McpServer
 from agent.ports import Bell
 from contracts.mcp import McpMessage, McpReply, MessageId
-from servicekit.delegation import Caller, require
-from servicekit.routes import Router
+from servicekit.auth.delegation import Caller, require
+from servicekit.web.router import Router
 
 router = Router(tags=["mcp"])
 VERSION_HEADER, SESSION_HEADER = "mcp-protocol-version", "mcp-session-id"

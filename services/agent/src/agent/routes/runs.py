@@ -16,11 +16,11 @@ from agent.routes.access import Authorised, Cursor, Grant, IdempotencyKey, Limit
 from agent.tables import ANSWERS
 from contracts.pages import Page
 from contracts.runs import Resume, Run, RunCreate, RunEvent
-from servicekit import sse
-from servicekit.delegation import Caller
-from servicekit.errors import ServiceError
-from servicekit.idempotency import StoredAnswer, fingerprint
-from servicekit.routes import Router
+from servicekit.auth.delegation import Caller
+from servicekit.core.errors import ServiceError
+from servicekit.streams import sse
+from servicekit.web.idempotency import StoredAnswer, fingerprint
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/threads/{thread_id}/runs", tags=["runs"])
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]

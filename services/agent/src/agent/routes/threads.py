@@ -9,8 +9,8 @@ from agent.routes.access import Authorised, Cursor, IdempotencyKey, Limit, Opene
 from agent.tables import ANSWERS
 from contracts.pages import Page
 from contracts.runs import HistoryMessage, Thread, ThreadCreate
-from servicekit.idempotency import StoredAnswer, fingerprint
-from servicekit.routes import Router
+from servicekit.web.idempotency import StoredAnswer, fingerprint
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/threads", tags=["threads"])
 

@@ -25,8 +25,8 @@ from agent.running.state import RunContext, RunState, Stopping
 from agent.running.thinking import readable
 from agent.tables import TOOL_CALLS as LEDGER
 from agent.tools.tool import OutcomeUnknown, Tool, ToolCaller, ToolFailed
-from servicekit.errors import ServiceError
-from servicekit.tracing import Attributes, span
+from servicekit.core.errors import ServiceError
+from servicekit.telemetry.spans import Attributes, span
 
 log = structlog.get_logger(__name__)
 MAX_KEPT_CHARS = 1_000_000

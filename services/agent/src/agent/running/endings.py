@@ -8,7 +8,7 @@ from agent.errors import AgentUnreadable
 from agent.neutral import neutralise
 from agent.running.state import PriceUnknown
 from contracts.documents import Failure
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 LONGEST_WAIT = 30.0
 LONGEST_BACKOFF = 60.0

@@ -25,10 +25,10 @@ from agent.running.work import RunWork
 from agent.settings import AgentSettings
 from agent.tools.toolbox import Toolbox, check_approvals
 from contracts.runs import PendingToolCall
-from servicekit.errors import ServiceError
-from servicekit.leases import LeaseLost
-from servicekit.trace_context import TraceContext
-from servicekit.tracing import PROVIDER, Attributes, enter, usage
+from servicekit.core.errors import ServiceError
+from servicekit.jobs.leases import LeaseLost
+from servicekit.telemetry.spans import PROVIDER, Attributes, enter, usage
+from servicekit.telemetry.trace_context import TraceContext
 
 log = structlog.get_logger(__name__)
 BEATS = 3

@@ -18,9 +18,9 @@ from agent.run_events import NewEvent
 from agent.running.work import RunWork
 from agent.tables import ANSWERS, EVENTS, RUNS, THREADS
 from contracts.runs import FINAL_RUN_STATUSES, PendingToolCall
-from servicekit.clock import Clock
-from servicekit.leases import Leases
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.jobs.leases import Leases
+from servicekit.sql.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from agent import metrics, tenants
 from agent.running.execution import Execution
 from agent.running.ledger import RunLedger
 from agent.settings import AgentSettings
-from servicekit.errors import NotReady
+from servicekit.core.errors import NotReady
 
 log = structlog.get_logger(__name__)
 PURGE_SECONDS = 300.0

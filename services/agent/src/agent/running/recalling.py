@@ -18,7 +18,7 @@ from agent.quoting import quotable
 from agent.running.budgets import spend
 from agent.running.state import RunContext, RunState
 from contracts.chat import ChatRequest, ChatUsage, StreamOptions
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 SUMMARY_SHARE = 4

@@ -13,7 +13,7 @@ from agent.running.work import RunWork
 from agent.settings import AgentSettings
 from agent.tools.tool import Tool
 from contracts.delegation import Scope
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 
 class RunState(TypedDict, total=False):

@@ -20,9 +20,9 @@ from agent.run_events import NewEvent
 from agent.tables import RUNS
 from contracts.agents import AgentDefinition
 from contracts.delegation import Spent
-from servicekit.clock import Clock
-from servicekit.leases import Lease, LeaseLost, Leases
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.jobs.leases import Lease, LeaseLost, Leases
+from servicekit.sql.database import Database
 
 COUNTERS = ("steps", "tool_calls", "prompt_tokens", "completion_tokens", "model_calls", "cost_nano_usd")
 Change = Callable[[Connection], None]

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent.tools.tool import Repeat, ToolCaller, ToolFailed
-from servicekit.clock import Clock
+from servicekit.core.clock import Clock
 
 
 class CurrentTime:

@@ -10,7 +10,7 @@ from agent.rights import TOOL_SCOPES
 from agent.tools.tool import Repeat, ToolCaller, ToolFailed
 from contracts.documents import DocumentChunk
 from contracts.search import Hit, SearchRequest
-from servicekit.errors import NotFound, PeerError
+from servicekit.core.errors import NotFound, PeerError
 
 MAX_COLLECTIONS = 16
 MAX_READ_CHARS = 12_000

@@ -11,8 +11,8 @@ import structlog
 from yarl import URL
 
 from agent.tools.tool import OutcomeUnknown, Repeat, ToolCaller, ToolFailed
-from servicekit.addresses import AddressPolicy, AddressRefused
-from servicekit.checked_connections import Guard, LookUp, SystemLookUp
+from servicekit.peers.address_policy import AddressPolicy, AddressRefused
+from servicekit.peers.connection_guard import Guard, LookUp, SystemLookUp
 
 log = structlog.get_logger(__name__)
 MAX_REDIRECTS = 3

@@ -15,7 +15,7 @@ import structlog
 from agent.tools.mcp_servers import McpServer
 from agent.tools.schemas import SchemaBroken, check_schema
 from agent.tools.tool import OutcomeUnknown, Repeat, Tool, ToolCaller, ToolFailed
-from servicekit.errors import NotReady
+from servicekit.core.errors import NotReady
 
 if TYPE_CHECKING:
     from mcp import Client

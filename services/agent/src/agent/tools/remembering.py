@@ -7,7 +7,7 @@ from typing import Any
 from agent import threads
 from agent.tools.tool import Repeat, ToolCaller
 from agent.words import form_set
-from servicekit.sql import Database
+from servicekit.sql.database import Database
 
 FOUND = 8
 MAX_CHARS = 1500

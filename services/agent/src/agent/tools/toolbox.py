@@ -21,8 +21,8 @@ from agent.tools.schemas import SchemaBroken, check_schema
 from agent.tools.tool import Tool
 from contracts.agents import AgentDefinition, HttpTool, McpTools, PlainTool, ReadDocumentTool, SearchDocumentsTool
 from contracts.models import AGENT, RAG
-from servicekit.clock import Clock
-from servicekit.sql import Database
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
 
 Connect = Callable[[str, McpServer, Sequence[str] | None], AbstractAsyncContextManager[list[Tool]]]
 OwnTool = SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool

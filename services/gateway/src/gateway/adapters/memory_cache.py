@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from servicekit.clock import Clock
+from servicekit.core.clock import Clock
 
 
 class MemoryCache:

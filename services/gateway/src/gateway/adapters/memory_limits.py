@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.ports import ALERT_PERCENT, BudgetBook, Gate, GateState, Settlement, Spent, Verdict
-from servicekit.clock import Clock
+from servicekit.core.clock import Clock
 
 
 @dataclass

@@ -10,7 +10,7 @@ from gateway.guardrails.masking import StreamMask
 from gateway.guardrails.screening import GUARDS, Screening, action_of, dicts, encoded
 from gateway.guardrails.speech import Place, say, spoken
 from gateway.taps import Tap
-from servicekit.json_bodies import off_loop
+from servicekit.web.json_bodies import off_loop
 
 
 class GuardTap:

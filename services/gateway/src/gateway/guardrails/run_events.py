@@ -10,7 +10,7 @@ from gateway.frames import END, data_of, is_error
 from gateway.guardrails.masking import MASK
 from gateway.guardrails.screening import Screening, encoded
 from gateway.route_errors import StreamBrokenOff
-from servicekit.json_bodies import off_loop
+from servicekit.web.json_bodies import off_loop
 
 TOKEN = b"event: token\n"
 

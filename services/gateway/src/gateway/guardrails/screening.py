@@ -20,7 +20,7 @@ from gateway.guardrails.texts import OUR_REFERENCES, REFERENCES, Json, Texts
 from gateway.metrics import GUARDRAILS
 from gateway.ports import Finding, Guard
 from gateway.route_errors import BodyUnreadable, ContentBlocked, InputTooLong
-from servicekit.json_bodies import off_loop
+from servicekit.web.json_bodies import off_loop
 
 log = structlog.get_logger(__name__)
 HEADER = "X-Groundwork-Guardrails"

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.responses import ResponseRequest
 from gateway.responses.output import ENDS, annotation, blank, item, text_part, tokens
-from servicekit.sse import encode
+from servicekit.streams.sse import encode
 
 _PARTS = {
     "text": ("message", "output_text", "text"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.responses import Response, ResponseRequest, ResponseUsage
-from servicekit.identifiers import new_id
+from servicekit.core.identifiers import new_id
 
 ENDS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Why an answer is not complete."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.errors import InvalidRequest, NotFound
+from servicekit.core.errors import InvalidRequest, NotFound
 
 WITHOUT_STORE = "Responses are not kept here: send the whole conversation in 'input', with store: false"
 

@@ -12,7 +12,7 @@ from contracts.models import AGENT, RAG
 from contracts.responses import ResponseRequest
 from gateway.responses.items import messages_of
 from gateway.responses.refusals import NotKept, UnknownParameter, Unsupported
-from servicekit.json_bodies import invalid, validated
+from servicekit.web.json_bodies import invalid, validated
 
 LOGPROBS = "message.output_text.logprobs"
 PASSED = ("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "service_tier")

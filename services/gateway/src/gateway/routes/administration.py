@@ -29,7 +29,7 @@ from gateway.dependencies import Admin, Deps, Key
 from gateway.keys import Principal
 from gateway.openapi_parts import ERRORS
 from gateway.usage_report import UsageQuestion, period, usage_report
-from servicekit.routes import Router
+from servicekit.web.router import Router
 
 router = Router(responses=ERRORS)
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at once.")]

@@ -21,7 +21,7 @@ from gateway.responses.refusals import ResponseNotKept
 from gateway.responses.translation import Responses
 from gateway.shortcuts import Endpoint
 from gateway.translation import TranslatedExchange, Translation
-from servicekit.routes import Router
+from servicekit.web.router import Router
 
 router = Router(tags=["models"], responses=ERRORS)
 SSE_OF_COMPLETIONS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}TextCompletion"})}}

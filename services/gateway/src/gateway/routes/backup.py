@@ -11,12 +11,12 @@ from gateway.auditing import Actor, note
 from gateway.dependencies import Admin, Dependencies, Deps
 from gateway.openapi_parts import ERRORS
 from gateway.tokens import Audiences
-from servicekit import table_dumps
-from servicekit.backup_files import about
-from servicekit.health import package_version
-from servicekit.http import Peer
-from servicekit.routes import Router
-from servicekit.streaming import OpenedStream
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import about
+from servicekit.peers.client import Peer
+from servicekit.streams.response import OpenedStream
+from servicekit.web.health import package_version
+from servicekit.web.router import Router
 
 router = Router(responses=ERRORS, tags=["installation"])
 MEDIA_TYPE = "application/x-tar"

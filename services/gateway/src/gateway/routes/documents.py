@@ -13,7 +13,7 @@ from gateway.openapi_parts import ERRORS, extra_of, responses_of
 from gateway.proxied import ProxiedCall
 from gateway.proxied_agents import EVERY_PROXIED
 from gateway.proxying import proxy
-from servicekit.routes import Router
+from servicekit.web.router import Router
 
 
 def router() -> Router:

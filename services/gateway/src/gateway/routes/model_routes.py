@@ -14,7 +14,7 @@ from gateway.openapi_parts import ERRORS
 from gateway.ports import CacheAway
 from gateway.route_errors import CacheUnreachable, RouteModelUnknown, RouteNameTaken, RouteNotFound
 from gateway.route_report import report
-from servicekit.routes import Router
+from servicekit.web.router import Router
 
 router = Router(responses=ERRORS, tags=["routes"])
 

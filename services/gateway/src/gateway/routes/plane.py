@@ -24,9 +24,9 @@ from gateway.metering import MeteredCall, Route
 from gateway.proxied import READERS
 from gateway.proxying import left_in_budgets
 from gateway.tokens import DOCUMENT_RUNS, JOBS, RUNS
-from servicekit.delegation import Caller, check_tenant_admin, require
-from servicekit.json_bodies import parse
-from servicekit.routes import Router
+from servicekit.auth.delegation import Caller, check_tenant_admin, require
+from servicekit.web.json_bodies import parse
+from servicekit.web.router import Router
 
 router = Router()
 ModelCaller = Annotated[Caller, require("models", "chat", "agents")]

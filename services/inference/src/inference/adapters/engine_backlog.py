@@ -14,8 +14,8 @@ from collections.abc import Callable
 import structlog
 
 from inference.metrics import ENGINE_WAITING
-from servicekit.errors import ServiceError
-from servicekit.http import Peer
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import Peer
 
 log = structlog.get_logger(__name__)
 WAITING = re.compile(

@@ -19,7 +19,7 @@ from inference.metrics import TOKENS
 from inference.orders import Order
 from inference.pieces import usage_of, usage_piece
 from inference.ports import Piece
-from servicekit.errors import Internal, ServiceError
+from servicekit.core.errors import Internal, ServiceError
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from servicekit.sse import MAX_EVENT_BYTES, MalformedStream
+from servicekit.streams.sse import MAX_EVENT_BYTES, MalformedStream
 
 DONE = b"[DONE]"
 

@@ -21,7 +21,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from inference.errors import ContextExceeded, ModelBusy, ModelNotReady, UpstreamBroke, UpstreamRefused
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 SHOWN = 500
 USUAL_RETRY_SECONDS = 5.0

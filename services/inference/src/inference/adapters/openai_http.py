@@ -24,8 +24,8 @@ from inference.admission import Admission
 from inference.catalogue import UpstreamSource
 from inference.errors import NoCompletions, UpstreamBroke, UpstreamRefused
 from inference.ports import Completion, Piece
-from servicekit.http import Peer, PeerStream, PeerTimeout
-from servicekit.sse import MalformedStream
+from servicekit.peers.client import Peer, PeerStream, PeerTimeout
+from servicekit.streams.sse import MalformedStream
 
 log = structlog.get_logger(__name__)
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "choices", "usage"))

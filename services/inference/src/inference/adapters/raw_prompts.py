@@ -10,7 +10,7 @@ from contracts.chat import ChatRequest
 from inference.errors import Unsupported
 from inference.pieces import usage_of, usage_piece
 from inference.ports import ChatEngine, Completion, Piece
-from servicekit.errors import InvalidRequest
+from servicekit.core.errors import InvalidRequest
 
 NO_PROBABILITIES_OF_PROMPTS = (
     "This model does not keep the probabilities of a prompt's own tokens, so that 'echo' and 'logprobs' don't go "

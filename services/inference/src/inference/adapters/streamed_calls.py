@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.schemas import validator
 from inference.toolcalls import MalformedCalls, json_in
-from servicekit.identifiers import new_id
+from servicekit.core.identifiers import new_id
 
 
 class CallParts:

@@ -22,7 +22,7 @@ from inference.liveness import PROBE, Liveness
 from inference.orders import Order, guessed_tokens, read_order, room_for_answer
 from inference.pieces import collect
 from inference.ports import Completion, Piece
-from servicekit.errors import InvalidRequest, ServiceError
+from servicekit.core.errors import InvalidRequest, ServiceError
 
 log = structlog.get_logger(__name__)
 

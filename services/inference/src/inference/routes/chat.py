@@ -13,8 +13,8 @@ from inference.bootstrap import Dependencies, current
 from inference.chat import ChatStream, whole_answer
 from inference.errors import ModelNotAllowed
 from inference.routes.disconnects import EventStream, unless_gone
-from servicekit.delegation import Caller, require
-from servicekit.routes import Router
+from servicekit.auth.delegation import Caller, require
+from servicekit.web.router import Router
 
 router = Router(tags=["chat"])
 

@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from inference.chat import ChatStream
-from servicekit import sse
-from servicekit.errors import InvalidRequest
+from servicekit.core.errors import InvalidRequest
+from servicekit.streams import sse
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")

@@ -9,8 +9,8 @@ from fastapi.responses import Response
 
 from contracts.models import ModelList
 from inference.bootstrap import Dependencies, current
-from servicekit.delegation import require
-from servicekit.routes import Router
+from servicekit.auth.delegation import require
+from servicekit.web.router import Router
 
 router = Router(tags=["models"], dependencies=[require("inference", "documents", "search", "chat", "agents")])
 

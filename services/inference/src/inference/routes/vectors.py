@@ -14,8 +14,8 @@ from contracts.models import EmbeddingReply, EmbeddingRequest, RerankReply, Rera
 from inference import vectors
 from inference.bootstrap import Dependencies, current
 from inference.routes.disconnects import unless_gone
-from servicekit.delegation import require
-from servicekit.routes import Router
+from servicekit.auth.delegation import require
+from servicekit.web.router import Router
 
 router = Router(tags=["vectors"], dependencies=[require("inference", "documents", "search", "chat", "agents")])
 

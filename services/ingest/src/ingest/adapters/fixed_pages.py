@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from ingest.errors import FetchFailed, FetchTooLarge, UrlRefused
 from ingest.ports import Fetched
-from servicekit.addresses import AddressPolicy, AddressRefused
+from servicekit.peers.address_policy import AddressPolicy, AddressRefused
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.errors import ErrorBody
 from ingest.chunking.tokens import Tokens
-from servicekit.errors import PeerError
+from servicekit.core.errors import PeerError
 
 
 def budget_exceeded() -> PeerError:

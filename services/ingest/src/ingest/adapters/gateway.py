@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.http import Peer
+from servicekit.peers.client import Peer
 
 PURGE_SECONDS = 300.0
 

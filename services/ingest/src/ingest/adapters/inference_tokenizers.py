@@ -12,8 +12,8 @@ from pathlib import Path
 import structlog
 
 from ingest.chunking.tokens import Tokens
-from servicekit.errors import UpstreamFailed
-from servicekit.http import Peer
+from servicekit.core.errors import UpstreamFailed
+from servicekit.peers.client import Peer
 
 log = structlog.get_logger(__name__)
 CHECK_SECONDS = 300.0

@@ -14,8 +14,8 @@ from contracts.errors import ErrorBody, ErrorType
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
 from contracts.pages import Page
 from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan, ShadowRequest
-from servicekit.backup_files import PartWriter
-from servicekit.errors import PeerError, ServiceError
+from servicekit.backup.file import PartWriter
+from servicekit.core.errors import PeerError, ServiceError
 
 
 @dataclass

@@ -13,8 +13,8 @@ from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
 from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
-from servicekit.errors import PeerError
-from servicekit.http import Peer
+from servicekit.core.errors import PeerError
+from servicekit.peers.client import Peer
 
 Answer = TypeVar("Answer", bound=BaseModel)
 PURGE_SECONDS = 300.0

@@ -25,7 +25,7 @@ from botocore.exceptions import (
 
 from ingest.errors import BlobMissing, BlobStoreAway
 from ingest.s3_places import S3Place
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

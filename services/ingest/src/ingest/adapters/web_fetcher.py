@@ -15,8 +15,8 @@ from yarl import URL
 from ingest.adapters.inflating import Sink
 from ingest.errors import FarServerFailed, FetchFailed, FetchTimeout, FetchTooLarge, UrlRefused
 from ingest.ports import Fetched
-from servicekit.addresses import AddressPolicy, AddressRefused
-from servicekit.checked_connections import Guard, LookUp, SystemLookUp
+from servicekit.peers.address_policy import AddressPolicy, AddressRefused
+from servicekit.peers.connection_guard import Guard, LookUp, SystemLookUp
 
 log = structlog.get_logger(__name__)
 HEADERS = {

@@ -14,7 +14,7 @@ from ingest import collections_view
 from ingest.bootstrap import Dependencies
 from ingest.errors import CollectionNotAllowed, GrantMissing
 from ingest.live_jobs import Mandate
-from servicekit.delegation import Caller, require
+from servicekit.auth.delegation import Caller, require
 
 TenantAdmin = Annotated[Caller, require("ingest", "admin")]
 Reader = Annotated[Caller, require("ingest", "documents", "search")]

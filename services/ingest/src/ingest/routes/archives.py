@@ -28,7 +28,7 @@ from ingest.routes.access import (
     enter_collection,
     lasting_mandate,
 )
-from servicekit.routes import Router
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections/{collection}", tags=["documents"])
 MEDIA_TYPE = "application/zip"

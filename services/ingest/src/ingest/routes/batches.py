@@ -30,9 +30,9 @@ from ingest.routes.access import (
 )
 from ingest.routes.upload import keep_text, keep_url
 from ingest.tables import ANSWERS
-from servicekit.errors import ServiceError, from_validation
-from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
-from servicekit.routes import Router
+from servicekit.core.errors import ServiceError, from_validation
+from servicekit.web.idempotency import CallKey, StoredAnswer, fingerprint
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections", tags=["documents"])
 AT_ONCE = 4

@@ -25,8 +25,8 @@ from ingest.routes.access import (
     mandate,
 )
 from ingest.tables import ANSWERS
-from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
-from servicekit.routes import Router
+from servicekit.web.idempotency import CallKey, StoredAnswer, fingerprint
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections", tags=["collections"])
 

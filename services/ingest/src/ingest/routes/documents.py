@@ -31,8 +31,8 @@ from ingest.routes.access import (
     mandate,
 )
 from ingest.routes.upload import take, take_json
-from servicekit.json_bodies import parse
-from servicekit.routes import Router
+from servicekit.web.json_bodies import parse
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections/{collection}/documents", tags=["documents"])
 Found = TypeVar("Found")

@@ -11,9 +11,9 @@ from contracts.tenancy import TenantDeletion, TenantKeys
 from ingest import jobs, tenants
 from ingest.routes.access import Grant, Opened, TenantAdmin, lasting_mandate
 from ingest.whole_backups import WholeBackups
-from servicekit.delegation import Caller, check_tenant_admin, require_installation
-from servicekit.routes import Router
-from servicekit.streaming import OpenedStream
+from servicekit.auth.delegation import Caller, check_tenant_admin, require_installation
+from servicekit.streams.response import OpenedStream
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1", tags=["installation"])
 Installation = Annotated[Caller, require_installation("ingest")]

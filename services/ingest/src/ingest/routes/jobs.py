@@ -17,10 +17,10 @@ from ingest.errors import JobNotFound
 from ingest.jobs import JobFilter
 from ingest.routes.access import Authorised, Cursor, Grant, Limit, Opened, check_collection, lasting_mandate
 from ingest.withdrawals import left_in_index
-from servicekit import sse
-from servicekit.delegation import Caller
-from servicekit.errors import ServiceError
-from servicekit.routes import Router
+from servicekit.auth.delegation import Caller
+from servicekit.core.errors import ServiceError
+from servicekit.streams import sse
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 SIGN_OF_LIFE = b": still here\n\n"

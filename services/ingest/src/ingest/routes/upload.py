@@ -19,7 +19,7 @@ from ingest.ports import Kept
 from ingest.receiving import Examined, Wanted
 from ingest.tables import ANSWERS
 from ingest.uploads import Upload
-from servicekit.idempotency import CallKey, StoredAnswer, fingerprint
+from servicekit.web.idempotency import CallKey, StoredAnswer, fingerprint
 
 log = structlog.get_logger(__name__)
 TO_CHANGE = "These bytes are there already. To change it, delete the document and upload it again."

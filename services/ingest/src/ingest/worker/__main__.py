@@ -6,8 +6,8 @@ import asyncio
 
 from ingest.bootstrap import run_worker
 from ingest.settings import IngestSettings
-from servicekit.logs import configure_logging
-from servicekit.tracing import close_tracing, configure_tracing
+from servicekit.telemetry.logs import configure_logging
+from servicekit.telemetry.spans import close_tracing, configure_tracing
 
 if __name__ == "__main__":
     settings = IngestSettings()

@@ -14,7 +14,7 @@ from ingest import metrics
 from ingest.ledger import Ledger
 from ingest.tables import ANSWERS
 from ingest.worker.slots import Slots
-from servicekit.errors import NotReady, is_disk_full
+from servicekit.core.errors import NotReady, is_disk_full
 
 log = structlog.get_logger(__name__)
 ANNOUNCE_SECONDS = 10.0

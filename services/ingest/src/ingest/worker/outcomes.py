@@ -13,7 +13,7 @@ from ingest.errors import BlobBusy, BlobMissing, BlobStoreAway
 from ingest.parsing.children import NurseryLost
 from ingest.parsing.failures import ParseFailed
 from ingest.work import Work
-from servicekit.errors import DiskFull, ServiceError, is_disk_full
+from servicekit.core.errors import DiskFull, ServiceError, is_disk_full
 
 Result = TypeVar("Result")
 GRANT_EXPIRED = Failure(

@@ -25,8 +25,8 @@ from ingest.worker.outcomes import ServiceAway, checkpoint
 from ingest.worker.reading import Piece, Reader
 from ingest.worker.recutting import Recutting, facts_of
 from ingest.worker.sending import Sender, Sending
-from servicekit.errors import PeerError, ServiceError
-from servicekit.leases import LeaseLost
+from servicekit.core.errors import PeerError, ServiceError
+from servicekit.jobs.leases import LeaseLost
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")

@@ -25,7 +25,7 @@ from ingest.work import Work
 from ingest.worker.authority import Authority
 from ingest.worker.outcomes import Yielding, checkpoint
 from ingest.worker.recutting import Recutting
-from servicekit.errors import PeerError
+from servicekit.core.errors import PeerError
 
 log = structlog.get_logger(__name__)
 SLICE_SECONDS = 10.0

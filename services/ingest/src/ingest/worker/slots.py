@@ -34,11 +34,11 @@ from ingest.worker.outcomes import (
 from ingest.worker.pipeline import Pipeline
 from ingest.worker.reindexing import Reindexing
 from ingest.worker.tenant_deletion import TenantDeletion
-from servicekit.disk import DiskRoom
-from servicekit.errors import ServiceError
-from servicekit.leases import LeaseLost
-from servicekit.trace_context import TraceContext
-from servicekit.tracing import Attributes, enter
+from servicekit.core.disk import DiskRoom
+from servicekit.core.errors import ServiceError
+from servicekit.jobs.leases import LeaseLost
+from servicekit.telemetry.spans import Attributes, enter
+from servicekit.telemetry.trace_context import TraceContext
 
 log = structlog.get_logger(__name__)
 BEATS = 3

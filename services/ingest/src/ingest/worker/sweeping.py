@@ -13,10 +13,10 @@ from ingest.live_jobs import LIVE
 from ingest.parsing.process import ParsingProcess
 from ingest.ports import BlobStore
 from ingest.tables import JOBS
-from servicekit.clock import Clock, SystemClock
-from servicekit.errors import ServiceError
-from servicekit.retention import forget
-from servicekit.sql import Database
+from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.errors import ServiceError
+from servicekit.sql.database import Database
+from servicekit.sql.retention import forget
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS = 6 * 3600.0

@@ -20,8 +20,8 @@ from ingest.live_jobs import end_live
 from ingest.ports import Platform
 from ingest.tables import COLLECTIONS, DOCUMENTS, HOLDS, IDEMPOTENCY, JOBS, TENANT_DELETIONS
 from ingest.worker.outcomes import ServiceAway
-from servicekit.holds import Holds
-from servicekit.leases import Lease, Leases
+from servicekit.backup.lock import Holds
+from servicekit.jobs.leases import Lease, Leases
 
 log = structlog.get_logger(__name__)
 PAGE = 100

@@ -31,8 +31,8 @@ from retriever.lists import Wanted
 from retriever.points import MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
 from retriever.ports import PLAIN, IndexStatus
 from retriever.sparse import SparseVector
-from servicekit.disk import DiskRoom
-from servicekit.errors import DiskFull
+from servicekit.core.disk import DiskRoom
+from servicekit.core.errors import DiskFull
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")

@@ -12,7 +12,7 @@ from retriever.errors import EmbeddingModelUnknown
 from retriever.ports import EmbeddingModel, Embeddings, Priority
 from retriever.sparse import term_index
 from retriever.words import terms
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 
 class HashedEmbedder:

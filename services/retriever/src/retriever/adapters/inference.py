@@ -21,8 +21,8 @@ from contracts.models import (
 )
 from retriever.errors import EmbeddingModelUnknown
 from retriever.ports import EmbeddingModel, Embeddings, Priority, Relevance
-from servicekit.errors import UpstreamFailed
-from servicekit.http import Peer
+from servicekit.core.errors import UpstreamFailed
+from servicekit.peers.client import Peer
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from retriever.ports import Relevance
 from retriever.words import terms
-from servicekit.errors import ServiceError
+from servicekit.core.errors import ServiceError
 
 
 class LexicalReranker:

@@ -24,7 +24,7 @@ from contracts.collections import VectorOptions
 from retriever.adapters import edge_options
 from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.points import INTEGER_FIELDS, KEYWORD_FIELDS, MAX_NUMBER_INDEXES
-from servicekit.disk import DiskRoom
+from servicekit.core.disk import DiskRoom
 
 _ALWAYS_THERE = frozenset((*KEYWORD_FIELDS, *INTEGER_FIELDS))
 EMPTY_BYTES = 16 * 1024 * 1024

@@ -10,7 +10,7 @@ from contracts.delegation import Scope
 from retriever.bootstrap import Dependencies
 from retriever.catalogue import CollectionRecord
 from retriever.errors import CollectionNotAllowed
-from servicekit.delegation import Caller, require
+from servicekit.auth.delegation import Caller, require
 
 SEARCHERS: tuple[Scope, ...] = ("search", "chat", "agents")
 RetrieverCaller = Annotated[Caller, require("retriever", "documents")]

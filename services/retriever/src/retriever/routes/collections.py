@@ -8,8 +8,8 @@ from contracts.base import Name
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.pages import Page
 from retriever.routes.access import Asker, Deleter, Limit, Opened, RetrieverCaller, allowed_collection, check_allowed
-from servicekit.pages import decode_cursor, encode_cursor
-from servicekit.routes import Router
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections", tags=["collections"])
 

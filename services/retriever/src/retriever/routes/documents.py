@@ -12,7 +12,7 @@ from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, Commit
 from contracts.pages import Page
 from retriever.points import RevisionKey
 from retriever.routes.access import Asker, Deleter, Limit, Opened, Reader, RetrieverCaller, allowed_collection
-from servicekit.routes import Router
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections/{name}/documents/{document_id}", tags=["documents"])
 MAX_REVISION = 2**31 - 1

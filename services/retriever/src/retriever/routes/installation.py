@@ -7,9 +7,9 @@ from typing import Annotated
 from contracts.base import Name
 from retriever.routes.access import Opened, TenantAdmin
 from retriever.whole_backups import WholeBackups
-from servicekit.delegation import Caller, check_tenant_admin, require_installation
-from servicekit.routes import Router
-from servicekit.streaming import OpenedStream
+from servicekit.auth.delegation import Caller, check_tenant_admin, require_installation
+from servicekit.streams.response import OpenedStream
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1", tags=["installation"])
 Installation = Annotated[Caller, require_installation("retriever")]

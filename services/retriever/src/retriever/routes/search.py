@@ -7,8 +7,8 @@ from fastapi.responses import Response
 from contracts.search import SearchReply, SearchRequest
 from retriever.bootstrap import Dependencies
 from retriever.routes.access import Opened, Searcher, check_allowed
-from servicekit.delegation import Caller
-from servicekit.routes import Router
+from servicekit.auth.delegation import Caller
+from servicekit.web.router import Router
 
 PATH = "/v1/search"
 

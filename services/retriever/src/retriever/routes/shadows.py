@@ -12,7 +12,7 @@ from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowReque
 from retriever.points import RevisionKey
 from retriever.routes.access import Deleter, Opened, RetrieverCaller, allowed_collection
 from retriever.routes.documents import MAX_REVISION, Revision
-from servicekit.routes import Router
+from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections/{name}/shadows", tags=["shadows"])
 Number = Annotated[int, Path(ge=1, le=MAX_REVISION)]

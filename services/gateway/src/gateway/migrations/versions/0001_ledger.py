@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from servicekit.sql import UtcTime
+from servicekit.sql.database import UtcTime
 
 revision = "0001"
 down_revision = None

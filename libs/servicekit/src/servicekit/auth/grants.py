@@ -1,0 +1,59 @@
+"""What a grant is good for: fresh tokens from the gateway's model plane, kept until shortly before they expire, and
+what was spent with them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from contracts.delegation import FreshToken, Purpose, Scope, Spent, SpentQuestion, TokenExchange
+from servicekit.peers.client import Peer
+
+KEPT = 1024
+MARGIN_SECONDS = 30.0
+SPENT_SECONDS = 5.0
+"""The gateway waits two seconds for calls that are still open."""
+
+
+class GrantExchange:
+    """Exchanges the grants of jobs (`documents`) or of agents' runs (`runs`)."""
+
+    def __init__(self, peer: Peer, purpose: Purpose) -> None:
+        self._peer = peer
+        self._purpose: Purpose = purpose
+        self._kept: dict[str, tuple[FreshToken, float]] = {}
+
+    async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
+        """A token that is valid for a while yet; 403 `key_revoked` once the key is.
+
+        `call_id`: what the calls that are made with it are charged under.
+        """
+        return (await self._exchanged(grant, call_id, fresh=fresh)).token
+
+    async def scopes(self, grant: str, *, call_id: str | None = None) -> tuple[Scope, ...] | None:
+        """The scopes of the grant's key, as fresh as that token; None if the gateway doesn't say."""
+        return (await self._exchanged(grant, call_id)).scopes
+
+    async def _exchanged(self, grant: str, call_id: str | None, *, fresh: bool = False) -> FreshToken:
+        name = hashlib.sha256(f"{call_id or ''} {grant}".encode()).hexdigest()
+        kept = self._kept.get(name)
+        if kept is not None and kept[1] > time.monotonic() and not fresh:
+            return kept[0]
+        body = TokenExchange(grant=grant, purpose=self._purpose, call_id=call_id)
+        answer = await self._peer.call("POST", "/v1/tokens", FreshToken, body=body)
+        margin = min(MARGIN_SECONDS, answer.expires_in / 2)
+        self._kept.pop(name, None)
+        while len(self._kept) >= KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[name] = (answer, time.monotonic() + answer.expires_in - margin)
+        return answer
+
+    async def ask_budget(self, grant: str) -> None:
+        """Return if the key's budgets have anything left; raises a 429 `budget_exceeded` if not."""
+        body = TokenExchange(grant=grant, purpose=self._purpose, spends=True)
+        await self._peer.call("POST", "/v1/tokens", FreshToken, body=body)
+
+    async def spent(self, grant: str, call_id: str) -> Spent:
+        """What the calls under one id have used, once none of them is open, also if the key was revoked meanwhile."""
+        body = SpentQuestion(grant=grant, call_id=call_id)
+        return await self._peer.call("POST", "/v1/spent", Spent, body=body, timeout_seconds=SPENT_SECONDS)

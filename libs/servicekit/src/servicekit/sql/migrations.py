@@ -1,0 +1,61 @@
+"""Alembic at start: every service brings its own schema up to date, one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from servicekit.sql.database import Database
+
+ADVISORY_LOCK = 7_305_112
+
+
+async def migrate(database: Database, scripts: Path) -> None:
+    """Upgrade to the newest revision in `scripts` (a folder with `versions/`), holding a lock meanwhile."""
+    async with one_process_at_a_time(database), database.write() as connection:
+        await connection.run_sync(upgrade, scripts)
+
+
+def upgrade(connection: Connection, scripts: Path, revision: str = "head") -> None:
+    """Upgrade to a revision in the connection's transaction; raises alembic's `CommandError` if it is unknown."""
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    directory = ScriptDirectory.from_config(config)
+
+    def steps(current: Any, _: Any) -> Any:
+        return directory._upgrade_revs(revision, current)  # noqa: SLF001  # what alembic's own command does
+
+    with EnvironmentContext(config, directory, fn=steps, destination_rev=revision) as environment:
+        environment.configure(connection=connection, transactional_ddl=False)
+        environment.run_migrations()
+
+
+@asynccontextmanager
+async def one_process_at_a_time(database: Database) -> AsyncIterator[None]:
+    """Hold the lock of this database's schema; others wait."""
+    if database.sqlite_file is not None:
+        lock = await asyncio.to_thread(_lock_file, database.sqlite_file.with_suffix(".migrating"))
+        with lock:
+            yield
+        return
+    async with database.engine.connect() as connection:
+        await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        try:
+            yield
+        finally:
+            await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+
+
+def _lock_file(path: Path) -> IO[str]:
+    lock = path.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock

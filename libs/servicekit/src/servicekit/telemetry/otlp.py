@@ -1,0 +1,165 @@
+"""OpenTelemetry's SDK as our tracer: spans in a bounded queue, sent by a thread over OTLP/HTTP. Imported only when on.
+
+A collector that is slow or away costs the oldest spans that wait for it, and nothing else: no call ever waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import threading
+from types import TracebackType
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+    set_span_in_context,
+)
+from opentelemetry.trace import Span as SdkSpan
+
+from servicekit.core.settings import ServiceSettings
+from servicekit.telemetry.spans import Attributes, Kind, Span
+from servicekit.telemetry.trace_context import CURRENT, TraceContext
+from servicekit.web.health import package_version
+
+QUEUE_SPANS = 4096
+"""Spans that wait to be sent; each one more pushes the oldest out."""
+BATCH_SPANS = 512
+SEND_SECONDS = 5.0
+EVERY_SECONDS = 1.0
+CLOSE_SECONDS = 2.0
+PATH = "/v1/traces"
+_KINDS = {kind.name.lower(): kind for kind in SpanKind}
+_LEFT = (asyncio.CancelledError, GeneratorExit)
+
+
+class OtlpTracer:
+    """The tracer of one process."""
+
+    def __init__(self, settings: ServiceSettings, service: str) -> None:
+        self._ratio = settings.trace_ratio
+        for name in ("opentelemetry", "urllib3"):
+            logging.getLogger(name).setLevel(logging.ERROR)  # a collector that is away says so once in 20 s
+        exporter = OTLPSpanExporter(
+            endpoint=_url(settings.otlp_endpoint), headers=_headers(settings), timeout=SEND_SECONDS
+        )
+        self._processor = BatchSpanProcessor(
+            exporter,
+            max_queue_size=QUEUE_SPANS,
+            max_export_batch_size=BATCH_SPANS,
+            schedule_delay_millis=EVERY_SECONDS * 1000,
+        )
+        resource = Resource(
+            {
+                "service.name": service,
+                "service.namespace": "groundwork",
+                "service.version": package_version(service),
+                "service.instance.id": f"{socket.gethostname()}:{random.getrandbits(32):08x}",
+            }
+        )
+        limits = SpanLimits(max_attributes=64, max_events=0, max_links=8, max_attribute_length=256)
+        # Not the process's global provider: libraries that trace by themselves would put in what we keep out.
+        provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, span_limits=limits)
+        provider.add_span_processor(self._processor)
+        self._tracer = provider.get_tracer("groundwork", package_version(service))
+
+    def begins(self) -> bool:
+        """By chance, as often as settings say."""
+        return self._ratio >= 1.0 or random.random() < self._ratio  # noqa: S311  # no secret
+
+    def span(self, name: str, kind: Kind, parent: TraceContext | None, attributes: Attributes) -> Span:
+        """A span that has begun."""
+        began = self._tracer.start_span(
+            name,
+            context=set_span_in_context(NonRecordingSpan(_sdk_context(parent))) if parent else None,
+            kind=_KINDS[kind],
+            attributes={key: value for key, value in attributes.items() if value is not None},
+            record_exception=False,  # its message may quote a document
+            set_status_on_exception=False,
+        )
+        return RecordedSpan(began, parent.state if parent else "")
+
+    def close(self) -> None:
+        """Send what is left; a collector that does not answer holds nobody up for longer than `CLOSE_SECONDS`."""
+        sending = threading.Thread(target=self._processor.shutdown, name="last spans", daemon=True)
+        sending.start()
+        sending.join(CLOSE_SECONDS)
+
+
+class RecordedSpan(Span):
+    """A span of the SDK."""
+
+    __slots__ = ("_before", "_context", "_span")
+
+    def __init__(self, span: SdkSpan, state: str) -> None:
+        self._span = span
+        sdk = span.get_span_context()
+        self._context = TraceContext(f"{sdk.trace_id:032x}", f"{sdk.span_id:016x}", sampled=True, state=state)
+        self._before: TraceContext | None = None
+
+    @property
+    def context(self) -> TraceContext:
+        """Its place in the trace."""
+        return self._context
+
+    def set(self, attributes: Attributes) -> None:
+        """Add attributes."""
+        self._span.set_attributes({key: value for key, value in attributes.items() if value is not None})
+
+    def rename(self, name: str) -> None:
+        """Another name."""
+        self._span.update_name(name)
+
+    def fail(self, error: BaseException | str) -> None:
+        """Who leaves has not failed."""
+        if isinstance(error, _LEFT):
+            self._span.set_attribute("error.type", "cancelled")
+            return
+        kind = error if isinstance(error, str) else getattr(error, "code", None) or type(error).__name__
+        self._span.set_attribute("error.type", str(kind))
+        self._span.set_status(StatusCode.ERROR)
+
+    def end(self) -> None:
+        """Into the queue."""
+        self._span.end()
+
+    def __enter__(self) -> Span:
+        self._before = CURRENT.get()
+        CURRENT.set(self._context)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Not by a token: an async generator may be closed in another context than it began in."""
+        CURRENT.set(self._before)
+        if error is not None:
+            self.fail(error)
+        self._span.end()
+
+
+def _sdk_context(context: TraceContext) -> SpanContext:
+    state = TraceState.from_header([context.state]) if context.state else None
+    flags = TraceFlags(TraceFlags.SAMPLED if context.sampled else TraceFlags.DEFAULT)
+    return SpanContext(int(context.trace_id, 16), int(context.span_id, 16), True, flags, state)
+
+
+def _url(endpoint: str) -> str:
+    base = endpoint.rstrip("/")
+    return base if base.endswith(PATH) else base + PATH
+
+
+def _headers(settings: ServiceSettings) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in settings.otlp_headers.get_secret_value().split(",") if "=" in pair)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -1,0 +1,142 @@
+"""The app factory that every service builds on, and how its app is served."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import FrameType
+from typing import TypeVar
+
+import uvicorn
+import uvloop
+from fastapi import APIRouter, FastAPI, Request
+from starlette.types import ASGIApp
+
+from servicekit.auth.delegation import DelegationVerifier
+from servicekit.core.disk import DiskRoom
+from servicekit.core.errors import install_error_handlers
+from servicekit.core.settings import ServiceSettings
+from servicekit.telemetry.metrics import metrics_router, watch_disk
+from servicekit.telemetry.spans import close_tracing
+from servicekit.web.body_limits import BodyLimit, LimitFor, OwnerOf
+from servicekit.web.health import Probe, health_router, package_version
+from servicekit.web.http_protocol import BoundedHttp
+from servicekit.web.request_context import RequestContext
+
+Dependencies = TypeVar("Dependencies")
+DEFAULT_BODY_BYTES = 16 * 1024 * 1024
+
+
+def build_app(
+    service: str,
+    *,
+    settings: ServiceSettings,
+    opening: Callable[[], AbstractAsyncContextManager[Dependencies]],
+    routers: Sequence[APIRouter],
+    probes: Callable[[Dependencies], Mapping[str, Probe]],
+    body_limit: LimitFor = lambda _path, _media_type: DEFAULT_BODY_BYTES,
+    owner_of: OwnerOf = lambda _: "",
+    ready_seconds: float = 0.0,
+    serve_metrics: bool = True,
+) -> FastAPI:
+    """An app with errors, health, metrics, request ids and delegation wired in.
+
+    `opening()` is entered when the app starts and left when it ends; it yields `app.state.dependencies`. `probes` names
+    the real dependencies that `/readyz` exercises beside the disk, which remembers its answer for `ready_seconds`.
+    `owner_of` names whose share of memory a large body takes.
+    """
+    room = DiskRoom(settings.data_dir, settings.disk_reserve_bytes)
+
+    def current_probes(request: Request) -> Mapping[str, Probe]:
+        return {**probes(request.app.state.dependencies), "disk": room.probe}
+
+    app = FastAPI(
+        title=f"Groundwork {service}",
+        version=package_version(service),
+        lifespan=_lifespan(service, settings, opening),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # it would send a client behind a TLS proxy, key and all, to http
+    )
+    app.state.verifier = DelegationVerifier(settings.delegation_public_key_file)
+    install_error_handlers(app)
+    app.include_router(health_router(service, current_probes, ready_seconds))
+    for router in (*([metrics_router()] if serve_metrics else ()), *routers):
+        app.include_router(router)
+    app.add_middleware(
+        BodyLimit,
+        limit_for=body_limit,
+        most_values=settings.max_json_values,
+        memory=settings.max_bodies_bytes,
+        owner_of=owner_of,
+    )
+    app.add_middleware(RequestContext, service=service)
+    return app
+
+
+def _lifespan(
+    service: str, settings: ServiceSettings, opening: Callable[[], AbstractAsyncContextManager[Dependencies]]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opening() as dependencies:
+            app.state.dependencies = dependencies
+            watch_disk(service, settings.data_dir)
+            yield
+
+    return lifespan
+
+
+def server_for(
+    app: ASGIApp,
+    settings: ServiceSettings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> uvicorn.Server:
+    """A uvicorn server for an app: our logs, no server header, graceful on SIGTERM; with `tls`, for HTTPS alone."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host or settings.host,
+            port=settings.port if port is None else port,
+            log_config=None,
+            access_log=False,
+            http=BoundedHttp,
+            server_header=False,
+            timeout_graceful_shutdown=round(settings.shutdown_seconds),
+            timeout_keep_alive=75,
+            h11_max_incomplete_event_size=64 * 1024,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+        )
+    )
+
+
+def serve(app: ASGIApp, settings: ServiceSettings, on_stop: Callable[[], None] | None = None) -> None:
+    """Serve one app until SIGTERM or SIGINT; `on_stop` is called first, before open calls are waited for."""
+    server = _OwnServer(server_for(app, settings).config, on_stop)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve())
+
+
+class _OwnServer(uvicorn.Server):
+    """Says that it stops, and sends the last spans: uvicorn ends the process by its signal once it has stopped."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT."""
+        if self._on_stop is not None:
+            self._on_stop()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """All calls are answered."""
+        await super().shutdown(sockets)
+        await asyncio.to_thread(close_tracing)
