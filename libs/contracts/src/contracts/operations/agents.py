@@ -1,0 +1,86 @@
+"""Agents, threads and runs, and the Model Context Protocol."""
+
+from __future__ import annotations
+
+from types import NoneType
+
+from contracts.agents import Agent, AgentCreate
+from contracts.delegation import Scope
+from contracts.mcp import McpMessage, McpReply
+from contracts.operations.operation import CURSOR, LIMIT, Operation
+from contracts.operations.reach import AGENT, MCP, NO_MODEL, READS_RUN, RUN
+from contracts.pages import Page
+from contracts.runs import HistoryMessage, Resume, Run, RunCreate, RunEvent, Thread, ThreadCreate
+
+USERS: tuple[Scope, ...] = ("agents",)
+MAKERS: tuple[Scope, ...] = ("agents:write",)
+READERS: tuple[Scope, ...] = ("agents", "agents:write")
+_OF_AGENTS, _OF_THREADS, _OF_RUNS = ("agents",), ("threads",), ("runs",)
+_AGENT = "/v1/agents/{name}"
+_THREAD = "/v1/threads/{id}"
+_RUNS = "/v1/threads/{id}/runs"
+_RUN = "/v1/threads/{id}/runs/{run}"
+
+# fmt: off
+CREATE_AGENT = Operation(
+    "POST", "/v1/agents", Agent, MAKERS, _OF_AGENTS, AGENT, "Create an agent, or a new version of one", 201, (200,),
+    # whether the key may use its model is looked up
+    request=AgentCreate, carries="json", owner="agent", route="agents", idempotent=True, also_for=("models",),
+)
+LIST_AGENTS = Operation(
+    "GET", "/v1/agents", Page[Agent], READERS, _OF_AGENTS, NO_MODEL, "List agents", queries=(LIMIT, CURSOR),
+    owner="agent",
+)
+GET_AGENT = Operation("GET", _AGENT, Agent, READERS, _OF_AGENTS, NO_MODEL, "Show an agent", owner="agent")
+LIST_AGENT_VERSIONS = Operation(
+    "GET", f"{_AGENT}/versions", Page[Agent], READERS, _OF_AGENTS, NO_MODEL, "All versions of an agent, newest first",
+    queries=(LIMIT, CURSOR), owner="agent",
+)
+DELETE_AGENT = Operation(
+    "DELETE", _AGENT, NoneType, MAKERS, _OF_AGENTS, NO_MODEL,
+    "Delete an agent; its versions stay for the runs that used them", 204, owner="agent", route="agents",
+)
+CREATE_THREAD = Operation(
+    "POST", "/v1/threads", Thread, USERS, _OF_THREADS, NO_MODEL, "Create a thread", 201, request=ThreadCreate,
+    carries="json", owner="agent", route="agents", idempotent=True,
+)
+LIST_THREADS = Operation(
+    "GET", "/v1/threads", Page[Thread], USERS, _OF_THREADS, NO_MODEL, "List threads, newest first",
+    queries=(LIMIT, CURSOR), owner="agent",
+)
+GET_THREAD = Operation("GET", _THREAD, Thread, USERS, _OF_THREADS, NO_MODEL, "Show a thread", owner="agent")
+LIST_HISTORY = Operation(
+    "GET", f"{_THREAD}/history", Page[HistoryMessage], USERS, _OF_THREADS, READS_RUN, "What was said, oldest first",
+    queries=(LIMIT, CURSOR), owner="agent",
+)
+DELETE_THREAD = Operation(
+    "DELETE", _THREAD, NoneType, USERS, _OF_THREADS, NO_MODEL, "Delete a thread with its runs and all that was said",
+    204, owner="agent", route="agents",
+)
+CREATE_RUN = Operation(
+    "POST", _RUNS, Run, USERS, _OF_RUNS, RUN, "Start a run of an agent; with `stream`, follow its events", 202, (200,),
+    request=RunCreate, carries="json", streams="if_asked", owner="agent", route="agents", grant=True, idempotent=True,
+)
+LIST_RUNS = Operation(
+    "GET", _RUNS, Page[Run], USERS, _OF_RUNS, READS_RUN, "List a thread's runs, newest first", queries=(LIMIT, CURSOR),
+    owner="agent",
+)
+GET_RUN = Operation("GET", _RUN, Run, USERS, _OF_RUNS, READS_RUN, "Show a run", owner="agent")
+FOLLOW_RUN = Operation(
+    "GET", f"{_RUN}/events", RunEvent, USERS, _OF_RUNS, READS_RUN,
+    "The run's events after `Last-Event-ID`, to its last", streams="always", owner="agent",
+)
+CANCEL_RUN = Operation(
+    "POST", f"{_RUN}/cancel", Run, USERS, _OF_RUNS, READS_RUN, "Cancel a run", 202, owner="agent", route="agents",
+)
+RESUME_RUN = Operation(
+    "POST", f"{_RUN}/resume", Run, USERS, _OF_RUNS, RUN, "Decide on a run's pending tool calls", 202, request=Resume,
+    carries="json", owner="agent", route="agents",
+)
+SPEAK_MCP = Operation(
+    "POST", "/mcp", McpReply, ("search", "chat", "documents"), ("mcp",), MCP,
+    "Model Context Protocol: search, ask, list_collections", 200, (202,), request=McpMessage, carries="json",
+    # an answer like those of `rag:` models
+    owner="agent", route="mcp", own_origin=True, own_errors=(400,), also_for=("retriever", "inference", "models"),
+)
+# fmt: on

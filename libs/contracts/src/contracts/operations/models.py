@@ -1,0 +1,41 @@
+"""Models, and the calls that use them."""
+
+from __future__ import annotations
+
+from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
+from contracts.completions import CompletionRequest, TextCompletion
+from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
+from contracts.operations.operation import Operation
+from contracts.operations.reach import CHAT, NO_MODEL, VECTORS
+from contracts.responses import Response, ResponseEvent, ResponseRequest
+
+_TAGS = ("models",)
+
+# fmt: off
+LIST_MODELS = Operation("GET", "/v1/models", ModelList, (), _TAGS, NO_MODEL, name="list_models")
+GET_MODEL = Operation("GET", "/v1/models/{id}", ModelInfo, (), _TAGS, NO_MODEL, name="show_model")
+CREATE_CHAT_COMPLETION = Operation(
+    "POST", "/v1/chat/completions", ChatCompletion, ("chat",), _TAGS, CHAT, name="chat", route="chat",
+    request=ChatRequest, carries="json", streams="if_asked", event=ChatCompletionChunk,
+)
+CREATE_COMPLETION = Operation(
+    "POST", "/v1/completions", TextCompletion, ("chat",), _TAGS, CHAT, name="complete", route="chat",
+    request=CompletionRequest, carries="json", streams="if_asked", event=TextCompletion,
+)
+CREATE_RESPONSE = Operation(
+    "POST", "/v1/responses", Response, ("chat",), _TAGS, CHAT, name="respond", route="chat", request=ResponseRequest,
+    carries="json", streams="if_asked", event=ResponseEvent,
+)
+CREATE_EMBEDDINGS = Operation(
+    "POST", "/v1/embeddings", EmbeddingReply, ("chat",), _TAGS, VECTORS, name="embeddings", route="embeddings",
+    request=EmbeddingRequest, carries="json",
+)
+RERANK = Operation(
+    "POST", "/v1/rerank", RerankReply, ("chat",), _TAGS, VECTORS, name="rerank", route="rerank", request=RerankRequest,
+    carries="json",
+)
+RERANK_V2 = Operation(
+    "POST", "/v2/rerank", RerankReply, ("chat",), _TAGS, VECTORS, name="rerank", route="rerank", request=RerankRequest,
+    carries="json",
+)
+# fmt: on

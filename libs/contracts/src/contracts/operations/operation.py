@@ -1,0 +1,145 @@
+"""One public call: its path, its models, who may make it, who answers it, and what guardrails look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from contracts.base import NAME
+from contracts.delegation import Audience, Scope
+from contracts.operations.reach import Reach
+
+R = TypeVar("R")
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Owner = Literal["gateway", "ingest", "agent"]
+Carries = Literal["json", "upload", "archive", "nothing"]
+Gives = Literal["json", "text", "bytes", "events", "json_or_events", "nothing"]
+MeteredRoute = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs", "agents", "mcp"]
+"""What a call is limited and recorded as."""
+
+_ASKED_BY: Mapping[Owner, tuple[Audience, ...]] = {
+    "ingest": ("ingest", "retriever", "inference"),
+    "agent": ("agent",),
+    "gateway": (),
+}
+_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_NAMED = {
+    "collections": ("collection", NAME),
+    "documents": ("document", _ID),
+    "jobs": ("job", _ID),
+    "agents": ("agent", NAME),
+    "threads": ("thread", _ID),
+    "runs": ("run", _ID),
+    "keys": ("key", _ID),
+    "tenants": ("tenant", NAME),
+    "models": ("model", re.compile(r".+")),
+    "routes": ("route", re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")),
+}
+"""What a path parameter names, by the segment before it, and how its values look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query parameter."""
+
+    name: str
+    schema: Mapping[str, Any]
+    about: str
+
+
+def string_of(values: Any) -> dict[str, Any]:
+    """The schema of a query parameter that is one of a `Literal`'s values."""
+    return {"type": "string", "enum": list(values.__args__)}
+
+
+LIMIT = Query("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many at once.")
+CURSOR = Query("cursor", {"type": "string"}, "`next_cursor` of the page before.")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[R]):
+    """One public call, and the type of its reply."""
+
+    method: Method
+    path: str
+    reply: type[R]
+    """The model; `str` for text, `bytes` for a file, `NoneType` for no body."""
+    scopes: tuple[Scope, ...]
+    """A key needs one of these; with none, any key will do."""
+    tags: tuple[str, ...]
+    reach: Reach
+    summary: str = ""
+    status: int = 200
+    other_statuses: tuple[int, ...] = ()
+    """Successes with the same model."""
+    request: type[BaseModel] | None = None
+    carries: Carries = "nothing"
+    queries: tuple[Query, ...] = ()
+    streams: Literal["never", "if_asked", "always"] = "never"
+    """Whether the answer is a stream of events."""
+    event: type[BaseModel] | None = None
+    """What an event's `data` is, where all of them are one model."""
+    owner: Owner = "gateway"
+    """The service that answers. The gateway passes calls of others on, under the same path."""
+    name: str = ""
+    """Of a call that the gateway answers: the name of its function, which the OpenAPI document has as its id."""
+    is_open: bool = False
+    """Whether it needs no key."""
+    also_for: tuple[Audience, ...] = ()
+    """Of a call that is passed on: who may take its token, beyond the owner and those that the owner always asks."""
+    route: MeteredRoute | None = None
+    """Set where the call is limited and recorded: on all that change something."""
+    grant: bool = False
+    """Whether the call starts work that goes on after it, which needs a grant."""
+    spends: bool = False
+    """Whether it queues what is embedded, and charged, later: it is not begun when a budget has nothing left."""
+    idempotent: bool = False
+    """Whether it honours `Idempotency-Key`."""
+    ends_epoch: bool = False
+    """Whether it brings an earlier state back, so that no cached answer may be given again."""
+    own_origin: bool = False
+    """Whether a browser may call it only from a page of the gateway itself, or of an origin that settings name."""
+    own_errors: tuple[int, ...] = ()
+    """Statuses of errors that have the call's own form and pass as they are: JSON-RPC's."""
+
+    @property
+    def id(self) -> str:
+        """`"GET /v1/jobs"`, as no other."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def audiences(self) -> tuple[Audience, ...]:
+        """Who may take the token of a call that is passed on."""
+        return (*_ASKED_BY[self.owner], *self.also_for)
+
+    @property
+    def gives(self) -> Gives:
+        """How the answer comes."""
+        if self.streams != "never":
+            return "events" if self.streams == "always" else "json_or_events"
+        forms: dict[Any, Gives] = {NoneType: "nothing", str: "text", bytes: "bytes"}
+        return forms.get(self.reply, "json")
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names in the path, in order."""
+        return tuple(_PARAMETER.findall(self.path))
+
+    def parameter(self, name: str) -> tuple[str, re.Pattern[str]]:
+        """What a path parameter names (the segment before it says so), and how its values look."""
+        segments = self.path.split("/")
+        return _NAMED[segments[segments.index("{" + name + "}") - 1]]
+
+    def path_of(self, *values: str) -> str:
+        """The path with values in place of its parameters, in order."""
+        if len(values) != len(self.parameters):
+            raise TypeError(f"{self.id} takes {self.parameters}, not {len(values)} values")
+        remaining = iter(values)
+        return _PARAMETER.sub(lambda _: quote(next(remaining), safe=""), self.path)

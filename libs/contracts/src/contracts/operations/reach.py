@@ -1,0 +1,53 @@
+"""What of a call reaches a model, and comes from one: what the rules of a key (its guardrails) look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What of one operation's calls is screened."""
+
+    question: bool = False
+    """Whether `input` and `max_input_chars` hold for the body."""
+    answer: bool = False
+    """Whether `output` holds for what is answered."""
+    of_run: bool = False
+    """Whether it is a run's, whose model calls are screened at the model plane: what they said is masked or refused
+    here, too, but noted there; and callers get their own words back as they are."""
+    is_inside: bool = False
+    """Whether it is the model plane's, so that the answer's receipt belongs to another call."""
+    is_one_text: bool = True
+    """Whether a model reads the body's texts one after another, so that a finding may go from one into the next."""
+    spared: frozenset[str] = frozenset()
+    """Fields of the body that reach no model."""
+    why: str = ""
+    """Why nothing is screened though the operation has texts."""
+
+    @property
+    def reaches_a_model(self) -> bool:
+        """Whether any rule holds."""
+        return self.question or self.answer
+
+
+CHAT = Reach(question=True, answer=True, spared=frozenset(("model", "groundwork", "stream_options")))
+"""A chat, or what is translated into one. Retrieved text is looked at, too, at the model plane."""
+VECTORS = Reach(
+    question=True, is_one_text=False, spared=frozenset(("model", "encoding_format", "dimensions", "priority", "top_n"))
+)
+"""Texts become numbers; each is read for itself, and none comes back."""
+SEARCH = Reach(question=True, answer=True, spared=frozenset(("filter", "mode", "top_k", "limit")))
+"""The query is embedded; what is found is text of documents."""
+MCP = Reach(question=True, answer=True, spared=frozenset(("jsonrpc", "id", "method")))
+"""`ask` and `search`; all messages of the protocol alike."""
+AGENT = Reach(question=True, spared=frozenset(("name", "model")))
+"""Instructions and schemas, which a model reads at each run. Who reads an agent gets what a person wrote."""
+RUN = Reach(question=True, answer=True, of_run=True, spared=frozenset(("agent",)))
+"""What starts a run or is decided on one. The run's own model calls are screened at the model plane."""
+READS_RUN = Reach(answer=True, of_run=True)
+"""What a run said and read, as its owner reads it."""
+NO_MODEL = Reach()
+DOCUMENTS = Reach(
+    why="documents are stored and given as they are; they are screened when a model or a search uses them"
+)

@@ -1,0 +1,15 @@
+"""All public operations: what the gateway passes on or answers, its OpenAPI document describes and the client calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.operations import administration, agents, documents, models
+from contracts.operations.operation import Operation
+
+OPERATIONS: tuple[Operation[Any], ...] = tuple(
+    value
+    for subject in (models, documents, agents, administration)
+    for value in vars(subject).values()
+    if isinstance(value, Operation)
+)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from contracts.operations.table import OPERATIONS
+
+PASSED_ON = tuple(operation for operation in OPERATIONS if operation.owner != "gateway")
+MCP = "/mcp"
+"""A call that may do several things, each of which asks for its own scope."""
+
+
+def test_every_operation_is_named_once() -> None:
+    assert len({operation.id for operation in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_every_parameter_of_a_path_says_what_it_names() -> None:
+    for operation in OPERATIONS:
+        for name in operation.parameters:
+            assert operation.parameter(name)[0] in operation.path
+
+
+def test_an_operation_without_a_body_takes_no_model_and_one_with_a_model_takes_a_body() -> None:
+    for operation in OPERATIONS:
+        assert (operation.request is not None) == (operation.carries in ("json", "upload")), operation.id
+
+
+def test_only_health_needs_no_key() -> None:
+    assert {operation.id for operation in OPERATIONS if operation.is_open} == {"GET /healthz", "GET /readyz"}
+
+
+def test_every_operation_that_starts_lasting_work_carries_a_grant() -> None:
+    assert {operation.id.replace("/v1/collections/{name}", "…") for operation in PASSED_ON if operation.grant} == {
+        "POST …/documents",
+        "POST …/documents:batch",
+        "POST …/documents:restore",
+        "POST …/reindex",
+        "DELETE …",
+        "DELETE …/documents/{id}",
+        "POST /v1/jobs/{id}/retry",
+        "POST /v1/threads/{id}/runs",
+    }
+
+
+def test_every_operation_that_changes_something_is_limited_recorded_and_for_writers() -> None:
+    for operation in PASSED_ON:
+        if operation.path == MCP:
+            continue
+        changes = operation.method != "GET"
+        assert (operation.route is not None) == changes, operation.id
+        writers = ("agents",) if operation.owner == "agent" else ("documents",)
+        if operation.path.startswith("/v1/agents"):
+            writers = ("agents:write",)
+        assert not changes or operation.scopes == writers, operation.id
+
+
+def test_tokens_of_operations_that_are_passed_on_never_reach_models_or_grants() -> None:
+    for operation in PASSED_ON:
+        if operation.path == MCP:
+            continue  # an answer like those of `rag:` models
+        allowed = {"agent"} if operation.owner == "agent" else {"ingest", "retriever", "inference"}
+        if operation.id == "POST /v1/agents":
+            allowed = {"agent", "models"}  # it looks whether the key may use the agent's model
+        assert set(operation.audiences) <= allowed, operation.id
