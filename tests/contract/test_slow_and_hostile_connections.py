@@ -16,7 +16,7 @@ from tests.support.gateway_running import Servers
 from contracts.errors import ErrorEnvelope
 from servicekit.core.settings import ServiceSettings
 from servicekit.web.app import build_app
-from servicekit.web.http_protocol import MOST_UNREAD, BoundedHttp
+from servicekit.web.http_protocol import MOST_UNREAD, BoundedProtocol
 
 DEADLINE_SECONDS = 10.0
 LONG = b"x" * 10_000
@@ -47,8 +47,8 @@ def _router() -> APIRouter:
 
 @pytest.fixture
 async def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    monkeypatch.setattr(BoundedHttp, "head_seconds", 0.3)
-    monkeypatch.setattr(BoundedHttp, "stall_seconds", 0.3)
+    monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.3)
+    monkeypatch.setattr(BoundedProtocol, "stall_seconds", 0.3)
     ended.clear()
 
     @asynccontextmanager

@@ -137,7 +137,7 @@ def test_probes_ask_the_service_itself_and_readiness_waits_for_its_parts(name: s
     for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
         assert service[probe]["httpGet"]["path"] == path
         assert service[probe]["httpGet"]["port"] in ports
-    assert service["readinessProbe"]["timeoutSeconds"] > 3, "servicekit.web.health.PROBE_SECONDS"
+    assert service["readinessProbe"]["timeoutSeconds"] > 3, "servicekit.core.probes.PROBE_SECONDS"
 
 
 def test_memory_is_limited_to_what_children_may_have_and_what_their_process_needs() -> None:

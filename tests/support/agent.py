@@ -27,8 +27,9 @@ from contracts.delegation import Audience, Delegation
 from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelList
 from contracts.search import SearchReply, SearchRequest
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
-from servicekit.core.errors import ServiceError, install_error_handlers
+from servicekit.core.errors import ServiceError
 from servicekit.streams.sse import DONE, encode, encode_error
+from servicekit.web.error_handlers import install_error_handlers
 
 
 @dataclass

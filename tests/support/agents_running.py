@@ -22,8 +22,8 @@ from contracts.models import ModelInfo, ModelList, ModelPrice
 from gateway.adapters.memory_limits import MemoryLimiter
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.core.clock import SystemClock
-from servicekit.core.errors import install_error_handlers
 from servicekit.streams.sse import DONE, encode
+from servicekit.web.error_handlers import install_error_handlers
 
 PRICE = ModelPrice(prompt_usd_per_million=2, completion_usd_per_million=6)  # type: ignore[arg-type]
 MODEL = ModelInfo(id="turns", kind="chat", default=True, context_length=32_768, price=PRICE)

@@ -33,8 +33,8 @@ from contracts.health import Health
 from contracts.runs import FINAL_RUN_STATUSES
 from contracts.search import SearchReply, SearchUsage
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
-from servicekit.core.errors import install_error_handlers
 from servicekit.sql.database import Database
+from servicekit.web.error_handlers import install_error_handlers
 
 LEAVE = "Full-time employees get 27 days of paid leave per year."
 QUESTION = "How many days of paid leave do full-time employees get per year?"

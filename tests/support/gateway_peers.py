@@ -20,8 +20,9 @@ from contracts.collections import Chunking, Collection
 from contracts.health import Health
 from contracts.models import ModelInfo, ModelPrice
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
-from servicekit.core.errors import InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed, install_error_handlers
+from servicekit.core.errors import InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
 from servicekit.streams.sse import DONE, encode, encode_error
+from servicekit.web.error_handlers import install_error_handlers
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}

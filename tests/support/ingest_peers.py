@@ -32,7 +32,8 @@ from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committe
 from contracts.pages import Page
 from ingest.adapters.memory_index import MemoryIndex
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
-from servicekit.core.errors import PeerError, install_error_handlers
+from servicekit.core.errors import PeerError
+from servicekit.web.error_handlers import install_error_handlers
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 45.0

@@ -20,8 +20,9 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from contracts.health import Health
 from contracts.models import ModelInfo, ModelPrice
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
-from servicekit.core.errors import UpstreamFailed, install_error_handlers
+from servicekit.core.errors import UpstreamFailed
 from servicekit.streams.sse import DONE, encode
+from servicekit.web.error_handlers import install_error_handlers
 
 PRICE = ModelPrice(
     prompt_usd_per_million=Decimal("1.7"),

@@ -15,10 +15,10 @@ from starlette.testclient import TestClient
 
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import DiskFull
+from servicekit.core.probes import Degraded
 from servicekit.core.settings import ServiceSettings
 from servicekit.sql.database import Database
 from servicekit.web.app import build_app
-from servicekit.web.health import Degraded
 
 MORE_THAN_ANY = 2**60
 

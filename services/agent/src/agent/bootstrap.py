@@ -36,11 +36,11 @@ from agent.tools.toolbox import Toolbox
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.identifiers import new_id
+from servicekit.core.probes import Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.sql.database import Database
 from servicekit.web.app import build_app
-from servicekit.web.health import Probe
 
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -23,7 +23,7 @@ from contracts.models import RAG
 from contracts.search import SearchRequest
 from servicekit.auth.delegation import Caller
 from servicekit.core.errors import InvalidRequest, ServiceError
-from servicekit.web.health import package_version
+from servicekit.core.version import package_version
 
 VERSIONS = ("2025-11-25", "2025-06-18")
 """Of the protocol, newest first. The one before has batches, which no version since has."""

@@ -51,6 +51,7 @@ from gateway.upstream_health import UpstreamHealth
 from gateway.usage_ledger import UsageLedger
 from servicekit.auth.delegation import DelegationSigner
 from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.probes import Degraded, Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.redis_lane import RedisLane
@@ -58,7 +59,6 @@ from servicekit.sql.database import Database
 from servicekit.telemetry.metrics import metrics_router
 from servicekit.web.app import build_app
 from servicekit.web.body_limits import MULTIPART, LimitFor, Streamed
-from servicekit.web.health import Degraded, Probe
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST_MIGRATION = "0003"

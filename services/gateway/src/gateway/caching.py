@@ -26,8 +26,8 @@ from gateway.ports import CacheAway, ResponseCache
 from gateway.tokens import COLLECTIONS, Mint
 from servicekit.core.clock import Clock
 from servicekit.core.identifiers import new_id
+from servicekit.core.version import package_version
 from servicekit.peers.client import Peer
-from servicekit.web.health import package_version
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.1

@@ -11,14 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.core.errors import (
-    CLIENT_CLOSED,
-    InvalidRequest,
-    PeerError,
-    ServiceError,
-    UpstreamFailed,
-    error_response,
-)
+from servicekit.core.errors import InvalidRequest, PeerError, ServiceError, UpstreamFailed
+from servicekit.web.error_handlers import CLIENT_CLOSED, error_response
 from servicekit.web.headers import header_of
 from servicekit.web.json_bodies import LARGE_BYTES
 

@@ -14,7 +14,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit.core.errors import InvalidRequest, error_response
+from servicekit.core.errors import InvalidRequest
+from servicekit.web.error_handlers import error_response
 from servicekit.web.headers import header_of
 
 API, MCP = "/v1", "/mcp"

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.dependencies import Dependencies
 from gateway.keys import Principal
-from servicekit.core.errors import QueueFull, ServiceError, error_response
+from servicekit.core.errors import QueueFull, ServiceError
+from servicekit.web.error_handlers import error_response
 
 GUARDED = ("/v1/", "/v2/", "/mcp")
 """Where all paths that need a key begin; what is open (health, the document of the API) is elsewhere."""

@@ -32,9 +32,9 @@ from inference.models import Models, Served
 from inference.ports import ChatEngine, EmbeddingEngine, RerankEngine
 from inference.prices import with_list_prices
 from inference.settings import InferenceSettings, secret_named
+from servicekit.core.probes import Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.web.app import build_app
-from servicekit.web.health import Probe
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ import structlog
 from contracts.chat import ChatRequest
 from inference.errors import ModelNotReady
 from servicekit.core.errors import InvalidRequest, QueueFull, ServiceError
-from servicekit.web.health import run_within
+from servicekit.core.probes import run_within
 
 log = structlog.get_logger(__name__)
 PROBE = ChatRequest.model_validate(

@@ -17,7 +17,7 @@ from inference.liveness import Liveness, Watch, Work
 from inference.metrics import READY, SILENT_SECONDS, begin_model
 from inference.ports import ChatEngine, EmbeddingEngine, Engine, RerankEngine
 from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
-from servicekit.web.health import Degraded, Probe
+from servicekit.core.probes import Degraded, Probe
 
 log = structlog.get_logger(__name__)
 AnyEngine = TypeVar("AnyEngine", bound=Engine, covariant=True)

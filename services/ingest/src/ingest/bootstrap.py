@@ -41,13 +41,13 @@ from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
+from servicekit.core.probes import Degraded, Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 from servicekit.web.app import DEFAULT_BODY_BYTES, build_app, server_for
 from servicekit.web.body_limits import MULTIPART, Streamed
-from servicekit.web.health import Degraded, Probe
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -31,11 +31,11 @@ from retriever.tables import holds
 from servicekit.backup.lock import Holds
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.errors import ServiceError, is_disk_full
+from servicekit.core.probes import Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 from servicekit.web.app import DEFAULT_BODY_BYTES, build_app
-from servicekit.web.health import Probe
 
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -7,7 +7,7 @@ from retriever.points import Point
 from retriever.ports import Embedder, VectorStore
 from retriever.sparse import SparseVector
 from servicekit.core.errors import ServiceError
-from servicekit.web.health import Degraded
+from servicekit.core.probes import Degraded
 
 READINESS = "readiness"
 """A generation of one point that only the probe searches."""

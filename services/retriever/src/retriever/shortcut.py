@@ -18,7 +18,8 @@ from contracts.search import SearchRequest
 from retriever.bootstrap import Dependencies
 from retriever.routes.access import SEARCHERS
 from servicekit.auth.delegation import Caller, InvalidDelegation, caller_of
-from servicekit.core.errors import ServiceError, error_response
+from servicekit.core.errors import ServiceError
+from servicekit.web.error_handlers import error_response
 from servicekit.web.headers import header_of
 from servicekit.web.json_bodies import LARGE_BYTES
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servicekit.core.errors import DiskFull
-from servicekit.web.health import Degraded
+from servicekit.core.probes import Degraded
 
 MEBIBYTE = 1024 * 1024
 

@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 
+REQUEST_ID_HEADER = "X-Request-Id"
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 

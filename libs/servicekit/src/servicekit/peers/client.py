@@ -21,10 +21,10 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.errors import ErrorEnvelope
 from servicekit.core.errors import NotReady, PeerError, UpstreamFailed, UpstreamTimeout
+from servicekit.core.identifiers import REQUEST_ID_HEADER
 from servicekit.telemetry.metrics import PEER_REQUESTS, PEER_SECONDS
 from servicekit.telemetry.spans import Attributes, span
 from servicekit.telemetry.trace_context import CURRENT, TRACEPARENT, TRACESTATE, TraceContext
-from servicekit.web.request_context import REQUEST_ID_HEADER
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer", bound=BaseModel)

@@ -29,9 +29,9 @@ from opentelemetry.trace import (
 from opentelemetry.trace import Span as SdkSpan
 
 from servicekit.core.settings import ServiceSettings
+from servicekit.core.version import package_version
 from servicekit.telemetry.spans import Attributes, Kind, Span
 from servicekit.telemetry.trace_context import CURRENT, TraceContext
-from servicekit.web.health import package_version
 
 QUEUE_SPANS = 4096
 """Spans that wait to be sent; each one more pushes the oldest out."""

@@ -17,13 +17,15 @@ from starlette.types import ASGIApp
 
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.core.disk import DiskRoom
-from servicekit.core.errors import install_error_handlers
+from servicekit.core.probes import Probe
 from servicekit.core.settings import ServiceSettings
+from servicekit.core.version import package_version
 from servicekit.telemetry.metrics import metrics_router, watch_disk
 from servicekit.telemetry.spans import close_tracing
 from servicekit.web.body_limits import BodyLimit, LimitFor, OwnerOf
-from servicekit.web.health import Probe, health_router, package_version
-from servicekit.web.http_protocol import BoundedHttp
+from servicekit.web.error_handlers import install_error_handlers
+from servicekit.web.health import health_router
+from servicekit.web.http_protocol import BoundedProtocol
 from servicekit.web.request_context import RequestContext
 
 Dependencies = TypeVar("Dependencies")
@@ -106,7 +108,7 @@ def server_for(
             port=settings.port if port is None else port,
             log_config=None,
             access_log=False,
-            http=BoundedHttp,
+            http=BoundedProtocol,
             server_header=False,
             timeout_graceful_shutdown=round(settings.shutdown_seconds),
             timeout_keep_alive=75,

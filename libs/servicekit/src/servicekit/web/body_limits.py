@@ -8,7 +8,8 @@ from collections.abc import Callable
 from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit.core.errors import PayloadTooLarge, QueueFull, ServiceError, error_response
+from servicekit.core.errors import PayloadTooLarge, QueueFull, ServiceError
+from servicekit.web.error_handlers import error_response
 from servicekit.web.headers import header_of
 from servicekit.web.json_bodies import LARGE_BYTES, ValueCount
 

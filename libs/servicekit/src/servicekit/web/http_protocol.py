@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from contracts.errors import ErrorBody, ErrorEnvelope
-from servicekit.web.write_coalescing import CorkedHttp
+from servicekit.web.write_coalescing import CoalescingProtocol
 
 log = structlog.get_logger(__name__)
 MOST_UNREAD = 128 * 1024
@@ -26,7 +26,7 @@ second is not too slow."""
 _HEAD = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
 
 
-class BoundedHttp(CorkedHttp):
+class BoundedProtocol(CoalescingProtocol):
     """uvicorn's protocol with bounds on what it does by itself."""
 
     head_seconds = HEAD_SECONDS

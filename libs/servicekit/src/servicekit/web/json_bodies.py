@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from servicekit.core.errors import PayloadTooLarge, Unprocessable, from_validation
+from servicekit.core.errors import PayloadTooLarge, Unprocessable
+from servicekit.web.error_handlers import from_validation
 
 LARGE_BYTES = 16 * 1024
 """From here on a body is dear enough for more care: limits before it is read, a thread for what is done with it."""

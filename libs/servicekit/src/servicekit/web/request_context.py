@@ -11,14 +11,13 @@ from dataclasses import replace
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit.core.identifiers import request_id_from
+from servicekit.core.identifiers import REQUEST_ID_HEADER, request_id_from
 from servicekit.telemetry.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS, METHODS, known_label
 from servicekit.telemetry.spans import NOTHING, Span, enter
 from servicekit.telemetry.trace_context import TraceContext
 from servicekit.web.headers import header_of
 
 log = structlog.get_logger(__name__)
-REQUEST_ID_HEADER = "X-Request-Id"
 _HEADER = REQUEST_ID_HEADER.lower().encode()
 QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics"))
 

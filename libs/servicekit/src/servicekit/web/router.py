@@ -10,7 +10,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from servicekit.core.errors import BodyRefused, ServiceError
+from servicekit.core.errors import ServiceError
+from servicekit.web.error_handlers import BodyRefused
 from servicekit.web.json_bodies import LARGE_BYTES, parse
 
 

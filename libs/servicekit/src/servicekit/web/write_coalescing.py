@@ -15,7 +15,7 @@ MOST_HELD = 64 * 1024
 """Bytes that are written at once, so that a fast writer meets the transport's own back-pressure."""
 
 
-class CorkedTransport:
+class CoalescingTransport:
     """A transport whose writes wait for the end of the loop's turn."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -49,9 +49,9 @@ class CorkedTransport:
             self._transport.write(data)
 
 
-class CorkedHttp(HttpToolsProtocol):
-    """uvicorn's protocol on a corked transport."""
+class CoalescingProtocol(HttpToolsProtocol):
+    """uvicorn's protocol on a coalescing transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wrap the transport."""
-        super().connection_made(cast("asyncio.Transport", CorkedTransport(transport, self.loop)))
+        super().connection_made(cast("asyncio.Transport", CoalescingTransport(transport, self.loop)))

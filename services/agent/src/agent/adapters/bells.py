@@ -11,7 +11,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from servicekit.web.health import Degraded
+from servicekit.core.probes import Degraded
 
 log = structlog.get_logger(__name__)
 CHANNEL = "groundwork:agent:runs"

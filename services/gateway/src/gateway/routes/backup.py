@@ -13,9 +13,9 @@ from gateway.openapi_parts import ERRORS
 from gateway.tokens import Audiences
 from servicekit.backup import tables as table_dumps
 from servicekit.backup.file import about
+from servicekit.core.version import package_version
 from servicekit.peers.client import Peer
 from servicekit.streams.response import OpenedStream
-from servicekit.web.health import package_version
 from servicekit.web.router import Router
 
 router = Router(responses=ERRORS, tags=["installation"])

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from ingest.metrics import WAKEUPS
 from ingest.queue import send_wake
-from servicekit.web.health import Degraded
+from servicekit.core.probes import Degraded
 
 log = structlog.get_logger(__name__)
 WAITING = 1000

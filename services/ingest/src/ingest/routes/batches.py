@@ -30,7 +30,8 @@ from ingest.routes.access import (
 )
 from ingest.routes.upload import keep_text, keep_url
 from ingest.tables import ANSWERS
-from servicekit.core.errors import ServiceError, from_validation
+from servicekit.core.errors import ServiceError
+from servicekit.web.error_handlers import from_validation
 from servicekit.web.idempotency import CallKey, StoredAnswer, fingerprint
 from servicekit.web.router import Router
 

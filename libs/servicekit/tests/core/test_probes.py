@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
+from servicekit.core import probes
 from servicekit.core.errors import NotReady
-from servicekit.web import health
 
 
 async def test_a_probe_that_takes_too_long_is_ended_and_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(probes, "PROBE_SECONDS", 0.01)
     ended = asyncio.Event()
 
     async def hangs() -> None:
@@ -18,20 +18,20 @@ async def test_a_probe_that_takes_too_long_is_ended_and_not_ready(monkeypatch: p
         finally:
             ended.set()
 
-    states = await health.run_probes({"part": hangs})
+    states = await probes.run_probes({"part": hangs})
     assert (states["part"].ok, states["part"].detail) == (False, "no answer within 0.01 s")
     await asyncio.wait_for(ended.wait(), 30)
 
 
 async def test_a_probe_that_fails_as_its_time_is_up_cancels_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(probes, "PROBE_SECONDS", 0.0)
 
     async def fails() -> None:
         await asyncio.sleep(0)
         raise NotReady("It is away.")
 
     for _ in range(20):
-        states = await health.run_probes({"part": fails, "other": fails})
+        states = await probes.run_probes({"part": fails, "other": fails})
         assert not states["part"].ok
         await asyncio.sleep(0)  # a cancellation left behind would end this test here
 
@@ -46,7 +46,7 @@ async def test_readiness_is_asked_once_for_all_who_want_to_know_and_remembered_f
 
     for seconds, afterwards in ((0.0, 2), (3600.0, 1)):
         asked = 0
-        readiness = health.Readiness(seconds)
+        readiness = probes.Readiness(seconds)
         may_answer.clear()
         callers = [asyncio.create_task(readiness.parts({"part": probe})) for _ in range(50)]
         leaves = asyncio.create_task(readiness.parts({"part": probe}))
