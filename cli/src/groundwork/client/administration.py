@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import get_args
-from urllib.parse import quote
 
 from contracts.delegation import Scope
 from contracts.jobs import Job
 from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, Tenant, UsageGroup, UsageRow
-from contracts.tenancy import TenantDeletion
+from contracts.operations import administration as operations
 from groundwork.client.connection import Connection
 
 ALL_SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -45,27 +44,24 @@ class Keys:
             budgets=list(budgets),
             expires_at=expires_at,
         )
-        return self._connection.model(
-            KeyCreated, "POST", "/v1/keys", json=body.model_dump(mode="json", exclude_none=True)
-        )
+        return self._connection.model(operations.CREATE_KEY, json=body.model_dump(mode="json", exclude_none=True))
 
     def change(self, key_id: str, wanted: KeyPatch) -> Key:
         """Change what is set in `wanted`, and nothing else; null lifts a limit."""
         body = wanted.model_dump(mode="json", exclude_unset=True)
-        return self._connection.model(Key, "PATCH", f"/v1/keys/{quote(key_id, safe='')}", json=body)
+        return self._connection.model(operations.UPDATE_KEY, key_id, json=body)
 
     def rotate(self, key_id: str, overlap_seconds: int = 86_400) -> KeyCreated:
         """A new secret; the old one is good beside it for a while."""
-        path, body = f"/v1/keys/{quote(key_id, safe='')}/rotate", {"overlap_seconds": overlap_seconds}
-        return self._connection.model(KeyCreated, "POST", path, json=body)
+        return self._connection.model(operations.ROTATE_KEY, key_id, json={"overlap_seconds": overlap_seconds})
 
     def list(self) -> Iterator[Key]:
         """All keys, without their secrets."""
-        return self._connection.pages(Key, "/v1/keys")
+        return self._connection.pages(operations.LIST_KEYS)
 
     def revoke(self, key_id: str) -> None:
         """End a key now."""
-        self._connection.call("DELETE", f"/v1/keys/{quote(key_id, safe='')}")
+        self._connection.call(operations.DELETE_KEY, key_id)
 
 
 def usage(
@@ -81,7 +77,7 @@ def usage(
         "from": since.isoformat() if since else None,
         "to": until.isoformat() if until else None,
     }
-    return connection.pages(UsageRow, "/v1/usage", params)
+    return connection.pages(operations.LIST_USAGE, params=params)
 
 
 class Tenants:
@@ -92,8 +88,8 @@ class Tenants:
 
     def list(self) -> Iterator[Tenant]:
         """All tenants by name."""
-        return self._connection.pages(Tenant, "/v1/tenants")
+        return self._connection.pages(operations.LIST_TENANTS)
 
     def delete(self, name: str) -> Job:
         """Remove a tenant with everything that it owns; wait for the job to know when that is done."""
-        return self._connection.model(TenantDeletion, "DELETE", f"/v1/tenants/{quote(name, safe='')}").job
+        return self._connection.model(operations.DELETE_TENANT, name).job

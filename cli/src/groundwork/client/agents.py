@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
 from contracts.agents import Agent
+from contracts.operations import agents as operations
 from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, Decision, HistoryMessage, Run, RunEvent, Thread
 from groundwork.client.connection import Connection
 from groundwork.client.patience import Away, Patience
@@ -28,23 +28,23 @@ class Agents:
 
     def save(self, name: str, definition: Mapping[str, Any]) -> Agent:
         """The agent with this definition: a new version, unless the newest one is the same."""
-        return self._connection.model(Agent, "POST", "/v1/agents", json={"name": name, **definition})
+        return self._connection.model(operations.CREATE_AGENT, json={"name": name, **definition})
 
     def get(self, name: str) -> Agent:
         """An agent as it is now."""
-        return self._connection.model(Agent, "GET", _agent(name))
+        return self._connection.model(operations.GET_AGENT, name)
 
     def list(self) -> Iterator[Agent]:
         """All agents by name."""
-        return self._connection.pages(Agent, "/v1/agents")
+        return self._connection.pages(operations.LIST_AGENTS)
 
     def versions(self, name: str) -> Iterator[Agent]:
         """All versions of an agent, newest first."""
-        return self._connection.pages(Agent, f"{_agent(name)}/versions")
+        return self._connection.pages(operations.LIST_AGENT_VERSIONS, name)
 
     def delete(self, name: str) -> None:
         """No new runs; those under way go on."""
-        self._connection.call("DELETE", _agent(name))
+        self._connection.call(operations.DELETE_AGENT, name)
 
 
 class Threads:
@@ -55,23 +55,23 @@ class Threads:
 
     def create(self, metadata: Mapping[str, Any] | None = None) -> Thread:
         """A new, empty thread."""
-        return self._connection.model(Thread, "POST", "/v1/threads", json={"metadata": dict(metadata or {})})
+        return self._connection.model(operations.CREATE_THREAD, json={"metadata": dict(metadata or {})})
 
     def get(self, thread_id: str) -> Thread:
         """One thread."""
-        return self._connection.model(Thread, "GET", _thread(thread_id))
+        return self._connection.model(operations.GET_THREAD, thread_id)
 
     def list(self) -> Iterator[Thread]:
         """Threads, newest first."""
-        return self._connection.pages(Thread, "/v1/threads")
+        return self._connection.pages(operations.LIST_THREADS)
 
     def history(self, thread_id: str) -> Iterator[HistoryMessage]:
         """What was said, oldest first."""
-        return self._connection.pages(HistoryMessage, f"{_thread(thread_id)}/history")
+        return self._connection.pages(operations.LIST_HISTORY, thread_id)
 
     def delete(self, thread_id: str) -> None:
         """The thread with its runs and all that was said."""
-        self._connection.call("DELETE", _thread(thread_id))
+        self._connection.call(operations.DELETE_THREAD, thread_id)
 
 
 class Runs:
@@ -91,24 +91,24 @@ class Runs:
         """A queued run. With a `key`, the same call again starts no second one."""
         headers = {"Idempotency-Key": key} if key else {}
         body = {"agent": agent, "input": text}
-        return self._connection.model(Run, "POST", f"{_thread(thread_id)}/runs", json=body, headers=headers)
+        return self._connection.model(operations.CREATE_RUN, thread_id, json=body, headers=headers)
 
     def get(self, thread_id: str, run_id: str) -> Run:
         """One run."""
-        return self._connection.model(Run, "GET", _run(thread_id, run_id))
+        return self._connection.model(operations.GET_RUN, thread_id, run_id)
 
     def list(self, thread_id: str) -> Iterator[Run]:
         """A thread's runs, newest first."""
-        return self._connection.pages(Run, f"{_thread(thread_id)}/runs")
+        return self._connection.pages(operations.LIST_RUNS, thread_id)
 
     def cancel(self, thread_id: str, run_id: str) -> Run:
         """Ask a run to end."""
-        return self._connection.model(Run, "POST", f"{_run(thread_id, run_id)}/cancel")
+        return self._connection.model(operations.CANCEL_RUN, thread_id, run_id)
 
     def resume(self, thread_id: str, run_id: str, decisions: Sequence[Decision]) -> Run:
         """Decide on all pending calls of a run that waits for approval."""
         body = {"decisions": [one.model_dump(mode="json", exclude_none=True) for one in decisions]}
-        return self._connection.model(Run, "POST", f"{_run(thread_id, run_id)}/resume", json=body)
+        return self._connection.model(operations.RESUME_RUN, thread_id, run_id, json=body)
 
     def events(
         self, thread_id: str, run_id: str, *, after: int = 0, timeout: float = 600.0, away: Away | None = None
@@ -151,18 +151,7 @@ class Runs:
     @contextmanager
     def _stream(self, thread_id: str, run_id: str, after: int) -> Iterator[Iterator[RunEvent]]:
         headers = {"Last-Event-ID": str(after)} if after else {}
-        path = f"{_run(thread_id, run_id)}/events"
-        with self._connection.events("GET", path, timeout=SILENCE_SECONDS, headers=headers) as events:
+        with self._connection.events(
+            operations.FOLLOW_RUN, thread_id, run_id, timeout=SILENCE_SECONDS, headers=headers
+        ) as events:
             yield (RunEvent.model_validate_json(event.data) for event in events)
-
-
-def _agent(name: str) -> str:
-    return f"/v1/agents/{quote(name, safe='')}"
-
-
-def _thread(thread_id: str) -> str:
-    return f"/v1/threads/{quote(thread_id, safe='')}"
-
-
-def _run(thread_id: str, run_id: str) -> str:
-    return f"{_thread(thread_id)}/runs/{quote(run_id, safe='')}"

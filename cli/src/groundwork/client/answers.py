@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.chat import AnswerOptions, AnswerReport, ChatCompletion, ChatCompletionChunk, ChatUsage
+from contracts.chat import AnswerOptions, AnswerReport, ChatCompletionChunk, ChatUsage
 from contracts.citations import Annotation
+from contracts.operations.models import CREATE_CHAT_COMPLETION
 from groundwork.client.connection import Connection
 from groundwork.errors import UnexpectedAnswer
 
-PATH = "/v1/chat/completions"
 ANSWER_SECONDS = 300.0
 DONE = "[DONE]"
 
@@ -49,7 +49,7 @@ AnswerEvent = TextDelta | AnswerDone
 def ask(connection: Connection, collections: str | Sequence[str], question: str, options: AnswerOptions) -> Answer:
     """The whole answer in one piece."""
     body = _body(collections, question, options)
-    completion = connection.model(ChatCompletion, "POST", PATH, json=body, timeout=ANSWER_SECONDS)
+    completion = connection.model(CREATE_CHAT_COMPLETION, json=body, timeout=ANSWER_SECONDS)
     if not completion.choices:
         raise UnexpectedAnswer("The answer has no choices; see the server's log.")
     message = completion.choices[0].message
@@ -66,7 +66,7 @@ def ask_stream(
     citations: list[Annotation] = []
     report: AnswerReport | None = None
     usage: ChatUsage | None = None
-    with connection.events("POST", PATH, json=body, timeout=ANSWER_SECONDS) as events:
+    with connection.events(CREATE_CHAT_COMPLETION, json=body, timeout=ANSWER_SECONDS) as events:
         for event in events:
             if event.data == DONE:
                 break

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import quote
 
 from contracts.collections import Chunking, Collection, CollectionChange, CollectionCreate, VectorOptions
 from contracts.jobs import Job
-from contracts.reindexing import ReindexAccepted, ReindexRequest
+from contracts.operations import documents as operations
+from contracts.reindexing import ReindexRequest
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError
-
-
-def collection_path(name: str) -> str:
-    """The path of one collection."""
-    return f"/v1/collections/{quote(name, safe='')}"
 
 
 class Collections:
@@ -49,7 +44,7 @@ class Collections:
 
     def make(self, body: CollectionCreate) -> Collection:
         """The same from a whole description."""
-        return self._connection.model(Collection, "POST", "/v1/collections", json=body.model_dump(mode="json"))
+        return self._connection.model(operations.CREATE_COLLECTION, json=body.model_dump(mode="json"))
 
     def ensure(self, name: str) -> Collection:
         """The collection of this name, made with the defaults if there is none yet."""
@@ -67,17 +62,17 @@ class Collections:
 
     def get(self, name: str) -> Collection:
         """One collection with its counts; raises `ApiError` 404."""
-        return self._connection.model(Collection, "GET", collection_path(name))
+        return self._connection.model(operations.GET_COLLECTION, name)
 
     def list(self) -> Iterator[Collection]:
         """All collections that the key may use."""
-        return self._connection.pages(Collection, "/v1/collections")
+        return self._connection.pages(operations.LIST_COLLECTIONS)
 
     def change(self, name: str, *, description: str | None = None, rerank: bool | None = None) -> Collection:
         """Change how a collection is described and searched; raises `ApiError` 404."""
         body = CollectionChange.model_construct(description=description, rerank=rerank)
         return self._connection.model(
-            Collection, "PATCH", collection_path(name), json=body.model_dump(mode="json", exclude_none=True)
+            operations.UPDATE_COLLECTION, name, json=body.model_dump(mode="json", exclude_none=True)
         )
 
     def reindex(
@@ -96,10 +91,9 @@ class Collections:
         body = ReindexRequest.model_construct(
             embedding_model=embedding_model, chunking=chunking, language=language, vectors=vectors
         )
-        path = f"{collection_path(name)}/reindex"
         given = body.model_dump(mode="json", exclude_none=True)
-        return self._connection.model(ReindexAccepted, "POST", path, json=given).job
+        return self._connection.model(operations.REINDEX_COLLECTION, name, json=given).job
 
     def delete(self, name: str) -> None:
         """Delete a collection with all of its documents."""
-        self._connection.call("DELETE", collection_path(name))
+        self._connection.call(operations.DELETE_COLLECTION, name)

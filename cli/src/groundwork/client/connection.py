@@ -11,6 +11,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
+from contracts.operations.operation import Operation
 from contracts.pages import Page
 from groundwork.errors import ApiError, GroundworkError, UnexpectedAnswer, Unreachable
 
@@ -29,7 +30,9 @@ _TYPES: dict[int, ErrorType] = {
 
 
 class Connection:
-    """Calls paths of one server with one key. Safe to use from several threads."""
+    """Calls operations of one server with one key, each with the values of its path in order. Safe to use from several
+    threads.
+    """
 
     def __init__(
         self,
@@ -64,40 +67,48 @@ class Connection:
         """Close the pool."""
         self._http.close()
 
-    def send(self, method: str, path: str, *, timeout: float | None = None, **options: Any) -> httpx2.Response:
+    def send(
+        self, operation: Operation[Any], *values: str, timeout: float | None = None, **options: Any
+    ) -> httpx2.Response:
         """One whole answer, whatever its status; raises `Unreachable` without one."""
+        path = operation.path_of(*values)
         with self._as_ours():
-            response = self._http.request(method, path, timeout=self._limit(timeout), **options)
+            response = self._http.request(operation.method, path, timeout=self._limit(timeout), **options)
         self.reached = True
         return response
 
-    def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
+    def call(self, operation: Operation[Any], *values: str, **options: Any) -> httpx2.Response:
         """One whole answer of status below 400; otherwise raises `ApiError`, or `Unreachable` without an answer."""
-        response = self.send(method, path, **options)
+        response = self.send(operation, *values, **options)
         if response.status_code >= 400:
             raise api_error(response)
         return response
 
-    def download(self, path: str, into: IO[bytes], *, timeout: float | None = None) -> None:
+    def download(
+        self, operation: Operation[bytes], *values: str, into: IO[bytes], timeout: float | None = None
+    ) -> None:
         """Write an answer's body to `into` as it comes; raises `ApiError` or `Unreachable`."""
-        with self._as_ours(), self._http.stream("GET", path, timeout=self._limit(timeout)) as response:
+        path, limit = operation.path_of(*values), self._limit(timeout)
+        with self._as_ours(), self._http.stream(operation.method, path, timeout=limit) as response:
             if response.status_code >= 400:
                 response.read()
                 raise api_error(response)
             for piece in response.iter_bytes():
                 into.write(piece)
 
-    def model(self, kind: type[Model], method: str, path: str, **options: Any) -> Model:
-        """One answer as a model."""
-        return parse(kind, self.call(method, path, **options))
+    def model(self, operation: Operation[Model], *values: str, **options: Any) -> Model:
+        """One answer as its model."""
+        return parse(operation.reply, self.call(operation, *values, **options))
 
-    def pages(self, kind: type[Model], path: str, params: Mapping[str, Any] | None = None) -> Iterator[Model]:
+    def pages(
+        self, operation: Operation[Page[Model]], *values: str, params: Mapping[str, Any] | None = None
+    ) -> Iterator[Model]:
         """Every item of a paged list, page after page."""
         wanted = {key: value for key, value in (params or {}).items() if value is not None}
         cursor: str | None = None
         while True:
             query = {"limit": PAGE_SIZE, **wanted, **({"cursor": cursor} if cursor else {})}
-            page: Page[Model] = parse(Page[kind], self.call("GET", path, params=query))  # type: ignore[valid-type]
+            page = parse(operation.reply, self.call(operation, *values, params=query))
             yield from page.data
             cursor = page.next_cursor
             if cursor is None:
@@ -105,10 +116,11 @@ class Connection:
 
     @contextmanager
     def events(
-        self, method: str, path: str, *, timeout: float | None = None, **options: Any
+        self, operation: Operation[Any], *values: str, timeout: float | None = None, **options: Any
     ) -> Iterator[Iterator[httpx2.ServerSentEvent]]:
         """The events of a stream, at most `timeout` seconds apart; an `event: error` in it is raised as `ApiError`."""
-        with self._as_ours(), self._http.stream(method, path, timeout=self._limit(timeout), **options) as response:
+        path, limit = operation.path_of(*values), self._limit(timeout)
+        with self._as_ours(), self._http.stream(operation.method, path, timeout=limit, **options) as response:
             self.reached = True
             if response.status_code >= 400:
                 response.read()

@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote
 
 from contracts.batches import BatchReply
 from contracts.documents import Document, DocumentChunk, DocumentCreate
 from contracts.formats import media_type_of
 from contracts.jobs import Accepted
-from groundwork.client.collections import collection_path
-from groundwork.client.connection import Connection, parse
+from contracts.operations import documents as operations
+from groundwork.client.connection import Connection
 
 UPLOAD_SECONDS = 600.0
 
@@ -41,16 +40,13 @@ class Documents:
             "document_id": document_id,
             "metadata": json.dumps(dict(metadata)) if metadata else None,
         }
-        data = {name: value for name, value in fields.items() if value is not None}
+        data = _given(fields)
         name = filename or (content.name if isinstance(content, Path) else "document.txt")
         kind = media_type or media_type_of(name) or "application/octet-stream"
-        path, limit = f"{collection_path(collection)}/documents", UPLOAD_SECONDS
         if isinstance(content, Path):
             with content.open("rb") as stream:
-                files = {"file": (name, stream, kind)}
-                return parse(Accepted, self._connection.call("POST", path, files=files, data=data, timeout=limit))
-        files_of_bytes = {"file": (name, content, kind)}
-        return parse(Accepted, self._connection.call("POST", path, files=files_of_bytes, data=data, timeout=limit))
+                return self._create(collection, files={"file": (name, stream, kind)}, data=data)
+        return self._create(collection, files={"file": (name, content, kind)}, data=data)
 
     def add_text(
         self,
@@ -63,7 +59,7 @@ class Documents:
     ) -> Accepted:
         """Send text itself."""
         body = {"text": text, "title": title, "metadata": dict(metadata or {}), "document_id": document_id}
-        return self._create(collection, body)
+        return self._create(collection, json=_given(body))
 
     def add_url(
         self,
@@ -76,58 +72,53 @@ class Documents:
     ) -> Accepted:
         """Have the server fetch a document from the web; the answer comes when it has the bytes."""
         body = {"url": url, "title": title, "metadata": dict(metadata or {}), "document_id": document_id}
-        return self._create(collection, body)
+        return self._create(collection, json=_given(body))
 
     def add_batch(self, collection: str, documents: Sequence[DocumentCreate]) -> BatchReply:
         """Send up to 100 texts or URLs in one call. Each has a result, in order: `Accepted`, or `Refused` with why."""
         body = {"documents": [document.model_dump(mode="json", exclude_none=True) for document in documents]}
-        path = f"{collection_path(collection)}/documents:batch"
-        return self._connection.model(BatchReply, "POST", path, json=body, timeout=UPLOAD_SECONDS)
+        return self._connection.model(operations.CREATE_DOCUMENTS, collection, json=body, timeout=UPLOAD_SECONDS)
 
     def get(self, collection: str, document_id: str) -> Document:
         """One document."""
-        return self._connection.model(Document, "GET", document_path(collection, document_id))
+        return self._connection.model(operations.GET_DOCUMENT, collection, document_id)
 
     def list(self, collection: str, *, status: str | None = None, q: str | None = None) -> Iterator[Document]:
         """The documents of a collection, by status or by words of title or source."""
-        return self._connection.pages(Document, f"{collection_path(collection)}/documents", {"status": status, "q": q})
+        return self._connection.pages(operations.LIST_DOCUMENTS, collection, params={"status": status, "q": q})
 
     def delete(self, collection: str, document_id: str) -> None:
         """Delete a document; it is gone from search when this returns."""
-        self._connection.call("DELETE", document_path(collection, document_id))
+        self._connection.call(operations.DELETE_DOCUMENT, collection, document_id)
 
     def text(self, collection: str, document_id: str, *, revision: int | None = None) -> str:
         """The extracted text that spans index, of the active revision or of an earlier retained one."""
         params = {} if revision is None else {"revision": revision}
-        return self._connection.call("GET", f"{document_path(collection, document_id)}/text", params=params).text
+        return self._connection.call(operations.GET_DOCUMENT_TEXT, collection, document_id, params=params).text
 
     def content(self, collection: str, document_id: str) -> bytes:
         """The original bytes."""
-        return self._connection.call("GET", f"{document_path(collection, document_id)}/content").content
+        return self._connection.call(operations.GET_DOCUMENT_CONTENT, collection, document_id).content
 
     def back_up(self, collection: str, document_id: str, into: IO[bytes]) -> None:
         """Write the document's archive: original, text, how it is cut, and embeddings, to `restore` it from."""
-        self._connection.download(f"{document_path(collection, document_id)}/backup", into)
+        self._connection.download(operations.BACK_UP_DOCUMENT, collection, document_id, into=into)
 
     def restore(self, collection: str, archive: Iterable[bytes]) -> Accepted:
         """Put a document back from its archive; nothing of it is read or embedded again where the model is the same.
 
         Raises `ApiError` 409 `document_differs` if it is there with other bytes.
         """
-        path = f"{collection_path(collection)}/documents:restore"
-        headers = {"Content-Type": "application/zip"}
-        return self._connection.model(Accepted, "POST", path, content=archive, headers=headers, timeout=UPLOAD_SECONDS)
+        options = {"content": archive, "headers": {"Content-Type": "application/zip"}, "timeout": UPLOAD_SECONDS}
+        return self._connection.model(operations.RESTORE_DOCUMENT, collection, **options)
 
     def chunks(self, collection: str, document_id: str) -> Iterator[DocumentChunk]:
         """The chunks of the active revision, in order."""
-        return self._connection.pages(DocumentChunk, f"{document_path(collection, document_id)}/chunks")
+        return self._connection.pages(operations.LIST_CHUNKS, collection, document_id)
 
-    def _create(self, collection: str, body: Mapping[str, Any]) -> Accepted:
-        given = {name: value for name, value in body.items() if value is not None}
-        path = f"{collection_path(collection)}/documents"
-        return self._connection.model(Accepted, "POST", path, json=given, timeout=UPLOAD_SECONDS)
+    def _create(self, collection: str, **body: Any) -> Accepted:
+        return self._connection.model(operations.CREATE_DOCUMENT, collection, timeout=UPLOAD_SECONDS, **body)
 
 
-def document_path(collection: str, document_id: str) -> str:
-    """The path of one document."""
-    return f"{collection_path(collection)}/documents/{quote(document_id, safe='')}"
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -13,11 +13,14 @@ import httpx2
 from contracts.chat import AnswerOptions
 from contracts.health import Health
 from contracts.keys import UsageGroup, UsageRow
-from contracts.models import Embedding, EmbeddingReply, ModelInfo, ModelList
+from contracts.models import Embedding, ModelInfo
+from contracts.operations.administration import BACK_UP, READINESS
+from contracts.operations.documents import SEARCH_COLLECTION
+from contracts.operations.models import CREATE_EMBEDDINGS, LIST_MODELS
 from contracts.search import Filter, SearchMode, SearchOptions, SearchReply
 from groundwork.client import administration, answers
 from groundwork.client.agents import Agents, Runs, Threads
-from groundwork.client.collections import Collections, collection_path
+from groundwork.client.collections import Collections
 from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
 from groundwork.client.documents import Documents
 from groundwork.client.jobs import Jobs
@@ -90,9 +93,7 @@ class Groundwork:
             min_score=min_score,
             neighbours=neighbours,
         )
-        return self._connection.model(
-            SearchReply, "POST", f"{collection_path(collection)}/search", json=body.model_dump(exclude_none=True)
-        )
+        return self._connection.model(SEARCH_COLLECTION, collection, json=body.model_dump(exclude_none=True))
 
     def ask(
         self, collections: str | Sequence[str], question: str, options: AnswerOptions | None = None
@@ -108,13 +109,11 @@ class Groundwork:
 
     def models(self) -> list[ModelInfo]:
         """Every model that the key may use, `rag:` models included."""
-        return self._connection.model(ModelList, "GET", "/v1/models").data
+        return self._connection.model(LIST_MODELS).data
 
     def embed(self, texts: Sequence[str], *, model: str = "default") -> list[Embedding]:
         """One vector a text, in order."""
-        reply = self._connection.model(
-            EmbeddingReply, "POST", "/v1/embeddings", json={"model": model, "input": list(texts)}
-        )
+        reply = self._connection.model(CREATE_EMBEDDINGS, json={"model": model, "input": list(texts)})
         return sorted(reply.data, key=lambda embedding: embedding.index)
 
     def usage(
@@ -125,11 +124,11 @@ class Groundwork:
 
     def back_up(self, into: IO[bytes]) -> None:
         """Write a backup of everything of all tenants to `into` (admin scope), for `groundwork restore`."""
-        self._connection.download("/v1/backup", into, timeout=BACKUP_SECONDS)
+        self._connection.download(BACK_UP, into=into, timeout=BACKUP_SECONDS)
 
     def readiness(self) -> Health:
         """Whether the server can do its job now, with each part's state; needs no key."""
-        response = self._connection.send("GET", "/readyz")
+        response = self._connection.send(READINESS)
         if response.status_code not in (200, 503):
             raise api_error(response)
         return parse(Health, response)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
 
 from contracts.jobs import FINAL_JOB_STATUSES, Job
+from contracts.operations import documents as operations
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError, JobFailed, Unreachable, WaitTimeout
 
@@ -24,25 +24,25 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """One job."""
-        return self._connection.model(Job, "GET", _path(job_id))
+        return self._connection.model(operations.GET_JOB, job_id)
 
     def list(self, *, status: str | None = None, collection: str | None = None) -> Iterator[Job]:
         """Jobs, by status and collection."""
-        return self._connection.pages(Job, "/v1/jobs", {"status": status, "collection": collection})
+        return self._connection.pages(operations.LIST_JOBS, params={"status": status, "collection": collection})
 
     def events(self, job_id: str, *, timeout: float | None = None) -> Iterator[Job]:
         """The job at each change, until it ends. The stream may also end early, at the server's own time limit."""
-        with self._connection.events("GET", f"{_path(job_id)}/events", timeout=timeout) as events:
+        with self._connection.events(operations.FOLLOW_JOB, job_id, timeout=timeout) as events:
             for event in events:
                 yield Job.model_validate_json(event.data)
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to stop; it does between two batches."""
-        self._connection.call("POST", f"{_path(job_id)}/cancel")
+        self._connection.call(operations.CANCEL_JOB, job_id)
 
     def retry(self, job_id: str) -> None:
         """Try a failed job again."""
-        self._connection.call("POST", f"{_path(job_id)}/retry")
+        self._connection.call(operations.RETRY_JOB, job_id)
 
     def wait(
         self,
@@ -90,7 +90,3 @@ def _check(deadline: float, job_id: str, job: Job | None) -> None:
         raise WaitTimeout(
             f"Job {job_id} has not ended in time.{state} It goes on; `groundwork status` shows the worker."
         )
-
-
-def _path(job_id: str) -> str:
-    return f"/v1/jobs/{quote(job_id, safe='')}"
