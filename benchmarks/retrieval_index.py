@@ -18,10 +18,10 @@ from contracts.search import SearchMode, SearchReply, SearchRequest
 from ingest.chunking.cutting import Cutter
 from ingest.chunking.tokens import Tokens
 from retriever.bootstrap import MIGRATIONS, Dependencies, assemble, open_store
-from retriever.catalogue import CollectionRecord
-from retriever.points import RevisionKey, embedded_text
-from retriever.readiness import prepare
+from retriever.catalog.collections import CollectionRecord
 from retriever.settings import RetrieverSettings
+from retriever.stores.points import RevisionKey, embedded_text
+from retriever.stores.readiness import prepare
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 

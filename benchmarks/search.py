@@ -31,11 +31,11 @@ import qdrant_edge as edge
 from benchmarks.home import write_result
 from benchmarks.search_collection import Question, build, save_questions
 from benchmarks.search_service import LIMIT, Answered, Service, serving
-from retriever.adapters import edge_options
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.index_builds import BuildRules
-from retriever.deepening import FIRST_DEPTH
-from retriever.sparse import query_vector
+from retriever.search.depth import FIRST_DEPTH
+from retriever.stores.edge import options as edge_options
+from retriever.stores.edge.index_builds import BuildRules
+from retriever.stores.edge.store import EdgeStore
+from retriever.text.bm25 import query_vector
 
 SIZES = [int(size) for size in os.environ.get("SIZES", "50000,200000").split(",")]
 QUERIES = int(os.environ.get("QUERIES", "300"))

@@ -22,10 +22,10 @@ from sqlalchemy import insert
 from contracts.collections import CollectionCreate, VectorOptions
 from contracts.indexing import ChunkInput, DocumentFacts
 from retriever.bootstrap import MIGRATIONS
-from retriever.catalogue import Catalogue, physical_name
-from retriever.points import Point, RevisionKey, make_point
-from retriever.ports import EmbeddingModel, VectorStore
-from retriever.tables import documents
+from retriever.catalog.collections import Catalogue, physical_name
+from retriever.catalog.tables import documents
+from retriever.stores.points import Point, RevisionKey, make_point
+from retriever.stores.protocol import EmbeddingModel, VectorStore
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate

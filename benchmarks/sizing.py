@@ -22,7 +22,7 @@ from benchmarks.home import write_result
 from benchmarks.search_collection import Question, build, save_questions
 from benchmarks.search_service import Service, serving
 from contracts.collections import VectorOptions
-from retriever.adapters.edge import EdgeStore
+from retriever.stores.edge.store import EdgeStore
 
 SIZE = int(os.environ.get("SIZE", "200000"))
 SEARCHES = 200

@@ -17,7 +17,7 @@ from contracts.health import Health
 from contracts.indexing import BatchIndexed, Committed
 from contracts.pages import Page
 from contracts.search import SearchReply
-from retriever.adapters.hashed import HashedEmbedder
+from retriever.testing.hashed_embedder import HashedEmbedder
 from servicekit.peers.client import PeerUnreachable
 
 FACTS = {"title": "Handbook", "source": "handbook.md", "media_type": "text/markdown", "metadata": {"team": "hr"}}

@@ -12,10 +12,10 @@ from contracts.collections import Chunking, CollectionChange, CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from contracts.reindexing import ReindexRequest, ShadowRequest
 from ingest.adapters.retriever import RetrieverIndex
-from retriever.adapters.hashed import HashedEmbedder
 from retriever.bootstrap import create_app
-from retriever.ports import EmbeddingModel
 from retriever.settings import RetrieverSettings
+from retriever.stores.protocol import EmbeddingModel
+from retriever.testing.hashed_embedder import HashedEmbedder
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer, open_session
 

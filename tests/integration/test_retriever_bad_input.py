@@ -19,7 +19,7 @@ from tests.support.retriever import Tokens, retriever_client
 
 from contracts.errors import ErrorEnvelope
 from contracts.search import SearchReply
-from retriever.adapters.hashed import HashedEmbedder
+from retriever.testing.hashed_embedder import HashedEmbedder
 
 FACTS = {"title": "Handbook", "source": "handbook.md", "media_type": "text/markdown", "metadata": {"team": "hr"}}
 

@@ -10,10 +10,10 @@ import qdrant_edge as edge
 from tests.support.indexed_writer import DIMENSIONS, point_of
 
 from contracts.collections import VectorOptions
-from retriever import filters
-from retriever.adapters import edge_options
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.index_builds import BuildRules
+from retriever.stores import filters
+from retriever.stores.edge import options as edge_options
+from retriever.stores.edge.index_builds import BuildRules
+from retriever.stores.edge.store import EdgeStore
 
 ALL = filters.Where(must=(filters.Within(("ordinal",), gte=0),))
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from contracts.indexing import ChunkInput, DocumentFacts
 from contracts.search import Filter
-from retriever import filters
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.qdrant import QdrantStore
-from retriever.points import RevisionKey, make_point
-from retriever.ports import VectorStore
-from retriever.sparse import query_vector
+from retriever.stores import filters
+from retriever.stores.edge.store import EdgeStore
+from retriever.stores.points import RevisionKey, make_point
+from retriever.stores.protocol import VectorStore
+from retriever.stores.qdrant.store import QdrantStore
+from retriever.text.bm25 import query_vector
 
 STORES: dict[str, Callable[[Path], VectorStore]] = {
     "edge": lambda folder: EdgeStore(folder / "vectors"),

@@ -16,11 +16,11 @@ from prometheus_client import REGISTRY
 from tests.support.indexed_writer import BATCH, DIMENSIONS, point_of, vector_of
 
 from contracts.collections import VectorOptions
-from retriever import filters
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.index_builds import BuildRules
 from retriever.errors import GenerationMissing
-from retriever.ports import IndexStatus
+from retriever.stores import filters
+from retriever.stores.edge.index_builds import BuildRules
+from retriever.stores.edge.store import EdgeStore
+from retriever.stores.protocol import IndexStatus
 
 SOON = BuildRules(points=300, share=0.25)
 SECONDS = 120
@@ -238,7 +238,7 @@ async def test_a_child_whose_retriever_is_gone_builds_nothing(
     await store.close()
     gone = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220  # over at once
     gone.wait()
-    command = [sys.executable, "-m", "retriever.adapters.index_child", str(tmp_path / "g"), "4096", str(gone.pid)]
+    command = [sys.executable, "-m", "retriever.stores.edge.index_worker", str(tmp_path / "g"), "4096", str(gone.pid)]
     child = subprocess.run(command, capture_output=True, text=True)  # noqa: ASYNC221
     assert child.returncode == 1
     assert "gone" in child.stderr

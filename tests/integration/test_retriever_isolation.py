@@ -14,7 +14,7 @@ import pytest
 from tests.support.openapi_walk import Operation, operations
 from tests.support.retriever import Tokens, retriever_client
 
-from retriever.adapters.hashed import HashedEmbedder
+from retriever.testing.hashed_embedder import HashedEmbedder
 
 BOTH, VAULT, DOCUMENT = "handbook", "vault", "d-1"
 TEXT, METADATA = "The wombat password is xylophone.", {"codename": "quetzal", "year": 1987}

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from tests.support.retriever import Tokens, retriever_client
 
-from retriever.adapters.hashed import HashedEmbedder
+from retriever.testing.hashed_embedder import HashedEmbedder
 
 COLLECTIONS = ("a", "b", "c")
 REVISIONS, READERS, DELETIONS = 5, 3, 4

@@ -18,14 +18,14 @@ from contracts.collections import CollectionChange, CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from contracts.reindexing import ReindexRequest
 from contracts.search import SearchReply, SearchRequest
-from retriever.adapters.hashed import HashedEmbedder
-from retriever.adapters.lexical import LexicalReranker
-from retriever.adapters.qdrant import QdrantStore
 from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
 from retriever.errors import CollectionNotFound, StaleRevision
-from retriever.points import RevisionKey
-from retriever.ports import EmbeddingModel
 from retriever.settings import RetrieverSettings
+from retriever.stores.points import RevisionKey
+from retriever.stores.protocol import EmbeddingModel
+from retriever.stores.qdrant.store import QdrantStore
+from retriever.testing.hashed_embedder import HashedEmbedder
+from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 

@@ -14,15 +14,15 @@ import pytest
 from contracts.collections import VectorOptions
 from contracts.indexing import ChunkInput, DocumentFacts
 from contracts.search import Filter
-from retriever import filters, readiness
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.index_builds import BuildRules
-from retriever.adapters.qdrant import QdrantStore
 from retriever.errors import GenerationMissing, VectorStoreLocked
-from retriever.lists import nearest, scores_of
-from retriever.points import Candidate, Point, RevisionKey, content_hash, make_point
-from retriever.ports import VectorStore
-from retriever.sparse import SparseVector, query_vector
+from retriever.stores import filters, readiness
+from retriever.stores.edge.index_builds import BuildRules
+from retriever.stores.edge.store import EdgeStore
+from retriever.stores.points import Candidate, Point, RevisionKey, content_hash, make_point
+from retriever.stores.protocol import VectorStore
+from retriever.stores.qdrant.store import QdrantStore
+from retriever.stores.queries import nearest, scores_of
+from retriever.text.bm25 import SparseVector, query_vector
 
 DIMENSIONS = 16
 WORDS = ["harbour", "lantern", "meadow", "copper", "violin", "glacier", "saffron", "turbine", "orchard", "pebble"]

@@ -14,10 +14,10 @@ from pathlib import Path
 from tests.support.indexed_writer import DIMENSIONS, point_of
 from tests.support.small_disk import SmallDisk
 
-from retriever import filters
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.index_builds import BuildRules
-from retriever.points import Point
+from retriever.stores import filters
+from retriever.stores.edge.index_builds import BuildRules
+from retriever.stores.edge.store import EdgeStore
+from retriever.stores.points import Point
 from servicekit.core.errors import DiskFull
 
 ALL = filters.Where(must=(filters.Within(("ordinal",), gte=0),))

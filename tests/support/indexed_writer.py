@@ -15,11 +15,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 
-from retriever import filters
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.index_builds import BuildRules
-from retriever.points import Point
-from retriever.sparse import SparseVector
+from retriever.stores import filters
+from retriever.stores.edge.index_builds import BuildRules
+from retriever.stores.edge.store import EdgeStore
+from retriever.stores.points import Point
+from retriever.text.bm25 import SparseVector
 
 DIMENSIONS = 24
 BATCH = 20

@@ -19,13 +19,13 @@ from starlette.types import ASGIApp
 
 from contracts.delegation import Audience, Delegation, Scope
 from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelInfo, ModelList
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.hashed import HashedEmbedder
-from retriever.adapters.lexical import LexicalReranker
 from retriever.bootstrap import MIGRATIONS, assemble, create_app
-from retriever.ports import Reranker
-from retriever.readiness import prepare
 from retriever.settings import RetrieverSettings
+from retriever.stores.edge.store import EdgeStore
+from retriever.stores.protocol import Reranker
+from retriever.stores.readiness import prepare
+from retriever.testing.hashed_embedder import HashedEmbedder
+from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate

@@ -14,9 +14,9 @@ from tests.support.retriever import Tokens, hashed_inference, served
 from tests.support.retriever_process import RetrieverProcess
 from tests.support.retriever_traffic import Ledger, Reindexer, Writer, check_whole, checked, search_on
 
-from retriever import filters
-from retriever.adapters.edge import EdgeStore
-from retriever.adapters.hashed import HashedEmbedder
+from retriever.stores import filters
+from retriever.stores.edge.store import EdgeStore
+from retriever.testing.hashed_embedder import HashedEmbedder
 
 WRITERS, SEARCHERS, DOCUMENTS = 3, 2, 4
 EARLY = 7

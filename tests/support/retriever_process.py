@@ -87,7 +87,7 @@ class RetrieverProcess:
         for entry in Path("/proc").glob("[0-9]*/cmdline"):
             with suppress(OSError):  # it ended meanwhile
                 words = entry.read_bytes().split(b"\0")
-                if b"retriever.adapters.index_child" in words and any(word.startswith(ours) for word in words):
+                if b"retriever.stores.edge.index_worker" in words and any(word.startswith(ours) for word in words):
                     found.append(int(entry.parent.name))
         return found
 

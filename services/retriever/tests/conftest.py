@@ -13,14 +13,14 @@ from pytest_socket import disable_socket
 from contracts.collections import CollectionCreate
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
 from contracts.search import SearchReply, SearchRequest
-from retriever.adapters.hashed import HashedEmbedder
-from retriever.adapters.lexical import LexicalReranker
-from retriever.adapters.qdrant import QdrantStore
 from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
-from retriever.catalogue import CollectionRecord
-from retriever.points import RevisionKey
-from retriever.ports import EmbeddingModel
+from retriever.catalog.collections import CollectionRecord
 from retriever.settings import RetrieverSettings
+from retriever.stores.points import RevisionKey
+from retriever.stores.protocol import EmbeddingModel
+from retriever.stores.qdrant.store import QdrantStore
+from retriever.testing.hashed_embedder import HashedEmbedder
+from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 

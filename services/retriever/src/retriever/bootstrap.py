@@ -12,22 +12,22 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware import Middleware
 
-from retriever import readiness
-from retriever.adapters.inference import InferenceEmbedder, InferenceReranker
-from retriever.candidates import CandidateReader
-from retriever.catalogue import Catalogue
-from retriever.copying import Copying
-from retriever.embedding import ChunkEmbedding
-from retriever.generations import Generations
-from retriever.indexing import Indexing
-from retriever.lifecycle import Lifecycle
-from retriever.ports import Embedder, Reranker, VectorStore
-from retriever.reindexing import Reindexing
-from retriever.reranking import Reranking
-from retriever.revisions import Revisions
-from retriever.searching import Searching
+from retriever.catalog.collections import Catalogue
+from retriever.catalog.generations import Generations
+from retriever.catalog.revisions import Revisions
+from retriever.catalog.service import Lifecycle
+from retriever.catalog.tables import holds
+from retriever.indexing.chunk_vectors import ChunkEmbedding
+from retriever.indexing.service import Indexing
+from retriever.models.inference import InferenceEmbedder, InferenceReranker
+from retriever.reindex.copies import Copying
+from retriever.reindex.service import Reindexing
+from retriever.search.candidates import CandidateReader
+from retriever.search.rerank import Reranking
+from retriever.search.service import Searching
 from retriever.settings import RetrieverSettings
-from retriever.tables import holds
+from retriever.stores import readiness
+from retriever.stores.protocol import Embedder, Reranker, VectorStore
 from servicekit.backup.lock import Holds
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.errors import ServiceError, is_disk_full
@@ -90,13 +90,13 @@ def assemble(
 async def open_store(settings: RetrieverSettings) -> VectorStore:
     """The vector store that the settings name. Only the chosen engine is imported: a client costs 60 MB."""
     if settings.qdrant_url:
-        from retriever.adapters.qdrant import QdrantStore
-        from retriever.adapters.qdrant_options import spread_of
+        from retriever.stores.qdrant.options import spread_of
+        from retriever.stores.qdrant.store import QdrantStore
 
         spread = spread_of(settings)
         return QdrantStore.connect(settings.qdrant_url, settings.qdrant_api_key, settings.qdrant_seconds, spread)
-    from retriever.adapters.edge import EdgeStore
-    from retriever.adapters.index_builds import BuildRules
+    from retriever.stores.edge.index_builds import BuildRules
+    from retriever.stores.edge.store import EdgeStore
 
     rules = BuildRules(
         points=settings.index_points, seconds=settings.index_build_seconds, memory_mib=settings.index_build_mib
@@ -140,8 +140,8 @@ async def _begin(dependencies: Dependencies, *, owns_store: bool) -> None:
 
 def create_app(settings: RetrieverSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """The retriever's app; with `dependencies`, which stay open, nothing else is opened."""
-    from retriever.routes import collections, documents, installation, search, shadows
-    from retriever.shortcut import SearchShortcut
+    from retriever.api import collections, documents, installation, search, shadows
+    from retriever.api.shortcut import SearchShortcut
 
     chosen = settings or RetrieverSettings()
 

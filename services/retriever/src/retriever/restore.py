@@ -11,13 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.collections import VectorOptions
+from retriever.backup.dump import POINTS, unpacked
 from retriever.bootstrap import MIGRATIONS, open_store
-from retriever.generations import ACTIVE, BUILDING, DROPPED, RETIRED
-from retriever.points import Point
-from retriever.ports import VectorStore
+from retriever.catalog.generations import ACTIVE, BUILDING, DROPPED, RETIRED
+from retriever.catalog.tables import generations
 from retriever.settings import RetrieverSettings
-from retriever.tables import generations
-from retriever.whole_backups import POINTS, unpacked
+from retriever.stores.points import Point
+from retriever.stores.protocol import VectorStore
 from servicekit.backup import restore as restore_command
 from servicekit.backup import tables as table_dumps
 from servicekit.backup.file import BackupFile

@@ -1,0 +1,43 @@
+"""What every route needs: the caller, the dependencies, and whether the caller may use a collection."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from contracts.delegation import Scope
+from retriever.bootstrap import Dependencies
+from retriever.catalog.collections import CollectionRecord
+from retriever.errors import CollectionNotAllowed
+from servicekit.auth.delegation import Caller, require
+
+SEARCHERS: tuple[Scope, ...] = ("search", "chat", "agents")
+RetrieverCaller = Annotated[Caller, require("retriever", "documents")]
+Reader = Annotated[Caller, require("retriever", "documents", "search")]
+Asker = Annotated[Caller, require("retriever", *SEARCHERS, "documents", "admin")]
+"""Who asks what there is: answers and runs search with their caller's own scopes, a tenant's deletion lists."""
+Searcher = Annotated[Caller, require("retriever", *SEARCHERS)]
+Deleter = Annotated[Caller, require("retriever", "documents", "admin")]
+TenantAdmin = Annotated[Caller, require("retriever", "admin")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+async def _opened(request: Request) -> Dependencies:
+    dependencies: Dependencies = request.app.state.dependencies
+    return dependencies
+
+
+Opened = Annotated[Dependencies, Depends(_opened)]
+
+
+def check_allowed(caller: Caller, name: str) -> None:
+    """Raise `CollectionNotAllowed` when the caller's key is restricted to other collections."""
+    if not caller.delegation.allows_collection(name):
+        raise CollectionNotAllowed(name)
+
+
+async def allowed_collection(caller: Caller, opened: Dependencies, name: str) -> CollectionRecord:
+    """The caller's collection; raises `CollectionNotAllowed` or `CollectionNotFound`."""
+    check_allowed(caller, name)
+    return await opened.catalogue.get(caller.tenant, name)

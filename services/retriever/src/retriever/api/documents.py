@@ -1,0 +1,101 @@
+"""Documents' revisions: chunks in batches, then a commit; and their deletion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query, status
+
+from contracts.base import DocumentId, Name
+from contracts.documents import DocumentChunk
+from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
+from contracts.pages import Page
+from retriever.api.access import Asker, Deleter, Limit, Opened, Reader, RetrieverCaller, allowed_collection
+from retriever.stores.points import RevisionKey
+from servicekit.web.router import Router
+
+router = Router(prefix="/v1/collections/{name}/documents/{document_id}", tags=["documents"])
+MAX_REVISION = 2**31 - 1
+Revision = Annotated[int, Path(ge=1, le=MAX_REVISION)]
+Layout = Annotated[int | None, Query(ge=1, le=MAX_REVISION)]
+
+
+@router.put("/revisions/{revision}/chunks")
+async def put_chunks(
+    name: Name,
+    document_id: DocumentId,
+    revision: Revision,
+    body: ChunkBatch,
+    caller: RetrieverCaller,
+    opened: Opened,
+    layout: Layout = None,
+    commit: Annotated[int | None, Query(ge=1, le=MAX_REVISION)] = None,
+) -> BatchIndexed:
+    """Write a batch of a revision's chunks, cut for a layout (the active one, if it is not said).
+
+    With `commit`, the number of chunks of the whole revision, it is committed, too, if nothing stands against it.
+    """
+    record = await allowed_collection(caller, opened, name)
+    key = RevisionKey(record.id, document_id, revision)
+    if commit is None:
+        return await opened.indexing.put(record, key, body, caller.token, layout)
+    return await opened.indexing.put_and_commit(record, key, body, caller.token, commit, layout)
+
+
+@router.post("/revisions/{revision}/commit")
+async def commit(
+    name: Name,
+    document_id: DocumentId,
+    revision: Revision,
+    body: CommitRequest,
+    caller: RetrieverCaller,
+    opened: Opened,
+    layout: Layout = None,
+) -> Committed:
+    """Make a revision the visible one."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.indexing.commit(record, RevisionKey(record.id, document_id, revision), body, layout)
+
+
+@router.delete("", status_code=status.HTTP_204_NO_CONTENT)
+async def delete(
+    name: Name,
+    document_id: DocumentId,
+    caller: Deleter,
+    opened: Opened,
+    revision: Annotated[int | None, Query(ge=1, le=MAX_REVISION)] = None,
+) -> None:
+    """Remove a document's revisions up to this one (all that are known, without one) and refuse them for good."""
+    record = await allowed_collection(caller, opened, name)
+    up_to = revision or await opened.indexing.newest_revision(record, document_id)
+    if up_to:
+        await opened.indexing.delete(record, RevisionKey(record.id, document_id, up_to))
+
+
+@router.get("/chunks")
+async def chunks(
+    name: Name,
+    document_id: DocumentId,
+    caller: Asker,
+    opened: Opened,
+    limit: Limit = 100,
+    cursor: str | None = None,
+) -> Page[DocumentChunk]:
+    """The chunks of the active revision by ordinal."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.indexing.chunks(record, document_id, limit, cursor)
+
+
+@router.get("/revisions/{revision}/embeddings")
+async def embeddings(
+    name: Name,
+    document_id: DocumentId,
+    revision: Revision,
+    caller: Reader,
+    opened: Opened,
+    first: Annotated[int, Query(ge=0)] = 0,
+    limit: Limit = 500,
+) -> ChunkEmbeddings:
+    """The sealed embeddings of the active revision's chunks; 404 when another revision is active."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.indexing.embeddings(record, RevisionKey(record.id, document_id, revision), first, limit)

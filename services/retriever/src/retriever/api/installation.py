@@ -1,0 +1,31 @@
+"""What concerns all tenants: only the gateway's calls for an administrator get here, by way of ingest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from contracts.base import Name
+from retriever.api.access import Opened, TenantAdmin
+from retriever.backup.dump import WholeBackups
+from servicekit.auth.delegation import Caller, check_tenant_admin, require_installation
+from servicekit.streams.response import OpenedStream
+from servicekit.web.router import Router
+
+router = Router(prefix="/v1", tags=["installation"])
+Installation = Annotated[Caller, require_installation("retriever")]
+MEDIA_TYPE = "application/x-tar"
+
+
+@router.get("/backup", response_class=OpenedStream)
+async def backup(_: Installation, opened: Opened) -> OpenedStream:
+    """The retriever's members of a backup, of the moment at which the answer begins."""
+    backups = WholeBackups(opened.database, opened.store, opened.lifecycle)
+    return OpenedStream(backups.opened, MEDIA_TYPE)
+
+
+@router.post("/tenants/{name}/purge", status_code=204)
+async def purge(name: Name, caller: TenantAdmin, opened: Opened) -> None:
+    """Remove all that is left of a tenant."""
+    check_tenant_admin(caller, name)
+    await opened.lifecycle.purge(name)
+    await opened.database.scrub()

@@ -1,0 +1,86 @@
+"""Shadow generations: how ingest drives a reindex, step by step. Every call may be repeated."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query, status
+
+from contracts.base import DocumentId, Name
+from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest
+from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
+from retriever.api.access import Deleter, Opened, RetrieverCaller, allowed_collection
+from retriever.api.documents import MAX_REVISION, Revision
+from retriever.stores.points import RevisionKey
+from servicekit.web.router import Router
+
+router = Router(prefix="/v1/collections/{name}/shadows", tags=["shadows"])
+Number = Annotated[int, Path(ge=1, le=MAX_REVISION)]
+
+
+@router.post("/plan")
+async def plan(name: Name, body: ReindexRequest, caller: RetrieverCaller, opened: Opened) -> ShadowPlan:
+    """What a reindex would make; refuses what can't be done or would change nothing."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.reindexing.plan(record, body, caller.token)
+
+
+@router.post("")
+async def begin(name: Name, body: ShadowRequest, caller: RetrieverCaller, opened: Opened) -> Shadow:
+    """Begin the shadow of a key, or find it again."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.reindexing.begin(record, body.key, body.wanted, caller.token)
+
+
+@router.post("/{number}/copy")
+async def copy(name: Name, number: Number, caller: RetrieverCaller, opened: Opened) -> Shadow:
+    """Bring the next chunks over, or say which documents' chunks are waited for."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.reindexing.copy(record, number, caller.token)
+
+
+@router.put("/{number}/documents/{document_id}/revisions/{revision}/chunks")
+async def stage(
+    name: Name,
+    number: Number,
+    document_id: DocumentId,
+    revision: Revision,
+    body: ChunkBatch,
+    caller: RetrieverCaller,
+    opened: Opened,
+) -> BatchIndexed:
+    """Write chunks that were cut for the shadow."""
+    record = await allowed_collection(caller, opened, name)
+    key = RevisionKey(record.id, document_id, revision)
+    return await opened.reindexing.stage(record, number, key, body, caller.token)
+
+
+@router.post("/{number}/documents/{document_id}/revisions/{revision}/commit", status_code=status.HTTP_204_NO_CONTENT)
+async def staged(
+    name: Name,
+    number: Number,
+    document_id: DocumentId,
+    revision: Revision,
+    body: CommitRequest,
+    caller: RetrieverCaller,
+    opened: Opened,
+) -> None:
+    """Say that all chunks of a revision are in the shadow."""
+    record = await allowed_collection(caller, opened, name)
+    await opened.reindexing.staged(record, number, RevisionKey(record.id, document_id, revision), body)
+
+
+@router.post("/{number}/flip")
+async def flip(name: Name, number: Number, caller: RetrieverCaller, opened: Opened) -> Shadow:
+    """Let the shadow serve if it lacks nothing; otherwise it says what is left."""
+    record = await allowed_collection(caller, opened, name)
+    return await opened.reindexing.flip(record, number)
+
+
+@router.delete("", status_code=status.HTTP_204_NO_CONTENT)
+async def abandon(
+    name: Name, caller: Deleter, opened: Opened, key: Annotated[str, Query(min_length=1, max_length=80)]
+) -> None:
+    """End the shadow of a key for good and remove it; the active generation is untouched."""
+    record = await allowed_collection(caller, opened, name)
+    await opened.reindexing.abandon(record, key)

@@ -1,0 +1,263 @@
+"""The catalogue of collections: what there is, which generation serves it, and its revision number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.collections import (
+    Chunking,
+    Collection,
+    CollectionChange,
+    CollectionCreate,
+    IndexState,
+    ShadowIndex,
+    VectorOptions,
+)
+from retriever.catalog.generations import BUILDING, DROPPED, Generation, new_row
+from retriever.catalog.tables import collections, documents, generations
+from retriever.errors import CollectionExists, CollectionNotFound
+from retriever.stores.protocol import EmbeddingModel
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
+
+ACTIVE, DELETING = "active", "deleting"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRecord:
+    """A collection's row. `vectors` is the name of its active generation in the vector store."""
+
+    id: str
+    tenant: str
+    name: str
+    description: str
+    embedding_model: str
+    dimensions: int
+    max_input_tokens: int
+    chunking: dict[str, Any]
+    language: str
+    vector_options: dict[str, Any]
+    rerank: bool
+    revision: int
+    generation: int
+    layout: int
+    vectors: str
+    created_at: datetime
+
+
+def physical_name(collection_id: str, generation: int) -> str:
+    """What a generation is called in the vector store."""
+    return f"{collection_id}-{generation}"
+
+
+class Catalogue:
+    """Collections in SQL; each change of state is one conditional statement."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, collection_id: str, tenant: str, wanted: CollectionCreate, model: EmbeddingModel) -> None:
+        """Add an active collection with its first generation; raises `CollectionExists`."""
+        now = self._clock.now()
+        row = {
+            "id": collection_id,
+            "tenant": tenant,
+            "name": wanted.name,
+            "description": wanted.description,
+            "embedding_model": model.name,
+            "dimensions": model.dimensions,
+            "max_input_tokens": model.max_input_tokens,
+            "chunking": wanted.chunking.model_dump(mode="json"),
+            "language": wanted.language,
+            "vector_options": wanted.vectors.model_dump(mode="json"),
+            "rerank": wanted.rerank,
+            "revision": 0,
+            "generation": 1,
+            "state": ACTIVE,
+            "created_at": now,
+        }
+        first = {**new_row(first_generation(collection_id, wanted, model)), "total_chunks": 0, "created_at": now}
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(insert(collections).values(row))
+                await connection.execute(insert(generations).values(first))
+        except IntegrityError:
+            raise CollectionExists(wanted.name) from None
+
+    async def get(self, tenant: str, name: str) -> CollectionRecord:
+        """One active collection; raises `CollectionNotFound`."""
+        return (await self.get_many(tenant, [name]))[0]
+
+    async def get_many(self, tenant: str, names: list[str]) -> list[CollectionRecord]:
+        """Active collections in the order of `names`; raises `CollectionNotFound` for the first that is not there."""
+        rows = await self._database.look(_NAMED, {"tenant": tenant, "names": names})
+        found = {row["name"]: _record(row) for row in rows}
+        for name in names:
+            if name not in found:
+                raise CollectionNotFound(name)
+        return [found[name] for name in names]
+
+    async def page(
+        self, tenant: str, after: str, limit: int, allowed: tuple[str, ...] | None
+    ) -> list[CollectionRecord]:
+        """Active collections by name, those after `after`, of `allowed` if that is given."""
+        query = _records().where(collections.c.tenant == tenant, collections.c.name > after)
+        if allowed is not None:
+            query = query.where(collections.c.name.in_(allowed))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.order_by(collections.c.name).limit(limit))).mappings()
+            return [_record(row) for row in rows]
+
+    async def shown(self, records: list[CollectionRecord]) -> list[Collection]:
+        """Collections as the API shows them, with their counts."""
+        visible = or_(documents.c.active.is_not(None), documents.c.pending.is_not(None))
+        query = (
+            select(documents.c.collection_id, func.count().label("documents"), func.sum(documents.c.chunks).label("n"))
+            .where(documents.c.collection_id.in_([record.id for record in records]), visible)
+            .group_by(documents.c.collection_id)
+        )
+        async with self._database.read() as connection:
+            counts = {row["collection_id"]: row for row in (await connection.execute(query)).mappings()}
+            building = select(generations).where(generations.c.state == BUILDING)
+            building = building.where(generations.c.collection_id.in_([record.id for record in records]))
+            shadows = {row["collection_id"]: row for row in (await connection.execute(building)).mappings()}
+        return [_shown(record, counts.get(record.id), shadows.get(record.id)) for record in records]
+
+    async def change(self, tenant: str, name: str, wanted: CollectionChange) -> CollectionRecord:
+        """Change a collection and raise its revision, as answers may differ; raises `CollectionNotFound`."""
+        statement = (
+            update(collections)
+            .where(collections.c.tenant == tenant, collections.c.name == name, collections.c.state == ACTIVE)
+            .values(revision=collections.c.revision + 1, **wanted.model_dump(exclude_none=True))
+            .returning(collections.c.id)
+        )
+        async with self._database.write() as connection:
+            if (await connection.execute(statement)).first() is None:
+                raise CollectionNotFound(name)
+        return await self.get(tenant, name)
+
+    async def raise_revision(self, connection: AsyncConnection, collection_id: str) -> int | None:
+        """Count one visible change, in the transaction that makes it; null when the collection is not active."""
+        statement = (
+            update(collections)
+            .where(collections.c.id == collection_id, collections.c.state == ACTIVE)
+            .values(revision=collections.c.revision + 1)
+            .returning(collections.c.revision)
+        )
+        revision: int | None = (await connection.execute(statement)).scalar_one_or_none()
+        return revision
+
+    async def start_deleting(self, tenant: str, name: str) -> str | None:
+        """Hide a collection for good and return its id, also when that was done before; null if there is none."""
+        statement = (
+            update(collections)
+            .where(collections.c.tenant == tenant, collections.c.name == name)
+            .values(state=DELETING)
+            .returning(collections.c.id)
+        )
+        async with self._database.write() as connection:
+            collection_id: str | None = (await connection.execute(statement)).scalar_one_or_none()
+            return collection_id
+
+    async def names(self, tenant: str) -> list[str]:
+        """All of a tenant's collections, also those that are being deleted."""
+        query = select(collections.c.name).where(collections.c.tenant == tenant)
+        async with self._database.read() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def find_deleting(self, tenant: str | None = None, name: str | None = None) -> list[str]:
+        """Ids of collections whose deletion has not ended: all, or the one of this name."""
+        which: list[ColumnElement[bool]] = [collections.c.state == DELETING]
+        if tenant is not None:
+            which += [collections.c.tenant == tenant, collections.c.name == name]
+        async with self._database.read() as connection:
+            return list((await connection.execute(select(collections.c.id).where(*which))).scalars())
+
+    async def forget(self, collection_id: str) -> None:
+        """Remove all rows of a collection that is being deleted."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(documents).where(documents.c.collection_id == collection_id))
+            await connection.execute(delete(generations).where(generations.c.collection_id == collection_id))
+            await connection.execute(delete(collections).where(collections.c.id == collection_id))
+
+    async def physical_names(self, collection_id: str | None = None) -> list[str]:
+        """Names in the vector store of one collection's generations, or of all, but for those that are dropped."""
+        query = select(generations.c.physical_name).where(generations.c.state != DROPPED)
+        if collection_id is not None:
+            query = query.where(generations.c.collection_id == collection_id)
+        async with self._database.read() as connection:
+            return list((await connection.execute(query)).scalars())
+
+
+def first_generation(collection_id: str, wanted: CollectionCreate, model: EmbeddingModel) -> Generation:
+    """The generation that a collection is made with."""
+    return Generation(
+        collection_id=collection_id,
+        number=1,
+        vectors=physical_name(collection_id, 1),
+        key="1",
+        state="active",
+        layout=1,
+        embedding_model=model.name,
+        dimensions=model.dimensions,
+        max_input_tokens=model.max_input_tokens,
+        chunking=wanted.chunking.model_dump(mode="json"),
+        language=wanted.language,
+        vector_options=wanted.vectors.model_dump(mode="json"),
+    )
+
+
+def _records() -> Any:
+    joined = collections.join(
+        generations,
+        and_(generations.c.collection_id == collections.c.id, generations.c.number == collections.c.generation),
+    )
+    columns = (collections, generations.c.physical_name, generations.c.layout)
+    return select(*columns).select_from(joined).where(collections.c.state == ACTIVE)
+
+
+_NAMED = _records().where(
+    collections.c.tenant == bindparam("tenant"), collections.c.name.in_(bindparam("names", expanding=True))
+)
+_COLUMNS = tuple(name for name in CollectionRecord.__dataclass_fields__ if name != "vectors")
+
+
+def _record(row: RowMapping) -> CollectionRecord:
+    return CollectionRecord(**{name: row[name] for name in _COLUMNS}, vectors=row["physical_name"])
+
+
+def _shown(record: CollectionRecord, counts: RowMapping | None, shadow: RowMapping | None) -> Collection:
+    return Collection(
+        name=record.name,
+        description=record.description,
+        embedding_model=record.embedding_model,
+        dimensions=record.dimensions,
+        max_input_tokens=record.max_input_tokens,
+        chunking=Chunking.model_validate(record.chunking),
+        language=record.language,
+        vectors=VectorOptions.model_validate(record.vector_options),
+        rerank=record.rerank,
+        documents=0 if counts is None else counts["documents"],
+        chunks=0 if counts is None else counts["n"],
+        revision=record.revision,
+        index=IndexState(
+            state="green" if shadow is None else "building",
+            generation=record.generation,
+            layout=record.layout,
+            shadow=None if shadow is None else _shown_shadow(shadow),
+        ),
+        created_at=record.created_at,
+    )
+
+
+def _shown_shadow(row: RowMapping) -> ShadowIndex:
+    names = ("layout", "embedding_model", "dimensions", "max_input_tokens")
+    chunking = Chunking.model_validate(row["chunking"])
+    return ShadowIndex(generation=row["number"], chunking=chunking, **{name: row[name] for name in names})

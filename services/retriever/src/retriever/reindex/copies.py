@@ -1,0 +1,164 @@
+"""Copying documents from the active generation into a shadow with the same chunks, in bounded steps.
+
+A document that changes or goes while it is copied is never brought back: what was written is looked at again under the
+document's fence, and taken back if that revision may no longer be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retriever.catalog.generations import Generation, Generations, Uncopied
+from retriever.catalog.revisions import Revisions
+from retriever.indexing.chunk_vectors import ChunkEmbedding, Made, points
+from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
+from retriever.stages import Stages
+from retriever.stores import filters
+from retriever.stores.points import RevisionKey, Stored, content_hash, restored
+from retriever.stores.protocol import VectorStore
+
+PAGE = 64
+"""Chunks that are read, embedded and written at once."""
+STEP = 256
+"""Chunks that one step brings over; some seconds of embedding on two cores."""
+STEP_DOCUMENTS = 64
+REPEATS = 3
+
+
+@dataclass
+class Step:
+    """What one step has done."""
+
+    copied: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """Brings chunks of documents over."""
+
+    revisions: Revisions
+    generations: Generations
+    store: VectorStore
+    embedding: ChunkEmbedding
+
+    async def step(self, active: Generation, shadow: Generation, token: str) -> Step:
+        """Copy the next documents, or a part of a long one; raises what inference or the vector store raised."""
+        step = Step()
+        for document in await self.generations.uncopied(active, shadow, STEP_DOCUMENTS):
+            if await self._copy_document(active, shadow, document, step, token):
+                visible = document.pending if document.active is None else document.active
+                assert visible is not None
+                key = RevisionKey(active.collection_id, document.document_id, visible)
+                await self.revisions.copied(key, shadow, document.misses)
+            if step.copied >= STEP:
+                break
+        return step
+
+    async def _copy_document(
+        self, active: Generation, shadow: Generation, document: Uncopied, step: Step, token: str
+    ) -> bool:
+        """Copy all of a document that may be seen now or later; whether it is whole."""
+        committed, arriving = (
+            None if revision is None else RevisionKey(active.collection_id, document.document_id, revision)
+            for revision in (document.active, document.pending)
+        )
+        if committed is not None and not await self._copy_whole(
+            active, shadow, committed, document.chunks, step, token
+        ):
+            return False
+        return arriving is None or await self._copy_arriving(active, shadow, arriving, step, token)
+
+    async def _copy_whole(
+        self, active: Generation, shadow: Generation, key: RevisionKey, chunks: int, step: Step, token: str
+    ) -> bool:
+        """A committed revision, from where an earlier step left off."""
+        cursor = await self.generations.cursor(shadow)
+        first = cursor[2] if cursor is not None and cursor[:2] == (key.document_id, key.revision) else 0
+        while first < chunks:
+            if step.copied >= STEP:
+                return False
+            last = min(first + PAGE, chunks)
+            await self._copy_page(active, shadow, key, range(first, last), step, token)
+            if not await self._still_wanted(shadow, key):
+                return False
+            first = last
+            await self.generations.move_cursor(shadow, (key.document_id, key.revision, first))
+        higher = filters.revision(key.document_id, key.revision, from_ordinal=chunks)
+        await self.store.delete(shadow.vectors, higher)
+        await self.generations.move_cursor(shadow, None)
+        return await self.store.count(shadow.vectors, filters.revision(key.document_id, key.revision)) == chunks
+
+    async def _copy_arriving(
+        self, active: Generation, shadow: Generation, key: RevisionKey, step: Step, token: str
+    ) -> bool:
+        """A revision of which some chunks came before the shadow began; later ones are sent to both.
+
+        How many there will be nobody knows, and batches can come in any order: read on until all that are here were
+        found. At its commit they are counted.
+        """
+        here = await self.store.count(active.vectors, filters.revision(key.document_id, key.revision))
+        found = first = 0
+        while found < here and first < here + STEP:
+            found += await self._copy_page(active, shadow, key, range(first, first + PAGE), step, token)
+            if not await self._still_wanted(shadow, key):
+                return False
+            first += PAGE
+        return found >= here
+
+    async def _copy_page(
+        self, active: Generation, shadow: Generation, key: RevisionKey, ordinals: range, step: Step, token: str
+    ) -> int:
+        """Copy those of these ordinals that the active generation has; how many it has.
+
+        They are read again at the end: an attempt that cuts otherwise may have replaced some while they were embedded,
+        in the active generation first.
+        """
+        ids = [key.chunk_id(ordinal) for ordinal in ordinals]
+        found = await self.store.fetch(active.vectors, ids)
+        for _ in range(REPEATS):
+            there = await self.store.fetch(shadow.vectors, ids)
+            missing = [each for name, each in found.items() if _hash(there.get(name)) != _hash(each)]
+            if not missing:
+                break
+            await self._write(active, shadow, key, missing, step, token)
+            found = await self.store.fetch(active.vectors, ids)
+        return len(found)
+
+    async def _write(
+        self,
+        active: Generation,
+        shadow: Generation,
+        key: RevisionKey,
+        stored: Sequence[Stored],
+        step: Step,
+        token: str,
+    ) -> None:
+        stages, made = Stages(INDEX_SECONDS), Made()
+        chunks = [restored(each) for each in stored]
+        hashes = {content_hash(chunk): chunk for _, chunk in chunks}
+        source = active if _same_model(active, shadow) else shadow
+        await self.embedding.find(source, key.document_id, hashes, made, stages)
+        await self.embedding.make(shadow, hashes, made, stages, token)
+        await self.store.upsert(shadow.vectors, await points(shadow, key, chunks, made))
+        step.copied += len(chunks)
+        step.tokens += made.tokens
+        CHUNKS_COPIED.labels("embedded").inc(made.embedded)
+        CHUNKS_COPIED.labels("reused").inc(len(chunks) - made.embedded)
+
+    async def _still_wanted(self, shadow: Generation, key: RevisionKey) -> bool:
+        """Whether the copied revision is still shown or may yet be; if it never will be again, its copy goes."""
+        state = await self.revisions.state(key.collection_id, key.document_id)
+        if state is not None and (state.active == key.revision or state.fence < key.revision):
+            return True
+        await self.store.delete(shadow.vectors, filters.revision(key.document_id, key.revision))
+        return False
+
+
+def _same_model(one: Generation, other: Generation) -> bool:
+    return (one.embedding_model, one.dimensions) == (other.embedding_model, other.dimensions)
+
+
+def _hash(stored: Stored | None) -> str | None:
+    return None if stored is None else str(stored.payload["hash"])

@@ -1,0 +1,144 @@
+"""What has more than one implementation: the vector store, the source of embeddings and the reranker."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from contracts.collections import VectorOptions
+from retriever.stores.filters import Where
+from retriever.stores.points import Candidate, Point, Stored
+from retriever.stores.queries import Wanted
+from retriever.text.bm25 import SparseVector
+
+Priority = Literal["query", "bulk"]
+PLAIN = VectorOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """How far a generation's dense vectors are indexed. Points that are not are compared one by one, beside the index.
+
+    `building` says that an index is being built now.
+    """
+
+    points: int
+    indexed_points: int
+    building: bool
+
+
+class VectorStore(Protocol):
+    """Keeps generations of points. A write is on disk when its call returns; every call may be repeated.
+
+    Calls raise `VectorStoreUnavailable` when the engine can't be reached, and `GenerationMissing` for an unknown one.
+    """
+
+    async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
+        """Make an empty generation with cosine and BM25 vectors; does nothing if it exists, whatever its options."""
+        ...
+
+    async def drop(self, generation: str) -> None:
+        """Remove a generation with all its points; does nothing if there is none."""
+        ...
+
+    async def generations(self) -> list[str]:
+        """The names of all generations, in order."""
+        ...
+
+    async def index_status(self, generation: str) -> IndexStatus:
+        """How many points there are and how many of them an index covers."""
+        ...
+
+    async def upsert(self, generation: str, points: Sequence[Point]) -> None:
+        """Write points; one with a known id replaces the old one."""
+        ...
+
+    async def delete(self, generation: str, where: Where) -> int:
+        """Remove the points that match and say how many there were."""
+        ...
+
+    async def count(self, generation: str, where: Where) -> int:
+        """How many points match."""
+        ...
+
+    async def nearest(
+        self, generation: str, query: Sequence[float] | SparseVector, where: Where | None, limit: int
+    ) -> list[Candidate]:
+        """The best matching points: by cosine for a dense query, by BM25 for a sparse one, then by id.
+
+        Fewer than `limit` only where no more match, also where an index is searched.
+        """
+        ...
+
+    async def search(self, generation: str, wanted: Sequence[Wanted | None]) -> list[list[Candidate]]:
+        """What `nearest` says to each of these, none to one that is null; in one call where the engine can."""
+        ...
+
+    async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
+        """The dense vectors of matching points whose content hash is one of these, by hash."""
+        ...
+
+    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+        """The points with these ids that exist."""
+        ...
+
+    async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
+        """The dense vectors of the points with these ids that exist, of unit length."""
+        ...
+
+    async def close(self) -> None:
+        """Release the engine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """A concrete model that a collection can be bound to."""
+
+    name: str
+    dimensions: int
+    max_input_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors in the order of the texts, the tokens that the model read, and how many texts it did not read whole."""
+
+    vectors: list[list[float]]
+    tokens: int
+    truncated: int = 0
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors; `token` is the caller's delegation token."""
+
+    async def model(self, name: str, token: str) -> EmbeddingModel:
+        """The model that `name` (or `default`) means; raises `EmbeddingModelUnknown`."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
+        """One vector a text, unit length not promised; raises a `ServiceError` when the model can't answer."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise unless embeddings can be made now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """How relevant each text is to a query, in the order of the texts: finite, higher for more, on the model's own
+    scale. `tokens` is what the model read.
+    """
+
+    scores: list[float]
+    tokens: int
+
+
+class Reranker(Protocol):
+    """Reads a query together with each text. Leaving a call ends its work; `token` is the caller's delegation token."""
+
+    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
+        """A score a text; raises a `ServiceError` when there is no reranker or it can't answer."""
+        ...

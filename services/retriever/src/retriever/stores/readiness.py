@@ -1,0 +1,36 @@
+"""Readiness of the parts: each probe does what the part is for."""
+
+from __future__ import annotations
+
+from retriever.errors import VectorStoreUnavailable
+from retriever.stores.points import Point
+from retriever.stores.protocol import Embedder, VectorStore
+from retriever.text.bm25 import SparseVector
+from servicekit.core.errors import ServiceError
+from servicekit.core.probes import Degraded
+
+READINESS = "readiness"
+"""A generation of one point that only the probe searches."""
+_ID = "00000000-0000-5000-8000-000000000001"
+
+
+async def prepare(store: VectorStore) -> None:
+    """Make what `probe_store` searches."""
+    await store.create(READINESS, 4)
+    payload = {"document_id": READINESS, "revision": 1, "tags": []}
+    await store.upsert(READINESS, [Point(_ID, [1.0, 0.0, 0.0, 0.0], SparseVector([1], [1.0]), payload)])
+
+
+async def probe_store(store: VectorStore) -> None:
+    """Raise unless a real search of the vector store finds what lies there."""
+    found = await store.nearest(READINESS, [1.0, 0.0, 0.0, 0.0], None, 1)
+    if [each.id for each in found] != [_ID]:
+        raise VectorStoreUnavailable
+
+
+async def probe_embedder(embedder: Embedder) -> None:
+    """Without inference, collections are still searched by words; `Degraded` says so."""
+    try:
+        await embedder.probe()
+    except ServiceError as error:
+        raise Degraded(f"{error.message} Searches go by words alone, and indexing fails until it is back.") from None

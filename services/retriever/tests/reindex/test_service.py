@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from services.retriever.tests.conftest import TENANT, Bench, chunk
+from services.retriever.tests.reindex.shadows import MODELS, TEXTS, TO_OTHER, TO_RECUT, begin, copy_all, reindex, shown
+
+from contracts.collections import Chunking, VectorOptions
+from contracts.reindexing import ReindexRequest, Shadow
+from retriever.errors import (
+    EmbeddingModelUnknown,
+    NothingToChange,
+)
+from retriever.stores import filters
+from retriever.stores.points import Stored
+from retriever.stores.protocol import EmbeddingModel
+from servicekit.core.errors import UpstreamFailed
+
+
+@pytest.fixture
+def more_models() -> Sequence[EmbeddingModel]:
+    return MODELS
+
+
+async def test_a_reindexed_collection_has_the_same_chunks_under_the_new_model(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS, team="hr")
+    await bench.index(record, "e", 1, [f"Paragraph {at}." for at in range(300)])
+    before = await bench.revision()
+    after = await reindex(bench, record)
+    assert (after.embedding_model, after.dimensions, after.generation, after.layout) == ("other", 32, 2, 1)
+    assert after.revision == before + 1
+    assert await shown(bench, after) == TEXTS
+    assert await shown(bench, after, "e") == [f"Paragraph {at}." for at in range(300)]
+    (hit,) = (await bench.search("lantern oil", limit=1, mode="dense")).hits
+    assert (hit.text, hit.metadata, hit.start) == (TEXTS[0], {"team": "hr"}, 100)
+    assert await bench.parts.store.generations() == [after.vectors]
+
+
+async def test_until_the_flip_readers_see_the_old_generation_only(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    before = await bench.search("lantern", limit=3)
+    shadow = await copy_all(bench, record, await begin(bench, record))
+    assert (await bench.search("lantern", limit=3)).model_dump(exclude={"timings"}) == before.model_dump(
+        exclude={"timings"}
+    )
+    (collection,) = await bench.parts.catalogue.shown([await bench.parts.catalogue.get(TENANT, record.name)])
+    assert (collection.index.state, collection.embedding_model) == ("building", "hashed")
+    assert collection.index.shadow is not None
+    assert collection.index.shadow.embedding_model == "other"
+    await bench.parts.reindexing.flip(record, shadow.generation)
+    assert (await bench.search("lantern", limit=3, mode="dense")).usage.embedding_model == "other"
+
+
+async def test_only_a_model_that_is_another_embeds_anything(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    bench.embedder.embedded.clear()
+    await reindex(bench, record, ReindexRequest(vectors=VectorOptions(quantization="scalar")))
+    assert bench.embedder.embedded == []
+    assert [hit.text for hit in (await bench.search("lantern oil", limit=1, mode="dense")).hits] == TEXTS[:1]
+
+
+async def test_what_can_not_be_or_is_so_already_is_refused(bench: Bench) -> None:
+    record = await bench.create()
+    with pytest.raises(EmbeddingModelUnknown, match="'hashed', 'other'"):
+        await bench.parts.reindexing.plan(record, ReindexRequest(embedding_model="nope"), "token")
+    for same in (ReindexRequest(), ReindexRequest(embedding_model="default", chunking=Chunking(), language="auto")):
+        with pytest.raises(NothingToChange, match="embedding_model, chunking"):
+            await bench.parts.reindexing.plan(record, same, "token")
+    assert not (await bench.parts.reindexing.plan(record, TO_OTHER, "token")).recut
+    assert (await bench.parts.reindexing.plan(record, TO_RECUT, "token")).recut
+    smaller = ReindexRequest(embedding_model="smaller")
+    assert (await bench.parts.reindexing.plan(record, smaller, "token")).recut, "it can't read the chunks as they are"
+
+
+async def test_every_step_can_be_repeated_and_goes_on_where_another_stopped(bench: Bench) -> None:
+    record = await bench.create()
+    texts = [f"Paragraph number {at}." for at in range(500)]
+    await bench.index(record, "d", 1, texts)
+    first = await begin(bench, record)
+    assert (await begin(bench, record)).generation == first.generation
+    one = await bench.parts.reindexing.copy(record, first.generation, "token")
+    assert (one.copied, one.left) == (256, 1)
+    assert one.progress == 0.512
+    bench.embedder.embedded.clear()
+    await copy_all(bench, record, first)
+    assert len(bench.embedder.embedded) == 500 - 256
+    assert (await bench.parts.reindexing.flip(record, first.generation)).state == "active"
+    assert (await bench.parts.reindexing.flip(record, first.generation)).state == "active"
+    assert (await begin(bench, record)).state == "active"
+    assert (await bench.parts.reindexing.copy(record, first.generation, "token")).state == "active"
+    assert await shown(bench, record) == texts
+
+
+async def test_a_flip_waits_for_what_is_missing(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    shadow = await begin(bench, record)
+    early = await bench.parts.reindexing.flip(record, shadow.generation)
+    assert (early.state, early.left) == ("building", 1)
+    assert (await bench.parts.catalogue.get(TENANT, record.name)).generation == 1
+
+
+async def test_writes_and_deletions_that_arrive_meanwhile_reach_both(bench: Bench) -> None:
+    record = await bench.create()
+    for name in ("kept", "changed", "deleted", "again"):
+        await bench.index(record, name, 1, [f"{name} one.", f"{name} two."])
+    shadow = await begin(bench, record)
+    await bench.parts.reindexing.copy(record, shadow.generation, "token")
+    await bench.index(record, "changed", 2, ["changed three.", "changed one."])
+    await bench.index(record, "new", 1, ["new one."])
+    await bench.put(record, "arriving", 1, ["arriving one."])
+    await bench.delete(record, "deleted", 1)
+    await bench.delete(record, "again", 1)
+    await bench.index(record, "again", 2, ["again two.", "again three."])
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
+    after = await bench.parts.catalogue.get(TENANT, record.name)
+    found = {hit.text for hit in (await bench.search("one two three", limit=50, mode="dense")).hits}
+    assert found == {
+        *("kept one.", "kept two.", "changed three.", "changed one.", "new one.", "arriving one."),
+        *("again two.", "again three."),
+    }
+    await bench.commit(after, "arriving", 1, 1)
+    assert await bench.parts.store.count(after.vectors, filters.document("deleted")) == 0
+    assert await bench.parts.store.count(after.vectors, filters.document("changed")) == 2
+
+
+async def test_a_text_is_embedded_once_for_both_generations_of_a_model(bench: Bench) -> None:
+    record = await bench.create()
+    await begin(bench, record, ReindexRequest(language="en"))
+    await bench.put(record, "d", 1, TEXTS)
+    assert bench.embedder.embedded == TEXTS
+
+
+async def test_a_batch_that_a_begin_overtakes_is_written_into_the_new_shadow_too(bench: Bench) -> None:
+    record = await bench.create()
+    begun: list[Shadow] = []
+
+    async def begin_once() -> None:
+        bench.embedder.meanwhile = None
+        begun.append(await begin(bench, record))
+
+    bench.embedder.meanwhile = begin_once
+    await bench.index(record, "d", 1, TEXTS)
+    bench.embedder.embedded.clear()
+    await copy_all(bench, record, begun[0])
+    assert bench.embedder.embedded == [], "it was there already"
+    assert (await bench.parts.reindexing.flip(record, begun[0].generation)).state == "active"
+    assert await shown(bench, record) == TEXTS
+
+
+async def test_a_batch_that_a_whole_reindex_overtakes_ends_in_the_new_generation(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "e", 1, ["Earlier."])
+
+    async def whole() -> None:
+        bench.embedder.meanwhile = None
+        await reindex(bench, record)
+
+    bench.embedder.meanwhile = whole
+    await bench.index(record, "d", 1, TEXTS)
+    assert await shown(bench, record) == TEXTS
+    assert {hit.document_id for hit in (await bench.search("lantern earlier", mode="dense")).hits} == {"d", "e"}
+
+
+async def test_the_chunks_of_a_revision_that_began_to_arrive_before_the_shadow_are_not_missed(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "e", 1, ["Old."])
+    for name in ("d", "e"):
+        await bench.put(record, name, 2, [chunk(0, TEXTS[0])])
+    shadow = await copy_all(bench, record, await begin(bench, record))
+    for name in ("d", "e"):
+        await bench.put(record, name, 2, [chunk(1, TEXTS[1])])
+        await bench.commit(record, name, 2, 2)
+    assert (await copy_all(bench, record, shadow)).left == 0
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
+    for name in ("d", "e"):
+        assert await shown(bench, record, name) == TEXTS[:2]
+
+
+async def test_a_revision_that_arrived_before_the_shadow_and_is_not_seen_yet_can_be_committed_after_the_flip(
+    bench: Bench,
+) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, ["Old."])
+    await bench.put(record, "d", 2, TEXTS)
+    await reindex(bench, record)
+    assert await shown(bench, record) == ["Old."]
+    await bench.commit(record, "d", 2, 3)
+    assert await shown(bench, record) == TEXTS
+
+
+async def test_a_first_revision_that_is_still_arriving_has_no_gap_at_the_flip(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.put(record, "d", 1, [chunk(at, text) for at, text in enumerate(TEXTS[:2])])
+    await reindex(bench, record)
+    assert {hit.text for hit in (await bench.search("lantern harbour", mode="dense")).hits} == set(TEXTS[:2])
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+async def test_a_document_that_goes_while_it_is_copied_does_not_come_back(bench: Bench, how: str) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    shadow = await begin(bench, record)
+
+    async def overtake() -> None:
+        bench.embedder.meanwhile = None
+        if how == "deleted":
+            await bench.delete(record, "d", 1)
+        else:
+            await bench.index(record, "d", 2, ["The lantern burns gas."])
+
+    bench.embedder.meanwhile = overtake
+    await copy_all(bench, record, shadow)
+    await bench.parts.reindexing.flip(record, shadow.generation)
+    after = await bench.parts.catalogue.get(TENANT, record.name)
+    assert after.generation == shadow.generation
+    expected = [] if how == "deleted" else ["The lantern burns gas."]
+    assert [hit.text for hit in (await bench.search("lantern", limit=50)).hits] == expected
+    assert await bench.parts.store.count(after.vectors, filters.document("d")) == len(expected)
+
+
+async def test_a_model_that_fails_harms_no_upload_and_the_document_is_copied_later(bench: Bench) -> None:
+    record = await bench.create()
+    shadow = await begin(bench, record)
+    bench.embedder.broken["other"] = UpstreamFailed("Broken.")
+    await bench.index(record, "d", 1, TEXTS)
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).left == 1
+    with pytest.raises(UpstreamFailed):
+        await bench.parts.reindexing.copy(record, shadow.generation, "token")
+    bench.embedder.broken.clear()
+    await copy_all(bench, record, shadow)
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
+    assert await shown(bench, record) == TEXTS
+
+
+async def test_a_batch_that_the_shadow_misses_while_its_document_is_copied_is_copied_later(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.put(record, "d", 1, [chunk(0, TEXTS[0])])
+    shadow = await begin(bench, record)
+    fetch = bench.parts.store.fetch
+
+    async def missing_meanwhile(generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+        found = await fetch(generation, ids)
+        if generation != record.vectors and found:  # all that had come is in the shadow
+            bench.parts.store.fetch = fetch  # type: ignore[method-assign]
+            bench.embedder.broken["other"] = UpstreamFailed("Broken.")
+            await bench.put(record, "d", 1, [chunk(1, TEXTS[1])])
+            bench.embedder.broken.clear()
+        return found
+
+    bench.parts.store.fetch = missing_meanwhile  # type: ignore[method-assign]
+    assert (await bench.parts.reindexing.copy(record, shadow.generation, "token")).left == 1
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "building"
+    await copy_all(bench, record, shadow)
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
+    assert {hit.text for hit in (await bench.search("lantern harbour", mode="dense")).hits} == {*TEXTS[:2]}
+    await bench.commit(record, "d", 1, 2)
+
+
+async def test_an_abandoned_shadow_leaves_the_old_generation_and_never_begins_again(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    shadow = await begin(bench, record)
+    await bench.parts.reindexing.copy(record, shadow.generation, "token")
+    before = await bench.revision()
+    for _ in range(2):
+        await bench.parts.reindexing.abandon(record, "k")
+    assert await bench.parts.store.generations() == [record.vectors]
+    assert (await begin(bench, record)).state == "gone"
+    assert (await bench.parts.reindexing.copy(record, shadow.generation, "token")).state == "gone"
+    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "gone"
+    await bench.parts.reindexing.abandon(record, "never begun")
+    assert (await begin(bench, record, key="never begun")).state == "gone"
+    assert (await bench.revision(), await shown(bench, record)) == (before, TEXTS)
+    again = await copy_all(bench, record, await begin(bench, record, key="k2"))
+    assert (await bench.parts.reindexing.flip(record, again.generation)).state == "active"
+
+
+async def test_a_shadow_takes_the_place_of_an_earlier_one(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    first = await begin(bench, record, key="one")
+    second = await begin(bench, record, key="two")
+    assert (await bench.parts.reindexing.copy(record, first.generation, "token")).state == "gone"
+    assert len(await bench.parts.store.generations()) == 2
+    await copy_all(bench, record, second)
+    assert (await bench.parts.reindexing.flip(record, first.generation)).state == "gone"
+    assert (await bench.parts.reindexing.flip(record, second.generation)).state == "active"
+
+
+async def test_a_search_whose_generation_is_dropped_under_it_finds_the_same_in_the_new_one(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    shadow = await copy_all(bench, record, await begin(bench, record))
+
+    async def flip() -> None:
+        bench.embedder.meanwhile = None
+        await bench.parts.reindexing.flip(record, shadow.generation)
+
+    bench.embedder.meanwhile = flip  # while the query is embedded: the record that was read names the old vectors
+    reply = await bench.search("lantern oil", limit=1, mode="dense")
+    assert ([hit.text for hit in reply.hits], reply.usage.embedding_model) == (TEXTS[:1], None)
+    assert reply.collection_revision == await bench.revision()
+
+
+async def test_a_start_removes_what_a_flip_or_an_abandoned_shadow_left(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    shadow = await copy_all(bench, record, await begin(bench, record))
+    generations = bench.parts.indexing.generations
+    live = await generations.live(record.id)
+    assert live.shadow is not None
+    assert await generations.flip(live.active, live.shadow)  # dies before it drops the old vectors
+    assert len(await bench.parts.store.generations()) == 2
+    await bench.parts.lifecycle.sweep(owns_store=False)
+    assert await bench.parts.store.generations() == [live.shadow.vectors]
+    assert shadow.generation == live.shadow.number
+
+
+async def test_deleting_a_collection_takes_its_shadow_along(bench: Bench) -> None:
+    record = await bench.create()
+    await begin(bench, record)
+    await bench.parts.lifecycle.delete(TENANT, record.name)
+    assert await bench.parts.store.generations() == []
