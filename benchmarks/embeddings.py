@@ -26,7 +26,7 @@ from inference.models import Models, Served
 from inference.ports import EmbeddingEngine
 from inference.settings import InferenceSettings
 from retriever.errors import EmbeddingModelUnknown
-from retriever.stores.protocol import EmbeddingModel, Embeddings, Priority, Relevance
+from retriever.models.protocol import EmbeddingModel, Embeddings, Priority, Relevance
 
 FOLDER = Path(os.environ.get("EMBEDDINGS_CACHE") or Path(tempfile.gettempdir()) / "groundwork-embeddings")
 AT_ONCE = 64

@@ -24,8 +24,9 @@ from contracts.indexing import ChunkInput, DocumentFacts
 from retriever.bootstrap import MIGRATIONS
 from retriever.catalog.collections import Catalogue, physical_name
 from retriever.catalog.tables import documents
+from retriever.models.protocol import EmbeddingModel
 from retriever.stores.points import Point, RevisionKey, make_point
-from retriever.stores.protocol import EmbeddingModel, VectorStore
+from retriever.stores.protocol import VectorStore
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate

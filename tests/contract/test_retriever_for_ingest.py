@@ -13,8 +13,8 @@ from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFa
 from contracts.reindexing import ReindexRequest, ShadowRequest
 from ingest.adapters.retriever import RetrieverIndex
 from retriever.bootstrap import create_app
+from retriever.models.protocol import EmbeddingModel
 from retriever.settings import RetrieverSettings
-from retriever.stores.protocol import EmbeddingModel
 from retriever.testing.hashed_embedder import HashedEmbedder
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer, open_session

@@ -15,7 +15,7 @@ from tests.support.retriever import served
 
 from contracts.models import RerankReply
 from retriever.models.inference import InferenceReranker
-from retriever.stores.protocol import Reranker
+from retriever.models.protocol import Reranker
 from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer, open_session

@@ -20,9 +20,9 @@ from contracts.reindexing import ReindexRequest
 from contracts.search import SearchReply, SearchRequest
 from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
 from retriever.errors import CollectionNotFound, StaleRevision
+from retriever.models.protocol import EmbeddingModel
 from retriever.settings import RetrieverSettings
 from retriever.stores.points import RevisionKey
-from retriever.stores.protocol import EmbeddingModel
 from retriever.stores.qdrant.store import QdrantStore
 from retriever.testing.hashed_embedder import HashedEmbedder
 from retriever.testing.lexical_reranker import LexicalReranker

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from retriever.stores.protocol import Reranker
+from retriever.models.protocol import Reranker
 
 TEXTS = ["A blue boat.", "The red car stands in the yard.", "A red boat.", "Quarterly revenue rose."]
 

@@ -20,9 +20,9 @@ from starlette.types import ASGIApp
 from contracts.delegation import Audience, Delegation, Scope
 from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelInfo, ModelList
 from retriever.bootstrap import MIGRATIONS, assemble, create_app
+from retriever.models.protocol import Reranker
 from retriever.settings import RetrieverSettings
 from retriever.stores.edge.store import EdgeStore
-from retriever.stores.protocol import Reranker
 from retriever.stores.readiness import prepare
 from retriever.testing.hashed_embedder import HashedEmbedder
 from retriever.testing.lexical_reranker import LexicalReranker

@@ -15,9 +15,9 @@ from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput, CommitReque
 from contracts.search import SearchReply, SearchRequest
 from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
 from retriever.catalog.collections import CollectionRecord
+from retriever.models.protocol import EmbeddingModel
 from retriever.settings import RetrieverSettings
 from retriever.stores.points import RevisionKey
-from retriever.stores.protocol import EmbeddingModel
 from retriever.stores.qdrant.store import QdrantStore
 from retriever.testing.hashed_embedder import HashedEmbedder
 from retriever.testing.lexical_reranker import LexicalReranker

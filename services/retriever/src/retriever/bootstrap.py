@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -12,14 +11,18 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware import Middleware
 
+from retriever.api import collections, documents, installation, search, shadows
+from retriever.api.shortcut import SearchShortcut
 from retriever.catalog.collections import Catalogue
 from retriever.catalog.generations import Generations
 from retriever.catalog.revisions import Revisions
 from retriever.catalog.service import Lifecycle
 from retriever.catalog.tables import holds
+from retriever.dependencies import Dependencies
 from retriever.indexing.chunk_vectors import ChunkEmbedding
 from retriever.indexing.service import Indexing
 from retriever.models.inference import InferenceEmbedder, InferenceReranker
+from retriever.models.protocol import Embedder, Reranker
 from retriever.reindex.copies import Copying
 from retriever.reindex.service import Reindexing
 from retriever.search.candidates import CandidateReader
@@ -27,11 +30,11 @@ from retriever.search.rerank import Reranking
 from retriever.search.service import Searching
 from retriever.settings import RetrieverSettings
 from retriever.stores import readiness
-from retriever.stores.protocol import Embedder, Reranker, VectorStore
+from retriever.stores.protocol import VectorStore
 from servicekit.backup.lock import Holds
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.errors import ServiceError, is_disk_full
-from servicekit.core.probes import Probe
+from servicekit.core.probes import Degraded, Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
@@ -40,20 +43,6 @@ from servicekit.web.app import DEFAULT_BODY_BYTES, build_app
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 BATCH_BYTES = 48 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """What the routes use."""
-
-    database: Database
-    store: VectorStore
-    embedder: Embedder
-    catalogue: Catalogue
-    lifecycle: Lifecycle
-    indexing: Indexing
-    reindexing: Reindexing
-    searching: Searching
 
 
 def assemble(
@@ -140,9 +129,6 @@ async def _begin(dependencies: Dependencies, *, owns_store: bool) -> None:
 
 def create_app(settings: RetrieverSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """The retriever's app; with `dependencies`, which stay open, nothing else is opened."""
-    from retriever.api import collections, documents, installation, search, shadows
-    from retriever.api.shortcut import SearchShortcut
-
     chosen = settings or RetrieverSettings()
 
     def opening() -> AbstractAsyncContextManager[Dependencies]:
@@ -164,6 +150,14 @@ def _probes(dependencies: Dependencies, app: FastAPI) -> Mapping[str, Probe]:
     return {
         "database": dependencies.database.probe,
         "vector_store": lambda: readiness.probe_store(dependencies.store),
-        "inference": lambda: readiness.probe_embedder(dependencies.embedder),
+        "inference": lambda: _probe_embedder(dependencies.embedder),
         "delegation_key": app.state.verifier.probe,
     }
+
+
+async def _probe_embedder(embedder: Embedder) -> None:
+    """Without inference, collections are still searched by words; `Degraded` says so."""
+    try:
+        await embedder.probe()
+    except ServiceError as error:
+        raise Degraded(f"{error.message} Searches go by words alone, and indexing fails until it is back.") from None

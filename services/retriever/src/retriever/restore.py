@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.collections import VectorOptions
-from retriever.backup.dump import POINTS, unpacked
+from retriever.backup.dump import POINTS, to_point
 from retriever.bootstrap import MIGRATIONS, open_store
 from retriever.catalog.generations import ACTIVE, BUILDING, DROPPED, RETIRED
 from retriever.catalog.tables import generations
@@ -72,11 +72,11 @@ async def _vectors(connection: AsyncConnection, store: VectorStore, backup: Back
 async def _points(store: VectorStore, generation: str, language: str, content: IO[bytes]) -> None:
     rows = [json.loads(line) for line in content]
     for first in range(0, len(rows), AT_ONCE):
-        await store.upsert(generation, await asyncio.to_thread(_unpacked, rows[first : first + AT_ONCE], language))
+        await store.upsert(generation, await asyncio.to_thread(_to_points, rows[first : first + AT_ONCE], language))
 
 
-def _unpacked(rows: list[Any], language: str) -> list[Point]:
-    return [unpacked(row, language) for row in rows]
+def _to_points(rows: list[Any], language: str) -> list[Point]:
+    return [to_point(row, language) for row in rows]
 
 
 if __name__ == "__main__":

@@ -7,34 +7,34 @@ from services.retriever.tests.conftest import TENANT, Bench, chunk
 
 from contracts.indexing import ChunkEmbeddings, ChunkInput
 from retriever.errors import DocumentNotFound
-from retriever.models.vector_codec import seal, unseal
+from retriever.models.vector_codec import decode_embedding, encode_embedding
 from retriever.stores.points import RevisionKey
 
 UNIT = [0.6, 0.8, 0.0]
 
 
 def test_what_is_sealed_is_unsealed_to_float32() -> None:
-    again = unseal(seal("a model", UNIT), "a model", 3)
+    again = decode_embedding(encode_embedding("a model", UNIT), "a model", 3)
     assert again is not None
     assert again == pytest.approx(UNIT, abs=1e-7)
 
 
 @pytest.mark.parametrize(
-    "sealed",
+    "encoded",
     [
-        seal("another", UNIT),
-        seal("mini", [0.6, 0.8]),
-        seal("mini", [0.0, 0.0, 0.0]),
-        seal("mini", [math.nan, 0.8, 0.6]),
-        seal("mini", [math.inf, 0.0, 0.0]),
+        encode_embedding("another", UNIT),
+        encode_embedding("mini", [0.6, 0.8]),
+        encode_embedding("mini", [0.0, 0.0, 0.0]),
+        encode_embedding("mini", [math.nan, 0.8, 0.6]),
+        encode_embedding("mini", [math.inf, 0.0, 0.0]),
         "mini not-base64!",
         "mini AAAA",
         "mini ",
         "",
     ],
 )
-def test_what_cannot_be_used_is_no_vector(sealed: str) -> None:
-    assert unseal(sealed, "mini", 3) is None
+def test_what_cannot_be_used_is_no_vector(encoded: str) -> None:
+    assert decode_embedding(encoded, "mini", 3) is None
 
 
 async def _given_out(bench: Bench, collection: str) -> tuple[list[ChunkInput], ChunkEmbeddings]:
@@ -53,8 +53,8 @@ async def test_chunks_that_bring_their_embeddings_are_not_embedded(bench: Bench)
     chunks, given = await _given_out(bench, "handbook")
     bench.embedder.embedded.clear()
     copy = await bench.create("copy")
-    sealed = [one.model_copy(update={"embedding": value}) for one, value in zip(chunks, given.embeddings, strict=True)]
-    made = await bench.put(copy, "d", 3, sealed)
+    encoded = [one.model_copy(update={"embedding": value}) for one, value in zip(chunks, given.embeddings, strict=True)]
+    made = await bench.put(copy, "d", 3, encoded)
     assert (made.embedded, made.reused, bench.embedder.embedded) == (0, 5, [])
     await bench.commit(copy, "d", 3, 5)
     before = await bench.search("paragraph 2 lanterns", mode="dense", limit=5)
@@ -65,7 +65,7 @@ async def test_chunks_that_bring_their_embeddings_are_not_embedded(bench: Bench)
 
 async def test_an_embedding_of_another_model_is_made_anew(bench: Bench) -> None:
     record = await bench.create()
-    foreign = chunk(0, "Lanterns.").model_copy(update={"embedding": seal("another", [1.0] + [0.0] * 63)})
+    foreign = chunk(0, "Lanterns.").model_copy(update={"embedding": encode_embedding("another", [1.0] + [0.0] * 63)})
     assert (await bench.put(record, "d", 1, [foreign])).embedded == 1
 
 

@@ -8,8 +8,8 @@ from contracts.collections import Chunking
 from contracts.indexing import ChunkBatch, CommitRequest
 from contracts.reindexing import ReindexRequest, Shadow
 from retriever.catalog.collections import CollectionRecord
+from retriever.models.protocol import EmbeddingModel
 from retriever.stores.points import RevisionKey
-from retriever.stores.protocol import EmbeddingModel
 
 MODELS = (EmbeddingModel("other", 32, 256), EmbeddingModel("smaller", 32, 128))
 TO_OTHER = ReindexRequest(embedding_model="other")

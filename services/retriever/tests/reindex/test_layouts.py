@@ -13,9 +13,9 @@ from retriever.errors import (
     ShadowGone,
     StaleRevision,
 )
+from retriever.models.protocol import EmbeddingModel
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey
-from retriever.stores.protocol import EmbeddingModel
 
 
 @pytest.fixture

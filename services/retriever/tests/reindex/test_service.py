@@ -12,9 +12,9 @@ from retriever.errors import (
     EmbeddingModelUnknown,
     NothingToChange,
 )
+from retriever.models.protocol import EmbeddingModel
 from retriever.stores import filters
 from retriever.stores.points import Stored
-from retriever.stores.protocol import EmbeddingModel
 from servicekit.core.errors import UpstreamFailed
 
 

@@ -12,8 +12,8 @@ from services.retriever.tests.reindex.shadows import MODELS, TO_HASHED, TO_OTHER
 
 from contracts.reindexing import ReindexRequest
 from retriever.catalog.collections import CollectionRecord
+from retriever.models.protocol import EmbeddingModel
 from retriever.stores import filters
-from retriever.stores.protocol import EmbeddingModel
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from services.retriever.tests.conftest import Bench, chunk
 
 from retriever.catalog.collections import CollectionRecord
-from retriever.models.vector_codec import seal
+from retriever.models.vector_codec import encode_embedding
 from retriever.search import depth as deepening
 from retriever.search import fusion
 from retriever.search.fusion import Found, best_of, dense_weight, rank_fused
@@ -30,12 +30,12 @@ async def _collection(bench: Bench, name: str, seed: int, chunks: int = 260) -> 
     texts = [" ".join(chance.choices(VOCABULARY, k=chance.randint(4, 40))) for _ in range(chunks)]
     other = [" ".join(chance.choices(VOCABULARY, k=chance.randint(2, 6))) for _ in texts]
     made = await bench.embedder.embed("hashed", other, "bulk", "token")
-    sealed = [seal("hashed", vector) for vector in made.vectors]
+    encoded = [encode_embedding("hashed", vector) for vector in made.vectors]
     await bench.put(
         record,
         "d",
         1,
-        [chunk(at, text).model_copy(update={"embedding": sealed[at]}) for at, text in enumerate(texts)],
+        [chunk(at, text).model_copy(update={"embedding": encoded[at]}) for at, text in enumerate(texts)],
     )
     await bench.commit(record, "d", 1, chunks)
     return record

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from contracts.delegation import Scope
-from retriever.bootstrap import Dependencies
 from retriever.catalog.collections import CollectionRecord
+from retriever.dependencies import Dependencies
 from retriever.errors import CollectionNotAllowed
 from servicekit.auth.delegation import Caller, require
 

@@ -96,6 +96,6 @@ async def embeddings(
     first: Annotated[int, Query(ge=0)] = 0,
     limit: Limit = 500,
 ) -> ChunkEmbeddings:
-    """The sealed embeddings of the active revision's chunks; 404 when another revision is active."""
+    """The encoded embeddings of the active revision's chunks; 404 when another revision is active."""
     record = await allowed_collection(caller, opened, name)
     return await opened.indexing.embeddings(record, RevisionKey(record.id, document_id, revision), first, limit)

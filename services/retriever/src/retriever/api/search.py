@@ -6,7 +6,7 @@ from fastapi.responses import Response
 
 from contracts.search import SearchReply, SearchRequest
 from retriever.api.access import Opened, Searcher, check_allowed
-from retriever.bootstrap import Dependencies
+from retriever.dependencies import Dependencies
 from servicekit.auth.delegation import Caller
 from servicekit.web.router import Router
 

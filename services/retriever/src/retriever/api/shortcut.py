@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.search import SearchRequest
 from retriever.api.access import SEARCHERS
-from retriever.bootstrap import Dependencies
+from retriever.dependencies import Dependencies
 from servicekit.auth.delegation import Caller, InvalidDelegation, caller_of
 from servicekit.core.errors import ServiceError
 from servicekit.web.error_handlers import error_response

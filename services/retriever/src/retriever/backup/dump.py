@@ -6,9 +6,6 @@ them goes: so reading them later gives what was there. Words' weights are not re
 
 from __future__ import annotations
 
-import base64
-import sys
-from array import array
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from retriever.catalog.collections import ACTIVE
 from retriever.catalog.service import Lifecycle
 from retriever.catalog.tables import collections, documents, generations, holds
 from retriever.errors import BackupOvertaken, GenerationMissing
+from retriever.models.vector_codec import from_base64, to_base64
 from retriever.stores import filters
 from retriever.stores.points import Point, RevisionKey, Stored, embedded_text, restored
 from retriever.stores.protocol import VectorStore
@@ -102,22 +100,13 @@ class WholeBackups:
     async def _read(self, generation: RowMapping, ids: Sequence[str]) -> list[Any]:
         stored = await self.store.fetch(generation["physical_name"], ids)
         dense = await self.store.dense(generation["physical_name"], ids)
-        return [[name, packed(dense[name]), stored[name].payload] for name in ids if name in stored and name in dense]
+        return [
+            [name, to_base64(dense[name]), stored[name].payload] for name in ids if name in stored and name in dense
+        ]
 
 
-def packed(vector: Sequence[float]) -> str:
-    """Little-endian float32 in base64."""
-    values = array("f", vector)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return base64.b64encode(values.tobytes()).decode()
-
-
-def unpacked(row: Sequence[Any], language: str) -> Point:
+def to_point(row: Sequence[Any], language: str) -> Point:
     """A point as it was, in a collection of this language."""
     name, dense, payload = row
-    values = array("f", base64.b64decode(dense))
-    if sys.byteorder == "big":
-        values.byteswap()
     _, chunk = restored(Stored(name, payload))
-    return Point(name, values.tolist(), document_vector(embedded_text(chunk), language), payload)
+    return Point(name, from_base64(dense), document_vector(embedded_text(chunk), language), payload)

@@ -22,7 +22,7 @@ from contracts.collections import (
 from retriever.catalog.generations import BUILDING, DROPPED, Generation, new_row
 from retriever.catalog.tables import collections, documents, generations
 from retriever.errors import CollectionExists, CollectionNotFound
-from retriever.stores.protocol import EmbeddingModel
+from retriever.models.protocol import EmbeddingModel
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
 

@@ -31,8 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.indexing import DocumentFacts
 from retriever.catalog.collections import ACTIVE, Catalogue
-from retriever.catalog.generations import VISIBLE, Generation, Generations, Live
-from retriever.catalog.generations import CollectionGone as CollectionGone
+from retriever.catalog.generations import VISIBLE, CollectionGone, Generation, Generations, Live
 from retriever.catalog.tables import collections, documents
 from retriever.errors import StaleRevision
 from retriever.stores.points import RevisionKey

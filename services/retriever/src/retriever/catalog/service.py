@@ -11,9 +11,10 @@ from retriever.catalog.collections import Catalogue, CollectionRecord, physical_
 from retriever.catalog.generations import Generations
 from retriever.catalog.revisions import DocumentState, Revisions
 from retriever.errors import CollectionExists, GenerationMissing, VectorStoreUnavailable
+from retriever.models.protocol import Embedder
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey
-from retriever.stores.protocol import Embedder, VectorStore
+from retriever.stores.protocol import VectorStore
 from retriever.stores.readiness import READINESS
 from retriever.text.languages import check_language
 from servicekit.backup.lock import Holds

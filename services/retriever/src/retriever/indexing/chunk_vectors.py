@@ -10,11 +10,12 @@ from contracts.indexing import ChunkInput, DocumentFacts
 from retriever.catalog.generations import Generation
 from retriever.errors import EmbeddingMismatch
 from retriever.metrics import EMBEDDING_TOKENS
-from retriever.models.vector_codec import unseal
+from retriever.models.protocol import Embedder, Embeddings
+from retriever.models.vector_codec import decode_embedding
 from retriever.stages import Stages
 from retriever.stores import filters
 from retriever.stores.points import Point, RevisionKey, content_hash, embedded_text, make_point
-from retriever.stores.protocol import Embedder, Embeddings, VectorStore
+from retriever.stores.protocol import VectorStore
 
 
 @dataclass
@@ -71,7 +72,7 @@ class ChunkEmbedding:
         known = made.of(target)
         for content, chunk in hashes.items():
             if content not in known and chunk.embedding is not None:
-                vector = unseal(chunk.embedding, target.embedding_model, target.dimensions)
+                vector = decode_embedding(chunk.embedding, target.embedding_model, target.dimensions)
                 if vector is not None:
                     known[content] = vector
 

@@ -20,8 +20,8 @@ from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
 from contracts.pages import Page
 from retriever.catalog.collections import Catalogue, CollectionRecord
-from retriever.catalog.generations import Generation, Generations, Live
-from retriever.catalog.revisions import CollectionGone, GenerationChanged, Revisions
+from retriever.catalog.generations import CollectionGone, Generation, Generations, Live
+from retriever.catalog.revisions import GenerationChanged, Revisions
 from retriever.errors import (
     ChunksMissing,
     CollectionNotFound,
@@ -32,7 +32,7 @@ from retriever.errors import (
 )
 from retriever.indexing.chunk_vectors import ChunkEmbedding, Made, points
 from retriever.metrics import CHUNKS_DELETED, CHUNKS_INDEXED, INDEX_SECONDS, SHADOW_MISSES
-from retriever.models.vector_codec import seal
+from retriever.models.vector_codec import encode_embedding
 from retriever.stages import Stages
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey, content_hash, make_chunk
@@ -189,8 +189,8 @@ class Indexing:
                 vectors = {}
         if len(vectors) < len(ids):  # replaced or deleted meanwhile
             raise DocumentNotFound(key.document_id)
-        sealed = [seal(active.embedding_model, vectors[each]) for each in ids]
-        return ChunkEmbeddings(revision=key.revision, first=first, embeddings=sealed)
+        encoded = [encode_embedding(active.embedding_model, vectors[each]) for each in ids]
+        return ChunkEmbeddings(revision=key.revision, first=first, embeddings=encoded)
 
     async def _into_all(self, way: Batch, layout: int | None) -> None:
         """Write a batch into every live generation of its layout, then let it count."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import math
-import sys
-from array import array
 from collections.abc import Sequence
 
 import structlog
@@ -20,7 +17,8 @@ from contracts.models import (
     RerankRequest,
 )
 from retriever.errors import EmbeddingModelUnknown
-from retriever.stores.protocol import EmbeddingModel, Embeddings, Priority, Relevance
+from retriever.models.protocol import EmbeddingModel, Embeddings, Priority, Relevance
+from retriever.models.vector_codec import from_base64
 from servicekit.core.errors import UpstreamFailed
 from servicekit.peers.client import Peer
 
@@ -98,7 +96,4 @@ def _is_meant(model: ModelInfo, name: str) -> bool:
 def _floats(embedding: Embedding) -> list[float]:
     if isinstance(embedding.embedding, list):
         return embedding.embedding
-    values = array("f", base64.b64decode(embedding.embedding))
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values.tolist()
+    return from_base64(embedding.embedding)

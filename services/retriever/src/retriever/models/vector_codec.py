@@ -1,38 +1,50 @@
-"""Embeddings given out to be put back later: a document's archive keeps them, so that restoring it embeds nothing."""
+"""Vectors as text: base64 of little-endian float32, for calls, archives and backups.
+
+A document's archive keeps each chunk's vector with the name of its model, so that restoring it embeds nothing.
+"""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import sys
 from array import array
 from collections.abc import Sequence
 
 LENGTH_TOLERANCE = 1e-2
-"""Vectors are kept at unit length; what is far from it was not given out by us."""
+"""Vectors are kept at unit length; one far from it did not come from a vector store."""
 
 
-def seal(model: str, vector: Sequence[float]) -> str:
-    """A vector with the name of its model: `<model> <base64 of little-endian float32>`."""
+def to_base64(vector: Sequence[float]) -> str:
+    """Little-endian float32 in base64."""
     values = array("f", vector)
     if sys.byteorder == "big":
         values.byteswap()
-    return f"{model} {base64.b64encode(values.tobytes()).decode()}"
+    return base64.b64encode(values.tobytes()).decode()
 
 
-def unseal(sealed: str, model: str, dimensions: int) -> list[float] | None:
-    """The vector, if it is of this model, of this many dimensions and of unit length; else null."""
-    named, _, encoded = sealed.rpartition(" ")
-    if named != model:
-        return None
+def from_base64(text: str) -> list[float]:
+    """The reverse of `to_base64`; raises `ValueError`."""
     values = array("f")
-    try:
-        values.frombytes(base64.b64decode(encoded, validate=True))
-    except (binascii.Error, ValueError):
-        return None
+    values.frombytes(base64.b64decode(text, validate=True))
     if sys.byteorder == "big":
         values.byteswap()
-    vector = values.tolist()
+    return values.tolist()
+
+
+def encode_embedding(model: str, vector: Sequence[float]) -> str:
+    """A vector with the name of its model: `<model> <base64>`."""
+    return f"{model} {to_base64(vector)}"
+
+
+def decode_embedding(encoded: str, model: str, dimensions: int) -> list[float] | None:
+    """The vector, if it is of this model, of this many dimensions and of unit length; else null."""
+    named, _, text = encoded.rpartition(" ")
+    if named != model:
+        return None
+    try:
+        vector = from_base64(text)
+    except ValueError:
+        return None
     usable = len(vector) == dimensions and abs(math.hypot(*vector) - 1.0) < LENGTH_TOLERANCE
     return vector if usable else None

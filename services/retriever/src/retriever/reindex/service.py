@@ -19,8 +19,8 @@ from contracts.collections import VectorOptions
 from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest
 from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan
 from retriever.catalog.collections import Catalogue, CollectionRecord, physical_name
-from retriever.catalog.generations import BUILDING, DROPPED, Generation, Generations
-from retriever.catalog.revisions import CollectionGone, Revisions
+from retriever.catalog.generations import BUILDING, DROPPED, CollectionGone, Generation, Generations
+from retriever.catalog.revisions import Revisions
 from retriever.errors import (
     ChunksMissing,
     CollectionNotFound,
@@ -31,11 +31,12 @@ from retriever.errors import (
 )
 from retriever.indexing.chunk_vectors import ChunkEmbedding, Made, points
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
+from retriever.models.protocol import Embedder, EmbeddingModel
 from retriever.reindex.copies import Copying, Step
 from retriever.stages import Stages
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey, content_hash
-from retriever.stores.protocol import Embedder, EmbeddingModel, VectorStore
+from retriever.stores.protocol import VectorStore
 from retriever.text.languages import check_language
 from servicekit.backup.lock import Holds
 from servicekit.core.identifiers import new_id

@@ -17,7 +17,7 @@ import structlog
 
 from contracts.search import Hit
 from retriever.metrics import RERANK_TOKENS, RERANKS
-from retriever.stores.protocol import Relevance, Reranker
+from retriever.models.protocol import Relevance, Reranker
 from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)

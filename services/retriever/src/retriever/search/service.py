@@ -15,9 +15,11 @@ import structlog
 
 from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
 from retriever.catalog.collections import Catalogue, CollectionRecord
-from retriever.catalog.revisions import CollectionGone, Revisions
+from retriever.catalog.generations import CollectionGone
+from retriever.catalog.revisions import Revisions
 from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing
 from retriever.metrics import EMBEDDING_TOKENS, SEARCH_RETRIES, SEARCH_SECONDS, SEARCHES
+from retriever.models.protocol import Embedder
 from retriever.search import fusion, neighbours
 from retriever.search.candidates import CandidateReader, Pool
 from retriever.search.depth import Deepening, best_of_pools
@@ -27,7 +29,7 @@ from retriever.search.visibility import Visibility
 from retriever.stages import Stages
 from retriever.stores import filters
 from retriever.stores.points import Stored, make_hit
-from retriever.stores.protocol import Embedder, VectorStore
+from retriever.stores.protocol import VectorStore
 from retriever.stores.queries import Asked
 from retriever.text.bm25 import query_vector
 from servicekit.core.errors import ServiceError

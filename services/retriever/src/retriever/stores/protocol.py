@@ -1,10 +1,10 @@
-"""What has more than one implementation: the vector store, the source of embeddings and the reranker."""
+"""The vector store as the service uses it; `edge` and `qdrant` pass one conformance suite."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from contracts.collections import VectorOptions
 from retriever.stores.filters import Where
@@ -12,7 +12,6 @@ from retriever.stores.points import Candidate, Point, Stored
 from retriever.stores.queries import Wanted
 from retriever.text.bm25 import SparseVector
 
-Priority = Literal["query", "bulk"]
 PLAIN = VectorOptions()
 
 
@@ -89,56 +88,4 @@ class VectorStore(Protocol):
 
     async def close(self) -> None:
         """Release the engine."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingModel:
-    """A concrete model that a collection can be bound to."""
-
-    name: str
-    dimensions: int
-    max_input_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Embeddings:
-    """Vectors in the order of the texts, the tokens that the model read, and how many texts it did not read whole."""
-
-    vectors: list[list[float]]
-    tokens: int
-    truncated: int = 0
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors; `token` is the caller's delegation token."""
-
-    async def model(self, name: str, token: str) -> EmbeddingModel:
-        """The model that `name` (or `default`) means; raises `EmbeddingModelUnknown`."""
-        ...
-
-    async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
-        """One vector a text, unit length not promised; raises a `ServiceError` when the model can't answer."""
-        ...
-
-    async def probe(self) -> None:
-        """Raise unless embeddings can be made now."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Relevance:
-    """How relevant each text is to a query, in the order of the texts: finite, higher for more, on the model's own
-    scale. `tokens` is what the model read.
-    """
-
-    scores: list[float]
-    tokens: int
-
-
-class Reranker(Protocol):
-    """Reads a query together with each text. Leaving a call ends its work; `token` is the caller's delegation token."""
-
-    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
-        """A score a text; raises a `ServiceError` when there is no reranker or it can't answer."""
         ...

@@ -1,13 +1,11 @@
-"""Readiness of the parts: each probe does what the part is for."""
+"""Readiness of a vector store: it finds a point of its own."""
 
 from __future__ import annotations
 
 from retriever.errors import VectorStoreUnavailable
 from retriever.stores.points import Point
-from retriever.stores.protocol import Embedder, VectorStore
+from retriever.stores.protocol import VectorStore
 from retriever.text.bm25 import SparseVector
-from servicekit.core.errors import ServiceError
-from servicekit.core.probes import Degraded
 
 READINESS = "readiness"
 """A generation of one point that only the probe searches."""
@@ -26,11 +24,3 @@ async def probe_store(store: VectorStore) -> None:
     found = await store.nearest(READINESS, [1.0, 0.0, 0.0, 0.0], None, 1)
     if [each.id for each in found] != [_ID]:
         raise VectorStoreUnavailable
-
-
-async def probe_embedder(embedder: Embedder) -> None:
-    """Without inference, collections are still searched by words; `Degraded` says so."""
-    try:
-        await embedder.probe()
-    except ServiceError as error:
-        raise Degraded(f"{error.message} Searches go by words alone, and indexing fails until it is back.") from None

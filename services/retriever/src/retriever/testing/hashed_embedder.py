@@ -9,7 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from retriever.errors import EmbeddingModelUnknown
-from retriever.stores.protocol import EmbeddingModel, Embeddings, Priority
+from retriever.models.protocol import EmbeddingModel, Embeddings, Priority
 from retriever.text.bm25 import term_index
 from retriever.text.terms import terms
 from servicekit.core.errors import ServiceError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from retriever.stores.protocol import Relevance
+from retriever.models.protocol import Relevance
 from retriever.text.terms import terms
 from servicekit.core.errors import ServiceError
 

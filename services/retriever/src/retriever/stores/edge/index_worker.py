@@ -1,4 +1,4 @@
-"""What the child process does that builds an index: `python -m retriever.adapters.index_child FOLDER MIB PARENT`.
+"""What the child process does that builds an index: `python -m retriever.stores.edge.index_worker FOLDER MIB PARENT`.
 
 It bounds its own memory, gives way to everything else on the machine and dies with its parent. On success it writes one
 line of JSON: how many points there are and how many vectors are indexed, as the engine counts them.
