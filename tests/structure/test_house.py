@@ -74,6 +74,16 @@ def test_every_service_has_the_same_modules_at_its_top(service: str) -> None:
     assert folders & {"api", "routes"}, f"services/{service} has no folder of routes"
 
 
+def test_a_migration_s_file_begins_with_its_revision_and_follows_the_one_before() -> None:
+    for folder in ROOT.glob("services/*/src/*/migrations/versions"):
+        before = "None"
+        for file in sorted(folder.glob("[0-9]*.py")):
+            revision = f'"{file.name.partition("_")[0]}"'
+            lines = file.read_text().splitlines()
+            assert {f"revision = {revision}", f"down_revision = {before}"} <= set(lines), file
+            before = revision
+
+
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_every_package_has_a_readme_and_tests(package: Path) -> None:
     assert (package / "pyproject.toml").is_file()

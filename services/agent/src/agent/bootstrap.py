@@ -12,8 +12,6 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from agent import definition_files
 from agent.adapters.bells import RedisBell
@@ -40,11 +38,11 @@ from servicekit.core.probes import Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 from servicekit.web.app import build_app
 
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST_MIGRATION = "0003"
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
     async with AsyncExitStack() as stack:
         database = Database.open(settings.database_url, settings.data_dir, "agent")
         stack.push_async_callback(database.close)
-        await _bring_up_to_date(database)
+        await migrate(database, MIGRATIONS)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         bell = RedisBell(redis)
@@ -153,19 +151,6 @@ def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
         "redis": agents.bell.probe,
         "runs": agents.loop.probe,
     }
-
-
-async def _bring_up_to_date(database: Database) -> None:
-    """Migrate if the schema is not the newest; where it is, Alembic is not even imported (it costs 15 MB)."""
-    try:
-        async with database.read() as connection:
-            current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
-    except DBAPIError:
-        current = None
-    if current != NEWEST_MIGRATION:
-        from servicekit.sql.migrations import migrate
-
-        await migrate(database, MIGRATIONS)
 
 
 def _owner() -> str:

@@ -13,8 +13,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from starlette.middleware import Middleware
 from starlette.types import Scope
 
@@ -56,12 +54,12 @@ from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.redis_lane import RedisLane
 from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 from servicekit.telemetry.metrics import metrics_router
 from servicekit.web.app import build_app
 from servicekit.web.body_limits import MULTIPART, LimitFor, Streamed
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST_MIGRATION = "0003"
 MULTIPART_BYTES = 64 * 1024
 """Room for the parts around an uploaded file; ingest holds the file itself to the limit."""
 READY_SECONDS = 1.0
@@ -151,7 +149,7 @@ async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tupl
     stack.push_async_callback(database.close)
     redis = open_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose)
-    await _bring_up_to_date(database)
+    await migrate(database, MIGRATIONS)
     return database, redis
 
 
@@ -300,16 +298,3 @@ def _body_limit(settings: GatewaySettings) -> LimitFor:
 def _tenant_of(scope: Scope) -> str:
     principal: Principal | None = scope["state"].get("principal")
     return "" if principal is None else principal.tenant
-
-
-async def _bring_up_to_date(database: Database) -> None:
-    """Migrate if the schema is not the newest; where it is, Alembic is not even imported (it costs 15 MB)."""
-    try:
-        async with database.read() as connection:
-            current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
-    except DBAPIError:
-        current = None
-    if current != NEWEST_MIGRATION:
-        from servicekit.sql.migrations import migrate
-
-        await migrate(database, MIGRATIONS)

@@ -13,13 +13,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from alembic.util import CommandError
 from sqlalchemy import JSON, Connection, LargeBinary, MetaData, Table, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.backup.file import PartWriter, lines
 from servicekit.sql.database import Database
-from servicekit.sql.migrations import one_process_at_a_time, upgrade
+from servicekit.sql.migrations import UnknownRevision, one_process_at_a_time, upgrade
 
 SCHEMA = "sql/schema.json"
 FACTS = "facts.json"
@@ -135,7 +134,7 @@ async def _require_empty(connection: AsyncConnection) -> None:
 async def _made(connection: AsyncConnection, scripts: Path, revision: str) -> dict[str, Table]:
     try:
         await connection.run_sync(upgrade, scripts, revision)
-    except CommandError:
+    except UnknownRevision:
         raise BackupTooNew(revision) from None
     return {table.name: table for table in await connection.run_sync(_reflected)}
 
