@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import psutil
 
 from benchmarks.home import Home
-from groundwork.stack.home import Home as HomeFolder
+from groundwork.stack.home.folder import Home as HomeFolder
 from groundwork.stack.lifecycle import require_running
-from groundwork.stack.supervision import Supervisor
+from groundwork.stack.supervision.supervisord import Supervisor
 
 QUEUES = {
     "chat and embedding calls waiting": ("inference", "groundwork_inference_waiting"),

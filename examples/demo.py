@@ -22,8 +22,8 @@ from groundwork.client import Answer, Groundwork, GroundworkError, TextDelta
 from groundwork.client.bulk import ingest_files
 from groundwork.client.files import find_files
 from groundwork.commands.session import read_admin_key
-from groundwork.stack.errors import StartFailed
-from groundwork.stack.home import Home
+from groundwork.stack.home.errors import StartFailed
+from groundwork.stack.home.folder import Home
 from groundwork.stack.lifecycle import down, up
 
 HANDBOOK = Path(__file__).parent / "handbook"

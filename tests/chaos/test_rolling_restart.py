@@ -20,8 +20,8 @@ from tests.support.all_kinds import write_models
 from tests.support.calling_model import calling_model
 from tests.support.stack import RunningHome, running_home
 
-from groundwork.stack.programs import SERVICES
-from groundwork.stack.readiness import READY_SECONDS, probe
+from groundwork.stack.supervision.programs import SERVICES
+from groundwork.stack.supervision.readiness import READY_SECONDS, probe
 
 ROLLS = int(os.environ.get("ROLLS") or 1)
 CALM_SECONDS = 0.5

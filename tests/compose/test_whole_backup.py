@@ -12,7 +12,7 @@ from tests.support.cited import KNOWN, is_cited
 from tests.support.compose import ROOT, ComposeStack
 
 from groundwork.client import Groundwork
-from groundwork.stack.whole_backups import back_up
+from groundwork.stack.backup import back_up
 
 SECTION = "In containers the backup is the same command"
 SINCE = datetime(2020, 1, 1, tzinfo=UTC)

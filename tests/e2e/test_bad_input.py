@@ -18,7 +18,7 @@ from reportlab.pdfgen.canvas import Canvas
 from tests.support.stack import RunningHome
 
 from contracts.errors import ErrorBody, ErrorEnvelope
-from groundwork.stack.processes import memory
+from groundwork.stack.supervision.processes import memory
 
 COLLECTION = "bad-input"
 DOCUMENTS = f"/v1/collections/{COLLECTION}/documents"

@@ -15,11 +15,11 @@ import pytest
 from tests.support.stack import ROOT, RunningHome, running_home
 
 from groundwork.client import Groundwork
-from groundwork.stack.errors import PortTaken
-from groundwork.stack.home import Home
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.errors import PortTaken
+from groundwork.stack.home.folder import Home
 from groundwork.stack.lifecycle import down, running_state, up
-from groundwork.stack.overrides import Overrides
-from groundwork.stack.processes import end, marked, supervisor_of
+from groundwork.stack.supervision.processes import end, marked, supervisor_of
 
 COMMAND = Path(sys.executable).parent / "groundwork"
 SCRIPTED = {"INFERENCE_MODELS_FILE": str(ROOT / "deploy" / "config" / "models.scripted.yaml")}

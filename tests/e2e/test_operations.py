@@ -13,8 +13,8 @@ import pytest
 from tests.support.stack import RunningHome
 
 from contracts.health import Health
-from groundwork.stack.programs import SERVICES
 from groundwork.stack.status import look
+from groundwork.stack.supervision.programs import SERVICES
 
 LOG_SECONDS = 10.0
 

@@ -11,7 +11,7 @@ from tests.support.s3_server import S3Server, running_s3
 from tests.support.stack import RunningHome, running_home
 
 from groundwork.client import Groundwork
-from groundwork.stack.home import Home
+from groundwork.stack.home.folder import Home
 
 TEXTS = {"light": "The lighthouse at the cape blinks every nine seconds.\n" * 40, "tide": "The tide turns at noon.\n"}
 SETTINGS = {**SCRIPTED, "INGEST_TENANT_DELETION_SECONDS": "1"}

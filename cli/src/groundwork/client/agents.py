@@ -11,7 +11,7 @@ from contracts.agents import Agent
 from contracts.operations import agents as operations
 from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, Decision, HistoryMessage, Run, RunEvent, Thread
 from groundwork.client.connection import Connection
-from groundwork.client.patience import Away, Patience
+from groundwork.client.deadlines import Away, Patience
 from groundwork.errors import ApiError, Unreachable, WaitTimeout
 
 RECONNECT_SECONDS = 0.5

@@ -90,7 +90,7 @@ def _back_up_collection(session: Session, collection: str, file: Path) -> None:
 
 
 def _back_up_everything(session: Session, file: Path) -> None:
-    from groundwork.stack import whole_backups
+    from groundwork.stack import backup as whole_backups
 
     with session.client() as client, session.notes.status("Backing everything up …"):
         about = whole_backups.back_up(client, file)
@@ -100,8 +100,8 @@ def _back_up_everything(session: Session, file: Path) -> None:
 
 
 def _restore_everything(session: Session, file: Path) -> None:
-    from groundwork.stack import whole_backups
-    from groundwork.stack.overrides import Overrides
+    from groundwork.stack import backup as whole_backups
+    from groundwork.stack.configuration.overrides import Overrides
 
     home = session.home
     with session.notes.status("Restoring …") as shown:

@@ -22,9 +22,9 @@ def config(
     explain: Annotated[bool, typer.Option("--explain", help="Say what each setting means.")] = False,
 ) -> None:
     """Show the effective configuration of every service and where each value came from. Secrets stay hidden."""
-    from groundwork.stack.configuration import SERVICES, effective, unknown_settings
+    from groundwork.stack.configuration.files import SERVICES, effective, unknown_settings
+    from groundwork.stack.configuration.overrides import Overrides
     from groundwork.stack.lifecycle import running_state
-    from groundwork.stack.overrides import Overrides
 
     session = session_of(context)
     if service is not None and service not in SERVICES:

@@ -21,9 +21,9 @@ from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError, QuestionsInvalid
 
 if TYPE_CHECKING:
-    from groundwork.evaluation.asking import Found, Way
     from groundwork.evaluation.questions import Question
     from groundwork.evaluation.report import Report
+    from groundwork.evaluation.searches import Found, Way
     from groundwork.evaluation.significance import Comparison
 
 MODES: tuple[SearchMode, ...] = get_args(SearchMode)
@@ -69,9 +69,9 @@ def evaluate(
 
     Prints nDCG@10, recall and MRR by mode, and whether the modes' differences may be luck.
     """
-    from groundwork.evaluation.applying import apply_rerank
     from groundwork.evaluation.questions import read_questions
     from groundwork.evaluation.report import NDCG_AT, make_report
+    from groundwork.evaluation.rerank_switch import apply_rerank
 
     session = session_of(context)
     _check_files(json_file, plot_file)
@@ -94,7 +94,7 @@ def _named(found: dict[str, Found], collection: str) -> dict[str, Found]:
 
 
 def _ways(modes: str, *, rerank: bool, apply: bool) -> list[Way]:
-    from groundwork.evaluation.asking import Way
+    from groundwork.evaluation.searches import Way
 
     ways = [Way(each) for each in _modes(modes)] + ([Way("hybrid", rerank=True)] if rerank else [])
     if apply and not (rerank and Way("hybrid") in ways):
@@ -115,7 +115,7 @@ def _answerable(
     session: Session, client: Groundwork, shown: Collection, read: list[Question], *, allow_missing: bool
 ) -> list[Question]:
     """The questions with a relevant document, as ids of the collection's documents."""
-    from groundwork.evaluation.matching import KnownDocuments, resolve
+    from groundwork.evaluation.relevance import KnownDocuments, resolve
 
     asked = [question for question in read if question.relevant]
     if not asked:
@@ -139,7 +139,7 @@ def _ask(
     depth: int,
     at_once: int,
 ) -> dict[str, Found]:
-    from groundwork.evaluation.asking import ask_all
+    from groundwork.evaluation.searches import ask_all
 
     with _bar(session, len(asked) * len(ways)) as bar:
         return ask_all(

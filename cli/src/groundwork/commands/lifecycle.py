@@ -12,7 +12,7 @@ from rich.text import Text
 from groundwork.commands.session import session_of
 
 if TYPE_CHECKING:
-    from groundwork.stack.readiness import Readiness
+    from groundwork.stack.supervision.readiness import Readiness
 
 MEGABYTE = 1_000_000
 
@@ -32,7 +32,7 @@ def up(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until everything is ready.")] = 120.0,
 ) -> None:
     """Start everything in the background and wait until it is ready."""
-    from groundwork.stack.errors import StartFailed
+    from groundwork.stack.home.errors import StartFailed
     from groundwork.stack.lifecycle import up as start
 
     session = session_of(context)

@@ -17,7 +17,7 @@ from groundwork.settings import CommandSettings
 PIPE_WIDTH = 240
 
 if TYPE_CHECKING:
-    from groundwork.stack.home import Home
+    from groundwork.stack.home.folder import Home
 
 
 class NoKey(GroundworkError):
@@ -43,7 +43,7 @@ class Session:
     @property
     def home(self) -> Home:
         """The home. Only this needs the `stack` extra, so that the rest works without."""
-        from groundwork.stack.home import Home
+        from groundwork.stack.home.folder import Home
 
         return Home.at(self.settings.home)
 
@@ -74,7 +74,7 @@ class Session:
         """How the home's own gateway is known, where it is served by HTTPS; a server that was named has a name."""
         if self.settings.base_url:
             return None
-        from groundwork.stack.certificates import trusting
+        from groundwork.stack.configuration.certificates import trusting
         from groundwork.stack.lifecycle import require_running
 
         certificate = require_running(self.home).certificate

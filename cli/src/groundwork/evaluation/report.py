@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from groundwork.evaluation.asking import Found
 from groundwork.evaluation.measures import Values, evaluate, mean, ndcg
 from groundwork.evaluation.questions import Question
+from groundwork.evaluation.searches import Found
 from groundwork.evaluation.significance import Comparison, compare, interval
 
 NDCG_AT = 10

@@ -15,17 +15,17 @@ from pathlib import Path
 
 from cryptography import x509
 
-from groundwork.stack.certificates import CERTIFICATE, certificate_file, own_certificate
-from groundwork.stack.configuration import SERVICES, unknown_settings
-from groundwork.stack.environment import MODELS_FOLDER
-from groundwork.stack.errors import StackError
-from groundwork.stack.findings import Finding
-from groundwork.stack.home import Home
+from groundwork.stack.checks.findings import Finding
+from groundwork.stack.checks.stores import examine_stores
+from groundwork.stack.configuration.certificates import CERTIFICATE, certificate_file, own_certificate
+from groundwork.stack.configuration.environment import MODELS_FOLDER
+from groundwork.stack.configuration.files import SERVICES, unknown_settings
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.errors import StackError
+from groundwork.stack.home.folder import Home
+from groundwork.stack.home.ports import is_free, owner
 from groundwork.stack.lifecycle import running_state
-from groundwork.stack.overrides import Overrides
-from groundwork.stack.ports import is_free, owner
 from groundwork.stack.status import look
-from groundwork.stack.stores import examine_stores
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 2_000_000_000

@@ -9,19 +9,19 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from groundwork.stack import ports as port_choice
-from groundwork.stack.certificates import certificate_file
-from groundwork.stack.configuration import check_settings
-from groundwork.stack.databases import check_databases
-from groundwork.stack.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
-from groundwork.stack.errors import HomeUnfinished, NoRoom, NotRunning, StartFailed, SupervisorFailed, Unsupervised
-from groundwork.stack.front_door import listening
-from groundwork.stack.home import Home, RunState
-from groundwork.stack.overrides import Overrides
-from groundwork.stack.processes import end, marked, supervisor_of
-from groundwork.stack.programs import STOP_SECONDS, programs, write_run_files
-from groundwork.stack.readiness import READY_SECONDS, Progress, wait_until_ready
-from groundwork.stack.supervision import Supervisor, start_supervisor
+from groundwork.stack.checks.databases import check_databases
+from groundwork.stack.configuration.certificates import certificate_file
+from groundwork.stack.configuration.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
+from groundwork.stack.configuration.files import check_settings
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home import ports as port_choice
+from groundwork.stack.home.errors import HomeUnfinished, NoRoom, NotRunning, StartFailed, SupervisorFailed, Unsupervised
+from groundwork.stack.home.folder import Home, RunState
+from groundwork.stack.supervision.processes import end, marked, supervisor_of
+from groundwork.stack.supervision.programs import STOP_SECONDS, programs, write_run_files
+from groundwork.stack.supervision.readiness import READY_SECONDS, Progress, wait_until_ready
+from groundwork.stack.supervision.socket_activation import listening
+from groundwork.stack.supervision.supervisord import Supervisor, start_supervisor
 
 STOP_DEADLINE_SECONDS = 2 * STOP_SECONDS + 5
 """The services stop together, then Valkey."""

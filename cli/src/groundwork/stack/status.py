@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from groundwork.stack.home import Home, RunState
-from groundwork.stack.processes import Memory, memory, supervisor_of
-from groundwork.stack.programs import Program, programs
-from groundwork.stack.readiness import Readiness, probe
-from groundwork.stack.supervision import ProcessState, Supervisor
+from groundwork.stack.home.folder import Home, RunState
+from groundwork.stack.supervision.processes import Memory, memory, supervisor_of
+from groundwork.stack.supervision.programs import Program, programs
+from groundwork.stack.supervision.readiness import Readiness, probe
+from groundwork.stack.supervision.supervisord import ProcessState, Supervisor
 
 
 @dataclass(frozen=True)

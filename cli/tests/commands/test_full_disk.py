@@ -10,10 +10,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from cli.tests.server import client_of
 
-from groundwork.stack import whole_backups
-
-from .server import client_of
+from groundwork.stack import backup as whole_backups
 
 
 def test_a_backup_on_a_full_disk_fails_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

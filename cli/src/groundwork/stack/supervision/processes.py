@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from groundwork.stack.environment import RUN_MARK
-from groundwork.stack.home import Home
+from groundwork.stack.configuration.environment import RUN_MARK
+from groundwork.stack.home.folder import Home
 
 
 def supervisor_of(home: Home) -> psutil.Process | None:

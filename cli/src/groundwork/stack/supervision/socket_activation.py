@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from groundwork.stack.errors import PortTaken
+from groundwork.stack.home.errors import PortTaken
 
 LOWEST = 200
 """Descriptors from here on are left open by supervisord, which closes those below `minfds` in its children."""

@@ -11,11 +11,11 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsError
 
-from groundwork.stack.environment import Wiring, service_settings
-from groundwork.stack.errors import ConfigurationBroken
-from groundwork.stack.home import Home, RunState
-from groundwork.stack.overrides import Overrides, Source
-from groundwork.stack.ports import NAMES
+from groundwork.stack.configuration.environment import Wiring, service_settings
+from groundwork.stack.configuration.overrides import Overrides, Source
+from groundwork.stack.home.errors import ConfigurationBroken
+from groundwork.stack.home.folder import Home, RunState
+from groundwork.stack.home.ports import NAMES
 
 SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
 HIDDEN = "(secret)"

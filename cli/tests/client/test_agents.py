@@ -8,7 +8,7 @@ from cli.tests.server import error, sse
 
 from groundwork.client.agents import Runs
 from groundwork.client.connection import Connection
-from groundwork.client.patience import AWAY_SECONDS
+from groundwork.client.deadlines import AWAY_SECONDS
 from groundwork.errors import ApiError, Unreachable, WaitTimeout
 
 AT = "2026-01-01T00:00:00Z"

@@ -13,8 +13,8 @@ from typing import Literal
 
 from dotenv import dotenv_values
 
-from groundwork.stack.errors import ConfigurationBroken
-from groundwork.stack.home import Home
+from groundwork.stack.home.errors import ConfigurationBroken
+from groundwork.stack.home.folder import Home
 
 Source = Literal["default", "groundwork", ".env", "home", "environment"]
 """Where a value came from; a later one wins. `groundwork` means chosen by `up`, `home` the home's config.env."""

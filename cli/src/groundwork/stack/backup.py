@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from groundwork.client import Groundwork
-from groundwork.stack.environment import Wiring, own_redis_url, process_environment
-from groundwork.stack.errors import BackupUnusable, FileThere, HomeInUse, RestoreFailed
-from groundwork.stack.home import Home
+from groundwork.stack.configuration.environment import Wiring, own_redis_url, process_environment
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.errors import BackupUnusable, FileThere, HomeInUse, RestoreFailed
+from groundwork.stack.home.folder import Home
+from groundwork.stack.home.ports import NAMES
 from groundwork.stack.lifecycle import running_state
-from groundwork.stack.overrides import Overrides
-from groundwork.stack.ports import NAMES
 from servicekit.backup.file import About, BackupDamaged, BackupFile
 from servicekit.backup.restore import CHECKED
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groundwork.stack.errors import SupervisorFailed
-from groundwork.stack.home import Home
+from groundwork.stack.home.errors import SupervisorFailed
+from groundwork.stack.home.folder import Home
 
 CALL_SECONDS = 5.0
 STOP_CALL_SECONDS = 40.0

@@ -7,10 +7,10 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
-from groundwork.stack.errors import DatabaseUnusable
-from groundwork.stack.findings import Finding
-from groundwork.stack.home import Home
-from groundwork.stack.overrides import Overrides
+from groundwork.stack.checks.findings import Finding
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.errors import DatabaseUnusable
+from groundwork.stack.home.folder import Home
 
 LEDGERS = ("gateway", "ingest", "retriever", "agent")
 READ_THROUGH_BYTES = 64_000_000

@@ -12,7 +12,7 @@ from cli.tests.server import client_of, document, error
 from typer.testing import CliRunner
 
 from groundwork.client import ApiError, snapshots
-from groundwork.client.watching import FolderWatch, Happening
+from groundwork.client.folder_watch import FolderWatch, Happening
 from groundwork.commands import app
 
 

@@ -8,7 +8,7 @@ import pytest
 from groundwork.errors import QuestionsInvalid
 from groundwork.evaluation.questions import read_questions
 
-HANDBOOK = Path(__file__).resolve().parents[2] / "examples" / "handbook-questions.jsonl"
+HANDBOOK = Path(__file__).resolve().parents[3] / "examples" / "handbook-questions.jsonl"
 
 
 def written(folder: Path, *lines: str | dict[str, object]) -> Path:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from groundwork.stack import launch
-from groundwork.stack.environment import Wiring
-from groundwork.stack.errors import Busy
-from groundwork.stack.home import Home, RunState
-from groundwork.stack.overrides import Overrides
-from groundwork.stack.ports import NAMES
-from groundwork.stack.programs import programs, write_run_files
+from groundwork.stack.configuration.environment import Wiring
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.errors import Busy
+from groundwork.stack.home.folder import Home, RunState
+from groundwork.stack.home.ports import NAMES
+from groundwork.stack.supervision import launch
+from groundwork.stack.supervision.programs import programs, write_run_files
 
 PORTS = {name: 21_000 + number for number, name in enumerate(NAMES)}
 

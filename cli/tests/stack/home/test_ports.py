@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from groundwork.stack import ports
+from groundwork.stack.home import ports
 
 CHOOSE = """
 from groundwork.stack import ports

@@ -9,8 +9,8 @@ import re
 import ssl
 from pathlib import Path
 
-from groundwork.stack.errors import ConfigurationBroken
-from groundwork.stack.overrides import Overrides
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.errors import ConfigurationBroken
 
 CERTIFICATE = "GATEWAY_TLS_CERTIFICATE_FILE"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)

@@ -11,11 +11,11 @@ from cli.tests.server import client_of, document, error
 from contracts.documents import Document
 from groundwork.client import ApiError
 from groundwork.errors import QuestionsInvalid
-from groundwork.evaluation.asking import Found, NoReranker, Way, ask_all
-from groundwork.evaluation.matching import KnownDocuments, resolve
 from groundwork.evaluation.plot import draw
 from groundwork.evaluation.questions import Question
+from groundwork.evaluation.relevance import KnownDocuments, resolve
 from groundwork.evaluation.report import Report, make_report
+from groundwork.evaluation.searches import Found, NoReranker, Way, ask_all
 
 QUESTIONS = [Question(f"q{number}", f"what is {number}?", {f"d{number}": 1}, "file, line 1") for number in range(12)]
 WAYS = [Way("hybrid"), Way("sparse")]

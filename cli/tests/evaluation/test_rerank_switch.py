@@ -4,14 +4,13 @@ import json
 
 import httpx2
 import pytest
+from cli.tests.server import client_of, collection
 
 from contracts.collections import Collection
-from groundwork.evaluation.applying import apply_rerank
-from groundwork.evaluation.asking import Found
 from groundwork.evaluation.questions import Question
 from groundwork.evaluation.report import Report, make_report
-
-from .server import client_of, collection
+from groundwork.evaluation.rerank_switch import apply_rerank
+from groundwork.evaluation.searches import Found
 
 QUESTIONS = [Question(str(number), f"question {number}", {f"d{number}": 1}, "line") for number in range(12)]
 

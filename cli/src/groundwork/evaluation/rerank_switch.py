@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contracts.collections import Collection
 from groundwork.client import Groundwork
-from groundwork.evaluation.asking import Way
 from groundwork.evaluation.report import Report
+from groundwork.evaluation.searches import Way
 from groundwork.evaluation.significance import Comparison
 
 SIGNIFICANT = 0.05

@@ -19,12 +19,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from groundwork.stack.databases import LEDGERS, data_folder, database_file, examine_file
-from groundwork.stack.environment import Wiring, process_environment
-from groundwork.stack.findings import Finding
-from groundwork.stack.home import Home
-from groundwork.stack.overrides import Overrides
-from groundwork.stack.ports import NAMES
+from groundwork.stack.checks.databases import LEDGERS, data_folder, database_file, examine_file
+from groundwork.stack.checks.findings import Finding
+from groundwork.stack.configuration.environment import Wiring, process_environment
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.folder import Home
+from groundwork.stack.home.ports import NAMES
 from servicekit.sql.database import Database
 
 WORKER = "groundwork-worker@"

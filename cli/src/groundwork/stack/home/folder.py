@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from groundwork.stack.errors import Busy
+from groundwork.stack.home.errors import Busy
 
 MAX_SOCKET_PATH = 90
 """Systems allow about 104 bytes; supervisord appends its pid while it makes the socket."""

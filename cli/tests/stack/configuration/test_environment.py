@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from groundwork.stack.configuration import check_settings, effective, unknown_settings
-from groundwork.stack.environment import Wiring, process_environment, service_settings
-from groundwork.stack.errors import ConfigurationBroken
-from groundwork.stack.home import Home
-from groundwork.stack.overrides import Overrides, Setting
-from groundwork.stack.ports import NAMES
+from groundwork.stack.configuration.environment import Wiring, process_environment, service_settings
+from groundwork.stack.configuration.files import check_settings, effective, unknown_settings
+from groundwork.stack.configuration.overrides import Overrides, Setting
+from groundwork.stack.home.errors import ConfigurationBroken
+from groundwork.stack.home.folder import Home
+from groundwork.stack.home.ports import NAMES
 
 PORTS = {name: 21_000 + number for number, name in enumerate(NAMES)}
 SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from groundwork.stack import lifecycle
-from groundwork.stack.databases import LEDGERS, _revisions, check_databases
-from groundwork.stack.errors import DatabaseUnusable, NoRoom
-from groundwork.stack.home import Home
-from groundwork.stack.overrides import Overrides
+from groundwork.stack.checks.databases import LEDGERS, _revisions, check_databases
+from groundwork.stack.configuration.overrides import Overrides
+from groundwork.stack.home.errors import DatabaseUnusable, NoRoom
+from groundwork.stack.home.folder import Home
 
 NOTHING = Overrides({})
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from contracts.health import Health, PartState
-from groundwork.stack.certificates import trusting
-from groundwork.stack.errors import ConfigurationBroken, StartFailed, SupervisorFailed
-from groundwork.stack.home import Home, RunState
-from groundwork.stack.programs import AT_ONCE, Program
-from groundwork.stack.supervision import Supervisor
+from groundwork.stack.configuration.certificates import trusting
+from groundwork.stack.home.errors import ConfigurationBroken, StartFailed, SupervisorFailed
+from groundwork.stack.home.folder import Home, RunState
+from groundwork.stack.supervision.programs import AT_ONCE, Program
+from groundwork.stack.supervision.supervisord import Supervisor
 
 READY_SECONDS = 120.0
 INTERVAL_SECONDS = 0.15

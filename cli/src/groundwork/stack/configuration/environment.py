@@ -11,15 +11,15 @@ from urllib.parse import quote
 
 import yaml
 
-from groundwork.stack.home import Home
-from groundwork.stack.overrides import Overrides, Setting
+from groundwork.stack.configuration.overrides import Overrides, Setting
+from groundwork.stack.home.folder import Home
 
 RUN_MARK = "GROUNDWORK_RUN"
 SHUTDOWN_SECONDS = 10
 MODELS_FOLDER = Path(sys.prefix) / "models"
 """Where set-up puts the converted chat model."""
 MODELS_FILE = Path("deploy/config/models.yaml")
-CHECKOUT = Path(__file__).resolve().parents[4]
+CHECKOUT = Path(__file__).resolve().parents[5]
 """The source tree that this is installed from, where it is installed editable."""
 PORT_SETTINGS = {
     "model_plane": "GATEWAY_MODEL_PLANE_PORT",

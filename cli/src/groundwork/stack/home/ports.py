@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from groundwork.stack.errors import PortTaken
+from groundwork.stack.home.errors import PortTaken
 
 INNER_PORTS = range(20_000, 32_000)
 """Below the systems' ephemeral ranges, so that no outgoing connection takes one between two starts of a process."""
