@@ -11,7 +11,7 @@ from contracts.agents import Agent
 from contracts.operations import agents as operations
 from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, Decision, HistoryMessage, Run, RunEvent, Thread
 from groundwork.client.connection import Connection
-from groundwork.client.deadlines import Away, Patience
+from groundwork.client.deadlines import Away, FollowerDeadlines
 from groundwork.errors import ApiError, Unreachable, WaitTimeout
 
 RECONNECT_SECONDS = 0.5
@@ -119,33 +119,33 @@ class Runs:
         seconds. A server that this client has never reached is `Unreachable` at once; one that went away is waited for,
         `AWAY_SECONDS` at most, and `away` is told when that begins.
         """
-        patience, over = Patience(timeout, away, self._clock), False
+        deadlines, over = FollowerDeadlines(timeout, away, self._clock), False
         silent = WaitTimeout(f"Run {run_id} has said nothing new in {timeout:.0f} s. It may go on.")
         while True:
             try:
                 before = after
                 with self._stream(thread_id, run_id, after) as events:
-                    patience.answered()
+                    deadlines.answered()
                     for event in events:
                         yield event
                         after = event.id
-                        patience.news()
+                        deadlines.news()
                         if event.type in FINAL_RUN_EVENTS:
                             return
                 if over and after == before:
                     return
                 over = self.get(thread_id, run_id).status in FINAL_RUN_STATUSES
-                patience.answered()
+                deadlines.answered()
             except Unreachable as error:
                 if not self._connection.reached:
                     raise
-                patience.missed(error)
+                deadlines.missed(error)
             except ApiError as error:
                 if error.status < 500 and error.status not in (200, 429):
                     raise
                 if error.status >= 500:
-                    patience.missed(error)
-            patience.check(silent)
+                    deadlines.missed(error)
+            deadlines.check(silent)
             self._pause(RECONNECT_SECONDS)
 
     @contextmanager

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from contracts.collections import CollectionCreate
 from contracts.jobs import Accepted
-from groundwork.client.bulk import UPLOADS_AT_ONCE, with_patience
+from groundwork.client.bulk import UPLOADS_AT_ONCE, send_with_retries
 from groundwork.client.groundwork import Groundwork
 from groundwork.errors import ApiError, BackupDamaged, BackupExists, GroundworkError
 
@@ -169,7 +169,7 @@ def _restore_all(
 
     def send(name: str) -> Accepted | GroundworkError:
         try:
-            return with_patience(lambda: _send(client, collection, backup, name), pause)
+            return send_with_retries(lambda: _send(client, collection, backup, name), pause)
         except GroundworkError as error:
             return error
 

@@ -138,7 +138,7 @@ def _upload(
         if there is not None and there.sha256 == _sha256(state.file):
             state.document, state.unchanged = there, True
             return
-        accepted = with_patience(lambda: _send(client, collection, state.file), pause)
+        accepted = send_with_retries(lambda: _send(client, collection, state.file), pause)
     except (GroundworkError, OSError) as error:
         state.failure = str(error)
         return
@@ -158,7 +158,7 @@ def _send(client: Groundwork, collection: str, file: Path) -> Accepted:
     )
 
 
-def with_patience(send: Callable[[], Accepted], pause: threading.Event) -> Accepted:
+def send_with_retries(send: Callable[[], Accepted], pause: threading.Event) -> Accepted:
     """Try again when the server says that it is too busy, as long as it asks to wait and a few times at most."""
     for _ in range(UPLOAD_TRIES - 1):
         try:

@@ -13,14 +13,18 @@ Away = Callable[[Unreachable | ApiError], None]
 """Told once each time that the server goes away."""
 
 
-class Patience:
+class FollowerDeadlines:
     """The two deadlines of one follower, and who is told when waiting for the server begins."""
 
     def __init__(
-        self, silence: float, told: Away | None, clock: Callable[[], float] = time.monotonic, away: float = AWAY_SECONDS
+        self,
+        silence: float,
+        on_away: Away | None,
+        clock: Callable[[], float] = time.monotonic,
+        away: float = AWAY_SECONDS,
     ) -> None:
         """`silence` and `away`: seconds without news, and without an answer."""
-        self._silence, self._away, self._told, self._clock = silence, min(silence, away), told, clock
+        self._silence, self._away, self._on_away, self._clock = silence, min(silence, away), on_away, clock
         self._news_at = clock()
         self._gone_at: float | None = None
 
@@ -36,8 +40,8 @@ class Patience:
         """It is not, or can't do its work; raises `error` when that has lasted too long."""
         if self._gone_at is None:
             self._gone_at = self._clock()
-            if self._told is not None:
-                self._told(error)
+            if self._on_away is not None:
+                self._on_away(error)
         if self._clock() - self._gone_at >= self._away:
             raise error
 

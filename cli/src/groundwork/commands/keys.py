@@ -78,8 +78,8 @@ def show(context: typer.Context) -> None:
             numbers = (limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency)
             budgets = ", ".join(f"{budget.usd} USD a {budget.window}" for budget in one.budgets)
             scopes, state = ",".join(one.scopes), _state(one)
-            told = [str(number) if number is not None else "" for number in numbers]
-            table.add_row(one.id, one.name, one.tenant, scopes, *told, budgets, state)
+            cells = [str(number) if number is not None else "" for number in numbers]
+            table.add_row(one.id, one.name, one.tenant, scopes, *cells, budgets, state)
     session.out.print(table)
 
 

@@ -9,7 +9,7 @@ import pytest
 from groundwork.stack.home import ports
 
 CHOOSE = """
-from groundwork.stack import ports
+from groundwork.stack.home import ports
 ports.METRICS_PORT = {port}
 print(ports.choose(0, {{}})["metrics"], flush=True)
 input()
