@@ -22,15 +22,17 @@ from typing import Any
 
 import httpx2
 
-from agent import definitions, runs, threads
-from agent.adapters.bells import LocalBell
-from agent.adapters.fixed_tokens import FixedTokens
-from agent.adapters.memory_library import MemoryLibrary
-from agent.adapters.scripted import ScriptedSearch
-from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.agents import definitions
 from agent.bootstrap import assemble
+from agent.peers.notifiers import LocalBell
+from agent.runs import repository as runs
 from agent.settings import AgentSettings
 from agent.tables import metadata
+from agent.testing.fixed_tokens import FixedTokens
+from agent.testing.memory_library import MemoryLibrary
+from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.testing.scripted_answers import ScriptedSearch
+from agent.threads import repository as threads
 from benchmarks.answer_scores import share
 from benchmarks.home import ROOT, Home, fresh_home, write_result
 from contracts.agents import AgentCreate

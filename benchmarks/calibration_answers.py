@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.evidence import EVIDENCE_FEATURES, evidence_features
-from agent.judging import first_ranking, unknown_words
-from agent.paraphrase import Lexicon, held, weighted
-from agent.passages import passages
-from agent.questions import Question
-from agent.ranking import FEATURES, RECONSIDERED, Scored, preselect, reconsider, term_weights
+from agent.answering.judgement import first_ranking, unknown_words
+from agent.questions.question import Question
+from agent.relevance.evidence import EVIDENCE_FEATURES, evidence_features
+from agent.relevance.lexicon import Lexicon, held, weighted
+from agent.relevance.passages import passages
+from agent.relevance.ranking import FEATURES, RECONSIDERED, Scored, preselect, reconsider, term_weights
 from agent.settings import AgentSettings
 from benchmarks.calibration_data import Case, Embedder, chroma, ohr, squad2, xquad
 from benchmarks.calibration_fits import auc, fit_choice, fit_logistic, right_among

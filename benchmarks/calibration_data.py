@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.words import TOKEN, form_set, forms, is_content
+from agent.text.words import TOKEN, form_set, forms, is_content
 from contracts.search import Hit, Scores
 
 CHUNK_CHARACTERS = 850

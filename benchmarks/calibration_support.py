@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from agent.agreement import agrees
-from agent.grounding import HELD, MIN_HELD, MIN_STRENGTH, wording_held
-from agent.paraphrase import Lexicon, wording
-from agent.passages import Passage, passages
-from agent.words import form_set
+from agent.grounding.agreement import agrees
+from agent.grounding.support import HELD, MIN_HELD, MIN_STRENGTH, wording_held
+from agent.relevance.lexicon import Lexicon, wording
+from agent.relevance.passages import Passage, passages
+from agent.text.words import form_set
 from benchmarks.calibration_data import Embedder, chunks_of, lines
 from benchmarks.curves import Curve, Plot, draw
 

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from agent.neutral import Neutraliser, defused, defused_value, label, neutralise
-from agent.running.speech import Speech
+from agent.sanitisation.sanitiser import Neutraliser, defused, defused_value, label, neutralise
+from agent.steps.emitted_text import Speech
 from benchmarks.hostile_texts import hostile_texts
 from benchmarks.rendering import live
 

@@ -21,19 +21,22 @@ from typing import Any
 
 import structlog
 
-from agent import definitions, run_events, runs, threads
-from agent.adapters.bells import LocalBell
-from agent.adapters.fixed_tokens import FixedTokens
-from agent.adapters.memory_library import MemoryLibrary
-from agent.adapters.obedient import ObedientAgent, exfiltration
-from agent.adapters.scripted import CAPABLE, PACKAGED, ScriptedModels, ScriptedSearch, hit
-from agent.adapters.scripted_agents import ScriptedAgent
+from agent.agents import definitions
+from agent.answering.completions import chunks, collect
+from agent.answering.graph import Answering
 from agent.bootstrap import assemble
-from agent.completions import chunks, collect
-from agent.conversation import read_conversation
-from agent.graph import Answering
+from agent.peers.notifiers import LocalBell
+from agent.questions.conversation import read_conversation
+from agent.runs import events as run_events
+from agent.runs import repository as runs
 from agent.settings import AgentSettings
 from agent.tables import metadata
+from agent.testing.fixed_tokens import FixedTokens
+from agent.testing.hostile_model import ObedientAgent, exfiltration
+from agent.testing.memory_library import MemoryLibrary
+from agent.testing.scripted_agents import ScriptedAgent
+from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, ScriptedSearch, hit
+from agent.threads import repository as threads
 from agent.tools.mcp_servers import McpServer
 from agent.tools.tool import Repeat, Tool, ToolCaller
 from benchmarks.home import write_result

@@ -12,7 +12,7 @@ import pytest
 from openai.types.chat.chat_completion_message import Annotation as OpenAiAnnotation
 from tests.support.agent import Peers, Tokens, agent_client, events_of
 
-from agent.adapters.scripted import CAPABLE, ScriptedModels, ScriptedSearch, echoed, hit
+from agent.testing.scripted_answers import CAPABLE, ScriptedModels, ScriptedSearch, echoed, hit
 from contracts.chat import ChatCompletion, ChatCompletionChunk
 from contracts.errors import ErrorBody, ErrorEnvelope
 from contracts.health import Health

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 from tests.support.agents_running import RunningAgents, running_agents
 
-from agent.adapters.scripted_agents import Turn
+from agent.testing.scripted_agents import Turn
 from groundwork.client import Groundwork
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "agents"

@@ -14,7 +14,7 @@ import pytest_asyncio
 from openai import AsyncOpenAI
 from tests.support.agents_running import RunningAgents, running_agents
 
-from agent.adapters.scripted_agents import Turn
+from agent.testing.scripted_agents import Turn
 from contracts.chat import ChatRequest
 from contracts.runs import FINAL_RUN_STATUSES
 from servicekit.core.errors import InvalidRequest

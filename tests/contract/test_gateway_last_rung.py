@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from tests.support.gateway_running import RunningGateway, running_gateway
 
-from agent.adapters.peers import ModelPlane
-from agent.adapters.scripted import ScriptedSearch, hit
-from agent.completions import chunks, collect
-from agent.conversation import read_conversation
-from agent.graph import Answering
+from agent.answering.completions import chunks, collect
+from agent.answering.graph import Answering
+from agent.peers.model_plane import ModelPlane
+from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
+from agent.testing.scripted_answers import ScriptedSearch, hit
 from contracts.chat import ChatCompletion, ChatRequest
 from gateway.tokens import ANSWERS
 from servicekit.auth.delegation import DelegationVerifier

@@ -18,8 +18,8 @@ import pytest_asyncio
 from tests.support.agents_running import RunningAgents, running_agents
 from tests.support.openapi_walk import operations
 
-from agent.adapters.scripted import hit
-from agent.adapters.scripted_agents import Turn
+from agent.testing.scripted_agents import Turn
+from agent.testing.scripted_answers import hit
 from contracts.runs import FINAL_RUN_STATUSES
 from gateway.guardrails.reach import ROUTES
 

@@ -16,7 +16,7 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 from tests.support.agents_running import RunningAgents, running_agents
 from tests.support.gateway_running import DEADLINE_SECONDS
 
-from agent.mcp_server import VERSIONS
+from agent.mcp.server import VERSIONS
 
 SEARCH = {"name": "search", "arguments": {"query": "x"}}
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from tests.support.agent import Peers, serving
 
-from agent.adapters.peers import ModelPlane, PlaneSearch
-from agent.adapters.scripted import ScriptedModels, ScriptedSearch, echoed, hit
+from agent.peers.model_plane import ModelPlane, PlaneSearch
 from agent.ports import Models, Search
+from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch, echoed, hit
 from contracts.chat import ChatRequest
 from contracts.search import SearchRequest
 from servicekit.core.errors import NotFound, ServiceError, UpstreamFailed

@@ -14,17 +14,20 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, delete
 from tests.support.postgres import postgres_installed, temporary_postgres
 
-from agent import run_completions, run_events, runs, threads
-from agent.adapters.bells import LocalBell
-from agent.adapters.fixed_tokens import FixedTokens
-from agent.adapters.memory_library import MemoryLibrary
-from agent.adapters.scripted import ScriptedSearch
-from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.agents.definitions import save
+from agent.api import run_completions
 from agent.bootstrap import MIGRATIONS, Dependencies, assemble
-from agent.checkpoint_store import SqlCheckpoints
-from agent.definitions import save
+from agent.peers.notifiers import LocalBell
+from agent.runs import events as run_events
+from agent.runs import repository as runs
+from agent.runs.checkpoints import SqlCheckpoints
 from agent.settings import AgentSettings
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, metadata
+from agent.testing.fixed_tokens import FixedTokens
+from agent.testing.memory_library import MemoryLibrary
+from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.testing.scripted_answers import ScriptedSearch
+from agent.threads import repository as threads
 from contracts.agents import AgentCreate
 from contracts.chat import ChatRequest
 from servicekit.core.clock import SystemClock

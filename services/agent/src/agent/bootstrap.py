@@ -13,24 +13,25 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
-from agent import definition_files
-from agent.adapters.bells import RedisBell
-from agent.adapters.peers import ModelPlane, PlaneSearch, RetrieverLibrary
-from agent.agents import Agents
-from agent.checkpoint_store import SqlCheckpoints
-from agent.graph import Answering
-from agent.mcp_server import McpServer
+from agent.agents import definition_files
+from agent.answering.graph import Answering
+from agent.api import administration as installation
+from agent.api import agents as agent_routes
+from agent.api import chat, mcp, runs, threads
+from agent.dependencies import Agents
+from agent.mcp.server import McpServer
+from agent.peers.model_plane import ModelPlane, PlaneSearch, RetrieverLibrary
+from agent.peers.notifiers import RedisBell
 from agent.ports import Bell, Library, Models, Search, TokenSource
-from agent.routes import agents as agent_routes
-from agent.routes import chat, installation, mcp, runs, threads
-from agent.running.execution import Execution
-from agent.running.graph import build_run_graph
-from agent.running.ledger import RunLedger
-from agent.running.loop import RunLoop
+from agent.runs.checkpoints import SqlCheckpoints
+from agent.runs.queue import RunLedger
 from agent.settings import AgentSettings
+from agent.steps.graph import build_run_graph
 from agent.tools.http import HttpCalls
 from agent.tools.mcp_servers import read_servers
 from agent.tools.toolbox import Toolbox
+from agent.worker.execution import Execution
+from agent.worker.loop import RunLoop
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.identifiers import new_id

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from agent.agents.rights import TOOL_SCOPES
 from agent.ports import Library, Search
-from agent.rights import TOOL_SCOPES
 from agent.tools.tool import Repeat, ToolCaller, ToolFailed
 from contracts.documents import DocumentChunk
 from contracts.search import Hit, SearchRequest

@@ -15,9 +15,9 @@ from agent.tools.documents import ReadDocument, SearchDocuments
 from agent.tools.http import HttpCalls, HttpGet, HttpPost
 from agent.tools.mcp_client import mcp_tools, tool_name
 from agent.tools.mcp_servers import McpServer
-from agent.tools.planning import Plan
-from agent.tools.remembering import SearchHistory
+from agent.tools.plan import Plan
 from agent.tools.schemas import SchemaBroken, check_schema
+from agent.tools.search_history import SearchHistory
 from agent.tools.tool import Tool
 from contracts.agents import AgentDefinition, HttpTool, McpTools, PlainTool, ReadDocumentTool, SearchDocumentsTool
 from contracts.models import AGENT, RAG

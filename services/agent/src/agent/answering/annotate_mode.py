@@ -1,0 +1,82 @@
+"""Grounding `annotate` and `off`: text is sent as it comes; `annotate` marks the sentences that a source supports."""
+
+from __future__ import annotations
+
+import structlog
+
+from agent.answering.drafts import DraftSentence, growing, is_refusal
+from agent.answering.policy import is_policy
+from agent.answering.sentence_check import check
+from agent.answering.state import Context, Draft, Evidence
+from agent.answering.writer import Writer
+from agent.grounding.support import is_factual
+from agent.sanitisation.sanitiser import Neutraliser
+from contracts.chat import AnswerKind, Grounding
+from servicekit.core.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+
+async def write_at_once(
+    draft: Draft, evidence: Evidence, context: Context, writer: Writer, grounding: Grounding
+) -> tuple[AnswerKind, bool]:
+    """Write the draft. What kind of answer came of it, and whether every sentence is supported.
+
+    `extractive` means that nothing was written: the model broke off or was silent, and the next rung is to be taken.
+    """
+    verdicts: list[bool] = []
+    shown = _Shown(writer)
+    try:
+        async for sentence, whole in growing(draft.pieces):
+            if not writer.length and is_refusal(sentence.text, begun=not whole):
+                if whole:
+                    return "abstained", False
+                continue
+            shown.grow(sentence, whole)
+            if whole and grounding == "annotate":
+                verdicts.append(await _annotate(sentence, evidence, context, writer))
+    except (ServiceError, TimeoutError) as error:
+        if writer.length or (isinstance(error, ServiceError) and is_policy(error)):
+            raise
+        context.ledger.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
+    if not writer.length:
+        context.ledger.degrade("model_unavailable")
+        return "extractive", False
+    return "generated", bool(verdicts) and all(verdicts)
+
+
+class _Shown:
+    """Writes of a growing sentence what can be neutralised already."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._through: Neutraliser | None = None
+        self._taken = 0
+        self._lead = ""
+
+    def grow(self, sentence: DraftSentence, whole: bool) -> None:
+        """The sentence as it is now; the next call with another one, if it is whole."""
+        if self._through is None:
+            self._through, self._taken = Neutraliser(), 0
+            self._lead = sentence.separator if self._writer.length else ""
+        text = sentence.text.rstrip()
+        fresh, self._taken = text[self._taken :], max(self._taken, len(text))
+        said = self._through.feed(fresh)
+        if whole:
+            said += self._through.end()
+            self._through = None
+        if said:
+            self._writer.write(self._lead + said)
+            self._lead = ""
+
+
+async def _annotate(sentence: DraftSentence, evidence: Evidence, context: Context, writer: Writer) -> bool:
+    if not is_factual(sentence.text):
+        return True
+    try:
+        checked = await check(sentence, evidence, context)
+    except ServiceError as error:
+        log.warning("sentence not checked", code=error.code)
+        context.ledger.degrade("embeddings_unavailable")
+        return False
+    return checked is not None and writer.cite(checked.support)

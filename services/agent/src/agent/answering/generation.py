@@ -1,0 +1,141 @@
+"""The node `answer`: asks the model, and waits for the first piece of its draft."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack
+
+import structlog
+
+from agent.answering.policy import is_policy
+from agent.answering.state import AnswerState, Begun, Context, Draft
+from agent.errors import ModelNotAnswerable
+from agent.prompts.prompt import fit, messages
+from contracts.chat import AnswerReport, ChatCompletionChunk, ChatRequest, Grounding, StreamOptions
+from contracts.models import ModelInfo
+from contracts.receipts import Attempt
+from contracts.search import Hit
+from servicekit.core.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+RESERVE_SECONDS = 2.0
+"""Kept of the deadline for what comes after the draft."""
+
+
+async def answer(state: AnswerState, context: Context) -> AnswerState:
+    """A draft whose first piece is there, or none when the model can't be had: the ladder goes on without it."""
+    options = state["conversation"].options
+    model: ModelInfo | None = None
+    draft: Draft | None = None
+    try:
+        model = await context.model
+        if model is None and options.model not in (None, "default"):
+            raise ModelNotAnswerable(options.model or "")
+        if model is not None:
+            draft = await _draft(state, context, model)
+    except ServiceError as error:
+        if is_policy(error) or isinstance(error, ModelNotAnswerable):
+            raise
+        log.warning("model unavailable", code=error.code)
+        context.ledger.degrade("model_unavailable")
+    except TimeoutError:
+        context.ledger.degrade("model_timeout")
+    if model is None:
+        context.ledger.degrade("model_unavailable")
+    context.send(Begun())
+    return {"draft": draft, "grounding": options.grounding or default_grounding(model)}
+
+
+def default_grounding(model: ModelInfo | None) -> Grounding:
+    """`strict` with the packaged model or none, else `annotate`."""
+    return "strict" if model is None or model.packaged else "annotate"
+
+
+async def _draft(state: AnswerState, context: Context, model: ModelInfo) -> Draft:
+    context.ledger.model = model.id
+    request = chat_request(state, context, model)
+    patience = min(context.settings.first_token_seconds, max(0.0, context.remaining() - RESERVE_SECONDS))
+    started = time.perf_counter()
+    call = await context.closing.enter_async_context(AsyncExitStack())
+    try:
+        async with asyncio.timeout(patience):
+            chunks = await call.enter_async_context(context.models.chat(request, context.token))
+            texts = _texts(chunks, context)
+            first = await anext(texts, "")
+    except (ServiceError, TimeoutError) as error:
+        _attempted(context, started, error.code if isinstance(error, ServiceError) else "timeout")
+        await call.aclose()  # nobody waits for it any more
+        raise
+    pieces = _from(first, texts, context, started)
+    call.push_async_callback(pieces.aclose)
+    return Draft(pieces, model.packaged, call.aclose)
+
+
+def chat_request(state: AnswerState, context: Context, model: ModelInfo) -> ChatRequest:
+    """The best chunks that fit, first those that the best passages come from."""
+    settings, evidence = context.settings, state["evidence"]
+    room = settings.packaged_context_tokens if model.packaged else settings.context_tokens
+    most = settings.packaged_answer_tokens if model.packaged else settings.answer_tokens
+    if context.max_tokens is not None:
+        most = min(most, context.max_tokens) if model.packaged else context.max_tokens
+    if model.context_length is not None:
+        room = max(64, min(room, model.context_length - most - 400))
+    best_first: dict[str, Hit] = {one.passage.hit.chunk_id: one.passage.hit for one in evidence.ranked}
+    hits = fit([*best_first.values()], room)
+    sampling = {"temperature": 0.0, **context.sampling}
+    return ChatRequest.model_validate(
+        {
+            "model": model.id,
+            "messages": messages(state["standalone"], hits, state["conversation"].instructions, room),
+            "stream": True,
+            "stream_options": StreamOptions(include_usage=True),
+            "max_tokens": most,
+            **sampling,
+        }
+    )
+
+
+async def _from(first: str, texts: AsyncIterator[str], context: Context, started: float) -> AsyncGenerator[str]:
+    """The pieces of a draft that has begun; raises what ends it early, `TimeoutError` at the deadline."""
+    outcome = "ok"
+    try:
+        text: str | None = first
+        while text is not None:
+            if text:
+                yield text
+            with context.ledger.stage("answer"):
+                async with asyncio.timeout(max(0.0, context.remaining() - RESERVE_SECONDS)):
+                    text = await anext(texts, None)
+    except ServiceError as error:
+        outcome = error.code
+        raise
+    except TimeoutError:
+        outcome = "timeout"
+        raise
+    except GeneratorExit:
+        outcome = "cut"
+        raise
+    finally:
+        _attempted(context, started, outcome)
+
+
+async def _texts(chunks: AsyncIterator[ChatCompletionChunk], context: Context) -> AsyncIterator[str]:
+    async for chunk in chunks:
+        context.ledger.used(chunk.usage)
+        context.ledger.model = chunk.model
+        if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
+            context.ledger.attempts.extend(chunk.groundwork.receipt.attempts)
+            context.ledger.guardrails.extend(chunk.groundwork.receipt.guardrails)
+        for choice in chunk.choices:
+            if choice.delta.content:
+                yield choice.delta.content
+
+
+def _attempted(context: Context, started: float, outcome: str) -> None:
+    """Note the call, unless the model plane told which upstreams it tried."""
+    if not context.ledger.attempts:
+        spent = round((time.perf_counter() - started) * 1000, 1)
+        model = context.ledger.model or "default"
+        context.ledger.attempts.append(Attempt(model=model, upstream="model_plane", outcome=outcome, ms=spent))

@@ -1,0 +1,152 @@
+"""The answer graph: condense → retrieve → judge → (abstain | answer → verify). Nodes are plain functions elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from agent.answering.generation import answer
+from agent.answering.judgement import judge
+from agent.answering.receipt import Ledger
+from agent.answering.retrieval import retrieve
+from agent.answering.state import AnswerState, Begun, Context, Event
+from agent.answering.verification import abstain, finished, verify
+from agent.errors import DeadlinePassed
+from agent.ports import Models, Search
+from agent.questions.condensation import condense
+from agent.questions.conversation import Conversation
+from agent.relevance.lexicon import Lexicon
+from agent.settings import AgentSettings
+from contracts.chat import TOOLS_IGNORED, ChatRequest
+from contracts.models import ModelInfo
+
+Graph = CompiledStateGraph[AnswerState, Context, AnswerState, AnswerState]
+Node = Callable[[AnswerState, Context], Awaitable[AnswerState]]
+STEPS = 12
+"""More than the graph has; LangGraph's own limit would be about 10,000."""
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Answers conversations; one for the life of the service."""
+
+    search: Search
+    models: Models
+    settings: AgentSettings
+    graph: Graph = field(default_factory=lambda: build_graph())
+    lexicon: Lexicon = field(default_factory=Lexicon)
+    texts: Lexicon = field(default_factory=Lexicon)
+
+    async def events(
+        self, conversation: Conversation, request: ChatRequest, token: str, request_id: str
+    ) -> AsyncGenerator[Event]:
+        """The one answer path: what happens, in order. Closing it early ends all work for it."""
+        async with AsyncExitStack() as closing:
+            asked = asyncio.ensure_future(self.models.model(conversation.options.model, token))
+            closing.push_async_callback(_end, asked)
+            ledger = Ledger(request_id)
+            if request.offers_tools():
+                ledger.degrade(TOOLS_IGNORED)
+            context = Context(
+                search=self.search,
+                models=self.models,
+                model=asked,
+                settings=self.settings,
+                token=token,
+                ledger=ledger,
+                send=_nowhere,
+                closing=closing,
+                lexicon=self.lexicon,
+                texts=self.texts,
+                deadline=asyncio.get_running_loop().time() + self.settings.deadline_seconds,
+                max_tokens=request.max_completion_tokens or request.max_tokens,
+                sampling=_sampling(request),
+            )
+            stream = self.graph.astream(
+                {"conversation": conversation},
+                {"recursion_limit": STEPS},
+                context=context,
+                stream_mode="custom",
+            )
+            async with aclosing(stream):  # type: ignore[type-var]  # an async generator, typed as an iterator
+                async for event in stream:
+                    yield event  # type: ignore[misc]  # what the nodes send: an Event
+
+
+def build_graph() -> Graph:
+    """The compiled graph."""
+    graph = StateGraph(AnswerState, context_schema=Context)
+    graph.add_node("condense", _node("condense", _condense))
+    graph.add_node("retrieve", _node("retrieve", retrieve))
+    graph.add_node("judge", _node("judge", judge))
+    graph.add_node("abstain", _node("verify", _abstained))
+    graph.add_node("answer", _node("answer", answer))
+    graph.add_node("verify", _node("verify", verify))
+    graph.add_edge(START, "condense")
+    graph.add_edge("condense", "retrieve")
+    graph.add_edge("retrieve", "judge")
+    graph.add_conditional_edges("judge", _after_judge, ["abstain", "answer"])
+    graph.add_edge("answer", "verify")
+    graph.add_edge("verify", END)
+    graph.add_edge("abstain", END)
+    return graph.compile()
+
+
+async def _condense(state: AnswerState, _: Context) -> AnswerState:
+    conversation = state["conversation"]
+    return {"standalone": condense(conversation.question, conversation.earlier)}
+
+
+async def _abstained(state: AnswerState, context: Context) -> AnswerState:
+    context.send(Begun())
+    return await abstain(state, context)
+
+
+def _after_judge(state: AnswerState) -> str:
+    return "abstain" if state["abstain"] else "answer"
+
+
+class _GraphNode(Protocol):
+    """A node as LangGraph calls it."""
+
+    def __call__(self, state: AnswerState, *, runtime: Runtime[Context]) -> Awaitable[AnswerState]: ...
+
+
+def _node(stage: str, work: Node) -> _GraphNode:
+    """A node of the graph from a plain function: timed, within the deadline, its events sent on; then the report."""
+
+    async def run(state: AnswerState, *, runtime: Runtime[Context]) -> AnswerState:
+        context = replace(runtime.context, send=runtime.stream_writer)
+        try:
+            async with asyncio.timeout_at(context.deadline):
+                with context.ledger.stage(stage):
+                    done = await work(state, context)
+        except TimeoutError:
+            raise DeadlinePassed from None
+        if "report" in done:
+            context.send(finished(AnswerState(**{**state, **done}), context))
+        return done
+
+    return run
+
+
+def _sampling(request: ChatRequest) -> dict[str, object]:
+    chosen = {name: getattr(request, name) for name in ("temperature", "top_p", "seed", "stop")}
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+async def _end(task: asyncio.Future[ModelInfo | None]) -> None:
+    """An answer that needed no model does not wait for what is known of it."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _nowhere(event: Event) -> None:
+    """Events go through the running node's writer; before there is one, nothing is sent."""

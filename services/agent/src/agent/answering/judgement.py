@@ -1,0 +1,76 @@
+"""The node `judge`: compares the sources with the question and decides whether they hold an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from agent.answering.comparison import vectors_of
+from agent.answering.policy import is_policy
+from agent.answering.state import AnswerState, Context, Evidence
+from agent.grounding.support import cosine
+from agent.ports import Vector
+from agent.questions.question import Question
+from agent.relevance.evidence import chance_of_answer
+from agent.relevance.lexicon import Lexicon, words_to_compare
+from agent.relevance.passages import Passage, passages
+from agent.relevance.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
+from servicekit.core.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+MAX_WORDS = 192
+"""The most words that are embedded for one question; those that are known already cost nothing."""
+
+
+async def judge(state: AnswerState, context: Context) -> AnswerState:
+    """Compare by embeddings, first whole passages, then the words of the best; abstain below the threshold."""
+    question = Question(state["standalone"])
+    found = passages(state["hits"])
+    compared = preselect(question, found, term_weights(question.terms, found), context.settings.compared_passages)
+    vectors = await _compare(context, [question.text, *(passage.embedded_text for passage in compared)])
+    ranked = first_ranking(question, compared, vectors)
+    if vectors is not None:
+        await _compare(context, [], unknown_words(question, ranked, context.lexicon))
+    evidence = weigh(question, found, compared, vectors, ranked, context.lexicon)
+    abstain = evidence.chance < context.settings.abstain_threshold
+    log.info("evidence judged", chance=round(evidence.chance, 3), abstain=abstain, passages=len(found))
+    return {"evidence": evidence, "abstain": abstain}
+
+
+def first_ranking(question: Question, compared: list[Passage], vectors: Sequence[Vector] | None) -> list[Scored]:
+    """The passages by their own wording and cosine; `vectors` has the question's first, then one for each passage."""
+    return rank(question, compared, [cosine(vectors[0], vector) for vector in vectors[1:]] if vectors else [])
+
+
+def unknown_words(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -> list[str]:
+    """The words of the question and of the best passages and their chunks whose vectors are still to be learned."""
+    best = [one.passage for one in ranked[:RECONSIDERED]]
+    texts = [passage.in_context for passage in best] + [passage.chunk_in_context for passage in best[:2]]
+    return lexicon.unknown(words_to_compare(question.terms, texts))[:MAX_WORDS]
+
+
+def weigh(
+    question: Question,
+    found: list[Passage],
+    compared: list[Passage],
+    vectors: Sequence[Vector] | None,
+    ranked: Sequence[Scored],
+    lexicon: Lexicon,
+) -> Evidence:
+    """Rank once more, with other words for the same thing, and judge."""
+    final = reconsider(question, ranked, lexicon)
+    chance = chance_of_answer(question, final, lexicon, compared=vectors is not None)
+    return Evidence(question, found, compared, list(vectors[1:]) if vectors else None, final, chance)
+
+
+async def _compare(context: Context, texts: list[str], words: Sequence[str] = ()) -> list[Vector] | None:
+    """The vectors of the texts; None where embeddings can't be had, unless that is a decision about the caller."""
+    try:
+        return await vectors_of(context, texts, words)
+    except ServiceError as error:
+        if is_policy(error):
+            raise
+        log.warning("embeddings unavailable", code=error.code)
+        context.ledger.degrade("embeddings_unavailable")
+        return None

@@ -1,0 +1,27 @@
+"""Checks one sentence of a draft against the sources."""
+
+from __future__ import annotations
+
+from agent.answering.comparison import vectors_of
+from agent.answering.drafts import DraftSentence
+from agent.answering.state import Context, Evidence
+from agent.grounding.acceptance import Checked
+from agent.grounding.support import candidates, is_factual, support, words_needed
+from agent.metrics import SENTENCES
+from agent.sanitisation.sanitiser import neutralise
+
+
+async def check(sentence: DraftSentence, evidence: Evidence, context: Context) -> Checked | None:
+    """The sentence as it may be shown, with the span that supports it; None if there is none."""
+    text = neutralise(sentence.text).strip()
+    if not is_factual(text):
+        SENTENCES.labels("not_factual").inc()
+        return None
+    among = candidates(text, evidence.compared, evidence.found)
+    vectors = None
+    if evidence.vectors is not None:
+        words = words_needed(text, among, context.lexicon)
+        vectors = await vectors_of(context, [text, *(passage.embedded_text for passage in among)], words)
+    found = support(text, among, vectors[1:] if vectors else None, vectors[0] if vectors else None, context.lexicon)
+    SENTENCES.labels("supported" if found else "unsupported").inc()
+    return Checked(text, sentence.separator, found) if found else None

@@ -1,0 +1,115 @@
+"""What flows through the answer graph: its context, its state, and the events that it sends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from agent.answering.receipt import Ledger
+from agent.ports import Models, Search, Vector
+from agent.questions.conversation import Conversation
+from agent.questions.question import Question
+from agent.relevance.lexicon import Lexicon
+from agent.relevance.passages import Passage
+from agent.relevance.ranking import Scored
+from agent.settings import AgentSettings
+from contracts.chat import AnswerReport, ChatUsage, Grounding
+from contracts.citations import Annotation
+from contracts.models import ModelInfo
+from contracts.search import Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Nothing of the answer yet, but from here on an error ends a stream instead of a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next characters of the answer; on the last piece, the citations of the whole."""
+
+    text: str
+    annotations: list[Annotation] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end: what kind of answer it was, and what it took."""
+
+    report: AnswerReport
+    usage: ChatUsage
+
+
+Event = Begun | Piece | Finished
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the nodes of one run share."""
+
+    search: Search
+    models: Models
+    model: Awaitable[ModelInfo | None]
+    """The model that will be asked; looked up while the sources are searched. None if there is none of that name."""
+    settings: AgentSettings
+    token: str
+    ledger: Ledger
+    send: Callable[[Event], None]
+    closing: AsyncExitStack
+    """Closed when the run ends, however it ends: a model call still under way is ended with it."""
+    lexicon: Lexicon
+    """Vectors of words, shared by all answers."""
+    texts: Lexicon
+    """Vectors of the passages that were compared last, shared likewise: the next question often finds the same ones."""
+    deadline: float
+    """On the event loop's clock."""
+    max_tokens: int | None = None
+    sampling: dict[str, object] = field(default_factory=dict)
+
+    def remaining(self) -> float:
+        """Seconds until the deadline, never negative."""
+        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A model's answer that has begun: its text piece by piece, and how it is to be checked."""
+
+    pieces: AsyncIterator[str]
+    packaged: bool
+    end: Callable[[], Awaitable[None]]
+    """Ends the model's work for it, if it still does any."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The passages of the sources, compared with the question."""
+
+    question: Question
+    found: list[Passage]
+    """All of them, in document order."""
+    compared: list[Passage]
+    """The promising ones, in document order: what an answer may be drawn from."""
+    vectors: list[Vector] | None
+    """One for each of `compared`; None when embeddings could not be had."""
+    ranked: list[Scored]
+    """`compared`, best first."""
+    chance: float
+    """That the sources answer the question."""
+
+
+class AnswerState(TypedDict, total=False):
+    """The state of the answer graph."""
+
+    conversation: Conversation
+    standalone: str
+    hits: list[Hit]
+    evidence: Evidence
+    abstain: bool
+    model: ModelInfo | None
+    grounding: Grounding
+    draft: Draft | None
+    report: AnswerReport

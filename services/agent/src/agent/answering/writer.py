@@ -1,0 +1,53 @@
+"""Sends the answer's text piece by piece, always one behind, so that the last piece can carry the citations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.answering.state import Event, Piece
+from agent.grounding.citations import Citations, Support, can_cite
+from agent.metrics import CITATIONS
+
+
+class Writer:
+    """The content of one answer as it goes out. Offsets are code points of what was written."""
+
+    def __init__(self, send: Callable[[Event], None], public_url: str = "") -> None:
+        self._send = send
+        self._held = ""
+        self.length = 0
+        self.citations = Citations(public_url)
+        self.cited: list[Support] = []
+        """What was cited, in order."""
+
+    def write(self, text: str) -> None:
+        """The next characters; what came before them is sent."""
+        if not text:
+            return
+        if self._held:
+            self._send(Piece(self._held))
+        self._held = text
+        self.length += len(text)
+
+    def cite(self, support: Support) -> bool:
+        """A marker after what was written last; False, and nothing written, if its quote can't be exact."""
+        annotation = self.citations.add(support, self.length + 1)
+        if annotation is None:
+            return False
+        self.cited.append(support)
+        self._held += f" {annotation.marker}"
+        self.length += len(annotation.marker) + 1
+        CITATIONS.inc()
+        return True
+
+    def write_cited(self, text: str, separator: str, support: Support) -> bool:
+        """A sentence and its marker, or neither."""
+        if not text or not can_cite(support):
+            return False
+        self.write((separator if self.length else "") + text)
+        return self.cite(support)
+
+    def finish(self) -> None:
+        """Send the last piece with all citations."""
+        self._send(Piece(self._held, list(self.citations.annotations)))
+        self._held = ""

@@ -1,0 +1,32 @@
+"""What concerns all tenants: only the gateway asks for it, for an administrator."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from agent.api.access import Opened
+from agent.threads import retention as tenants
+from contracts.base import Name
+from contracts.tenancy import TenantKeys
+from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
+from servicekit.backup import tables as table_dumps
+from servicekit.streams.response import OpenedStream
+from servicekit.web.router import Router
+
+router = Router(prefix="/v1", tags=["installation"])
+Installation = Annotated[Caller, require_installation("agent")]
+TenantAdmin = Annotated[Caller, require("agent", "admin")]
+MEDIA_TYPE = "application/x-tar"
+
+
+@router.get("/backup", response_class=OpenedStream)
+async def backup(_: Installation, opened: Opened) -> OpenedStream:
+    """This service's members of a backup, of the moment at which the answer begins."""
+    return OpenedStream(lambda: table_dumps.opened(opened.database, "agent"), MEDIA_TYPE)
+
+
+@router.post("/tenants/{name}/purge", status_code=204)
+async def purge(name: Name, body: TenantKeys, caller: TenantAdmin, opened: Opened) -> None:
+    """Remove all that a tenant has here."""
+    check_tenant_admin(caller, name)
+    await tenants.purge(opened.database, name, body.key_ids)

@@ -1,0 +1,162 @@
+"""`POST /v1/chat/completions` for `rag:` and `agent:` models."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from agent.answering.completions import chunk_json, chunks, collect, completion_json
+from agent.answering.graph import Answering
+from agent.api import run_completions
+from agent.api.access import Grant, mandate
+from agent.dependencies import Agents
+from agent.metrics import ANSWER_FAILURES, FAILURES
+from agent.questions.conversation import read_conversation
+from agent.threads.repository import Viewer
+from contracts.chat import TOOLS_IGNORED, ChatCompletion, ChatCompletionChunk, ChatRequest
+from contracts.errors import ErrorEnvelope
+from contracts.models import AGENT
+from servicekit.auth.delegation import Caller, require
+from servicekit.core.errors import Internal, ServiceError
+from servicekit.streams.sse import DONE, HEADERS, MEDIA_TYPE, encode, encode_error
+from servicekit.telemetry.metrics import known_label
+from servicekit.web.router import Router
+
+log = structlog.get_logger(__name__)
+
+router = Router(tags=["answers"])
+KEEPALIVE = b": waiting\n\n"
+
+
+def answering(request: Request) -> Answering:
+    """The service's answer graph with its dependencies."""
+    found: Answering = request.app.state.dependencies.answering
+    return found
+
+
+@router.post(
+    "/v1/chat/completions",
+    response_model=ChatCompletion,
+    responses={code: {"model": ErrorEnvelope} for code in (400, 401, 403, 404, 422, 429, 502, 503, 504)},
+)
+async def complete(
+    body: ChatRequest,
+    request: Request,
+    caller: Annotated[Caller, require("agent", "chat")],
+    answers: Annotated[Answering, Depends(answering)],
+    grant: Grant = None,
+) -> Response:
+    """Answer the last user message from the collections, or let an agent do so; streamed or whole."""
+    request_id: str = request.state.request_id
+    if body.model.startswith(AGENT):
+        stream = await _run(request, body, caller, grant)
+    else:
+        conversation = read_conversation(body, caller.delegation)
+        stream = chunks(answers.events(conversation, body, caller.token, request_id), body.model)
+    try:
+        if not body.stream:
+            return JSONResponse(completion_json(await _until_gone(request, stream)))
+        first = await anext(stream)
+    except ServiceError as error:
+        ANSWER_FAILURES.labels(known_label(error.code, FAILURES)).inc()
+        raise
+    usage = body.stream_options is not None and body.stream_options.include_usage
+    quiet = answers.settings.keepalive_seconds
+    return StreamingResponse(_sse(first, stream, usage, quiet, request_id), media_type=MEDIA_TYPE, headers=HEADERS)
+
+
+async def _run(
+    request: Request, body: ChatRequest, caller: Caller, grant: str | None
+) -> AsyncGenerator[ChatCompletionChunk]:
+    """The chunks of an agent's run."""
+    caller.require("agents")
+    agents: Agents = request.app.state.dependencies.agents
+    run, agent = await run_completions.start(agents, Viewer.of(caller.delegation), mandate(caller, grant), body)
+    degraded = (TOOLS_IGNORED,) if body.offers_tools() else ()
+    return run_completions.chunks(agents, run, agent, body.model, degraded)
+
+
+async def _until_gone(request: Request, stream: AsyncGenerator[ChatCompletionChunk]) -> ChatCompletion:
+    """The whole answer; if the caller goes away meanwhile, the work for it ends."""
+    working = asyncio.ensure_future(_collect_and_close(stream))
+    watching = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            log.info("caller went away")
+            working.cancel()
+        return await working
+    finally:
+        watching.cancel()
+        working.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _collect_and_close(stream: AsyncGenerator[ChatCompletionChunk]) -> ChatCompletion:
+    async with aclosing(stream):
+        return await collect(stream)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _sse(
+    first: ChatCompletionChunk,
+    stream: AsyncGenerator[ChatCompletionChunk],
+    usage: bool,
+    quiet: float,
+    request_id: str,
+) -> AsyncGenerator[bytes]:
+    async with aclosing(stream):
+        yield _line(first)
+        try:
+            async for chunk in _with_silences(stream, quiet):
+                if chunk is None:
+                    yield KEEPALIVE
+                elif chunk.choices or usage:
+                    yield _line(chunk)
+        except ServiceError as error:
+            ANSWER_FAILURES.labels(known_label(error.code, FAILURES)).inc()
+            log.warning("stream failed", code=error.code)
+            yield encode_error(error, request_id)
+            return
+        except Exception:  # headers are sent: the error handlers of the app can't answer any more
+            log.exception("stream failed")
+            ANSWER_FAILURES.labels("other").inc()
+            yield encode_error(
+                Internal("Something failed on our side. Give the request id to your operator."), request_id
+            )
+            return
+        yield DONE
+
+
+async def _with_silences(
+    stream: AsyncGenerator[ChatCompletionChunk], quiet: float
+) -> AsyncGenerator[ChatCompletionChunk | None]:
+    """The chunks, and None each time that nothing came for `quiet` seconds."""
+    while True:
+        coming = asyncio.ensure_future(anext(stream, None))
+        try:
+            while not (await asyncio.wait((coming,), timeout=quiet))[0]:
+                yield None
+            chunk = coming.result()
+        finally:
+            if not coming.done():
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _line(chunk: ChatCompletionChunk) -> bytes:
+    return encode(json.dumps(chunk_json(chunk), ensure_ascii=False, separators=(",", ":")))

@@ -1,0 +1,209 @@
+"""A run as one completion in OpenAI's shape: a thread of its own, a run, and its events as chunks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import structlog
+
+from agent.agents import definitions
+from agent.dependencies import Agents
+from agent.errors import (
+    AnswerRestarted,
+    CompletionCutOff,
+    CompletionTooSlow,
+    ModelNotAnswerable,
+    QuestionMissing,
+    QuestionTooLong,
+    RunBlocked,
+    RunCancelled,
+    RunFailed,
+    RunNotFound,
+)
+from agent.questions.conversation import refuse_plain_options
+from agent.runs import events as run_events
+from agent.runs import repository as runs
+from agent.runs.repository import Mandate
+from agent.sanitisation.invisible import spelled
+from agent.threads import repository as threads
+from agent.threads.messages import Message, keepable, user
+from agent.threads.repository import Viewer
+from contracts.agents import Agent
+from contracts.base import NAME
+from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
+from contracts.models import AGENT
+from contracts.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, PendingToolCall, Run, RunEvent, RunReport
+
+log = structlog.get_logger(__name__)
+
+
+async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatRequest) -> tuple[Run, Agent]:
+    """A run of the agent that the request names, on a thread with what was said before; raises what is wrong."""
+    name = request.model.removeprefix(AGENT)
+    if not NAME.fullmatch(name):
+        raise ModelNotAnswerable(request.model)
+    refuse_plain_options(request)
+    question = keepable(request.question())
+    if not question.strip():
+        raise QuestionMissing
+    if len(question) > MAX_INPUT_CHARS:
+        raise QuestionTooLong(MAX_INPUT_CHARS)
+    now = agents.clock.now()
+    async with agents.database.write() as connection:
+        agent = await definitions.runnable(connection, viewer, name)
+        thread = await threads.create(connection, viewer, {}, now, transient=True)
+        await threads.append(connection, thread.id, "", _earlier(request), now)
+        named = (agent.name, agent.version)
+        row = await runs.create(connection, mandate, thread.id, named, question, now)
+    agents.bell.ring(row["id"])
+    return runs.shown(dict(row)), agent
+
+
+def _earlier(request: ChatRequest) -> list[Message]:
+    """What was said besides the question, in words: tool calls of other programs are none of this agent's.
+
+    What other tools and models said after the question comes before it: a run begins with what it is asked.
+    """
+    said: list[Message] = []
+    asked = max(at for at, message in enumerate(request.messages) if message.role == "user")
+    for message in (*request.messages[:asked], *request.messages[asked + 1 :]):
+        text = message.plain_text()
+        if not text:
+            continue
+        if message.role == "assistant":
+            said.append({"role": "assistant", "content": text})
+        else:
+            said.append(user(text))
+    return said
+
+
+async def chunks(
+    agents: Agents, run: Run, agent: Agent, model: str, degraded: Sequence[str] = ()
+) -> AsyncGenerator[ChatCompletionChunk]:
+    """The chunks of a run's completion. Closing it early cancels the run. `degraded`: unused of the request."""
+    created = int(time.time())
+
+    def chunk(delta: AssistantMessage | None, finish: str | None = None, **more: Any) -> ChatCompletionChunk:
+        choices = [] if delta is None else [ChunkChoice(delta=delta, finish_reason=finish)]
+        return ChatCompletionChunk(id=run.id, created=created, model=model, choices=choices, **more)
+
+    words = _Words(at_once=agent.output_schema is None)
+    try:
+        yield chunk(AssistantMessage(content=""))
+        async for text in _texts(agents, run, words):
+            yield chunk(AssistantMessage(role=None, content=text))
+        ended = await _shown(agents, run)
+        if rest := words.rest(ended):
+            yield chunk(AssistantMessage(role=None, content=rest))
+    finally:
+        await asyncio.shield(_cancel_unless_ended(agents, run))
+    report = RunReport.model_validate({**ended.model_dump(), "run_id": run.id, "degraded": list(degraded)})
+    finish = "length" if ended.status == "limit_reached" else "stop"
+    yield chunk(AssistantMessage(role=None), finish, groundwork=report)
+    usage = ended.usage
+    yield chunk(
+        None,
+        usage=ChatUsage(
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+        ),
+    )
+
+
+async def _texts(agents: Agents, run: Run, words: _Words) -> AsyncGenerator[str]:
+    quiet = agents.settings.keepalive_seconds
+    deadline = asyncio.get_running_loop().time() + agents.settings.completion_seconds
+    following = run_events.follow(agents.database, agents.bell, run.id, 0, quiet, lambda: agents.loop.is_stopping)
+    async with aclosing(following):
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):  # never over a yield, where other tasks go on
+                    event = await anext(following)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise CompletionTooSlow(run.id) from None
+            if event is None:
+                continue
+            if event.type == "run.waiting_approval":
+                return
+            if text := words.of(event):
+                yield text
+
+
+class _Words:
+    """What is sent of a run's words, step by step; a step that begins anew must say the same again."""
+
+    def __init__(self, *, at_once: bool) -> None:
+        self._at_once = at_once
+        self._step = 0
+        self._sent = ""
+        self._again = ""
+        self._any = False
+
+    def of(self, event: RunEvent) -> str:
+        """The text to send for an event."""
+        if not self._at_once or event.step is None:
+            return ""
+        if event.type == "step.started":
+            if event.step != self._step:
+                self._any = self._any or bool(self._sent)
+                self._step, self._sent = event.step, ""
+            self._again = ""
+        if event.type != "token":
+            return ""
+        self._again += event.data["text"]
+        if not self._again.startswith(self._sent):
+            if self._sent.startswith(self._again):
+                return ""
+            raise AnswerRestarted
+        new = self._again[len(self._sent) :]
+        between = "\n\n" if self._any and not self._sent and new else ""
+        self._sent = self._again
+        return between + new
+
+    def rest(self, ended: Run) -> str:
+        """What is left to say once the run has ended or waits; raises how it failed."""
+        if ended.status == "failed" and ended.error is not None:
+            raise RunBlocked(ended.error) if ended.error.code == RunBlocked.code else RunFailed(ended.error)
+        if ended.status == "cancelled":
+            raise RunCancelled
+        if ended.status in ("queued", "running"):
+            raise CompletionCutOff
+        if ended.status == "waiting_approval":
+            calls = ", ".join(map(_as_code, ended.pending_tool_calls))
+            said = "\n\n" if self._any or self._sent else ""
+            where = f"run {ended.id} on thread {ended.thread_id}"
+            return f"{said}This waits for a person's decision on: {calls} ({where})."
+        return "" if self._at_once else ended.output or ""
+
+
+def _as_code(call: PendingToolCall) -> str:
+    """A call as code on one line, which no renderer makes anything of, with what is hidden in it written out."""
+    written = spelled(f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})")
+    return "`" + written.replace("`", "'") + "`"
+
+
+async def _shown(agents: Agents, run: Run) -> Run:
+    async with agents.database.read() as connection:
+        return runs.shown(dict(await runs.find(connection, run.thread_id, run.id)))
+
+
+async def _cancel_unless_ended(agents: Agents, run: Run) -> None:
+    """The caller went away, or waits no more. A run that waits for a person goes on waiting."""
+    async with agents.database.write() as connection:
+        try:
+            row = await runs.find(connection, run.thread_id, run.id)
+        except RunNotFound:  # its thread was deleted meanwhile
+            return
+        if row["status"] in FINAL_RUN_STATUSES or row["status"] == "waiting_approval":
+            return
+        await runs.cancel(connection, agents.checkpoints, dict(row), agents.clock.now())
+    agents.bell.ring(run.id)
+    log.info("completion left, run cancelled", run_id=run.id)

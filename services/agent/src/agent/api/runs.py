@@ -1,0 +1,147 @@
+"""`/v1/threads/{id}/runs`: starting agents, following them, deciding, cancelling."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import Header, Request
+from fastapi.responses import Response, StreamingResponse
+
+from agent.agents import definitions
+from agent.api.access import Authorised, Cursor, Grant, IdempotencyKey, Limit, Opened, call_key, mandate, viewer
+from agent.dependencies import Agents
+from agent.errors import LastEventIdWrong
+from agent.runs import events as run_events
+from agent.runs import repository as runs
+from agent.tables import ANSWERS
+from agent.threads import repository as threads
+from contracts.pages import Page
+from contracts.runs import Resume, Run, RunCreate, RunEvent
+from servicekit.auth.delegation import Caller
+from servicekit.core.errors import ServiceError
+from servicekit.streams import sse
+from servicekit.web.idempotency import StoredAnswer, fingerprint
+from servicekit.web.router import Router
+
+router = Router(prefix="/v1/threads/{thread_id}/runs", tags=["runs"])
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
+SIGN_OF_LIFE = b": still at work\n\n"
+_EVENT = {"schema": {"$ref": "#/components/schemas/RunEvent"}}
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {sse.MEDIA_TYPE: _EVENT}}}
+
+
+@router.post("", status_code=202, response_model=Run, responses=EVENTS)
+async def start(
+    thread_id: str,
+    body: RunCreate,
+    request: Request,
+    caller: Authorised,
+    opened: Opened,
+    grant: Grant = None,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Queue a run (202), or with `stream` follow its events from the first (200)."""
+    whose = mandate(caller, grant)
+
+    call, now = call_key(caller, f"POST /v1/threads/{thread_id}/runs", key), opened.clock.now()
+    print_ = fingerprint(body.model_dump(mode="json", exclude={"stream"}))
+    async with opened.database.write() as connection:
+
+        async def make() -> StoredAnswer:
+            await threads.find(connection, viewer(caller), thread_id)
+            agent = await definitions.runnable(connection, viewer(caller), body.agent)
+            named = (agent.name, agent.version)
+            row = await runs.create(connection, whose, thread_id, named, body.input, now)
+            return StoredAnswer(202, runs.shown(dict(row)).model_dump_json())
+
+        answer = await ANSWERS.once_within(connection, call, print_, now, make)
+    run = Run.model_validate_json(answer.body)
+    opened.bell.ring(run.id)
+    if body.stream:
+        return _stream(request, opened, run.id, 0)
+    return Response(answer.body, answer.status, media_type="application/json")
+
+
+@router.get("", response_model=Page[Run])
+async def listed(
+    thread_id: str, caller: Authorised, opened: Opened, limit: Limit = 50, cursor: Cursor = None
+) -> Page[Run]:
+    """The thread's runs, newest first."""
+    async with opened.database.read() as connection:
+        await threads.find(connection, viewer(caller), thread_id)
+        return await runs.listed(connection, thread_id, limit, cursor)
+
+
+@router.get("/{run_id}", response_model=Run)
+async def one(thread_id: str, run_id: str, caller: Authorised, opened: Opened) -> Run:
+    """One run: its status, what it used, and the calls that wait for a decision."""
+    async with opened.database.read() as connection:
+        await threads.find(connection, viewer(caller), thread_id)
+        return runs.shown(dict(await runs.find(connection, thread_id, run_id)))
+
+
+@router.get("/{run_id}/events", response_class=StreamingResponse)
+async def events(
+    thread_id: str, run_id: str, request: Request, caller: Authorised, opened: Opened, last: LastEventId = None
+) -> StreamingResponse:
+    """The run's events after `Last-Event-ID` (default: all), each with its id, to the last; on any replica."""
+    number = _number(last)
+    async with opened.database.read() as connection:
+        await threads.find(connection, viewer(caller), thread_id)
+        await runs.find(connection, thread_id, run_id)
+    return _stream(request, opened, run_id, number)
+
+
+@router.post("/{run_id}/cancel", status_code=202, response_model=Run)
+async def cancel(thread_id: str, run_id: str, caller: Authorised, opened: Opened) -> Run:
+    """End a run. What it did stays done; its history stays readable."""
+    async with opened.database.write() as connection:
+        await threads.find(connection, viewer(caller), thread_id)
+        row = await runs.find(connection, thread_id, run_id)
+        changed = await runs.cancel(connection, opened.checkpoints, dict(row), opened.clock.now())
+    opened.bell.ring(run_id)
+    return runs.shown(dict(changed))
+
+
+@router.post("/{run_id}/resume", status_code=202, response_model=Run)
+async def resume(thread_id: str, run_id: str, body: Resume, caller: Authorised, opened: Opened) -> Run:
+    """Decide on all pending calls of a run that waits for approval."""
+    return await _resumed(thread_id, run_id, body, caller, opened)
+
+
+async def _resumed(thread_id: str, run_id: str, body: Resume, caller: Caller, opened: Agents) -> Run:
+    async with opened.database.write() as connection:
+        await threads.find(connection, viewer(caller), thread_id)
+        row = await runs.find(connection, thread_id, run_id)
+        changed = await runs.resume(connection, dict(row), body.decisions, opened.clock.now())
+    opened.bell.ring(run_id)
+    return runs.shown(dict(changed))
+
+
+def _number(last: str | None) -> int:
+    if last is None or last == "":
+        return 0
+    if not last.isdecimal() or int(last) > 2**31 - 1:
+        raise LastEventIdWrong
+    return int(last)
+
+
+def _stream(request: Request, opened: Agents, run_id: str, number: int) -> StreamingResponse:
+    request_id: str | None = getattr(request.state, "request_id", None)
+    quiet = opened.settings.keepalive_seconds
+    following = run_events.follow(opened.database, opened.bell, run_id, number, quiet, lambda: opened.loop.is_stopping)
+    return StreamingResponse(_pieces(following, request_id), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+
+
+async def _pieces(following: AsyncGenerator[RunEvent | None], request_id: str | None) -> AsyncGenerator[bytes]:
+    async with aclosing(following):
+        try:
+            async for event in following:
+                if event is None:
+                    yield SIGN_OF_LIFE
+                else:
+                    yield sse.encode(event.model_dump_json(), event.type, str(event.id))
+        except ServiceError as error:
+            yield sse.encode_error(error, request_id)

@@ -1,0 +1,27 @@
+"""What the routes of agents work with, opened once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.ports import Bell, Models
+from agent.runs.checkpoints import SqlCheckpoints
+from agent.settings import AgentSettings
+from agent.tools.toolbox import Toolbox
+from agent.worker.loop import RunLoop
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
+
+
+@dataclass(frozen=True)
+class Agents:
+    """The ledger, the bell, and the loop that runs agents in this process."""
+
+    database: Database
+    checkpoints: SqlCheckpoints
+    bell: Bell
+    toolbox: Toolbox
+    loop: RunLoop
+    clock: Clock
+    settings: AgentSettings
+    models: Models

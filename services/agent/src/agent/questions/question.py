@@ -1,0 +1,107 @@
+"""What a question asks for: its content words, and the kind of thing that would answer it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from agent.text.words import Term, form_set, is_generic, terms
+
+Wanted = Literal["money", "quantity", "time", "person", "place", "contact", "statement"]
+
+_MONEY = re.compile(
+    r"\b(price[sd]?|cost[s]?|fee[s]?|how expensive|how cheap|salary|wage|deposit|surcharge|pay for|budget|"
+    r"how much (?:money|is|are|does|do|must|would|will|can|may)\b)",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"\b(when|what time|which (?:day|date|year|month)|what (?:day|date|year|month)|how soon|deadline|since when|"
+    r"opening hours|from when|until when|by when)\b",
+    re.IGNORECASE,
+)
+_QUANTITY = re.compile(
+    r"\b(how (?:many|much|long|far|often|high|tall|old|large|big|deep|fast|heavy|wide|quickly|late|early|warm|cold|hot|"
+    r"accurate|precise)|what (?:percentage|percent|number|share|temperature|range|distance|speed|weight|mass|size|"
+    r"interval|accuracy|limit|rate|voltage|frequency|duration|period|age|maximum|minimum)|maximum|minimum|at most|"
+    r"at least|percentage|number of|what is the (?:limit|range|mass|weight|accuracy|period|ratio|rate))\b",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(r"\b(who|whom|whose|which (?:person|team|department|manager|company|role))\b", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\b(where|which (?:city|country|room|town|building|place)|what (?:city|country|room))\b", re.IGNORECASE
+)
+_CONTACT = re.compile(r"\b(e-?mail|address|phone|telephone|extension|url|website|link)\b", re.IGNORECASE)
+
+_HAS_MONEY = re.compile(r"(?:[$€£¥]|\b(?:EUR|USD|GBP|CHF|euros?|dollars?|pounds?|cents?|percent)\b|%)", re.IGNORECASE)
+_HAS_TIME = re.compile(
+    r"\b(?:\d{1,2}[:.]\d{2}|(?:1[0-9]|20)\d{2}|january|february|march|april|may|june|july|august|september|october|"
+    r"november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
+    r"\d+(?:st|nd|rd|th)|(?:hours?|days?|weeks?|months?|years?|minutes?|noon|midnight|quarter|century|daily|weekly"
+    r"|monthly|yearly|annually|before|after|within|until|immediately))\b",
+    re.IGNORECASE,
+)
+_HAS_QUANTITY = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|thousand|"
+    r"million|once|twice|half|every|daily|weekly|monthly|yearly|none|no limit|unlimited|one)\b",
+    re.IGNORECASE,
+)
+_HAS_PERSON = re.compile(
+    r"\b[A-Z][a-zà-ÿ'’-]+\s+(?:van |de |der |den |von |la )*[A-Z][\w'’-]+|\b(?:manager|team|head|officer|department|"
+    r"director|employees?|staff|lead|chief|board|committee|reception|supervisor|supplier|customer|user|owner|engineer|they|he|she)\b"
+)
+_HAS_PLACE = re.compile(
+    r"\b(?:in|at|on|near|to|from|behind|under|next|room|building|floor|street|city)\b", re.IGNORECASE
+)
+_HAS_CONTACT = re.compile(
+    r"@|\bhttps?:|www\.|\b(?:extension|street|road|ext\.?)\b|\d{3,}|\b\w+\.(?:com|org|net|example)\b", re.IGNORECASE
+)
+
+_ASKS: tuple[tuple[Wanted, re.Pattern[str], re.Pattern[str]], ...] = (
+    ("contact", _CONTACT, _HAS_CONTACT),
+    ("money", _MONEY, _HAS_MONEY),
+    ("time", _TIME, _HAS_TIME),
+    ("quantity", _QUANTITY, _HAS_QUANTITY),
+    ("person", _PERSON, _HAS_PERSON),
+    ("place", _PLACE, _HAS_PLACE),
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A standalone question."""
+
+    text: str
+
+    @cached_property
+    def terms(self) -> list[Term]:
+        """Its content words."""
+        return terms(self.text)
+
+    @cached_property
+    def focus(self) -> list[Term]:
+        """The content words that name its subject; all of them if none does."""
+        named = [term for term in self.terms if not is_generic(term)]
+        return named or self.terms
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        """Comparable forms of its words."""
+        return form_set(self.text)
+
+    @cached_property
+    def wanted(self) -> Wanted:
+        """The kind of thing that would answer it."""
+        for kind, asks, _ in _ASKS:
+            if asks.search(self.text):
+                return kind
+        return "statement"
+
+    def suits(self, text: str) -> bool:
+        """Whether a text holds something of the kind that is asked for."""
+        for kind, _, has in _ASKS:
+            if kind == self.wanted:
+                found = bool(has.search(text))
+                return found and (kind != "money" or any(map(str.isdigit, text)) or "free" in text.lower())
+        return True

@@ -1,0 +1,50 @@
+"""Judges whether the sources hold an answer at all, as a chance between 0 and 1.
+
+A logistic model over three plain features of the best passages, fitted by `benchmarks/calibration_answers.py` on
+questions whose documents do and don't answer them; docs/decisions/0101-abstention-threshold.md has the curve.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from agent.questions.question import Question
+from agent.relevance.lexicon import Lexicon, held, weighted
+from agent.relevance.ranking import Scored, term_weights
+
+EVIDENCE_FEATURES = ("likeness", "likeness and wording", "missing")
+"""The best cosine; the same times the share of the question's subject in the best passage; the share of the subject
+of which the best passage's whole chunk has no word."""
+WEIGHTS = (4.18, 1.95, -2.15)
+BIAS = -2.64
+WORDS_ONLY_BIAS = 2.0
+WORDS_ONLY_WEIGHT = -6.0
+"""Without embeddings only the missing words are known."""
+ABSENT = 0.35
+"""A word counts as missing if the chunk has less than this share of it."""
+
+
+def evidence_features(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -> tuple[float, ...]:
+    """The features of one question's passages (best first), in the order of `EVIDENCE_FEATURES`."""
+    if not ranked:
+        return (0.0, 0.0, 1.0)
+    best = ranked[0].passage
+    weights = term_weights(question.focus, [one.passage for one in ranked])
+    likeness = max(one.feature("cosine") for one in ranked)
+    there = weighted(question.focus, weights, held(question.focus, best.in_context, lexicon))
+    near = held(question.focus, best.chunk_in_context, lexicon)
+    missing = weighted(question.focus, weights, [float(share < ABSENT) for share in near])
+    return (likeness, likeness * there, missing)
+
+
+def chance_of_answer(question: Question, ranked: Sequence[Scored], lexicon: Lexicon, compared: bool = True) -> float:
+    """The chance that the passages hold an answer, 0 to 1; `compared` says whether cosines were known."""
+    if not ranked:
+        return 0.0
+    values = evidence_features(question, ranked, lexicon)
+    if compared:
+        odds = BIAS + sum(map(float.__mul__, WEIGHTS, values))
+    else:
+        odds = WORDS_ONLY_BIAS + WORDS_ONLY_WEIGHT * values[2]
+    return 1 / (1 + math.exp(-odds))

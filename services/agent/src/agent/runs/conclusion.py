@@ -1,0 +1,81 @@
+"""How a run ends: its status, its last event and its thread's history in one transaction, and its checkpoints gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.runs.checkpoints import SqlCheckpoints
+from agent.runs.events import NewEvent
+from agent.tables import TOOL_CALLS
+from agent.threads import repository as threads
+from agent.threads.messages import UNKNOWN, Message, last_text, open_calls, repaired, user
+from contracts.documents import Failure
+from contracts.runs import RunLimit, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What became of a run."""
+
+    status: RunStatus
+    output: str | None = None
+    limit: RunLimit | None = None
+    error: Failure | None = None
+
+    def values(self, now: datetime) -> dict[str, Any]:
+        """Columns of the run's row."""
+        return {
+            "status": self.status,
+            "output": self.output,
+            "limit_reached": self.limit,
+            "error": self.error.model_dump() if self.error else None,
+            "finished_at": now,
+            "pending": None,
+            "decisions": None,
+            "grant_token": None,
+            "waiting_on": None,
+        }
+
+    def event(self) -> NewEvent:
+        """The run's last event."""
+        data: dict[str, Any] = {"status": self.status, "output": self.output}
+        if self.limit is not None:
+            data["limit"] = self.limit
+        if self.error is not None:
+            data["error"] = self.error.model_dump()
+        return NewEvent(f"run.{self.status}", data)
+
+
+async def messages_of(
+    connection: AsyncConnection, checkpoints: SqlCheckpoints, run: Mapping[str, Any]
+) -> list[Message]:
+    """What was said in a run until now, whole: calls without a result get what the ledger knows of them."""
+    saved = await checkpoints.read(connection, {"configurable": {"thread_id": run["id"]}})
+    said: list[Message] = saved.checkpoint["channel_values"].get("messages", []) if saved else []
+    if not said:
+        return [user(run["input"])]
+    left = [call["id"] for call in open_calls(said)]
+    known: dict[str, str] = {}
+    if left:
+        calls = select(TOOL_CALLS).where(TOOL_CALLS.c.run_id == run["id"], TOOL_CALLS.c.call_id.in_(left))
+        for row in (await connection.execute(calls)).mappings():
+            known[row["call_id"]] = row["result"] if row["state"] == "done" else UNKNOWN
+    return repaired(said, known)
+
+
+async def conclude(
+    connection: AsyncConnection, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime
+) -> None:
+    """Move what was said to the thread, and forget the run's checkpoints. The caller has set its status."""
+    said = await messages_of(connection, checkpoints, run)
+    output = run["output"]
+    if run["status"] in ("completed", "limit_reached") and output and last_text(said) != output:
+        said.append({"role": "assistant", "content": output})
+    await threads.append(connection, run["thread_id"], run["id"], said, now)
+    await checkpoints.forget(connection, run["id"])

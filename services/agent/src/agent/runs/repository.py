@@ -1,0 +1,191 @@
+"""Runs as callers see them: starting, showing, cancelling, deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.errors import ArgumentsDontFit, DecisionsDontFit, RunNotFound, RunNotWaiting, ThreadBusy, ThreadNotFound
+from agent.runs import events as run_events
+from agent.runs.checkpoints import SqlCheckpoints
+from agent.runs.conclusion import Conclusion, conclude
+from agent.runs.events import NewEvent
+from agent.tables import RUNS, THREADS
+from agent.tools.schemas import problems
+from contracts.pages import Page
+from contracts.runs import Decision, Run, RunUsage
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.core.identifiers import new_id
+from servicekit.telemetry.trace_context import traceparent
+
+NANO = Decimal("1e-9")
+LIVE = ("queued", "running", "waiting_approval")
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """For whom a run works, and with which right it may go on when the call that started it is long over."""
+
+    tenant: str
+    key_id: str
+    request_id: str
+    grant: str
+
+
+async def create(
+    connection: AsyncConnection, mandate: Mandate, thread_id: str, agent: tuple[str, int], text: str, now: datetime
+) -> RowMapping:
+    """A queued run of an agent's version; raises `ThreadBusy` while another one is under way on the thread, and
+    `ThreadNotFound` where that was deleted meanwhile.
+    """
+    held = update(THREADS).where(THREADS.c.id == thread_id).values(updated_at=now).returning(THREADS.c.id)
+    if (await connection.execute(held)).first() is None:  # one at a time
+        raise ThreadNotFound(thread_id)
+    live = select(RUNS.c.id).where(RUNS.c.thread_id == thread_id, RUNS.c.status.in_(LIVE))
+    busy = (await connection.execute(live)).scalar_one_or_none()
+    if busy is not None:
+        raise ThreadBusy(busy)
+    values = {
+        "id": new_id("run"),
+        "tenant": mandate.tenant,
+        "thread_id": thread_id,
+        "agent": agent[0],
+        "agent_version": agent[1],
+        "status": "queued",
+        "input": text,
+        "cost_nano_usd": 0,
+        "last_event": 1,
+        "request_id": mandate.request_id,
+        "traceparent": traceparent(),
+        "grant_token": mandate.grant,
+        "grant_key_id": mandate.key_id,
+        "created_at": now,
+        "queued_at": now,
+    }
+    row = (await connection.execute(insert(RUNS).values(**values).returning(*RUNS.c))).mappings().one()
+    first = NewEvent("run.queued", {"agent": agent[0], "agent_version": agent[1]})
+    await run_events.add(connection, row["id"], 1, [first], now)
+    return row
+
+
+async def find(connection: AsyncConnection, thread_id: str, run_id: str) -> RowMapping:
+    """A run of a thread that the caller may see; raises `RunNotFound`."""
+    query = select(RUNS).where(RUNS.c.id == run_id, RUNS.c.thread_id == thread_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise RunNotFound(run_id)
+    return row
+
+
+async def listed(connection: AsyncConnection, thread_id: str, limit: int, cursor: str | None) -> Page[Run]:
+    """A thread's runs, newest first."""
+    query = select(RUNS).where(RUNS.c.thread_id == thread_id)
+    if cursor is not None:
+        query = query.where(RUNS.c.id < decode_cursor(cursor, str)[0])
+    rows = (await connection.execute(query.order_by(RUNS.c.id.desc()).limit(limit + 1))).mappings().all()
+    following = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
+    return Page[Run](data=[shown(dict(row)) for row in rows[:limit]], next_cursor=following)
+
+
+async def cancel(
+    connection: AsyncConnection, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime
+) -> RowMapping:
+    """End a run. One that is being worked on is told to stop; one that waits ends here. An ended one stays as it is."""
+    asked = update(RUNS).where(RUNS.c.id == run["id"], RUNS.c.status == "running").values(cancel_requested=True)
+    row = (await connection.execute(asked.returning(*RUNS.c))).mappings().one_or_none()
+    if row is not None:
+        return row
+    ending = Conclusion("cancelled")
+    ended = (
+        update(RUNS)
+        .where(RUNS.c.id == run["id"], RUNS.c.status.in_(("queued", "waiting_approval")))
+        .values(**ending.values(now), last_event=RUNS.c.last_event + 1, fence=RUNS.c.fence + 1)
+        .returning(*RUNS.c)
+    )
+    row = (await connection.execute(ended)).mappings().one_or_none()
+    if row is None:
+        return await find(connection, run["thread_id"], run["id"])
+    await run_events.add(connection, row["id"], row["last_event"], [ending.event()], now)
+    await conclude(connection, checkpoints, dict(row), now)
+    return row
+
+
+async def resume(
+    connection: AsyncConnection, run: Mapping[str, Any], decisions: Sequence[Decision], now: datetime
+) -> RowMapping:
+    """Queue a waiting run again with what a person decided; raises `RunNotWaiting`, `DecisionsDontFit` or
+    `ArgumentsDontFit`."""
+    if run["status"] != "waiting_approval":
+        raise RunNotWaiting(run["status"])
+    pending = [call["id"] for call in run["pending"] or ()]
+    decided = [one.tool_call_id for one in decisions]
+    if len(set(decided)) != len(decided):
+        raise DecisionsDontFit("A call is decided on twice.")
+    if unknown := sorted(set(decided) - set(pending)):
+        raise DecisionsDontFit(f"No call '{unknown[0]}' waits for a decision.")
+    if missing := [call_id for call_id in pending if call_id not in decided]:
+        raise DecisionsDontFit(f"The call '{missing[0]}' is not decided on.")
+    _check_edits(run["pending"], decisions)
+    taken = {one.tool_call_id: one.model_dump(mode="json") for one in decisions}
+    again = (
+        update(RUNS)
+        .where(RUNS.c.id == run["id"], RUNS.c.status == "waiting_approval", RUNS.c.last_event == run["last_event"])
+        .values(
+            status="queued",
+            decisions=taken,
+            pending=None,
+            queued_at=now,
+            not_before=None,
+            last_event=RUNS.c.last_event + 1,
+        )
+        .returning(*RUNS.c)
+    )
+    row = (await connection.execute(again)).mappings().one_or_none()
+    if row is None:
+        raise RunNotWaiting((await find(connection, run["thread_id"], run["id"]))["status"])
+    told = NewEvent("run.resumed", {"decisions": [one.model_dump(mode="json") for one in decisions]})
+    await run_events.add(connection, row["id"], row["last_event"], [told], now)
+    return row
+
+
+def _check_edits(pending: Sequence[Mapping[str, Any]], decisions: Sequence[Decision]) -> None:
+    calls = {call["id"]: call for call in pending}
+    for one in decisions:
+        call = calls[one.tool_call_id]
+        schema = call.get("parameters")
+        if one.arguments is not None and schema is not None and (wrong := problems(schema, one.arguments)):
+            raise ArgumentsDontFit(call["name"], wrong)
+
+
+def shown(row: Mapping[str, Any]) -> Run:
+    """A run as the API shows it."""
+    return Run(
+        **{name: row[name] for name in _AS_THEY_ARE},
+        limit=row["limit_reached"],
+        usage=usage(row),
+        pending_tool_calls=row["pending"] or [],
+    )
+
+
+def usage(row: Mapping[str, Any]) -> RunUsage:
+    """What its model calls used."""
+    prompt, completion, cost = row["prompt_tokens"], row["completion_tokens"], row["cost_nano_usd"]
+    return RunUsage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion,
+        model_calls=row["model_calls"],
+        cost_usd=None if cost is None else (Decimal(cost) * NANO).normalize() + 0,
+    )
+
+
+_AS_THEY_ARE = (
+    "id", "thread_id", "agent", "agent_version", "status", "input", "output", "steps", "tool_calls", "waiting_on",
+    "error", "active_seconds", "attempts", "created_at", "started_at", "finished_at",
+)  # fmt: skip

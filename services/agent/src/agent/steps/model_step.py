@@ -1,0 +1,147 @@
+"""The node `think`: the model reads what there is and says what to do, or answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from agent.errors import AgentModelMissing
+from agent.metrics import RUN_STEP_SECONDS, RUN_STEPS
+from agent.prompts.prompt import load_prompt
+from agent.prompts.quotation import quotable
+from agent.steps.budgets import answer_tokens, exhausted, spend
+from agent.steps.emitted_text import Speech
+from agent.steps.output import shown_output
+from agent.steps.state import RunContext, RunState, Stopping
+from agent.steps.tool_calls import CallAssembly, screen
+from agent.threads.messages import Message, as_openai, tokens
+from agent.tools.search_history import SearchHistory
+from agent.tools.tool import Tool
+from contracts.chat import AnswerReport, ChatRequest, ChatUsage, StreamOptions
+from contracts.models import ModelInfo
+
+AGENT_PROMPT = "agent.v1"
+FLUSH_SECONDS = 0.1
+"""How often what there is to say is written to the events while a model reads and speaks."""
+REPEATS_AT_MOST = 3
+"""Repeated calls that are refused before the run ends: the model does not get any further."""
+
+
+async def think(state: RunState, context: RunContext) -> dict[str, Any]:
+    """One call of the model. Nothing is done about its calls yet: first its answer is in a checkpoint."""
+    work, limits = context.work, context.work.definition.limits
+    if work.stopping.is_set():
+        raise Stopping
+    limit = exhausted(limits, work, state)
+    if limit is None and state.get("refused", 0) >= REPEATS_AT_MOST:
+        limit = "repeated_calls"
+    if limit is not None:
+        return {"limit": limit}
+    step = state.get("step", 0) + 1
+    work.counters["steps"] = step
+    work.say("step.started", {}, step)
+    token = await context.token()
+    model = await context.models.model(work.definition.model, token)
+    if model is None:
+        raise AgentModelMissing(work.definition.model)
+    speech, assembly, cut = await _ask(state, context, model, token, step)
+    taken = (call["id"] for message in state["messages"] for call in message.get("calls", ()))
+    calls = assembly.calls(step, taken, cut=cut)
+    said: Message = {"role": "assistant", "content": speech.text}
+    changes: dict[str, Any] = {"step": step, "messages": [said]}
+    if work.definition.output_schema is not None:
+        changes["raw"] = speech.heard
+    if calls:
+        changes |= screen(calls, readable(state, context), limits, state)
+        said["calls"] = calls
+        for number, call in enumerate(calls):
+            shown = {"id": call["id"], "name": call["name"], "arguments": call["arguments"], "index": number}
+            work.say("tool_call", shown, step)
+        listed = work.definition.approval.tools
+        changes["deciding"] = any(call["name"] in listed and "problem" not in call for call in calls)
+    work.counters["tool_calls"] = changes.get("calls_made", state.get("calls_made", 0))
+    work.thought = step
+    return changes
+
+
+async def _ask(
+    state: RunState, context: RunContext, model: ModelInfo, token: str, step: int
+) -> tuple[Speech, CallAssembly, bool]:
+    """What the model says (sent on as it comes, but whole for a schema), and whether it was cut at its limit."""
+    work, began = context.work, time.perf_counter()
+    request = chat_request(state, context, model)
+    schema = work.definition.output_schema
+    speech = Speech(None if schema is None else partial(shown_output, schema))
+    assembly = CallAssembly()
+    usage, told_cost = ChatUsage(), None
+    silent, cut = True, False
+    async with work.written_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
+        async for chunk in chunks:
+            usage = chunk.usage or usage
+            if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
+                told_cost, tokens = chunk.groundwork.receipt.cost_usd, chunk.groundwork.receipt.tokens
+                if tokens.prompt:  # of all attempts, not only of the one that answered
+                    usage = ChatUsage(prompt_tokens=tokens.prompt, completion_tokens=tokens.completion)
+            for choice in chunk.choices:
+                assembly.add(choice.delta.tool_calls or ())
+                cut = cut or choice.finish_reason == "length"
+                if choice.delta.content and (words := speech.hear(choice.delta.content)):
+                    work.say("token", {"text": words}, step)
+            if silent and speech.text:
+                await work.flush()
+                silent = False
+    if words := speech.end():
+        work.say("token", {"text": words}, step)
+    cost = spend(work, usage, model.price, told_cost)
+    known = None if cost is None else f"{cost / 1e9:.9f}"
+    told = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_usd": known}
+    work.say("usage", {"model": model.id, **told}, step)
+    RUN_STEPS.inc()
+    RUN_STEP_SECONDS.labels("model").observe(time.perf_counter() - began)
+    return speech, assembly, cut
+
+
+def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> ChatRequest:
+    """What the model is asked: the agent's instructions, the thread as far as it is read, and the run until now."""
+    definition, settings = context.work.definition, context.settings
+    more = f"\nEarlier on this thread, in short:\n{quotable(state['summary'])}" if state.get("summary") else ""
+    if definition.output_schema is not None:
+        more += f"\nYour final answer must be JSON, nothing else, that fits this schema:\n{definition.output_schema}"
+    prompt = load_prompt(AGENT_PROMPT)
+    system = prompt.system.safe_substitute(instructions=definition.instructions, more=more).strip()
+    said = [*state.get("earlier", ()), *state["messages"]]
+    read = sum(map(tokens, said)) + len(system) // 4
+    most = settings.run_answer_tokens
+    if model.context_length is not None:
+        most = max(16, min(most, model.context_length - read))
+    body: dict[str, Any] = {
+        "model": model.id,
+        "messages": [{"role": "system", "content": system}, *map(as_openai, said)],
+        "stream": True,
+        "stream_options": StreamOptions(include_usage=True),
+        "max_tokens": answer_tokens(definition.limits, context.work, model.price, read, most),
+    }
+    if definition.temperature is not None:
+        body["temperature"] = definition.temperature
+    tools = readable(state, context)
+    if tools:
+        body["tools"] = [as_function(tool) for tool in tools.values()]
+    elif definition.output_schema is not None:
+        schema = {"name": "output", "schema": definition.output_schema}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return ChatRequest.model_validate(body)
+
+
+def readable(state: RunState, context: RunContext) -> Mapping[str, Tool]:
+    """The run's tools; once a part of the thread is read as a summary only, the search in it, too."""
+    if not state.get("summary") or SearchHistory.name in context.tools:
+        return context.tools
+    return {**context.tools, SearchHistory.name: SearchHistory(context.database)}
+
+
+def as_function(tool: Tool) -> Mapping[str, Any]:
+    """A tool in OpenAI's shape."""
+    about = {"name": tool.name, "description": quotable(tool.description), "parameters": tool.parameters}
+    return {"type": "function", "function": about}

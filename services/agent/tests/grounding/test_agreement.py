@@ -1,0 +1,86 @@
+"""Facts must agree: a number, unit, date, time, name, code, denial or turn of a sentence is in its span, or it is not
+supported."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.grounding.agreement import agrees, differs
+from agent.grounding.support import support
+from agent.relevance.passages import passages
+from agent.testing.scripted_answers import bag_of_stems, hit
+
+TITLE = "House rules"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("It asks for 28-day notice.", "The notice period is 27 days."),
+        ("It opens at 9:00.", "It opens at 10:00."),
+        ("The WS3-K has a battery.", "The WS3-H has a battery."),
+        ("It lasts 5 hours.", "It lasts 5 minutes."),
+        ("It cost $10.4 billion.", "It cost $10.4 million."),
+        ("It cost 5 percent.", "It cost EUR 5."),
+        ("It weighs 5kg.", "It weighs 5 g."),
+        ("Sales rose by 3,5.", "Sales rose by 4,5."),
+        ("Version 1.2.3 is out.", "Version 1.2.4 is out."),
+        ("The deadline is 30 June.", "It runs from 1 June to 30 July."),
+        ("The date was 2024-06-30.", "The date was 2025-06-30."),
+        ("Peter approves absences.", "Marta approves longer absences."),
+        ("John Smith came.", "John Brown and Peter Smith came."),
+        ("Employees get at most 5 days.", "Employees get at least 5 days."),
+        ("Employees must book early.", "Employees may book early."),
+        ("Bring it before noon.", "Bring it after noon."),
+        ("All employees are covered.", "Some employees are covered."),
+        ("Admission is free for members.", "Admission is not free for members."),
+        ("Admission isn't free for members.", "Admission is free for members."),
+        ("Children pay 10 euros.", "Adults pay 10 euros and children 5 euros."),
+        ("Bob manages sales.", "Alice manages sales and Bob manages support."),
+    ],
+)
+def test_a_sentence_whose_facts_differ_is_not_supported(sentence: str, evidence: str) -> None:
+    assert not agrees(sentence, evidence, TITLE)
+    found = passages([hit(evidence)])
+    vectors = [bag_of_stems(passage.text) for passage in found]
+    assert support(sentence, found, vectors, bag_of_stems(sentence)) is None
+    assert support(sentence, found, None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("A 27-day notice.", "The notice period is 27 days."),
+        ("It opens at 09:00.", "It opens at 9:00."),
+        ("It lasts 5 minutes.", "It lasts between 5 and 10 minutes."),
+        ("The fee is €5.", "The fee is EUR 5."),
+        ("It weighs 5kg.", "It weighs 5 kg."),
+        ("It took €2 million.", "It took 2 million euros."),
+        ("Twenty-five people came.", "25 people came."),
+        ("The deadline is June 30.", "The deadline is 30 June 2024."),
+        ("The date was 30 June 2024.", "The date was 2024-06-30."),
+        ("Adults pay 10 euros.", "Adults pay 10 euros and children 5 euros."),
+        ("Alice manages sales.", "Alice manages sales and Bob manages support."),
+        ("The U.S. has 50 states.", "The United States has 50 states."),
+        (
+            "The Normans gave their name to Normandy.",
+            "The Normans (French: Normands) are the people who in the 11th century gave their name to Normandy.",
+        ),
+    ],
+)
+def test_the_same_facts_in_another_spelling_agree(sentence: str, evidence: str) -> None:
+    assert agrees(sentence, evidence, TITLE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "different"),
+    [
+        ("Leave is 27 days a year.", "Leave is 25 days a year.", True),
+        ("It was held in Tampa.", "It was held in Glendale.", True),
+        ("Dogs are allowed.", "Dogs are not allowed.", True),
+        ("Leave is 27 days a year.", "The leave of a year is 27 days.", False),
+        ("Leave is 27 days a year.", "Leave is 27 days, 30 from the age of 50.", False),
+    ],
+)
+def test_statements_differ_if_each_has_a_fact_of_its_own(one: str, other: str, different: bool) -> None:
+    assert differs(one, other) is different

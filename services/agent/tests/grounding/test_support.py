@@ -1,0 +1,72 @@
+"""Support: numbers, names and negation must agree; wording and meaning decide the rest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agent.grounding.support import cosine, is_factual, support
+from agent.relevance.passages import passages
+from agent.testing.scripted_answers import bag_of_stems, hit
+
+SOURCE = hit(
+    "# Leave\n\nFull-time employees get 27 days of paid leave per year. Contractors are not covered. "
+    "Unused days expire on 30 June. Marta Lindqvist approves longer absences.\n\n"
+    "Plan | Price\nStarter | EUR 2.40\nTeam | EUR 9\n"
+)
+FOUND = passages([SOURCE])
+
+
+def quoted(sentence: str, with_vectors: bool = True) -> str | None:
+    vectors = [bag_of_stems(passage.text) for passage in FOUND] if with_vectors else None
+    found = support(sentence, FOUND, vectors, bag_of_stems(sentence) if with_vectors else None)
+    return None if found is None else SOURCE.text[slice(*found.span)]
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+@pytest.mark.parametrize(
+    ("sentence", "quote"),
+    [
+        ("Full-time employees get 27 days of leave.", "Full-time employees get 27 days of paid leave per year."),
+        ("Contractors are not covered.", "Contractors are not covered."),
+        ("Unused days expire on 30 June.", "Unused days expire on 30 June."),
+        ("The Starter plan has a price of EUR 2.4.", "Plan | Price\nStarter | EUR 2.40"),
+    ],
+)
+def test_a_sentence_that_the_source_says_is_mapped_to_its_span(sentence: str, quote: str, with_vectors: bool) -> None:
+    assert quoted(sentence, with_vectors) == quote
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Full-time employees get 28 days of paid leave per year.",
+        "Contractors are covered.",
+        "Unused days expire on 30 July.",
+        "Unused days do not expire on 30 June.",
+        "Peter Lindqvist approves longer absences.",
+        "The canteen opens at noon on Mondays.",
+        "The Starter plan costs EUR 24.",
+        "The Starter plan has a price of EUR 9.",
+        "Plan and price.",
+    ],
+)
+def test_a_wrong_number_name_date_or_negation_is_not_supported(sentence: str, with_vectors: bool) -> None:
+    assert quoted(sentence, with_vectors) is None
+
+
+def test_two_neighbouring_sentences_support_one_that_joins_them() -> None:
+    found = quoted("Contractors are not covered and unused days expire on 30 June.")
+    assert found == "Contractors are not covered. Unused days expire on 30 June."
+
+
+@pytest.mark.parametrize(("text", "factual"), [("Yes.", False), ("Here you go:", False), ("It is 5.", True)])
+def test_only_what_says_something_needs_support(text: str, factual: bool) -> None:
+    assert is_factual(text) is factual
+
+
+def test_cosine_of_nothing_is_nothing() -> None:
+    nothing, east, northeast = np.zeros(2), np.array([1.0, 0.0]), np.array([2.0, 2.0])
+    assert cosine(nothing, east) == 0.0
+    assert cosine(northeast, northeast) == pytest.approx(1.0)

@@ -1,0 +1,32 @@
+"""Slots are shared: no tenant's runs hold all of them."""
+
+from __future__ import annotations
+
+from services.agent.tests.runs_bench import bench
+
+from agent.runs.conclusion import Conclusion
+from agent.settings import AgentSettings
+from servicekit.sql.database import Database
+
+
+async def test_no_tenant_holds_all_slots_however_long_its_runs_last(database: Database) -> None:
+    one = bench(database, "Hello.", settings=AgentSettings(run_slots=4))
+    await one.define()
+    for _ in range(6):
+        await one.start()
+    held = [await one.ledger.claim("bench") for _ in range(4)]
+    assert [work is not None for work in held] == [True, True, True, False]
+    other = await one.start_for("beta")
+    claimed = await one.ledger.claim("bench")
+    assert claimed is not None
+    assert claimed.id == other.id
+    assert await one.ledger.claim("bench") is None
+    assert await one.ledger.claim("another replica") is not None, "which has slots of its own"
+    assert held[0] is not None
+    await one.ledger.conclude(held[0], Conclusion("completed", "Done."))
+    assert await one.ledger.claim("bench") is not None
+
+
+def test_one_slot_is_for_everybody() -> None:
+    assert [AgentSettings(run_slots=slots).tenant_slots for slots in (0, 1, 2, 16)] == [1, 1, 1, 12]
+    assert AgentSettings(run_slots=16, run_slots_per_tenant=16).tenant_slots == 16

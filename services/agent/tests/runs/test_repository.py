@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+from services.agent.tests.runs_bench import Bench, bench
+
+from agent.runs.leased_run import RunWork
+from contracts.runs import PendingToolCall, Run
+from servicekit.sql.database import Database
+
+
+async def _cancelled_for_good(one: Bench, run: Run) -> None:
+    ended = await one.shown(run)
+    assert (ended.status, ended.waiting_on, ended.pending_tool_calls) == ("cancelled", None, [])
+    assert [event.type for event in await one.events(run)][-1] == "run.cancelled"
+    assert next(said.role for said in await one.history(run.thread_id)) == "user"
+    assert await one.ledger.claim("another") is None
+    await one.start(thread=run.thread_id)  # the thread is free again
+
+
+async def _accepted(one: Bench) -> tuple[Run, RunWork]:
+    """A run at work whose cancel was just accepted."""
+    await one.define()
+    run = await one.start()
+    work = await one.ledger.claim("worker")
+    assert work is not None
+    assert (await one.cancel(run)).status == "running"
+    return run, work
+
+
+async def test_a_cancel_that_was_accepted_ends_a_run_that_was_about_to_wait_for_a_person(database: Database) -> None:
+    one = bench(database, "Hello.")
+    run, work = await _accepted(one)
+    await one.ledger.wait_for_person(work, [PendingToolCall(id="c1", name="pay", arguments={})])
+    await _cancelled_for_good(one, run)
+
+
+@pytest.mark.parametrize("blameless", [True, False])
+async def test_a_cancel_that_was_accepted_ends_a_run_that_was_about_to_be_queued(
+    database: Database, blameless: bool
+) -> None:
+    one = bench(database, "Hello.")
+    run, work = await _accepted(one)
+    await one.ledger.put_back(work, 30, "gateway", blameless=blameless)
+    await _cancelled_for_good(one, run)

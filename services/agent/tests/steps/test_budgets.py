@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from services.agent.tests.payments import Till, pay
+from services.agent.tests.runs_bench import bench
+
+from agent.settings import AgentSettings
+from agent.testing.scripted_agents import Turn
+from agent.testing.scripted_answers import CAPABLE
+from agent.threads.messages import UNKNOWN
+from contracts.delegation import Spent
+from contracts.models import ModelPrice
+from servicekit.sql.database import Database
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "steps"),
+    [
+        ({"steps": 2}, "steps", 2),
+        ({"tool_calls": 3}, "tool_calls", 4),
+        ({"tokens": 60}, "tokens", 3),
+        ({"cost_usd": "0.0001"}, "cost_usd", 2),
+    ],
+)
+async def test_each_budget_ends_a_run_with_what_it_has(
+    database: Database, limits: dict[str, Any], limit: str, steps: int
+) -> None:
+    turns = [Turn(f"So far {number}.", [("pay", {"amount": number})]) for number in range(20)]
+    price = ModelPrice(prompt_usd_per_million=2, completion_usd_per_million=3)  # type: ignore[arg-type]
+    one = bench(database, *turns, tools={"pay": Till()})
+    one.model.info = CAPABLE.model_copy(update={"price": price})
+    await one.define(limits=limits)
+    run = await one.run()
+    assert (run.status, run.limit, run.steps) == ("limit_reached", limit, steps)
+    assert run.output == f"So far {steps - 1}."
+    assert run.tool_calls <= 3 or limit != "tool_calls"
+    assert run.usage.cost_usd is not None
+    assert [event.type for event in await one.events(run)][-1] == "run.limit_reached"
+
+
+async def test_time_is_a_budget_and_ends_a_call_that_is_under_way(database: Database) -> None:
+    till = Till(held=True)
+    one = bench(database, pay(5), tools={"pay": till})
+    await one.define(limits={"seconds": 0.3})
+    run = await one.run()
+    assert (run.status, run.limit) == ("limit_reached", "seconds")
+    assert [said.content for said in await one.history(run.thread_id) if said.role == "tool"] == [UNKNOWN]
+
+
+async def test_a_limit_of_money_needs_a_price(database: Database) -> None:
+    one = bench(database, "Hello.")
+    await one.define(limits={"cost_usd": "1"})
+    run = await one.run()
+    assert run.status == "failed"
+    assert run.error is not None
+    assert run.error.code == "price_unknown"
+
+
+async def test_without_a_price_a_cost_is_unknown_and_never_zero(database: Database) -> None:
+    one = bench(database, "Hello.")
+    await one.define()
+    assert (await one.run()).usage.cost_usd is None
+
+
+async def test_a_model_that_repeats_itself_is_told_and_then_stopped(database: Database) -> None:
+    till = Till("safe")
+    one = bench(database, pay(1), tools={"pay": till})  # the same call for ever
+    await one.define(limits={"steps": 100})
+    run = await one.run()
+    assert (run.status, run.limit) == ("limit_reached", "repeated_calls")
+    assert till.paid == ["1", "1"]
+    assert run.steps == 5
+
+
+async def test_a_run_whose_process_was_killed_in_a_step_says_what_that_step_was_charged_too(database: Database) -> None:
+    one = bench(database, "Hello.", settings=AgentSettings(run_lease_seconds=30))
+    await one.define()
+    run = await one.start()
+    assert await one.ledger.claim("killed") is not None  # whose step nobody has written down
+    killed = {"prompt_tokens": 120, "completion_tokens": 7, "embedding_tokens": 3, "model_calls": 1}
+    one.tokens.ledger[run.id] = Spent(**killed, cost_nano_usd=57_000)
+    whole = Spent(prompt_tokens=140, completion_tokens=9, embedding_tokens=3, model_calls=2, cost_nano_usd=77_000)
+
+    async def charge(_: object) -> None:
+        one.tokens.ledger[run.id] = whole
+
+    one.model.before = charge
+    one.clock.advance(31)
+    assert await one.work()
+    usage = (await one.shown(run)).usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.model_calls) == (140, 9, 2)
+    assert usage.cost_usd == Decimal("0.000077")
+
+
+async def test_what_a_killed_step_was_charged_counts_for_the_limits_of_the_run(database: Database) -> None:
+    one = bench(database, "Hello.", settings=AgentSettings(run_lease_seconds=30))
+    await one.define(limits={"tokens": 100})
+    run = await one.start()
+    assert await one.ledger.claim("killed") is not None
+    spent = Spent(prompt_tokens=140, completion_tokens=9, embedding_tokens=0, model_calls=1, cost_nano_usd=0)
+    one.tokens.ledger[run.id] = spent
+    one.clock.advance(31)
+    assert await one.work()
+    ended = await one.shown(run)
+    assert (ended.status, ended.limit) == ("limit_reached", "tokens")
+    assert not one.model.requests, "nothing is asked beyond it"

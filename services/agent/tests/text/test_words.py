@@ -1,0 +1,58 @@
+"""Words: numbers by value, names by spelling, content by stem."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.text.words import covered, form_set, is_negated, names, number_value, numbers, terms
+
+
+@pytest.mark.parametrize(
+    ("token", "value"),
+    [
+        ("1,180", "1180"),
+        ("1180", "1180"),
+        ("two", "2"),
+        ("3.50", "3.5"),
+        ("10-2100", None),
+        ("WS3", None),
+        ("007", "7"),
+    ],
+)
+def test_a_number_has_one_spelling_and_a_code_is_none(token: str, value: str | None) -> None:
+    assert number_value(token) == value
+
+
+def test_a_number_longer_than_python_reads_is_a_number_all_the_same() -> None:
+    assert number_value("0" + "7" * 5000) == "7" * 5000
+    assert numbers(f"pi is {'3' * 9000}") == {"3" * 9000}
+    assert terms(f"How much is {'1' * 32_000}?")
+
+
+def test_numbers_of_a_sentence() -> None:
+    assert numbers("EUR 1,180 for two gateways G1 from 3.5 m") == {"1180", "2", "3.5"}
+
+
+def test_names_are_capitals_codes_and_acronyms_but_not_the_first_word() -> None:
+    assert names("Does the Heron S2 from Osterfenn need a SIM? Ask Support.") == [
+        "Heron",
+        "S2",
+        "Osterfenn",
+        "SIM",
+        "Support",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "negated"),
+    [("You may not enter.", True), ("It isn't free.", True), ("It is free.", False), ("Nothing is lost.", True)],
+)
+def test_negation(text: str, negated: bool) -> None:
+    assert is_negated(text) is negated
+
+
+def test_a_question_word_is_covered_by_another_form_of_it() -> None:
+    wanted = terms("Which e-mail addresses are registered?")
+    assert {term.text for term in covered(wanted, form_set("Register your email address."))} == {
+        "e-mail", "addresses", "registered"
+    }  # fmt: skip
