@@ -23,7 +23,7 @@ from typing import Any
 import httpx2
 from openai import OpenAI
 
-from agent.prompts.prompt import CHARACTERS_A_TOKEN
+from agent.answering.prompt import CHARACTERS_A_TOKEN
 from benchmarks import answers_handbook
 from benchmarks.answer_scores import Outcome, refuses, share, supported, times_as_often
 from benchmarks.answer_sets import AnswerSet, Case, data_folder, load

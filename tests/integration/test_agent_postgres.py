@@ -16,7 +16,8 @@ from tests.support.postgres import postgres_installed, temporary_postgres
 
 from agent.agents.definitions import save
 from agent.api import run_completions
-from agent.bootstrap import MIGRATIONS, Dependencies, assemble
+from agent.bootstrap import MIGRATIONS, assemble
+from agent.dependencies import Dependencies
 from agent.peers.notifiers import LocalBell
 from agent.runs import events as run_events
 from agent.runs import repository as runs

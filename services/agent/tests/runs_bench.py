@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.agents import definitions
-from agent.bootstrap import Dependencies, assemble
+from agent.bootstrap import assemble
+from agent.dependencies import Dependencies
 from agent.peers.notifiers import LocalBell
 from agent.runs import events as run_events
 from agent.runs import repository as runs

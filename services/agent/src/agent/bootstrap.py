@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -15,13 +14,13 @@ from fastapi import FastAPI
 
 from agent.agents import definition_files
 from agent.answering.graph import Answering
-from agent.api import administration as installation
+from agent.api import administration, chat, mcp, runs, threads
 from agent.api import agents as agent_routes
-from agent.api import chat, mcp, runs, threads
-from agent.dependencies import Agents
+from agent.dependencies import Agents, Dependencies
 from agent.mcp.server import McpServer
-from agent.peers.model_plane import ModelPlane, PlaneSearch, RetrieverLibrary
+from agent.peers.model_plane import ModelPlane, PlaneSearch
 from agent.peers.notifiers import RedisBell
+from agent.peers.retriever import RetrieverLibrary
 from agent.ports import Bell, Library, Models, Search, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.queue import RunLedger
@@ -44,15 +43,6 @@ from servicekit.web.app import build_app
 
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
-
-
-@dataclass(frozen=True)
-class Dependencies:
-    """What the service works with."""
-
-    answering: Answering
-    agents: Agents
-    mcp: McpServer
 
 
 def assemble(
@@ -139,7 +129,7 @@ def create_app(settings: AgentSettings, dependencies: Dependencies | None = None
         return open_dependencies(settings)
 
     opening: Callable[[], AbstractAsyncContextManager[Dependencies]] = real if dependencies is None else given
-    routers = [chat.router, agent_routes.router, threads.router, runs.router, mcp.router, installation.router]
+    routers = [chat.router, agent_routes.router, threads.router, runs.router, mcp.router, administration.router]
     return build_app("agent", settings=settings, opening=opening, routers=routers, probes=_probes)
 
 

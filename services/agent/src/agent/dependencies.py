@@ -1,9 +1,11 @@
-"""What the routes of agents work with, opened once."""
+"""What the service works with, opened once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.answering.graph import Answering
+from agent.mcp.server import McpServer
 from agent.ports import Bell, Models
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.settings import AgentSettings
@@ -25,3 +27,12 @@ class Agents:
     clock: Clock
     settings: AgentSettings
     models: Models
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What the service works with."""
+
+    answering: Answering
+    agents: Agents
+    mcp: McpServer

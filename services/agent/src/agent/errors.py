@@ -336,3 +336,12 @@ class AnswerRestarted(UpstreamFailed):
 
     def __init__(self) -> None:
         super().__init__("The answer was begun anew after parts of it had been sent. Ask again.")
+
+
+_POLICY = frozenset(("authentication", "rate_limited", "budget_exceeded", "content_blocked"))
+"""Types of the model plane's errors that are the caller's to hear; others only end one way of answering."""
+
+
+def is_policy(error: ServiceError) -> bool:
+    """Whether an error is a decision about the caller, which falling back would only hide."""
+    return error.body(None).type in _POLICY or error.code == "key_revoked"

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select, update
 from agent.bootstrap import MIGRATIONS
 from agent.tables import CHECKPOINTS, EVENTS, IDEMPOTENCY, MESSAGES, RUNS, THREADS, metadata
 from agent.threads import repository as threads
-from agent.threads import retention as tenants
+from agent.threads import retention
 from agent.threads.repository import Viewer
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
@@ -65,7 +65,7 @@ async def test_threads_that_nobody_wrote_to_go_with_all_that_is_in_them_unless_a
     await thread(database, clock, "acme", "completed")
     async with database.write() as connection:
         await connection.execute(update(THREADS).where(THREADS.c.id == old[0]).values(updated_at=clock.now()))
-    assert await tenants.forget_threads(database, clock.now() - timedelta(days=5)) == 119
+    assert await retention.forget_threads(database, clock.now() - timedelta(days=5)) == 119
     left = await counts(database)
     assert {left[name] for name in ("threads", "runs", "messages", "run_events", "checkpoints")} == {3}
 
@@ -79,7 +79,7 @@ async def test_a_purged_tenant_has_no_row_left_and_others_have_all_of_theirs(
     kept = {"route": "r", "key": "i", "fingerprint": "f", "created_at": clock.now()}
     async with database.write() as connection:
         await connection.execute(insert(IDEMPOTENCY), [{"key_id": f"key-{name}", **kept} for name in ("acme", "other")])
-    await tenants.purge(database, "acme", ["key-acme"])
+    await retention.purge(database, "acme", ["key-acme"])
     assert set((await counts(database)).values()) == {1}
     async with database.read() as connection:
         for table in metadata.sorted_tables:

@@ -24,7 +24,7 @@ from contracts.documents import DocumentChunk
 from servicekit.peers.address_policy import AddressPolicy
 from servicekit.sql.database import Database
 
-SERVER = Path(__file__).parent / "mcp_till.py"
+SERVER = Path(__file__).parents[1] / "payment_server.py"
 
 
 async def _token() -> str:

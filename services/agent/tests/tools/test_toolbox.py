@@ -30,7 +30,7 @@ from servicekit.core.clock import ManualClock
 from servicekit.peers.address_policy import AddressPolicy
 from servicekit.sql.database import Database
 
-TILL = McpServer(command=[sys.executable, str(Path(__file__).parent / "mcp_till.py")], seconds=60)
+TILL = McpServer(command=[sys.executable, str(Path(__file__).parents[1] / "payment_server.py")], seconds=60)
 GONE = McpServer(command=["/nowhere/till"], seconds=60)
 EVERY_ENGINE = frozenset(
     (

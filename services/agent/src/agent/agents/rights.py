@@ -6,17 +6,10 @@ in words that name what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from agent.errors import AgentNotAllowed, ToolScopeMissing
+from agent.tools.tool import TOOL_SCOPES
 from contracts.agents import AgentDefinition, ReadDocumentTool, SearchDocumentsTool
-from contracts.delegation import Delegation, Scope
-
-TOOL_SCOPES: Mapping[str, tuple[Scope, ...]] = {
-    "search_documents": ("search",),
-    "read_document": ("documents", "search"),
-}
-"""A key needs one of these, as for the public call that does the same. Models need none: a run is made of calls."""
+from contracts.delegation import Delegation
 
 
 def check_rights(definition: AgentDefinition, name: str, key: Delegation) -> None:

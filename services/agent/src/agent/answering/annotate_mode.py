@@ -5,11 +5,12 @@ from __future__ import annotations
 import structlog
 
 from agent.answering.drafts import DraftSentence, growing, is_refusal
-from agent.answering.policy import is_policy
 from agent.answering.sentence_check import check
-from agent.answering.state import Context, Draft, Evidence
+from agent.answering.state import Context, Draft
 from agent.answering.writer import Writer
+from agent.errors import is_policy
 from agent.grounding.support import is_factual
+from agent.relevance.evidence import Evidence
 from agent.sanitisation.sanitiser import Neutraliser
 from contracts.chat import AnswerKind, Grounding
 from servicekit.core.errors import ServiceError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from agent.prompts.prompt import NO_ANSWER
+from agent.answering.prompt import NO_ANSWER
 from agent.text.sentences import sentences
 
 

@@ -9,10 +9,9 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from agent.answering.policy import is_policy
+from agent.answering.prompt import fit, messages
 from agent.answering.state import AnswerState, Begun, Context, Draft
-from agent.errors import ModelNotAnswerable
-from agent.prompts.prompt import fit, messages
+from agent.errors import ModelNotAnswerable, is_policy
 from contracts.chat import AnswerReport, ChatCompletionChunk, ChatRequest, Grounding, StreamOptions
 from contracts.models import ModelInfo
 from contracts.receipts import Attempt

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import structlog
 
-from agent.answering.comparison import vectors_of
-from agent.answering.policy import is_policy
-from agent.answering.state import AnswerState, Context, Evidence
+from agent.answering.state import AnswerState, Context
+from agent.errors import is_policy
 from agent.grounding.support import cosine
 from agent.ports import Vector
 from agent.questions.question import Question
-from agent.relevance.evidence import chance_of_answer
+from agent.relevance.evidence import Evidence, chance_of_answer
 from agent.relevance.lexicon import Lexicon, words_to_compare
 from agent.relevance.passages import Passage, passages
 from agent.relevance.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
@@ -67,7 +66,7 @@ def weigh(
 async def _compare(context: Context, texts: list[str], words: Sequence[str] = ()) -> list[Vector] | None:
     """The vectors of the texts; None where embeddings can't be had, unless that is a decision about the caller."""
     try:
-        return await vectors_of(context, texts, words)
+        return await context.vectors_of(texts, words)
     except ServiceError as error:
         if is_policy(error):
             raise

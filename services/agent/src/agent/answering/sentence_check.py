@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agent.answering.comparison import vectors_of
 from agent.answering.drafts import DraftSentence
-from agent.answering.state import Context, Evidence
+from agent.answering.state import Context
 from agent.grounding.acceptance import Checked
 from agent.grounding.support import candidates, is_factual, support, words_needed
 from agent.metrics import SENTENCES
+from agent.relevance.evidence import Evidence
 from agent.sanitisation.sanitiser import neutralise
 
 
@@ -21,7 +21,7 @@ async def check(sentence: DraftSentence, evidence: Evidence, context: Context) -
     vectors = None
     if evidence.vectors is not None:
         words = words_needed(text, among, context.lexicon)
-        vectors = await vectors_of(context, [text, *(passage.embedded_text for passage in among)], words)
+        vectors = await context.vectors_of([text, *(passage.embedded_text for passage in among)], words)
     found = support(text, among, vectors[1:] if vectors else None, vectors[0] if vectors else None, context.lexicon)
     SENTENCES.labels("supported" if found else "unsupported").inc()
     return Checked(text, sentence.separator, found) if found else None

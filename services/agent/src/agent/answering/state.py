@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -11,10 +11,8 @@ from typing import TypedDict
 from agent.answering.receipt import Ledger
 from agent.ports import Models, Search, Vector
 from agent.questions.conversation import Conversation
-from agent.questions.question import Question
+from agent.relevance.evidence import Evidence
 from agent.relevance.lexicon import Lexicon
-from agent.relevance.passages import Passage
-from agent.relevance.ranking import Scored
 from agent.settings import AgentSettings
 from contracts.chat import AnswerReport, ChatUsage, Grounding
 from contracts.citations import Annotation
@@ -73,6 +71,22 @@ class Context:
         """Seconds until the deadline, never negative."""
         return max(0.0, self.deadline - asyncio.get_running_loop().time())
 
+    async def vectors_of(self, texts: Sequence[str], words: Sequence[str] = ()) -> list[Vector]:
+        """The vectors of the texts, each embedded once: the next sentence or question often needs the same.
+
+        Unknown words are learned in the same call. Raises what the model plane raises.
+        """
+        found = self.texts.known(texts)
+        fresh = [text for text in dict.fromkeys(texts) if text not in found]
+        if fresh or words:
+            embedded = await self.models.embed([*fresh, *words], self.token)
+            self.ledger.tokens.embedding += embedded.tokens
+            vectors = embedded.vectors
+            self.texts.learn(fresh, vectors[: len(fresh)])
+            self.lexicon.learn(words, vectors[len(fresh) :])
+            found.update(zip(fresh, vectors, strict=False))
+        return [found[text] for text in texts]
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -82,23 +96,6 @@ class Draft:
     packaged: bool
     end: Callable[[], Awaitable[None]]
     """Ends the model's work for it, if it still does any."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The passages of the sources, compared with the question."""
-
-    question: Question
-    found: list[Passage]
-    """All of them, in document order."""
-    compared: list[Passage]
-    """The promising ones, in document order: what an answer may be drawn from."""
-    vectors: list[Vector] | None
-    """One for each of `compared`; None when embeddings could not be had."""
-    ranked: list[Scored]
-    """`compared`, best first."""
-    chance: float
-    """That the sources answer the question."""
 
 
 class AnswerState(TypedDict, total=False):

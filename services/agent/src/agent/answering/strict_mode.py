@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from agent.answering.drafts import is_refusal, sentences_of
-from agent.answering.policy import is_policy
 from agent.answering.sentence_check import check
-from agent.answering.state import Context, Draft, Evidence
+from agent.answering.state import Context, Draft
 from agent.answering.writer import Writer
+from agent.errors import is_policy
 from agent.grounding.acceptance import Checked, is_answer
+from agent.relevance.evidence import Evidence
 from servicekit.core.errors import ServiceError
 
 PATIENCE = 2

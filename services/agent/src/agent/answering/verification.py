@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from agent.answering.annotate_mode import write_at_once
-from agent.answering.state import AnswerState, Context, Evidence, Finished
+from agent.answering.state import AnswerState, Context, Finished
 from agent.answering.strict_mode import write_supported
 from agent.answering.writer import Writer
 from agent.grounding.citations import Support
 from agent.grounding.conflicts import conflicting
 from agent.grounding.extraction import extract
 from agent.metrics import ANSWERS
+from agent.relevance.evidence import Evidence
 from agent.relevance.passages import readable
 from agent.sanitisation.sanitiser import neutralise
 from contracts.chat import AnswerKind, AnswerReport

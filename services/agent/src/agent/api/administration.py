@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from agent.api.access import Opened
-from agent.threads import retention as tenants
+from agent.threads import retention
 from contracts.base import Name
 from contracts.tenancy import TenantKeys
 from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
@@ -29,4 +29,4 @@ async def backup(_: Installation, opened: Opened) -> OpenedStream:
 async def purge(name: Name, body: TenantKeys, caller: TenantAdmin, opened: Opened) -> None:
     """Remove all that a tenant has here."""
     check_tenant_admin(caller, name)
-    await tenants.purge(opened.database, name, body.key_ids)
+    await retention.purge(opened.database, name, body.key_ids)

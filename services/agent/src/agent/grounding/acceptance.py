@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.answering.state import Evidence
 from agent.grounding.citations import Support
+from agent.relevance.evidence import Evidence
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import coverage, term_weights
 from agent.text.words import form_set, numbers

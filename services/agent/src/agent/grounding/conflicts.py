@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.answering.state import Evidence
 from agent.grounding.agreement import differs, facts
 from agent.grounding.citations import Support
 from agent.questions.question import Question
+from agent.relevance.evidence import Evidence
 from agent.relevance.passages import Passage
 from agent.relevance.ranking import Scored, coverage, term_weights
 from agent.text.words import form_set

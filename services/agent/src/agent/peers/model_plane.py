@@ -1,5 +1,4 @@
-"""Documents, search and models over HTTP: the retriever, and the gateway's model plane, where everything that costs is
-charged."""
+"""Search and models over HTTP: the gateway's model plane, where everything that costs is charged."""
 
 from __future__ import annotations
 
@@ -13,11 +12,8 @@ from pydantic import ValidationError
 
 from agent.ports import Embedded, Vector
 from contracts.chat import ChatCompletionChunk, ChatRequest
-from contracts.collections import Collection
-from contracts.documents import DocumentChunk
 from contracts.errors import ErrorEnvelope
 from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
-from contracts.pages import Item, Page
 from contracts.search import SearchReply, SearchRequest
 from servicekit.core.errors import PeerError, UpstreamFailed
 from servicekit.peers.client import Peer, PeerMalformed
@@ -26,8 +22,6 @@ from servicekit.streams.sse import MalformedStream, decode
 log = structlog.get_logger(__name__)
 UPSTREAM_STATUS, BLOCKED_STATUS = 502, 400
 """Of an error in a stream whose head has gone out: the upstream's, or a guardrail's no, which no other try helps."""
-MAX_PAGES = 50
-"""Of 200 things, that one list is read by."""
 
 
 class PlaneSearch:
@@ -42,38 +36,6 @@ class PlaneSearch:
         return await self._peer.call(
             "POST", "/v1/search", SearchReply, token=token, body=request, timeout_seconds=self._timeout
         )
-
-
-class RetrieverLibrary:
-    """`Library` by the retriever service."""
-
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
-
-    async def collections(self, token: str) -> list[str]:
-        """`GET /v1/collections`, page by page."""
-        found = await self._pages("/v1/collections", Page[Collection], token)
-        return [collection.name for collection in found]
-
-    async def chunks(self, collection: str, document_id: str, token: str) -> list[DocumentChunk]:
-        """`GET …/documents/{id}/chunks`, page by page."""
-        path = f"/v1/collections/{collection}/documents/{document_id}/chunks"
-        return await self._pages(path, Page[DocumentChunk], token)
-
-    async def probe(self) -> None:
-        """Whether the retriever is ready."""
-        await self._peer.probe()
-
-    async def _pages(self, path: str, page: type[Page[Item]], token: str) -> list[Item]:
-        found: list[Item] = []
-        params = {"limit": "200"}
-        for _ in range(MAX_PAGES):
-            read = await self._peer.call("GET", path, page, token=token, params=params)
-            found.extend(read.data)
-            if read.next_cursor is None:
-                break
-            params["cursor"] = read.next_cursor
-        return found
 
 
 class ModelPlane:

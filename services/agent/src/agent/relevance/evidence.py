@@ -1,16 +1,20 @@
-"""Judges whether the sources hold an answer at all, as a chance between 0 and 1.
+"""What the sources hold of an answer, and the chance between 0 and 1 that they hold it at all.
 
-A logistic model over three plain features of the best passages, fitted by `benchmarks/calibration_answers.py` on
-questions whose documents do and don't answer them; docs/decisions/0101-abstention-threshold.md has the curve.
+The chance is a logistic model over three plain features of the best passages, fitted by
+`benchmarks/calibration_answers.py` on questions whose documents do and don't answer them;
+docs/decisions/0101-abstention-threshold.md has the curve.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from agent.ports import Vector
 from agent.questions.question import Question
 from agent.relevance.lexicon import Lexicon, held, weighted
+from agent.relevance.passages import Passage
 from agent.relevance.ranking import Scored, term_weights
 
 EVIDENCE_FEATURES = ("likeness", "likeness and wording", "missing")
@@ -23,6 +27,23 @@ WORDS_ONLY_WEIGHT = -6.0
 """Without embeddings only the missing words are known."""
 ABSENT = 0.35
 """A word counts as missing if the chunk has less than this share of it."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The passages of the sources, compared with the question."""
+
+    question: Question
+    found: list[Passage]
+    """All of them, in document order."""
+    compared: list[Passage]
+    """The promising ones, in document order: what an answer may be drawn from."""
+    vectors: list[Vector] | None
+    """One for each of `compared`; None when embeddings could not be had."""
+    ranked: list[Scored]
+    """`compared`, best first."""
+    chance: float
+    """That the sources answer the question."""
 
 
 def evidence_features(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -> tuple[float, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agent.agents.rights import TOOL_SCOPES
 from agent.ports import Library, Search
-from agent.tools.tool import Repeat, ToolCaller, ToolFailed
+from agent.tools.tool import TOOL_SCOPES, Repeat, ToolCaller, ToolFailed
 from contracts.documents import DocumentChunk
 from contracts.search import Hit, SearchRequest
 from servicekit.core.errors import NotFound, PeerError

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import metrics
 from agent.runs.queue import RunLedger
 from agent.settings import AgentSettings
-from agent.threads import retention as tenants
+from agent.threads import retention
 from agent.worker.execution import Execution
 from servicekit.core.errors import NotReady
 
@@ -92,7 +92,7 @@ class RunLoop:
         if time.monotonic() - self._purged_at > PURGE_SECONDS:
             await self._ledger.purge(timedelta(seconds=self._settings.events_kept_seconds))
             if days := self._settings.threads_kept_days:
-                await tenants.forget_threads(self._ledger.database, self._ledger.clock.now() - timedelta(days=days))
+                await retention.forget_threads(self._ledger.database, self._ledger.clock.now() - timedelta(days=days))
             self._purged_at = time.monotonic()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
