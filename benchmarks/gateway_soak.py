@@ -24,12 +24,12 @@ from sqlalchemy import insert
 from benchmarks.gateway_load import connect, fresh
 from benchmarks.gateway_processes import BODY, Process, cores, gateway, request_bytes, streaming, upstream
 from contracts.keys import Budget, KeyCreate, Limits
-from gateway.auditing import Actor
+from gateway.auth.key_repository import key_row
+from gateway.auth.keys import new_secret
+from gateway.auth.tenant_repository import TenantLedger
 from gateway.bootstrap import MIGRATIONS
-from gateway.key_ledger import key_row
-from gateway.keys import new_secret
-from gateway.tables import keys
-from gateway.tenant_ledger import TenantLedger
+from gateway.storage.audit_log import Actor
+from gateway.storage.tables import keys
 from servicekit.core.clock import SystemClock
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gateway.keys import new_secret
+from gateway.auth.keys import new_secret
 from servicekit.auth.delegation import generate_key_pair
 
 COMPOSE = Path(__file__).resolve().parents[1] / "docker" / "make_secrets.py"

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, eventually, running_gateway
 
-from gateway.adapters.memory_limits import MemoryLimiter
+from gateway.limits.memory_limiter import MemoryLimiter
 from servicekit.core.clock import SystemClock
 
 EVENTS = "/v1/jobs/endless/events"

@@ -12,7 +12,7 @@ import pytest
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, running_gateway
 from yarl import URL
 
-from gateway.adapters.memory_limits import MemoryLimiter
+from gateway.limits.memory_limiter import MemoryLimiter
 from servicekit.core.clock import SystemClock
 
 PAGE, TOOL, STRANGER = "https://chat.example.org", "https://tool.example.org", "https://evil.example.org"

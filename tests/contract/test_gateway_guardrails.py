@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.support.gateway_running import RunningGateway, running_gateway
 
-from gateway.tokens import ANSWERS
+from gateway.auth.tokens import ANSWERS
 
 CHAT = "/v1/chat/completions"
 MAIL = "jo@example.org"

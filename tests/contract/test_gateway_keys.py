@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 from tests.support.gateway_running import RunningGateway, running_gateway
 
-from gateway.adapters.memory_limits import MemoryLimiter
-from gateway.keys import Principal
-from gateway.tokens import ANSWERS, MODELS
+from gateway.auth.keys import Principal
+from gateway.auth.tokens import ANSWERS, MODELS
+from gateway.limits.memory_limiter import MemoryLimiter
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.core.clock import SystemClock
 

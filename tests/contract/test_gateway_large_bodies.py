@@ -13,7 +13,7 @@ import pytest
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, running_gateway
 
 from contracts.chat import ChatRequest
-from gateway.adapters.memory_limits import MemoryLimiter
+from gateway.limits.memory_limiter import MemoryLimiter
 from servicekit.core.clock import SystemClock
 from servicekit.web.json_bodies import LARGE_BYTES
 

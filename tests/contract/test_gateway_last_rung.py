@@ -14,7 +14,7 @@ from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import ScriptedSearch, hit
 from contracts.chat import ChatCompletion, ChatRequest
-from gateway.tokens import ANSWERS
+from gateway.auth.tokens import ANSWERS
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.peers.client import Peer
 

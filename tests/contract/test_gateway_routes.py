@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, running_gateway
 
-from gateway.breaker import SLOW_SAMPLES
-from gateway.tokens import ANSWERS
+from gateway.auth.tokens import ANSWERS
+from gateway.routing.circuit_breaker import SLOW_SAMPLES
 
 SPEC = {
     "targets": [{"model": "echo"}, {"model": "free", "weight": 0}],

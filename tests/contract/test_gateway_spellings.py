@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, Servers, running_gateway
 
-from gateway import forwarding
-from gateway.adapters.memory_limits import MemoryLimiter
 from gateway.bootstrap import create_app
+from gateway.limits.memory_limiter import MemoryLimiter
+from gateway.streaming import exchange as forwarding
 from servicekit.core.clock import SystemClock
 
 MIB = 1024 * 1024

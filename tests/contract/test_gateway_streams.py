@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 from tests.support.gateway_running import DEADLINE_SECONDS, RunningGateway, eventually, running_gateway
 
-from gateway import forwarding
 from gateway.bootstrap import create_app, open_dependencies
-from gateway.listeners import listener, serve_all
+from gateway.server.listeners import listener, serve_all
+from gateway.streaming import exchange as forwarding
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.support.openapi_walk import operations
 from agent.testing.scripted_agents import Turn
 from agent.testing.scripted_answers import hit
 from contracts.runs import FINAL_RUN_STATUSES
-from gateway.guardrails.reach import ROUTES
+from gateway.guardrails.coverage import ROUTES
 
 MAIL = "jane.roe@acme.example"
 MASK = "*" * len(MAIL)
@@ -154,7 +154,7 @@ async def test_every_public_route_is_in_the_table_and_each_that_reaches_a_model_
 ) -> None:
     document = await (await agents.gateway.call("GET", "/openapi.json")).json()
     routes = {operation.name for operation in operations(document)}
-    assert routes - set(ROUTES) == set(), "say in gateway/guardrails/reach.py what these reach"
+    assert routes - set(ROUTES) == set(), "say in gateway/guardrails/coverage.py what these reach"
     assert set(ROUTES) - routes == set(), "these are no routes any more"
     assert {name for name, reach in ROUTES.items() if reach.reaches_a_model} == set(EXAMPLES)
 

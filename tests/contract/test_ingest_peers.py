@@ -8,7 +8,7 @@ import pytest
 from tests.support.gateway_running import running_gateway
 from tests.support.inference_running import EMBEDDING, running_inference
 
-from gateway.adapters.memory_limits import MemoryLimiter
+from gateway.limits.memory_limiter import MemoryLimiter
 from ingest.adapters.inference_tokenizers import InferenceTokenizers
 from ingest.worker.outcomes import TokenRefused, calling
 from servicekit.auth.delegation import DelegationVerifier

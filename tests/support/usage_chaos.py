@@ -31,7 +31,7 @@ from tests.support.usage_upstream import UpstreamBook, billing_inference
 
 from gateway.bootstrap import create_app, create_model_plane, open_dependencies
 from gateway.dependencies import Dependencies
-from gateway.tables import reservations, usage
+from gateway.storage.tables import reservations, usage
 from servicekit.redis.client import open_redis
 
 SETTLED_SECONDS = 30.0

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pytest_socket import disable_socket
 
+from gateway.auth.key_repository import KeyLedger
+from gateway.auth.tenant_repository import TenantLedger
 from gateway.bootstrap import MIGRATIONS
-from gateway.key_ledger import KeyLedger
-from gateway.tenant_ledger import TenantLedger
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate

@@ -7,9 +7,9 @@ import asyncio
 import uvloop
 
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
-from gateway.certificates import open_certificate
-from gateway.listeners import listener, serve_all
-from gateway.open_files import raise_limit
+from gateway.server.certificates import open_certificate
+from gateway.server.listeners import listener, serve_all
+from gateway.server.open_files import raise_limit
 from gateway.settings import GatewaySettings
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.spans import close_tracing, configure_tracing

@@ -16,37 +16,41 @@ from redis.asyncio import Redis
 from starlette.middleware import Middleware
 from starlette.types import Scope
 
-from gateway.adapters.redis_cache import RedisCache
-from gateway.adapters.redis_circuits import RedisCircuits
-from gateway.adapters.redis_limits import RedisLimiter
-from gateway.admission import Admission
-from gateway.breaker import BreakerRules, Breakers
-from gateway.budgets import BudgetLedger
-from gateway.caching import CacheRules, Caching
-from gateway.catalogue import Catalogue
-from gateway.counting import TokenCounter
+from gateway.admin.first_start import settle_admin_key, settle_key_pair
+from gateway.admin.retention import Retention
+from gateway.api import administration, backup
+from gateway.api import model_calls as answers
+from gateway.api import model_plane as plane
+from gateway.api import proxied_calls as documents
+from gateway.api import routes as model_routes
+from gateway.api.direct_routes import Shortcuts
+from gateway.api.openapi import public_openapi
+from gateway.auth.authentication import Keyring
+from gateway.auth.grants import Grants, era
+from gateway.auth.key_repository import KeyLedger
+from gateway.auth.keys import Principal
+from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.tokens import Mint
+from gateway.cache.answer_cache import CacheRules, Caching
+from gateway.cache.redis_store import RedisCache
 from gateway.dependencies import Dependencies, Peers
-from gateway.event_streams import EventStreams
-from gateway.first_start import settle_admin_key, settle_key_pair
-from gateway.front import Cors, Front, origins_in
-from gateway.installation import Grants, era
-from gateway.key_ledger import KeyLedger
-from gateway.keyring import Keyring
-from gateway.keys import Principal
-from gateway.metering import Meter
-from gateway.openapi import public_openapi
-from gateway.ports import Limiter
-from gateway.retention import Retention
-from gateway.route_book import RouteBook
-from gateway.routes import administration, answers, backup, documents, model_routes, plane
+from gateway.limits.admission import Admission
+from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.event_streams import EventStreams
+from gateway.limits.limiter import Limiter
+from gateway.limits.redis_limiter import RedisLimiter
+from gateway.models.catalogue import Catalogue
+from gateway.models.health import UpstreamHealth
+from gateway.routing.circuit_breaker import BreakerRules, Breakers
+from gateway.routing.redis_circuits import RedisCircuits
+from gateway.routing.repository import RouteBook
+from gateway.server.front import Cors, Front, origins_in
 from gateway.settings import GatewaySettings
-from gateway.shortcuts import Shortcuts
-from gateway.tenant_labels import TenantLabels
-from gateway.tenant_ledger import TenantLedger
-from gateway.tokens import Mint
-from gateway.upkeep import Upkeep
-from gateway.upstream_health import UpstreamHealth
-from gateway.usage_ledger import UsageLedger
+from gateway.usage.housekeeping import Upkeep
+from gateway.usage.ledger import UsageLedger
+from gateway.usage.meter import Meter
+from gateway.usage.tenant_labels import TenantLabels
+from gateway.usage.token_counter import TokenCounter
 from servicekit.auth.delegation import DelegationSigner
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.probes import Degraded, Probe

@@ -12,28 +12,28 @@ import structlog
 from fastapi import Depends, Request
 from starlette.types import Scope
 
-from gateway.admission import Admission
-from gateway.breaker import Breakers
-from gateway.caching import Caching
-from gateway.catalogue import Catalogue
-from gateway.counting import TokenCounter
+from gateway.auth.authentication import Keyring
+from gateway.auth.grants import Grants
+from gateway.auth.key_repository import KeyLedger
+from gateway.auth.keys import Principal
+from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.tokens import Mint
+from gateway.cache.answer_cache import Caching
 from gateway.errors import KeyAmbiguous, ScopeMissing
-from gateway.event_streams import EventStreams
-from gateway.forwarding import Exchange
-from gateway.inside import InsideCalls
-from gateway.installation import Grants
-from gateway.key_ledger import KeyLedger
-from gateway.keyring import Keyring
-from gateway.keys import Principal
-from gateway.metering import NOT_LET_IN, Meter, MeteredCall, Route
-from gateway.ports import Limiter
-from gateway.reservations import NOTHING, Need
-from gateway.route_book import RouteBook
+from gateway.limits.admission import Admission
+from gateway.limits.event_streams import EventStreams
+from gateway.limits.limiter import Limiter
+from gateway.limits.reservations import NOTHING, Need
+from gateway.models.catalogue import Catalogue
+from gateway.models.health import UpstreamHealth
+from gateway.routing.circuit_breaker import Breakers
+from gateway.routing.repository import RouteBook
 from gateway.settings import GatewaySettings
-from gateway.tenant_ledger import TenantLedger
-from gateway.tokens import Mint
-from gateway.upkeep import Upkeep
-from gateway.upstream_health import UpstreamHealth
+from gateway.streaming.exchange import Exchange
+from gateway.usage.housekeeping import Upkeep
+from gateway.usage.inner_calls import InsideCalls
+from gateway.usage.meter import NOT_LET_IN, Meter, MeteredCall, Route
+from gateway.usage.token_counter import TokenCounter
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer

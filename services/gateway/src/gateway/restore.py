@@ -14,16 +14,16 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.keys import KeyCreate
-from gateway.auditing import INSTALLATION, note
+from gateway.admin.first_start import SECRET_MODE, given_secret
+from gateway.auth.grants import begin_era
+from gateway.auth.key_repository import key_row
+from gateway.auth.keys import ALL_SCOPES, hash_secret, new_secret
+from gateway.auth.tenant_repository import TenantLedger
 from gateway.bootstrap import MIGRATIONS
-from gateway.files import write_whole
-from gateway.first_start import SECRET_MODE, given_secret
-from gateway.installation import begin_era
-from gateway.key_ledger import key_row
-from gateway.keys import ALL_SCOPES, hash_secret, new_secret
 from gateway.settings import GatewaySettings
-from gateway.tables import keys
-from gateway.tenant_ledger import TenantLedger
+from gateway.storage.audit_log import INSTALLATION, note
+from gateway.storage.secret_files import write_whole
+from gateway.storage.tables import keys
 from servicekit.backup import restore as restore_command
 from servicekit.backup import tables as table_dumps
 from servicekit.backup.file import BackupFile

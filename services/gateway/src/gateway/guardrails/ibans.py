@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gateway.ports import Finding
+from gateway.limits.limiter import Finding
 
 LONGEST = 34
 _REGISTRY = (

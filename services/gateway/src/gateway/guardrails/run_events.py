@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.frames import END, data_of, is_error
-from gateway.guardrails.masking import MASK
-from gateway.guardrails.screening import Screening, encoded
-from gateway.route_errors import StreamBrokenOff
+from gateway.guardrails.masks import MASK
+from gateway.guardrails.screen import Screening, encoded
+from gateway.routing.errors import StreamBrokenOff
+from gateway.streaming.frames import END, data_of, is_error
 from servicekit.web.json_bodies import off_loop
 
 TOKEN = b"event: token\n"

@@ -1,0 +1,147 @@
+"""Keys, tenants, their audit log, and usage."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Query, Request
+
+from contracts.base import Name
+from contracts.keys import (
+    AuditEntry,
+    KeyCreate,
+    KeyCreated,
+    KeyPatch,
+    KeyRotate,
+    Tenant,
+    TenantCreate,
+    TenantPatch,
+    UsageGroup,
+    UsageRow,
+)
+from contracts.keys import Key as ApiKey
+from contracts.pages import Page
+from contracts.tenancy import TenantDeletion
+from gateway.admin import tenant_deletion
+from gateway.api.openapi_parts import ERRORS
+from gateway.auth.keys import Principal
+from gateway.dependencies import Admin, Deps, Key
+from gateway.storage.audit_log import Actor, audit_page
+from gateway.usage.report import UsageQuestion, period, usage_report
+from servicekit.web.router import Router
+
+router = Router(responses=ERRORS)
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at once.")]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
+
+
+@router.post("/v1/keys", status_code=201, tags=["keys"])
+async def create_key(body: KeyCreate, request: Request, deps: Deps, admin: Admin) -> KeyCreated:
+    """Make a key. The answer holds its secret, which is shown this once."""
+    return await deps.keys.create(body, _actor(admin, request))
+
+
+@router.get("/v1/keys", tags=["keys"])
+async def list_keys(
+    deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor = None, tenant: Name | None = None
+) -> Page[ApiKey]:
+    """All keys, the oldest first, revoked ones too."""
+    return await deps.keys.page(limit, cursor, tenant)
+
+
+@router.get("/v1/keys/{key_id}", tags=["keys"])
+async def show_key(key_id: str, deps: Deps, _: Admin) -> ApiKey:
+    """One key, without its secret."""
+    return await deps.keys.get(key_id)
+
+
+@router.delete("/v1/keys/{key_id}", status_code=204, tags=["keys"])
+async def revoke_key(key_id: str, request: Request, deps: Deps, admin: Admin) -> None:
+    """Revoke a key for ever, effective within a second on every replica."""
+    await deps.keys.revoke(key_id, _actor(admin, request))
+    deps.keyring.forget(key_id)
+
+
+@router.patch("/v1/keys/{key_id}", tags=["keys"])
+async def change_key(key_id: str, body: KeyPatch, request: Request, deps: Deps, admin: Admin) -> ApiKey:
+    """Change a key's name, scopes, models, collections, limits, budgets or expiry, effective within a second on every
+    replica. Only what is sent changes; within `limits`, too."""
+    changed = await deps.keys.change(key_id, body, _actor(admin, request))
+    deps.keyring.forget(key_id)
+    return changed
+
+
+@router.post("/v1/keys/{key_id}/rotate", tags=["keys"])
+async def rotate_key(
+    key_id: str, request: Request, deps: Deps, admin: Admin, body: KeyRotate | None = None
+) -> KeyCreated:
+    """Give a key a new secret, shown this once. The old one is good beside it for `overlap_seconds` (a day)."""
+    overlap = timedelta(seconds=(body or KeyRotate()).overlap_seconds)
+    rotated = await deps.keys.rotate(key_id, overlap, _actor(admin, request))
+    deps.keyring.forget(key_id)
+    return rotated
+
+
+@router.get("/v1/audit", tags=["keys"])
+async def list_audit(
+    deps: Deps,
+    _: Admin,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    subject: Annotated[str | None, Query(max_length=200, description="A key's id or a tenant's name.")] = None,
+) -> Page[AuditEntry]:
+    """Administrative acts, the newest first."""
+    return await audit_page(deps.database, limit, cursor, subject)
+
+
+@router.post("/v1/tenants", status_code=201, tags=["tenants"])
+async def create_tenant(body: TenantCreate, request: Request, deps: Deps, admin: Admin) -> Tenant:
+    """Make a tenant, with limits that hold for all of its keys together."""
+    return await deps.tenants.create(body, _actor(admin, request))
+
+
+@router.get("/v1/tenants", tags=["tenants"])
+async def list_tenants(deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor = None) -> Page[Tenant]:
+    """All tenants by name."""
+    return await deps.tenants.page(limit, cursor)
+
+
+@router.get("/v1/tenants/{name}", tags=["tenants"])
+async def show_tenant(name: str, deps: Deps, _: Admin) -> Tenant:
+    """One tenant."""
+    return await deps.tenants.get(name)
+
+
+@router.patch("/v1/tenants/{name}", tags=["tenants"])
+async def change_tenant(name: str, body: TenantPatch, request: Request, deps: Deps, admin: Admin) -> Tenant:
+    """Change a tenant's limits or budgets, effective within a second on every replica. Only what is sent changes."""
+    changed = await deps.tenants.change(name, body, _actor(admin, request))
+    deps.keyring.forget_tenant(name)
+    return changed
+
+
+@router.delete("/v1/tenants/{name}", status_code=202, tags=["tenants"])
+async def delete_tenant(name: Name, request: Request, deps: Deps, admin: Admin) -> TenantDeletion:
+    """Remove a tenant with everything that it owns, as a job. Its keys are revoked at once; what its calls cost stays
+    in the sums of usage, without a name. Again takes up the job that is under way."""
+    return await tenant_deletion.begin(deps, name, admin, request.state.request_id)
+
+
+@router.get("/v1/usage", tags=["usage"])
+async def usage(
+    deps: Deps,
+    key: Key,
+    group_by: UsageGroup = "key",
+    start: Annotated[datetime | None, Query(alias="from", description="Inclusive; 30 days before `to`.")] = None,
+    end: Annotated[datetime | None, Query(alias="to", description="Exclusive; now.")] = None,
+    tenant: Name | None = None,
+) -> Page[UsageRow]:
+    """Requests, tokens and cost by key, tenant, model or day. A key without `admin` sees its own tenant's."""
+    since, until = period(start, end, deps.clock.now())
+    whose = tenant if key.is_admin else key.tenant
+    return Page[UsageRow](data=await usage_report(deps.database, UsageQuestion(group_by, since, until, whose)))
+
+
+def _actor(admin: Principal, request: Request) -> Actor:
+    return Actor(admin.key_id, request.state.request_id)

@@ -1,0 +1,65 @@
+"""`GET /v1/backup`: everything of everybody, of one moment, as one file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import Request
+
+from gateway.api.openapi_parts import ERRORS
+from gateway.auth.tokens import Audiences
+from gateway.dependencies import Admin, Dependencies, Deps
+from gateway.storage.audit_log import Actor, note
+from servicekit.backup import tables as table_dumps
+from servicekit.backup.file import about
+from servicekit.core.version import package_version
+from servicekit.peers.client import Peer
+from servicekit.streams.response import OpenedStream
+from servicekit.web.router import Router
+
+router = Router(responses=ERRORS, tags=["installation"])
+MEDIA_TYPE = "application/x-tar"
+SERVICES = ("ingest", "retriever", "agent", "gateway")
+SECONDS = 600.0
+"""Longest silence of a service, also until its part begins."""
+_TAR = {200: {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.get("/v1/backup", response_class=OpenedStream, responses=_TAR)  # type: ignore[arg-type]
+async def backup(request: Request, deps: Deps, admin: Admin) -> OpenedStream:
+    """A backup of all tenants as a tar, for `groundwork restore`. It holds every document, and keys as digests only."""
+    actor = Actor(admin.key_id, request.state.request_id)
+    return OpenedStream(lambda: _opened(deps, actor), MEDIA_TYPE)
+
+
+@asynccontextmanager
+async def _opened(deps: Dependencies, actor: Actor) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Documents first, then what refers to them, then what all of it cost: each view begins after those that it may be
+    ahead of, as after a crash, and none is behind.
+    """
+    public_key = deps.settings.delegation_public_key_file.read_text()
+    began = deps.clock.now()
+    async with deps.database.write() as connection:
+        await note(connection, began, actor, "backup.read", "installation", {})
+    async with AsyncExitStack() as stack:
+        parts = [
+            await stack.enter_async_context(_part(deps, deps.peers.ingest, ("ingest", "retriever"))),
+            await stack.enter_async_context(_part(deps, deps.peers.agent, ("agent",))),
+            await stack.enter_async_context(table_dumps.opened(deps.database, "gateway", {"public_key": public_key})),
+        ]
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for part in parts:
+                async for piece in part:
+                    yield piece
+            yield about(package_version("gateway"), began, SERVICES)
+
+        yield pieces()
+
+
+@asynccontextmanager
+async def _part(deps: Dependencies, peer: Peer, audiences: Audiences) -> AsyncIterator[AsyncIterator[bytes]]:
+    token = deps.mint.own_token(audiences, ("admin",))
+    async with peer.stream("GET", "/v1/backup", token=token, timeout_seconds=SECONDS) as stream:
+        yield stream.pieces()

@@ -1,0 +1,150 @@
+"""The model plane: the agents' own model calls, charged to the key whose token they carry. Internal only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Request
+
+from contracts.base import Name
+from contracts.chat import ChatRequest
+from contracts.delegation import FreshToken, Spent, SpentQuestion, TokenExchange
+from contracts.models import ModelList
+from contracts.search import SearchRequest
+from gateway.admin import tenant_deletion
+from gateway.auth.tokens import DOCUMENT_RUNS, JOBS, RUNS
+from gateway.chat.model_list import plain_models
+from gateway.chat.service import Question, answer_from_model
+from gateway.dependencies import Dependencies, Deps
+from gateway.errors import ScopeMissing
+from gateway.guardrails.coverage import INSIDE, inside
+from gateway.guardrails.screen import Screening
+from gateway.proxy import retrieval as vectors
+from gateway.proxy.operations import READERS
+from gateway.proxy.service import left_in_budgets
+from gateway.streaming.exchange import Exchange, Relay
+from gateway.usage.meter import MeteredCall, Route
+from servicekit.auth.delegation import Caller, check_tenant_admin, require
+from servicekit.web.json_bodies import parse
+from servicekit.web.router import Router
+
+router = Router()
+ModelCaller = Annotated[Caller, require("models", "chat", "agents")]
+SearchCaller = Annotated[Caller, require("models", "search", "chat", "agents")]
+AnyModelCaller = Annotated[Caller, require("models", "chat", "agents", "search", "documents")]
+ModelReader = Annotated[Caller, require("models", "chat", "agents", "search", "documents", "agents:write")]
+"""Who saves an agent looks whether its model is there."""
+TenantAdmin = Annotated[Caller, require("models", "admin")]
+Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
+
+
+@router.get("/v1/models")
+async def list_models(deps: Deps, caller: ModelReader) -> ModelList:
+    """The plain models that the key may use."""
+    principal = await deps.keyring.still_active(caller.delegation.key_id)
+    return ModelList(data=await plain_models(deps, principal))
+
+
+@router.post("/v1/chat/completions", response_model=None)
+async def chat(deps: Deps, caller: ModelCaller) -> Any:
+    """A plain model's answer."""
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        body = await exchange.body()
+        size, screening = len(body), Screening(call.principal.guardrails, inside(caller.delegation))
+        request = await parse(ChatRequest, body)
+        del body
+        request = await screening.inner_question(request, size)
+        await answer_from_model(exchange, deps, call, Question(request, size, screening))
+
+    return _inside(deps, caller, "chat", answer)
+
+
+@router.post("/v1/embeddings", response_model=None)
+async def embeddings(deps: Deps, caller: AnyModelCaller) -> Any:
+    """Vectors for texts."""
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        await vectors.embed(exchange, deps, call, public=False)
+
+    return _inside(deps, caller, "embeddings", answer)
+
+
+@router.post("/v1/rerank", response_model=None)
+async def rerank(deps: Deps, caller: AnyModelCaller) -> Any:
+    """Documents in the order of their relevance."""
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        await vectors.rerank(exchange, deps, call)
+
+    return _inside(deps, caller, "rerank", answer)
+
+
+@router.post("/v1/search", response_model=None)
+async def search(deps: Deps, caller: SearchCaller) -> Any:
+    """Hits of the agents' searches: what a query costs is charged like any call."""
+    if "retriever" not in caller.delegation.audiences:  # the token of a run whose key may not read documents
+        raise ScopeMissing("search")
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        request = await parse(SearchRequest, await exchange.body())
+        await vectors.search(exchange, deps, call, request, Screening(call.principal.guardrails, INSIDE))
+
+    return _inside(deps, caller, "search", answer)
+
+
+@router.post("/v1/tokens")
+async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> FreshToken:
+    """A job's or a run's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired, 429
+    `budget_exceeded` where a budget is asked for and has nothing left."""
+    grant = await deps.grants.verify(body.grant, request.app.state.verifier)
+    principal = await deps.keyring.still_active(grant.key_id)
+    lifetime = deps.mint.lifetime.total_seconds()
+    if grant.tenant != principal.tenant:  # an administrator's, to delete another tenant
+        principal.require("admin")
+        token = deps.mint.deletion_token(principal, grant.tenant, grant.request_id)
+        return FreshToken(token=token, expires_in=lifetime)
+    audiences = JOBS
+    if body.purpose == "runs":
+        principal.require("agents")
+        audiences = DOCUMENT_RUNS if principal.scopes & set(READERS) else RUNS
+    if body.spends:
+        await deps.admission.ask(principal, await left_in_budgets(deps), deps.clock.now())
+    token = deps.mint.token(principal, audiences, grant.request_id, body.call_id)
+    return FreshToken(token=token, expires_in=lifetime, scopes=tuple(sorted(principal.scopes)))
+
+
+@router.post("/v1/spent")
+async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
+    """What the calls under one id have used, once none of them is open, also if their key was revoked meanwhile."""
+    grant = await deps.grants.verify(body.grant, request.app.state.verifier)
+    used = await deps.inside.spent(body.call_id, grant.key_id)
+    return Spent(
+        prompt_tokens=used.tokens.prompt,
+        completion_tokens=used.tokens.completion,
+        embedding_tokens=used.tokens.embedding,
+        model_calls=len(used.attempts),
+        cost_nano_usd=used.cost,
+    )
+
+
+@router.post("/v1/tenants/{name}/purge", status_code=204)
+async def purge_tenant(name: Name, deps: Deps, caller: TenantAdmin) -> None:
+    """Remove what the agent service and the gateway have of a tenant that is being deleted; ingest's last step."""
+    check_tenant_admin(caller, name)
+    principal = await deps.keyring.still_active(caller.delegation.key_id)
+    await tenant_deletion.end(deps, name, principal, caller.delegation.request_id)
+
+
+def _inside(deps: Dependencies, caller: Caller, route: Route, answer: Answer) -> Relay:
+    """A metered call inside another one, which has already passed the limits."""
+
+    async def work(exchange: Exchange) -> None:
+        delegation = caller.delegation
+        principal = await deps.keyring.still_active(delegation.key_id)
+        parent = delegation.call_id or delegation.request_id
+        async with deps.meter.call(principal, route, exchange.request_id, parent) as call:
+            await answer(exchange, call)
+
+    return Relay(work)

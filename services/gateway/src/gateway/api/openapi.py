@@ -1,0 +1,84 @@
+"""The OpenAPI document of the public API; `python -m gateway.openapi > docs/openapi.json` writes it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from contracts.chat import ChatCompletionChunk, ChatRequest
+from contracts.completions import CompletionRequest
+from contracts.models import EmbeddingRequest, RerankRequest
+from contracts.responses import ResponseEvent, ResponseRequest
+from contracts.search import SearchOptions
+from gateway.api.openapi_parts import REF
+from gateway.proxy.agent_operations import EVERY_PROXIED
+
+READ_HERE: tuple[type[BaseModel], ...] = (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    RerankRequest,
+    ResponseRequest,
+    SearchOptions,
+)
+OPEN = ("/healthz", "/readyz")
+
+
+def public_openapi(app: FastAPI) -> dict[str, Any]:
+    """The document of an app, complete with the bodies that the app itself does not parse."""
+    document = get_openapi(
+        title="Groundwork",
+        version=app.version,
+        summary="Answers from your documents, with citations; OpenAI-compatible.",
+        routes=app.routes,
+    )
+    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    proxied = tuple(spec.request for spec in EVERY_PROXIED if spec.request is not None)
+    for name, schema in _definitions((ChatCompletionChunk, ResponseEvent), "serialization").items():
+        schemas.setdefault(name, schema)
+    _merge(schemas, _definitions((*READ_HERE, *proxied), "validation"), suffix="Input")
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "gw_..."}}
+    document["security"] = [{"key": []}]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)  # the envelope, like every error
+            if path in OPEN:
+                operation["security"] = []
+    return document
+
+
+def _definitions(models: tuple[type[BaseModel], ...], mode: Any) -> dict[str, Any]:
+    _, schema = models_json_schema([(model, mode) for model in models], ref_template=REF + "{model}")
+    definitions: dict[str, Any] = schema["$defs"]
+    return definitions
+
+
+def _merge(schemas: dict[str, Any], new: dict[str, Any], suffix: str) -> None:
+    """Add schemas; one whose name is taken by a different schema gets the suffix."""
+    renamed = {name: f"{name}{suffix}" for name, schema in new.items() if schemas.get(name, schema) != schema}
+    text = json.dumps(new)
+    for name, other in renamed.items():
+        text = text.replace(f'"{REF}{name}"', f'"{REF}{other}"')
+    for name, schema in json.loads(text).items():
+        schemas[renamed.get(name, name)] = schema
+
+
+def main() -> None:
+    """Print the document."""
+    from gateway.bootstrap import create_app
+    from gateway.settings import GatewaySettings
+
+    document = create_app(GatewaySettings()).openapi()
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""`/v1/routes`: public model names over inference's models."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from contracts.base import Name
+from contracts.pages import Page
+from contracts.routes import Route, RouteName, RouteSpec
+from gateway.api.openapi_parts import ERRORS
+from gateway.dependencies import Admin, Dependencies, Deps
+from gateway.limits.limiter import CacheAway
+from gateway.models.catalogue import DEFAULT
+from gateway.routing.errors import CacheUnreachable, RouteModelUnknown, RouteNameTaken, RouteNotFound
+from gateway.routing.report import report
+from gateway.storage.audit_log import Actor
+from servicekit.web.router import Router
+
+router = Router(responses=ERRORS, tags=["routes"])
+
+
+@router.get("/v1/routes")
+async def list_routes(deps: Deps, _: Admin) -> Page[Route]:
+    """Every public chat model: what is behind it, its health, its circuits and its fallbacks."""
+    return Page[Route](data=await _routes(deps))
+
+
+@router.put("/v1/routes/{name:path}")
+async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: Deps, admin: Admin) -> Route:
+    """Make or replace a route, effective within a second on every replica. It may have a model's name."""
+    if name == DEFAULT:
+        raise RouteNameTaken(name)
+    await _require_chat_models(deps, body)
+    await deps.routes.put(name, body, Actor(admin.key_id, request.state.request_id))
+    put = next((route for route in await _routes(deps) if route.name == name), None)
+    if put is None:  # and taken away since
+        raise RouteNotFound(name)
+    return put
+
+
+@router.delete("/v1/routes/{name:path}", status_code=204)
+async def delete_route(name: RouteName, request: Request, deps: Deps, admin: Admin) -> None:
+    """Take a route away. A model of its name stands for itself again."""
+    await deps.routes.delete(name, Actor(admin.key_id, request.state.request_id))
+
+
+@router.delete("/v1/cache", status_code=204)
+async def forget_answers(deps: Deps, _: Admin, tenant: Name | None = None) -> None:
+    """Give no answer again that was kept before, of one tenant or of all. Needed after a database was restored."""
+    try:
+        await deps.caching.raise_epoch(tenant)
+    except CacheAway:
+        raise CacheUnreachable from None
+
+
+async def _routes(deps: Dependencies) -> list[Route]:
+    routes, changed = await deps.routes.all(), await deps.routes.changed_at()
+    found = report(await deps.catalogue.known(), routes, deps.breakers, await deps.health.now())
+    return [route.model_copy(update={"updated_at": changed.get(route.name)}) for route in found]
+
+
+async def _require_chat_models(deps: Dependencies, spec: RouteSpec) -> None:
+    models = (await deps.catalogue.models()).by_name
+    named = {"targets": [target.model for target in spec.targets], "on_error": spec.on_error}
+    named |= {"on_context_overflow": spec.on_context_overflow, "on_refusal": spec.on_refusal}
+    for param, names in named.items():
+        for name in names:
+            if name not in models or models[name].kind != "chat":
+                raise RouteModelUnknown(name, param)

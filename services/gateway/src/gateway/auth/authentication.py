@@ -1,0 +1,81 @@
+"""Who is calling: the key behind a secret, a token or a grant, and whether it is active."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.auth.key_repository import KeyLedger
+from gateway.auth.keys import Principal, hash_secret, is_secret
+from gateway.errors import GrantRefused, KeyExpired, KeyMissing, KeyRevoked, KeyUnknown
+from gateway.storage.ttl_cache import Remembered
+from servicekit.core.clock import Clock
+from servicekit.core.errors import Forbidden
+
+log = structlog.get_logger(__name__)
+REMEMBERED_KEYS = 20_000
+
+
+class KeyNarrowed(Forbidden):
+    """The key lost a right while a call of it was answered."""
+
+    code = "key_narrowed"
+
+    def __init__(self) -> None:
+        super().__init__("This API key may do less than when the call began. Call again with the rights that it has.")
+
+
+class Keyring:
+    """Keys by secret or id, remembered so briefly that a revocation is effective within a second."""
+
+    def __init__(self, ledger: KeyLedger, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._by_hash = Remembered(ledger.by_hash, seconds=seconds, capacity=REMEMBERED_KEYS, clock=clock)
+        self._by_id = Remembered(ledger.by_id, seconds=seconds, capacity=REMEMBERED_KEYS, clock=clock)
+
+    async def identify(self, authorization: str | None) -> Principal:
+        """The active key in an `Authorization` header; raises a 401 that says what to do."""
+        scheme, _, secret = (authorization or "").partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
+            raise KeyMissing
+        if not is_secret(secret):
+            raise KeyUnknown
+        principal = await self._by_hash.get(hash_secret(secret))
+        self._require_active(principal)
+        return principal
+
+    async def require_unchanged(self, principal: Principal) -> None:
+        """Raise if a key whose call is still answered has been revoked or has expired since (401), or has lost a scope,
+        a model or a collection (403). A ledger that can't be read meanwhile ends no answer."""
+        try:
+            now = await self._by_id.get(principal.key_id)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("a key can't be looked at again", key_id=principal.key_id, reason=repr(error)[:200])
+            return
+        self._require_active(now)
+        if not now.covers(principal):
+            raise KeyNarrowed
+
+    async def still_active(self, key_id: str) -> Principal:
+        """The key behind a token or a grant; raises `GrantRefused` once it is revoked or expired."""
+        principal = await self._by_id.get(key_id)
+        if not principal.active_at(self._clock.now()):
+            raise GrantRefused
+        return principal
+
+    def _require_active(self, principal: Principal) -> None:
+        if principal.revoked_at is not None:
+            raise KeyRevoked
+        if not principal.active_at(self._clock.now()):
+            raise KeyExpired
+
+    def forget(self, key_id: str) -> None:
+        """Read the key anew next time."""
+        self._by_id.forget(key_id)
+        self._by_hash.forget_where(lambda principal: principal.key_id == key_id)
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Read all of a tenant's keys anew next time."""
+        self._by_id.forget_where(lambda principal: principal.tenant == tenant)
+        self._by_hash.forget_where(lambda principal: principal.tenant == tenant)

@@ -1,0 +1,64 @@
+"""What an installation knows of itself: which restore it comes from, and whose grants it still honours."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.delegation import Delegation
+from gateway.storage.tables import installation
+from servicekit.auth.delegation import DelegationVerifier, InvalidDelegation, verified
+from servicekit.core.clock import Clock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
+
+ERA = "era"
+SIGNER = "signer:"
+
+
+async def era(database: Database) -> str:
+    """Different after every restore; empty before the first."""
+    query = select(installation.c.value).where(installation.c.name == ERA)
+    async with database.read() as connection:
+        return str((await connection.execute(query)).scalar_one_or_none() or "")
+
+
+async def begin_era(connection: AsyncConnection, former_public_key: str, clock: Clock) -> None:
+    """Note a restore: nothing cached before counts, and grants that the former installation gave are still good."""
+    now = clock.now()
+    await connection.execute(delete(installation).where(installation.c.name == ERA))
+    signer = {"name": f"{SIGNER}{new_id('sig')}", "value": former_public_key, "at": now}
+    await connection.execute(insert(installation), [{"name": ERA, "value": new_id("era"), "at": now}, signer])
+
+
+class Grants:
+    """Verifies grants: of this installation, or of one that it was restored from, for as long as grants live."""
+
+    def __init__(self, database: Database, clock: Clock, lifetime: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._lifetime = lifetime
+
+    async def verify(self, grant: str, own: DelegationVerifier) -> Delegation:
+        """The grant's claims; raises `InvalidDelegation`."""
+        try:
+            return own.verify(grant, "grants")
+        except InvalidDelegation as refused:
+            for key in await self._former():
+                try:
+                    return verified(grant, key, "grants", self._clock.now())
+                except InvalidDelegation:
+                    continue
+            raise refused from None
+
+    async def _former(self) -> list[Ed25519PublicKey]:
+        young = installation.c.at > self._clock.now() - self._lifetime
+        query = select(installation.c.value).where(installation.c.name.startswith(SIGNER), young)
+        async with self._database.read() as connection:
+            texts = (await connection.execute(query)).scalars().all()
+        keys = [load_pem_public_key(text.encode()) for text in texts]
+        return [key for key in keys if isinstance(key, Ed25519PublicKey)]

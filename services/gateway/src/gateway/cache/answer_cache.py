@@ -1,0 +1,283 @@
+"""Exact answers again: which calls may be answered from memory, when one is still true, and one work for many askers.
+
+An answer is found by everything that it depends on: tenant, model, request, versions of policy and prompts. One from
+documents is true only while every collection that it used has the birth and the revision that its search reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from contracts.chat import ChatRequest
+from contracts.collections import Collection
+from gateway.auth.keys import Principal
+from gateway.auth.tokens import COLLECTIONS, Mint
+from gateway.limits.limiter import CacheAway, ResponseCache
+from gateway.metrics import CACHE
+from servicekit.core.clock import Clock
+from servicekit.core.identifiers import new_id
+from servicekit.core.version import package_version
+from servicekit.peers.client import Peer
+
+log = structlog.get_logger(__name__)
+POLL_SECONDS = 0.1
+"""How often it is looked whether another replica has made an answer."""
+FORM = "2"
+"""Raised with every change of what an entry holds."""
+_FINISHED = re.compile(rb'"finish_reason":\s*"(\w+)"')
+_TOOLS = re.compile(rb'"(?:tool_calls|function_call)":\s*[\[{]')
+_MAX_AGE = re.compile(r"max-age=(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRules:
+    """`seconds`: how long an answer may be given again; 0 switches the cache off. `entry_bytes`: the largest kept.
+    `wait_seconds`: how long a call waits for an identical one, and then works itself."""
+
+    seconds: float
+    entry_bytes: int
+    wait_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a model's name stands for now, for one key: models in order, and the collections that an answer is from."""
+
+    models: tuple[str, ...]
+    collections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller's `Cache-Control` says."""
+
+    look: bool = True
+    keep: bool = True
+    max_age: float | None = None
+
+    @classmethod
+    def of(cls, header: str | None) -> Wish:
+        """From the header; what we don't know in it means nothing."""
+        text = (header or "").lower()
+        age = _MAX_AGE.search(text)
+        forbidden = "no-store" in text
+        seconds = float(age[1]) if age else None
+        return cls(not (forbidden or "no-cache" in text or seconds == 0), not forbidden, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An answer as it went out: its pieces, when it was made, for which revisions, and by which model."""
+
+    made_at: float
+    epoch: str
+    revisions: Mapping[str, str]
+    model: str | None
+    pieces: tuple[bytes, ...]
+
+    def text(self) -> str:
+        """As it is kept. Answers are UTF-8."""
+        pieces = [piece.decode() for piece in self.pieces]
+        return json.dumps([self.made_at, self.epoch, self.revisions, self.model, pieces], ensure_ascii=False)
+
+    @classmethod
+    def read(cls, text: str) -> Entry:
+        """The reverse."""
+        made_at, epoch, revisions, model, pieces = json.loads(text)
+        return cls(made_at, epoch, revisions, model, tuple(piece.encode() for piece in pieces))
+
+
+@dataclass(slots=True)
+class Lookup:
+    """One call's way past the cache. `entry` is the answer, if there is one; else `record` what goes out."""
+
+    name: str = ""
+    epoch: str = ""
+    births: Mapping[str, str] = field(default_factory=dict)
+    """For each collection, when it was made."""
+    entry: Entry | None = None
+    keeps: bool = False
+    """Whether the answer may be kept."""
+    pieces: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def begin(self) -> None:
+        """An answer begins; what an attempt before it said was not the answer."""
+        self.pieces, self.size = [], 0
+
+    def record(self, piece: bytes) -> None:
+        """Another piece of the answer goes out."""
+        if self.keeps and piece:
+            self.size += len(piece)
+            self.pieces.append(piece)
+
+
+class Caching:
+    """Looks answers up, and keeps them."""
+
+    def __init__(
+        self, cache: ResponseCache, rules: CacheRules, retriever: Peer, mint: Mint, clock: Clock, era: str = ""
+    ) -> None:
+        """`era` is another one after every restore of a backup: revisions then may name other contents."""
+        self._cache = cache
+        self._rules = rules
+        self._retriever = retriever
+        self._mint = mint
+        self._clock = clock
+        self._flights: dict[str, asyncio.Event] = {}
+        self._releasing: set[asyncio.Task[None]] = set()
+        self._version = f"{FORM}:{package_version('gateway')}:{package_version('agent')}:{era}"
+
+    def is_for(self, request: ChatRequest) -> bool:
+        """Whether such a call is ever answered from memory: none that calls tools or belongs to a person's thread."""
+        more = request.model_extra or {}
+        return self._rules.seconds > 0 and not any(more.get(name) for name in ("tools", "functions", "store"))
+
+    @asynccontextmanager
+    async def lookup(
+        self, principal: Principal, request: ChatRequest, wish: Wish, meaning: Meaning, policy: str
+    ) -> AsyncIterator[Lookup]:
+        """The answer, or leave to make it: of identical calls at once one works and the others wait for it, on
+        whatever replica they are."""
+        name = self._name(principal.tenant, request, meaning, policy)
+        look = partial(self._look, name, principal, meaning.collections, wish)
+        found = await look()
+        flight = self._flights.get(name)
+        if found.entry is None and flight is not None and wish.look:
+            with contextlib.suppress(TimeoutError):  # a client that reads slowly must not hold up the others
+                async with asyncio.timeout(self._rules.wait_seconds):
+                    await flight.wait()
+            found = await look()
+        mine = self._flights.setdefault(name, asyncio.Event()) if found.keeps and name not in self._flights else None
+        owner = new_id("work")
+        try:
+            if mine is not None and found.entry is None and wish.look:
+                found = await self._one_of_all(name, owner, look, found)
+            CACHE.labels("hit" if found.entry else "miss" if wish.look and found.name else "bypass").inc()
+            yield found
+        finally:
+            if mine is not None:
+                del self._flights[name]
+                mine.set()
+                self._give_up(name, owner)
+
+    async def _one_of_all(self, name: str, owner: str, look: Callable[[], Awaitable[Lookup]], found: Lookup) -> Lookup:
+        """The answer that another replica is making, or leave to make it, claimed while this replica works."""
+        loop = asyncio.get_running_loop()
+        until, waited = loop.time() + self._rules.wait_seconds, False
+        while found.entry is None and found.keeps:
+            try:
+                claimed = await self._cache.claim(name, owner, self._rules.wait_seconds)
+            except CacheAway:
+                return found
+            if claimed or loop.time() > until:
+                return await look() if claimed and waited else found  # it may have been made since the last look
+            waited = True
+            await asyncio.sleep(POLL_SECONDS)
+            found = await look()
+        return found
+
+    def _give_up(self, name: str, owner: str) -> None:
+        """In the background: the client that worked may have left."""
+
+        async def release() -> None:
+            with contextlib.suppress(CacheAway):  # the claim ends by itself
+                await self._cache.release(name, owner)
+
+        task = asyncio.create_task(release())
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    async def keep(self, lookup: Lookup, model: str | None, revisions: Mapping[str, int] | None) -> None:
+        """Keep a complete answer, if it can be told when it is no longer true.
+
+        `revisions` are those that its searches reported; null where it has none, for a plain model.
+        """
+        if not lookup.keeps or not lookup.pieces or lookup.size > self._rules.entry_bytes:
+            return
+        if not is_complete(lookup.pieces) or set(lookup.births) != set(revisions or {}):
+            return
+        stamped = {name: f"{lookup.births[name]}:{number}" for name, number in (revisions or {}).items()}
+        now = self._clock.now().timestamp()
+        entry = Entry(now, lookup.epoch, stamped, model, tuple(lookup.pieces))
+        try:
+            await self._cache.keep(lookup.name, entry.text(), self._rules.seconds)
+        except (CacheAway, UnicodeDecodeError) as error:
+            log.warning("an answer was not kept", reason=str(error)[:200])
+
+    async def end_answers(self, tenant: str) -> None:
+        """Raise the epoch if anything is kept at all; without Redis nothing is found either."""
+        if self._rules.seconds > 0:
+            try:
+                await self._cache.raise_epoch(tenant)
+            except CacheAway as error:
+                log.error("a tenant's cached answers could not be ended", tenant=tenant, reason=str(error)[:200])
+
+    async def forget(self, tenant: str) -> None:
+        """Drop all answers of a tenant; raises `CacheAway`."""
+        await self._cache.forget(_mark(tenant), tenant)
+
+    async def raise_epoch(self, tenant: str | None) -> None:
+        """Nothing that was kept before, of this tenant or of all, is given out again; raises `CacheAway`."""
+        await self._cache.raise_epoch(tenant)
+
+    async def _look(self, name: str, principal: Principal, collections: Sequence[str], wish: Wish) -> Lookup:
+        if not (wish.look or wish.keep):
+            return Lookup()
+        try:
+            births, revisions = await self._current(principal, collections)
+            text, epoch = await self._cache.find(name, principal.tenant)
+        except CacheAway as error:
+            log.warning("the cache is away", reason=str(error)[:200])
+            return Lookup()
+        found = Lookup(name, epoch, births, keeps=wish.keep)
+        if text is not None and wish.look:
+            entry = Entry.read(text)
+            age = self._clock.now().timestamp() - entry.made_at
+            young = age < self._rules.seconds and (wish.max_age is None or age <= wish.max_age)
+            if young and entry.epoch == epoch and entry.revisions == revisions:
+                found.entry = entry
+        return found
+
+    async def _current(
+        self, principal: Principal, collections: Sequence[str]
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """When each collection was made, and that with its revision now; none of it is remembered here."""
+        if not collections:
+            return {}, {}
+        token = self._mint.token(principal, COLLECTIONS, "cache")
+        shown = await asyncio.gather(
+            *(
+                self._retriever.call("GET", f"/v1/collections/{name}", Collection, token=token)
+                for name in dict.fromkeys(collections)
+            )
+        )
+        births = {one.name: f"{one.created_at.timestamp():.6f}" for one in shown}
+        return births, {one.name: f"{births[one.name]}:{one.revision}" for one in shown}
+
+    def _name(self, tenant: str, request: ChatRequest, meaning: Meaning, policy: str) -> str:
+        asked = request.model_dump(mode="json", exclude_unset=True, exclude={"model"})
+        parts = [self._version, policy, tenant, request.model, meaning.models, meaning.collections, asked]
+        text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return _mark(tenant) + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _mark(tenant: str) -> str:
+    """What the names of all answers of a tenant begin with."""
+    return hashlib.sha256(tenant.encode()).hexdigest()[:24] + "-"
+
+
+def is_complete(pieces: Sequence[bytes]) -> bool:
+    """Whether an answer ended by itself, and called no tool."""
+    text = b"".join(pieces)
+    return set(_FINISHED.findall(text)) == {b"stop"} and _TOOLS.search(text) is None

@@ -1,0 +1,160 @@
+"""The first part of an answer: what arrives before anything is passed on, while another upstream can still be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.chat import ChatRequest
+from contracts.errors import ErrorEnvelope
+from gateway.errors import STATUS_OF_TYPE
+from gateway.routing.errors import FirstPieceTimeout, StreamBrokenOff
+from gateway.streaming.frames import Frames, data_of, is_done, is_error
+from gateway.usage.meter import MeteredCall
+from servicekit.core.errors import PeerError, ServiceError
+from servicekit.peers.client import Peer
+from servicekit.streams.sse import MalformedStream
+
+PATH = "/v1/chat/completions"
+MOST_FRAMES = 64
+"""Frames without content after which a stream counts as begun: comments that keep it alive, roles."""
+REFUSED = "content_filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where an answer comes from."""
+
+    peer: Peer
+    token: str
+    timeout_seconds: float
+    """Longest wait for the next piece."""
+    first_seconds: float
+    """Longest wait for the first piece that says something."""
+    hold: bool = True
+    """Whether frames that say nothing yet are kept back, since another upstream can still be asked."""
+    headers: Mapping[str, str] | None = None
+
+
+@dataclass(slots=True)
+class Opened:
+    """An answer that has begun: whole in `body`, or a stream of which `frames` are there and more `pieces` come."""
+
+    body: bytes = b""
+    frames: list[bytes] = field(default_factory=list)
+    pieces: AsyncGenerator[bytes] | None = None
+    cutter: Frames = field(default_factory=Frames)
+    refused: bool = False
+    """Whether the model has refused to say anything."""
+
+
+async def open_answer(call: MeteredCall, upstream: Upstream, request: ChatRequest, stack: AsyncExitStack) -> Opened:
+    """Ask, and wait for the whole answer, or for the first frame of a stream that says something.
+
+    The stream ends with `stack`. Raises what went wrong, an error inside a 200 stream too: nothing is passed on yet.
+    """
+    if not request.stream:
+        with call.waiting():
+            answer = await upstream.peer.send(
+                "POST",
+                PATH,
+                token=upstream.token,
+                body=request,
+                headers=upstream.headers,
+                timeout_seconds=upstream.timeout_seconds,
+            )
+        return Opened(body=answer.body, refused=_refuses_whole(answer.body))
+    call.streamed = True
+    try:
+        async with asyncio.timeout(upstream.first_seconds):
+            return await _open_stream(call, upstream, request, stack)
+    except TimeoutError:
+        raise FirstPieceTimeout from None
+    except MalformedStream:
+        raise StreamBrokenOff from None
+
+
+async def _open_stream(call: MeteredCall, upstream: Upstream, request: ChatRequest, stack: AsyncExitStack) -> Opened:
+    with call.waiting():
+        stream = await stack.enter_async_context(
+            upstream.peer.stream(
+                "POST",
+                PATH,
+                token=upstream.token,
+                body=request,
+                headers=upstream.headers,
+                timeout_seconds=upstream.timeout_seconds,
+            )
+        )
+    pieces = await stack.enter_async_context(aclosing(call.pieces_of(stream)))
+    opened = Opened(pieces=pieces)
+    async for piece in pieces:
+        new = opened.cutter.feed(piece)
+        opened.frames += new
+        for frame in new:
+            if is_error(frame):
+                raise error_in(frame)
+            said = says_something(frame) if upstream.hold else "any"
+            if said == REFUSED:
+                opened.refused = True
+            if said or is_done(frame):
+                return opened
+        if len(opened.frames) > MOST_FRAMES:
+            return opened
+    opened.cutter.close()
+    raise StreamBrokenOff
+
+
+def error_in(frame: bytes) -> ServiceError:
+    """The error that an `event: error` holds."""
+    try:
+        error = ErrorEnvelope.model_validate_json(data_of(frame)).error
+    except ValidationError:
+        return StreamBrokenOff()
+    return PeerError(STATUS_OF_TYPE[error.type], error)
+
+
+def says_something(frame: bytes) -> str:
+    """What a frame begins an answer with: `content`, `content_filter` for a refusal, empty for neither."""
+    if frame.startswith(b":"):
+        return ""
+    chunk = _object(data_of(frame))
+    for choice in _list(chunk.get("choices")):
+        delta = choice.get("delta")
+        delta = delta if isinstance(delta, dict) else {}
+        if delta.get("refusal") or (choice.get("finish_reason") == REFUSED and not delta.get("content")):
+            return REFUSED
+        if choice.get("finish_reason") or any(value for name, value in delta.items() if name != "role"):
+            return "content"
+    return "content" if chunk.get("usage") or chunk.get("groundwork") else ""
+
+
+def _refuses_whole(body: bytes) -> bool:
+    if REFUSED.encode() not in body and b'"refusal":' not in body:
+        return False
+    choices = _list(_object(body).get("choices"))
+    return bool(choices) and all(_refuses(choice) for choice in choices)
+
+
+def _refuses(choice: dict[str, Any]) -> bool:
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
+    return bool(message.get("refusal")) or (choice.get("finish_reason") == REFUSED and not message.get("content"))
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _list(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

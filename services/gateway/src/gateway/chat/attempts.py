@@ -1,0 +1,209 @@
+"""One chat call's attempts: retries, fallbacks and circuits, until an answer begins. Only the gateway retries."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import structlog
+
+from contracts.chat import ChatRequest
+from contracts.models import ModelInfo
+from contracts.receipts import Attempt
+from gateway.chat.answer_start import Opened, Upstream, open_answer
+from gateway.chat.delivery import deliver
+from gateway.chat.observers import Tap
+from gateway.metrics import FALLBACKS
+from gateway.routing.circuit_breaker import Breakers
+from gateway.routing.errors import CircuitsOpen
+from gateway.routing.plan import Course, Failure, Plan
+from gateway.streaming.exchange import Exchange
+from gateway.usage.meter import MeteredCall
+from servicekit.core.errors import PeerError, ServiceError, UpstreamTimeout
+from servicekit.telemetry.spans import NOTHING, model_call, usage
+
+log = structlog.get_logger(__name__)
+CONTEXT_OVERFLOW = frozenset(("context_length_exceeded",))
+REFUSALS = frozenset(("content_filter", "content_policy_violation"))
+BUSY = 429
+PASSING = frozenset((BUSY, 502, 503))
+"""Statuses after which the same model may answer a moment later."""
+BACKOFF_SECONDS = 0.1
+MODEL_HEADER = "X-Groundwork-Model"
+ATTEMPTS_HEADER = "X-Groundwork-Attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """`times`: attempts at one model. `seconds`: no further attempt begins after this time."""
+
+    times: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What an attempt at a model takes: to pass the limits, the request in its words, and the tap for its answer."""
+
+    reserve: Callable[[ModelInfo], Awaitable[None]]
+    request: Callable[[ModelInfo], ChatRequest]
+    tap: Callable[[ModelInfo], Tap]
+    upstream: Upstream
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The attempts of one call, as its receipt lists them."""
+
+    plan: Plan
+    breakers: Breakers
+    rules: RetryRules
+    done: list[Attempt] = field(default_factory=list)
+    until: float = 0.0
+
+    async def answer(self, exchange: Exchange, call: MeteredCall, course: Course, asking: Asking) -> None:
+        """Try until one model's answer has begun, then pass that on. Raises the last failure when none has."""
+        self.until = time.monotonic() + self.rules.seconds
+        failure: ServiceError | None = None
+        tries = 0
+        while course.model is not None:
+            model = course.model
+            if not await self.breakers.allow(model.id):
+                self._note(model, "circuit_open", 0.0)
+                failure = failure or CircuitsOpen(self.plan.name, 1.0)
+                if course.after("error") is None:
+                    raise failure
+                FALLBACKS.labels("circuit_open").inc()
+                tries = 0
+                continue
+            if failure is not None and not isinstance(failure, CircuitsOpen):
+                await call.abandon_attempt(failure.http_status, failure.body(None).type)
+            tries += 1
+            failure = await self._traced(exchange, call, course, asking, tries)
+            if failure is None:
+                return
+            if not await self._go_on(course, failure, tries):
+                raise failure
+            tries = tries if course.model is model else 0
+
+    async def _traced(
+        self, exchange: Exchange, call: MeteredCall, course: Course, asking: Asking, tries: int
+    ) -> ServiceError | None:
+        """An attempt as a span."""
+        with model_call("chat", course.current) as span:
+            failure = await self._attempt(exchange, call, course, asking, tries)
+            if span is not NOTHING:
+                span.set({"gen_ai.request.stream": call.streamed, "groundwork.attempt": call.attempt})
+                span.set(usage(call.tokens.prompt, call.tokens.completion))
+                if failure is not None:
+                    span.fail(failure)
+        return failure
+
+    async def _attempt(
+        self, exchange: Exchange, call: MeteredCall, course: Course, asking: Asking, tries: int
+    ) -> ServiceError | None:
+        """One attempt, passed on if its answer has begun; what went wrong before that."""
+        model = course.model
+        assert model is not None
+        call.model = model.id
+        try:
+            await asking.reserve(model)
+        except BaseException:
+            self.breakers.undecided(model.id)
+            raise
+        tap = asking.tap(model)
+        started = time.perf_counter()
+        async with AsyncExitStack() as stack:
+            try:
+                opened = await open_answer(call, asking.upstream, asking.request(model), stack)
+            except asyncio.CancelledError:
+                tap.cut_off()
+                tap.close()
+                self.breakers.undecided(model.id)
+                raise
+            except ServiceError as error:
+                return self._failed(model, tap, error, started)
+            seconds = time.perf_counter() - started
+            self.breakers.succeeded(model.id, seconds)
+            if opened.refused and self._has_after_refusal(course):
+                await self._read_refusal(tap, opened)
+                self._note(model, "refused", seconds)
+                return _Refused()
+            self._note(model, "ok", seconds)
+            exchange.headers.update({MODEL_HEADER: model.id, ATTEMPTS_HEADER: str(len(self.done))})
+            broken = await deliver(exchange, call, opened, tap)
+            if broken is not None and broken.http_status >= 500:  # not a guardrail's no, nor a key's end
+                self.breakers.failed(model.id)
+        return None
+
+    def _failed(self, model: ModelInfo, tap: Tap, error: ServiceError, started: float) -> ServiceError:
+        if isinstance(error, UpstreamTimeout):
+            tap.cut_off()  # it has worked, and will be paid for it
+        tap.close()
+        self._note(model, error.code, time.perf_counter() - started)
+        if error.http_status >= 500:
+            self.breakers.failed(model.id)
+        else:
+            self.breakers.undecided(model.id)
+        return error
+
+    def _has_after_refusal(self, course: Course) -> bool:
+        return any(not course.has_tried(model) for model in self.plan.after.get("refusal", ()))
+
+    async def _read_refusal(self, tap: Tap, opened: Opened) -> None:
+        """Take what a refusal cost; nobody sees it."""
+        if opened.pieces is None:
+            await tap.whole(opened.body)
+        for frame in opened.frames:
+            await tap.frame(frame)
+        tap.close()
+
+    async def _go_on(self, course: Course, failure: ServiceError, tries: int) -> bool:
+        """Whether there is another attempt: at the same model after a pause, or at the next one."""
+        kind = failure_kind(failure)
+        if kind is None:
+            return False
+        if kind == "error" and failure.http_status in PASSING and tries < self.rules.times:
+            pause = pause_before(tries, failure)
+            if time.monotonic() + pause <= self.until and not self.breakers.is_tripped(course.current):
+                FALLBACKS.labels("retry").inc()
+                await asyncio.sleep(pause)
+                return True
+        if time.monotonic() > self.until or course.after(kind) is None:
+            return False
+        FALLBACKS.labels(kind).inc()
+        log.info("fallback", reason=kind, code=failure.code, route=self.plan.name, model=course.current)
+        return True
+
+    def _note(self, model: ModelInfo, outcome: str, seconds: float) -> None:
+        self.done.append(Attempt(model=model.id, upstream="inference", outcome=outcome, ms=round(seconds * 1000, 1)))
+
+
+class _Refused(ServiceError):
+    """A refusal that another model is asked after; never shown."""
+
+    status, type, code = 400, "content_blocked", "content_filter"
+
+    def __init__(self) -> None:
+        super().__init__("The model refused to answer.")
+
+
+def failure_kind(error: ServiceError) -> Failure | None:
+    """What may help after an error: nothing, where the caller has to change the request."""
+    if error.code in CONTEXT_OVERFLOW:
+        return "context_overflow"
+    if error.code in REFUSALS or error.body(None).type == "content_blocked":
+        return "refusal"
+    return "error" if error.http_status >= 500 or error.http_status == BUSY else None
+
+
+def pause_before(tries: int, failure: ServiceError) -> float:
+    """Seconds before the next attempt at the same model: what it asked for, else twice as long each time, by chance
+    up to a half more, so that callers who failed together don't come back together."""
+    if isinstance(failure, PeerError) and failure.retry_after is not None:
+        return failure.retry_after
+    return BACKOFF_SECONDS * 2.0 ** (tries - 1) * random.uniform(1.0, 1.5)  # noqa: S311  # no secret

@@ -1,0 +1,69 @@
+"""`POST /v1/completions`, told as a chat whose messages are raw prompts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from contracts.chat import ChatRequest
+from contracts.completions import CompletionRequest, as_chat
+from contracts.models import AGENT, RAG
+from gateway.streaming.frames import END, data_of, is_done, is_error
+from servicekit.core.errors import InvalidRequest
+from servicekit.web.json_bodies import validated
+
+NOT_OURS = ("messages", "raw_prompts")
+"""Fields of a chat that would be lost beside a prompt."""
+
+
+class NotForCompletions(InvalidRequest):
+    """A model that answers conversations only."""
+
+    code = "not_for_completions"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"'{model[:200]}' is a chat model and not supported in the v1/completions endpoint. Did you mean to use "
+            "v1/chat/completions?",
+            param="model",
+        )
+
+
+class Completions:
+    """A `Translation`."""
+
+    def question(self, body: bytes) -> ChatRequest:
+        """The prompts as messages."""
+        request = validated(CompletionRequest, body)
+        if request.model.startswith((RAG, AGENT)):
+            raise NotForCompletions(request.model)
+        for name in NOT_OURS:
+            if name in (request.model_extra or {}):
+                raise InvalidRequest(f"A completion has no '{name}', but a 'prompt'.", param=name)
+        return ChatRequest.model_validate(as_chat(request))
+
+    def whole(self, body: bytes) -> bytes:
+        """As a `text_completion`."""
+        return _encoded(_told(json.loads(body), "message"))
+
+    def frame(self, frame: bytes) -> bytes:
+        """Chunks as `text_completion`; errors, comments and the end as they are."""
+        if frame.startswith(b":") or is_done(frame) or is_error(frame):
+            return frame
+        return b"data: " + _encoded(_told(json.loads(data_of(frame)), "delta")) + END
+
+
+def _told(answer: dict[str, Any], part: str) -> dict[str, Any]:
+    choices = [_choice(choice, part) for choice in answer.get("choices") or ()]
+    told_id = f"cmpl-{str(answer.get('id', '')).removeprefix('chatcmpl').lstrip('_-')}"
+    return {**answer, "id": told_id, "object": "text_completion", "choices": choices}
+
+
+def _choice(choice: dict[str, Any], part: str) -> dict[str, Any]:
+    said = choice.get(part) or {}
+    rest = {name: value for name, value in choice.items() if name != part}
+    return {"text": said.get("content") or "", "logprobs": None, "finish_reason": None, **rest}
+
+
+def _encoded(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()

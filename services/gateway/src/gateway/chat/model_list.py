@@ -1,0 +1,125 @@
+"""`GET /v1/models`: a `rag:` model for each collection of a key, its agents, and the plain models that it may use."""
+
+from __future__ import annotations
+
+from contracts.agents import Agent
+from contracts.base import NAME
+from contracts.collections import Collection
+from contracts.models import AGENT, RAG, ModelInfo, ModelList
+from contracts.pages import Page
+from gateway.auth.keys import Principal
+from gateway.auth.tokens import AGENTS, COLLECTIONS
+from gateway.chat.service import collections_of
+from gateway.dependencies import Dependencies
+from gateway.errors import ModelNotFound
+from gateway.models.catalogue import DEFAULT
+from gateway.routing.report import listed_models
+from gateway.streaming.exchange import Exchange
+from servicekit.core.errors import PeerError
+
+PAGE = 100
+ORDER = {"chat": 0, "rerank": 1, "embedding": 2}
+"""Of plain models. Front ends choose the first of the list for a new user, so that one that answers comes first."""
+
+
+async def list_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
+    """Answer with OpenAI's list of models."""
+    exchange.no_body()
+    plain = await plain_models(deps, principal)
+    rag = await _rag_models(exchange, deps, principal) if _answers_from_documents(principal) else []
+    agents = await _agent_models(exchange, deps, principal) if _runs_agents(principal) else []
+    body = ModelList(data=[*rag, *agents, *plain]).model_dump_json().encode()
+    await exchange.answer(200, {"content-type": "application/json"}, body)
+
+
+async def show_model(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
+    """Answer with one model; raises `ModelNotFound` also for one that the key may not use."""
+    exchange.no_body()
+    model = await _find(exchange, deps, principal, exchange.path_params["id"])
+    await exchange.answer(200, {"content-type": "application/json"}, model.model_dump_json().encode())
+
+
+async def plain_models(deps: Dependencies, principal: Principal) -> list[ModelInfo]:
+    """The plain models that a key may use, routes among them: those that answer first."""
+    listed = listed_models(await deps.catalogue.models(), await deps.routes.all())
+    return sorted(
+        (model for model in listed if principal.allows_model(model.id)), key=lambda m: ORDER.get(m.kind, len(ORDER))
+    )
+
+
+async def _find(exchange: Exchange, deps: Dependencies, principal: Principal, name: str) -> ModelInfo:
+    if name.startswith(RAG) and _answers_from_documents(principal):
+        return await _rag_model_named(exchange, deps, principal, name)
+    if name.startswith(AGENT) and _runs_agents(principal):
+        return await _agent_model_named(exchange, deps, principal, name)
+    default = (await deps.catalogue.models()).only("chat") if name == DEFAULT else None
+    wanted = default.id if default is not None else name
+    for model in await plain_models(deps, principal):
+        if model.id == wanted:
+            return model
+    raise ModelNotFound(name)
+
+
+def _answers_from_documents(principal: Principal) -> bool:
+    return "chat" in principal.scopes
+
+
+def _runs_agents(principal: Principal) -> bool:
+    return {"chat", "agents"} <= principal.scopes
+
+
+async def _rag_model_named(exchange: Exchange, deps: Dependencies, principal: Principal, name: str) -> ModelInfo:
+    token = deps.mint.token(principal, COLLECTIONS, exchange.request_id)
+    try:
+        found = [
+            await deps.peers.retriever.call("GET", f"/v1/collections/{collection}", Collection, token=token)
+            for collection in collections_of(name, principal)
+        ]
+    except PeerError as error:
+        raise ModelNotFound(name) if error.http_status == 404 else error from None
+    return ModelInfo(id=name, kind="rag", created=max(int(each.created_at.timestamp()) for each in found))
+
+
+async def _agent_model_named(exchange: Exchange, deps: Dependencies, principal: Principal, name: str) -> ModelInfo:
+    agent = name.removeprefix(AGENT)
+    if not NAME.fullmatch(agent):
+        raise ModelNotFound(name)
+    token = deps.mint.token(principal, AGENTS, exchange.request_id)
+    try:
+        return _agent_model(await deps.peers.agent.call("GET", f"/v1/agents/{agent}", Agent, token=token))
+    except PeerError as error:
+        raise ModelNotFound(name) if error.http_status == 404 else error from None
+
+
+async def _rag_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:
+    token = deps.mint.token(principal, COLLECTIONS, exchange.request_id)
+    models: list[ModelInfo] = []
+    cursor: str | None = None
+    while True:
+        params = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
+        page = await deps.peers.retriever.call("GET", "/v1/collections", Page[Collection], token=token, params=params)
+        models += [_rag_model(found) for found in page.data if principal.allows_collection(found.name)]
+        cursor = page.next_cursor
+        if cursor is None:
+            return models
+
+
+async def _agent_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:
+    token = deps.mint.token(principal, AGENTS, exchange.request_id)
+    models: list[ModelInfo] = []
+    cursor: str | None = None
+    while True:
+        params = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
+        page = await deps.peers.agent.call("GET", "/v1/agents", Page[Agent], token=token, params=params)
+        models += [_agent_model(found) for found in page.data]
+        cursor = page.next_cursor
+        if cursor is None:
+            return models
+
+
+def _agent_model(agent: Agent) -> ModelInfo:
+    return ModelInfo(id=f"{AGENT}{agent.name}", kind="agent", created=int(agent.created_at.timestamp()))
+
+
+def _rag_model(collection: Collection) -> ModelInfo:
+    return ModelInfo(id=f"{RAG}{collection.name}", kind="rag", created=int(collection.created_at.timestamp()))

@@ -1,0 +1,262 @@
+"""What the gateway reads from, and writes into, answers that pass through: tokens, cost, receipts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+import structlog
+
+from contracts.chat import AnswerReport, ChatCompletionChunk
+from contracts.guardrails import GuardDecision
+from contracts.models import ModelInfo
+from contracts.receipts import Attempt, Receipt, TokenCounts
+from gateway.models.cost import NANO, cost_nano_usd, usd_text
+from gateway.streaming.frames import END, data_of, is_done
+from gateway.usage.inner_calls import InsideCalls, Spent
+from gateway.usage.meter import MeteredCall
+from gateway.usage.token_counter import ChatCount
+from servicekit.telemetry.trace_context import trace_id
+
+log = structlog.get_logger(__name__)
+MOST_BELIEVED = 100_000_000
+"""Tokens of one attempt that an upstream may report: ten times what the longest context has. More would spend a
+tenant's month by one mistake."""
+
+
+UNSETTLED = "usage_unsettled"
+"""`degraded` of a receipt that was written though a call inside was still open: its numbers may be too high."""
+NOT_ASKED = "circuit_open"
+"""Outcome of an attempt that called nobody, and so has no row."""
+
+
+class Tap(Protocol):
+    """Sees an answer of one call."""
+
+    async def frame(self, frame: bytes) -> bytes:
+        """A frame of a stream, as it should go on; empty if it should not."""
+        ...
+
+    async def whole(self, body: bytes) -> bytes:
+        """A whole answer, as it should go on."""
+        ...
+
+    async def last(self) -> bytes:
+        """A frame of our own before the stream's end; mostly none."""
+        ...
+
+    def cut_off(self) -> None:
+        """The client has left; what the engine did until then is still to be paid for."""
+        ...
+
+    def close(self) -> None:
+        """No more comes, whether the answer is complete or not."""
+        ...
+
+
+class ModelTap:
+    """A plain model's chat answer: takes its `usage`, or estimates it when the answer broke off before."""
+
+    def __init__(
+        self,
+        call: MeteredCall,
+        model: ModelInfo,
+        count: ChatCount,
+        *,
+        show_usage: bool,
+        attempts: Sequence[Attempt] = (),
+        decisions: Sequence[GuardDecision] = (),
+    ) -> None:
+        self._decisions = decisions
+        self._attempts = attempts
+        self._call = call
+        self._model = model
+        self._count = count
+        self._show_usage = show_usage
+        self._begun = False
+        self._known = False
+        self._cut_off = False
+        self._closed = False
+
+    async def frame(self, frame: bytes) -> bytes:
+        """Everything passes but a `usage` frame that only we asked for."""
+        if not frame.startswith(b":") and not is_done(frame):
+            self._begun = True
+            self._count.note(frame)
+        if b'"usage":' not in frame or b'"usage":null' in frame or b'"usage": null' in frame:
+            return frame
+        chunk = _object(data_of(frame))
+        usage = chunk.get("usage")
+        if isinstance(usage, Mapping):
+            self._take(usage)
+            if not chunk.get("choices") and not self._show_usage:
+                return b""
+        return frame
+
+    async def whole(self, body: bytes) -> bytes:
+        """Passes as it is."""
+        usage = _object(body).get("usage")
+        self._begun = True
+        if isinstance(usage, Mapping):
+            self._take(usage)
+        if not self._known:
+            self._count.note(b"data: " + body)
+        return body
+
+    async def last(self) -> bytes:
+        """For a call inside another one: which models were tried, and what all of them used and cost."""
+        if self._call.parent_id is None or not self._attempts:
+            return b""
+        tokens, cost = self._call.spent
+        receipt = Receipt(
+            request_id=self._call.request_id,
+            trace_id=trace_id(),
+            model=self._model.id,
+            tokens=TokenCounts(prompt=tokens.prompt, completion=tokens.completion),
+            attempts=list(self._attempts),
+            cost_usd=None if cost is None else Decimal(cost) * NANO,
+            guardrails=list(self._decisions),
+        )
+        report = AnswerReport(grounded=False, abstained=False, answer_kind="generated", collections=[], receipt=receipt)
+        chunk = ChatCompletionChunk(id=self._call.id, created=0, model=self._model.id, choices=[], groundwork=report)
+        return b"data: " + chunk.model_dump_json(exclude_none=True).encode() + END
+
+    def cut_off(self) -> None:
+        """Estimate from here on, even if no piece of the answer had arrived."""
+        self._cut_off = True
+
+    def close(self) -> None:
+        """Settle tokens and cost of the call."""
+        if self._closed:
+            return
+        self._closed = True
+        tokens = self._call.tokens
+        if not self._known and (self._begun or self._cut_off):
+            self._call.estimated = True
+            tokens.prompt, tokens.completion = self._count.prompt(), self._count.completion()
+        self._count.forget()
+        self._call.cost = cost_nano_usd(self._model.price, tokens.prompt, tokens.completion, tokens.cached)
+
+    def _take(self, usage: Mapping[str, Any]) -> None:
+        """Take what can be true. An upstream that tells nonsense has told nothing: its answer is counted here."""
+        prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
+        if not prompt or (not completion and usage.get("completion_tokens") != 0):
+            log.warning("an upstream's usage is not believed", model=self._model.id, usage=str(usage)[:200])
+            return
+        self._known = True
+        self._call.estimated = usage.get("estimated") is True  # inference counted, since the engine did not say
+        cached = count(_part(usage, "prompt_tokens_details"), "cached_tokens")
+        reasoning = count(_part(usage, "completion_tokens_details"), "reasoning_tokens")
+        tokens = self._call.tokens
+        tokens.prompt, tokens.completion = prompt, completion
+        tokens.cached, tokens.reasoning = min(cached, prompt), min(reasoning, completion)
+
+
+class AnswerTap:
+    """A `rag:` answer: its receipt and its usage are what the ledger has of the calls inside it; the receipt leaves if
+    the client did not ask for it."""
+
+    def __init__(self, call: MeteredCall, inside: InsideCalls, *, show_receipt: bool) -> None:
+        self._call = call
+        self._inside = inside
+        self._show_receipt = show_receipt
+        self._spent: Spent | None = None
+        self.revisions: dict[str, int] = {}
+        """The revisions of the collections that the answer used, once its receipt has passed."""
+        self.degraded = False
+        """Whether something was missing that may be there next time."""
+
+    async def frame(self, frame: bytes) -> bytes:
+        """Only the frames with the `groundwork` object and with `usage` are taken apart."""
+        if not any(b'"%s":' % name in frame for name in (b"groundwork", b"usage")) or is_done(frame):
+            return frame
+        chunk = _object(data_of(frame))
+        if not chunk.get("groundwork") and not chunk.get("usage"):
+            return frame
+        return b"data: " + await self._settled(chunk) + END
+
+    async def whole(self, body: bytes) -> bytes:
+        """The answer with its receipt completed or removed."""
+        return await self._settled(_object(body))
+
+    async def last(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def cut_off(self) -> None:
+        """The calls inside are cut off, too, and settle themselves."""
+
+    def close(self) -> None:
+        """The calls inside have rows of their own."""
+
+    async def _settled(self, answer: dict[str, Any]) -> bytes:
+        if self._spent is None:
+            self._spent = await self._inside.spent(self._call.id, self._call.principal.key_id)
+        report, told = answer.get("groundwork"), answer.get("usage")
+        receipt = report.get("receipt") if isinstance(report, dict) else None
+        if isinstance(report, dict) and isinstance(receipt, dict):
+            self._complete(receipt, self._spent)
+            if not self._show_receipt:
+                del report["receipt"]
+        if isinstance(told, dict):
+            prompt, completion = self._spent.tokens.prompt, self._spent.tokens.completion
+            told.update(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
+        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def _complete(self, receipt: dict[str, Any], spent: Spent) -> None:
+        revisions, degraded = receipt.get("collection_revisions"), list(receipt.get("degraded") or [])
+        self.revisions = revisions if isinstance(revisions, dict) else {}
+        self.degraded = bool(degraded)
+        if not spent.settled:
+            log.warning("a receipt counts calls as they were let in", call=self._call.id)
+            degraded.append(UNSETTLED)
+        told = [one for one in receipt.get("attempts") or [] if isinstance(one, dict)]
+        kept = [one for one in told if not spent.attempts or one.get("outcome") == NOT_ASKED]
+        receipt["attempts"] = [*kept, *(attempt.model_dump(mode="json") for attempt in spent.attempts)]
+        receipt["tokens"] = spent.tokens.model_dump(mode="json")
+        receipt["degraded"] = degraded
+        receipt["cache"] = self._call.cache
+        receipt["cost_usd"] = usd_text(spent.cost)
+
+
+class RunTap:
+    """An agent's completion: it passes as it is. What its model calls used and cost are rows of their own."""
+
+    async def frame(self, frame: bytes) -> bytes:
+        """As it is."""
+        return frame
+
+    async def whole(self, body: bytes) -> bytes:
+        """As it is."""
+        return body
+
+    async def last(self) -> bytes:
+        """Nothing of ours."""
+        return b""
+
+    def cut_off(self) -> None:
+        """The run is cancelled by the agent service, and its model calls settle themselves."""
+
+    def close(self) -> None:
+        """Nothing is left to settle."""
+
+
+def count(usage: Mapping[str, Any], field: str) -> int:
+    """A number of tokens out of somebody's JSON; 0 if it is not one, or more than any model can read or write."""
+    value = usage.get(field)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_BELIEVED else 0
+
+
+def _part(usage: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    value = usage.get(field)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

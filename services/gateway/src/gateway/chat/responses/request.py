@@ -1,0 +1,132 @@
+"""A response's request as one of a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.chat import ChatRequest
+from contracts.models import AGENT, RAG
+from contracts.responses import ResponseRequest
+from gateway.chat.responses.errors import NotKept, UnknownParameter, Unsupported
+from gateway.chat.responses.items import messages_of
+from servicekit.web.json_bodies import invalid, validated
+
+LOGPROBS = "message.output_text.logprobs"
+PASSED = ("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "service_tier")
+"""Fields that chats have, too."""
+NEED_STORE = ("previous_response_id", "conversation", "background", "store")
+USUAL = {"truncation": "disabled", "verbosity": "medium"}
+
+
+def read(body: bytes) -> ResponseRequest:
+    """A body, checked; raises what is wrong with it."""
+    request = validated(ResponseRequest, body)
+    for name in request.model_extra or {}:
+        raise UnknownParameter(name)
+    for name in NEED_STORE:
+        if getattr(request, name):
+            raise NotKept(name)
+    if request.prompt is not None:
+        raise Unsupported("prompt", "prompt templates are not kept here; send their text as 'instructions'")
+    if request.context_management:
+        raise Unsupported("context_management", "conversations are not shortened here")
+    if request.truncation not in (None, USUAL["truncation"]):
+        raise Unsupported("truncation", "conversations are not shortened here; leave it out")
+    return request
+
+
+def as_chat(request: ResponseRequest) -> ChatRequest:
+    """The same as a chat."""
+    messages = messages_of(request.input)
+    if request.instructions:
+        messages.insert(0, {"role": "system", "content": request.instructions})
+    if not messages:
+        raise Unsupported("input", "holds nothing but reasoning")
+    chat: dict[str, Any] = {"model": request.model, "messages": messages}
+    chat |= {name: value for name in PASSED if (value := getattr(request, name)) is not None}
+    if request.max_output_tokens is not None:
+        chat["max_completion_tokens"] = request.max_output_tokens
+    if request.stream:
+        chat |= {"stream": True, "stream_options": {"include_usage": True}}
+    if request.groundwork is not None:
+        chat["groundwork"] = request.groundwork.model_dump(mode="json", exclude_unset=True)
+    chat |= {**_form(request), **_tools(request), **_probabilities(request)}
+    if request.reasoning is not None and request.reasoning.effort is not None:
+        chat["reasoning_effort"] = request.reasoning.effort
+    try:
+        return ChatRequest.model_validate(chat)
+    except ValidationError as failure:
+        raise invalid(failure) from None
+
+
+def _form(request: ResponseRequest) -> dict[str, Any]:
+    """`text` as `response_format` and `verbosity`."""
+    if request.text is None:
+        return {}
+    form: dict[str, Any] = {}
+    if request.text.verbosity not in (None, USUAL["verbosity"]):
+        form["verbosity"] = request.text.verbosity
+    wanted = request.text.format or {}
+    kind = wanted.get("type", "text")
+    if kind == "json_schema":
+        named = {name: value for name, value in wanted.items() if name != "type" and value is not None}
+        form["response_format"] = {"type": kind, "json_schema": named}
+    elif kind == "json_object":
+        form["response_format"] = {"type": kind}
+    elif kind != "text":
+        raise Unsupported("text.format.type", "must be text, json_object or json_schema")
+    return form
+
+
+def _tools(request: ResponseRequest) -> dict[str, Any]:
+    """Functions, which of them, and how many at once. Answers from documents and of agents do not use a caller's tools,
+    whatever they are, and say so; a plain model has none that run here."""
+    if not request.tools:
+        return {}
+    hosted_pass = request.model.startswith((RAG, AGENT))
+    tools = [_tool(tool, f"tools.{number}", hosted_pass) for number, tool in enumerate(request.tools)]
+    chosen = _choice(request.tool_choice, hosted_pass)
+    if isinstance(chosen, Mapping) and "mode" in chosen:
+        tools = [tool for tool in tools if tool.get("function", {}).get("name") in chosen["names"]]
+        chosen = chosen["mode"]
+    told: dict[str, Any] = {"tools": tools}
+    if chosen is not None:
+        told["tool_choice"] = chosen
+    if request.parallel_tool_calls is not None:
+        told["parallel_tool_calls"] = request.parallel_tool_calls
+    return told
+
+
+def _tool(tool: Mapping[str, Any], place: str, hosted_pass: bool) -> dict[str, Any]:
+    kind = tool.get("type")
+    if kind != "function":
+        if hosted_pass:
+            return {"type": str(kind)}
+        raise Unsupported(f"{place}.type", f"tools of type '{str(kind)[:64]}' are not supported; only functions are")
+    names = ("name", "description", "parameters", "strict")
+    return {"type": "function", "function": {name: tool[name] for name in names if tool.get(name) is not None}}
+
+
+def _choice(choice: str | dict[str, Any] | None, hosted_pass: bool) -> Any:
+    """As a chat has it; `allowed_tools` as the names that are left and whether one of them is to be called."""
+    if choice is None or isinstance(choice, str):
+        return choice
+    kind = choice.get("type")
+    if kind == "function":
+        return {"type": "function", "function": {"name": choice.get("name")}}
+    if kind == "allowed_tools":
+        allowed = choice.get("tools")
+        named = [tool for tool in allowed if isinstance(tool, dict)] if isinstance(allowed, list) else []
+        return {"mode": choice.get("mode", "auto"), "names": [tool.get("name") for tool in named]}
+    if hosted_pass:
+        return choice
+    raise Unsupported("tool_choice.type", f"tools of type '{str(kind)[:64]}' are not supported; only functions are")
+
+
+def _probabilities(request: ResponseRequest) -> dict[str, Any]:
+    if not request.top_logprobs and LOGPROBS not in (request.include or ()):
+        return {}
+    return {"logprobs": True, **({"top_logprobs": request.top_logprobs} if request.top_logprobs else {})}

@@ -1,0 +1,234 @@
+"""`POST /v1/chat/completions`: which kind of model is meant, and where its answer comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from contracts.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOptions
+from contracts.models import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
+from gateway.auth.keys import Principal
+from gateway.auth.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
+from gateway.cache.answer_cache import Lookup, Meaning, Wish
+from gateway.cache.replay import CACHE_HEADER, RecordingTap, replay
+from gateway.chat.answer_start import Upstream
+from gateway.chat.attempts import Asking, Attempts, RetryRules
+from gateway.chat.delivery import answer_chat
+from gateway.chat.observers import AnswerTap, ModelTap, RunTap, Tap
+from gateway.chat.translation import TranslatedExchange
+from gateway.dependencies import Dependencies
+from gateway.errors import ModelNotFound, OptionsNeedDocuments, TooManyCollections
+from gateway.guardrails.answer_observer import GuardTap
+from gateway.guardrails.coverage import CHAT, RUN
+from gateway.guardrails.screen import Screening
+from gateway.limits.max_usage import Assumed, chat_need, search_need
+from gateway.models.catalogue import DEFAULT
+from gateway.proxy.operations import is_name
+from gateway.routing.plan import Course, Plan, plan_for
+from gateway.streaming.exchange import Exchange
+from gateway.usage.meter import MeteredCall
+from gateway.usage.token_counter import ChatCount
+from servicekit.core.errors import InvalidRequest
+from servicekit.web.json_bodies import off_loop, validated
+
+DEGRADED_HEADER = "X-Groundwork-Degraded"
+"""What of a request an answer does not use, for callers that ask for no receipt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one call asks: the request as it may go on, its bytes as it came, its guardrails, its place in the cache."""
+
+    request: ChatRequest
+    size: int
+    screening: Screening
+    lookup: Lookup | None = None
+
+
+async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
+    """Answer one public chat call."""
+    async with deps.metered(exchange, principal, "chat") as call:
+        body = await exchange.body()
+        size, request = len(body), await off_loop(len(body), _request, exchange, body)
+        del body  # an answer may take long, and a body much memory
+        reach = replace(CHAT, of_run=RUN.of_run) if request.model.startswith(AGENT) else CHAT
+        screening = Screening(principal.guardrails, reach)
+        question = Question(await screening.question(request, size), size, screening)
+        exchange.headers.update(screening.header())
+        if request.model.startswith((RAG, AGENT)) and request.offers_tools():
+            exchange.headers[DEGRADED_HEADER] = TOOLS_IGNORED
+        if request.model.startswith(AGENT):
+            await answer_from_agent(exchange, deps, call, question)
+            return
+        if not deps.caching.is_for(request):
+            await _answer(exchange, deps, call, question)
+            return
+        request, wish = question.request, Wish.of(exchange.header("cache-control"))
+        meaning, policy = await _meaning(deps, principal, request), principal.guardrails.model_dump_json()
+        async with deps.caching.lookup(principal, request, wish, meaning, policy) as lookup:
+            if lookup.entry is None:
+                call.cache = "miss" if wish.look and lookup.name else "bypass"
+                exchange.headers[CACHE_HEADER] = call.cache
+                await _answer(exchange, deps, call, replace(question, lookup=lookup))
+            else:
+                await deps.reserve(exchange, call)
+                age = deps.clock.now().timestamp() - lookup.entry.made_at
+                await replay(exchange, call, lookup.entry, stream=request.stream, age=age)
+
+
+def _request(exchange: Exchange, body: bytes) -> ChatRequest:
+    """What is asked, in whichever of OpenAI's kinds the caller speaks."""
+    if isinstance(exchange, TranslatedExchange):
+        return exchange.translation.question(body)
+    request = validated(ChatRequest, body)
+    if request.raw_prompts:
+        raise InvalidRequest(
+            "A chat has no 'raw_prompts'. POST /v1/completions goes on from a text.", param="raw_prompts"
+        )
+    return request
+
+
+async def _answer(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
+    if question.request.model.startswith(RAG):
+        await answer_from_documents(exchange, deps, call, question)
+    else:
+        await answer_from_model(exchange, deps, call, question)
+
+
+def _tapped(tap: Tap, exchange: Exchange, question: Question) -> Tap:
+    """A tap, and around it what a call's guardrails and the cache want to see."""
+    screening, lookup = question.screening, question.lookup
+    if screening.screens_output or (screening.decisions and not screening.reach.is_inside):
+        tap = GuardTap(tap, screening, exchange.headers)
+    return tap if lookup is None else RecordingTap(tap, lookup)
+
+
+async def _meaning(deps: Dependencies, principal: Principal, request: ChatRequest) -> Meaning:
+    """Raises where the name stands for nothing that the key may use."""
+    models, routes = await deps.catalogue.models(), await deps.routes.all()
+    if not request.model.startswith(RAG):
+        return Meaning(tuple(model.id for model in plan_for(request.model, models, routes, principal).first))
+    collections = tuple(collections_of(request.model, principal))
+    wanted = request.groundwork.model if request.groundwork is not None else None
+    if wanted is None and models.only("chat") is None:
+        return Meaning((), collections)
+    plan = plan_for(wanted or DEFAULT, models, routes, principal)
+    return Meaning(tuple(model.id for model in plan.first), collections)
+
+
+async def answer_from_model(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
+    """A plain model's answer, or that of one behind a route; what we don't know in the request is the model's."""
+    if question.request.groundwork is not None:
+        raise OptionsNeedDocuments
+    models, routes = await deps.catalogue.models(), await deps.routes.all()
+    plan = plan_for(question.request.model, models, routes, call.principal)
+    course = Course(plan, _preferred(plan, deps))
+    attempts = Attempts(plan, deps.breakers, RetryRules(deps.settings.attempts, deps.settings.attempts_seconds))
+    await attempts.answer(exchange, call, course, _asking(exchange, deps, call, question, attempts))
+    if question.lookup is not None and call.error_type is None:
+        await deps.caching.keep(question.lookup, call.model, None)
+
+
+def _asking(
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question, attempts: Attempts
+) -> Asking:
+    settings, request = deps.settings, question.request
+    wants_usage = request.stream_options is not None and request.stream_options.include_usage
+    assumed = Assumed(settings.assumed_answer_tokens, settings.assumed_picture_tokens)
+
+    async def reserve(model: ModelInfo) -> None:
+        await deps.reserve(exchange, call, chat_need(model, request, question.size, assumed))
+
+    def named(model: ModelInfo) -> ChatRequest:
+        changes: dict[str, object] = {"model": model.id}
+        if request.stream and not wants_usage:
+            options = request.stream_options or StreamOptions()
+            changes["stream_options"] = options.model_copy(update={"include_usage": True})
+        return request.model_copy(update=changes)
+
+    def tap(model: ModelInfo) -> Tap:
+        count = ChatCount(deps.counter, model, request, question.size, assumed.picture)
+        decisions = question.screening.decisions
+        tap = ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done, decisions=decisions)
+        return _tapped(tap, exchange, question)
+
+    token = deps.mint.shared_token(_allowed(call.principal, attempts.plan), MODELS)
+    upstream = Upstream(
+        deps.peers.inference, token, settings.answer_timeout_seconds, settings.first_piece_timeout_seconds
+    )
+    return Asking(reserve, named, tap, upstream)
+
+
+def _allowed(principal: Principal, plan: Plan) -> Principal:
+    """A key that may use a route may use what is behind it, by this route."""
+    if principal.models is None:
+        return principal
+    return replace(principal, models=tuple(sorted({*principal.models, *(model.id for model in plan.models)})))
+
+
+def _preferred(plan: Plan, deps: Dependencies) -> list[ModelInfo]:
+    """The plan's models, those last that are not ready or much slower than the others."""
+    if not plan.has_choice:
+        return list(plan.first)
+    ready, names = deps.health.known(), [model.id for model in plan.first]
+
+    def doubts(model: ModelInfo) -> int:
+        others = [name for name in names if name != model.id]
+        return 2 * (not ready.get(model.id, True)) + deps.breakers.is_outlier(model.id, others)
+
+    return sorted(plan.first, key=doubts)
+
+
+async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
+    """A `rag:` answer from the agent, whose own model calls come back through the model plane."""
+    request = question.request
+    names = collections_of(request.model, call.principal)
+    call.model = RAG + ",".join(names)
+    options = request.groundwork or AnswerOptions()
+    if options.model is not None:
+        plan_for(options.model, await deps.catalogue.models(), await deps.routes.all(), call.principal)
+    await deps.ask(exchange, call, search_need(await deps.catalogue.known(), request.question()))
+    show_receipt = "receipt" in options.include
+    if not show_receipt:
+        options = options.model_copy(update={"include": [*options.include, "receipt"]})
+    upstream = Upstream(
+        deps.peers.agent,
+        deps.mint.token(call.principal, ANSWERS, exchange.request_id, call.id),
+        deps.settings.answer_timeout_seconds,
+        deps.settings.answer_timeout_seconds,
+        hold=False,
+    )
+    tap = AnswerTap(call, deps.inside, show_receipt=show_receipt)
+    named = request.model_copy(update={"groundwork": options})
+    await answer_chat(exchange, call, upstream, named, _tapped(tap, exchange, question))
+    if question.lookup is not None and call.error_type is None and not tap.degraded:
+        await deps.caching.keep(question.lookup, call.model, tap.revisions)
+
+
+async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
+    """A run of an agent as one completion; its model calls come back through the model plane, as rows of their own."""
+    request = question.request
+    call.principal.require("agents")
+    if request.groundwork is not None:
+        raise OptionsNeedDocuments
+    call.model = request.model[:200]
+    await deps.reserve(exchange, call)
+    upstream = Upstream(
+        deps.peers.agent,
+        deps.mint.token(call.principal, AGENTS, exchange.request_id, call.id),
+        deps.settings.answer_timeout_seconds,
+        deps.settings.answer_timeout_seconds,
+        hold=False,
+        headers={GRANT_HEADER: deps.mint.grant(call.principal, exchange.request_id)},
+    )
+    await answer_chat(exchange, call, upstream, request, _tapped(RunTap(), exchange, question))
+
+
+def collections_of(model: str, principal: Principal) -> list[str]:
+    """The collections that a `rag:` model names; raises `TooManyCollections`, or `ModelNotFound` for one that the key
+    may not use."""
+    names = rag_collections(model)
+    if len(names) > MAX_COLLECTIONS:
+        raise TooManyCollections(MAX_COLLECTIONS)
+    if not all(is_name(name) and principal.allows_collection(name) for name in names):
+        raise ModelNotFound(model)
+    return names

@@ -1,0 +1,95 @@
+"""The models that inference offers, with their prices, remembered for seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from contracts.models import ModelInfo, ModelList, ModelPrice
+from gateway.auth.keys import Principal
+from gateway.auth.tokens import MODELS, Mint
+from gateway.errors import ModelNotFound, NoReranker, WrongModelKind
+from gateway.storage.ttl_cache import Remembered
+from servicekit.core.clock import Clock
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import Peer
+from servicekit.telemetry.metrics import known_label
+
+PlainKind = Literal["chat", "embedding", "rerank"]
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """One reading of the list."""
+
+    by_name: Mapping[str, ModelInfo]
+
+    @classmethod
+    def of(cls, models: Sequence[ModelInfo]) -> Models:
+        """From inference's answer."""
+        return cls({model.id: model for model in models})
+
+    def resolve(self, name: str, kind: PlainKind, principal: Principal | None) -> ModelInfo:
+        """The model that a caller means, or (None) a service of ours.
+
+        Raises `ModelNotFound`, `WrongModelKind` or `NoReranker`.
+        """
+        if kind == "rerank" and not any(model.kind == kind for model in self.by_name.values()):
+            raise NoReranker
+        model = self.only(kind) if name == DEFAULT else self.by_name.get(name)
+        if model is None or not (principal is None or principal.allows_model(model.id)):
+            raise ModelNotFound(name)
+        if model.kind != kind:
+            raise WrongModelKind(name, model.kind, kind)
+        return model
+
+    def visible_to(self, principal: Principal) -> list[ModelInfo]:
+        """The plain models that a key may use."""
+        return [model for model in self.by_name.values() if principal.allows_model(model.id)]
+
+    def price(self, name: str | None) -> ModelPrice | None:
+        """A model's price, if anybody knows it."""
+        model = self.by_name.get(name or "")
+        return model.price if model else None
+
+    def only(self, kind: PlainKind) -> ModelInfo | None:
+        """The one model that a service meant when it named none: the default of a kind, or the only one."""
+        of_kind = [model for model in self.by_name.values() if model.kind == kind]
+        return next((model for model in of_kind if model.default), of_kind[0] if len(of_kind) == 1 else None)
+
+
+class Catalogue:
+    """Asks inference for its models, at most once in `seconds`."""
+
+    def __init__(self, inference: Peer, mint: Mint, clock: Clock, seconds: float) -> None:
+        self._inference = inference
+        self._mint = mint
+        self._models: Remembered[None, Models] = Remembered(self._read, seconds=seconds, capacity=1, clock=clock)
+
+    async def models(self) -> Models:
+        """The models now; raises what inference answered if they can't be had."""
+        return await self._models.get(None)
+
+    async def known(self) -> Models:
+        """The models now or, while inference is away, as last read: for prices, which nothing should wait for."""
+        try:
+            return await self._models.get(None)
+        except ServiceError:
+            return self._models.last(None) or Models.of([])
+
+    def label(self, model: str | None) -> str:
+        """A metric's `model` label: a configured model, `rag`, `agent`, or `other`."""
+        if model is not None and model.startswith("rag:"):
+            return "rag"
+        if model is not None and model.startswith("agent:"):
+            return "agent"
+        known = self._models.last(None)
+        return known_label(model or "", known.by_name if known else ())
+
+    async def _read(self, _: None) -> Models:
+        answer = await self._inference.call(
+            "GET", "/v1/models", ModelList, token=self._mint.own_token(MODELS, ("chat",))
+        )
+        return Models.of(answer.data)

@@ -1,0 +1,161 @@
+"""Embeddings, rerank and search: one question, one whole answer, metered by the tokens it reports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from contracts.models import EmbeddingRequest, RerankRequest
+from contracts.search import SearchOptions, SearchRequest
+from gateway.auth.tokens import MODELS, SEARCH, Audiences
+from gateway.chat.observers import count
+from gateway.dependencies import Dependencies
+from gateway.errors import CollectionNotAllowed, NotYours
+from gateway.guardrails.coverage import reach_of
+from gateway.guardrails.screen import Asked, Screening
+from gateway.limits.max_usage import search_need, tokens_of
+from gateway.limits.reservations import Need
+from gateway.models.cost import cost_nano_usd
+from gateway.proxy.operations import is_name
+from gateway.streaming.exchange import Exchange
+from gateway.usage.meter import MeteredCall
+from servicekit.core.errors import UpstreamTimeout
+from servicekit.peers.client import Peer
+from servicekit.telemetry.spans import model_call
+from servicekit.web.json_bodies import parse
+
+_USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
+TAIL_BYTES = 1000
+_OPERATIONS = {"/v1/embeddings": "embeddings", "/v1/rerank": "rerank", "/v1/search": "retrieval"}
+"""What OpenTelemetry calls these calls; it has no word for rerank yet."""
+
+
+async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, public: bool) -> None:
+    """Vectors for texts. The public can't choose a priority: only services know what is bulk.
+
+    Services embed with a collection's own model, also for a key that may not choose it.
+    """
+    body = await exchange.body()
+    request = await _screened(exchange, call, "/v1/embeddings", await parse(EmbeddingRequest, body), len(body))
+    model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal if public else None)
+    call.model = model.id
+    texts = request.input if isinstance(request.input, list) else [request.input]
+    need = Need.of_model(model, tokens_of(*texts))
+    is_bulk = not public and request.priority == "bulk"
+    await deps.reserve(exchange, call, replace(need, bulk=True) if is_bulk else need)
+    changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}
+    seconds = deps.settings.answer_timeout_seconds if is_bulk else deps.settings.call_timeout_seconds
+    named = request.model_copy(update=changes)
+    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
+    call.tokens.embedding = count(_usage_of(reply), "prompt_tokens")
+    call.cost = cost_nano_usd(model.price, call.tokens.embedding)
+    if not call.tokens.embedding:
+        call.bill_as_reserved()  # nothing is read for nothing
+    await _give(exchange, call, reply)
+
+
+async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
+    """Documents in the order of their relevance."""
+    body = await exchange.body()
+    request = await _screened(exchange, call, "/v1/rerank", await parse(RerankRequest, body), len(body))
+    model = (await deps.catalogue.models()).resolve(request.model, "rerank", call.principal)
+    call.model = model.id
+    read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
+    await deps.reserve(exchange, call, Need.of_model(model, read))
+    named = request.model_copy(update={"model": model.id})
+    seconds = deps.settings.call_timeout_seconds
+    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named, seconds)
+    usage = _usage_of(reply)
+    call.tokens.prompt = count(usage, "total_tokens") or count(usage, "prompt_tokens")
+    call.cost = cost_nano_usd(model.price, call.tokens.prompt)
+    if not call.tokens.prompt:
+        call.bill_as_reserved()
+    await _give(exchange, call, reply)
+
+
+async def search_collection(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
+    """Hits of one collection."""
+    name = exchange.path_params["name"]
+    if not is_name(name):
+        raise NotYours("collection", name)
+    if not call.principal.allows_collection(name):
+        raise CollectionNotAllowed(name)
+    body = await exchange.body()
+    screening = Screening(call.principal.guardrails, reach_of("POST", "/v1/collections/{name}/search"))
+    options = await screening.question(await parse(SearchOptions, body), len(body))
+    request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
+    await search(exchange, deps, call, request, screening)
+
+
+async def search(
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest, screening: Screening
+) -> None:
+    """Hits; the retriever holds the caller to its collections."""
+    await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.query))
+    seconds = deps.settings.call_timeout_seconds
+    reply = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
+    usage = _usage_of(reply)
+    models = await deps.catalogue.known()
+    call.embedding_model = call.model = usage.get("embedding_model")
+    call.tokens.embedding = count(usage, "embedding_tokens")
+    call.tokens.prompt = count(usage, "rerank_tokens")
+    call.add_cost(cost_nano_usd(models.price(call.embedding_model), call.tokens.embedding))
+    reranker = models.only("rerank")
+    call.add_cost(cost_nano_usd(reranker.price if reranker else None, call.tokens.prompt))
+    reply = await screening.answer(reply)
+    exchange.headers.update(screening.header())
+    await _give(exchange, call, reply)
+
+
+async def _screened(exchange: Exchange, call: MeteredCall, path: str, request: Asked, size: int) -> Asked:
+    """The request as it may go on; one inside another call was screened with that."""
+    if call.parent_id is not None:
+        return request
+    screening = Screening(call.principal.guardrails, reach_of("POST", path))
+    request = await screening.question(request, size)
+    exchange.headers.update(screening.header())
+    return request
+
+
+async def _ask(
+    exchange: Exchange,
+    deps: Dependencies,
+    call: MeteredCall,
+    peer: Peer,
+    path: str,
+    audiences: Audiences,
+    request: BaseModel,
+    seconds: float,
+) -> bytes:
+    token = deps.mint.token(call.principal, audiences, exchange.request_id, call.id)
+    try:
+        with call.waiting(), model_call(_OPERATIONS[path], call.model):
+            answer = await peer.send("POST", path, token=token, body=request, timeout_seconds=seconds)
+    except (asyncio.CancelledError, UpstreamTimeout):
+        call.bill_as_reserved()  # it has worked, and will be paid for it
+        raise
+    return answer.body
+
+
+async def _give(exchange: Exchange, call: MeteredCall, body: bytes) -> None:
+    await call.finish()
+    await exchange.answer(200, {"content-type": "application/json"}, body)
+
+
+def _usage_of(body: bytes) -> Mapping[str, Any]:
+    """The answer's `usage`. Our services write it after all data, so that megabytes of vectors need not be parsed.
+
+    The last match counts: a document's metadata, which comes before, may look the same.
+    """
+    found = _USAGE.findall(body, max(0, len(body) - TAIL_BYTES))
+    try:
+        usage = json.loads(found[-1]) if found else json.loads(body).get("usage")
+    except (ValueError, AttributeError):
+        return {}
+    return usage if isinstance(usage, dict) else {}

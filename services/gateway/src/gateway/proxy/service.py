@@ -1,0 +1,190 @@
+"""Carries a proxied call to its service and the answer back, both as streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from gateway.auth.keys import Principal
+from gateway.auth.tokens import GRANT_HEADER
+from gateway.dependencies import Dependencies
+from gateway.errors import OriginRefused
+from gateway.guardrails.coverage import reach_of
+from gateway.guardrails.run_events import RunEventScreen
+from gateway.guardrails.screen import Screening
+from gateway.limits.max_usage import search_need
+from gateway.limits.reservations import Need
+from gateway.proxy.operations import ProxiedCall
+from gateway.routing.errors import AnswerTooLarge, StreamBrokenOff
+from gateway.server.front import origins_in
+from gateway.streaming.exchange import Exchange, passed_on
+from gateway.streaming.frames import Frames
+from gateway.usage.meter import MeteredCall
+from servicekit.core.errors import ServiceError
+from servicekit.peers.client import PeerStream
+from servicekit.streams.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
+
+MOST_SCREENED_BYTES = 64 * 1024 * 1024
+"""Of a whole answer that has to be looked at before it goes out."""
+LONG_NUMBER = 11
+"""Digits that no number of an event has."""
+
+
+async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, spec: ProxiedCall) -> None:
+    """Answer one call; those that change something are limited and recorded."""
+    path = spec.inner_path(exchange.path_params)
+    if spec.own_origin:
+        check_origin(exchange, f"{deps.settings.mcp_origins},{deps.settings.cors_origins}")
+    if spec.route is None:
+        exchange.no_body()
+        deps.watch(exchange, principal)
+        async with deps.streams.follow(principal) if spec.gives == "events" else nullcontext():
+            await _carry(exchange, deps, principal, spec, path, None)
+        return
+    async with deps.metered(exchange, principal, spec.route) as call:
+        if spec.spends:
+            await deps.ask(exchange, call, await left_in_budgets(deps))
+        else:
+            await deps.reserve(exchange, call)
+        await _carry(exchange, deps, principal, spec, path, call)
+
+
+async def left_in_budgets(deps: Dependencies) -> Need:
+    """Of what is embedded and charged later: now one can only ask whether budgets have anything left."""
+    cost = search_need(await deps.catalogue.known(), "?").cost
+    return Need(cost=None if cost is None else min(cost, 1))
+
+
+def check_origin(exchange: Exchange, allowed: str) -> None:
+    """Raise `OriginRefused` for a page of somewhere else: DNS rebinding would let it speak with a local server.
+
+    A page of the gateway's own address is one of an address without a name: a name may be anybody's who can have it
+    point here, and then both headers agree.
+    """
+    origin = exchange.header("origin")
+    if origin is None:
+        return
+    host = exchange.header("host") or ""
+    own = {f"{scheme}://{host}" for scheme in ("http", "https")} if _has_no_name(host) else set()
+    if not {origin, "*"} & {*own, *origins_in(allowed)}:
+        raise OriginRefused(origin)
+
+
+def _has_no_name(host: str) -> bool:
+    """Whether a `Host` is an address, or this machine."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or bool(ip_address(name))
+    except ValueError:
+        return False
+
+
+async def _carry(
+    exchange: Exchange,
+    deps: Dependencies,
+    principal: Principal,
+    spec: ProxiedCall,
+    path: str,
+    call: MeteredCall | None,
+) -> None:
+    headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
+    screening = Screening(principal.guardrails, reach_of(spec.method, spec.path))
+    after = _last_seen(headers) if screening.screens_output else 0
+    if spec.grant:
+        headers[GRANT_HEADER] = deps.mint.grant(principal, exchange.request_id)
+    settings = deps.settings
+    peer = deps.peers.agent if spec.service == "agent" else deps.peers.ingest
+    may_last = spec.gives in ("events", "json_or_events")
+    async with peer.stream(
+        spec.method,
+        path,
+        token=deps.mint.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
+        body=await _body(exchange, spec, headers, screening),
+        params=spec.inner_query(exchange.scope["query_string"]),
+        headers=headers,
+        passes=spec.own_errors,
+        timeout_seconds=settings.answer_timeout_seconds if may_last else settings.call_timeout_seconds,
+    ) as stream:
+        if call is not None:
+            call.status = stream.status
+        if spec.ends_epoch and stream.status < 400:
+            await deps.caching.end_answers(principal.tenant)
+        await _pass_on(exchange, stream, spec, screening, after)
+
+
+async def _body(
+    exchange: Exchange, spec: ProxiedCall, headers: dict[str, str], screening: Screening
+) -> bytes | AsyncIterator[bytes] | None:
+    if spec.carries in ("upload", "archive"):
+        return exchange.upload()
+    headers.pop("content-length", None)
+    if spec.carries == "json":
+        body = await screening.question_body(await exchange.body())
+        exchange.headers.update(screening.header())
+        return body
+    headers.pop("content-type", None)
+    exchange.no_body()
+    return None
+
+
+def _last_seen(headers: dict[str, str]) -> int:
+    """The event after which a reader goes on, no longer asked of the service: a finding may have begun before it."""
+    seen = headers.get("last-event-id", "")
+    if not (seen.isascii() and seen.isdigit() and len(seen) < LONG_NUMBER):
+        return 0  # none, or one that the service refuses
+    del headers["last-event-id"]
+    return int(seen)
+
+
+async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall, screening: Screening, after: int) -> None:
+    headers = passed_on(stream.headers)
+    streams = headers.get("content-type", "").startswith(MEDIA_TYPE)
+    screens = screening.screens_output and stream.status < HTTPStatus.BAD_REQUEST
+    if streams:
+        headers.update(HEADERS)
+    elif screens:
+        await _answer(exchange, stream, headers, screening)
+        return
+    elif spec.gives in ("bytes", "text"):
+        headers["x-content-type-options"] = "nosniff"
+    await exchange.start(stream.status, headers)
+    try:
+        async for piece in _screened(stream.pieces(), screening, after) if screens else stream.pieces():
+            await exchange.piece(piece)
+    except ServiceError as error:
+        if not streams:
+            raise
+        await exchange.piece(encode_error(error, exchange.request_id))
+    await exchange.end()
+
+
+async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str], screening: Screening) -> None:
+    """A whole answer, screened."""
+    pieces, size = [], 0
+    async for piece in stream.pieces():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MOST_SCREENED_BYTES:
+            raise AnswerTooLarge(MOST_SCREENED_BYTES)
+    headers.pop("content-length", None)
+    body = await screening.answer(b"".join(pieces))
+    exchange.headers.update(screening.header())
+    await exchange.answer(stream.status, headers, body)
+
+
+async def _screened(pieces: AsyncIterator[bytes], screening: Screening, after: int) -> AsyncIterator[bytes]:
+    """A run's events, screened; a stream that breaks off ends as `stream_broken_off`."""
+    cutter, screen = Frames(), RunEventScreen(screening, after)
+    try:
+        async for piece in pieces:
+            for frame in cutter.feed(piece):
+                if out := await screen.frame(frame):
+                    yield out
+        cutter.close()
+    except MalformedStream:
+        raise StreamBrokenOff from None
+    if out := screen.last():
+        yield out

@@ -1,0 +1,174 @@
+"""What must happen though nobody calls: leases are renewed, dead replicas' attempts are billed, budgets are confirmed.
+
+Every replica does all of it, a few seconds apart; each step is one conditional change, so that two do no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.auth.tenant_repository import TenantLedger
+from gateway.errors import LedgerUnavailable
+from gateway.limits.admission import Admission
+from gateway.limits.budget_repository import BudgetLedger, Watched
+from gateway.limits.limiter import Limiter, LimiterAway, Settlement
+from gateway.limits.reservations import all_gates_of
+from gateway.metrics import COST, ORPHANS, TOKENS, UNPRICED
+from gateway.models.cost import NANO
+from gateway.storage.dialects import adding
+from gateway.storage.tables import reservations, usage
+from gateway.usage.ledger import LEASE, UsageLedger
+from gateway.usage.records import REPLICA_LOST, UsageRecord
+from gateway.usage.tenant_labels import TenantLabels
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
+
+log = structlog.get_logger(__name__)
+PASS_SECONDS = 5.0
+ORPHANS_AT_ONCE = 200
+WATCHED_AT_ONCE = 200
+CALM_PASSES = 3
+"""A budget that agrees with the ledger as often as this is not looked at any more."""
+
+
+class Upkeep:
+    """Runs until it is cancelled."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: UsageLedger,
+        admission: Admission,
+        budgets: BudgetLedger,
+        limiter: Limiter,
+        tenant_ledger: TenantLedger,
+        clock: Clock,
+        label: Callable[[str | None], str],
+        tenants: TenantLabels,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._admission = admission
+        self._budgets = budgets
+        self._limiter = limiter
+        self._tenant_ledger = tenant_ledger
+        self._clock = clock
+        self._label = label
+        self._tenants = tenants
+        self._add_usage = adding(database.engine.dialect.name, usage)
+
+    async def run(self) -> None:
+        """A pass every few seconds; what a pass can't do now, the next one does."""
+        while True:
+            await self.look_after()
+            await asyncio.sleep(PASS_SECONDS)
+
+    async def look_after(self) -> None:
+        """One pass."""
+        steps = (self._watch_leaving, self._admission.renew, self._renew_reservations)
+        for step in (*steps, self.settle_orphans, self.confirm_budgets):
+            try:
+                await step()
+            except (LimiterAway, LedgerUnavailable, SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("upkeep waits", step=step.__name__, reason=repr(error)[:200])
+
+    async def _watch_leaving(self) -> None:
+        self._ledger.leaving = await self._tenant_ledger.leaving(self._ledger.leaving)
+
+    async def _renew_reservations(self) -> None:
+        mine = update(reservations).where(reservations.c.owner == self._ledger.owner)
+        if self._ledger.holds_any:
+            async with self._database.write() as connection:
+                await connection.execute(mine.values(expires_at=self._clock.now() + LEASE))
+
+    async def settle_orphans(self) -> int:
+        """Bill what dead replicas had reserved, as estimated; how many there were."""
+        expired = reservations.c.expires_at < self._clock.now()
+        async with self._database.read() as connection:
+            query = select(reservations.c.id).where(expired).limit(ORPHANS_AT_ONCE)
+            ids = list((await connection.execute(query)).scalars())
+        if not ids:
+            return 0
+        async with self._database.write() as connection:
+            gone = delete(reservations).where(reservations.c.id.in_(ids), expired).returning(reservations)
+            orphans = [dict(row) for row in (await connection.execute(gone)).mappings()]
+            rows = [self._ledger.row_of(_usage_row(orphan)) for orphan in orphans]
+            if rows:
+                await connection.execute(self._add_usage, rows)
+        for orphan in orphans:
+            self._count(orphan)
+            await self._settle(orphan)
+        return len(orphans)
+
+    async def confirm_budgets(self) -> None:
+        """Look at budgets that were made from the ledger while attempts ran: what was missed between is put right.
+
+        Raises `LimiterAway` and `LedgerUnavailable`.
+        """
+        for watched in self._budgets.watched(WATCHED_AT_ONCE):
+            await self._confirm(watched)
+
+    async def _confirm(self, watched: Watched) -> None:
+        gate = watched.gate
+        seen, truth = await self._limiter.book(gate), await self._budgets.book(gate)
+        if seen is None:  # flushed again; whoever needs it next loads it
+            self._budgets.unwatch(watched)
+            return
+        stale = frozenset(seen.holds) - frozenset(truth.holds)
+        for attempt_id in stale & watched.stale:  # ended in the ledger for a whole pass, and yet held
+            cost = await self._cost_of(attempt_id)
+            await self._limiter.settle(Settlement(attempt_id, 0, cost), [gate])
+        watched.stale = stale
+        quiet = not seen.holds and not truth.holds
+        differs = (seen.spent, truth.spent) if quiet and seen.spent != truth.spent else None
+        if (
+            differs is not None
+            and differs == watched.differs
+            and await self._limiter.correct(gate, seen.spent, truth.spent)
+        ):
+            log.warning("budget corrected", gate=gate.identity, was=seen.spent, now=truth.spent)
+        watched.differs = differs
+        watched.calm = watched.calm + 1 if quiet and differs is None else 0
+        if watched.calm >= CALM_PASSES:
+            self._budgets.unwatch(watched)
+
+    async def _cost_of(self, attempt_id: str) -> int:
+        async with self._database.read() as connection:
+            cost = (
+                await connection.execute(select(usage.c.cost_nano_usd).where(usage.c.id == attempt_id))
+            ).scalar_one_or_none()
+        return int(cost or 0)
+
+    async def _settle(self, orphan: Mapping[str, Any]) -> None:
+        gates = all_gates_of(orphan["key_id"], orphan["tenant"], orphan["model"], orphan["started_at"])
+        tokens = orphan["prompt_tokens"] + orphan["completion_tokens"] + orphan["embedding_tokens"]
+        for gate in gates:
+            if gate.kind == "budget":
+                self._budgets.watch(gate)
+        try:
+            await self._admission.settle_orphan(orphan["id"], gates, tokens, orphan["cost_nano_usd"])
+        except LimiterAway as error:  # its budgets are watched, all else ends by itself
+            log.warning("orphan not settled in redis", attempt=orphan["id"], reason=str(error))
+
+    def _count(self, orphan: Mapping[str, Any]) -> None:
+        label, tenant = self._label(orphan["model"]), self._tenants.of(orphan["tenant"])
+        ORPHANS.inc()
+        for kind in ("prompt", "completion", "embedding"):
+            if orphan[f"{kind}_tokens"]:
+                TOKENS.labels(label, kind, tenant).inc(orphan[f"{kind}_tokens"])
+        if orphan["cost_nano_usd"] is None:
+            UNPRICED.labels(label).inc()
+        else:
+            COST.labels(label, tenant).inc(float(orphan["cost_nano_usd"] * NANO))
+        log.warning("attempt of a dead replica billed as estimated", attempt=orphan["id"], owner=orphan["owner"])
+
+
+def _usage_row(orphan: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: value for name, value in orphan.items() if name not in ("owner", "expires_at")}
+    return UsageRecord(**known, status=500, error_type=REPLICA_LOST, streamed=False, ms=0, estimated=True).row()

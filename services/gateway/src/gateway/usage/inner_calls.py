@@ -1,0 +1,94 @@
+"""What the calls inside another one have used: those of a `rag:` answer, of an MCP call, of an agent's run.
+
+They are rows of their own under their parent. A receipt, or a run's usage, is written only once none of them is open:
+not here, nor on another replica, which shows by its reservations. The wait is bounded. What is open even then counts
+with what it was let in for, which is also what it is billed with if its replica has died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, Table, select
+
+from contracts.receipts import Attempt, TokenCounts
+from gateway.metrics import INSIDE_WAIT
+from gateway.models.cost import sum_costs
+from gateway.storage.tables import reservations, usage
+from gateway.usage.meter import CUT, Meter
+from servicekit.sql.database import Database
+
+SETTLED_SECONDS = 2.0
+LOOK_SECONDS = 0.02
+"""How often it is looked for what other replicas have open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The sums over the calls inside one call; `cost` in nano-dollars, null if one price is unknown."""
+
+    tokens: TokenCounts
+    cost: int | None
+    attempts: tuple[Attempt, ...]
+    """At chat models, in the order in which they began."""
+    settled: bool
+    """Whether nothing was open any more."""
+
+
+class InsideCalls:
+    """Reads sums from the ledger, at the right moment."""
+
+    def __init__(self, database: Database, meter: Meter) -> None:
+        self._database = database
+        self._meter = meter
+
+    async def spent(self, parent_id: str, key_id: str) -> Spent:
+        """What a key's calls inside one call have used, once all of them are settled or `SETTLED_SECONDS` are over."""
+        began = time.perf_counter()
+        await self._meter.wait_inside(parent_id, SETTLED_SECONDS)
+        while True:
+            rows, held = await self._read(parent_id, key_id)
+            if not held or time.perf_counter() - began > SETTLED_SECONDS:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        INSIDE_WAIT.observe(time.perf_counter() - began)
+        return spent_of([*rows, *held], settled=not held)
+
+    async def _read(self, parent_id: str, key_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Rows, and reservations that no row has ended yet; of one moment."""
+        async with self._database.read() as connection:
+            held = (await connection.execute(_inside(reservations, parent_id, key_id))).mappings().all()
+            rows = (await connection.execute(_inside(usage, parent_id, key_id))).mappings().all()
+        known = {row["id"] for row in rows}
+        return [dict(row) for row in rows], [dict(row) for row in held if row["id"] not in known]
+
+
+def _inside(table: Table, parent_id: str, key_id: str) -> Select[Any]:
+    inside = (table.c.parent_id == parent_id) & (table.c.key_id == key_id)
+    return select(table).where(inside).order_by(table.c.started_at, table.c.id, table.c.attempt)
+
+
+def spent_of(rows: Sequence[Mapping[str, Any]], *, settled: bool) -> Spent:
+    """The sums over some rows. A search's prompt tokens are those that its rerank has read."""
+    chats = [row for row in rows if row["route"] == "chat"]
+    tokens = TokenCounts(
+        prompt=sum(row["prompt_tokens"] for row in chats),
+        completion=sum(row["completion_tokens"] for row in chats),
+        embedding=sum(row["embedding_tokens"] for row in rows),
+        rerank=sum(row["prompt_tokens"] for row in rows if row["route"] != "chat"),
+    )
+    attempts = tuple(
+        Attempt(model=row["model"] or "", upstream="inference", outcome=_outcome(row), ms=float(row.get("ms", 0)))
+        for row in chats
+    )
+    return Spent(tokens, sum_costs(*(row["cost_nano_usd"] for row in rows)), attempts, settled)
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    if "status" not in row:
+        return CUT  # a reservation: nobody has told its end
+    return row["error_type"] or "ok"

@@ -1,0 +1,244 @@
+"""The usage ledger: rows are queued by calls and written in groups, off the way of their answers.
+
+A row is never dropped: a full queue makes calls wait, a failed write is tried again, closing writes what is left.
+What can cost money is reserved here before it begins: that row is committed, together with all that waits at that
+moment, before the upstream is called. If this process dies then, another one bills what it had reserved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, delete, or_, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.errors import LedgerUnavailable
+from gateway.metrics import USAGE_FAILURES, USAGE_QUEUE, USAGE_WRITE
+from gateway.storage.dialects import adding, replacing
+from gateway.storage.tables import keys, reservations, usage
+from gateway.usage.records import REPLICA_LOST, HoldRecord, UsageRecord, anonymous
+from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Change, Database
+
+log = structlog.get_logger(__name__)
+GROUP_ROWS = 500
+GROUP_SECONDS = 0.025
+"""How long a row waits for company when nobody waits for it: a commit costs more than all else in a call."""
+HOLD_SECONDS = 0.003
+"""How long a reservation does, for which its call waits; only while there is company to wait for."""
+HOLD_WAIT_SECONDS = 2.0
+"""How long a call waits for its reservation before it is refused: a ledger that is locked must not cost money."""
+LEASE = timedelta(seconds=60)
+"""How long a reservation lives without a sign of its replica."""
+RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+CLOSE_SECONDS = 10.0
+LAST_USE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    record: UsageRecord | HoldRecord
+    written: asyncio.Future[None]
+
+
+class UsageLedger:
+    """Writes usage rows and reservations; start it with `open`, end it with `close`."""
+
+    def __init__(self, database: Database, queue_rows: int, clock: Clock | None = None) -> None:
+        self.owner = new_id("replica")
+        """This replica, as its reservations name it."""
+        self._database = database
+        self._clock = clock or SystemClock()
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(queue_rows)
+        self._writer: asyncio.Task[None] | None = None
+        self._late: set[asyncio.Task[None]] = set()
+        self._wanted = asyncio.Event()
+        self._hurry = False
+        self._crowded = False
+        self._held: set[str] = set()
+        self.leaving: frozenset[str] = frozenset()
+        """Tenants that are being deleted or gone: their last rows name nobody."""
+        dialect = database.engine.dialect.name
+        self._add_holds = adding(dialect, reservations)
+        self._add_usage = replacing(dialect, usage, usage.c.error_type == REPLICA_LOST)
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether this replica has reservations in the ledger."""
+        return bool(self._held)
+
+    def row_of(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row as it is to be kept."""
+        return anonymous(row) if row["tenant"] in self.leaving else row
+
+    def open(self) -> None:
+        """Start writing."""
+        self._writer = asyncio.create_task(self._write_for_ever())
+
+    async def hold(self, record: HoldRecord) -> None:
+        """Commit a reservation, which the usage row with its id ends; raises `LedgerUnavailable` if it takes long."""
+        self._held.add(record.id)
+        written = await self._enqueue(record)
+        self._wanted.set()
+        await asyncio.wait([written], timeout=HOLD_WAIT_SECONDS)
+        if not written.done():
+            raise LedgerUnavailable
+
+    async def note(self, record: HoldRecord) -> None:
+        """Have a reservation committed soon, for others to see; nobody waits for it."""
+        self._held.add(record.id)
+        await self._enqueue(record)
+        self._wanted.set()
+
+    async def record(self, record: UsageRecord) -> asyncio.Future[None]:
+        """Queue a row, also if the caller is cancelled meanwhile; returns at once unless the queue is full.
+
+        The future is done when the row is committed.
+        """
+        return await self._enqueue(record)
+
+    async def wait_for(self, written: asyncio.Future[None], seconds: float) -> None:
+        """Have a recorded row committed now rather than with the next group, and wait for it, but not longer."""
+        self._rush()
+        await asyncio.wait([written], timeout=seconds)
+
+    async def all_written(self) -> None:
+        """Wait until every row that was recorded so far is committed."""
+        self._rush()
+        await asyncio.gather(*self._late)
+        await self._queue.join()
+
+    async def close(self) -> None:
+        """Write what is queued, for at most `CLOSE_SECONDS`; rows that can't be written go to the log, whole."""
+        self._rush()
+        if self._writer is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.all_written()
+        self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
+        while not self._queue.empty():
+            _give_to_the_log(self._queue.get_nowait())
+
+    async def _enqueue(self, record: UsageRecord | HoldRecord) -> asyncio.Future[None]:
+        waiting = _Waiting(record, asyncio.get_running_loop().create_future())
+        try:
+            self._queue.put_nowait(waiting)
+        except asyncio.QueueFull:
+            task = asyncio.create_task(self._queue.put(waiting))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+            await asyncio.shield(task)
+        return waiting.written
+
+    def _rush(self) -> None:
+        self._hurry = True
+        self._wanted.set()
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            await self._write_until_done([await self._queue.get()])
+            USAGE_QUEUE.set(self._queue.qsize())
+
+    async def _gather(self, group: list[_Waiting]) -> None:
+        """Add the rows that come within `GROUP_SECONDS`, or sooner if somebody waits."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GROUP_SECONDS):
+                await self._wanted.wait()
+        if self._wanted.is_set() and not self._hurry and self._crowded:
+            await asyncio.sleep(HOLD_SECONDS)
+        self._wanted.clear()
+        self._hurry = False
+        while len(group) < GROUP_ROWS and not self._queue.empty():
+            group.append(self._queue.get_nowait())
+        self._crowded = sum(isinstance(waiting.record, HoldRecord) for waiting in group) > 1
+        USAGE_QUEUE.set(self._queue.qsize() + len(group))
+
+    async def _write_until_done(self, group: list[_Waiting]) -> None:
+        done = False
+        try:
+            await self._gather(group)
+            await self._commit(group)
+            done = True
+        finally:
+            for waiting in group:
+                if not done:
+                    _give_to_the_log(waiting)
+                if not waiting.written.done():
+                    waiting.written.set_result(None)
+                self._queue.task_done()
+
+    async def _commit(self, group: Sequence[_Waiting]) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._write([waiting.record for waiting in group])
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                USAGE_FAILURES.inc()
+                log.error("usage rows not written yet", rows=len(group), error=repr(error)[:300])
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                attempt += 1
+            except Exception as error:  # noqa: BLE001  # one row that no database takes must not end the writing of all
+                USAGE_FAILURES.inc()
+                log.error("usage rows can't be written together", rows=len(group), error=repr(error)[:300])
+                if len(group) == 1:
+                    _give_to_the_log(group[0])
+                    return
+                for waiting in group:
+                    await self._commit([waiting])
+                return
+            else:
+                return
+
+    async def _write(self, group: Sequence[UsageRecord | HoldRecord]) -> None:
+        started = time.perf_counter()
+        records = [record for record in group if isinstance(record, UsageRecord)]
+        ended = {record.id for record in records} & self._held
+        until = self._clock.now() + LEASE
+        holds = [
+            {**self.row_of(record.row()), "owner": self.owner, "expires_at": until}
+            for record in group
+            if isinstance(record, HoldRecord) and record.id not in ended
+        ]
+        changes: list[Change] = [(self._add_holds, holds)] if holds else []
+        if records:
+            changes.append((self._add_usage, [self.row_of(record.row()) for record in records]))
+            changes.append((_USED, _last_uses(records)))
+        if ended:
+            changes.append((_END, [{"ended": attempt_id} for attempt_id in ended]))
+        await self._database.apply(changes)
+        self._held -= ended
+        USAGE_WRITE.observe(time.perf_counter() - started)
+
+
+_END = delete(reservations).where(reservations.c.id == bindparam("ended"))
+_USED = (
+    update(keys)
+    .where(keys.c.id == bindparam("of"), or_(keys.c.last_used_at.is_(None), keys.c.last_used_at < bindparam("stale")))
+    .values(last_used_at=bindparam("moment"))
+)
+
+
+def _last_uses(records: Sequence[UsageRecord]) -> list[dict[str, Any]]:
+    uses: dict[str, datetime] = {}
+    for record in records:
+        uses[record.key_id] = max(record.started_at, uses.get(record.key_id, record.started_at))
+    in_one_order = sorted(uses.items())  # replicas that hold rows in different orders would wait for each other
+    return [
+        {"of": key_id, "moment": moment, "stale": moment - timedelta(seconds=LAST_USE_SECONDS)}
+        for key_id, moment in in_one_order
+    ]
+
+
+def _give_to_the_log(waiting: _Waiting) -> None:
+    row = waiting.record.row()
+    log.error("usage row not written", **{**row, "started_at": waiting.record.started_at.isoformat()})

@@ -1,0 +1,387 @@
+"""What one call used: collected while it runs, recorded when it ends, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import TracebackType
+from typing import Literal, get_args
+
+import structlog
+
+from gateway.auth.keys import Principal
+from gateway.errors import CallTooLarge, LimitReached, LimitsUnavailable, PriceUnknown
+from gateway.limits.admission import Admission
+from gateway.limits.reservations import NOTHING, Need, Reservation
+from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
+from gateway.models.catalogue import Catalogue
+from gateway.models.cost import NANO, sum_costs
+from gateway.usage.ledger import UsageLedger
+from gateway.usage.records import HoldRecord, Tokens, UsageRecord
+from gateway.usage.tenant_labels import TenantLabels
+from servicekit.core.clock import Clock
+from servicekit.core.errors import ServiceError
+from servicekit.core.identifiers import new_id
+from servicekit.peers.client import PeerStream
+from servicekit.web.error_handlers import CLIENT_CLOSED
+
+log = structlog.get_logger(__name__)
+Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs", "agents", "mcp"]
+ROUTES: tuple[Route, ...] = get_args(Route)
+COMMIT_SECONDS = 2.0
+PLACE_SECONDS = 0.25
+"""How long an answer's last byte waits for its place to be free: a Redis that is away must not hold it up."""
+SETTLE_SECONDS = 5.0
+CUT = "cut"
+"""`error_type` of a call inside another one that whoever made it has ended early. That is no error: who asks there is
+our own agent, and the outer call or the run says why."""
+NOT_LET_IN = (LimitReached, LimitsUnavailable, CallTooLarge, PriceUnknown)
+"""A call that ends with one of these was refused before it began, and writes no row."""
+
+
+class Meter:
+    """Opens metered calls and knows how many are open."""
+
+    def __init__(
+        self, ledger: UsageLedger, admission: Admission, catalogue: Catalogue, clock: Clock, tenants: TenantLabels
+    ) -> None:
+        self.ledger = ledger
+        self.tenants = tenants
+        self.admission = admission
+        self._catalogue = catalogue
+        self._clock = clock
+        self._open = 0
+        self._inside: dict[str, _Inside] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def call(self, principal: Principal, route: Route, request_id: str, parent_id: str | None = None) -> MeteredCall:
+        """A call to be metered; use it as an async context manager."""
+        return MeteredCall(self, principal, route, request_id, parent_id, self._clock.now())
+
+    def opened(self, parent_id: str | None) -> None:
+        """A call has begun, inside another one or not."""
+        self._open += 1
+        self._idle.clear()
+        if parent_id is not None:
+            self._inside.setdefault(parent_id, _Inside()).open += 1
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is open."""
+        return self._open == 0
+
+    def closed(self, parent_id: str | None) -> None:
+        """A call has ended and its row is queued; of one inside another call, committed."""
+        self._open -= 1
+        if self._open == 0:
+            self._idle.set()
+        if parent_id is not None:
+            inside = self._inside[parent_id]
+            inside.open -= 1
+            if inside.open == 0:
+                del self._inside[parent_id]
+                inside.ended.set()
+
+    async def wait_inside(self, parent_id: str, seconds: float) -> None:
+        """Wait until no call inside this one is open here any more, but not longer."""
+        if (inside := self._inside.get(parent_id)) is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(inside.ended.wait(), seconds)
+
+    async def wait_until_idle(self) -> None:
+        """Wait, for a bounded time, until every call that was cut off has queued its row."""
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._idle.wait()
+        except TimeoutError:
+            log.error("calls still open at shutdown", calls=self._open)
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self._clock.now()
+
+    def label(self, model: str | None) -> str:
+        """The metric label of a model."""
+        return self._catalogue.label(model)
+
+
+@dataclass(slots=True)
+class _Inside:
+    """The calls inside one call: how many are open here, and the event that says when none is."""
+
+    open: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class MeteredCall:
+    """One call. Set `model`, `status`, tokens and cost as they become known; leaving the block records them.
+
+    `reserve` comes before each attempt at an upstream; `abandon_attempt` ends one that another will follow. Tokens and
+    cost are always those of the attempt that runs.
+    """
+
+    def __init__(
+        self, meter: Meter, principal: Principal, route: Route, request_id: str, parent_id: str | None, now: datetime
+    ) -> None:
+        self.id = new_id("call")
+        self.principal = principal
+        self.route = route
+        self.request_id = request_id
+        self.parent_id = parent_id
+        self.model: str | None = None
+        self.embedding_model: str | None = None
+        self.attempt = 1
+        self.cache = "bypass"
+        self.status = 200
+        self.error_type: str | None = None
+        self.streamed = False
+        self.tokens = Tokens()
+        self.cost: int | None = 0
+        self.estimated = False
+        self._meter = meter
+        self._started_at = now
+        self._began = time.perf_counter()
+        self._waited = 0.0
+        self._written: asyncio.Future[None] | None = None
+        self._recorded = False
+        self._abandoned: tuple[Tokens, int | None] = Tokens(), 0
+        self._opened: Reservation | None = None
+        self._reserved: Reservation | None = None
+        self._held = False
+        self._only_entered = False
+
+    async def __aenter__(self) -> MeteredCall:
+        self._meter.opened(self.parent_id)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                self._fail(error)
+            self._settle(refused=self._only_entered and isinstance(error, NOT_LET_IN))
+            if self._written is None:
+                await self._record(in_ledger=self._held or self.attempt > 1 or not isinstance(error, NOT_LET_IN))
+                if self.parent_id is not None:
+                    await self.commit()  # whoever made it may ask at once what it has used
+        finally:
+            self._meter.closed(self.parent_id)
+
+    @property
+    def attempt_id(self) -> str:
+        """Of the attempt that runs: of its reservation and its row."""
+        return self.id if self.attempt == 1 else f"{self.id}.{self.attempt}"
+
+    @property
+    def spent(self) -> tuple[Tokens, int | None]:
+        """Tokens and cost of all attempts so far."""
+        before, cost = self._abandoned
+        return before.plus(self.tokens), sum_costs(cost, self.cost)
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether the call has passed the limits."""
+        return self._opened is not None
+
+    async def ask(self, need: Need) -> Mapping[str, str]:
+        """Pass all limits as with `reserve`, but keep only the call's own place: what it needs is charged to the calls
+        inside it, or later."""
+        headers = await self.reserve(need, hold=False)
+        self._end_attempt(ends_call=False)
+        return headers
+
+    async def enter(self) -> Mapping[str, str]:
+        """Take the call's request and place, before its body tells what it needs; the headers that tell how they stand.
+
+        If what it needs is refused then, it has used up no request.
+        """
+        self._opened = await self._meter.admission.reserve(
+            self.principal, self.id, NOTHING, self._started_at, opens_call=True
+        )
+        self._only_entered = True
+        return self._opened.headers
+
+    async def reserve(self, need: Need = NOTHING, *, hold: bool = True) -> Mapping[str, str]:
+        """Pass all limits, charged with what the next attempt may use at most; the headers that tell how they stand.
+
+        Raises what the first limit that refuses has to say. What can cost money is also in the ledger when this
+        returns; raises `LedgerUnavailable` if that can't be.
+        """
+        opens_call = self.parent_id is None and self._opened is None
+        self._reserved = await self._meter.admission.reserve(
+            self.principal, self.attempt_id, need, self._started_at, opens_call=opens_call
+        )
+        self._opened, self._only_entered = self._opened or self._reserved, False
+        if hold and need.cost != 0:
+            self._held = True
+            with self.waiting():
+                await self._meter.ledger.hold(self._as_hold(need))
+        elif hold and self.parent_id is not None and need.completion_tokens:
+            self._held = True  # it costs nothing, but a receipt on another replica waits for its tokens
+            await self._meter.ledger.note(self._as_hold(need))
+        return self._reserved.headers
+
+    async def abandon_attempt(self, status: int, error_type: str) -> None:
+        """This attempt has failed and another one follows: it becomes a row of its own, and gives back what it held."""
+        failed = self._as_record(time.perf_counter() - self._began)
+        failed = replace(failed, parent_id=self.parent_id or self.id, status=status, error_type=error_type)
+        self._count_tokens()
+        self._abandoned = self.spent
+        self._end_attempt(ends_call=False)
+        self.attempt += 1  # before anything waits: a client that leaves meanwhile must not have it counted twice
+        self.tokens, self.cost, self.estimated, self._held = Tokens(), 0, False, False
+        await self._meter.ledger.record(failed)
+
+    async def finish(self) -> None:
+        """Everything is known; call it before the last byte goes out, so that whoever waits for that finds the place
+        free, and a call inside another counted."""
+        if self.parent_id is not None:
+            await self.commit()
+        if any(held is not None and held.has_place for held in (self._opened, self._reserved)):
+            await asyncio.wait(self._settle(), timeout=PLACE_SECONDS)
+
+    def _settle(self, *, refused: bool = False) -> set[asyncio.Task[None]]:
+        """Give back all that is still held, in the background."""
+        tasks = self._end_attempt(ends_call=self._opened is self._reserved)
+        if self._opened is not None:  # an earlier attempt holds the call's own place
+            tasks.add(self._meter.admission.leave(self._opened, refused=refused))
+        self._opened = None
+        return tasks
+
+    def _end_attempt(self, *, ends_call: bool) -> set[asyncio.Task[None]]:
+        reserved, self._reserved = self._reserved, None
+        if reserved is None:
+            return set()
+        if ends_call:
+            self._opened = None
+        return {self._meter.admission.settle(reserved, self.tokens.total, self.cost, ends_call=ends_call)}
+
+    def add_cost(self, cost: int | None) -> None:
+        """Add a part's cost; once one part is unknown, so is the whole."""
+        self.cost = sum_costs(self.cost, cost)
+
+    def bill_as_reserved(self) -> None:
+        """Nobody will tell what this attempt has used: it counts with what it was let in for."""
+        need = NOTHING if self._reserved is None else self._reserved.need
+        self.tokens = Tokens(need.prompt_tokens, need.completion_tokens, need.embedding_tokens)
+        self.cost, self.estimated = need.cost, True
+
+    async def commit(self) -> None:
+        """Record now and wait until the row is committed: whoever asks for the sum next finds it.
+
+        The wait is bounded; a database that is away must not hold up an answer.
+        """
+        if self._written is None and not self._recorded:
+            await self._record(in_ledger=True)
+        if self._written is not None:
+            await self._meter.ledger.wait_for(self._written, COMMIT_SECONDS)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Time spent in this block is not the gateway's own."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._waited += time.perf_counter() - started
+
+    async def pieces_of(self, stream: PeerStream) -> AsyncGenerator[bytes, None]:
+        """A stream's pieces, the waits for them not counted as our own time."""
+        pieces = stream.pieces()
+        while True:
+            with self.waiting():
+                piece = await anext(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+    def first_piece(self) -> None:
+        """The first byte of a streamed answer goes out now."""
+        FIRST_TOKEN.labels(self.route).observe(time.perf_counter() - self._began)
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, ServiceError):
+            self.status, self.error_type = error.http_status, error.body(None).type
+        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
+            inside = self.parent_id is not None
+            self.status, self.error_type = (200, CUT) if inside else (CLIENT_CLOSED, "client_disconnected")
+        else:
+            self.status, self.error_type = 500, "internal"
+
+    async def _record(self, *, in_ledger: bool) -> None:
+        self._recorded = True
+        seconds = time.perf_counter() - self._began
+        CALLS.labels(self.route, str(self.status), self.error_type or "none").inc()
+        OVERHEAD.labels(self.route).observe(max(0.0, seconds - self._waited))
+        self._count_tokens()
+        if in_ledger:
+            self._written = await self._meter.ledger.record(self._as_record(seconds))
+
+    def _count_tokens(self) -> None:
+        label, tokens = self._meter.label(self.model), self.tokens
+        tenant = self._meter.tenants.of(self.principal.tenant)
+        if tokens.prompt:
+            TOKENS.labels(label, "prompt", tenant).inc(tokens.prompt)
+        if tokens.completion:
+            TOKENS.labels(label, "completion", tenant).inc(tokens.completion)
+        if tokens.embedding:
+            embedder = self._meter.label(self.embedding_model or self.model)
+            TOKENS.labels(embedder, "embedding", tenant).inc(tokens.embedding)
+        if self.cost is None:
+            UNPRICED.labels(label).inc()
+        elif self.cost:
+            COST.labels(label, tenant).inc(float(self.cost * NANO))
+
+    def _as_hold(self, need: Need) -> HoldRecord:
+        return HoldRecord(
+            id=self.attempt_id,
+            parent_id=self.parent_id,
+            request_id=self.request_id,
+            key_id=self.principal.key_id,
+            tenant=self.principal.tenant,
+            route=self.route,
+            model=_as_kept(self.model),
+            attempt=self.attempt,
+            prompt_tokens=need.prompt_tokens,
+            completion_tokens=need.completion_tokens,
+            embedding_tokens=need.embedding_tokens,
+            cost_nano_usd=need.cost,
+            started_at=self._started_at,
+        )
+
+    def _as_record(self, seconds: float) -> UsageRecord:
+        return UsageRecord(
+            id=self.attempt_id,
+            attempt=self.attempt,
+            cache=self.cache,
+            parent_id=self.parent_id,
+            request_id=self.request_id,
+            key_id=self.principal.key_id,
+            tenant=self.principal.tenant,
+            route=self.route,
+            model=_as_kept(self.model),
+            prompt_tokens=self.tokens.prompt,
+            completion_tokens=self.tokens.completion,
+            embedding_tokens=self.tokens.embedding,
+            cached_tokens=self.tokens.cached,
+            reasoning_tokens=self.tokens.reasoning,
+            cost_nano_usd=self.cost,
+            status=self.status,
+            error_type=self.error_type,
+            streamed=self.streamed,
+            estimated=self.estimated,
+            started_at=self._started_at,
+            ms=round(seconds * 1000),
+        )
+
+
+def _as_kept(model: str | None) -> str | None:
+    """A model's name as every database takes it: a caller may have made it up."""
+    return None if model is None else model[:200].replace("\0", "")

@@ -1,0 +1,97 @@
+"""What `GET /v1/usage` answers: the ledger summed by key, tenant, model or day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, RowMapping, case, func, select
+
+from contracts.keys import UsageGroup, UsageRow
+from gateway.errors import BadPeriod
+from gateway.models.cost import to_usd
+from gateway.storage.tables import usage
+from gateway.usage.meter import CUT
+from gateway.usage.records import DAY_SECONDS
+from servicekit.sql.database import Database
+
+DEFAULT_PERIOD = timedelta(days=30)
+_COLUMNS: dict[UsageGroup, Column[Any]] = {
+    "key": usage.c.key_id,
+    "tenant": usage.c.tenant,
+    "model": usage.c.model,
+    "day": usage.c.day,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UsageQuestion:
+    """Which rows are summed: `start` inclusive, `end` exclusive; a null tenant means all."""
+
+    group_by: UsageGroup
+    start: datetime
+    end: datetime
+    tenant: str | None
+
+
+def period(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """The asked period, by default the 30 days up to now; raises `BadPeriod`."""
+    try:
+        until = _utc(end) if end else now
+        since = _utc(start) if start else until - DEFAULT_PERIOD
+    except OverflowError:  # before the year 1 or after 9999
+        raise BadPeriod from None
+    if since >= until:
+        raise BadPeriod
+    return since, until
+
+
+async def usage_report(database: Database, question: UsageQuestion) -> list[UsageRow]:
+    """One row a group.
+
+    A `rag:` answer and the model calls inside it are rows of their own. By key, tenant and day `requests`, `errors`
+    and `cache_hits` count the calls that came in through the public API; by model they count each model's own.
+    """
+    group = _COLUMNS[question.group_by]
+    counted = usage.c.parent_id.is_(None) if question.group_by != "model" else usage.c.id.is_not(None)
+    query = (
+        select(
+            group.label("group"),
+            func.sum(case((counted, 1), else_=0)).label("requests"),
+            func.sum(usage.c.prompt_tokens).label("prompt_tokens"),
+            func.sum(usage.c.completion_tokens).label("completion_tokens"),
+            func.sum(usage.c.embedding_tokens).label("embedding_tokens"),
+            func.sum(usage.c.cached_tokens).label("cached_tokens"),
+            func.sum(usage.c.reasoning_tokens).label("reasoning_tokens"),
+            func.sum(case((usage.c.estimated, 1), else_=0)).label("estimated_requests"),
+            func.sum(usage.c.cost_nano_usd).label("cost"),
+            func.sum(case((usage.c.cost_nano_usd.is_(None), 1), else_=0)).label("unpriced_requests"),
+            func.sum(case((counted & (usage.c.cache == "hit"), 1), else_=0)).label("cache_hits"),
+            func.sum(case((usage.c.error_type == CUT, 1), else_=0)).label("cut_requests"),
+            func.sum(case((counted & (usage.c.error_type != CUT), 1), else_=0)).label("errors"),
+        )
+        .where(usage.c.started_at >= question.start, usage.c.started_at < question.end)
+        .group_by(group)
+        .order_by(group)
+    )
+    if question.tenant is not None:
+        query = query.where(usage.c.tenant == question.tenant)
+    async with database.read() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    return [_usage_row(question.group_by, row) for row in rows]
+
+
+def _usage_row(group_by: UsageGroup, row: RowMapping) -> UsageRow:
+    name = _day(row["group"]) if group_by == "day" else str(row["group"] or "")
+    counts = {field: int(row[field]) for field in UsageRow.model_fields if field not in ("group", "cost_usd")}
+    cost = None if row["cost"] is None else to_usd(int(row["cost"]))
+    return UsageRow(group=name, cost_usd=cost, **counts)
+
+
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * DAY_SECONDS, UTC).date().isoformat()
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

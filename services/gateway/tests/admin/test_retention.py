@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import func, insert, select
+
+from contracts.keys import KeyCreate
+from gateway.admin.retention import Retention
+from gateway.auth.key_repository import KeyLedger
+from gateway.settings import GatewaySettings
+from gateway.storage.audit_log import Actor
+from gateway.storage.tables import audit, usage
+from gateway.usage.records import GONE, UsageRecord, anonymous
+from servicekit.core.clock import ManualClock
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
+
+DAY = 86_400
+
+
+def record(clock: ManualClock, number: int) -> UsageRecord:
+    facts = {"id": f"u{number}", "parent_id": None, "request_id": "r", "key_id": "k", "tenant": "acme"}
+    counts = {"prompt_tokens": 1, "completion_tokens": 1, "embedding_tokens": 0, "cost_nano_usd": 5}
+    ended = {"status": 200, "error_type": None, "streamed": False, "started_at": clock.now(), "ms": 1}
+    return UsageRecord(**facts, route="chat", model="rag:vault", **counts, **ended)  # type: ignore[arg-type]
+
+
+async def rows(database: Database) -> tuple[int, int]:
+    async with database.read() as connection:
+        counts = [select(func.count()).select_from(table) for table in (usage, audit)]
+        first, second = [(await connection.execute(count)).scalar_one() for count in counts]
+    return first, second
+
+
+async def test_usage_and_audit_are_kept_for_the_days_of_the_settings(
+    database: Database, keys: KeyLedger, clock: ManualClock
+) -> None:
+    async with database.write() as connection:
+        many = [record(clock, number).row() for number in range(1500)]  # more than go at once
+        await connection.execute(insert(usage), many)
+    await keys.create(KeyCreate(name="k", tenant="acme", scopes=["chat"]), Actor("admin"))
+    clock.advance(40 * DAY)
+    async with database.write() as connection:
+        await connection.execute(insert(usage).values(record(clock, 9999).row()))
+    assert await rows(database) == (1501, 2)
+    assert await Retention(database, clock, 0, 0).apply() == 0, "0 keeps all"
+    assert await Retention(database, clock, 41, 0).apply() == 0
+    assert await Retention(database, clock, 39, 41).apply() == 1500
+    assert await rows(database) == (1, 2)
+    await Retention(database, clock, 39, 39).apply()
+    assert await rows(database) == (1, 0)
+
+
+def test_usage_is_kept_as_long_as_budgets_need_it() -> None:
+    with pytest.raises(ValidationError, match="budgets of a month"):
+        GatewaySettings(usage_kept_days=31)
+    assert GatewaySettings(usage_kept_days=0).usage_kept_days == 0
+
+
+def test_a_row_of_a_deleted_tenant_names_nobody_and_keeps_what_it_cost(clock: ManualClock) -> None:
+    row = record(clock, 1).row()
+    left = anonymous(row)
+    assert {name for name in row if row[name] != left[name]} == {"tenant", "key_id", "request_id", "model"}
+    assert left["model"] == f"rag:{GONE}"
+    assert anonymous(row | {"model": "smollm2"})["model"] == "smollm2"
+    call = new_id("call")
+    assert anonymous(row | {"parent_id": call})["parent_id"] == call
+    assert anonymous(row | {"parent_id": "acme-request"})["parent_id"] == GONE

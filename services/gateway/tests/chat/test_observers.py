@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from contracts.chat import ChatRequest
+from contracts.models import ModelInfo, ModelPrice
+from gateway.auth.keys import Principal
+from gateway.chat.observers import AnswerTap, ModelTap
+from gateway.errors import ModelNotFound, NoReranker, WrongModelKind
+from gateway.models.catalogue import Models
+from gateway.usage.inner_calls import InsideCalls
+from gateway.usage.ledger import UsageLedger
+from gateway.usage.meter import Meter, MeteredCall
+from gateway.usage.records import UsageRecord
+from gateway.usage.token_counter import ChatCount
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
+
+PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
+CHAT = ModelInfo(id="m", kind="chat", default=True, price=PRICE)
+RERANKER = ModelInfo(id="r", kind="rerank", price=ModelPrice(prompt_usd_per_million=Decimal("0.2")))
+FREE = ModelInfo(id="e", kind="embedding", price=ModelPrice(prompt_usd_per_million=Decimal("0.5")))
+KEY = Principal("k1", "acme", frozenset({"chat"}))
+USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+
+
+def _call() -> MeteredCall:
+    return MeteredCall(None, KEY, "chat", "req_1", None, datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
+
+
+class _NoTokenizer:
+    """Counts nothing, as while a tokenizer is being read."""
+
+    def prepare(self, model: str) -> None:
+        return
+
+    def count(self, model: str, text: str) -> int | None:
+        return None
+
+
+def _count(request_bytes: int) -> ChatCount:
+    request = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
+    return ChatCount(_NoTokenizer(), CHAT, request, request_bytes)  # type: ignore[arg-type]
+
+
+def _frame(**chunk: Any) -> bytes:
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+async def test_usage_that_inference_counted_itself_is_recorded_as_estimated() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, _count(400), show_usage=True)
+    await tap.frame(_frame(choices=[], usage=USAGE | {"estimated": True}))
+    tap.close()
+    assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (100, 10, True)
+
+
+async def test_a_usage_frame_that_only_we_asked_for_does_not_pass() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
+    content = _frame(choices=[{"delta": {"content": '"usage": {'}}], usage=None)
+    assert await tap.frame(content) == content
+    assert await tap.frame(_frame(choices=[], usage=USAGE)) == b""
+    tap.close()
+    assert (call.tokens.prompt, call.tokens.completion, call.cost, call.estimated) == (100, 10, 120_000, False)
+
+
+async def test_a_usage_frame_that_was_asked_for_passes() -> None:
+    frame = _frame(choices=[], usage=USAGE)
+    assert await ModelTap(_call(), CHAT, _count(400), show_usage=True).frame(frame) == frame
+
+
+async def test_an_answer_that_broke_off_is_estimated_and_marked() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, _count(401), show_usage=False)
+    for _ in range(7):
+        await tap.frame(_frame(choices=[{"delta": {"content": "x"}}]))
+    tap.close()
+    assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (101, 7, True)
+
+
+LIES = [
+    {"prompt_tokens": -5, "completion_tokens": 3},
+    {"prompt_tokens": "100", "completion_tokens": "10"},
+    {"prompt_tokens": 0, "completion_tokens": 0},
+    {"prompt_tokens": 100, "completion_tokens": -1},
+    {"prompt_tokens": 100, "completion_tokens": 10**12},
+    {"prompt_tokens": 10**40, "completion_tokens": 1},
+    {"prompt_tokens": True, "completion_tokens": 1},
+    {"prompt_tokens": 1e3, "completion_tokens": [1]},
+    {"total_tokens": 7},
+    {},
+]
+
+
+@pytest.mark.parametrize("usage", LIES, ids=str)
+async def test_usage_that_cannot_be_true_is_counted_instead_and_marked(usage: dict[str, Any]) -> None:
+    streamed, whole = _call(), _call()
+    tap = ModelTap(streamed, CHAT, _count(400), show_usage=False)
+    await tap.frame(_frame(choices=[{"delta": {"content": "five"}}]))
+    assert await tap.frame(_frame(choices=[], usage=usage)) == b""
+    tap.close()
+    other = ModelTap(whole, CHAT, _count(400), show_usage=False)
+    await other.whole(json.dumps({"choices": [{"message": {"content": "five"}}], "usage": usage}).encode())
+    other.close()
+    for call in (streamed, whole):
+        assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (100, 1, True)
+        assert call.cost == 102_000
+
+
+async def test_parts_of_a_usage_are_never_more_than_the_whole() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, _count(400), show_usage=True)
+    details = {"prompt_tokens_details": {"cached_tokens": 5000}, "completion_tokens_details": {"reasoning_tokens": 99}}
+    await tap.frame(_frame(choices=[], usage={**USAGE, **details}))
+    assert (call.tokens.cached, call.tokens.reasoning) == (100, 10)
+
+
+async def test_an_answer_that_never_began_costs_nothing_unless_the_client_left() -> None:
+    call = _call()
+    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
+    tap.close()
+    assert (call.tokens.prompt, call.cost, call.estimated) == (0, 0, False)
+    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
+    tap.cut_off()
+    tap.close()
+    assert (call.tokens.prompt, call.estimated) == (100, True)
+
+
+def _inner(name: str, cost: int | None, **changes: Any) -> UsageRecord:
+    about: dict[str, Any] = {
+        "id": name, "parent_id": "call_1", "request_id": "r", "key_id": "k1", "tenant": "acme", "route": "chat",
+        "model": "m", "prompt_tokens": 7, "completion_tokens": 2, "embedding_tokens": 0, "cost_nano_usd": cost,
+        "status": 200, "error_type": None, "streamed": False, "started_at": datetime(2026, 1, 1, tzinfo=UTC), "ms": 1,
+    }  # fmt: skip
+    return UsageRecord(**{**about, **changes})
+
+
+SEARCHED = {"route": "search", "prompt_tokens": 30, "completion_tokens": 0, "embedding_tokens": 20}
+
+
+async def _settled(database: Database, *inner: UsageRecord, show: bool = True) -> tuple[MeteredCall, dict[str, Any]]:
+    ledger = UsageLedger(database, 10)
+    ledger.open()
+    for record in inner:
+        await ledger.record(record)
+    await ledger.close()
+    meter = Meter(ledger, None, None, SystemClock(), None)  # type: ignore[arg-type]
+    call = _call()
+    call.id = "call_1"
+    tap = AnswerTap(call, InsideCalls(database, meter), show_receipt=show)
+    report = {"grounded": True, "receipt": {"tokens": {"prompt": 0}, "cost_usd": None, "attempts": []}}
+    passed = await tap.frame(_frame(choices=[], groundwork=report, later_field="kept"))
+    chunk: dict[str, Any] = json.loads(passed.removeprefix(b"data: "))
+    assert chunk["later_field"] == "kept"
+    told = json.loads((await tap.frame(_frame(choices=[], usage=dict.fromkeys(USAGE, 0)))).removeprefix(b"data: "))
+    return call, {**chunk["groundwork"], "usage": told["usage"]}
+
+
+async def test_a_receipt_has_the_tokens_the_attempts_and_the_cost_of_the_ledger_also_of_a_draft_that_was_cut(
+    database: Database,
+) -> None:
+    cut = _inner("b", 400, error_type="cut", estimated=True)
+    call, report = await _settled(database, _inner("a", 50, **SEARCHED), cut)
+    receipt = report["receipt"]
+    assert receipt["tokens"] == {"prompt": 7, "completion": 2, "embedding": 20, "rerank": 30}
+    assert [(one["model"], one["outcome"]) for one in receipt["attempts"]] == [("m", "cut")]
+    assert receipt["cost_usd"] == "0.00000045"
+    assert report["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    assert (call.cost, call.tokens.total) == (0, 0)  # the calls inside have rows of their own
+
+
+async def test_a_receipts_cost_is_null_when_the_price_of_one_part_is_unknown(database: Database) -> None:
+    _, report = await _settled(database, _inner("a", 1_000), _inner("b", None))
+    assert report["receipt"]["cost_usd"] is None
+
+
+async def test_a_receipt_that_was_not_asked_for_is_taken_out(database: Database) -> None:
+    _, report = await _settled(database, _inner("a", 1_000), show=False)
+    assert set(report) == {"grounded", "usage"}
+
+
+def test_default_means_the_default_of_its_kind() -> None:
+    models = Models.of([ModelInfo(id="z", kind="chat"), CHAT, FREE])
+    assert models.resolve("default", "chat", KEY).id == "m"
+    assert models.resolve("default", "embedding", KEY).id == "e"  # the only one of its kind
+    with pytest.raises(NoReranker):
+        models.resolve("default", "rerank", KEY)
+    with pytest.raises(WrongModelKind, match="embedding"):
+        models.resolve("e", "chat", KEY)
+    with pytest.raises(ModelNotFound):
+        models.resolve("nope", "chat", KEY)
+
+
+def test_a_key_limited_to_models_sees_and_uses_only_those() -> None:
+    limited = Principal("k1", "acme", frozenset({"chat"}), models=("e",))
+    models = Models.of([CHAT, FREE])
+    assert [model.id for model in models.visible_to(limited)] == ["e"]
+    with pytest.raises(ModelNotFound):
+        models.resolve("default", "chat", limited)

@@ -1,0 +1,235 @@
+"""What guards find in whole texts and in streams of any pieces: samples of every kind, as people write them."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.guardrails import ibans
+from gateway.guardrails.detectors import WINDOW, PersonalData, Secrets
+from gateway.guardrails.masks import StreamMask, masked
+from gateway.guardrails.normal_form import NormalForm
+
+GUARDS = (Secrets(), PersonalData())
+LETTERS_OF = {"n": "0123456789", "a": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "c": "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"}
+
+
+def made_iban(country: str, seed: int) -> str:
+    """An IBAN of a country's structure with the right checksum."""
+    dice = random.Random(f"{country} {seed}")
+    parts = ibans._PART.findall(ibans._STRUCTURES[country])
+    rest = "".join(dice.choice(LETTERS_OF[kind]) for count, kind in parts for _ in range(int(count)))
+    remainder = int("".join(str(int(one, 36)) for one in f"{rest}{country}00")) % 97
+    return f"{country}{98 - remainder:02}{rest}"
+
+
+def in_groups(text: str, by: str = " ") -> str:
+    return by.join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
+IBANS = [made_iban(country, seed) for country in ibans._STRUCTURES for seed in range(3)]
+WRITTEN: list[Callable[[str], str]] = [
+    in_groups,
+    str,
+    str.lower,
+    lambda iban: in_groups(iban).lower(),
+    lambda iban: in_groups(iban, "-"),
+    lambda iban: in_groups(iban, "\u00a0"),
+    lambda iban: in_groups(iban, "\u202f"),
+]
+CARD = "4111111111111111"
+FULL_WIDTH = CARD.translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)})
+CARDS = [
+    *(in_groups(CARD, by) for by in ("", " ", "-", ".", "\u00a0", "\u2009", "\u2011", "\u2013", "\u200b")),
+    FULL_WIDTH,
+    in_groups(FULL_WIDTH, "\u3000"),
+    "3782 822463 10005",
+    "5555-5555-5555-4444",
+    "41111111\u200b11111111",
+]
+EMAILS = [
+    "jane.roe@acme.example",
+    "jané@acme.example",
+    "jane\u0301@acme.example",
+    "jane@ácme.example",
+    "иван@пример.рф",
+    "νίκος@example.gr",
+    "jane.roe\u200b@acme.example",
+    "jane.roe＠acme.example",
+    "a" * 70 + "@acme.example",
+    "JANE+X@ACME.EXAMPLE",
+]
+PHONES = ["+49 30 1234567", "+1 (415) 555-2671", "0049 30 1234567", "+49.30.123.4567", "+49\u00a030/1234567"]
+KEY_BODY = "MIIE\nabc=\n"
+SECRETS = [
+    "gw_" + "A" * 43,
+    "AKIA" + "IOSFODNN7EXAMPLE",
+    "ghp_" + "a1" * 20,
+    "github_pat_" + "a1" * 20,
+    "glpat-" + "a1" * 12,
+    "xoxb-" + "1234567890-abc",
+    "sk-proj-" + "a1" * 20,
+    "sk-ant-api03-" + "x" * 40,
+    "AIza" + "a" * 35,
+    "sk_live_" + "a1" * 10,
+    "hf_" + "aB" * 17,
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghijklmnop",
+    *(
+        f"-----BEGIN {kind}-----\n{KEY_BODY}-----END {kind}-----"
+        for kind in ("PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK")
+    ),
+    f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n{KEY_BODY}",
+]
+SAMPLES = [
+    *(("iban", WRITTEN[at % len(WRITTEN)](iban)) for at, iban in enumerate(IBANS[::3])),
+    *(("card", card) for card in CARDS),
+    *(("email", email) for email in EMAILS),
+    *(("phone", phone) for phone in PHONES),
+    ("ssn", "123-45-6789"),
+    ("ssn", "123\u201145\u20116789"),
+    *((None, secret) for secret in SECRETS),
+]
+
+
+def screened(text: str) -> str:
+    for guard in GUARDS:
+        text = masked(text, guard.find(text))
+    return text
+
+
+def streamed(pieces: Iterator[str] | list[str]) -> Iterator[str]:
+    """What has gone out after each piece, and at the end."""
+    mask, out = StreamMask(GUARDS, ("secrets", "pii")), ""
+    for piece in pieces:
+        out += mask.feed(piece)
+        yield out
+    yield out + mask.end()
+
+
+@pytest.mark.parametrize(("kind", "text"), SAMPLES)
+def test_every_finding_is_found_to_the_letter_however_it_is_written(kind: str | None, text: str) -> None:
+    around = f"Here it is: {text}\n and that is all."
+    found = [finding for guard in GUARDS for finding in guard.find(around)]
+    visible = text.rstrip("\n") if "BLOCK" not in text or "END" in text else f"{text}\n and that is all."
+    assert [around[one.start : one.end] for one in found] == [visible]
+    assert kind in (None, found[0].kind)
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_ibans_of_every_country_are_found_in_every_way_of_writing(written: Callable[[str], str]) -> None:
+    for iban in IBANS:
+        text = f"Pay {written(iban)} please."
+        assert "iban" in {finding.kind for finding in PersonalData().find(text)}, text
+
+
+@pytest.mark.parametrize("text", [text for _, text in SAMPLES])
+def test_a_stream_cut_anywhere_is_masked_like_the_whole(text: str) -> None:
+    for around in (f"It is {text} and that.", f"Nr 12 {text}, 4 of AB", text):
+        whole = screened(around)
+        assert whole != around
+        for cut in range(len(around) + 1):
+            *before, after = streamed([around[:cut], around[cut:]])
+            assert after == whole
+            assert all(whole.startswith(out) for out in before)
+        *before, after = streamed(list(around))
+        assert after == whole
+        assert all(whole.startswith(out) for out in before)
+
+
+PARTS = [text for _, text in SAMPLES] + [
+    "GB29 NWBK",
+    "DE89",
+    "4111",
+    "12/26",
+    "the",
+    "NWBK",
+    "a@",
+    "-----BEGIN",
+    "ok.",
+    "你好",
+]
+
+
+@given(
+    st.lists(st.sampled_from(PARTS), min_size=1, max_size=6),
+    st.lists(st.sampled_from([" ", "", "\n", ", ", "\u00a0", "-", "  "]), min_size=6, max_size=6),
+    st.lists(st.integers(1, 30), min_size=1, max_size=40),
+)
+def test_a_stream_of_findings_side_by_side_is_masked_like_the_whole(
+    parts: list[str], glue: list[str], sizes: list[int]
+) -> None:
+    text = "".join(part + between for part, between in zip(parts, glue, strict=False))
+    pieces, at = [], 0
+    for size in sizes:
+        pieces.append(text[at : at + size])
+        at += size
+    *before, after = streamed([*pieces, text[at:]])
+    whole = screened(text)
+    assert after == whole
+    assert all(whole.startswith(out) for out in before)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DE89 3704 1144 5532 1130 03",
+        "at12 noon we met 1234 5678 9012 3456",
+        "1.234.567.890.123.456 people; 4.111.111.111.111.111",
+        "ZZ89 3704 1144 5532 1130 03",
+        "hf_datasets and hf_hub_download",
+        "@jane, see user@host or a@b",
+        "-----BEGIN PUBLIC KEY-----",
+    ],
+)
+def test_what_only_looks_like_a_finding_is_left_alone(text: str) -> None:
+    assert [finding for guard in GUARDS for finding in guard.find(text)] == []
+
+
+def test_a_card_is_found_with_its_date_behind_it() -> None:
+    (found,) = PersonalData().find("Card 4111 1111 1111 1111 12/26 123")
+    assert (found.kind, found.start, found.end) == ("card", 5, 24)
+
+
+def test_invisible_characters_are_masked_with_what_they_hide() -> None:
+    text = "Card 4\u200b111 1111\u00ad 1111 1111\u200b, thanks"
+    (found,) = PersonalData().find(text)
+    assert text[found.start : found.end] == "4\u200b111 1111\u00ad 1111 1111"
+    assert NormalForm.of("a\u200bb").text == "ab"
+
+
+@pytest.mark.parametrize("at", [WINDOW - 5, WINDOW, WINDOW + 3, 3 * WINDOW - 20])
+def test_a_long_text_is_searched_in_windows_that_cut_no_finding(at: int) -> None:
+    text = "x" * (at - 1) + " jane.roe@acme.example " + "AKIA" + "IOSFODNN7EXAMPLE" + " y" * WINDOW
+    assert [finding.start for guard in GUARDS for finding in guard.find(text)] == [at + 22, at]
+
+
+@pytest.mark.parametrize(
+    "shape", ["AA11 A B C ", "DE11 A B C ", "DE11 1111 ", "4111 1111 ", "a@", "+49 1 ", "eyJaaaaaaaaa."]
+)
+def test_hostile_texts_cost_time_that_grows_with_their_length_only(shape: str) -> None:
+    """Counted in calls of functions of ours, each of which looks at no more than a finding's length."""
+
+    def calls(text: str) -> int:
+        count = 0
+
+        def note(_: Any, event: str, __: Any) -> None:
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        sys.setprofile(note)
+        try:
+            for guard in GUARDS:
+                guard.find(text)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    short, long = (calls(shape * (length // len(shape))) for length in (3 * WINDOW // 2, 3 * WINDOW))
+    assert long <= 2.2 * short
+    assert long <= 40 * 3 * WINDOW

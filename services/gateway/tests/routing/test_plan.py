@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.models import ModelInfo
+from contracts.routes import RouteSpec
+from gateway.auth.keys import Principal
+from gateway.chat.attempts import failure_kind, pause_before
+from gateway.errors import ModelNotFound
+from gateway.models.catalogue import Models
+from gateway.routing.errors import RouteHasNoModel
+from gateway.routing.plan import Course, Plan, plan_for
+from gateway.routing.report import listed_models
+from servicekit.core.errors import InvalidRequest, NotReady, QueueFull, UpstreamTimeout
+
+MODELS = Models.of([ModelInfo(id=name, kind="chat", default=name == "a", context_length=100) for name in "abcd"])
+
+
+def _key(number: int = 1, **more: object) -> Principal:
+    return Principal(f"k{number}", "acme", frozenset({"chat"}), **more)  # type: ignore[arg-type]
+
+
+def _spec(**weights: int) -> RouteSpec:
+    targets = [{"model": name, "weight": weight} for name, weight in weights.items()]
+    return RouteSpec.model_validate(
+        {"targets": targets, "on_error": ["c"], "on_context_overflow": ["d"], "on_refusal": ["d", "c"]}
+    )
+
+
+def test_keys_are_shared_out_by_weight_and_each_keeps_its_model() -> None:
+    routes = {"smart": _spec(a=3, b=1)}
+    first = [plan_for("smart", MODELS, routes, _key(number)).first[0].id for number in range(2000)]
+    assert first == [plan_for("smart", MODELS, routes, _key(number)).first[0].id for number in range(2000)]
+    shares = Counter(first)
+    assert 0.70 < shares["a"] / 2000 < 0.80
+    assert shares["a"] + shares["b"] == 2000
+
+
+def test_a_target_without_weight_is_only_a_fallback() -> None:
+    plans = [plan_for("smart", MODELS, {"smart": _spec(a=1, b=0)}, _key(number)) for number in range(50)]
+    assert {tuple(model.id for model in plan.first) for plan in plans} == {("a", "b")}
+
+
+def _walk(plan: Plan, *failures: str) -> list[str]:
+    course = Course(plan)
+    walked = [course.current]
+    for failure in failures:
+        if course.after(failure) is not None:  # type: ignore[arg-type]
+            walked += [course.current]
+    return walked
+
+
+def test_each_kind_of_failure_has_its_own_way_and_no_model_is_tried_twice() -> None:
+    plan = plan_for("smart", MODELS, {"smart": _spec(a=1, b=0)}, _key())
+    assert _walk(plan, "error", "error", "error") == ["a", "b", "c"]
+    assert _walk(plan, "context_overflow", "context_overflow") == ["a", "d"]
+    assert _walk(plan, "refusal", "refusal", "refusal") == ["a", "d", "c"]
+    assert _walk(plan, "error", "context_overflow", "error") == ["a", "b", "d", "c"]
+
+
+def test_a_route_may_have_a_models_name_and_default_follows_it() -> None:
+    routes = {"a": _spec(b=1)}
+    assert [plan_for(name, MODELS, routes, _key()).first[0].id for name in ("a", "default", "b")] == ["b", "b", "b"]
+    (listed,) = [model for model in listed_models(MODELS, routes) if model.id == "a"]
+    assert (listed.default, listed.context_length) == (True, 100)
+
+
+def test_a_key_for_a_route_needs_no_right_to_the_models_behind_it() -> None:
+    routes = {"smart": _spec(a=1)}
+    assert plan_for("smart", MODELS, routes, _key(models=("smart",))).first[0].id == "a"
+    with pytest.raises(ModelNotFound):
+        plan_for("smart", MODELS, routes, _key(models=("a",)))
+
+
+def test_a_route_outlives_models_that_inference_no_longer_has() -> None:
+    gone = RouteSpec.model_validate({"targets": [{"model": "gone"}], "on_error": ["c"]})
+    assert plan_for("smart", MODELS, {"smart": gone}, _key()).first[0].id == "c"
+    with pytest.raises(RouteHasNoModel):
+        plan_for("smart", MODELS, {"smart": gone.model_copy(update={"on_error": []})}, _key())
+
+
+@pytest.mark.parametrize("targets", [[], [{"model": "a", "weight": 0}], [{"model": "a"}, {"model": "a"}]])
+def test_a_route_that_leads_nowhere_is_refused(targets: list[object]) -> None:
+    with pytest.raises(ValidationError):
+        RouteSpec.model_validate({"targets": targets})
+
+
+def test_what_the_caller_has_to_change_is_not_tried_again() -> None:
+    too_long = InvalidRequest("x")
+    too_long.code = "context_length_exceeded"
+    assert failure_kind(too_long) == "context_overflow"
+    assert failure_kind(InvalidRequest("x")) is None
+    assert [failure_kind(error) for error in (NotReady("x"), QueueFull("x"), UpstreamTimeout("x"))] == ["error"] * 3
+
+
+def test_pauses_grow_and_are_spread() -> None:
+    pauses = [[pause_before(tries, NotReady("x", retry_after=9)) for _ in range(50)] for tries in (1, 2, 3)]
+    for number, of_try in enumerate(pauses):
+        assert 0.1 * 2**number <= min(of_try) < max(of_try) <= 0.15 * 2**number
