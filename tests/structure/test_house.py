@@ -68,7 +68,7 @@ def test_modules_are_named_for_what_they_hold() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_the_same_modules_at_its_top(service: str) -> None:
     package = ROOT / "services" / service / "src" / service
-    for name in ("__main__", "settings", "bootstrap", "errors", "metrics"):
+    for name in ("__main__", "settings", "bootstrap", "metrics"):
         assert (package / f"{name}.py").is_file(), f"services/{service} has no {name}.py"
     folders = {path.parent.name for path in package.glob("*/*.py")}
     assert folders & {"api", "routes"}, f"services/{service} has no folder of routes"

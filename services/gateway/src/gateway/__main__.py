@@ -8,8 +8,7 @@ import uvloop
 
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
 from gateway.server.certificates import open_certificate
-from gateway.server.listeners import listener, serve_all
-from gateway.server.open_files import raise_limit
+from gateway.server.listeners import listener, raise_file_limit, serve_all
 from gateway.settings import GatewaySettings
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.spans import close_tracing, configure_tracing
@@ -41,7 +40,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = GatewaySettings()
     configure_logging(settings, "gateway")
-    raise_limit(settings.open_calls)
+    raise_file_limit(settings.open_calls)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
 

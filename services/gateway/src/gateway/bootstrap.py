@@ -44,8 +44,9 @@ from gateway.models.health import UpstreamHealth
 from gateway.routing.circuit_breaker import BreakerRules, Breakers
 from gateway.routing.redis_circuits import RedisCircuits
 from gateway.routing.repository import RouteBook
-from gateway.server.front import Cors, Front, origins_in
-from gateway.settings import GatewaySettings
+from gateway.server.cors import Cors
+from gateway.server.paths import Front
+from gateway.settings import GatewaySettings, origins_in
 from gateway.usage.housekeeping import Upkeep
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter

@@ -13,13 +13,13 @@ from fastapi import Depends, Request
 from starlette.types import Scope
 
 from gateway.auth.authentication import Keyring
+from gateway.auth.errors import KeyAmbiguous, ScopeMissing
 from gateway.auth.grants import Grants
 from gateway.auth.key_repository import KeyLedger
 from gateway.auth.keys import Principal
 from gateway.auth.tenant_repository import TenantLedger
 from gateway.auth.tokens import Mint
 from gateway.cache.answer_cache import Caching
-from gateway.errors import KeyAmbiguous, ScopeMissing
 from gateway.limits.admission import Admission
 from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter

@@ -145,3 +145,8 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
         if 0 < days < SHORTEST_USAGE_DAYS:
             raise ValueError(f"must be 0 or at least {SHORTEST_USAGE_DAYS}: budgets of a month are made of usage rows")
         return days
+
+
+def origins_in(setting: str) -> list[str]:
+    """The origins that a setting names, with commas between them."""
+    return [origin for word in setting.split(",") if (origin := word.strip().rstrip("/"))]

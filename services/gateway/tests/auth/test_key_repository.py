@@ -10,10 +10,7 @@ from sqlalchemy import select
 
 from contracts.keys import Budget, KeyCreate, KeyPatch, Limits, TenantCreate, TenantPatch
 from gateway.auth.authentication import Keyring
-from gateway.auth.key_repository import KeyLedger
-from gateway.auth.keys import hash_secret, is_secret, new_secret
-from gateway.auth.tenant_repository import TenantLedger
-from gateway.errors import (
+from gateway.auth.errors import (
     ExpiryPassed,
     GrantRefused,
     KeyExpired,
@@ -26,6 +23,9 @@ from gateway.errors import (
     ScopeMissing,
     TenantExists,
 )
+from gateway.auth.key_repository import KeyLedger
+from gateway.auth.keys import hash_secret, is_secret, new_secret
+from gateway.auth.tenant_repository import TenantLedger
 from gateway.storage.audit_log import Actor, audit_page
 from gateway.storage.tables import audit
 from gateway.storage.tables import keys as keys_table

@@ -11,8 +11,8 @@ from contracts.chat import ChatRequest
 from contracts.models import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.chat.observers import AnswerTap, ModelTap
-from gateway.errors import ModelNotFound, NoReranker, WrongModelKind
 from gateway.models.catalogue import Models
+from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind
 from gateway.usage.inner_calls import InsideCalls
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter, MeteredCall

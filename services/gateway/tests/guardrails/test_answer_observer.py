@@ -13,10 +13,10 @@ from contracts.chat import ChatRequest
 from contracts.guardrails import Guardrails
 from gateway.guardrails.answer_observer import GuardTap
 from gateway.guardrails.detectors import Injection, PersonalData, Secrets, is_card
+from gateway.guardrails.errors import ContentBlocked, InputTooLong
 from gateway.guardrails.ibans import is_iban
 from gateway.guardrails.masks import StreamMask, masked
 from gateway.guardrails.screen import Screening
-from gateway.routing.errors import ContentBlocked, InputTooLong
 
 AWS = "AKIA" + "IOSFODNN7EXAMPLE"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow IBAAK\nCAQEA\n-----END RSA PRIVATE KEY-----"

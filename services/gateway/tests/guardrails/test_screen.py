@@ -16,9 +16,9 @@ from contracts.models import EmbeddingRequest
 from gateway.guardrails.answer_observer import GuardTap
 from gateway.guardrails.coverage import READS_RUN, ROUTES
 from gateway.guardrails.delta_texts import spoken
+from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
 from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screen import Screening
-from gateway.routing.errors import BodyUnreadable, ContentBlocked, InputTooLong
 from servicekit.streams.sse import encode
 
 MAIL, CARD = "jane.roe@acme.example", "4111 1111 1111 1111"

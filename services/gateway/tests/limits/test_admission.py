@@ -11,7 +11,9 @@ from structlog.testing import capture_logs
 from contracts.keys import Budget, Limits
 from contracts.models import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
-from gateway.errors import (
+from gateway.limits.admission import Admission, WhenAway
+from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.errors import (
     BudgetExceeded,
     CallTooLarge,
     LimitsUnavailable,
@@ -20,8 +22,6 @@ from gateway.errors import (
     TooManyRequests,
     TooManyTokens,
 )
-from gateway.limits.admission import Admission, WhenAway
-from gateway.limits.budget_repository import BudgetLedger
 from gateway.limits.limiter import Gate, LimiterAway, Settlement, Spent, Verdict
 from gateway.limits.memory_limiter import MemoryLimiter
 from gateway.limits.reservations import NOTHING, Need, Reservation

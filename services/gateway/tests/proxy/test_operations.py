@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
+from gateway.auth.errors import NotYours
 from gateway.bootstrap import create_app
-from gateway.errors import NotYours
 from gateway.proxy.agent_operations import EVERY_PROXIED
 from gateway.proxy.operations import ProxiedCall
 from gateway.settings import GatewaySettings

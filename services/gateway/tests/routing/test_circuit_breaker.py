@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.limits.limiter import BoardAway, SharedCircuit
+from gateway.routing.circuit_board import BoardAway, SharedCircuit
 from gateway.routing.circuit_breaker import SLOW_SAMPLES, BreakerRules, Breakers
 from gateway.routing.memory_circuits import MemoryCircuits
 

@@ -9,8 +9,8 @@ from contracts.models import ModelInfo
 from contracts.routes import RouteSpec
 from gateway.auth.keys import Principal
 from gateway.chat.attempts import failure_kind, pause_before
-from gateway.errors import ModelNotFound
 from gateway.models.catalogue import Models
+from gateway.models.errors import ModelNotFound
 from gateway.routing.errors import RouteHasNoModel
 from gateway.routing.plan import Course, Plan, plan_for
 from gateway.routing.report import listed_models

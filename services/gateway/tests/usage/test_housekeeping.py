@@ -12,12 +12,11 @@ from contracts.keys import Budget
 from contracts.models import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.auth.tenant_repository import TenantLedger
-from gateway.errors import BudgetExceeded
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetLedger
-from gateway.limits.limiter import BudgetBook, Gate
+from gateway.limits.errors import BudgetExceeded
+from gateway.limits.limiter import BudgetBook, Gate, period_of
 from gateway.limits.memory_limiter import MemoryLimiter
-from gateway.limits.periods import period_of
 from gateway.limits.reservations import Need
 from gateway.storage.tables import reservations, usage
 from gateway.usage.housekeeping import Upkeep

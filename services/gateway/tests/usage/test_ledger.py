@@ -13,15 +13,13 @@ from contracts.chat import ChatRequest, Message
 from contracts.keys import KeyCreate, UsageGroup, UsageRow
 from contracts.models import ModelInfo, ModelPrice
 from gateway.auth.key_repository import KeyLedger
-from gateway.chat.observers import count
-from gateway.errors import BadPeriod
 from gateway.limits.max_usage import Assumed, chat_need
 from gateway.models.cost import MOST_TOKENS
 from gateway.storage.audit_log import Actor
 from gateway.storage.tables import usage
 from gateway.usage.ledger import UsageLedger
-from gateway.usage.records import UsageRecord
-from gateway.usage.report import UsageQuestion, period, usage_report
+from gateway.usage.records import UsageRecord, count
+from gateway.usage.report import BadPeriod, UsageQuestion, period, usage_report
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
 

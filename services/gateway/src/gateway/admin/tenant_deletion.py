@@ -14,11 +14,12 @@ from sqlalchemy import String, cast, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.tenancy import TenantDeletion, TenantKeys
+from gateway.auth.errors import TenantInUse
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import DOCUMENTS, GRANT_HEADER
+from gateway.cache.store import CacheAway
 from gateway.dependencies import Dependencies
-from gateway.errors import TenantInUse
-from gateway.limits.limiter import CacheAway, LimiterAway
+from gateway.limits.limiter import LimiterAway
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.tables import audit, keys, reservations, tenants, usage
 from gateway.usage.records import GONE, anonymous

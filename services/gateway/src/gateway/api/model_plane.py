@@ -13,11 +13,11 @@ from contracts.delegation import FreshToken, Spent, SpentQuestion, TokenExchange
 from contracts.models import ModelList
 from contracts.search import SearchRequest
 from gateway.admin import tenant_deletion
+from gateway.auth.errors import ScopeMissing
 from gateway.auth.tokens import DOCUMENT_RUNS, JOBS, RUNS
 from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
-from gateway.errors import ScopeMissing
 from gateway.guardrails.coverage import INSIDE, inside
 from gateway.guardrails.screen import Screening
 from gateway.proxy import retrieval as vectors

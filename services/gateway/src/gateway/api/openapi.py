@@ -1,9 +1,8 @@
-"""The OpenAPI document of the public API; `python -m gateway.openapi > docs/openapi.json` writes it."""
+"""The OpenAPI document of the public API."""
 
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 from fastapi import FastAPI
@@ -69,16 +68,3 @@ def _merge(schemas: dict[str, Any], new: dict[str, Any], suffix: str) -> None:
         text = text.replace(f'"{REF}{name}"', f'"{REF}{other}"')
     for name, schema in json.loads(text).items():
         schemas[renamed.get(name, name)] = schema
-
-
-def main() -> None:
-    """Print the document."""
-    from gateway.bootstrap import create_app
-    from gateway.settings import GatewaySettings
-
-    document = create_app(GatewaySettings()).openapi()
-    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -8,10 +8,10 @@ from contracts.base import Name
 from contracts.pages import Page
 from contracts.routes import Route, RouteName, RouteSpec
 from gateway.api.openapi_parts import ERRORS
+from gateway.cache.store import CacheAway, CacheUnreachable
 from gateway.dependencies import Admin, Dependencies, Deps
-from gateway.limits.limiter import CacheAway
 from gateway.models.catalogue import DEFAULT
-from gateway.routing.errors import CacheUnreachable, RouteModelUnknown, RouteNameTaken, RouteNotFound
+from gateway.routing.errors import RouteModelUnknown, RouteNameTaken, RouteNotFound
 from gateway.routing.report import report
 from gateway.storage.audit_log import Actor
 from servicekit.web.router import Router

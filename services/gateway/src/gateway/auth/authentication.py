@@ -5,9 +5,9 @@ from __future__ import annotations
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.auth.errors import GrantRefused, KeyExpired, KeyMissing, KeyRevoked, KeyUnknown
 from gateway.auth.key_repository import KeyLedger
 from gateway.auth.keys import Principal, hash_secret, is_secret
-from gateway.errors import GrantRefused, KeyExpired, KeyMissing, KeyRevoked, KeyUnknown
 from gateway.storage.ttl_cache import Remembered
 from servicekit.core.clock import Clock
 from servicekit.core.errors import Forbidden

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.guardrails import Guardrails
 from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits
 from contracts.pages import Page
+from gateway.auth.errors import ExpiryPassed, GrantRefused, KeyIsRevoked, KeyNotFound, KeyUnknown, LastAdminKey
 from gateway.auth.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
 from gateway.auth.partial_update import patched
 from gateway.auth.tenant_repository import TenantLedger
-from gateway.errors import ExpiryPassed, GrantRefused, KeyIsRevoked, KeyNotFound, KeyUnknown, LastAdminKey
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.dialects import insert_new
 from gateway.storage.tables import keys, tenants

@@ -14,7 +14,7 @@ from datetime import datetime
 from contracts.delegation import Scope
 from contracts.guardrails import Guardrails
 from contracts.keys import Budget, Limits
-from gateway.errors import ScopeMissing
+from gateway.auth.errors import ScopeMissing
 
 ALL_SCOPES: tuple[Scope, ...] = ("chat", "documents", "search", "agents", "agents:write", "admin")
 PREFIX_LENGTH = 10

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.keys import Tenant, TenantCreate, TenantPatch
 from contracts.pages import Page
+from gateway.auth.errors import TenantDeleting, TenantExists, TenantNotFound
 from gateway.auth.partial_update import patched
-from gateway.errors import TenantDeleting, TenantExists, TenantNotFound
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.dialects import insert_new
 from gateway.storage.tables import keys, tenants

@@ -22,7 +22,7 @@ from contracts.chat import ChatRequest
 from contracts.collections import Collection
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import COLLECTIONS, Mint
-from gateway.limits.limiter import CacheAway, ResponseCache
+from gateway.cache.store import CacheAway, ResponseCache
 from gateway.metrics import CACHE
 from servicekit.core.clock import Clock
 from servicekit.core.identifiers import new_id

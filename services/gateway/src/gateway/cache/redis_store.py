@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.limits.limiter import CacheAway
+from gateway.cache.store import CacheAway
 
 PREFIX = "{groundwork-cache}"
 ANSWER = f"{PREFIX}:a:"

@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from gateway.cache.answer_cache import Entry, Lookup
-from gateway.chat.observers import Tap
 from gateway.streaming.exchange import Exchange
 from gateway.streaming.frames import END, data_of
+from gateway.streaming.observer import Tap
 from gateway.usage.meter import MeteredCall
 from servicekit.streams.sse import HEADERS, MEDIA_TYPE
 from servicekit.telemetry.trace_context import trace_id

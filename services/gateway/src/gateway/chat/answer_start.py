@@ -13,11 +13,14 @@ from pydantic import ValidationError
 
 from contracts.chat import ChatRequest
 from contracts.errors import ErrorEnvelope
-from gateway.errors import STATUS_OF_TYPE
-from gateway.routing.errors import FirstPieceTimeout, StreamBrokenOff
+from gateway.chat.errors import FirstPieceTimeout
+from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.frames import Frames, data_of, is_done, is_error
 from gateway.usage.meter import MeteredCall
-from servicekit.core.errors import PeerError, ServiceError
+from servicekit.core.errors import (
+    PeerError,
+    ServiceError,
+)
 from servicekit.peers.client import Peer
 from servicekit.streams.sse import MalformedStream
 
@@ -158,3 +161,20 @@ def _object(data: bytes) -> dict[str, Any]:
 
 def _list(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+STATUS_OF_TYPE: Mapping[str, int] = {
+    "invalid_request": 400,
+    "authentication": 401,
+    "permission": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "rate_limited": 429,
+    "budget_exceeded": 429,
+    "overloaded": 503,
+    "internal": 500,
+    "upstream_error": 502,
+    "upstream_timeout": 504,
+    "content_blocked": 400,
+}
+"""The status of an error that arrived as the first event of a stream."""

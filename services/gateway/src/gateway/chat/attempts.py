@@ -16,12 +16,12 @@ from contracts.models import ModelInfo
 from contracts.receipts import Attempt
 from gateway.chat.answer_start import Opened, Upstream, open_answer
 from gateway.chat.delivery import deliver
-from gateway.chat.observers import Tap
 from gateway.metrics import FALLBACKS
 from gateway.routing.circuit_breaker import Breakers
 from gateway.routing.errors import CircuitsOpen
 from gateway.routing.plan import Course, Failure, Plan
 from gateway.streaming.exchange import Exchange
+from gateway.streaming.observer import Tap
 from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import PeerError, ServiceError, UpstreamTimeout
 from servicekit.telemetry.spans import NOTHING, model_call, usage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -17,43 +17,17 @@ from gateway.models.cost import NANO, cost_nano_usd, usd_text
 from gateway.streaming.frames import END, data_of, is_done
 from gateway.usage.inner_calls import InsideCalls, Spent
 from gateway.usage.meter import MeteredCall
+from gateway.usage.records import count
 from gateway.usage.token_counter import ChatCount
 from servicekit.telemetry.trace_context import trace_id
 
 log = structlog.get_logger(__name__)
-MOST_BELIEVED = 100_000_000
-"""Tokens of one attempt that an upstream may report: ten times what the longest context has. More would spend a
-tenant's month by one mistake."""
 
 
 UNSETTLED = "usage_unsettled"
 """`degraded` of a receipt that was written though a call inside was still open: its numbers may be too high."""
 NOT_ASKED = "circuit_open"
 """Outcome of an attempt that called nobody, and so has no row."""
-
-
-class Tap(Protocol):
-    """Sees an answer of one call."""
-
-    async def frame(self, frame: bytes) -> bytes:
-        """A frame of a stream, as it should go on; empty if it should not."""
-        ...
-
-    async def whole(self, body: bytes) -> bytes:
-        """A whole answer, as it should go on."""
-        ...
-
-    async def last(self) -> bytes:
-        """A frame of our own before the stream's end; mostly none."""
-        ...
-
-    def cut_off(self) -> None:
-        """The client has left; what the engine did until then is still to be paid for."""
-        ...
-
-    def close(self) -> None:
-        """No more comes, whether the answer is complete or not."""
-        ...
 
 
 class ModelTap:
@@ -241,12 +215,6 @@ class RunTap:
 
     def close(self) -> None:
         """Nothing is left to settle."""
-
-
-def count(usage: Mapping[str, Any], field: str) -> int:
-    """A number of tokens out of somebody's JSON; 0 if it is not one, or more than any model can read or write."""
-    value = usage.get(field)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_BELIEVED else 0
 
 
 def _part(usage: Mapping[str, Any], field: str) -> Mapping[str, Any]:

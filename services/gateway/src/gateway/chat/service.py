@@ -13,18 +13,20 @@ from gateway.cache.replay import CACHE_HEADER, RecordingTap, replay
 from gateway.chat.answer_start import Upstream
 from gateway.chat.attempts import Asking, Attempts, RetryRules
 from gateway.chat.delivery import answer_chat
-from gateway.chat.observers import AnswerTap, ModelTap, RunTap, Tap
+from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
+from gateway.chat.observers import AnswerTap, ModelTap, RunTap
 from gateway.chat.translation import TranslatedExchange
 from gateway.dependencies import Dependencies
-from gateway.errors import ModelNotFound, OptionsNeedDocuments, TooManyCollections
 from gateway.guardrails.answer_observer import GuardTap
 from gateway.guardrails.coverage import CHAT, RUN
 from gateway.guardrails.screen import Screening
 from gateway.limits.max_usage import Assumed, chat_need, search_need
 from gateway.models.catalogue import DEFAULT
+from gateway.models.errors import ModelNotFound
 from gateway.proxy.operations import is_name
 from gateway.routing.plan import Course, Plan, plan_for
 from gateway.streaming.exchange import Exchange
+from gateway.streaming.observer import Tap
 from gateway.usage.meter import MeteredCall
 from gateway.usage.token_counter import ChatCount
 from servicekit.core.errors import InvalidRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gateway.limits.limiter import Finding
+from gateway.guardrails.findings import Finding
 
 LONGEST = 34
 _REGISTRY = (

@@ -11,8 +11,8 @@ from typing import Any
 
 from contracts.chat import ChatRequest
 from contracts.models import RerankRequest
+from gateway.guardrails.findings import Finding, Guard
 from gateway.guardrails.masks import MASK, masked
-from gateway.limits.limiter import Finding, Guard
 
 Json = Any
 REFERENCES = frozenset(("id", "tool_call_id", "type", "role"))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Sequence
 
 from gateway.guardrails.detectors import LETTERS
+from gateway.guardrails.findings import Finding, Guard
 from gateway.guardrails.ibans import begins_iban
 from gateway.guardrails.normal_form import NormalForm
-from gateway.limits.limiter import Finding, Guard
 
 MASK = "*"
 MOST_HELD = 16_384

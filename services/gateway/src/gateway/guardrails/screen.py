@@ -15,11 +15,11 @@ from contracts.chat import ChatRequest, Message
 from contracts.guardrails import Action, GuardDecision, Guardrails, TextGuards, Where
 from gateway.guardrails.coverage import CHAT, Reach
 from gateway.guardrails.detectors import Injection, PersonalData, Secrets
+from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
+from gateway.guardrails.findings import Finding, Guard
 from gateway.guardrails.json_texts import OUR_REFERENCES, REFERENCES, Json, Texts
 from gateway.guardrails.masks import StreamMask
-from gateway.limits.limiter import Finding, Guard
 from gateway.metrics import GUARDRAILS
-from gateway.routing.errors import BodyUnreadable, ContentBlocked, InputTooLong
 from servicekit.web.json_bodies import off_loop
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import structlog
 
 from gateway.auth.keys import Principal
-from gateway.errors import (
+from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.errors import (
     BudgetExceeded,
     CallTooLarge,
     LimitReached,
@@ -21,7 +22,6 @@ from gateway.errors import (
     TooManyRequests,
     TooManyTokens,
 )
-from gateway.limits.budget_repository import BudgetLedger
 from gateway.limits.limiter import Gate, GateState, Limiter, LimiterAway, Settlement, Spent, Verdict
 from gateway.limits.reservations import (
     NOTHING,

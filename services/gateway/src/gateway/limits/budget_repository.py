@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, func, literal, select, union_all
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import LedgerUnavailable
+from gateway.limits.errors import LedgerUnavailable
 from gateway.limits.limiter import BudgetBook, Gate, Limiter, Whose
 from gateway.storage.tables import reservations, usage
 from servicekit.sql.database import Database

@@ -1,10 +1,10 @@
-"""What the gateway uses that has more than one implementation."""
+"""What a limiter holds: gates of keys, tenants and models, reserved before an attempt and settled after it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 Whose = Literal["key", "tenant", "model"]
@@ -140,94 +140,10 @@ class Limiter(Protocol):
         ...
 
 
-class BoardAway(Exception):
-    """The board of circuits can't answer now."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedCircuit:
-    """A model's circuit as all replicas know it: counts within the window, whether it has opened and no probe has
-    succeeded since, and for how long no call may pass."""
-
-    requests: int
-    failures: int
-    tripped: bool
-    open_seconds: float
-
-
-class CircuitBoard(Protocol):
-    """Where replicas tell one another how models do. Every call raises `BoardAway` if it can't be had."""
-
-    async def exchange(self, model: str, requests: int, failures: int, window_seconds: float) -> SharedCircuit:
-        """Add what one replica saw since it last told, and return what all saw."""
-        ...
-
-    async def open(self, model: str, seconds: float) -> None:
-        """No call may pass for so long; then one probe."""
-        ...
-
-    async def probe(self, model: str, seconds: float) -> bool:
-        """Whether the caller is the one that may try; nobody else within `seconds`, unless it reports before."""
-        ...
-
-    async def release(self, model: str) -> None:
-        """The probe has told nothing: another may try."""
-        ...
-
-    async def close(self, model: str) -> None:
-        """The probe has succeeded."""
-        ...
-
-
-class CacheAway(Exception):
-    """The cache can't answer now."""
-
-
-class ResponseCache(Protocol):
-    """Keeps answers by name for some time, bounded in bytes. Every call raises `CacheAway` if it can't be had."""
-
-    async def find(self, name: str, tenant: str) -> tuple[str | None, str]:
-        """What is kept, and the epoch of the tenant now: an answer of another epoch must not be given out."""
-        ...
-
-    async def keep(self, name: str, text: str, seconds: float) -> None:
-        """Keep it in the place of what had this name."""
-        ...
-
-    async def forget(self, prefix: str, tenant: str) -> None:
-        """Drop what is kept under names that begin so, and a tenant's epoch."""
-        ...
-
-    async def raise_epoch(self, tenant: str | None) -> None:
-        """Another epoch from now on, for one tenant or for all."""
-        ...
-
-    async def claim(self, name: str, owner: str, seconds: float) -> bool:
-        """Whether the caller is the one that makes this answer: nobody else within `seconds`, unless it releases it."""
-        ...
-
-    async def release(self, name: str, owner: str) -> None:
-        """The work is done, or given up, by who had claimed it; does nothing for anybody else."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The characters `start..end` of a text are of this kind, as in `card`."""
-
-    kind: str
-    start: int
-    end: int
-
-
-class Guard(Protocol):
-    """Looks for one sort of thing in texts. A model could be one, as the rules that we have are."""
-
-    @property
-    def name(self) -> str:
-        """As in a key's rules and in metrics."""
-        ...
-
-    def find(self, text: str) -> list[Finding]:
-        """Findings from left to right, none within another."""
-        ...
+def period_of(window: BudgetWindow, moment: datetime) -> Period:
+    """The day or month that a moment (UTC) is in."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if window == "day":
+        return Period(window, day, day + timedelta(days=1))
+    month = day.replace(day=1)
+    return Period(window, month, (month + timedelta(days=32)).replace(day=1))

@@ -10,8 +10,7 @@ from datetime import datetime
 from contracts.keys import Budget, Limits
 from contracts.models import ModelInfo
 from gateway.auth.keys import Principal
-from gateway.limits.limiter import BudgetWindow, Gate, GateKind, GateState, Whose
-from gateway.limits.periods import period_of
+from gateway.limits.limiter import BudgetWindow, Gate, GateKind, GateState, Whose, period_of
 from gateway.models.cost import cost_nano_usd, to_nano_usd
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from contracts.models import ModelInfo, ModelList, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import MODELS, Mint
-from gateway.errors import ModelNotFound, NoReranker, WrongModelKind
+from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind
 from gateway.storage.ttl_cache import Remembered
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError

@@ -18,8 +18,8 @@ from contracts.documents import Document, DocumentChunk, DocumentCreate, Documen
 from contracts.jobs import Accepted, Job, JobStatus
 from contracts.pages import Page
 from contracts.reindexing import ReindexAccepted, ReindexRequest
+from gateway.auth.errors import NotYours
 from gateway.auth.tokens import DOCUMENTS, Audiences
-from gateway.errors import NotYours
 from gateway.usage.meter import Route
 
 Carries = Literal["json", "upload", "archive", "nothing"]

@@ -13,10 +13,9 @@ from pydantic import BaseModel
 
 from contracts.models import EmbeddingRequest, RerankRequest
 from contracts.search import SearchOptions, SearchRequest
+from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.tokens import MODELS, SEARCH, Audiences
-from gateway.chat.observers import count
 from gateway.dependencies import Dependencies
-from gateway.errors import CollectionNotAllowed, NotYours
 from gateway.guardrails.coverage import reach_of
 from gateway.guardrails.screen import Asked, Screening
 from gateway.limits.max_usage import search_need, tokens_of
@@ -25,6 +24,7 @@ from gateway.models.cost import cost_nano_usd
 from gateway.proxy.operations import is_name
 from gateway.streaming.exchange import Exchange
 from gateway.usage.meter import MeteredCall
+from gateway.usage.records import count
 from servicekit.core.errors import UpstreamTimeout
 from servicekit.peers.client import Peer
 from servicekit.telemetry.spans import model_call

@@ -11,19 +11,22 @@ from urllib.parse import urlsplit
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import GRANT_HEADER
 from gateway.dependencies import Dependencies
-from gateway.errors import OriginRefused
 from gateway.guardrails.coverage import reach_of
+from gateway.guardrails.errors import AnswerTooLarge
 from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screen import Screening
 from gateway.limits.max_usage import search_need
 from gateway.limits.reservations import Need
 from gateway.proxy.operations import ProxiedCall
-from gateway.routing.errors import AnswerTooLarge, StreamBrokenOff
-from gateway.server.front import origins_in
+from gateway.settings import origins_in
+from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange, passed_on
 from gateway.streaming.frames import Frames
 from gateway.usage.meter import MeteredCall
-from servicekit.core.errors import ServiceError
+from servicekit.core.errors import (
+    Forbidden,
+    ServiceError,
+)
 from servicekit.peers.client import PeerStream
 from servicekit.streams.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
 
@@ -188,3 +191,15 @@ async def _screened(pieces: AsyncIterator[bytes], screening: Screening, after: i
         raise StreamBrokenOff from None
     if out := screen.last():
         yield out
+
+
+class OriginRefused(Forbidden):
+    """A web page of another origin calls."""
+
+    code = "origin_refused"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"Pages of '{origin[:200]}' may not call this. Let the operator name the origin in GATEWAY_MCP_ORIGINS, or "
+            "in GATEWAY_CORS_ORIGINS for all calls."
+        )

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from contracts.routes import Circuit
-from gateway.limits.limiter import BoardAway, CircuitBoard, SharedCircuit
 from gateway.metrics import CIRCUIT_OPEN
+from gateway.routing.circuit_board import BoardAway, CircuitBoard, SharedCircuit
 
 log = structlog.get_logger(__name__)
 EXCHANGE_SECONDS = 1.0

@@ -2,27 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from servicekit.core.errors import InvalidRequest, NotFound, NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
-
-
-class StreamBrokenOff(UpstreamFailed):
-    """A stream ended without its end."""
-
-    code = "stream_broken_off"
-
-    def __init__(self) -> None:
-        super().__init__("The answer broke off before its end. What has arrived is not complete; ask again.")
-
-
-class FirstPieceTimeout(UpstreamTimeout):
-    """A stream that says nothing."""
-
-    code = "first_piece_timeout"
-
-    def __init__(self) -> None:
-        super().__init__("The model did not begin its answer in time. Try again, or use another model.")
+from servicekit.core.errors import InvalidRequest, NotFound, NotReady
 
 
 class RouteNotFound(NotFound):
@@ -78,57 +58,3 @@ class CircuitsOpen(NotReady):
             f"The models behind '{name}' keep failing and are left alone for a moment. Try again shortly.",
             retry_after=seconds,
         )
-
-
-class CacheUnreachable(NotReady):
-    """Redis is away, so that cached answers can't be ended."""
-
-    code = "cache_unreachable"
-
-    def __init__(self) -> None:
-        super().__init__("The cache can't be reached, so nothing was forgotten. Try again shortly.", retry_after=2)
-
-
-class ContentBlocked(ServiceError):
-    """A guardrail said no."""
-
-    status, type, code = 400, "content_blocked", "content_blocked"
-
-    def __init__(self, guard: str, where: str, kinds: Sequence[str]) -> None:
-        what = f"{guard} ({', '.join(kinds)})"
-        told = {
-            "input": f"The request holds {what}, which this key may not send. Take it out and ask again.",
-            "retrieved": f"A document that the answer would draw on holds {what}. Tell whoever keeps the documents.",
-            "output": f"The answer holds {what}, which this key may not receive.",
-        }
-        super().__init__(told[where])
-
-
-class BodyUnreadable(InvalidRequest):
-    """A body that has to be looked at and can't be read."""
-
-    code = "invalid_json"
-
-    def __init__(self) -> None:
-        super().__init__("The body is not JSON, or is nested too deeply. Send one JSON object.")
-
-
-class AnswerTooLarge(UpstreamFailed):
-    """An answer that guardrails would have to hold whole, and is too large for that."""
-
-    code = "answer_too_large"
-
-    def __init__(self, most: int) -> None:
-        super().__init__(
-            f"The answer has more than {most:,} bytes, which this key's guardrails can't look at. Ask for fewer things "
-            "at once (`limit`)."
-        )
-
-
-class InputTooLong(InvalidRequest):
-    """More text than a key may send at once."""
-
-    code = "input_too_long"
-
-    def __init__(self, length: int, most: int) -> None:
-        super().__init__(f"The request has {length:,} characters of text; this key may send {most:,}. Send less.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.limits.limiter import SharedCircuit
+from gateway.routing.circuit_board import SharedCircuit
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Literal
 from contracts.models import ModelInfo
 from contracts.routes import RouteSpec, RouteTarget
 from gateway.auth.keys import Principal
-from gateway.errors import ModelNotFound, WrongModelKind
 from gateway.models.catalogue import DEFAULT, Models
+from gateway.models.errors import ModelNotFound, WrongModelKind
 from gateway.routing.errors import RouteHasNoModel
 
 Failure = Literal["error", "context_overflow", "refusal"]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.limits.limiter import BoardAway, SharedCircuit
+from gateway.routing.circuit_board import BoardAway, SharedCircuit
 
 PREFIX = "groundwork-circuit"
 BUCKETS = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 import ssl
@@ -18,6 +19,11 @@ from servicekit.web.app import server_for
 
 log = structlog.get_logger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+MOST_FILES = 65_536
+FILES_A_CALL = 2
+"""The client's connection and the one to an inner service."""
+OTHER_FILES = 512
+"""Idle connections, connections of other calls, files of the ledger."""
 
 
 class Listener(uvicorn.Server):
@@ -72,3 +78,16 @@ async def serve_all(listeners: Sequence[Listener]) -> None:
             loop.remove_signal_handler(number)
     for task in running:
         task.result()
+
+
+def raise_file_limit(open_calls: int) -> None:
+    """Allow as many open files (sockets, above all) as the hard limit does, and warn where that is too few for so many
+    open calls: shells and service managers allow 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    needed = FILES_A_CALL * open_calls + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        log.warning("too few open files are allowed for GATEWAY_OPEN_CALLS", allowed=soft, needed=needed)

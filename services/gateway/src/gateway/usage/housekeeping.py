@@ -14,9 +14,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.auth.tenant_repository import TenantLedger
-from gateway.errors import LedgerUnavailable
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetLedger, Watched
+from gateway.limits.errors import LedgerUnavailable
 from gateway.limits.limiter import Limiter, LimiterAway, Settlement
 from gateway.limits.reservations import all_gates_of
 from gateway.metrics import COST, ORPHANS, TOKENS, UNPRICED

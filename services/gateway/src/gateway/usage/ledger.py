@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import bindparam, delete, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import LedgerUnavailable
+from gateway.limits.errors import LedgerUnavailable
 from gateway.metrics import USAGE_FAILURES, USAGE_QUEUE, USAGE_WRITE
 from gateway.storage.dialects import adding, replacing
 from gateway.storage.tables import keys, reservations, usage

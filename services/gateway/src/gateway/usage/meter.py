@@ -15,8 +15,8 @@ from typing import Literal, get_args
 import structlog
 
 from gateway.auth.keys import Principal
-from gateway.errors import CallTooLarge, LimitReached, LimitsUnavailable, PriceUnknown
 from gateway.limits.admission import Admission
+from gateway.limits.errors import CallTooLarge, LimitReached, LimitsUnavailable, PriceUnknown
 from gateway.limits.reservations import NOTHING, Need, Reservation
 from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
 from gateway.models.catalogue import Catalogue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -117,3 +118,14 @@ def anonymous(row: dict[str, Any]) -> dict[str, Any]:
         "parent_id": parent if parent is None or _CALL.fullmatch(parent) else GONE,
         "model": f"{kind}:{GONE}" if kind else model,
     }
+
+
+MOST_BELIEVED = 100_000_000
+"""Tokens of one attempt that an upstream may report: ten times what the longest context has. More would spend a
+tenant's month by one mistake."""
+
+
+def count(usage: Mapping[str, Any], field: str) -> int:
+    """A number of tokens out of somebody's JSON; 0 if it is not one, or more than any model can read or write."""
+    value = usage.get(field)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_BELIEVED else 0

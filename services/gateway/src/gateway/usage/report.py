@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import Column, RowMapping, case, func, select
 
 from contracts.keys import UsageGroup, UsageRow
-from gateway.errors import BadPeriod
 from gateway.models.cost import to_usd
 from gateway.storage.tables import usage
 from gateway.usage.meter import CUT
 from gateway.usage.records import DAY_SECONDS
+from servicekit.core.errors import (
+    InvalidRequest,
+)
 from servicekit.sql.database import Database
 
 DEFAULT_PERIOD = timedelta(days=30)
@@ -95,3 +97,12 @@ def _day(number: int) -> str:
 
 def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class BadPeriod(InvalidRequest):
+    """`from` is not before `to`, or one of them is not in the years 1 to 9999."""
+
+    code = "bad_period"
+
+    def __init__(self) -> None:
+        super().__init__("'from' must be before 'to'. Both are RFC 3339 times or dates, in UTC.", param="from")

@@ -1,4 +1,4 @@
-"""What every public call passes first: one spelling of its path, `HEAD` for each `GET`, and pages of other origins.
+"""What every public call passes first: one spelling of its path, and `HEAD` for each `GET`.
 
 Two spellings of a path would let one pass by a proxy's rules. What can't be read in two ways is forgiven: a slash at
 the end, `/health`.
@@ -7,31 +7,13 @@ the end, `/health`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from starlette._utils import get_route_path
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.core.errors import InvalidRequest
 from servicekit.web.error_handlers import error_response
-from servicekit.web.headers import header_of
 
-API, MCP = "/v1", "/mcp"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-EXPOSED = (
-    "X-Request-Id",
-    *(f"X-RateLimit-{what}-{of}" for what in ("Limit", "Remaining", "Reset") for of in ("Requests", "Tokens")),
-    *(f"X-Groundwork-{what}" for what in ("Model", "Attempts", "Cache", "Guardrails")),
-    "Retry-After",
-    "WWW-Authenticate",
-    "Content-Disposition",
-    "ETag",
-    "Mcp-Session-Id",
-    "Mcp-Protocol-Version",
-)
-"""Headers of ours that a page may read."""
 ALIASES = {"/health": "/healthz"}
 FORGIVEN = ("/v1/", "/mcp/", "/health", "/readyz")
 """Where a slash at the end of a path means nothing."""
@@ -109,51 +91,3 @@ def _is_misspelt(raw: bytes) -> bool:
     if _NEEDLESS.search(raw):
         return True
     return _MEANINGFUL.search(raw) is not None and not raw.startswith(NAMES_WITH_SLASHES)
-
-
-def origins_in(setting: str) -> list[str]:
-    """The origins that a setting names, with commas between them."""
-    return [origin for word in setting.split(",") if (origin := word.strip().rstrip("/"))]
-
-
-class Cors:
-    """Lets pages of named origins call the API (`origins`) and `/mcp` (`mcp_origins`); `OPTIONS` needs no key.
-
-    A key is a bearer's, never a cookie, so that a page has no more rights than whoever gave it the key.
-    """
-
-    def __init__(self, app: ASGIApp, origins: Sequence[str], mcp_origins: Sequence[str]) -> None:
-        self._app = app
-        self._api, self._mcp = self._open_to(origins), self._open_to(mcp_origins)
-
-    def _open_to(self, origins: Sequence[str]) -> ASGIApp:
-        if not origins:
-            return self._closed
-        return CORSMiddleware(
-            self._closed,
-            allow_origins=origins,
-            allow_methods=METHODS,
-            allow_headers=("*",),
-            allow_private_network=True,  # a page of the internet, and a gateway on loopback
-            expose_headers=EXPOSED,
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one call."""
-        if scope["type"] != "http" or (scope["method"] != "OPTIONS" and header_of(scope, b"origin") is None):
-            await self._app(scope, receive, send)
-            return
-        path = get_route_path(scope)
-        if path == MCP or path.startswith(f"{MCP}/"):
-            await self._mcp(scope, receive, send)
-        elif path.startswith(f"{API}/"):
-            await self._api(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    async def _closed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What says nothing of origins."""
-        if scope["method"] == "OPTIONS":
-            await Response(status_code=204, headers={"Allow": ", ".join(METHODS)})(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)

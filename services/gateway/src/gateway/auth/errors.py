@@ -1,0 +1,166 @@
+"""What can be wrong with a key or a tenant."""
+
+from __future__ import annotations
+
+from contracts.delegation import Scope
+from servicekit.core.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    Unauthenticated,
+)
+
+
+class KeyMissing(Unauthenticated):
+    """No API key was sent."""
+
+    code = "missing_key"
+
+    def __init__(self) -> None:
+        super().__init__("Send your API key as 'Authorization: Bearer <key>'.")
+
+
+class KeyAmbiguous(Unauthenticated):
+    """More than one key was sent: whoever stands between may have checked another one than we would."""
+
+    code = "ambiguous_key"
+
+    def __init__(self) -> None:
+        super().__init__("Send one 'Authorization' header; there are several.")
+
+
+class KeyUnknown(Unauthenticated):
+    """The key is not one of ours."""
+
+    code = "unknown_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This API key is not known. Check that it was copied whole ('gw_...'), or ask an admin for a new one."
+        )
+
+
+class KeyRevoked(Unauthenticated):
+    """The key was revoked."""
+
+    code = "key_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This API key was revoked. Ask an admin for a new one.")
+
+
+class KeyExpired(Unauthenticated):
+    """The key's time is over."""
+
+    code = "key_expired"
+
+    def __init__(self) -> None:
+        super().__init__("This API key has expired. Ask an admin for a new one.")
+
+
+class GrantRefused(Forbidden):
+    """The key behind a grant or a token may do nothing any more."""
+
+    code = "key_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("The API key that started this work was revoked or has expired; the work can't go on.")
+
+
+class ScopeMissing(Forbidden):
+    """The key lacks the scope of the call."""
+
+    code = "missing_scope"
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(f"This call needs a key with the scope '{scope}'. Ask an admin for one.")
+
+
+class KeyNotFound(NotFound):
+    """No key with this id."""
+
+    code = "key_not_found"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key '{key_id[:100]}'. GET /v1/keys lists them.", param="id")
+
+
+class LastAdminKey(Conflict):
+    """Revoking this key would lock everybody out."""
+
+    code = "last_admin_key"
+
+    def __init__(self) -> None:
+        super().__init__("This is the only working admin key. Create another admin key first, then revoke this one.")
+
+
+class KeyIsRevoked(Conflict):
+    """A revoked key can't be changed."""
+
+    code = "key_is_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This key was revoked, which is for ever. Make a new key.")
+
+
+class TenantExists(Conflict):
+    """The tenant's name is taken."""
+
+    code = "tenant_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a tenant '{name}' already.", param="name")
+
+
+class TenantNotFound(NotFound):
+    """No tenant with this name."""
+
+    code = "tenant_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no tenant '{name[:100]}'. GET /v1/tenants lists them.", param="name")
+
+
+class NotYours(NotFound):
+    """A path that no inner service could have: answered like any unknown name."""
+
+    def __init__(self, what: str, value: str) -> None:
+        super().__init__(f"There is no {what} '{value[:200]}'.", param=what)
+        self.code = f"{what}_not_found"
+
+
+class CollectionNotAllowed(Forbidden):
+    """The key is limited to other collections."""
+
+    code = "collection_not_allowed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This key may not use the collection '{name}'. Use another key or collection.")
+
+
+class ExpiryPassed(InvalidRequest):
+    """A key that would never work."""
+
+    code = "expiry_passed"
+
+    def __init__(self) -> None:
+        super().__init__("expires_at is in the past: the key would never work. Give a later time.", param="expires_at")
+
+
+class TenantInUse(Conflict):
+    """A tenant can't be deleted by a key of its own."""
+
+    code = "tenant_in_use"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This key belongs to '{name}' itself. Delete it with an admin key of another tenant.")
+
+
+class TenantDeleting(Conflict):
+    """A tenant of this name is being deleted."""
+
+    code = "tenant_deleting"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The tenant '{name}' is being deleted. Wait until GET /v1/tenants no longer lists it.")

@@ -1,0 +1,41 @@
+"""What can be wrong with a model's name."""
+
+from __future__ import annotations
+
+from servicekit.core.errors import (
+    InvalidRequest,
+    NotFound,
+)
+
+
+class ModelNotFound(NotFound):
+    """No such model, or the key may not use it."""
+
+    code = "model_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The model `{name[:200]}` does not exist or you do not have access to it. GET /v1/models lists yours.",
+            param="model",
+        )
+
+
+class NoReranker(NotFound):
+    """No rerank model is configured."""
+
+    code = "no_reranker"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No rerank model is configured. Add one to the models file of inference, or search without rerank.",
+            param="model",
+        )
+
+
+class WrongModelKind(InvalidRequest):
+    """The model does something else."""
+
+    code = "wrong_model_kind"
+
+    def __init__(self, name: str, kind: str, wanted: str) -> None:
+        super().__init__(f"'{name}' is a model for {kind}, but this call needs one for {wanted}.", param="model")
