@@ -34,7 +34,7 @@ class RedisCache:
         self._timeout = timeout_seconds
         self._most = most_bytes
         self._drop = redis.register_script(DROP)
-        self._keep = redis.register_script((files("gateway.adapters") / "keep.lua").read_text())
+        self._keep = redis.register_script((files("gateway.cache") / "keep.lua").read_text())
         self._release = redis.register_script(RELEASE)
 
     async def find(self, name: str, tenant: str) -> tuple[str | None, str]:

@@ -159,7 +159,7 @@ async def _removed(redis: Redis, found: list[str]) -> None:
 
 
 def _text(script: str) -> str:
-    return (files("gateway.adapters") / f"{script}.lua").read_text()
+    return (files("gateway.limits") / f"{script}.lua").read_text()
 
 
 def _keys(gate: Gate) -> list[str]:
