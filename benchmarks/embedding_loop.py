@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from inference.adapters import torch_runtime
-from inference.packaged import package_folder
+from inference.catalog.packages import package_folder
+from inference.engines import torch_runtime
 
 BATCH = 32
 WARM = 256

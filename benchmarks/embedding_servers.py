@@ -21,7 +21,7 @@ import psutil
 import yaml
 
 from contracts.delegation import Delegation
-from inference.packaged import package_folder
+from inference.catalog.packages import package_folder
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 START_SECONDS = 180.0

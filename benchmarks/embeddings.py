@@ -22,8 +22,8 @@ import yaml
 
 from benchmarks.home import ROOT
 from inference.bootstrap import open_dependencies
-from inference.models import Models, Served
-from inference.ports import EmbeddingEngine
+from inference.protocol.engines import EmbeddingEngine
+from inference.serving.models import Models, Served
 from inference.settings import InferenceSettings
 from retriever.errors import EmbeddingModelUnknown
 from retriever.models.protocol import EmbeddingModel, Embeddings, Priority, Relevance

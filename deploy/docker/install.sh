@@ -63,7 +63,7 @@ ours:*)
   cp -a "$warm/bytecode" /opt/groundwork/bytecode
   python="/opt/groundwork/bin/python -X pycache_prefix=/opt/groundwork/bytecode"
   if [ "$service" = inference ]; then
-    $python -m inference.packaged --into "$warm/models"
+    $python -m inference.catalog.packages --into "$warm/models"
     cp -r "$warm/models/smollm2" /opt/kept/models
   fi
   $python bytecode.py "$service"

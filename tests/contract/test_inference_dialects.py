@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from tests.support.fake_upstream import DONE, Upstream, chunk
 from tests.support.inference_running import EMBEDDING, Inference, running_inference, serving
 
-from inference.adapters.scripted import TOKENIZER
+from inference.engines.scripted.vectors import TOKENIZER
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 ASK = {"model": "far", "messages": [{"role": "user", "content": "Say hello now"}]}

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from tests.support.inference_running import serving
 
-from inference.catalogue import Model
+from inference.catalog.model_folders import ModelSources
+from inference.catalog.models_file import Model
 from inference.errors import CannotLoad
-from inference.model_sources import ModelSources
 
 COMMIT = "c" * 40
 FILES = {"config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.bin": b"a program"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from transformers import AutoTokenizer
 
-from inference.adapters.chat_prompt import ChatPrompt
-from inference.packaged import CHAT_MODEL, convert_packaged, models_folder, packaged_gguf
+from inference.catalog.packages import CHAT_MODEL, convert_packaged, models_folder, packaged_gguf
+from inference.engines.transformers.prompt import ChatPrompt
 
 
 @pytest.fixture(scope="module")

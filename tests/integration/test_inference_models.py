@@ -20,13 +20,13 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from contracts.chat import ChatRequest
-from inference.adapters.generation import SHAPED
-from inference.adapters.sampling import Sampler
-from inference.adapters.transformers_chat import TransformersChat
-from inference.admission import Admission
-from inference.orders import Sampling
-from inference.packaged import convert_packaged, models_folder, package_folder, packaged_gguf
-from inference.ports import EmbeddingEngine
+from inference.catalog.packages import convert_packaged, models_folder, package_folder, packaged_gguf
+from inference.engines.transformers.chat import TransformersChat
+from inference.engines.transformers.generation import SHAPED
+from inference.engines.transformers.sampler import Sampler
+from inference.protocol.engines import EmbeddingEngine
+from inference.queueing.admission import Admission
+from inference.requests.generation_request import Sampling
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MINILM = {

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from inference.packaged import convert_packaged, package_folder, packaged_gguf
+from inference.catalog.packages import convert_packaged, package_folder, packaged_gguf
 
 TEXTS = [
     "In 2024 the price was 1,299.00 €.",

@@ -13,7 +13,7 @@ from tests.support.inference_running import EMBEDDING, settings_for
 from transformers import BertConfig, BertForSequenceClassification
 
 from inference.bootstrap import open_dependencies
-from inference.packaged import package_folder
+from inference.catalog.packages import package_folder
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
 

@@ -29,7 +29,7 @@ from tests.support.kubernetes import (
 
 from agent.settings import AgentSettings
 from gateway.settings import GatewaySettings
-from inference.catalogue import load_catalogue
+from inference.catalog.models_file import load_catalogue
 from inference.settings import InferenceSettings
 from ingest.settings import IngestSettings
 from retriever.settings import RetrieverSettings

@@ -9,7 +9,7 @@ import asyncio
 
 import numpy as np
 
-from inference.ports import EmbeddingEngine
+from inference.protocol.engines import EmbeddingEngine
 
 
 class EmbeddingConformance:

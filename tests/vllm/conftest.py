@@ -21,7 +21,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from inference.packaged import convert_packaged, models_folder, packaged_gguf
+from inference.catalog.packages import convert_packaged, models_folder, packaged_gguf
 
 ROOT = Path(__file__).resolve().parents[2]
 VLLM = Path(os.environ.get("GROUNDWORK_VLLM", ROOT / ".vllm"))

@@ -24,7 +24,7 @@ from tests.support.chat_conformance import (
 from tests.support.inference_running import EMBEDDING, Inference, running_inference
 from tests.vllm.conftest import CONTEXT, Vllm
 
-from inference.adapters.engine_backlog import waiting_in
+from inference.engines.openai.backlog import waiting_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CAN = Capabilities(context_length=CONTEXT, strict=False, line=5)

@@ -12,25 +12,25 @@ import aiohttp
 import structlog
 from fastapi import Depends, FastAPI, Request
 
-from inference.adapters.checked_calls import CheckedCalls
-from inference.adapters.constrained import ConstrainedTools
-from inference.adapters.engine_backlog import EngineBacklog
-from inference.adapters.openai_http import UpstreamChat
-from inference.adapters.openai_vectors import UpstreamEmbedding, UpstreamRank
-from inference.adapters.raw_prompts import RawPrompts
-from inference.adapters.scripted import ScriptedEncoder, ScriptedRank
-from inference.adapters.scripted_chat import ScriptedChat
-from inference.adapters.sentence_transformers_models import CrossEncoderRank, SentenceEncoder
-from inference.adapters.transformers_chat import TransformersChat
-from inference.admission import Admission, kept_for_queries
-from inference.catalogue import Catalogue, Model, ScriptSource, UpstreamSource, load_catalogue
-from inference.embedding import BatchedEmbedding
-from inference.lanes import LaneLimits
-from inference.liveness import PROBE, Liveness
-from inference.model_sources import ModelSources
-from inference.models import Models, Served
-from inference.ports import ChatEngine, EmbeddingEngine, RerankEngine
-from inference.prices import with_list_prices
+from inference.catalog.model_folders import ModelSources
+from inference.catalog.models_file import Catalogue, Model, ScriptSource, UpstreamSource, load_catalogue
+from inference.catalog.prices import with_list_prices
+from inference.engines.batched.embedding import BatchedEmbedding
+from inference.engines.batched.worker_pool import LaneLimits
+from inference.engines.openai.backlog import EngineBacklog
+from inference.engines.openai.chat import UpstreamChat
+from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
+from inference.engines.scripted.chat import ScriptedChat
+from inference.engines.scripted.vectors import ScriptedEncoder, ScriptedRank
+from inference.engines.sentence_transformers.models import CrossEncoderRank, SentenceEncoder
+from inference.engines.transformers.chat import TransformersChat
+from inference.engines.wrappers.checked_calls import CheckedCalls
+from inference.engines.wrappers.constrained_tools import ConstrainedTools
+from inference.engines.wrappers.raw_prompts import RawPrompts
+from inference.protocol.engines import ChatEngine, EmbeddingEngine, RerankEngine
+from inference.queueing.admission import Admission, kept_for_queries
+from inference.serving.liveness import PROBE, Liveness
+from inference.serving.models import Models, Served
 from inference.settings import InferenceSettings, secret_named
 from servicekit.core.probes import Probe
 from servicekit.peers.client import Peer, open_session
@@ -75,7 +75,7 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
 
 def create_app(settings: InferenceSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """The app; with `dependencies` given, it uses those and closes nothing."""
-    from inference.routes import chat, models, vectors  # they need what this module defines
+    from inference.api import chat, models, vectors  # they need what this module defines
 
     chosen = settings or InferenceSettings()
 

@@ -1,0 +1,42 @@
+"""`POST /v1/chat/completions`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from contracts.chat import ChatCompletion, ChatRequest
+from inference.api.disconnects import EventStream, unless_gone
+from inference.bootstrap import Dependencies, current
+from inference.errors import ModelNotAllowed
+from inference.protocol import codec as wire
+from inference.serving.chat import ChatStream, whole_answer
+from servicekit.auth.delegation import Caller, require
+from servicekit.web.router import Router
+
+router = Router(tags=["chat"])
+
+
+@router.post("/v1/chat/completions", response_model=ChatCompletion)
+async def chat(
+    body: ChatRequest,
+    request: Request,
+    caller: Annotated[Caller, require("inference", "chat", "agents")],
+    dependencies: Annotated[Dependencies, current],
+) -> Response:
+    """Answer a conversation, whole or (`stream`) as server-sent events."""
+    served = dependencies.models.chat(body.model)
+    if not caller.delegation.allows_model(served.name):
+        raise ModelNotAllowed(served.name)
+    if not body.stream:
+        answer = await unless_gone(request, whole_answer(served, body))
+        return Response(wire.write(answer), media_type="application/json")
+    stream = ChatStream(served, body, request.state.request_id)
+    try:
+        await unless_gone(request, stream.begin())
+    except BaseException:
+        await stream.close()
+        raise
+    return EventStream(stream, dependencies.reader_seconds)

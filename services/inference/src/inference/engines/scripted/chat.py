@@ -1,0 +1,153 @@
+"""A chat model without weights: deterministic and instant. For tests, and for trying the API."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from contracts.chat import ChatRequest
+from inference.catalog.models_file import ScriptSource
+from inference.engines.logits_processors import Guide, Guides
+from inference.engines.scripted.vectors import TOKENIZER, count_words
+from inference.engines.stop_scanner import StopScanner
+from inference.protocol.engines import Completion, Piece
+from inference.protocol.pieces import calls_piece, collect, end_piece, text_piece, usage_of, usage_piece
+from inference.queueing.admission import Admission
+from inference.requests.generation_request import Order, read_order, room_for_answer
+from inference.schemas.validation import check_answer
+from inference.tool_calls.calls import CallReader
+
+TOKEN = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+$")
+USUAL_TOKENS = 512
+LONGEST_GUIDED = 4096
+"""Bytes of an answer that is made up to fit a schema."""
+SHORTEST_FIRST = [ord(character) for character in '"}],:0']
+"""What ends strings, objects, lists and numbers; then the shortest number."""
+
+
+class ScriptedChat:
+    """A `ChatEngine`: the reply of the first rule that matches the conversation, else an echo.
+
+    Takes and refuses what the in-process engine does, one piece a token, `pace_seconds` apart. Where the reply has not
+    the form that was asked for, it says the shortest thing that has. It is sure of each token: its probability is 1.
+    """
+
+    def __init__(self, model: str, script: ScriptSource, admission: Admission, context_length: int) -> None:
+        self._model = model
+        self._script = script
+        self._admission = admission
+        self._context = context_length
+
+    async def open(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    async def probe(self) -> None:
+        """It always answers."""
+
+    def tokenizer(self) -> bytes | None:
+        """Counts words."""
+        return TOKENIZER
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """The whole reply."""
+        return await collect(self.stream(request))
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
+        """The reply word by word."""
+        order = read_order(request)
+        text = "\n".join(message["content"] for message in order.messages)
+        prompt = count_words(text)
+        room = room_for_answer(order, prompt, self._context, USUAL_TOKENS, count_words)
+        reply = self._formed(order, self._reply(text, order.messages[-1]["content"]))
+        leave = await self._admission.enter(prompt + room * order.choices)
+        written = 0
+        try:
+            for index in range(order.choices):
+                for tokens, piece in _said(order, index, reply, room):
+                    written += tokens
+                    if tokens:
+                        await asyncio.sleep(self._script.pace_seconds)
+                    if piece is not None:
+                        yield piece
+            yield usage_piece(usage_of(prompt, written))
+        finally:
+            leave()
+
+    def _reply(self, conversation: str, last: str) -> str:
+        for rule in self._script.rules:
+            if re.search(rule.when, conversation, re.IGNORECASE | re.DOTALL):
+                return rule.reply
+        return f"You said: {last}"
+
+    def _formed(self, order: Order, reply: str) -> str:
+        guide = _guides().guide(order)
+        if guide is None or guide.again().fits(list(reply.encode())):
+            return reply
+        return _shortest(guide).decode("utf-8", "replace")
+
+
+@cache
+def _guides() -> Guides:
+    return Guides.for_bytes()
+
+
+def _shortest(guide: Guide) -> bytes:
+    """Something short that has the form: what closes comes first, and what was not written yet before what was."""
+    written: Counter[int] = Counter()
+    said = bytearray()
+    while len(said) < LONGEST_GUIDED:
+        allowed = guide.allowed()
+        if allowed[_guides().end]:
+            break
+        closing = [byte for byte in SHORTEST_FIRST if allowed[byte]]
+        byte = closing[0] if closing else min(np.flatnonzero(allowed[:256]).tolist(), key=lambda b: (written[b], b))
+        written[byte] += 1
+        said.append(byte)
+        if guide.take(byte):
+            break
+    return bytes(said)
+
+
+def _said(order: Order, index: int, reply: str, room: int) -> Iterator[tuple[int, Piece | None]]:
+    """One choice: how many tokens each step writes, and what of it is shown."""
+    scanner, reason, written = StopScanner(order.stops), "stop", 0
+    reader = CallReader(order.tools, structured=order.schema is not None) if order.tools else None
+    for token in TOKEN.findall(reply):
+        counted = count_words(token)
+        if written + counted > room:
+            reason = "length"
+            break
+        written += counted
+        shown = scanner.feed(token)
+        text = reader.feed(shown) if reader else shown
+        yield counted, text_piece(text, index, _certain(order, text)) if text else None
+        if scanner.found:
+            break
+    rest = scanner.flush()
+    left = reader.feed(rest) if reader else rest
+    more, calls = reader.finish("length" if scanner.found else reason) if reader else ("", [])
+    left += more
+    if left:
+        yield 0, text_piece(left, index, _certain(order, left))
+    if reason == "stop" and not (scanner.found or calls) and order.schema is not None:
+        check_answer(order.schema, reply)
+    if calls:
+        reason = "length" if reason == "length" else "tool_calls"
+        yield 0, calls_piece(calls, index)
+    yield 0, end_piece(reason, index)
+
+
+def _certain(order: Order, text: str) -> list[dict[str, Any]] | None:
+    if not order.sampling.logprobs:
+        return None
+    tokens = [{"token": token, "logprob": 0.0, "bytes": list(token.encode())} for token in TOKEN.findall(text)]
+    return [{**token, "top_logprobs": [token] if order.sampling.top_logprobs else []} for token in tokens]

@@ -1,0 +1,97 @@
+"""Embedding and rerank models without weights: deterministic and instant. For tests, and for trying the API."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from inference.protocol.engines import NOTHING, Further, Ranked, Vectors
+from inference.requests.generation_request import refuse_unknown
+
+WORD = re.compile(r"\w+|[^\w\s]+")
+TOKENIZER = json.dumps(
+    {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"},
+    }
+).encode()
+"""A `tokenizer.json` that counts as these models do: one token for a word, one for a run of punctuation."""
+
+
+def count_words(text: str) -> int:
+    """Tokens of a text."""
+    return sum(1 for _ in WORD.finditer(text))
+
+
+class ScriptedEncoder:
+    """An `Encoder`: a bag of hashed words, so texts that share words are near each other."""
+
+    def __init__(self, dimensions: int, max_input_tokens: int) -> None:
+        self._dimensions = dimensions
+        self._limit = max_input_tokens
+
+    def open(self) -> None:
+        """Nothing to load."""
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Words and runs of punctuation."""
+        return [count_words(text) for text in texts]
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Normalised float32 rows; a text without words points in a direction of its own."""
+        return np.stack([self._vector(text) for text in texts])
+
+    def tokenizer(self) -> bytes:
+        """Counts words."""
+        return TOKENIZER
+
+    def _vector(self, text: str) -> Vectors:
+        vector = np.zeros(self._dimensions, dtype=np.float32)
+        words = WORD.findall(text.casefold())[: self._limit]
+        for word in words or [f"\0{text}"]:
+            digest = hashlib.sha256(word.encode()).digest()
+            vector[int.from_bytes(digest[:4], "little") % self._dimensions] += 1 if digest[4] % 2 else -1
+        length = float(np.linalg.norm(vector))
+        if length == 0:  # words that cancel each other out
+            vector[0], length = 1, 1
+        return vector / np.float32(length)
+
+
+class ScriptedRank:
+    """A `RerankEngine`: the share of the query's words that a document has."""
+
+    def __init__(self, max_input_tokens: int) -> None:
+        self._limit = max_input_tokens
+
+    async def open(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    async def probe(self) -> None:
+        """It always answers."""
+
+    def tokenizer(self) -> bytes | None:
+        """Counts words."""
+        return TOKENIZER
+
+    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
+        """Scores from 0 to 1."""
+        refuse_unknown(further)
+        asked = set(WORD.findall(query.casefold()))
+        read = [WORD.findall(document.casefold()) for document in documents]
+        scores = tuple(len(asked & set(words[: self._limit])) / max(1, len(asked)) for words in read)
+        tokens = len(asked) * len(read) + sum(min(len(words), self._limit) for words in read)
+        return Ranked(scores, tokens, sum(len(words) > self._limit for words in read))

@@ -1,0 +1,172 @@
+"""Chat answers on the wire: whole, or as a stream whose first piece is in hand before anything is sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from contracts.chat import ChatRequest
+from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS, TOKENS
+from inference.protocol import codec as wire
+from inference.protocol.engines import ChatEngine, Completion, Piece
+from inference.schemas.validation import check_request
+from inference.serving.models import Served
+from servicekit.core.errors import ServiceError
+from servicekit.core.identifiers import new_id
+from servicekit.streams import sse
+from servicekit.telemetry.spans import Attributes, model_call
+from servicekit.telemetry.trace_context import CURRENT
+
+
+async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict[str, Any]:
+    """The `chat.completion` object."""
+    engine = served.ready()
+    check_request(request)
+    started = time.monotonic()
+    finished = False
+    try:
+        with served.watched(), model_call("chat", served.name, "internal", _asked(request)) as span:
+            completion = await engine.complete(request)
+            span.set(_told(completion.usage))
+        served.moved()
+        finished = True
+    except ServiceError:
+        finished = True
+        raise
+    finally:
+        if not finished:
+            ABANDONED.labels(served.name).inc()
+    GENERATION_SECONDS.labels(served.name).observe(time.monotonic() - started)
+    _count(served.name, completion.usage)
+    return {**_head("chat.completion", served.name), **_whole(completion)}
+
+
+MOST_SILENT = 16
+"""Pieces without content that are waited through for the first with some."""
+
+
+class ChatStream:
+    """A streamed answer. `begin` first: what it raises can still be an ordinary error answer."""
+
+    def __init__(self, served: Served[ChatEngine], request: ChatRequest, request_id: str | None) -> None:
+        self._name = served.name
+        self._served = served
+        self._request_id = request_id
+        self._with_usage = bool(request.stream_options and request.stream_options.include_usage)
+        self._head = _head("chat.completion.chunk", served.name)
+        self._started = time.monotonic()
+        self._pieces = served.ready().stream(request)
+        self._span = model_call("chat", served.name, "internal", {**_asked(request), "gen_ai.request.stream": True})
+        self._request = request
+        self._first: list[Piece] = []
+        self._named_roles: set[int] = set()
+        self._usage: dict[str, Any] | None = None
+        self._ended = False
+        served.work.begun()
+
+    async def begin(self) -> None:
+        """Wait for the first piece that says something: servers send a role before they know that they can answer."""
+        before = CURRENT.get()
+        CURRENT.set(self._span.context or before)  # the engine's own calls are within the span
+        try:
+            check_request(self._request)
+            while len(self._first) < MOST_SILENT and not any(map(_says_something, self._first[-1:])):
+                self._first.append(await anext(self._pieces))
+        except StopAsyncIteration:
+            pass
+        except ServiceError as error:
+            self._ended = True
+            self._span.fail(error)
+            self._served.failed(error)
+            raise
+        finally:
+            CURRENT.set(before)
+        seconds = time.monotonic() - self._started
+        FIRST_TOKEN_SECONDS.labels(self._name).observe(seconds)
+        self._span.set({"gen_ai.response.time_to_first_chunk": seconds})
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """Server-sent events to `[DONE]`, or to one `event: error`."""
+        try:
+            async with aclosing(self._all()) as pieces:
+                async for piece in pieces:
+                    self._served.moved()
+                    self._usage = piece.usage or self._usage
+                    if piece.choices:
+                        yield self._frame({"choices": self._with_role(piece.choices), **piece.extra})
+            if self._with_usage and self._usage is not None:
+                yield self._frame({"choices": [], "usage": self._usage})
+            self._ended = True
+            yield sse.DONE
+        except ServiceError as error:
+            self._ended = True
+            self._span.fail(error)
+            self._served.failed(error)
+            yield sse.encode_error(error, self._request_id)
+
+    async def close(self) -> None:
+        """Stop the model's work, if it is not done, and account for what was done."""
+        await self._pieces.aclose()
+        self._served.work.ended()
+        if not self._ended:
+            ABANDONED.labels(self._name).inc()
+            self._span.set({"error.type": "cancelled"})
+        self._span.set(_told(self._usage))
+        self._span.end()
+        GENERATION_SECONDS.labels(self._name).observe(time.monotonic() - self._started)
+        _count(self._name, self._usage)
+
+    async def _all(self) -> AsyncGenerator[Piece, None]:
+        for piece in self._first:
+            yield piece
+        async for piece in self._pieces:
+            yield piece
+
+    def _with_role(self, choices: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+        """The choices, the first of each index with the role, which every client may expect there."""
+        for choice in choices:
+            index = choice.get("index", 0)
+            if index not in self._named_roles and isinstance(choice.get("delta"), dict):
+                self._named_roles.add(index)
+                choice["delta"] = {"role": "assistant", **choice["delta"]}
+        return list(choices)
+
+    def _frame(self, content: dict[str, Any]) -> bytes:
+        return b"data: %b\n\n" % wire.write({**self._head, **content})
+
+
+def _says_something(piece: Piece) -> bool:
+    for choice in piece.choices:
+        delta = choice.get("delta")
+        said = {**delta, "role": None, "content": delta.get("content") or None} if isinstance(delta, dict) else {}
+        if choice.get("finish_reason") or any(value is not None for value in said.values()):
+            return True
+    return piece.usage is not None
+
+
+def _head(kind: str, model: str) -> dict[str, Any]:
+    return {"id": new_id("chatcmpl"), "object": kind, "created": int(time.time()), "model": model}
+
+
+def _whole(completion: Completion) -> dict[str, Any]:
+    return {"choices": list(completion.choices), "usage": completion.usage, **completion.extra}
+
+
+def _asked(request: ChatRequest) -> Attributes:
+    """What a span says of a request: never what it is about."""
+    most = request.max_completion_tokens or request.max_tokens
+    return {"gen_ai.request.max_tokens": most, "gen_ai.request.temperature": request.temperature}
+
+
+def _told(usage: dict[str, Any] | None) -> Attributes:
+    told = {"input": (usage or {}).get("prompt_tokens"), "output": (usage or {}).get("completion_tokens")}
+    return {f"gen_ai.usage.{kind}_tokens": count for kind, count in told.items() if isinstance(count, int)}
+
+
+def _count(model: str, usage: dict[str, Any] | None) -> None:
+    for kind in ("prompt", "completion"):
+        count = (usage or {}).get(f"{kind}_tokens")
+        if isinstance(count, int) and count > 0:
+            TOKENS.labels(model, kind).inc(count)

@@ -1,0 +1,236 @@
+"""The models being served: found by name and kind, each loading, ready or failed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Generic, Literal, TypeVar
+
+import structlog
+
+from contracts.models import ModelInfo
+from inference.catalog.models_file import Kind, Model
+from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
+from inference.metrics import READY, SILENT_SECONDS, begin_model
+from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
+from inference.serving.liveness import Liveness, Watch, Work
+from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
+from servicekit.core.probes import Degraded, Probe
+
+log = structlog.get_logger(__name__)
+AnyEngine = TypeVar("AnyEngine", bound=Engine, covariant=True)
+LOADING = "it is loading"
+FAILED = "it failed to load; inference's log says why"
+LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "chat")
+"""Embeddings first: documents can be ingested while the chat model is still loading."""
+
+
+class Served(Generic[AnyEngine]):
+    """One model and its engine."""
+
+    def __init__(self, model: Model, engine: AnyEngine, liveness: Liveness | None = None, created: int = 0) -> None:
+        """`created`: when the model was declared, in Unix seconds."""
+        self.model = model
+        self._created = created
+        begin_model(model.name, model.kind)
+        self.engine = engine
+        self.work = Work()
+        self._liveness = liveness
+        """Of an engine whose own probe does not have the model answer."""
+        SILENT_SECONDS.labels(model.name).set_function(self.work.silent_seconds)
+        self._state: Literal["loading", "ready", "failed"] = "loading"
+        self._why = LOADING
+        self._tokenizer: tuple[bytes, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """What callers write."""
+        return self.model.name
+
+    async def open(self) -> None:
+        """Load; a failure is logged and remembered, so that the other models still serve."""
+        READY.labels(self.name).set(0)
+        try:
+            await self.engine.open()
+        except Exception as error:  # libraries fail to load in any way; others must still serve
+            log.exception("model failed to load", model=self.name, exc_info=error)
+            self._state = "failed"
+            self._why = f"it failed to load: {error}" if isinstance(error, CannotLoad) else FAILED
+        else:
+            log.info("model ready", model=self.name, kind=self.model.kind)
+            self._state = "ready"
+            READY.labels(self.name).set(1)
+
+    def ready(self) -> AnyEngine:
+        """The engine; raises `ModelNotReady` while it is loading or when that failed."""
+        if self._state != "ready":
+            raise ModelNotReady(self.name, self._why)
+        return self.engine
+
+    def tokenizer(self) -> tuple[bytes, str]:
+        """`tokenizer.json` and its ETag; raises `NoTokenizer`."""
+        if self._tokenizer is None:
+            content = self.ready().tokenizer()
+            if content is None:
+                raise NoTokenizer(self.name)
+            self._tokenizer = content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        return self._tokenizer
+
+    async def probe(self) -> None:
+        """Raise unless it really answers; one that has not answered when the prober gives up is not ready, either."""
+        answered = False
+        try:
+            await self.ready().probe()
+            if self._liveness is not None:
+                await self._liveness.check()
+            answered = True
+        finally:
+            READY.labels(self.name).set(answered)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """A call's work with the model."""
+        with self.work.call():
+            try:
+                yield
+            except ServiceError as error:
+                self.failed(error)
+                raise
+
+    def failed(self, error: ServiceError) -> None:
+        """A call ended so. If calls of a dead model do, the next probe asks it, however lately it answered."""
+        if self._liveness is not None and isinstance(error, UpstreamFailed | UpstreamTimeout | NotReady):
+            self._liveness.doubted()
+
+    def moved(self) -> None:
+        """A piece of an answer came: proof enough of life."""
+        self.work.moved()
+        if self._liveness is not None:
+            self._liveness.progressed()
+
+    async def close(self) -> None:
+        """Stop all work."""
+        if self._liveness is not None:
+            await self._liveness.close()
+        await self.engine.close()
+
+    def info(self) -> ModelInfo:
+        """Its entry of `GET /v1/models`."""
+        return ModelInfo(
+            id=self.name,
+            created=self._created,
+            kind=self.model.kind,
+            context_length=self.model.context_length or self.model.max_input_tokens,
+            dimensions=self.model.dimensions,
+            default=self.model.default,
+            packaged=self.model.packaged,
+            tool_protocol=self.model.tools_by,
+            quantization=self.model.quantization,
+            price=self.model.price,
+            limits=self.model.limits,
+        )
+
+
+class Models:
+    """All served models."""
+
+    def __init__(
+        self,
+        chat: Sequence[Served[ChatEngine]] = (),
+        embedding: Sequence[Served[EmbeddingEngine]] = (),
+        rerank: Sequence[Served[RerankEngine]] = (),
+        *,
+        probe_seconds: float = 20.0,
+    ) -> None:
+        self._chat = chat
+        self._embedding = embedding
+        self._rerank = rerank
+        self._probe_seconds = probe_seconds
+        self._loading: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
+
+    @property
+    def all(self) -> Sequence[Served[Engine]]:
+        """Every model, in the order in which they are loaded."""
+        by_kind: dict[Kind, Sequence[Served[Engine]]] = {
+            "chat": self._chat,
+            "embedding": self._embedding,
+            "rerank": self._rerank,
+        }
+        return [served for kind in LOADED_FIRST for served in by_kind[kind]]
+
+    def chat(self, name: str) -> Served[ChatEngine]:
+        """The chat model of that name, or the default one; raises `ModelNotFound`."""
+        return _find(self._chat, name, "chat")
+
+    def embedding(self, name: str) -> Served[EmbeddingEngine]:
+        """The embedding model of that name, or the default one; raises `ModelNotFound`."""
+        return _find(self._embedding, name, "embedding")
+
+    def rerank(self, name: str) -> Served[RerankEngine]:
+        """The rerank model of that name, or the default one; raises `NoReranker` or `ModelNotFound`."""
+        if not self._rerank:
+            raise NoReranker
+        return _find(self._rerank, name, "rerank")
+
+    def any(self, name: str) -> Served[Engine]:
+        """The model of that name, whatever its kind; `default` means the default embedding model."""
+        if name == "default":
+            return self.embedding(name)
+        return _find(self.all, name, "")
+
+    def probes(self) -> Mapping[str, Probe]:
+        """A probe for each model. One that is not the default of its kind is no reason to be unready."""
+        return {f"model:{served.name}": _probe(served, self._is_needed(served)) for served in self.all}
+
+    def start(self) -> None:
+        """Begin to load, one after another, in the background; then watch over each."""
+        self._loading = asyncio.create_task(self._load())
+
+    async def loaded(self) -> None:
+        """Return when each model is ready or has failed."""
+        if self._loading is not None:
+            await asyncio.shield(self._loading)
+
+    async def close(self) -> None:
+        """Stop all work."""
+        background = [*self._watching, *([self._loading] if self._loading else [])]
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        for served in self.all:
+            await served.close()
+
+    async def _load(self) -> None:
+        for served in self.all:
+            await served.open()
+            self._watching.append(asyncio.create_task(self._watch(served).run()))
+
+    def _watch(self, served: Served[Engine]) -> Watch:
+        fresh = served.model.probe_seconds or self._probe_seconds
+        return Watch(served.name, served.probe, every_seconds=fresh / 2)
+
+    def _is_needed(self, served: Served[Engine]) -> bool:
+        alike = [other for other in self.all if other.model.kind == served.model.kind]
+        return served.model.default or len(alike) == 1
+
+
+def _find(models: Sequence[Served[AnyEngine]], name: str, kind: str) -> Served[AnyEngine]:
+    for served in models:
+        if served.name == name or (name == "default" and served.model.default):
+            return served
+    raise ModelNotFound(name, kind)
+
+
+def _probe(served: Served[Engine], needed: bool) -> Callable[[], Awaitable[None]]:
+    async def probe() -> None:
+        try:
+            await served.probe()
+        except ServiceError as error:
+            if needed:
+                raise
+            raise Degraded(error.message) from None
+
+    return probe

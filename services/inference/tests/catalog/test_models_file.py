@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from inference.catalog.models_file import CatalogueInvalid, Model, load_catalogue
+
+CONFIG = Path(__file__).parents[3] / "deploy" / "config"
+
+
+def chat(**changes: Any) -> dict[str, Any]:
+    return {"name": "talker", "kind": "chat", "engine": "scripted", "context_length": 64} | changes
+
+
+EMBEDDING = {"name": "words", "kind": "embedding", "engine": "scripted", "max_input_tokens": 64, "dimensions": 8}
+RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted"}
+UPSTREAM = {"base_url": "http://vllm:8000/v1", "upstream_model": "m"}
+
+
+@pytest.mark.parametrize("file", ["models.yaml", "models.scripted.yaml", "models.gpu.yaml"])
+def test_the_shipped_files_load_and_have_a_default_chat_and_embedding_model(file: str) -> None:
+    models = load_catalogue(CONFIG / file).models
+    assert {model.kind for model in models if model.default} >= {"chat", "embedding"}
+
+
+def examples() -> list[dict[str, Any]]:
+    """The examples of models.yaml: its lines that begin with `  # `, without that mark."""
+    lines = (CONFIG / "models.yaml").read_text().splitlines()
+    shown = [line.replace("  # ", "  ", 1) for line in lines if line.startswith("  # ")]
+    return list(yaml.safe_load("models:\n" + "\n".join(shown))["models"])
+
+
+def test_there_is_an_example_for_every_server_that_we_name() -> None:
+    hosts = {str(example["source"].get("base_url", "")).partition("://")[2].partition("/")[0] for example in examples()}
+    assert hosts >= {
+        "vllm:8000",
+        "127.0.0.1:11434",
+        "127.0.0.1:8081",
+        "api.openai.com",
+        "api.anthropic.com",
+        "generativelanguage.googleapis.com",
+        "api.cohere.ai",
+        "api.cohere.com",
+    }
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: str(example["name"]))
+def test_each_commented_example_is_a_model_that_can_be_declared(tmp_path: Path, example: dict[str, Any]) -> None:
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump({"models": [example]}))
+    (model,) = load_catalogue(tmp_path / "models.yaml").models
+    assert model.name == example["name"]
+
+
+def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path) -> None:
+    text = (CONFIG / "models.yaml").read_text().replace("\n  # ", "\n  ")
+    (tmp_path / "models.yaml").write_text(text)
+    assert len(load_catalogue(tmp_path / "models.yaml").models) == 2 + len(examples())
+
+
+@pytest.mark.parametrize(
+    ("models", "says"),
+    [
+        ([chat(engine="vllm")], "models.0 (talker).engine"),
+        ([chat(), chat()], "the name talker is declared twice"),
+        ([chat(default=True), chat(name="b", default=True)], "two models of kind chat are the default"),
+        ([chat(name="default")], "no model may be called default"),
+        ([chat(context_length=None)], "needs context_length"),
+        ([chat(kind="embedding")], "needs max_input_tokens and dimensions"),
+        ([chat(engine="sentence-transformers", source={"path": "/x"})], "can't serve chat"),
+        ([chat(engine="openai")], "takes a source with base_url and upstream_model"),
+        ([chat(engine="openai", source={"base_url": "vllm:8000", "upstream_model": "m"})], "source.base_url"),
+        ([chat(engine="openai", source={"base_url": "http://vllm:8000/v1"})], "source.upstream_model: Field required"),
+        ([chat(engine="transformers", source=UPSTREAM)], "takes a source with path, package, packaged or huggingface"),
+        ([chat(engine="transformers", source={"package": "p", "file": "a.gguf"})], "file and sha256 go together"),
+        ([chat(engine="transformers", source={"package": "p", "file": "../a", "sha256": "0" * 64})], "source.file"),
+        ([chat(engine="transformers", source={"package": "p", "file": "a", "sha256": "x"})], "source.sha256"),
+        ([chat(engine="transformers", source={"huggingface": "no-owner"})], "source.huggingface"),
+        ([chat(engine="openai", source=UPSTREAM, queue={"engine_waiting": 3})], "needs source.metrics_url"),
+        ([chat(engine="openai", source=UPSTREAM | {"max_tokens_as": "tokens"})], "source.max_tokens_as"),
+        ([chat(engine="openai", source=UPSTREAM, queue={"at_once": 0})], "queue.at_once"),
+        ([chat(engine="transformers", source={"path": "/x"}, vllm={"tool_parser": "x"})], "vllm is for engine openai"),
+        ([chat(engine="openai", source=UPSTREAM, quantization="AWQ!")], "quantization"),
+        ([chat(quantization="awq")], "no weights to quantize"),
+        ([chat(engine="transformers", source={"path": "/x"}, queue={"at_once": 2})], "queue.at_once must be 1"),
+        ([EMBEDDING | {"queue": {"at_once": 2}}], "queue.waiting_tokens bounds them"),
+        ([EMBEDDING | {"queue": {"waiting": 2}}], "queue.waiting_tokens bounds them"),
+        ([RERANK | {"queue": {"waiting_tokens": 2}}], "the scripted reranker"),
+        ([chat(price={"prompt_usd_per_million": -1})], "price.prompt_usd_per_million"),
+        ([chat(contxt=1)], "models.0 (talker).contxt: Extra inputs are not permitted"),
+        ([], "models"),
+    ],
+)
+def test_a_mistake_is_named_by_file_and_key(tmp_path: Path, models: list[dict[str, Any]], says: str) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(yaml.safe_dump({"models": models}))
+    with pytest.raises(CatalogueInvalid) as refused:
+        load_catalogue(file)
+    assert str(file) in str(refused.value)
+    assert says in str(refused.value)
+
+
+def test_a_missing_or_broken_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueInvalid, match="INFERENCE_MODELS_FILE"):
+        load_catalogue(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("models: [")
+    with pytest.raises(CatalogueInvalid, match="not valid YAML"):
+        load_catalogue(tmp_path / "broken.yaml")
+    (tmp_path / "list.yaml").write_text("- a")
+    with pytest.raises(CatalogueInvalid, match="must start with `models:`"):
+        load_catalogue(tmp_path / "list.yaml")
+
+
+@pytest.mark.parametrize(
+    ("url", "price", "paid"),
+    [
+        ("https://api.openai.com/v1", {"prompt_usd_per_million": 1}, True),
+        ("https://api.openai.com/v1", {"prompt_usd_per_million": 0, "completion_usd_per_million": 2}, True),
+        ("https://api.openai.com/v1", {"prompt_usd_per_million": 0}, False),
+        ("https://api.openai.com/v1", None, False),
+        ("http://vllm:8000/v1", {"prompt_usd_per_million": 1}, False),  # one's own server: a question costs nothing
+    ],
+)
+def test_a_price_behind_https_makes_a_model_one_whose_every_question_costs(url: str, price: Any, paid: bool) -> None:
+    source = {"base_url": url, "upstream_model": "m"}
+    assert Model.model_validate(chat(engine="openai", source=source, price=price)).is_paid is paid

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from inference.errors import CallUnfit
+from inference.tool_calls.answer_schema import Answered
+from inference.tool_calls.calls import CallReader, Tools, read_tools
+
+PLACE = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+UNIQUE = {"type": "object", "properties": {"days": {"type": "array", "uniqueItems": True}}, "required": ["days"]}
+
+
+def tools(*functions: dict[str, Any], choice: str = "required", several: bool = False) -> Tools:
+    listed = [{"type": "function", "function": function} for function in functions]
+    found = read_tools({"tools": listed, "tool_choice": choice, "parallel_tool_calls": several})
+    assert found is not None
+    return found
+
+
+WEATHER = {"name": "weather", "parameters": PLACE}
+WAIT = {"name": "wait", "parameters": {}}
+CALL = '{"name": "weather", "arguments": {"city": "Paris"}}'
+
+
+@pytest.mark.parametrize("end", range(1, len(CALL)))
+@pytest.mark.parametrize("choice", ["required", "auto"])
+def test_a_call_that_is_cut_anywhere_is_given_as_far_as_it_came(end: int, choice: str) -> None:
+    reader = CallReader(tools(WEATHER, choice=choice), structured=False)
+    assert reader.feed(CALL[:end]) == ""
+    text, calls = reader.finish("length")
+    assert text == ""
+    assert [call["function"]["name"] for call in calls] == ["weather"]
+    written = calls[0]["function"]["arguments"]
+    assert '{"city": "Paris"}'.startswith(written)
+    assert len(written) == max(0, min(end, len(CALL) - 1) - CALL.index('{"city"'))
+
+
+def test_calls_before_one_that_is_cut_are_whole() -> None:
+    reader = CallReader(tools(WEATHER, WAIT, several=True), structured=False)
+    reader.feed(f'[{CALL}, {{"name": "wait", "arguments": {{}}}}, {{"name": "weather", "arguments": {{"ci')
+    _, calls = reader.finish("length")
+    assert [call["function"] for call in calls] == [
+        {"name": "weather", "arguments": '{"city": "Paris"}'},
+        {"name": "wait", "arguments": "{}"},
+        {"name": "weather", "arguments": '{"ci'},
+    ]
+
+
+def test_a_name_that_could_be_several_is_no_call_yet() -> None:
+    reader = CallReader(tools(WEATHER, WAIT), structured=False)
+    reader.feed('{"name": "w')
+    assert reader.finish("length") == ("", [])
+
+
+def test_a_server_s_call_that_is_cut_is_given_with_its_blanks() -> None:
+    cut = Answered.cut_short('{ "name" : "weather",\n "arguments" : {"city": "Par', tools(WEATHER, choice="auto"))
+    assert [call["function"] for call in cut.calls] == [{"name": "weather", "arguments": '{"city": "Par'}]
+    assert Answered.cut_short('{"text": "It rai', tools(WEATHER, choice="auto")).text == "It rai"
+
+
+def test_what_a_grammar_can_not_hold_is_checked_afterwards_for_strict_tools() -> None:
+    twice = '{"name": "plan", "arguments": {"days": [1, 1]}}'
+    strict, loose = ({"name": "plan", "parameters": UNIQUE, "strict": strict} for strict in (True, False))
+    reader = CallReader(tools(strict), structured=False)
+    reader.feed(twice)
+    with pytest.raises(CallUnfit):
+        reader.finish("stop")
+    reader = CallReader(tools(loose), structured=False)
+    reader.feed(twice)
+    assert json.loads(reader.finish("stop")[1][0]["function"]["arguments"]) == {"days": [1, 1]}
