@@ -17,8 +17,9 @@ from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFa
 from contracts.search import SearchMode, SearchReply, SearchRequest
 from ingest.chunking.cutting import Cutter
 from ingest.chunking.tokens import Tokens
-from retriever.bootstrap import MIGRATIONS, Dependencies, assemble, open_store
+from retriever.bootstrap import MIGRATIONS, assemble, open_store
 from retriever.catalog.collections import CollectionRecord
+from retriever.dependencies import Dependencies
 from retriever.settings import RetrieverSettings
 from retriever.stores.points import RevisionKey, embedded_text
 from retriever.stores.readiness import prepare

@@ -11,7 +11,8 @@ from tests.support.chat_conformance import Capabilities, ChatConformance, Subjec
 from tests.support.inference_conformance import EmbeddingConformance
 from tests.support.inference_running import CHAT, EMBEDDING, RERANK, Inference, running_inference, settings_for
 
-from inference.bootstrap import Dependencies, open_dependencies
+from inference.bootstrap import open_dependencies
+from inference.dependencies import Dependencies
 
 
 def upstream_of(service: Inference, declared: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFa
 from contracts.reindexing import ReindexRequest
 from contracts.search import SearchRequest
 from retriever.backup.dump import WholeBackups
-from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
+from retriever.bootstrap import MIGRATIONS, assemble
+from retriever.dependencies import Dependencies
 from retriever.errors import BackupOvertaken
 from retriever.restore import restore
 from retriever.settings import RetrieverSettings

@@ -18,7 +18,8 @@ from contracts.collections import CollectionChange, CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from contracts.reindexing import ReindexRequest
 from contracts.search import SearchReply, SearchRequest
-from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
+from retriever.bootstrap import MIGRATIONS, assemble
+from retriever.dependencies import Dependencies
 from retriever.errors import CollectionNotFound, StaleRevision
 from retriever.models.protocol import EmbeddingModel
 from retriever.settings import RetrieverSettings

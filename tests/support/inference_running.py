@@ -17,7 +17,8 @@ import yaml
 from starlette.types import ASGIApp
 
 from contracts.delegation import Delegation
-from inference.bootstrap import Dependencies, create_app
+from inference.bootstrap import create_app
+from inference.dependencies import Dependencies
 from inference.settings import InferenceSettings
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.settings import ServiceSettings

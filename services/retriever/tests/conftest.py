@@ -13,8 +13,9 @@ from pytest_socket import disable_socket
 from contracts.collections import CollectionCreate
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
 from contracts.search import SearchReply, SearchRequest
-from retriever.bootstrap import MIGRATIONS, Dependencies, assemble
+from retriever.bootstrap import MIGRATIONS, assemble
 from retriever.catalog.collections import CollectionRecord
+from retriever.dependencies import Dependencies
 from retriever.models.protocol import EmbeddingModel
 from retriever.settings import RetrieverSettings
 from retriever.stores.points import RevisionKey

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI
 
+from inference.api import chat, models, vectors
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Catalogue, Model, ScriptSource, UpstreamSource, load_catalogue
 from inference.catalog.prices import with_list_prices
+from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import LaneLimits
 from inference.engines.openai.backlog import EngineBacklog
@@ -32,32 +33,10 @@ from inference.queueing.admission import Admission, kept_for_queries
 from inference.serving.liveness import PROBE, Liveness
 from inference.serving.models import Models, Served
 from inference.settings import InferenceSettings, secret_named
-from servicekit.core.probes import Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.web.app import build_app
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """What the calls need."""
-
-    models: Models
-    reader_seconds: float = 60.0
-    """How long a caller may leave a streamed answer unread."""
-
-    def probes(self) -> Mapping[str, Probe]:
-        """One for each model."""
-        return self.models.probes()
-
-
-async def _current(request: Request) -> Dependencies:
-    dependencies: Dependencies = request.app.state.dependencies
-    return dependencies
-
-
-current = Depends(_current)
 
 
 @asynccontextmanager
@@ -65,18 +44,16 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
     """Everything that serves, while the block runs. Models load in the background, one after another."""
     catalogue = with_list_prices(load_catalogue(settings.models_file))
     async with open_session(connections=0) as session:  # admission bounds the calls
-        models = _Maker(settings, session).models(catalogue)
-        models.start()
+        served = _Maker(settings, session).models(catalogue)
+        served.start()
         try:
-            yield Dependencies(models, settings.reader_seconds)
+            yield Dependencies(served, settings.reader_seconds)
         finally:
-            await models.close()
+            await served.close()
 
 
 def create_app(settings: InferenceSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """The app; with `dependencies` given, it uses those and closes nothing."""
-    from inference.api import chat, models, vectors  # they need what this module defines
-
     chosen = settings or InferenceSettings()
 
     @asynccontextmanager

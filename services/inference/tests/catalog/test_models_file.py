@@ -8,7 +8,7 @@ import yaml
 
 from inference.catalog.models_file import CatalogueInvalid, Model, load_catalogue
 
-CONFIG = Path(__file__).parents[3] / "deploy" / "config"
+CONFIG = Path(__file__).parents[4] / "deploy" / "config"
 
 
 def chat(**changes: Any) -> dict[str, Any]:

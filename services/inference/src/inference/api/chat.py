@@ -8,8 +8,8 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from contracts.chat import ChatCompletion, ChatRequest
+from inference.api.access import Opened
 from inference.api.disconnects import EventStream, unless_gone
-from inference.bootstrap import Dependencies, current
 from inference.errors import ModelNotAllowed
 from inference.protocol import codec as wire
 from inference.serving.chat import ChatStream, whole_answer
@@ -24,10 +24,10 @@ async def chat(
     body: ChatRequest,
     request: Request,
     caller: Annotated[Caller, require("inference", "chat", "agents")],
-    dependencies: Annotated[Dependencies, current],
+    opened: Opened,
 ) -> Response:
     """Answer a conversation, whole or (`stream`) as server-sent events."""
-    served = dependencies.models.chat(body.model)
+    served = opened.models.chat(body.model)
     if not caller.delegation.allows_model(served.name):
         raise ModelNotAllowed(served.name)
     if not body.stream:
@@ -39,4 +39,4 @@ async def chat(
     except BaseException:
         await stream.close()
         raise
-    return EventStream(stream, dependencies.reader_seconds)
+    return EventStream(stream, opened.reader_seconds)

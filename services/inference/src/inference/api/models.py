@@ -8,7 +8,7 @@ from fastapi import Header
 from fastapi.responses import Response
 
 from contracts.models import ModelList
-from inference.bootstrap import Dependencies, current
+from inference.api.access import Opened
 from servicekit.auth.delegation import require
 from servicekit.web.router import Router
 
@@ -16,19 +16,19 @@ router = Router(tags=["models"], dependencies=[require("inference", "documents",
 
 
 @router.get("/v1/models")
-async def models(dependencies: Annotated[Dependencies, current]) -> ModelList:
+async def models(opened: Opened) -> ModelList:
     """Every declared model, whether it is loaded yet or not."""
-    return ModelList(data=[served.info() for served in dependencies.models.all])
+    return ModelList(data=[served.info() for served in opened.models.all])
 
 
 @router.get("/v1/models/{model}/tokenizer", response_class=Response)
 async def tokenizer(
     model: str,
-    dependencies: Annotated[Dependencies, current],
+    opened: Opened,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The model's `tokenizer.json`, without truncation and padding. `default` is the default embedding model's."""
-    content, etag = dependencies.models.any(model).tokenizer()
+    content, etag = opened.models.any(model).tokenizer()
     known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
     headers = {"ETag": etag, "Cache-Control": "private, max-age=300"}
     if etag in known:

@@ -5,14 +5,13 @@ work.
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
 from fastapi import Request
 from fastapi.responses import Response
 
 from contracts.models import EmbeddingReply, EmbeddingRequest, RerankReply, RerankRequest
+from inference.api.access import Opened
 from inference.api.disconnects import unless_gone
-from inference.bootstrap import Dependencies, current
 from inference.serving import vectors
 from servicekit.auth.delegation import require
 from servicekit.web.router import Router
@@ -21,18 +20,16 @@ router = Router(tags=["vectors"], dependencies=[require("inference", "documents"
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingReply)
-async def embeddings(
-    body: EmbeddingRequest, request: Request, dependencies: Annotated[Dependencies, current]
-) -> Response:
+async def embeddings(body: EmbeddingRequest, request: Request, opened: Opened) -> Response:
     """Vectors of one text or of many."""
-    served = dependencies.models.embedding(body.model)
+    served = opened.models.embedding(body.model)
     embedded = await unless_gone(request, vectors.embed(served, body))
     content = await asyncio.to_thread(vectors.embedding_reply, served.name, embedded, body.encoding_format)
     return Response(content, media_type="application/json")
 
 
 @router.post("/v1/rerank", response_model_exclude_none=True)
-async def rerank(body: RerankRequest, request: Request, dependencies: Annotated[Dependencies, current]) -> RerankReply:
+async def rerank(body: RerankRequest, request: Request, opened: Opened) -> RerankReply:
     """Documents in descending relevance to a query."""
-    served = dependencies.models.rerank(body.model)
+    served = opened.models.rerank(body.model)
     return await unless_gone(request, vectors.rank(served, body))

@@ -1,8 +1,8 @@
 """The models that come as PyPI packages: where they lie, and the one-time conversion of the chat model.
 
-`python -m inference.catalog.packages [--into DIR]` is run at set-up. It converts the chat model's GGUF file to the form that
-`transformers` loads, and has Python compile what serving imports: installers that skip byte code would otherwise
-leave 10 s of compiling to the start of the service, and to every start where writing byte code is turned off.
+`python -m inference.catalog.packages [--into DIR]` is run at set-up. It converts the chat model's GGUF file to the
+form that `transformers` loads, and has Python compile what serving imports: installers that skip byte code would
+otherwise leave 10 s of compiling to the start of the service, and to every start where writing byte code is off.
 """
 
 from __future__ import annotations
