@@ -112,9 +112,5 @@ docs: setup-dev ## write docs/configuration.md, docs/openapi.json, docs/licences
 dashboards: setup-dev ## write deploy/grafana/dashboards from deploy/grafana/boards
 	@$(BIN)/python deploy/grafana/build.py
 
-.PHONY: pictures
-pictures: setup-dev ## load a home, ask a real Prometheus for each panel, draw docs/dashboards (MINUTES=4; needs prometheus)
-	@$(BIN)/python -m benchmarks.dashboards
-
 clean: ## remove the virtual environment, caches and the local home
 	rm -rf .venv .groundwork .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

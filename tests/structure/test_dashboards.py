@@ -97,3 +97,9 @@ def test_an_alert_that_a_panel_names_exists() -> None:
     }
     text = " ".join(panel["description"] for board in BOARDS.values() for panel in _panels(board))
     assert set(re.findall(r"[Aa]lert ([A-Z]\w+)", text)) <= alerts
+
+
+def test_the_page_tells_of_every_row() -> None:
+    page = (ROOT / "docs" / "dashboards.md").read_text()
+    rows = {panel["title"] for board in BOARDS.values() for panel in board["panels"] if panel["type"] == "row"}
+    assert {row for row in rows if f"**{row}**" not in page} == set()
