@@ -78,7 +78,7 @@ wheels: ## download all that building the images needs into a folder, for builds
 
 .PHONY: fuzz-speech
 fuzz-speech: setup-dev ## 100,000 hostile texts through the filter of answers, rendered: nothing may be live (TEXTS=100000, SEED=1)
-	@$(BIN)/python -m benchmarks.fuzz_speech
+	@$(BIN)/python -m benchmarks.agent.fuzz_speech
 
 test-vllm: setup-dev ## real vLLM (CPU build, 3 GB in .vllm) behind inference, held to the conformance suite: about 15 minutes
 	@$(BIN)/python tests/vllm/install.py
@@ -95,8 +95,8 @@ format: setup-dev ## format the code and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-bench-%: setup-dev ## run benchmarks/<name>.py, for instance `make bench-answers`
-	@$(BIN)/python -m benchmarks.$(subst -,_,$*)
+bench-%: setup-dev ## run benchmarks/<subject>/<name>.py, for instance `make bench-answers`
+	@$(BIN)/python -m $(subst /,.,$(basename $(or $(wildcard benchmarks/*/$(subst -,_,$*).py),$(error no benchmark '$*'))))
 
 lock: ## resolve all dependencies anew into requirements.lock and requirements-dev.lock
 	$(LOCK) --output-file requirements.lock

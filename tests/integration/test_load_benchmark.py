@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
-from benchmarks.load import saturated
-from benchmarks.load_mix import Callers
-from benchmarks.soak import by_minute, fitted
+from benchmarks.platform.load import saturated
+from benchmarks.platform.load_mix import Callers
+from benchmarks.platform.soak import by_minute, fitted
 
 MB = 1_000_000
 MINUTE = 60.0

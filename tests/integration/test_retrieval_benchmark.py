@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from benchmarks import embeddings
-from benchmarks.embeddings import Engines, open_engines
-from benchmarks.retrieval import SetResult, measure_set, print_tables
-from benchmarks.retrieval_index import open_retriever
-from benchmarks.retrieval_sets import find_sets
+from benchmarks.retriever import embeddings
+from benchmarks.retriever.embeddings import Engines, open_engines
+from benchmarks.retriever.retrieval import SetResult, measure_set, print_tables
+from benchmarks.retriever.retrieval_index import open_retriever
+from benchmarks.retriever.retrieval_sets import find_sets
 
 from contracts.collections import Chunking
 

@@ -19,7 +19,7 @@ PACKAGES = [
 ]
 CODE = [
     path
-    for top in ("libs", "services", "cli", "tests", "benchmarks", "examples", "deploy", "docs")
+    for top in ("libs", "services", "cli", "tests", "benchmarks", "research", "examples", "deploy", "docs")
     for path in (ROOT / top).rglob("*.py")
 ]
 MAX_FILE_LINES = 400

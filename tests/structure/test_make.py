@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -49,3 +50,14 @@ def test_the_check_before_a_landing_runs_every_stage_and_says_which_were_red(tmp
     assert done.returncode == 1
     assert "red after" in done.stdout
     assert "lint" in done.stdout.splitlines()[-1]
+
+
+def test_every_benchmark_that_a_document_names_is_one_file_of_a_subject() -> None:
+    files = (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/README.md"))
+    named = {name for file in files for name in re.findall(r"make bench-([a-z-]+[a-z])", file.read_text())}
+    assert named
+    for name in named:
+        assert len([*ROOT.glob(f"benchmarks/*/{name.replace('-', '_')}.py")]) == 1, name
+    command = ["make", "--dry-run", "bench-gateway-soak"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "-m benchmarks.gateway.gateway_soak" in done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from benchmarks.rendering import rendered_links
+from benchmarks.agent.rendering import rendered_links
 from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench, chat_request, content_of, delegation
 
 from agent.questions.conversation import read_conversation

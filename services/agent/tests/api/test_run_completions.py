@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from benchmarks.rendering import rendered_links
+from benchmarks.agent.rendering import rendered_links
 from services.agent.tests.runs_bench import MANDATE, VIEWER, Bench
 
 from agent.api import run_completions

@@ -6,9 +6,9 @@ import json
 import random
 
 import pytest
-from benchmarks.fuzz_speech import PATHS, split_anywhere
-from benchmarks.hostile_texts import WHOLE, hostile_texts
-from benchmarks.rendering import live, rendered_links
+from benchmarks.agent.fuzz_speech import PATHS, split_anywhere
+from benchmarks.agent.hostile_texts import WHOLE, hostile_texts
+from benchmarks.agent.rendering import live, rendered_links
 
 from agent.sanitisation.sanitiser import MAX_HELD, Neutraliser, defused, defused_value, label, neutralise
 

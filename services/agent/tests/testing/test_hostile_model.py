@@ -4,9 +4,9 @@ few attacks of our own, and that it would see what it counts."""
 from __future__ import annotations
 
 import pytest
-from benchmarks.injection import MODES, acted, answered
-from benchmarks.injection_sets import OURS, Attack
-from benchmarks.rendering import rendered_links
+from benchmarks.agent.injection import MODES, acted, answered
+from benchmarks.agent.injection_sets import OURS, Attack
+from benchmarks.agent.rendering import rendered_links
 
 from agent.steps.emitted_text import Speech
 from agent.testing.hostile_model import CARRIED, exfiltration

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
-from pydantic import BaseModel
-
 from agents import Agent, Runner, function_tool, set_tracing_disabled
+from pydantic import BaseModel
 
 set_tracing_disabled(True)
 ASKED, TOLD = "What is the capital of France?", "The capital of France is Paris, on the Seine."

@@ -1,7 +1,7 @@
 """What the sources hold of an answer, and the chance between 0 and 1 that they hold it at all.
 
 The chance is a logistic model over three plain features of the best passages, fitted by
-`benchmarks/calibration_answers.py` on questions whose documents do and don't answer them;
+`research/calibration/answers.py` on questions whose documents do and don't answer them;
 docs/decisions/0101-abstention-threshold.md has the curve.
 """
 

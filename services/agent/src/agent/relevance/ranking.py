@@ -1,6 +1,6 @@
 """Scores each passage by how likely it answers the question: a linear model over a few plain features.
 
-The weights are fitted by `benchmarks/calibration_answers.py`; see docs/decisions/0101-abstention-threshold.md.
+The weights are fitted by `research/calibration/answers.py`; see docs/decisions/0101-abstention-threshold.md.
 """
 
 from __future__ import annotations
