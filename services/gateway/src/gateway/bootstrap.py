@@ -38,6 +38,7 @@ from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetLedger
 from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter
+from gateway.limits.pipelined_connection import RedisLane
 from gateway.limits.redis_limiter import RedisLimiter
 from gateway.models.catalogue import Catalogue
 from gateway.models.health import UpstreamHealth
@@ -57,7 +58,6 @@ from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.probes import Degraded, Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
-from servicekit.redis_lane import RedisLane
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 from servicekit.telemetry.metrics import metrics_router

@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.limits.limiter import ALERT_PERCENT, BudgetBook, Gate, GateState, LimiterAway, Settlement, Spent, Verdict
+from gateway.limits.pipelined_connection import RedisLane
 from gateway.metrics import REDIS_SECONDS
-from servicekit.redis_lane import RedisLane
 
 MICROSECONDS = 1_000_000
 PREFIX = "{groundwork-limits}"

