@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from tests.support.ingest_peers import minilm_tokenizer
 
 from contracts.collections import Chunking
-from ingest.chunking.cutting import Cutter
-from ingest.chunking.tokens import Tokens
-from ingest.parsing.parts import split
-from ingest.parsing.structure import BlockKind, Builder, Extracted
+from extraction.chunking.chunker import Cutter
+from extraction.chunking.tokens import Tokens
+from extraction.model.document import BlockKind, Builder, Extracted
+from extraction.model.parts import split
 
 LARGEST = int(os.environ.get("BYTES", "100000000"))
 SMALLEST = 1_000_000

@@ -33,10 +33,10 @@ from benchmarks.ingest.cutting import main as cutting_curve
 from benchmarks.ingest.made_documents import changed_manual, long_pdf, manual
 from benchmarks.ingest.parsers_pdf import ROUNDS, bare, ours
 from contracts.search import Filter
+from extraction.model.failures import ParseFailed
 from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files
 from groundwork.client.files import find_files
-from ingest.parsing.failures import ParseFailed
 
 HANDBOOK = ROOT / "examples" / "handbook"
 SECONDS = 1800.0

@@ -26,7 +26,7 @@ _MARKUP = re.compile(r"<!--.*?-->|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)|\\(?=[_*])|&(
 
 
 def ours(path: Path) -> str:
-    from ingest.parsing import formats
+    from extraction.formats import registry as formats
 
     kinds = {".docx": formats.DOCX, ".pptx": formats.PPTX, ".xlsx": formats.XLSX}
     return formats.extract(path, kinds[path.suffix], formats.Limits(5000, 50_000_000)).text

@@ -29,9 +29,9 @@ ROUNDS = 5
 
 
 def ours(path: Path) -> str:
-    from ingest.parsing import pdf
-    from ingest.parsing.formats import Limits
-    from ingest.parsing.structure import Resume
+    from extraction.formats.registry import Limits
+    from extraction.model.document import Resume
+    from extraction.pdf import parser as pdf
 
     return "\n\n".join(part.text for part in pdf.parts(path, Limits(5000, 50_000_000), Resume()))
 

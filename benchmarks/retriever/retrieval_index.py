@@ -15,8 +15,8 @@ from benchmarks.retriever.retrieval_sets import SetDocument
 from contracts.collections import Chunking, CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from contracts.search import SearchMode, SearchReply, SearchRequest
-from ingest.chunking.cutting import Cutter
-from ingest.chunking.tokens import Tokens
+from extraction.chunking.chunker import Cutter
+from extraction.chunking.tokens import Tokens
 from retriever.bootstrap import MIGRATIONS, assemble, open_store
 from retriever.catalog.collections import CollectionRecord
 from retriever.dependencies import Dependencies

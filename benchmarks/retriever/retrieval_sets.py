@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.home import ROOT
+from extraction.formats.detection import HEAD, Received, detect
+from extraction.formats.registry import Limits, extract
+from extraction.model.document import Extracted
+from extraction.text import plain
 from groundwork.client.files import find_files
 from groundwork.evaluation.questions import Question, json_lines, read_questions
-from ingest.parsing import plain
-from ingest.parsing.detection import HEAD, Received, detect
-from ingest.parsing.formats import Limits, extract
-from ingest.parsing.structure import Extracted
 
 HANDBOOK = ROOT / "examples" / "handbook"
 SEED = 20_251

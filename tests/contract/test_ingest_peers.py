@@ -9,8 +9,8 @@ from tests.support.gateway_running import running_gateway
 from tests.support.inference_running import EMBEDDING, running_inference
 
 from gateway.limits.memory_limiter import MemoryLimiter
-from ingest.adapters.inference_tokenizers import InferenceTokenizers
-from ingest.worker.outcomes import TokenRefused, calling
+from ingest.peers.inference import InferenceTokenizers
+from ingest.jobs.service.outcomes import TokenRefused, calling
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import SystemClock

@@ -11,7 +11,7 @@ from tests.support.retriever import Tokens, hashed_inference, served
 from contracts.collections import Chunking, CollectionChange, CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from contracts.reindexing import ReindexRequest, ShadowRequest
-from ingest.adapters.retriever import RetrieverIndex
+from ingest.peers.retriever import RetrieverIndex
 from retriever.bootstrap import create_app
 from retriever.models.protocol import EmbeddingModel
 from retriever.settings import RetrieverSettings

@@ -14,11 +14,11 @@ from aiohttp.abc import ResolveResult
 from tests.support.far_server import PAGE, FarServer, far_server, self_signed
 from tests.support.ingest_peers import Peers, ingest_home, until
 
-from ingest.adapters.fixed_pages import FixedPages
-from ingest.adapters.web_fetcher import WebFetcher
 from ingest.errors import FarServerFailed, FetchFailed, FetchTimeout, FetchTooLarge, UrlRefused
-from ingest.fetching import Fetching
+from ingest.fetch.service import Fetching
+from ingest.fetch.web_fetcher import WebFetcher
 from ingest.ports import Fetched, Fetcher
+from ingest.testing.pages import FixedPages
 from servicekit.core.errors import ServiceError
 from servicekit.peers.address_policy import AddressPolicy
 from servicekit.peers.connection_guard import Guard

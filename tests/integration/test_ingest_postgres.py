@@ -19,20 +19,20 @@ from tests.support.ingest_peers import minilm_tokenizer
 from tests.support.postgres import temporary_postgres
 
 from contracts.collections import CollectionCreate
-from ingest import jobs
-from ingest.adapters.fixed_tokens import FixedTokenizers, FixedTokens
-from ingest.adapters.memory_bell import MemoryBell
-from ingest.adapters.memory_blobs import MemoryBlobs
-from ingest.adapters.memory_index import MemoryIndex
-from ingest.adapters.memory_platform import MemoryPlatform
+from extraction.chunking.tokens import Tokens
+from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker
-from ingest.chunking.tokens import Tokens
-from ingest.collections_view import remember
-from ingest.live_jobs import Mandate
+from ingest.documents.collections import remember
+from ingest.documents.uploads import Accepted, Upload, accept
+from ingest.export.backup import WholeBackups
+from ingest.jobs import service as jobs
+from ingest.jobs.lifecycle import Mandate
 from ingest.settings import IngestSettings
 from ingest.tables import ANSWERS, DOCUMENTS, HOLDS, JOBS
-from ingest.uploads import Accepted, Upload, accept
-from ingest.whole_backups import WholeBackups
+from ingest.testing.gateway import MemoryPlatform
+from ingest.testing.index import MemoryIndex
+from ingest.testing.notifier import MemoryBell
+from ingest.testing.tokens import FixedTokenizers, FixedTokens
 from servicekit.backup.file import BackupFile, about
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database

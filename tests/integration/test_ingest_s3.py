@@ -17,8 +17,8 @@ from tests.support.faulty_network import Network, network_to
 from tests.support.ingest_peers import until
 from tests.support.s3_server import BUCKET, S3Server
 
-from ingest.adapters import s3_uploads
-from ingest.adapters.s3_blobs import S3Blobs
+from ingest.blobs import s3_uploads
+from ingest.blobs.s3 import S3Blobs
 from ingest.bootstrap import MIGRATIONS, open_blobs
 from ingest.errors import BlobMissing, BlobStoreAway
 from ingest.settings import IngestSettings

@@ -9,13 +9,13 @@ from pathlib import Path
 from tests.support.gateway_running import RunningGateway, Servers, running_gateway
 
 from contracts.collections import CollectionCreate
-from ingest.adapters.fixed_pages import FixedPages
-from ingest.adapters.memory_bell import MemoryBell
-from ingest.adapters.memory_blobs import MemoryBlobs
-from ingest.adapters.memory_index import MemoryIndex
+from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import MIGRATIONS, assemble, create_app
-from ingest.collections_view import remember
+from ingest.documents.collections import remember
 from ingest.settings import IngestSettings
+from ingest.testing.index import MemoryIndex
+from ingest.testing.notifier import MemoryBell
+from ingest.testing.pages import FixedPages
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate

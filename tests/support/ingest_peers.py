@@ -30,7 +30,7 @@ from contracts.documents import DocumentChunk
 from contracts.errors import ErrorBody
 from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
 from contracts.pages import Page
-from ingest.adapters.memory_index import MemoryIndex
+from ingest.testing.index import MemoryIndex
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.errors import PeerError
 from servicekit.web.error_handlers import install_error_handlers

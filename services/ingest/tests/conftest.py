@@ -19,18 +19,19 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from contracts.collections import CollectionCreate
 from contracts.indexing import BatchIndexed, ChunkBatch
 from contracts.jobs import Job
-from ingest import documents, jobs
-from ingest.adapters.fixed_tokens import FixedTokenizers, FixedTokens
-from ingest.adapters.memory_bell import MemoryBell
-from ingest.adapters.memory_blobs import MemoryBlobs
-from ingest.adapters.memory_index import MemoryIndex
-from ingest.adapters.memory_platform import MemoryPlatform
+from extraction.chunking.tokens import Tokens
+from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker
-from ingest.chunking.tokens import Tokens
-from ingest.collections_view import remember
-from ingest.live_jobs import Mandate
+from ingest.documents import repository as documents
+from ingest.documents.collections import remember
+from ingest.documents.uploads import Accepted, Upload, accept
+from ingest.jobs import service as jobs
+from ingest.jobs.lifecycle import Mandate
 from ingest.settings import IngestSettings
-from ingest.uploads import Accepted, Upload, accept
+from ingest.testing.gateway import MemoryPlatform
+from ingest.testing.index import MemoryIndex
+from ingest.testing.notifier import MemoryBell
+from ingest.testing.tokens import FixedTokenizers, FixedTokens
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate

@@ -13,30 +13,30 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from ingest.adapters.folder_blobs import FolderBlobs
-from ingest.adapters.gateway import GatewayPlatform
-from ingest.adapters.retriever import RetrieverIndex
-from ingest.adapters.web_fetcher import WebFetcher
-from ingest.blob_claims import BlobClaims
-from ingest.deletions import Deletions
-from ingest.fetching import Fetching
-from ingest.gauges import keep_measuring
-from ingest.ledger import Ledger
-from ingest.parsing.formats import Limits
-from ingest.parsing.process import MIN_SHARE, ParsingProcess
+from extraction.formats.registry import Limits
+from extraction.sandbox.extractor import MIN_SHARE, ParsingProcess
+from ingest.blobs.claims import BlobClaims
+from ingest.blobs.folder import FolderBlobs
+from ingest.documents.deletions import Deletions
+from ingest.export.reader import ArchiveLimits, Unpacking
+from ingest.fetch.service import Fetching
+from ingest.fetch.web_fetcher import WebFetcher
+from ingest.jobs.authority import Authority
+from ingest.jobs.gauges import keep_measuring
+from ingest.jobs.ledger import Ledger
+from ingest.peers.gateway import GatewayPlatform
+from ingest.peers.retriever import RetrieverIndex
 from ingest.ports import Bell, BlobStore, Fetcher, Index, Platform, TokenizerSource, TokenSource
 from ingest.settings import IngestSettings
-from ingest.unpacking import ArchiveLimits, Unpacking
-from ingest.worker.authority import Authority
-from ingest.worker.cutting import CuttingThreads
+from ingest.steps.chunker_pool import CuttingThreads
+from ingest.steps.pipeline import Pipeline
+from ingest.steps.reader import Reader
+from ingest.steps.rechunker import Recutting
+from ingest.steps.reindex import Reindexing
+from ingest.steps.sender import Sender
+from ingest.steps.tenant_deletion import TenantDeletion
 from ingest.worker.loop import WorkerLoop
-from ingest.worker.pipeline import Pipeline
-from ingest.worker.reading import Reader
-from ingest.worker.recutting import Recutting
-from ingest.worker.reindexing import Reindexing
-from ingest.worker.sending import Sender
 from ingest.worker.slots import Slots
-from ingest.worker.tenant_deletion import TenantDeletion
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import ServiceError
@@ -91,8 +91,8 @@ def assemble(
 @asynccontextmanager
 async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependencies]:
     """Open everything that the API needs; Redis and the retriever need not be there."""
-    from ingest.adapters.celery_bell import CeleryBell
-    from ingest.queue import make_celery
+    from ingest.jobs.celery_app import make_celery
+    from ingest.jobs.celery_notifier import CeleryBell
 
     async with (
         _database(settings) as database,
@@ -117,7 +117,7 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
 
 def create_app(settings: IngestSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """Ingest's API; with `dependencies`, which stay open, nothing else is opened."""
-    from ingest.routes import archives, batches, collections, documents, installation, jobs
+    from ingest.api import archives, batches, collections, documents, installation, jobs
 
     chosen = settings or IngestSettings()
 
@@ -221,7 +221,7 @@ def _parser(settings: IngestSettings) -> ParsingProcess:
 @asynccontextmanager
 async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependencies]:
     """Open everything that a worker needs; no other service need be there."""
-    from ingest.adapters.inference_tokenizers import InferenceTokenizers
+    from ingest.peers.inference import InferenceTokenizers
     from servicekit.auth.grants import GrantExchange
 
     async with (
@@ -244,7 +244,7 @@ async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependenc
 async def run_worker(settings: IngestSettings) -> None:
     """Work until SIGTERM or SIGINT, with health and metrics on the worker's port and wake-ups from Redis."""
     from ingest.worker.consumer import WakeupConsumer
-    from ingest.worker.sweeping import keep_swept
+    from ingest.worker.housekeeping import keep_swept
     from ingest.worker.watchdog import Watchdog
 
     events = asyncio.get_running_loop()
@@ -309,8 +309,8 @@ async def open_blobs(settings: IngestSettings, database: Database) -> AsyncItera
     if (folder := settings.blobs_folder()) is not None:
         yield FolderBlobs(folder)
         return
-    from ingest.adapters.s3_blobs import S3Blobs
-    from ingest.adapters.s3_calls import S3Calls
+    from ingest.blobs.s3 import S3Blobs
+    from ingest.blobs.s3_calls import S3Calls
 
     place = settings.s3_place()
     calls = await asyncio.to_thread(S3Calls, place)

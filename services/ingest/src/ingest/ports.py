@@ -15,7 +15,7 @@ from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
 from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
-from ingest.chunking.tokens import Tokens
+from extraction.chunking.tokens import Tokens
 
 
 class Kept(Protocol):

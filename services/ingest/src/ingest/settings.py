@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from ingest.s3_places import INSTALL_S3, S3Place, folder_of
+from ingest.blobs.s3_location import INSTALL_S3, S3Place, folder_of
 from servicekit.core.settings import RedisSettings, ServiceSettings, SqlSettings
 from servicekit.peers.address_policy import AddressPolicy
 

@@ -14,8 +14,8 @@ from celery import Celery
 from celery.worker import WorkController, state
 from pydantic import SecretStr
 
+from ingest.jobs.celery_app import add_wake_task, make_celery
 from ingest.metrics import CONSUMER_RESTARTS, WAKEUPS
-from ingest.queue import add_wake_task, make_celery
 
 log = structlog.get_logger(__name__)
 CLIENT = "groundwork-"

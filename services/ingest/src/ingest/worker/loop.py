@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import metrics
-from ingest.ledger import Ledger
+from ingest.jobs.ledger import Ledger
 from ingest.tables import ANSWERS
 from ingest.worker.slots import Slots
 from servicekit.core.errors import NotReady, is_disk_full

@@ -13,12 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.documents import Failure
 from ingest import metrics
-from ingest.deletions import Deletions
-from ingest.ledger import Ledger
-from ingest.live_jobs import SHOWN
-from ingest.shares import must_give_way
-from ingest.work import Work
-from ingest.worker.outcomes import (
+from ingest.documents.deletions import Deletions
+from ingest.jobs.leased_job import Work
+from ingest.jobs.ledger import Ledger
+from ingest.jobs.lifecycle import SHOWN
+from ingest.jobs.outcomes import (
     Fail,
     GivingWay,
     ServiceAway,
@@ -31,9 +30,10 @@ from ingest.worker.outcomes import (
     decide,
     exhausted,
 )
-from ingest.worker.pipeline import Pipeline
-from ingest.worker.reindexing import Reindexing
-from ingest.worker.tenant_deletion import TenantDeletion
+from ingest.jobs.shares import must_give_way
+from ingest.steps.pipeline import Pipeline
+from ingest.steps.reindex import Reindexing
+from ingest.steps.tenant_deletion import TenantDeletion
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.leases import LeaseLost

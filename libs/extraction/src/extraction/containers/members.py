@@ -1,0 +1,146 @@
+"""Documents within a document: an archive's members, a message's attachments, each read by its own parser.
+
+One that can't be read fails the whole with its own code and its name in the message: a document that is "ready" without
+a part of it would be found out by nobody. What holds no text by its kind is left out: pictures, sound, video, fonts,
+signatures, what operating systems leave behind, and empty files.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from contracts.formats import CODE, CSV, EML, HTML, JSON, JSONL, MARKDOWN, TEXT, TSV, ZIP
+from extraction.formats import registry as formats
+from extraction.formats.detection import HEAD, Received, detect, is_textless
+from extraction.model.document import Builder, Extracted
+from extraction.model.failures import ParseFailed, too_large, too_many_pages
+
+MAX_MEMBERS = 5_000
+MAX_EXPANDED = 1 << 30
+"""Bytes of all members of all levels together."""
+MAX_ARCHIVES = 2
+"""An archive and those directly in it."""
+MAX_MESSAGES = 6
+"""A message, the one forwarded in it, and so on."""
+PIECE = 1 << 20
+_BLANK_ALLOWED = frozenset((TEXT, MARKDOWN, HTML, CSV, TSV, JSON, JSONL, CODE))
+"""Formats of which one can see that nothing is in it; a PDF without text may be a scan."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What all members of one document may still cost together."""
+
+    limits: formats.Limits
+    members: int = MAX_MEMBERS
+    expanded: int = MAX_EXPANDED
+    pages: int = 0
+    """Read so far."""
+
+    def take_member(self) -> None:
+        """Count one more member."""
+        self.members -= 1
+        if self.members < 0:
+            raise too_large()
+
+    def take_bytes(self, count: int) -> None:
+        """Count bytes before they are kept."""
+        self.expanded -= count
+        if self.expanded < 0:
+            raise too_large()
+
+    def take_pages(self, count: int) -> None:
+        """Count a member's pages."""
+        self.pages += count
+        if self.pages > self.limits.max_pages:
+            raise too_many_pages(self.pages, self.limits.max_pages)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the nesting the reader is."""
+
+    builder: Builder
+    allowance: Allowance
+    archives: int = 0
+    messages: int = 0
+    level: int = 0
+    """Of the heading that everything here stands under."""
+
+    def within(self, title: str, *, archives: int = 0, messages: int = 0) -> Place:
+        """One level deeper, under a heading; raises `too_large` where that is too deep."""
+        deeper = replace(
+            self, level=self.level + 1, archives=self.archives + archives, messages=self.messages + messages
+        )
+        if deeper.archives > MAX_ARCHIVES or deeper.messages > MAX_MESSAGES:
+            raise too_large()
+        self.builder.heading(title, deeper.level)
+        return deeper
+
+
+def include(builder: Builder, part: Extracted, level: int = 0) -> None:
+    """Put another document's blocks in, its headings `level` deeper than in itself."""
+    for block in part.blocks:
+        text = part.text[block.start : block.end]
+        if block.kind == "heading":
+            builder.heading(text, block.level + level, block.page)
+        else:
+            builder.block(block.kind, text, block.page)
+
+
+def read_member(place: Place, name: str, content: IO[bytes], declared: str = "") -> None:
+    """Read one member under a heading with its name; raises `ParseFailed`, whose message names it."""
+    place.allowance.take_member()
+    with tempfile.TemporaryDirectory(prefix="groundwork-member-") as folder:
+        path = Path(folder) / "member"
+        try:
+            received = _saved(path, name, content, declared, place.allowance)
+            if received.head and not is_textless(received):
+                _read(place, name, path, detect(received))
+        except ParseFailed as failure:
+            raise named(failure, name) from None
+
+
+def named(failure: ParseFailed, name: str) -> ParseFailed:
+    """The failure of a part, as the failure of the whole."""
+    return ParseFailed(failure.code, f"In '{name[:200]}': {failure.message}")
+
+
+def _read(place: Place, name: str, path: Path, media_type: str) -> None:
+    if media_type == ZIP:
+        from extraction.containers import archive
+
+        archive.read(place.within(name, archives=1), path)
+        return
+    if media_type == EML:
+        from extraction.containers import message
+
+        message.read(place.within(name, messages=1), path.read_bytes())
+        return
+    limits = replace(
+        place.allowance.limits, max_text_chars=max(place.allowance.limits.max_text_chars - place.builder.length, 0)
+    )
+    try:
+        document = formats.extract(path, media_type, limits)
+    except ParseFailed as failure:
+        if failure.code == "no_text" and media_type in _BLANK_ALLOWED:
+            return
+        raise
+    place.allowance.take_pages(document.pages or 0)
+    inner = place.within(name)
+    include(place.builder, document, inner.level)
+
+
+def _saved(path: Path, name: str, content: IO[bytes], declared: str, allowance: Allowance) -> Received:
+    head, tail, has_nul = b"", b"", False
+    with path.open("wb") as file:
+        while piece := content.read(PIECE):
+            allowance.take_bytes(len(piece))
+            file.write(piece)
+            head = head or piece[:HEAD]
+            tail = (tail + piece[-HEAD:])[-HEAD:]
+            has_nul = has_nul or b"\0" in piece
+    return Received(head, tail, has_nul, name, declared)

@@ -1,0 +1,120 @@
+"""Reading a document in a child process, so that a hostile one fails its own job and nothing else.
+
+Most documents need little memory, so each begins with a small share. One that fails on it goes on with as much as a
+document may have at all, once other children leave room for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+
+from extraction.formats.registry import START, Limits
+from extraction.model.document import Extracted, Resume
+from extraction.model.failures import ParseFailed
+from extraction.model.parts import joined
+from extraction.sandbox import extract_task as task
+from extraction.sandbox.sandbox import Bounds, MemoryBudget, Sandbox
+from extraction.sandbox.version import reading_version
+
+log = structlog.get_logger(__name__)
+SWEEP_FACTOR = 4
+"""A folder that nothing was written to for so many times the longest parsing belongs to nobody."""
+FILE_FACTOR = 8
+"""Bytes that may be written for one character of text."""
+MIN_SHARE = 256 * 1024 * 1024
+"""Enough for every one of 421 real PDFs, office documents, web pages and mails (measured)."""
+MAYBE_MEMORY = ("too_large", "malformed", "parser_crashed")
+"""What a document is said to be when its parser got no memory: not every library says so."""
+
+
+class ParsingProcess:
+    """Reads each document in a child of its own."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        seconds: float,
+        memory_bytes: int,
+        scratch: Path | None = None,
+        *,
+        share_bytes: int | None = None,
+        total_bytes: int | None = None,
+    ) -> None:
+        """A document may have `memory_bytes` and begins with `share_bytes`; all together have `total_bytes`.
+
+        Without `share_bytes` it has all at once. What children have read lies in `scratch` until it is taken.
+        """
+        self.limits = limits
+        self.seconds = seconds
+        self.memory_bytes = memory_bytes
+        self.share_bytes = min(memory_bytes, share_bytes or memory_bytes)
+        self.sandbox = Sandbox(MemoryBudget(total_bytes or memory_bytes), task.PRELOADED, scratch)
+
+    @property
+    def version(self) -> str:
+        """The reading version: as long as it is the same, what can't be read can't be read."""
+        return reading_version(self.limits, self.memory_bytes)
+
+    def close(self) -> None:
+        """End what children come from."""
+        self.sandbox.close()
+
+    def sweep(self) -> None:
+        """Remove what workers that were killed have left behind."""
+        self.sandbox.sweep(SWEEP_FACTOR * self.seconds)
+
+    async def parts(self, source: Path, media_type: str, resume: Resume = START) -> AsyncGenerator[Extracted, None]:
+        """A file's parts as they are read; raises `ParseFailed`, also between parts. Close it: no child stays behind.
+
+        The child does not wait for the caller: parts not taken yet lie on disk, all of them within the child's limits.
+        """
+        at = resume
+        try:
+            async with aclosing(self._parts(source, media_type, at, self.share_bytes)) as parts:
+                async for part in parts:
+                    yield part
+                    at = at.after(part)
+            return
+        except ParseFailed as failure:
+            if self.share_bytes == self.memory_bytes or failure.code not in MAYBE_MEMORY:
+                raise
+            log.info("a document gets more memory", code=failure.code, bytes=self.memory_bytes)
+        async with aclosing(self._parts(source, media_type, at, self.memory_bytes)) as parts:
+            async for part in parts:
+                yield part
+
+    async def extract(self, source: Path, media_type: str) -> Extracted:
+        """The text and structure of a whole file; raises `ParseFailed`."""
+        async with aclosing(self.parts(source, media_type)) as parts:
+            return joined([part async for part in parts])
+
+    async def _parts(
+        self, source: Path, media_type: str, resume: Resume, memory_bytes: int
+    ) -> AsyncGenerator[Extracted, None]:
+        """The parts as one child reads them."""
+        options = {
+            "media_type": media_type,
+            "max_pages": self.limits.max_pages,
+            "max_text_chars": self.limits.max_text_chars,
+            "resume": asdict(resume),
+        }
+        bounds = Bounds(self.seconds, memory_bytes, self.limits.max_text_chars * FILE_FACTOR)
+        async with self.sandbox.task(task.__name__, source, options, bounds) as reading:
+            async for line in reading.lines():
+                yield await asyncio.to_thread(_taken, reading.folder, int(line))
+
+
+def _taken(folder: Path, number: int) -> Extracted:
+    """A part that the child has finished; its files are removed."""
+    text, structure = folder / f"{number}.text", folder / f"{number}.json"
+    part = Extracted.from_json(text.read_bytes().decode(), json.loads(structure.read_text()))
+    text.unlink()
+    structure.unlink()
+    return part

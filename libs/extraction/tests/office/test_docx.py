@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from docx import Document
+from docx.document import Document as Made
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls, qn
+from libs.extraction.tests.cases import failure, laughing, outline, packed, part, read, repacked
+
+from contracts.formats import DOCX
+from extraction.office.list_numbers import _number
+
+NUMBERING = f"""<w:abstractNum {nsdecls("w")} w:abstractNumId="90"><w:lvl w:ilvl="0"><w:start w:val="1"/>
+<w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl><w:lvl w:ilvl="1"><w:start w:val="1"/>
+<w:numFmt w:val="lowerLetter"/><w:lvlText w:val="%1.%2)"/></w:lvl></w:abstractNum>"""
+BOX = f"""<w:r {nsdecls("w")} xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"><mc:AlternateContent>
+<mc:Choice><w:txbxContent><w:p><w:r><w:t>In a box</w:t></w:r></w:p></w:txbxContent></mc:Choice>
+<mc:Fallback><w:txbxContent><w:p><w:r><w:t>In a box</w:t></w:r></w:p></w:txbxContent></mc:Fallback>
+</mc:AlternateContent></w:r>"""
+
+
+def saved(made: Made) -> bytes:
+    buffer = io.BytesIO()
+    made.save(buffer)
+    return buffer.getvalue()
+
+
+def test_numbers_that_word_only_shows_are_part_of_the_text() -> None:
+    made = Document()
+    numbering = made.part.numbering_part.element
+    numbering.insert(0, parse_xml(NUMBERING))
+    numbering.append(parse_xml(f'<w:num {nsdecls("w")} w:numId="90"><w:abstractNumId w:val="90"/></w:num>'))
+    for text, level in (("Scope", 0), ("first", 1), ("second", 1), ("Terms", 0), ("again", 1)):
+        properties = made.add_paragraph(text)._p.get_or_add_pPr()
+        properties.append(
+            parse_xml(f'<w:numPr {nsdecls("w")}><w:ilvl w:val="{level}"/><w:numId w:val="90"/></w:numPr>')
+        )
+    heading = made.add_heading("Numbered", 2)._p.get_or_add_pPr()
+    heading.append(parse_xml(f'<w:numPr {nsdecls("w")}><w:ilvl w:val="0"/><w:numId w:val="90"/></w:numPr>'))
+    assert outline(read(saved(made), DOCX)) == [
+        ("list", "1. Scope\n  1.a) first\n  1.b) second\n2. Terms\n  2.a) again"),
+        ("heading", "3. Numbered"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "form", "shown"),
+    [(28, "upperLetter", "BB"), (1994, "upperRoman", "MCMXCIV"), (7, "decimalZero", "07"), (4, "other", "4")],
+)
+def test_numbers_are_shown_in_their_form(count: int, form: str, shown: str) -> None:
+    assert _number(count, form) == shown
+
+
+def test_boxes_insertions_and_controls_are_read_once_and_deletions_not_at_all() -> None:
+    made = Document()
+    paragraph = made.add_paragraph("Before ")._p
+    word = nsdecls("w")
+    paragraph.append(parse_xml(f"<w:ins {word}><w:r><w:t>inserted</w:t></w:r></w:ins>"))
+    paragraph.append(parse_xml(f"<w:del {word}><w:r><w:delText>deleted</w:delText></w:r></w:del>"))
+    paragraph.append(parse_xml(BOX))
+    made.element.body.insert(
+        1,
+        parse_xml(f"<w:sdt {word}><w:sdtContent><w:p><w:r><w:t>controlled</w:t></w:r></w:p></w:sdtContent></w:sdt>"),
+    )
+    assert outline(read(saved(made), DOCX)) == [
+        ("paragraph", "Before inserted"),
+        ("paragraph", "In a box"),
+        ("paragraph", "controlled"),
+    ]
+
+
+def test_a_cell_over_several_rows_stands_in_each_and_a_frame_is_no_table() -> None:
+    made = Document()
+    table = made.add_table(rows=3, cols=2)
+    for row, cells in enumerate((("Region", "City"), ("North", "Oslo"), ("", "Bergen"))):
+        for column, text in enumerate(cells):
+            table.cell(row, column).text = text
+    table.cell(1, 0).merge(table.cell(2, 0))
+    frame = made.add_table(rows=1, cols=1)
+    frame.cell(0, 0).text = "Framed"
+    document = read(saved(made), DOCX)
+    assert outline(document) == [
+        ("table", "Region | City\nNorth | Oslo\nNorth | Bergen"),
+        ("paragraph", "Framed"),
+    ]
+
+
+def test_a_style_is_a_heading_by_what_it_is_based_on_or_by_its_outline_level() -> None:
+    made = Document()
+    own = made.styles.add_style("Chapter", 1)
+    own.base_style = made.styles["Heading 2"]
+    made.add_paragraph("By its base", style="Chapter")
+    levelled = made.add_paragraph("By its level")._p.get_or_add_pPr()
+    levelled.append(parse_xml(f'<w:outlineLvl {nsdecls("w")} w:val="2"/>'))
+    assert [(block.kind, block.level) for block in read(saved(made), DOCX).blocks] == [("heading", 2), ("heading", 3)]
+
+
+def test_notes_stand_behind_the_paragraph_that_refers_to_them() -> None:
+    made = Document()
+    made.add_paragraph("Claimed")._p.append(parse_xml(f'<w:r {nsdecls("w")}><w:footnoteReference w:id="2"/></w:r>'))
+    made.add_paragraph("After")
+    notes = f'<w:footnotes {nsdecls("w")}><w:footnote w:id="2"><w:p><w:r><w:t>The proof</w:t></w:r></w:p></w:footnote>'
+    package = saved(made)
+    rels = part(package, "word/_rels/document.xml.rels")
+    link = f'<Relationship Id="n1" Type="{qn("r:id")[1:].partition("}")[0]}/footnotes" Target="footnotes.xml"/>'
+    package = repacked(
+        package,
+        {
+            "word/footnotes.xml": f"{notes}</w:footnotes>",
+            "word/_rels/document.xml.rels": rels.replace("</Relationships>", f"{link}</Relationships>"),
+        },
+    )
+    assert read(package, DOCX).text == "Claimed\n\nThe proof\n\nAfter"
+
+
+def test_hostile_packages_fail_with_their_own_code() -> None:
+    package = saved(Document())
+    xml = part(package, "word/document.xml")
+    assert failure(repacked(package, {"word/document.xml": laughing(xml, "<w:body>")}), DOCX).code == "malformed"
+    assert failure(packed({"word/document.xml": "<none/>"}), DOCX).code == "malformed"
+    assert failure(package[: len(package) // 2], DOCX).code == "malformed"
+    bomb = repacked(package, {"word/media/image.xml": b" " * (60 << 20)})
+    assert failure(bomb, DOCX).code == "too_large"
+    deep = xml.replace("<w:body>", "<w:body>" + "<w:smartTag>" * 5000)
+    assert failure(repacked(package, {"word/document.xml": deep}), DOCX).code == "malformed"
+
+
+def test_old_and_locked_files_are_told_apart() -> None:
+    ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
+    assert failure(ole + "EncryptedPackage".encode("utf-16-le"), DOCX).code == "encrypted"
+    old = failure(ole, DOCX)
+    assert old.code == "unsupported"
+    assert "Save it as DOCX" in old.message
+
+
+def test_equations_stand_on_their_line() -> None:
+    made = Document()
+    math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    made.add_paragraph("Area: ")._p.append(
+        parse_xml(
+            f"<m:oMath {math}><m:r><m:t>A=</m:t></m:r><m:f><m:num><m:r><m:t>a+b</m:t></m:r></m:num><m:den><m:r>"
+            "<m:t>2</m:t></m:r></m:den></m:f><m:sSup><m:e><m:r><m:t>r</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t></m:r>"
+            "</m:sup></m:sSup><m:rad><m:e><m:r><m:t>x</m:t></m:r></m:e></m:rad></m:oMath>"
+        )
+    )
+    assert read(saved(made), DOCX).text == "Area: A=(a+b)/2r^2√(x)"

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from libs.extraction.tests.cases import failure, outline, read
+
+from contracts.formats import CSV, TSV
+from extraction.formats.registry import Limits
+from extraction.model.document import clean
+
+CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters=";|"), max_size=12)
+"""Without the other delimiters: rows of nothing but those can be read in two ways."""
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_told_from_the_file(delimiter: str) -> None:
+    rows = ["Name", "Price; in EUR, net", "Note"], ["Plover", "1,5", "a:b"], ["Heron", "2,5", ""]
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter).writerows(rows)
+    expected = "Name | Price; in EUR, net | Note\nPlover | 1,5 | a:b\nHeron | 2,5"
+    assert outline(read(buffer.getvalue(), CSV)) == [("table", expected)]
+
+
+def test_cells_over_several_lines_stay_in_their_row_and_a_lone_quote_swallows_nothing() -> None:
+    assert read('a,b\n"one\ntwo",3\n', CSV).text == "a | b\none two | 3"
+    assert read('a,b\n"5 inch,1\nc,d\n', CSV).text == 'a | b\n"5 inch | 1\nc | d'
+    assert read("Industry\nBanks\nShops\n", CSV).text == "Industry\nBanks\nShops"
+    assert read("größe\tmaß\n1\t2\n".encode("utf-16"), TSV).text == "größe | maß\n1 | 2"
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=8))
+def test_every_cell_is_found_in_the_text(rows: list[list[str]]) -> None:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows([["head", "row"], *rows])
+    text = " ".join(read(buffer.getvalue(), CSV).text.split())
+    for cell in (cell for row in rows for cell in row):
+        assert " ".join(clean(cell).split()) in text
+
+
+def test_a_line_of_megabytes_is_no_more_than_too_large() -> None:
+    assert failure("x," * 2_000_000, CSV, Limits(1, 1000)).code == "too_large"
+    assert failure('"' + "x" * 4_000_000, CSV, Limits(1, 1000)).code == "too_large"

@@ -1,0 +1,65 @@
+"""Who calls, and what every route needs: the caller, the dependencies, the right to use a collection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends, Header, Path, Query, Request
+
+from contracts.base import Name
+from contracts.delegation import Delegation
+from ingest.bootstrap import Dependencies
+from ingest.documents import collections as collections_view
+from ingest.errors import CollectionNotAllowed, GrantMissing
+from ingest.jobs.lifecycle import Mandate
+from servicekit.auth.delegation import Caller, require
+
+TenantAdmin = Annotated[Caller, require("ingest", "admin")]
+Reader = Annotated[Caller, require("ingest", "documents", "search")]
+Authorised = Annotated[Caller, require("ingest", "documents")]
+CollectionName = Annotated[Name, Path()]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=500)]
+Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384)]
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+def _dependencies(request: Request) -> Dependencies:
+    opened: Dependencies = request.app.state.dependencies
+    return opened
+
+
+Opened = Annotated[Dependencies, Depends(_dependencies)]
+
+
+def check_collection(caller: Caller, name: str) -> None:
+    """Raise `CollectionNotAllowed` where the key is limited to other collections."""
+    if not caller.delegation.allows_collection(name):
+        raise CollectionNotAllowed(name)
+
+
+async def enter_collection(caller: Caller, opened: Dependencies, name: str, body: Mapping[str, str]) -> None:
+    """Make sure, before documents come in, that there is room for them and that ingest knows the collection.
+
+    `body` is the call's headers. Raises `DiskFull`, or that there is no such collection.
+    """
+    told = body.get("content-length", "")
+    await asyncio.to_thread(opened.room.check, int(told) if told.isdecimal() else 0)
+    if not await collections_view.known(opened.database, caller.tenant, name):
+        await opened.index.collection(caller.token, name)
+        await collections_view.remember(opened.database, caller.tenant, name)
+
+
+def mandate(caller: Caller, grant: str | None) -> Mandate:
+    """For whom a job works; the grant may be missing where the job ends within the call."""
+    delegation: Delegation = caller.delegation
+    return Mandate(delegation.tenant, delegation.key_id, delegation.request_id, grant or None)
+
+
+def lasting_mandate(caller: Caller, grant: str | None) -> Mandate:
+    """The same for a job that goes on after the call; raises `GrantMissing`."""
+    if not grant:
+        raise GrantMissing
+    return mandate(caller, grant)

@@ -1,0 +1,96 @@
+"""A document's archive: `GET …/documents/{id}/backup` and `POST …/documents:restore`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import IO, Annotated
+
+from fastapi import Path, Request, Response
+from fastapi.responses import StreamingResponse
+
+from contracts.collections import Collection
+from contracts.jobs import Accepted
+from extraction.chunking.headers import most_chars
+from ingest import metrics
+from ingest.api.access import (
+    Authorised,
+    CollectionName,
+    Grant,
+    Opened,
+    Reader,
+    check_collection,
+    enter_collection,
+    lasting_mandate,
+)
+from ingest.bootstrap import Dependencies
+from ingest.documents.repository import as_document
+from ingest.export import exporter as backups
+from ingest.export import importer as restoring
+from ingest.export.archive import PIECE
+from ingest.export.errors import UnsupportedArchive
+from ingest.jobs import service as jobs
+from ingest.jobs.lifecycle import Mandate
+from servicekit.web.router import Router
+
+router = Router(prefix="/v1/collections/{collection}", tags=["documents"])
+MEDIA_TYPE = "application/zip"
+DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+
+
+@router.get("/documents/{document_id}/backup", response_class=StreamingResponse)
+async def backup(
+    collection: CollectionName, document_id: DocumentPath, caller: Reader, opened: Opened
+) -> StreamingResponse:
+    """All of a document as one ZIP: the original, the text, how it is cut, and its embeddings."""
+    check_collection(caller, collection)
+    file = await backups.archive(
+        opened.database, opened.blobs, opened.index, caller.token, caller.tenant, collection, document_id
+    )
+    headers = {
+        "Content-Length": str(file.seek(0, 2)),
+        "Content-Disposition": f'attachment; filename="{document_id}.zip"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(_pieces(file), headers=headers, media_type=MEDIA_TYPE)
+
+
+@router.post(
+    "/documents:restore",
+    status_code=202,
+    response_model=Accepted,
+    responses={200: {"model": Accepted, "description": "The same document is there already."}},
+)
+async def restore(
+    collection: CollectionName, request: Request, caller: Authorised, opened: Opened, grant: Grant = None
+) -> Response:
+    """Take a document in as an archive has it: what it needs is on disk when this answers 202."""
+    check_collection(caller, collection)
+    lasting = lasting_mandate(caller, grant)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+        raise UnsupportedArchive
+    await enter_collection(caller, opened, collection, request.headers)
+    into = await opened.index.collection(caller.token, collection)
+    async with opened.unpacking.received(caller.tenant, request.stream()) as file:
+        return await _restored(opened, lasting, into, file)
+
+
+async def _restored(opened: Dependencies, mandate: Mandate, into: Collection, file: IO[bytes]) -> Response:
+    most_header = most_chars(into.max_input_tokens)
+    async with opened.unpacking.archive(mandate.tenant, file, into.embedding_model, most_header) as archive:
+        given = (opened.database, opened.blobs, opened.clock, mandate, into.name, into.index.layout)
+        accepted = await restoring.restore(*given, archive)
+    async with opened.database.read() as connection:
+        job = await jobs.shown(connection, accepted.job, opened.clock.now()) if accepted.job is not None else None
+    told = Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
+    metrics.UPLOADS.labels("unchanged" if accepted.unchanged else "restored").inc()
+    if not accepted.unchanged and accepted.job is not None:
+        opened.bell.ring(accepted.job["id"], mandate.request_id)
+    return Response(told.model_dump_json(), 200 if accepted.unchanged else 202, media_type="application/json")
+
+
+async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece

@@ -1,0 +1,69 @@
+"""A worker that no longer works is seen: by itself, and by the API's metrics when there is none."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY
+
+from ingest.jobs import gauges
+from ingest.worker.watchdog import STUCK, Watchdog
+
+if TYPE_CHECKING:
+    from services.ingest.tests.conftest import Service
+
+
+def figure(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(f"groundwork_ingest_{name}", labels)
+
+
+async def test_jobs_are_counted_once_however_many_workers_live_and_said_to_be_abandoned_with_none(
+    service: Service,
+) -> None:
+    for number in range(3):
+        await service.upload(f"text {number}")
+    service.clock.advance(40)
+
+    async def measured() -> None:
+        async with service.database.read() as connection:
+            await gauges.measure(connection, service.clock)
+
+    await measured()
+    assert (figure("jobs", status="queued"), figure("workers"), figure("jobs_without_worker")) == (3, 0, 3)
+    assert figure("oldest_queued_seconds") == 40
+    for owner in ("first", "second"):
+        await service.worker.ledger.announce(owner, 2, "alike", service.clock.now())
+    await measured()
+    assert (figure("jobs", status="queued"), figure("workers"), figure("jobs_without_worker")) == (3, 2, 0)
+    service.clock.advance(31)
+    await measured()
+    assert (figure("workers"), figure("jobs_without_worker")) == (0, 3)
+
+
+def test_a_worker_that_hangs_ends_itself_with_a_status_of_its_own() -> None:
+    ended, statuses = threading.Event(), list[int]()
+
+    def end(status: int) -> None:
+        statuses.append(status)
+        ended.set()
+
+    watchdog = Watchdog(lambda: 0.2, 0.1, end)
+    watchdog.start()
+    assert ended.wait(10)
+    assert statuses == [STUCK]
+
+
+def test_a_worker_that_works_is_left_alone() -> None:
+    looks, ended = threading.Semaphore(0), list[int]()
+
+    def silent() -> float:
+        looks.release()
+        return 0.01
+
+    watchdog = Watchdog(silent, 0.1, ended.append)
+    watchdog.start()
+    for _ in range(5):
+        assert looks.acquire(timeout=10)
+    watchdog.stop()
+    assert ended == []
