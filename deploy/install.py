@@ -26,6 +26,7 @@ LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 WORKSPACE = [
     "libs/contracts",
+    "libs/extraction",
     "libs/servicekit",
     *(f"services/{name}" for name in ("gateway", "ingest", "retriever", "inference", "agent")),
     "cli",

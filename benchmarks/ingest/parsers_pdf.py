@@ -29,8 +29,8 @@ ROUNDS = 5
 
 
 def ours(path: Path) -> str:
-    from extraction.formats.registry import Limits
     from extraction.model.document import Resume
+    from extraction.model.limits import Limits
     from extraction.pdf import parser as pdf
 
     return "\n\n".join(part.text for part in pdf.parts(path, Limits(5000, 50_000_000), Resume()))

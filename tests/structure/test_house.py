@@ -14,6 +14,7 @@ SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
 PACKAGES = [
     *(ROOT / "services" / name for name in SERVICES),
     ROOT / "libs/contracts",
+    ROOT / "libs/extraction",
     ROOT / "libs/servicekit",
     ROOT / "cli",
 ]
@@ -115,4 +116,4 @@ def test_only_settings_read_the_environment() -> None:
         for path in (package / "src").rglob("*.py")
         if re.search(r"\bos\.(environ|getenv)\b|from os import environ", path.read_text())
     ]
-    assert all("settings" in path or "/stack/" in path or "/parsing/" in path for path in readers), readers
+    assert all("settings" in path or "/stack/" in path or "/sandbox/" in path for path in readers), readers

@@ -10,9 +10,10 @@ from tests.support.gateway_running import RunningGateway, Servers, running_gatew
 
 from contracts.collections import CollectionCreate
 from ingest.blobs.memory import MemoryBlobs
-from ingest.bootstrap import MIGRATIONS, assemble, create_app
+from ingest.bootstrap import assemble, create_app
 from ingest.documents.collections import remember
 from ingest.settings import IngestSettings
+from ingest.stores import MIGRATIONS
 from ingest.testing.index import MemoryIndex
 from ingest.testing.notifier import MemoryBell
 from ingest.testing.pages import FixedPages

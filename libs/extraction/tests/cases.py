@@ -10,11 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
 
-from extraction.formats.registry import Limits, extract
-from extraction.model.document import Extracted
+from extraction.formats.registry import extract
+from extraction.model.document import Builder, Extracted
 from extraction.model.failures import ParseFailed
+from extraction.model.limits import Limits
 
+WORDS = st.text(st.sampled_from("abcxyzÄé漢。.!?,-\t \n"), max_size=120) | st.text(max_size=60)
+LONG = st.sampled_from(
+    ["x" * 700, "word " * 300, "a.b.c. " * 120, "漢字" * 200, "|" * 300, "https://e.org/" + "q" * 300]
+)
+TEXTS = WORDS | LONG
 LIMITS = Limits(max_pages=20, max_text_chars=100_000)
 
 
@@ -25,6 +32,7 @@ def read(content: str | bytes, media_type: str, limits: Limits = LIMITS) -> Extr
         document = extract(path, media_type, limits)
     assert document.text == unicodedata.normalize("NFC", document.text)
     assert all(document.text[block.start : block.end].strip() for block in document.blocks)
+    assert Extracted.from_json(document.text, document.to_json()) == document
     return document
 
 
@@ -70,3 +78,18 @@ def laughing(xml: str, inside: str) -> str:
     """XML with a document type that defines entities, which are used within an element."""
     declaration, _, rest = xml.partition("?>")
     return f"{declaration}?>{LAUGHS}{rest.replace(inside, inside + '&e;&f;', 1)}"
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Extracted:
+    builder = Builder()
+    for _ in range(draw(st.integers(0, 8))):
+        kind = draw(st.sampled_from(["heading", "paragraph", "list", "table", "code"]))
+        page = draw(st.sampled_from([None, 1, 2]))
+        if kind == "heading":
+            builder.heading(draw(TEXTS), draw(st.integers(1, 4)), page)
+        elif kind == "table":
+            builder.rows(draw(st.lists(st.lists(WORDS, min_size=1, max_size=4), max_size=12)), page)
+        else:
+            builder.block(kind, draw(TEXTS), page)
+    return builder.finish()

@@ -8,16 +8,20 @@ from pathlib import Path
 
 from PIL import Image
 from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import SimpleDocTemplate
 
 from contracts.formats import PDF
-from extraction.formats.registry import Limits, extract
+from extraction.formats.registry import extract
 from extraction.model.document import Extracted
+from extraction.model.limits import Limits
 
 LIMITS = Limits(max_pages=2000, max_text_chars=1_000_000)
 Drawing = Callable[[Canvas], None]
 BODY = 10
+STYLES = getSampleStyleSheet()
 
 
 def drawn(*pages: Drawing, size: tuple[float, float] = A4) -> bytes:
@@ -29,6 +33,13 @@ def drawn(*pages: Drawing, size: tuple[float, float] = A4) -> bytes:
         page(canvas)
         canvas.showPage()
     canvas.save()
+    return buffer.getvalue()
+
+
+def typeset(*content: object, **options: object) -> bytes:
+    """A PDF of these paragraphs and tables."""
+    buffer = io.BytesIO()
+    SimpleDocTemplate(buffer, pagesize=A4, **options).build(list(content))
     return buffer.getvalue()
 
 
@@ -61,6 +72,21 @@ def lines(canvas: Canvas, left: float, top: float, texts: Sequence[str], leading
 def scan(canvas: Canvas) -> None:
     """A page that is nothing but a picture."""
     canvas.drawImage(ImageReader(Image.new("L", (200, 280), 200)), 0, 0, *A4)
+
+
+def draw(canvas: Canvas, species: str, number: int) -> None:
+    """A page of a species: a scan, prose, with a heading, with a parted word, blank."""
+    if species == "scan":
+        scan(canvas)
+        return
+    if "heading" in species:
+        canvas.setFont("Helvetica-Bold", 20 if species == "heading" else 14)
+        canvas.drawString(60, 780, f"Chapter {number}")
+        canvas.setFont("Helvetica", 10)
+    if species == "parted":
+        lines(canvas, 60, 740, [f"On page {number} stands an exam-", "ple of a word."])
+    elif species != "blank":
+        lines(canvas, 60, 740, [f"What is written on page {number} in line {line}." for line in range(5)])
 
 
 def file_of(*objects: bytes) -> bytes:

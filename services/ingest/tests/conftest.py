@@ -14,24 +14,27 @@ import pytest
 import structlog
 from pytest_socket import disable_socket
 from sqlalchemy import RowMapping
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tests.support.tokenizers import word_pieces
 
 from contracts.collections import CollectionCreate
 from contracts.indexing import BatchIndexed, ChunkBatch
 from contracts.jobs import Job
 from extraction.chunking.tokens import Tokens
 from ingest.blobs.memory import MemoryBlobs
-from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker
+from ingest.bootstrap import assemble
+from ingest.dependencies import Dependencies
 from ingest.documents import repository as documents
 from ingest.documents.collections import remember
 from ingest.documents.uploads import Accepted, Upload, accept
 from ingest.jobs import service as jobs
 from ingest.jobs.lifecycle import Mandate
 from ingest.settings import IngestSettings
+from ingest.stores import MIGRATIONS
 from ingest.testing.gateway import MemoryPlatform
 from ingest.testing.index import MemoryIndex
 from ingest.testing.notifier import MemoryBell
 from ingest.testing.tokens import FixedTokenizers, FixedTokens
+from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
@@ -46,23 +49,6 @@ def _plain_logs() -> None:
 @pytest.fixture(autouse=True)
 def _no_sockets() -> None:
     disable_socket(allow_unix_socket=True)
-
-
-def word_pieces() -> Tokenizer:
-    """A small tokenizer of BERT's kind: known short words, else pieces of one letter, two special tokens."""
-    letters = [chr(code) for code in range(33, 127)]
-    words = ["the", "and", "price", "days", "return", "within", "word"]
-    names = ["[UNK]", "[CLS]", "[SEP]", *letters, *words, *(f"##{letter}" for letter in letters)]
-    vocabulary = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
-    )
-    tokenizer.enable_truncation(128)
-    tokenizer.enable_padding(length=128)
-    return tokenizer
 
 
 @pytest.fixture(scope="session")

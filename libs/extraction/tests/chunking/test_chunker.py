@@ -7,34 +7,14 @@ from typing import get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from libs.extraction.tests.cases import documents
 
 from contracts.collections import Chunking, ChunkingStrategy
 from extraction.chunking.chunker import Chunk, Cutter, embedded
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import Builder, Extracted
-from ingest.parts.files import dump, load
 
 STRATEGIES = get_args(ChunkingStrategy)
-WORDS = st.text(st.sampled_from("abcxyzÄé漢。.!?,-\t \n"), max_size=120) | st.text(max_size=60)
-LONG = st.sampled_from(
-    ["x" * 700, "word " * 300, "a.b.c. " * 120, "漢字" * 200, "|" * 300, "https://e.org/" + "q" * 300]
-)
-TEXTS = WORDS | LONG
-
-
-@st.composite
-def documents(draw: st.DrawFn) -> Extracted:
-    builder = Builder()
-    for _ in range(draw(st.integers(0, 8))):
-        kind = draw(st.sampled_from(["heading", "paragraph", "list", "table", "code"]))
-        page = draw(st.sampled_from([None, 1, 2]))
-        if kind == "heading":
-            builder.heading(draw(TEXTS), draw(st.integers(1, 4)), page)
-        elif kind == "table":
-            builder.rows(draw(st.lists(st.lists(WORDS, min_size=1, max_size=4), max_size=12)), page)
-        else:
-            builder.block(kind, draw(TEXTS), page)
-    return builder.finish()
 
 
 def check(document: Extracted, chunks: list[Chunk], tokens: Tokens, limit: int) -> None:
@@ -72,7 +52,6 @@ def test_chunks_are_exact_slices_in_order_that_cover_the_text_and_fit_the_model(
     chunking = Chunking(strategy=strategy, max_tokens=size, overlap=overlap)
     chunks = Cutter(tokens, chunking, limit).cut(document, title)
     check(document, chunks, tokens, limit)
-    assert load(document.text, dump(document, chunks)) == (document, chunks)
 
 
 def build() -> Extracted:

@@ -8,8 +8,8 @@ from libs.extraction.tests.cases import failure, outline, packed, read
 
 from contracts.formats import ZIP
 from extraction.containers.members import Allowance
-from extraction.formats.registry import Limits
 from extraction.model.failures import ParseFailed
+from extraction.model.limits import Limits
 from extraction.zips import reader as unpacking
 
 

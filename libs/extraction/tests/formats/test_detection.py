@@ -10,20 +10,21 @@ from openpyxl import Workbook
 from pptx import Presentation
 
 from contracts.formats import CODE, CSV, DOCX, EML, EPUB, HTML, JSON, JSONL, PDF, PPTX, TEXT, TSV, XLSX, ZIP
-from ingest.documents.media import HEAD, Received, media_type
-from ingest.errors import UnsupportedDocument
+from extraction.formats.detection import HEAD, Received, detect
+from extraction.model.failures import ParseFailed
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
 
 def told(content: bytes, filename: str = "", declared: str = "") -> str:
-    return media_type(Received(content[:HEAD], content[-HEAD:], b"\0" in content, filename, declared))
+    return detect(Received(content[:HEAD], content[-HEAD:], b"\0" in content, filename, declared))
 
 
 def refusal(content: bytes, filename: str = "", declared: str = "") -> str:
-    with pytest.raises(UnsupportedDocument) as raised:
+    with pytest.raises(ParseFailed) as raised:
         told(content, filename, declared)
-    return str(raised.value)
+    assert raised.value.code == "unsupported"
+    return raised.value.message
 
 
 def office(made: object) -> bytes:

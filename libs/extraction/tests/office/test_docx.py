@@ -2,19 +2,20 @@ from __future__ import annotations
 
 import io
 
-import pytest
 from docx import Document
+from docx import Document as DocxDocument
 from docx.document import Document as Made
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 from libs.extraction.tests.cases import failure, laughing, outline, packed, part, read, repacked
 
 from contracts.formats import DOCX
-from extraction.office.list_numbers import _number
 
 NUMBERING = f"""<w:abstractNum {nsdecls("w")} w:abstractNumId="90"><w:lvl w:ilvl="0"><w:start w:val="1"/>
 <w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl><w:lvl w:ilvl="1"><w:start w:val="1"/>
 <w:numFmt w:val="lowerLetter"/><w:lvlText w:val="%1.%2)"/></w:lvl></w:abstractNum>"""
+
+
 BOX = f"""<w:r {nsdecls("w")} xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"><mc:AlternateContent>
 <mc:Choice><w:txbxContent><w:p><w:r><w:t>In a box</w:t></w:r></w:p></w:txbxContent></mc:Choice>
 <mc:Fallback><w:txbxContent><w:p><w:r><w:t>In a box</w:t></w:r></w:p></w:txbxContent></mc:Fallback>
@@ -43,14 +44,6 @@ def test_numbers_that_word_only_shows_are_part_of_the_text() -> None:
         ("list", "1. Scope\n  1.a) first\n  1.b) second\n2. Terms\n  2.a) again"),
         ("heading", "3. Numbered"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("count", "form", "shown"),
-    [(28, "upperLetter", "BB"), (1994, "upperRoman", "MCMXCIV"), (7, "decimalZero", "07"), (4, "other", "4")],
-)
-def test_numbers_are_shown_in_their_form(count: int, form: str, shown: str) -> None:
-    assert _number(count, form) == shown
 
 
 def test_boxes_insertions_and_controls_are_read_once_and_deletions_not_at_all() -> None:
@@ -135,14 +128,28 @@ def test_old_and_locked_files_are_told_apart() -> None:
     assert "Save it as DOCX" in old.message
 
 
-def test_equations_stand_on_their_line() -> None:
-    made = Document()
-    math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
-    made.add_paragraph("Area: ")._p.append(
-        parse_xml(
-            f"<m:oMath {math}><m:r><m:t>A=</m:t></m:r><m:f><m:num><m:r><m:t>a+b</m:t></m:r></m:num><m:den><m:r>"
-            "<m:t>2</m:t></m:r></m:den></m:f><m:sSup><m:e><m:r><m:t>r</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t></m:r>"
-            "</m:sup></m:sSup><m:rad><m:e><m:r><m:t>x</m:t></m:r></m:e></m:rad></m:oMath>"
-        )
-    )
-    assert read(saved(made), DOCX).text == "Area: A=(a+b)/2r^2√(x)"
+def test_docx_keeps_order_headings_lists_and_tables() -> None:
+    made = DocxDocument()
+    made.add_heading("Expenses", 0)
+    made.add_paragraph("Who pays what.")
+    made.add_heading("Limits", 1)
+    made.add_paragraph("hotel", style="List Bullet")
+    made.add_paragraph("train", style="List Bullet")
+    table = made.add_table(rows=2, cols=3)
+    for row, cells in enumerate((("Country", "Limit", "Note"), ("Spain", "EUR 150", "a night"))):
+        for column, cell in enumerate(cells):
+            table.cell(row, column).text = cell
+    table.cell(1, 1).merge(table.cell(1, 2))
+    made.add_paragraph("The end.")
+    buffer = io.BytesIO()
+    made.save(buffer)
+    document = read(buffer.getvalue(), DOCX)
+    assert document.title == "Expenses"
+    assert outline(document) == [
+        ("heading", "Expenses"),
+        ("paragraph", "Who pays what."),
+        ("heading", "Limits"),
+        ("list", "- hotel\n- train"),
+        ("table", "Country | Limit | Note\nSpain | EUR 150 a night"),
+        ("paragraph", "The end."),
+    ]

@@ -10,7 +10,7 @@ from pptx.presentation import Presentation as Made
 from pptx.util import Inches
 
 from contracts.formats import PPTX
-from extraction.formats.registry import Limits
+from extraction.model.limits import Limits
 
 BOX = (Inches(1), Inches(1), Inches(4), Inches(2))
 

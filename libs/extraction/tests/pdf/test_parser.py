@@ -10,34 +10,20 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from libs.extraction.tests.pdf_pages import LIMITS, drawn, file_of, lines, page_of, read, scan
+from libs.extraction.tests.pdf_pages import LIMITS, STYLES, draw, drawn, file_of, page_of, read, typeset
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import PageBreak, Paragraph
 
 from contracts.formats import PDF
-from extraction.formats.registry import Limits, extract
+from extraction.formats.registry import extract
 from extraction.model.document import PART_JOINT, Extracted, Resume
 from extraction.model.failures import ParseFailed
-from extraction.model.parts import joined
-from extraction.pdf import recognition
+from extraction.model.limits import Limits
 from extraction.pdf.parser import PART_PAGES, parts
 from extraction.sandbox.extractor import ParsingProcess
 
 SPECIES = st.sampled_from(["prose", "heading", "small heading", "blank", "scan", "parted"])
-
-
-def _draw(canvas: Canvas, species: str, number: int) -> None:
-    if species == "scan":
-        scan(canvas)
-        return
-    if "heading" in species:
-        canvas.setFont("Helvetica-Bold", 20 if species == "heading" else 14)
-        canvas.drawString(60, 780, f"Chapter {number}")
-        canvas.setFont("Helvetica", 10)
-    if species == "parted":
-        lines(canvas, 60, 740, [f"On page {number} stands an exam-", "ple of a word."])
-    elif species != "blank":
-        lines(canvas, 60, 740, [f"What is written on page {number} in line {line}." for line in range(5)])
 
 
 def _from(path: Path, done: list[Extracted]) -> list[Extracted]:
@@ -54,53 +40,11 @@ def test_a_part_after_a_resume_equals_that_of_an_undisturbed_run(species: list[s
     kinds = (species * (length // len(species) + 1))[: length + 1]
     with TemporaryDirectory() as folder:
         path = Path(folder, "document.pdf")
-        path.write_bytes(drawn(*(lambda canvas, k=k, n=n: _draw(canvas, k, n) for n, k in enumerate(kinds, 1))))
+        path.write_bytes(drawn(*(lambda canvas, k=k, n=n: draw(canvas, k, n) for n, k in enumerate(kinds, 1))))
         undisturbed = list(parts(path, LIMITS, Resume()))
         assert [part.last_page for part in undisturbed][-1] == len(kinds)
         for count in range(1, len(undisturbed)):
             assert _from(path, undisturbed[:count]) == undisturbed[count:]
-
-
-def test_scanned_pages_among_others_are_named_over_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recognition, "installed", lambda: False)
-    scanned = {3, PART_PAGES + 9}
-    pages = [
-        scan if number in scanned else lambda canvas, number=number: _draw(canvas, "prose", number)
-        for number in range(1, PART_PAGES + 20)
-    ]
-    path = tmp_path / "document.pdf"
-    path.write_bytes(drawn(*pages))
-    found = list(parts(path, LIMITS, Resume()))
-    assert len(found) == 2
-    assert found[-1].state["unread_pages"] == sorted(scanned)
-    assert {block.page for block in joined(found).blocks}.isdisjoint(scanned)
-
-
-def test_a_scan_with_a_stamp_keeps_the_stamp_and_is_still_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recognition, "installed", lambda: False)
-
-    def stamped(canvas: Canvas) -> None:
-        scan(canvas)
-        canvas.drawString(400, 20, "ABC 000123")
-
-    path = tmp_path / "document.pdf"
-    path.write_bytes(drawn(stamped))
-    (part,) = parts(path, LIMITS, Resume())
-    assert part.text == "ABC 000123"
-    assert part.state["unread_pages"] == [1]
-
-
-def test_a_picture_in_a_text_is_no_scan(tmp_path: Path) -> None:
-    def page(canvas: Canvas) -> None:
-        scan(canvas)
-        _draw(canvas, "prose", 1)
-
-    path = tmp_path / "document.pdf"
-    path.write_bytes(drawn(page))
-    (part,) = parts(path, LIMITS, Resume())
-    assert part.state["unread_pages"] == []
 
 
 def test_a_pdf_that_only_forbids_printing_is_read(tmp_path: Path) -> None:
@@ -112,7 +56,11 @@ def test_a_pdf_that_only_forbids_printing_is_read(tmp_path: Path) -> None:
 
 
 WORDS = b"BT /F 12 Tf 50 700 Td (sound words) Tj ET\n"
+
+
 CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
+
+
 HARMLESS = {
     "huge page": page_of(WORDS, b"[-1e9 -1e9 1e9 1e9]"),
     "deep states": page_of(b"q " * 200_000 + WORDS),
@@ -120,6 +68,8 @@ HARMLESS = {
     "huge places": page_of(b"BT /F 12 Tf 1e30 1e38 Td (far) Tj ET BT /F 1e38 Tf 9 9 Td (high) Tj ET " + WORDS),
     "false count": page_of(WORDS).replace(b"/Count 1>>", b"/Count 1999999999>>"),
 }
+
+
 FAILING = {
     "truncated": (page_of(WORDS)[:200], {"malformed"}),
     "another format": (b"<html>no</html>", {"malformed"}),
@@ -155,7 +105,7 @@ async def test_broken_files_end_with_a_code(tmp_path: Path, name: str) -> None:
 
 def test_too_much_text_is_refused_before_all_of_it_is_held(tmp_path: Path) -> None:
     path = tmp_path / "document.pdf"
-    path.write_bytes(drawn(*[lambda canvas: _draw(canvas, "prose", 1)] * 9))
+    path.write_bytes(drawn(*[lambda canvas: draw(canvas, "prose", 1)] * 9))
     with pytest.raises(ParseFailed) as failure:
         list(parts(path, Limits(max_pages=9, max_text_chars=500), Resume()))
     assert failure.value.code == "too_large"
@@ -164,9 +114,9 @@ def test_too_much_text_is_refused_before_all_of_it_is_held(tmp_path: Path) -> No
 _PEAK = """
 import resource, sys
 from pathlib import Path
-from ingest.parsing.formats import Limits
-from ingest.parsing.pdf import parts
-from ingest.parsing.structure import Resume
+from extraction.model.document import Resume
+from extraction.model.limits import Limits
+from extraction.pdf.parser import parts
 count = sum(1 for _ in parts(Path(sys.argv[1]), Limits(5000, 10**8), Resume()))
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -176,7 +126,7 @@ def test_memory_does_not_grow_with_the_pages(tmp_path: Path) -> None:
     peaks = []
     for pages in (PART_PAGES, 8 * PART_PAGES):
         path = tmp_path / f"{pages}.pdf"
-        path.write_bytes(drawn(*[lambda canvas: _draw(canvas, "heading", 1)] * pages))
+        path.write_bytes(drawn(*[lambda canvas: draw(canvas, "heading", 1)] * pages))
         done = run([sys.executable, "-c", _PEAK, path], capture_output=True, text=True, check=True)
         count, peak = map(int, done.stdout.split())
         assert count == pages // PART_PAGES
@@ -188,3 +138,13 @@ def test_an_unreadable_document_is_not_half_ready(tmp_path: Path) -> None:
     broken = page_of(WORDS).replace(b"/Type/Page/", b"/Type/Nope/").replace(b"/Contents 4 0 R", b"")
     with pytest.raises(ParseFailed):
         read(broken, tmp_path)
+
+
+def test_a_pdf_with_a_password_and_one_with_too_many_pages_say_so(tmp_path: Path) -> None:
+    locked = typeset(Paragraph("secret", STYLES["Normal"]), encrypt=StandardEncryption("user", "owner"))
+    with pytest.raises(ParseFailed, match="password"):
+        read(locked, tmp_path)
+    long = typeset(*(part for number in range(21) for part in (Paragraph(str(number), STYLES["Normal"]), PageBreak())))
+    (tmp_path / "long.pdf").write_bytes(long)
+    with pytest.raises(ParseFailed, match="Split it"):
+        extract(tmp_path / "long.pdf", PDF, Limits(max_pages=20, max_text_chars=100_000))

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from contracts.formats import PDF, TEXT
-from extraction.formats.registry import Limits
 from extraction.model.document import Resume
 from extraction.model.failures import ParseFailed
+from extraction.model.limits import Limits
 from extraction.sandbox.extractor import ParsingProcess
 from extraction.sandbox.sandbox import MemoryBudget
 

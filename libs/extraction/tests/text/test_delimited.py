@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from libs.extraction.tests.cases import failure, outline, read
 
 from contracts.formats import CSV, TSV
-from extraction.formats.registry import Limits
 from extraction.model.document import clean
+from extraction.model.limits import Limits
 
 CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters=";|"), max_size=12)
 """Without the other delimiters: rows of nothing but those can be read in two ways."""

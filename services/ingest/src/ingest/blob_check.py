@@ -10,8 +10,8 @@ import sys
 
 from pydantic import ValidationError
 
-from ingest.bootstrap import open_blobs
 from ingest.settings import IngestSettings
+from ingest.stores import open_blobs
 from servicekit.core.errors import ServiceError
 from servicekit.sql.database import Database
 from servicekit.telemetry.logs import configure_logging

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import BinaryIO, cast
 
-from ingest.bootstrap import MIGRATIONS, open_blobs
 from ingest.settings import IngestSettings
+from ingest.stores import MIGRATIONS, open_blobs
 from servicekit.backup import restore as restore_command
 from servicekit.backup import tables as table_dumps
 from servicekit.backup.file import BackupFile

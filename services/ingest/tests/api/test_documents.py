@@ -16,13 +16,16 @@ from contracts.delegation import Audience, Delegation
 from contracts.indexing import ChunkBatch, ChunkInput, DocumentFacts
 from extraction.chunking.tokens import Tokens
 from ingest.blobs.memory import MemoryBlobs
-from ingest.bootstrap import MIGRATIONS, Dependencies, WorkerDependencies, assemble, assemble_worker, create_app
+from ingest.bootstrap import assemble, create_app
+from ingest.dependencies import Dependencies
 from ingest.jobs.lifecycle import Mandate
 from ingest.settings import IngestSettings
+from ingest.stores import MIGRATIONS
 from ingest.testing.gateway import MemoryPlatform
 from ingest.testing.index import MemoryIndex
 from ingest.testing.notifier import MemoryBell
 from ingest.testing.tokens import FixedTokenizers, FixedTokens
+from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.clock import SystemClock
 from servicekit.core.disk import DiskRoom

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from extraction.formats.registry import Limits
 from extraction.model.failures import ParseFailed, crashed, timed_out
-from extraction.sandbox import version as versions
-from extraction.sandbox.extractor import ParsingProcess
 from ingest.errors import BlobMissing
 from ingest.jobs import service as jobs
 from servicekit.core.errors import ServiceError
 
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
+
 
 BROKEN: dict[str, Any] = {"content": b"%PDF-1.7 broken", "media_type": "application/pdf", "document_id": "a"}
 
@@ -108,17 +106,3 @@ async def test_the_next_reading_forgets_why_the_last_one_failed(
         await service.work_all()
     again = await service.upload(**BROKEN | {"content": b"%PDF-1.7 slow"})
     assert again.unchanged is False
-
-
-def test_the_reading_version_tells_limits_and_text_recognition_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = ParsingProcess(Limits(100, 1000), 10, 2**30)
-    others = [
-        ParsingProcess(Limits(101, 1000), 10, 2**30),
-        ParsingProcess(Limits(100, 1001), 10, 2**30),
-        ParsingProcess(Limits(100, 1000), 10, 2**31),
-    ]
-    found = {each.version for each in [here, *others]}
-    assert ParsingProcess(Limits(100, 1000), 11, 2**30).version == here.version in found
-    version = versions.version
-    monkeypatch.setattr(versions, "version", lambda name: "4.0" if name == "rapidocr" else version(name))
-    assert len(found | {here.version}) == 5

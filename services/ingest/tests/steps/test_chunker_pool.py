@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from services.ingest.tests.conftest import word_pieces
+from tests.support.tokenizers import word_pieces
 from tokenizers import Tokenizer
 
 from contracts.collections import Chunking
@@ -24,8 +24,11 @@ from ingest.testing.tokens import FixedTokenizers
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
 
+
 SECONDS = 60.0
 """Longest that a test waits for what must happen."""
+
+
 LINES: dict[str, tuple[BlockKind, str, str]] = {
     "table": ("table", "the price | of days\n", "the price | 30\n"),
     "wide table": ("table", "c1 | " * 600 + "\n", "v1 | " * 600 + "\n"),
@@ -37,31 +40,6 @@ LINES: dict[str, tuple[BlockKind, str, str]] = {
     "paragraphs": ("paragraph", "", "the word.\n\n"),
     "headings": ("heading", "", "days\n\nthe price\n\n"),
 }
-
-
-class Counted(str):
-    """A text that counts the characters copied out of it."""
-
-    copied = 0
-
-    def __getitem__(self, key: Any) -> str:
-        found = super().__getitem__(key)
-        self.copied += len(found)
-        return found
-
-
-class CountingTokens(Tokens):
-    """Counts the characters that are tokenized apart from the text's own pass."""
-
-    counted = 0
-
-    def lengths(self, texts: Sequence[str]) -> list[int]:
-        self.counted += sum(map(len, texts))
-        return super().lengths(texts)
-
-    def head(self, text: str, limit: int) -> str:
-        self.counted += len(text)
-        return super().head(text, limit)
 
 
 class HeldTokens(Tokens):
@@ -92,32 +70,6 @@ def document(shape: str, chars: int) -> Extracted:
         for block in body.split("\n\n"):
             builder.block(kind, block)
     return builder.finish()
-
-
-def work(shape: str, chars: int) -> float:
-    """Characters copied and tokenized for each of the text."""
-    whole, tokens = document(shape, chars), CountingTokens(word_pieces())
-    text = Counted(whole.text)
-    Cutter(tokens, Chunking(), 256).cut(Extracted(text, whole.blocks), "Handbook")
-    return (text.copied + tokens.counted) / len(text)
-
-
-@pytest.mark.parametrize("shape", LINES)
-def test_cutting_does_work_in_proportion_to_the_text(shape: str) -> None:
-    small, large = work(shape, 60_000), work(shape, 240_000)
-    assert large < 1.2 * small
-    assert large < 30
-
-
-def test_a_header_is_never_longer_than_twelve_characters_for_each_token_of_its_room() -> None:
-    """The only chunks that differ from those of earlier versions: one word of a thousand letters may be one token."""
-    tokens = Tokens(word_pieces())
-    builder = Builder()
-    builder.heading("h" * 200, 1)
-    builder.rows([["x" * 100_000], *[[f"thing {number}", "the price"] for number in range(200)]])
-    chunks = Cutter(tokens, Chunking(), 256).cut(builder.finish(), "t" * 500)
-    assert len(chunks) > 3
-    assert max(len(chunk.header) for chunk in chunks) <= 256 // 4 * 12
 
 
 async def holding(threads: CuttingThreads, tokens: HeldTokens) -> asyncio.Task[Any]:

@@ -10,9 +10,9 @@ from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
 from extraction.containers.members import Allowance, Place, named, read_member
-from extraction.formats.registry import Limits
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import ParseFailed, is_damage
+from extraction.model.limits import Limits
 from extraction.zips.reader import DAMAGE, unpacked
 
 KIND = "ZIP archive"

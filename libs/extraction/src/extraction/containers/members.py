@@ -15,8 +15,9 @@ from typing import IO
 from contracts.formats import CODE, CSV, EML, HTML, JSON, JSONL, MARKDOWN, TEXT, TSV, ZIP
 from extraction.formats import registry as formats
 from extraction.formats.detection import HEAD, Received, detect, is_textless
-from extraction.model.document import Builder, Extracted
+from extraction.model.document import Builder
 from extraction.model.failures import ParseFailed, too_large, too_many_pages
+from extraction.model.limits import Limits
 
 MAX_MEMBERS = 5_000
 MAX_EXPANDED = 1 << 30
@@ -34,7 +35,7 @@ _BLANK_ALLOWED = frozenset((TEXT, MARKDOWN, HTML, CSV, TSV, JSON, JSONL, CODE))
 class Allowance:
     """What all members of one document may still cost together."""
 
-    limits: formats.Limits
+    limits: Limits
     members: int = MAX_MEMBERS
     expanded: int = MAX_EXPANDED
     pages: int = 0
@@ -81,16 +82,6 @@ class Place:
         return deeper
 
 
-def include(builder: Builder, part: Extracted, level: int = 0) -> None:
-    """Put another document's blocks in, its headings `level` deeper than in itself."""
-    for block in part.blocks:
-        text = part.text[block.start : block.end]
-        if block.kind == "heading":
-            builder.heading(text, block.level + level, block.page)
-        else:
-            builder.block(block.kind, text, block.page)
-
-
 def read_member(place: Place, name: str, content: IO[bytes], declared: str = "") -> None:
     """Read one member under a heading with its name; raises `ParseFailed`, whose message names it."""
     place.allowance.take_member()
@@ -131,7 +122,7 @@ def _read(place: Place, name: str, path: Path, media_type: str) -> None:
         raise
     place.allowance.take_pages(document.pages or 0)
     inner = place.within(name)
-    include(place.builder, document, inner.level)
+    place.builder.include(document, inner.level)
 
 
 def _saved(path: Path, name: str, content: IO[bytes], declared: str, allowance: Allowance) -> Received:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from email.message import Message
 from pathlib import Path
 
-from extraction.containers.members import Allowance, Place, include, named, read_member
-from extraction.formats.registry import Limits
+from extraction.containers.members import Allowance, Place, named, read_member
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import ParseFailed, encrypted, malformed, too_large
+from extraction.model.limits import Limits
 from extraction.text import charsets as decoding
 from extraction.text import html, plain
 
@@ -97,7 +97,7 @@ def _best(alternatives: list[Message]) -> Message:
 def _text(place: Place, part: Message) -> None:
     text = _decoded(part)
     document = html.parse(text) if part.get_content_type() == "text/html" else plain.parse(text)
-    include(place.builder, document, place.level)
+    place.builder.include(document, place.level)
 
 
 def _attachment(place: Place, part: Message, number: int) -> None:

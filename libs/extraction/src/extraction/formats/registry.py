@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -25,8 +24,9 @@ from contracts.formats import (
     XLSX,
     ZIP,
 )
-from extraction.model.document import Extracted, Resume
+from extraction.model.document import START, Extracted, Resume
 from extraction.model.failures import ParseFailed, no_text, too_large
+from extraction.model.limits import Limits
 from extraction.model.parts import joined, split
 
 SUPPORTED = {
@@ -46,30 +46,28 @@ SUPPORTED = {
     CODE: "source code",
     ZIP: "ZIP of these",
 }
-_FROM_FILES = {DOCX: "docx", PPTX: "pptx", XLSX: "xlsx", EPUB: "epub", EML: "message", ZIP: "archive"}
+_FROM_FILES = {
+    DOCX: "office.docx",
+    PPTX: "office.pptx",
+    XLSX: "office.xlsx",
+    EPUB: "text.epub",
+    EML: "containers.message",
+    ZIP: "containers.archive",
+}
 """Modules with `parse(path, limits)`."""
 _FROM_TEXT = {
-    HTML: "html",
-    MARKDOWN: "markdown",
-    TEXT: "plain",
-    CODE: "code",
-    CSV: "delimited",
-    TSV: "delimited",
-    JSON: "records",
-    JSONL: "records",
+    HTML: "text.html",
+    MARKDOWN: "text.markdown",
+    TEXT: "text.plain",
+    CODE: "text.code",
+    CSV: "text.delimited",
+    TSV: "text.delimited",
+    JSON: "text.records",
+    JSONL: "text.records",
 }
 """Modules with `parse(text)`."""
-START = Resume()
 SURELY = 2
 """Of a file without markup less than half is white space that a parser leaves out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one document may cost."""
-
-    max_pages: int
-    max_text_chars: int
 
 
 def parts(path: Path, media_type: str, limits: Limits, resume: Resume = START) -> Iterator[Extracted]:
@@ -101,14 +99,14 @@ def _parts(path: Path, media_type: str, limits: Limits, resume: Resume) -> Itera
 def _parse(path: Path, media_type: str, limits: Limits) -> Extracted:
     document: Extracted
     if media_type in _FROM_FILES:
-        document = import_module(f"ingest.parsing.{_FROM_FILES[media_type]}").parse(path, limits)
+        document = import_module(f"extraction.{_FROM_FILES[media_type]}").parse(path, limits)
     elif media_type in _FROM_TEXT:
         from extraction.text import charsets as decoding
 
         text = decoding.decode(path.read_bytes(), html=media_type == HTML)
         if media_type != HTML and len(text) > SURELY * limits.max_text_chars:
             raise too_large()  # before minutes are spent on it
-        document = import_module(f"ingest.parsing.{_FROM_TEXT[media_type]}").parse(text)
+        document = import_module(f"extraction.{_FROM_TEXT[media_type]}").parse(text)
     else:
         raise ParseFailed("unsupported", f"Documents of type {media_type} can't be read.")
     return document

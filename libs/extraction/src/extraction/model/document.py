@@ -68,6 +68,10 @@ class Resume:
         return Resume(self.parts + 1, part.last_page or 0, self.chars + joint + len(part.text), part.state)
 
 
+START = Resume()
+"""Where reading a document begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """A document's text, its blocks in order, its own title if it names one, and its pages if it has any.
@@ -150,6 +154,15 @@ class Builder:
     def rows(self, rows: Iterable[Iterable[str]], page: int | None = None) -> None:
         """A table, one line a row, cells parted by pipes."""
         self.block("table", "\n".join(line for row in rows if (line := row_line(row))), page)
+
+    def include(self, part: Extracted, level: int = 0) -> None:
+        """Another document's blocks, its headings `level` deeper than in itself."""
+        for block in part.blocks:
+            text = part.text[block.start : block.end]
+            if block.kind == "heading":
+                self.heading(text, block.level + level, block.page)
+            else:
+                self.block(block.kind, text, block.page)
 
     def finish(self, title: str | None = None, pages: int | None = None) -> Extracted:
         """The whole document. Without a title of its own, a first heading of level 1 is the title."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lxml import etree
 
-from extraction.formats.registry import Limits
 from extraction.model.document import Builder, Extracted
+from extraction.model.limits import Limits
 from extraction.office.drawings import ALTERNATIVES, graphics
 from extraction.office.equations import M, linear
 from extraction.office.list_numbers import Numbering

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from extraction.formats.registry import Limits
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import too_many_pages
+from extraction.model.limits import Limits
 from extraction.office.drawings import ALTERNATIVES, A, graphics, lines
 from extraction.office.ooxml import RELATIONSHIP, Package, package
 

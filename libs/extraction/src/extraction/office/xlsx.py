@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from extraction.formats.registry import Limits
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import too_large
+from extraction.model.limits import Limits
 from extraction.office.cells import KIND, Cells, S, rows
 from extraction.office.drawings import graphics, lines
 from extraction.office.ooxml import RELATIONSHIP, Package, package

@@ -11,9 +11,9 @@ from typing import Any
 import pypdfium2
 from pypdfium2 import raw
 
-from extraction.formats.registry import Limits
 from extraction.model.document import Builder, Extracted, Resume
 from extraction.model.failures import ParseFailed, encrypted, malformed, too_large, too_many_pages
+from extraction.model.limits import Limits
 from extraction.pdf.furniture import without_furniture
 from extraction.pdf.heading_sizes import HeadingSizes
 from extraction.pdf.hyphens import Hyphens

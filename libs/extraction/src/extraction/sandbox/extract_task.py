@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from extraction.formats.registry import Limits, parts
+from extraction.formats.registry import parts
 from extraction.model.document import Resume
+from extraction.model.limits import Limits
 
 PRELOADED = tuple(
-    f"ingest.parsing.{name}"
+    f"extraction.{name}"
     for name in (
-        *("pdf", "docx", "html", "markdown", "plain", "decoding", "message", "archive", "delimited", "records"),
-        "task",
+        *("pdf.parser", "office.docx", "text.html", "text.markdown", "text.plain", "text.charsets"),
+        *("containers.message", "containers.archive", "text.delimited", "text.records", "sandbox.extract_task"),
     )
 )
 """What most documents need."""

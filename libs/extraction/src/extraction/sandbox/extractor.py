@@ -15,9 +15,9 @@ from pathlib import Path
 
 import structlog
 
-from extraction.formats.registry import START, Limits
-from extraction.model.document import Extracted, Resume
+from extraction.model.document import START, Extracted, Resume
 from extraction.model.failures import ParseFailed
+from extraction.model.limits import Limits
 from extraction.model.parts import joined
 from extraction.sandbox import extract_task as task
 from extraction.sandbox.sandbox import Bounds, MemoryBudget, Sandbox

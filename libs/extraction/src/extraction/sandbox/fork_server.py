@@ -1,4 +1,4 @@
-"""The process that children are forked from: `python -I -m ingest.parsing.nursery MODULE…`, its input a socket.
+"""The process that children are forked from: `python -I -m extraction.sandbox.fork_server MODULE…`, its input a socket.
 
 It has the modules imported that its children will need, so that one is there in a millisecond instead of a tenth of a
 second. It sees none of the service's settings and reads no document itself. One message a request, as JSON:

@@ -9,9 +9,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from extraction.formats.registry import Limits
+from extraction.model.limits import Limits
 
-DISTRIBUTION = "groundwork-ingest"
+DISTRIBUTION = "groundwork-extraction"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -21,8 +21,9 @@ def reading_version(limits: Limits, memory_bytes: int) -> str:
     Time is not in it: what took too long here may not the next time.
     """
     sources = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        sources.update(path.name.encode() + b"\0" + path.read_bytes())
+    package = Path(__file__).parents[1]
+    for path in sorted(path for path in package.rglob("*.py") if path.parent.name != "chunking"):
+        sources.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     facts = {
         "parsers": sources.hexdigest(),
         "libraries": {name: _installed(name) for name in _libraries()},
@@ -33,7 +34,7 @@ def reading_version(limits: Limits, memory_bytes: int) -> str:
 
 
 def _libraries() -> list[str]:
-    """What ingest is declared to need, extras too."""
+    """What this library is declared to need, extras too."""
     return sorted({found.group() for line in requires(DISTRIBUTION) or [] if (found := _NAME.match(line))})
 
 

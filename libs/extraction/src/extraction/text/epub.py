@@ -9,10 +9,9 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from extraction.containers.members import include
-from extraction.formats.registry import Limits
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import encrypted, too_large
+from extraction.model.limits import Limits
 from extraction.text import charsets as decoding
 from extraction.text import html
 from extraction.zips.reader import parsed, unpacked
@@ -34,7 +33,7 @@ def parse(path: Path, limits: Limits) -> Extracted:
         book = _without_type(archive.read(rootfile))
         builder = Builder()
         for name in _spine(book, posixpath.dirname(rootfile)):
-            include(builder, html.parse(decoding.decode(archive.read(name), html=True)))
+            builder.include(html.parse(decoding.decode(archive.read(name), html=True)))
             if builder.length > limits.max_text_chars:
                 raise too_large()
         return builder.finish(next((title.text for title in book.iter("{*}title") if title.text), None))

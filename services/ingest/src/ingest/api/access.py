@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from contracts.base import Name
 from contracts.delegation import Delegation
-from ingest.bootstrap import Dependencies
+from ingest.dependencies import Dependencies
 from ingest.documents import collections as collections_view
 from ingest.errors import CollectionNotAllowed, GrantMissing
 from ingest.jobs.lifecycle import Mandate

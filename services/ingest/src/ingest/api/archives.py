@@ -23,7 +23,7 @@ from ingest.api.access import (
     enter_collection,
     lasting_mandate,
 )
-from ingest.bootstrap import Dependencies
+from ingest.dependencies import Dependencies
 from ingest.documents.repository import as_document
 from ingest.export import exporter as backups
 from ingest.export import importer as restoring

@@ -27,7 +27,7 @@ from ingest.api.access import (
     lasting_mandate,
 )
 from ingest.api.upload import keep_text, keep_url
-from ingest.bootstrap import Dependencies
+from ingest.dependencies import Dependencies
 from ingest.jobs.lifecycle import Mandate
 from ingest.tables import ANSWERS
 from servicekit.core.errors import ServiceError

@@ -12,7 +12,7 @@ from contracts.documents import DocumentCreate
 from contracts.jobs import Accepted
 from ingest import metrics
 from ingest.blobs.references import drop_unreferenced
-from ingest.bootstrap import Dependencies
+from ingest.dependencies import Dependencies
 from ingest.documents import submission as receiving
 from ingest.documents import uploads
 from ingest.documents.repository import as_document

@@ -18,7 +18,9 @@ from starlette.datastructures import FormData, UploadFile
 from contracts.base import DocumentId, Title
 from contracts.documents import DocumentCreate, Metadata
 from contracts.formats import TEXT
-from ingest.documents.media import HEAD, Received, media_type
+from extraction.formats.detection import HEAD, Received, detect
+from extraction.formats.registry import SUPPORTED
+from extraction.model.failures import ParseFailed
 from ingest.errors import EmptyFile, InvalidField, UnsupportedDocument
 from ingest.ports import Fetched
 from servicekit.peers.address_policy import MAX_URL_CHARS, without_credentials
@@ -148,6 +150,14 @@ def _kind(wanted: Wanted, received: Received) -> str:
             error.param = wanted.param
             refused = error
     raise refused
+
+
+def media_type(received: Received) -> str:
+    """One of the supported types; raises `UnsupportedDocument`."""
+    try:
+        return detect(received)
+    except ParseFailed as failure:
+        raise UnsupportedDocument(failure.message, SUPPORTED.values()) from None
 
 
 def _field(form: FormData, name: str) -> str | None:

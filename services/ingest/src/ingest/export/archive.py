@@ -10,7 +10,7 @@
 An archive without parts is of a document that was not ready: it is read and cut anew. Archives come from callers, so
 nothing in one is believed: sizes are bounded before they are unpacked, by what `document.json` says of them, and
 whatever does not fit is `damaged`. However long the document, no more than one of its parts is in memory, and of
-its embeddings a single one. `ingest.archive_task` reads archives in a child all the same.
+its embeddings a single one. `ingest.export.task` reads archives in a child all the same.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def too_large(why: str) -> ParseFailed:
 
 
 class ArchivedPart(Request):
-    """One part, as `ingest.parts.Part` without its blobs. `start` and `chars` count code points."""
+    """One part, as `ingest.parts.files.Part` without its blobs. `start` and `chars` count code points."""
 
     start: Count
     chars: Count
@@ -294,7 +294,7 @@ def archived(part: Part) -> ArchivedPart:
 
 
 def _structure(content: bytes, part: ArchivedPart) -> bytes:
-    """A structure as `ingest.parts` writes it, with no more in it than so many chunks and characters can have.
+    """A structure as `ingest.parts.files` writes it, with no more in it than so many chunks and characters can have.
 
     They are counted before they are made: an empty list of two letters takes sixty bytes of memory.
     """

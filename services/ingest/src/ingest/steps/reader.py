@@ -9,8 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from extraction.chunking.chunker import Chunk, Cutter
-from extraction.formats.registry import START
-from extraction.model.document import Extracted
+from extraction.model.document import START, Extracted
 from extraction.sandbox.extractor import ParsingProcess
 from ingest import metrics
 from ingest.jobs.leased_job import Work

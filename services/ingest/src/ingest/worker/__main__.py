@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ingest.bootstrap import run_worker
 from ingest.settings import IngestSettings
+from ingest.worker.bootstrap import run_worker
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.spans import close_tracing, configure_tracing
 

@@ -1,0 +1,30 @@
+"""What the API's routes are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.documents.deletions import Deletions
+from ingest.export.reader import Unpacking
+from ingest.fetch.service import Fetching
+from ingest.ports import Bell, BlobStore, Index
+from ingest.settings import IngestSettings
+from servicekit.core.clock import Clock
+from servicekit.core.disk import DiskRoom
+from servicekit.sql.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What the API's routes use."""
+
+    settings: IngestSettings
+    database: Database
+    blobs: BlobStore
+    index: Index
+    bell: Bell
+    clock: Clock
+    deletions: Deletions
+    fetching: Fetching
+    unpacking: Unpacking
+    room: DiskRoom

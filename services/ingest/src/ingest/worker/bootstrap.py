@@ -1,0 +1,179 @@
+"""The only place that picks a worker's adapters, and its life from start to signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from extraction.model.limits import Limits
+from extraction.sandbox.extractor import MIN_SHARE, ParsingProcess
+from ingest.documents.deletions import Deletions
+from ingest.jobs.authority import Authority
+from ingest.jobs.ledger import Ledger
+from ingest.peers.gateway import GatewayPlatform
+from ingest.peers.inference import InferenceTokenizers
+from ingest.peers.retriever import RetrieverIndex
+from ingest.ports import BlobStore, Index, Platform, TokenizerSource, TokenSource
+from ingest.settings import IngestSettings
+from ingest.steps.chunker_pool import CuttingThreads
+from ingest.steps.pipeline import Pipeline
+from ingest.steps.reader import Reader
+from ingest.steps.rechunker import Recutting
+from ingest.steps.reindex import Reindexing
+from ingest.steps.sender import Sender
+from ingest.steps.tenant_deletion import TenantDeletion
+from ingest.stores import disk_room, open_blobs, open_database, process_name
+from ingest.worker.consumer import WakeupConsumer
+from ingest.worker.housekeeping import keep_swept
+from ingest.worker.loop import WorkerLoop
+from ingest.worker.slots import Slots
+from ingest.worker.watchdog import Watchdog
+from servicekit.auth.grants import GrantExchange
+from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.probes import Probe
+from servicekit.peers.client import Peer, open_session
+from servicekit.sql.database import Database
+from servicekit.web.app import build_app, server_for
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDependencies:
+    """What a worker is made of."""
+
+    database: Database
+    blobs: BlobStore
+    ledger: Ledger
+    slots: Slots
+    loop: WorkerLoop
+    parser: ParsingProcess
+    cutting: CuttingThreads
+
+    def close(self) -> None:
+        """End the processes and threads that it has started."""
+        self.cutting.close()
+        self.parser.close()
+
+
+def assemble_worker(
+    settings: IngestSettings,
+    database: Database,
+    blobs: BlobStore,
+    index: Index,
+    tokens: TokenSource,
+    tokenizers: TokenizerSource,
+    platform: Platform,
+    clock: Clock,
+) -> WorkerDependencies:
+    """A worker's domain over these adapters."""
+    owner = process_name("worker")
+    ledger = Ledger(database, clock, settings.lease_seconds)
+    parser = _parser(settings)
+    cutting = CuttingThreads(settings.worker_slots, settings.cut_seconds)
+    reader = Reader(ledger, blobs, parser, cutting)
+    authority = Authority(tokens)
+    recutting = Recutting(ledger, blobs, index, authority, tokenizers, cutting, settings.batch_chunks)
+    sender = Sender(ledger, index, authority)
+    pipeline = Pipeline(
+        ledger, reader, sender, index, authority, tokenizers, recutting, settings.batch_chunks, settings.kept_revisions
+    )
+    reindexing = Reindexing(ledger, index, authority, recutting)
+    deletions = Deletions(database, blobs, index, clock, owner, settings.lease_seconds)
+    slots = Slots(
+        ledger,
+        pipeline,
+        reindexing,
+        deletions,
+        TenantDeletion(deletions, platform, settings.tenant_deletion_seconds),
+        parser.version,
+        settings.max_wait_seconds,
+        settings.max_attempts,
+        disk_room(settings),
+    )
+    loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
+    return WorkerDependencies(database, blobs, ledger, slots, loop, parser, cutting)
+
+
+def _parser(settings: IngestSettings) -> ParsingProcess:
+    scratch = settings.data_dir / "parsing"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return ParsingProcess(
+        Limits(settings.max_pages, settings.max_text_chars),
+        settings.parse_seconds,
+        settings.parse_memory_bytes,
+        scratch,
+        share_bytes=max(MIN_SHARE, settings.parse_total_bytes // settings.worker_slots),
+        total_bytes=settings.parse_total_bytes,
+    )
+
+
+@asynccontextmanager
+async def open_worker(settings: IngestSettings) -> AsyncIterator[WorkerDependencies]:
+    """Open everything that a worker needs; no other service need be there."""
+    async with (
+        open_database(settings) as database,
+        open_blobs(settings, database) as blobs,
+        open_session() as session,
+    ):
+        index = RetrieverIndex(Peer("retriever", settings.retriever_url, session), settings.batch_seconds)
+        gateway = Peer("gateway", settings.gateway_url, session)
+        tokens, platform = GrantExchange(gateway, "documents"), GatewayPlatform(gateway)
+        inference = Peer("inference", settings.inference_url, session)
+        tokenizers = InferenceTokenizers(inference, settings.data_dir / "tokenizers")
+        worker = assemble_worker(settings, database, blobs, index, tokens, tokenizers, platform, SystemClock())
+        try:
+            yield worker
+        finally:
+            worker.close()
+
+
+async def run_worker(settings: IngestSettings) -> None:
+    """Work until SIGTERM or SIGINT, with health and metrics on the worker's port and wake-ups from Redis."""
+    events = asyncio.get_running_loop()
+    async with open_worker(settings) as worker:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            events.add_signal_handler(number, worker.loop.stop)
+        name = process_name("worker")
+        consumer = WakeupConsumer(settings.redis_url, name, lambda: _from_thread(events, worker.loop))
+        consumer.start()
+        watchdog = Watchdog(lambda: worker.loop.silent_seconds, settings.stuck_seconds)
+        watchdog.start()
+        sweeping = asyncio.create_task(
+            keep_swept(worker.database, worker.blobs, worker.parser, settings.jobs_kept_days)
+        )
+        app = worker_app(settings, worker)
+        serving = asyncio.create_task(server_for(app, settings, port=settings.worker_port).serve())
+        serving.add_done_callback(lambda _: worker.loop.stop())  # a signal reaches the server first
+        worker.loop.when_stopping(watchdog.stop)
+        try:
+            await worker.loop.run(settings.shutdown_seconds)
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+            await asyncio.to_thread(watchdog.stop)
+            await asyncio.to_thread(consumer.stop)
+        await serving
+
+
+def worker_app(settings: IngestSettings, worker: WorkerDependencies) -> FastAPI:
+    """A worker's health and metrics."""
+    return build_app(
+        "ingest",
+        settings=settings,
+        opening=lambda: nullcontext(worker),
+        routers=[],
+        probes=_worker_probes,
+    )
+
+
+def _worker_probes(worker: WorkerDependencies) -> Mapping[str, Probe]:
+    return {"database": worker.database.probe, "blobs": worker.blobs.probe, "loop": worker.loop.probe}
+
+
+def _from_thread(events: asyncio.AbstractEventLoop, loop: WorkerLoop) -> None:
+    if not events.is_closed():
+        events.call_soon_threadsafe(loop.ring)
