@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ingest.jobs.service.outcomes import TokenRefused, calling
 from tests.support.gateway_running import running_gateway
 from tests.support.inference_running import EMBEDDING, running_inference
 
 from gateway.limits.memory_limiter import MemoryLimiter
+from ingest.jobs.outcomes import TokenRefused, calling
 from ingest.peers.inference import InferenceTokenizers
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.auth.grants import GrantExchange
