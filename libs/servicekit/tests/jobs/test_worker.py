@@ -1,0 +1,22 @@
+"""The worker's loop, on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support.job_kind import empty_database
+from tests.support.job_work_conformance import Workers
+
+from servicekit.sql.database import Database
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with empty_database(None, tmp_path) as database:
+        yield database
+
+
+class TestWorkers(Workers):
+    """As on any database."""
