@@ -24,7 +24,7 @@ import httpx2
 
 from agent.agents import definitions
 from agent.bootstrap import assemble
-from agent.peers.notifiers import LocalBell
+from agent.peers.notifiers import LocalNotifier
 from agent.runs import repository as runs
 from agent.settings import AgentSettings
 from agent.tables import metadata
@@ -71,15 +71,15 @@ async def _run(database: Database) -> tuple[float, float]:
         MemoryLibrary(),
         ScriptedAgent(in_turn(*turns, "Done.")),
         FixedTokens(),
-        LocalBell(),
+        LocalNotifier(),
         clock,
     )
     wanted = AgentCreate.model_validate({"name": "bench", "tools": ["calculator"], "limits": {"steps": 200}})
     async with database.write() as connection:
-        agent, _ = await definitions.save(connection, "bench", wanted, clock.now())
-        thread = await threads.create(connection, threads.Viewer("bench", "k"), {}, clock.now())
-        mandate = runs.Mandate("bench", "k", "r", "grant")
-        row = await runs.create(connection, mandate, thread.id, (agent.name, agent.version), "Go.", clock.now())
+        agent, _ = await definitions.create_agent(connection, "bench", wanted, clock.now())
+        thread = await threads.create_thread(connection, threads.Viewer("bench", "k"), {}, clock.now())
+        principal = runs.Principal("bench", "k", "r", "grant")
+        row = await runs.create_run(connection, principal, thread.id, (agent.name, agent.version), "Go.", clock.now())
     execution = opened.agents.loop.execution
     began, cpu = time.perf_counter(), time.process_time()
     work = await execution.ledger.claim("bench")
@@ -87,7 +87,7 @@ async def _run(database: Database) -> tuple[float, float]:
     await execution.run(work, asyncio.Event())
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     async with database.read() as connection:
-        ended = runs.shown(dict(await runs.find(connection, thread.id, row["id"])))
+        ended = runs.to_run(dict(await runs.get_run(connection, thread.id, row["id"])))
     assert (ended.status, ended.steps) == ("completed", STEPS), ended
     return seconds * 1000 / STEPS, cpu * 1000 / STEPS
 
@@ -95,7 +95,7 @@ async def _run(database: Database) -> tuple[float, float]:
 async def _commit(database: Database) -> float:
     began = time.perf_counter()
     async with database.write() as connection:
-        await threads.create(connection, threads.Viewer("bench", "k"), {}, SystemClock().now())
+        await threads.create_thread(connection, threads.Viewer("bench", "k"), {}, SystemClock().now())
     return (time.perf_counter() - began) * 1000
 
 

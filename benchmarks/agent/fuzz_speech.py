@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from agent.sanitisation.sanitiser import Neutraliser, defused, defused_value, label, neutralise
-from agent.steps.emitted_text import Speech
+from agent.sanitisation.sanitiser import Sanitiser, label, sanitise, sanitise_shaped, sanitise_value
+from agent.steps.emitted_text import EmittedText
 from benchmarks.agent.hostile_texts import hostile_texts
 from benchmarks.agent.rendering import live
 
@@ -23,27 +23,27 @@ SHARE = 2_000
 
 def spoken(text: str) -> str:
     """As a run says it, in pieces of five characters."""
-    speech = Speech()
+    emitted = EmittedText()
     for at in range(0, len(text), 5):
-        speech.hear(text[at : at + 5])
-    speech.end()
-    return speech.text
+        emitted.feed(text[at : at + 5])
+    emitted.end()
+    return emitted.text
 
 
 def cited(text: str) -> str:
     """As an answer shows it: sentences with markers behind them."""
-    return f"{neutralise(text)} [1]\nNext. [2]"
+    return f"{sanitise(text)} [1]\nNext. [2]"
 
 
 def as_json(text: str) -> str:
     """As a run with a schema gives it."""
-    return json.dumps(defused_value({"a": text, text: 1}, frozenset("a")), ensure_ascii=False)
+    return json.dumps(sanitise_value({"a": text, text: 1}, frozenset("a")), ensure_ascii=False)
 
 
 PATHS: dict[str, Callable[[str], str]] = {
     "answer": cited,
     "run": spoken,
-    "string": lambda text: str(defused_value(text)),
+    "string": lambda text: str(sanitise_value(text)),
     "json": as_json,
 }
 
@@ -51,12 +51,12 @@ PATHS: dict[str, Callable[[str], str]] = {
 def split_anywhere(text: str) -> list[str]:
     """The places at which a text cut in two comes out otherwise than whole; empty if there is none."""
     wrong = []
-    for shaped, whole in ((False, neutralise(text)), (True, defused(text))):
+    for shaped, whole in ((False, sanitise(text)), (True, sanitise_shaped(text))):
         for cut in range(len(text) + 1):
-            through = Neutraliser(shaped=shaped)
+            through = Sanitiser(shaped=shaped)
             if through.feed(text[:cut]) + through.feed(text[cut:]) + through.end() != whole:
                 wrong.append(f"{'run' if shaped else 'answer'} at {cut}")
-        through = Neutraliser(shaped=shaped)
+        through = Sanitiser(shaped=shaped)
         if "".join(map(through.feed, text)) + through.end() != whole:
             wrong.append("by character")
     return wrong

@@ -25,14 +25,14 @@ from agent.agents import definitions
 from agent.answering.completions import chunks, collect
 from agent.answering.graph import Answering
 from agent.bootstrap import assemble
-from agent.peers.notifiers import LocalBell
+from agent.peers.notifiers import LocalNotifier
 from agent.questions.conversation import read_conversation
 from agent.runs import events as run_events
 from agent.runs import repository as runs
 from agent.settings import AgentSettings
 from agent.tables import metadata
 from agent.testing.fixed_tokens import FixedTokens
-from agent.testing.hostile_model import ObedientAgent, exfiltration
+from agent.testing.hostile_model import HostileModel, exfiltration
 from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_agents import ScriptedAgent
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, ScriptedSearch, hit
@@ -118,7 +118,7 @@ async def acted(database: Database, attack: Attack, *, approval: bool) -> tuple[
     world = World(tuple(dict.fromkeys((*([own] if own else []), *others))), attack.text)
     first = (f"world__{own}"[:64], {}) if own else ("search_documents", {"query": attack.question[:500]})
     wanted = [call for tool in others for call in ((f"world__{tool}"[:64], {}), (tool, {}))]
-    script = ObedientAgent(first, wanted)
+    script = HostileModel(first, wanted)
     may = ([own] if own else []) + (list(others) if approval else [])
     definition: dict[str, Any] = {
         "tools": [
@@ -146,27 +146,27 @@ async def acted(database: Database, attack: Attack, *, approval: bool) -> tuple[
 
 
 async def _run(
-    database: Database, script: ObedientAgent, world: World, attack: Attack, definition: Mapping[str, Any]
+    database: Database, script: HostileModel, world: World, attack: Attack, definition: Mapping[str, Any]
 ) -> tuple[Run, list[RunEvent]]:
     clock = ManualClock()
     source = ScriptedSearch([hit(attack.text, "attacked")])
-    bell, tokens, library = LocalBell(), FixedTokens(), MemoryLibrary()
+    notifier, tokens, library = LocalNotifier(), FixedTokens(), MemoryLibrary()
     settings = AgentSettings(completion_seconds=60)
-    opened = assemble(settings, database, source, library, ScriptedAgent(script), tokens, bell, clock)
+    opened = assemble(settings, database, source, library, ScriptedAgent(script), tokens, notifier, clock)
     execution = opened.agents.loop.execution
     servers = {"world": McpServer(command=["world"])}
     object.__setattr__(execution, "toolbox", replace(execution.toolbox, servers=servers, connect=world.connect))
     wanted = AgentCreate.model_validate({"name": "reader", **definition})
     async with database.write() as connection:
-        agent, _ = await definitions.save(connection, "acme", wanted, clock.now())
-        thread = await threads.create(connection, threads.Viewer("acme", "k"), {}, clock.now())
-        mandate, named = runs.Mandate("acme", "k", "r", "grant"), (agent.name, agent.version)
-        row = await runs.create(connection, mandate, thread.id, named, attack.question[:2000], clock.now())
+        agent, _ = await definitions.create_agent(connection, "acme", wanted, clock.now())
+        thread = await threads.create_thread(connection, threads.Viewer("acme", "k"), {}, clock.now())
+        principal, named = runs.Principal("acme", "k", "r", "grant"), (agent.name, agent.version)
+        row = await runs.create_run(connection, principal, thread.id, named, attack.question[:2000], clock.now())
     work = await execution.ledger.claim("bench")
     assert work is not None
     await execution.run(work, asyncio.Event())
     async with database.read() as connection:
-        ended = runs.shown(dict(await runs.find(connection, thread.id, row["id"])))
+        ended = runs.to_run(dict(await runs.get_run(connection, thread.id, row["id"])))
     return ended, await run_events.after(database, row["id"], 0)
 
 

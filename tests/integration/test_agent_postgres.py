@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, delete
 from tests.support.postgres import postgres_installed, temporary_postgres
 
-from agent.agents.definitions import save
+from agent.agents.definitions import create_agent
 from agent.api import run_completions
 from agent.bootstrap import MIGRATIONS, assemble
 from agent.dependencies import Dependencies
-from agent.peers.notifiers import LocalBell
+from agent.peers.notifiers import LocalNotifier
 from agent.runs import events as run_events
 from agent.runs import repository as runs
 from agent.runs.checkpoints import SqlCheckpoints
@@ -48,30 +48,34 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
-def service(database: Database, bell: LocalBell) -> Dependencies:
+def service(database: Database, notifier: LocalNotifier) -> Dependencies:
     turns = (Turn("", [("calculator", {"expression": "6*7"})]), "It is 42.")
     settings = AgentSettings(run_slots=4, run_poll_seconds=0.1)
     model = ScriptedAgent(in_turn(*turns))
-    return assemble(settings, database, ScriptedSearch(), MemoryLibrary(), model, FixedTokens(), bell, SystemClock())
+    return assemble(
+        settings, database, ScriptedSearch(), MemoryLibrary(), model, FixedTokens(), notifier, SystemClock()
+    )
 
 
 async def test_two_services_share_runs_and_each_is_done_once(database: Database) -> None:
-    bell, clock = LocalBell(), SystemClock()
+    notifier, clock = LocalNotifier(), SystemClock()
     viewer = threads.Viewer("acme", "key")
     async with database.write() as connection:
-        await save(connection, "acme", AgentCreate(name="helper", tools=["calculator"]), clock.now())  # type: ignore[list-item]
+        await create_agent(connection, "acme", AgentCreate(name="helper", tools=["calculator"]), clock.now())  # type: ignore[list-item]
     started = []
     for number in range(RUNS):
         async with database.write() as connection:
-            thread = await threads.create(connection, viewer, {}, clock.now())
-            mandate = runs.Mandate("acme", "key", "req", "grant")
-            row = await runs.create(connection, mandate, thread.id, ("helper", 1), f"{number}", clock.now())
+            thread = await threads.create_thread(connection, viewer, {}, clock.now())
+            principal = runs.Principal("acme", "key", "req", "grant")
+            row = await runs.create_run(connection, principal, thread.id, ("helper", 1), f"{number}", clock.now())
         started.append((thread.id, row["id"]))
-    loops = [service(database, bell).agents.loop for _ in range(2)]
+    loops = [service(database, notifier).agents.loop for _ in range(2)]
     working = [asyncio.create_task(loop.run()) for loop in loops]
     async with asyncio.timeout(60):
         for _, run_id in started:
-            events = [event async for event in run_events.follow(database, bell, run_id, 0, 60) if event is not None]
+            events = [
+                event async for event in run_events.follow(database, notifier, run_id, 0, 60) if event is not None
+            ]
             assert [event.id for event in events] == list(range(1, len(events) + 1))
             assert [event.type for event in events].count("run.started") == 1
             assert events[-1].data["output"] == "It is 42."
@@ -80,12 +84,12 @@ async def test_two_services_share_runs_and_each_is_done_once(database: Database)
     await asyncio.gather(*working)
     async with database.read() as connection:
         for thread_id, run_id in started:
-            run = runs.shown(dict(await runs.find(connection, thread_id, run_id)))
+            run = runs.to_run(dict(await runs.get_run(connection, thread_id, run_id)))
             assert (run.status, run.steps, run.tool_calls, run.attempts) == ("completed", 2, 1, 1)
 
 
 async def test_a_run_ends_whatever_characters_its_model_and_its_caller_send(database: Database) -> None:
-    opened = service(database, LocalBell())
+    opened = service(database, LocalNotifier())
     opened.agents.loop.execution.models.script = in_turn(  # type: ignore[attr-defined]
         Turn("Let me\0see.", [("calculator", {"expression": "6\0*7"})]), "It is\0 42."
     )
@@ -93,14 +97,14 @@ async def test_a_run_ends_whatever_characters_its_model_and_its_caller_send(data
         {"model": "agent:helper", "messages": [{"role": "user", "content": "How\0 much?"}]}
     )
     async with database.write() as connection:
-        await save(connection, "acme", AgentCreate(name="helper", tools=["calculator"]), SystemClock().now())  # type: ignore[list-item]
-    mandate, viewer = runs.Mandate("acme", "key", "req", "grant"), threads.Viewer("acme", "key")
-    run, _ = await run_completions.start(opened.agents, viewer, mandate, question)
+        await create_agent(connection, "acme", AgentCreate(name="helper", tools=["calculator"]), SystemClock().now())  # type: ignore[list-item]
+    principal, viewer = runs.Principal("acme", "key", "req", "grant"), threads.Viewer("acme", "key")
+    run, _ = await run_completions.start(opened.agents, viewer, principal, question)
     claimed = await opened.agents.loop.execution.ledger.claim("worker")
     assert claimed is not None
     await opened.agents.loop.execution.run(claimed, asyncio.Event())
     async with database.read() as connection:
-        ended = runs.shown(dict(await runs.find(connection, run.thread_id, run.id)))
+        ended = runs.to_run(dict(await runs.get_run(connection, run.thread_id, run.id)))
     assert (ended.input, ended.status, ended.output) == ("How much?", "completed", "It is 42.")
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from agent.agents import definitions
 from agent.bootstrap import assemble
 from agent.dependencies import Dependencies
-from agent.peers.notifiers import LocalBell
+from agent.peers.notifiers import LocalNotifier
 from agent.runs import events as run_events
 from agent.runs import repository as runs
-from agent.runs.repository import Mandate
+from agent.runs.repository import Principal
 from agent.settings import AgentSettings
 from agent.tables import metadata
 from agent.testing.fixed_tokens import FixedTokens
@@ -32,7 +32,7 @@ from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
 VIEWER = Viewer("acme", "key_1")
-MANDATE = Mandate("acme", "key_1", "req_1", "grant")
+PRINCIPAL = Principal("acme", "key_1", "req_1", "grant")
 
 
 class ToolsAsGiven(Toolbox):
@@ -68,7 +68,7 @@ class Bench:
             self.library,
             self.model,
             self.tokens,
-            LocalBell(),
+            LocalNotifier(),
             self.clock,
         )
         self.agents = self.opened.agents
@@ -81,29 +81,31 @@ class Bench:
     async def define(self, name: str = "helper", **definition: Any) -> AgentCreate:
         wanted = AgentCreate.model_validate({"name": name, **definition})
         async with self.database.write() as connection:
-            await definitions.save(connection, "acme", wanted, self.clock.now())
+            await definitions.create_agent(connection, "acme", wanted, self.clock.now())
         return wanted
 
     async def thread(self) -> str:
         async with self.database.write() as connection:
-            return (await threads.create(connection, VIEWER, {}, self.clock.now())).id
+            return (await threads.create_thread(connection, VIEWER, {}, self.clock.now())).id
 
     async def start(self, text: str = "Do it.", *, thread: str | None = None, agent: str = "helper") -> Run:
         thread_id = thread or await self.thread()
         async with self.database.write() as connection:
-            found = await definitions.find(connection, "acme", agent)
+            found = await definitions.get_agent(connection, "acme", agent)
             named = (agent, found.version)
-            row = await runs.create(connection, MANDATE, thread_id, named, text, self.clock.now())
-        return runs.shown(dict(row))
+            row = await runs.create_run(connection, PRINCIPAL, thread_id, named, text, self.clock.now())
+        return runs.to_run(dict(row))
 
     async def start_for(self, tenant: str) -> Run:
         """A run of another tenant, of an agent of its own."""
         wanted, now = AgentCreate.model_validate({"name": "helper"}), self.clock.now()
         async with self.database.write() as connection:
-            await definitions.save(connection, tenant, wanted, now)
-            thread = await threads.create(connection, Viewer(tenant, "key_2"), {}, now)
-            mandate = Mandate(tenant, "key_2", "req_2", "grant")
-            return runs.shown(dict(await runs.create(connection, mandate, thread.id, ("helper", 1), "Do it.", now)))
+            await definitions.create_agent(connection, tenant, wanted, now)
+            thread = await threads.create_thread(connection, Viewer(tenant, "key_2"), {}, now)
+            principal = Principal(tenant, "key_2", "req_2", "grant")
+            return runs.to_run(
+                dict(await runs.create_run(connection, principal, thread.id, ("helper", 1), "Do it.", now))
+            )
 
     async def work(self) -> bool:
         """Claim one run and carry it out; whether there was one."""
@@ -121,28 +123,28 @@ class Bench:
 
     async def shown(self, run: Run) -> Run:
         async with self.database.read() as connection:
-            return runs.shown(dict(await runs.find(connection, run.thread_id, run.id)))
+            return runs.to_run(dict(await runs.get_run(connection, run.thread_id, run.id)))
 
     async def cancel(self, run: Run) -> Run:
         async with self.database.write() as connection:
-            row = await runs.find(connection, run.thread_id, run.id)
-            changed = await runs.cancel(connection, self.agents.checkpoints, dict(row), self.clock.now())
-        self.agents.bell.ring(run.id)
-        return runs.shown(dict(changed))
+            row = await runs.get_run(connection, run.thread_id, run.id)
+            changed = await runs.cancel_run(connection, self.agents.checkpoints, dict(row), self.clock.now())
+        self.agents.notifier.notify(run.id)
+        return runs.to_run(dict(changed))
 
     async def resume(self, run: Run, *decisions: dict[str, Any]) -> Run:
         async with self.database.write() as connection:
-            row = await runs.find(connection, run.thread_id, run.id)
+            row = await runs.get_run(connection, run.thread_id, run.id)
             wanted = [Decision.model_validate(one) for one in decisions]
-            changed = await runs.resume(connection, dict(row), wanted, self.clock.now())
-        return runs.shown(dict(changed))
+            changed = await runs.resume_run(connection, dict(row), wanted, self.clock.now())
+        return runs.to_run(dict(changed))
 
     async def events(self, run: Run, after: int = 0) -> list[RunEvent]:
         return await run_events.after(self.database, run.id, after)
 
     async def history(self, thread_id: str) -> list[HistoryMessage]:
         async with self.database.read() as connection:
-            return (await threads.history(connection, VIEWER, thread_id, 200, None)).data
+            return (await threads.list_history(connection, VIEWER, thread_id, 200, None)).data
 
 
 async def open_database(folder: Path) -> Database:

@@ -16,12 +16,12 @@ from agent.agents import definition_files
 from agent.answering.graph import Answering
 from agent.api import administration, chat, mcp, runs, threads
 from agent.api import agents as agent_routes
-from agent.dependencies import Agents, Dependencies
+from agent.dependencies import AgentRuntime, Dependencies
 from agent.mcp.server import McpServer
 from agent.peers.model_plane import ModelPlane, PlaneSearch
-from agent.peers.notifiers import RedisBell
+from agent.peers.notifiers import RedisNotifier
 from agent.peers.retriever import RetrieverLibrary
-from agent.ports import Bell, Library, Models, Search, TokenSource
+from agent.ports import Library, Models, Notifier, Search, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.queue import RunLedger
 from agent.settings import AgentSettings
@@ -52,20 +52,20 @@ def assemble(
     library: Library,
     models: Models,
     tokens: TokenSource,
-    bell: Bell,
+    notifier: Notifier,
     clock: Clock,
 ) -> Dependencies:
     """The domain over these adapters."""
     checkpoints = SqlCheckpoints(database)
     ledger = RunLedger(
-        database, checkpoints, bell, clock, settings.run_lease_seconds, settings.tenant_slots, settings.run_seconds
+        database, checkpoints, notifier, clock, settings.run_lease_seconds, settings.tenant_slots, settings.run_seconds
     )
     http = HttpCalls(settings.http_policy(), settings.http_seconds, settings.http_bytes)
     servers = read_servers(settings.mcp_file)
     toolbox = Toolbox(search, library, http, servers, database, clock, max_seconds=settings.run_seconds)
     execution = Execution(ledger, build_run_graph(checkpoints), toolbox, models, tokens, settings)
     loop = RunLoop(ledger, execution, _owner(), settings)
-    agents = Agents(database, checkpoints, bell, toolbox, loop, clock, settings, models)
+    agents = AgentRuntime(database, checkpoints, notifier, toolbox, loop, clock, settings, models)
     answering = Answering(search, models, settings)
     return Dependencies(answering, agents, McpServer(answering, library))
 
@@ -79,23 +79,21 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
         await migrate(database, MIGRATIONS)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        bell = RedisBell(redis)
-        bell.open()
-        stack.push_async_callback(bell.close)
+        notifier = RedisNotifier(redis)
+        notifier.open()
+        stack.push_async_callback(notifier.close)
         session = await stack.enter_async_context(open_session())
-        patience = settings.restart_seconds
-        retriever = Peer(
-            "retriever", settings.retriever_url, session, settings.search_seconds, restart_seconds=patience
-        )
-        gateway = Peer("gateway", settings.gateway_url, session, settings.deadline_seconds, restart_seconds=patience)
+        restart = settings.restart_seconds
+        retriever = Peer("retriever", settings.retriever_url, session, settings.search_seconds, restart_seconds=restart)
+        gateway = Peer("gateway", settings.gateway_url, session, settings.deadline_seconds, restart_seconds=restart)
         library = RetrieverLibrary(retriever)
         models, search = ModelPlane(gateway, settings.embedding_model), PlaneSearch(gateway, settings.search_seconds)
         tokens = GrantExchange(gateway, "runs")
-        opened = assemble(settings, database, search, library, models, tokens, bell, SystemClock())
+        opened = assemble(settings, database, search, library, models, tokens, notifier, SystemClock())
         if settings.definitions_dir is not None:
             files = await asyncio.to_thread(definition_files.read_folder, settings.definitions_dir)
             toolbox, now = opened.agents.toolbox, opened.agents.clock.now()
-            await definition_files.load(files, database, now, toolbox.check_alone)
+            await definition_files.save_agents(files, database, now, toolbox.check_alone)
         await stack.enter_async_context(looping(opened.agents.loop))
         yield opened
 
@@ -139,7 +137,7 @@ def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
         "retriever": agents.toolbox.library.probe,
         "models": answering.models.probe,
         "database": agents.database.probe,
-        "redis": agents.bell.probe,
+        "redis": agents.notifier.probe,
         "runs": agents.loop.probe,
     }
 

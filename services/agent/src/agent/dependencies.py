@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.answering.graph import Answering
 from agent.mcp.server import McpServer
-from agent.ports import Bell, Models
+from agent.ports import Models, Notifier
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.settings import AgentSettings
 from agent.tools.toolbox import Toolbox
@@ -16,12 +16,12 @@ from servicekit.sql.database import Database
 
 
 @dataclass(frozen=True)
-class Agents:
-    """The ledger, the bell, and the loop that runs agents in this process."""
+class AgentRuntime:
+    """The database, the notifier, and the loop that runs agents in this process."""
 
     database: Database
     checkpoints: SqlCheckpoints
-    bell: Bell
+    notifier: Notifier
     toolbox: Toolbox
     loop: RunLoop
     clock: Clock
@@ -34,5 +34,5 @@ class Dependencies:
     """What the service works with."""
 
     answering: Answering
-    agents: Agents
+    agents: AgentRuntime
     mcp: McpServer

@@ -1,4 +1,4 @@
-"""What answers and agents need of the world: a search, models, documents, fresh tokens, a bell."""
+"""What answers and agents need of the world: a search, models, documents, fresh tokens, a notifier."""
 
 from __future__ import annotations
 
@@ -90,23 +90,23 @@ class TokenSource(Protocol):
         ...
 
 
-class Rung(Protocol):
-    """One listener to a bell."""
+class Subscription(Protocol):
+    """One subscription to a notifier."""
 
     async def wait(self, seconds: float) -> bool:
-        """Whether it rang since the last wait, or does within these seconds."""
+        """Whether it was notified since the last wait, or is within these seconds."""
         ...
 
 
-class Bell(Protocol):
-    """Wakes whoever waits for a run, on any replica. It may fail to ring: whoever listens also looks by itself."""
+class Notifier(Protocol):
+    """Wakes whoever waits for a run, on any replica. It may fail to: subscribers also look by themselves."""
 
-    def ring(self, run_id: str) -> None:
+    def notify(self, run_id: str) -> None:
         """Something is new about a run. Never waits, never fails."""
         ...
 
-    def listening(self, run_id: str | None) -> AbstractContextManager[Rung]:
-        """Listen to one run, or to all."""
+    def subscribe(self, run_id: str | None) -> AbstractContextManager[Subscription]:
+        """Be told of one run, or of all."""
         ...
 
     async def probe(self) -> None:

@@ -33,13 +33,13 @@ async def test_agents_come_from_files_and_each_change_of_a_file_is_a_version(
 ) -> None:
     clock, file = ManualClock(), tmp_path / "helper.yaml"
     file.write_text(HELPER)
-    assert await definition_files.load(definition_files.read_folder(tmp_path), database, clock.now()) == 1
-    assert await definition_files.load(definition_files.read_folder(tmp_path), database, clock.now()) == 0
+    assert await definition_files.save_agents(definition_files.read_folder(tmp_path), database, clock.now()) == 1
+    assert await definition_files.save_agents(definition_files.read_folder(tmp_path), database, clock.now()) == 0
     file.write_text(HELPER.replace("brief", "wordy"))
-    assert await definition_files.load(definition_files.read_folder(tmp_path), database, clock.now()) == 1
+    assert await definition_files.save_agents(definition_files.read_folder(tmp_path), database, clock.now()) == 1
     async with database.read() as connection:
-        agent = await definitions.find(connection, "acme", "helper")
-        first = await definitions.version(connection, "acme", "helper", 1)
+        agent = await definitions.get_agent(connection, "acme", "helper")
+        first = await definitions.get_version(connection, "acme", "helper", 1)
     assert (agent.version, agent.instructions, agent.limits.steps) == (2, "Be wordy.", 3)
     assert first.instructions == "Be brief."
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from benchmarks.agent.rendering import rendered_links
-from services.agent.tests.runs_bench import MANDATE, VIEWER, Bench
+from services.agent.tests.runs_bench import PRINCIPAL, VIEWER, Bench
 
 from agent.api import run_completions
 from agent.api.chat import _with_silences
@@ -40,7 +40,7 @@ async def _completion(database: Database, seconds: float) -> tuple[Bench, Run, A
     one = Bench(database, NeverDone(in_turn("Hello there.")), ManualClock(), settings=settings)
     await one.define()
     asked = {"model": "agent:helper", "messages": [{"role": "user", "content": "Hello?"}]}
-    run, agent = await run_completions.start(one.agents, VIEWER, MANDATE, ChatRequest.model_validate(asked))
+    run, agent = await run_completions.start(one.agents, VIEWER, PRINCIPAL, ChatRequest.model_validate(asked))
     return one, run, run_completions.chunks(one.agents, run, agent, "agent:helper")
 
 
@@ -82,7 +82,7 @@ SAID = f"Done {LEAK} <im<b>g src=//evil.example/p.png> [now](//evil.example/S)\n
 
 async def _content(one: Bench, *, asked: str = "Do it.") -> str:
     request = {"model": "agent:helper", "messages": [{"role": "user", "content": asked}]}
-    run, agent = await run_completions.start(one.agents, VIEWER, MANDATE, ChatRequest.model_validate(request))
+    run, agent = await run_completions.start(one.agents, VIEWER, PRINCIPAL, ChatRequest.model_validate(request))
     working = asyncio.create_task(one.work())
     async with asyncio.timeout(DEADLINE):
         said = [_said(chunk) async for chunk in run_completions.chunks(one.agents, run, agent, "agent:helper")]

@@ -4,11 +4,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from services.agent.tests.runs_bench import MANDATE, VIEWER, Bench, bench
+from services.agent.tests.runs_bench import PRINCIPAL, VIEWER, Bench, bench
 
 from agent.api import run_completions
 from agent.errors import RunNotFound
-from agent.peers.notifiers import LocalBell
+from agent.peers.notifiers import LocalNotifier
 from agent.runs import events as run_events
 from agent.threads import repository as threads
 from contracts.chat import ChatRequest
@@ -22,7 +22,7 @@ DEADLINE = 10.0
 async def _followed(one: Bench, run: Run, after: int = 0) -> list[RunEvent]:
     """Every event after a number, to the end of the stream."""
     async with asyncio.timeout(DEADLINE):
-        following = run_events.follow(one.database, LocalBell(), run.id, after, 60)
+        following = run_events.follow(one.database, LocalNotifier(), run.id, after, 60)
         return [event async for event in following if event is not None]
 
 
@@ -53,7 +53,7 @@ async def test_the_stream_of_a_run_ends_when_its_thread_is_deleted(database: Dat
     following = asyncio.create_task(_followed(one, run))
     await asyncio.sleep(0)
     async with database.write() as connection:
-        await threads.remove(connection, VIEWER, run.thread_id)
+        await threads.delete_thread(connection, VIEWER, run.thread_id)
     assert [event.type for event in await following] in ([], ["run.queued"])
 
 
@@ -71,11 +71,11 @@ async def test_a_completion_ends_when_its_thread_is_deleted(database: Database, 
     one = bench(database, "Hello.")
     await one.define()
     asked = {"model": "agent:helper", "messages": [{"role": "user", "content": "Hello?"}]}
-    run, agent = await run_completions.start(one.agents, VIEWER, MANDATE, ChatRequest.model_validate(asked))
+    run, agent = await run_completions.start(one.agents, VIEWER, PRINCIPAL, ChatRequest.model_validate(asked))
     stream = run_completions.chunks(one.agents, run, agent, "agent:helper")
     await anext(stream)
     async with database.write() as connection:
-        await threads.remove(connection, VIEWER, run.thread_id)
+        await threads.delete_thread(connection, VIEWER, run.thread_id)
     async with asyncio.timeout(DEADLINE):
         if left:
             await stream.aclose()

@@ -98,7 +98,7 @@ async def test_nothing_writes_any_more_once_a_block_has_ended_however_often_it_i
     assert asyncio.all_tasks() <= before
 
 
-async def test_a_lease_is_renewed_however_often_the_bell_rings(database: Database) -> None:
+async def test_a_lease_is_renewed_however_often_it_is_notified(database: Database) -> None:
     settings = AgentSettings(run_lease_seconds=0.3, run_poll_seconds=0.05)
     clock, asked = ManualClock(), asyncio.Event()
 
@@ -114,10 +114,10 @@ async def test_a_lease_is_renewed_however_often_the_bell_rings(database: Databas
     async with asyncio.timeout(DEADLINE):
         await asked.wait()
         while "step.started" not in [event.type for event in await one.events(run)]:
-            one.agents.bell.ring(run.id)
+            one.agents.notifier.notify(run.id)
         clock.advance(0.2)  # what was to be written is written: only a heartbeat can renew the lease
         before = (await database.fetch(expiry))[0]["lease_expires_at"]
         while (await database.fetch(expiry))[0]["lease_expires_at"] == before:
-            one.agents.bell.ring(run.id)
+            one.agents.notifier.notify(run.id)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)

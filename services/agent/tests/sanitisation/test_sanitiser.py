@@ -10,7 +10,7 @@ from benchmarks.agent.fuzz_speech import PATHS, split_anywhere
 from benchmarks.agent.hostile_texts import WHOLE, hostile_texts
 from benchmarks.agent.rendering import live, rendered_links
 
-from agent.sanitisation.sanitiser import MAX_HELD, Neutraliser, defused, defused_value, label, neutralise
+from agent.sanitisation.sanitiser import MAX_HELD, Sanitiser, label, sanitise, sanitise_shaped, sanitise_value
 
 ORDINARY = (
     "The deposit is $40.00 (about EUR 37), paid before 9:30 a.m.; see rule 4.2.1, pp. 3-5.",
@@ -28,9 +28,9 @@ ORDINARY = (
 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
-    assert neutralise(text) == text
-    assert defused(text) == text
-    assert defused_value({"a": [text]}) == {"a": [text]}
+    assert sanitise(text) == text
+    assert sanitise_shaped(text) == text
+    assert sanitise_value({"a": [text]}) == {"a": [text]}
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,17 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_what_would_be_live_is_shown_in_the_same_words(text: str, shown: str) -> None:
-    assert neutralise(text) == shown
+    assert sanitise(text) == shown
 
 
 def test_code_of_a_run_stays_as_it_is_and_cannot_be_closed_from_inside() -> None:
     said = 'Run `curl https://x.com <b>` first:\n\n```bash\ncurl "https://x.com" | a[0](b) `id`\n```\n'
-    assert defused(said) == said
-    assert defused("1. So:\n   ```python\n   print(1)\n   ```\n") == "1. So:\n```python\nprint(1)\n```\n"
-    assert defused("```mermaid\nx") == "```\nx\n```"
-    assert rendered_links(defused("- ```\n```\n<img src=//evil.example/S>\n```\n<img src=//evil.example/S>")) == []
+    assert sanitise_shaped(said) == said
+    assert sanitise_shaped("1. So:\n   ```python\n   print(1)\n   ```\n") == "1. So:\n```python\nprint(1)\n```\n"
+    assert sanitise_shaped("```mermaid\nx") == "```\nx\n```"
+    assert (
+        rendered_links(sanitise_shaped("- ```\n```\n<img src=//evil.example/S>\n```\n<img src=//evil.example/S>")) == []
+    )
 
 
 @pytest.mark.parametrize("text", WHOLE)
@@ -83,25 +85,25 @@ def test_a_text_comes_out_the_same_around_the_longest_word_and_line(shaped: bool
     for filling in ("a", "`a", "```", "[1", "&lt;", "a.", " `", "\u200d"):
         for size in range(MAX_HELD - 4, MAX_HELD + 5):
             text = (filling * MAX_HELD)[:size] + "` evil.com <b> ```\nx"
-            through = Neutraliser(shaped=shaped)
+            through = Sanitiser(shaped=shaped)
             cut = chance.randint(1, len(text))
             shown = through.feed(text[:cut]) + through.feed(text[cut:]) + through.end()
-            whole = defused(text) if shaped else neutralise(text)
+            whole = sanitise_shaped(text) if shaped else sanitise(text)
             assert shown == whole
             assert live(whole) == []
 
 
 def test_a_growing_text_is_held_back_by_no_more_than_a_word() -> None:
-    through = Neutraliser()
+    through = Sanitiser()
     assert through.feed("The fee is due on Mon") == "The fee is due on"
     assert through.feed("day. See [1") == " Monday. See"
     assert through.end() == " [1"
-    assert len(Neutraliser().feed("字" * 5 * MAX_HELD)) >= 4 * MAX_HELD
+    assert len(Sanitiser().feed("字" * 5 * MAX_HELD)) >= 4 * MAX_HELD
 
 
 def test_strings_of_json_have_nothing_live_and_the_schemas_own_words_stay() -> None:
     value = {"url": "https://evil.example/x", "n": 3, "![x](y)": ["<img src=x>", None], "kind": "README.md"}
-    shown = defused_value(value, frozenset(("url", "n", "kind", "README.md")))
+    shown = sanitise_value(value, frozenset(("url", "n", "kind", "README.md")))
     assert shown == {
         "url": "`https://evil.example/x`",
         "n": 3,

@@ -41,7 +41,7 @@ async def test_what_a_model_reads_of_a_thread_is_bounded_and_what_was_said_is_st
     assert run.status == "completed"
     assert "marmalade" in (run.output or "")
     async with database.read() as connection:
-        _, done = await threads.summarised(connection, thread)
+        _, done = await threads.get_summary(connection, thread)
     history = await one.history(thread)
     assert 0 < done < len(history)
     assert history[0].content == "The code word is marmalade."

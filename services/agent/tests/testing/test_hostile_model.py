@@ -8,7 +8,7 @@ from benchmarks.agent.injection import MODES, acted, answered
 from benchmarks.agent.injection_sets import OURS, Attack
 from benchmarks.agent.rendering import rendered_links
 
-from agent.steps.emitted_text import Speech
+from agent.steps.emitted_text import EmittedText
 from agent.testing.hostile_model import CARRIED, exfiltration
 from servicekit.sql.database import Database
 
@@ -40,8 +40,8 @@ def test_the_measurement_sees_what_would_be_rendered(attack: Attack) -> None:
 )
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_no_backtick_before_an_address_opens_its_fence(text: str, size: int) -> None:
-    speech = Speech()
+    emitted = EmittedText()
     for at in range(0, len(text), size):
-        speech.hear(text[at : at + size])
-    speech.end()
-    assert rendered_links(speech.text) == []
+        emitted.feed(text[at : at + size])
+    emitted.end()
+    assert rendered_links(emitted.text) == []

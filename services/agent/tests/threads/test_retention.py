@@ -37,12 +37,12 @@ def clock() -> ManualClock:
 async def thread(database: Database, clock: ManualClock, tenant: str, status: str) -> str:
     """A thread with a message, a run, its event and its checkpoint."""
     async with database.write() as connection:
-        made = await threads.create(connection, Viewer(tenant, f"key-{tenant}"), {}, clock.now())
+        made = await threads.create_thread(connection, Viewer(tenant, f"key-{tenant}"), {}, clock.now())
         run = {"id": f"run-{made.id[-20:]}", "tenant": tenant, "thread_id": made.id, "agent": "a", "agent_version": 1}
         times = {"created_at": clock.now(), "queued_at": clock.now()}
         facts = {"status": status, "input": "?", "request_id": "r", "grant_key_id": "k", **times}
         await connection.execute(insert(RUNS).values(**run, **facts))
-        await threads.append(connection, made.id, run["id"], [{"role": "user", "content": "?"}], clock.now())
+        await threads.append_messages(connection, made.id, run["id"], [{"role": "user", "content": "?"}], clock.now())
         told = {"run_id": run["id"], "id": 1, "type": "t", "data": {}, "created_at": clock.now()}
         await connection.execute(insert(EVENTS).values(**told))
         await connection.execute(insert(CHECKPOINTS).values(thread_id=run["id"], **BLOB))
@@ -65,7 +65,7 @@ async def test_threads_that_nobody_wrote_to_go_with_all_that_is_in_them_unless_a
     await thread(database, clock, "acme", "completed")
     async with database.write() as connection:
         await connection.execute(update(THREADS).where(THREADS.c.id == old[0]).values(updated_at=clock.now()))
-    assert await retention.forget_threads(database, clock.now() - timedelta(days=5)) == 119
+    assert await retention.prune_threads(database, clock.now() - timedelta(days=5)) == 119
     left = await counts(database)
     assert {left[name] for name in ("threads", "runs", "messages", "run_events", "checkpoints")} == {3}
 
@@ -79,7 +79,7 @@ async def test_a_purged_tenant_has_no_row_left_and_others_have_all_of_theirs(
     kept = {"route": "r", "key": "i", "fingerprint": "f", "created_at": clock.now()}
     async with database.write() as connection:
         await connection.execute(insert(IDEMPOTENCY), [{"key_id": f"key-{name}", **kept} for name in ("acme", "other")])
-    await retention.purge(database, "acme", ["key-acme"])
+    await retention.delete_tenant(database, "acme", ["key-acme"])
     assert set((await counts(database)).values()) == {1}
     async with database.read() as connection:
         for table in metadata.sorted_tables:

@@ -116,12 +116,12 @@ async def test_a_file_with_an_agent_that_could_not_run_leaves_it_and_the_others_
     (tmp_path / "wrong.yaml").write_text("tenant: acme\nmodel: rag:handbook\n")
     (tmp_path / "slip.yaml").write_text("tenant: acme\ntools: [calculator]\napproval: {tools: [calculater]}\n")
     files, now = definition_files.read_folder(tmp_path), ManualClock().now()
-    assert await definition_files.load(files, database, now, toolbox.check_alone) == 1
+    assert await definition_files.save_agents(files, database, now, toolbox.check_alone) == 1
     async with database.read() as connection:
-        await definitions.find(connection, "acme", "good")
+        await definitions.get_agent(connection, "acme", "good")
         for name in ("wrong", "slip"):
             with pytest.raises(AgentNotFound):
-                await definitions.find(connection, "acme", name)
+                await definitions.get_agent(connection, "acme", name)
 
 
 def _own_tools(database: Database) -> list[Tool]:

@@ -144,7 +144,7 @@ async def test_a_process_that_was_thought_dead_changes_nothing_any_more(database
     till.held = False
     second = bench(database, pay(5), "From the living.", tools={"pay": till}, clock=clock)
     await second.work()
-    first.agents.bell.ring(run.id)
+    first.agents.notifier.notify(run.id)
     before = await second.events(run)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -26,7 +26,7 @@ QUICK = AgentSettings(run_lease_seconds=30, run_poll_seconds=0.02, drain_seconds
 
 async def _until_over(one: Bench, run: Run) -> Run:
     async with asyncio.timeout(DEADLINE):
-        async for _ in run_events.follow(one.database, one.agents.bell, run.id, 0, 60):
+        async for _ in run_events.follow(one.database, one.agents.notifier, run.id, 0, 60):
             pass
     return await one.shown(run)
 

@@ -55,7 +55,7 @@ def read_folder(folder: Path) -> list[AgentFile]:
     return [read_file(path) for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))]
 
 
-async def load(
+async def save_agents(
     files: Sequence[AgentFile],
     database: Database,
     now: datetime,
@@ -75,7 +75,7 @@ async def load(
             log.error("agent of a file refused", agent=wanted.name, tenant=file.tenant, reason=refused.message)
             continue
         async with database.write() as connection:
-            agent, new = await definitions.save(connection, file.tenant, wanted, now)
+            agent, new = await definitions.create_agent(connection, file.tenant, wanted, now)
         made += new
         log.info("agent of a file", agent=agent.name, version=agent.version, new=new)
     return made

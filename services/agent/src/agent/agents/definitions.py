@@ -21,7 +21,7 @@ from servicekit.sql.upserts import insert_if_absent
 _SAME_AGENT = and_(AGENTS.c.tenant == VERSIONS.c.tenant, AGENTS.c.name == VERSIONS.c.name)
 
 
-async def save(
+async def create_agent(
     connection: AsyncConnection, tenant: str, wanted: AgentCreate, now: datetime, by: Viewer | None = None
 ) -> tuple[Agent, bool]:
     """The agent with this definition, and whether that made a version; the same definition again makes none.
@@ -38,33 +38,33 @@ async def save(
         row = (await connection.execute(_current(tenant, wanted.name).with_for_update(of=AGENTS))).mappings().one()
         _require_own(row, by)
         if row["deleted_at"] is None and row["definition"] == definition:
-            return _shown(row), False
+            return _to_agent(row), False
         version = row["version"] + 1
         again = update(AGENTS).where(_named(tenant, wanted.name)).values(version=version, deleted_at=None, **owner)
         await connection.execute(again)
     new = {"tenant": tenant, "name": wanted.name, "version": version, "definition": definition, "created_at": now}
     await connection.execute(insert(VERSIONS).values(**new))
-    return _shown((await connection.execute(_current(tenant, wanted.name))).mappings().one()), True
+    return _to_agent((await connection.execute(_current(tenant, wanted.name))).mappings().one()), True
 
 
-async def find(connection: AsyncConnection, tenant: str, name: str) -> Agent:
+async def get_agent(connection: AsyncConnection, tenant: str, name: str) -> Agent:
     """The agent as it is now; raises `AgentNotFound`."""
     query = _current(tenant, name).where(AGENTS.c.deleted_at.is_(None))
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         raise AgentNotFound(name)
-    return _shown(row)
+    return _to_agent(row)
 
 
-async def runnable(connection: AsyncConnection, viewer: Viewer, name: str) -> Agent:
+async def get_runnable_agent(connection: AsyncConnection, viewer: Viewer, name: str) -> Agent:
     """The agent as it is now, which this key may run; raises `AgentNotFound`, or what the key has no right to."""
-    agent = await find(connection, viewer.tenant, name)
+    agent = await get_agent(connection, viewer.tenant, name)
     if viewer.rights is not None:
         check_rights(agent, agent.name, viewer.rights)
     return agent
 
 
-def seen_by(agent: Agent, viewer: Viewer) -> Agent:
+def visible_to(agent: Agent, viewer: Viewer) -> Agent:
     """The agent as this key sees it: one that is limited sees that others' agents are there, not what they hold."""
     if not viewer.limited or agent.key_id == viewer.key_id:
         return agent
@@ -72,12 +72,12 @@ def seen_by(agent: Agent, viewer: Viewer) -> Agent:
     return Agent(name=agent.name, version=agent.version, withheld=True, **times)
 
 
-async def version(connection: AsyncConnection, tenant: str, name: str, number: int) -> AgentDefinition:
+async def get_version(connection: AsyncConnection, tenant: str, name: str, number: int) -> AgentDefinition:
     """One version, also of an agent that was deleted since; raises `AgentNotFound` or `AgentUnreadable`."""
-    return read(await kept(connection, tenant, name, number), name, number)
+    return parse_definition(await get_stored_definition(connection, tenant, name, number), name, number)
 
 
-async def kept(connection: AsyncConnection, tenant: str, name: str, number: int) -> Any:
+async def get_stored_definition(connection: AsyncConnection, tenant: str, name: str, number: int) -> Any:
     """One version as the database has it, unread; None if there is none."""
     query = select(VERSIONS.c.definition).where(
         VERSIONS.c.tenant == tenant, VERSIONS.c.name == name, VERSIONS.c.version == number
@@ -85,7 +85,7 @@ async def kept(connection: AsyncConnection, tenant: str, name: str, number: int)
     return (await connection.execute(query)).scalar_one_or_none()
 
 
-def read(found: Any, name: str, number: int) -> AgentDefinition:
+def parse_definition(found: Any, name: str, number: int) -> AgentDefinition:
     """A version that was `kept`; raises `AgentNotFound`, or `AgentUnreadable` where another release has written it."""
     if found is None:
         raise AgentNotFound(name)
@@ -96,19 +96,21 @@ def read(found: Any, name: str, number: int) -> AgentDefinition:
         raise AgentUnreadable(name, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-async def versions(connection: AsyncConnection, tenant: str, name: str, limit: int, cursor: str | None) -> Page[Agent]:
+async def list_versions(
+    connection: AsyncConnection, tenant: str, name: str, limit: int, cursor: str | None
+) -> Page[Agent]:
     """All versions of an agent, newest first; raises `AgentNotFound`."""
-    await find(connection, tenant, name)
+    await get_agent(connection, tenant, name)
     query = _versions().where(VERSIONS.c.tenant == tenant, VERSIONS.c.name == name)
     if cursor is not None:
         query = query.where(VERSIONS.c.version < decode_cursor(cursor, int)[0])
     query = query.order_by(VERSIONS.c.version.desc()).limit(limit + 1)
     rows = (await connection.execute(query)).mappings().all()
     following = encode_cursor(rows[limit - 1]["number"]) if len(rows) > limit else None
-    return Page[Agent](data=[_shown(row) for row in rows[:limit]], next_cursor=following)
+    return Page[Agent](data=[_to_agent(row) for row in rows[:limit]], next_cursor=following)
 
 
-async def listed(connection: AsyncConnection, tenant: str, limit: int, cursor: str | None) -> Page[Agent]:
+async def list_agents(connection: AsyncConnection, tenant: str, limit: int, cursor: str | None) -> Page[Agent]:
     """The tenant's agents by name."""
     query = _versions().where(
         AGENTS.c.tenant == tenant, AGENTS.c.deleted_at.is_(None), VERSIONS.c.version == AGENTS.c.version
@@ -117,10 +119,10 @@ async def listed(connection: AsyncConnection, tenant: str, limit: int, cursor: s
         query = query.where(AGENTS.c.name > decode_cursor(cursor, str)[0])
     rows = (await connection.execute(query.order_by(AGENTS.c.name).limit(limit + 1))).mappings().all()
     following = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
-    return Page[Agent](data=[_shown(row) for row in rows[:limit]], next_cursor=following)
+    return Page[Agent](data=[_to_agent(row) for row in rows[:limit]], next_cursor=following)
 
 
-async def delete(connection: AsyncConnection, viewer: Viewer, name: str, now: datetime) -> None:
+async def delete_agent(connection: AsyncConnection, viewer: Viewer, name: str, now: datetime) -> None:
     """No new runs; those under way go on with their version. Raises `AgentNotFound` or `AgentNotYours`."""
     tenant = viewer.tenant
     owner = select(AGENTS.c.key_id, AGENTS.c.name).where(_named(tenant, name), AGENTS.c.deleted_at.is_(None))
@@ -160,12 +162,12 @@ def _named(tenant: str, name: str) -> Any:
     return and_(AGENTS.c.tenant == tenant, AGENTS.c.name == name)
 
 
-def _shown(row: RowMapping) -> Agent:
+def _to_agent(row: RowMapping) -> Agent:
     return Agent(
         name=row["name"],
         version=row["number"],
         key_id=row["key_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        **read(row["definition"], row["name"], row["number"]).model_dump(),
+        **parse_definition(row["definition"], row["name"], row["number"]).model_dump(),
     )

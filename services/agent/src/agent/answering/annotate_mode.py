@@ -11,7 +11,7 @@ from agent.answering.writer import Writer
 from agent.errors import is_policy
 from agent.grounding.support import is_factual
 from agent.relevance.evidence import Evidence
-from agent.sanitisation.sanitiser import Neutraliser
+from agent.sanitisation.sanitiser import Sanitiser
 from contracts.chat import AnswerKind, Grounding
 from servicekit.core.errors import ServiceError
 
@@ -23,7 +23,7 @@ async def write_at_once(
 ) -> tuple[AnswerKind, bool]:
     """Write the draft. What kind of answer came of it, and whether every sentence is supported.
 
-    `extractive` means that nothing was written: the model broke off or was silent, and the next rung is to be taken.
+    `extractive` means that nothing was written: the model broke off or was silent, and the answer is to fall back.
     """
     verdicts: list[bool] = []
     shown = _Shown(writer)
@@ -39,26 +39,26 @@ async def write_at_once(
     except (ServiceError, TimeoutError) as error:
         if writer.length or (isinstance(error, ServiceError) and is_policy(error)):
             raise
-        context.ledger.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
+        context.receipt.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
     if not writer.length:
-        context.ledger.degrade("model_unavailable")
+        context.receipt.degrade("model_unavailable")
         return "extractive", False
     return "generated", bool(verdicts) and all(verdicts)
 
 
 class _Shown:
-    """Writes of a growing sentence what can be neutralised already."""
+    """Writes of a growing sentence what can be sanitised already."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._through: Neutraliser | None = None
+        self._through: Sanitiser | None = None
         self._taken = 0
         self._lead = ""
 
     def grow(self, sentence: DraftSentence, whole: bool) -> None:
         """The sentence as it is now; the next call with another one, if it is whole."""
         if self._through is None:
-            self._through, self._taken = Neutraliser(), 0
+            self._through, self._taken = Sanitiser(), 0
             self._lead = sentence.separator if self._writer.length else ""
         text = sentence.text.rstrip()
         fresh, self._taken = text[self._taken :], max(self._taken, len(text))
@@ -78,6 +78,6 @@ async def _annotate(sentence: DraftSentence, evidence: Evidence, context: Contex
         checked = await check(sentence, evidence, context)
     except ServiceError as error:
         log.warning("sentence not checked", code=error.code)
-        context.ledger.degrade("embeddings_unavailable")
+        context.receipt.degrade("embeddings_unavailable")
         return False
     return checked is not None and writer.cite(checked.support)

@@ -24,7 +24,7 @@ RESERVE_SECONDS = 2.0
 
 
 async def answer(state: AnswerState, context: Context) -> AnswerState:
-    """A draft whose first piece is there, or none when the model can't be had: the ladder goes on without it."""
+    """A draft whose first piece is there, or none when the model can't be had: the answer falls back without it."""
     options = state["conversation"].options
     model: ModelInfo | None = None
     draft: Draft | None = None
@@ -38,11 +38,11 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
         if is_policy(error) or isinstance(error, ModelNotAnswerable):
             raise
         log.warning("model unavailable", code=error.code)
-        context.ledger.degrade("model_unavailable")
+        context.receipt.degrade("model_unavailable")
     except TimeoutError:
-        context.ledger.degrade("model_timeout")
+        context.receipt.degrade("model_timeout")
     if model is None:
-        context.ledger.degrade("model_unavailable")
+        context.receipt.degrade("model_unavailable")
     context.send(Begun())
     return {"draft": draft, "grounding": options.grounding or default_grounding(model)}
 
@@ -53,13 +53,13 @@ def default_grounding(model: ModelInfo | None) -> Grounding:
 
 
 async def _draft(state: AnswerState, context: Context, model: ModelInfo) -> Draft:
-    context.ledger.model = model.id
+    context.receipt.model = model.id
     request = chat_request(state, context, model)
-    patience = min(context.settings.first_token_seconds, max(0.0, context.remaining() - RESERVE_SECONDS))
+    wait_seconds = min(context.settings.first_token_seconds, max(0.0, context.remaining() - RESERVE_SECONDS))
     started = time.perf_counter()
     call = await context.closing.enter_async_context(AsyncExitStack())
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(wait_seconds):
             chunks = await call.enter_async_context(context.models.chat(request, context.token))
             texts = _texts(chunks, context)
             first = await anext(texts, "")
@@ -104,7 +104,7 @@ async def _from(first: str, texts: AsyncIterator[str], context: Context, started
         while text is not None:
             if text:
                 yield text
-            with context.ledger.stage("answer"):
+            with context.receipt.stage("answer"):
                 async with asyncio.timeout(max(0.0, context.remaining() - RESERVE_SECONDS)):
                     text = await anext(texts, None)
     except ServiceError as error:
@@ -122,19 +122,19 @@ async def _from(first: str, texts: AsyncIterator[str], context: Context, started
 
 async def _texts(chunks: AsyncIterator[ChatCompletionChunk], context: Context) -> AsyncIterator[str]:
     async for chunk in chunks:
-        context.ledger.used(chunk.usage)
-        context.ledger.model = chunk.model
+        context.receipt.used(chunk.usage)
+        context.receipt.model = chunk.model
         if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
-            context.ledger.attempts.extend(chunk.groundwork.receipt.attempts)
-            context.ledger.guardrails.extend(chunk.groundwork.receipt.guardrails)
+            context.receipt.attempts.extend(chunk.groundwork.receipt.attempts)
+            context.receipt.guardrails.extend(chunk.groundwork.receipt.guardrails)
         for choice in chunk.choices:
             if choice.delta.content:
                 yield choice.delta.content
 
 
 def _attempted(context: Context, started: float, outcome: str) -> None:
-    """Note the call, unless the model plane told which upstreams it tried."""
-    if not context.ledger.attempts:
+    """Note the call, unless the model plane named the upstreams that it tried."""
+    if not context.receipt.attempts:
         spent = round((time.perf_counter() - started) * 1000, 1)
-        model = context.ledger.model or "default"
-        context.ledger.attempts.append(Attempt(model=model, upstream="model_plane", outcome=outcome, ms=spent))
+        model = context.receipt.model or "default"
+        context.receipt.attempts.append(Attempt(model=model, upstream="model_plane", outcome=outcome, ms=spent))

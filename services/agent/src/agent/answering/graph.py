@@ -14,7 +14,7 @@ from langgraph.runtime import Runtime
 
 from agent.answering.generation import answer
 from agent.answering.judgement import judge
-from agent.answering.receipt import Ledger
+from agent.answering.receipt import ReceiptBuilder
 from agent.answering.retrieval import retrieve
 from agent.answering.state import AnswerState, Begun, Context, Event
 from agent.answering.verification import abstain, finished, verify
@@ -51,16 +51,16 @@ class Answering:
         async with AsyncExitStack() as closing:
             asked = asyncio.ensure_future(self.models.model(conversation.options.model, token))
             closing.push_async_callback(_end, asked)
-            ledger = Ledger(request_id)
+            receipt = ReceiptBuilder(request_id)
             if request.offers_tools():
-                ledger.degrade(TOOLS_IGNORED)
+                receipt.degrade(TOOLS_IGNORED)
             context = Context(
                 search=self.search,
                 models=self.models,
                 model=asked,
                 settings=self.settings,
                 token=token,
-                ledger=ledger,
+                receipt=receipt,
                 send=_nowhere,
                 closing=closing,
                 lexicon=self.lexicon,
@@ -126,7 +126,7 @@ def _node(stage: str, work: Node) -> _GraphNode:
         context = replace(runtime.context, send=runtime.stream_writer)
         try:
             async with asyncio.timeout_at(context.deadline):
-                with context.ledger.stage(stage):
+                with context.receipt.stage(stage):
                     done = await work(state, context)
         except TimeoutError:
             raise DeadlinePassed from None

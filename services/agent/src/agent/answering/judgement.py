@@ -71,5 +71,5 @@ async def _compare(context: Context, texts: list[str], words: Sequence[str] = ()
         if is_policy(error):
             raise
         log.warning("embeddings unavailable", code=error.code)
-        context.ledger.degrade("embeddings_unavailable")
+        context.receipt.degrade("embeddings_unavailable")
         return None

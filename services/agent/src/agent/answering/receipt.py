@@ -17,7 +17,7 @@ from servicekit.telemetry.trace_context import trace_id
 
 
 @dataclass(slots=True)
-class Ledger:
+class ReceiptBuilder:
     """Collects while the graph runs. Money is the gateway's: it knows the prices and completes the receipt."""
 
     request_id: str
@@ -68,7 +68,7 @@ class Ledger:
         prompt, completion = self.tokens.prompt, self.tokens.completion
         return ChatUsage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
 
-    def receipt(self) -> Receipt:
+    def build(self) -> Receipt:
         """The receipt as far as this service knows it."""
         for name, seconds in self._seconds.items():
             STAGE_SECONDS.labels(name).observe(seconds)

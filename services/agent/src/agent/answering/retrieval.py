@@ -19,7 +19,7 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
     options = conversation.options
     if len(query) > MAX_QUERY_CHARS:
         query = query[:MAX_QUERY_CHARS]
-        context.ledger.degrade("query_truncated")
+        context.receipt.degrade("query_truncated")
     request = SearchRequest(
         collections=list(conversation.collections),
         query=query,
@@ -30,10 +30,10 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
         neighbours=context.settings.neighbours,
     )
     reply = await context.search.search(request, context.token)
-    context.ledger.searched(reply, request.collections)
-    context.ledger.degrade(*reply.degraded)
-    context.ledger.tokens.embedding += reply.usage.embedding_tokens
-    context.ledger.tokens.rerank += reply.usage.rerank_tokens
+    context.receipt.searched(reply, request.collections)
+    context.receipt.degrade(*reply.degraded)
+    context.receipt.tokens.embedding += reply.usage.embedding_tokens
+    context.receipt.tokens.rerank += reply.usage.rerank_tokens
     found = with_neighbours(reply.hits)
     hits = [hit for hit in found if is_exact(hit)]
     if len(hits) < len(found):

@@ -8,12 +8,12 @@ from agent.grounding.acceptance import Checked
 from agent.grounding.support import candidates, is_factual, support, words_needed
 from agent.metrics import SENTENCES
 from agent.relevance.evidence import Evidence
-from agent.sanitisation.sanitiser import neutralise
+from agent.sanitisation.sanitiser import sanitise
 
 
 async def check(sentence: DraftSentence, evidence: Evidence, context: Context) -> Checked | None:
     """The sentence as it may be shown, with the span that supports it; None if there is none."""
-    text = neutralise(sentence.text).strip()
+    text = sanitise(sentence.text).strip()
     if not is_factual(text):
         SENTENCES.labels("not_factual").inc()
         return None

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from agent.answering.receipt import Ledger
+from agent.answering.receipt import ReceiptBuilder
 from agent.ports import Models, Search, Vector
 from agent.questions.conversation import Conversation
 from agent.relevance.evidence import Evidence
@@ -54,7 +54,7 @@ class Context:
     """The model that will be asked; looked up while the sources are searched. None if there is none of that name."""
     settings: AgentSettings
     token: str
-    ledger: Ledger
+    receipt: ReceiptBuilder
     send: Callable[[Event], None]
     closing: AsyncExitStack
     """Closed when the run ends, however it ends: a model call still under way is ended with it."""
@@ -80,7 +80,7 @@ class Context:
         fresh = [text for text in dict.fromkeys(texts) if text not in found]
         if fresh or words:
             embedded = await self.models.embed([*fresh, *words], self.token)
-            self.ledger.tokens.embedding += embedded.tokens
+            self.receipt.tokens.embedding += embedded.tokens
             vectors = embedded.vectors
             self.texts.learn(fresh, vectors[: len(fresh)])
             self.lexicon.learn(words, vectors[len(fresh) :])

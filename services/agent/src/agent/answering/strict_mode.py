@@ -13,7 +13,7 @@ from agent.grounding.acceptance import Checked, is_answer
 from agent.relevance.evidence import Evidence
 from servicekit.core.errors import ServiceError
 
-PATIENCE = 2
+MAX_UNSUPPORTED = 2
 """So many sentences of the packaged model may fail; then the source itself is the quicker and the better answer."""
 
 
@@ -60,14 +60,14 @@ async def write_supported(draft: Draft, evidence: Evidence, context: Context, wr
             if checked is not None:
                 release.take(checked)
             failed += not release.open
-            if draft.packaged and failed >= PATIENCE and not release.open:
+            if draft.packaged and failed >= MAX_UNSUPPORTED and not release.open:
                 break
             if not release.open and loop.time() > give_up:
                 raise TimeoutError
     except (ServiceError, TimeoutError) as error:
         if release.open or (isinstance(error, ServiceError) and is_policy(error)):
             raise
-        context.ledger.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
+        context.receipt.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
     if not release.open:
-        context.ledger.degrade("draft_unsupported")
+        context.receipt.degrade("draft_unsupported")
     return release.open

@@ -12,7 +12,7 @@ from agent.grounding.extraction import extract
 from agent.metrics import ANSWERS
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import readable
-from agent.sanitisation.sanitiser import neutralise
+from agent.sanitisation.sanitiser import sanitise
 from contracts.chat import AnswerKind, AnswerReport
 
 
@@ -82,14 +82,14 @@ def _write_extract(evidence: Evidence, writer: Writer) -> bool:
 def _write_conflicts(evidence: Evidence, writer: Writer) -> None:
     """What other sources say otherwise, each on a line of its own with its citation."""
     for passage in conflicting(evidence, writer.cited):
-        text = f"Another source says: {neutralise(readable(passage))}"
+        text = f"Another source says: {sanitise(readable(passage))}"
         writer.write_cited(text, "\n", Support(passage.hit, passage.span, 1.0))
 
 
 def finished(state: AnswerState, context: Context) -> Finished:
     """The last event, with the receipt if it was asked for."""
-    receipt = context.ledger.receipt()
+    receipt = context.receipt.build()
     report = state["report"].model_copy(update={"degraded": receipt.degraded})
     if "receipt" in state["conversation"].options.include:
         report = report.model_copy(update={"receipt": receipt})
-    return Finished(report, context.ledger.usage())
+    return Finished(report, context.receipt.usage())

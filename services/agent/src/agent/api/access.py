@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
-from agent.dependencies import Agents
+from agent.dependencies import AgentRuntime
 from agent.errors import GrantMissing
-from agent.runs.repository import Mandate
+from agent.runs.repository import Principal
 from agent.threads.repository import Viewer
 from servicekit.auth.delegation import Caller, require
 from servicekit.web.idempotency import CallKey
@@ -19,18 +19,18 @@ Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-async def _agents(request: Request) -> Agents:
-    opened: Agents = request.app.state.dependencies.agents
+async def _agents(request: Request) -> AgentRuntime:
+    opened: AgentRuntime = request.app.state.dependencies.agents
     return opened
 
 
-Authorised = Annotated[Caller, require("agent", "agents")]
+RunCaller = Annotated[Caller, require("agent", "agents")]
 """May run agents."""
-Maker = Annotated[Caller, require("agent", "agents:write")]
+AgentWriter = Annotated[Caller, require("agent", "agents:write")]
 """May make, change and delete agents."""
-Reader = Annotated[Caller, require("agent", "agents", "agents:write")]
+AgentReader = Annotated[Caller, require("agent", "agents", "agents:write")]
 """May look at agents."""
-Opened = Annotated[Agents, Depends(_agents)]
+Runtime = Annotated[AgentRuntime, Depends(_agents)]
 
 
 def viewer(caller: Caller) -> Viewer:
@@ -38,12 +38,12 @@ def viewer(caller: Caller) -> Viewer:
     return Viewer.of(caller.delegation)
 
 
-def mandate(caller: Caller, grant: str | None) -> Mandate:
+def principal(caller: Caller, grant: str | None) -> Principal:
     """For whom a run works; raises `GrantMissing`."""
     if not grant:
         raise GrantMissing
     delegation = caller.delegation
-    return Mandate(delegation.tenant, delegation.key_id, delegation.request_id, grant)
+    return Principal(delegation.tenant, delegation.key_id, delegation.request_id, grant)
 
 
 def call_key(caller: Caller, route: str, key: str | None) -> CallKey | None:

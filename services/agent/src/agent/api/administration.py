@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from agent.api.access import Opened
+from agent.api.access import Runtime
 from agent.threads import retention
 from contracts.base import Name
 from contracts.tenancy import TenantKeys
@@ -20,13 +20,13 @@ MEDIA_TYPE = "application/x-tar"
 
 
 @router.get("/backup", response_class=OpenedStream)
-async def backup(_: Installation, opened: Opened) -> OpenedStream:
+async def backup(_: Installation, runtime: Runtime) -> OpenedStream:
     """This service's members of a backup, of the moment at which the answer begins."""
-    return OpenedStream(lambda: table_dumps.opened(opened.database, "agent"), MEDIA_TYPE)
+    return OpenedStream(lambda: table_dumps.opened(runtime.database, "agent"), MEDIA_TYPE)
 
 
 @router.post("/tenants/{name}/purge", status_code=204)
-async def purge(name: Name, body: TenantKeys, caller: TenantAdmin, opened: Opened) -> None:
+async def delete_tenant(name: Name, body: TenantKeys, caller: TenantAdmin, runtime: Runtime) -> None:
     """Remove all that a tenant has here."""
     check_tenant_admin(caller, name)
-    await retention.purge(opened.database, name, body.key_ids)
+    await retention.delete_tenant(runtime.database, name, body.key_ids)

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from agent.agents import definitions
 from agent.agents.rights import check_rights
-from agent.api.access import Cursor, IdempotencyKey, Limit, Maker, Opened, Reader, call_key, viewer
+from agent.api.access import AgentReader, AgentWriter, Cursor, IdempotencyKey, Limit, Runtime, call_key, viewer
 from agent.errors import DefinitionRefused
 from agent.tables import ANSWERS
 from contracts.agents import Agent, AgentCreate
@@ -24,11 +24,13 @@ AgentName = Annotated[Name, Path()]
 
 
 @router.post("", status_code=201, response_model=Agent, responses={200: {"model": Agent}})
-async def create(body: AgentCreate, caller: Maker, opened: Opened, key: IdempotencyKey = None) -> Response:
+async def create_agent(
+    body: AgentCreate, caller: AgentWriter, runtime: Runtime, key: IdempotencyKey = None
+) -> Response:
     """A new agent (201), a new version of one (201), or the version that there is (200)."""
     check_rights(body, body.name, caller.delegation)
-    await opened.toolbox.check(caller.tenant, body)
-    if body.model != "default" and await opened.models.model(body.model, caller.token) is None:
+    await runtime.toolbox.check(caller.tenant, body)
+    if body.model != "default" and await runtime.models.model(body.model, caller.token) is None:
         raise DefinitionRefused(
             f"There is no chat model '{body.model[:100]}' that this key may use. GET /v1/models lists them; 'default' "
             "is the one that the operator chose.",
@@ -36,11 +38,11 @@ async def create(body: AgentCreate, caller: Maker, opened: Opened, key: Idempote
         )
 
     print_ = fingerprint(body.model_dump(mode="json"))
-    call, now = call_key(caller, "POST /v1/agents", key), opened.clock.now()
-    async with opened.database.write() as connection:
+    call, now = call_key(caller, "POST /v1/agents", key), runtime.clock.now()
+    async with runtime.database.write() as connection:
 
         async def make() -> StoredAnswer:
-            agent, new = await definitions.save(connection, caller.tenant, body, now, viewer(caller))
+            agent, new = await definitions.create_agent(connection, caller.tenant, body, now, viewer(caller))
             return StoredAnswer(201 if new else 200, agent.model_dump_json())
 
         answer = await ANSWERS.once_within(connection, call, print_, now, make)
@@ -48,39 +50,39 @@ async def create(body: AgentCreate, caller: Maker, opened: Opened, key: Idempote
 
 
 @router.get("", response_model=Page[Agent])
-async def listed(caller: Reader, opened: Opened, limit: Limit = 50, cursor: Cursor = None) -> Page[Agent]:
+async def list_agents(caller: AgentReader, runtime: Runtime, limit: Limit = 50, cursor: Cursor = None) -> Page[Agent]:
     """The tenant's agents by name."""
-    async with opened.database.read() as connection:
-        return _seen(await definitions.listed(connection, caller.tenant, limit, cursor), caller)
+    async with runtime.database.read() as connection:
+        return _seen(await definitions.list_agents(connection, caller.tenant, limit, cursor), caller)
 
 
 @router.get("/{name}", response_model=Agent)
-async def one(name: AgentName, caller: Reader, opened: Opened) -> Agent:
+async def get_agent(name: AgentName, caller: AgentReader, runtime: Runtime) -> Agent:
     """An agent as it is now."""
-    async with opened.database.read() as connection:
-        return definitions.seen_by(await definitions.find(connection, caller.tenant, name), viewer(caller))
+    async with runtime.database.read() as connection:
+        return definitions.visible_to(await definitions.get_agent(connection, caller.tenant, name), viewer(caller))
 
 
 @router.get("/{name}/versions", response_model=Page[Agent])
-async def versions(
+async def list_versions(
     name: AgentName,
-    caller: Reader,
-    opened: Opened,
+    caller: AgentReader,
+    runtime: Runtime,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Agent]:
     """All versions, newest first."""
-    async with opened.database.read() as connection:
-        return _seen(await definitions.versions(connection, caller.tenant, name, limit, cursor), caller)
+    async with runtime.database.read() as connection:
+        return _seen(await definitions.list_versions(connection, caller.tenant, name, limit, cursor), caller)
 
 
 @router.delete("/{name}", status_code=204)
-async def delete(name: AgentName, caller: Maker, opened: Opened) -> None:
+async def delete_agent(name: AgentName, caller: AgentWriter, runtime: Runtime) -> None:
     """No new runs; those under way go on."""
-    async with opened.database.write() as connection:
-        await definitions.delete(connection, viewer(caller), name, opened.clock.now())
+    async with runtime.database.write() as connection:
+        await definitions.delete_agent(connection, viewer(caller), name, runtime.clock.now())
 
 
 def _seen(page: Page[Agent], caller: Caller) -> Page[Agent]:
-    data = [definitions.seen_by(agent, viewer(caller)) for agent in page.data]
+    data = [definitions.visible_to(agent, viewer(caller)) for agent in page.data]
     return Page[Agent](data=data, next_cursor=page.next_cursor)

@@ -15,8 +15,8 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from agent.answering.completions import chunk_json, chunks, collect, completion_json
 from agent.answering.graph import Answering
 from agent.api import run_completions
-from agent.api.access import Grant, mandate
-from agent.dependencies import Agents
+from agent.api.access import Grant, principal
+from agent.dependencies import AgentRuntime
 from agent.metrics import ANSWER_FAILURES, FAILURES
 from agent.questions.conversation import read_conversation
 from agent.threads.repository import Viewer
@@ -77,8 +77,8 @@ async def _run(
 ) -> AsyncGenerator[ChatCompletionChunk]:
     """The chunks of an agent's run."""
     caller.require("agents")
-    agents: Agents = request.app.state.dependencies.agents
-    run, agent = await run_completions.start(agents, Viewer.of(caller.delegation), mandate(caller, grant), body)
+    agents: AgentRuntime = request.app.state.dependencies.agents
+    run, agent = await run_completions.start(agents, Viewer.of(caller.delegation), principal(caller, grant), body)
     degraded = (TOOLS_IGNORED,) if body.offers_tools() else ()
     return run_completions.chunks(agents, run, agent, body.model, degraded)
 

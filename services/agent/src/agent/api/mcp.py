@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from agent.mcp.cancellation import name_of, new_session, unless_cancelled
 from agent.mcp.server import CANCELLED, VERSIONS, McpServer
-from agent.ports import Bell
+from agent.ports import Notifier
 from contracts.mcp import McpMessage, McpReply, MessageId
 from servicekit.auth.delegation import Caller, require
 from servicekit.web.router import Router
@@ -28,8 +28,8 @@ async def _server(request: Request) -> McpServer:
     return found
 
 
-async def _bell(request: Request) -> Bell:
-    found: Bell = request.app.state.dependencies.agents.bell
+async def _notifier(request: Request) -> Notifier:
+    found: Notifier = request.app.state.dependencies.agents.notifier
     return found
 
 
@@ -45,7 +45,7 @@ async def message(
     request: Request,
     caller: Annotated[Caller, require("agent", "search", "chat", "documents")],
     server: Annotated[McpServer, Depends(_server)],
-    bell: Annotated[Bell, Depends(_bell)],
+    notifier: Annotated[Notifier, Depends(_notifier)],
 ) -> Response:
     """Answer a request, or take a notification."""
     version = request.headers.get(VERSION_HEADER)
@@ -59,10 +59,10 @@ async def message(
     if asked.id is None:
         cancelled = (asked.params or {}).get("requestId") if asked.method == CANCELLED else None
         if isinstance(cancelled, int | str) and (name := name_of(key_id, session, cancelled)) is not None:
-            bell.ring(name)
+            notifier.notify(name)
         return Response(status_code=202)
     working = server.answer(asked, caller, request.state.request_id)
-    reply = await unless_cancelled(bell, name_of(key_id, session, asked.id), _left(request), working)
+    reply = await unless_cancelled(notifier, name_of(key_id, session, asked.id), _left(request), working)
     if reply is None:
         return Response(status_code=202)
     headers = {SESSION_HEADER: new_session()} if asked.method == "initialize" else None

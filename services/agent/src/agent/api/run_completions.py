@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from agent.agents import definitions
-from agent.dependencies import Agents
+from agent.dependencies import AgentRuntime
 from agent.errors import (
     AnswerRestarted,
     CompletionCutOff,
@@ -28,7 +28,7 @@ from agent.errors import (
 from agent.questions.conversation import refuse_plain_options
 from agent.runs import events as run_events
 from agent.runs import repository as runs
-from agent.runs.repository import Mandate
+from agent.runs.repository import Principal
 from agent.sanitisation.invisible import spelled
 from agent.threads import repository as threads
 from agent.threads.messages import Message, keepable, user
@@ -42,7 +42,7 @@ from contracts.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, PendingToolCall,
 log = structlog.get_logger(__name__)
 
 
-async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatRequest) -> tuple[Run, Agent]:
+async def start(agents: AgentRuntime, viewer: Viewer, principal: Principal, request: ChatRequest) -> tuple[Run, Agent]:
     """A run of the agent that the request names, on a thread with what was said before; raises what is wrong."""
     name = request.model.removeprefix(AGENT)
     if not NAME.fullmatch(name):
@@ -55,13 +55,13 @@ async def start(agents: Agents, viewer: Viewer, mandate: Mandate, request: ChatR
         raise QuestionTooLong(MAX_INPUT_CHARS)
     now = agents.clock.now()
     async with agents.database.write() as connection:
-        agent = await definitions.runnable(connection, viewer, name)
-        thread = await threads.create(connection, viewer, {}, now, transient=True)
-        await threads.append(connection, thread.id, "", _earlier(request), now)
+        agent = await definitions.get_runnable_agent(connection, viewer, name)
+        thread = await threads.create_thread(connection, viewer, {}, now, transient=True)
+        await threads.append_messages(connection, thread.id, "", _earlier(request), now)
         named = (agent.name, agent.version)
-        row = await runs.create(connection, mandate, thread.id, named, question, now)
-    agents.bell.ring(row["id"])
-    return runs.shown(dict(row)), agent
+        row = await runs.create_run(connection, principal, thread.id, named, question, now)
+    agents.notifier.notify(row["id"])
+    return runs.to_run(dict(row)), agent
 
 
 def _earlier(request: ChatRequest) -> list[Message]:
@@ -83,7 +83,7 @@ def _earlier(request: ChatRequest) -> list[Message]:
 
 
 async def chunks(
-    agents: Agents, run: Run, agent: Agent, model: str, degraded: Sequence[str] = ()
+    agents: AgentRuntime, run: Run, agent: Agent, model: str, degraded: Sequence[str] = ()
 ) -> AsyncGenerator[ChatCompletionChunk]:
     """The chunks of a run's completion. Closing it early cancels the run. `degraded`: unused of the request."""
     created = int(time.time())
@@ -116,10 +116,10 @@ async def chunks(
     )
 
 
-async def _texts(agents: Agents, run: Run, words: _Words) -> AsyncGenerator[str]:
+async def _texts(agents: AgentRuntime, run: Run, words: _Words) -> AsyncGenerator[str]:
     quiet = agents.settings.keepalive_seconds
     deadline = asyncio.get_running_loop().time() + agents.settings.completion_seconds
-    following = run_events.follow(agents.database, agents.bell, run.id, 0, quiet, lambda: agents.loop.is_stopping)
+    following = run_events.follow(agents.database, agents.notifier, run.id, 0, quiet, lambda: agents.loop.is_stopping)
     async with aclosing(following):
         while True:
             try:
@@ -190,20 +190,20 @@ def _as_code(call: PendingToolCall) -> str:
     return "`" + written.replace("`", "'") + "`"
 
 
-async def _shown(agents: Agents, run: Run) -> Run:
+async def _shown(agents: AgentRuntime, run: Run) -> Run:
     async with agents.database.read() as connection:
-        return runs.shown(dict(await runs.find(connection, run.thread_id, run.id)))
+        return runs.to_run(dict(await runs.get_run(connection, run.thread_id, run.id)))
 
 
-async def _cancel_unless_ended(agents: Agents, run: Run) -> None:
+async def _cancel_unless_ended(agents: AgentRuntime, run: Run) -> None:
     """The caller went away, or waits no more. A run that waits for a person goes on waiting."""
     async with agents.database.write() as connection:
         try:
-            row = await runs.find(connection, run.thread_id, run.id)
+            row = await runs.get_run(connection, run.thread_id, run.id)
         except RunNotFound:  # its thread was deleted meanwhile
             return
         if row["status"] in FINAL_RUN_STATUSES or row["status"] == "waiting_approval":
             return
-        await runs.cancel(connection, agents.checkpoints, dict(row), agents.clock.now())
-    agents.bell.ring(run.id)
+        await runs.cancel_run(connection, agents.checkpoints, dict(row), agents.clock.now())
+    agents.notifier.notify(run.id)
     log.info("completion left, run cancelled", run_id=run.id)

@@ -10,8 +10,8 @@ from fastapi import Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from agent.agents import definitions
-from agent.api.access import Authorised, Cursor, Grant, IdempotencyKey, Limit, Opened, call_key, mandate, viewer
-from agent.dependencies import Agents
+from agent.api.access import Cursor, Grant, IdempotencyKey, Limit, RunCaller, Runtime, call_key, principal, viewer
+from agent.dependencies import AgentRuntime
 from agent.errors import LastEventIdWrong
 from agent.runs import events as run_events
 from agent.runs import repository as runs
@@ -19,7 +19,6 @@ from agent.tables import ANSWERS
 from agent.threads import repository as threads
 from contracts.pages import Page
 from contracts.runs import Resume, Run, RunCreate, RunEvent
-from servicekit.auth.delegation import Caller
 from servicekit.core.errors import ServiceError
 from servicekit.streams import sse
 from servicekit.web.idempotency import StoredAnswer, fingerprint
@@ -33,91 +32,87 @@ EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {sse.MEDIA_TYPE: _EV
 
 
 @router.post("", status_code=202, response_model=Run, responses=EVENTS)
-async def start(
+async def create_run(
     thread_id: str,
     body: RunCreate,
     request: Request,
-    caller: Authorised,
-    opened: Opened,
+    caller: RunCaller,
+    runtime: Runtime,
     grant: Grant = None,
     key: IdempotencyKey = None,
 ) -> Response:
     """Queue a run (202), or with `stream` follow its events from the first (200)."""
-    whose = mandate(caller, grant)
+    whose = principal(caller, grant)
 
-    call, now = call_key(caller, f"POST /v1/threads/{thread_id}/runs", key), opened.clock.now()
+    call, now = call_key(caller, f"POST /v1/threads/{thread_id}/runs", key), runtime.clock.now()
     print_ = fingerprint(body.model_dump(mode="json", exclude={"stream"}))
-    async with opened.database.write() as connection:
+    async with runtime.database.write() as connection:
 
         async def make() -> StoredAnswer:
-            await threads.find(connection, viewer(caller), thread_id)
-            agent = await definitions.runnable(connection, viewer(caller), body.agent)
+            await threads.get_thread(connection, viewer(caller), thread_id)
+            agent = await definitions.get_runnable_agent(connection, viewer(caller), body.agent)
             named = (agent.name, agent.version)
-            row = await runs.create(connection, whose, thread_id, named, body.input, now)
-            return StoredAnswer(202, runs.shown(dict(row)).model_dump_json())
+            row = await runs.create_run(connection, whose, thread_id, named, body.input, now)
+            return StoredAnswer(202, runs.to_run(dict(row)).model_dump_json())
 
         answer = await ANSWERS.once_within(connection, call, print_, now, make)
     run = Run.model_validate_json(answer.body)
-    opened.bell.ring(run.id)
+    runtime.notifier.notify(run.id)
     if body.stream:
-        return _stream(request, opened, run.id, 0)
+        return _stream(request, runtime, run.id, 0)
     return Response(answer.body, answer.status, media_type="application/json")
 
 
 @router.get("", response_model=Page[Run])
-async def listed(
-    thread_id: str, caller: Authorised, opened: Opened, limit: Limit = 50, cursor: Cursor = None
+async def list_runs(
+    thread_id: str, caller: RunCaller, runtime: Runtime, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[Run]:
     """The thread's runs, newest first."""
-    async with opened.database.read() as connection:
-        await threads.find(connection, viewer(caller), thread_id)
-        return await runs.listed(connection, thread_id, limit, cursor)
+    async with runtime.database.read() as connection:
+        await threads.get_thread(connection, viewer(caller), thread_id)
+        return await runs.list_runs(connection, thread_id, limit, cursor)
 
 
 @router.get("/{run_id}", response_model=Run)
-async def one(thread_id: str, run_id: str, caller: Authorised, opened: Opened) -> Run:
+async def get_run(thread_id: str, run_id: str, caller: RunCaller, runtime: Runtime) -> Run:
     """One run: its status, what it used, and the calls that wait for a decision."""
-    async with opened.database.read() as connection:
-        await threads.find(connection, viewer(caller), thread_id)
-        return runs.shown(dict(await runs.find(connection, thread_id, run_id)))
+    async with runtime.database.read() as connection:
+        await threads.get_thread(connection, viewer(caller), thread_id)
+        return runs.to_run(dict(await runs.get_run(connection, thread_id, run_id)))
 
 
 @router.get("/{run_id}/events", response_class=StreamingResponse)
-async def events(
-    thread_id: str, run_id: str, request: Request, caller: Authorised, opened: Opened, last: LastEventId = None
+async def list_events(
+    thread_id: str, run_id: str, request: Request, caller: RunCaller, runtime: Runtime, last: LastEventId = None
 ) -> StreamingResponse:
     """The run's events after `Last-Event-ID` (default: all), each with its id, to the last; on any replica."""
     number = _number(last)
-    async with opened.database.read() as connection:
-        await threads.find(connection, viewer(caller), thread_id)
-        await runs.find(connection, thread_id, run_id)
-    return _stream(request, opened, run_id, number)
+    async with runtime.database.read() as connection:
+        await threads.get_thread(connection, viewer(caller), thread_id)
+        await runs.get_run(connection, thread_id, run_id)
+    return _stream(request, runtime, run_id, number)
 
 
 @router.post("/{run_id}/cancel", status_code=202, response_model=Run)
-async def cancel(thread_id: str, run_id: str, caller: Authorised, opened: Opened) -> Run:
+async def cancel_run(thread_id: str, run_id: str, caller: RunCaller, runtime: Runtime) -> Run:
     """End a run. What it did stays done; its history stays readable."""
-    async with opened.database.write() as connection:
-        await threads.find(connection, viewer(caller), thread_id)
-        row = await runs.find(connection, thread_id, run_id)
-        changed = await runs.cancel(connection, opened.checkpoints, dict(row), opened.clock.now())
-    opened.bell.ring(run_id)
-    return runs.shown(dict(changed))
+    async with runtime.database.write() as connection:
+        await threads.get_thread(connection, viewer(caller), thread_id)
+        row = await runs.get_run(connection, thread_id, run_id)
+        changed = await runs.cancel_run(connection, runtime.checkpoints, dict(row), runtime.clock.now())
+    runtime.notifier.notify(run_id)
+    return runs.to_run(dict(changed))
 
 
 @router.post("/{run_id}/resume", status_code=202, response_model=Run)
-async def resume(thread_id: str, run_id: str, body: Resume, caller: Authorised, opened: Opened) -> Run:
+async def resume_run(thread_id: str, run_id: str, body: Resume, caller: RunCaller, runtime: Runtime) -> Run:
     """Decide on all pending calls of a run that waits for approval."""
-    return await _resumed(thread_id, run_id, body, caller, opened)
-
-
-async def _resumed(thread_id: str, run_id: str, body: Resume, caller: Caller, opened: Agents) -> Run:
-    async with opened.database.write() as connection:
-        await threads.find(connection, viewer(caller), thread_id)
-        row = await runs.find(connection, thread_id, run_id)
-        changed = await runs.resume(connection, dict(row), body.decisions, opened.clock.now())
-    opened.bell.ring(run_id)
-    return runs.shown(dict(changed))
+    async with runtime.database.write() as connection:
+        await threads.get_thread(connection, viewer(caller), thread_id)
+        row = await runs.get_run(connection, thread_id, run_id)
+        changed = await runs.resume_run(connection, dict(row), body.decisions, runtime.clock.now())
+    runtime.notifier.notify(run_id)
+    return runs.to_run(dict(changed))
 
 
 def _number(last: str | None) -> int:
@@ -128,10 +123,12 @@ def _number(last: str | None) -> int:
     return int(last)
 
 
-def _stream(request: Request, opened: Agents, run_id: str, number: int) -> StreamingResponse:
+def _stream(request: Request, runtime: AgentRuntime, run_id: str, number: int) -> StreamingResponse:
     request_id: str | None = getattr(request.state, "request_id", None)
-    quiet = opened.settings.keepalive_seconds
-    following = run_events.follow(opened.database, opened.bell, run_id, number, quiet, lambda: opened.loop.is_stopping)
+    quiet = runtime.settings.keepalive_seconds
+    following = run_events.follow(
+        runtime.database, runtime.notifier, run_id, number, quiet, lambda: runtime.loop.is_stopping
+    )
     return StreamingResponse(_pieces(following, request_id), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
 

@@ -44,8 +44,8 @@ def is_answer(kept: Sequence[Checked], evidence: Evidence, careful: bool) -> boo
         return False
     if not question.suits(text):
         return False
-    told = numbers(best.text) - numbers(question.text)
-    if question.wanted in ("money", "quantity", "time") and best.unit.kind != "row" and not told <= numbers(text):
+    figures = numbers(best.text) - numbers(question.text)
+    if question.wanted in ("money", "quantity", "time") and best.unit.kind != "row" and not figures <= numbers(text):
         return False
     weights = term_weights(question.focus, evidence.compared)
     wanted = coverage(question.focus, weights, form_set(readable(best)))

@@ -12,7 +12,7 @@ from agent.grounding.conflicts import contradicts
 from agent.questions.question import Question
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
-from agent.sanitisation.sanitiser import neutralise
+from agent.sanitisation.sanitiser import sanitise
 from agent.text.words import form_set
 
 MAX_PASSAGES = 3
@@ -127,4 +127,4 @@ def _same_words(one: Passage, other: Passage) -> bool:
 
 def _shown(passage: Passage) -> Extract:
     lines = passage.unit.kind in ("row", "item")
-    return Extract(neutralise(readable(passage)), Support(passage.hit, passage.span, 1.0), lines)
+    return Extract(sanitise(readable(passage)), Support(passage.hit, passage.span, 1.0), lines)

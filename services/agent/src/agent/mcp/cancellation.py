@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from agent.ports import Bell, Rung
+from agent.ports import Notifier, Subscription
 from contracts.mcp import MessageId
 from servicekit.core.identifiers import new_id
 
@@ -28,15 +28,15 @@ def name_of(key_id: str, session: str | None, message_id: MessageId | None) -> s
 
 
 async def unless_cancelled(
-    bell: Bell, name: str | None, gone: Awaitable[None], work: Awaitable[Result]
+    notifier: Notifier, name: str | None, gone: Awaitable[None], work: Awaitable[Result]
 ) -> Result | None:
     """What the work gives; None, and the work ended, once its client has cancelled it or left.
 
     Model calls inside the work are ended with it, and charged for what they did until then.
     """
-    with bell.listening(name or new_id("nobody")) as rung:
+    with notifier.subscribe(name or new_id("nobody")) as subscription:
         working = asyncio.ensure_future(work)
-        ends = [asyncio.ensure_future(gone), asyncio.ensure_future(_rings(rung))]
+        ends = [asyncio.ensure_future(gone), asyncio.ensure_future(_notified(subscription))]
         try:
             await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
             return await working if working.done() else None
@@ -46,6 +46,6 @@ async def unless_cancelled(
             await asyncio.gather(working, *ends, return_exceptions=True)
 
 
-async def _rings(rung: Rung) -> None:
-    while not await rung.wait(LOOK_SECONDS):
+async def _notified(subscription: Subscription) -> None:
+    while not await subscription.wait(LOOK_SECONDS):
         pass

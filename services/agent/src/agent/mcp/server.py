@@ -14,7 +14,7 @@ from agent.answering.completions import chunks, collect
 from agent.answering.graph import Answering
 from agent.ports import Library
 from agent.questions.conversation import read_conversation
-from agent.sanitisation.sanitiser import defused, label, neutralise
+from agent.sanitisation.sanitiser import label, sanitise, sanitise_shaped
 from agent.tools.schemas import problems
 from contracts.chat import ChatRequest
 from contracts.delegation import Scope
@@ -180,7 +180,7 @@ class McpServer:
             wrong = [f"{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
             return McpReply(id=message.id, result=_result(f"The arguments do not fit: {'; '.join(wrong)}", failed=True))
         except ServiceError as error:
-            return McpReply(id=message.id, result=_result(neutralise(error.message), failed=True))
+            return McpReply(id=message.id, result=_result(sanitise(error.message), failed=True))
 
     async def _search(self, arguments: dict[str, Any], caller: Caller) -> dict[str, Any]:
         collections = await self._chosen(arguments, caller)
@@ -189,7 +189,8 @@ class McpServer:
         names = ("collection", "document_id", "revision", "title", "page", "start", "end", "score", "text")
         hits = [{name: getattr(hit, name) for name in names} for hit in reply.hits]
         return _result(
-            "\n\n".join(f"[{label(hit['title'])}] {defused(hit['text'])}" for hit in hits) or "Nothing was found.",
+            "\n\n".join(f"[{label(hit['title'])}] {sanitise_shaped(hit['text'])}" for hit in hits)
+            or "Nothing was found.",
             {"hits": hits},
         )
 
@@ -206,7 +207,7 @@ class McpServer:
             whole = await collect(stream)
         message = whole.choices[0].message
         cited = [one.model_dump(mode="json") for one in message.annotations or ()]
-        sources = "".join(f"\n{one['marker']} {one['title']}: “{neutralise(one['quote'])}”" for one in cited)
+        sources = "".join(f"\n{one['marker']} {one['title']}: “{sanitise(one['quote'])}”" for one in cited)
         report = whole.groundwork.model_dump(mode="json", exclude_none=True) if whole.groundwork else {}
         content = {"answer": message.content, "citations": cited, **report}
         return _result(f"{message.content}\n{sources}".strip(), content)

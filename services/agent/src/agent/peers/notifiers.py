@@ -1,4 +1,4 @@
-"""Bells: within the process, and through Redis to other replicas."""
+"""Notifiers: within the process, and through Redis to other replicas."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ AGAIN_SECONDS = 1.0
 WAITING = 1000
 
 
-class _Rung:
-    """One listener of this process."""
+class _Subscription:
+    """One subscriber of this process."""
 
     def __init__(self) -> None:
         self.event = asyncio.Event()
 
     async def wait(self, seconds: float) -> bool:
-        """Whether it rang."""
+        """Whether it was notified."""
         try:
             async with asyncio.timeout(seconds):
                 await self.event.wait()
@@ -36,35 +36,35 @@ class _Rung:
         return True
 
 
-class LocalBell:
-    """The `Bell` of one process."""
+class LocalNotifier:
+    """The `Notifier` of one process."""
 
     def __init__(self) -> None:
-        self._listeners: defaultdict[str | None, set[_Rung]] = defaultdict(set)
+        self._subscriptions: defaultdict[str | None, set[_Subscription]] = defaultdict(set)
 
-    def ring(self, run_id: str) -> None:
-        """Wake this process's listeners."""
-        for rung in (*self._listeners.get(run_id, ()), *self._listeners.get(None, ())):
-            rung.event.set()
+    def notify(self, run_id: str) -> None:
+        """Wake this process's subscribers."""
+        for subscription in (*self._subscriptions.get(run_id, ()), *self._subscriptions.get(None, ())):
+            subscription.event.set()
 
     @contextmanager
-    def listening(self, run_id: str | None) -> Iterator[_Rung]:
-        """A listener while the block lasts."""
-        rung = _Rung()
-        self._listeners[run_id].add(rung)
+    def subscribe(self, run_id: str | None) -> Iterator[_Subscription]:
+        """A subscription while the block lasts."""
+        subscription = _Subscription()
+        self._subscriptions[run_id].add(subscription)
         try:
-            yield rung
+            yield subscription
         finally:
-            self._listeners[run_id].discard(rung)
-            if not self._listeners[run_id]:
-                del self._listeners[run_id]
+            self._subscriptions[run_id].discard(subscription)
+            if not self._subscriptions[run_id]:
+                del self._subscriptions[run_id]
 
     async def probe(self) -> None:
         """Always there."""
 
 
-class RedisBell(LocalBell):
-    """A `Bell` heard by every replica; a process hears its own rings without Redis. `open` it, `close` it."""
+class RedisNotifier(LocalNotifier):
+    """A `Notifier` for every replica; a process is notified of its own news without Redis. `open` it, `close` it."""
 
     def __init__(self, redis: Redis) -> None:
         super().__init__()
@@ -82,9 +82,9 @@ class RedisBell(LocalBell):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def ring(self, run_id: str) -> None:
-        """Wake this process at once, the others soon. With too many rings waiting one is dropped."""
-        super().ring(run_id)
+    def notify(self, run_id: str) -> None:
+        """Wake this process at once, the others soon. With too many waiting one is dropped."""
+        super().notify(run_id)
         if not self._sending.full():
             self._sending.put_nowait(run_id)
 
@@ -104,7 +104,7 @@ class RedisBell(LocalBell):
                 for run_id in run_ids:
                     await self._redis.publish(CHANNEL, run_id)
             except (RedisError, OSError) as error:
-                log.warning("bell not rung", error=repr(error)[:200])
+                log.warning("notification not sent", error=repr(error)[:200])
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _listen(self) -> None:
@@ -115,7 +115,7 @@ class RedisBell(LocalBell):
                     while True:
                         message = await channel.get_message(timeout=AGAIN_SECONDS)
                         if message is not None:
-                            super().ring(str(message["data"]))
+                            super().notify(str(message["data"]))
             except (RedisError, OSError) as error:
-                log.warning("bell not heard", error=repr(error)[:200])
+                log.warning("notifications not received", error=repr(error)[:200])
                 await asyncio.sleep(AGAIN_SECONDS)

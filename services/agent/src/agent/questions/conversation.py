@@ -50,12 +50,12 @@ def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversat
         raise QuestionMissing
     if len(question) > MAX_QUESTION:
         raise QuestionTooLong(MAX_QUESTION)
-    told = [message.plain_text() for message in request.messages if message.role in ("system", "developer")]
+    system = [message.plain_text() for message in request.messages if message.role in ("system", "developer")]
     return Conversation(
         collections=collections,
         question=question,
         earlier=tuple(text[:MAX_QUESTION] for text in asked[:-1] if text)[-MAX_TURNS:],
-        instructions="\n".join(told)[:2_000],
+        instructions="\n".join(system)[:2_000],
         options=request.groundwork or AnswerOptions(),
     )
 

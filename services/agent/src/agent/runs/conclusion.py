@@ -77,5 +77,5 @@ async def conclude(
     output = run["output"]
     if run["status"] in ("completed", "limit_reached") and output and last_text(said) != output:
         said.append({"role": "assistant", "content": output})
-    await threads.append(connection, run["thread_id"], run["id"], said, now)
+    await threads.append_messages(connection, run["thread_id"], run["id"], said, now)
     await checkpoints.forget(connection, run["id"])

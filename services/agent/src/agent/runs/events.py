@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.ports import Bell
+from agent.ports import Notifier
 from agent.tables import EVENTS, RUNS
 from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, RunEvent
 from servicekit.sql.database import Database
@@ -65,7 +65,7 @@ async def after(database: Database, run_id: str, number: int) -> list[RunEvent]:
 
 async def follow(
     database: Database,
-    bell: Bell,
+    notifier: Notifier,
     run_id: str,
     number: int,
     quiet_seconds: float,
@@ -73,12 +73,12 @@ async def follow(
 ) -> AsyncGenerator[RunEvent | None]:
     """Every event after a number as it comes, to the run's last; None when nothing came for `quiet_seconds`.
 
-    It can be on another replica than the run: a bell only shortens the wait. It ends early once `ending` says so, when
-    this process stops; whoever reads goes on at another one from the last number. It ends, too, where nothing can come
-    any more: after the last number of a run that is over, of one whose events were dropped, of one that was deleted.
+    It can be on another replica than the run: a notifier only shortens the wait. It ends early once `ending` says so,
+    when this process stops; whoever reads goes on at another one from the last number. It ends, too, where nothing can
+    come any more: after the last number of a run that is over, that was deleted, or whose events were pruned.
     """
     silent, over = 0.0, False
-    with bell.listening(run_id) as rung:
+    with notifier.subscribe(run_id) as subscription:
         while not ending():
             found = await after(database, run_id, number)
             for event in found:
@@ -94,7 +94,7 @@ async def follow(
             over = await _is_over(database, run_id)
             if over:
                 continue  # what it said last may have been written since
-            if not await rung.wait(LOOK_SECONDS):
+            if not await subscription.wait(LOOK_SECONDS):
                 silent += LOOK_SECONDS
             if silent >= quiet_seconds:
                 silent = 0.0

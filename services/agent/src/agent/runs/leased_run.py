@@ -42,7 +42,7 @@ class RunWork:
     row: dict[str, Any]
     described: Any
     """The agent's definition as the database has it."""
-    ring: Callable[[], None]
+    notify: Callable[[], None]
     max_seconds: float
     """The longest that it may be at work, whatever its agent says."""
     counters: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class RunWork:
 
         Read when it is needed, so that one that can't be read is the trouble of this run and of no other.
         """
-        definition = definitions.read(self.described, self.row["agent"], self.row["agent_version"])
+        definition = definitions.parse_definition(self.described, self.row["agent"], self.row["agent_version"])
         seconds = min(definition.limits.seconds, self.max_seconds)
         return definition.model_copy(update={"limits": definition.limits.model_copy(update={"seconds": seconds})})
 
@@ -142,7 +142,7 @@ class RunWork:
             del self._enclosed[: len(enclosed)]
             self._doubtful = False
         if said:
-            self.ring()
+            self.notify()
 
     async def flush(self) -> None:
         """Write what there is to say."""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent import metrics
 from agent.agents import definitions
-from agent.ports import Bell
+from agent.ports import Notifier
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
 from agent.runs.events import NewEvent
@@ -30,7 +30,7 @@ class RunLedger:
 
     database: Database
     checkpoints: SqlCheckpoints
-    bell: Bell
+    notifier: Notifier
     clock: Clock
     lease_seconds: float
     tenant_slots: int
@@ -60,7 +60,9 @@ class RunLedger:
             if claimed is None:
                 return None
             lease, row = claimed
-            described = await definitions.kept(connection, row["tenant"], row["agent"], row["agent_version"])
+            described = await definitions.get_stored_definition(
+                connection, row["tenant"], row["agent"], row["agent_version"]
+            )
         work = RunWork(
             database=self.database,
             leases=self.leases,
@@ -70,7 +72,7 @@ class RunLedger:
             row=dict(row),
             described=described,
             max_seconds=self.max_seconds,
-            ring=lambda: self.bell.ring(lease.id),
+            notify=lambda: self.notifier.notify(lease.id),
         )
         work.say("run.started" if row["attempts"] == 1 else "run.restarted", {"attempt": row["attempts"]})
         return work
@@ -92,7 +94,7 @@ class RunLedger:
         async with self.database.write() as connection:
             await self._end(connection, work, ending)
         metrics.RUNS.labels(ending.status).inc()
-        self.bell.ring(work.id)
+        self.notifier.notify(work.id)
 
     async def wait_for_person(self, work: RunWork, pending: list[PendingToolCall]) -> None:
         """Let go of the run until somebody has decided on these calls."""
@@ -137,7 +139,7 @@ class RunLedger:
                 await work.release(connection, values, told)
         if cancelled:
             metrics.RUNS.labels("cancelled").inc()
-        self.bell.ring(work.id)
+        self.notifier.notify(work.id)
 
     async def _end(self, connection: AsyncConnection, work: RunWork, ending: Conclusion) -> None:
         now = self.clock.now()

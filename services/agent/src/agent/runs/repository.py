@@ -29,7 +29,7 @@ LIVE = ("queued", "running", "waiting_approval")
 
 
 @dataclass(frozen=True, slots=True)
-class Mandate:
+class Principal:
     """For whom a run works, and with which right it may go on when the call that started it is long over."""
 
     tenant: str
@@ -38,8 +38,8 @@ class Mandate:
     grant: str
 
 
-async def create(
-    connection: AsyncConnection, mandate: Mandate, thread_id: str, agent: tuple[str, int], text: str, now: datetime
+async def create_run(
+    connection: AsyncConnection, principal: Principal, thread_id: str, agent: tuple[str, int], text: str, now: datetime
 ) -> RowMapping:
     """A queued run of an agent's version; raises `ThreadBusy` while another one is under way on the thread, and
     `ThreadNotFound` where that was deleted meanwhile.
@@ -53,7 +53,7 @@ async def create(
         raise ThreadBusy(busy)
     values = {
         "id": new_id("run"),
-        "tenant": mandate.tenant,
+        "tenant": principal.tenant,
         "thread_id": thread_id,
         "agent": agent[0],
         "agent_version": agent[1],
@@ -61,10 +61,10 @@ async def create(
         "input": text,
         "cost_nano_usd": 0,
         "last_event": 1,
-        "request_id": mandate.request_id,
+        "request_id": principal.request_id,
         "traceparent": traceparent(),
-        "grant_token": mandate.grant,
-        "grant_key_id": mandate.key_id,
+        "grant_token": principal.grant,
+        "grant_key_id": principal.key_id,
         "created_at": now,
         "queued_at": now,
     }
@@ -74,7 +74,7 @@ async def create(
     return row
 
 
-async def find(connection: AsyncConnection, thread_id: str, run_id: str) -> RowMapping:
+async def get_run(connection: AsyncConnection, thread_id: str, run_id: str) -> RowMapping:
     """A run of a thread that the caller may see; raises `RunNotFound`."""
     query = select(RUNS).where(RUNS.c.id == run_id, RUNS.c.thread_id == thread_id)
     row = (await connection.execute(query)).mappings().one_or_none()
@@ -83,17 +83,17 @@ async def find(connection: AsyncConnection, thread_id: str, run_id: str) -> RowM
     return row
 
 
-async def listed(connection: AsyncConnection, thread_id: str, limit: int, cursor: str | None) -> Page[Run]:
+async def list_runs(connection: AsyncConnection, thread_id: str, limit: int, cursor: str | None) -> Page[Run]:
     """A thread's runs, newest first."""
     query = select(RUNS).where(RUNS.c.thread_id == thread_id)
     if cursor is not None:
         query = query.where(RUNS.c.id < decode_cursor(cursor, str)[0])
     rows = (await connection.execute(query.order_by(RUNS.c.id.desc()).limit(limit + 1))).mappings().all()
     following = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
-    return Page[Run](data=[shown(dict(row)) for row in rows[:limit]], next_cursor=following)
+    return Page[Run](data=[to_run(dict(row)) for row in rows[:limit]], next_cursor=following)
 
 
-async def cancel(
+async def cancel_run(
     connection: AsyncConnection, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime
 ) -> RowMapping:
     """End a run. One that is being worked on is told to stop; one that waits ends here. An ended one stays as it is."""
@@ -110,13 +110,13 @@ async def cancel(
     )
     row = (await connection.execute(ended)).mappings().one_or_none()
     if row is None:
-        return await find(connection, run["thread_id"], run["id"])
+        return await get_run(connection, run["thread_id"], run["id"])
     await run_events.add(connection, row["id"], row["last_event"], [ending.event()], now)
     await conclude(connection, checkpoints, dict(row), now)
     return row
 
 
-async def resume(
+async def resume_run(
     connection: AsyncConnection, run: Mapping[str, Any], decisions: Sequence[Decision], now: datetime
 ) -> RowMapping:
     """Queue a waiting run again with what a person decided; raises `RunNotWaiting`, `DecisionsDontFit` or
@@ -148,7 +148,7 @@ async def resume(
     )
     row = (await connection.execute(again)).mappings().one_or_none()
     if row is None:
-        raise RunNotWaiting((await find(connection, run["thread_id"], run["id"]))["status"])
+        raise RunNotWaiting((await get_run(connection, run["thread_id"], run["id"]))["status"])
     told = NewEvent("run.resumed", {"decisions": [one.model_dump(mode="json") for one in decisions]})
     await run_events.add(connection, row["id"], row["last_event"], [told], now)
     return row
@@ -163,7 +163,7 @@ def _check_edits(pending: Sequence[Mapping[str, Any]], decisions: Sequence[Decis
             raise ArgumentsDontFit(call["name"], wrong)
 
 
-def shown(row: Mapping[str, Any]) -> Run:
+def to_run(row: Mapping[str, Any]) -> Run:
     """A run as the API shows it."""
     return Run(
         **{name: row[name] for name in _AS_THEY_ARE},

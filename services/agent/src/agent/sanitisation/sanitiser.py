@@ -42,26 +42,26 @@ _LANGUAGES = re.compile(
 """Only these stay behind a fence: some pages draw or run others (`mermaid`, `html`, `svg`)."""
 
 
-def neutralise(text: str) -> str:
+def sanitise(text: str) -> str:
     """A text of a document or an answer as plain words: nothing live, no code of its own, no citation marker."""
-    return _whole(text, Neutraliser())
+    return _whole(text, Sanitiser())
 
 
-def defused(text: str) -> str:
+def sanitise_shaped(text: str) -> str:
     """A text that is its writer's to shape: nothing live in it, all else as it is."""
-    return _whole(text, Neutraliser(shaped=True))
+    return _whole(text, Sanitiser(shaped=True))
 
 
-def defused_value(value: Any, names: frozenset[str] = frozenset()) -> Any:
+def sanitise_value(value: Any, names: frozenset[str] = frozenset()) -> Any:
     """A JSON value with nothing live in its strings, keys included; those among `names` stay as they are."""
     if isinstance(value, str):
         if value in names:
             return value
-        return _whole(value, Neutraliser(markers=True))
+        return _whole(value, Sanitiser(markers=True))
     if isinstance(value, list):
-        return [defused_value(one, names) for one in value]
+        return [sanitise_value(one, names) for one in value]
     if isinstance(value, dict):
-        return {defused_value(key, names): defused_value(one, names) for key, one in value.items()}
+        return {sanitise_value(key, names): sanitise_value(one, names) for key, one in value.items()}
     return value
 
 
@@ -71,7 +71,7 @@ def label(text: str) -> str:
     return _LABEL_MARKUP.sub(_parted, line)
 
 
-class Neutraliser:
+class Sanitiser:
     """Takes a text in pieces, and gives what can be shown of it.
 
     `shaped` text may have code: spans that begin and end on a line and fences at the beginning of one are left as they
@@ -270,7 +270,7 @@ class Neutraliser:
         return True
 
 
-def _whole(text: str, through: Neutraliser) -> str:
+def _whole(text: str, through: Sanitiser) -> str:
     return through.feed(text) + through.end()
 
 

@@ -20,7 +20,7 @@ from contracts.runs import PendingToolCall
 
 async def approve(state: RunState, context: RunContext) -> dict[str, Any]:
     """Wait for decisions where some are needed."""
-    begun = await _begun(state, context) if state.get("asking") else {}
+    begun = await _begun(state, context) if state.get("undecided") else {}
     pending = waiting_for(state, context, begun)
     if not pending:
         return {}
@@ -33,19 +33,19 @@ async def approve(state: RunState, context: RunContext) -> dict[str, Any]:
             taken[f"unknown:{call.id}:{begun[call.id]['tries']}"] = decision
         else:
             taken[call.id] = decision
-    return {"decisions": taken, "asking": []}
+    return {"decisions": taken, "undecided": []}
 
 
 def waiting_for(state: RunState, context: RunContext, begun: Mapping[str, RowMapping]) -> list[PendingToolCall]:
     """The calls that a person has to decide on; of those that were `begun`, with the arguments of the last try."""
-    decisions, asking = state.get("decisions", {}), state.get("asking", [])
+    decisions, undecided = state.get("decisions", {}), state.get("undecided", [])
     listed, tools = context.work.definition.approval.tools, readable(state, context)
     pending = []
     for call in open_calls(state["messages"]):
         tool = tools.get(call["name"])
         about = {"id": call["id"], "name": call["name"], "arguments": call["arguments"]}
         about["parameters"] = None if tool is None else tool.parameters
-        if call["id"] in asking:
+        if call["id"] in undecided:
             about["arguments"] = decided_arguments(call, begun.get(call["id"]))
             pending.append(PendingToolCall(**about, reason="outcome_unknown"))
         elif call["name"] in listed and call["id"] not in decisions and "problem" not in call:

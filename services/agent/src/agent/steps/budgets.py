@@ -49,18 +49,18 @@ def answer_tokens(limits: AgentLimits, work: RunWork, price: ModelPrice | None, 
     return max(1, room)
 
 
-def spend(work: RunWork, usage: ChatUsage, price: ModelPrice | None, told: Decimal | None = None) -> int | None:
+def spend(work: RunWork, usage: ChatUsage, price: ModelPrice | None, billed: Decimal | None = None) -> int | None:
     """Count what one call of the model used; its cost in nano-dollars, None where nobody knows the price.
 
-    What the gateway told of the cost counts first: it knows which model behind a route has answered.
+    What the gateway reports of the cost counts first: it knows which model behind a route has answered.
     """
     counters = work.counters
     counters["prompt_tokens"] += usage.prompt_tokens
     counters["completion_tokens"] += usage.completion_tokens
     counters["model_calls"] += 1
     cost: int | None = None
-    if told is not None:
-        cost = int((told * NANO_IN_USD).to_integral_value(ROUND_CEILING))
+    if billed is not None:
+        cost = int((billed * NANO_IN_USD).to_integral_value(ROUND_CEILING))
     elif price is not None:
         dollars = price.prompt_usd_per_million * usage.prompt_tokens
         dollars += price.completion_usd_per_million * usage.completion_tokens

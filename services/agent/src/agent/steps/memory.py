@@ -34,12 +34,12 @@ async def recall(_: RunState, context: RunContext) -> dict[str, Any]:
     """The past as far as it is read, and the run's input as the first message of this run."""
     row, room = context.work.row, context.work.definition.memory.max_tokens
     async with context.database.read() as connection:
-        summary, done = await threads.summarised(connection, row["thread_id"])
-        recent = await threads.messages_from(connection, row["thread_id"], done)
+        summary, done = await threads.get_summary(connection, row["thread_id"])
+        recent = await threads.list_messages(connection, row["thread_id"], done)
     old = _too_old(recent, room)
     if old:
         summary = await _summarised(summary, recent[:old], room // SUMMARY_SHARE, context)
-        kept = partial(threads.summarise, thread_id=row["thread_id"], text=summary, count=done + old)
+        kept = partial(threads.update_summary, thread_id=row["thread_id"], text=summary, count=done + old)
         await context.work.write(kept)
     earlier = repaired(recent[old:])
     return {"earlier": earlier, "summary": summary, "messages": [user(row["input"])], "step": 0}

@@ -12,7 +12,7 @@ from agent.metrics import RUN_STEP_SECONDS, RUN_STEPS
 from agent.prompts.prompt import load_prompt
 from agent.prompts.quotation import quotable
 from agent.steps.budgets import answer_tokens, exhausted, spend
-from agent.steps.emitted_text import Speech
+from agent.steps.emitted_text import EmittedText
 from agent.steps.output import shown_output
 from agent.steps.state import RunContext, RunState, Stopping
 from agent.steps.tool_calls import CallAssembly, screen
@@ -46,13 +46,13 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     model = await context.models.model(work.definition.model, token)
     if model is None:
         raise AgentModelMissing(work.definition.model)
-    speech, assembly, cut = await _ask(state, context, model, token, step)
+    emitted, assembly, cut = await _ask(state, context, model, token, step)
     taken = (call["id"] for message in state["messages"] for call in message.get("calls", ()))
     calls = assembly.calls(step, taken, cut=cut)
-    said: Message = {"role": "assistant", "content": speech.text}
+    said: Message = {"role": "assistant", "content": emitted.text}
     changes: dict[str, Any] = {"step": step, "messages": [said]}
     if work.definition.output_schema is not None:
-        changes["raw"] = speech.heard
+        changes["raw"] = emitted.received
     if calls:
         changes |= screen(calls, readable(state, context), limits, state)
         said["calls"] = calls
@@ -68,39 +68,39 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
 
 async def _ask(
     state: RunState, context: RunContext, model: ModelInfo, token: str, step: int
-) -> tuple[Speech, CallAssembly, bool]:
+) -> tuple[EmittedText, CallAssembly, bool]:
     """What the model says (sent on as it comes, but whole for a schema), and whether it was cut at its limit."""
     work, began = context.work, time.perf_counter()
     request = chat_request(state, context, model)
     schema = work.definition.output_schema
-    speech = Speech(None if schema is None else partial(shown_output, schema))
+    emitted = EmittedText(None if schema is None else partial(shown_output, schema))
     assembly = CallAssembly()
-    usage, told_cost = ChatUsage(), None
+    usage, billed = ChatUsage(), None
     silent, cut = True, False
     async with work.written_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
         async for chunk in chunks:
             usage = chunk.usage or usage
             if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
-                told_cost, tokens = chunk.groundwork.receipt.cost_usd, chunk.groundwork.receipt.tokens
+                billed, tokens = chunk.groundwork.receipt.cost_usd, chunk.groundwork.receipt.tokens
                 if tokens.prompt:  # of all attempts, not only of the one that answered
                     usage = ChatUsage(prompt_tokens=tokens.prompt, completion_tokens=tokens.completion)
             for choice in chunk.choices:
                 assembly.add(choice.delta.tool_calls or ())
                 cut = cut or choice.finish_reason == "length"
-                if choice.delta.content and (words := speech.hear(choice.delta.content)):
+                if choice.delta.content and (words := emitted.feed(choice.delta.content)):
                     work.say("token", {"text": words}, step)
-            if silent and speech.text:
+            if silent and emitted.text:
                 await work.flush()
                 silent = False
-    if words := speech.end():
+    if words := emitted.end():
         work.say("token", {"text": words}, step)
-    cost = spend(work, usage, model.price, told_cost)
+    cost = spend(work, usage, model.price, billed)
     known = None if cost is None else f"{cost / 1e9:.9f}"
-    told = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_usd": known}
-    work.say("usage", {"model": model.id, **told}, step)
+    counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_usd": known}
+    work.say("usage", {"model": model.id, **counts}, step)
     RUN_STEPS.inc()
     RUN_STEP_SECONDS.labels("model").observe(time.perf_counter() - began)
-    return speech, assembly, cut
+    return emitted, assembly, cut
 
 
 def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> ChatRequest:

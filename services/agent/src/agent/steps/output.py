@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from agent.sanitisation.sanitiser import defused, defused_value
+from agent.sanitisation.sanitiser import sanitise_shaped, sanitise_value
 from agent.steps.state import RunContext, RunState
 from agent.threads.messages import user
 from agent.tools.schemas import problems
@@ -29,18 +29,18 @@ async def finish(state: RunState, context: RunContext) -> dict[str, Any]:
     repairs = state.get("repairs", 0)
     if repairs >= MAX_REPAIRS:
         return {"limit": "invalid_output"}
-    told = (
+    correction = (
         "Your answer does not fit the schema: " + "; ".join(wrong) + ". Answer again with JSON that fits, nothing else."
     )
-    return {"repairs": repairs + 1, "messages": [user(told)]}
+    return {"repairs": repairs + 1, "messages": [user(correction)]}
 
 
 def shown_output(schema: dict[str, Any], text: str) -> str:
     """An answer that has to fit a schema as people see it: JSON with nothing live in it save the schema's strings."""
     value, wrong = read_output(schema, text)
     if value is None and wrong:
-        return defused(text)
-    return json.dumps(defused_value(value, frozenset(_strings(schema))), ensure_ascii=False)
+        return sanitise_shaped(text)
+    return json.dumps(sanitise_value(value, frozenset(_strings(schema))), ensure_ascii=False)
 
 
 def _strings(value: Any) -> Iterator[str]:

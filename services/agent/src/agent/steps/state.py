@@ -34,12 +34,12 @@ class RunState(TypedDict, total=False):
     repairs: int
     decisions: dict[str, dict[str, Any]]
     """What people decided, by call."""
-    asking: list[str]
+    undecided: list[str]
     """Calls of unknown outcome that a person decides on."""
     deciding: bool
     """Whether a person decides on some of the calls that were asked for last."""
     raw: str
-    """What the model said last, to the letter, where it has to fit a schema: what people see of it is defused."""
+    """What the model said last, to the letter, where it has to fit a schema: what people see of it is sanitised."""
     output: str | None
     limit: str | None
 

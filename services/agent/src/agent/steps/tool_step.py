@@ -63,9 +63,9 @@ async def act(state: RunState, context: RunContext) -> dict[str, Any]:
     results = await _all(planned)
     RUN_STEP_SECONDS.labels("tools").observe(time.perf_counter() - began)
     if context.work.definition.approval.unknown_outcomes:
-        asking = [one.call["id"] for one, result in zip(planned, results, strict=True) if result.unknown]
-        if asking:
-            return {"asking": asking}
+        undecided = [one.call["id"] for one, result in zip(planned, results, strict=True) if result.unknown]
+        if undecided:
+            return {"undecided": undecided}
     messages: list[Message] = []
     for one, result in zip(planned, results, strict=True):
         call = one.call

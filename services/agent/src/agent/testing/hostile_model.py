@@ -55,7 +55,7 @@ def decoded(text: str) -> str:
 
 
 @dataclass
-class ObedientAgent:
+class HostileModel:
     """A script for runs: reads with the tool it was given, then calls all that can be called, then says all it may."""
 
     first: tuple[str, dict[str, Any]]

@@ -36,7 +36,7 @@ class Viewer:
         return cls(delegation.tenant, delegation.key_id, limited, delegation)
 
 
-async def create(
+async def create_thread(
     connection: AsyncConnection, viewer: Viewer, metadata: dict[str, Any], now: datetime, *, transient: bool = False
 ) -> Thread:
     """A new, empty thread. A transient one belongs to one completion, is not listed, and goes with its events."""
@@ -50,10 +50,10 @@ async def create(
         "updated_at": now,
     }
     made = insert(THREADS).values(**values).returning(*THREADS.c)
-    return shown((await connection.execute(made)).mappings().one())
+    return to_thread((await connection.execute(made)).mappings().one())
 
 
-async def find(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> RowMapping:
+async def get_thread(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> RowMapping:
     """A thread's row; raises `ThreadNotFound`."""
     query = select(THREADS).where(THREADS.c.id == thread_id, THREADS.c.tenant == viewer.tenant)
     if viewer.limited:
@@ -64,7 +64,7 @@ async def find(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> R
     return row
 
 
-async def listed(connection: AsyncConnection, viewer: Viewer, limit: int, cursor: str | None) -> Page[Thread]:
+async def list_threads(connection: AsyncConnection, viewer: Viewer, limit: int, cursor: str | None) -> Page[Thread]:
     """The threads that somebody sees, newest first."""
     query = select(THREADS).where(THREADS.c.tenant == viewer.tenant, THREADS.c.transient.is_(False))
     if viewer.limited:
@@ -73,15 +73,15 @@ async def listed(connection: AsyncConnection, viewer: Viewer, limit: int, cursor
         query = query.where(THREADS.c.id < decode_cursor(cursor, str)[0])
     rows = (await connection.execute(query.order_by(THREADS.c.id.desc()).limit(limit + 1))).mappings().all()
     following = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
-    return Page[Thread](data=[shown(row) for row in rows[:limit]], next_cursor=following)
+    return Page[Thread](data=[to_thread(row) for row in rows[:limit]], next_cursor=following)
 
 
-async def remove(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> list[str]:
+async def delete_thread(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> list[str]:
     """A thread with all that belongs to it. A run under way loses its row, and with it the right to write.
 
     Returns the ids of its runs.
     """
-    await find(connection, viewer, thread_id)
+    await get_thread(connection, viewer, thread_id)
     query = select(RUNS.c.id).where(RUNS.c.thread_id == thread_id)
     gone = [str(run_id) for run_id in (await connection.execute(query)).scalars()]
     for table in (CHECKPOINTS, CHECKPOINT_WRITES):
@@ -90,7 +90,7 @@ async def remove(connection: AsyncConnection, viewer: Viewer, thread_id: str) ->
     return gone
 
 
-async def append(
+async def append_messages(
     connection: AsyncConnection, thread_id: str, run_id: str, messages: Sequence[dict[str, Any]], now: datetime
 ) -> None:
     """Add messages to the end, all or none with the rest of the transaction."""
@@ -111,7 +111,7 @@ async def append(
     await connection.execute(insert(MESSAGES), rows)
 
 
-async def messages_from(connection: AsyncConnection, thread_id: str, position: int) -> list[dict[str, Any]]:
+async def list_messages(connection: AsyncConnection, thread_id: str, position: int) -> list[dict[str, Any]]:
     """The messages from a position on."""
     query = (
         select(MESSAGES.c.message)
@@ -121,33 +121,33 @@ async def messages_from(connection: AsyncConnection, thread_id: str, position: i
     return [dict(message) for message in (await connection.execute(query)).scalars()]
 
 
-async def summarised(connection: AsyncConnection, thread_id: str) -> tuple[str, int]:
+async def get_summary(connection: AsyncConnection, thread_id: str) -> tuple[str, int]:
     """The thread's summary, and how many of its oldest messages it stands for."""
     query = select(THREADS.c.summary, THREADS.c.summarised).where(THREADS.c.id == thread_id)
     row = (await connection.execute(query)).one()
     return row.summary, row.summarised
 
 
-def summarise(connection: Connection, thread_id: str, text: str, count: int) -> None:
+def update_summary(connection: Connection, thread_id: str, text: str, count: int) -> None:
     """Keep a summary that stands for the `count` oldest messages, unless a longer one is there."""
     longer = update(THREADS).where(THREADS.c.id == thread_id, THREADS.c.summarised < count)
     connection.execute(longer.values(summary=text, summarised=count))
 
 
-async def history(
+async def list_history(
     connection: AsyncConnection, viewer: Viewer, thread_id: str, limit: int, cursor: str | None
 ) -> Page[HistoryMessage]:
     """What was said, oldest first; raises `ThreadNotFound`."""
-    await find(connection, viewer, thread_id)
+    await get_thread(connection, viewer, thread_id)
     query = select(MESSAGES).where(MESSAGES.c.thread_id == thread_id)
     if cursor is not None:
         query = query.where(MESSAGES.c.position > decode_cursor(cursor, int)[0])
     rows = (await connection.execute(query.order_by(MESSAGES.c.position).limit(limit + 1))).mappings().all()
     following = encode_cursor(rows[limit - 1]["position"]) if len(rows) > limit else None
-    return Page[HistoryMessage](data=[_said(row) for row in rows[:limit]], next_cursor=following)
+    return Page[HistoryMessage](data=[_to_message(row) for row in rows[:limit]], next_cursor=following)
 
 
-def shown(row: RowMapping) -> Thread:
+def to_thread(row: RowMapping) -> Thread:
     """A thread as the API shows it."""
     return Thread(
         id=row["id"],
@@ -159,7 +159,7 @@ def shown(row: RowMapping) -> Thread:
     )
 
 
-def _said(row: RowMapping) -> HistoryMessage:
+def _to_message(row: RowMapping) -> HistoryMessage:
     message = row["message"]
     calls = [ToolCall(id=one["id"], name=one["name"], arguments=one["arguments"]) for one in message.get("calls", ())]
     return HistoryMessage(

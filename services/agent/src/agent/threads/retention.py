@@ -1,4 +1,4 @@
-"""Removing all that a tenant has here, and threads that are too old."""
+"""How long things are kept: all that a deleted tenant had goes, and threads that are too old."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ AT_ONCE = 100
 KEYS_AT_ONCE = 1000
 
 
-async def purge(database: Database, tenant: str, key_ids: Sequence[str]) -> None:
+async def delete_tenant(database: Database, tenant: str, key_ids: Sequence[str]) -> None:
     """Threads with all that is in them, then agents and kept answers. Can be repeated.
 
     A run under way loses its row, and with it the right to write.
     """
-    await _remove_threads(database, THREADS.c.tenant == tenant)
+    await _delete_threads(database, THREADS.c.tenant == tenant)
     async with database.write() as connection:
         for table in (AGENTS, VERSIONS):
             await connection.execute(delete(table).where(table.c.tenant == tenant))
@@ -30,13 +30,13 @@ async def purge(database: Database, tenant: str, key_ids: Sequence[str]) -> None
     await database.scrub()
 
 
-async def forget_threads(database: Database, before: datetime) -> int:
+async def prune_threads(database: Database, before: datetime) -> int:
     """Remove threads that nobody wrote to since and in which no run is under way; returns how many there were."""
     live = select(RUNS.c.thread_id).where(RUNS.c.status.not_in(FINAL_RUN_STATUSES))
-    return await _remove_threads(database, (THREADS.c.updated_at < before) & THREADS.c.id.not_in(live))
+    return await _delete_threads(database, (THREADS.c.updated_at < before) & THREADS.c.id.not_in(live))
 
 
-async def _remove_threads(database: Database, which: ColumnElement[bool]) -> int:
+async def _delete_threads(database: Database, which: ColumnElement[bool]) -> int:
     """Some at a time, with their runs, events, tool calls and checkpoints."""
     some, count = select(THREADS.c.id).where(which).limit(AT_ONCE), 0
     while True:

@@ -33,7 +33,7 @@ class SearchHistory:
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
         """The messages that share the most words with the query, in the order in which they were said."""
         async with self._database.read() as connection:
-            messages = await threads.messages_from(connection, caller.thread_id, 0)
+            messages = await threads.list_messages(connection, caller.thread_id, 0)
         wanted = form_set(arguments["query"])
         scored = [(len(wanted & form_set(one["content"])), at) for at, one in enumerate(messages)]
         best = sorted(sorted((score, at) for score, at in scored if score)[-FOUND:], key=lambda pair: pair[1])

@@ -202,10 +202,10 @@ class Execution:
         ending: Exception | None = None
         due = time.monotonic() + self.settings.run_lease_seconds / BEATS  # however often it rings meanwhile
         try:
-            with self.ledger.bell.listening(work.id) as rung:
+            with self.ledger.notifier.subscribe(work.id) as subscription:
                 ringing: asyncio.Task[bool] | None = None
                 while not task.done() and ending is None:
-                    ringing = asyncio.create_task(rung.wait(max(0.0, due - time.monotonic())))
+                    ringing = asyncio.create_task(subscription.wait(max(0.0, due - time.monotonic())))
                     await asyncio.wait({task, ringing}, return_when=asyncio.FIRST_COMPLETED)
                     if task.done():
                         ringing.cancel()

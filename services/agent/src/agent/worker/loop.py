@@ -48,7 +48,7 @@ class RunLoop:
 
     async def run(self) -> None:
         """Work until `stop`; then wait for running steps as long as settings allow, and put back what is left."""
-        with self._ledger.bell.listening(None) as rung:
+        with self._ledger.notifier.subscribe(None) as subscription:
             while not self._stopping.is_set():
                 try:
                     await self._look()
@@ -57,7 +57,7 @@ class RunLoop:
                 except Exception:
                     log.exception("runs can't be looked for")  # whatever it is: who would look for them if not this?
                     await self._rest()
-                ringing = asyncio.create_task(rung.wait(self._settings.run_poll_seconds))
+                ringing = asyncio.create_task(subscription.wait(self._settings.run_poll_seconds))
                 ended = asyncio.create_task(self._woken.wait())
                 await asyncio.wait({ringing, ended}, return_when=asyncio.FIRST_COMPLETED)
                 for waiting in (ringing, ended):
@@ -67,7 +67,7 @@ class RunLoop:
         await self._drain()
 
     async def _rest(self) -> None:
-        """A pause that no bell ends: what went wrong would go wrong as often as anything rings."""
+        """A pause that no notifier ends: what went wrong would go wrong as often as anything rings."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.run_poll_seconds):
                 await self._stopping.wait()
@@ -92,7 +92,7 @@ class RunLoop:
         if time.monotonic() - self._purged_at > PURGE_SECONDS:
             await self._ledger.purge(timedelta(seconds=self._settings.events_kept_seconds))
             if days := self._settings.threads_kept_days:
-                await retention.forget_threads(self._ledger.database, self._ledger.clock.now() - timedelta(days=days))
+                await retention.prune_threads(self._ledger.database, self._ledger.clock.now() - timedelta(days=days))
             self._purged_at = time.monotonic()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

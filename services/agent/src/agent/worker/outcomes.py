@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.errors import AgentUnreadable
-from agent.sanitisation.sanitiser import neutralise
+from agent.sanitisation.sanitiser import sanitise
 from agent.steps.state import PriceUnknown
 from contracts.documents import Failure
 from servicekit.core.errors import ServiceError
@@ -72,7 +72,7 @@ def exhausted(strikes: int) -> Failure:
 
 def _failure(error: ServiceError, *, retryable: bool = False) -> Failure:
     """The reason as people read it: an error may quote what a model or another computer wrote."""
-    return Failure(code=error.code, message=neutralise(error.message), retryable=retryable)
+    return Failure(code=error.code, message=sanitise(error.message), retryable=retryable)
 
 
 def _last_reason(error: Exception) -> Failure | None:
