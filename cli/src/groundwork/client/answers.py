@@ -9,14 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.chat import AnswerOptions, AnswerReport, ChatCompletionChunk, ChatUsage
+from contracts.chat import STREAM_END, AnswerOptions, AnswerReport, ChatCompletionChunk, ChatUsage
 from contracts.citations import Annotation
 from contracts.operations.models import CREATE_CHAT_COMPLETION
 from groundwork.client.connection import Connection
 from groundwork.errors import UnexpectedAnswer
 
 ANSWER_SECONDS = 300.0
-DONE = "[DONE]"
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def ask_stream(
     usage: ChatUsage | None = None
     with connection.events(CREATE_CHAT_COMPLETION, json=body, timeout=ANSWER_SECONDS) as events:
         for event in events:
-            if event.data == DONE:
+            if event.data == STREAM_END:
                 break
             chunk = _chunk(event.data)
             usage = chunk.usage or usage

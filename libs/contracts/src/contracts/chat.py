@@ -31,6 +31,8 @@ class AnswerOptions(Request):
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
 
 
+STREAM_END = "[DONE]"
+"""The data of the event that ends a stream."""
 OTHER_LENGTHS = ("max_new_tokens", "max_output_tokens", "n_predict", "num_predict")
 """What servers also call the longest answer, and obey before `max_tokens`."""
 TOOLS_IGNORED = "tools_ignored"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from servicekit.core.errors import Internal
 from servicekit.streams import sse
+from servicekit.streams.sse import FrameCutter, MalformedStream, data_of, is_done, is_error
 
 LINES = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r"), max_size=40)
 
@@ -62,3 +64,33 @@ async def test_a_stream_without_boundaries_is_bounded(monkeypatch: pytest.Monkey
 
 def test_an_error_event_carries_the_envelope() -> None:
     assert sse.encode_error(Internal("broken"), "req_1").startswith(b'event: error\ndata: {"error":{"type":"internal"')
+
+
+STREAM = b'data: {"a": 1}\n\n: keep-alive\n\ndata: x\ndata: y\n\nevent: error\ndata: {}\n\ndata: [DONE]\n\n'
+
+
+@given(st.lists(st.integers(min_value=0, max_value=len(STREAM)), max_size=8), st.booleans())
+def test_frames_are_whole_wherever_the_stream_is_cut(cuts: list[int], crlf: bool) -> None:
+    stream = STREAM.replace(b"\n", b"\r\n") if crlf else STREAM
+    edges = [0, *sorted(cuts), len(stream)]
+    frames = FrameCutter()
+    seen = [frame for a, b in itertools.pairwise(edges) for frame in frames.feed(stream[a:b])]
+    frames.close()
+    assert b"".join(seen) == STREAM
+    assert len(seen) == 5
+    assert data_of(seen[2]) == b"x\ny"
+    assert is_error(seen[3])
+    assert is_done(seen[4])
+
+
+def test_a_stream_that_ends_inside_a_frame_is_malformed() -> None:
+    frames = FrameCutter()
+    frames.feed(b"data: half")
+    with pytest.raises(MalformedStream):
+        frames.close()
+
+
+def test_an_endless_frame_is_refused() -> None:
+    frames = FrameCutter()
+    with pytest.raises(MalformedStream):
+        frames.feed(b"x" * (sse.MAX_EVENT_BYTES + 1))

@@ -1,0 +1,13 @@
+"""Chunks of a streamed chat answer, as any server writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def has_content(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice says more than its role, which servers send before they know that they can answer."""
+    delta = choice.get("delta")
+    fields = delta if isinstance(delta, Mapping) else {}
+    return bool(choice.get("finish_reason")) or any(value for name, value in fields.items() if name != "role")

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from servicekit.streams.chunks import has_content
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({"delta": {"role": "assistant", "content": ""}, "finish_reason": None}, False),
+        ({"delta": {"role": "assistant", "content": None, "tool_calls": []}}, False),
+        ({"delta": None}, False),
+        ({"delta": "no object"}, False),
+        ({"delta": {"content": "H"}}, True),
+        ({"delta": {"tool_calls": [{"index": 0}]}}, True),
+        ({"delta": {"reasoning_content": "Hm"}}, True),
+        ({"delta": {}, "finish_reason": "stop"}, True),
+    ],
+)
+def test_a_choice_that_holds_at_most_a_role_has_not_begun(choice: dict[str, Any], expected: bool) -> None:
+    assert has_content(choice) is expected
