@@ -20,6 +20,8 @@ DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 """What a full disk and a used-up quota say."""
 POSTGRES_DISK_FULL = "53100"
 """SQLSTATE `disk_full`."""
+CLIENT_CLOSED = 499
+"""What logs and metrics say of a call whose caller left before the answer."""
 
 
 class ServiceError(Exception):

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
+
+
+def object_in(data: bytes) -> dict[str, Any]:
+    """The JSON object that an event or a body holds; an empty one for anything else."""
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def has_content(choice: Mapping[str, Any]) -> bool:

@@ -9,10 +9,7 @@ from typing import Any
 
 from starlette.types import Receive
 
-from servicekit.core.errors import InvalidRequest
-
-CLIENT_CLOSED = 499
-"""What logs and metrics say of a call whose caller left before the answer."""
+from servicekit.core.errors import CLIENT_CLOSED, InvalidRequest
 
 
 class CallerLeft(InvalidRequest):

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from servicekit.core.errors import (
+    CLIENT_CLOSED,
     DiskFull,
     Internal,
     InvalidRequest,
@@ -25,8 +26,6 @@ from servicekit.core.errors import (
 log = structlog.get_logger(__name__)
 _UNREADABLE = "There was an error parsing the body"
 """FastAPI's words for JSON over which the parser itself fails: nested too deep, a number of thousands of digits."""
-CLIENT_CLOSED = 499
-"""What logs and metrics say of a call whose caller left before the answer."""
 
 
 class BodyRefused(HTTPException):

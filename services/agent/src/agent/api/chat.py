@@ -25,6 +25,7 @@ from contracts.errors import ErrorEnvelope
 from contracts.models import AGENT
 from servicekit.auth.delegation import Caller, require
 from servicekit.core.errors import Internal, ServiceError
+from servicekit.streams.disconnect import CallerLeft, disconnected, while_connected
 from servicekit.streams.sse import DONE, HEADERS, MEDIA_TYPE, encode, encode_error
 from servicekit.telemetry.metrics import known_label
 from servicekit.web.router import Router
@@ -62,8 +63,11 @@ async def complete(
         stream = chunks(answers.events(conversation, body, caller.token, request_id), body.model)
     try:
         if not body.stream:
-            return JSONResponse(completion_json(await _until_gone(request, stream)))
+            async with while_connected(disconnected(request.receive)), aclosing(stream):
+                return JSONResponse(completion_json(await collect(stream)))
         first = await anext(stream)
+    except CallerLeft:
+        raise
     except ServiceError as error:
         ANSWER_FAILURES.labels(known_label(error.code, FAILURES)).inc()
         raise
@@ -81,32 +85,6 @@ async def _run(
     run, agent = await run_completions.start(agents, Viewer.of(caller.delegation), principal(caller, grant), body)
     degraded = (TOOLS_IGNORED,) if body.offers_tools() else ()
     return run_completions.chunks(agents, run, agent, body.model, degraded)
-
-
-async def _until_gone(request: Request, stream: AsyncGenerator[ChatCompletionChunk]) -> ChatCompletion:
-    """The whole answer; if the caller goes away meanwhile, the work for it ends."""
-    working = asyncio.ensure_future(_collect_and_close(stream))
-    watching = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            log.info("caller went away")
-            working.cancel()
-        return await working
-    finally:
-        watching.cancel()
-        working.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
-
-
-async def _collect_and_close(stream: AsyncGenerator[ChatCompletionChunk]) -> ChatCompletion:
-    async with aclosing(stream):
-        return await collect(stream)
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _sse(

@@ -14,6 +14,7 @@ from agent.mcp.server import CANCELLED, VERSIONS, McpServer
 from agent.ports import Notifier
 from contracts.mcp import McpMessage, McpReply, MessageId
 from servicekit.auth.delegation import Caller, require
+from servicekit.streams.disconnect import disconnected
 from servicekit.web.router import Router
 
 router = Router(tags=["mcp"])
@@ -62,7 +63,9 @@ async def message(
             notifier.notify(name)
         return Response(status_code=202)
     working = server.answer(asked, caller, request.state.request_id)
-    reply = await unless_cancelled(notifier, name_of(key_id, session, asked.id), _left(request), working)
+    reply = await unless_cancelled(
+        notifier, name_of(key_id, session, asked.id), disconnected(request.receive), working
+    )
     if reply is None:
         return Response(status_code=202)
     headers = {SESSION_HEADER: new_session()} if asked.method == "initialize" else None
@@ -91,9 +94,3 @@ def _read(body: bytes) -> McpMessage | Response:
 def _refused(code: int, why: str, message_id: MessageId | None = None, **more: Any) -> JSONResponse:
     reply = McpReply(id=message_id, error={"code": code, "message": why, **more})
     return JSONResponse(reply.model_dump(mode="json", exclude={"result"}), status_code=400)
-
-
-async def _left(request: Request) -> None:
-    """Return when the caller has gone away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

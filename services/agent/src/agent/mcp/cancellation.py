@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
 
 from agent.ports import Notifier, Subscription
 from contracts.mcp import MessageId
 from servicekit.core.identifiers import new_id
+from servicekit.streams.disconnect import CallerLeft, while_connected
 
 Result = TypeVar("Result")
 LOOK_SECONDS = 60.0
@@ -28,22 +28,18 @@ def name_of(key_id: str, session: str | None, message_id: MessageId | None) -> s
 
 
 async def unless_cancelled(
-    notifier: Notifier, name: str | None, gone: Awaitable[None], work: Awaitable[Result]
+    notifier: Notifier, name: str | None, gone: Coroutine[Any, Any, None], work: Awaitable[Result]
 ) -> Result | None:
     """What the work gives; None, and the work ended, once its client has cancelled it or left.
 
     Model calls inside the work are ended with it, and charged for what they did until then.
     """
     with notifier.subscribe(name or new_id("nobody")) as subscription:
-        working = asyncio.ensure_future(work)
-        ends = [asyncio.ensure_future(gone), asyncio.ensure_future(_notified(subscription))]
         try:
-            await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
-            return await working if working.done() else None
-        finally:
-            for task in (working, *ends):
-                task.cancel()
-            await asyncio.gather(working, *ends, return_exceptions=True)
+            async with while_connected(gone), while_connected(_notified(subscription)):
+                return await work
+        except CallerLeft:
+            return None
 
 
 async def _notified(subscription: Subscription) -> None:

@@ -11,7 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from agent.ports import Embedded, Vector
-from contracts.chat import ChatCompletionChunk, ChatRequest
+from contracts.chat import STREAM_END, ChatCompletionChunk, ChatRequest
 from contracts.errors import ErrorEnvelope
 from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
 from contracts.search import SearchReply, SearchRequest
@@ -80,7 +80,7 @@ class ModelPlane:
                 if event.event == "error":
                     error = ErrorEnvelope.model_validate_json(event.data).error
                     raise PeerError(BLOCKED_STATUS if error.type == "content_blocked" else UPSTREAM_STATUS, error)
-                if event.data == "[DONE]":
+                if event.data == STREAM_END:
                     return
                 yield ChatCompletionChunk.model_validate_json(event.data)
         except (ValidationError, MalformedStream) as error:

@@ -8,10 +8,9 @@ from typing import Any
 
 from gateway.cache.answer_cache import Entry, Lookup
 from gateway.streaming.exchange import Exchange
-from gateway.streaming.frames import END, data_of
 from gateway.streaming.observer import Tap
 from gateway.usage.meter import MeteredCall
-from servicekit.streams.sse import HEADERS, MEDIA_TYPE
+from servicekit.streams.sse import END, HEADERS, MEDIA_TYPE, data_of
 from servicekit.telemetry.trace_context import trace_id
 
 CACHE_HEADER = "X-Groundwork-Cache"

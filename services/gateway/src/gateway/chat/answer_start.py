@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
@@ -15,18 +14,18 @@ from contracts.chat import ChatRequest
 from contracts.errors import ErrorEnvelope
 from gateway.chat.errors import FirstPieceTimeout
 from gateway.streaming.errors import StreamBrokenOff
-from gateway.streaming.frames import Frames, data_of, is_done, is_error
 from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import (
     PeerError,
     ServiceError,
 )
 from servicekit.peers.client import Peer
-from servicekit.streams.sse import MalformedStream
+from servicekit.streams.chunks import has_content, object_in
+from servicekit.streams.sse import FrameCutter, MalformedStream, data_of, is_done, is_error
 
 PATH = "/v1/chat/completions"
 MOST_FRAMES = 64
-"""Frames without content after which a stream counts as begun: comments that keep it alive, roles."""
+"""FrameCutter without content after which a stream counts as begun: comments that keep it alive, roles."""
 REFUSED = "content_filter"
 
 
@@ -52,7 +51,7 @@ class Opened:
     body: bytes = b""
     frames: list[bytes] = field(default_factory=list)
     pieces: AsyncGenerator[bytes] | None = None
-    cutter: Frames = field(default_factory=Frames)
+    cutter: FrameCutter = field(default_factory=FrameCutter)
     refused: bool = False
     """Whether the model has refused to say anything."""
 
@@ -127,13 +126,11 @@ def says_something(frame: bytes) -> str:
     """What a frame begins an answer with: `content`, `content_filter` for a refusal, empty for neither."""
     if frame.startswith(b":"):
         return ""
-    chunk = _object(data_of(frame))
+    chunk = object_in(data_of(frame))
     for choice in _list(chunk.get("choices")):
-        delta = choice.get("delta")
-        delta = delta if isinstance(delta, dict) else {}
-        if delta.get("refusal") or (choice.get("finish_reason") == REFUSED and not delta.get("content")):
+        if _refuses(choice, "delta"):
             return REFUSED
-        if choice.get("finish_reason") or any(value for name, value in delta.items() if name != "role"):
+        if has_content(choice):
             return "content"
     return "content" if chunk.get("usage") or chunk.get("groundwork") else ""
 
@@ -141,22 +138,14 @@ def says_something(frame: bytes) -> str:
 def _refuses_whole(body: bytes) -> bool:
     if REFUSED.encode() not in body and b'"refusal":' not in body:
         return False
-    choices = _list(_object(body).get("choices"))
-    return bool(choices) and all(_refuses(choice) for choice in choices)
+    choices = _list(object_in(body).get("choices"))
+    return bool(choices) and all(_refuses(choice, "message") for choice in choices)
 
 
-def _refuses(choice: dict[str, Any]) -> bool:
-    message = choice.get("message")
+def _refuses(choice: dict[str, Any], part: str) -> bool:
+    message = choice.get(part)
     message = message if isinstance(message, dict) else {}
     return bool(message.get("refusal")) or (choice.get("finish_reason") == REFUSED and not message.get("content"))
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(data)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def _list(value: object) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 from contracts.chat import ChatRequest
 from contracts.completions import CompletionRequest, as_chat
 from contracts.models import AGENT, RAG
-from gateway.streaming.frames import END, data_of, is_done, is_error
 from servicekit.core.errors import InvalidRequest
+from servicekit.streams.sse import END, data_of, is_done, is_error
 from servicekit.web.json_bodies import validated
 
 NOT_OURS = ("messages", "raw_prompts")

@@ -10,11 +10,10 @@ from contracts.chat import ChatRequest
 from gateway.chat.answer_start import Opened, Upstream, error_in, open_answer
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange
-from gateway.streaming.frames import is_done, is_error
 from gateway.streaming.observer import Tap
 from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import ServiceError
-from servicekit.streams.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
+from servicekit.streams.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error, is_done, is_error
 
 
 async def answer_chat(

@@ -14,11 +14,12 @@ from contracts.guardrails import GuardDecision
 from contracts.models import ModelInfo
 from contracts.receipts import Attempt, Receipt, TokenCounts
 from gateway.models.cost import NANO, cost_nano_usd, usd_text
-from gateway.streaming.frames import END, data_of, is_done
 from gateway.usage.inner_calls import InsideCalls, Spent
 from gateway.usage.meter import MeteredCall
 from gateway.usage.records import count
 from gateway.usage.token_counter import ChatCount
+from servicekit.streams.chunks import object_in
+from servicekit.streams.sse import END, data_of, is_done
 from servicekit.telemetry.trace_context import trace_id
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ class ModelTap:
             self._count.note(frame)
         if b'"usage":' not in frame or b'"usage":null' in frame or b'"usage": null' in frame:
             return frame
-        chunk = _object(data_of(frame))
+        chunk = object_in(data_of(frame))
         usage = chunk.get("usage")
         if isinstance(usage, Mapping):
             self._take(usage)
@@ -71,7 +72,7 @@ class ModelTap:
 
     async def whole(self, body: bytes) -> bytes:
         """Passes as it is."""
-        usage = _object(body).get("usage")
+        usage = object_in(body).get("usage")
         self._begun = True
         if isinstance(usage, Mapping):
             self._take(usage)
@@ -146,14 +147,14 @@ class AnswerTap:
         """Only the frames with the `groundwork` object and with `usage` are taken apart."""
         if not any(b'"%s":' % name in frame for name in (b"groundwork", b"usage")) or is_done(frame):
             return frame
-        chunk = _object(data_of(frame))
+        chunk = object_in(data_of(frame))
         if not chunk.get("groundwork") and not chunk.get("usage"):
             return frame
         return b"data: " + await self._settled(chunk) + END
 
     async def whole(self, body: bytes) -> bytes:
         """The answer with its receipt completed or removed."""
-        return await self._settled(_object(body))
+        return await self._settled(object_in(body))
 
     async def last(self) -> bytes:
         """Nothing."""
@@ -220,11 +221,3 @@ class RunTap:
 def _part(usage: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     value = usage.get(field)
     return value if isinstance(value, Mapping) else {}
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(data)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}

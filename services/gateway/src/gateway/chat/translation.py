@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.chat import ChatRequest
 from gateway.streaming.exchange import Exchange
-from gateway.streaming.frames import Frames
+from servicekit.streams.sse import FrameCutter
 
 
 class Translation(Protocol):
@@ -34,14 +34,14 @@ class TranslatedExchange(Exchange):
     def __init__(self, translation: Translation, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(scope, receive, send)
         self.translation = translation
-        self._cutter = Frames()
+        self._cutter = FrameCutter()
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """A whole chat answer, told in the caller's kind."""
         await super().answer(status, headers, self.translation.whole(body))
 
     async def piece(self, data: bytes) -> None:
-        """Frames of a chat's stream, told in the caller's kind."""
+        """FrameCutter of a chat's stream, told in the caller's kind."""
         told = b"".join(self.translation.frame(frame) for frame in self._cutter.feed(data))
         if told:
             await super().piece(told)

@@ -8,8 +8,8 @@ from typing import Any
 from gateway.guardrails.delta_texts import Place, say, spoken
 from gateway.guardrails.masks import StreamMask
 from gateway.guardrails.screen import GUARDS, Screening, action_of, dicts, encoded
-from gateway.streaming.frames import END, data_of, is_done
 from gateway.streaming.observer import Tap
+from servicekit.streams.sse import END, data_of, is_done
 from servicekit.web.json_bodies import off_loop
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.guardrails.masks import MASK
 from gateway.guardrails.screen import Screening, encoded
 from gateway.streaming.errors import StreamBrokenOff
-from gateway.streaming.frames import END, data_of, is_error
+from servicekit.streams.sse import END, data_of, is_error
 from servicekit.web.json_bodies import off_loop
 
 TOKEN = b"event: token\n"

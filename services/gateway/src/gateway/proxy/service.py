@@ -21,14 +21,13 @@ from gateway.proxy.operations import ProxiedCall
 from gateway.settings import origins_in
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange, passed_on
-from gateway.streaming.frames import Frames
 from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import (
     Forbidden,
     ServiceError,
 )
 from servicekit.peers.client import PeerStream
-from servicekit.streams.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error
+from servicekit.streams.sse import HEADERS, MEDIA_TYPE, FrameCutter, MalformedStream, encode_error
 
 MOST_SCREENED_BYTES = 64 * 1024 * 1024
 """Of a whole answer that has to be looked at before it goes out."""
@@ -180,7 +179,7 @@ async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str
 
 async def _screened(pieces: AsyncIterator[bytes], screening: Screening, after: int) -> AsyncIterator[bytes]:
     """A run's events, screened; a stream that breaks off ends as `stream_broken_off`."""
-    cutter, screen = Frames(), RunEventScreen(screening, after)
+    cutter, screen = FrameCutter(), RunEventScreen(screening, after)
     try:
         async for piece in pieces:
             for frame in cutter.feed(piece):

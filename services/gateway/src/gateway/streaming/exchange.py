@@ -11,8 +11,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.core.errors import InvalidRequest, PeerError, ServiceError, UpstreamFailed
-from servicekit.web.error_handlers import CLIENT_CLOSED, error_response
+from servicekit.core.errors import CLIENT_CLOSED, InvalidRequest, PeerError, ServiceError, UpstreamFailed
+from servicekit.streams.disconnect import CallerLeft, while_connected
+from servicekit.web.error_handlers import error_response
 from servicekit.web.headers import header_of
 from servicekit.web.json_bodies import LARGE_BYTES
 
@@ -215,41 +216,18 @@ class Relay(Response):
         exchange = self._exchange(scope, receive, send)
         error: BaseException | None = None
         try:
-            left = await self._until_gone(exchange)
+            async with while_connected(exchange.gone(), lambda: exchange.ended):
+                await self._work(exchange)
+        except CallerLeft as left:
+            error = exchange.failure or left
         except (ServiceError, ClientDisconnect) as raised:
-            left, error = False, raised
+            error = raised
         finally:
             exchange.close()
-        if left:
-            error = exchange.failure
-        if isinstance(error, ServiceError):
+        if isinstance(error, ServiceError) and not isinstance(error, CallerLeft):
             await exchange.fail(_for_the_public(error))
-        elif left or error is not None:
+        elif error is not None:
             await _close_the_books(exchange, send)
-
-    async def _until_gone(self, exchange: Exchange) -> bool:
-        """Work, in this task; whether the client left before it was done, which cancels it."""
-        task = asyncio.current_task()
-        assert task is not None
-        left = done = False
-
-        def on_gone(_: asyncio.Future[None]) -> None:
-            nonlocal left
-            if not done and not exchange.ended:  # the server reports a finished call like one whose client left
-                left = True
-                task.cancel()
-
-        gone = asyncio.ensure_future(exchange.gone())
-        gone.add_done_callback(on_gone)
-        try:
-            await self._work(exchange)
-        except asyncio.CancelledError:
-            if not left or task.uncancel():
-                raise  # the server itself ends
-        finally:
-            done = True
-            gone.cancel()
-        return left
 
 
 async def _close_the_books(exchange: Exchange, send: Send) -> None:

@@ -25,10 +25,9 @@ from gateway.usage.ledger import UsageLedger
 from gateway.usage.records import HoldRecord, Tokens, UsageRecord
 from gateway.usage.tenant_labels import TenantLabels
 from servicekit.core.clock import Clock
-from servicekit.core.errors import ServiceError
+from servicekit.core.errors import CLIENT_CLOSED, ServiceError
 from servicekit.core.identifiers import new_id
 from servicekit.peers.client import PeerStream
-from servicekit.web.error_handlers import CLIENT_CLOSED
 
 log = structlog.get_logger(__name__)
 Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs", "agents", "mcp"]

@@ -15,9 +15,9 @@ from contracts.chat import ChatRequest
 from contracts.models import ModelInfo
 from gateway.auth.tokens import MODELS, Mint
 from gateway.limits.max_usage import prompt_bytes
-from gateway.streaming.frames import data_of
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer
+from servicekit.streams.sse import data_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -8,7 +8,7 @@ from contracts.chat import ChatRequest
 from contracts.responses import ResponseRequest
 from gateway.chat.responses.events import Events
 from gateway.chat.responses.request import as_chat, read
-from gateway.streaming.frames import data_of, is_done, is_error
+from servicekit.streams.sse import data_of, is_done, is_error
 
 
 class Responses:
