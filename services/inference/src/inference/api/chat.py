@@ -9,11 +9,12 @@ from fastapi.responses import Response
 
 from contracts.chat import ChatCompletion, ChatRequest
 from inference.api.access import Opened
-from inference.api.disconnects import EventStream, unless_gone
+from inference.api.event_stream import EventStream
 from inference.errors import ModelNotAllowed
 from inference.protocol import codec as wire
 from inference.serving.chat import ChatStream, whole_answer
 from servicekit.auth.delegation import Caller, require
+from servicekit.streams.disconnect import disconnected, while_connected
 from servicekit.web.router import Router
 
 router = Router(tags=["chat"])
@@ -31,11 +32,13 @@ async def chat(
     if not caller.delegation.allows_model(served.name):
         raise ModelNotAllowed(served.name)
     if not body.stream:
-        answer = await unless_gone(request, whole_answer(served, body))
+        async with while_connected(disconnected(request.receive)):
+            answer = await whole_answer(served, body)
         return Response(wire.write(answer), media_type="application/json")
     stream = ChatStream(served, body, request.state.request_id)
     try:
-        await unless_gone(request, stream.begin())
+        async with while_connected(disconnected(request.receive)):
+            await stream.begin()
     except BaseException:
         await stream.close()
         raise

@@ -11,9 +11,9 @@ from fastapi.responses import Response
 
 from contracts.models import EmbeddingReply, EmbeddingRequest, RerankReply, RerankRequest
 from inference.api.access import Opened
-from inference.api.disconnects import unless_gone
 from inference.serving import vectors
 from servicekit.auth.delegation import require
+from servicekit.streams.disconnect import disconnected, while_connected
 from servicekit.web.router import Router
 
 router = Router(tags=["vectors"], dependencies=[require("inference", "documents", "search", "chat", "agents")])
@@ -23,7 +23,8 @@ router = Router(tags=["vectors"], dependencies=[require("inference", "documents"
 async def embeddings(body: EmbeddingRequest, request: Request, opened: Opened) -> Response:
     """Vectors of one text or of many."""
     served = opened.models.embedding(body.model)
-    embedded = await unless_gone(request, vectors.embed(served, body))
+    async with while_connected(disconnected(request.receive)):
+        embedded = await vectors.embed(served, body)
     content = await asyncio.to_thread(vectors.embedding_reply, served.name, embedded, body.encoding_format)
     return Response(content, media_type="application/json")
 
@@ -32,4 +33,5 @@ async def embeddings(body: EmbeddingRequest, request: Request, opened: Opened) -
 async def rerank(body: RerankRequest, request: Request, opened: Opened) -> RerankReply:
     """Documents in descending relevance to a query."""
     served = opened.models.rerank(body.model)
-    return await unless_gone(request, vectors.rank(served, body))
+    async with while_connected(disconnected(request.receive)):
+        return await vectors.rank(served, body)

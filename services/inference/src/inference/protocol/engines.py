@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.chat import ChatRequest
+from servicekit.streams.chunks import has_content
 
 Priority = Literal["query", "bulk"]
 Vectors = NDArray[np.float32]
@@ -29,6 +30,11 @@ class Piece:
     choices: tuple[dict[str, Any], ...] = ()
     usage: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether it holds more than roles."""
+        return self.usage is not None or any(map(has_content, self.choices))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class ChatStream:
         CURRENT.set(self._span.context or before)  # the engine's own calls are within the span
         try:
             check_request(self._request)
-            while len(self._first) < MOST_SILENT and not any(map(_says_something, self._first[-1:])):
+            while len(self._first) < MOST_SILENT and not any(piece.has_content for piece in self._first[-1:]):
                 self._first.append(await anext(self._pieces))
         except StopAsyncIteration:
             pass
@@ -135,15 +135,6 @@ class ChatStream:
 
     def _frame(self, content: dict[str, Any]) -> bytes:
         return b"data: %b\n\n" % wire.write({**self._head, **content})
-
-
-def _says_something(piece: Piece) -> bool:
-    for choice in piece.choices:
-        delta = choice.get("delta")
-        said = {**delta, "role": None, "content": delta.get("content") or None} if isinstance(delta, dict) else {}
-        if choice.get("finish_reason") or any(value is not None for value in said.values()):
-            return True
-    return piece.usage is not None
 
 
 def _head(kind: str, model: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from inference.engines.openai import events as openai_events
 from inference.engines.openai.events import Event, EventReader
+from servicekit.streams import sse
 from servicekit.streams.sse import MalformedStream
 
 STREAM = (
@@ -35,7 +35,7 @@ def test_events_are_the_same_whatever_the_boundaries_of_the_pieces(size: int) ->
 
 
 def test_an_event_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_events, "MAX_EVENT_BYTES", 100)
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 100)
     reader = EventReader()
     with pytest.raises(MalformedStream):
         for _ in range(20):

@@ -229,7 +229,7 @@ class UpstreamChat(Upstream):
                     written += [text for choice in piece.choices for text in text_in(choice.get("delta"))]
                 if held is not _PASSED:
                     held.append(piece)
-                    if _says_nothing(piece) and len(held) < FIRST_FRAMES:
+                    if not piece.has_content and len(held) < FIRST_FRAMES:
                         continue
                     for early in held:
                         yield early
@@ -337,17 +337,6 @@ def _as_chat(choices: object, part: str) -> object:
 def _is_choice(value: object, part: str) -> bool:
     """Whether it is a choice whose message or delta can be read."""
     return isinstance(value, dict) and isinstance(value.get(part) or {}, dict)
-
-
-def _says_nothing(piece: Piece) -> bool:
-    """Whether it holds at most roles: servers send that before they have begun."""
-    if piece.usage is not None:
-        return False
-    for choice in piece.choices:
-        delta = choice.get("delta") or {}
-        if choice.get("finish_reason") or any(value for name, value in delta.items() if name != "role"):
-            return False
-    return True
 
 
 def _extra(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from servicekit.streams.sse import MAX_EVENT_BYTES, MalformedStream
+from contracts.chat import STREAM_END
+from servicekit.streams.sse import END, FrameCutter
 
-DONE = b"[DONE]"
+DONE = STREAM_END.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +26,20 @@ class EventReader:
     """Cuts a byte stream, whatever the boundaries of its pieces, into events."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._cutter = FrameCutter()
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that are complete now; raises `MalformedStream` for one that is too large."""
-        rest = self._rest + piece
-        if b"\r" in rest:
-            rest = rest.replace(b"\r\n", b"\n")
-        *blocks, self._rest = rest.split(b"\n\n")
-        if len(self._rest) > MAX_EVENT_BYTES:
-            raise MalformedStream("event too large")
-        return [event for block in blocks if (event := _event(block)) is not None]
+        return [event for frame in self._cutter.feed(piece) if (event := _event(frame)) is not None]
 
     def close(self) -> list[Event]:
         """What is left at the end of the stream."""
-        event = _event(self._rest)
-        self._rest = b""
+        event = _event(self._cutter.take_rest())
         return [] if event is None else [event]
 
 
 def _event(block: bytes) -> Event | None:
+    block = block.removesuffix(END)
     if block.startswith(b"data: ") and b"\n" not in block:  # nearly all
         return Event(block[6:].strip())
     data: list[bytes] = []
