@@ -5,12 +5,10 @@ A collector that is slow or away costs the oldest spans that wait for it, and no
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import socket
 import threading
-from types import TracebackType
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -21,17 +19,15 @@ from opentelemetry.trace import (
     NonRecordingSpan,
     SpanContext,
     SpanKind,
-    StatusCode,
     TraceFlags,
     TraceState,
     set_span_in_context,
 )
-from opentelemetry.trace import Span as SdkSpan
 
 from servicekit.core.settings import ServiceSettings
 from servicekit.core.version import package_version
 from servicekit.telemetry.spans import Attributes, Kind, Span
-from servicekit.telemetry.trace_context import CURRENT, TraceContext
+from servicekit.telemetry.trace_context import TraceContext
 
 QUEUE_SPANS = 4096
 """Spans that wait to be sent; each one more pushes the oldest out."""
@@ -41,7 +37,6 @@ EVERY_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
 PATH = "/v1/traces"
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
-_LEFT = (asyncio.CancelledError, GeneratorExit)
 
 
 class OtlpTracer:
@@ -88,65 +83,13 @@ class OtlpTracer:
             record_exception=False,  # its message may quote a document
             set_status_on_exception=False,
         )
-        return RecordedSpan(began, parent.state if parent else "")
+        return Span(began, parent.state if parent else "")
 
     def close(self) -> None:
         """Send what is left; a collector that does not answer holds nobody up for longer than `CLOSE_SECONDS`."""
         sending = threading.Thread(target=self._processor.shutdown, name="last spans", daemon=True)
         sending.start()
         sending.join(CLOSE_SECONDS)
-
-
-class RecordedSpan(Span):
-    """A span of the SDK."""
-
-    __slots__ = ("_before", "_context", "_span")
-
-    def __init__(self, span: SdkSpan, state: str) -> None:
-        self._span = span
-        sdk = span.get_span_context()
-        self._context = TraceContext(f"{sdk.trace_id:032x}", f"{sdk.span_id:016x}", sampled=True, state=state)
-        self._before: TraceContext | None = None
-
-    @property
-    def context(self) -> TraceContext:
-        """Its place in the trace."""
-        return self._context
-
-    def set(self, attributes: Attributes) -> None:
-        """Add attributes."""
-        self._span.set_attributes({key: value for key, value in attributes.items() if value is not None})
-
-    def rename(self, name: str) -> None:
-        """Another name."""
-        self._span.update_name(name)
-
-    def fail(self, error: BaseException | str) -> None:
-        """Who leaves has not failed."""
-        if isinstance(error, _LEFT):
-            self._span.set_attribute("error.type", "cancelled")
-            return
-        kind = error if isinstance(error, str) else getattr(error, "code", None) or type(error).__name__
-        self._span.set_attribute("error.type", str(kind))
-        self._span.set_status(StatusCode.ERROR)
-
-    def end(self) -> None:
-        """Into the queue."""
-        self._span.end()
-
-    def __enter__(self) -> Span:
-        self._before = CURRENT.get()
-        CURRENT.set(self._context)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Not by a token: an async generator may be closed in another context than it began in."""
-        CURRENT.set(self._before)
-        if error is not None:
-            self.fail(error)
-        self._span.end()
 
 
 def _sdk_context(context: TraceContext) -> SpanContext:

@@ -1,19 +1,25 @@
 """Spans: what a service does for one trace, off unless a setting names a collector.
 
-While it is off, `span` gives out one object that does nothing, and OpenTelemetry is not imported. Spans hold names,
-sizes, times and ids; never a prompt, an answer, a document, a path or a message of an error.
+While it is off, `span` gives out one object that records nothing, and OpenTelemetry's SDK is not imported. Spans hold
+names, sizes, times and ids; never a prompt, an answer, a document, a path or a message of an error.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import structlog
+from opentelemetry.trace import INVALID_SPAN, StatusCode
+from opentelemetry.trace import Span as OtelSpan
 
 from servicekit.core.settings import ServiceSettings
 from servicekit.telemetry.trace_context import CURRENT, TraceContext
+
+if TYPE_CHECKING:
+    from servicekit.telemetry.otlp import OtlpTracer
 
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Value = str | int | float | bool | tuple[str, ...] | None
@@ -21,59 +27,67 @@ Attributes = Mapping[str, Value]
 NONE: Attributes = {}
 PROVIDER = "groundwork"
 """`gen_ai.provider.name`: what is behind a model is known to nobody but inference, and there by its declaration."""
+_LEFT = (asyncio.CancelledError, GeneratorExit)
 
 
 class Span:
-    """A span; this one records nothing. As a context manager it is the parent of what happens within the block."""
+    """A span of OpenTelemetry. As a context manager it is the parent of what happens within the block."""
 
-    __slots__ = ()
+    __slots__ = ("_before", "_span", "context")
 
-    @property
-    def context(self) -> TraceContext | None:
+    def __init__(self, span: OtelSpan, state: str = "") -> None:
+        self._span = span
+        self._before: TraceContext | None = None
+        self.context: TraceContext | None = None
         """Its place in the trace; null if it is not recorded."""
-        return None
+        if span.is_recording():
+            ids = span.get_span_context()
+            self.context = TraceContext(f"{ids.trace_id:032x}", f"{ids.span_id:016x}", sampled=True, state=state)
 
     def set(self, attributes: Attributes) -> None:
         """Add attributes; null values are left out."""
+        if self.context is not None:
+            self._span.set_attributes({key: value for key, value in attributes.items() if value is not None})
 
     def rename(self, name: str) -> None:
         """Give it a better name, once one is known."""
+        self._span.update_name(name)
 
     def fail(self, error: BaseException | str) -> None:
-        """Mark it as failed, by the kind of the error alone."""
+        """Mark it as failed, by the kind of the error alone. Who leaves has not failed."""
+        if isinstance(error, _LEFT):
+            self._span.set_attribute("error.type", "cancelled")
+            return
+        kind = error if isinstance(error, str) else getattr(error, "code", None) or type(error).__name__
+        self._span.set_attribute("error.type", str(kind))
+        self._span.set_status(StatusCode.ERROR)
 
     def end(self) -> None:
         """It is over; for one that is not used as a context manager."""
+        self._span.end()
 
     def __enter__(self) -> Span:
+        if self.context is not None:
+            self._before = CURRENT.get()
+            CURRENT.set(self.context)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the block."""
+        """Not by a token: an async generator may be closed in another context than it began in."""
+        if self.context is None:
+            return
+        CURRENT.set(self._before)
+        if error is not None:
+            self.fail(error)
+        self.end()
 
 
-NOTHING = Span()
+NOTHING = Span(INVALID_SPAN)
 
 
-class Tracer(Protocol):
-    """Records spans and sends them away."""
-
-    def begins(self) -> bool:
-        """Whether a trace that begins here is recorded."""
-        ...
-
-    def span(self, name: str, kind: Kind, parent: TraceContext | None, attributes: Attributes) -> Span:
-        """A span that has begun; without a parent it begins a trace."""
-        ...
-
-    def close(self) -> None:
-        """Send what is left, for a bounded time."""
-        ...
-
-
-_tracer: Tracer | None = None
+_tracer: OtlpTracer | None = None
 
 
 def configure_tracing(settings: ServiceSettings, service: str) -> None:
