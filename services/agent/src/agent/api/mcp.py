@@ -63,9 +63,7 @@ async def message(
             notifier.notify(name)
         return Response(status_code=202)
     working = server.answer(asked, caller, request.state.request_id)
-    reply = await unless_cancelled(
-        notifier, name_of(key_id, session, asked.id), disconnected(request.receive), working
-    )
+    reply = await unless_cancelled(notifier, name_of(key_id, session, asked.id), disconnected(request.receive), working)
     if reply is None:
         return Response(status_code=202)
     headers = {SESSION_HEADER: new_session()} if asked.method == "initialize" else None
