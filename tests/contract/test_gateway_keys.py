@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import pytest
 from tests.support.gateway_running import RunningGateway, running_gateway
 
+from contracts.delegation import Scope
+from contracts.operations.table import OPERATIONS
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import ANSWERS, MODELS
 from gateway.limits.memory_limiter import MemoryLimiter
@@ -370,3 +372,19 @@ async def test_callers_cannot_add_labels_to_the_metrics(gateway: RunningGateway)
     )
     metrics = await (await gateway.session.get(f"{gateway.metrics_url}/metrics")).text()
     assert "model-1" not in metrics
+
+
+async def test_every_operation_refuses_a_key_without_its_scope_and_one_without_a_key(gateway: RunningGateway) -> None:
+    keys: dict[tuple[Scope, ...], str] = {}
+    for operation in OPERATIONS:
+        path = operation.path_of(*("x" for _ in operation.parameters))
+        if not operation.is_open:
+            async with gateway.session.request(operation.method, gateway.url + path) as answer:
+                assert answer.status == 401, operation.id
+        if not operation.scopes:
+            continue
+        if operation.scopes not in keys:
+            others = [scope for scope in get_args(Scope) if scope not in (*operation.scopes, "admin")]
+            keys[operation.scopes] = (await gateway.new_key(scopes=others))["secret"]
+        refused = await gateway.call(operation.method, path, keys[operation.scopes])
+        assert (refused.status, (await _error(refused))["code"]) == (403, "missing_scope"), operation.id

@@ -13,8 +13,9 @@ from services.gateway.tests.guardrails.test_answer_observer import Through
 from contracts.chat import ChatRequest
 from contracts.guardrails import Guardrails, TextGuards
 from contracts.models import EmbeddingRequest
+from contracts.operations.reach import READS_RUN
+from contracts.operations.table import OPERATIONS
 from gateway.guardrails.answer_observer import GuardTap
-from gateway.guardrails.coverage import READS_RUN, ROUTES
 from gateway.guardrails.delta_texts import spoken
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
 from gateway.guardrails.run_events import RunEventScreen
@@ -23,10 +24,11 @@ from servicekit.streams.sse import encode
 
 MAIL, CARD = "jane.roe@acme.example", "4111 1111 1111 1111"
 MASK = "*" * len(MAIL)
+REACHES = {operation.id: operation.reach for operation in OPERATIONS}
 
 
 def screening(route: str = "POST /v1/chat/completions", **rules: Any) -> Screening:
-    return Screening(Guardrails.model_validate(rules), ROUTES[route])
+    return Screening(Guardrails.model_validate(rules), REACHES[route])
 
 
 def chat(*contents: Any, **more: Any) -> ChatRequest:

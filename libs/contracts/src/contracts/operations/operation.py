@@ -132,6 +132,11 @@ class Operation(Generic[R]):
         """The names in the path, in order."""
         return tuple(_PARAMETER.findall(self.path))
 
+    @property
+    def takes_slashes(self) -> bool:
+        """Whether the last value in the path may have slashes, which clients write as `%2F`."""
+        return self.path.endswith("}") and self.parameter(self.parameters[-1])[1].fullmatch("a/b") is not None
+
     def parameter(self, name: str) -> tuple[str, re.Pattern[str]]:
         """What a path parameter names (the segment before it says so), and how its values look."""
         segments = self.path.split("/")

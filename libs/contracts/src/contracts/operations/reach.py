@@ -1,4 +1,15 @@
-"""What of a call reaches a model, and comes from one: what the rules of a key (its guardrails) look at."""
+"""What of a call reaches a model, and comes from one: what the rules of a key (its guardrails) look at.
+
+Each operation names one of these, so that none is forgotten. `tests/contract/test_guardrail_routes.py` asks for an
+example of a call of each that reaches a model, and makes it. In the gateway:
+
+- `CHAT`: the call ends in `chat`, which screens both ways. One that translates into chat (other shapes of OpenAI's)
+  hands over the translated request; what it leaves out of the translation reaches no model.
+- Any other makes `screening = Screening(principal.guardrails, OPERATION.reach)`, passes its parsed request through
+  `await screening.question(request, size)`, adds `screening.header()` to `exchange.headers` and passes what it answers
+  through `await screening.answer(body)`. `proxy` does so for every call that it passes on.
+- Calls that services make in turn come to the model plane (`api/model_plane.py`), which has rules of its own.
+"""
 
 from __future__ import annotations
 

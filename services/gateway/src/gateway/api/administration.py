@@ -21,10 +21,11 @@ from contracts.keys import (
     UsageRow,
 )
 from contracts.keys import Key as ApiKey
+from contracts.operations import administration as operations
 from contracts.pages import Page
 from contracts.tenancy import TenantDeletion
 from gateway.admin import tenant_deletion
-from gateway.api.openapi_parts import ERRORS
+from gateway.api.openapi_parts import ERRORS, serve
 from gateway.auth.keys import Principal
 from gateway.dependencies import Admin, Deps, Key
 from gateway.storage.audit_log import Actor, audit_page
@@ -36,13 +37,13 @@ Limit = Annotated[int, Query(ge=1, le=200, description="How many at once.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
 
 
-@router.post("/v1/keys", status_code=201, tags=["keys"])
+@serve(router, operations.CREATE_KEY)
 async def create_key(body: KeyCreate, request: Request, deps: Deps, admin: Admin) -> KeyCreated:
     """Make a key. The answer holds its secret, which is shown this once."""
     return await deps.keys.create(body, _actor(admin, request))
 
 
-@router.get("/v1/keys", tags=["keys"])
+@serve(router, operations.LIST_KEYS)
 async def list_keys(
     deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor = None, tenant: Name | None = None
 ) -> Page[ApiKey]:
@@ -50,20 +51,20 @@ async def list_keys(
     return await deps.keys.page(limit, cursor, tenant)
 
 
-@router.get("/v1/keys/{key_id}", tags=["keys"])
+@serve(router, operations.GET_KEY)
 async def show_key(key_id: str, deps: Deps, _: Admin) -> ApiKey:
     """One key, without its secret."""
     return await deps.keys.get(key_id)
 
 
-@router.delete("/v1/keys/{key_id}", status_code=204, tags=["keys"])
+@serve(router, operations.DELETE_KEY)
 async def revoke_key(key_id: str, request: Request, deps: Deps, admin: Admin) -> None:
     """Revoke a key for ever, effective within a second on every replica."""
     await deps.keys.revoke(key_id, _actor(admin, request))
     deps.keyring.forget(key_id)
 
 
-@router.patch("/v1/keys/{key_id}", tags=["keys"])
+@serve(router, operations.UPDATE_KEY)
 async def change_key(key_id: str, body: KeyPatch, request: Request, deps: Deps, admin: Admin) -> ApiKey:
     """Change a key's name, scopes, models, collections, limits, budgets or expiry, effective within a second on every
     replica. Only what is sent changes; within `limits`, too."""
@@ -72,7 +73,7 @@ async def change_key(key_id: str, body: KeyPatch, request: Request, deps: Deps, 
     return changed
 
 
-@router.post("/v1/keys/{key_id}/rotate", tags=["keys"])
+@serve(router, operations.ROTATE_KEY)
 async def rotate_key(
     key_id: str, request: Request, deps: Deps, admin: Admin, body: KeyRotate | None = None
 ) -> KeyCreated:
@@ -83,7 +84,7 @@ async def rotate_key(
     return rotated
 
 
-@router.get("/v1/audit", tags=["keys"])
+@serve(router, operations.LIST_AUDIT)
 async def list_audit(
     deps: Deps,
     _: Admin,
@@ -95,25 +96,25 @@ async def list_audit(
     return await audit_page(deps.database, limit, cursor, subject)
 
 
-@router.post("/v1/tenants", status_code=201, tags=["tenants"])
+@serve(router, operations.CREATE_TENANT)
 async def create_tenant(body: TenantCreate, request: Request, deps: Deps, admin: Admin) -> Tenant:
     """Make a tenant, with limits that hold for all of its keys together."""
     return await deps.tenants.create(body, _actor(admin, request))
 
 
-@router.get("/v1/tenants", tags=["tenants"])
+@serve(router, operations.LIST_TENANTS)
 async def list_tenants(deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor = None) -> Page[Tenant]:
     """All tenants by name."""
     return await deps.tenants.page(limit, cursor)
 
 
-@router.get("/v1/tenants/{name}", tags=["tenants"])
+@serve(router, operations.GET_TENANT)
 async def show_tenant(name: str, deps: Deps, _: Admin) -> Tenant:
     """One tenant."""
     return await deps.tenants.get(name)
 
 
-@router.patch("/v1/tenants/{name}", tags=["tenants"])
+@serve(router, operations.UPDATE_TENANT)
 async def change_tenant(name: str, body: TenantPatch, request: Request, deps: Deps, admin: Admin) -> Tenant:
     """Change a tenant's limits or budgets, effective within a second on every replica. Only what is sent changes."""
     changed = await deps.tenants.change(name, body, _actor(admin, request))
@@ -121,14 +122,14 @@ async def change_tenant(name: str, body: TenantPatch, request: Request, deps: De
     return changed
 
 
-@router.delete("/v1/tenants/{name}", status_code=202, tags=["tenants"])
+@serve(router, operations.DELETE_TENANT)
 async def delete_tenant(name: Name, request: Request, deps: Deps, admin: Admin) -> TenantDeletion:
     """Remove a tenant with everything that it owns, as a job. Its keys are revoked at once; what its calls cost stays
     in the sums of usage, without a name. Again takes up the job that is under way."""
     return await tenant_deletion.begin(deps, name, admin, request.state.request_id)
 
 
-@router.get("/v1/usage", tags=["usage"])
+@serve(router, operations.LIST_USAGE)
 async def usage(
     deps: Deps,
     key: Key,

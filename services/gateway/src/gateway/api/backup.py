@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import Request
 
-from gateway.api.openapi_parts import ERRORS
+from contracts.operations.administration import BACK_UP
+from gateway.api.openapi_parts import ERRORS, serve
 from gateway.auth.tokens import Audiences
 from gateway.dependencies import Admin, Dependencies, Deps
 from gateway.storage.audit_log import Actor, note
@@ -18,7 +19,7 @@ from servicekit.peers.client import Peer
 from servicekit.streams.response import OpenedStream
 from servicekit.web.router import Router
 
-router = Router(responses=ERRORS, tags=["installation"])
+router = Router(responses=ERRORS)
 MEDIA_TYPE = "application/x-tar"
 SERVICES = ("ingest", "retriever", "agent", "gateway")
 SECONDS = 600.0
@@ -26,7 +27,7 @@ SECONDS = 600.0
 _TAR = {200: {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
-@router.get("/v1/backup", response_class=OpenedStream, responses=_TAR)  # type: ignore[arg-type]
+@serve(router, BACK_UP, response_class=OpenedStream, responses=_TAR)
 async def backup(request: Request, deps: Deps, admin: Admin) -> OpenedStream:
     """A backup of all tenants as a tar, for `groundwork restore`. It holds every document, and keys as digests only."""
     actor = Actor(admin.key_id, request.state.request_id)

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from contracts.chat import ChatCompletion, ChatRequest
-from contracts.completions import CompletionRequest, TextCompletion
-from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
-from contracts.responses import Response, ResponseRequest
-from contracts.search import SearchOptions, SearchReply
+from contracts.operations.documents import SEARCH_COLLECTION
+from contracts.operations.models import (
+    CREATE_CHAT_COMPLETION,
+    CREATE_COMPLETION,
+    CREATE_EMBEDDINGS,
+    CREATE_RESPONSE,
+    GET_MODEL,
+    LIST_MODELS,
+    RERANK,
+    RERANK_V2,
+)
 from gateway.api.direct_routes import Endpoint
-from gateway.api.openapi_parts import ERRORS, REF, event_of, json_body, named_parameter
+from gateway.api.openapi_parts import ERRORS, relay
 from gateway.auth.keys import Principal
 from gateway.chat import model_list as listing
 from gateway.chat import service as chatting
@@ -25,13 +31,10 @@ from gateway.proxy import retrieval as vectors
 from gateway.streaming.exchange import Exchange, Relay
 from servicekit.web.router import Router
 
-router = Router(tags=["models"], responses=ERRORS)
-SSE_OF_COMPLETIONS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}TextCompletion"})}}
-SSE_OF_RESPONSES = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ResponseEvent"})}}
-SSE_OF_CHUNKS = {"text/event-stream": {"schema": event_of({"$ref": f"{REF}ChatCompletionChunk"})}}
+router = Router(responses=ERRORS)
 
 
-@router.get("/v1/models", response_model=None, responses={200: {"model": ModelList}})
+@relay(router, LIST_MODELS)
 async def list_models(deps: Deps, key: Key) -> Any:
     """Every model that the key may use: `rag:<collection>` for each collection, agents, then plain ones."""
 
@@ -41,12 +44,7 @@ async def list_models(deps: Deps, key: Key) -> Any:
     return Relay(work)
 
 
-@router.get(
-    "/v1/models/{id:path}",
-    openapi_extra={"parameters": [named_parameter("id", "model")]},
-    response_model=None,
-    responses={200: {"model": ModelInfo}},
-)
+@relay(router, GET_MODEL)
 async def show_model(deps: Deps, key: Key) -> Any:
     """One model; `rag:a,b` for several collections, too."""
 
@@ -56,15 +54,10 @@ async def show_model(deps: Deps, key: Key) -> Any:
     return Relay(work)
 
 
-@router.post(
-    "/v1/chat/completions",
-    openapi_extra=json_body(ChatRequest),
-    response_model=None,
-    responses={200: {"model": ChatCompletion, "content": SSE_OF_CHUNKS}},
-)
+@relay(router, CREATE_CHAT_COMPLETION)
 async def chat(deps: Deps, key: Key) -> Any:
     """An answer of a plain model, or with `rag:<collection>` from documents, streamed or whole."""
-    key.require("chat")
+    key.require(*CREATE_CHAT_COMPLETION.scopes)
 
     async def work(exchange: Exchange) -> None:
         await chatting.chat(exchange, deps, key)
@@ -72,27 +65,17 @@ async def chat(deps: Deps, key: Key) -> Any:
     return Relay(work)
 
 
-@router.post(
-    "/v1/completions",
-    openapi_extra=json_body(CompletionRequest),
-    response_model=None,
-    responses={200: {"model": TextCompletion, "content": SSE_OF_COMPLETIONS}},
-)
+@relay(router, CREATE_COMPLETION)
 async def complete(deps: Deps, key: Key) -> Any:
     """What a plain model goes on with after a text, streamed or whole."""
-    key.require("chat")
+    key.require(*CREATE_COMPLETION.scopes)
     return _translated(deps, key, Completions())
 
 
-@router.post(
-    "/v1/responses",
-    openapi_extra=json_body(ResponseRequest),
-    response_model=None,
-    responses={200: {"model": Response, "content": SSE_OF_RESPONSES}},
-)
+@relay(router, CREATE_RESPONSE)
 async def respond(deps: Deps, key: Key) -> Any:
     """An answer of a plain model, from documents or of an agent in the form of Responses. Nothing is kept."""
-    key.require("chat")
+    key.require(*CREATE_RESPONSE.scopes)
     return _translated(deps, key, Responses())
 
 
@@ -113,15 +96,10 @@ def _translated(deps: Dependencies, key: Principal, translation: Translation) ->
     return Relay(work, partial(TranslatedExchange, translation))
 
 
-@router.post(
-    "/v1/embeddings",
-    openapi_extra=json_body(EmbeddingRequest),
-    response_model=None,
-    responses={200: {"model": EmbeddingReply}},
-)
+@relay(router, CREATE_EMBEDDINGS)
 async def embeddings(deps: Deps, key: Key) -> Any:
     """One vector a text, as floats or base64."""
-    key.require("chat")
+    key.require(*CREATE_EMBEDDINGS.scopes)
 
     async def work(exchange: Exchange) -> None:
         async with deps.metered(exchange, key, "embeddings") as call:
@@ -130,18 +108,14 @@ async def embeddings(deps: Deps, key: Key) -> Any:
     return Relay(work)
 
 
-@router.post(
-    "/v2/rerank", openapi_extra=json_body(RerankRequest), response_model=None, responses={200: {"model": RerankReply}}
-)
-@router.post(
-    "/v1/rerank", openapi_extra=json_body(RerankRequest), response_model=None, responses={200: {"model": RerankReply}}
-)
+@relay(router, RERANK_V2)
+@relay(router, RERANK)
 async def rerank(deps: Deps, key: Key) -> Any:
     """Documents in the order of their relevance to a query; 404 `no_reranker` when none is configured.
 
     `/v2/rerank`, where Cohere's newer clients and LiteLLM look for it, is the same call.
     """
-    key.require("chat")
+    key.require(*RERANK.scopes)
 
     async def work(exchange: Exchange) -> None:
         async with deps.metered(exchange, key, "rerank") as call:
@@ -150,16 +124,10 @@ async def rerank(deps: Deps, key: Key) -> Any:
     return Relay(work)
 
 
-@router.post(
-    "/v1/collections/{name}/search",
-    tags=["search"],
-    openapi_extra={**json_body(SearchOptions), "parameters": [named_parameter("name", "collection")]},
-    response_model=None,
-    responses={200: {"model": SearchReply}},
-)
+@relay(router, SEARCH_COLLECTION)
 async def search(deps: Deps, key: Key) -> Any:
     """Chunks of a collection that fit a query, with their spans."""
-    key.require("search")
+    key.require(*SEARCH_COLLECTION.scopes)
     return Relay(_searching(deps, key))
 
 
@@ -172,11 +140,11 @@ def _searching(deps: Dependencies, key: Principal) -> Any:
 
 
 SHORTCUTS: Mapping[str, Endpoint] = {
-    "/v1/chat/completions": chat,
-    "/v1/completions": complete,
-    "/v1/responses": respond,
-    "/v1/embeddings": embeddings,
-    "/v1/rerank": rerank,
-    "/v2/rerank": rerank,
+    CREATE_CHAT_COMPLETION.path: chat,
+    CREATE_COMPLETION.path: complete,
+    CREATE_RESPONSE.path: respond,
+    CREATE_EMBEDDINGS.path: embeddings,
+    RERANK.path: rerank,
+    RERANK_V2.path: rerank,
 }
 """Endpoints that need no routing."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Request
 
 from contracts.base import Name
 from contracts.chat import ChatRequest
-from contracts.delegation import FreshToken, Spent, SpentQuestion, TokenExchange
+from contracts.delegation import Delegation, FreshToken, Spent, SpentQuestion, TokenExchange
 from contracts.models import ModelList
+from contracts.operations.documents import READERS
+from contracts.operations.reach import CHAT, Reach
 from contracts.search import SearchRequest
 from gateway.admin import tenant_deletion
 from gateway.auth.errors import ScopeMissing
@@ -18,10 +21,8 @@ from gateway.auth.tokens import DOCUMENT_RUNS, JOBS, RUNS
 from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
-from gateway.guardrails.coverage import INSIDE, inside
 from gateway.guardrails.screen import Screening
 from gateway.proxy import retrieval as vectors
-from gateway.proxy.operations import READERS
 from gateway.proxy.service import left_in_budgets
 from gateway.streaming.exchange import Exchange, Relay
 from gateway.usage.meter import MeteredCall, Route
@@ -30,6 +31,10 @@ from servicekit.web.json_bodies import parse
 from servicekit.web.router import Router
 
 router = Router()
+INSIDE = Reach(is_inside=True)
+"""A model call inside a public one that is screened both ways: only retrieved text is looked at."""
+INSIDE_RUN = replace(CHAT, is_inside=True)
+"""A model call of a run, which goes on after the call that began it: screened both ways, as if it were a client's."""
 ModelCaller = Annotated[Caller, require("models", "chat", "agents")]
 SearchCaller = Annotated[Caller, require("models", "search", "chat", "agents")]
 AnyModelCaller = Annotated[Caller, require("models", "chat", "agents", "search", "documents")]
@@ -52,7 +57,7 @@ async def chat(deps: Deps, caller: ModelCaller) -> Any:
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         body = await exchange.body()
-        size, screening = len(body), Screening(call.principal.guardrails, inside(caller.delegation))
+        size, screening = len(body), Screening(call.principal.guardrails, _reach(caller.delegation))
         request = await parse(ChatRequest, body)
         del body
         request = await screening.inner_question(request, size)
@@ -148,3 +153,8 @@ def _inside(deps: Dependencies, caller: Caller, route: Route, answer: Answer) ->
             await answer(exchange, call)
 
     return Relay(work)
+
+
+def _reach(delegation: Delegation) -> Reach:
+    """What is screened, by the token: only a run's names no call of the agent service."""
+    return INSIDE if "agent" in delegation.audiences else INSIDE_RUN

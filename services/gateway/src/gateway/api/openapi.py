@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,23 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from contracts.chat import ChatCompletionChunk, ChatRequest
-from contracts.completions import CompletionRequest
-from contracts.models import EmbeddingRequest, RerankRequest
-from contracts.responses import ResponseEvent, ResponseRequest
-from contracts.search import SearchOptions
+from contracts.operations.table import OPERATIONS
 from gateway.api.openapi_parts import REF
-from gateway.proxy.agent_operations import EVERY_PROXIED
-
-READ_HERE: tuple[type[BaseModel], ...] = (
-    ChatRequest,
-    CompletionRequest,
-    EmbeddingRequest,
-    RerankRequest,
-    ResponseRequest,
-    SearchOptions,
-)
-OPEN = ("/healthz", "/readyz")
 
 
 def public_openapi(app: FastAPI) -> dict[str, Any]:
@@ -40,21 +26,24 @@ def public_openapi(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    proxied = tuple(spec.request for spec in EVERY_PROXIED if spec.request is not None)
-    for name, schema in _definitions((ChatCompletionChunk, ResponseEvent), "serialization").items():
+    events = {operation.event for operation in OPERATIONS if operation.event is not None}
+    for name, schema in _definitions(events, "serialization").items():
         schemas.setdefault(name, schema)
-    _merge(schemas, _definitions((*READ_HERE, *proxied), "validation"), suffix="Input")
+    requests = {operation.request for operation in OPERATIONS if operation.request is not None}
+    unparsed = {request for request in requests if request.__name__ not in schemas}
+    _merge(schemas, _definitions(unparsed, "validation"), suffix="Input")
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "gw_..."}}
     document["security"] = [{"key": []}]
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            operation["responses"].pop("422", None)  # the envelope, like every error
-            if path in OPEN:
-                operation["security"] = []
+    for calls in document["paths"].values():
+        for call in calls.values():
+            call["responses"].pop("422", None)  # the envelope, like every error
+    for operation in OPERATIONS:
+        if operation.is_open:
+            document["paths"][operation.path][operation.method.lower()]["security"] = []
     return document
 
 
-def _definitions(models: tuple[type[BaseModel], ...], mode: Any) -> dict[str, Any]:
+def _definitions(models: Iterable[type[BaseModel]], mode: Any) -> dict[str, Any]:
     _, schema = models_json_schema([(model, mode) for model in models], ref_template=REF + "{model}")
     definitions: dict[str, Any] = schema["$defs"]
     return definitions

@@ -1,14 +1,18 @@
-"""The pieces of the OpenAPI document that FastAPI can't see, since those bodies are streamed or read as bytes."""
+"""Makes routes of operations, with what FastAPI can't see of them, since their bodies are streamed or read as bytes."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from contracts.errors import ErrorEnvelope
-from gateway.proxy.operations import ProxiedCall
+from contracts.operations.operation import Operation
+from servicekit.web.router import Router
 
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 REF = "#/components/schemas/"
 _MEDIA: dict[str, str] = {"text": "text/plain", "bytes": "*/*", "events": "text/event-stream"}
 
@@ -56,15 +60,14 @@ def named_parameter(name: str, what: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "description": f"The {what}.", "schema": {"type": "string"}}
 
 
-def parameters_of(spec: ProxiedCall) -> list[dict[str, Any]]:
-    """The path, query and header parameters of a proxied call."""
-    names = [part[1:-1] for part in spec.path.split("/") if part.startswith("{")]
-    found = [named_parameter(name, spec.parameter(name)[0]) for name in names]
+def parameters_of(spec: Operation[Any]) -> list[dict[str, Any]]:
+    """The path, query and header parameters of an operation."""
+    found = [named_parameter(name, spec.parameter(name)[0]) for name in spec.parameters]
     found += [
         {"name": query.name, "in": "query", "required": False, "description": query.about, "schema": dict(query.schema)}
         for query in spec.queries
     ]
-    if spec.gives == "events" and spec.service == "agent":
+    if spec.gives == "events" and spec.owner == "agent":
         found.append(
             {
                 "name": "Last-Event-ID",
@@ -74,7 +77,7 @@ def parameters_of(spec: ProxiedCall) -> list[dict[str, Any]]:
                 "schema": {"type": "string", "maxLength": 20},
             }
         )
-    if spec.method == "POST" and spec.carries in ("json", "upload") and spec.idempotent:
+    if spec.idempotent:
         found.append(
             {
                 "name": "Idempotency-Key",
@@ -87,24 +90,25 @@ def parameters_of(spec: ProxiedCall) -> list[dict[str, Any]]:
     return found
 
 
-def extra_of(spec: ProxiedCall) -> dict[str, Any]:
-    """What FastAPI can't see of a proxied call."""
+def extra_of(spec: Operation[Any]) -> dict[str, Any]:
+    """What FastAPI can't see of an operation that is relayed."""
     body: dict[str, Any] = archive_body() if spec.carries == "archive" else {}
     if spec.request is not None:
         body = upload_body(spec.request) if spec.carries == "upload" else json_body(spec.request)
-    return {**body, "parameters": parameters_of(spec)}
+    parameters = parameters_of(spec)
+    return {**body, "parameters": parameters} if parameters or spec.owner != "gateway" else body
 
 
-def responses_of(spec: ProxiedCall) -> dict[int | str, dict[str, Any]]:
-    """The successful answers of a proxied call."""
+def responses_of(spec: Operation[Any]) -> dict[int | str, dict[str, Any]]:
+    """The successful answers of an operation that is relayed."""
     if spec.gives == "json":
-        return {status: {"model": spec.answer} for status in (spec.status, *spec.other_statuses)}
+        return {status: {"model": spec.reply} for status in (spec.status, *spec.other_statuses)}
     if spec.gives == "json_or_events":
-        events = {_MEDIA["events"]: {"schema": event_of()}}
-        streamed: dict[int | str, dict[str, Any]] = {
-            200: {"content": events, "description": "The events, with `stream`."}
-        }
-        return {spec.status: {"model": spec.answer}, **streamed}
+        data = None if spec.event is None else {"$ref": f"{REF}{spec.event.__name__}"}
+        events = {"content": {_MEDIA["events"]: {"schema": event_of(data)}}}
+        if spec.status == HTTPStatus.OK:
+            return {spec.status: {"model": spec.reply, **events}}
+        return {spec.status: {"model": spec.reply}, 200: {**events, "description": "The events, with `stream`."}}
     if spec.gives == "nothing":
         return {status: {"description": "Done."} for status in (spec.status, *spec.other_statuses)}
     schema = event_of() if spec.gives == "events" else {"type": "string"}
@@ -113,3 +117,25 @@ def responses_of(spec: ProxiedCall) -> dict[int | str, dict[str, Any]]:
 
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorEnvelope, "description": "What went wrong."}}
 """Every call may answer with the envelope."""
+
+
+def serve(routes: Router, operation: Operation[Any], **more: Any) -> Callable[[Endpoint], Endpoint]:
+    """Makes a function answer an operation. Its signature and its docstring say the rest of what the document has."""
+    path = operation.path
+    if operation.takes_slashes:
+        path = path.removesuffix("}") + ":path}"
+    return routes.api_route(
+        path,
+        methods=[operation.method],
+        status_code=operation.status,
+        summary=operation.summary or None,
+        tags=list(operation.tags),
+        name=operation.name or f"{operation.method.lower()} {operation.path}",
+        **more,
+    )
+
+
+def relay(routes: Router, operation: Operation[Any], **more: Any) -> Callable[[Endpoint], Endpoint]:
+    """The same for a function that takes and gives bytes: the document has the table's models."""
+    known: dict[str, Any] = {"responses": responses_of(operation), "openapi_extra": extra_of(operation)}
+    return serve(routes, operation, response_model=None, **known, **more)

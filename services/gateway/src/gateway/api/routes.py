@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import Request
 
 from contracts.base import Name
+from contracts.operations import administration as operations
 from contracts.pages import Page
 from contracts.routes import Route, RouteName, RouteSpec
-from gateway.api.openapi_parts import ERRORS
+from gateway.api.openapi_parts import ERRORS, serve
 from gateway.cache.store import CacheAway, CacheUnreachable
 from gateway.dependencies import Admin, Dependencies, Deps
 from gateway.models.catalogue import DEFAULT
@@ -16,16 +17,16 @@ from gateway.routing.report import report
 from gateway.storage.audit_log import Actor
 from servicekit.web.router import Router
 
-router = Router(responses=ERRORS, tags=["routes"])
+router = Router(responses=ERRORS)
 
 
-@router.get("/v1/routes")
+@serve(router, operations.LIST_ROUTES)
 async def list_routes(deps: Deps, _: Admin) -> Page[Route]:
     """Every public chat model: what is behind it, its health, its circuits and its fallbacks."""
     return Page[Route](data=await _routes(deps))
 
 
-@router.put("/v1/routes/{name:path}")
+@serve(router, operations.PUT_ROUTE)
 async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: Deps, admin: Admin) -> Route:
     """Make or replace a route, effective within a second on every replica. It may have a model's name."""
     if name == DEFAULT:
@@ -38,13 +39,13 @@ async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: De
     return put
 
 
-@router.delete("/v1/routes/{name:path}", status_code=204)
+@serve(router, operations.DELETE_ROUTE)
 async def delete_route(name: RouteName, request: Request, deps: Deps, admin: Admin) -> None:
     """Take a route away. A model of its name stands for itself again."""
     await deps.routes.delete(name, Actor(admin.key_id, request.state.request_id))
 
 
-@router.delete("/v1/cache", status_code=204)
+@serve(router, operations.DELETE_CACHE)
 async def forget_answers(deps: Deps, _: Admin, tenant: Name | None = None) -> None:
     """Give no answer again that was kept before, of one tenant or of all. Needed after a database was restored."""
     try:

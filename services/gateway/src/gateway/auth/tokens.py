@@ -18,8 +18,6 @@ JOBS: Audiences = ("retriever", "inference", "models")
 SEARCH: Audiences = ("retriever", "inference")
 ANSWERS: Audiences = ("agent", "retriever", "inference", "models")
 AGENTS: Audiences = ("agent",)
-AGENT_MAKING: Audiences = ("agent", "models")
-"""Saving an agent looks whether the key may use its model."""
 RUNS: Audiences = ("models",)
 """What a run of an agent may call, by the token that its grant is exchanged for: models, which `agents` includes."""
 DOCUMENT_RUNS: Audiences = ("retriever", "inference", *RUNS)

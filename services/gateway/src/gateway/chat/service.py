@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from contracts.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOptions
 from contracts.models import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
+from contracts.operations.reach import CHAT, RUN
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
 from gateway.cache.answer_cache import Lookup, Meaning, Wish
@@ -18,12 +19,11 @@ from gateway.chat.observers import AnswerTap, ModelTap, RunTap
 from gateway.chat.translation import TranslatedExchange
 from gateway.dependencies import Dependencies
 from gateway.guardrails.answer_observer import GuardTap
-from gateway.guardrails.coverage import CHAT, RUN
 from gateway.guardrails.screen import Screening
 from gateway.limits.max_usage import Assumed, chat_need, search_need
 from gateway.models.catalogue import DEFAULT
 from gateway.models.errors import ModelNotFound
-from gateway.proxy.operations import is_name
+from gateway.proxy.paths import is_name
 from gateway.routing.plan import Course, Plan, plan_for
 from gateway.streaming.exchange import Exchange
 from gateway.streaming.observer import Tap

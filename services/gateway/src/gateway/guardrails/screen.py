@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from contracts.chat import ChatRequest, Message
 from contracts.guardrails import Action, GuardDecision, Guardrails, TextGuards, Where
-from gateway.guardrails.coverage import CHAT, Reach
+from contracts.operations.reach import CHAT, Reach
 from gateway.guardrails.detectors import Injection, PersonalData, Secrets
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
 from gateway.guardrails.findings import Finding, Guard

@@ -12,16 +12,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from contracts.models import EmbeddingRequest, RerankRequest
+from contracts.operations.reach import SEARCH as SEARCHED
+from contracts.operations.reach import VECTORS
 from contracts.search import SearchOptions, SearchRequest
 from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.tokens import MODELS, SEARCH, Audiences
 from gateway.dependencies import Dependencies
-from gateway.guardrails.coverage import reach_of
 from gateway.guardrails.screen import Asked, Screening
 from gateway.limits.max_usage import search_need, tokens_of
 from gateway.limits.reservations import Need
 from gateway.models.cost import cost_nano_usd
-from gateway.proxy.operations import is_name
+from gateway.proxy.paths import is_name
 from gateway.streaming.exchange import Exchange
 from gateway.usage.meter import MeteredCall
 from gateway.usage.records import count
@@ -42,7 +43,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     Services embed with a collection's own model, also for a key that may not choose it.
     """
     body = await exchange.body()
-    request = await _screened(exchange, call, "/v1/embeddings", await parse(EmbeddingRequest, body), len(body))
+    request = await _screened(exchange, call, await parse(EmbeddingRequest, body), len(body))
     model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
     texts = request.input if isinstance(request.input, list) else [request.input]
@@ -63,7 +64,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
 async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
     """Documents in the order of their relevance."""
     body = await exchange.body()
-    request = await _screened(exchange, call, "/v1/rerank", await parse(RerankRequest, body), len(body))
+    request = await _screened(exchange, call, await parse(RerankRequest, body), len(body))
     model = (await deps.catalogue.models()).resolve(request.model, "rerank", call.principal)
     call.model = model.id
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
@@ -87,7 +88,7 @@ async def search_collection(exchange: Exchange, deps: Dependencies, call: Metere
     if not call.principal.allows_collection(name):
         raise CollectionNotAllowed(name)
     body = await exchange.body()
-    screening = Screening(call.principal.guardrails, reach_of("POST", "/v1/collections/{name}/search"))
+    screening = Screening(call.principal.guardrails, SEARCHED)
     options = await screening.question(await parse(SearchOptions, body), len(body))
     request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
     await search(exchange, deps, call, request, screening)
@@ -113,11 +114,11 @@ async def search(
     await _give(exchange, call, reply)
 
 
-async def _screened(exchange: Exchange, call: MeteredCall, path: str, request: Asked, size: int) -> Asked:
+async def _screened(exchange: Exchange, call: MeteredCall, request: Asked, size: int) -> Asked:
     """The request as it may go on; one inside another call was screened with that."""
     if call.parent_id is not None:
         return request
-    screening = Screening(call.principal.guardrails, reach_of("POST", path))
+    screening = Screening(call.principal.guardrails, VECTORS)
     request = await screening.question(request, size)
     exchange.headers.update(screening.header())
     return request

@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
+from contracts.operations.operation import Operation
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import GRANT_HEADER
 from gateway.dependencies import Dependencies
-from gateway.guardrails.coverage import reach_of
 from gateway.guardrails.errors import AnswerTooLarge
 from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screen import Screening
 from gateway.limits.max_usage import search_need
 from gateway.limits.reservations import Need
-from gateway.proxy.operations import ProxiedCall
+from gateway.proxy.paths import inner_path, inner_query
 from gateway.settings import origins_in
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange, passed_on
@@ -35,9 +36,9 @@ LONG_NUMBER = 11
 """Digits that no number of an event has."""
 
 
-async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, spec: ProxiedCall) -> None:
+async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, spec: Operation[Any]) -> None:
     """Answer one call; those that change something are limited and recorded."""
-    path = spec.inner_path(exchange.path_params)
+    path = inner_path(spec, exchange.path_params)
     if spec.own_origin:
         check_origin(exchange, f"{deps.settings.mcp_origins},{deps.settings.cors_origins}")
     if spec.route is None:
@@ -88,24 +89,24 @@ async def _carry(
     exchange: Exchange,
     deps: Dependencies,
     principal: Principal,
-    spec: ProxiedCall,
+    spec: Operation[Any],
     path: str,
     call: MeteredCall | None,
 ) -> None:
     headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
-    screening = Screening(principal.guardrails, reach_of(spec.method, spec.path))
+    screening = Screening(principal.guardrails, spec.reach)
     after = _last_seen(headers) if screening.screens_output else 0
     if spec.grant:
         headers[GRANT_HEADER] = deps.mint.grant(principal, exchange.request_id)
     settings = deps.settings
-    peer = deps.peers.agent if spec.service == "agent" else deps.peers.ingest
+    peer = deps.peers.agent if spec.owner == "agent" else deps.peers.ingest
     may_last = spec.gives in ("events", "json_or_events")
     async with peer.stream(
         spec.method,
         path,
         token=deps.mint.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
         body=await _body(exchange, spec, headers, screening),
-        params=spec.inner_query(exchange.scope["query_string"]),
+        params=inner_query(spec, exchange.scope["query_string"]),
         headers=headers,
         passes=spec.own_errors,
         timeout_seconds=settings.answer_timeout_seconds if may_last else settings.call_timeout_seconds,
@@ -118,7 +119,7 @@ async def _carry(
 
 
 async def _body(
-    exchange: Exchange, spec: ProxiedCall, headers: dict[str, str], screening: Screening
+    exchange: Exchange, spec: Operation[Any], headers: dict[str, str], screening: Screening
 ) -> bytes | AsyncIterator[bytes] | None:
     if spec.carries in ("upload", "archive"):
         return exchange.upload()
@@ -141,7 +142,9 @@ def _last_seen(headers: dict[str, str]) -> int:
     return int(seen)
 
 
-async def _pass_on(exchange: Exchange, stream: PeerStream, spec: ProxiedCall, screening: Screening, after: int) -> None:
+async def _pass_on(
+    exchange: Exchange, stream: PeerStream, spec: Operation[Any], screening: Screening, after: int
+) -> None:
     headers = passed_on(stream.headers)
     streams = headers.get("content-type", "").startswith(MEDIA_TYPE)
     screens = screening.screens_output and stream.status < HTTPStatus.BAD_REQUEST

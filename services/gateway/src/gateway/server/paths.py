@@ -11,13 +11,16 @@ import re
 from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.operations.table import OPERATIONS
 from servicekit.core.errors import InvalidRequest
 from servicekit.web.error_handlers import error_response
 
 ALIASES = {"/health": "/healthz"}
 FORGIVEN = ("/v1/", "/mcp/", "/health", "/readyz")
 """Where a slash at the end of a path means nothing."""
-NAMES_WITH_SLASHES = (b"/v1/models/", b"/v1/routes/")
+NAMES_WITH_SLASHES = tuple(
+    {operation.path.partition("{")[0].encode() for operation in OPERATIONS if operation.takes_slashes}
+)
 """Below these a name may have a slash in it, which clients write as `%2F`."""
 _NEEDLESS = re.compile(rb"%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])", re.IGNORECASE)
 """Letters, digits, `-`, `.`, `_` and `~`, which mean the same unescaped (RFC 3986, 2.3)."""

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
-from typing import Literal, get_args
+from typing import get_args
 
 import structlog
 
+from contracts.operations.operation import MeteredRoute
 from gateway.auth.keys import Principal
 from gateway.limits.admission import Admission
 from gateway.limits.errors import CallTooLarge, LimitReached, LimitsUnavailable, PriceUnknown
@@ -30,7 +31,7 @@ from servicekit.core.identifiers import new_id
 from servicekit.peers.client import PeerStream
 
 log = structlog.get_logger(__name__)
-Route = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs", "agents", "mcp"]
+Route = MeteredRoute
 ROUTES: tuple[Route, ...] = get_args(Route)
 COMMIT_SECONDS = 2.0
 PLACE_SECONDS = 0.25
