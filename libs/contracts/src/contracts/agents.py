@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
 
 from contracts.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.plain_tools import PlainToolName
 from contracts.values import Text, check_value
 
 MAX_TOOLS = 64
@@ -36,7 +37,7 @@ class ReadDocumentTool(Request):
 class PlainTool(Request):
     """A tool without options: arithmetic, the time, a written plan, what was said earlier in the thread."""
 
-    type: Literal["calculator", "current_time", "plan", "search_history"]
+    type: PlainToolName
 
 
 class HttpTool(Request):

@@ -26,7 +26,8 @@ from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.queue import RunLedger
 from agent.settings import AgentSettings
 from agent.steps.graph import build_run_graph
-from agent.tools.http import HttpCalls
+from agent.tools.built_in import ToolResources
+from agent.tools.http_calls import HttpCalls
 from agent.tools.mcp_servers import read_servers
 from agent.tools.toolbox import Toolbox
 from agent.worker.execution import Execution
@@ -62,7 +63,8 @@ def assemble(
     )
     http = HttpCalls(settings.http_policy(), settings.http_seconds, settings.http_bytes)
     servers = read_servers(settings.mcp_file)
-    toolbox = Toolbox(search, library, http, servers, database, clock, max_seconds=settings.run_seconds)
+    resources = ToolResources(search, library, http, database, clock)
+    toolbox = Toolbox(resources, servers, max_seconds=settings.run_seconds)
     execution = Execution(ledger, build_run_graph(checkpoints), toolbox, models, tokens, settings)
     loop = RunLoop(ledger, execution, _owner(), settings)
     agents = AgentRuntime(database, checkpoints, notifier, toolbox, loop, clock, settings, models)
@@ -134,7 +136,7 @@ def create_app(settings: AgentSettings, dependencies: Dependencies | None = None
 def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
     answering, agents = dependencies.answering, dependencies.agents
     return {
-        "retriever": agents.toolbox.library.probe,
+        "retriever": agents.toolbox.resources.library.probe,
         "models": answering.models.probe,
         "database": agents.database.probe,
         "redis": agents.notifier.probe,

@@ -75,3 +75,13 @@ def test_schemas_mean_what_they_always_mean(schema: dict[str, Any], fits: list[A
 def test_a_schema_that_can_not_be_checked_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(SchemaBroken):
         check_schema(schema)
+
+
+def test_a_schema_refers_only_to_itself_and_says_what_is_wrong() -> None:
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "integer"}}}
+    check_schema(schema)
+    assert problems(schema, {"a": 1}) == []
+    assert "a:" in problems(schema, {"a": "x"})[0]
+    for broken in ({"type": "wrong"}, {"$ref": "file:///etc/passwd"}, {"items": [{"$ref": "http://x/y"}]}):
+        with pytest.raises(SchemaBroken):
+            check_schema(broken)

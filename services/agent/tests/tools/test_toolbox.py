@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llguidance import LLMatcher
 from pytest_socket import enable_socket
 from services.agent.tests.payments import Till, pay
 from services.agent.tests.runs_bench import bench
@@ -16,29 +15,15 @@ from services.agent.tests.runs_bench import bench
 from agent.agents import definition_files, definitions
 from agent.errors import AgentNotFound, DefinitionRefused
 from agent.settings import AgentSettings
-from agent.testing.memory_library import MemoryLibrary
-from agent.testing.scripted_answers import ScriptedSearch
-from agent.tools.documents import ReadDocument, SearchDocuments
-from agent.tools.http import HttpCalls, HttpGet, HttpPost
 from agent.tools.mcp_client import McpUnreachable
 from agent.tools.mcp_servers import McpServer
-from agent.tools.schemas import problems
-from agent.tools.tool import Tool
 from agent.tools.toolbox import Toolbox
 from contracts.agents import AgentDefinition
 from servicekit.core.clock import ManualClock
-from servicekit.peers.address_policy import AddressPolicy
 from servicekit.sql.database import Database
 
 TILL = McpServer(command=[sys.executable, str(Path(__file__).parents[1] / "payment_server.py")], seconds=60)
 GONE = McpServer(command=["/nowhere/till"], seconds=60)
-EVERY_ENGINE = frozenset(
-    (
-        "type", "properties", "required", "additionalProperties", "items", "enum", "description", "pattern",
-        "minimum", "minLength", "maxLength", "minItems", "maxItems",
-    )
-)  # fmt: skip
-"""Keywords that the in-process grammars, vLLM's and hosted models take."""
 
 
 @pytest.fixture
@@ -122,36 +107,3 @@ async def test_a_file_with_an_agent_that_could_not_run_leaves_it_and_the_others_
         for name in ("wrong", "slip"):
             with pytest.raises(AgentNotFound):
                 await definitions.get_agent(connection, "acme", name)
-
-
-def _own_tools(database: Database) -> list[Tool]:
-    box, http = bench(database).agents.toolbox, HttpCalls(AddressPolicy.of("80,443"), 2, 10_000)
-    plain = [box._own(tool) for tool in agent(tools=["calculator", "current_time", "plan", "search_history"]).tools]  # type: ignore[arg-type]
-    documents: list[Tool] = [
-        SearchDocuments(ScriptedSearch(), MemoryLibrary(), None, 5),
-        ReadDocument(MemoryLibrary(), None),
-    ]
-    return [*plain, *documents, HttpGet(http, ["a.example"]), HttpPost(http, ["a.example"], honours_key=True)]
-
-
-def _keywords(schema: Any) -> set[str]:
-    if not isinstance(schema, dict):
-        return set()
-    inner = [*schema.get("properties", {}).values(), schema.get("items")]
-    return set(schema).union(*map(_keywords, inner))
-
-
-async def test_every_engine_can_be_held_to_the_schemas_of_our_tools(database: Database) -> None:
-    for tool in _own_tools(database):
-        assert _keywords(tool.parameters) <= EVERY_ENGINE, tool.name
-        assert LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(tool.parameters)) == "", tool.name
-
-
-@pytest.mark.parametrize(
-    ("document_id", "fits"),
-    [("a", True), (".a", True), ("..a", True), ("...", True), ("A.b-1_", True), ("x" * 200, True)]
-    + [(wrong, False) for wrong in ("", ".", "..", "a/b", "a b", "x" * 201, "a\n")],
-)
-def test_a_document_is_read_by_every_id_that_it_may_have_and_no_other(document_id: str, fits: bool) -> None:
-    wanted = {"collection": "handbook", "document_id": document_id}
-    assert (problems(ReadDocument(MemoryLibrary(), None).parameters, wanted) == []) == fits

@@ -7,18 +7,19 @@ in words that name what is missing.
 from __future__ import annotations
 
 from agent.errors import AgentNotAllowed, ToolScopeMissing
-from agent.tools.tool import TOOL_SCOPES
-from contracts.agents import AgentDefinition, ReadDocumentTool, SearchDocumentsTool
+from agent.tools.built_in import built_in_tools
+from contracts.agents import AgentDefinition
 from contracts.delegation import Delegation
 
 
 def check_rights(definition: AgentDefinition, name: str, key: Delegation) -> None:
     """Raise `ToolScopeMissing` or `AgentNotAllowed` for what the key may not use."""
     for tool in definition.tools:
-        needed = TOOL_SCOPES.get(tool.type, ())
+        row = built_in_tools().get(tool.type)
+        needed = row.scopes if row is not None else ()
         if needed and not set(needed) & set(key.scopes):
             raise ToolScopeMissing(name, tool.type, needed)
-        named = tool.collections if isinstance(tool, SearchDocumentsTool | ReadDocumentTool) else None
+        named = getattr(tool, "collections", None)
         if not all(key.allows_collection(collection) for collection in named or ()):
             raise AgentNotAllowed(name, "collections")
     if definition.model != "default" and not key.allows_model(definition.model):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
+from agent.tools.built_in import BuiltInTool
 from agent.tools.tool import Repeat, ToolCaller, ToolFailed
 
 MAX_CHARS = 1000
@@ -114,3 +115,8 @@ class Calculator:
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
         """The value."""
         return calculate(arguments["expression"])
+
+
+BUILT_IN = (
+    BuiltInTool("calculator", "Computes an arithmetic expression exactly.", lambda _options, _resources: Calculator()),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from agent.tools.built_in import BuiltInTool
 from agent.tools.tool import Repeat, ToolCaller, ToolFailed
 from servicekit.core.clock import Clock
 
@@ -33,3 +34,12 @@ class CurrentTime:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ToolFailed(f"There is no time zone '{name[:60]}'. Use an IANA name such as Europe/Berlin.") from None
         return f"{now.isoformat(timespec='seconds')} ({now:%A})"
+
+
+BUILT_IN = (
+    BuiltInTool(
+        "current_time",
+        "Says the date, the weekday and the time in a zone.",
+        lambda _options, resources: CurrentTime(resources.clock),
+    ),
+)

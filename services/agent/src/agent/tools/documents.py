@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.ports import Library, Search
-from agent.tools.tool import TOOL_SCOPES, Repeat, ToolCaller, ToolFailed
+from agent.tools.built_in import BuiltInTool
+from agent.tools.tool import Repeat, ToolCaller, ToolFailed
+from contracts.delegation import Scope
 from contracts.documents import DocumentChunk
 from contracts.search import Hit, SearchRequest
 from servicekit.core.errors import NotFound, PeerError
 
+SEARCH_SCOPES: tuple[Scope, ...] = ("search",)
+READ_SCOPES: tuple[Scope, ...] = ("documents", "search")
 MAX_COLLECTIONS = 16
 MAX_READ_CHARS = 12_000
 _DOCUMENT_ID = r"^(\.{3}|\.{0,2}[A-Za-z0-9_-])[A-Za-z0-9._-]*$"
@@ -45,7 +49,7 @@ class SearchDocuments:
 
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
         """The passages, each with where it is."""
-        await caller.require(self.name, TOOL_SCOPES[self.kind])
+        await caller.require(self.name, SEARCH_SCOPES)
         token = await caller.token()
         collections = self._collections or (await self._library.collections(token))[:MAX_COLLECTIONS]
         if not collections:
@@ -84,7 +88,7 @@ class ReadDocument:
 
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
         """The text, at most `MAX_READ_CHARS` of it, and where to go on."""
-        await caller.require(self.name, TOOL_SCOPES[self.kind])
+        await caller.require(self.name, READ_SCOPES)
         collection, document_id = arguments["collection"], arguments["document_id"]
         if self._collections is not None and collection not in self._collections:
             raise ToolFailed(f"This agent reads only from: {', '.join(self._collections)}.")
@@ -137,3 +141,23 @@ def _joined(chunks: Sequence[DocumentChunk], start: int, end: int) -> str:
             at = min(end, chunk.end)
     more = f"\n[goes on at start={at}]" if chunks[-1].end > at else ""
     return f"[start={max(start, chunks[0].start)} end={at}]\n{''.join(parts)}{more}"
+
+
+BUILT_IN = (
+    BuiltInTool(
+        "search_documents",
+        "Finds passages by meaning and words in the named collections, else in those of the key.",
+        lambda options, resources: SearchDocuments(
+            resources.search, resources.library, options.collections, options.limit
+        ),
+        SEARCH_SCOPES,
+        options=("collections", "limit"),
+    ),
+    BuiltInTool(
+        "read_document",
+        "Reads a span or a page of a document.",
+        lambda options, resources: ReadDocument(resources.library, options.collections),
+        READ_SCOPES,
+        options=("collections",),
+    ),
+)

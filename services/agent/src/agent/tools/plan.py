@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.tools.built_in import BuiltInTool
 from agent.tools.tool import Repeat, ToolCaller
 
 
@@ -42,3 +43,6 @@ class Plan:
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
         """The plan as text."""
         return "\n".join(f"{at}. [{one['status']}] {one['step']}" for at, one in enumerate(arguments["steps"], 1))
+
+
+BUILT_IN = (BuiltInTool("plan", "Writes down a plan and keeps it up to date.", lambda _options, _resources: Plan()),)

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.text.words import form_set
 from agent.threads import repository as threads
+from agent.tools.built_in import BuiltInTool
 from agent.tools.tool import Repeat, ToolCaller
 from servicekit.sql.database import Database
 
@@ -40,3 +41,12 @@ class SearchHistory:
         if not best:
             return "Nothing was said with these words. Try others."
         return "\n\n".join(f"[{messages[at]['role']}] {messages[at]['content'][:MAX_CHARS]}" for _, at in best)
+
+
+BUILT_IN = (
+    BuiltInTool(
+        "search_history",
+        "Finds what was said earlier on the thread, by words.",
+        lambda _options, resources: SearchHistory(resources.database),
+    ),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,12 +12,6 @@ from contracts.delegation import Scope
 Repeat = Literal["safe", "key", "never"]
 """Whether a call that was cut off is made again: it changes nothing (`safe`), whoever does it knows the key and does it
 once (`key`), or not, since it may have happened (`never`)."""
-
-TOOL_SCOPES: Mapping[str, tuple[Scope, ...]] = {
-    "search_documents": ("search",),
-    "read_document": ("documents", "search"),
-}
-"""A key needs one of these, as for the public call that does the same. Models need none: a run is made of calls."""
 
 
 class ToolFailed(Exception):

@@ -8,36 +8,24 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 
 from agent.errors import DefinitionRefused
-from agent.ports import Library, Search
-from agent.tools.calculator import Calculator
-from agent.tools.current_time import CurrentTime
-from agent.tools.documents import ReadDocument, SearchDocuments
-from agent.tools.http import HttpCalls, HttpGet, HttpPost
+from agent.tools.built_in import ToolResources, built_in_tools
 from agent.tools.mcp_client import mcp_tools, tool_name
 from agent.tools.mcp_servers import McpServer
-from agent.tools.plan import Plan
 from agent.tools.schemas import SchemaBroken, check_schema
 from agent.tools.search_history import SearchHistory
 from agent.tools.tool import Tool
-from contracts.agents import AgentDefinition, HttpTool, McpTools, PlainTool, ReadDocumentTool, SearchDocumentsTool
+from contracts.agents import AgentDefinition, McpTools
 from contracts.models import AGENT, RAG
-from servicekit.core.clock import Clock
-from servicekit.sql.database import Database
 
 Connect = Callable[[str, McpServer, Sequence[str] | None], AbstractAsyncContextManager[list[Tool]]]
-OwnTool = SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool
 
 
 @dataclass(frozen=True)
 class Toolbox:
     """Makes the tools of a definition."""
 
-    search: Search
-    library: Library
-    http: HttpCalls
+    resources: ToolResources
     servers: Mapping[str, McpServer]
-    database: Database
-    clock: Clock
     connect: Connect = mcp_tools
     """How the tools of an MCP server are had: its name, how it is reached, and which of them are wanted."""
     max_seconds: float = math.inf
@@ -85,7 +73,7 @@ class Toolbox:
         async with AsyncExitStack() as closing:
             for tool in definition.tools:
                 if not isinstance(tool, McpTools):
-                    found.append(self._own(tool))
+                    found.append(built_in_tools()[tool.type].make(tool, self.resources))
                 elif self._may_use(tenant, tool.server):
                     server = self.connect(tool.server, self.servers[tool.server], tool.tools)
                     found.extend(await closing.enter_async_context(server))
@@ -94,22 +82,6 @@ class Toolbox:
     def _may_use(self, tenant: str, name: str) -> bool:
         server = self.servers.get(name)
         return server is not None and (server.tenants is None or tenant in server.tenants)
-
-    def _own(self, tool: OwnTool) -> Tool:
-        if isinstance(tool, SearchDocumentsTool):
-            return SearchDocuments(self.search, self.library, tool.collections, tool.limit)
-        if isinstance(tool, ReadDocumentTool):
-            return ReadDocument(self.library, tool.collections)
-        if isinstance(tool, HttpTool):
-            post = HttpPost(self.http, tool.hosts, tool.honours_key)
-            return HttpGet(self.http, tool.hosts) if tool.type == "http_get" else post
-        plain: dict[str, Tool] = {
-            "calculator": Calculator(),
-            "current_time": CurrentTime(self.clock),
-            "plan": Plan(),
-            "search_history": SearchHistory(self.database),
-        }
-        return plain[tool.type]
 
 
 def check_approvals(definition: AgentDefinition, tools: Collection[str], *, whole: bool = True) -> None:
