@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from contracts.chat import ChatRequest
+from inference.engines.wrappers.base import EngineWrapper
 from inference.engines.wrappers.second_answer import BEFORE_THE_END, once_more, usage_of_both
 from inference.errors import UpstreamBroke
 from inference.metrics import TOOL_CALLS
@@ -25,28 +26,12 @@ from inference.tool_calls.calls import MalformedCalls
 log = structlog.get_logger(__name__)
 
 
-class CheckedCalls:
+class CheckedCalls(EngineWrapper):
     """A `ChatEngine` before another. What has no tools passes as it is."""
 
     def __init__(self, name: str, inner: ChatEngine) -> None:
+        super().__init__(inner)
         self._name = name
-        self._inner = inner
-
-    async def open(self) -> None:
-        """As the engine behind."""
-        await self._inner.open()
-
-    async def close(self) -> None:
-        """As the engine behind."""
-        await self._inner.close()
-
-    async def probe(self) -> None:
-        """As the engine behind."""
-        await self._inner.probe()
-
-    def tokenizer(self) -> bytes | None:
-        """The engine's behind."""
-        return self._inner.tokenizer()
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole answer, its calls checked."""

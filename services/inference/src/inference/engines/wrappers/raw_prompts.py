@@ -7,8 +7,9 @@ from contextlib import aclosing
 from typing import Any
 
 from contracts.chat import ChatRequest
+from inference.engines.wrappers.base import EngineWrapper
 from inference.errors import Unsupported
-from inference.protocol.engines import ChatEngine, Completion, Piece
+from inference.protocol.engines import Completion, Piece
 from inference.protocol.pieces import usage_of, usage_piece
 from servicekit.core.errors import InvalidRequest
 
@@ -18,27 +19,8 @@ NO_PROBABILITIES_OF_PROMPTS = (
 )
 
 
-class RawPrompts:
+class RawPrompts(EngineWrapper):
     """A `ChatEngine` before one that knows chats and single raw prompts. Chats pass as they are."""
-
-    def __init__(self, inner: ChatEngine) -> None:
-        self._inner = inner
-
-    async def open(self) -> None:
-        """As the engine behind."""
-        await self._inner.open()
-
-    async def close(self) -> None:
-        """As the engine behind."""
-        await self._inner.close()
-
-    async def probe(self) -> None:
-        """As the engine behind."""
-        await self._inner.probe()
-
-    def tokenizer(self) -> bytes | None:
-        """The engine's behind."""
-        return self._inner.tokenizer()
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole answers."""
