@@ -9,10 +9,8 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.middleware import Middleware
 
 from retriever.api import collections, documents, installation, search, shadows
-from retriever.api.shortcut import SearchShortcut
 from retriever.catalog.collections import Catalogue
 from retriever.catalog.generations import Generations
 from retriever.catalog.revisions import Revisions
@@ -142,7 +140,7 @@ def create_app(settings: RetrieverSettings | None = None, dependencies: Dependen
         probes=lambda opened: _probes(opened, app),
         body_limit=lambda path, _media_type: BATCH_BYTES if path.endswith("/chunks") else DEFAULT_BODY_BYTES,
     )
-    app.user_middleware.append(Middleware(SearchShortcut, path=search.PATH, answer=search.answer))  # innermost
+    app.router.routes.insert(0, search.direct_route)
     return app
 
 

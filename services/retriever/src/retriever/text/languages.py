@@ -218,6 +218,6 @@ def _shared(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[tuple[str, floa
 
 @cache
 def _function_words() -> dict[str, frozenset[str]]:
-    lines = files("retriever").joinpath("stopwords.txt").read_text(encoding="utf-8").splitlines()
+    lines = files("retriever.text").joinpath("stopwords.txt").read_text(encoding="utf-8").splitlines()
     named = (line.split(": ", 1) for line in lines if line and not line.startswith("#"))
     return {code: frozenset(words.split()) for code, words in named}
