@@ -22,7 +22,7 @@ from sqlalchemy import insert
 from contracts.collections import CollectionCreate, VectorOptions
 from contracts.indexing import ChunkInput, DocumentFacts
 from retriever.bootstrap import MIGRATIONS
-from retriever.catalog.collections import Catalogue, physical_name
+from retriever.catalog.collections import CollectionRepository, physical_name
 from retriever.catalog.tables import documents
 from retriever.models.protocol import EmbeddingModel
 from retriever.stores.points import Point, RevisionKey, make_point
@@ -98,7 +98,7 @@ async def build(
     generation = physical_name(collection_id, 1)
     await store.create(generation, DIMENSIONS, options)
     wanted = CollectionCreate(name=name, vectors=options)
-    await Catalogue(database, SystemClock()).add(collection_id, TENANT, wanted, MODEL)
+    await CollectionRepository(database, SystemClock()).add(collection_id, TENANT, wanted, MODEL)
     corpus = Corpus(seed)
     numbered = enumerate(corpus.chunks(chunks))
     while batch := list(itertools.islice(numbered, BATCH)):

@@ -15,7 +15,7 @@ from contracts.collections import CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from contracts.reindexing import ReindexRequest
 from contracts.search import SearchRequest
-from retriever.backup.dump import WholeBackups
+from retriever.backup.dump import BackupDump
 from retriever.bootstrap import MIGRATIONS, assemble
 from retriever.dependencies import Dependencies
 from retriever.errors import BackupOvertaken
@@ -67,8 +67,8 @@ async def found(parts: Dependencies, query: str, name: str = "handbook") -> list
     return [(hit.document_id, hit.revision, hit.chunk_id, hit.text, round(hit.score, 3)) for hit in hits]
 
 
-def backups(parts: Dependencies) -> WholeBackups:
-    return WholeBackups(parts.database, parts.store, parts.lifecycle)
+def backups(parts: Dependencies) -> BackupDump:
+    return BackupDump(parts.database, parts.store, parts.lifecycle)
 
 
 def as_file(path: Path, pieces: list[bytes]) -> BackupFile:

@@ -11,21 +11,21 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from retriever.api import collections, documents, installation, search, shadows
-from retriever.catalog.collections import Catalogue
-from retriever.catalog.generations import Generations
-from retriever.catalog.revisions import Revisions
-from retriever.catalog.service import Lifecycle
+from retriever.catalog.collections import CollectionRepository
+from retriever.catalog.generations import GenerationRepository
+from retriever.catalog.revisions import RevisionRepository
+from retriever.catalog.service import CollectionService
 from retriever.catalog.tables import holds
 from retriever.dependencies import Dependencies
-from retriever.indexing.chunk_vectors import ChunkEmbedding
-from retriever.indexing.service import Indexing
+from retriever.indexing.chunk_vectors import ChunkVectors
+from retriever.indexing.service import IndexingService
 from retriever.models.inference import InferenceEmbedder, InferenceReranker
 from retriever.models.protocol import Embedder, Reranker
-from retriever.reindex.copies import Copying
-from retriever.reindex.service import Reindexing
+from retriever.reindex.copies import ShadowCopier
+from retriever.reindex.service import ReindexService
 from retriever.search.candidates import CandidateReader
-from retriever.search.rerank import Reranking
-from retriever.search.service import Searching
+from retriever.search.rerank import RerankStage
+from retriever.search.service import SearchService
 from retriever.settings import RetrieverSettings
 from retriever.stores import readiness
 from retriever.stores.protocol import VectorStore
@@ -53,24 +53,24 @@ def assemble(
 ) -> Dependencies:
     """The domain over these adapters."""
     clock = clock or SystemClock()
-    catalogue = Catalogue(database, clock)
-    generations = Generations(database, clock)
-    revisions = Revisions(database, clock, catalogue, generations)
-    embedding = ChunkEmbedding(store, embedder, settings.embedding_batch, settings.embedding_concurrency)
-    copying = Copying(revisions, generations, store, embedding)
+    catalogue = CollectionRepository(database, clock)
+    generations = GenerationRepository(database, clock)
+    revisions = RevisionRepository(database, clock, catalogue, generations)
+    embedding = ChunkVectors(store, embedder, settings.embedding_batch, settings.embedding_concurrency)
+    copying = ShadowCopier(revisions, generations, store, embedding)
     held = Holds(holds, database, clock)
     reader = CandidateReader(store)
     seconds = settings.rerank_milliseconds / 1000
-    reranking = Reranking(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)
+    reranking = RerankStage(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)
     return Dependencies(
         database=database,
         store=store,
         embedder=embedder,
         catalogue=catalogue,
-        lifecycle=Lifecycle(catalogue, revisions, generations, store, embedder, held),
-        indexing=Indexing(catalogue, revisions, generations, store, embedding, held),
-        reindexing=Reindexing(catalogue, revisions, generations, store, embedder, embedding, copying, held),
-        searching=Searching(catalogue, reader, store, revisions, embedder, reranking),
+        lifecycle=CollectionService(catalogue, revisions, generations, store, embedder, held),
+        indexing=IndexingService(catalogue, revisions, generations, store, embedding, held),
+        reindexing=ReindexService(catalogue, revisions, generations, store, embedder, embedding, copying, held),
+        searching=SearchService(catalogue, reader, store, revisions, embedder, reranking),
     )
 
 

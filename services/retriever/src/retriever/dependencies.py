@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from retriever.catalog.collections import Catalogue
-from retriever.catalog.service import Lifecycle
-from retriever.indexing.service import Indexing
+from retriever.catalog.collections import CollectionRepository
+from retriever.catalog.service import CollectionService
+from retriever.indexing.service import IndexingService
 from retriever.models.protocol import Embedder
-from retriever.reindex.service import Reindexing
-from retriever.search.service import Searching
+from retriever.reindex.service import ReindexService
+from retriever.search.service import SearchService
 from retriever.stores.protocol import VectorStore
 from servicekit.sql.database import Database
 
@@ -21,8 +21,8 @@ class Dependencies:
     database: Database
     store: VectorStore
     embedder: Embedder
-    catalogue: Catalogue
-    lifecycle: Lifecycle
-    indexing: Indexing
-    reindexing: Reindexing
-    searching: Searching
+    catalogue: CollectionRepository
+    lifecycle: CollectionService
+    indexing: IndexingService
+    reindexing: ReindexService
+    searching: SearchService

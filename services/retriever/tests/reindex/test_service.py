@@ -14,7 +14,7 @@ from retriever.errors import (
 )
 from retriever.models.protocol import EmbeddingModel
 from retriever.stores import filters
-from retriever.stores.points import Stored
+from retriever.stores.points import StoredPoint
 from servicekit.core.errors import UpstreamFailed
 
 
@@ -243,7 +243,7 @@ async def test_a_batch_that_the_shadow_misses_while_its_document_is_copied_is_co
     shadow = await begin(bench, record)
     fetch = bench.parts.store.fetch
 
-    async def missing_meanwhile(generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+    async def missing_meanwhile(generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
         found = await fetch(generation, ids)
         if generation != record.vectors and found:  # all that had come is in the shadow
             bench.parts.store.fetch = fetch  # type: ignore[method-assign]

@@ -13,8 +13,8 @@ from retriever.catalog.collections import CollectionRecord
 from retriever.models.vector_codec import encode_embedding
 from retriever.search import depth as deepening
 from retriever.search import fusion
-from retriever.search.fusion import Found, best_of, dense_weight, rank_fused
-from retriever.stores.queries import Wanted
+from retriever.search.fusion import CandidateScores, best_of, dense_weight, rank_fused
+from retriever.stores.queries import ListQuery
 from retriever.text.bm25 import query_vector
 
 VOCABULARY = [f"{first}{second}{third}" for first in "bdfg" for second in "aeiou" for third in ("lor", "min", "tak")]
@@ -41,14 +41,14 @@ async def _collection(bench: Bench, name: str, seed: int, chunks: int = 260) -> 
     return record
 
 
-async def _found(bench: Bench, record: CollectionRecord, query: str) -> tuple[list[Found], float]:
+async def _found(bench: Bench, record: CollectionRecord, query: str) -> tuple[list[CandidateScores], float]:
     """All candidates of a collection, from both lists read to their end, and its weight."""
     vector = (await bench.embedder.embed("hashed", [query], "query", "token")).vectors[0]
     lists = [
         await bench.parts.store.nearest(record.vectors, asked, None, 10_000) for asked in (vector, query_vector(query))
     ]
     dense, sparse = ({each: round(score, 5) for each, score in found} for found in lists)
-    found = [Found(record.name, each, dense.get(each), sparse.get(each)) for each in dense | sparse]
+    found = [CandidateScores(record.name, each, dense.get(each), sparse.get(each)) for each in dense | sparse]
     return found, dense_weight([*dense.values()], [*sparse.values()])
 
 
@@ -58,10 +58,10 @@ async def test_pages_are_exact_whether_words_prove_them_or_a_deeper_list_by_mean
     for module, name in ((deepening, "FIRST_DEPTH"), (fusion, "BACKGROUND")):
         monkeypatch.setattr(module, name, FIRST)
     records = [await _collection(bench, name, seed) for seed, name in enumerate(("one", "two"))]
-    asked: list[Wanted] = []
+    asked: list[ListQuery] = []
     search = bench.parts.store.search
 
-    async def noting(generation: str, wanted: Sequence[Wanted | None]) -> Any:
+    async def noting(generation: str, wanted: Sequence[ListQuery | None]) -> Any:
         asked.extend(each for each in wanted if each is not None)
         return await search(generation, wanted)
 

@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from retriever.search.fusion import Found, best_of, dense_weight, rank_fused, rank_single
+from retriever.search.fusion import CandidateScores, best_of, dense_weight, rank_fused, rank_single
 
 MODELS = {"a": "m", "b": "m", "c": "other"}
 EVEN = dict.fromkeys(MODELS, 0.5)
 
 
-def _found(name: str, dense: float | None, sparse: float | None, collection: str = "a") -> Found:
-    return Found(collection, name, dense, sparse)
+def _found(name: str, dense: float | None, sparse: float | None, collection: str = "a") -> CandidateScores:
+    return CandidateScores(collection, name, dense, sparse)
 
 
 def test_best_by_meaning_and_by_words_is_one() -> None:

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from services.retriever.tests.conftest import RERANKED, Bench
 
 from contracts.search import Hit, Scores
-from retriever.search.rerank import Reranking
+from retriever.search.rerank import RerankStage
 from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.core.errors import NotFound, ServiceError
 from servicekit.peers.client import PeerUnreachable
@@ -48,7 +48,7 @@ def _hit(number: int, score: float, text: str) -> Hit:
 
 async def test_relevance_is_stretched_over_the_scores_and_averaged_with_them() -> None:
     hits = [_hit(0, 0.9, "lantern"), _hit(1, 0.8, "none"), _hit(2, 0.5, "lantern harbour"), _hit(3, 0.4, "behind")]
-    reranking = Reranking(LexicalReranker(), depth=3, seconds=1, weight=0.75)
+    reranking = RerankStage(LexicalReranker(), depth=3, seconds=1, weight=0.75)
     reordered = await reranking.reorder("lantern harbour", hits, "token")
     assert [(hit.chunk_id, round(hit.score, 9)) for hit in reordered.hits] == [
         ("2", 0.8),  # 0.25 · 0.5 + 0.75 · 0.9, as it is the most relevant

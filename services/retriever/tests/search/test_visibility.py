@@ -12,7 +12,7 @@ from services.retriever.tests.conftest import Bench
 
 from contracts.search import Hit
 from retriever.catalog.collections import CollectionRecord
-from retriever.search.fusion import Found, Ranked, best_of, dense_weight, rank_fused, rank_single
+from retriever.search.fusion import CandidateScores, RankedCandidate, best_of, dense_weight, rank_fused, rank_single
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey
 from retriever.text.bm25 import query_vector
@@ -38,7 +38,7 @@ async def _half_hidden(bench: Bench, seed: int, documents: int = 30) -> Collecti
     return record
 
 
-async def _expected(bench: Bench, record: CollectionRecord, mode: str) -> list[tuple[Ranked, str]]:
+async def _expected(bench: Bench, record: CollectionRecord, mode: str) -> list[tuple[RankedCandidate, str]]:
     """The whole ranking, from lists read to their end, with each hit's document."""
     vector = (await bench.embedder.embed("hashed", [QUERY], "query", "token")).vectors[0]
     dense = await bench.parts.store.nearest(record.vectors, vector, None, 10_000) if mode != "sparse" else []
@@ -51,7 +51,7 @@ async def _expected(bench: Bench, record: CollectionRecord, mode: str) -> list[t
         record.id, {point.payload["document_id"] for point in points.values()}
     )
     shown = [
-        Found("handbook", each, cosines.get(each), weights.get(each))
+        CandidateScores("handbook", each, cosines.get(each), weights.get(each))
         for each, point in points.items()
         if view.visible.get(point.payload["document_id"]) == point.payload["revision"]
     ]
@@ -61,7 +61,9 @@ async def _expected(bench: Bench, record: CollectionRecord, mode: str) -> list[t
     return [(each, points[each.found.id].payload["document_id"]) for each in ranked]
 
 
-def _same(hits: Sequence[Hit], expected: Sequence[tuple[Ranked, str]], ranking: Sequence[tuple[Ranked, str]]) -> None:
+def _same(
+    hits: Sequence[Hit], expected: Sequence[tuple[RankedCandidate, str]], ranking: Sequence[tuple[RankedCandidate, str]]
+) -> None:
     """Scores of one pair of vectors differ in the last digit from call to call, so near ties may change places."""
     scores = {each.found.id: each.score for each, _ in ranking}
     assert [hit.score for hit in hits] == pytest.approx([each.score for each, _ in expected], abs=1e-4)

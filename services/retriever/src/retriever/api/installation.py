@@ -6,7 +6,7 @@ from typing import Annotated
 
 from contracts.base import Name
 from retriever.api.access import Opened, TenantAdmin
-from retriever.backup.dump import WholeBackups
+from retriever.backup.dump import BackupDump
 from servicekit.auth.delegation import Caller, check_tenant_admin, require_installation
 from servicekit.streams.response import OpenedStream
 from servicekit.web.router import Router
@@ -19,7 +19,7 @@ MEDIA_TYPE = "application/x-tar"
 @router.get("/backup", response_class=OpenedStream)
 async def backup(_: Installation, opened: Opened) -> OpenedStream:
     """The retriever's members of a backup, of the moment at which the answer begins."""
-    backups = WholeBackups(opened.database, opened.store, opened.lifecycle)
+    backups = BackupDump(opened.database, opened.store, opened.lifecycle)
     return OpenedStream(backups.opened, MEDIA_TYPE)
 
 

@@ -15,12 +15,12 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from retriever.catalog.collections import ACTIVE
-from retriever.catalog.service import Lifecycle
+from retriever.catalog.service import CollectionService
 from retriever.catalog.tables import collections, documents, generations, holds
 from retriever.errors import BackupOvertaken, GenerationMissing
 from retriever.models.vector_codec import from_base64, to_base64
 from retriever.stores import filters
-from retriever.stores.points import Point, RevisionKey, Stored, embedded_text, restored
+from retriever.stores.points import Point, RevisionKey, StoredPoint, embedded_text, restored
 from retriever.stores.protocol import VectorStore
 from retriever.text.bm25 import document_vector
 from servicekit.backup import tables as table_dumps
@@ -37,12 +37,12 @@ POINTS = "points/"
 
 
 @dataclass(frozen=True, slots=True)
-class WholeBackups:
+class BackupDump:
     """Reads everything."""
 
     database: Database
     store: VectorStore
-    lifecycle: Lifecycle
+    lifecycle: CollectionService
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -108,5 +108,5 @@ class WholeBackups:
 def to_point(row: Sequence[Any], language: str) -> Point:
     """A point as it was, in a collection of this language."""
     name, dense, payload = row
-    _, chunk = restored(Stored(name, payload))
+    _, chunk = restored(StoredPoint(name, payload))
     return Point(name, from_base64(dense), document_vector(embedded_text(chunk), language), payload)

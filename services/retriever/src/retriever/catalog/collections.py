@@ -56,7 +56,7 @@ def physical_name(collection_id: str, generation: int) -> str:
     return f"{collection_id}-{generation}"
 
 
-class Catalogue:
+class CollectionRepository:
     """Collections in SQL; each change of state is one conditional statement."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -49,7 +49,7 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveGenerations:
     """The generations of a collection that take writes."""
 
     active: Generation
@@ -73,7 +73,7 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class ShadowRemainder:
     """What is not in a shadow yet, and how much there was in the beginning."""
 
     documents: int
@@ -82,7 +82,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Uncopied:
+class DocumentToCopy:
     """A document to copy: its committed revision with its chunks, and one that still arrives; not both are null.
 
     `misses` is how many of its batches had not been written into the shadow by then.
@@ -95,18 +95,18 @@ class Uncopied:
     misses: int
 
 
-class Generations:
+class GenerationRepository:
     """The table of generations; each change of state is one conditional statement."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def live(self, collection_id: str) -> Live:
+    async def live(self, collection_id: str) -> LiveGenerations:
         """The generations that take writes now; raises `CollectionGone`."""
         return _as_live(await self._database.look(_LIVE, {"collection": collection_id}))
 
-    async def locked(self, connection: AsyncConnection, collection_id: str) -> Live:
+    async def locked(self, connection: AsyncConnection, collection_id: str) -> LiveGenerations:
         """The same within a writing transaction, and until its end; raises `CollectionGone`."""
         await _lock(connection, collection_id)
         return await _live(connection, collection_id)
@@ -185,22 +185,22 @@ class Generations:
                 await connection.execute(counted)
             return True
 
-    async def left(self, active: Generation, shadow: Generation) -> Left:
+    async def left(self, active: Generation, shadow: Generation) -> ShadowRemainder:
         """How much of the shadow is missing."""
         count = select(func.count(), func.coalesce(func.sum(documents.c.chunks), 0)).where(_uncopied(shadow, active))
         total = select(generations.c.total_chunks, generations.c.cursor).where(_is(shadow))
         async with self._database.read() as connection:
             left, chunks = (await connection.execute(count)).one()
             whole, cursor = (await connection.execute(total)).one()
-        return Left(left, max(0, int(chunks) - (cursor[2] if cursor else 0)), whole)
+        return ShadowRemainder(left, max(0, int(chunks) - (cursor[2] if cursor else 0)), whole)
 
-    async def uncopied(self, active: Generation, shadow: Generation, limit: int) -> list[Uncopied]:
+    async def uncopied(self, active: Generation, shadow: Generation, limit: int) -> list[DocumentToCopy]:
         """Documents that are not wholly in the shadow, by id."""
         columns = documents.c
         these = (columns.document_id, columns.active, columns.pending, columns.chunks, columns.misses)
         query = select(*these).where(_uncopied(shadow, active)).order_by(documents.c.document_id).limit(limit)
         async with self._database.read() as connection:
-            return [Uncopied(*row) for row in (await connection.execute(query)).all()]
+            return [DocumentToCopy(*row) for row in (await connection.execute(query)).all()]
 
     async def cursor(self, shadow: Generation) -> tuple[str, int, int] | None:
         """Document, revision, and the ordinal below which its chunks are in the shadow."""
@@ -258,15 +258,15 @@ async def _lock(connection: AsyncConnection, collection_id: str) -> None:
         raise CollectionGone
 
 
-async def _live(connection: AsyncConnection, collection_id: str) -> Live:
+async def _live(connection: AsyncConnection, collection_id: str) -> LiveGenerations:
     return _as_live((await connection.execute(_LIVE, {"collection": collection_id})).mappings().all())
 
 
-def _as_live(rows: Sequence[RowMapping]) -> Live:
+def _as_live(rows: Sequence[RowMapping]) -> LiveGenerations:
     found = {row["state"]: _generation(row) for row in rows}
     if ACTIVE not in found:
         raise CollectionGone
-    return Live(found[ACTIVE], found.get(BUILDING))
+    return LiveGenerations(found[ACTIVE], found.get(BUILDING))
 
 
 def _query_live() -> Select[Any]:

@@ -30,8 +30,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.indexing import DocumentFacts
-from retriever.catalog.collections import ACTIVE, Catalogue
-from retriever.catalog.generations import VISIBLE, CollectionGone, Generation, Generations, Live
+from retriever.catalog.collections import ACTIVE, CollectionRepository
+from retriever.catalog.generations import VISIBLE, CollectionGone, Generation, GenerationRepository, LiveGenerations
 from retriever.catalog.tables import collections, documents
 from retriever.errors import StaleRevision
 from retriever.stores.points import RevisionKey
@@ -59,20 +59,22 @@ class DocumentState:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class CollectionView:
     """What one collection shows at one moment: its revision number, and the visible revision of some documents."""
 
     collection_revision: int
     visible: Mapping[str, int]
 
 
-class Revisions:
+class RevisionRepository:
     """Documents' rows; each change of state is one conditional statement.
 
     Calls that write or view raise `CollectionGone` when the collection was deleted meanwhile.
     """
 
-    def __init__(self, database: Database, clock: Clock, catalogue: Catalogue, generations: Generations) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, catalogue: CollectionRepository, generations: GenerationRepository
+    ) -> None:
         self._database = database
         self._clock = clock
         self._catalogue = catalogue
@@ -108,7 +110,9 @@ class Revisions:
                 await self._catalogue.raise_revision(connection, key.collection_id)
             return set()
 
-    async def commit(self, key: RevisionKey, facts: DocumentFacts, chunks: int, checked: Live, *, whole: bool) -> int:
+    async def commit(
+        self, key: RevisionKey, facts: DocumentFacts, chunks: int, checked: LiveGenerations, *, whole: bool
+    ) -> int:
         """Make a revision the visible one and return the collection's new revision; raises `StaleRevision`.
 
         `checked` are the generations that were looked at, `whole` says whether the shadow among them has all chunks.
@@ -219,13 +223,13 @@ class Revisions:
         rows = await self._database.look(_ROW, {"collection": collection_id, "document": document_id})
         return _state(rows[0]) if rows else None
 
-    async def view(self, collection_id: str, document_ids: Collection[str]) -> View:
+    async def view(self, collection_id: str, document_ids: Collection[str]) -> CollectionView:
         """What these documents show now; raises `CollectionGone`."""
         rows = await self._database.look(_VIEW, {"collection": collection_id, "documents": list(document_ids)})
         if not rows:
             raise CollectionGone
         visible = {row["document_id"]: row["shown"] for row in rows if row["document_id"] is not None}
-        return View(rows[0]["revision"], visible)
+        return CollectionView(rows[0]["revision"], visible)
 
     async def _state(self, connection: AsyncConnection, key: RevisionKey) -> DocumentState | None:
         values = {"collection": key.collection_id, "document": key.document_id}
@@ -280,7 +284,7 @@ class Revisions:
         }
 
 
-def _left_uncopied(live: Live, key: RevisionKey, *, whole: bool) -> ColumnElement[bool]:
+def _left_uncopied(live: LiveGenerations, key: RevisionKey, *, whole: bool) -> ColumnElement[bool]:
     """After a commit. What was missing of the revision before is missing of this one, unless it was cut anew."""
     if live.shadow is None:
         return false()

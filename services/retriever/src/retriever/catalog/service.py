@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import structlog
 
 from contracts.collections import Collection, CollectionCreate
-from retriever.catalog.collections import Catalogue, CollectionRecord, physical_name
-from retriever.catalog.generations import Generations
-from retriever.catalog.revisions import DocumentState, Revisions
+from retriever.catalog.collections import CollectionRecord, CollectionRepository, physical_name
+from retriever.catalog.generations import GenerationRepository
+from retriever.catalog.revisions import DocumentState, RevisionRepository
 from retriever.errors import CollectionExists, GenerationMissing, VectorStoreUnavailable
 from retriever.models.protocol import Embedder
 from retriever.stores import filters
@@ -25,12 +25,12 @@ _SWEEP = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Lifecycle:
+class CollectionService:
     """Makes and removes collections, and ends at start what an earlier process left half done."""
 
-    catalogue: Catalogue
-    revisions: Revisions
-    generations: Generations
+    catalogue: CollectionRepository
+    revisions: RevisionRepository
+    generations: GenerationRepository
     store: VectorStore
     embedder: Embedder
     held: Holds

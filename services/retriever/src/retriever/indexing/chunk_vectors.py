@@ -19,7 +19,7 @@ from retriever.stores.protocol import VectorStore
 
 
 @dataclass
-class Made:
+class BatchVectors:
     """What is known so far of one batch's vectors, by model and content hash; and what it took."""
 
     vectors: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Made:
 
 
 async def points(
-    target: Generation, key: RevisionKey, chunks: Sequence[tuple[DocumentFacts, ChunkInput]], made: Made
+    target: Generation, key: RevisionKey, chunks: Sequence[tuple[DocumentFacts, ChunkInput]], made: BatchVectors
 ) -> list[Point]:
     """Chunks of a revision as points of a generation: in its language, with the vectors that `made` has of it.
 
@@ -48,7 +48,7 @@ async def points(
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkEmbedding:
+class ChunkVectors:
     """Finds or makes vectors."""
 
     store: VectorStore
@@ -57,7 +57,7 @@ class ChunkEmbedding:
     concurrency: int
 
     async def find(
-        self, source: Generation, document_id: str, hashes: Mapping[str, ChunkInput], made: Made, stages: Stages
+        self, source: Generation, document_id: str, hashes: Mapping[str, ChunkInput], made: BatchVectors, stages: Stages
     ) -> None:
         """Add to `made` what a generation has of a document's chunks with these contents."""
         known = made.of(source)
@@ -67,7 +67,7 @@ class ChunkEmbedding:
                 document = filters.document(document_id)
                 known.update(await self.store.dense_by_hash(source.vectors, document, missing))
 
-    def take(self, target: Generation, hashes: Mapping[str, ChunkInput], made: Made) -> None:
+    def take(self, target: Generation, hashes: Mapping[str, ChunkInput], made: BatchVectors) -> None:
         """Add to `made` the vectors that chunks bring along and that a generation can use."""
         known = made.of(target)
         for content, chunk in hashes.items():
@@ -77,7 +77,7 @@ class ChunkEmbedding:
                     known[content] = vector
 
     async def make(
-        self, target: Generation, hashes: Mapping[str, ChunkInput], made: Made, stages: Stages, token: str
+        self, target: Generation, hashes: Mapping[str, ChunkInput], made: BatchVectors, stages: Stages, token: str
     ) -> None:
         """Embed what `made` lacks for a generation; raises what inference raised, or `EmbeddingMismatch`."""
         known = made.of(target)

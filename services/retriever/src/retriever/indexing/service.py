@@ -19,9 +19,9 @@ import structlog
 from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
 from contracts.pages import Page
-from retriever.catalog.collections import Catalogue, CollectionRecord
-from retriever.catalog.generations import CollectionGone, Generation, Generations, Live
-from retriever.catalog.revisions import GenerationChanged, Revisions
+from retriever.catalog.collections import CollectionRecord, CollectionRepository
+from retriever.catalog.generations import CollectionGone, Generation, GenerationRepository, LiveGenerations
+from retriever.catalog.revisions import GenerationChanged, RevisionRepository
 from retriever.errors import (
     ChunksMissing,
     CollectionNotFound,
@@ -30,7 +30,7 @@ from retriever.errors import (
     StaleRevision,
     VectorStoreUnavailable,
 )
-from retriever.indexing.chunk_vectors import ChunkEmbedding, Made, points
+from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, points
 from retriever.metrics import CHUNKS_DELETED, CHUNKS_INDEXED, INDEX_SECONDS, SHADOW_MISSES
 from retriever.models.vector_codec import encode_embedding
 from retriever.stages import Stages
@@ -57,21 +57,21 @@ class Batch:
     token: str
     hashes: Mapping[str, ChunkInput]
     stages: Stages = field(default_factory=lambda: Stages(INDEX_SECONDS))
-    made: Made = field(default_factory=Made)
+    made: BatchVectors = field(default_factory=BatchVectors)
     embedded: int = 0
     written: set[int] = field(default_factory=set)
     missed: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
-class Indexing:
+class IndexingService:
     """Writes documents' chunks and takes them away."""
 
-    catalogue: Catalogue
-    revisions: Revisions
-    generations: Generations
+    catalogue: CollectionRepository
+    revisions: RevisionRepository
+    generations: GenerationRepository
     store: VectorStore
-    embedding: ChunkEmbedding
+    embedding: ChunkVectors
     held: Holds
 
     async def put(
@@ -293,7 +293,7 @@ class Indexing:
 
     async def _delete(self, key: RevisionKey, where: filters.Where) -> int:
         """Remove points from all live generations; how many the active one had."""
-        live: Live = await self.generations.live(key.collection_id)
+        live: LiveGenerations = await self.generations.live(key.collection_id)
         gone = 0
         for generation in live.all:
             try:

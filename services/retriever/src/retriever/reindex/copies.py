@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retriever.catalog.generations import Generation, Generations, Uncopied
-from retriever.catalog.revisions import Revisions
-from retriever.indexing.chunk_vectors import ChunkEmbedding, Made, points
+from retriever.catalog.generations import DocumentToCopy, Generation, GenerationRepository
+from retriever.catalog.revisions import RevisionRepository
+from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, points
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
 from retriever.stages import Stages
 from retriever.stores import filters
-from retriever.stores.points import RevisionKey, Stored, content_hash, restored
+from retriever.stores.points import RevisionKey, StoredPoint, content_hash, restored
 from retriever.stores.protocol import VectorStore
 
 PAGE = 64
@@ -35,13 +35,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Copying:
+class ShadowCopier:
     """Brings chunks of documents over."""
 
-    revisions: Revisions
-    generations: Generations
+    revisions: RevisionRepository
+    generations: GenerationRepository
     store: VectorStore
-    embedding: ChunkEmbedding
+    embedding: ChunkVectors
 
     async def step(self, active: Generation, shadow: Generation, token: str) -> Step:
         """Copy the next documents, or a part of a long one; raises what inference or the vector store raised."""
@@ -57,7 +57,7 @@ class Copying:
         return step
 
     async def _copy_document(
-        self, active: Generation, shadow: Generation, document: Uncopied, step: Step, token: str
+        self, active: Generation, shadow: Generation, document: DocumentToCopy, step: Step, token: str
     ) -> bool:
         """Copy all of a document that may be seen now or later; whether it is whole."""
         committed, arriving = (
@@ -131,11 +131,11 @@ class Copying:
         active: Generation,
         shadow: Generation,
         key: RevisionKey,
-        stored: Sequence[Stored],
+        stored: Sequence[StoredPoint],
         step: Step,
         token: str,
     ) -> None:
-        stages, made = Stages(INDEX_SECONDS), Made()
+        stages, made = Stages(INDEX_SECONDS), BatchVectors()
         chunks = [restored(each) for each in stored]
         hashes = {content_hash(chunk): chunk for _, chunk in chunks}
         source = active if _same_model(active, shadow) else shadow
@@ -160,5 +160,5 @@ def _same_model(one: Generation, other: Generation) -> bool:
     return (one.embedding_model, one.dimensions) == (other.embedding_model, other.dimensions)
 
 
-def _hash(stored: Stored | None) -> str | None:
+def _hash(stored: StoredPoint | None) -> str | None:
     return None if stored is None else str(stored.payload["hash"])

@@ -18,9 +18,9 @@ from sqlalchemy.exc import IntegrityError
 from contracts.collections import VectorOptions
 from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest
 from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan
-from retriever.catalog.collections import Catalogue, CollectionRecord, physical_name
-from retriever.catalog.generations import BUILDING, DROPPED, CollectionGone, Generation, Generations
-from retriever.catalog.revisions import Revisions
+from retriever.catalog.collections import CollectionRecord, CollectionRepository, physical_name
+from retriever.catalog.generations import BUILDING, DROPPED, CollectionGone, Generation, GenerationRepository
+from retriever.catalog.revisions import RevisionRepository
 from retriever.errors import (
     ChunksMissing,
     CollectionNotFound,
@@ -29,10 +29,10 @@ from retriever.errors import (
     ShadowGone,
     StaleRevision,
 )
-from retriever.indexing.chunk_vectors import ChunkEmbedding, Made, points
+from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, points
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
 from retriever.models.protocol import Embedder, EmbeddingModel
-from retriever.reindex.copies import Copying, Step
+from retriever.reindex.copies import ShadowCopier, Step
 from retriever.stages import Stages
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey, content_hash
@@ -42,22 +42,22 @@ from servicekit.backup.lock import Holds
 from servicekit.core.identifiers import new_id
 
 log = structlog.get_logger(__name__)
-WANTED = 16
+DOCUMENTS_A_STEP = 16
 """Documents that a step asks for at most."""
 BEGIN_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Reindexing:
+class ReindexService:
     """Plans, begins, fills, flips and abandons shadows."""
 
-    catalogue: Catalogue
-    revisions: Revisions
-    generations: Generations
+    catalogue: CollectionRepository
+    revisions: RevisionRepository
+    generations: GenerationRepository
     store: VectorStore
     embedder: Embedder
-    embedding: ChunkEmbedding
-    copying: Copying
+    embedding: ChunkVectors
+    copying: ShadowCopier
     held: Holds
 
     async def plan(self, record: CollectionRecord, wanted: ReindexRequest, token: str) -> ShadowPlan:
@@ -103,7 +103,7 @@ class Reindexing:
             if live.shadow is None or live.shadow.number != number:
                 return await self._shown(shadow)
             if live.recut:
-                found = await self.generations.uncopied(live.active, shadow, WANTED)
+                found = await self.generations.uncopied(live.active, shadow, DOCUMENTS_A_STEP)
                 wanted = [
                     DocumentRevision(document_id=each.document_id, revision=each.active)
                     for each in found
@@ -122,7 +122,7 @@ class Reindexing:
         self, record: CollectionRecord, number: int, key: RevisionKey, batch: ChunkBatch, token: str
     ) -> BatchIndexed:
         """Write chunks of a revision that were cut for a shadow; raises `ShadowGone` or `StaleRevision`."""
-        stages, made = Stages(INDEX_SECONDS), Made()
+        stages, made = Stages(INDEX_SECONDS), BatchVectors()
         hashes = {content_hash(chunk): chunk for chunk in batch.chunks}
         async with _still_there(record), self._staging(record, number, key) as (active, shadow):
             await self.embedding.find(shadow, key.document_id, hashes, made, stages)
@@ -282,7 +282,7 @@ def _looks(generation: Generation) -> tuple[object, ...]:
     return (*model, generation.chunking, generation.language, generation.vector_options)
 
 
-def _without(hashes: Mapping[str, Any], made: Made, generation: Generation) -> dict[str, Any]:
+def _without(hashes: Mapping[str, Any], made: BatchVectors, generation: Generation) -> dict[str, Any]:
     known = made.of(generation)
     return {each: chunk for each, chunk in hashes.items() if each not in known}
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from retriever.catalog.collections import CollectionRecord
-from retriever.search.fusion import Best, Found, dense_weight
+from retriever.search.fusion import Best, CandidateScores, dense_weight
 from retriever.stores.filters import Where
 from retriever.stores.points import Candidate
 from retriever.stores.protocol import VectorStore
-from retriever.stores.queries import Asked, nearest, scores_of
+from retriever.stores.queries import CollectionQuery, nearest, scores_of
 
 SCORE_DIGITS = 5
 """Equal vectors must have equal scores, so that their order is that of their ids; engines differ in the 7th digit."""
@@ -26,7 +26,7 @@ class Pool:
     each list was asked for.
     """
 
-    found: Mapping[str, Found]
+    found: Mapping[str, CandidateScores]
     half: frozenset[str]
     unseen_dense: float | None
     unseen_sparse: float | None
@@ -54,7 +54,7 @@ class CandidateReader:
 
     store: VectorStore
 
-    async def read(self, record: CollectionRecord, asked: Asked, where: Where | None, depth: int) -> Pool:
+    async def read(self, record: CollectionRecord, asked: CollectionQuery, where: Where | None, depth: int) -> Pool:
         """The best `depth` of each list, visible or not."""
         both = (nearest(asked.dense, where, depth), nearest(asked.sparse, where, depth))
         dense, sparse = map(_rounded, await self.store.search(record.vectors, both))
@@ -70,7 +70,9 @@ class CandidateReader:
         )
         return _joined(empty, record.name, asked, dense, sparse)
 
-    async def deeper(self, pool: Pool, record: CollectionRecord, asked: Asked, where: Where | None, depth: int) -> Pool:
+    async def deeper(
+        self, pool: Pool, record: CollectionRecord, asked: CollectionQuery, where: Where | None, depth: int
+    ) -> Pool:
         """The pool with the best `depth` by meaning."""
         (found,) = await self.store.search(record.vectors, [nearest(asked.dense, where, depth)])
         dense = _rounded(found)
@@ -78,7 +80,13 @@ class CandidateReader:
         return _joined(fuller, record.name, asked, dense, {})
 
     async def deeper_by_words(
-        self, pool: Pool, record: CollectionRecord, asked: Asked, where: Where | None, depth: int, below: float
+        self,
+        pool: Pool,
+        record: CollectionRecord,
+        asked: CollectionQuery,
+        where: Where | None,
+        depth: int,
+        below: float,
     ) -> Pool:
         """The pool with the best `depth` by words, or as many as it takes for all others to score less than `below`."""
         least = below - 3 * _STEP
@@ -88,7 +96,7 @@ class CandidateReader:
         fuller = replace(pool, unseen_sparse=least + _STEP if last is None else last, words_depth=depth)
         return _joined(fuller, record.name, asked, {}, sparse)
 
-    async def score(self, pool: Pool, record: CollectionRecord, asked: Asked, ids: Collection[str]) -> Pool:
+    async def score(self, pool: Pool, record: CollectionRecord, asked: CollectionQuery, ids: Collection[str]) -> Pool:
         """The pool with both scores of these that are in `half`."""
         lacking = (
             scores_of(asked.dense, [each for each in ids if pool.found[each].dense is None]),
@@ -99,14 +107,18 @@ class CandidateReader:
         return replace(pool, found={**pool.found, **scored}, half=pool.half - scored.keys())
 
 
-def _joined(pool: Pool, name: str, asked: Asked, dense: Mapping[str, float], sparse: Mapping[str, float]) -> Pool:
+def _joined(
+    pool: Pool, name: str, asked: CollectionQuery, dense: Mapping[str, float], sparse: Mapping[str, float]
+) -> Pool:
     """The pool with what was found of either list. A list that has ended does not hold what it has not shown."""
     found = dict(pool.found)
     half = set(pool.half)
     for each in {**dense, **sparse}:
         known = found.get(each)
         if known is None or each in half:
-            found[each] = _completed(known or Found(name, each, None, None), dense.get(each), sparse.get(each))
+            found[each] = _completed(
+                known or CandidateScores(name, each, None, None), dense.get(each), sparse.get(each)
+            )
             half.add(each)
     whole = asked.dense is None or asked.sparse is None
     for each in [*half]:
@@ -118,8 +130,8 @@ def _joined(pool: Pool, name: str, asked: Asked, dense: Mapping[str, float], spa
     return replace(pool, found=found, half=frozenset(half))
 
 
-def _completed(found: Found, dense: float | None, sparse: float | None) -> Found:
-    return Found(
+def _completed(found: CandidateScores, dense: float | None, sparse: float | None) -> CandidateScores:
+    return CandidateScores(
         found.collection,
         found.id,
         dense if found.dense is None else found.dense,

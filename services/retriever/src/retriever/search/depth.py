@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from retriever.catalog.collections import CollectionRecord
 from retriever.search.candidates import CandidateReader, Pool
-from retriever.search.fusion import Best, Found, best_of
+from retriever.search.fusion import Best, CandidateScores, best_of
 from retriever.stores.filters import Where
-from retriever.stores.queries import Asked
+from retriever.stores.queries import CollectionQuery
 
 FIRST_DEPTH = 64
 MAX_DEPTH = 4_096
@@ -26,12 +26,12 @@ DEEPER = 4
 
 
 @dataclass
-class Deepening:
+class ListDepths:
     """The depths of one search of these collections. Each is asked for `asked` in `where`."""
 
     reader: CandidateReader
     records: Sequence[CollectionRecord]
-    asked: Sequence[Asked]
+    asked: Sequence[CollectionQuery]
     where: Where | None
     deepest: int = MAX_DEPTH
 
@@ -61,7 +61,7 @@ class Deepening:
         return None if all(new is old for new, old in zip(deeper, pools, strict=True)) else deeper
 
     async def _deeper(
-        self, pool: Pool, record: CollectionRecord, asked: Asked, lowest: float | None, best: Best | None
+        self, pool: Pool, record: CollectionRecord, asked: CollectionQuery, lowest: float | None, best: Best | None
     ) -> Pool:
         if lowest is None and pool.half:
             return await self._scored(pool, record, asked, pool.half)
@@ -71,7 +71,7 @@ class Deepening:
         return await self._scored(fuller, record, asked, fuller.doubtful(best, lowest))
 
     async def _read_on(
-        self, pool: Pool, record: CollectionRecord, asked: Asked, lowest: float | None, best: Best | None
+        self, pool: Pool, record: CollectionRecord, asked: CollectionQuery, lowest: float | None, best: Best | None
     ) -> Pool:
         """The pool with more of a list, if anything unseen may score `lowest` and there is more."""
         depth = min(pool.depth * DEEPER, self.deepest)
@@ -84,11 +84,11 @@ class Deepening:
             return await self.reader.deeper_by_words(pool, record, asked, self.where, depth, needed)
         return pool if depth == pool.depth else await self.reader.deeper(pool, record, asked, self.where, depth)
 
-    async def _scored(self, pool: Pool, record: CollectionRecord, asked: Asked, ids: Collection[str]) -> Pool:
+    async def _scored(self, pool: Pool, record: CollectionRecord, asked: CollectionQuery, ids: Collection[str]) -> Pool:
         return await self.reader.score(pool, record, asked, ids) if ids else pool
 
 
-def best_of_pools(records: Sequence[CollectionRecord], pools: Sequence[Pool], found: Iterable[Found]) -> Best:
+def best_of_pools(records: Sequence[CollectionRecord], pools: Sequence[Pool], found: Iterable[CandidateScores]) -> Best:
     """The best scores of these candidates, and how much meaning counts in each collection."""
     models = {record.name: record.embedding_model for record in records}
     weights = {record.name: pool.dense_weight for record, pool in zip(records, pools, strict=True)}

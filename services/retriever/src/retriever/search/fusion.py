@@ -26,7 +26,7 @@ FLAT = 0.01
 _WORDS = ""  # no model is called that
 
 
-class Found(NamedTuple):
+class CandidateScores(NamedTuple):
     """A candidate of one collection; a score is null where the candidate is not in that list at all."""
 
     collection: str
@@ -35,10 +35,10 @@ class Found(NamedTuple):
     sparse: float | None
 
 
-class Ranked(NamedTuple):
+class RankedCandidate(NamedTuple):
     """A candidate with its final score."""
 
-    found: Found
+    found: CandidateScores
     score: float
 
 
@@ -53,7 +53,7 @@ class Best:
     dense: dict[str, float]
     sparse: float
     weights: dict[str, float]
-    holders: tuple[Found, ...] = ()
+    holders: tuple[CandidateScores, ...] = ()
 
     def score(self, collection: str, dense: float | None, sparse: float | None) -> float:
         """The fused score in [0, 1] of something with these scores."""
@@ -84,10 +84,10 @@ def dense_weight(dense: Sequence[float], sparse: Sequence[float]) -> float:
     return meaning / (meaning + words)
 
 
-def best_of(candidates: Iterable[Found], models: dict[str, str], weights: dict[str, float]) -> Best:
+def best_of(candidates: Iterable[CandidateScores], models: dict[str, str], weights: dict[str, float]) -> Best:
     """The best scores; `models` names each collection's embedding model, whose cosines are comparable."""
     by_model: dict[str, float] = {}
-    holders: dict[str, Found] = {}
+    holders: dict[str, CandidateScores] = {}
     sparse = 0.0
     for found in candidates:
         model = models[found.collection]
@@ -99,15 +99,15 @@ def best_of(candidates: Iterable[Found], models: dict[str, str], weights: dict[s
     return Best(dense, sparse, weights, tuple(holders.values()))
 
 
-def rank_fused(candidates: Iterable[Found], best: Best) -> list[Ranked]:
+def rank_fused(candidates: Iterable[CandidateScores], best: Best) -> list[RankedCandidate]:
     """All candidates by fused score, then by collection and id."""
-    return _ordered([Ranked(found, best.score(found[0], found[2], found[3])) for found in candidates])
+    return _ordered([RankedCandidate(found, best.score(found[0], found[2], found[3])) for found in candidates])
 
 
-def rank_single(candidates: Iterable[Found]) -> list[Ranked]:
+def rank_single(candidates: Iterable[CandidateScores]) -> list[RankedCandidate]:
     """All candidates of the one list that was searched by its own score, then by collection and id."""
     scored = [(found, found.sparse if found.dense is None else found.dense) for found in candidates]
-    return _ordered([Ranked(found, score) for found, score in scored if score is not None])
+    return _ordered([RankedCandidate(found, score) for found, score in scored if score is not None])
 
 
 def _peak(best: float, background: float) -> float:
@@ -118,5 +118,5 @@ def _share(score: float | None, best: float) -> float:
     return min(1.0, max(0.0, score / best)) if score is not None and best > 0 else 0.0
 
 
-def _ordered(ranked: list[Ranked]) -> list[Ranked]:
+def _ordered(ranked: list[RankedCandidate]) -> list[RankedCandidate]:
     return sorted(ranked, key=lambda each: (-each.score, each.found.collection, each.found.id))

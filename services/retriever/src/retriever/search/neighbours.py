@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contracts.search import Hit, Neighbour
 from retriever.catalog.collections import CollectionRecord
 from retriever.errors import GenerationMissing
-from retriever.stores.points import RevisionKey, Stored
+from retriever.stores.points import RevisionKey, StoredPoint
 from retriever.stores.protocol import VectorStore
 
 
@@ -43,11 +43,11 @@ async def attach(store: VectorStore, records: Sequence[CollectionRecord], hits: 
 
 async def _fetch(
     store: VectorStore, records: Mapping[str, CollectionRecord], wanted: Mapping[str, str]
-) -> dict[str, Stored]:
+) -> dict[str, StoredPoint]:
     """The points with these ids, which map to their collections."""
     names = sorted(set(wanted.values()))
 
-    async def fetch(name: str) -> dict[str, Stored]:
+    async def fetch(name: str) -> dict[str, StoredPoint]:
         try:
             return await store.fetch(records[name].vectors, [each for each, of in wanted.items() if of == name])
         except GenerationMissing:
@@ -57,7 +57,7 @@ async def _fetch(
     return {each: point for points in fetched for each, point in points.items()}
 
 
-def _neighbour(stored: Stored) -> Neighbour:
+def _neighbour(stored: StoredPoint) -> Neighbour:
     payload = stored.payload
     return Neighbour(
         chunk_id=stored.id,

@@ -25,7 +25,7 @@ Degradation = Literal["rerank_timeout", "rerank_unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reordered:
+class RerankResult:
     """Hits in their new order, or as they were with what kept them so."""
 
     hits: list[Hit]
@@ -34,7 +34,7 @@ class Reordered:
 
 
 @dataclass(frozen=True, slots=True)
-class Reranking:
+class RerankStage:
     """Reranks the first `depth` hits of a ranking in at most `seconds`; `weight`, in [0, 1], is the model's say."""
 
     reranker: Reranker
@@ -42,24 +42,24 @@ class Reranking:
     seconds: float
     weight: float
 
-    async def reorder(self, query: str, hits: Sequence[Hit], token: str) -> Reordered:
+    async def reorder(self, query: str, hits: Sequence[Hit], token: str) -> RerankResult:
         """The hits of a ranking from its first on, reranked; out of time or without a reranker as they are."""
         head = list(hits[: self.depth])
         if not head:
-            return Reordered([])
+            return RerankResult([])
         try:
             async with asyncio.timeout(self.seconds):
                 relevance = await self.reranker.relevance(query, [_read(hit) for hit in head], token)
         except TimeoutError:
             RERANKS.labels("timeout").inc()
-            return Reordered(list(hits), degraded="rerank_timeout")
+            return RerankResult(list(hits), degraded="rerank_timeout")
         except ServiceError as error:
             log.warning("not reranked", error=error.code)
             RERANKS.labels("unavailable").inc()
-            return Reordered(list(hits), degraded="rerank_unavailable")
+            return RerankResult(list(hits), degraded="rerank_unavailable")
         RERANKS.labels("ok").inc()
         RERANK_TOKENS.inc(relevance.tokens)
-        return Reordered([*self._ordered(head, relevance), *hits[self.depth :]], relevance.tokens)
+        return RerankResult([*self._ordered(head, relevance), *hits[self.depth :]], relevance.tokens)
 
     def _ordered(self, head: Sequence[Hit], relevance: Relevance) -> list[Hit]:
         stretched = _stretch(relevance.scores, [hit.score for hit in head])

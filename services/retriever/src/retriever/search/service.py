@@ -14,23 +14,23 @@ from dataclasses import dataclass, field
 import structlog
 
 from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
-from retriever.catalog.collections import Catalogue, CollectionRecord
+from retriever.catalog.collections import CollectionRecord, CollectionRepository
 from retriever.catalog.generations import CollectionGone
-from retriever.catalog.revisions import Revisions
+from retriever.catalog.revisions import RevisionRepository
 from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing
 from retriever.metrics import EMBEDDING_TOKENS, SEARCH_RETRIES, SEARCH_SECONDS, SEARCHES
 from retriever.models.protocol import Embedder
 from retriever.search import fusion, neighbours
 from retriever.search.candidates import CandidateReader, Pool
-from retriever.search.depth import Deepening, best_of_pools
-from retriever.search.fusion import Best, Found, Ranked
-from retriever.search.rerank import Reranking
+from retriever.search.depth import ListDepths, best_of_pools
+from retriever.search.fusion import Best, CandidateScores, RankedCandidate
+from retriever.search.rerank import RerankStage
 from retriever.search.visibility import Visibility
 from retriever.stages import Stages
 from retriever.stores import filters
-from retriever.stores.points import Stored, make_hit
+from retriever.stores.points import StoredPoint, make_hit
 from retriever.stores.protocol import VectorStore
-from retriever.stores.queries import Asked
+from retriever.stores.queries import CollectionQuery
 from retriever.text.bm25 import query_vector
 from servicekit.core.errors import ServiceError
 from servicekit.telemetry.spans import Attributes, model_call
@@ -39,8 +39,8 @@ log = structlog.get_logger(__name__)
 ATTEMPTS = 3
 FLIPS = 3
 """Further attempts where a collection's generation was replaced."""
-Shown = tuple[Ranked, Stored]
-LOOK_FURTHER = 4
+Shown = tuple[RankedCandidate, StoredPoint]
+MORE_CANDIDATES = 4
 """How many times as many candidates are looked at when the first were hidden."""
 
 
@@ -72,38 +72,38 @@ class Query:
         """Where the part of the ranking begins that is needed."""
         return 0 if self.reranked else self.request.offset
 
-    def asked(self, record: CollectionRecord) -> Asked:
+    def asked(self, record: CollectionRecord) -> CollectionQuery:
         """The query as one collection is searched with it."""
         sparse = None if self.request.mode == "dense" else query_vector(self.request.query, record.language)
-        return Asked(self.dense.get(record.embedding_model), sparse)
+        return CollectionQuery(self.dense.get(record.embedding_model), sparse)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """All candidates whose scores are known, in order, and the `best` of a hybrid search."""
 
-    ranked: list[Ranked]
+    ranked: list[RankedCandidate]
     threshold: float
     """The highest score that anything else can have."""
     best: Best | None = None
 
     @property
-    def holders(self) -> tuple[Found, ...]:
+    def holders(self) -> tuple[CandidateScores, ...]:
         """Who has the best scores."""
         return () if self.best is None else self.best.holders
 
 
-class Searching:
+class SearchService:
     """Answers searches; holds no state between them."""
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        catalogue: CollectionRepository,
         reader: CandidateReader,
         store: VectorStore,
-        revisions: Revisions,
+        revisions: RevisionRepository,
         embedder: Embedder,
-        reranking: Reranking,
+        reranking: RerankStage,
     ) -> None:
         self._catalogue = catalogue
         self._reader = reader
@@ -183,7 +183,7 @@ class Searching:
 
     async def _rank(self, query: Query, records: Sequence[CollectionRecord]) -> tuple[list[Hit], bool]:
         """The part of the ranking that is needed, and whether nothing changed since the records were read."""
-        deepening = Deepening(self._reader, records, [query.asked(record) for record in records], query.where)
+        deepening = ListDepths(self._reader, records, [query.asked(record) for record in records], query.where)
         with query.stages.timed("candidates"):
             pools = await deepening.begin(query.wanted)
         visibility = Visibility(self._store, self._revisions, records)
@@ -223,7 +223,7 @@ class Searching:
                     await visibility.look({each for pool in pools for each in pool.found.values()})
             if any(map(visibility.hides, unknown)):
                 ranking = None  # what is hidden must not count
-            at_once *= LOOK_FURTHER
+            at_once *= MORE_CANDIDATES
 
     def _to_rerank(self, request: SearchRequest, records: Sequence[CollectionRecord]) -> int:
         """How many hits to rerank: as the request says, else only if all its collections are set to it."""
@@ -298,11 +298,11 @@ def _lowest(query: Query, hits: Sequence[Shown]) -> float | None:
 
 
 def _first(
-    query: Query, ranked: Sequence[Ranked], visibility: Visibility, at_once: int
-) -> tuple[list[Shown], list[Found]]:
+    query: Query, ranked: Sequence[RankedCandidate], visibility: Visibility, at_once: int
+) -> tuple[list[Shown], list[CandidateScores]]:
     """The first hits, right only if nothing is unknown; and the first candidates that must be looked at for them."""
     hits: list[Shown] = []
-    unknown: list[Found] = []
+    unknown: list[CandidateScores] = []
     documents: set[tuple[str, str]] = set()
     for each in ranked:
         found = each.found
@@ -321,7 +321,7 @@ def _first(
     return hits, unknown
 
 
-def _hit(query: Query, ranked: Ranked, stored: Stored) -> Hit:
+def _hit(query: Query, ranked: RankedCandidate, stored: StoredPoint) -> Hit:
     found = ranked.found
     fused = ranked.score if query.request.mode == "hybrid" and not query.degraded else None
     return make_hit(found.collection, stored, ranked.score, Scores(dense=found.dense, sparse=found.sparse, fused=fused))

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from retriever.catalog.collections import CollectionRecord
-from retriever.catalog.revisions import Revisions
-from retriever.search.fusion import Found
-from retriever.stores.points import Stored
+from retriever.catalog.revisions import RevisionRepository
+from retriever.search.fusion import CandidateScores
+from retriever.stores.points import StoredPoint
 from retriever.stores.protocol import VectorStore
 
 _AT_ONCE = 4_096
@@ -22,27 +22,27 @@ _AT_ONCE = 4_096
 class Visibility:
     """What is known of one search's candidates. `current`: nothing has changed since `records` were read."""
 
-    def __init__(self, store: VectorStore, revisions: Revisions, records: Sequence[CollectionRecord]) -> None:
+    def __init__(self, store: VectorStore, revisions: RevisionRepository, records: Sequence[CollectionRecord]) -> None:
         self._store = store
         self._revisions = revisions
         self._records = records
-        self._known: dict[str, Stored | None] = {}
+        self._known: dict[str, StoredPoint | None] = {}
         self.current = True
         self.looked = False
 
-    def knows(self, found: Found) -> bool:
+    def knows(self, found: CandidateScores) -> bool:
         """Whether this candidate was looked at."""
         return found.id in self._known
 
-    def hides(self, found: Found) -> bool:
+    def hides(self, found: CandidateScores) -> bool:
         """Whether this candidate was looked at and may not be shown, or is gone."""
         return self._known.get(found.id, found) is None
 
-    def stored(self, found: Found) -> Stored | None:
+    def stored(self, found: CandidateScores) -> StoredPoint | None:
         """The point of a candidate that was looked at; null if it may not be shown."""
         return self._known[found.id]
 
-    async def look(self, wanted: Collection[Found]) -> None:
+    async def look(self, wanted: Collection[CandidateScores]) -> None:
         """Look at these candidates, and whether any collection has changed; raises `CollectionGone`."""
         self.looked = True
         await asyncio.gather(

@@ -46,7 +46,7 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredPoint:
     """A point read back without its vectors."""
 
     id: str
@@ -98,7 +98,7 @@ def make_point(
     return Point(key.chunk_id(chunk.ordinal), dense, document_vector(embedded_text(chunk), language), payload)
 
 
-def restored(stored: Stored) -> tuple[DocumentFacts, ChunkInput]:
+def restored(stored: StoredPoint) -> tuple[DocumentFacts, ChunkInput]:
     """What a point was made from."""
     payload = stored.payload
     facts = DocumentFacts(**{name: payload[name] for name in DocumentFacts.model_fields})
@@ -106,7 +106,7 @@ def restored(stored: Stored) -> tuple[DocumentFacts, ChunkInput]:
     return facts, chunk
 
 
-def make_hit(collection: str, stored: Stored, score: float, scores: Scores) -> Hit:
+def make_hit(collection: str, stored: StoredPoint, score: float, scores: Scores) -> Hit:
     """A point as a search shows it."""
     payload = stored.payload
     return Hit(
@@ -127,7 +127,7 @@ def make_hit(collection: str, stored: Stored, score: float, scores: Scores) -> H
     )
 
 
-def make_chunk(stored: Stored) -> DocumentChunk:
+def make_chunk(stored: StoredPoint) -> DocumentChunk:
     """A point as a document's list of chunks shows it."""
     payload = stored.payload
     return DocumentChunk(

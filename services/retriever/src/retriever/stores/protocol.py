@@ -8,8 +8,8 @@ from typing import Protocol
 
 from contracts.collections import VectorOptions
 from retriever.stores.filters import Where
-from retriever.stores.points import Candidate, Point, Stored
-from retriever.stores.queries import Wanted
+from retriever.stores.points import Candidate, Point, StoredPoint
+from retriever.stores.queries import ListQuery
 from retriever.text.bm25 import SparseVector
 
 PLAIN = VectorOptions()
@@ -70,7 +70,7 @@ class VectorStore(Protocol):
         """
         ...
 
-    async def search(self, generation: str, wanted: Sequence[Wanted | None]) -> list[list[Candidate]]:
+    async def search(self, generation: str, wanted: Sequence[ListQuery | None]) -> list[list[Candidate]]:
         """What `nearest` says to each of these, none to one that is null; in one call where the engine can."""
         ...
 
@@ -78,7 +78,7 @@ class VectorStore(Protocol):
         """The dense vectors of matching points whose content hash is one of these, by hash."""
         ...
 
-    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
         """The points with these ids that exist."""
         ...
 

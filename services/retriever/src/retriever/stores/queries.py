@@ -11,14 +11,14 @@ from retriever.text.bm25 import SparseVector
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CollectionQuery:
     """A query's vectors for one collection; null where that list is not searched."""
 
     dense: Sequence[float] | None
     sparse: SparseVector | None
 
 
-class Wanted(NamedTuple):
+class ListQuery(NamedTuple):
     """The best `limit` points of one list; of BM25, those that score less than `least` may be left out."""
 
     query: Sequence[float] | SparseVector
@@ -39,13 +39,13 @@ class Wanted(NamedTuple):
 
 def nearest(
     query: Sequence[float] | SparseVector | None, where: Where | None, limit: int, least: float | None = None
-) -> Wanted | None:
+) -> ListQuery | None:
     """One list; null where there is no query, or none of its words is one."""
     if query is None or (isinstance(query, SparseVector) and not query.indices):
         return None
-    return Wanted(query, where, limit, least)
+    return ListQuery(query, where, limit, least)
 
 
-def scores_of(query: Sequence[float] | SparseVector | None, ids: Sequence[str]) -> Wanted | None:
+def scores_of(query: Sequence[float] | SparseVector | None, ids: Sequence[str]) -> ListQuery | None:
     """The scores of these points in one list."""
     return nearest(query, Where(must=(OneOf(tuple(ids)),)), len(ids)) if ids else None

@@ -116,7 +116,7 @@ _SCRIPT_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class TextLanguages:
     """The languages of a text's Latin words, likeliest first, and of its words in other scripts, by script."""
 
     latin: tuple[str, ...]
@@ -141,16 +141,16 @@ def script_of(word: str) -> str:
     return next((name for name, letters, _ in _SCRIPTS if letters.match(word)), "latin")
 
 
-def document_language(words: Iterable[str], language: str) -> Spoken:
+def document_language(words: Iterable[str], language: str) -> TextLanguages:
     """What a text to be found is in: one language a script."""
-    return Spoken(_latin(list(words), language)[:1], _scripts(language))
+    return TextLanguages(_latin(list(words), language)[:1], _scripts(language))
 
 
-def query_languages(words: Iterable[str], language: str) -> Spoken:
+def query_languages(words: Iterable[str], language: str) -> TextLanguages:
     """What a query may be in. Few words tell little, so all that is likely counts, and English always does: a text
     that showed no language was taken for English.
     """
-    return Spoken(_latin(list(words), language), _scripts(language))
+    return TextLanguages(_latin(list(words), language), _scripts(language))
 
 
 @cache

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import snowballstemmer
 
-from retriever.text.languages import AUTO, SNOWBALL, Spoken, document_language, query_languages, stopwords
+from retriever.text.languages import AUTO, SNOWBALL, TextLanguages, document_language, query_languages, stopwords
 
 MAX_TERM = 64
 """Longer words (hashes, base64) are cut to this many characters."""
@@ -79,7 +79,7 @@ def _normal(text: str) -> str:
     return _MARKS.sub("", unicodedata.normalize("NFKC", text))
 
 
-def _terms(run: _Run, spoken: Spoken) -> Iterator[str]:
+def _terms(run: _Run, spoken: TextLanguages) -> Iterator[str]:
     if run.unspaced:
         yield from _characters(run.text)
         return

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from retriever.stores.edge.write_groups import MOST_TOGETHER, GroupedWrites
+from retriever.stores.edge.write_groups import MOST_TOGETHER, WriteGroups
 from retriever.stores.points import Point
 from retriever.text.bm25 import SparseVector
 
@@ -37,7 +37,7 @@ def disk() -> Disk:
 
 
 async def test_batches_that_come_during_a_flush_share_the_next_one(disk: Disk) -> None:
-    writes = GroupedWrites(disk.write)
+    writes = WriteGroups(disk.write)
     calls = [asyncio.create_task(writes.write("g", batch("1")))]
     await disk.began.acquire()
     calls += [asyncio.create_task(writes.write("g", batch(name))) for name in "234"]
@@ -53,7 +53,7 @@ async def test_batches_that_come_during_a_flush_share_the_next_one(disk: Disk) -
 
 
 async def test_generations_do_not_wait_for_one_another(disk: Disk) -> None:
-    writes = GroupedWrites(disk.write)
+    writes = WriteGroups(disk.write)
     calls = [asyncio.create_task(writes.write(name, batch("1"))) for name in ("g", "h")]
     for _ in calls:
         await disk.began.acquire()
@@ -65,7 +65,7 @@ async def test_generations_do_not_wait_for_one_another(disk: Disk) -> None:
 
 
 async def test_a_batch_that_cannot_be_written_fails_its_own_caller_only(disk: Disk) -> None:
-    writes = GroupedWrites(disk.write)
+    writes = WriteGroups(disk.write)
     calls = [asyncio.create_task(writes.write("g", batch(name))) for name in ("first", "good", "bad", "other")]
     for _ in range(5):
         disk.go.release()
@@ -76,7 +76,7 @@ async def test_a_batch_that_cannot_be_written_fails_its_own_caller_only(disk: Di
 
 
 async def test_a_caller_that_leaves_holds_up_nobody(disk: Disk) -> None:
-    writes = GroupedWrites(disk.write)
+    writes = WriteGroups(disk.write)
     calls = [asyncio.create_task(writes.write("g", batch(name))) for name in "12"]
     await disk.began.acquire()
     calls[0].cancel()
@@ -88,7 +88,7 @@ async def test_a_caller_that_leaves_holds_up_nobody(disk: Disk) -> None:
 
 
 async def test_a_flush_takes_a_bounded_number_of_batches(disk: Disk) -> None:
-    writes = GroupedWrites(disk.write)
+    writes = WriteGroups(disk.write)
     for _ in range(3):
         disk.go.release()
     await asyncio.gather(*(writes.write("g", batch(str(number))) for number in range(2 * MOST_TOGETHER + 1)))

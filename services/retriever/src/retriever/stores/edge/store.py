@@ -25,11 +25,11 @@ from retriever.stores.edge import options as edge_options
 from retriever.stores.edge.index_builds import BY_DEFAULT, BuildRules, IndexBuilds
 from retriever.stores.edge.options import DENSE, SPARSE
 from retriever.stores.edge.shards import Shard, Shards
-from retriever.stores.edge.write_groups import GroupedWrites
+from retriever.stores.edge.write_groups import WriteGroups
 from retriever.stores.filters import Equals, OneOf, Test, Where, Within, path_of
-from retriever.stores.points import MAX_NUMBER_INDEXES, Candidate, Point, Stored, number_fields
+from retriever.stores.points import MAX_NUMBER_INDEXES, Candidate, Point, StoredPoint, number_fields
 from retriever.stores.protocol import PLAIN, IndexStatus
-from retriever.stores.queries import Wanted
+from retriever.stores.queries import ListQuery
 from retriever.text.bm25 import SparseVector
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import DiskFull
@@ -63,7 +63,7 @@ class EdgeStore:
         self._builds = IndexBuilds(self._shards, rules)
         self._readers = ThreadPoolExecutor(search_threads, "edge-read")
         self._writers = ThreadPoolExecutor(2, "edge-write")
-        self._grouped = GroupedWrites(self._upsert)
+        self._grouped = WriteGroups(self._upsert)
 
     async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
         """Make an empty generation if there is none; raises `DiskFull`."""
@@ -145,9 +145,9 @@ class EdgeStore:
         self, generation: str, query: Sequence[float] | SparseVector, where: Where | None, limit: int
     ) -> list[Candidate]:
         """The best matching points, by score, then by id."""
-        return (await self.search(generation, [Wanted(query, where, limit)]))[0]
+        return (await self.search(generation, [ListQuery(query, where, limit)]))[0]
 
-    async def search(self, generation: str, wanted: Sequence[Wanted | None]) -> list[list[Candidate]]:
+    async def search(self, generation: str, wanted: Sequence[ListQuery | None]) -> list[list[Candidate]]:
         """Several lists in one call to the engine."""
 
         def search(engine: edge.EdgeShard, shard: Shard) -> list[list[Candidate]]:
@@ -169,12 +169,12 @@ class EdgeStore:
 
         return await _run(self._readers, read)
 
-    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
         """The points with these ids that exist."""
 
-        def read(engine: edge.EdgeShard, _: Shard) -> dict[str, Stored]:
+        def read(engine: edge.EdgeShard, _: Shard) -> dict[str, StoredPoint]:
             records = engine.retrieve(list(ids), with_payload=True, with_vector=False)
-            return {name: Stored(name, record.payload or {}) for record in records for name in (str(record.id),)}
+            return {name: StoredPoint(name, record.payload or {}) for record in records for name in (str(record.id),)}
 
         return await self._read(generation, read)
 
@@ -248,7 +248,7 @@ def _query(query: Sequence[float] | SparseVector) -> edge.Query:
     return edge.Query.Nearest(list(query), using=DENSE)
 
 
-def _search(engine: edge.EdgeShard, shard: Shard, lists: Sequence[Wanted | None]) -> list[list[Candidate]]:
+def _search(engine: edge.EdgeShard, shard: Shard, lists: Sequence[ListQuery | None]) -> list[list[Candidate]]:
     """The points of each list in order, none of one that is null; asked of the engine as one batch.
 
     A search of the index that its filter or depth brings to an end too early is made again with all points compared.
@@ -265,7 +265,7 @@ def _search(engine: edge.EdgeShard, shard: Shard, lists: Sequence[Wanted | None]
     return found
 
 
-def _request(shard: Shard, asked: Wanted, *, exact: bool = False) -> edge.QueryRequest:
+def _request(shard: Shard, asked: ListQuery, *, exact: bool = False) -> edge.QueryRequest:
     return edge.QueryRequest(
         limit=asked.limit,
         query=_query(asked.query),

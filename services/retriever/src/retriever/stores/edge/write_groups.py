@@ -24,7 +24,7 @@ Write = Callable[[str, Sequence[Sequence[Point]]], Awaitable[None]]
 Waiting = tuple[Sequence[Point], "asyncio.Future[None]"]
 
 
-class GroupedWrites:
+class WriteGroups:
     """Each caller's batch is flushed on return, and another's bad batch does not fail it."""
 
     def __init__(self, write: Write) -> None:

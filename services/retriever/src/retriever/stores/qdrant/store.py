@@ -22,13 +22,13 @@ from retriever.stores.points import (
     MAX_NUMBER_INDEXES,
     Candidate,
     Point,
-    Stored,
+    StoredPoint,
     number_fields,
 )
 from retriever.stores.protocol import PLAIN, IndexStatus
 from retriever.stores.qdrant import options as qdrant_options
 from retriever.stores.qdrant.options import AS_CONFIGURED, DENSE, SPARSE, Spread
-from retriever.stores.queries import Wanted
+from retriever.stores.queries import ListQuery
 from retriever.text.bm25 import SparseVector
 
 log = structlog.get_logger(__name__)
@@ -118,14 +118,14 @@ class QdrantStore:
         self, generation: str, query: Sequence[float] | SparseVector, where: Where | None, limit: int
     ) -> list[Candidate]:
         """The best matching points, by score, then by id."""
-        return (await self._search(generation, [Wanted(query, where, limit)]))[0]
+        return (await self._search(generation, [ListQuery(query, where, limit)]))[0]
 
-    async def search(self, generation: str, wanted: Sequence[Wanted | None]) -> list[list[Candidate]]:
+    async def search(self, generation: str, wanted: Sequence[ListQuery | None]) -> list[list[Candidate]]:
         """Several lists in one call to the server."""
         return await self._search(generation, wanted)
 
     async def _search(
-        self, generation: str, lists: Sequence[Wanted | None], *, exact: bool = False
+        self, generation: str, lists: Sequence[ListQuery | None], *, exact: bool = False
     ) -> list[list[Candidate]]:
         """The points of each list in order, none of one that is null, in one call to the server.
 
@@ -148,7 +148,7 @@ class QdrantStore:
                 found[at] = sorted(map(_candidate, reply.points), key=lambda found: (-found.score, found.id))
         return found
 
-    def _request(self, asked: Wanted, *, exact: bool) -> models.QueryRequest:
+    def _request(self, asked: ListQuery, *, exact: bool) -> models.QueryRequest:
         vector, using = _query(asked.query)
         return models.QueryRequest(
             query=vector,
@@ -183,13 +183,13 @@ class QdrantStore:
             if offset is None:
                 return found
 
-    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, Stored]:
+    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
         """The points with these ids that exist."""
         async with _translated():
             records = await self._client.retrieve(
                 PREFIX + generation, list(ids), with_payload=True, consistency=self._spread.read_consistency
             )
-        return {str(record.id): Stored(str(record.id), record.payload or {}) for record in records}
+        return {str(record.id): StoredPoint(str(record.id), record.payload or {}) for record in records}
 
     async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
         """The dense vectors of the points with these ids that exist."""
