@@ -97,7 +97,7 @@ class CachedEmbedder:
         self.fresh_queries = False
         self._cache = cache
 
-    async def model(self, name: str, token: str) -> EmbeddingModel:
+    async def get_model(self, name: str, token: str) -> EmbeddingModel:
         """The one model."""
         if name not in ("default", self.served.name):
             raise EmbeddingModelUnknown(name, [self.served.name])

@@ -52,8 +52,8 @@ class BenchRetriever:
 
     async def fill(self, name: str, documents: list[CutDocument], chunking: Chunking, progress: Progress) -> None:
         """A new collection with these documents; their vectors should be in the cache."""
-        await self.parts.lifecycle.create(TENANT, CollectionCreate(name=name, chunking=chunking), TOKEN)
-        record = await self.parts.catalogue.get(TENANT, name)
+        await self.parts.collections.create_collection(TENANT, CollectionCreate(name=name, chunking=chunking), TOKEN)
+        record = await self.parts.collection_repository.get_collection(TENANT, name)
         slots, done = asyncio.Semaphore(WRITERS), 0
 
         async def one(document: CutDocument) -> None:
@@ -72,18 +72,18 @@ class BenchRetriever:
         request = SearchRequest(
             collections=[name], query=query, mode=mode, limit=limit, group_by="document", rerank=rerank
         )
-        return await self.parts.searching.search(TENANT, request, TOKEN)
+        return await self.parts.search.search(TENANT, request, TOKEN)
 
     async def drop(self, name: str) -> None:
         """Remove a collection."""
-        await self.parts.lifecycle.delete(TENANT, name)
+        await self.parts.collections.delete_collection(TENANT, name)
 
     async def _index(self, record: CollectionRecord, document: CutDocument) -> None:
         key = RevisionKey(record.id, document.id, 1)
         for first in range(0, len(document.chunks), BATCH):
             batch = ChunkBatch(document=document.facts, chunks=document.chunks[first : first + BATCH])
-            await self.parts.indexing.put(record, key, batch, TOKEN)
-        await self.parts.indexing.commit(
+            await self.parts.indexing.write_chunks(record, key, batch, TOKEN)
+        await self.parts.indexing.commit_revision(
             record, key, CommitRequest(document=document.facts, chunks=len(document.chunks))
         )
 

@@ -96,14 +96,14 @@ async def build(
     await migrate(database, MIGRATIONS)
     collection_id = f"col_{name}"
     generation = physical_name(collection_id, 1)
-    await store.create(generation, DIMENSIONS, options)
+    await store.create_generation(generation, DIMENSIONS, options)
     wanted = CollectionCreate(name=name, vectors=options)
-    await CollectionRepository(database, SystemClock()).add(collection_id, TENANT, wanted, MODEL)
+    await CollectionRepository(database, SystemClock()).create_collection(collection_id, TENANT, wanted, MODEL)
     corpus = Corpus(seed)
     numbered = enumerate(corpus.chunks(chunks))
     while batch := list(itertools.islice(numbered, BATCH)):
         points = await asyncio.to_thread(_points, collection_id, batch)
-        await store.upsert(generation, points)
+        await store.upsert_points(generation, points)
         async with database.write() as connection:
             await connection.execute(insert(documents), _rows(collection_id, points))
     await database.close()

@@ -47,28 +47,28 @@ async def retriever(folder: Path) -> AsyncIterator[Dependencies]:
 
 
 async def index(parts: Dependencies, document: str, revision: int, words: str, *, commit: bool = True) -> None:
-    record = await parts.catalogue.get(TENANT, "handbook")
+    record = await parts.collection_repository.get_collection(TENANT, "handbook")
     key = RevisionKey(record.id, document, revision)
     texts = [f"{words} number {number}." for number in range(150)]  # more than a page
     chunks = [ChunkInput(ordinal=at, text=text, start=0, end=len(text)) for at, text in enumerate(texts)]
-    await parts.indexing.put(record, key, ChunkBatch(document=FACTS, chunks=chunks), TOKEN)
+    await parts.indexing.write_chunks(record, key, ChunkBatch(document=FACTS, chunks=chunks), TOKEN)
     if commit:
-        await parts.indexing.commit(record, key, CommitRequest(document=FACTS, chunks=len(chunks)))
+        await parts.indexing.commit_revision(record, key, CommitRequest(document=FACTS, chunks=len(chunks)))
 
 
 async def remove(parts: Dependencies, document: str, revision: int) -> None:
-    record = await parts.catalogue.get(TENANT, "handbook")
-    await parts.indexing.delete(record, RevisionKey(record.id, document, revision))
+    record = await parts.collection_repository.get_collection(TENANT, "handbook")
+    await parts.indexing.delete_document(record, RevisionKey(record.id, document, revision))
 
 
 async def found(parts: Dependencies, query: str, name: str = "handbook") -> list[tuple[Any, ...]]:
     request = SearchRequest(collections=[name], query=query, limit=10)
-    hits = (await parts.searching.search(TENANT, request, TOKEN)).hits
+    hits = (await parts.search.search(TENANT, request, TOKEN)).hits
     return [(hit.document_id, hit.revision, hit.chunk_id, hit.text, round(hit.score, 3)) for hit in hits]
 
 
 def backups(parts: Dependencies) -> BackupDump:
-    return BackupDump(parts.database, parts.store, parts.lifecycle)
+    return BackupDump(parts.database, parts.store, parts.collections)
 
 
 def as_file(path: Path, pieces: list[bytes]) -> BackupFile:
@@ -79,7 +79,7 @@ def as_file(path: Path, pieces: list[bytes]) -> BackupFile:
 @pytest.fixture
 async def parts(tmp_path: Path) -> AsyncIterator[Dependencies]:
     async with retriever(tmp_path / "first") as opened:
-        await opened.lifecycle.create(TENANT, CollectionCreate(name="handbook"), TOKEN)
+        await opened.collections.create_collection(TENANT, CollectionCreate(name="handbook"), TOKEN)
         await index(opened, "replaced", 1, "wombat")
         await index(opened, "deleted", 1, "zebra")
         await index(opened, "arriving", 1, "quokka", commit=False)
@@ -87,16 +87,16 @@ async def parts(tmp_path: Path) -> AsyncIterator[Dependencies]:
 
 
 async def points(parts: Dependencies, document: str, revision: int) -> int:
-    record = await parts.catalogue.get(TENANT, "handbook")
+    record = await parts.collection_repository.get_collection(TENANT, "handbook")
     ids = [RevisionKey(record.id, document, revision).chunk_id(number) for number in range(150)]
-    return len(await parts.store.fetch(record.vectors, ids))
+    return len(await parts.store.get_points(record.vectors, ids))
 
 
 async def test_what_was_there_when_it_began_is_restored_and_what_changed_meanwhile_is_not(
     parts: Dependencies, tmp_path: Path
 ) -> None:
     before = {word: await found(parts, word) for word in ("wombat", "zebra", "quokka")}
-    async with backups(parts).opened() as pieces:
+    async with backups(parts).open() as pieces:
         first = [await anext(pieces)]
         await index(parts, "replaced", 2, "echidna")
         await remove(parts, "deleted", 1)
@@ -120,19 +120,19 @@ async def test_what_was_there_when_it_began_is_restored_and_what_changed_meanwhi
 async def test_a_shadow_that_was_being_built_is_not_restored_and_can_be_begun_again(
     parts: Dependencies, tmp_path: Path
 ) -> None:
-    record = await parts.catalogue.get(TENANT, "handbook")
+    record = await parts.collection_repository.get_collection(TENANT, "handbook")
     wanted = ReindexRequest(language="de")
-    await parts.reindexing.begin(record, "job-1", wanted, TOKEN)
-    async with backups(parts).opened() as pieces:
+    await parts.reindex.create_shadow(record, "job-1", wanted, TOKEN)
+    async with backups(parts).open() as pieces:
         backup = as_file(tmp_path / "file", [piece async for piece in pieces])
     await restore(RetrieverSettings(data_dir=tmp_path / "second"), backup)
     async with retriever(tmp_path / "second") as second:
-        record = await second.catalogue.get(TENANT, "handbook")
-        shadow = await second.reindexing.begin(record, "job-1", wanted, TOKEN)
+        record = await second.collection_repository.get_collection(TENANT, "handbook")
+        shadow = await second.reindex.create_shadow(record, "job-1", wanted, TOKEN)
         assert shadow.state == "building"
-        while (await second.reindexing.copy(record, shadow.generation, TOKEN)).left:
+        while (await second.reindex.copy_chunks(record, shadow.generation, TOKEN)).left:
             pass
-        assert (await second.reindexing.flip(record, shadow.generation)).state == "active"
+        assert (await second.reindex.flip_shadow(record, shadow.generation)).state == "active"
         assert await found(second, "wombat")
 
 
@@ -140,10 +140,10 @@ async def test_a_collection_that_is_removed_and_made_again_meanwhile_ends_the_ba
     parts: Dependencies,
 ) -> None:
     with pytest.raises(BackupOvertaken):
-        async with backups(parts).opened() as pieces:
+        async with backups(parts).open() as pieces:
             await anext(pieces)
-            await parts.lifecycle.delete(TENANT, "handbook")
-            await parts.lifecycle.create(TENANT, CollectionCreate(name="handbook"), TOKEN)
+            await parts.collections.delete_collection(TENANT, "handbook")
+            await parts.collections.create_collection(TENANT, CollectionCreate(name="handbook"), TOKEN)
             async for _ in pieces:
                 pass
 
@@ -152,18 +152,18 @@ async def test_a_collection_that_is_removed_meanwhile_is_in_the_backup_and_its_v
     parts: Dependencies, tmp_path: Path
 ) -> None:
     before = await found(parts, "wombat")
-    async with backups(parts).opened() as pieces:
+    async with backups(parts).open() as pieces:
         first = [await anext(pieces)]
-        await parts.lifecycle.delete(TENANT, "handbook")
+        await parts.collections.delete_collection(TENANT, "handbook")
         rest = [piece async for piece in pieces]
-    assert await parts.store.generations() == []
+    assert await parts.store.list_generations() == []
     await restore(RetrieverSettings(data_dir=tmp_path / "second"), as_file(tmp_path / "file", [*first, *rest]))
     async with retriever(tmp_path / "second") as second:
         assert await found(second, "wombat") == before
 
 
 async def test_a_file_that_was_cut_off_or_changed_anywhere_is_refused(parts: Dependencies, tmp_path: Path) -> None:
-    async with backups(parts).opened() as pieces:
+    async with backups(parts).open() as pieces:
         whole = as_file(tmp_path / "file", [piece async for piece in pieces]).path.read_bytes()
     cut = [whole[: len(whole) * number // 12] for number in range(1, 12)]
     bent = whole.replace(b"wombat number 7", b"wombat number 8", 1)

@@ -71,13 +71,13 @@ def matching(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Searches a store of all the documents with a filter, by meaning and by words."""
     with asyncio.Runner() as loop:
         store = STORES[request.param](tmp_path_factory.mktemp("filters"))
-        loop.run(store.create("g", 4))
+        loop.run(store.create_generation("g", 4))
         points = []
         for at, metadata in enumerate(DOCUMENTS):
             facts = DocumentFacts(title="T", source="s", media_type="text/plain", metadata=metadata)
             chunk = ChunkInput(ordinal=0, text="lantern", start=0, end=7)
             points.append(make_point(RevisionKey("c", f"d{at}", 1), facts, chunk, [1.0, 0.0, 0.0, 0.1]))
-        loop.run(store.upsert("g", points))
+        loop.run(store.upsert_points("g", points))
         documents = {point.id: point.payload["document_id"] for point in points}
 
         def search(body: dict[str, Any]) -> list[set[str]]:

@@ -33,7 +33,7 @@ ALL = filters.Where(must=(filters.Within(("ordinal",), gte=0),))
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[EdgeStore]:
     opened = EdgeStore(tmp_path, rules=SOON)
-    await opened.create("g", DIMENSIONS)
+    await opened.create_generation("g", DIMENSIONS)
     yield opened
     await opened.close()
 
@@ -47,16 +47,16 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 async def _built(store: EdgeStore, generation: str = "g") -> IndexStatus:
     async def built() -> bool:
-        status = await store.index_status(generation)
+        status = await store.get_index_status(generation)
         return not status.building and status.indexed_points > 0
 
     await _until(built)
-    return await store.index_status(generation)
+    return await store.get_index_status(generation)
 
 
 async def _write(store: EdgeStore, first: int, end: int, version: int = 0) -> None:
     for at in range(first, end, 50):
-        await store.upsert("g", [point_of(each, version) for each in range(at, min(at + 50, end))])
+        await store.upsert_points("g", [point_of(each, version) for each in range(at, min(at + 50, end))])
 
 
 def _names(folder: Path) -> list[str]:
@@ -93,7 +93,7 @@ async def _recall(
 
 async def test_a_generation_that_has_grown_gets_an_index_that_finds_the_same(store: EdgeStore) -> None:
     await _write(store, 0, 250)
-    assert await store.index_status("g") == IndexStatus(250, 0, building=False)
+    assert await store.get_index_status("g") == IndexStatus(250, 0, building=False)
     await _write(store, 250, 900)
     status = await _built(store)
     assert status.points == 900
@@ -101,7 +101,7 @@ async def test_a_generation_that_has_grown_gets_an_index_that_finds_the_same(sto
     assert await _recall(store, range(900)) >= 0.98
     for every in (100, 10):
         where = filters.Where(must=(filters.Equals("tags", (f"metadata.of{every}=0",)),))
-        assert await store.count("g", where) == 900 // every
+        assert await store.count_points("g", where) == 900 // every
         assert await _recall(store, range(900), where, every) >= 0.98
 
 
@@ -117,14 +117,14 @@ async def test_an_indexed_list_ends_only_where_no_more_match(store: EdgeStore) -
 async def test_what_is_written_and_deleted_during_a_build_is_in_the_index_s_place(store: EdgeStore) -> None:
     await _write(store, 0, 350)
     rounds = 0
-    while (await store.index_status("g")).indexed_points == 0:
-        await store.upsert("g", [point_of(1000 + rounds), point_of(rounds % 300, version=rounds + 1)])
-        await store.delete("g", filters.document(f"d{300 + rounds % 40}"))
+    while (await store.get_index_status("g")).indexed_points == 0:
+        await store.upsert_points("g", [point_of(1000 + rounds), point_of(rounds % 300, version=rounds + 1)])
+        await store.delete_points("g", filters.document(f"d{300 + rounds % 40}"))
         rounds += 1
         assert rounds < 100_000
     gone = min(rounds, 40)
-    assert await store.count("g", ALL) == 350 + rounds - gone
-    fetched = await store.fetch("g", [point_of(each).id for each in range(350)])
+    assert await store.count_points("g", ALL) == 350 + rounds - gone
+    fetched = await store.get_points("g", [point_of(each).id for each in range(350)])
     assert {each.payload["ordinal"] for each in fetched.values()} == {*range(300), *range(300 + gone, 350)}
     for number in range(min(rounds, 300)):
         latest = max(each for each in range(rounds) if each % 300 == number) + 1
@@ -137,23 +137,23 @@ async def test_an_indexed_generation_is_as_it_was_after_a_restart(
     tmp_path: Path, open_edge: Callable[..., EdgeStore]
 ) -> None:
     first = open_edge(tmp_path, rules=SOON)
-    await first.create("g", DIMENSIONS, VectorOptions(quantization="scalar", on_disk=True))
+    await first.create_generation("g", DIMENSIONS, VectorOptions(quantization="scalar", on_disk=True))
     await _write(first, 0, 400)
     before = await _built(first)
     await _write(first, 400, 420)
-    assert await first.delete("g", filters.document("d7")) == 1
+    assert await first.delete_points("g", filters.document("d7")) == 1
     found = await first.nearest("g", vector_of(5), None, 20)
     await first.close()
     second = open_edge(tmp_path, rules=SOON)
-    assert await second.generations() == ["g"]
+    assert await second.list_generations() == ["g"]
     assert await second.nearest("g", vector_of(5), None, 20) == found
-    after = await second.index_status("g")
+    after = await second.get_index_status("g")
     assert after.points == 419
     assert after.points - after.indexed_points == 20 + before.points - before.indexed_points
-    await second.create("g", DIMENSIONS)
-    assert await second.count("g", ALL) == 419
-    await second.drop("g")
-    assert await second.generations() == []
+    await second.create_generation("g", DIMENSIONS)
+    assert await second.count_points("g", ALL) == 419
+    await second.delete_generation("g")
+    assert await second.list_generations() == []
     await second.close()
     assert _names(tmp_path) == [".lock"]
 
@@ -165,7 +165,7 @@ async def test_it_is_built_again_when_enough_has_come_since(store: EdgeStore) ->
     await _write(store, 300, 600)
 
     async def again() -> bool:
-        return (await store.index_status("g")).indexed_points == 600
+        return (await store.get_index_status("g")).indexed_points == 600
 
     await _until(again)
     assert await _recall(store, range(600)) >= 0.98
@@ -177,9 +177,9 @@ async def test_recall_holds_with_every_way_to_keep_vectors(
 ) -> None:
     store = open_edge(tmp_path, rules=SOON)
     options = VectorOptions.model_validate({"quantization": quantization, "on_disk": quantization != "none"})
-    await store.create("g", LONG, options)
+    await store.create_generation("g", LONG, options)
     for at in range(0, 600, 50):
-        await store.upsert("g", [point_of(each, dimensions=LONG) for each in range(at, at + 50)])
+        await store.upsert_points("g", [point_of(each, dimensions=LONG) for each in range(at, at + 50)])
     await _built(store)
     assert await _recall(store, range(600), dimensions=LONG) >= 0.98
     await store.close()
@@ -187,11 +187,11 @@ async def test_recall_holds_with_every_way_to_keep_vectors(
 
 async def test_a_generation_that_is_dropped_during_its_build_is_gone(store: EdgeStore, tmp_path: Path) -> None:
     await _write(store, 0, 300)
-    assert (await store.index_status("g")).building
-    await store.drop("g")
-    assert await store.generations() == []
+    assert (await store.get_index_status("g")).building
+    await store.delete_generation("g")
+    assert await store.list_generations() == []
     with pytest.raises(GenerationMissing):
-        await store.index_status("g")
+        await store.get_index_status("g")
     assert _names(tmp_path) == [".lock"]
 
 
@@ -200,15 +200,15 @@ async def test_a_build_that_may_not_take_enough_fails_and_everything_stays_as_it
 ) -> None:
     failed = _builds("failed")
     store = open_edge(tmp_path, rules=BuildRules(points=300, memory_mib=8))
-    await store.create("g", DIMENSIONS)
+    await store.create_generation("g", DIMENSIONS)
     await _write(store, 0, 300)
 
     async def given_up() -> bool:
-        return _builds("failed") == failed + 1 and not (await store.index_status("g")).building
+        return _builds("failed") == failed + 1 and not (await store.get_index_status("g")).building
 
     await _until(given_up)
     await _write(store, 300, 400)
-    assert await store.index_status("g") == IndexStatus(400, 0, building=False)
+    assert await store.get_index_status("g") == IndexStatus(400, 0, building=False)
     assert await _recall(store, range(400)) == 1.0
     await store.close()
     assert _names(tmp_path) == [".lock", "g"]
@@ -219,7 +219,7 @@ async def test_a_build_that_failed_is_tried_again_though_nobody_writes_any_more(
 ) -> None:
     failed = _builds("failed")
     store = open_edge(tmp_path, rules=BuildRules(points=300, memory_mib=8, pause_seconds=0.1))
-    await store.create("g", DIMENSIONS)
+    await store.create_generation("g", DIMENSIONS)
     await _write(store, 0, 300)
 
     async def tried_again() -> bool:
@@ -234,7 +234,7 @@ async def test_a_child_whose_retriever_is_gone_builds_nothing(
     tmp_path: Path, open_edge: Callable[..., EdgeStore]
 ) -> None:
     store = open_edge(tmp_path, rules=BuildRules(points=0))
-    await store.create("g", DIMENSIONS)
+    await store.create_generation("g", DIMENSIONS)
     await store.close()
     gone = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220  # over at once
     gone.wait()
@@ -247,14 +247,14 @@ async def test_a_child_whose_retriever_is_gone_builds_nothing(
 
 async def test_a_copy_that_was_not_whole_is_thrown_away(tmp_path: Path, open_edge: Callable[..., EdgeStore]) -> None:
     first = open_edge(tmp_path, rules=BuildRules(points=0))
-    await first.create("g", DIMENSIONS)
+    await first.create_generation("g", DIMENSIONS)
     await _write(first, 0, 20)
     await first.close()
     (tmp_path / "g@1").mkdir()
     (tmp_path / "g@1" / "half").touch()
     second = open_edge(tmp_path, rules=BuildRules(points=0))
-    assert await second.generations() == ["g"]
-    assert await second.count("g", ALL) == 20
+    assert await second.list_generations() == ["g"]
+    assert await second.count_points("g", ALL) == 20
     await second.close()
     assert _names(tmp_path) == [".lock", "g"]
 
@@ -287,10 +287,10 @@ async def test_kills_at_random_moments_of_building_lose_no_acknowledged_write(
             last = max([last, read, *(int(line) for line in process.stdout if line.endswith("\n"))])
         store = open_edge(tmp_path / "store", rules=BuildRules(points=0))
         written = range((last + 1) * BATCH)
-        present = await store.fetch("g", [point_of(each).id for each in written])
+        present = await store.get_points("g", [point_of(each).id for each in written])
         missing = {each for each in written if point_of(each).id not in present}
         assert missing - {last * BATCH} == {each * BATCH for each in range(last)}, "exactly what was deleted is missing"
-        status = await store.index_status("g")
+        status = await store.get_index_status("g")
         indexed = max(indexed, status.indexed_points)
         await store.close()
     assert last > KILLS

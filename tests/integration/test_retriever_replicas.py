@@ -42,23 +42,23 @@ class Replica:
     parts: Dependencies
 
     async def put(self, document: str, revision: int, *texts: str) -> None:
-        record = await self.parts.catalogue.get(TENANT, NAME)
+        record = await self.parts.collection_repository.get_collection(TENANT, NAME)
         chunks = [ChunkInput(ordinal=at, text=text, start=0, end=len(text)) for at, text in enumerate(texts)]
         batch = ChunkBatch(document=FACTS, chunks=chunks)
-        await self.parts.indexing.put(record, RevisionKey(record.id, document, revision), batch, "token")
+        await self.parts.indexing.write_chunks(record, RevisionKey(record.id, document, revision), batch, "token")
 
     async def commit(self, document: str, revision: int, chunks: int) -> None:
-        record = await self.parts.catalogue.get(TENANT, NAME)
+        record = await self.parts.collection_repository.get_collection(TENANT, NAME)
         wanted = CommitRequest(document=FACTS, chunks=chunks)
-        await self.parts.indexing.commit(record, RevisionKey(record.id, document, revision), wanted)
+        await self.parts.indexing.commit_revision(record, RevisionKey(record.id, document, revision), wanted)
 
     async def delete(self, document: str, revision: int) -> None:
-        record = await self.parts.catalogue.get(TENANT, NAME)
-        await self.parts.indexing.delete(record, RevisionKey(record.id, document, revision))
+        record = await self.parts.collection_repository.get_collection(TENANT, NAME)
+        await self.parts.indexing.delete_document(record, RevisionKey(record.id, document, revision))
 
     async def search(self, query: str) -> SearchReply:
         request = SearchRequest(collections=[NAME], query=query)
-        return await self.parts.searching.search(TENANT, request, "token")
+        return await self.parts.search.search(TENANT, request, "token")
 
     async def found(self, query: str) -> list[str]:
         return [hit.text for hit in (await self.search(query)).hits]
@@ -83,7 +83,7 @@ async def replicas(url: SecretStr | None, tmp_path: Path) -> AsyncIterator[tuple
         Replica(assemble(RetrieverSettings(), database, store, embedder, LexicalReranker()))
         for database, embedder in zip(databases, embedders, strict=True)
     )
-    await first.parts.lifecycle.create(TENANT, CollectionCreate(name=NAME), "token")
+    await first.parts.collections.create_collection(TENANT, CollectionCreate(name=NAME), "token")
     yield first, second
     for database in databases:
         await database.close()
@@ -131,7 +131,7 @@ async def test_a_changed_setting_holds_for_the_next_search_of_either(replicas: B
     first, second = replicas
     await first.put("d", 1, "The lantern burns oil.", "Lanterns are sold.")
     assert all(hit.scores.rerank is None for hit in (await second.search("lantern")).hits)
-    await first.parts.catalogue.change(TENANT, NAME, CollectionChange(rerank=True))
+    await first.parts.collection_repository.update_collection(TENANT, NAME, CollectionChange(rerank=True))
     assert all(hit.scores.rerank is not None for hit in (await second.search("lantern")).hits)
 
 
@@ -150,31 +150,31 @@ async def test_a_reindex_may_be_driven_by_turns_while_both_are_searched(replicas
             await asyncio.sleep(0)
 
     searching = [asyncio.create_task(keep_searching(each)) for each in replicas]
-    record = await first.parts.catalogue.get(TENANT, NAME)
-    shadow = await first.parts.reindexing.begin(record, "k", ReindexRequest(embedding_model="other"), "token")
-    await first.parts.reindexing.copy(record, shadow.generation, "token")
+    record = await first.parts.collection_repository.get_collection(TENANT, NAME)
+    shadow = await first.parts.reindex.create_shadow(record, "k", ReindexRequest(embedding_model="other"), "token")
+    await first.parts.reindex.copy_chunks(record, shadow.generation, "token")
     await second.put("late", 1, "A late lantern.")
     await second.commit("late", 1, 1)
     await first.delete("d0", 1)
     for turn in range(100):
-        driver = replicas[turn % 2].parts.reindexing
-        shadow = await driver.copy(record, shadow.generation, "token")
-        if shadow.left == 0 and (await driver.flip(record, shadow.generation)).state == "active":
+        driver = replicas[turn % 2].parts.reindex
+        shadow = await driver.copy_chunks(record, shadow.generation, "token")
+        if shadow.left == 0 and (await driver.flip_shadow(record, shadow.generation)).state == "active":
             break
     done.set()
     await asyncio.gather(*searching)
     assert empty == 0
     for replica in replicas:
-        assert (await replica.parts.catalogue.get(TENANT, NAME)).embedding_model == "other"
+        assert (await replica.parts.collection_repository.get_collection(TENANT, NAME)).embedding_model == "other"
         request = SearchRequest(collections=[NAME], query="late lantern", limit=50, mode="dense")
-        hits = (await replica.parts.searching.search(TENANT, request, "token")).hits
+        hits = (await replica.parts.search.search(TENANT, request, "token")).hits
         assert {hit.document_id for hit in hits} == {*(f"d{at}" for at in range(1, 30)), "late"}
 
 
 async def test_a_deleted_collection_is_not_found_by_either(replicas: Both) -> None:
     first, second = replicas
     await first.put("d", 1, "The lantern burns oil.")
-    await second.parts.lifecycle.delete(TENANT, NAME)
+    await second.parts.collections.delete_collection(TENANT, NAME)
     for replica in replicas:
         with pytest.raises(CollectionNotFound):
             await replica.search("lantern")

@@ -38,7 +38,7 @@ STORES: dict[str, Callable[[Path], VectorStore]] = {
 @pytest.fixture(params=STORES)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
     opened = STORES[request.param](tmp_path)
-    await opened.create("g", DIMENSIONS)
+    await opened.create_generation("g", DIMENSIONS)
     yield opened
     await opened.close()
 
@@ -69,14 +69,14 @@ async def _matching(store: VectorStore, body: dict[str, Any]) -> set[str]:
     dense = await store.nearest("g", _vector(1), where, 100)
     sparse = await store.nearest("g", query_vector(" ".join(WORDS)), where, 100)
     assert sorted(_ids(dense)) == sorted(_ids(sparse))
-    return {point.payload["document_id"] for point in (await store.fetch("g", _ids(dense))).values()}
+    return {point.payload["document_id"] for point in (await store.get_points("g", _ids(dense))).values()}
 
 
 async def test_dense_vectors_are_given_out_at_unit_length(store: VectorStore) -> None:
     points = _points("a", 1, 5)
-    await store.upsert("g", points)
+    await store.upsert_points("g", points)
     wanted = [points[0].id, points[3].id, "00000000-0000-5000-8000-00000000dead"]
-    given = await store.dense("g", wanted)
+    given = await store.get_vectors("g", wanted)
     assert sorted(given) == sorted(wanted[:2])
     for point in (points[0], points[3]):
         length = sum(x * x for x in point.dense) ** 0.5
@@ -85,7 +85,7 @@ async def test_dense_vectors_are_given_out_at_unit_length(store: VectorStore) ->
 
 async def test_dense_search_orders_by_cosine(store: VectorStore) -> None:
     points = _points("a", 1, 40)
-    await store.upsert("g", points)
+    await store.upsert_points("g", points)
     query = _vector(5)
 
     def cosine(vector: list[float]) -> float:
@@ -100,7 +100,7 @@ async def test_dense_search_orders_by_cosine(store: VectorStore) -> None:
 
 async def test_sparse_search_scores_by_bm25_with_idf(store: VectorStore) -> None:
     points = _points("a", 1, 30)
-    await store.upsert("g", points)
+    await store.upsert_points("g", points)
     query = query_vector("harbour violin zebra")
 
     def score(point: Point) -> float:
@@ -119,7 +119,7 @@ async def test_sparse_search_scores_by_bm25_with_idf(store: VectorStore) -> None
 
 
 async def test_several_lists_come_in_one_call_each_as_it_comes_alone(store: VectorStore) -> None:
-    await store.upsert("g", _points("a", 1, 40))
+    await store.upsert_points("g", _points("a", 1, 40))
     where = filters.where(Filter.model_validate({"must": [{"key": "page", "range": {"lte": 30}}]}))
     dense, words = _vector(5), query_vector("harbour violin zebra")
     some = [point.id for point in _points("a", 1, 40)[3:20:4]]
@@ -135,7 +135,7 @@ async def test_several_lists_come_in_one_call_each_as_it_comes_alone(store: Vect
 
 
 async def test_words_can_be_read_down_to_a_score(store: VectorStore) -> None:
-    await store.upsert("g", _points("a", 1, 60))
+    await store.upsert_points("g", _points("a", 1, 60))
     words = query_vector("harbour violin glacier")
     whole = await store.nearest("g", words, None, 100)
     least = whole[len(whole) // 2].score
@@ -148,9 +148,9 @@ async def test_both_stores_rank_alike(tmp_path: Path) -> None:
     rankings = []
     for open_store in STORES.values():
         store = open_store(tmp_path)
-        await store.create("g", DIMENSIONS)
+        await store.create_generation("g", DIMENSIONS)
         for document in ("a", "b", "c"):
-            await store.upsert("g", _points(document, 1, 50))
+            await store.upsert_points("g", _points(document, 1, 50))
         queries: list[list[float] | SparseVector] = [_vector(7), query_vector("harbour glacier falcon")]
         rankings.append([_ids(await store.nearest("g", query, None, 25)) for query in queries])
         await store.close()
@@ -166,70 +166,70 @@ OPTIONS = [
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 async def test_however_vectors_are_kept_the_ranking_is_the_same(store: VectorStore, options: VectorOptions) -> None:
-    await store.create("kept", DIMENSIONS, options)
+    await store.create_generation("kept", DIMENSIONS, options)
     points = _points("a", 1, 50)
-    await store.upsert("g", points)
-    await store.upsert("kept", points)
+    await store.upsert_points("g", points)
+    await store.upsert_points("kept", points)
     exact, kept = [await store.nearest(name, _vector(7), None, 10) for name in ("g", "kept")]
     assert _ids(kept) == _ids(exact)
     assert [each.score for each in kept] == pytest.approx([each.score for each in exact], abs=1e-5)
-    assert (await store.index_status("kept")).points == 50
+    assert (await store.get_index_status("kept")).points == 50
 
 
 async def test_words_that_no_point_has_find_nothing(store: VectorStore) -> None:
-    await store.upsert("g", _points("a", 1, 5))
+    await store.upsert_points("g", _points("a", 1, 5))
     assert await store.nearest("g", query_vector("zebra xylophone"), None, 10) == []
 
 
 async def test_writing_a_point_again_replaces_it(store: VectorStore) -> None:
-    await store.upsert("g", _points("a", 1, 5))
-    await store.upsert("g", _points("a", 1, 5, seed=1))
-    assert await store.count("g", filters.document("a")) == 5
+    await store.upsert_points("g", _points("a", 1, 5))
+    await store.upsert_points("g", _points("a", 1, 5, seed=1))
+    assert await store.count_points("g", filters.document("a")) == 5
     again = _points("a", 1, 5, seed=1)
-    fetched = await store.fetch("g", [point.id for point in again])
+    fetched = await store.get_points("g", [point.id for point in again])
     assert {each.id: each.payload for each in fetched.values()} == {point.id: point.payload for point in again}
 
 
 async def test_revisions_are_counted_and_removed_apart(store: VectorStore) -> None:
     for revision, count in ((1, 3), (2, 4), (3, 5)):
-        await store.upsert("g", _points("a", revision, count))
-    await store.upsert("g", _points("b", 1, 2))
-    assert await store.count("g", filters.revision("a", 2)) == 4
-    assert await store.count("g", filters.revision("a", 3, from_ordinal=3)) == 2
-    assert await store.delete("g", filters.revision("a", 3, from_ordinal=3)) == 2
-    assert await store.delete("g", filters.document("a", below=2)) == 3
-    assert await store.delete("g", filters.document("a", up_to=2)) == 4
-    assert await store.delete("g", filters.document("a", up_to=2)) == 0
-    assert await store.count("g", filters.document("a")) == 3
-    assert await store.count("g", filters.document("b")) == 2
+        await store.upsert_points("g", _points("a", revision, count))
+    await store.upsert_points("g", _points("b", 1, 2))
+    assert await store.count_points("g", filters.revision("a", 2)) == 4
+    assert await store.count_points("g", filters.revision("a", 3, from_ordinal=3)) == 2
+    assert await store.delete_points("g", filters.revision("a", 3, from_ordinal=3)) == 2
+    assert await store.delete_points("g", filters.document("a", below=2)) == 3
+    assert await store.delete_points("g", filters.document("a", up_to=2)) == 4
+    assert await store.delete_points("g", filters.document("a", up_to=2)) == 0
+    assert await store.count_points("g", filters.document("a")) == 3
+    assert await store.count_points("g", filters.document("b")) == 2
     assert len(await store.nearest("g", _vector(1), None, 100)) == 5
 
 
 async def test_vectors_are_found_by_content(store: VectorStore) -> None:
     points = _points("a", 1, 6)
-    await store.upsert("g", points)
-    await store.upsert("g", _points("b", 1, 3))
+    await store.upsert_points("g", points)
+    await store.upsert_points("g", _points("b", 1, 3))
     unit = ChunkInput(ordinal=0, text="unknown", start=0, end=7)
     wanted = [points[2].payload["hash"], points[4].payload["hash"], content_hash(unit)]
-    found = await store.dense_by_hash("g", filters.document("a"), wanted)
+    found = await store.get_vectors_by_hash("g", filters.document("a"), wanted)
     assert set(found) == set(wanted[:2])
     copied = [Point("00000000-0000-5000-8000-000000000009", found[wanted[0]], points[2].sparse, points[2].payload)]
-    await store.upsert("g", copied)
+    await store.upsert_points("g", copied)
     nearest = await store.nearest("g", points[2].dense, None, 2)
     assert [each.score for each in nearest] == pytest.approx([1.0, 1.0], abs=1e-5)
-    assert await store.dense_by_hash("g", filters.document("b"), wanted) == {}
+    assert await store.get_vectors_by_hash("g", filters.document("b"), wanted) == {}
 
 
 async def test_many_vectors_are_found_by_content(store: VectorStore) -> None:
     points = _points("a", 1, 1100)
-    await store.upsert("g", points)
+    await store.upsert_points("g", points)
     hashes = {point.payload["hash"] for point in points}
-    assert set(await store.dense_by_hash("g", filters.document("a"), hashes)) == hashes
+    assert set(await store.get_vectors_by_hash("g", filters.document("a"), hashes)) == hashes
 
 
 async def test_only_the_named_points_are_scored(store: VectorStore) -> None:
     points = _points("a", 1, 20)
-    await store.upsert("g", points)
+    await store.upsert_points("g", points)
     named = tuple(point.id for point in points[3:7])
     where = filters.Where(must=(filters.OneOf(named),))
     assert sorted(_ids(await store.nearest("g", _vector(2), where, 4))) == sorted(named)
@@ -283,36 +283,47 @@ async def test_filters_hold_on_both_paths(store: VectorStore, body: dict[str, An
     b = {"team": "it", "year": 2025, "owner": {"name": "Ada", "age": 36}, "labels": ["red"], "nothing": None}
     c = {"team": "hr", "odd/kéy-1": 7, "year": "2024", "note": "long " * 400, "huge": 2**53}
     for document, count, metadata in (("a", 3, a), ("b", 4, b), ("c", 2, c)):
-        await store.upsert("g", _points(document, 1, count, **metadata))
+        await store.upsert_points("g", _points(document, 1, count, **metadata))
     assert await _matching(store, body) == expected
 
 
 async def test_generations_are_apart_and_can_be_made_and_dropped_again(store: VectorStore) -> None:
-    await store.create("h", 8)
-    await store.create("h", 8)
-    assert await store.generations() == ["g", "h"]
-    await store.upsert("g", _points("a", 1, 2))
-    assert await store.count("h", filters.document("a")) == 0
-    await store.drop("g")
-    await store.drop("g")
-    assert await store.generations() == ["h"]
+    await store.create_generation("h", 8)
+    await store.create_generation("h", 8)
+    assert await store.list_generations() == ["g", "h"]
+    await store.upsert_points("g", _points("a", 1, 2))
+    assert await store.count_points("h", filters.document("a")) == 0
+    await store.delete_generation("g")
+    await store.delete_generation("g")
+    assert await store.list_generations() == ["h"]
     with pytest.raises(GenerationMissing):
         await store.nearest("g", _vector(1), None, 1)
-    await store.create("g", DIMENSIONS)
+    await store.create_generation("g", DIMENSIONS)
     assert await store.nearest("g", _vector(1), None, 1) == []
 
 
-@pytest.mark.parametrize("call", ["upsert", "delete", "count", "nearest", "dense_by_hash", "fetch", "index_status"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "upsert_points",
+        "delete_points",
+        "count_points",
+        "nearest",
+        "get_vectors_by_hash",
+        "get_points",
+        "get_index_status",
+    ],
+)
 async def test_an_unknown_generation_is_said_to_be_missing(store: VectorStore, call: str) -> None:
     somewhere = filters.document("a")
     arguments: dict[str, tuple[Any, ...]] = {
-        "upsert": (_points("a", 1, 1),),
-        "delete": (somewhere,),
-        "count": (somewhere,),
+        "upsert_points": (_points("a", 1, 1),),
+        "delete_points": (somewhere,),
+        "count_points": (somewhere,),
         "nearest": (_vector(1), None, 1),
-        "dense_by_hash": (somewhere, ["x"]),
-        "fetch": (["00000000-0000-5000-8000-000000000001"],),
-        "index_status": (),
+        "get_vectors_by_hash": (somewhere, ["x"]),
+        "get_points": (["00000000-0000-5000-8000-000000000001"],),
+        "get_index_status": (),
     }
     with pytest.raises(GenerationMissing):
         await getattr(store, call)("unknown", *arguments[call])
@@ -322,15 +333,15 @@ async def test_the_probe_searches_for_real(store: VectorStore) -> None:
     await readiness.prepare(store)
     await readiness.prepare(store)
     await readiness.probe_store(store)
-    await store.drop(readiness.READINESS)
+    await store.delete_generation(readiness.READINESS)
     with pytest.raises(GenerationMissing):
         await readiness.probe_store(store)
 
 
 async def test_what_was_written_is_there_after_a_restart(tmp_path: Path, open_edge: Callable[..., EdgeStore]) -> None:
     first = open_edge(tmp_path)
-    await first.create("g", DIMENSIONS)
-    await first.upsert("g", _points("a", 1, 10))
+    await first.create_generation("g", DIMENSIONS)
+    await first.upsert_points("g", _points("a", 1, 10))
     before = await first.nearest("g", _vector(3), None, 5)
     await first.close()
     second = open_edge(tmp_path)
@@ -351,10 +362,10 @@ async def test_more_generations_than_may_be_open_all_answer(
 ) -> None:
     store = open_edge(tmp_path, open_shards=2)
     for at in range(5):
-        await store.create(f"g{at}", DIMENSIONS)
-        await store.upsert(f"g{at}", _points(f"d{at}", 1, 3))
+        await store.create_generation(f"g{at}", DIMENSIONS)
+        await store.upsert_points(f"g{at}", _points(f"d{at}", 1, 3))
     for at in (0, 4, 2, 0, 1, 3):
-        assert await store.count(f"g{at}", filters.document(f"d{at}")) == 3
+        assert await store.count_points(f"g{at}", filters.document(f"d{at}")) == 3
     await store.close()
 
 
@@ -365,8 +376,8 @@ async def test_a_generation_that_was_half_made_or_half_dropped_leaves_no_trace(
     (tmp_path / ".unfinished-g" / "rest").touch()
     (tmp_path / ".dropped-h").mkdir()
     store = open_edge(tmp_path)
-    assert await store.generations() == []
+    assert await store.list_generations() == []
     assert os.listdir(tmp_path) == [".lock"]  # noqa: PTH208  # pathlib's call is banned in async code
-    await store.create("g", DIMENSIONS)
-    assert await store.count("g", filters.document("a")) == 0
+    await store.create_generation("g", DIMENSIONS)
+    assert await store.count_points("g", filters.document("a")) == 0
     await store.close()

@@ -34,7 +34,7 @@ async def _write(store: EdgeStore, first: int, most: int) -> int:
     """Points written from `first` on, until the disk is full."""
     for at in range(first, first + most, BATCH):
         try:
-            await store.upsert("g", [_point(each) for each in range(at, at + BATCH)])
+            await store.upsert_points("g", [_point(each) for each in range(at, at + BATCH)])
         except DiskFull:
             return at - first
     return most
@@ -43,16 +43,16 @@ async def _write(store: EdgeStore, first: int, most: int) -> int:
 async def _run(folder: Path, reserve: int, steps: list[str]) -> None:
     disk = SmallDisk(folder)
     store = EdgeStore(folder / "vectors", rules=BuildRules(points=0), reserve_bytes=reserve)
-    await store.create("g", DIMENSIONS)
+    await store.create_generation("g", DIMENSIONS)
     for step in steps:
         told = 0
         if step == "write":
-            told = await _write(store, await store.count("g", ALL), 400_000)
+            told = await _write(store, await store.count_points("g", ALL), 400_000)
         elif step == "again":
-            told = await _write(store, await store.count("g", ALL), BATCH)
+            told = await _write(store, await store.count_points("g", ALL), BATCH)
         elif step == "search":
             found = await store.nearest("g", point_of(1).dense, None, 5)
-            told = await store.count("g", ALL) if found else 0
+            told = await store.count_points("g", ALL) if found else 0
         else:
             disk.fill() if step == "fill" else disk.empty()
         print(step, told, flush=True)  # noqa: T201  # read by the test

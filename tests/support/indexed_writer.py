@@ -50,14 +50,14 @@ def point_of(number: int, version: int = 0, dimensions: int = DIMENSIONS) -> Poi
 
 async def _main(folder: Path, first: int) -> None:
     store = EdgeStore(folder, rules=RULES)
-    await store.create("g", DIMENSIONS)
+    await store.create_generation("g", DIMENSIONS)
     sys.stdout.write("open\n")
     sys.stdout.flush()
     number = first
     while True:
-        await store.upsert("g", [point_of(each) for each in range(number * BATCH, (number + 1) * BATCH)])
+        await store.upsert_points("g", [point_of(each) for each in range(number * BATCH, (number + 1) * BATCH)])
         if number:
-            await store.delete("g", filters.document(f"d{(number - 1) * BATCH}"))
+            await store.delete_points("g", filters.document(f"d{(number - 1) * BATCH}"))
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
         number += 1

@@ -80,9 +80,9 @@ async def _points(retriever: RetrieverProcess) -> int:
     store = EdgeStore(retriever.data / "vectors")
     try:
         everything = filters.Where(must=(filters.Within(("ordinal",), gte=0),))
-        names = [name for name in await store.generations() if name.startswith("col_")]
+        names = [name for name in await store.list_generations() if name.startswith("col_")]
         assert len(names) == len(COLLECTIONS)
-        counted = sum([await store.count(name, everything) for name in names])
+        counted = sum([await store.count_points(name, everything) for name in names])
     finally:
         await store.close()
     left = {each.name.partition("@")[0] for each in (retriever.data / "vectors").iterdir()}

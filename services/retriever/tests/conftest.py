@@ -48,8 +48,8 @@ class Bench:
     reranker: LexicalReranker
 
     async def create(self, name: str = "handbook", tenant: str = TENANT, *, rerank: bool = False) -> CollectionRecord:
-        await self.parts.lifecycle.create(tenant, CollectionCreate(name=name, rerank=rerank), "token")
-        return await self.parts.catalogue.get(tenant, name)
+        await self.parts.collections.create_collection(tenant, CollectionCreate(name=name, rerank=rerank), "token")
+        return await self.parts.collection_repository.get_collection(tenant, name)
 
     async def put(
         self,
@@ -61,11 +61,13 @@ class Bench:
     ) -> BatchIndexed:
         made = [each if isinstance(each, ChunkInput) else chunk(at, each) for at, each in enumerate(chunks)]
         batch = ChunkBatch(document=facts(document, **metadata), chunks=made)
-        return await self.parts.indexing.put(record, RevisionKey(record.id, document, revision), batch, "token")
+        return await self.parts.indexing.write_chunks(
+            record, RevisionKey(record.id, document, revision), batch, "token"
+        )
 
     async def commit(self, record: CollectionRecord, document: str, revision: int, chunks: int) -> Committed:
         wanted = CommitRequest(document=facts(document), chunks=chunks)
-        return await self.parts.indexing.commit(record, RevisionKey(record.id, document, revision), wanted)
+        return await self.parts.indexing.commit_revision(record, RevisionKey(record.id, document, revision), wanted)
 
     async def index(
         self, record: CollectionRecord, document: str, revision: int, chunks: Sequence[str], **metadata: Any
@@ -74,14 +76,14 @@ class Bench:
         await self.commit(record, document, revision, len(chunks))
 
     async def delete(self, record: CollectionRecord, document: str, revision: int) -> None:
-        await self.parts.indexing.delete(record, RevisionKey(record.id, document, revision))
+        await self.parts.indexing.delete_document(record, RevisionKey(record.id, document, revision))
 
     async def search(self, query: str, collections: Sequence[str] = ("handbook",), **options: Any) -> SearchReply:
         request = SearchRequest.model_validate({"collections": list(collections), "query": query, **options})
-        return await self.parts.searching.search(TENANT, request, "token")
+        return await self.parts.search.search(TENANT, request, "token")
 
     async def revision(self, name: str = "handbook") -> int:
-        return (await self.parts.catalogue.get(TENANT, name)).revision
+        return (await self.parts.collection_repository.get_collection(TENANT, name)).revision
 
 
 def facts(document: str, **metadata: Any) -> DocumentFacts:

@@ -53,24 +53,24 @@ def assemble(
 ) -> Dependencies:
     """The domain over these adapters."""
     clock = clock or SystemClock()
-    catalogue = CollectionRepository(database, clock)
+    collection_rows = CollectionRepository(database, clock)
     generations = GenerationRepository(database, clock)
-    revisions = RevisionRepository(database, clock, catalogue, generations)
-    embedding = ChunkVectors(store, embedder, settings.embedding_batch, settings.embedding_concurrency)
-    copying = ShadowCopier(revisions, generations, store, embedding)
-    held = Holds(holds, database, clock)
+    revisions = RevisionRepository(database, clock, collection_rows, generations)
+    vectors = ChunkVectors(store, embedder, settings.embedding_batch, settings.embedding_concurrency)
+    copier = ShadowCopier(revisions, generations, store, vectors)
+    lock = Holds(holds, database, clock)
     reader = CandidateReader(store)
     seconds = settings.rerank_milliseconds / 1000
-    reranking = RerankStage(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)
+    rerank = RerankStage(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)
     return Dependencies(
         database=database,
         store=store,
         embedder=embedder,
-        catalogue=catalogue,
-        lifecycle=CollectionService(catalogue, revisions, generations, store, embedder, held),
-        indexing=IndexingService(catalogue, revisions, generations, store, embedding, held),
-        reindexing=ReindexService(catalogue, revisions, generations, store, embedder, embedding, copying, held),
-        searching=SearchService(catalogue, reader, store, revisions, embedder, reranking),
+        collection_repository=collection_rows,
+        collections=CollectionService(collection_rows, revisions, generations, store, embedder, lock),
+        indexing=IndexingService(collection_rows, revisions, generations, store, vectors, lock),
+        reindex=ReindexService(collection_rows, revisions, generations, store, embedder, vectors, copier, lock),
+        search=SearchService(collection_rows, reader, store, revisions, embedder, rerank),
     )
 
 
@@ -118,7 +118,7 @@ async def _begin(dependencies: Dependencies, *, owns_store: bool) -> None:
     """End what an earlier process left half done. Searches go on without it: on a full disk the next start does it."""
     try:
         await readiness.prepare(dependencies.store)
-        await dependencies.lifecycle.sweep(owns_store=owns_store)
+        await dependencies.collections.cleanup(owns_store=owns_store)
     except (ServiceError, SQLAlchemyError, OSError) as error:
         if not is_disk_full(error):
             raise

@@ -21,8 +21,8 @@ class Dependencies:
     database: Database
     store: VectorStore
     embedder: Embedder
-    catalogue: CollectionRepository
-    lifecycle: CollectionService
+    collection_repository: CollectionRepository
+    collections: CollectionService
     indexing: IndexingService
-    reindexing: ReindexService
-    searching: SearchService
+    reindex: ReindexService
+    search: SearchService

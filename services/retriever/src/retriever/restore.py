@@ -62,7 +62,7 @@ async def _vectors(connection: AsyncConnection, store: VectorStore, backup: Back
     languages = {}
     for row in (await connection.execute(query)).mappings():
         options = VectorOptions.model_validate(row["vector_options"])
-        await store.create(row["physical_name"], row["dimensions"], options)
+        await store.create_generation(row["physical_name"], row["dimensions"], options)
         languages[row["physical_name"]] = row["language"]
     for name, content in backup.members(f"{PREFIX}{POINTS}"):
         generation = name.partition("/")[0]
@@ -72,7 +72,9 @@ async def _vectors(connection: AsyncConnection, store: VectorStore, backup: Back
 async def _points(store: VectorStore, generation: str, language: str, content: IO[bytes]) -> None:
     rows = [json.loads(line) for line in content]
     for first in range(0, len(rows), AT_ONCE):
-        await store.upsert(generation, await asyncio.to_thread(_to_points, rows[first : first + AT_ONCE], language))
+        await store.upsert_points(
+            generation, await asyncio.to_thread(_to_points, rows[first : first + AT_ONCE], language)
+        )
 
 
 def _to_points(rows: list[Any], language: str) -> list[Point]:

@@ -13,7 +13,7 @@ from retriever.stores.points import RevisionKey
 
 async def test_a_collection_is_bound_to_the_concrete_model_of_its_making(bench: Bench) -> None:
     wanted = CollectionCreate(name="handbook", description="Rules", chunking=Chunking(max_tokens=200, overlap=20))
-    made = await bench.parts.lifecycle.create(TENANT, wanted, "token")
+    made = await bench.parts.collections.create_collection(TENANT, wanted, "token")
     assert (made.embedding_model, made.dimensions, made.max_input_tokens) == ("hashed", 64, 256)
     assert (made.name, made.description, made.chunking) == ("handbook", "Rules", wanted.chunking)
     assert (made.documents, made.chunks, made.revision) == (0, 0, 0)
@@ -23,42 +23,48 @@ async def test_a_collection_is_bound_to_the_concrete_model_of_its_making(bench: 
 async def test_a_collection_shows_the_options_it_was_made_with(bench: Bench) -> None:
     options = VectorOptions(quantization="scalar", on_disk=True)
     wanted = CollectionCreate(name="handbook", language="de", vectors=options, rerank=True)
-    made = await bench.parts.lifecycle.create(TENANT, wanted, "token")
+    made = await bench.parts.collections.create_collection(TENANT, wanted, "token")
     assert (made.language, made.vectors, made.rerank) == ("de", options, True)
 
 
 async def test_a_change_shows_raises_the_revision_and_leaves_the_rest(bench: Bench) -> None:
     made = await bench.create()
-    changed = await bench.parts.catalogue.change(TENANT, "handbook", CollectionChange(rerank=True))
+    changed = await bench.parts.collection_repository.update_collection(
+        TENANT, "handbook", CollectionChange(rerank=True)
+    )
     assert (changed.rerank, changed.description, changed.revision) == (True, "", made.revision + 1)
-    changed = await bench.parts.catalogue.change(TENANT, "handbook", CollectionChange(description="Rules"))
+    changed = await bench.parts.collection_repository.update_collection(
+        TENANT, "handbook", CollectionChange(description="Rules")
+    )
     assert (changed.rerank, changed.description, changed.revision) == (True, "Rules", made.revision + 2)
     with pytest.raises(CollectionNotFound):
-        await bench.parts.catalogue.change("globex", "handbook", CollectionChange(rerank=False))
-    await bench.parts.lifecycle.delete(TENANT, "handbook")
+        await bench.parts.collection_repository.update_collection("globex", "handbook", CollectionChange(rerank=False))
+    await bench.parts.collections.delete_collection(TENANT, "handbook")
     with pytest.raises(CollectionNotFound):
-        await bench.parts.catalogue.change(TENANT, "handbook", CollectionChange(rerank=False))
+        await bench.parts.collection_repository.update_collection(TENANT, "handbook", CollectionChange(rerank=False))
 
 
 async def test_an_unknown_model_is_refused_with_the_known_ones(bench: Bench) -> None:
     with pytest.raises(EmbeddingModelUnknown, match="Known here: 'hashed'"):
-        await bench.parts.lifecycle.create(TENANT, CollectionCreate(name="a", embedding_model="nope"), "token")
-    assert await bench.parts.catalogue.page(TENANT, "", 10, None) == []
+        await bench.parts.collections.create_collection(
+            TENANT, CollectionCreate(name="a", embedding_model="nope"), "token"
+        )
+    assert await bench.parts.collection_repository.list_collections(TENANT, "", 10, None) == []
 
 
 async def test_of_many_that_make_the_same_name_one_succeeds(bench: Bench) -> None:
     wanted = CollectionCreate(name="handbook")
     results = await asyncio.gather(
-        *(bench.parts.lifecycle.create(TENANT, wanted, "token") for _ in range(5)), return_exceptions=True
+        *(bench.parts.collections.create_collection(TENANT, wanted, "token") for _ in range(5)), return_exceptions=True
     )
     assert sum(isinstance(result, CollectionExists) for result in results) == 4
-    assert len(await bench.parts.store.generations()) == 1
+    assert len(await bench.parts.store.list_generations()) == 1
 
 
 async def test_the_same_name_is_free_in_another_tenant(bench: Bench) -> None:
     await bench.create()
     await bench.create(tenant="globex")
-    assert len(await bench.parts.catalogue.page("globex", "", 10, None)) == 1
+    assert len(await bench.parts.collection_repository.list_collections("globex", "", 10, None)) == 1
 
 
 async def test_counts_are_of_what_is_visible(bench: Bench) -> None:
@@ -68,69 +74,71 @@ async def test_counts_are_of_what_is_visible(bench: Bench) -> None:
     await bench.put(record, "b", 2, ["Uno.", "Dos."])
     await bench.index(record, "c", 1, ["One."])
     await bench.delete(record, "c", 1)
-    (shown,) = await bench.parts.catalogue.shown([record])
+    (shown,) = await bench.parts.collection_repository.describe_collections([record])
     assert (shown.documents, shown.chunks) == (2, 3)
 
 
 async def test_collections_are_listed_by_name_in_pages_and_within_what_is_allowed(bench: Bench) -> None:
     for name in ("c", "a", "b", "d"):
         await bench.create(name)
-    pages = [await bench.parts.catalogue.page(TENANT, after, 2, None) for after in ("", "b", "d")]
+    pages = [
+        await bench.parts.collection_repository.list_collections(TENANT, after, 2, None) for after in ("", "b", "d")
+    ]
     assert [[record.name for record in page] for page in pages] == [["a", "b"], ["c", "d"], []]
-    allowed = await bench.parts.catalogue.page(TENANT, "", 10, ("b", "d", "x"))
+    allowed = await bench.parts.collection_repository.list_collections(TENANT, "", 10, ("b", "d", "x"))
     assert [record.name for record in allowed] == ["b", "d"]
 
 
 async def test_deleting_removes_the_vectors_too_and_can_be_repeated(bench: Bench) -> None:
     record = await bench.create()
     await bench.index(record, "a", 1, ["One."])
-    await bench.parts.lifecycle.delete(TENANT, "handbook")
-    await bench.parts.lifecycle.delete(TENANT, "handbook")
-    assert await bench.parts.store.generations() == []
+    await bench.parts.collections.delete_collection(TENANT, "handbook")
+    await bench.parts.collections.delete_collection(TENANT, "handbook")
+    assert await bench.parts.store.list_generations() == []
     with pytest.raises(CollectionNotFound):
-        await bench.parts.catalogue.get(TENANT, "handbook")
+        await bench.parts.collection_repository.get_collection(TENANT, "handbook")
 
 
 async def test_a_deletion_that_died_half_way_is_hidden_and_ends_at_the_next_start(bench: Bench) -> None:
     await bench.create()
-    await bench.parts.catalogue.start_deleting(TENANT, "handbook")
+    await bench.parts.collection_repository.begin_deletion(TENANT, "handbook")
     with pytest.raises(CollectionNotFound):
         await bench.search("anything")
-    assert len(await bench.parts.store.generations()) == 1
-    await bench.parts.lifecycle.sweep(owns_store=False)
-    assert await bench.parts.store.generations() == []
-    assert await bench.parts.catalogue.find_deleting() == []
+    assert len(await bench.parts.store.list_generations()) == 1
+    await bench.parts.collections.cleanup(owns_store=False)
+    assert await bench.parts.store.list_generations() == []
+    assert await bench.parts.collection_repository.list_deletions() == []
 
 
 async def test_a_name_whose_deletion_died_half_way_can_be_made_again(bench: Bench) -> None:
     old = await bench.create()
-    await bench.parts.catalogue.start_deleting(TENANT, "handbook")
+    await bench.parts.collection_repository.begin_deletion(TENANT, "handbook")
     new = await bench.create()
     assert new.id != old.id
-    assert await bench.parts.store.generations() == [new.vectors]
+    assert await bench.parts.store.list_generations() == [new.vectors]
 
 
 async def test_a_start_removes_points_that_a_dying_process_left(bench: Bench) -> None:
     record = await bench.create()
     await bench.index(record, "a", 1, ["One.", "Two."])
     await bench.put(record, "a", 2, ["Uno."])
-    revisions = bench.parts.lifecycle.revisions
-    live = await bench.parts.indexing.generations.live(record.id)
+    revisions = bench.parts.collections.revisions
+    live = await bench.parts.indexing.generations.get_live(record.id)
     key = RevisionKey(record.id, "a", 2)
-    await revisions.commit(key, facts("a"), 1, live, whole=False)  # dies before it drops what is stale
+    await revisions.commit_revision(key, facts("a"), 1, live, whole=False)  # dies before it drops what is stale
     await bench.index(record, "b", 1, ["One."])
-    await revisions.fence_off(RevisionKey(record.id, "b", 1))  # dies before it drops the points
-    await bench.parts.lifecycle.sweep(owns_store=False)
-    assert await bench.parts.store.count(record.vectors, filters.document("a")) == 1
-    assert await bench.parts.store.count(record.vectors, filters.document("b")) == 0
-    assert await revisions.uncleaned(10) == []
+    await revisions.delete_revisions(RevisionKey(record.id, "b", 1))  # dies before it drops the points
+    await bench.parts.collections.cleanup(owns_store=False)
+    assert await bench.parts.store.count_points(record.vectors, filters.document("a")) == 1
+    assert await bench.parts.store.count_points(record.vectors, filters.document("b")) == 0
+    assert await revisions.list_cleanups(10) == []
     assert [hit.text for hit in (await bench.search("uno")).hits] == ["Uno."]
 
 
 async def test_a_start_removes_vectors_of_no_collection_only_where_nobody_else_can_own_them(bench: Bench) -> None:
     record = await bench.create()
-    await bench.parts.store.create("orphan", 8)
-    await bench.parts.lifecycle.sweep(owns_store=False)
-    assert "orphan" in await bench.parts.store.generations()
-    await bench.parts.lifecycle.sweep(owns_store=True)
-    assert await bench.parts.store.generations() == [record.vectors]
+    await bench.parts.store.create_generation("orphan", 8)
+    await bench.parts.collections.cleanup(owns_store=False)
+    assert "orphan" in await bench.parts.store.list_generations()
+    await bench.parts.collections.cleanup(owns_store=True)
+    assert await bench.parts.store.list_generations() == [record.vectors]

@@ -125,7 +125,7 @@ async def test_a_gap_in_the_ordinals_is_not_complete(bench: Bench) -> None:
 async def test_a_document_may_be_empty(bench: Bench) -> None:
     record = await bench.create()
     assert (await bench.commit(record, "d", 1, 0)).chunks == 0
-    assert (await bench.parts.indexing.chunks(record, "d", 10, None)).data == []
+    assert (await bench.parts.indexing.list_chunks(record, "d", 10, None)).data == []
     await bench.index(record, "e", 1, TEXTS)
     assert (await bench.commit(record, "e", 2, 0)).stale_deleted == 3
     assert (await bench.search("lantern")).hits == []
@@ -177,7 +177,7 @@ async def test_a_batch_that_a_deletion_overtakes_takes_back_what_it_wrote(bench:
     with pytest.raises(StaleRevision):
         await bench.put(record, "d", 1, TEXTS)
     assert (await bench.search("lantern", mode="sparse")).hits == []
-    assert await bench.parts.store.count(record.vectors, filters.document("d")) == 0
+    assert await bench.parts.store.count_points(record.vectors, filters.document("d")) == 0
 
 
 async def test_concurrent_batches_and_repeats_converge(bench: Bench) -> None:
@@ -188,7 +188,7 @@ async def test_concurrent_batches_and_repeats_converge(bench: Bench) -> None:
     await asyncio.gather(*(bench.put(record, "d", 1, batch) for batch in batches * 2))
     results = await asyncio.gather(*(bench.commit(record, "d", 1, 40) for _ in range(3)), return_exceptions=True)
     assert all(not isinstance(result, BaseException) or isinstance(result, StaleRevision) for result in results)
-    page = await bench.parts.indexing.chunks(record, "d", 100, None)
+    page = await bench.parts.indexing.list_chunks(record, "d", 100, None)
     assert [each.text for each in page.data] == texts
 
 
@@ -197,22 +197,22 @@ async def test_chunks_are_paged_by_ordinal(bench: Bench) -> None:
     await bench.index(record, "d", 1, [f"Paragraph {at}." for at in range(7)])
     seen, cursor = [], None
     while True:
-        page = await bench.parts.indexing.chunks(record, "d", 3, cursor)
+        page = await bench.parts.indexing.list_chunks(record, "d", 3, cursor)
         seen += [(each.ordinal, each.text, each.start, each.revision) for each in page.data]
         cursor = page.next_cursor
         if cursor is None:
             break
     assert seen == [(at, f"Paragraph {at}.", 100, 1) for at in range(7)]
     with pytest.raises(DocumentNotFound):
-        await bench.parts.indexing.chunks(record, "unknown", 3, None)
+        await bench.parts.indexing.list_chunks(record, "unknown", 3, None)
 
 
 async def test_a_page_never_mixes_two_revisions(bench: Bench) -> None:
     record = await bench.create()
     await bench.index(record, "d", 1, ["One.", "Two.", "Three."])
-    page = await bench.parts.indexing.chunks(record, "d", 1, None)
+    page = await bench.parts.indexing.list_chunks(record, "d", 1, None)
     await bench.index(record, "d", 2, ["Uno.", "Dos.", "Tres."])
-    rest = await bench.parts.indexing.chunks(record, "d", 10, page.next_cursor)
+    rest = await bench.parts.indexing.list_chunks(record, "d", 10, page.next_cursor)
     assert (rest.data, rest.next_cursor) == ([], None)
 
 
@@ -220,12 +220,12 @@ async def test_unusable_metadata_is_refused_before_anything_is_written(bench: Be
     record = await bench.create()
     with pytest.raises(MetadataUnusable):
         await bench.put(record, "d", 1, TEXTS, wide=list(range(1000)))
-    assert await bench.parts.indexing.newest_revision(record, "d") == 0
+    assert await bench.parts.indexing.get_newest_revision(record, "d") == 0
 
 
 async def test_writing_into_a_collection_that_was_deleted_meanwhile_finds_none(bench: Bench) -> None:
     record = await bench.create()
-    await bench.parts.lifecycle.delete(TENANT, "handbook")
+    await bench.parts.collections.delete_collection(TENANT, "handbook")
     with pytest.raises(CollectionNotFound):
         await bench.put(record, "d", 1, TEXTS)
     with pytest.raises(CollectionNotFound):

@@ -43,8 +43,8 @@ async def _given_out(bench: Bench, collection: str) -> tuple[list[ChunkInput], C
     await bench.put(record, "d", 3, chunks)
     await bench.commit(record, "d", 3, 5)
     key = RevisionKey(record.id, "d", 3)
-    first = await bench.parts.indexing.embeddings(record, key, 0, 3)
-    rest = await bench.parts.indexing.embeddings(record, key, 3, 500)
+    first = await bench.parts.indexing.list_embeddings(record, key, 0, 3)
+    rest = await bench.parts.indexing.list_embeddings(record, key, 3, 500)
     assert (first.first, len(first.embeddings), rest.first, len(rest.embeddings)) == (0, 3, 3, 2)
     return chunks, first.model_copy(update={"embeddings": first.embeddings + rest.embeddings})
 
@@ -71,7 +71,7 @@ async def test_an_embedding_of_another_model_is_made_anew(bench: Bench) -> None:
 
 async def test_only_the_active_revision_gives_its_embeddings_out(bench: Bench) -> None:
     await _given_out(bench, "handbook")
-    record = await bench.parts.catalogue.get(TENANT, "handbook")
+    record = await bench.parts.collection_repository.get_collection(TENANT, "handbook")
     for key in (RevisionKey(record.id, "d", 2), RevisionKey(record.id, "unknown", 1)):
         with pytest.raises(DocumentNotFound):
-            await bench.parts.indexing.embeddings(record, key, 0, 10)
+            await bench.parts.indexing.list_embeddings(record, key, 0, 10)

@@ -19,12 +19,12 @@ TEXTS = ["The lantern burns oil.", "The harbour freezes in winter.", "Falcons ne
 
 
 async def begin(bench: Bench, record: CollectionRecord, wanted: ReindexRequest = TO_OTHER, key: str = "k") -> Shadow:
-    return await bench.parts.reindexing.begin(record, key, wanted, "token")
+    return await bench.parts.reindex.create_shadow(record, key, wanted, "token")
 
 
 async def copy_all(bench: Bench, record: CollectionRecord, shadow: Shadow) -> Shadow:
     for _ in range(200):
-        shadow = await bench.parts.reindexing.copy(record, shadow.generation, "token")
+        shadow = await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")
         if shadow.left == 0:
             return shadow
     raise AssertionError(f"{shadow.left} documents are left")
@@ -32,18 +32,18 @@ async def copy_all(bench: Bench, record: CollectionRecord, shadow: Shadow) -> Sh
 
 async def reindex(bench: Bench, record: CollectionRecord, wanted: ReindexRequest = TO_OTHER) -> CollectionRecord:
     shadow = await copy_all(bench, record, await begin(bench, record, wanted))
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
-    return await bench.parts.catalogue.get(TENANT, record.name)
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
+    return await bench.parts.collection_repository.get_collection(TENANT, record.name)
 
 
 async def shown(bench: Bench, record: CollectionRecord, document: str = "d") -> list[str]:
-    page = await bench.parts.indexing.chunks(record, document, 500, None)
+    page = await bench.parts.indexing.list_chunks(record, document, 500, None)
     return [each.text for each in page.data]
 
 
 async def stage(bench: Bench, record: CollectionRecord, shadow: Shadow, revision: int, texts: list[str]) -> None:
     key = RevisionKey(record.id, "d", revision)
     batch = ChunkBatch(document=facts("d"), chunks=[chunk(at, text) for at, text in enumerate(texts)])
-    await bench.parts.reindexing.stage(record, shadow.generation, key, batch, "token")
+    await bench.parts.reindex.stage_chunks(record, shadow.generation, key, batch, "token")
     wanted = CommitRequest(document=facts("d"), chunks=len(texts))
-    await bench.parts.reindexing.staged(record, shadow.generation, key, wanted)
+    await bench.parts.reindex.commit_staged(record, shadow.generation, key, wanted)

@@ -27,19 +27,19 @@ async def test_a_recut_shadow_is_filled_from_outside_document_by_document(bench:
     record = await bench.create()
     await bench.index(record, "d", 1, TEXTS)
     shadow = await begin(bench, record, TO_RECUT)
-    step = await bench.parts.reindexing.copy(record, shadow.generation, "token")
+    step = await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")
     assert (shadow.recut, [(each.document_id, each.revision) for each in step.wanted]) == (True, [("d", 1)])
     bench.embedder.embedded.clear()
     await stage(
         bench, record, shadow, 1, [TEXTS[0], "The harbour freezes", "in winter.", "Falcons nest", "on the tower."]
     )
     assert TEXTS[0] not in bench.embedder.embedded, "known words keep their vector"
-    assert (await bench.parts.reindexing.copy(record, shadow.generation, "token")).left == 0
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
-    after = await bench.parts.catalogue.get(TENANT, record.name)
+    assert (await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")).left == 0
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
+    after = await bench.parts.collection_repository.get_collection(TENANT, record.name)
     assert (after.layout, after.chunking["strategy"]) == (2, "sentence")
     assert len(await shown(bench, after)) == 5
-    (collection,) = await bench.parts.catalogue.shown([after])
+    (collection,) = await bench.parts.collection_repository.describe_collections([after])
     assert collection.chunks == 5
 
 
@@ -50,17 +50,17 @@ async def test_chunks_of_one_cut_never_get_into_a_generation_of_another(bench: B
     await stage(bench, record, shadow, 1, ["One.", "Two."])
     key = RevisionKey(record.id, "d", 2)
     batch = ChunkBatch(document=facts("d"), chunks=[chunk(0, "Old cut.")])
-    await bench.parts.indexing.put(record, key, batch, "token", layout=1)
-    await bench.parts.reindexing.flip(record, shadow.generation)
+    await bench.parts.indexing.write_chunks(record, key, batch, "token", layout=1)
+    await bench.parts.reindex.flip_shadow(record, shadow.generation)
     for call in (
-        bench.parts.indexing.put(record, key, batch, "token", layout=1),
-        bench.parts.indexing.commit(record, key, CommitRequest(document=facts("d"), chunks=1), layout=1),
+        bench.parts.indexing.write_chunks(record, key, batch, "token", layout=1),
+        bench.parts.indexing.commit_revision(record, key, CommitRequest(document=facts("d"), chunks=1), layout=1),
     ):
         with pytest.raises(LayoutGone, match="cut for layout 1"):
             await call
     assert await shown(bench, record) == ["One.", "Two."]
-    await bench.parts.indexing.put(record, key, batch, "token", layout=2)
-    await bench.parts.indexing.commit(record, key, CommitRequest(document=facts("d"), chunks=1), layout=2)
+    await bench.parts.indexing.write_chunks(record, key, batch, "token", layout=2)
+    await bench.parts.indexing.commit_revision(record, key, CommitRequest(document=facts("d"), chunks=1), layout=2)
     assert await shown(bench, record) == ["Old cut."]
 
 
@@ -71,7 +71,7 @@ async def test_a_revision_staged_before_its_commit_is_not_waited_for(bench: Benc
     await stage(bench, record, shadow, 1, ["All of it."])
     await bench.commit(record, "d", 1, 3)
     await bench.index(record, "unstaged", 1, TEXTS)
-    step = await bench.parts.reindexing.copy(record, shadow.generation, "token")
+    step = await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")
     assert [each.document_id for each in step.wanted] == ["unstaged"]
 
 
@@ -82,7 +82,7 @@ async def test_staging_what_is_gone_or_incomplete_is_refused_and_leaves_nothing(
     key = RevisionKey(record.id, "d", 1)
     with pytest.raises(ChunksMissing):
         wanted = CommitRequest(document=facts("d"), chunks=2)
-        await bench.parts.reindexing.staged(record, shadow.generation, key, wanted)
+        await bench.parts.reindex.commit_staged(record, shadow.generation, key, wanted)
 
     async def delete() -> None:
         bench.embedder.meanwhile = None
@@ -91,10 +91,10 @@ async def test_staging_what_is_gone_or_incomplete_is_refused_and_leaves_nothing(
     bench.embedder.meanwhile = delete
     with pytest.raises(StaleRevision):
         await stage(bench, record, shadow, 1, ["Cut anew."])
-    building = await bench.parts.indexing.generations.numbered(record.id, shadow.generation)
+    building = await bench.parts.indexing.generations.get_by_number(record.id, shadow.generation)
     assert building is not None
-    assert await bench.parts.store.count(building.vectors, filters.document("d")) == 0
-    await bench.parts.reindexing.abandon(record, "k")
+    assert await bench.parts.store.count_points(building.vectors, filters.document("d")) == 0
+    await bench.parts.reindex.delete_shadow(record, "k")
     with pytest.raises(ShadowGone):
         await stage(bench, record, shadow, 1, ["Cut anew."])
 
@@ -102,8 +102,8 @@ async def test_staging_what_is_gone_or_incomplete_is_refused_and_leaves_nothing(
 async def test_pages_never_mix_two_layouts(bench: Bench) -> None:
     record = await bench.create()
     await bench.index(record, "d", 1, TEXTS)
-    page = await bench.parts.indexing.chunks(record, "d", 1, None)
+    page = await bench.parts.indexing.list_chunks(record, "d", 1, None)
     shadow = await begin(bench, record, TO_RECUT)
     await stage(bench, record, shadow, 1, ["One.", "Two.", "Three."])
-    await bench.parts.reindexing.flip(record, shadow.generation)
-    assert (await bench.parts.indexing.chunks(record, "d", 10, page.next_cursor)).data == []
+    await bench.parts.reindex.flip_shadow(record, shadow.generation)
+    assert (await bench.parts.indexing.list_chunks(record, "d", 10, page.next_cursor)).data == []

@@ -35,7 +35,7 @@ async def test_a_reindexed_collection_has_the_same_chunks_under_the_new_model(be
     assert await shown(bench, after, "e") == [f"Paragraph {at}." for at in range(300)]
     (hit,) = (await bench.search("lantern oil", limit=1, mode="dense")).hits
     assert (hit.text, hit.metadata, hit.start) == (TEXTS[0], {"team": "hr"}, 100)
-    assert await bench.parts.store.generations() == [after.vectors]
+    assert await bench.parts.store.list_generations() == [after.vectors]
 
 
 async def test_until_the_flip_readers_see_the_old_generation_only(bench: Bench) -> None:
@@ -46,11 +46,13 @@ async def test_until_the_flip_readers_see_the_old_generation_only(bench: Bench) 
     assert (await bench.search("lantern", limit=3)).model_dump(exclude={"timings"}) == before.model_dump(
         exclude={"timings"}
     )
-    (collection,) = await bench.parts.catalogue.shown([await bench.parts.catalogue.get(TENANT, record.name)])
+    (collection,) = await bench.parts.collection_repository.describe_collections(
+        [await bench.parts.collection_repository.get_collection(TENANT, record.name)]
+    )
     assert (collection.index.state, collection.embedding_model) == ("building", "hashed")
     assert collection.index.shadow is not None
     assert collection.index.shadow.embedding_model == "other"
-    await bench.parts.reindexing.flip(record, shadow.generation)
+    await bench.parts.reindex.flip_shadow(record, shadow.generation)
     assert (await bench.search("lantern", limit=3, mode="dense")).usage.embedding_model == "other"
 
 
@@ -66,14 +68,16 @@ async def test_only_a_model_that_is_another_embeds_anything(bench: Bench) -> Non
 async def test_what_can_not_be_or_is_so_already_is_refused(bench: Bench) -> None:
     record = await bench.create()
     with pytest.raises(EmbeddingModelUnknown, match="'hashed', 'other'"):
-        await bench.parts.reindexing.plan(record, ReindexRequest(embedding_model="nope"), "token")
+        await bench.parts.reindex.plan_shadow(record, ReindexRequest(embedding_model="nope"), "token")
     for same in (ReindexRequest(), ReindexRequest(embedding_model="default", chunking=Chunking(), language="auto")):
         with pytest.raises(NothingToChange, match="embedding_model, chunking"):
-            await bench.parts.reindexing.plan(record, same, "token")
-    assert not (await bench.parts.reindexing.plan(record, TO_OTHER, "token")).recut
-    assert (await bench.parts.reindexing.plan(record, TO_RECUT, "token")).recut
+            await bench.parts.reindex.plan_shadow(record, same, "token")
+    assert not (await bench.parts.reindex.plan_shadow(record, TO_OTHER, "token")).recut
+    assert (await bench.parts.reindex.plan_shadow(record, TO_RECUT, "token")).recut
     smaller = ReindexRequest(embedding_model="smaller")
-    assert (await bench.parts.reindexing.plan(record, smaller, "token")).recut, "it can't read the chunks as they are"
+    assert (await bench.parts.reindex.plan_shadow(record, smaller, "token")).recut, (
+        "it can't read the chunks as they are"
+    )
 
 
 async def test_every_step_can_be_repeated_and_goes_on_where_another_stopped(bench: Bench) -> None:
@@ -82,16 +86,16 @@ async def test_every_step_can_be_repeated_and_goes_on_where_another_stopped(benc
     await bench.index(record, "d", 1, texts)
     first = await begin(bench, record)
     assert (await begin(bench, record)).generation == first.generation
-    one = await bench.parts.reindexing.copy(record, first.generation, "token")
+    one = await bench.parts.reindex.copy_chunks(record, first.generation, "token")
     assert (one.copied, one.left) == (256, 1)
     assert one.progress == 0.512
     bench.embedder.embedded.clear()
     await copy_all(bench, record, first)
     assert len(bench.embedder.embedded) == 500 - 256
-    assert (await bench.parts.reindexing.flip(record, first.generation)).state == "active"
-    assert (await bench.parts.reindexing.flip(record, first.generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(record, first.generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(record, first.generation)).state == "active"
     assert (await begin(bench, record)).state == "active"
-    assert (await bench.parts.reindexing.copy(record, first.generation, "token")).state == "active"
+    assert (await bench.parts.reindex.copy_chunks(record, first.generation, "token")).state == "active"
     assert await shown(bench, record) == texts
 
 
@@ -99,9 +103,9 @@ async def test_a_flip_waits_for_what_is_missing(bench: Bench) -> None:
     record = await bench.create()
     await bench.index(record, "d", 1, TEXTS)
     shadow = await begin(bench, record)
-    early = await bench.parts.reindexing.flip(record, shadow.generation)
+    early = await bench.parts.reindex.flip_shadow(record, shadow.generation)
     assert (early.state, early.left) == ("building", 1)
-    assert (await bench.parts.catalogue.get(TENANT, record.name)).generation == 1
+    assert (await bench.parts.collection_repository.get_collection(TENANT, record.name)).generation == 1
 
 
 async def test_writes_and_deletions_that_arrive_meanwhile_reach_both(bench: Bench) -> None:
@@ -109,23 +113,23 @@ async def test_writes_and_deletions_that_arrive_meanwhile_reach_both(bench: Benc
     for name in ("kept", "changed", "deleted", "again"):
         await bench.index(record, name, 1, [f"{name} one.", f"{name} two."])
     shadow = await begin(bench, record)
-    await bench.parts.reindexing.copy(record, shadow.generation, "token")
+    await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")
     await bench.index(record, "changed", 2, ["changed three.", "changed one."])
     await bench.index(record, "new", 1, ["new one."])
     await bench.put(record, "arriving", 1, ["arriving one."])
     await bench.delete(record, "deleted", 1)
     await bench.delete(record, "again", 1)
     await bench.index(record, "again", 2, ["again two.", "again three."])
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
-    after = await bench.parts.catalogue.get(TENANT, record.name)
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
+    after = await bench.parts.collection_repository.get_collection(TENANT, record.name)
     found = {hit.text for hit in (await bench.search("one two three", limit=50, mode="dense")).hits}
     assert found == {
         *("kept one.", "kept two.", "changed three.", "changed one.", "new one.", "arriving one."),
         *("again two.", "again three."),
     }
     await bench.commit(after, "arriving", 1, 1)
-    assert await bench.parts.store.count(after.vectors, filters.document("deleted")) == 0
-    assert await bench.parts.store.count(after.vectors, filters.document("changed")) == 2
+    assert await bench.parts.store.count_points(after.vectors, filters.document("deleted")) == 0
+    assert await bench.parts.store.count_points(after.vectors, filters.document("changed")) == 2
 
 
 async def test_a_text_is_embedded_once_for_both_generations_of_a_model(bench: Bench) -> None:
@@ -148,7 +152,7 @@ async def test_a_batch_that_a_begin_overtakes_is_written_into_the_new_shadow_too
     bench.embedder.embedded.clear()
     await copy_all(bench, record, begun[0])
     assert bench.embedder.embedded == [], "it was there already"
-    assert (await bench.parts.reindexing.flip(record, begun[0].generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(record, begun[0].generation)).state == "active"
     assert await shown(bench, record) == TEXTS
 
 
@@ -176,7 +180,7 @@ async def test_the_chunks_of_a_revision_that_began_to_arrive_before_the_shadow_a
         await bench.put(record, name, 2, [chunk(1, TEXTS[1])])
         await bench.commit(record, name, 2, 2)
     assert (await copy_all(bench, record, shadow)).left == 0
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
     for name in ("d", "e"):
         assert await shown(bench, record, name) == TEXTS[:2]
 
@@ -215,12 +219,12 @@ async def test_a_document_that_goes_while_it_is_copied_does_not_come_back(bench:
 
     bench.embedder.meanwhile = overtake
     await copy_all(bench, record, shadow)
-    await bench.parts.reindexing.flip(record, shadow.generation)
-    after = await bench.parts.catalogue.get(TENANT, record.name)
+    await bench.parts.reindex.flip_shadow(record, shadow.generation)
+    after = await bench.parts.collection_repository.get_collection(TENANT, record.name)
     assert after.generation == shadow.generation
     expected = [] if how == "deleted" else ["The lantern burns gas."]
     assert [hit.text for hit in (await bench.search("lantern", limit=50)).hits] == expected
-    assert await bench.parts.store.count(after.vectors, filters.document("d")) == len(expected)
+    assert await bench.parts.store.count_points(after.vectors, filters.document("d")) == len(expected)
 
 
 async def test_a_model_that_fails_harms_no_upload_and_the_document_is_copied_later(bench: Bench) -> None:
@@ -228,12 +232,12 @@ async def test_a_model_that_fails_harms_no_upload_and_the_document_is_copied_lat
     shadow = await begin(bench, record)
     bench.embedder.broken["other"] = UpstreamFailed("Broken.")
     await bench.index(record, "d", 1, TEXTS)
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).left == 1
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).left == 1
     with pytest.raises(UpstreamFailed):
-        await bench.parts.reindexing.copy(record, shadow.generation, "token")
+        await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")
     bench.embedder.broken.clear()
     await copy_all(bench, record, shadow)
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
     assert await shown(bench, record) == TEXTS
 
 
@@ -241,22 +245,22 @@ async def test_a_batch_that_the_shadow_misses_while_its_document_is_copied_is_co
     record = await bench.create()
     await bench.put(record, "d", 1, [chunk(0, TEXTS[0])])
     shadow = await begin(bench, record)
-    fetch = bench.parts.store.fetch
+    fetch = bench.parts.store.get_points
 
     async def missing_meanwhile(generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
         found = await fetch(generation, ids)
         if generation != record.vectors and found:  # all that had come is in the shadow
-            bench.parts.store.fetch = fetch  # type: ignore[method-assign]
+            bench.parts.store.get_points = fetch  # type: ignore[method-assign]
             bench.embedder.broken["other"] = UpstreamFailed("Broken.")
             await bench.put(record, "d", 1, [chunk(1, TEXTS[1])])
             bench.embedder.broken.clear()
         return found
 
-    bench.parts.store.fetch = missing_meanwhile  # type: ignore[method-assign]
-    assert (await bench.parts.reindexing.copy(record, shadow.generation, "token")).left == 1
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "building"
+    bench.parts.store.get_points = missing_meanwhile  # type: ignore[method-assign]
+    assert (await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")).left == 1
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "building"
     await copy_all(bench, record, shadow)
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
     assert {hit.text for hit in (await bench.search("lantern harbour", mode="dense")).hits} == {*TEXTS[:2]}
     await bench.commit(record, "d", 1, 2)
 
@@ -265,19 +269,19 @@ async def test_an_abandoned_shadow_leaves_the_old_generation_and_never_begins_ag
     record = await bench.create()
     await bench.index(record, "d", 1, TEXTS)
     shadow = await begin(bench, record)
-    await bench.parts.reindexing.copy(record, shadow.generation, "token")
+    await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")
     before = await bench.revision()
     for _ in range(2):
-        await bench.parts.reindexing.abandon(record, "k")
-    assert await bench.parts.store.generations() == [record.vectors]
+        await bench.parts.reindex.delete_shadow(record, "k")
+    assert await bench.parts.store.list_generations() == [record.vectors]
     assert (await begin(bench, record)).state == "gone"
-    assert (await bench.parts.reindexing.copy(record, shadow.generation, "token")).state == "gone"
-    assert (await bench.parts.reindexing.flip(record, shadow.generation)).state == "gone"
-    await bench.parts.reindexing.abandon(record, "never begun")
+    assert (await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")).state == "gone"
+    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "gone"
+    await bench.parts.reindex.delete_shadow(record, "never begun")
     assert (await begin(bench, record, key="never begun")).state == "gone"
     assert (await bench.revision(), await shown(bench, record)) == (before, TEXTS)
     again = await copy_all(bench, record, await begin(bench, record, key="k2"))
-    assert (await bench.parts.reindexing.flip(record, again.generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(record, again.generation)).state == "active"
 
 
 async def test_a_shadow_takes_the_place_of_an_earlier_one(bench: Bench) -> None:
@@ -285,11 +289,11 @@ async def test_a_shadow_takes_the_place_of_an_earlier_one(bench: Bench) -> None:
     await bench.index(record, "d", 1, TEXTS)
     first = await begin(bench, record, key="one")
     second = await begin(bench, record, key="two")
-    assert (await bench.parts.reindexing.copy(record, first.generation, "token")).state == "gone"
-    assert len(await bench.parts.store.generations()) == 2
+    assert (await bench.parts.reindex.copy_chunks(record, first.generation, "token")).state == "gone"
+    assert len(await bench.parts.store.list_generations()) == 2
     await copy_all(bench, record, second)
-    assert (await bench.parts.reindexing.flip(record, first.generation)).state == "gone"
-    assert (await bench.parts.reindexing.flip(record, second.generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(record, first.generation)).state == "gone"
+    assert (await bench.parts.reindex.flip_shadow(record, second.generation)).state == "active"
 
 
 async def test_a_search_whose_generation_is_dropped_under_it_finds_the_same_in_the_new_one(bench: Bench) -> None:
@@ -299,7 +303,7 @@ async def test_a_search_whose_generation_is_dropped_under_it_finds_the_same_in_t
 
     async def flip() -> None:
         bench.embedder.meanwhile = None
-        await bench.parts.reindexing.flip(record, shadow.generation)
+        await bench.parts.reindex.flip_shadow(record, shadow.generation)
 
     bench.embedder.meanwhile = flip  # while the query is embedded: the record that was read names the old vectors
     reply = await bench.search("lantern oil", limit=1, mode="dense")
@@ -312,17 +316,17 @@ async def test_a_start_removes_what_a_flip_or_an_abandoned_shadow_left(bench: Be
     await bench.index(record, "d", 1, TEXTS)
     shadow = await copy_all(bench, record, await begin(bench, record))
     generations = bench.parts.indexing.generations
-    live = await generations.live(record.id)
+    live = await generations.get_live(record.id)
     assert live.shadow is not None
     assert await generations.flip(live.active, live.shadow)  # dies before it drops the old vectors
-    assert len(await bench.parts.store.generations()) == 2
-    await bench.parts.lifecycle.sweep(owns_store=False)
-    assert await bench.parts.store.generations() == [live.shadow.vectors]
+    assert len(await bench.parts.store.list_generations()) == 2
+    await bench.parts.collections.cleanup(owns_store=False)
+    assert await bench.parts.store.list_generations() == [live.shadow.vectors]
     assert shadow.generation == live.shadow.number
 
 
 async def test_deleting_a_collection_takes_its_shadow_along(bench: Bench) -> None:
     record = await bench.create()
     await begin(bench, record)
-    await bench.parts.lifecycle.delete(TENANT, record.name)
-    assert await bench.parts.store.generations() == []
+    await bench.parts.collections.delete_collection(TENANT, record.name)
+    assert await bench.parts.store.list_generations() == []

@@ -52,11 +52,11 @@ class Storm:
     async def reindex(self, key: str, wanted: ReindexRequest) -> None:
         shadow = await begin(self.bench, self.record, wanted, key)
         if self.chance.random() < 0.2:
-            await self.bench.parts.reindexing.abandon(self.record, key)
+            await self.bench.parts.reindex.delete_shadow(self.record, key)
             return
         while shadow.state == "building":
-            await self.bench.parts.reindexing.copy(self.record, shadow.generation, "token")
-            shadow = await self.bench.parts.reindexing.flip(self.record, shadow.generation)
+            await self.bench.parts.reindex.copy_chunks(self.record, shadow.generation, "token")
+            shadow = await self.bench.parts.reindex.flip_shadow(self.record, shadow.generation)
 
     async def reindex_often(self) -> None:
         for number, wanted in enumerate((TO_OTHER, ReindexRequest(language="en"), TO_HASHED, TO_OTHER)):
@@ -90,16 +90,16 @@ async def test_whatever_happens_in_whatever_order_nothing_is_missed_and_nothing_
     shadow = await copy_all(
         bench, storm.record, await begin(bench, storm.record, ReindexRequest(language="de"), "last")
     )
-    assert (await bench.parts.reindexing.flip(storm.record, shadow.generation)).state == "active"
+    assert (await bench.parts.reindex.flip_shadow(storm.record, shadow.generation)).state == "active"
     await _check(bench, storm.record, storm.kept)
 
 
 async def _check(bench: Bench, record: CollectionRecord, kept: dict[str, list[str]]) -> None:
-    after = await bench.parts.catalogue.get(TENANT, record.name)
+    after = await bench.parts.collection_repository.get_collection(TENANT, record.name)
     for name, texts in kept.items():
         if texts:
             assert await shown(bench, after, name) == texts
-        assert await bench.parts.store.count(after.vectors, filters.document(name)) == len(texts), name
+        assert await bench.parts.store.count_points(after.vectors, filters.document(name)) == len(texts), name
     options: dict[str, Any] = {"limit": 100, "mode": "dense"}
     found = sorted(hit.text for hit in (await bench.search("word", **options)).hits)
     assert found == sorted([text for texts in kept.values() for text in texts] + ["anchor stays."])

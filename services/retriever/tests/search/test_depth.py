@@ -11,8 +11,7 @@ from services.retriever.tests.conftest import Bench, chunk
 
 from retriever.catalog.collections import CollectionRecord
 from retriever.models.vector_codec import encode_embedding
-from retriever.search import depth as deepening
-from retriever.search import fusion
+from retriever.search import depth, fusion
 from retriever.search.fusion import CandidateScores, best_of, dense_weight, rank_fused
 from retriever.stores.queries import ListQuery
 from retriever.text.bm25 import query_vector
@@ -55,7 +54,7 @@ async def _found(bench: Bench, record: CollectionRecord, query: str) -> tuple[li
 async def test_pages_are_exact_whether_words_prove_them_or_a_deeper_list_by_meaning(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((deepening, "FIRST_DEPTH"), (fusion, "BACKGROUND")):
+    for module, name in ((depth, "FIRST_DEPTH"), (fusion, "BACKGROUND")):
         monkeypatch.setattr(module, name, FIRST)
     records = [await _collection(bench, name, seed) for seed, name in enumerate(("one", "two"))]
     asked: list[ListQuery] = []

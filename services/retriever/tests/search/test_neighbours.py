@@ -8,7 +8,7 @@ TEXTS = ["zero", "one", "two", "the lantern", "four", "five", "six", "seven"]
 
 
 async def _fill(bench: Bench, document: str = "d", texts: list[str] = TEXTS) -> None:
-    record = await bench.parts.catalogue.get("acme", "handbook")
+    record = await bench.parts.collection_repository.get_collection("acme", "handbook")
     await bench.put(record, document, 1, [chunk(at, text, page=at + 1) for at, text in enumerate(texts)])
     await bench.commit(record, document, 1, len(texts))
 
@@ -57,7 +57,7 @@ async def test_neighbours_are_of_the_hits_own_collection_and_visible_revision(be
     other = await bench.create("other")
     await _fill(bench)
     await bench.index(other, "d", 1, ["apart", "a lantern", "far"])
-    record = await bench.parts.catalogue.get("acme", "handbook")
+    record = await bench.parts.collection_repository.get_collection("acme", "handbook")
     await bench.put(record, "d", 2, ["new zero", "new one", "new two", "the lantern, new"])
     hits = (await bench.search("lantern", ["handbook", "other"], mode="sparse", neighbours=1)).hits
     assert {hit.collection: _texts(hit) for hit in hits} == {"handbook": ["two", "four"], "other": ["apart", "far"]}
@@ -75,7 +75,7 @@ async def test_a_generation_that_is_dropped_meanwhile_leaves_the_hits(bench: Ben
     await _fill(bench)
 
     async def drop_meanwhile() -> None:
-        await bench.parts.store.drop(record.vectors)
+        await bench.parts.store.delete_generation(record.vectors)
 
     bench.reranker.meanwhile = drop_meanwhile
     (hit,) = (await bench.search("lantern", mode="sparse", neighbours=1, rerank=True)).hits

@@ -49,7 +49,7 @@ def _hit(number: int, score: float, text: str) -> Hit:
 async def test_relevance_is_stretched_over_the_scores_and_averaged_with_them() -> None:
     hits = [_hit(0, 0.9, "lantern"), _hit(1, 0.8, "none"), _hit(2, 0.5, "lantern harbour"), _hit(3, 0.4, "behind")]
     reranking = RerankStage(LexicalReranker(), depth=3, seconds=1, weight=0.75)
-    reordered = await reranking.reorder("lantern harbour", hits, "token")
+    reordered = await reranking.rerank("lantern harbour", hits, "token")
     assert [(hit.chunk_id, round(hit.score, 9)) for hit in reordered.hits] == [
         ("2", 0.8),  # 0.25 · 0.5 + 0.75 · 0.9, as it is the most relevant
         ("0", 0.75),  # 0.25 · 0.9 + 0.75 · 0.7, as it is half as relevant
@@ -101,14 +101,14 @@ async def test_pages_are_slices_of_one_reranked_list(bench: Bench, group_by: str
 async def test_a_page_behind_the_reranked_hits_asks_no_model(bench: Bench) -> None:
     await _fill(bench)
     await bench.search(QUERY, offset=RERANKED, rerank=True)
-    assert bench.reranker.asked == []
+    assert bench.reranker.calls == []
 
 
 async def test_the_model_reads_title_and_text_of_the_best_hits(bench: Bench) -> None:
     await _fill(bench)
     best = (await bench.search(QUERY, limit=RERANKED)).hits
     await bench.search(QUERY, limit=1, rerank=True)
-    assert bench.reranker.asked == [(QUERY, [f"{hit.title}\n{hit.text}" for hit in best])]
+    assert bench.reranker.calls == [(QUERY, [f"{hit.title}\n{hit.text}" for hit in best])]
 
 
 @pytest.mark.parametrize(("first", "second", "asked", "reranked"), [
@@ -125,7 +125,7 @@ async def test_a_search_that_says_nothing_is_reranked_if_all_its_collections_are
     await _fill(bench, "second", rerank=second, documents=3)
     reply = await bench.search(QUERY, ["first", "second"], rerank=asked)
     assert (reply.hits[0].scores.rerank is not None) is reranked
-    assert len(bench.reranker.asked) == reranked
+    assert len(bench.reranker.calls) == reranked
 
 
 async def test_out_of_time_hits_stay_as_they_were_found_and_the_call_is_given_up(bench: Bench) -> None:
@@ -171,4 +171,4 @@ async def test_a_model_without_an_opinion_changes_nothing(bench: Bench) -> None:
 async def test_nothing_found_asks_no_model(bench: Bench) -> None:
     await bench.create()
     reply = await bench.search(QUERY, rerank=True)
-    assert (reply.hits, reply.degraded, bench.reranker.asked) == ([], [], [])
+    assert (reply.hits, reply.degraded, bench.reranker.calls) == ([], [], [])

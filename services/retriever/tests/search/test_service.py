@@ -185,7 +185,7 @@ async def test_another_tenants_collection_of_the_same_name_stays_apart(bench: Be
     await bench.index(ours, "d", 1, ["lantern of ours"])
     await bench.index(theirs, "d", 1, ["lantern of theirs"])
     assert [hit.text for hit in (await bench.search("lantern", limit=50)).hits] == ["lantern of ours"]
-    await bench.parts.lifecycle.delete("globex", "handbook")
+    await bench.parts.collections.delete_collection("globex", "handbook")
     assert [hit.text for hit in (await bench.search("lantern", limit=50)).hits] == ["lantern of ours"]
 
 
@@ -194,7 +194,7 @@ async def test_a_collection_deleted_during_a_search_is_not_found(bench: Bench) -
 
     async def delete_meanwhile() -> None:
         bench.embedder.meanwhile = None
-        await bench.parts.lifecycle.delete(TENANT, "handbook")
+        await bench.parts.collections.delete_collection(TENANT, "handbook")
 
     bench.embedder.meanwhile = delete_meanwhile
     with pytest.raises(CollectionNotFound):
@@ -203,6 +203,6 @@ async def test_a_collection_deleted_during_a_search_is_not_found(bench: Bench) -
 
 async def test_a_collection_made_again_holds_nothing_of_the_old_one(bench: Bench) -> None:
     await _fill(bench)
-    await bench.parts.lifecycle.delete(TENANT, "handbook")
-    await bench.parts.lifecycle.create(TENANT, CollectionCreate(name="handbook"), "token")
+    await bench.parts.collections.delete_collection(TENANT, "handbook")
+    await bench.parts.collections.create_collection(TENANT, CollectionCreate(name="handbook"), "token")
     assert (await bench.search("lantern")).hits == []

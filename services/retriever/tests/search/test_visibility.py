@@ -34,7 +34,7 @@ async def _half_hidden(bench: Bench, seed: int, documents: int = 30) -> Collecti
         if at % 3 == 1:
             await bench.put(record, f"d{at}", 2, [f"{QUERY} {text}" for text in texts])
         if at % 3 == 2:
-            await bench.parts.lifecycle.revisions.fence_off(RevisionKey(record.id, f"d{at}", 1))
+            await bench.parts.collections.revisions.delete_revisions(RevisionKey(record.id, f"d{at}", 1))
     return record
 
 
@@ -46,8 +46,8 @@ async def _expected(bench: Bench, record: CollectionRecord, mode: str) -> list[t
         await bench.parts.store.nearest(record.vectors, query_vector(QUERY), None, 10_000) if mode != "dense" else []
     )
     cosines, weights = ({each.id: round(each.score, 5) for each in found} for found in (dense, sparse))
-    points = await bench.parts.store.fetch(record.vectors, [*(cosines | weights)])
-    view = await bench.parts.lifecycle.revisions.view(
+    points = await bench.parts.store.get_points(record.vectors, [*(cosines | weights)])
+    view = await bench.parts.collections.revisions.get_view(
         record.id, {point.payload["document_id"] for point in points.values()}
     )
     shown = [
@@ -95,13 +95,13 @@ async def test_a_page_reads_little_more_than_it_shows(bench: Bench, monkeypatch:
     for at in range(60):
         await bench.index(record, f"d{at}", 1, [f"{QUERY} {' '.join(WORDS[: at % 8])} {at}"])
     read: list[int] = []
-    fetch = bench.parts.store.fetch
+    fetch = bench.parts.store.get_points
 
     async def counting(generation: str, ids: Sequence[str]) -> dict[str, Any]:
         read.append(len(ids))
         return await fetch(generation, ids)
 
-    monkeypatch.setattr(bench.parts.store, "fetch", counting)
+    monkeypatch.setattr(bench.parts.store, "get_points", counting)
     assert len((await bench.search(QUERY, limit=5)).hits) == 5
     assert sum(read) <= 7  # the page, and who holds the best score of each list
 
@@ -120,7 +120,7 @@ async def test_what_vanishes_while_it_is_searched_leaves_no_gap(
         found = await search(*arguments)
         if not gone:
             first = next(each.id for every in found for each in every)
-            point = (await bench.parts.store.fetch(record.vectors, [first]))[first]
+            point = (await bench.parts.store.get_points(record.vectors, [first]))[first]
             gone.append(point.payload["document_id"])
             await bench.delete(record, gone[0], 1)
         return found
@@ -131,4 +131,4 @@ async def test_what_vanishes_while_it_is_searched_leaves_no_gap(
     assert gone[0] not in {hit.document_id for hit in reply.hits}
     assert len(reply.hits) == 10
     assert reply.collection_revision == await bench.revision()
-    assert await bench.parts.store.count(record.vectors, filters.document(gone[0])) == 0
+    assert await bench.parts.store.count_points(record.vectors, filters.document(gone[0])) == 0

@@ -40,4 +40,4 @@ def check_allowed(caller: Caller, name: str) -> None:
 async def allowed_collection(caller: Caller, opened: Dependencies, name: str) -> CollectionRecord:
     """The caller's collection; raises `CollectionNotAllowed` or `CollectionNotFound`."""
     check_allowed(caller, name)
-    return await opened.catalogue.get(caller.tenant, name)
+    return await opened.collection_repository.get_collection(caller.tenant, name)

@@ -38,12 +38,12 @@ async def put_chunks(
     record = await allowed_collection(caller, opened, name)
     key = RevisionKey(record.id, document_id, revision)
     if commit is None:
-        return await opened.indexing.put(record, key, body, caller.token, layout)
-    return await opened.indexing.put_and_commit(record, key, body, caller.token, commit, layout)
+        return await opened.indexing.write_chunks(record, key, body, caller.token, layout)
+    return await opened.indexing.write_and_commit(record, key, body, caller.token, commit, layout)
 
 
 @router.post("/revisions/{revision}/commit")
-async def commit(
+async def commit_revision(
     name: Name,
     document_id: DocumentId,
     revision: Revision,
@@ -54,11 +54,11 @@ async def commit(
 ) -> Committed:
     """Make a revision the visible one."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.indexing.commit(record, RevisionKey(record.id, document_id, revision), body, layout)
+    return await opened.indexing.commit_revision(record, RevisionKey(record.id, document_id, revision), body, layout)
 
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
-async def delete(
+async def delete_document(
     name: Name,
     document_id: DocumentId,
     caller: Deleter,
@@ -67,13 +67,13 @@ async def delete(
 ) -> None:
     """Remove a document's revisions up to this one (all that are known, without one) and refuse them for good."""
     record = await allowed_collection(caller, opened, name)
-    up_to = revision or await opened.indexing.newest_revision(record, document_id)
+    up_to = revision or await opened.indexing.get_newest_revision(record, document_id)
     if up_to:
-        await opened.indexing.delete(record, RevisionKey(record.id, document_id, up_to))
+        await opened.indexing.delete_document(record, RevisionKey(record.id, document_id, up_to))
 
 
 @router.get("/chunks")
-async def chunks(
+async def list_chunks(
     name: Name,
     document_id: DocumentId,
     caller: Asker,
@@ -83,11 +83,11 @@ async def chunks(
 ) -> Page[DocumentChunk]:
     """The chunks of the active revision by ordinal."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.indexing.chunks(record, document_id, limit, cursor)
+    return await opened.indexing.list_chunks(record, document_id, limit, cursor)
 
 
 @router.get("/revisions/{revision}/embeddings")
-async def embeddings(
+async def list_embeddings(
     name: Name,
     document_id: DocumentId,
     revision: Revision,
@@ -98,4 +98,4 @@ async def embeddings(
 ) -> ChunkEmbeddings:
     """The encoded embeddings of the active revision's chunks; 404 when another revision is active."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.indexing.embeddings(record, RevisionKey(record.id, document_id, revision), first, limit)
+    return await opened.indexing.list_embeddings(record, RevisionKey(record.id, document_id, revision), first, limit)

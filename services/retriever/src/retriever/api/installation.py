@@ -17,15 +17,15 @@ MEDIA_TYPE = "application/x-tar"
 
 
 @router.get("/backup", response_class=OpenedStream)
-async def backup(_: Installation, opened: Opened) -> OpenedStream:
+async def get_backup(_: Installation, opened: Opened) -> OpenedStream:
     """The retriever's members of a backup, of the moment at which the answer begins."""
-    backups = BackupDump(opened.database, opened.store, opened.lifecycle)
-    return OpenedStream(backups.opened, MEDIA_TYPE)
+    backups = BackupDump(opened.database, opened.store, opened.collections)
+    return OpenedStream(backups.open, MEDIA_TYPE)
 
 
 @router.post("/tenants/{name}/purge", status_code=204)
-async def purge(name: Name, caller: TenantAdmin, opened: Opened) -> None:
+async def delete_tenant(name: Name, caller: TenantAdmin, opened: Opened) -> None:
     """Remove all that is left of a tenant."""
     check_tenant_admin(caller, name)
-    await opened.lifecycle.purge(name)
+    await opened.collections.delete_tenant(name)
     await opened.database.scrub()

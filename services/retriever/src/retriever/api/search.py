@@ -55,7 +55,7 @@ direct_route = Route(PATH, DirectSearch())
 async def _answer(body: SearchRequest, caller: Caller, opened: Dependencies) -> Response:
     for name in body.collections:
         check_allowed(caller, name)
-    reply = await opened.searching.search(caller.tenant, body, caller.token)
+    reply = await opened.search.search(caller.tenant, body, caller.token)
     return Response(reply.model_dump_json(), media_type="application/json")  # FastAPI would validate it once more
 
 

@@ -19,28 +19,28 @@ Number = Annotated[int, Path(ge=1, le=MAX_REVISION)]
 
 
 @router.post("/plan")
-async def plan(name: Name, body: ReindexRequest, caller: RetrieverCaller, opened: Opened) -> ShadowPlan:
+async def plan_shadow(name: Name, body: ReindexRequest, caller: RetrieverCaller, opened: Opened) -> ShadowPlan:
     """What a reindex would make; refuses what can't be done or would change nothing."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.reindexing.plan(record, body, caller.token)
+    return await opened.reindex.plan_shadow(record, body, caller.token)
 
 
 @router.post("")
-async def begin(name: Name, body: ShadowRequest, caller: RetrieverCaller, opened: Opened) -> Shadow:
+async def create_shadow(name: Name, body: ShadowRequest, caller: RetrieverCaller, opened: Opened) -> Shadow:
     """Begin the shadow of a key, or find it again."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.reindexing.begin(record, body.key, body.wanted, caller.token)
+    return await opened.reindex.create_shadow(record, body.key, body.wanted, caller.token)
 
 
 @router.post("/{number}/copy")
-async def copy(name: Name, number: Number, caller: RetrieverCaller, opened: Opened) -> Shadow:
+async def copy_chunks(name: Name, number: Number, caller: RetrieverCaller, opened: Opened) -> Shadow:
     """Bring the next chunks over, or say which documents' chunks are waited for."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.reindexing.copy(record, number, caller.token)
+    return await opened.reindex.copy_chunks(record, number, caller.token)
 
 
 @router.put("/{number}/documents/{document_id}/revisions/{revision}/chunks")
-async def stage(
+async def stage_chunks(
     name: Name,
     number: Number,
     document_id: DocumentId,
@@ -52,11 +52,11 @@ async def stage(
     """Write chunks that were cut for the shadow."""
     record = await allowed_collection(caller, opened, name)
     key = RevisionKey(record.id, document_id, revision)
-    return await opened.reindexing.stage(record, number, key, body, caller.token)
+    return await opened.reindex.stage_chunks(record, number, key, body, caller.token)
 
 
 @router.post("/{number}/documents/{document_id}/revisions/{revision}/commit", status_code=status.HTTP_204_NO_CONTENT)
-async def staged(
+async def commit_staged(
     name: Name,
     number: Number,
     document_id: DocumentId,
@@ -67,20 +67,20 @@ async def staged(
 ) -> None:
     """Say that all chunks of a revision are in the shadow."""
     record = await allowed_collection(caller, opened, name)
-    await opened.reindexing.staged(record, number, RevisionKey(record.id, document_id, revision), body)
+    await opened.reindex.commit_staged(record, number, RevisionKey(record.id, document_id, revision), body)
 
 
 @router.post("/{number}/flip")
-async def flip(name: Name, number: Number, caller: RetrieverCaller, opened: Opened) -> Shadow:
+async def flip_shadow(name: Name, number: Number, caller: RetrieverCaller, opened: Opened) -> Shadow:
     """Let the shadow serve if it lacks nothing; otherwise it says what is left."""
     record = await allowed_collection(caller, opened, name)
-    return await opened.reindexing.flip(record, number)
+    return await opened.reindex.flip_shadow(record, number)
 
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
-async def abandon(
+async def delete_shadow(
     name: Name, caller: Deleter, opened: Opened, key: Annotated[str, Query(min_length=1, max_length=80)]
 ) -> None:
     """End the shadow of a key for good and remove it; the active generation is untouched."""
     record = await allowed_collection(caller, opened, name)
-    await opened.reindexing.abandon(record, key)
+    await opened.reindex.delete_shadow(record, key)

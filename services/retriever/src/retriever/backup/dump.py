@@ -42,14 +42,14 @@ class BackupDump:
 
     database: Database
     store: VectorStore
-    lifecycle: CollectionService
+    collections: CollectionService
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
         """The members, as of the moment at which the block began. What was to be removed meanwhile goes afterwards."""
         async with Holds(holds, self.database).held(), self.database.snapshot() as connection:
             yield self._pieces(connection)
-        await self.lifecycle.sweep(owns_store=False)
+        await self.collections.cleanup(owns_store=False)
 
     async def _pieces(self, connection: AsyncConnection) -> AsyncIterator[bytes]:
         part = PartWriter("retriever")
@@ -89,7 +89,9 @@ class BackupDump:
 
     async def _arriving(self, generation: RowMapping, key: RevisionKey) -> AsyncIterator[list[Any]]:
         """What is there of a revision that still arrives; its job sends what is not."""
-        there = await self.store.count(generation["physical_name"], filters.revision(key.document_id, key.revision))
+        there = await self.store.count_points(
+            generation["physical_name"], filters.revision(key.document_id, key.revision)
+        )
         found = first = 0
         while found < there and first < found + SEARCHED:
             rows = await self._read(generation, [key.chunk_id(each) for each in range(first, first + PAGE)])
@@ -98,8 +100,8 @@ class BackupDump:
                 yield rows
 
     async def _read(self, generation: RowMapping, ids: Sequence[str]) -> list[Any]:
-        stored = await self.store.fetch(generation["physical_name"], ids)
-        dense = await self.store.dense(generation["physical_name"], ids)
+        stored = await self.store.get_points(generation["physical_name"], ids)
+        dense = await self.store.get_vectors(generation["physical_name"], ids)
         return [
             [name, to_base64(dense[name]), stored[name].payload] for name in ids if name in stored and name in dense
         ]

@@ -63,7 +63,9 @@ class CollectionRepository:
         self._database = database
         self._clock = clock
 
-    async def add(self, collection_id: str, tenant: str, wanted: CollectionCreate, model: EmbeddingModel) -> None:
+    async def create_collection(
+        self, collection_id: str, tenant: str, wanted: CollectionCreate, model: EmbeddingModel
+    ) -> None:
         """Add an active collection with its first generation; raises `CollectionExists`."""
         now = self._clock.now()
         row = {
@@ -91,11 +93,11 @@ class CollectionRepository:
         except IntegrityError:
             raise CollectionExists(wanted.name) from None
 
-    async def get(self, tenant: str, name: str) -> CollectionRecord:
+    async def get_collection(self, tenant: str, name: str) -> CollectionRecord:
         """One active collection; raises `CollectionNotFound`."""
-        return (await self.get_many(tenant, [name]))[0]
+        return (await self.get_collections(tenant, [name]))[0]
 
-    async def get_many(self, tenant: str, names: list[str]) -> list[CollectionRecord]:
+    async def get_collections(self, tenant: str, names: list[str]) -> list[CollectionRecord]:
         """Active collections in the order of `names`; raises `CollectionNotFound` for the first that is not there."""
         rows = await self._database.look(_NAMED, {"tenant": tenant, "names": names})
         found = {row["name"]: _record(row) for row in rows}
@@ -104,7 +106,7 @@ class CollectionRepository:
                 raise CollectionNotFound(name)
         return [found[name] for name in names]
 
-    async def page(
+    async def list_collections(
         self, tenant: str, after: str, limit: int, allowed: tuple[str, ...] | None
     ) -> list[CollectionRecord]:
         """Active collections by name, those after `after`, of `allowed` if that is given."""
@@ -115,7 +117,7 @@ class CollectionRepository:
             rows = (await connection.execute(query.order_by(collections.c.name).limit(limit))).mappings()
             return [_record(row) for row in rows]
 
-    async def shown(self, records: list[CollectionRecord]) -> list[Collection]:
+    async def describe_collections(self, records: list[CollectionRecord]) -> list[Collection]:
         """Collections as the API shows them, with their counts."""
         visible = or_(documents.c.active.is_not(None), documents.c.pending.is_not(None))
         query = (
@@ -130,7 +132,7 @@ class CollectionRepository:
             shadows = {row["collection_id"]: row for row in (await connection.execute(building)).mappings()}
         return [_shown(record, counts.get(record.id), shadows.get(record.id)) for record in records]
 
-    async def change(self, tenant: str, name: str, wanted: CollectionChange) -> CollectionRecord:
+    async def update_collection(self, tenant: str, name: str, wanted: CollectionChange) -> CollectionRecord:
         """Change a collection and raise its revision, as answers may differ; raises `CollectionNotFound`."""
         statement = (
             update(collections)
@@ -141,7 +143,7 @@ class CollectionRepository:
         async with self._database.write() as connection:
             if (await connection.execute(statement)).first() is None:
                 raise CollectionNotFound(name)
-        return await self.get(tenant, name)
+        return await self.get_collection(tenant, name)
 
     async def raise_revision(self, connection: AsyncConnection, collection_id: str) -> int | None:
         """Count one visible change, in the transaction that makes it; null when the collection is not active."""
@@ -154,7 +156,7 @@ class CollectionRepository:
         revision: int | None = (await connection.execute(statement)).scalar_one_or_none()
         return revision
 
-    async def start_deleting(self, tenant: str, name: str) -> str | None:
+    async def begin_deletion(self, tenant: str, name: str) -> str | None:
         """Hide a collection for good and return its id, also when that was done before; null if there is none."""
         statement = (
             update(collections)
@@ -166,13 +168,13 @@ class CollectionRepository:
             collection_id: str | None = (await connection.execute(statement)).scalar_one_or_none()
             return collection_id
 
-    async def names(self, tenant: str) -> list[str]:
+    async def list_names(self, tenant: str) -> list[str]:
         """All of a tenant's collections, also those that are being deleted."""
         query = select(collections.c.name).where(collections.c.tenant == tenant)
         async with self._database.read() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def find_deleting(self, tenant: str | None = None, name: str | None = None) -> list[str]:
+    async def list_deletions(self, tenant: str | None = None, name: str | None = None) -> list[str]:
         """Ids of collections whose deletion has not ended: all, or the one of this name."""
         which: list[ColumnElement[bool]] = [collections.c.state == DELETING]
         if tenant is not None:
@@ -180,14 +182,14 @@ class CollectionRepository:
         async with self._database.read() as connection:
             return list((await connection.execute(select(collections.c.id).where(*which))).scalars())
 
-    async def forget(self, collection_id: str) -> None:
+    async def delete_collection(self, collection_id: str) -> None:
         """Remove all rows of a collection that is being deleted."""
         async with self._database.write() as connection:
             await connection.execute(delete(documents).where(documents.c.collection_id == collection_id))
             await connection.execute(delete(generations).where(generations.c.collection_id == collection_id))
             await connection.execute(delete(collections).where(collections.c.id == collection_id))
 
-    async def physical_names(self, collection_id: str | None = None) -> list[str]:
+    async def list_physical_names(self, collection_id: str | None = None) -> list[str]:
         """Names in the vector store of one collection's generations, or of all, but for those that are dropped."""
         query = select(generations.c.physical_name).where(generations.c.state != DROPPED)
         if collection_id is not None:

@@ -102,30 +102,30 @@ class GenerationRepository:
         self._database = database
         self._clock = clock
 
-    async def live(self, collection_id: str) -> LiveGenerations:
+    async def get_live(self, collection_id: str) -> LiveGenerations:
         """The generations that take writes now; raises `CollectionGone`."""
         return _as_live(await self._database.look(_LIVE, {"collection": collection_id}))
 
-    async def locked(self, connection: AsyncConnection, collection_id: str) -> LiveGenerations:
+    async def lock_live(self, connection: AsyncConnection, collection_id: str) -> LiveGenerations:
         """The same within a writing transaction, and until its end; raises `CollectionGone`."""
         await _lock(connection, collection_id)
         return await _live(connection, collection_id)
 
-    async def by_key(self, collection_id: str, key: str) -> Generation | None:
+    async def get_by_key(self, collection_id: str, key: str) -> Generation | None:
         """The generation that was begun under this key."""
-        return await self._one(collection_id, generations.c.key == key)
+        return await self._get(collection_id, generations.c.key == key)
 
-    async def numbered(self, collection_id: str, number: int) -> Generation | None:
+    async def get_by_number(self, collection_id: str, number: int) -> Generation | None:
         """The generation with this number."""
-        return await self._one(collection_id, generations.c.number == number)
+        return await self._get(collection_id, generations.c.number == number)
 
-    async def highest(self, collection_id: str) -> int:
+    async def get_highest_number(self, collection_id: str) -> int:
         """The highest number that was ever given."""
         query = select(func.max(generations.c.number)).where(generations.c.collection_id == collection_id)
         async with self._database.read() as connection:
             return int((await connection.execute(query)).scalar_one() or 0)
 
-    async def begin(self, shadow: Generation) -> None:
+    async def create_shadow(self, shadow: Generation) -> None:
         """Add a shadow in place of any other; all documents are to be copied.
 
         Raises `IntegrityError` if its key or number was used meanwhile, `CollectionGone`.
@@ -139,7 +139,7 @@ class GenerationRepository:
             marked = {"uncopied": VISIBLE.is_not(None), "staged": None, "staged_chunks": None}
             await connection.execute(update(documents).where(of_it).values(marked))
 
-    async def abandon(self, collection_id: str, key: str, never: Generation) -> None:
+    async def delete_shadow(self, collection_id: str, key: str, never: Generation) -> None:
         """End the shadow of this key for good; `never` is its row if there was none, so that it can't begin later."""
         async with self._database.write() as connection:
             await _lock(connection, collection_id)
@@ -185,7 +185,7 @@ class GenerationRepository:
                 await connection.execute(counted)
             return True
 
-    async def left(self, active: Generation, shadow: Generation) -> ShadowRemainder:
+    async def get_remainder(self, active: Generation, shadow: Generation) -> ShadowRemainder:
         """How much of the shadow is missing."""
         count = select(func.count(), func.coalesce(func.sum(documents.c.chunks), 0)).where(_uncopied(shadow, active))
         total = select(generations.c.total_chunks, generations.c.cursor).where(_is(shadow))
@@ -194,7 +194,7 @@ class GenerationRepository:
             whole, cursor = (await connection.execute(total)).one()
         return ShadowRemainder(left, max(0, int(chunks) - (cursor[2] if cursor else 0)), whole)
 
-    async def uncopied(self, active: Generation, shadow: Generation, limit: int) -> list[DocumentToCopy]:
+    async def list_documents_to_copy(self, active: Generation, shadow: Generation, limit: int) -> list[DocumentToCopy]:
         """Documents that are not wholly in the shadow, by id."""
         columns = documents.c
         these = (columns.document_id, columns.active, columns.pending, columns.chunks, columns.misses)
@@ -202,20 +202,20 @@ class GenerationRepository:
         async with self._database.read() as connection:
             return [DocumentToCopy(*row) for row in (await connection.execute(query)).all()]
 
-    async def cursor(self, shadow: Generation) -> tuple[str, int, int] | None:
+    async def get_cursor(self, shadow: Generation) -> tuple[str, int, int] | None:
         """Document, revision, and the ordinal below which its chunks are in the shadow."""
         query = select(generations.c.cursor).where(_is(shadow))
         async with self._database.read() as connection:
             kept = (await connection.execute(query)).scalar_one_or_none()
         return None if kept is None else (kept[0], kept[1], kept[2])
 
-    async def move_cursor(self, shadow: Generation, cursor: tuple[str, int, int] | None) -> None:
+    async def update_cursor(self, shadow: Generation, cursor: tuple[str, int, int] | None) -> None:
         """Note how far the document at hand is copied."""
         statement = update(generations).where(_is(shadow)).values(cursor=None if cursor is None else list(cursor))
         async with self._database.write() as connection:
             await connection.execute(statement)
 
-    async def retired(self, collection_id: str | None = None) -> list[Generation]:
+    async def list_retired(self, collection_id: str | None = None) -> list[Generation]:
         """Generations whose vectors are to go, of one collection or of all."""
         query = select(generations).where(generations.c.state == RETIRED)
         if collection_id is not None:
@@ -223,13 +223,13 @@ class GenerationRepository:
         async with self._database.read() as connection:
             return [_generation(row) for row in (await connection.execute(query)).mappings()]
 
-    async def dropped(self, generation: Generation) -> None:
+    async def mark_deleted(self, generation: Generation) -> None:
         """Note that a retired generation's vectors are gone."""
         statement = update(generations).where(_is(generation), generations.c.state == RETIRED).values(state=DROPPED)
         async with self._database.write() as connection:
             await connection.execute(statement)
 
-    async def _one(self, collection_id: str, which: ColumnElement[bool]) -> Generation | None:
+    async def _get(self, collection_id: str, which: ColumnElement[bool]) -> Generation | None:
         query = select(generations).where(generations.c.collection_id == collection_id, which)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()

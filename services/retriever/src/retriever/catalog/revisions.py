@@ -73,14 +73,14 @@ class RevisionRepository:
     """
 
     def __init__(
-        self, database: Database, clock: Clock, catalogue: CollectionRepository, generations: GenerationRepository
+        self, database: Database, clock: Clock, collection_rows: CollectionRepository, generations: GenerationRepository
     ) -> None:
         self._database = database
         self._clock = clock
-        self._catalogue = catalogue
+        self._collections = collection_rows
         self._generations = generations
 
-    async def open(self, key: RevisionKey, facts: DocumentFacts) -> None:
+    async def create_pending(self, key: RevisionKey, facts: DocumentFacts) -> None:
         """Note that chunks of a revision arrive; raises `StaleRevision`."""
         columns = documents.c
         fresh = self._row(key, pending=key.revision, fence=0, chunks=0, facts=facts)
@@ -89,7 +89,7 @@ class RevisionRepository:
         async with self._database.write() as connection:
             await self._upsert(connection, key, fresh, changed, columns.fence < key.revision)
 
-    async def arrived(self, key: RevisionKey, layout: int, written: Set[int], missed: Set[int]) -> set[int]:
+    async def record_batch(self, key: RevisionKey, layout: int, written: Set[int], missed: Set[int]) -> set[int]:
         """Make a batch count once every live generation of its layout has it, and return those that don't have it yet.
 
         `written` holds the numbers of those that have it; one in `missed` is done without, and the document is to be
@@ -97,8 +97,8 @@ class RevisionRepository:
         revision that is visible already (a first one) raises the collection's revision.
         """
         async with self._database.write() as connection:
-            live = await self._generations.locked(connection, key.collection_id)
-            state = await self._state(connection, key)
+            live = await self._generations.lock_live(connection, key.collection_id)
+            state = await self._get_state(connection, key)
             if state is None or state.fence >= key.revision:
                 raise StaleRevision(key.document_id, key.revision, 0 if state is None else state.fence)
             wanted = {each.number for each in live.of_layout(layout)}
@@ -107,10 +107,10 @@ class RevisionRepository:
             if wanted - written:
                 await connection.execute(update(documents).where(_is(key)).values(_MISSED))
             if state.visible == key.revision:
-                await self._catalogue.raise_revision(connection, key.collection_id)
+                await self._collections.raise_revision(connection, key.collection_id)
             return set()
 
-    async def commit(
+    async def commit_revision(
         self, key: RevisionKey, facts: DocumentFacts, chunks: int, checked: LiveGenerations, *, whole: bool
     ) -> int:
         """Make a revision the visible one and return the collection's new revision; raises `StaleRevision`.
@@ -120,7 +120,7 @@ class RevisionRepository:
         """
         columns = documents.c
         async with self._database.write() as connection:
-            live = await self._generations.locked(connection, key.collection_id)
+            live = await self._generations.lock_live(connection, key.collection_id)
             if live.active.number != checked.active.number:
                 raise GenerationChanged
             whole = whole and live.shadow is not None and live.shadow == checked.shadow
@@ -137,12 +137,12 @@ class RevisionRepository:
                 "updated_at": self._clock.now(),
             }
             await self._upsert(connection, key, fresh, changed, columns.fence < key.revision)
-            revision = await self._catalogue.raise_revision(connection, key.collection_id)
+            revision = await self._collections.raise_revision(connection, key.collection_id)
             if revision is None:
                 raise CollectionGone
             return revision
 
-    async def fence_off(self, key: RevisionKey) -> None:
+    async def delete_revisions(self, key: RevisionKey) -> None:
         """Delete revisions up to the key's: they vanish from search, and late batches are refused for good."""
         columns = documents.c
         fresh = self._row(key, pending=None, fence=key.revision, chunks=0, facts=None)
@@ -150,7 +150,7 @@ class RevisionRepository:
         hidden = or_(columns.active <= key.revision, columns.pending <= key.revision)
         kept = or_(columns.active > key.revision, columns.pending > key.revision)
         async with self._database.write() as connection:
-            await self._generations.locked(connection, key.collection_id)
+            await self._generations.lock_live(connection, key.collection_id)
             await self._upsert(connection, key, fresh, {"fence": raised, "cleanup": True}, columns.fence >= 0)
             statement = (
                 update(documents)
@@ -165,19 +165,19 @@ class RevisionRepository:
                 .returning(columns.document_id)
             )
             if (await connection.execute(statement)).first() is not None:
-                await self._catalogue.raise_revision(connection, key.collection_id)
+                await self._collections.raise_revision(connection, key.collection_id)
 
     async def may_stage(self, key: RevisionKey) -> bool:
         """Whether chunks of a revision may be written into a shadow: it is the active one, or still to come."""
-        state = await self.state(key.collection_id, key.document_id)
+        state = await self.get_state(key.collection_id, key.document_id)
         return state is not None and _may_stage(state, key.revision)
 
-    async def staged(self, key: RevisionKey, shadow: Generation, chunks: int) -> bool:
+    async def mark_staged(self, key: RevisionKey, shadow: Generation, chunks: int) -> bool:
         """Note that a shadow has a revision whole, cut anew; whether it may, and the shadow is still being built."""
         columns = documents.c
         async with self._database.write() as connection:
-            live = await self._generations.locked(connection, key.collection_id)
-            state = await self._state(connection, key)
+            live = await self._generations.lock_live(connection, key.collection_id)
+            state = await self._get_state(connection, key)
             if live.shadow is None or live.shadow.number != shadow.number:
                 return False
             if state is None or not _may_stage(state, key.revision):
@@ -187,25 +187,25 @@ class RevisionRepository:
             await connection.execute(update(documents).where(_is(key)).values(**values))
             return True
 
-    async def copied(self, key: RevisionKey, shadow: Generation, misses: int) -> bool:
+    async def mark_copied(self, key: RevisionKey, shadow: Generation, misses: int) -> bool:
         """Note that the shadow has a document's visible revision whole, if that is still the one and nothing of it was
         missed since `misses` were counted; whether that is so.
         """
         async with self._database.write() as connection:
-            live = await self._generations.locked(connection, key.collection_id)
+            live = await self._generations.lock_live(connection, key.collection_id)
             if live.shadow is None or live.shadow.number != shadow.number:
                 return False
             same = (VISIBLE.is_not_distinct_from(key.revision), documents.c.misses == misses)
             this = update(documents).where(_is(key), *same).values(uncopied=False)
             return (await connection.execute(this.returning(documents.c.document_id))).first() is not None
 
-    async def cleaned(self, key: RevisionKey) -> None:
+    async def mark_clean(self, key: RevisionKey) -> None:
         """Note that no hidden points up to the key's revision are left."""
         statement = update(documents).where(_is(key), documents.c.fence == key.revision).values(cleanup=False)
         async with self._database.write() as connection:
             await connection.execute(statement)
 
-    async def uncleaned(self, limit: int) -> list[tuple[RevisionKey, DocumentState]]:
+    async def list_cleanups(self, limit: int) -> list[tuple[RevisionKey, DocumentState]]:
         """Documents of active collections of which hidden points may be left, with the revision to clean up to."""
         query = (
             select(documents)
@@ -218,12 +218,12 @@ class RevisionRepository:
             rows = (await connection.execute(query)).mappings().all()
         return [(RevisionKey(row["collection_id"], row["document_id"], row["fence"]), _state(row)) for row in rows]
 
-    async def state(self, collection_id: str, document_id: str) -> DocumentState | None:
+    async def get_state(self, collection_id: str, document_id: str) -> DocumentState | None:
         """A document's row, if it was ever written or deleted."""
         rows = await self._database.look(_ROW, {"collection": collection_id, "document": document_id})
         return _state(rows[0]) if rows else None
 
-    async def view(self, collection_id: str, document_ids: Collection[str]) -> CollectionView:
+    async def get_view(self, collection_id: str, document_ids: Collection[str]) -> CollectionView:
         """What these documents show now; raises `CollectionGone`."""
         rows = await self._database.look(_VIEW, {"collection": collection_id, "documents": list(document_ids)})
         if not rows:
@@ -231,7 +231,7 @@ class RevisionRepository:
         visible = {row["document_id"]: row["shown"] for row in rows if row["document_id"] is not None}
         return CollectionView(rows[0]["revision"], visible)
 
-    async def _state(self, connection: AsyncConnection, key: RevisionKey) -> DocumentState | None:
+    async def _get_state(self, connection: AsyncConnection, key: RevisionKey) -> DocumentState | None:
         values = {"collection": key.collection_id, "document": key.document_id}
         row = (await connection.execute(_ROW, values)).mappings().one_or_none()
         return None if row is None else _state(row)
@@ -256,7 +256,7 @@ class RevisionRepository:
         except IntegrityError:  # the foreign key: there is no such collection any more
             raise CollectionGone from None
         if written is None:
-            state = await self._state(connection, key)
+            state = await self._get_state(connection, key)
             raise StaleRevision(key.document_id, key.revision, state.fence if state else key.revision)
 
     def _row(

@@ -33,13 +33,13 @@ class BatchVectors:
 
 
 async def points(
-    target: Generation, key: RevisionKey, chunks: Sequence[tuple[DocumentFacts, ChunkInput]], made: BatchVectors
+    target: Generation, key: RevisionKey, chunks: Sequence[tuple[DocumentFacts, ChunkInput]], batch: BatchVectors
 ) -> list[Point]:
-    """Chunks of a revision as points of a generation: in its language, with the vectors that `made` has of it.
+    """Chunks of a revision as points of a generation: in its language, with the vectors that `batch` has of it.
 
     Made in a thread: telling words and languages apart takes about a millisecond a chunk.
     """
-    vectors = made.of(target)
+    vectors = batch.of(target)
     return await asyncio.to_thread(
         lambda: [
             make_point(key, facts, chunk, vectors[content_hash(chunk)], target.language) for facts, chunk in chunks
@@ -57,19 +57,24 @@ class ChunkVectors:
     concurrency: int
 
     async def find(
-        self, source: Generation, document_id: str, hashes: Mapping[str, ChunkInput], made: BatchVectors, stages: Stages
+        self,
+        source: Generation,
+        document_id: str,
+        hashes: Mapping[str, ChunkInput],
+        batch: BatchVectors,
+        stages: Stages,
     ) -> None:
-        """Add to `made` what a generation has of a document's chunks with these contents."""
-        known = made.of(source)
+        """Add to `batch` what a generation has of a document's chunks with these contents."""
+        known = batch.of(source)
         missing = [each for each in hashes if each not in known]
         if missing:
             with stages.timed("reuse"):
                 document = filters.document(document_id)
-                known.update(await self.store.dense_by_hash(source.vectors, document, missing))
+                known.update(await self.store.get_vectors_by_hash(source.vectors, document, missing))
 
-    def take(self, target: Generation, hashes: Mapping[str, ChunkInput], made: BatchVectors) -> None:
-        """Add to `made` the vectors that chunks bring along and that a generation can use."""
-        known = made.of(target)
+    def take(self, target: Generation, hashes: Mapping[str, ChunkInput], batch: BatchVectors) -> None:
+        """Add to `batch` the vectors that chunks bring along and that a generation can use."""
+        known = batch.of(target)
         for content, chunk in hashes.items():
             if content not in known and chunk.embedding is not None:
                 vector = decode_embedding(chunk.embedding, target.embedding_model, target.dimensions)
@@ -77,16 +82,16 @@ class ChunkVectors:
                     known[content] = vector
 
     async def make(
-        self, target: Generation, hashes: Mapping[str, ChunkInput], made: BatchVectors, stages: Stages, token: str
+        self, target: Generation, hashes: Mapping[str, ChunkInput], batch: BatchVectors, stages: Stages, token: str
     ) -> None:
-        """Embed what `made` lacks for a generation; raises what inference raised, or `EmbeddingMismatch`."""
-        known = made.of(target)
+        """Embed what `batch` lacks for a generation; raises what inference raised, or `EmbeddingMismatch`."""
+        known = batch.of(target)
         missing = [each for each in hashes if each not in known]
         with stages.timed("embed"):
             new = await self._embed(target, [embedded_text(hashes[each]) for each in missing], token)
         known.update(zip(missing, new.vectors, strict=True))
-        made.embedded += len(missing)
-        made.tokens += new.tokens
+        batch.embedded += len(missing)
+        batch.tokens += new.tokens
 
     async def _embed(self, target: Generation, texts: Sequence[str], token: str) -> Embeddings:
         """Vectors of all texts, in calls of bounded size of which a bounded number is under way."""

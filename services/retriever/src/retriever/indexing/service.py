@@ -49,7 +49,7 @@ SHADOW_SECONDS = 30.0
 
 
 @dataclass
-class Batch:
+class BatchWrite:
     """A batch on its way: which generations have it, and which are to do without."""
 
     key: RevisionKey
@@ -57,7 +57,7 @@ class Batch:
     token: str
     hashes: Mapping[str, ChunkInput]
     stages: Stages = field(default_factory=lambda: Stages(INDEX_SECONDS))
-    made: BatchVectors = field(default_factory=BatchVectors)
+    vectors: BatchVectors = field(default_factory=BatchVectors)
     embedded: int = 0
     written: set[int] = field(default_factory=set)
     missed: set[int] = field(default_factory=set)
@@ -67,14 +67,14 @@ class Batch:
 class IndexingService:
     """Writes documents' chunks and takes them away."""
 
-    catalogue: CollectionRepository
+    collections: CollectionRepository
     revisions: RevisionRepository
     generations: GenerationRepository
     store: VectorStore
-    embedding: ChunkVectors
-    held: Holds
+    vectors: ChunkVectors
+    backup_lock: Holds
 
-    async def put(
+    async def write_chunks(
         self, record: CollectionRecord, key: RevisionKey, batch: ChunkBatch, token: str, layout: int | None = None
     ) -> BatchIndexed:
         """Write a batch of a revision's chunks. The same batch again changes nothing.
@@ -83,16 +83,16 @@ class IndexingService:
         `LayoutGone`.
         """
         filters.tags(key.document_id, batch.document, None)  # unusable metadata is refused before anything is written
-        way = Batch(key, batch, token, {content_hash(chunk): chunk for chunk in batch.chunks})
+        write = BatchWrite(key, batch, token, {content_hash(chunk): chunk for chunk in batch.chunks})
         async with self._still_there(record):
-            await self.revisions.open(key, batch.document)
-            await self._into_all(way, layout)
-        CHUNKS_INDEXED.labels("embedded").inc(way.embedded)
-        CHUNKS_INDEXED.labels("reused").inc(len(batch.chunks) - way.embedded)
-        reused = len(batch.chunks) - way.embedded
-        return BatchIndexed(embedded=way.embedded, reused=reused, embedding_tokens=way.made.tokens)
+            await self.revisions.create_pending(key, batch.document)
+            await self._write_to_all(write, layout)
+        CHUNKS_INDEXED.labels("embedded").inc(write.embedded)
+        CHUNKS_INDEXED.labels("reused").inc(len(batch.chunks) - write.embedded)
+        reused = len(batch.chunks) - write.embedded
+        return BatchIndexed(embedded=write.embedded, reused=reused, embedding_tokens=write.vectors.tokens)
 
-    async def put_and_commit(
+    async def write_and_commit(
         self,
         record: CollectionRecord,
         key: RevisionKey,
@@ -101,24 +101,24 @@ class IndexingService:
         chunks: int,
         layout: int | None = None,
     ) -> BatchIndexed:
-        """`put` with a revision's last batch, then `commit` with all its `chunks`: one call instead of two.
+        """`write_chunks` of a revision's last batch, then `commit_revision` of all its `chunks`: one call, not two.
 
-        A revision that is active with so many chunks is told to be committed, as `commit` tells it. Where only the
-        commit fails, the answer is the batch's alone: committing again says why.
+        A revision that is active with so many chunks is committed already, and answered so. Where only the commit
+        fails, the answer is the batch's alone: committing again says why.
         """
         whole = CommitRequest(document=batch.document, chunks=chunks)
-        state = await self.revisions.state(key.collection_id, key.document_id)
+        state = await self.revisions.get_state(key.collection_id, key.document_id)
         if state is not None and state.active == key.revision and state.chunks == chunks:
-            committed = await self.commit(record, key, whole, layout)
+            committed = await self.commit_revision(record, key, whole, layout)
             return BatchIndexed(embedded=0, reused=len(batch.chunks), committed=committed)
-        indexed = await self.put(record, key, batch, token, layout)
+        indexed = await self.write_chunks(record, key, batch, token, layout)
         try:
-            return indexed.model_copy(update={"committed": await self.commit(record, key, whole, layout)})
+            return indexed.model_copy(update={"committed": await self.commit_revision(record, key, whole, layout)})
         except ServiceError as error:  # the batch is written all the same
             log.warning("batch written, revision not committed", document_id=key.document_id, error=str(error)[:300])
             return indexed
 
-    async def commit(
+    async def commit_revision(
         self, record: CollectionRecord, key: RevisionKey, wanted: CommitRequest, layout: int | None = None
     ) -> Committed:
         """Make a whole revision visible and drop earlier ones; raises `StaleRevision`, `ChunksMissing`, `LayoutGone`.
@@ -127,25 +127,25 @@ class IndexingService:
         """
         async with self._still_there(record):
             revision = await self._committed(key, wanted, layout)
-            stale = await self._clean(key, filters.document(key.document_id, below=key.revision))
+            stale = await self._cleanup(key, filters.document(key.document_id, below=key.revision))
         CHUNKS_DELETED.labels("stale").inc(stale)
         log.info("document indexed", document_id=key.document_id, revision=key.revision, chunks=wanted.chunks)
         return Committed(chunks=wanted.chunks, stale_deleted=stale, collection_revision=revision)
 
-    async def delete(self, record: CollectionRecord, key: RevisionKey) -> None:
+    async def delete_document(self, record: CollectionRecord, key: RevisionKey) -> None:
         """Remove a document's revisions up to the key's; they are gone from search on return and can't come back."""
         async with self._still_there(record):
-            await self.revisions.fence_off(key)
-            gone = await self._clean(key, filters.document(key.document_id, up_to=key.revision))
+            await self.revisions.delete_revisions(key)
+            gone = await self._cleanup(key, filters.document(key.document_id, up_to=key.revision))
         CHUNKS_DELETED.labels("deleted").inc(gone)
         log.info("document deleted", document_id=key.document_id, revision=key.revision, chunks=gone)
 
-    async def newest_revision(self, record: CollectionRecord, document_id: str) -> int:
+    async def get_newest_revision(self, record: CollectionRecord, document_id: str) -> int:
         """The highest revision that was ever heard of; 0 for an unknown document."""
-        state = await self.revisions.state(record.id, document_id)
+        state = await self.revisions.get_state(record.id, document_id)
         return 0 if state is None else max(state.active or 0, state.pending or 0, state.fence)
 
-    async def chunks(
+    async def list_chunks(
         self, record: CollectionRecord, document_id: str, limit: int, cursor: str | None
     ) -> Page[DocumentChunk]:
         """A page of the active revision's chunks by ordinal; raises `DocumentNotFound`.
@@ -154,8 +154,8 @@ class IndexingService:
         """
         async with self._still_there(record):
             for _ in range(ROUNDS):
-                active = (await self.generations.live(record.id)).active
-                state = await self.revisions.state(record.id, document_id)
+                active = (await self.generations.get_live(record.id)).active
+                state = await self.revisions.get_state(record.id, document_id)
                 if state is None or state.active is None:
                     raise DocumentNotFound(document_id)
                 at = decode_cursor(cursor, int, int, int) if cursor else (state.active, active.layout, 0)
@@ -164,7 +164,7 @@ class IndexingService:
                 last = min(first + limit, state.chunks) if same else first
                 ids = [RevisionKey(record.id, document_id, revision).chunk_id(each) for each in range(first, last)]
                 try:
-                    found = await self.store.fetch(active.vectors, ids)
+                    found = await self.store.get_points(active.vectors, ids)
                 except GenerationMissing:
                     await self._check_replaced(active)
                     continue
@@ -174,16 +174,18 @@ class IndexingService:
                 )
         raise VectorStoreUnavailable
 
-    async def embeddings(self, record: CollectionRecord, key: RevisionKey, first: int, limit: int) -> ChunkEmbeddings:
+    async def list_embeddings(
+        self, record: CollectionRecord, key: RevisionKey, first: int, limit: int
+    ) -> ChunkEmbeddings:
         """Sealed embeddings of the active revision's chunks from `first` on; raises `DocumentNotFound` for another."""
         async with self._still_there(record):
-            active = (await self.generations.live(record.id)).active
-            state = await self.revisions.state(record.id, key.document_id)
+            active = (await self.generations.get_live(record.id)).active
+            state = await self.revisions.get_state(record.id, key.document_id)
             if state is None or state.active != key.revision:
                 raise DocumentNotFound(key.document_id)
             ids = [key.chunk_id(ordinal) for ordinal in range(first, min(first + limit, state.chunks))]
             try:
-                vectors = await self.store.dense(active.vectors, ids)
+                vectors = await self.store.get_vectors(active.vectors, ids)
             except GenerationMissing:
                 await self._check_replaced(active)
                 vectors = {}
@@ -192,54 +194,54 @@ class IndexingService:
         encoded = [encode_embedding(active.embedding_model, vectors[each]) for each in ids]
         return ChunkEmbeddings(revision=key.revision, first=first, embeddings=encoded)
 
-    async def _into_all(self, way: Batch, layout: int | None) -> None:
+    async def _write_to_all(self, write: BatchWrite, layout: int | None) -> None:
         """Write a batch into every live generation of its layout, then let it count."""
         for _ in range(ROUNDS):
-            live = await self.generations.live(way.key.collection_id)
+            live = await self.generations.get_live(write.key.collection_id)
             layout = live.active.layout if layout is None else layout
             for target in live.of_layout(layout):
-                is_missed = target.number in way.missed and target == live.shadow
-                if target.number not in way.written and not is_missed:
-                    await self._into(target, way, is_shadow=target == live.shadow)
+                is_missed = target.number in write.missed and target == live.shadow
+                if target.number not in write.written and not is_missed:
+                    await self._write_to(target, write, is_shadow=target == live.shadow)
             try:
-                if not await self.revisions.arrived(way.key, layout, way.written, way.missed):
+                if not await self.revisions.record_batch(write.key, layout, write.written, write.missed):
                     return
             except StaleRevision:
-                await self._take_back(way)
+                await self._delete_batch(write)
                 raise
         raise VectorStoreUnavailable
 
-    async def _into(self, target: Generation, way: Batch, *, is_shadow: bool) -> None:
+    async def _write_to(self, target: Generation, write: BatchWrite, *, is_shadow: bool) -> None:
         try:
             if is_shadow:
                 async with asyncio.timeout(SHADOW_SECONDS):
-                    await self._write(target, way)
+                    await self._write(target, write)
             else:
-                before = way.made.embedded
-                await self._write(target, way)
-                way.embedded = way.made.embedded - before
+                before = write.vectors.embedded
+                await self._write(target, write)
+                write.embedded = write.vectors.embedded - before
         except GenerationMissing:
             await self._check_replaced(target)
         except (ServiceError, TimeoutError) as error:
             if not is_shadow:
                 raise
             SHADOW_MISSES.inc()
-            log.warning("shadow misses a batch", document_id=way.key.document_id, error=repr(error)[:300])
-            way.missed.add(target.number)
+            log.warning("shadow misses a batch", document_id=write.key.document_id, error=repr(error)[:300])
+            write.missed.add(target.number)
 
-    async def _write(self, target: Generation, way: Batch) -> None:
-        await self.embedding.find(target, way.key.document_id, way.hashes, way.made, way.stages)
-        self.embedding.take(target, way.hashes, way.made)
-        await self.embedding.make(target, way.hashes, way.made, way.stages, way.token)
-        with way.stages.timed("write"):
-            chunks = [(way.body.document, chunk) for chunk in way.body.chunks]
-            await self.store.upsert(target.vectors, await points(target, way.key, chunks, way.made))
-        way.written.add(target.number)
+    async def _write(self, target: Generation, write: BatchWrite) -> None:
+        await self.vectors.find(target, write.key.document_id, write.hashes, write.vectors, write.stages)
+        self.vectors.take(target, write.hashes, write.vectors)
+        await self.vectors.make(target, write.hashes, write.vectors, write.stages, write.token)
+        with write.stages.timed("write"):
+            chunks = [(write.body.document, chunk) for chunk in write.body.chunks]
+            await self.store.upsert_points(target.vectors, await points(target, write.key, chunks, write.vectors))
+        write.written.add(target.number)
 
-    async def _take_back(self, way: Batch) -> None:
+    async def _delete_batch(self, write: BatchWrite) -> None:
         """A batch that was overtaken while it was embedded takes back what it wrote."""
-        key = way.key
-        state = await self.revisions.state(key.collection_id, key.document_id)
+        key = write.key
+        state = await self.revisions.get_state(key.collection_id, key.document_id)
         if state is not None and state.active == key.revision:
             await self._delete(key, filters.revision(key.document_id, key.revision, from_ordinal=state.chunks))
         else:
@@ -248,11 +250,11 @@ class IndexingService:
     async def _committed(self, key: RevisionKey, wanted: CommitRequest, layout: int | None) -> int:
         """The collection's revision since this one of the document is visible."""
         for _ in range(ROUNDS):
-            live = await self.generations.live(key.collection_id)
-            state = await self.revisions.state(key.collection_id, key.document_id)
+            live = await self.generations.get_live(key.collection_id)
+            state = await self.revisions.get_state(key.collection_id, key.document_id)
             recut = live.active.layout != (layout or live.active.layout)
             if state is not None and state.active == key.revision and (recut or state.chunks == wanted.chunks):
-                return (await self.revisions.view(key.collection_id, ())).collection_revision
+                return (await self.revisions.get_view(key.collection_id, ())).collection_revision
             if state is not None and state.fence >= key.revision:
                 raise StaleRevision(key.document_id, key.revision, state.fence)
             targets = live.of_layout(layout or live.active.layout)
@@ -265,7 +267,7 @@ class IndexingService:
                 raise ChunksMissing(key.document_id, key.revision, wanted.chunks, found)
             whole = live.shadow in targets and await self._shadow_is_whole(live.shadow, key, wanted.chunks)
             try:
-                return await self.revisions.commit(key, wanted.document, wanted.chunks, live, whole=whole)
+                return await self.revisions.commit_revision(key, wanted.document, wanted.chunks, live, whole=whole)
             except GenerationChanged:
                 continue
         raise VectorStoreUnavailable
@@ -280,24 +282,24 @@ class IndexingService:
     async def _count_exact(self, generation: Generation, key: RevisionKey, chunks: int) -> int:
         """How many of the ordinals below `chunks` are there; higher ones, of an attempt that cut otherwise, go."""
         higher = filters.revision(key.document_id, key.revision, from_ordinal=chunks)
-        await self.store.delete(generation.vectors, higher)
-        return await self.store.count(generation.vectors, filters.revision(key.document_id, key.revision))
+        await self.store.delete_points(generation.vectors, higher)
+        return await self.store.count_points(generation.vectors, filters.revision(key.document_id, key.revision))
 
-    async def _clean(self, key: RevisionKey, hidden: filters.Where) -> int:
+    async def _cleanup(self, key: RevisionKey, hidden: filters.Where) -> int:
         """Remove what nobody may see any more; while a backup is read it stays marked as to be cleaned."""
-        if await self.held.any():
+        if await self.backup_lock.any():
             return 0
         gone = await self._delete(key, hidden)
-        await self.revisions.cleaned(key)
+        await self.revisions.mark_clean(key)
         return gone
 
     async def _delete(self, key: RevisionKey, where: filters.Where) -> int:
         """Remove points from all live generations; how many the active one had."""
-        live: LiveGenerations = await self.generations.live(key.collection_id)
+        live: LiveGenerations = await self.generations.get_live(key.collection_id)
         gone = 0
         for generation in live.all:
             try:
-                count = await self.store.delete(generation.vectors, where)
+                count = await self.store.delete_points(generation.vectors, where)
             except GenerationMissing:
                 await self._check_replaced(generation)
                 continue
@@ -306,7 +308,7 @@ class IndexingService:
 
     async def _check_replaced(self, generation: Generation) -> None:
         """Raise `GenerationMissing` if vectors are missing that should be there."""
-        live = await self.generations.live(generation.collection_id)
+        live = await self.generations.get_live(generation.collection_id)
         if generation.number in {each.number for each in live.all}:
             raise GenerationMissing
 
@@ -318,5 +320,5 @@ class IndexingService:
         except CollectionGone:
             raise CollectionNotFound(record.name) from None
         except GenerationMissing:
-            await self.catalogue.get(record.tenant, record.name)
+            await self.collections.get_collection(record.tenant, record.name)
             raise

@@ -37,7 +37,7 @@ class InferenceEmbedder:
         self._peers = {"bulk": plane, "query": peer}
         self._seconds = {"bulk": bulk_seconds, "query": query_seconds}
 
-    async def model(self, name: str, token: str) -> EmbeddingModel:
+    async def get_model(self, name: str, token: str) -> EmbeddingModel:
         """The model that `name` means; raises `EmbeddingModelUnknown`."""
         listed = await self._peer.call("GET", "/v1/models", ModelList, token=token)
         known = [model for model in listed.data if model.kind == "embedding"]

@@ -30,7 +30,7 @@ class Embeddings:
 class Embedder(Protocol):
     """Turns texts into vectors; `token` is the caller's delegation token."""
 
-    async def model(self, name: str, token: str) -> EmbeddingModel:
+    async def get_model(self, name: str, token: str) -> EmbeddingModel:
         """The model that `name` (or `default`) means; raises `EmbeddingModelUnknown`."""
         ...
 

@@ -41,17 +41,17 @@ class ShadowCopier:
     revisions: RevisionRepository
     generations: GenerationRepository
     store: VectorStore
-    embedding: ChunkVectors
+    vectors: ChunkVectors
 
-    async def step(self, active: Generation, shadow: Generation, token: str) -> Step:
+    async def copy_step(self, active: Generation, shadow: Generation, token: str) -> Step:
         """Copy the next documents, or a part of a long one; raises what inference or the vector store raised."""
         step = Step()
-        for document in await self.generations.uncopied(active, shadow, STEP_DOCUMENTS):
+        for document in await self.generations.list_documents_to_copy(active, shadow, STEP_DOCUMENTS):
             if await self._copy_document(active, shadow, document, step, token):
                 visible = document.pending if document.active is None else document.active
                 assert visible is not None
                 key = RevisionKey(active.collection_id, document.document_id, visible)
-                await self.revisions.copied(key, shadow, document.misses)
+                await self.revisions.mark_copied(key, shadow, document.misses)
             if step.copied >= STEP:
                 break
         return step
@@ -74,7 +74,7 @@ class ShadowCopier:
         self, active: Generation, shadow: Generation, key: RevisionKey, chunks: int, step: Step, token: str
     ) -> bool:
         """A committed revision, from where an earlier step left off."""
-        cursor = await self.generations.cursor(shadow)
+        cursor = await self.generations.get_cursor(shadow)
         first = cursor[2] if cursor is not None and cursor[:2] == (key.document_id, key.revision) else 0
         while first < chunks:
             if step.copied >= STEP:
@@ -84,11 +84,11 @@ class ShadowCopier:
             if not await self._still_wanted(shadow, key):
                 return False
             first = last
-            await self.generations.move_cursor(shadow, (key.document_id, key.revision, first))
+            await self.generations.update_cursor(shadow, (key.document_id, key.revision, first))
         higher = filters.revision(key.document_id, key.revision, from_ordinal=chunks)
-        await self.store.delete(shadow.vectors, higher)
-        await self.generations.move_cursor(shadow, None)
-        return await self.store.count(shadow.vectors, filters.revision(key.document_id, key.revision)) == chunks
+        await self.store.delete_points(shadow.vectors, higher)
+        await self.generations.update_cursor(shadow, None)
+        return await self.store.count_points(shadow.vectors, filters.revision(key.document_id, key.revision)) == chunks
 
     async def _copy_arriving(
         self, active: Generation, shadow: Generation, key: RevisionKey, step: Step, token: str
@@ -98,7 +98,7 @@ class ShadowCopier:
         How many there will be nobody knows, and batches can come in any order: read on until all that are here were
         found. At its commit they are counted.
         """
-        here = await self.store.count(active.vectors, filters.revision(key.document_id, key.revision))
+        here = await self.store.count_points(active.vectors, filters.revision(key.document_id, key.revision))
         found = first = 0
         while found < here and first < here + STEP:
             found += await self._copy_page(active, shadow, key, range(first, first + PAGE), step, token)
@@ -116,14 +116,14 @@ class ShadowCopier:
         in the active generation first.
         """
         ids = [key.chunk_id(ordinal) for ordinal in ordinals]
-        found = await self.store.fetch(active.vectors, ids)
+        found = await self.store.get_points(active.vectors, ids)
         for _ in range(REPEATS):
-            there = await self.store.fetch(shadow.vectors, ids)
+            there = await self.store.get_points(shadow.vectors, ids)
             missing = [each for name, each in found.items() if _hash(there.get(name)) != _hash(each)]
             if not missing:
                 break
             await self._write(active, shadow, key, missing, step, token)
-            found = await self.store.fetch(active.vectors, ids)
+            found = await self.store.get_points(active.vectors, ids)
         return len(found)
 
     async def _write(
@@ -135,24 +135,24 @@ class ShadowCopier:
         step: Step,
         token: str,
     ) -> None:
-        stages, made = Stages(INDEX_SECONDS), BatchVectors()
+        stages, vectors = Stages(INDEX_SECONDS), BatchVectors()
         chunks = [restored(each) for each in stored]
         hashes = {content_hash(chunk): chunk for _, chunk in chunks}
         source = active if _same_model(active, shadow) else shadow
-        await self.embedding.find(source, key.document_id, hashes, made, stages)
-        await self.embedding.make(shadow, hashes, made, stages, token)
-        await self.store.upsert(shadow.vectors, await points(shadow, key, chunks, made))
+        await self.vectors.find(source, key.document_id, hashes, vectors, stages)
+        await self.vectors.make(shadow, hashes, vectors, stages, token)
+        await self.store.upsert_points(shadow.vectors, await points(shadow, key, chunks, vectors))
         step.copied += len(chunks)
-        step.tokens += made.tokens
-        CHUNKS_COPIED.labels("embedded").inc(made.embedded)
-        CHUNKS_COPIED.labels("reused").inc(len(chunks) - made.embedded)
+        step.tokens += vectors.tokens
+        CHUNKS_COPIED.labels("embedded").inc(vectors.embedded)
+        CHUNKS_COPIED.labels("reused").inc(len(chunks) - vectors.embedded)
 
     async def _still_wanted(self, shadow: Generation, key: RevisionKey) -> bool:
         """Whether the copied revision is still shown or may yet be; if it never will be again, its copy goes."""
-        state = await self.revisions.state(key.collection_id, key.document_id)
+        state = await self.revisions.get_state(key.collection_id, key.document_id)
         if state is not None and (state.active == key.revision or state.fence < key.revision):
             return True
-        await self.store.delete(shadow.vectors, filters.revision(key.document_id, key.revision))
+        await self.store.delete_points(shadow.vectors, filters.revision(key.document_id, key.revision))
         return False
 
 

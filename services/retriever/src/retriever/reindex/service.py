@@ -51,141 +51,143 @@ BEGIN_ATTEMPTS = 3
 class ReindexService:
     """Plans, begins, fills, flips and abandons shadows."""
 
-    catalogue: CollectionRepository
+    collections: CollectionRepository
     revisions: RevisionRepository
     generations: GenerationRepository
     store: VectorStore
     embedder: Embedder
-    embedding: ChunkVectors
-    copying: ShadowCopier
-    held: Holds
+    vectors: ChunkVectors
+    copier: ShadowCopier
+    backup_lock: Holds
 
-    async def plan(self, record: CollectionRecord, wanted: ReindexRequest, token: str) -> ShadowPlan:
+    async def plan_shadow(self, record: CollectionRecord, wanted: ReindexRequest, token: str) -> ShadowPlan:
         """What a reindex would make; raises `EmbeddingModelUnknown` or `NothingToChange`."""
         async with _still_there(record):
-            active = (await self.generations.live(record.id)).active
-            shadow = await self._wanted(active, wanted, token)
+            active = (await self.generations.get_live(record.id)).active
+            shadow = await self._target(active, wanted, token)
             if _looks(shadow) == _looks(active):
                 raise NothingToChange(record.name)
             return ShadowPlan(embedding_model=shadow.embedding_model, recut=_recut(active, shadow))
 
-    async def begin(self, record: CollectionRecord, key: str, wanted: ReindexRequest, token: str) -> Shadow:
+    async def create_shadow(self, record: CollectionRecord, key: str, wanted: ReindexRequest, token: str) -> Shadow:
         """The shadow of this key, which takes the place of any other. One that was abandoned is `gone` for good.
 
         Its place in the vector store is made first: dying before the catalogue knows it leaves an empty place.
         """
         async with _still_there(record):
             for _ in range(BEGIN_ATTEMPTS):
-                found = await self.generations.by_key(record.id, key)
+                found = await self.generations.get_by_key(record.id, key)
                 if found is not None:
-                    return await self._shown(found)
-                active = (await self.generations.live(record.id)).active
-                shadow = await self._new(active, key, wanted, token)
+                    return await self._describe(found)
+                active = (await self.generations.get_live(record.id)).active
+                shadow = await self._new_shadow(active, key, wanted, token)
                 options = VectorOptions.model_validate(shadow.vector_options)
-                await self.store.create(shadow.vectors, shadow.dimensions, options)
+                await self.store.create_generation(shadow.vectors, shadow.dimensions, options)
                 try:
-                    await self.generations.begin(shadow)
+                    await self.generations.create_shadow(shadow)
                 except (IntegrityError, CollectionGone) as error:
-                    await self.store.drop(shadow.vectors)
+                    await self.store.delete_generation(shadow.vectors)
                     if isinstance(error, CollectionGone):
                         raise
                     continue
-                await self._drop_retired(record.id)
+                await self._delete_retired(record.id)
                 log.info("shadow begun", collection=record.name, generation=shadow.number, model=shadow.embedding_model)
-                return await self._shown(shadow)
-            raise ShadowGone(await self.generations.highest(record.id))
+                return await self._describe(shadow)
+            raise ShadowGone(await self.generations.get_highest_number(record.id))
 
-    async def copy(self, record: CollectionRecord, number: int, token: str) -> Shadow:
+    async def copy_chunks(self, record: CollectionRecord, number: int, token: str) -> Shadow:
         """Bring the next chunks over, a bounded number, or say which documents' chunks are waited for."""
         async with _still_there(record):
-            shadow = await self._numbered(record, number)
-            live = await self.generations.live(record.id)
+            shadow = await self._get_generation(record, number)
+            live = await self.generations.get_live(record.id)
             if live.shadow is None or live.shadow.number != number:
-                return await self._shown(shadow)
+                return await self._describe(shadow)
             if live.recut:
-                found = await self.generations.uncopied(live.active, shadow, DOCUMENTS_A_STEP)
+                found = await self.generations.list_documents_to_copy(live.active, shadow, DOCUMENTS_A_STEP)
                 wanted = [
                     DocumentRevision(document_id=each.document_id, revision=each.active)
                     for each in found
                     if each.active is not None
                 ]
-                return await self._shown(shadow, wanted=wanted)
+                return await self._describe(shadow, wanted=wanted)
             try:
-                step = await self.copying.step(live.active, shadow, token)
+                step = await self.copier.copy_step(live.active, shadow, token)
             except GenerationMissing:
-                if (await self._numbered(record, number)).state == BUILDING:
+                if (await self._get_generation(record, number)).state == BUILDING:
                     raise
                 step = Step()
-            return await self._shown(await self._numbered(record, number), step)
+            return await self._describe(await self._get_generation(record, number), step)
 
-    async def stage(
+    async def stage_chunks(
         self, record: CollectionRecord, number: int, key: RevisionKey, batch: ChunkBatch, token: str
     ) -> BatchIndexed:
         """Write chunks of a revision that were cut for a shadow; raises `ShadowGone` or `StaleRevision`."""
-        stages, made = Stages(INDEX_SECONDS), BatchVectors()
+        stages, vectors = Stages(INDEX_SECONDS), BatchVectors()
         hashes = {content_hash(chunk): chunk for chunk in batch.chunks}
         async with _still_there(record), self._staging(record, number, key) as (active, shadow):
-            await self.embedding.find(shadow, key.document_id, hashes, made, stages)
+            await self.vectors.find(shadow, key.document_id, hashes, vectors, stages)
             if _model(active) == _model(shadow):
-                await self.embedding.find(active, key.document_id, _without(hashes, made, shadow), made, stages)
-            await self.embedding.make(shadow, hashes, made, stages, token)
+                await self.vectors.find(active, key.document_id, _without(hashes, vectors, shadow), vectors, stages)
+            await self.vectors.make(shadow, hashes, vectors, stages, token)
             chunks = [(batch.document, chunk) for chunk in batch.chunks]
-            await self.store.upsert(shadow.vectors, await points(shadow, key, chunks, made))
-        reused = len(batch.chunks) - made.embedded
-        CHUNKS_COPIED.labels("embedded").inc(made.embedded)
+            await self.store.upsert_points(shadow.vectors, await points(shadow, key, chunks, vectors))
+        reused = len(batch.chunks) - vectors.embedded
+        CHUNKS_COPIED.labels("embedded").inc(vectors.embedded)
         CHUNKS_COPIED.labels("reused").inc(reused)
-        return BatchIndexed(embedded=made.embedded, reused=reused, embedding_tokens=made.tokens)
+        return BatchIndexed(embedded=vectors.embedded, reused=reused, embedding_tokens=vectors.tokens)
 
-    async def staged(self, record: CollectionRecord, number: int, key: RevisionKey, wanted: CommitRequest) -> None:
+    async def commit_staged(
+        self, record: CollectionRecord, number: int, key: RevisionKey, wanted: CommitRequest
+    ) -> None:
         """Note that a revision is wholly in a shadow; raises `ChunksMissing`, `ShadowGone` or `StaleRevision`."""
         async with _still_there(record), self._staging(record, number, key) as (_, shadow):
             higher = filters.revision(key.document_id, key.revision, from_ordinal=wanted.chunks)
-            await self.store.delete(shadow.vectors, higher)
-            found = await self.store.count(shadow.vectors, filters.revision(key.document_id, key.revision))
+            await self.store.delete_points(shadow.vectors, higher)
+            found = await self.store.count_points(shadow.vectors, filters.revision(key.document_id, key.revision))
             if found != wanted.chunks:
                 raise ChunksMissing(key.document_id, key.revision, wanted.chunks, found)
-            if not await self.revisions.staged(key, shadow, wanted.chunks):
-                await self._numbered(record, number, building=True)
+            if not await self.revisions.mark_staged(key, shadow, wanted.chunks):
+                await self._get_generation(record, number, building=True)
                 raise StaleRevision(key.document_id, key.revision, key.revision)
 
-    async def flip(self, record: CollectionRecord, number: int) -> Shadow:
+    async def flip_shadow(self, record: CollectionRecord, number: int) -> Shadow:
         """Let the shadow serve if nothing is missing in it; then the old generation's vectors go.
 
         Searches that still read those begin anew on the new generation.
         """
         async with _still_there(record):
-            shadow = await self._numbered(record, number)
-            live = await self.generations.live(record.id)
+            shadow = await self._get_generation(record, number)
+            live = await self.generations.get_live(record.id)
             building = live.shadow is not None and live.shadow.number == number
             if building and await self.generations.flip(live.active, shadow):
                 log.info("generation flipped", collection=record.name, generation=number)
-            await self._drop_retired(record.id)
-            return await self._shown(await self._numbered(record, shadow.number))
+            await self._delete_retired(record.id)
+            return await self._describe(await self._get_generation(record, shadow.number))
 
-    async def abandon(self, record: CollectionRecord, key: str) -> None:
+    async def delete_shadow(self, record: CollectionRecord, key: str) -> None:
         """End a shadow and remove it; the active generation is untouched. It can't begin (again) later."""
         async with _still_there(record):
-            active = (await self.generations.live(record.id)).active
+            active = (await self.generations.get_live(record.id)).active
             for _ in range(BEGIN_ATTEMPTS):
                 try:
-                    await self.generations.abandon(record.id, key, await self._never(active, key))
+                    await self.generations.delete_shadow(record.id, key, await self._tombstone(active, key))
                 except IntegrityError:  # another took the number
                     continue
                 break
-            await self._drop_retired(record.id)
+            await self._delete_retired(record.id)
 
-    async def _drop_retired(self, collection_id: str) -> None:
-        if await self.held.any():
+    async def _delete_retired(self, collection_id: str) -> None:
+        if await self.backup_lock.any():
             return  # a backup reads; its end does it
-        for generation in await self.generations.retired(collection_id):
-            await self.store.drop(generation.vectors)
-            await self.generations.dropped(generation)
+        for generation in await self.generations.list_retired(collection_id):
+            await self.store.delete_generation(generation.vectors)
+            await self.generations.mark_deleted(generation)
 
-    async def _wanted(self, active: Generation, wanted: ReindexRequest, token: str) -> Generation:
+    async def _target(self, active: Generation, wanted: ReindexRequest, token: str) -> Generation:
         """The active generation as it is to become."""
         changed: dict[str, Any] = {}
         if wanted.embedding_model is not None:
-            model: EmbeddingModel = await self.embedder.model(wanted.embedding_model, token)
+            model: EmbeddingModel = await self.embedder.get_model(wanted.embedding_model, token)
             changed = {"embedding_model": model.name, "dimensions": model.dimensions}
             changed["max_input_tokens"] = model.max_input_tokens
         if wanted.chunking is not None:
@@ -197,9 +199,9 @@ class ReindexService:
             changed["vector_options"] = wanted.vectors.model_dump(mode="json")
         return replace(active, **changed)
 
-    async def _new(self, active: Generation, key: str, wanted: ReindexRequest, token: str) -> Generation:
-        shadow = await self._wanted(active, wanted, token)
-        number = await self.generations.highest(active.collection_id) + 1
+    async def _new_shadow(self, active: Generation, key: str, wanted: ReindexRequest, token: str) -> Generation:
+        shadow = await self._target(active, wanted, token)
+        number = await self.generations.get_highest_number(active.collection_id) + 1
         return replace(
             shadow,
             number=number,
@@ -209,25 +211,25 @@ class ReindexService:
             layout=number if _recut(active, shadow) else active.layout,
         )
 
-    async def _never(self, active: Generation, key: str) -> Generation:
-        number = await self.generations.highest(active.collection_id) + 1
+    async def _tombstone(self, active: Generation, key: str) -> Generation:
+        number = await self.generations.get_highest_number(active.collection_id) + 1
         name = f"{physical_name(active.collection_id, number)}-never"
         return replace(active, number=number, vectors=name, key=key, state=DROPPED)
 
-    async def _numbered(self, record: CollectionRecord, number: int, *, building: bool = False) -> Generation:
-        found = await self.generations.numbered(record.id, number)
+    async def _get_generation(self, record: CollectionRecord, number: int, *, building: bool = False) -> Generation:
+        found = await self.generations.get_by_number(record.id, number)
         if found is None or (building and found.state != BUILDING):
             raise ShadowGone(number)
         return found
 
-    async def _shown(
+    async def _describe(
         self, shadow: Generation, step: Step | None = None, wanted: list[DocumentRevision] | None = None
     ) -> Shadow:
-        active = (await self.generations.live(shadow.collection_id)).active
+        active = (await self.generations.get_live(shadow.collection_id)).active
         if shadow.state != BUILDING:
             state, progress, left = ("active", 1.0, 0) if shadow.number == active.number else ("gone", 0.0, 0)
         else:
-            missing = await self.generations.left(active, shadow)
+            missing = await self.generations.get_remainder(active, shadow)
             whole = max(missing.total_chunks, missing.chunks)
             state, left = "building", missing.documents
             progress = 1 - missing.chunks / whole if whole else float(left == 0)
@@ -248,22 +250,22 @@ class ReindexService:
         self, record: CollectionRecord, number: int, key: RevisionKey
     ) -> AsyncIterator[tuple[Generation, Generation]]:
         """Allow writing into a shadow; what was overtaken by a commit or deletion meanwhile is taken back."""
-        shadow = await self._numbered(record, number, building=True)
-        active = (await self.generations.live(record.id)).active
+        shadow = await self._get_generation(record, number, building=True)
+        active = (await self.generations.get_live(record.id)).active
         await self._check_stageable(key)
         try:
             yield active, shadow
             await self._check_stageable(key)
         except StaleRevision:
-            await self.store.delete(shadow.vectors, filters.revision(key.document_id, key.revision))
+            await self.store.delete_points(shadow.vectors, filters.revision(key.document_id, key.revision))
             raise
         except GenerationMissing:
-            await self._numbered(record, number, building=True)
+            await self._get_generation(record, number, building=True)
             raise
 
     async def _check_stageable(self, key: RevisionKey) -> None:
         if not await self.revisions.may_stage(key):
-            state = await self.revisions.state(key.collection_id, key.document_id)
+            state = await self.revisions.get_state(key.collection_id, key.document_id)
             raise StaleRevision(key.document_id, key.revision, key.revision if state is None else state.fence)
 
 
@@ -282,8 +284,8 @@ def _looks(generation: Generation) -> tuple[object, ...]:
     return (*model, generation.chunking, generation.language, generation.vector_options)
 
 
-def _without(hashes: Mapping[str, Any], made: BatchVectors, generation: Generation) -> dict[str, Any]:
-    known = made.of(generation)
+def _without(hashes: Mapping[str, Any], vectors: BatchVectors, generation: Generation) -> dict[str, Any]:
+    known = vectors.of(generation)
     return {each: chunk for each, chunk in hashes.items() if each not in known}
 
 

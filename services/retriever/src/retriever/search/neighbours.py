@@ -49,7 +49,7 @@ async def _fetch(
 
     async def fetch(name: str) -> dict[str, StoredPoint]:
         try:
-            return await store.fetch(records[name].vectors, [each for each, of in wanted.items() if of == name])
+            return await store.get_points(records[name].vectors, [each for each, of in wanted.items() if of == name])
         except GenerationMissing:
             return {}
 

@@ -42,7 +42,7 @@ class RerankStage:
     seconds: float
     weight: float
 
-    async def reorder(self, query: str, hits: Sequence[Hit], token: str) -> RerankResult:
+    async def rerank(self, query: str, hits: Sequence[Hit], token: str) -> RerankResult:
         """The hits of a ranking from its first on, reranked; out of time or without a reranker as they are."""
         head = list(hits[: self.depth])
         if not head:

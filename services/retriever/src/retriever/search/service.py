@@ -1,6 +1,6 @@
 """Search: the query embedded once a model, candidates of each collection, one ranking, the page's texts.
 
-The ranking is exact however deep it is paged, as far as its lists are (an index may miss a neighbour): see `deepening`.
+The ranking is exact however deep it is paged, as far as its lists are (an index may miss a neighbour): see `depth`.
 A change of a collection during the search runs it again, so that readers see neither a gap nor a mixture of two
 revisions.
 """
@@ -72,7 +72,7 @@ class Query:
         """Where the part of the ranking begins that is needed."""
         return 0 if self.reranked else self.request.offset
 
-    def asked(self, record: CollectionRecord) -> CollectionQuery:
+    def for_collection(self, record: CollectionRecord) -> CollectionQuery:
         """The query as one collection is searched with it."""
         sparse = None if self.request.mode == "dense" else query_vector(self.request.query, record.language)
         return CollectionQuery(self.dense.get(record.embedding_model), sparse)
@@ -98,19 +98,19 @@ class SearchService:
 
     def __init__(
         self,
-        catalogue: CollectionRepository,
+        collection_rows: CollectionRepository,
         reader: CandidateReader,
         store: VectorStore,
         revisions: RevisionRepository,
         embedder: Embedder,
-        reranking: RerankStage,
+        rerank_stage: RerankStage,
     ) -> None:
-        self._catalogue = catalogue
+        self._collections = collection_rows
         self._reader = reader
         self._store = store
         self._revisions = revisions
         self._embedder = embedder
-        self._reranking = reranking
+        self._rerank_stage = rerank_stage
 
     async def search(self, tenant: str, request: SearchRequest, token: str) -> SearchReply:
         """Hits in descending score.
@@ -138,7 +138,7 @@ class SearchService:
         attempt = 0
         for _ in range(ATTEMPTS + FLIPS):
             attempt += 1
-            records = await self._catalogue.get_many(tenant, names)
+            records = await self._collections.get_collections(tenant, names)
             query.reranked = self._to_rerank(query.request, records)
             await self._embed(query, records)
             try:
@@ -148,7 +148,7 @@ class SearchService:
             except CollectionGone:
                 continue  # the next attempt says which one is not found
             except GenerationMissing:
-                fresh = await self._catalogue.get_many(tenant, names)
+                fresh = await self._collections.get_collections(tenant, names)
                 if [each.vectors for each in fresh] == [each.vectors for each in records]:
                     raise
                 attempt -= 1  # a reindex has flipped: what this attempt read was on its way out
@@ -183,9 +183,9 @@ class SearchService:
 
     async def _rank(self, query: Query, records: Sequence[CollectionRecord]) -> tuple[list[Hit], bool]:
         """The part of the ranking that is needed, and whether nothing changed since the records were read."""
-        deepening = ListDepths(self._reader, records, [query.asked(record) for record in records], query.where)
+        depths = ListDepths(self._reader, records, [query.for_collection(record) for record in records], query.where)
         with query.stages.timed("candidates"):
-            pools = await deepening.begin(query.wanted)
+            pools = await depths.begin(query.wanted)
         visibility = Visibility(self._store, self._revisions, records)
         while True:
             hits, ranking = await self._visible(query, records, pools, visibility)
@@ -193,7 +193,7 @@ class SearchService:
             if lowest is not None and ranking.threshold < lowest:
                 break
             with query.stages.timed("candidates"):
-                deeper = await deepening.deeper(pools, lowest, ranking.best)
+                deeper = await depths.deeper(pools, lowest, ranking.best)
             if deeper is None:
                 break
             pools = deeper
@@ -215,12 +215,12 @@ class SearchService:
                 ranking = ranking or _ranking(query, records, pools, visibility)
                 hits, unknown = _first(query, ranking.ranked, visibility, at_once)
                 unknown += [each for each in ranking.holders if not visibility.knows(each)]
-            if visibility.looked and not unknown:
+            if visibility.checked and not unknown:
                 return hits, ranking
             with query.stages.timed("fetch"):
-                await visibility.look(set(unknown))
+                await visibility.check(set(unknown))
                 if any(map(visibility.hides, ranking.holders)):
-                    await visibility.look({each for pool in pools for each in pool.found.values()})
+                    await visibility.check({each for pool in pools for each in pool.found.values()})
             if any(map(visibility.hides, unknown)):
                 ranking = None  # what is hidden must not count
             at_once *= MORE_CANDIDATES
@@ -228,13 +228,13 @@ class SearchService:
     def _to_rerank(self, request: SearchRequest, records: Sequence[CollectionRecord]) -> int:
         """How many hits to rerank: as the request says, else only if all its collections are set to it."""
         wanted = all(record.rerank for record in records) if request.rerank is None else request.rerank
-        return self._reranking.depth if wanted and request.offset < self._reranking.depth else 0
+        return self._rerank_stage.depth if wanted and request.offset < self._rerank_stage.depth else 0
 
     async def _page(self, query: Query, records: Sequence[CollectionRecord], hits: list[Hit]) -> list[Hit]:
         """The page of the hits, which begin at `query.first`; reranked if it reaches into what is to be."""
         if query.reranked:
             with query.stages.timed("rerank"):
-                reordered = await self._reranking.reorder(query.request.query, hits, query.token)
+                reordered = await self._rerank_stage.rerank(query.request.query, hits, query.token)
             hits, query.rerank_tokens = reordered.hits, reordered.tokens
             if reordered.degraded:
                 query.degraded.append(reordered.degraded)

@@ -28,7 +28,7 @@ class Visibility:
         self._records = records
         self._known: dict[str, StoredPoint | None] = {}
         self.current = True
-        self.looked = False
+        self.checked = False
 
     def knows(self, found: CandidateScores) -> bool:
         """Whether this candidate was looked at."""
@@ -42,24 +42,26 @@ class Visibility:
         """The point of a candidate that was looked at; null if it may not be shown."""
         return self._known[found.id]
 
-    async def look(self, wanted: Collection[CandidateScores]) -> None:
+    async def check(self, wanted: Collection[CandidateScores]) -> None:
         """Look at these candidates, and whether any collection has changed; raises `CollectionGone`."""
-        self.looked = True
+        self.checked = True
         await asyncio.gather(
             *(
-                self._look(record, [each.id for each in wanted if each.collection == record.name])
+                self._check(record, [each.id for each in wanted if each.collection == record.name])
                 for record in self._records
             )
         )
 
-    async def _look(self, record: CollectionRecord, ids: Sequence[str]) -> None:
+    async def _check(self, record: CollectionRecord, ids: Sequence[str]) -> None:
         """The catalogue is asked after the store, so that a point of a revision that stopped being visible meanwhile
         is dropped.
         """
         for start in range(0, len(ids) or 1, _AT_ONCE):
             part = ids[start : start + _AT_ONCE]
-            points = await self._store.fetch(record.vectors, part) if part else {}
-            view = await self._revisions.view(record.id, {point.payload["document_id"] for point in points.values()})
+            points = await self._store.get_points(record.vectors, part) if part else {}
+            view = await self._revisions.get_view(
+                record.id, {point.payload["document_id"] for point in points.values()}
+            )
             unchanged = view.collection_revision == record.revision and len(points) == len(part)
             self.current = self.current and unchanged
             for each in part:

@@ -33,31 +33,31 @@ class VectorStore(Protocol):
     Calls raise `VectorStoreUnavailable` when the engine can't be reached, and `GenerationMissing` for an unknown one.
     """
 
-    async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
+    async def create_generation(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
         """Make an empty generation with cosine and BM25 vectors; does nothing if it exists, whatever its options."""
         ...
 
-    async def drop(self, generation: str) -> None:
+    async def delete_generation(self, generation: str) -> None:
         """Remove a generation with all its points; does nothing if there is none."""
         ...
 
-    async def generations(self) -> list[str]:
+    async def list_generations(self) -> list[str]:
         """The names of all generations, in order."""
         ...
 
-    async def index_status(self, generation: str) -> IndexStatus:
+    async def get_index_status(self, generation: str) -> IndexStatus:
         """How many points there are and how many of them an index covers."""
         ...
 
-    async def upsert(self, generation: str, points: Sequence[Point]) -> None:
+    async def upsert_points(self, generation: str, points: Sequence[Point]) -> None:
         """Write points; one with a known id replaces the old one."""
         ...
 
-    async def delete(self, generation: str, where: Where) -> int:
+    async def delete_points(self, generation: str, where: Where) -> int:
         """Remove the points that match and say how many there were."""
         ...
 
-    async def count(self, generation: str, where: Where) -> int:
+    async def count_points(self, generation: str, where: Where) -> int:
         """How many points match."""
         ...
 
@@ -74,15 +74,17 @@ class VectorStore(Protocol):
         """What `nearest` says to each of these, none to one that is null; in one call where the engine can."""
         ...
 
-    async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
+    async def get_vectors_by_hash(
+        self, generation: str, where: Where, hashes: Collection[str]
+    ) -> dict[str, list[float]]:
         """The dense vectors of matching points whose content hash is one of these, by hash."""
         ...
 
-    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
+    async def get_points(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
         """The points with these ids that exist."""
         ...
 
-    async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
+    async def get_vectors(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
         """The dense vectors of the points with these ids that exist, of unit length."""
         ...
 

@@ -14,9 +14,9 @@ _ID = "00000000-0000-5000-8000-000000000001"
 
 async def prepare(store: VectorStore) -> None:
     """Make what `probe_store` searches."""
-    await store.create(READINESS, 4)
+    await store.create_generation(READINESS, 4)
     payload = {"document_id": READINESS, "revision": 1, "tags": []}
-    await store.upsert(READINESS, [Point(_ID, [1.0, 0.0, 0.0, 0.0], SparseVector([1], [1.0]), payload)])
+    await store.upsert_points(READINESS, [Point(_ID, [1.0, 0.0, 0.0, 0.0], SparseVector([1], [1.0]), payload)])
 
 
 async def probe_store(store: VectorStore) -> None:

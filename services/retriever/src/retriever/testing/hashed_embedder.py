@@ -30,7 +30,7 @@ class HashedEmbedder:
         self.failure: ServiceError | None = None
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def model(self, name: str, token: str) -> EmbeddingModel:
+    async def get_model(self, name: str, token: str) -> EmbeddingModel:
         """The default model or one by name; raises `EmbeddingModelUnknown` for any other name."""
         await self.probe()
         name = self.served.name if name == "default" else name

@@ -17,14 +17,14 @@ class LexicalReranker:
     """
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, list[str]]] = []
+        self.calls: list[tuple[str, list[str]]] = []
         self.failure: ServiceError | None = None
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.abandoned = 0
 
     async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
         """Scores from 0 to 1; a token is a word."""
-        self.asked.append((query, list(texts)))
+        self.calls.append((query, list(texts)))
         if self.failure is not None:
             raise self.failure
         if self.meanwhile is not None:

@@ -94,7 +94,7 @@ class IndexBuilds:
 
     def consider(self, name: str, shard: Shard) -> None:
         """Note how many points lie beside the index, and build one if there are too many."""
-        self._note(name, shard.unindexed())
+        self._record(name, shard.unindexed())
         if not self.rules.due(shard):
             return
         with self._changed:
@@ -126,7 +126,7 @@ class IndexBuilds:
             with self._changed:
                 self._leaving.discard(name)
                 self._not_before.pop(name, None)
-            self._note(name, None)
+            self._record(name, None)
 
     def close(self) -> None:
         """End what is under way and start nothing more."""
@@ -144,7 +144,7 @@ class IndexBuilds:
             if self._child is not None:
                 self._child.kill()
 
-    def _note(self, name: str, unindexed: int | None) -> None:
+    def _record(self, name: str, unindexed: int | None) -> None:
         """Keep how many points lie beside a shard's index, null when the shard is gone."""
         if unindexed is None:
             self._unindexed.pop(name, None)
@@ -247,7 +247,7 @@ class IndexBuilds:
                 raise _Abandoned("cancelled")
             if self._child.returncode != 0:
                 said = os.pread(errors.fileno(), 2000, 0).decode("utf-8", "replace")
-                log.warning("index child failed", status=self._child.returncode, errors=said)
+                log.warning("index worker failed", status=self._child.returncode, errors=said)
                 raise _Abandoned("failed")
             return int(json.loads(os.pread(output.fileno(), 2000, 0))["vectors"])
 
@@ -296,7 +296,7 @@ class IndexBuilds:
         fresh.engine.flush()
         if self._cancelled or self._closed:
             raise _Abandoned("cancelled")
-        self._note(name, fresh.unindexed())  # before it is others' to close
+        self._record(name, fresh.unindexed())  # before it is others' to close
         return self._shards.adopt(name, fresh)
 
     def _lock(self, name: str) -> threading.Lock:

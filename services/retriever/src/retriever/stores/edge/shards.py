@@ -73,7 +73,7 @@ class Shards:
         self._lock = _own(folder)
         self._changed = threading.Condition()
         self._open: OrderedDict[str, Shard] = OrderedDict()
-        self._dropping: set[str] = set()
+        self._deleting: set[str] = set()
         for left_over in (*folder.glob(f"{_UNFINISHED}*"), *folder.glob(f"{_DROPPED}*")):
             shutil.rmtree(left_over)
         for name in self.names():
@@ -106,7 +106,7 @@ class Shards:
     def use(self, name: str) -> Iterator[tuple[edge.EdgeShard, Shard]]:
         """The shard, kept open meanwhile; raises `GenerationMissing`."""
         with self._changed:
-            if name in self._dropping:
+            if name in self._deleting:
                 raise GenerationMissing
             shard = self._open.setdefault(name, Shard())
             self._open.move_to_end(name)
@@ -133,10 +133,10 @@ class Shards:
         finally:
             self._leave(shard)
 
-    def drop(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         """Remove a shard and its files once nobody uses it."""
         with self._changed:
-            self._dropping.add(name)
+            self._deleting.add(name)
             self._changed.wait_for(lambda: name not in self._open or self._open[name].users == 0)
             shard = self._open.pop(name, None)
         try:
@@ -147,7 +147,7 @@ class Shards:
                 self.discard(folder)
         finally:
             with self._changed:
-                self._dropping.discard(name)
+                self._deleting.discard(name)
 
     def close(self) -> None:
         """Close all shards and give the folder up."""
@@ -242,7 +242,7 @@ class Shards:
             return None
         try:
             shard = self._open.get(name)
-            if shard is None or shard.engine is None or name in self._dropping:
+            if shard is None or shard.engine is None or name in self._deleting:
                 return None
             self._open.move_to_end(name)
             shard.users += 1

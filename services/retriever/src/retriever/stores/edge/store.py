@@ -63,26 +63,26 @@ class EdgeStore:
         self._builds = IndexBuilds(self._shards, rules)
         self._readers = ThreadPoolExecutor(search_threads, "edge-read")
         self._writers = ThreadPoolExecutor(2, "edge-write")
-        self._grouped = WriteGroups(self._upsert)
+        self._groups = WriteGroups(self._upsert)
 
-    async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
+    async def create_generation(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
         """Make an empty generation if there is none; raises `DiskFull`."""
         await _run(self._writers, lambda: self._shards.create(generation, dimensions, options))
 
-    async def drop(self, generation: str) -> None:
+    async def delete_generation(self, generation: str) -> None:
         """Remove a generation and its files."""
 
         def drop() -> None:
             with self._builds.without(generation):
-                self._shards.drop(generation)
+                self._shards.delete(generation)
 
         await _run(self._writers, drop)
 
-    async def generations(self) -> list[str]:
+    async def list_generations(self) -> list[str]:
         """The names of all generations."""
         return await _run(self._readers, self._shards.names)
 
-    async def index_status(self, generation: str) -> IndexStatus:
+    async def get_index_status(self, generation: str) -> IndexStatus:
         """How many points there are and how many of them an index covers."""
 
         def read() -> IndexStatus:
@@ -93,9 +93,9 @@ class EdgeStore:
 
         return await _run(self._readers, read)
 
-    async def upsert(self, generation: str, points: Sequence[Point]) -> None:
+    async def upsert_points(self, generation: str, points: Sequence[Point]) -> None:
         """Write points; flushed to disk on return. Raises `DiskFull`."""
-        await self._grouped.write(generation, points)
+        await self._groups.write(generation, points)
 
     async def _upsert(self, generation: str, batches: Sequence[Sequence[Point]]) -> None:
         def write() -> None:
@@ -113,7 +113,7 @@ class EdgeStore:
 
         await _run(self._writers, write)
 
-    async def delete(self, generation: str, where: Where) -> int:
+    async def delete_points(self, generation: str, where: Where) -> int:
         """Remove matching points; flushed to disk on return. Raises `DiskFull` only at the end of the reserve."""
 
         def remove() -> int:
@@ -132,7 +132,7 @@ class EdgeStore:
 
         return await _run(self._writers, remove)
 
-    async def count(self, generation: str, where: Where) -> int:
+    async def count_points(self, generation: str, where: Where) -> int:
         """How many points match."""
 
         def count() -> int:
@@ -158,7 +158,9 @@ class EdgeStore:
 
         return await self._read(generation, search)
 
-    async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
+    async def get_vectors_by_hash(
+        self, generation: str, where: Where, hashes: Collection[str]
+    ) -> dict[str, list[float]]:
         """The dense vectors of matching points by content hash."""
         condition = _filter(Where(must=(where, Equals("hash", tuple(hashes)))))
 
@@ -169,7 +171,7 @@ class EdgeStore:
 
         return await _run(self._readers, read)
 
-    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
+    async def get_points(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
         """The points with these ids that exist."""
 
         def read(engine: edge.EdgeShard, _: Shard) -> dict[str, StoredPoint]:
@@ -178,7 +180,7 @@ class EdgeStore:
 
         return await self._read(generation, read)
 
-    async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
+    async def get_vectors(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
         """The dense vectors of the points with these ids that exist."""
 
         def read(engine: edge.EdgeShard, _: Shard) -> dict[str, list[float]]:
@@ -203,7 +205,7 @@ class EdgeStore:
 
     async def close(self) -> None:
         """Close all shards and give the folder up."""
-        await self._grouped.close()
+        await self._groups.close()
         await asyncio.to_thread(self._builds.close)
         await asyncio.to_thread(self._shards.close)
         self._readers.shutdown()

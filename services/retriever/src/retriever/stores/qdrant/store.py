@@ -59,7 +59,7 @@ class QdrantStore:
         """A store that is gone with the process."""
         return cls(AsyncQdrantClient(location=":memory:"), has_indexes=False)
 
-    async def create(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
+    async def create_generation(self, generation: str, dimensions: int, options: VectorOptions = PLAIN) -> None:
         """Make an empty generation if there is none, with its payload indexes."""
         name = PREFIX + generation
         async with _translated():
@@ -72,20 +72,20 @@ class QdrantStore:
                 for field in INTEGER_FIELDS:
                     await self._client.create_payload_index(name, field, models.PayloadSchemaType.INTEGER, wait=True)
 
-    async def drop(self, generation: str) -> None:
+    async def delete_generation(self, generation: str) -> None:
         """Remove a generation."""
         async with _translated():
             if await self._client.collection_exists(PREFIX + generation):
                 await self._client.delete_collection(PREFIX + generation)
         self._number_indexes.pop(generation, None)
 
-    async def generations(self) -> list[str]:
+    async def list_generations(self) -> list[str]:
         """The names of all generations that are ours."""
         async with _translated():
             found = (await self._client.get_collections()).collections
         return sorted(each.name.removeprefix(PREFIX) for each in found if each.name.startswith(PREFIX))
 
-    async def index_status(self, generation: str) -> IndexStatus:
+    async def get_index_status(self, generation: str) -> IndexStatus:
         """How many points there are; the server counts their indexed vectors, of which each point has two."""
         async with _translated():
             info = await self._client.get_collection(PREFIX + generation)
@@ -94,22 +94,22 @@ class QdrantStore:
         building = info.status == models.CollectionStatus.YELLOW
         return IndexStatus(points, min(points, indexed), building=building)
 
-    async def upsert(self, generation: str, points: Sequence[Point]) -> None:
+    async def upsert_points(self, generation: str, points: Sequence[Point]) -> None:
         """Write points; the server has them in its log on return."""
         async with _translated():
             await self._ensure_number_indexes(generation, points)
             await self._client.upsert(PREFIX + generation, [_point(point) for point in points], wait=True)
 
-    async def delete(self, generation: str, where: Where) -> int:
+    async def delete_points(self, generation: str, where: Where) -> int:
         """Remove matching points."""
-        found = await self.count(generation, where)
+        found = await self.count_points(generation, where)
         if found:
             async with _translated():
                 selector = models.FilterSelector(filter=_filter(where))
                 await self._client.delete(PREFIX + generation, selector, wait=True)
         return found
 
-    async def count(self, generation: str, where: Where) -> int:
+    async def count_points(self, generation: str, where: Where) -> int:
         """How many points match."""
         async with _translated():
             return (await self._client.count(PREFIX + generation, _filter(where), exact=True)).count
@@ -160,7 +160,9 @@ class QdrantStore:
             params=qdrant_options.search(asked.limit, exact=exact or asked.is_of_these) if self._has_indexes else None,
         )
 
-    async def dense_by_hash(self, generation: str, where: Where, hashes: Collection[str]) -> dict[str, list[float]]:
+    async def get_vectors_by_hash(
+        self, generation: str, where: Where, hashes: Collection[str]
+    ) -> dict[str, list[float]]:
         """The dense vectors of matching points by content hash."""
         condition = _filter(Where(must=(where, Equals("hash", tuple(hashes)))))
         found: dict[str, list[float]] = {}
@@ -183,7 +185,7 @@ class QdrantStore:
             if offset is None:
                 return found
 
-    async def fetch(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
+    async def get_points(self, generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
         """The points with these ids that exist."""
         async with _translated():
             records = await self._client.retrieve(
@@ -191,7 +193,7 @@ class QdrantStore:
             )
         return {str(record.id): StoredPoint(str(record.id), record.payload or {}) for record in records}
 
-    async def dense(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
+    async def get_vectors(self, generation: str, ids: Sequence[str]) -> dict[str, list[float]]:
         """The dense vectors of the points with these ids that exist."""
         async with _translated():
             records = await self._client.retrieve(
