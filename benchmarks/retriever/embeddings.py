@@ -23,7 +23,7 @@ import yaml
 from benchmarks.home import ROOT
 from inference.bootstrap import open_dependencies
 from inference.protocol.engines import EmbeddingEngine
-from inference.serving.models import Models, Served
+from inference.serving.models import ServedModel, ServedModels
 from inference.settings import InferenceSettings
 from retriever.errors import EmbeddingModelUnknown
 from retriever.models.protocol import EmbeddingModel, Embeddings, Priority, Relevance
@@ -89,7 +89,7 @@ class CachedEmbedder:
     With `fresh_queries` a query is embedded each time, as in a service; for measuring time.
     """
 
-    def __init__(self, served: Served[EmbeddingEngine], cache: VectorCache) -> None:
+    def __init__(self, served: ServedModel[EmbeddingEngine], cache: VectorCache) -> None:
         info = served.info()
         self.served = EmbeddingModel(info.id, info.dimensions or 0, info.context_length or 0)
         self.engine = served.ready()
@@ -142,7 +142,7 @@ class CachedEmbedder:
 class EngineReranker:
     """The retriever's `Reranker` over the default reranker of inference in this process, where there is one."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: ServedModels) -> None:
         self._models = models
 
     async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:

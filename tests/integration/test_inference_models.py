@@ -169,7 +169,7 @@ async def test_a_prompt_of_any_length_is_answered_as_the_library_answers_it(serv
     engine = TransformersChat(
         "exact",
         lambda: folder,
-        Admission("exact", places=1, waiting=1),
+        Admission("exact", slots=1, waiting=1),
         context_length=512,
         usual_tokens=8,
         precision="float32",

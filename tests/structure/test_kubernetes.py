@@ -29,7 +29,7 @@ from tests.support.kubernetes import (
 
 from agent.settings import AgentSettings
 from gateway.settings import GatewaySettings
-from inference.catalog.models_file import load_catalogue
+from inference.catalog.models_file import load_models_file
 from inference.settings import InferenceSettings
 from ingest.settings import IngestSettings
 from retriever.settings import RetrieverSettings
@@ -245,7 +245,7 @@ def test_a_search_sees_every_write_that_the_cluster_acknowledged() -> None:
 
 def test_vllm_serves_a_model_that_inference_looks_for_there() -> None:
     file = ROOT / "deploy/config/models.gpu.yaml"
-    assert load_catalogue(file)
+    assert load_models_file(file)
     name, *_ = container(RUNNING["vllm"])["args"]
     served = runpy.run_path(str(ROOT / "deploy/vllm/serve.py"))["declared"](file, name)
     address = urlsplit(served["source"]["base_url"])

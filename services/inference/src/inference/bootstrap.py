@@ -13,11 +13,11 @@ from fastapi import FastAPI
 
 from inference.api import chat, models, vectors
 from inference.catalog.model_folders import ModelSources
-from inference.catalog.models_file import Catalogue, Model, ScriptSource, UpstreamSource, load_catalogue
+from inference.catalog.models_file import Model, ModelCatalog, ScriptSource, UpstreamSource, load_models_file
 from inference.catalog.prices import with_list_prices
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
-from inference.engines.batched.worker_pool import LaneLimits
+from inference.engines.batched.worker_pool import WorkerPoolLimits
 from inference.engines.openai.backlog import EngineBacklog
 from inference.engines.openai.chat import UpstreamChat
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
@@ -29,9 +29,9 @@ from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
 from inference.engines.wrappers.raw_prompts import RawPrompts
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, RerankEngine
-from inference.queueing.admission import Admission, kept_for_queries
+from inference.queueing.admission import Admission, reserved_for_queries
 from inference.serving.liveness import PROBE, Liveness
-from inference.serving.models import Models, Served
+from inference.serving.models import ServedModel, ServedModels
 from inference.settings import InferenceSettings, secret_named
 from servicekit.peers.client import Peer, open_session
 from servicekit.web.app import build_app
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Dependencies, None]:
     """Everything that serves, while the block runs. Models load in the background, one after another."""
-    catalogue = with_list_prices(load_catalogue(settings.models_file))
+    catalogue = with_list_prices(load_models_file(settings.models_file))
     async with open_session(connections=0) as session:  # admission bounds the calls
         served = _Maker(settings, session).models(catalogue)
         served.start()
@@ -80,28 +80,28 @@ class _Maker:
             settings.models_dir, allow_downloads=settings.allow_downloads, hub_url=settings.hub_url
         )
 
-    def models(self, catalogue: Catalogue) -> Models:
+    def models(self, catalogue: ModelCatalog) -> ServedModels:
         def declared(kind: str) -> list[Model]:
             return [model for model in catalogue.models if model.kind == kind]
 
-        return Models(
+        return ServedModels(
             chat=[self._served_chat(model) for model in declared("chat")],
             embedding=[self._served_embedding(model) for model in declared("embedding")],
             rerank=[self._served_rerank(model) for model in declared("rerank")],
             probe_seconds=self._settings.probe_seconds,
         )
 
-    def _served_chat(self, model: Model) -> Served[ChatEngine]:
+    def _served_chat(self, model: Model) -> ServedModel[ChatEngine]:
         engine = self._chat(model)
-        return Served(model, engine, self._asked(model, lambda: engine.complete(PROBE)), self._created)
+        return ServedModel(model, engine, self._asked(model, lambda: engine.complete(PROBE)), self._created)
 
-    def _served_embedding(self, model: Model) -> Served[EmbeddingEngine]:
+    def _served_embedding(self, model: Model) -> ServedModel[EmbeddingEngine]:
         engine = self._embedding(model)
-        return Served(model, engine, self._asked(model, lambda: engine.embed(["probe"], "query")), self._created)
+        return ServedModel(model, engine, self._asked(model, lambda: engine.embed(["probe"], "query")), self._created)
 
-    def _served_rerank(self, model: Model) -> Served[RerankEngine]:
+    def _served_rerank(self, model: Model) -> ServedModel[RerankEngine]:
         engine = self._rerank(model)
-        return Served(model, engine, self._asked(model, lambda: engine.rank("probe", ["probe"])), self._created)
+        return ServedModel(model, engine, self._asked(model, lambda: engine.rank("probe", ["probe"])), self._created)
 
     def _asked(self, model: Model, ask: Callable[[], Awaitable[object]]) -> Liveness | None:
         """Has the model behind a server really answer; engines in this process do so themselves."""
@@ -117,12 +117,12 @@ class _Maker:
             checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
             return checked(model.name, upstream)
         if isinstance(source, ScriptSource):
-            return RawPrompts(ScriptedChat(model.name, source, self._line(model, source.places), context))
+            return RawPrompts(ScriptedChat(model.name, source, self._admission(model, source.places), context))
         return RawPrompts(
             TransformersChat(
                 model.name,
                 self._locate(model),
-                self._line(model, 1),
+                self._admission(model, 1),
                 context_length=context,
                 usual_tokens=settings.chat_max_tokens,
                 precision=settings.precision,
@@ -151,7 +151,7 @@ class _Maker:
             encoder,
             dimensions=dimensions,
             max_input_tokens=limit,
-            limits=LaneLimits(
+            limits=WorkerPoolLimits(
                 workers=settings.threads,
                 batch_tokens=settings.batch_tokens,
                 batch_seconds=settings.batch_seconds,
@@ -169,7 +169,7 @@ class _Maker:
         return CrossEncoderRank(
             model.name,
             self._locate(model),
-            self._line(model, 1),
+            self._admission(model, 1),
             max_input_tokens=model.max_input_tokens or 512,
             precision=settings.precision,
             threads=settings.threads,
@@ -189,7 +189,7 @@ class _Maker:
         return {
             "name": model.name,
             "peer": Peer("upstream", source.base_url, self._session, settings.upstream_seconds, is_ours=False),
-            "admission": self._line(
+            "admission": self._admission(
                 model, settings.upstream_at_once, settings.upstream_waiting, backlog, shared_with_bulk=shared_with_bulk
             ),
             "source": source,
@@ -199,25 +199,25 @@ class _Maker:
             "closing": backlog.close if backlog else None,
         }
 
-    def _line(
+    def _admission(
         self,
         model: Model,
-        places: int,
+        slots: int,
         waiting: int | None = None,
         backlog: EngineBacklog | None = None,
         *,
         shared_with_bulk: bool = False,
     ) -> Admission:
         queue, settings = model.queue, self._settings
-        places = queue.at_once or places
+        slots = queue.at_once or slots
         usual = settings.chat_waiting if waiting is None else waiting
         return Admission(
             model.name,
-            places=places,
+            slots=slots,
             waiting=usual if queue.waiting is None else queue.waiting,
             waiting_tokens=queue.waiting_tokens or settings.chat_waiting_tokens,
             backlog=backlog,
-            kept=kept_for_queries(places) if shared_with_bulk else 0,
+            reserved=reserved_for_queries(slots) if shared_with_bulk else 0,
         )
 
     def _liveness(self, model: Model) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inference.serving.models import Models
+from inference.serving.models import ServedModels
 from servicekit.core.probes import Probe
 
 
@@ -13,7 +13,7 @@ from servicekit.core.probes import Probe
 class Dependencies:
     """Everything that outlives a call."""
 
-    models: Models
+    models: ServedModels
     reader_seconds: float = 60.0
     """How long a caller may leave a streamed answer unread."""
 

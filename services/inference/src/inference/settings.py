@@ -53,7 +53,7 @@ class InferenceSettings(ServiceSettings):
     upstream_seconds: Annotated[float, Field(gt=0)] = 120.0
     """How long an upstream server may be silent before its call fails."""
     reader_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """How long a caller may leave a streamed answer unread before its call is ended and its place given to another."""
+    """How long a caller may leave a streamed answer unread before its call is ended and its slot given to another."""
     probe_seconds: Annotated[float, Field(gt=0)] = 20.0
     """How long an answer proves that a model lives. Then it is asked for one token, or one vector, again."""
     paid_probe_seconds: Annotated[float, Field(gt=0)] = 600.0

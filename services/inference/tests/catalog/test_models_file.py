@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from inference.catalog.models_file import CatalogueInvalid, Model, load_catalogue
+from inference.catalog.models_file import Model, ModelsFileInvalid, load_models_file
 
 CONFIG = Path(__file__).parents[4] / "deploy" / "config"
 
@@ -22,7 +22,7 @@ UPSTREAM = {"base_url": "http://vllm:8000/v1", "upstream_model": "m"}
 
 @pytest.mark.parametrize("file", ["models.yaml", "models.scripted.yaml", "models.gpu.yaml"])
 def test_the_shipped_files_load_and_have_a_default_chat_and_embedding_model(file: str) -> None:
-    models = load_catalogue(CONFIG / file).models
+    models = load_models_file(CONFIG / file).models
     assert {model.kind for model in models if model.default} >= {"chat", "embedding"}
 
 
@@ -50,14 +50,14 @@ def test_there_is_an_example_for_every_server_that_we_name() -> None:
 @pytest.mark.parametrize("example", examples(), ids=lambda example: str(example["name"]))
 def test_each_commented_example_is_a_model_that_can_be_declared(tmp_path: Path, example: dict[str, Any]) -> None:
     (tmp_path / "models.yaml").write_text(yaml.safe_dump({"models": [example]}))
-    (model,) = load_catalogue(tmp_path / "models.yaml").models
+    (model,) = load_models_file(tmp_path / "models.yaml").models
     assert model.name == example["name"]
 
 
 def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path) -> None:
     text = (CONFIG / "models.yaml").read_text().replace("\n  # ", "\n  ")
     (tmp_path / "models.yaml").write_text(text)
-    assert len(load_catalogue(tmp_path / "models.yaml").models) == 2 + len(examples())
+    assert len(load_models_file(tmp_path / "models.yaml").models) == 2 + len(examples())
 
 
 @pytest.mark.parametrize(
@@ -96,21 +96,21 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
 def test_a_mistake_is_named_by_file_and_key(tmp_path: Path, models: list[dict[str, Any]], says: str) -> None:
     file = tmp_path / "models.yaml"
     file.write_text(yaml.safe_dump({"models": models}))
-    with pytest.raises(CatalogueInvalid) as refused:
-        load_catalogue(file)
+    with pytest.raises(ModelsFileInvalid) as refused:
+        load_models_file(file)
     assert str(file) in str(refused.value)
     assert says in str(refused.value)
 
 
 def test_a_missing_or_broken_file_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueInvalid, match="INFERENCE_MODELS_FILE"):
-        load_catalogue(tmp_path / "none.yaml")
+    with pytest.raises(ModelsFileInvalid, match="INFERENCE_MODELS_FILE"):
+        load_models_file(tmp_path / "none.yaml")
     (tmp_path / "broken.yaml").write_text("models: [")
-    with pytest.raises(CatalogueInvalid, match="not valid YAML"):
-        load_catalogue(tmp_path / "broken.yaml")
+    with pytest.raises(ModelsFileInvalid, match="not valid YAML"):
+        load_models_file(tmp_path / "broken.yaml")
     (tmp_path / "list.yaml").write_text("- a")
-    with pytest.raises(CatalogueInvalid, match="must start with `models:`"):
-        load_catalogue(tmp_path / "list.yaml")
+    with pytest.raises(ModelsFileInvalid, match="must start with `models:`"):
+        load_models_file(tmp_path / "list.yaml")
 
 
 @pytest.mark.parametrize(

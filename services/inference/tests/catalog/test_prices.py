@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from contracts.keys import Limits
-from inference.catalog.models_file import Catalogue, CatalogueInvalid, load_catalogue
+from inference.catalog.models_file import ModelCatalog, ModelsFileInvalid, load_models_file
 from inference.catalog.prices import list_price, with_list_prices
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OPENAI = "https://api.openai.com/v1"
 
 
-def _catalogue(tmp_path: Path, rows: str) -> Catalogue:
+def _catalogue(tmp_path: Path, rows: str) -> ModelCatalog:
     file = tmp_path / "models.yaml"
     file.write_text(f"models:\n{rows}")
-    return load_catalogue(file)
+    return load_models_file(file)
 
 
 def _upstream(base_url: str, model: str, more: str = "") -> str:
@@ -71,5 +71,5 @@ def test_a_gpu_hour_is_shared_by_its_tokens(tmp_path: Path) -> None:
 
 
 def test_a_gpu_price_that_does_not_add_up_names_its_field(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueInvalid, match="tokens_per_hour"):
+    with pytest.raises(ModelsFileInvalid, match="tokens_per_hour"):
         _catalogue(tmp_path, _upstream("http://vllm:8000/v1", "qwen", ", price: {gpu_hour_usd: 2.5}"))

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from inference.engines.logits_processors import Guides
-from inference.requests.generation_request import Order, Sampling
+from inference.engines.logits_processors import LogitsProcessors
+from inference.requests.generation_request import GenerationRequest, Sampling
 from inference.schemas.grammar import grammar_schema
 from inference.tool_calls.calls import read_tools
 
@@ -34,7 +34,7 @@ def fits(parameters: dict[str, Any], arguments: str) -> bool:
     """Whether a model that must call a tool may write these arguments."""
     function = {"name": "f", "parameters": parameters}
     tools = read_tools({"tools": [{"type": "function", "function": function}], "tool_choice": "required"})
-    guide = Guides.for_bytes().guide(Order((), None, 1, (), Sampling(), None, tools))
+    guide = LogitsProcessors.for_bytes().create(GenerationRequest((), None, 1, (), Sampling(), None, tools))
     assert guide is not None
     return guide.fits(list(f'{{"name": "f", "arguments": {arguments}}}'.encode()))
 

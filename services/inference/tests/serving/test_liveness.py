@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from inference.errors import ModelBusy, ModelNotReady, Unsupported
-from inference.serving.liveness import Liveness, Watch, Work
+from inference.serving.liveness import InFlightCalls, Liveness, LivenessMonitor
 
 
 class Model:
@@ -59,7 +59,7 @@ async def test_a_busy_model_is_not_asked_while_it_makes_progress_but_is_stalled_
     model.now += 61
     with pytest.raises(ModelNotReady, match="no progress for 61 s"):
         await model.liveness.check()
-    model.liveness.progressed()
+    model.liveness.record_progress()
     await model.liveness.check()
     assert model.asked == 1
 
@@ -103,7 +103,7 @@ async def test_a_model_that_is_too_busy_for_a_question_must_show_progress(model:
     model.now += 61
     with pytest.raises(ModelNotReady, match="no progress"):
         await model.liveness.check()
-    model.liveness.progressed()
+    model.liveness.record_progress()
     await model.liveness.check()
 
 
@@ -118,19 +118,19 @@ async def test_a_model_that_refuses_so_small_a_question_lives(model: Model) -> N
 
 def test_work_is_silent_only_while_there_are_calls_and_nothing_comes() -> None:
     now = [100.0]
-    work = Work(lambda: now[0])
+    work = InFlightCalls(lambda: now[0])
     now[0] += 50
     assert work.silent_seconds() == 0
-    work.begun()
+    work.begin()
     now[0] += 5
     assert work.silent_seconds() == 5
     with work.call():
         now[0] += 5
         assert work.silent_seconds() == 10  # a call that comes later is no sign of life
-        work.moved()
+        work.progress()
         now[0] += 1
     assert work.silent_seconds() == 1
-    work.ended()
+    work.end()
     assert work.silent_seconds() == 0
 
 
@@ -143,7 +143,7 @@ async def test_the_watch_goes_on_whatever_a_probe_raises() -> None:
             raise failures.pop()
         asked.set()
 
-    watching = asyncio.create_task(Watch("talker", probe, every_seconds=0.001).run())
+    watching = asyncio.create_task(LivenessMonitor("talker", probe, every_seconds=0.001).run())
     async with asyncio.timeout(30):
         await asked.wait()
     watching.cancel()
@@ -152,7 +152,7 @@ async def test_the_watch_goes_on_whatever_a_probe_raises() -> None:
 
 async def test_a_model_whose_call_failed_is_asked_again_however_lately_it_answered(model: Model) -> None:
     await model.liveness.check()
-    model.liveness.doubted()
+    model.liveness.invalidate()
     model.fails = RuntimeError("gone")
     with pytest.raises(RuntimeError):
         await model.liveness.check()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from inference.errors import CallUnfit
-from inference.tool_calls.answer_schema import Answered
+from inference.tool_calls.answer_schema import ParsedAnswer
 from inference.tool_calls.calls import CallReader, Tools, read_tools
 
 PLACE = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -56,9 +56,9 @@ def test_a_name_that_could_be_several_is_no_call_yet() -> None:
 
 
 def test_a_server_s_call_that_is_cut_is_given_with_its_blanks() -> None:
-    cut = Answered.cut_short('{ "name" : "weather",\n "arguments" : {"city": "Par', tools(WEATHER, choice="auto"))
+    cut = ParsedAnswer.cut_short('{ "name" : "weather",\n "arguments" : {"city": "Par', tools(WEATHER, choice="auto"))
     assert [call["function"] for call in cut.calls] == [{"name": "weather", "arguments": '{"city": "Par'}]
-    assert Answered.cut_short('{"text": "It rai', tools(WEATHER, choice="auto")).text == "It rai"
+    assert ParsedAnswer.cut_short('{"text": "It rai', tools(WEATHER, choice="auto")).text == "It rai"
 
 
 def test_what_a_grammar_can_not_hold_is_checked_afterwards_for_strict_tools() -> None:

@@ -21,7 +21,7 @@ class ReaderStuck(Exception):
 class EventStream(StreamingResponse):
     """A `ChatStream` as the answer. However it ends, the model's work ends with it.
 
-    A caller that reads nothing for `reader_seconds` has its connection closed: it would hold a place for ever.
+    A caller that reads nothing for `reader_seconds` has its connection closed: it would hold a slot for ever.
     """
 
     def __init__(self, stream: ChatStream, reader_seconds: float) -> None:

@@ -105,7 +105,7 @@ class UpstreamSource(_Declared):
     ready_path: str | None = "/models"
     """What is asked, below `base_url`, to see that it is up; null for servers that have nothing to ask."""
     metrics_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/[^\s]*$")] | None = None
-    """vLLM's metrics, from which the length of its own line is read."""
+    """vLLM's metrics, from which the length of its own queue is read."""
 
 
 class Queue(_Declared):
@@ -148,7 +148,7 @@ class ScriptSource(_Declared):
     pace_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
     """Time between the words of a reply."""
     places: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Replies given at once; more wait in line."""
+    """Replies given at once; more wait in the queue."""
 
 
 _FOLDERS: tuple[tuple[type[_Declared], ...], str] = (
@@ -292,7 +292,7 @@ class Model(_Declared):
         if self.engine == "transformers" and (queue.at_once or 1) > 1:
             raise ValueError(
                 "queue.at_once must be 1 for engine transformers, which answers one call at a time; more wait in its "
-                "line (queue.waiting). Serve the model by vLLM to answer several at once"
+                "queue (queue.waiting). Serve the model by vLLM to answer several at once"
             )
         calls = queue.at_once is not None or queue.waiting is not None
         if self.kind == "embedding" and self.engine != "openai" and calls:
@@ -304,13 +304,13 @@ class Model(_Declared):
             raise ValueError("the scripted reranker answers at once and has no queue")
 
 
-class Catalogue(_Declared):
+class ModelCatalog(_Declared):
     """All models. Names are unique, and each kind has at most one default."""
 
     models: Annotated[tuple[Model, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _consistent(self) -> Catalogue:
+    def _consistent(self) -> ModelCatalog:
         names = [model.name for model in self.models]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -323,26 +323,26 @@ class Catalogue(_Declared):
         return self
 
 
-class CatalogueInvalid(Exception):
+class ModelsFileInvalid(Exception):
     """The models file can't be used; the message names the file, the key and what to do."""
 
 
-def load_catalogue(path: Path) -> Catalogue:
-    """Read a models file; raises `CatalogueInvalid`."""
+def load_models_file(path: Path) -> ModelCatalog:
+    """Read a models file; raises `ModelsFileInvalid`."""
     try:
         content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CatalogueInvalid(
+        raise ModelsFileInvalid(
             f"{path} can't be read ({error.strerror}). Set INFERENCE_MODELS_FILE to the file that declares the models."
         ) from None
     except yaml.YAMLError as error:
-        raise CatalogueInvalid(f"{path} is not valid YAML: {str(error).replace(chr(10), ' ')}") from None
+        raise ModelsFileInvalid(f"{path} is not valid YAML: {str(error).replace(chr(10), ' ')}") from None
     if not isinstance(content, dict):
-        raise CatalogueInvalid(f"{path} must start with `models:` and a list of models.")
+        raise ModelsFileInvalid(f"{path} must start with `models:` and a list of models.")
     try:
-        return Catalogue.model_validate(content)
+        return ModelCatalog.model_validate(content)
     except ValidationError as error:
-        raise CatalogueInvalid(f"{path}: {_first_error(error, content)}") from None
+        raise ModelsFileInvalid(f"{path}: {_first_error(error, content)}") from None
 
 
 def _first_error(error: ValidationError, content: dict[str, Any]) -> str:

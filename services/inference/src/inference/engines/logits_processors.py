@@ -1,4 +1,4 @@
-"""Guided decoding with llguidance: which tokens may come next, so that an answer has the form that was asked for."""
+"""Constrained decoding by llguidance: which tokens may come next, so that an answer has the form that is asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llguidance import LLMatcher, LLTokenizer
 from numpy.typing import NDArray
 
 from inference.errors import SchemaUnsupported
-from inference.requests.generation_request import Order
+from inference.requests.generation_request import GenerationRequest
 from inference.schemas.grammar import grammar_schema
 from inference.schemas.validation import SCHEMA
 from inference.tool_calls.calls import MAX_CALLS, Function, Tools
@@ -23,7 +23,7 @@ LENIENT = {"lenient": True, "coerce_one_of": True}
 SHOWN = 300
 
 
-class Guide:
+class LogitsProcessor:
     """The form of one answer, followed token by token."""
 
     def __init__(self, matcher: LLMatcher, vocabulary: int) -> None:
@@ -44,33 +44,33 @@ class Guide:
         return bool(self._matcher.is_stopped())
 
     def fits(self, tokens: list[int]) -> bool:
-        """Whether these are a whole answer; the guide can't be used any more."""
+        """Whether these are a whole answer; the processor can't be used any more."""
         return self._matcher.try_consume_tokens(tokens) == len(tokens) and bool(self._matcher.is_accepting())
 
-    def again(self) -> Guide:
+    def again(self) -> LogitsProcessor:
         """The same form from its beginning."""
         copy = self._matcher.deep_copy()
         copy.reset()
-        return Guide(copy, self._vocabulary)
+        return LogitsProcessor(copy, self._vocabulary)
 
     def _check(self) -> None:
         if self._matcher.is_error():
             raise SchemaUnsupported("the schema", f"it is too complex ({_words(self._matcher.get_error())})")
 
 
-class Guides:
-    """Makes guides for one tokenizer."""
+class LogitsProcessors:
+    """Makes processors for one tokenizer."""
 
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._tokenizer = tokenizer
 
     @classmethod
-    def for_file(cls, file: Path, vocabulary: int, ends: list[int]) -> Guides:
+    def for_file(cls, file: Path, vocabulary: int, ends: list[int]) -> LogitsProcessors:
         """For a `tokenizer.json` and a model with so many logits; `ends` are the tokens that end an answer."""
         return cls(LLTokenizer(str(file), n_vocab=vocabulary, eos_token=ends))
 
     @classmethod
-    def for_bytes(cls) -> Guides:
+    def for_bytes(cls) -> LogitsProcessors:
         """For models whose tokens are bytes."""
         return cls(LLTokenizer("byte"))
 
@@ -83,17 +83,19 @@ class Guides:
         """What a token adds to the text."""
         return self._tokenizer.decode_bytes([token])
 
-    def guide(self, order: Order) -> Guide | None:
-        """The form that an order asks for, None for free text; raises `SchemaUnsupported`."""
-        if order.tools is not None:
-            for number, function in enumerate(order.tools.functions):
+    def create(self, generation_request: GenerationRequest) -> LogitsProcessor | None:
+        """The form that a request asks for, None for free text; raises `SchemaUnsupported`."""
+        if generation_request.tools is not None:
+            for number, function in enumerate(generation_request.tools.functions):
                 self._matcher(_json(_arguments(function)), f"tools.{number}.function.parameters")
-            grammar = _calls(order.tools, order.schema)
-        elif order.schema is not None:
-            grammar = _json(order.schema)
+            grammar = _calls(generation_request.tools, generation_request.schema)
+        elif generation_request.schema is not None:
+            grammar = _json(generation_request.schema)
         else:
             return None
-        return Guide(self._matcher(grammar, SCHEMA if order.schema else "tools"), self._tokenizer.vocab_size)
+        return LogitsProcessor(
+            self._matcher(grammar, SCHEMA if generation_request.schema else "tools"), self._tokenizer.vocab_size
+        )
 
     def _matcher(self, grammar: str, param: str) -> LLMatcher:
         matcher = LLMatcher(self._tokenizer, LLMatcher.grammar_from_lark(grammar), log_level=0)
@@ -103,7 +105,7 @@ class Guides:
 
 
 def _json(schema: dict[str, Any]) -> str:
-    return f"start: %json {_guided(schema)}\n"
+    return f"start: %json {_constrained(schema)}\n"
 
 
 def _calls(tools: Tools, schema: dict[str, Any] | None) -> str:
@@ -112,7 +114,7 @@ def _calls(tools: Tools, schema: dict[str, Any] | None) -> str:
     for number, function in enumerate(tools.functions):
         head = json.dumps(f'{{"name": {json.dumps(function.name)}, "arguments": ')
         lines.append(f'call{number}: {head} arguments{number} "}}"')
-        lines.append(f"arguments{number}: %json {_guided(_arguments(function))}")
+        lines.append(f"arguments{number}: %json {_constrained(_arguments(function))}")
     forms = ["call"]
     if tools.several:
         lines.append(f'calls: "[" call (", " call){{0,{MAX_CALLS - 1}}} "]"')
@@ -120,7 +122,7 @@ def _calls(tools: Tools, schema: dict[str, Any] | None) -> str:
     if not tools.required:
         forms.append("other")
         plain = r"/[^{\[\s](.|\n)*/" if tools.several else r"/[^{\s](.|\n)*/"
-        lines.append(f"other: {plain if schema is None else '%json ' + _guided(schema)}")
+        lines.append(f"other: {plain if schema is None else '%json ' + _constrained(schema)}")
     return "\n".join([f"start: {' | '.join(forms)}", *lines]) + "\n"
 
 
@@ -129,7 +131,7 @@ def _arguments(function: Function) -> dict[str, Any]:
     return {"properties": {}, **function.parameters}
 
 
-def _guided(schema: dict[str, Any]) -> str:
+def _constrained(schema: dict[str, Any]) -> str:
     return json.dumps({**grammar_schema(schema), "x-guidance": COMPACT | LENIENT})
 
 

@@ -15,9 +15,9 @@ from servicekit.streams.chunks import has_content
 
 Priority = Literal["query", "bulk"]
 Vectors = NDArray[np.float32]
-Further = Mapping[str, Any]
+ExtraFields = Mapping[str, Any]
 """Fields of a request that this service does not know."""
-NOTHING: Further = MappingProxyType({})
+NO_EXTRA_FIELDS: ExtraFields = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class ChatEngine(Engine, Protocol):
     """Answers conversations.
 
     What a request asks for and an engine can't do is refused (400), never ignored. Both calls raise before the
-    first piece where they can; abandoning either stops the work and frees its place.
+    first piece where they can; abandoning either stops the work and frees its slot.
     """
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
@@ -105,7 +105,7 @@ class ChatEngine(Engine, Protocol):
 class EmbeddingEngine(Engine, Protocol):
     """Turns texts into vectors. A text's vector does not depend on the texts beside it."""
 
-    async def embed(self, texts: Sequence[str], priority: Priority, further: Further = NOTHING) -> Embedded:
+    async def embed(self, texts: Sequence[str], priority: Priority, further: ExtraFields = NO_EXTRA_FIELDS) -> Embedded:
         """Vectors of the texts; a `query` never waits behind `bulk` for longer than one batch.
 
         `further` fields of the request that it does not know it refuses, or a server behind it sees them.
@@ -116,7 +116,7 @@ class EmbeddingEngine(Engine, Protocol):
 class RerankEngine(Engine, Protocol):
     """Scores documents by their relevance to a query."""
 
-    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], further: ExtraFields = NO_EXTRA_FIELDS) -> Ranked:
         """A score for each document, higher for more relevant. `further` fields as for embeddings."""
         ...
 

@@ -59,8 +59,8 @@ class Item:
         return self.job.lengths[self.index]
 
 
-class Line:
-    """The line of waiting texts. A batch's cost is its longest text times its size, as it is padded to that.
+class TextQueue:
+    """The queue of waiting texts. A batch's cost is its longest text times its size, as it is padded to that.
 
     Tenants take turns: each batch holds the text that has waited longest of the tenant whose turn it is, so none
     starves; the others are those of the next `WINDOW`, of all tenants, that are nearest to it in length, so little is
@@ -70,7 +70,7 @@ class Line:
     def __init__(self, waiting_tokens: int) -> None:
         self._most_waiting = waiting_tokens
         self._items: FairQueue[Item] = FairQueue()
-        self._measured: Counter[str] = Counter()
+        self._counting: Counter[str] = Counter()
         """Tokens of texts whose exact number is being found out, by tenant."""
         self.tokens = 0
         """Tokens that wait, those of abandoned jobs among them until they are come upon."""
@@ -81,26 +81,26 @@ class Line:
         return len(self._items)
 
     @contextmanager
-    def measuring(self, tokens: int, tenant: str = "") -> Iterator[None]:
-        """Texts of about so many tokens are in line while the block runs; raises `QueueBound` as `add` does."""
+    def counting(self, tokens: int, tenant: str = "") -> Iterator[None]:
+        """Texts of about so many tokens are in the queue while the block runs; raises `QueueBound` as `add` does."""
         self._check(tokens, tenant)
-        self._measured[tenant] += tokens
+        self._counting[tenant] += tokens
         try:
             yield
         finally:
-            self._measured[tenant] -= tokens
-            self._measured += Counter()  # forgets tenants that have none
+            self._counting[tenant] -= tokens
+            self._counting += Counter()  # forgets tenants that have none
 
     def add(self, job: Job) -> None:
-        """Put a job's texts in line; raises `QueueBound` if others already fill it."""
+        """Put a job's texts in the queue; raises `QueueBound` if others already fill it."""
         self._check(job.tokens, job.tenant)
         self.tokens += job.tokens
         self._items.extend(job.tenant, (Item(job, index) for index in range(len(job.texts))))
 
     def _check(self, tokens: int, tenant: str) -> None:
-        """A line that other tenants fill is twice as long for one that has nothing in it."""
-        waiting = self.tokens + self._measured.total()
-        is_first = not self._items.of(tenant) and not self._measured[tenant]
+        """A queue that other tenants fill is twice as long for one that has nothing in it."""
+        waiting = self.tokens + self._counting.total()
+        is_first = not self._items.of(tenant) and not self._counting[tenant]
         if waiting and waiting + tokens > self._most_waiting * (1 + (is_first and bool(tenant))):
             raise QueueBound(waiting)
 
@@ -114,7 +114,7 @@ class Line:
             return []
         batch = _alike([item for _, item in window], batch_tokens)
         chosen = set(map(id, batch))
-        self._items.put_back([each for each in window if id(each[1]) not in chosen], last=window[0][0])
+        self._items.requeue([each for each in window if id(each[1]) not in chosen], last=window[0][0])
         self.tokens -= sum(item.tokens for item in batch)
         return batch
 

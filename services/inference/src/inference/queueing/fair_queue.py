@@ -64,7 +64,7 @@ class FairQueue(Generic[T]):
                     del self._items[tenant]
         return taken
 
-    def put_back(self, items: Iterable[tuple[str, T]], *, last: str) -> None:
+    def requeue(self, items: Iterable[tuple[str, T]], *, last: str) -> None:
         """Put items that were taken, in that order, before all others of their tenants; `last` has had its turn."""
         for tenant, item in reversed(list(items)):
             self._items.setdefault(tenant, deque()).appendleft(item)

@@ -49,7 +49,7 @@ class Sampling(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class GenerationRequest:
     """One request's answers. `schema` is what text must match, `tools` what may be called."""
 
     messages: tuple[dict[str, str], ...]
@@ -63,12 +63,12 @@ class Order:
     """Whether the one message is a text to go on from, without a chat template."""
 
     @property
-    def told_of_tools(self) -> str:
+    def tool_instruction(self) -> str:
         """The part of the first message that tells the model of its tools."""
         return self.tools.instruction(PLAIN) if self.tools else ""
 
 
-def read_order(request: ChatRequest) -> Order:
+def read_generation_request(request: ChatRequest) -> GenerationRequest:
     """The order in a request; raises 400 for what would otherwise be ignored."""
     extra = {name: value for name, value in (request.model_extra or {}).items() if value is not None}
     known = FIELDS | {"response_format"} | Sampling.model_fields.keys()
@@ -84,7 +84,7 @@ def read_order(request: ChatRequest) -> Order:
     tools = read_tools(extra)
     if tools is not None and request.raw_prompts:
         raise Unsupported("tools", "A text that a model goes on from calls none; use chat completions")
-    return Order(
+    return GenerationRequest(
         messages=render(request.messages, tools.instruction(PLAIN) if tools else None),
         max_tokens=request.max_completion_tokens or request.max_tokens,
         choices=request.n or 1,
@@ -117,21 +117,27 @@ def read_schema(extra: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def room_for_answer(
-    order: Order, prompt_tokens: int, context_length: int, usual: int, count: Callable[[str], int]
+    generation_request: GenerationRequest,
+    prompt_tokens: int,
+    context_length: int,
+    usual: int,
+    count: Callable[[str], int],
 ) -> int:
     """How many tokens the answer may have: what was asked for (else `usual`), within the context.
 
     Raises `ContextExceeded` when the prompt leaves no room; `count` then tells how many tokens of it are the tools'.
     """
     if prompt_tokens >= context_length:
-        raise ContextExceeded(prompt_tokens, context_length, count(order.told_of_tools) if order.tools else 0)
-    return min(order.max_tokens or usual, context_length - prompt_tokens)
+        raise ContextExceeded(
+            prompt_tokens, context_length, count(generation_request.tool_instruction) if generation_request.tools else 0
+        )
+    return min(generation_request.max_tokens or usual, context_length - prompt_tokens)
 
 
-def guessed_tokens(order: Order, context_length: int, usual: int) -> int:
+def guessed_tokens(generation_request: GenerationRequest, context_length: int, usual: int) -> int:
     """Tokens of a call before its prompt is read: as many as it has at most usually, and its answers' at most."""
-    prompt = sum(len(message["content"]) for message in order.messages) // CHARACTERS_A_TOKEN
-    return prompt + order.choices * min(order.max_tokens or usual, context_length)
+    prompt = sum(len(message["content"]) for message in generation_request.messages) // CHARACTERS_A_TOKEN
+    return prompt + generation_request.choices * min(generation_request.max_tokens or usual, context_length)
 
 
 def refuse_unknown(fields: Mapping[str, Any]) -> None:

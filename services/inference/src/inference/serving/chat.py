@@ -12,7 +12,7 @@ from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS
 from inference.protocol import codec as wire
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.schemas.validation import check_request
-from inference.serving.models import Served
+from inference.serving.models import ServedModel
 from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
 from servicekit.streams import sse
@@ -20,17 +20,17 @@ from servicekit.telemetry.spans import Attributes, model_call
 from servicekit.telemetry.trace_context import CURRENT
 
 
-async def whole_answer(served: Served[ChatEngine], request: ChatRequest) -> dict[str, Any]:
+async def whole_answer(served: ServedModel[ChatEngine], request: ChatRequest) -> dict[str, Any]:
     """The `chat.completion` object."""
     engine = served.ready()
     check_request(request)
     started = time.monotonic()
     finished = False
     try:
-        with served.watched(), model_call("chat", served.name, "internal", _asked(request)) as span:
+        with served.track(), model_call("chat", served.name, "internal", _asked(request)) as span:
             completion = await engine.complete(request)
             span.set(_told(completion.usage))
-        served.moved()
+        served.progress()
         finished = True
     except ServiceError:
         finished = True
@@ -50,7 +50,7 @@ MOST_SILENT = 16
 class ChatStream:
     """A streamed answer. `begin` first: what it raises can still be an ordinary error answer."""
 
-    def __init__(self, served: Served[ChatEngine], request: ChatRequest, request_id: str | None) -> None:
+    def __init__(self, served: ServedModel[ChatEngine], request: ChatRequest, request_id: str | None) -> None:
         self._name = served.name
         self._served = served
         self._request_id = request_id
@@ -64,7 +64,7 @@ class ChatStream:
         self._named_roles: set[int] = set()
         self._usage: dict[str, Any] | None = None
         self._ended = False
-        served.work.begun()
+        served.in_flight.begin()
 
     async def begin(self) -> None:
         """Wait for the first piece that says something: servers send a role before they know that they can answer."""
@@ -79,7 +79,7 @@ class ChatStream:
         except ServiceError as error:
             self._ended = True
             self._span.fail(error)
-            self._served.failed(error)
+            self._served.record_failure(error)
             raise
         finally:
             CURRENT.set(before)
@@ -92,7 +92,7 @@ class ChatStream:
         try:
             async with aclosing(self._all()) as pieces:
                 async for piece in pieces:
-                    self._served.moved()
+                    self._served.progress()
                     self._usage = piece.usage or self._usage
                     if piece.choices:
                         yield self._frame({"choices": self._with_role(piece.choices), **piece.extra})
@@ -103,13 +103,13 @@ class ChatStream:
         except ServiceError as error:
             self._ended = True
             self._span.fail(error)
-            self._served.failed(error)
+            self._served.record_failure(error)
             yield sse.encode_error(error, self._request_id)
 
     async def close(self) -> None:
         """Stop the model's work, if it is not done, and account for what was done."""
         await self._pieces.aclose()
-        self._served.work.ended()
+        self._served.in_flight.end()
         if not self._ended:
             ABANDONED.labels(self._name).inc()
             self._span.set({"error.type": "cancelled"})

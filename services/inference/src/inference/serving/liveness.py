@@ -21,50 +21,50 @@ PROBE = ChatRequest.model_validate(
 """What a chat model is asked: one token."""
 
 
-PATIENCE_SECONDS = 10.0
+PROBE_TIMEOUT_SECONDS = 10.0
 """For one answer to the watch."""
 
 
-class Work:
+class InFlightCalls:
     """The calls that a model has, and when one of them last moved on."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._calls = 0
-        self._moved = now()
+        self._last_progress = now()
 
-    def begun(self) -> None:
+    def begin(self) -> None:
         """A call came in."""
         if not self._calls:
-            self._moved = self._now()  # until now it had nothing to do
+            self._last_progress = self._now()  # until now it had nothing to do
         self._calls += 1
 
-    def moved(self) -> None:
+    def progress(self) -> None:
         """A piece of an answer came."""
-        self._moved = self._now()
+        self._last_progress = self._now()
 
-    def ended(self) -> None:
+    def end(self) -> None:
         """A call is over, however it ended."""
         self._calls -= 1
 
     @contextmanager
     def call(self) -> Iterator[None]:
         """A call that is answered whole."""
-        self.begun()
+        self.begin()
         try:
             yield
         finally:
-            self.ended()
+            self.end()
 
     def silent_seconds(self) -> float:
         """How long nothing has come though there are calls; 0 without calls."""
-        return self._now() - self._moved if self._calls else 0.0
+        return self._now() - self._last_progress if self._calls else 0.0
 
 
 class Liveness:
     """Answers `check` cheaply: recent progress is proof enough, and one question at a time is asked.
 
-    A model that is busy is not asked (the question would only wait in line); it must show progress instead.
+    A model that is busy is not asked (the question would only wait in the queue); it must show progress instead.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Liveness:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
-        self._ask = ask
+        self._probe = ask
         self._busy = busy
         self._fresh = fresh_seconds
         self._stalled = stalled_seconds
@@ -86,14 +86,14 @@ class Liveness:
         self._last: float | None = None
         self._seen_busy: float | None = None
         """When it was first seen busy since its last progress: before that it may have had nothing to do."""
-        self._asking: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
 
-    def progressed(self) -> None:
+    def record_progress(self) -> None:
         """The model just did something: a token, a batch."""
         self._last = self._now()
         self._seen_busy = None
 
-    def doubted(self) -> None:
+    def invalidate(self) -> None:
         """A call failed as calls of a dead model do: what it did before proves nothing any more."""
         self._last = None
 
@@ -102,18 +102,18 @@ class Liveness:
         now = self._now()
         if self._last is not None and now - self._last < self._fresh:
             return
-        if self._asking is None or self._asking.done():
+        if self._probing is None or self._probing.done():
             if self._busy() and self._last is not None:
                 self._check_progress(now)
                 return
-            self._asking = asyncio.create_task(self._ask_once())
-        await asyncio.shield(self._asking)  # a prober that gives up must not undo the question
+            self._probing = asyncio.create_task(self._probe_once())
+        await asyncio.shield(self._probing)  # a prober that gives up must not undo the question
 
     async def close(self) -> None:
         """Stop asking."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
 
     def _check_progress(self, now: float) -> None:
         if self._seen_busy is None:
@@ -122,47 +122,47 @@ class Liveness:
         if silent >= self._stalled:
             raise ModelNotReady(self._model, f"it is busy and has made no progress for {silent:.0f} s")
 
-    async def _ask_once(self) -> None:
+    async def _probe_once(self) -> None:
         try:
-            await self._ask()
+            await self._probe()
         except QueueFull:  # it has so much to do that it takes no question; whether it does it shows
             self._check_progress(self._now())
             return
         except InvalidRequest as refused:  # a server that takes no question so small has read it, at least
             log.info("probe refused", model=self._model, why=refused.message)
-        self.progressed()
+        self.record_progress()
 
 
-class Watch:
+class LivenessMonitor:
     """Has a model answer again and again, so that logs and metrics tell of one that hangs though nobody asks."""
 
     def __init__(self, model: str, probe: Callable[[], Awaitable[None]], *, every_seconds: float) -> None:
         self._model = model
         self._probe = probe
         self._every = every_seconds
-        self._away = False
+        self._is_silent = False
 
     async def run(self) -> None:
         """Until it is cancelled."""
         while True:
             await asyncio.sleep(self._every)
-            self._note(await self._look())
+            self._log_change(await self._probe_within_time())
 
-    async def _look(self) -> str:
+    async def _probe_within_time(self) -> str:
         """Why it does not answer; empty when it does."""
         try:
-            await run_within(PATIENCE_SECONDS, self._probe)
+            await run_within(PROBE_TIMEOUT_SECONDS, self._probe)
         except TimeoutError:
-            return f"no answer within {PATIENCE_SECONDS:g} s"
+            return f"no answer within {PROBE_TIMEOUT_SECONDS:g} s"
         except ServiceError as error:
             return error.message
         except Exception as error:  # noqa: BLE001  # the task's outermost loop: it must go on, whatever a probe raised
             return repr(error)
         return ""
 
-    def _note(self, why: str) -> None:
-        if why and not self._away:
+    def _log_change(self, why: str) -> None:
+        if why and not self._is_silent:
             log.warning("model stopped answering", model=self._model, why=why)
-        elif self._away and not why:
+        elif self._is_silent and not why:
             log.info("model answers again", model=self._model)
-        self._away = bool(why)
+        self._is_silent = bool(why)

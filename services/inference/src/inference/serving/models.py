@@ -15,7 +15,7 @@ from inference.catalog.models_file import Kind, Model
 from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
-from inference.serving.liveness import Liveness, Watch, Work
+from inference.serving.liveness import InFlightCalls, Liveness, LivenessMonitor
 from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
 from servicekit.core.probes import Degraded, Probe
 
@@ -27,7 +27,7 @@ LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "chat")
 """Embeddings first: documents can be ingested while the chat model is still loading."""
 
 
-class Served(Generic[AnyEngine]):
+class ServedModel(Generic[AnyEngine]):
     """One model and its engine."""
 
     def __init__(self, model: Model, engine: AnyEngine, liveness: Liveness | None = None, created: int = 0) -> None:
@@ -36,10 +36,10 @@ class Served(Generic[AnyEngine]):
         self._created = created
         begin_model(model.name, model.kind)
         self.engine = engine
-        self.work = Work()
+        self.in_flight = InFlightCalls()
         self._liveness = liveness
         """Of an engine whose own probe does not have the model answer."""
-        SILENT_SECONDS.labels(model.name).set_function(self.work.silent_seconds)
+        SILENT_SECONDS.labels(model.name).set_function(self.in_flight.silent_seconds)
         self._state: Literal["loading", "ready", "failed"] = "loading"
         self._why = LOADING
         self._tokenizer: tuple[bytes, str] | None = None
@@ -90,25 +90,25 @@ class Served(Generic[AnyEngine]):
             READY.labels(self.name).set(answered)
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def track(self) -> Iterator[None]:
         """A call's work with the model."""
-        with self.work.call():
+        with self.in_flight.call():
             try:
                 yield
             except ServiceError as error:
-                self.failed(error)
+                self.record_failure(error)
                 raise
 
-    def failed(self, error: ServiceError) -> None:
+    def record_failure(self, error: ServiceError) -> None:
         """A call ended so. If calls of a dead model do, the next probe asks it, however lately it answered."""
         if self._liveness is not None and isinstance(error, UpstreamFailed | UpstreamTimeout | NotReady):
-            self._liveness.doubted()
+            self._liveness.invalidate()
 
-    def moved(self) -> None:
+    def progress(self) -> None:
         """A piece of an answer came: proof enough of life."""
-        self.work.moved()
+        self.in_flight.progress()
         if self._liveness is not None:
-            self._liveness.progressed()
+            self._liveness.record_progress()
 
     async def close(self) -> None:
         """Stop all work."""
@@ -133,14 +133,14 @@ class Served(Generic[AnyEngine]):
         )
 
 
-class Models:
+class ServedModels:
     """All served models."""
 
     def __init__(
         self,
-        chat: Sequence[Served[ChatEngine]] = (),
-        embedding: Sequence[Served[EmbeddingEngine]] = (),
-        rerank: Sequence[Served[RerankEngine]] = (),
+        chat: Sequence[ServedModel[ChatEngine]] = (),
+        embedding: Sequence[ServedModel[EmbeddingEngine]] = (),
+        rerank: Sequence[ServedModel[RerankEngine]] = (),
         *,
         probe_seconds: float = 20.0,
     ) -> None:
@@ -152,30 +152,30 @@ class Models:
         self._watching: list[asyncio.Task[None]] = []
 
     @property
-    def all(self) -> Sequence[Served[Engine]]:
+    def all(self) -> Sequence[ServedModel[Engine]]:
         """Every model, in the order in which they are loaded."""
-        by_kind: dict[Kind, Sequence[Served[Engine]]] = {
+        by_kind: dict[Kind, Sequence[ServedModel[Engine]]] = {
             "chat": self._chat,
             "embedding": self._embedding,
             "rerank": self._rerank,
         }
         return [served for kind in LOADED_FIRST for served in by_kind[kind]]
 
-    def chat(self, name: str) -> Served[ChatEngine]:
+    def chat(self, name: str) -> ServedModel[ChatEngine]:
         """The chat model of that name, or the default one; raises `ModelNotFound`."""
         return _find(self._chat, name, "chat")
 
-    def embedding(self, name: str) -> Served[EmbeddingEngine]:
+    def embedding(self, name: str) -> ServedModel[EmbeddingEngine]:
         """The embedding model of that name, or the default one; raises `ModelNotFound`."""
         return _find(self._embedding, name, "embedding")
 
-    def rerank(self, name: str) -> Served[RerankEngine]:
+    def rerank(self, name: str) -> ServedModel[RerankEngine]:
         """The rerank model of that name, or the default one; raises `NoReranker` or `ModelNotFound`."""
         if not self._rerank:
             raise NoReranker
         return _find(self._rerank, name, "rerank")
 
-    def any(self, name: str) -> Served[Engine]:
+    def any(self, name: str) -> ServedModel[Engine]:
         """The model of that name, whatever its kind; `default` means the default embedding model."""
         if name == "default":
             return self.embedding(name)
@@ -208,23 +208,23 @@ class Models:
             await served.open()
             self._watching.append(asyncio.create_task(self._watch(served).run()))
 
-    def _watch(self, served: Served[Engine]) -> Watch:
+    def _watch(self, served: ServedModel[Engine]) -> LivenessMonitor:
         fresh = served.model.probe_seconds or self._probe_seconds
-        return Watch(served.name, served.probe, every_seconds=fresh / 2)
+        return LivenessMonitor(served.name, served.probe, every_seconds=fresh / 2)
 
-    def _is_needed(self, served: Served[Engine]) -> bool:
+    def _is_needed(self, served: ServedModel[Engine]) -> bool:
         alike = [other for other in self.all if other.model.kind == served.model.kind]
         return served.model.default or len(alike) == 1
 
 
-def _find(models: Sequence[Served[AnyEngine]], name: str, kind: str) -> Served[AnyEngine]:
+def _find(models: Sequence[ServedModel[AnyEngine]], name: str, kind: str) -> ServedModel[AnyEngine]:
     for served in models:
         if served.name == name or (name == "default" and served.model.default):
             return served
     raise ModelNotFound(name, kind)
 
 
-def _probe(served: Served[Engine], needed: bool) -> Callable[[], Awaitable[None]]:
+def _probe(served: ServedModel[Engine], needed: bool) -> Callable[[], Awaitable[None]]:
     async def probe() -> None:
         try:
             await served.probe()

@@ -18,22 +18,22 @@ from contracts.models import (
 from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
 from inference.protocol.engines import Embedded, EmbeddingEngine, Ranked, RerankEngine, Vectors
-from inference.serving.models import Served
+from inference.serving.models import ServedModel
 from servicekit.core.identifiers import new_id
 from servicekit.telemetry.spans import model_call
 
 
-async def embed(served: Served[EmbeddingEngine], request: EmbeddingRequest) -> Embedded:
+async def embed(served: ServedModel[EmbeddingEngine], request: EmbeddingRequest) -> Embedded:
     """The vectors that a request asks for; raises `WrongDimensions`."""
     dimensions = served.model.dimensions or 0
     if request.dimensions is not None and request.dimensions != dimensions:
         raise WrongDimensions(request.dimensions, dimensions)
     texts = [request.input] if isinstance(request.input, str) else request.input
     engine = served.ready()
-    with served.watched(), model_call("embeddings", served.name, "internal") as span:
+    with served.track(), model_call("embeddings", served.name, "internal") as span:
         embedded = await engine.embed(texts, request.priority, _further(request, "user"))
         span.set({"gen_ai.usage.input_tokens": embedded.tokens, "groundwork.inputs": len(texts)})
-    served.moved()
+    served.progress()
     TOKENS.labels(served.name, "embedding").inc(embedded.tokens)
     return embedded
 
@@ -46,16 +46,16 @@ def embedding_reply(model: str, embedded: Embedded, encoding: str) -> bytes:
     return EmbeddingReply.model_construct(data=data, model=model, usage=usage).model_dump_json().encode()
 
 
-async def rank(served: Served[RerankEngine], request: RerankRequest) -> RerankReply:
+async def rank(served: ServedModel[RerankEngine], request: RerankRequest) -> RerankReply:
     """The documents in descending relevance, the first `top_n` of them, with their texts where they are wanted."""
     further = _further(request)
     if served.model.engine != "openai":
         further = _read_whole(further, served.model.max_input_tokens)
     engine = served.ready()
-    with served.watched(), model_call("rerank", served.name, "internal") as span:
+    with served.track(), model_call("rerank", served.name, "internal") as span:
         ranked = await engine.rank(request.query, request.documents, further)
         span.set({"gen_ai.usage.input_tokens": ranked.tokens, "groundwork.inputs": len(request.documents)})
-    served.moved()
+    served.progress()
     TOKENS.labels(served.name, "rerank").inc(ranked.tokens)
     results = _best(ranked)[: request.top_n]
     for result in results if request.return_documents else ():

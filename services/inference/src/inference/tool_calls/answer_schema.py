@@ -61,14 +61,14 @@ def _moved(value: Any, root: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ParsedAnswer:
     """What an answer of such a schema means: text, or calls in OpenAI's shape."""
 
     text: str | None
     calls: list[dict[str, Any]]
 
     @classmethod
-    def of(cls, text: str, tools: Tools) -> Answered:
+    def of(cls, text: str, tools: Tools) -> ParsedAnswer:
         """Of a complete answer; raises `MalformedCalls`."""
         try:
             return cls._of_json(json_in(text), tools)
@@ -78,7 +78,7 @@ class Answered:
             return cls(text, [])  # a server that holds nobody to schemas: it answered in plain text
 
     @classmethod
-    def _of_json(cls, written: Any, tools: Tools) -> Answered:
+    def _of_json(cls, written: Any, tools: Tools) -> ParsedAnswer:
         if isinstance(written, dict) and ANSWER in written and "name" not in written:
             if tools.required:
                 raise MalformedCalls("it is no call")
@@ -89,7 +89,7 @@ class Answered:
         return cls(None, tools.read_json(written))
 
     @classmethod
-    def cut_short(cls, text: str, tools: Tools) -> Answered:
+    def cut_short(cls, text: str, tools: Tools) -> ParsedAnswer:
         """Of an answer that ended before its end: what there is of its text or its calls."""
         reader = AnswerReader()
         reader.feed(text)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from inference.engines.batched.embedding import PROBE_TEXT, BatchedEmbedding
-from inference.engines.batched.worker_pool import NICENESS, EncodingFailed, LaneLimits, give_way
+from inference.engines.batched.worker_pool import NICENESS, EncodingFailed, WorkerPoolLimits, lower_priority
 from inference.engines.scripted.vectors import ScriptedEncoder
 from inference.errors import ModelBusy, ModelNotReady
 from inference.protocol.engines import Priority, Vectors
@@ -52,7 +52,7 @@ class HeldEncoder(ScriptedEncoder):
         return super().encode(texts)
 
 
-LIMITS = LaneLimits(
+LIMITS = WorkerPoolLimits(
     workers=1, batch_tokens=16, batch_seconds=10, waiting_tokens=64, fresh_seconds=60, stalled_seconds=60
 )
 
@@ -126,7 +126,7 @@ def test_a_process_of_a_lower_priority_than_bulk_keeps_it() -> None:
     def work() -> None:
         own = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, own, NICENESS + 5)
-        give_way()
+        lower_priority()
         niceness.append(os.getpriority(os.PRIO_PROCESS, own))
 
     niceness: list[int] = []
@@ -143,7 +143,7 @@ async def test_a_second_batch_of_bulk_begins_beside_the_first_only_when_it_is_ha
     calls = [asyncio.create_task(engine.embed(["word " * 16], "bulk"))]
     await until(lambda: len(held.holds) == 1)
     calls.append(asyncio.create_task(engine.embed(["few words"], "bulk")))
-    await until(lambda: engine.lanes["bulk"].line.inputs == 1)
+    await until(lambda: engine.pools["bulk"].queue.inputs == 1)
     calls.append(asyncio.create_task(engine.embed(["more of few words here and there"], "bulk")))
     await until(lambda: len(held.holds) == 2)
     assert held.holds[1] == ["few words", "more of few words here and there"]
@@ -192,7 +192,7 @@ async def test_too_many_waiting_tokens_are_refused_with_a_time_to_come_back(
     first = asyncio.create_task(engine.embed(["word " * 16] * 4, "bulk"))
     await began(encoder)
     second = asyncio.create_task(engine.embed(["word " * 16], "bulk"))
-    await until(lambda: engine.lanes["bulk"].line.inputs == 4)
+    await until(lambda: engine.pools["bulk"].queue.inputs == 4)
     with pytest.raises(ModelBusy) as refused:
         await engine.embed(["word"], "bulk")
     assert refused.value.http_status == 429
@@ -268,5 +268,5 @@ async def test_texts_are_in_line_before_their_tokens_are_counted() -> None:
     go.set()
     assert (await first).truncated == 1
     assert counted == [1]
-    assert engine.lanes["bulk"].line.tokens == 0
+    assert engine.pools["bulk"].queue.tokens == 0
     await engine.close()

@@ -37,38 +37,38 @@ def test_waiting_calls_are_read_from_vllm_and_from_llama_cpp() -> None:
 async def test_a_line_is_full_by_what_was_last_heard_and_what_came_since() -> None:
     metrics, now = Metrics(METRICS % "0"), 100.0
     backlog = EngineBacklog("far", metrics, upstream_model="org/far", most=4, now=lambda: now)  # type: ignore[arg-type]
-    assert not backlog.full()  # nothing is known yet
-    await backlog.ask()
-    backlog.entered()
-    assert not backlog.full()
-    backlog.entered()
-    assert backlog.full()
-    await backlog.ask()
-    assert not backlog.full()
+    assert not backlog.is_full()  # nothing is known yet
+    await backlog.refresh()
+    backlog.add()
+    assert not backlog.is_full()
+    backlog.add()
+    assert backlog.is_full()
+    await backlog.refresh()
+    assert not backlog.is_full()
     metrics.text = METRICS % "2.0"
-    await backlog.ask()
-    assert backlog.full()
+    await backlog.refresh()
+    assert backlog.is_full()
     await backlog.close()
 
 
 async def test_an_empty_engine_may_take_much_at_once() -> None:
     metrics = Metrics('vllm:num_requests_waiting{engine="0",model_name="org/far"} 0.0\n')
     backlog = EngineBacklog("far", metrics, upstream_model="org/far", most=1)  # type: ignore[arg-type]
-    await backlog.ask()
+    await backlog.refresh()
     for _ in range(100):
-        backlog.entered()
-    assert not backlog.full()
+        backlog.add()
+    assert not backlog.is_full()
     await backlog.close()
 
 
 async def test_what_was_heard_long_ago_is_not_believed() -> None:
     metrics, now = Metrics(METRICS % "9.0"), 100.0
     backlog = EngineBacklog("far", metrics, upstream_model="org/far", most=4, now=lambda: now)  # type: ignore[arg-type]
-    await backlog.ask()
-    assert backlog.full()
+    await backlog.refresh()
+    assert backlog.is_full()
     metrics.text = None
-    await backlog.ask()
-    assert backlog.full()
+    await backlog.refresh()
+    assert backlog.is_full()
     now += BELIEVED_SECONDS + 1
-    assert not backlog.full()
+    assert not backlog.is_full()
     await backlog.close()

@@ -1,4 +1,4 @@
-"""The in-process embedding engine: an encoder in threads of its own, with a lane for queries and one for bulk."""
+"""The in-process embedding engine: an encoder with a worker pool for queries and one for bulk."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from inference.engines.batched.worker_pool import Lane, LaneLimits
+from inference.engines.batched.worker_pool import WorkerPool, WorkerPoolLimits
 from inference.errors import ModelNotReady
 from inference.metrics import TRUNCATED
-from inference.protocol.engines import NOTHING, Embedded, Encoder, Further, Priority
+from inference.protocol.engines import NO_EXTRA_FIELDS, Embedded, Encoder, ExtraFields, Priority
 from inference.queueing.batches import Job
 from inference.queueing.fair_queue import caller_tenant
 from inference.requests.generation_request import refuse_unknown
@@ -19,66 +19,68 @@ PRIORITIES: tuple[Priority, ...] = ("query", "bulk")
 
 
 class BatchedEmbedding:
-    """An `EmbeddingEngine` over an `Encoder`. Texts of all calls of a priority are batched together; see `Line`."""
+    """An `EmbeddingEngine` over an `Encoder`. Texts of all calls of a priority are batched; see `TextQueue`."""
 
     def __init__(
-        self, model: str, encoder: Encoder, *, dimensions: int, max_input_tokens: int, limits: LaneLimits
+        self, model: str, encoder: Encoder, *, dimensions: int, max_input_tokens: int, limits: WorkerPoolLimits
     ) -> None:
         self._model = model
         self._encoder = encoder
         self._dimensions = dimensions
         self._limit = max_input_tokens
-        self._done: dict[int, asyncio.Future[None]] = {}
-        self.lanes: dict[Priority, Lane] = {
-            priority: Lane(model, priority, encoder, limits, self._settle, partial(self.embed, [PROBE_TEXT], priority))
+        self._waiters: dict[int, asyncio.Future[None]] = {}
+        self.pools: dict[Priority, WorkerPool] = {
+            priority: WorkerPool(
+                model, priority, encoder, limits, self._settle, partial(self.embed, [PROBE_TEXT], priority)
+            )
             for priority in PRIORITIES
         }
 
     async def open(self) -> None:
         """Load, then encode something, so that the first caller finds a warm model."""
-        await self.lanes["query"].run(self._encoder.open)
-        for lane in self.lanes.values():
-            lane.start()
+        await self.pools["query"].run(self._encoder.open)
+        for pool in self.pools.values():
+            pool.start()
         await self.probe()
 
     async def close(self) -> None:
         """Fail what waits and end the threads after the batches that they are at."""
-        for lane in self.lanes.values():
-            await lane.close()
-        for waiter in self._done.values():
+        for pool in self.pools.values():
+            await pool.close()
+        for waiter in self._waiters.values():
             if not waiter.done():
                 waiter.set_exception(ModelNotReady(self._model, "it is shutting down"))
 
     async def probe(self) -> None:
         """Raise unless it embeds, whatever the priority."""
-        for lane in self.lanes.values():
-            await lane.liveness.check()
+        for pool in self.pools.values():
+            await pool.liveness.check()
 
     def tokenizer(self) -> bytes | None:
         """The encoder's."""
         return self._encoder.tokenizer()
 
-    async def embed(self, texts: Sequence[str], priority: Priority, further: Further = NOTHING) -> Embedded:
+    async def embed(self, texts: Sequence[str], priority: Priority, further: ExtraFields = NO_EXTRA_FIELDS) -> Embedded:
         """Vectors of the texts; raises `ModelBusy` when too much waits."""
         refuse_unknown(further)
-        lengths = await self.lanes[priority].lengths(texts)
+        lengths = await self.pools[priority].lengths(texts)
         truncated = sum(length > self._limit for length in lengths)
         job = Job(texts, [min(length, self._limit) for length in lengths], self._dimensions, caller_tenant())
-        self.lanes[priority].add(job)
+        self.pools[priority].add(job)
         waiter = asyncio.get_running_loop().create_future()
-        self._done[id(job)] = waiter
+        self._waiters[id(job)] = waiter
         try:
             await waiter
         finally:
             job.abandoned = True  # a caller that left is no longer worked for
-            del self._done[id(job)]
+            del self._waiters[id(job)]
         if truncated:
             TRUNCATED.labels(self._model).inc(truncated)
         return Embedded(job.vectors, job.tokens, truncated)
 
     def _settle(self, job: Job, failure: Exception | None) -> None:
         job.abandoned = True
-        waiter = self._done.get(id(job))
+        waiter = self._waiters.get(id(job))
         if waiter is None or waiter.done():
             return
         if failure is None:

@@ -1,4 +1,4 @@
-"""Lanes of an embedding engine: the line of one priority, and the threads that work it off."""
+"""Worker pools of an embedding engine: the queue of one priority, and the threads that work it off."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import structlog
 from inference.errors import ModelBusy
 from inference.metrics import BATCH_INPUTS, REJECTED, WAITING
 from inference.protocol.engines import Encoder, Priority
-from inference.queueing.batches import Item, Job, Line, QueueBound, finished
+from inference.queueing.batches import Item, Job, QueueBound, TextQueue, finished
 from inference.queueing.fair_queue import caller_tenant
 from inference.requests.generation_request import CHARACTERS_A_TOKEN
 from inference.serving.liveness import Liveness
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 FIRST_GUESS_TOKENS_PER_SECOND = 4000.0
 """Of one worker."""
 WEIGHT_OF_LAST = 0.2
-TELLING_TOKENS = 100  # a smaller batch says more of its overhead than of the speed
+LEAST_MEASURED_TOKENS = 100  # a smaller batch says more of its overhead than of the speed
 WORTH_SHARING_TOKENS = 128
 """Queries of fewer tokens are one batch: two smaller ones would take as long (0502)."""
 NICENESS = 10
@@ -47,8 +47,8 @@ class EncodingFailed(Internal):
 
 
 @dataclass(frozen=True, slots=True)
-class LaneLimits:
-    """What a lane may take at once, and what may wait for it."""
+class WorkerPoolLimits:
+    """What a pool may take at once, and what may wait for it."""
 
     workers: int
     batch_tokens: int
@@ -61,7 +61,7 @@ class LaneLimits:
 Settle = Callable[[Job, Exception | None], None]
 
 
-class Lane:
+class WorkerPool:
     """Works off the texts of one priority, batch by batch.
 
     A query is begun at once: its threads wait for none of bulk's. Bulk's threads give way to all others in the
@@ -73,7 +73,7 @@ class Lane:
         model: str,
         priority: Priority,
         encoder: Encoder,
-        limits: LaneLimits,
+        limits: WorkerPoolLimits,
         settle: Settle,
         ask: Callable[[], Awaitable[object]],
     ) -> None:
@@ -82,14 +82,14 @@ class Lane:
         self._encoder = encoder
         self._limits = limits
         self._settle = settle
-        self.line = Line(limits.waiting_tokens)
-        self._shown = 0
+        self.queue = TextQueue(limits.waiting_tokens)
+        self._reported = 0
         self._wake = asyncio.Event()
         self._threads = ThreadPoolExecutor(
-            limits.workers, f"embed-{model}-{priority}", initializer=give_way if self._is_bulk else None
+            limits.workers, f"embed-{model}-{priority}", initializer=lower_priority if self._is_bulk else None
         )
-        self._measuring = ThreadPoolExecutor(1, f"measure-{model}-{priority}")
-        self._working: list[asyncio.Task[None]] = []
+        self._tokenizing = ThreadPoolExecutor(1, f"measure-{model}-{priority}")
+        self._workers: list[asyncio.Task[None]] = []
         self._encoding = 0
         self._rate = FIRST_GUESS_TOKENS_PER_SECOND
         self.liveness = Liveness(
@@ -102,7 +102,7 @@ class Lane:
 
     def start(self) -> None:
         """Begin to work; needs a running event loop."""
-        self._working = [asyncio.create_task(self._work()) for _ in range(self._limits.workers)]
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self._limits.workers)]
 
     async def run(self, work: Callable[[], None]) -> None:
         """Have one of its threads do something else first."""
@@ -111,23 +111,23 @@ class Lane:
     async def close(self) -> None:
         """End the threads after the batches that they are at."""
         await self.liveness.close()
-        for task in self._working:
+        for task in self._workers:
             task.cancel()
-        await asyncio.gather(*self._working, return_exceptions=True)
-        for threads in (self._measuring, self._threads):
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        for threads in (self._tokenizing, self._threads):
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def lengths(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text. They are in line, roughly weighed, while they are counted: raises `ModelBusy`."""
+        """Tokens of each text. They are in the queue, roughly weighed, while they are counted: raises `ModelBusy`."""
         guess = sum(map(len, texts)) // CHARACTERS_A_TOKEN
-        with self._bounded(), self.line.measuring(guess, caller_tenant()):
-            return await asyncio.get_running_loop().run_in_executor(self._measuring, self._encoder.lengths, texts)
+        with self._bounded(), self.queue.counting(guess, caller_tenant()):
+            return await asyncio.get_running_loop().run_in_executor(self._tokenizing, self._encoder.lengths, texts)
 
     def add(self, job: Job) -> None:
-        """Put a job in line; raises `ModelBusy` when too much waits."""
+        """Put a job in the queue; raises `ModelBusy` when too much waits."""
         with self._bounded():
-            self.line.add(job)
-        self._show()
+            self.queue.add(job)
+        self._report()
         self._wake.set()
 
     @contextmanager
@@ -144,8 +144,8 @@ class Lane:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            items = self.line.next(self._budget())
-            self._show()
+            items = self.queue.next(self._budget())
+            self._report()
             if items:
                 await self._encode(items)
 
@@ -154,7 +154,7 @@ class Lane:
         batches of 500 tokens cost 10 ms of processor time a text of 115 tokens, of 1,000 or more 6 (0502).
         """
         enough = self._budget() / 2 if self._is_bulk and self._encoding else 1
-        return self.line.tokens >= enough
+        return self.queue.tokens >= enough
 
     def _budget(self) -> int:
         """Tokens that take a worker about `batch_seconds` now.
@@ -165,7 +165,7 @@ class Lane:
         idle = self._limits.workers - self._encoding
         if self._is_bulk or idle < 2:
             return most
-        return min(most, max(WORTH_SHARING_TOKENS, math.ceil(self.line.tokens / idle)))
+        return min(most, max(WORTH_SHARING_TOKENS, math.ceil(self.queue.tokens / idle)))
 
     async def _encode(self, items: Sequence[Item]) -> None:
         started = time.monotonic()
@@ -181,21 +181,21 @@ class Lane:
         finally:
             self._encoding -= 1
             self._wake.set()  # a worker may have waited for this batch to end
-        self.liveness.progressed()
+        self.liveness.record_progress()
         BATCH_INPUTS.labels(self._model).observe(len(items))
         tokens = sum(item.tokens for item in items)
-        if tokens >= TELLING_TOKENS:
+        if tokens >= LEAST_MEASURED_TOKENS:
             self._rate += WEIGHT_OF_LAST * (tokens / max(time.monotonic() - started, 1e-6) - self._rate)
         for job in finished(items, vectors):
             self._settle(job, None)
 
-    def _show(self) -> None:
-        waiting = self.line.inputs
-        WAITING.labels(self._model).inc(waiting - self._shown)
-        self._shown = waiting
+    def _report(self) -> None:
+        waiting = self.queue.inputs
+        WAITING.labels(self._model).inc(waiting - self._reported)
+        self._reported = waiting
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Have the calling thread compute when no other wants to; where the system has no priorities of threads, not.
 
     A process that was started with a lower priority than that keeps it: only root may raise one.

@@ -29,7 +29,7 @@ ASK_SECONDS = 2.0
 
 
 class EngineBacklog:
-    """The line inside one server, full when `most` calls of the model wait in it."""
+    """The queue inside one server, full when `most` calls of the model wait in it."""
 
     def __init__(
         self,
@@ -45,45 +45,45 @@ class EngineBacklog:
         self._upstream_model = upstream_model
         self._most = most
         self._now = now
-        self._heard: int | None = None
-        self._heard_at = -BELIEVED_SECONDS
-        self._since = 0
-        self._asking: asyncio.Task[None] | None = None
+        self._reported: int | None = None
+        self._reported_at = -BELIEVED_SECONDS
+        self._sent_since = 0
+        self._refreshing: asyncio.Task[None] | None = None
 
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether `most` calls wait, by what was last heard and what went there since."""
-        age = self._now() - self._heard_at
-        if age > REFRESH_SECONDS and (self._asking is None or self._asking.done()):
-            self._asking = asyncio.create_task(self.ask())
-        if self._heard is None or age > BELIEVED_SECONDS:
+        age = self._now() - self._reported_at
+        if age > REFRESH_SECONDS and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.create_task(self.refresh())
+        if self._reported is None or age > BELIEVED_SECONDS:
             return False
-        # An engine that has a line puts what comes into it; one that has none may take much at once.
-        return self._heard + (self._since if self._heard else 0) >= self._most
+        # An engine that has a queue puts what comes into it; one that has none may take much at once.
+        return self._reported + (self._sent_since if self._reported else 0) >= self._most
 
-    def entered(self) -> None:
+    def add(self) -> None:
         """Count one call until the server does."""
-        self._since += 1
+        self._sent_since += 1
 
-    async def ask(self) -> None:
+    async def refresh(self) -> None:
         """Read the server's metrics; a failure leaves what was heard to grow old."""
-        sent = self._since
+        sent = self._sent_since
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 answer = await self._peer.send("GET", "", timeout_seconds=ASK_SECONDS)
         except (ServiceError, TimeoutError) as error:
             log.warning("an engine's metrics can't be read", model=self._model, error=repr(error))
             return
-        self._heard = waiting_in(answer.body.decode("utf-8", "replace"), self._upstream_model)
-        self._heard_at = self._now()
-        self._since -= sent
-        if self._heard is not None:
-            ENGINE_WAITING.labels(self._model).set(self._heard)
+        self._reported = waiting_in(answer.body.decode("utf-8", "replace"), self._upstream_model)
+        self._reported_at = self._now()
+        self._sent_since -= sent
+        if self._reported is not None:
+            ENGINE_WAITING.labels(self._model).set(self._reported)
 
     async def close(self) -> None:
         """Stop asking."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
 
 
 def waiting_in(metrics: str, model: str) -> int | None:

@@ -67,7 +67,7 @@ class _Silence:
 
 
 class Upstream:
-    """One model of one server: its calls, each in a place of its line, and its failures as our errors."""
+    """One model of one server: its calls, each in a slot of its queue, and its failures as our errors."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Upstream:
     async def post(self, path: str, body: Mapping[str, Any], *, bulk: bool = False) -> dict[str, Any]:
         """A whole answer as JSON; raises what the server's failure is to the caller."""
         content = wire.write(body)
-        leave = await self.admission.enter(self._weight(content, body), bulk=bulk)
+        release = await self.admission.enter(self._weight(content, body), bulk=bulk)
         try:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
@@ -118,12 +118,12 @@ class Upstream:
                 self._knows(path, answer.status)
                 return self._checked(answer, await self._whole(answer))
         finally:
-            leave()
+            release()
 
     async def stream_of(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """A streamed answer's JSON events; raises if it holds an error, and `EndedEarly` without `[DONE]`."""
         content = wire.write(body)
-        leave = await self.admission.enter(self._weight(content, body))
+        release = await self.admission.enter(self._weight(content, body))
         try:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
@@ -136,7 +136,7 @@ class Upstream:
                     async for event in parsed:
                         yield event
         finally:
-            leave()
+            release()
 
     def _knows(self, path: str, status: int) -> None:
         """Raise `NoCompletions` for a model that has only chats."""

@@ -64,7 +64,7 @@ BROKE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ServerError:
     """An error as a server worded it."""
 
     message: str = ""
@@ -114,18 +114,18 @@ def names_parameter(error: ServiceError, parameter: str) -> bool:
     return isinstance(error, UpstreamRefused) and (parameter in error.message or parameter in (error.param or ""))
 
 
-def _said(answer: object) -> Said:
+def _said(answer: object) -> ServerError:
     if isinstance(answer, list):
-        return _said(answer[0]) if answer else Said()
+        return _said(answer[0]) if answer else ServerError()
     if isinstance(answer, str):
-        return Said(message=answer[:SHOWN])
+        return ServerError(message=answer[:SHOWN])
     if not isinstance(answer, dict):
-        return Said()
+        return ServerError()
     error = answer.get("error")
     inner: Mapping[str, Any] = error if isinstance(error, dict) else answer
     message = inner.get("message") or inner.get("detail") or (error if isinstance(error, str) else "")
     param = inner.get("param")
-    return Said(
+    return ServerError(
         message=(message if isinstance(message, str) else str(message))[:SHOWN],
         code=str(inner.get("code") or ""),
         type=str(inner.get("type") or inner.get("status") or ""),
@@ -140,7 +140,7 @@ def _named_in(message: str) -> str | None:
     return found[1] if found else None
 
 
-def _meant(said: Said) -> int:
+def _meant(said: ServerError) -> int:
     if said.code.isdigit() and 400 <= int(said.code) < 600:
         return int(said.code)
     return STATUS_OF_TYPE.get(said.type) or STATUS_OF_TYPE.get(said.code) or 502
@@ -159,7 +159,7 @@ def _too_long(message: str) -> str:
     return message if ContextExceeded.code in message else f"{message} ({ContextExceeded.code})"
 
 
-def _retry_after(headers: Mapping[str, str], said: Said, usual: float = USUAL_RETRY_SECONDS) -> float:
+def _retry_after(headers: Mapping[str, str], said: ServerError, usual: float = USUAL_RETRY_SECONDS) -> float:
     seconds = said.retry_seconds
     if seconds is None:
         seconds = _number(headers.get("retry-after-ms", ""), 1000) or _seconds(headers)

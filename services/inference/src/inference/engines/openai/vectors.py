@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from inference.engines.openai.chat import Upstream
 from inference.errors import UpstreamBroke
-from inference.protocol.engines import NOTHING, Embedded, Further, Priority, Ranked
+from inference.protocol.engines import NO_EXTRA_FIELDS, Embedded, ExtraFields, Priority, Ranked
 
 
 class _Counted(Upstream):
@@ -43,8 +43,8 @@ class UpstreamEmbedding(_Counted):
         super().__init__(*args, **kwargs)
         self._dimensions = dimensions
 
-    async def embed(self, texts: Sequence[str], priority: Priority, further: Further = NOTHING) -> Embedded:
-        """The server's vectors, normalised. Queries have their places before bulk."""
+    async def embed(self, texts: Sequence[str], priority: Priority, further: ExtraFields = NO_EXTRA_FIELDS) -> Embedded:
+        """The server's vectors, normalised. Queries get slots before bulk."""
         body: dict[str, Any] = {
             **further,
             "model": self.source.upstream_model,
@@ -74,7 +74,7 @@ class UpstreamEmbedding(_Counted):
 class UpstreamRank(_Counted):
     """A `RerankEngine` over `/rerank` as vLLM, llama.cpp, Jina and Cohere have it."""
 
-    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], further: ExtraFields = NO_EXTRA_FIELDS) -> Ranked:
         """The server's scores."""
         body = {
             **further,

@@ -13,19 +13,19 @@ import numpy as np
 
 from contracts.chat import ChatRequest
 from inference.catalog.models_file import ScriptSource
-from inference.engines.logits_processors import Guide, Guides
+from inference.engines.logits_processors import LogitsProcessor, LogitsProcessors
 from inference.engines.scripted.vectors import TOKENIZER, count_words
 from inference.engines.stop_scanner import StopScanner
 from inference.protocol.engines import Completion, Piece
 from inference.protocol.pieces import calls_piece, collect, end_piece, text_piece, usage_of, usage_piece
 from inference.queueing.admission import Admission
-from inference.requests.generation_request import Order, read_order, room_for_answer
+from inference.requests.generation_request import GenerationRequest, read_generation_request, room_for_answer
 from inference.schemas.validation import check_answer
 from inference.tool_calls.calls import CallReader
 
 TOKEN = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+$")
 USUAL_TOKENS = 512
-LONGEST_GUIDED = 4096
+LONGEST_CONSTRAINED = 4096
 """Bytes of an answer that is made up to fit a schema."""
 SHORTEST_FIRST = [ord(character) for character in '"}],:0']
 """What ends strings, objects, lists and numbers; then the shortest number."""
@@ -63,16 +63,16 @@ class ScriptedChat:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
         """The reply word by word."""
-        order = read_order(request)
-        text = "\n".join(message["content"] for message in order.messages)
+        generation_request = read_generation_request(request)
+        text = "\n".join(message["content"] for message in generation_request.messages)
         prompt = count_words(text)
-        room = room_for_answer(order, prompt, self._context, USUAL_TOKENS, count_words)
-        reply = self._formed(order, self._reply(text, order.messages[-1]["content"]))
-        leave = await self._admission.enter(prompt + room * order.choices)
+        room = room_for_answer(generation_request, prompt, self._context, USUAL_TOKENS, count_words)
+        reply = self._formed(generation_request, self._reply(text, generation_request.messages[-1]["content"]))
+        release = await self._admission.enter(prompt + room * generation_request.choices)
         written = 0
         try:
-            for index in range(order.choices):
-                for tokens, piece in _said(order, index, reply, room):
+            for index in range(generation_request.choices):
+                for tokens, piece in _said(generation_request, index, reply, room):
                     written += tokens
                     if tokens:
                         await asyncio.sleep(self._script.pace_seconds)
@@ -80,7 +80,7 @@ class ScriptedChat:
                         yield piece
             yield usage_piece(usage_of(prompt, written))
         finally:
-            leave()
+            release()
 
     def _reply(self, conversation: str, last: str) -> str:
         for rule in self._script.rules:
@@ -88,39 +88,45 @@ class ScriptedChat:
                 return rule.reply
         return f"You said: {last}"
 
-    def _formed(self, order: Order, reply: str) -> str:
-        guide = _guides().guide(order)
-        if guide is None or guide.again().fits(list(reply.encode())):
+    def _formed(self, generation_request: GenerationRequest, reply: str) -> str:
+        processor = _processors().create(generation_request)
+        if processor is None or processor.again().fits(list(reply.encode())):
             return reply
-        return _shortest(guide).decode("utf-8", "replace")
+        return _shortest(processor).decode("utf-8", "replace")
 
 
 @cache
-def _guides() -> Guides:
-    return Guides.for_bytes()
+def _processors() -> LogitsProcessors:
+    return LogitsProcessors.for_bytes()
 
 
-def _shortest(guide: Guide) -> bytes:
+def _shortest(processor: LogitsProcessor) -> bytes:
     """Something short that has the form: what closes comes first, and what was not written yet before what was."""
     written: Counter[int] = Counter()
     said = bytearray()
-    while len(said) < LONGEST_GUIDED:
-        allowed = guide.allowed()
-        if allowed[_guides().end]:
+    while len(said) < LONGEST_CONSTRAINED:
+        allowed = processor.allowed()
+        if allowed[_processors().end]:
             break
         closing = [byte for byte in SHORTEST_FIRST if allowed[byte]]
         byte = closing[0] if closing else min(np.flatnonzero(allowed[:256]).tolist(), key=lambda b: (written[b], b))
         written[byte] += 1
         said.append(byte)
-        if guide.take(byte):
+        if processor.take(byte):
             break
     return bytes(said)
 
 
-def _said(order: Order, index: int, reply: str, room: int) -> Iterator[tuple[int, Piece | None]]:
+def _said(
+    generation_request: GenerationRequest, index: int, reply: str, room: int
+) -> Iterator[tuple[int, Piece | None]]:
     """One choice: how many tokens each step writes, and what of it is shown."""
-    scanner, reason, written = StopScanner(order.stops), "stop", 0
-    reader = CallReader(order.tools, structured=order.schema is not None) if order.tools else None
+    scanner, reason, written = StopScanner(generation_request.stops), "stop", 0
+    reader = (
+        CallReader(generation_request.tools, structured=generation_request.schema is not None)
+        if generation_request.tools
+        else None
+    )
     for token in TOKEN.findall(reply):
         counted = count_words(token)
         if written + counted > room:
@@ -129,7 +135,7 @@ def _said(order: Order, index: int, reply: str, room: int) -> Iterator[tuple[int
         written += counted
         shown = scanner.feed(token)
         text = reader.feed(shown) if reader else shown
-        yield counted, text_piece(text, index, _certain(order, text)) if text else None
+        yield counted, text_piece(text, index, _certain(generation_request, text)) if text else None
         if scanner.found:
             break
     rest = scanner.flush()
@@ -137,17 +143,17 @@ def _said(order: Order, index: int, reply: str, room: int) -> Iterator[tuple[int
     more, calls = reader.finish("length" if scanner.found else reason) if reader else ("", [])
     left += more
     if left:
-        yield 0, text_piece(left, index, _certain(order, left))
-    if reason == "stop" and not (scanner.found or calls) and order.schema is not None:
-        check_answer(order.schema, reply)
+        yield 0, text_piece(left, index, _certain(generation_request, left))
+    if reason == "stop" and not (scanner.found or calls) and generation_request.schema is not None:
+        check_answer(generation_request.schema, reply)
     if calls:
         reason = "length" if reason == "length" else "tool_calls"
         yield 0, calls_piece(calls, index)
     yield 0, end_piece(reason, index)
 
 
-def _certain(order: Order, text: str) -> list[dict[str, Any]] | None:
-    if not order.sampling.logprobs:
+def _certain(generation_request: GenerationRequest, text: str) -> list[dict[str, Any]] | None:
+    if not generation_request.sampling.logprobs:
         return None
     tokens = [{"token": token, "logprob": 0.0, "bytes": list(token.encode())} for token in TOKEN.findall(text)]
-    return [{**token, "top_logprobs": [token] if order.sampling.top_logprobs else []} for token in tokens]
+    return [{**token, "top_logprobs": [token] if generation_request.sampling.top_logprobs else []} for token in tokens]

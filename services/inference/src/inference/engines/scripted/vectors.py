@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.protocol.engines import NOTHING, Further, Ranked, Vectors
+from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, Ranked, Vectors
 from inference.requests.generation_request import refuse_unknown
 
 WORD = re.compile(r"\w+|[^\w\s]+")
@@ -87,7 +87,7 @@ class ScriptedRank:
         """Counts words."""
         return TOKENIZER
 
-    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], further: ExtraFields = NO_EXTRA_FIELDS) -> Ranked:
         """Scores from 0 to 1."""
         refuse_unknown(further)
         asked = set(WORD.findall(query.casefold()))

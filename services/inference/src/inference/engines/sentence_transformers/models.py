@@ -17,7 +17,7 @@ from inference.engines import torch_runtime
 from inference.engines.sentence_transformers.packed_linear import pack_linears
 from inference.errors import CannotLoad, ModelNotReady
 from inference.metrics import TRUNCATED
-from inference.protocol.engines import NOTHING, Further, Ranked, Vectors
+from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, Ranked, Vectors
 from inference.queueing.admission import Admission
 from inference.requests.generation_request import CHARACTERS_A_TOKEN, refuse_unknown
 from inference.serving.liveness import Liveness
@@ -197,13 +197,13 @@ class CrossEncoderRank:
         """Without truncation and padding."""
         return self._tokenizer
 
-    async def rank(self, query: str, documents: Sequence[str], further: Further = NOTHING) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], further: ExtraFields = NO_EXTRA_FIELDS) -> Ranked:
         """Scores from 0 to 1. A pair longer than the model reads is cut, and counted."""
         if self._model is None:
             raise ModelNotReady(self._name, "it is not loaded")
         refuse_unknown(further)
         read = sum(map(len, documents)) + len(query) * len(documents)
-        leave = await self._admission.enter(read // CHARACTERS_A_TOKEN)
+        release = await self._admission.enter(read // CHARACTERS_A_TOKEN)
         try:
             loop = asyncio.get_running_loop()
             lengths = await loop.run_in_executor(self._thread, self._lengths, query, documents)
@@ -214,9 +214,9 @@ class CrossEncoderRank:
                 made = await loop.run_in_executor(self._thread, self._score, query, [documents[each] for each in part])
                 for each, score in zip(part, made, strict=True):
                     scores[each] = score
-                self._liveness.progressed()
+                self._liveness.record_progress()
         finally:
-            leave()
+            release()
         truncated = sum(length > self._limit for length in lengths)
         if truncated:
             TRUNCATED.labels(self._name).inc(truncated)

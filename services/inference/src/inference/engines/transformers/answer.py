@@ -8,7 +8,7 @@ from typing import Any
 from inference.engines.stop_scanner import StopScanner
 from inference.protocol.engines import Piece
 from inference.protocol.pieces import Logprobs, calls_piece, end_piece, text_piece
-from inference.requests.generation_request import Order
+from inference.requests.generation_request import GenerationRequest
 from inference.schemas.validation import check_answer
 from inference.tool_calls.calls import CallReader
 
@@ -21,7 +21,7 @@ class Answer:
 
     def __init__(
         self,
-        order: Order,
+        generation_request: GenerationRequest,
         index: int,
         tokenizer: Any,
         bytes_of: Callable[[int], bytes],
@@ -29,15 +29,19 @@ class Answer:
     ) -> None:
         from tokenizers.decoders import DecodeStream  # loaded with the model, not with the service
 
-        self._order = order
+        self._generation_request = generation_request
         self._index = index
         self._tokenizer = tokenizer
         self._bytes_of = bytes_of
         self._send = send
         self._decoder = DecodeStream(skip_special_tokens=True)
-        self._scanner = StopScanner(order.stops)
-        self._reader = CallReader(order.tools, structured=order.schema is not None) if order.tools else None
-        self._logprobs: list[tuple[int, dict[str, Any]]] | None = [] if order.sampling.logprobs else None
+        self._scanner = StopScanner(generation_request.stops)
+        self._reader = (
+            CallReader(generation_request.tools, structured=generation_request.schema is not None)
+            if generation_request.tools
+            else None
+        )
+        self._logprobs: list[tuple[int, dict[str, Any]]] | None = [] if generation_request.sampling.logprobs else None
         """Of tokens that were not sent yet, each with the place in the text where it begins."""
         self._decoded = 0
         self._shown = 0
@@ -62,8 +66,8 @@ class Answer:
             if calls:
                 reason = "length" if reason == "length" else "tool_calls"
                 self._send(calls_piece(calls, self._index, self._due()))
-        if reason == "stop" and not self._scanner.found and self._order.schema is not None:
-            check_answer(self._order.schema, self._said)
+        if reason == "stop" and not self._scanner.found and self._generation_request.schema is not None:
+            check_answer(self._generation_request.schema, self._said)
         rest = self._due()
         self._send(end_piece(reason, self._index, rest or None))
 

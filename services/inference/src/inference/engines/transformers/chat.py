@@ -13,14 +13,19 @@ import structlog
 
 from contracts.chat import ChatRequest
 from inference.engines import torch_runtime
-from inference.engines.logits_processors import Guide, Guides
+from inference.engines.logits_processors import LogitsProcessor, LogitsProcessors
 from inference.engines.transformers.generation import Generation, Loaded
 from inference.engines.transformers.prompt import ChatPrompt
 from inference.errors import CannotLoad, ModelNotReady
 from inference.protocol.engines import Completion, Piece
 from inference.protocol.pieces import collect
 from inference.queueing.admission import Admission
-from inference.requests.generation_request import Order, guessed_tokens, read_order, room_for_answer
+from inference.requests.generation_request import (
+    GenerationRequest,
+    guessed_tokens,
+    read_generation_request,
+    room_for_answer,
+)
 from inference.serving.liveness import PROBE, Liveness
 from servicekit.core.errors import InvalidRequest, ServiceError
 
@@ -28,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class TransformersChat:
-    """A `ChatEngine` over a model folder. Calls beyond the one being answered wait in `admission`'s line."""
+    """A `ChatEngine` over a model folder. Calls beyond the one being answered wait in `admission`'s queue."""
 
     def __init__(
         self,
@@ -54,7 +59,7 @@ class TransformersChat:
         self._current: Generation | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"chat-{name}")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix=f"read-{name}")
-        """Makes tokens of the prompts of calls in line."""
+        """Makes tokens of the prompts of calls in the queue."""
         self._liveness = Liveness(
             name,
             ask=lambda: self.complete(PROBE),
@@ -90,11 +95,11 @@ class TransformersChat:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
         """The answer as it is made."""
-        order = read_order(request)
+        generation_request = read_generation_request(request)
         loaded = self._loaded
         if loaded is None:
             raise ModelNotReady(self._name, "it is not loaded")
-        generation = await self._begun(loaded, order)
+        generation = await self._begun(loaded, generation_request)
         try:
             while True:
                 piece = await generation.pieces.get()
@@ -106,42 +111,48 @@ class TransformersChat:
         finally:
             generation.abandon()
 
-    async def _begun(self, loaded: Loaded, order: Order) -> Generation:
-        """Its generation, once it has its place. It is in line before its prompt is read, so that is bounded, too."""
+    async def _begun(self, loaded: Loaded, generation_request: GenerationRequest) -> Generation:
+        """Its generation, once it has its slot. It queues before its prompt is read, so that is bounded, too."""
         loop = asyncio.get_running_loop()
-        turn = self._admission.turn(guessed_tokens(order, self._context, self._usual_tokens))
+        ticket = self._admission.join(guessed_tokens(generation_request, self._context, self._usual_tokens))
         try:
-            prompt, guide = await loop.run_in_executor(self._reading, self._prepare, loaded, order)
+            prompt, processor = await loop.run_in_executor(self._reading, self._prepare, loaded, generation_request)
             count = partial(_count, loaded)
-            room = room_for_answer(order, len(prompt), self._context, self._usual_tokens, count)
-            turn.weighs(len(prompt) + room * order.choices)
-            await turn.come()
-            generation = Generation(self._name, loaded, order, prompt, room, guide, self._liveness.progressed)
+            room = room_for_answer(generation_request, len(prompt), self._context, self._usual_tokens, count)
+            ticket.set_tokens(len(prompt) + room * generation_request.choices)
+            await ticket.wait()
+            generation = Generation(
+                self._name, loaded, generation_request, prompt, room, processor, self._liveness.record_progress
+            )
             running = loop.run_in_executor(self._thread, self._run, generation)
         except BaseException:
-            turn.leave()
+            ticket.release()
             raise
-        running.add_done_callback(lambda _: turn.leave())  # the place is free when the thread is, not before
+        running.add_done_callback(lambda _: ticket.release())  # the slot is free when the thread is, not before
         return generation
 
     def _run(self, generation: Generation) -> None:
         self._current = generation
         generation.run()
 
-    def _prepare(self, loaded: Loaded, order: Order) -> tuple[list[int], Guide | None]:
+    def _prepare(
+        self, loaded: Loaded, generation_request: GenerationRequest
+    ) -> tuple[list[int], LogitsProcessor | None]:
         vocabulary = loaded.tokenizer.get_vocab_size()
-        if any(token >= vocabulary for token in order.sampling.logit_bias):
+        if any(token >= vocabulary for token in generation_request.sampling.logit_bias):
             raise InvalidRequest(f"The model's tokens are 0 to {vocabulary - 1}.", param="logit_bias")
-        return self._prompt(loaded, order), loaded.guides.guide(order)
+        return self._prompt(loaded, generation_request), loaded.processors.create(generation_request)
 
-    def _prompt(self, loaded: Loaded, order: Order) -> list[int]:
+    def _prompt(self, loaded: Loaded, generation_request: GenerationRequest) -> list[int]:
         from jinja2 import TemplateError  # comes with transformers
 
-        if order.raw:
-            raw: list[int] = loaded.tokenizer.encode(order.messages[0]["content"]).ids  # begun as it was in training
+        if generation_request.raw:
+            raw: list[int] = loaded.tokenizer.encode(
+                generation_request.messages[0]["content"]
+            ).ids  # begun as it was in training
             return raw
         try:
-            return loaded.prompt.tokens(order.messages)
+            return loaded.prompt.tokens(generation_request.messages)
         except TemplateError as error:
             raise InvalidRequest(
                 f"The model's chat template refuses these messages: {error}", param="messages"
@@ -164,14 +175,14 @@ class TransformersChat:
         template = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         ends = _ends(model, template)
-        guides = Guides.for_file(folder / "tokenizer.json", model.config.vocab_size, sorted(ends))
+        processors = LogitsProcessors.for_file(folder / "tokenizer.json", model.config.vocab_size, sorted(ends))
         torch_runtime.return_memory()
         log.info("chat model loaded", folder=folder.name, dtype=str(dtype), threads=self._threads)
         prompt = ChatPrompt(
             folder / "tokenizer.json",
             lambda messages: str(template.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)),
         )
-        return Loaded(torch, model, tokenizer, prompt, ends, guides, readable if _is_fillable(model) else 0)
+        return Loaded(torch, model, tokenizer, prompt, ends, processors, readable if _is_fillable(model) else 0)
 
     def _before_layer(self, *_: Any) -> None:
         if self._current is not None:

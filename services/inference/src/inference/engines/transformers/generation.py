@@ -11,14 +11,14 @@ from typing import Any
 
 import structlog
 
-from inference.engines.logits_processors import Guide, Guides
+from inference.engines.logits_processors import LogitsProcessor, LogitsProcessors
 from inference.engines.transformers.answer import Answer
 from inference.engines.transformers.prompt import ChatPrompt
 from inference.engines.transformers.sampler import Sampler
 from inference.metrics import TOKENS
 from inference.protocol.engines import Piece
 from inference.protocol.pieces import usage_of, usage_piece
-from inference.requests.generation_request import Order
+from inference.requests.generation_request import GenerationRequest
 from servicekit.core.errors import Internal, ServiceError
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class Loaded:
     prompt: ChatPrompt
     ends: frozenset[int]
     """Ids that end an answer."""
-    guides: Guides
+    processors: LogitsProcessors
     fillable: int = 0
     """Up to how many tokens prompts are filled up; 0 where filling could not be taken away again."""
 
@@ -64,18 +64,18 @@ class Generation:
         self,
         name: str,
         loaded: Loaded,
-        order: Order,
+        generation_request: GenerationRequest,
         prompt: list[int],
         room: int,
-        guide: Guide | None,
+        processor: LogitsProcessor | None,
         progressed: Callable[[], None],
     ) -> None:
         self._name = name
         self._loaded = loaded
-        self._order = order
+        self._generation_request = generation_request
         self._prompt = prompt
         self._room = room
-        self._guide = guide
+        self._processor = processor
         self._progressed = progressed
         self._loop = asyncio.get_running_loop()
         self._abandoned = threading.Event()
@@ -115,28 +115,30 @@ class Generation:
         """Read the prompt once, then write each choice from there."""
         from transformers import DynamicCache  # loaded with the model, not with the service
 
-        loaded, order = self._loaded, self._order
-        sampler = Sampler(loaded.torch, order.sampling, loaded.model.device)
+        loaded, generation_request = self._loaded, self._generation_request
+        sampler = Sampler(loaded.torch, generation_request.sampling, loaded.model.device)
         read = DynamicCache(config=loaded.model.config)
         logits = self._read(read)
-        for index in range(order.choices):
-            last = index == order.choices - 1
+        for index in range(generation_request.choices):
+            last = index == generation_request.choices - 1
             sampler.restart()
             self._write(index, logits, read if last else copy.deepcopy(read), sampler)
 
     def _write(self, index: int, logits: Any, cache: Any, sampler: Sampler) -> None:
-        guide = self._guide.again() if self._guide else None
-        answer = Answer(self._order, index, self._loaded.tokenizer, self._loaded.guides.bytes_of, self._send)
+        processor = self._processor.again() if self._processor else None
+        answer = Answer(
+            self._generation_request, index, self._loaded.tokenizer, self._loaded.processors.bytes_of, self._send
+        )
         for count in range(1, self._room + 1):
             self.check()
-            token = sampler.pick(logits, guide.allowed() if guide else None)
+            token = sampler.pick(logits, processor.allowed() if processor else None)
             self._progressed()
             if token in self._loaded.ends:
                 answer.end("stop")
                 return
             self._written += 1
-            over = guide.take(token) if guide else False
-            likely = sampler.likeliest(logits, token) if self._order.sampling.logprobs else None
+            over = processor.take(token) if processor else False
+            likely = sampler.likeliest(logits, token) if self._generation_request.sampling.logprobs else None
             if answer.take(token, likely) or over:
                 answer.end("stop")
                 return

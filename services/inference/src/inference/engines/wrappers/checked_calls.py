@@ -68,7 +68,7 @@ class CheckedCalls(EngineWrapper):
         for end in self._endings(checker, answers, at_end=True):
             yield end
         broken = {index: answer for index, answer in answers.items() if answer.is_broken}
-        for index, answer in broken.items():  # now that the stream's place is free: a model may be asked once more
+        for index, answer in broken.items():  # now that the stream's slot is free: a model may be asked once more
             again, used = await self._again(request, checker)
             if (usage := usage_of_both(usage, used)) is not None:
                 yield Piece(usage=usage)

@@ -22,7 +22,7 @@ from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.protocol.pieces import calls_piece, end_piece, text_piece
 from inference.requests.conversation import calls_in, render
 from inference.requests.generation_request import read_schema
-from inference.tool_calls.answer_schema import ANSWER, Answered, AnswerReader, answer_schema
+from inference.tool_calls.answer_schema import ANSWER, AnswerReader, ParsedAnswer, answer_schema
 from inference.tool_calls.calls import FIELDS, MalformedCalls, Tools, read_tools
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class ConstrainedTools(EngineWrapper):
                     if reason := choice.get("finish_reason"):
                         ended[index] = reason
         again: dict[str, Any] | None = None
-        for index, reason in ended.items():  # now that the stream's place is free: a model may be asked once more
+        for index, reason in ended.items():  # now that the stream's slot is free: a model may be asked once more
             answered, more = await self._read(asked, tools, readers[index].text, reason)
             again = usage_of_both(again, more)
             for end in _ending(answered, readers[index].shown, index, reason):
@@ -85,13 +85,13 @@ class ConstrainedTools(EngineWrapper):
 
     async def _read(
         self, asked: ChatRequest, tools: Tools, text: str, reason: str | None
-    ) -> tuple[Answered, dict[str, Any] | None]:
+    ) -> tuple[ParsedAnswer, dict[str, Any] | None]:
         """What an answer means; asks once more when it means nothing, and says what that cost."""
-        cut = Answered.cut_short(text, tools)
+        cut = ParsedAnswer.cut_short(text, tools)
         if reason not in BEFORE_THE_END:
             return cut, None
         try:
-            return Answered.of(text, tools), None
+            return ParsedAnswer.of(text, tools), None
         except MalformedCalls as error:
             if asked.stop and cut.text is not None:  # a stop string came before the end of the JSON
                 return cut, None
@@ -99,7 +99,7 @@ class ConstrainedTools(EngineWrapper):
         TOOL_CALLS.labels(self._name, "asked_again").inc()
         again = await self._inner.complete(once_more(asked))
         try:
-            return Answered.of(_text(again.choices[0].get("message")), tools), again.usage
+            return ParsedAnswer.of(_text(again.choices[0].get("message")), tools), again.usage
         except MalformedCalls as error:
             TOOL_CALLS.labels(self._name, "failed").inc()
             log.warning("tool call malformed again", model=self._name, why=str(error))
@@ -129,7 +129,7 @@ def _text(part: object) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _ending(answered: Answered, shown: str, index: int, reason: str) -> list[Piece]:
+def _ending(answered: ParsedAnswer, shown: str, index: int, reason: str) -> list[Piece]:
     """What is still to be said of an answer of which a part was shown."""
     pieces = []
     rest = answered.text or ""
