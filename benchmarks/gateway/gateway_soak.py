@@ -26,7 +26,7 @@ from benchmarks.gateway.gateway_processes import BODY, Process, cores, gateway, 
 from contracts.keys import Budget, KeyCreate, Limits
 from gateway.auth.key_repository import key_row
 from gateway.auth.keys import new_secret
-from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.tenant_repository import TenantRepository
 from gateway.bootstrap import MIGRATIONS
 from gateway.storage.audit_log import Actor
 from gateway.storage.tables import keys
@@ -66,10 +66,10 @@ async def make_keys(folder: Path, number: int) -> list[str]:
     """So many keys in the ledger, over `TENANTS` tenants; their secrets."""
     database, clock = Database.open(None, folder, "gateway"), SystemClock()
     await migrate(database, MIGRATIONS)
-    tenants, secrets = TenantLedger(database, clock), [new_secret() for _ in range(number)]
+    tenants, secrets = TenantRepository(database, clock), [new_secret() for _ in range(number)]
     async with database.write() as connection:
         for tenant in range(TENANTS):
-            await tenants.ensure(connection, f"tenant-{tenant}", clock.now(), Actor("bench"))
+            await tenants.ensure_tenant(connection, f"tenant-{tenant}", clock.now(), Actor("bench"))
         rows = []
         for at, secret in enumerate(secrets):
             wanted = KeyCreate(

@@ -153,8 +153,8 @@ async def test_the_token_of_a_run_allows_only_what_the_key_s_scopes_allow(
 ) -> None:
     gateway = agents.gateway
     made = await gateway.new_key(scopes=scopes)
-    principal = await gateway.deps.keyring.still_active(made["id"])
-    body = {"grant": gateway.deps.mint.grant(principal, "r"), "purpose": "runs"}
+    principal = await gateway.deps.authenticator.require_active(made["id"])
+    body = {"grant": gateway.deps.issuer.grant(principal, "r"), "purpose": "runs"}
     async with gateway.session.post(f"{gateway.plane_url}/v1/tokens", json=body) as answer:
         fresh = await answer.json()
     delegation = DelegationVerifier(gateway.deps.settings.delegation_public_key_file).verify(fresh["token"], "models")

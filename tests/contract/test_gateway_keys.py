@@ -226,7 +226,7 @@ async def test_metrics_and_the_model_plane_are_not_on_the_public_port(gateway: R
 
 def _token(gateway: RunningGateway, key_id: str, audiences: Any = ANSWERS) -> str:
     principal = Principal(key_id, "default", frozenset({"chat"}))
-    return gateway.deps.mint.token(principal, audiences, "req_1", "call_1")
+    return gateway.deps.issuer.token(principal, audiences, "req_1", "call_1")
 
 
 async def _on_plane(gateway: RunningGateway, path: str, token: str, body: Any) -> aiohttp.ClientResponse:
@@ -249,7 +249,7 @@ async def test_the_model_plane_takes_tokens_for_models_and_never_keys(gateway: R
 async def test_a_call_inside_is_in_the_ledger_before_its_answer_ends(gateway: RunningGateway) -> None:
     for streamed in (False, True):
         await _on_plane(gateway, "/v1/chat/completions", _token(gateway, "key_admin"), {**CHAT, "stream": streamed})
-    spent = await gateway.deps.inside.spent("call_1", "key_admin")
+    spent = await gateway.deps.inner_calls.spent("call_1", "key_admin")
     assert (spent.cost, spent.settled) == (2 * 120_000, True)
 
 
@@ -265,8 +265,8 @@ async def test_the_model_plane_refuses_a_key_that_was_revoked_meanwhile(gateway:
 
 async def test_a_grant_buys_fresh_tokens_until_its_key_is_revoked(gateway: RunningGateway, tmp_path: Path) -> None:
     created = await gateway.new_key(tenant="acme", collections=["handbook"])
-    principal = await gateway.deps.keys.by_id(created["id"])
-    grant = gateway.deps.mint.grant(principal, "req_7")
+    principal = await gateway.deps.keys.get_by_id(created["id"])
+    grant = gateway.deps.issuer.grant(principal, "req_7")
     answer = await _on_plane(gateway, "/v1/tokens", "", {"grant": grant})
     fresh = await answer.json()
     verifier = DelegationVerifier(tmp_path / "d.pub")
@@ -290,7 +290,7 @@ async def test_what_a_job_embeds_is_charged_where_it_is_made_and_refused_once_a_
     secret, upload = created["secret"], {"data": b"x", "headers": {"Content-Type": "application/octet-stream"}}
     path = "/v1/collections/handbook/documents"
     assert (await gateway.call("POST", path, secret, **upload)).status == 202
-    grant = gateway.deps.mint.grant(await gateway.deps.keys.by_id(created["id"]), "req_7")
+    grant = gateway.deps.issuer.grant(await gateway.deps.keys.get_by_id(created["id"]), "req_7")
     token = (await (await _on_plane(gateway, "/v1/tokens", "", {"grant": grant})).json())["token"]
     batch = {"model": "mini", "input": ["a wombat in a burrow"], "priority": "bulk"}
     for _ in range(3):
@@ -312,7 +312,7 @@ async def test_nothing_is_queued_to_be_embedded_and_no_grant_spends_once_a_budge
     assert (refused.status, (await _error(refused))["type"]) == (429, "budget_exceeded")
     assert "Retry-After" in refused.headers
     assert not any(call["peer"] == "ingest" for call in gateway.seen.calls)
-    grant = gateway.deps.mint.grant(await gateway.deps.keys.by_id(created["id"]), "req_7")
+    grant = gateway.deps.issuer.grant(await gateway.deps.keys.get_by_id(created["id"]), "req_7")
     assert (await _on_plane(gateway, "/v1/tokens", "", {"grant": grant})).status == 200  # to delete costs nothing
     asked = await _on_plane(gateway, "/v1/tokens", "", {"grant": grant, "spends": True})
     assert (asked.status, (await _error(asked))["type"]) == (429, "budget_exceeded")
@@ -335,7 +335,7 @@ async def test_what_calls_under_one_id_have_used_is_told_to_their_grant_alone_al
     gateway: RunningGateway,
 ) -> None:
     keys = [await gateway.new_key() for _ in range(2)]
-    grants = [gateway.deps.mint.grant(await gateway.deps.keys.by_id(key["id"]), "req_7") for key in keys]
+    grants = [gateway.deps.issuer.grant(await gateway.deps.keys.get_by_id(key["id"]), "req_7") for key in keys]
     exchange = {"grant": grants[0], "purpose": "documents", "call_id": "run_1"}
     token = (await (await _on_plane(gateway, "/v1/tokens", "", exchange)).json())["token"]
     await _on_plane(gateway, "/v1/chat/completions", token, CHAT)

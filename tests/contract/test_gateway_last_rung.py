@@ -23,8 +23,8 @@ ROUTE = {"targets": [{"model": "echo"}], "on_error": ["free"]}
 
 
 async def _answer(gateway: RunningGateway, model: str) -> ChatCompletion:
-    principal = await gateway.deps.keyring.still_active("key_admin")
-    token = gateway.deps.mint.token(principal, ANSWERS, "r1", "call_outer")
+    principal = await gateway.deps.authenticator.require_active("key_admin")
+    token = gateway.deps.issuer.token(principal, ANSWERS, "r1", "call_outer")
     delegation = DelegationVerifier(gateway.deps.settings.delegation_public_key_file).verify(token, "agent")
     question = "How many days of paid leave do full-time employees get per year?"
     options = {"model": model, "include": ["receipt"], "grounding": "strict"}

@@ -154,8 +154,8 @@ async def test_a_model_much_slower_than_the_others_of_its_route_is_asked_last(ga
 
 async def test_routes_serve_the_model_plane_alike_and_tell_it_their_attempts(gateway: RunningGateway) -> None:
     gateway.seen.script["echo"] = ["503"]
-    principal = await gateway.deps.keyring.still_active("key_admin")
-    token = gateway.deps.mint.token(principal, ANSWERS, "r1", "call_outer")
+    principal = await gateway.deps.authenticator.require_active("key_admin")
+    token = gateway.deps.issuer.token(principal, ANSWERS, "r1", "call_outer")
     async with gateway.session.post(
         f"{gateway.plane_url}/v1/chat/completions", json=_chat(True), headers={"Authorization": f"Bearer {token}"}
     ) as answer:

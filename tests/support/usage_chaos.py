@@ -254,7 +254,7 @@ async def budgets_agree(fleet: Fleet) -> None:
     until = asyncio.get_running_loop().time() + SETTLED_SECONDS
     while True:
         for replica in fleet.replicas:
-            await replica.upkeep.look_after()
+            await replica.housekeeping.run_once()
         try:
             await assert_books_agree(fleet)
         except AssertionError:

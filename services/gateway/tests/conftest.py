@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pytest_socket import disable_socket
 
-from gateway.auth.key_repository import KeyLedger
-from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.key_repository import KeyRepository
+from gateway.auth.tenant_repository import TenantRepository
 from gateway.bootstrap import MIGRATIONS
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
@@ -35,10 +35,10 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def tenants(database: Database, clock: ManualClock) -> TenantLedger:
-    return TenantLedger(database, clock)
+def tenants(database: Database, clock: ManualClock) -> TenantRepository:
+    return TenantRepository(database, clock)
 
 
 @pytest.fixture
-def keys(database: Database, tenants: TenantLedger, clock: ManualClock) -> KeyLedger:
-    return KeyLedger(database, tenants, clock)
+def keys(database: Database, tenants: TenantRepository, clock: ManualClock) -> KeyRepository:
+    return KeyRepository(database, tenants, clock)

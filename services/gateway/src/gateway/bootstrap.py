@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from starlette.middleware import Middleware
 from starlette.types import Scope
 
-from gateway.admin.first_start import settle_admin_key, settle_key_pair
+from gateway.admin.first_start import ensure_admin_key, ensure_key_pair
 from gateway.admin.retention import Retention
 from gateway.api import administration, backup
 from gateway.api import model_calls as answers
@@ -25,30 +25,30 @@ from gateway.api import proxied_calls as documents
 from gateway.api import routes as model_routes
 from gateway.api.direct_routes import Shortcuts
 from gateway.api.openapi import public_openapi
-from gateway.auth.authentication import Keyring
-from gateway.auth.grants import Grants, era
-from gateway.auth.key_repository import KeyLedger
+from gateway.auth.authentication import Authenticator
+from gateway.auth.grants import Grants, restore_epoch
+from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import Principal
-from gateway.auth.tenant_repository import TenantLedger
-from gateway.auth.tokens import Mint
-from gateway.cache.answer_cache import CacheRules, Caching
-from gateway.cache.redis_store import RedisCache
+from gateway.auth.tenant_repository import TenantRepository
+from gateway.auth.tokens import TokenIssuer
+from gateway.cache.answer_cache import AnswerCache, CachePolicy
+from gateway.cache.redis_store import RedisStore
 from gateway.dependencies import Dependencies, Peers
 from gateway.limits.admission import Admission
-from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter
-from gateway.limits.pipelined_connection import RedisLane
+from gateway.limits.pipelined_connection import PipelinedConnection
 from gateway.limits.redis_limiter import RedisLimiter
 from gateway.models.catalogue import Catalogue
 from gateway.models.health import UpstreamHealth
-from gateway.routing.circuit_breaker import BreakerRules, Breakers
+from gateway.routing.circuit_breaker import BreakerPolicy, Breakers
 from gateway.routing.redis_circuits import RedisCircuits
-from gateway.routing.repository import RouteBook
+from gateway.routing.repository import RouteRepository
 from gateway.server.cors import Cors
-from gateway.server.paths import Front
+from gateway.server.paths import CanonicalPath
 from gateway.settings import GatewaySettings, origins_in
-from gateway.usage.housekeeping import Upkeep
+from gateway.usage.housekeeping import Housekeeping
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter
 from gateway.usage.tenant_labels import TenantLabels
@@ -82,71 +82,73 @@ async def open_dependencies(
     """Open everything, and close it again after every running call has queued its usage."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        mint = await asyncio.to_thread(_mint, settings, clock)
+        issuer = await asyncio.to_thread(_issuer, settings, clock)
         database, redis = await _open_stores(settings, stack)
         tenants = await _open_tenants(settings, database, clock)
         peers = await _open_peers(settings, stack)
-        catalogue = Catalogue(peers.inference, mint, clock, settings.models_cache_seconds)
-        keys, budgets = KeyLedger(database, tenants, clock), BudgetLedger(database)
+        catalogue = Catalogue(peers.inference, issuer, clock, settings.models_cache_seconds)
+        keys, budgets = KeyRepository(database, tenants, clock), BudgetRepository(database)
         limiter = limiter or _limiter(settings, redis, stack)
         admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
         ledger = UsageLedger(database, settings.usage_queue_rows, clock)
-        tenant_labels = TenantLabels(settings.metrics_tenants)
-        meter = _open_meter(stack, Meter(ledger, admission, catalogue, clock, tenant_labels))
-        upkeep = Upkeep(database, ledger, admission, budgets, limiter, tenants, clock, catalogue.label, tenant_labels)
-        _run(stack, upkeep.run(), Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days).run())
+        meter = _open_meter(stack, Meter(ledger, admission, catalogue, clock, TenantLabels(settings.metrics_tenants)))
+        housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
+        retention = Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days)
+        _run(stack, housekeeping.run(), retention.run())
         yield Dependencies(
             settings=settings,
             clock=clock,
             database=database,
             keys=keys,
             tenants=tenants,
-            keyring=Keyring(keys, clock, settings.key_cache_seconds),
+            authenticator=Authenticator(keys, clock, settings.key_cache_seconds),
             limiter=limiter,
             admission=admission,
             meter=meter,
-            upkeep=upkeep,
+            housekeeping=housekeeping,
             catalogue=catalogue,
-            counter=_counter(peers, mint, stack),
-            mint=mint,
-            grants=Grants(database, clock, mint.grant_lifetime),
+            counter=_counter(peers, issuer, stack),
+            issuer=issuer,
+            grants=Grants(database, clock, issuer.grant_lifetime),
             peers=peers,
             streams=EventStreams(admission, settings.event_streams_per_key),
-            routes=RouteBook(database, clock),
+            routes=RouteRepository(database, clock),
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
-            caching=_caching(settings, redis, peers, mint, clock, await era(database)),
+            answer_cache=_answer_cache(settings, redis, peers, issuer, clock, await restore_epoch(database)),
         )
 
 
-def _counter(peers: Peers, mint: Mint, stack: AsyncExitStack) -> TokenCounter:
-    counter = TokenCounter(peers.inference, mint)
+def _counter(peers: Peers, issuer: TokenIssuer, stack: AsyncExitStack) -> TokenCounter:
+    counter = TokenCounter(peers.inference, issuer)
     stack.push_async_callback(counter.close)
     return counter
 
 
 def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> Breakers:
-    rules = BreakerRules(
+    rules = BreakerPolicy(
         settings.circuit_window_seconds,
         settings.circuit_requests,
         settings.circuit_failure_ratio,
         settings.circuit_open_seconds,
     )
     breakers = Breakers(RedisCircuits(redis, settings.limits_timeout_seconds), rules, time.monotonic)
-    _run(stack, breakers.exchange_for_ever())
+    _run(stack, breakers.run())
     return breakers
 
 
 def _limiter(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> RedisLimiter:
-    lane = RedisLane(settings.redis_url)
-    stack.push_async_callback(lane.close)
-    return RedisLimiter(redis, settings.limits_timeout_seconds, lane=lane)
+    connection = PipelinedConnection(settings.redis_url)
+    stack.push_async_callback(connection.close)
+    return RedisLimiter(redis, settings.limits_timeout_seconds, connection=connection)
 
 
-def _caching(settings: GatewaySettings, redis: Redis, peers: Peers, mint: Mint, clock: Clock, era: str) -> Caching:
-    cache = RedisCache(redis, settings.limits_timeout_seconds, settings.cache_bytes)
-    rules = CacheRules(settings.cache_seconds, settings.cache_entry_bytes)
-    return Caching(cache, rules, peers.retriever, mint, clock, era)
+def _answer_cache(
+    settings: GatewaySettings, redis: Redis, peers: Peers, issuer: TokenIssuer, clock: Clock, restore_epoch: str
+) -> AnswerCache:
+    cache = RedisStore(redis, settings.limits_timeout_seconds, settings.cache_bytes)
+    rules = CachePolicy(settings.cache_seconds, settings.cache_entry_bytes)
+    return AnswerCache(cache, rules, peers.retriever, issuer, clock, restore_epoch)
 
 
 async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tuple[Database, Redis]:
@@ -158,9 +160,9 @@ async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tupl
     return database, redis
 
 
-async def _open_tenants(settings: GatewaySettings, database: Database, clock: Clock) -> TenantLedger:
-    tenants = TenantLedger(database, clock)
-    await settle_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
+async def _open_tenants(settings: GatewaySettings, database: Database, clock: Clock) -> TenantRepository:
+    tenants = TenantRepository(database, clock)
+    await ensure_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
     return tenants
 
 
@@ -200,10 +202,10 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
     origins, mcp_origins = origins_in(settings.cors_origins), origins_in(settings.mcp_origins)
     app.user_middleware[1:1] = [  # below the request's id and account of it
         Middleware(Cors, origins=origins, mcp_origins=[*origins, *mcp_origins]),
-        Middleware(Front),
+        Middleware(CanonicalPath),
     ]
     app.user_middleware.append(
-        Middleware(Shortcuts, endpoints=answers.SHORTCUTS, most=settings.open_calls)
+        Middleware(Shortcuts, endpoints=answers.DIRECT_ENDPOINTS, most=settings.open_calls)
     )  # innermost
     setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
     return app
@@ -267,10 +269,10 @@ def _opening(
     return lambda: open_dependencies(settings)
 
 
-def _mint(settings: GatewaySettings, clock: Clock) -> Mint:
-    private = settle_key_pair(settings.delegation_private_key_file, settings.delegation_public_key_file)
+def _issuer(settings: GatewaySettings, clock: Clock) -> TokenIssuer:
+    private = ensure_key_pair(settings.delegation_private_key_file, settings.delegation_public_key_file)
     lifetime, grant_lifetime = timedelta(seconds=settings.delegation_seconds), timedelta(days=settings.grant_days)
-    return Mint(DelegationSigner(private, clock), lifetime, grant_lifetime)
+    return TokenIssuer(DelegationSigner(private, clock), lifetime, grant_lifetime)
 
 
 async def _open_peers(settings: GatewaySettings, stack: AsyncExitStack) -> Peers:

@@ -12,26 +12,26 @@ import structlog
 from fastapi import Depends, Request
 from starlette.types import Scope
 
-from gateway.auth.authentication import Keyring
+from gateway.auth.authentication import Authenticator
 from gateway.auth.errors import KeyAmbiguous, ScopeMissing
 from gateway.auth.grants import Grants
-from gateway.auth.key_repository import KeyLedger
+from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import Principal
-from gateway.auth.tenant_repository import TenantLedger
-from gateway.auth.tokens import Mint
-from gateway.cache.answer_cache import Caching
+from gateway.auth.tenant_repository import TenantRepository
+from gateway.auth.tokens import TokenIssuer
+from gateway.cache.answer_cache import AnswerCache
 from gateway.limits.admission import Admission
 from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter
-from gateway.limits.reservations import NOTHING, Need
+from gateway.limits.reservations import NO_USAGE, MaxUsage
 from gateway.models.catalogue import Catalogue
 from gateway.models.health import UpstreamHealth
 from gateway.routing.circuit_breaker import Breakers
-from gateway.routing.repository import RouteBook
+from gateway.routing.repository import RouteRepository
 from gateway.settings import GatewaySettings
 from gateway.streaming.exchange import Exchange
-from gateway.usage.housekeeping import Upkeep
-from gateway.usage.inner_calls import InsideCalls
+from gateway.usage.housekeeping import Housekeeping
+from gateway.usage.inner_calls import InnerCalls
 from gateway.usage.meter import NOT_LET_IN, Meter, MeteredCall, Route
 from gateway.usage.token_counter import TokenCounter
 from servicekit.core.clock import Clock
@@ -58,32 +58,32 @@ class Dependencies:
     settings: GatewaySettings
     clock: Clock
     database: Database
-    keys: KeyLedger
-    tenants: TenantLedger
-    keyring: Keyring
+    keys: KeyRepository
+    tenants: TenantRepository
+    authenticator: Authenticator
     limiter: Limiter
     admission: Admission
     meter: Meter
-    upkeep: Upkeep
+    housekeeping: Housekeeping
     catalogue: Catalogue
     counter: TokenCounter
-    mint: Mint
+    issuer: TokenIssuer
     grants: Grants
-    routes: RouteBook
+    routes: RouteRepository
     breakers: Breakers
     health: UpstreamHealth
-    caching: Caching
+    answer_cache: AnswerCache
     peers: Peers
     streams: EventStreams
 
     @property
-    def inside(self) -> InsideCalls:
+    def inner_calls(self) -> InnerCalls:
         """What calls inside others have used."""
-        return InsideCalls(self.database, self.meter)
+        return InnerCalls(self.database, self.meter)
 
     async def identify(self, scope: Scope) -> Principal:
         """The active key behind a public call, named in its logs; raises a 401."""
-        principal = await self.keyring.identify(only_header_of(scope, b"authorization", KeyAmbiguous))
+        principal = await self.authenticator.identify(only_header_of(scope, b"authorization", KeyAmbiguous))
         structlog.contextvars.bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)
         return principal
 
@@ -108,24 +108,24 @@ class Dependencies:
 
     @asynccontextmanager
     async def admitted(
-        self, exchange: Exchange, principal: Principal, route: Route, need: Need = NOTHING
+        self, exchange: Exchange, principal: Principal, route: Route, max_usage: MaxUsage = NO_USAGE
     ) -> AsyncIterator[MeteredCall]:
         """A public call that its limits let in, metered until the block ends."""
         async with self.metered(exchange, principal, route, needs_body=False) as call:
-            await self.reserve(exchange, call, need)
+            await self.reserve(exchange, call, max_usage)
             yield call
 
     def watch(self, exchange: Exchange, principal: Principal) -> None:
         """End what streams to a key soon after the key has ended, or lost a right."""
-        exchange.goes_on_while(partial(self.keyring.require_unchanged, principal))
+        exchange.goes_on_while(partial(self.authenticator.require_unchanged, principal))
 
-    async def ask(self, exchange: Exchange, call: MeteredCall, need: Need) -> None:
+    async def ask(self, exchange: Exchange, call: MeteredCall, max_usage: MaxUsage) -> None:
         """Pass all limits before work whose parts are charged by themselves, and tell the caller how they stand."""
-        exchange.headers.update(await call.ask(need))
+        exchange.headers.update(await call.ask(max_usage))
 
-    async def reserve(self, exchange: Exchange, call: MeteredCall, need: Need = NOTHING) -> None:
+    async def reserve(self, exchange: Exchange, call: MeteredCall, max_usage: MaxUsage = NO_USAGE) -> None:
         """Pass all limits before an attempt at an upstream, and tell the caller how they stand."""
-        exchange.headers.update(await call.reserve(need))
+        exchange.headers.update(await call.reserve(max_usage))
 
 
 async def dependencies_of(request: Request) -> Dependencies:

@@ -55,7 +55,7 @@ REDIS_SECONDS = Histogram("groundwork_gateway_redis_seconds", "Time of a limit c
 FIRST_TOKEN = Histogram(
     "groundwork_gateway_first_token_seconds", "Time to a stream's first byte.", ("route",), buckets=LATENCY_BUCKETS
 )
-INSIDE_WAIT = Histogram(
+INNER_WAIT = Histogram(
     "groundwork_gateway_inside_wait_seconds", "Wait for the calls inside one to be settled.", buckets=FINE_BUCKETS
 )
 OVERHEAD = Histogram(

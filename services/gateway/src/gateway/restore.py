@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.keys import KeyCreate
 from gateway.admin.first_start import SECRET_MODE, given_secret
-from gateway.auth.grants import begin_era
+from gateway.auth.grants import begin_epoch
 from gateway.auth.key_repository import key_row
 from gateway.auth.keys import ALL_SCOPES, hash_secret, new_secret
-from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.tenant_repository import TenantRepository
 from gateway.bootstrap import MIGRATIONS
 from gateway.settings import GatewaySettings
 from gateway.storage.audit_log import INSTALLATION, note
@@ -41,7 +41,7 @@ async def restore(settings: GatewaySettings, backup: BackupFile) -> None:
         facts = next(json.load(content) for _, content in backup.members(f"{PREFIX}{table_dumps.FACTS}"))
 
         async def afterwards(connection: AsyncConnection) -> None:
-            await begin_era(connection, facts["public_key"], SystemClock())
+            await begin_epoch(connection, facts["public_key"], SystemClock())
             await _admin_key(connection, settings, database)
 
         await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), then=afterwards)
@@ -57,7 +57,7 @@ async def _admin_key(connection: AsyncConnection, settings: GatewaySettings, dat
     known = select(keys.c.id).where(keys.c.secret_hash == hash_secret(secret))
     if (await connection.execute(known)).first() is None:
         wanted = KeyCreate(name="admin, made by a restore", tenant=tenant, scopes=list(ALL_SCOPES))
-        await TenantLedger(database, clock).ensure(connection, tenant, clock.now(), INSTALLATION)
+        await TenantRepository(database, clock).ensure_tenant(connection, tenant, clock.now(), INSTALLATION)
         await connection.execute(insert(keys).values(key_row(wanted, key_id, secret, clock)))
         await note(connection, clock.now(), INSTALLATION, "key.create", key_id, {"tenant": tenant, "by": "restore"})
     if given is None:  # before the commit: a key that nobody has would lock everybody out

@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from contracts.delegation import Delegation
-from gateway.admin.first_start import settle_admin_key, settle_key_pair
-from gateway.auth.authentication import Keyring
-from gateway.auth.key_repository import KeyLedger
+from gateway.admin.first_start import ensure_admin_key, ensure_key_pair
+from gateway.auth.authentication import Authenticator
+from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import ALL_SCOPES, new_secret
-from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.tenant_repository import TenantRepository
 from gateway.storage.secret_files import write_first
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier
 from servicekit.core.clock import ManualClock
@@ -25,8 +25,8 @@ def _mode(path: Path) -> int:
 
 def test_the_key_pair_is_made_once_and_the_private_half_is_private(tmp_path: Path) -> None:
     private_file, public_file = tmp_path / "a" / "d.key", tmp_path / "b" / "d.pub"
-    first = settle_key_pair(private_file, public_file)
-    assert settle_key_pair(private_file, public_file) == first == private_file.read_bytes()
+    first = ensure_key_pair(private_file, public_file)
+    assert ensure_key_pair(private_file, public_file) == first == private_file.read_bytes()
     assert _mode(private_file) == 0o600
     assert _mode(public_file) == 0o644
     assert b"PRIVATE" not in public_file.read_bytes()
@@ -35,9 +35,9 @@ def test_the_key_pair_is_made_once_and_the_private_half_is_private(tmp_path: Pat
 
 def test_a_public_file_that_does_not_match_is_replaced(tmp_path: Path) -> None:
     private_file, public_file = tmp_path / "d.key", tmp_path / "d.pub"
-    private = settle_key_pair(private_file, public_file)
+    private = ensure_key_pair(private_file, public_file)
     public_file.write_text("something else")
-    settle_key_pair(private_file, public_file)
+    ensure_key_pair(private_file, public_file)
     from datetime import timedelta
 
     claims = Delegation(audiences=("ingest",), tenant="t", key_id="k", request_id="r")
@@ -54,50 +54,50 @@ async def test_replicas_that_start_at_once_agree_on_one_file(tmp_path: Path) -> 
 
 
 async def test_the_admin_key_is_made_once_written_for_its_owner_and_never_logged(
-    database: Database, tenants: TenantLedger, keys: KeyLedger, clock: ManualClock, tmp_path: Path
+    database: Database, tenants: TenantRepository, keys: KeyRepository, clock: ManualClock, tmp_path: Path
 ) -> None:
     file = tmp_path / "keys" / "admin.key"
     with capture_logs() as lines:
         for _ in range(3):
-            await settle_admin_key(database, tenants, clock, file, "default")
+            await ensure_admin_key(database, tenants, clock, file, "default")
     secret = file.read_text()
     assert _mode(file) == 0o600
     assert secret not in str(lines)
     assert [str(file) in str(line) for line in lines] == [True]
-    principal = await Keyring(keys, clock, 0.9).identify(f"Bearer {secret}")
+    principal = await Authenticator(keys, clock, 0.9).identify(f"Bearer {secret}")
     assert principal.is_admin
     assert principal.scopes == set(ALL_SCOPES)
     assert principal.tenant == "default"
 
 
 async def test_two_replicas_starting_at_once_make_one_admin_key(
-    database: Database, tenants: TenantLedger, keys: KeyLedger, clock: ManualClock, tmp_path: Path
+    database: Database, tenants: TenantRepository, keys: KeyRepository, clock: ManualClock, tmp_path: Path
 ) -> None:
     file = tmp_path / "admin.key"
-    await asyncio.gather(*(settle_admin_key(database, tenants, clock, file, "default") for _ in range(4)))
-    assert len((await keys.page(10, None)).data) == 1
-    assert (await Keyring(keys, clock, 0.9).identify(f"Bearer {file.read_text()}")).is_admin
+    await asyncio.gather(*(ensure_admin_key(database, tenants, clock, file, "default") for _ in range(4)))
+    assert len((await keys.list_keys(10, None)).data) == 1
+    assert (await Authenticator(keys, clock, 0.9).identify(f"Bearer {file.read_text()}")).is_admin
 
 
 async def test_a_given_admin_key_is_taken_over_and_never_logged(
-    database: Database, tenants: TenantLedger, keys: KeyLedger, clock: ManualClock, tmp_path: Path
+    database: Database, tenants: TenantRepository, keys: KeyRepository, clock: ManualClock, tmp_path: Path
 ) -> None:
     file, secret = tmp_path / "admin.key", new_secret()
     file.write_text(f"{secret}\n")
     with capture_logs() as lines:
-        await settle_admin_key(database, tenants, clock, file, "ops")
+        await ensure_admin_key(database, tenants, clock, file, "ops")
     assert secret not in str(lines)
-    assert (await Keyring(keys, clock, 0.9).identify(f"Bearer {secret}")).tenant == "ops"
+    assert (await Authenticator(keys, clock, 0.9).identify(f"Bearer {secret}")).tenant == "ops"
 
 
 async def test_a_weak_given_admin_key_is_not_taken(
-    database: Database, tenants: TenantLedger, keys: KeyLedger, clock: ManualClock, tmp_path: Path
+    database: Database, tenants: TenantRepository, keys: KeyRepository, clock: ManualClock, tmp_path: Path
 ) -> None:
     file = tmp_path / "admin.key"
     file.write_text("changeme")
-    await settle_admin_key(database, tenants, clock, file, "ops")
+    await ensure_admin_key(database, tenants, clock, file, "ops")
     assert file.read_text() != "changeme"
-    assert (await Keyring(keys, clock, 0.9).identify(f"Bearer {file.read_text()}")).is_admin
+    assert (await Authenticator(keys, clock, 0.9).identify(f"Bearer {file.read_text()}")).is_admin
 
 
 def test_a_private_key_of_another_kind_is_refused() -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import func, insert, select
 
 from contracts.keys import KeyCreate
 from gateway.admin.retention import Retention
-from gateway.auth.key_repository import KeyLedger
+from gateway.auth.key_repository import KeyRepository
 from gateway.settings import GatewaySettings
 from gateway.storage.audit_log import Actor
 from gateway.storage.tables import audit, usage
@@ -33,12 +33,12 @@ async def rows(database: Database) -> tuple[int, int]:
 
 
 async def test_usage_and_audit_are_kept_for_the_days_of_the_settings(
-    database: Database, keys: KeyLedger, clock: ManualClock
+    database: Database, keys: KeyRepository, clock: ManualClock
 ) -> None:
     async with database.write() as connection:
         many = [record(clock, number).row() for number in range(1500)]  # more than go at once
         await connection.execute(insert(usage), many)
-    await keys.create(KeyCreate(name="k", tenant="acme", scopes=["chat"]), Actor("admin"))
+    await keys.create_key(KeyCreate(name="k", tenant="acme", scopes=["chat"]), Actor("admin"))
     clock.advance(40 * DAY)
     async with database.write() as connection:
         await connection.execute(insert(usage).values(record(clock, 9999).row()))

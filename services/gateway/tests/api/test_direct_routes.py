@@ -4,9 +4,9 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from gateway.api.model_calls import SHORTCUTS
+from gateway.api.model_calls import DIRECT_ENDPOINTS
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import ANSWERS, MODELS, REMEMBERED_TOKENS, Mint
+from gateway.auth.tokens import ANSWERS, CACHED_TOKENS, MODELS, TokenIssuer
 from gateway.bootstrap import create_app
 from gateway.settings import GatewaySettings
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, generate_key_pair
@@ -17,7 +17,7 @@ KEY = Principal("k1", "acme", frozenset({"chat"}))
 
 def test_every_shortcut_calls_the_endpoint_of_a_documented_route(tmp_path: Path) -> None:
     documented = create_app(GatewaySettings(data_dir=tmp_path)).openapi()["paths"]
-    for path, endpoint in SHORTCUTS.items():
+    for path, endpoint in DIRECT_ENDPOINTS.items():
         assert documented[path]["post"]["summary"].lower() == re.sub("_", " ", endpoint.__name__)  # type: ignore[attr-defined]
 
 
@@ -25,22 +25,22 @@ def test_a_shared_token_is_signed_once_and_made_anew_before_it_expires_or_when_t
     private, public = generate_key_pair()
     (tmp_path / "d.pub").write_bytes(public)
     clock = ManualClock()
-    mint = Mint(DelegationSigner(private, clock), timedelta(seconds=300), timedelta(days=1))
+    issuer = TokenIssuer(DelegationSigner(private, clock), timedelta(seconds=300), timedelta(days=1))
     verifier = DelegationVerifier(tmp_path / "d.pub", clock)
-    first = mint.shared_token(KEY, MODELS)
+    first = issuer.shared_token(KEY, MODELS)
     clock.advance(149)
-    assert mint.shared_token(Principal("k1", "acme", frozenset({"chat"})), MODELS) == first
-    assert mint.shared_token(KEY, ANSWERS) != first
+    assert issuer.shared_token(Principal("k1", "acme", frozenset({"chat"})), MODELS) == first
+    assert issuer.shared_token(KEY, ANSWERS) != first
     narrowed = Principal("k1", "acme", frozenset({"chat"}), models=("m",))
-    assert verifier.verify(mint.shared_token(narrowed, MODELS), "inference").models == ("m",)
+    assert verifier.verify(issuer.shared_token(narrowed, MODELS), "inference").models == ("m",)
     clock.advance(1)
-    renewed = mint.shared_token(KEY, MODELS)
+    renewed = issuer.shared_token(KEY, MODELS)
     clock.advance(149)
     assert verifier.verify(renewed, "inference").tenant == "acme"
 
 
 def test_shared_tokens_take_bounded_memory() -> None:
-    mint = Mint(DelegationSigner(generate_key_pair()[0]), timedelta(seconds=300), timedelta(days=1))
-    for number in range(REMEMBERED_TOKENS + 50):
-        mint.shared_token(Principal(f"k{number}", "acme", frozenset({"chat"})), MODELS)
-    assert len(mint._shared) == REMEMBERED_TOKENS
+    issuer = TokenIssuer(DelegationSigner(generate_key_pair()[0]), timedelta(seconds=300), timedelta(days=1))
+    for number in range(CACHED_TOKENS + 50):
+        issuer.shared_token(Principal(f"k{number}", "acme", frozenset({"chat"})), MODELS)
+    assert len(issuer._shared) == CACHED_TOKENS

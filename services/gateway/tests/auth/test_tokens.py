@@ -7,9 +7,9 @@ import jwt
 import pytest
 
 from contracts.delegation import Audience
-from gateway.admin.first_start import settle_key_pair
+from gateway.admin.first_start import ensure_key_pair
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import ANSWERS, DOCUMENTS, MODELS, SEARCH, Audiences, Mint
+from gateway.auth.tokens import ANSWERS, DOCUMENTS, MODELS, SEARCH, Audiences, TokenIssuer
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, InvalidDelegation, generate_key_pair
 from servicekit.core.clock import ManualClock
 
@@ -18,21 +18,21 @@ ALL: tuple[Audience, ...] = ("agent", "ingest", "inference", "retriever", "model
 
 
 @pytest.fixture
-def mint(tmp_path: Path, clock: ManualClock) -> Mint:
-    private = settle_key_pair(tmp_path / "d.key", tmp_path / "d.pub")
-    return Mint(DelegationSigner(private, clock), timedelta(minutes=5), timedelta(days=7))
+def issuer(tmp_path: Path, clock: ManualClock) -> TokenIssuer:
+    private = ensure_key_pair(tmp_path / "d.key", tmp_path / "d.pub")
+    return TokenIssuer(DelegationSigner(private, clock), timedelta(minutes=5), timedelta(days=7))
 
 
 @pytest.fixture
-def verifier(mint: Mint, tmp_path: Path, clock: ManualClock) -> DelegationVerifier:
+def verifier(issuer: TokenIssuer, tmp_path: Path, clock: ManualClock) -> DelegationVerifier:
     return DelegationVerifier(tmp_path / "d.pub", clock)
 
 
 @pytest.mark.parametrize("audiences", [DOCUMENTS, SEARCH, ANSWERS, MODELS])
 def test_a_token_is_good_for_its_audiences_and_no_other(
-    mint: Mint, verifier: DelegationVerifier, audiences: Audiences
+    issuer: TokenIssuer, verifier: DelegationVerifier, audiences: Audiences
 ) -> None:
-    token = mint.token(KEY, audiences, "req_1", "call_1")
+    token = issuer.token(KEY, audiences, "req_1", "call_1")
     for audience in ALL:
         if audience in audiences:
             claims = verifier.verify(token, audience)
@@ -44,8 +44,8 @@ def test_a_token_is_good_for_its_audiences_and_no_other(
                 verifier.verify(token, audience)
 
 
-def test_a_grant_is_good_for_nothing_but_its_exchange(mint: Mint, verifier: DelegationVerifier) -> None:
-    grant = mint.grant(KEY, "req_1")
+def test_a_grant_is_good_for_nothing_but_its_exchange(issuer: TokenIssuer, verifier: DelegationVerifier) -> None:
+    grant = issuer.grant(KEY, "req_1")
     assert verifier.verify(grant, "grants").key_id == "key_1"
     for audience in ALL[:-1]:
         with pytest.raises(InvalidDelegation):
@@ -53,9 +53,9 @@ def test_a_grant_is_good_for_nothing_but_its_exchange(mint: Mint, verifier: Dele
 
 
 def test_tokens_expire_in_minutes_and_grants_in_days(
-    mint: Mint, verifier: DelegationVerifier, clock: ManualClock
+    issuer: TokenIssuer, verifier: DelegationVerifier, clock: ManualClock
 ) -> None:
-    token, grant = mint.token(KEY, MODELS, "req_1"), mint.grant(KEY, "req_1")
+    token, grant = issuer.token(KEY, MODELS, "req_1"), issuer.grant(KEY, "req_1")
     clock.advance(5 * 60 + 3)
     with pytest.raises(InvalidDelegation, match="expired"):
         verifier.verify(token, "inference")
@@ -65,16 +65,18 @@ def test_tokens_expire_in_minutes_and_grants_in_days(
         verifier.verify(grant, "grants")
 
 
-def test_unsigned_and_foreign_tokens_are_refused(mint: Mint, verifier: DelegationVerifier, clock: ManualClock) -> None:
-    claims = jwt.decode(mint.token(KEY, MODELS, "req_1"), options={"verify_signature": False})
+def test_unsigned_and_foreign_tokens_are_refused(
+    issuer: TokenIssuer, verifier: DelegationVerifier, clock: ManualClock
+) -> None:
+    claims = jwt.decode(issuer.token(KEY, MODELS, "req_1"), options={"verify_signature": False})
     unsigned = jwt.encode(claims, None, algorithm="none")
     shared_secret = jwt.encode(claims, "x" * 32, algorithm="HS256")
     foreign = DelegationSigner(generate_key_pair()[0], clock)
-    other = Mint(foreign, timedelta(minutes=5), timedelta(days=7)).token(KEY, MODELS, "req_1")
+    other = TokenIssuer(foreign, timedelta(minutes=5), timedelta(days=7)).token(KEY, MODELS, "req_1")
     for token in (unsigned, shared_secret, other, "", "a.b.c"):
         with pytest.raises(InvalidDelegation):
             verifier.verify(token, "inference")
 
 
-def test_the_gateways_own_token_belongs_to_no_tenant(mint: Mint, verifier: DelegationVerifier) -> None:
-    assert verifier.verify(mint.own_token(MODELS), "inference").tenant == "-"
+def test_the_gateways_own_token_belongs_to_no_tenant(issuer: TokenIssuer, verifier: DelegationVerifier) -> None:
+    assert verifier.verify(issuer.own_token(MODELS), "inference").tenant == "-"

@@ -7,8 +7,8 @@ import pytest
 
 from contracts.chat import ChatRequest
 from gateway.auth.keys import Principal
-from gateway.cache.answer_cache import CacheRules, Caching, Entry, Meaning, Wish, is_complete
-from gateway.cache.memory_store import MemoryCache
+from gateway.cache.answer_cache import AnswerCache, CacheControl, CachePolicy, Entry, ResolvedTarget, is_complete
+from gateway.cache.memory_store import MemoryStore
 from servicekit.core.clock import ManualClock
 
 KEY = Principal("k1", "acme", frozenset({"chat"}))
@@ -20,45 +20,47 @@ def _request(**more: object) -> ChatRequest:
 
 
 @pytest.fixture
-def caching(clock: ManualClock) -> Caching:
-    rules = CacheRules(seconds=60, entry_bytes=1000)
-    return Caching(MemoryCache(clock, 10_000), rules, None, None, clock)  # type: ignore[arg-type]
+def answer_cache(clock: ManualClock) -> AnswerCache:
+    rules = CachePolicy(seconds=60, entry_bytes=1000)
+    return AnswerCache(MemoryStore(clock, 10_000), rules, None, None, clock)  # type: ignore[arg-type]
 
 
 async def _ask(
-    caching: Caching,
+    answer_cache: AnswerCache,
     request: ChatRequest | None = None,
     key: Principal = KEY,
-    wish: Wish = Wish(),  # noqa: B008  # frozen
+    cache_control: CacheControl = CacheControl(),  # noqa: B008  # frozen
     model: str = "m",
     policy: str = "",
     answer: bytes = WHOLE,
 ) -> str:
-    async with caching.lookup(key, request or _request(), wish, Meaning((model,)), policy) as lookup:
+    async with answer_cache.lookup(
+        key, request or _request(), cache_control, ResolvedTarget((model,)), policy
+    ) as lookup:
         if lookup.entry is not None:
             return "hit"
         lookup.record(answer)
-        await caching.keep(lookup, model, None)
+        await answer_cache.store(lookup, model, None)
         return "miss"
 
 
 async def test_the_very_same_request_is_answered_again_until_its_time_is_over(
-    caching: Caching, clock: ManualClock
+    answer_cache: AnswerCache, clock: ManualClock
 ) -> None:
-    assert [await _ask(caching) for _ in range(2)] == ["miss", "hit"]
+    assert [await _ask(answer_cache) for _ in range(2)] == ["miss", "hit"]
     clock.advance(61)
-    assert await _ask(caching) == "miss"
+    assert await _ask(answer_cache) == "miss"
 
 
-async def test_nothing_is_shared_between_tenants_requests_models_or_policies(caching: Caching) -> None:
-    assert await _ask(caching) == "miss"
+async def test_nothing_is_shared_between_tenants_requests_models_or_policies(answer_cache: AnswerCache) -> None:
+    assert await _ask(answer_cache) == "miss"
     other = Principal("k2", "other", frozenset({"chat"}))
-    assert await _ask(caching, key=other) == "miss"
+    assert await _ask(answer_cache, key=other) == "miss"
     for request in (_request(seed=1), _request(stream=True), _request(user="u"), _request(min_p=0.1)):
-        assert await _ask(caching, request) == "miss"
-    assert await _ask(caching, model="other") == "miss"
-    assert await _ask(caching, policy="stricter") == "miss"
-    assert await _ask(caching) == "hit"
+        assert await _ask(answer_cache, request) == "miss"
+    assert await _ask(answer_cache, model="other") == "miss"
+    assert await _ask(answer_cache, policy="stricter") == "miss"
+    assert await _ask(answer_cache) == "hit"
 
 
 @pytest.mark.parametrize(
@@ -71,26 +73,28 @@ async def test_nothing_is_shared_between_tenants_requests_models_or_policies(cac
         ("public", ["miss", "hit"]),
     ],
 )
-async def test_cache_control_is_honoured(caching: Caching, header: str, answers: list[str]) -> None:
-    assert [await _ask(caching, wish=Wish.of(header)) for _ in range(2)] == answers
-    assert await _ask(caching) == ("miss" if header == "no-store" else "hit")
+async def test_cache_control_is_honoured(answer_cache: AnswerCache, header: str, answers: list[str]) -> None:
+    assert [await _ask(answer_cache, cache_control=CacheControl.of(header)) for _ in range(2)] == answers
+    assert await _ask(answer_cache) == ("miss" if header == "no-store" else "hit")
 
 
-async def test_max_age_refuses_an_older_answer_that_others_may_still_have(caching: Caching, clock: ManualClock) -> None:
-    await _ask(caching)
+async def test_max_age_refuses_an_older_answer_that_others_may_still_have(
+    answer_cache: AnswerCache, clock: ManualClock
+) -> None:
+    await _ask(answer_cache)
     clock.advance(10)
-    assert await _ask(caching) == "hit"
-    assert await _ask(caching, wish=Wish.of("max-age=9")) == "miss"
+    assert await _ask(answer_cache) == "hit"
+    assert await _ask(answer_cache, cache_control=CacheControl.of("max-age=9")) == "miss"
 
 
-async def test_an_epoch_ends_all_answers_of_a_tenant(caching: Caching) -> None:
-    await _ask(caching)
-    await caching.raise_epoch("other")
-    assert await _ask(caching) == "hit"
-    await caching.raise_epoch("acme")
-    assert [await _ask(caching) for _ in range(2)] == ["miss", "hit"]
-    await caching.raise_epoch(None)
-    assert await _ask(caching) == "miss"
+async def test_an_epoch_ends_all_answers_of_a_tenant(answer_cache: AnswerCache) -> None:
+    await _ask(answer_cache)
+    await answer_cache.raise_epoch("other")
+    assert await _ask(answer_cache) == "hit"
+    await answer_cache.raise_epoch("acme")
+    assert [await _ask(answer_cache) for _ in range(2)] == ["miss", "hit"]
+    await answer_cache.raise_epoch(None)
+    assert await _ask(answer_cache) == "miss"
 
 
 @pytest.mark.parametrize(
@@ -104,13 +108,13 @@ async def test_an_epoch_ends_all_answers_of_a_tenant(caching: Caching) -> None:
     ],
     ids=["cut", "one-cut", "tools", "unfinished", "large"],
 )
-async def test_what_is_incomplete_calls_tools_or_is_large_is_not_kept(caching: Caching, answer: bytes) -> None:
-    assert [await _ask(caching, answer=answer) for _ in range(2)] == ["miss", "miss"]
+async def test_what_is_incomplete_calls_tools_or_is_large_is_not_kept(answer_cache: AnswerCache, answer: bytes) -> None:
+    assert [await _ask(answer_cache, answer=answer) for _ in range(2)] == ["miss", "miss"]
 
 
-def test_calls_with_tools_are_not_looked_up(caching: Caching) -> None:
-    assert caching.is_for(_request())
-    assert not caching.is_for(_request(tools=[{"type": "function"}]))
+def test_calls_with_tools_are_not_looked_up(answer_cache: AnswerCache) -> None:
+    assert answer_cache.is_for(_request())
+    assert not answer_cache.is_for(_request(tools=[{"type": "function"}]))
 
 
 def test_an_entry_is_read_as_it_was_written() -> None:
@@ -120,7 +124,7 @@ def test_an_entry_is_read_as_it_was_written() -> None:
 
 
 async def test_nobody_waits_for_ever_for_an_identical_call_whose_client_reads_slowly(clock: ManualClock) -> None:
-    rules = CacheRules(seconds=60, entry_bytes=1000, wait_seconds=0.01)
-    caching = Caching(MemoryCache(clock, 10_000), rules, None, None, clock)  # type: ignore[arg-type]
-    async with caching.lookup(KEY, _request(), Wish(), Meaning(("m",)), ""), asyncio.timeout(10):
-        assert await _ask(caching) == "miss"
+    rules = CachePolicy(seconds=60, entry_bytes=1000, wait_seconds=0.01)
+    answer_cache = AnswerCache(MemoryStore(clock, 10_000), rules, None, None, clock)  # type: ignore[arg-type]
+    async with answer_cache.lookup(KEY, _request(), CacheControl(), ResolvedTarget(("m",)), ""), asyncio.timeout(10):
+        assert await _ask(answer_cache) == "miss"

@@ -10,10 +10,10 @@ import pytest
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
-from gateway.chat.observers import AnswerTap, ModelTap
+from gateway.chat.observers import AnswerObserver, ModelObserver
 from gateway.models.catalogue import Models
 from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind
-from gateway.usage.inner_calls import InsideCalls
+from gateway.usage.inner_calls import InnerCalls
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter, MeteredCall
 from gateway.usage.records import UsageRecord
@@ -54,33 +54,33 @@ def _frame(**chunk: Any) -> bytes:
 
 async def test_usage_that_inference_counted_itself_is_recorded_as_estimated() -> None:
     call = _call()
-    tap = ModelTap(call, CHAT, _count(400), show_usage=True)
-    await tap.frame(_frame(choices=[], usage=USAGE | {"estimated": True}))
-    tap.close()
+    observer = ModelObserver(call, CHAT, _count(400), show_usage=True)
+    await observer.frame(_frame(choices=[], usage=USAGE | {"estimated": True}))
+    observer.close()
     assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (100, 10, True)
 
 
 async def test_a_usage_frame_that_only_we_asked_for_does_not_pass() -> None:
     call = _call()
-    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
+    observer = ModelObserver(call, CHAT, _count(400), show_usage=False)
     content = _frame(choices=[{"delta": {"content": '"usage": {'}}], usage=None)
-    assert await tap.frame(content) == content
-    assert await tap.frame(_frame(choices=[], usage=USAGE)) == b""
-    tap.close()
+    assert await observer.frame(content) == content
+    assert await observer.frame(_frame(choices=[], usage=USAGE)) == b""
+    observer.close()
     assert (call.tokens.prompt, call.tokens.completion, call.cost, call.estimated) == (100, 10, 120_000, False)
 
 
 async def test_a_usage_frame_that_was_asked_for_passes() -> None:
     frame = _frame(choices=[], usage=USAGE)
-    assert await ModelTap(_call(), CHAT, _count(400), show_usage=True).frame(frame) == frame
+    assert await ModelObserver(_call(), CHAT, _count(400), show_usage=True).frame(frame) == frame
 
 
 async def test_an_answer_that_broke_off_is_estimated_and_marked() -> None:
     call = _call()
-    tap = ModelTap(call, CHAT, _count(401), show_usage=False)
+    observer = ModelObserver(call, CHAT, _count(401), show_usage=False)
     for _ in range(7):
-        await tap.frame(_frame(choices=[{"delta": {"content": "x"}}]))
-    tap.close()
+        await observer.frame(_frame(choices=[{"delta": {"content": "x"}}]))
+    observer.close()
     assert (call.tokens.prompt, call.tokens.completion, call.estimated) == (101, 7, True)
 
 
@@ -101,11 +101,11 @@ LIES = [
 @pytest.mark.parametrize("usage", LIES, ids=str)
 async def test_usage_that_cannot_be_true_is_counted_instead_and_marked(usage: dict[str, Any]) -> None:
     streamed, whole = _call(), _call()
-    tap = ModelTap(streamed, CHAT, _count(400), show_usage=False)
-    await tap.frame(_frame(choices=[{"delta": {"content": "five"}}]))
-    assert await tap.frame(_frame(choices=[], usage=usage)) == b""
-    tap.close()
-    other = ModelTap(whole, CHAT, _count(400), show_usage=False)
+    observer = ModelObserver(streamed, CHAT, _count(400), show_usage=False)
+    await observer.frame(_frame(choices=[{"delta": {"content": "five"}}]))
+    assert await observer.frame(_frame(choices=[], usage=usage)) == b""
+    observer.close()
+    other = ModelObserver(whole, CHAT, _count(400), show_usage=False)
     await other.whole(json.dumps({"choices": [{"message": {"content": "five"}}], "usage": usage}).encode())
     other.close()
     for call in (streamed, whole):
@@ -115,20 +115,20 @@ async def test_usage_that_cannot_be_true_is_counted_instead_and_marked(usage: di
 
 async def test_parts_of_a_usage_are_never_more_than_the_whole() -> None:
     call = _call()
-    tap = ModelTap(call, CHAT, _count(400), show_usage=True)
+    observer = ModelObserver(call, CHAT, _count(400), show_usage=True)
     details = {"prompt_tokens_details": {"cached_tokens": 5000}, "completion_tokens_details": {"reasoning_tokens": 99}}
-    await tap.frame(_frame(choices=[], usage={**USAGE, **details}))
+    await observer.frame(_frame(choices=[], usage={**USAGE, **details}))
     assert (call.tokens.cached, call.tokens.reasoning) == (100, 10)
 
 
 async def test_an_answer_that_never_began_costs_nothing_unless_the_client_left() -> None:
     call = _call()
-    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
-    tap.close()
+    observer = ModelObserver(call, CHAT, _count(400), show_usage=False)
+    observer.close()
     assert (call.tokens.prompt, call.cost, call.estimated) == (0, 0, False)
-    tap = ModelTap(call, CHAT, _count(400), show_usage=False)
-    tap.cut_off()
-    tap.close()
+    observer = ModelObserver(call, CHAT, _count(400), show_usage=False)
+    observer.cut_off()
+    observer.close()
     assert (call.tokens.prompt, call.estimated) == (100, True)
 
 
@@ -153,12 +153,12 @@ async def _settled(database: Database, *inner: UsageRecord, show: bool = True) -
     meter = Meter(ledger, None, None, SystemClock(), None)  # type: ignore[arg-type]
     call = _call()
     call.id = "call_1"
-    tap = AnswerTap(call, InsideCalls(database, meter), show_receipt=show)
+    observer = AnswerObserver(call, InnerCalls(database, meter), show_receipt=show)
     report = {"grounded": True, "receipt": {"tokens": {"prompt": 0}, "cost_usd": None, "attempts": []}}
-    passed = await tap.frame(_frame(choices=[], groundwork=report, later_field="kept"))
+    passed = await observer.frame(_frame(choices=[], groundwork=report, later_field="kept"))
     chunk: dict[str, Any] = json.loads(passed.removeprefix(b"data: "))
     assert chunk["later_field"] == "kept"
-    told = json.loads((await tap.frame(_frame(choices=[], usage=dict.fromkeys(USAGE, 0)))).removeprefix(b"data: "))
+    told = json.loads((await observer.frame(_frame(choices=[], usage=dict.fromkeys(USAGE, 0)))).removeprefix(b"data: "))
     return call, {**chunk["groundwork"], "usage": told["usage"]}
 
 

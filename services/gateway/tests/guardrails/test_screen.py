@@ -15,11 +15,11 @@ from contracts.guardrails import Guardrails, TextGuards
 from contracts.models import EmbeddingRequest
 from contracts.operations.reach import READS_RUN
 from contracts.operations.table import OPERATIONS
-from gateway.guardrails.answer_observer import GuardTap
+from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.delta_texts import spoken
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
 from gateway.guardrails.run_events import RunEventScreen
-from gateway.guardrails.screen import Screening
+from gateway.guardrails.screen import Screen
 from servicekit.streams.sse import encode
 
 MAIL, CARD = "jane.roe@acme.example", "4111 1111 1111 1111"
@@ -27,8 +27,8 @@ MASK = "*" * len(MAIL)
 REACHES = {operation.id: operation.reach for operation in OPERATIONS}
 
 
-def screening(route: str = "POST /v1/chat/completions", **rules: Any) -> Screening:
-    return Screening(Guardrails.model_validate(rules), REACHES[route])
+def screen(route: str = "POST /v1/chat/completions", **rules: Any) -> Screen:
+    return Screen(Guardrails.model_validate(rules), REACHES[route])
 
 
 def chat(*contents: Any, **more: Any) -> ChatRequest:
@@ -65,8 +65,8 @@ HIDDEN = {
 @pytest.mark.parametrize("where", HIDDEN)
 async def test_what_may_not_be_sent_is_found_wherever_it_stands_in_a_request(where: str) -> None:
     with pytest.raises(ContentBlocked):
-        await screening(input={"pii": "block"}).question(HIDDEN[where], 0)
-    masking = screening(input={"pii": "redact"})
+        await screen(input={"pii": "block"}).question(HIDDEN[where], 0)
+    masking = screen(input={"pii": "redact"})
     told = (await masking.question(HIDDEN[where], 0)).model_dump_json()
     assert masking.header() == {"X-Groundwork-Guardrails": "input.pii=redact:1"}
     assert "jane.roe" not in told
@@ -75,19 +75,19 @@ async def test_what_may_not_be_sent_is_found_wherever_it_stands_in_a_request(whe
 
 
 async def test_each_part_of_a_finding_is_masked_where_it_stands_and_nothing_else() -> None:
-    told = await screening(input={"pii": "redact"}).question(chat(parts("mail jane.roe@", "acme.example now")), 0)
+    told = await screen(input={"pii": "redact"}).question(chat(parts("mail jane.roe@", "acme.example now")), 0)
     assert told.messages[0].plain_text() == f"mail {'*' * 9}\n{'*' * 12} now"
 
 
 async def test_texts_that_are_no_finding_together_are_left_alone() -> None:
     asked = chat("In 2019 there were 12", "bob@acme is no address", "34 people", tools=[{"a": "4111"}])
-    assert await screening(input={"pii": "block"}).question(asked, 0) is asked
+    assert await screen(input={"pii": "block"}).question(asked, 0) is asked
     vectors = EmbeddingRequest.model_validate({"input": ["4111 1111", "1111 1111"]})  # each is read for itself
-    assert await screening("POST /v1/embeddings", input={"pii": "block"}).question(vectors, 0) is vectors
+    assert await screen("POST /v1/embeddings", input={"pii": "block"}).question(vectors, 0) is vectors
 
 
 async def test_an_address_after_a_word_is_masked_without_the_word() -> None:
-    told = await screening(input={"pii": "redact"}).question(chat(parts("thanks", MAIL)), 0)
+    told = await screen(input={"pii": "redact"}).question(chat(parts("thanks", MAIL)), 0)
     assert told.messages[0].plain_text() == f"thanks\n{MASK}"
 
 
@@ -103,19 +103,19 @@ async def test_an_address_after_a_word_is_masked_without_the_word() -> None:
 )
 async def test_every_character_that_reaches_a_model_counts(asked: ChatRequest) -> None:
     with pytest.raises(InputTooLong):
-        await screening(max_input_chars=500).question(asked, 0)
-    assert await screening(max_input_chars=12_000).question(asked, 0) is asked
+        await screen(max_input_chars=500).question(asked, 0)
+    assert await screen(max_input_chars=12_000).question(asked, 0) is asked
 
 
 async def test_a_body_that_is_not_parsed_here_is_screened_as_it_is_or_refused() -> None:
     body = json.dumps({"agent": "a", "input": MAIL}).encode()
     route = "POST /v1/threads/{id}/runs"
-    told = await screening(route, input={"pii": "redact"}).question_body(body)
+    told = await screen(route, input={"pii": "redact"}).question_body(body)
     assert json.loads(told) == {"agent": "a", "input": MASK}
-    assert await screening(route, input={"secrets": "redact"}).question_body(body) == body
+    assert await screen(route, input={"secrets": "redact"}).question_body(body) == body
     for wrong in (b'{"input": ', b'{"input": "\xff"}', b'{"a":' * 100_000):
         with pytest.raises(BodyUnreadable):
-            await screening(route, input={"pii": "redact"}).question_body(wrong)
+            await screen(route, input={"pii": "redact"}).question_body(wrong)
 
 
 CITATION = {
@@ -136,7 +136,7 @@ REPORT = {
 
 async def test_every_text_of_a_whole_answer_is_screened_and_what_names_something_stays() -> None:
     body = {"id": "c", "model": "m", "groundwork": REPORT, "choices": [{"message": {"annotations": [CITATION]}}]}
-    out = await GuardTap(Through(), screening(output={"pii": "redact"}), {}).whole(json.dumps(body).encode())
+    out = await GuardrailObserver(Through(), screen(output={"pii": "redact"}), {}).whole(json.dumps(body).encode())
     assert MAIL.encode() not in out
     assert b"4111111111111111" not in out
     answer = json.loads(out)
@@ -147,7 +147,7 @@ async def test_every_text_of_a_whole_answer_is_screened_and_what_names_something
 
 
 async def test_every_text_of_a_streamed_answer_is_screened_in_whatever_field_it_comes() -> None:
-    tap = GuardTap(Through(), screening(output={"pii": "redact"}), {})
+    observer = GuardrailObserver(Through(), screen(output={"pii": "redact"}), {})
     deltas: list[dict[str, Any]] = [
         {"role": "assistant", "new_field": [{"index": 3, "text": f"to {MAIL[:8]}"}]},
         {"new_field": [{"index": 3, "text": MAIL[8:]}]},
@@ -155,31 +155,31 @@ async def test_every_text_of_a_streamed_answer_is_screened_in_whatever_field_it_
     ]
     chunks = [{"id": "c", "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
     chunks.append({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "groundwork": REPORT})
-    out = [await tap.frame(encode(json.dumps(chunk))) for chunk in chunks]
-    out.append(await tap.last())
+    out = [await observer.frame(encode(json.dumps(chunk))) for chunk in chunks]
+    out.append(await observer.last())
     assert MAIL.encode() not in b"".join(out)
     said = [json.loads(frame[6:])["choices"][0]["delta"] for frame in out if frame]
     items = [item for delta in said for item in delta.get("new_field", [])]
     assert {item["index"] for item in items} == {3}
     assert "".join(item["text"] for item in items) == f"to {MASK}"
     with pytest.raises(ContentBlocked):
-        await GuardTap(Through(), screening(output={"pii": "block"}), {}).frame(encode(json.dumps(chunks[-1])))
+        await GuardrailObserver(Through(), screen(output={"pii": "block"}), {}).frame(encode(json.dumps(chunks[-1])))
 
 
 @pytest.mark.parametrize("holder", ["arguments", "metadata", "parameters", "schema", "output_schema"])
 @pytest.mark.parametrize("name", ["id", "type", "name", "url", "model"])
 def test_no_name_that_others_gave_keeps_a_finding_from_being_masked(holder: str, name: str) -> None:
     number = CARD.replace(" ", "")
-    told = screening(output={"pii": "redact"}).told({"id": number, holder: {"of": [{name: number}]}})
+    told = screen(output={"pii": "redact"}).told({"id": number, holder: {"of": [{name: number}]}})
     assert told == {"id": number, holder: {"of": [{name: "*" * len(number)}]}}
     assert [said for _, _, said in spoken({holder: {name: number}})] == [name]
     with pytest.raises(ContentBlocked):
-        screening(input={"pii": "block"}).screened({holder: {name: number}}, TextGuards(pii="block"), "input")
+        screen(input={"pii": "block"}).screened({holder: {name: number}}, TextGuards(pii="block"), "input")
 
 
 async def test_callers_get_their_own_words_of_a_run_back_as_they_are() -> None:
     answer = {"data": [{"role": "user", "content": MAIL}, {"role": "tool", "content": MAIL}], "next_cursor": None}
-    screens = Screening(Guardrails.model_validate({"output": {"pii": "redact"}}), READS_RUN)
+    screens = Screen(Guardrails.model_validate({"output": {"pii": "redact"}}), READS_RUN)
     told = json.loads(await screens.answer(json.dumps(answer).encode()))
     assert [one["content"] for one in told["data"]] == [MAIL, MASK]
     run = {"thread_id": "t", "input": MAIL, "output": MAIL}
@@ -213,7 +213,7 @@ async def test_a_runs_events_are_masked_like_their_whole_text_and_can_be_read_on
 
     async def read_on(after: int) -> list[bytes]:
         rules = Guardrails.model_validate({"output": {"pii": "redact"}})
-        screen = RunEventScreen(Screening(rules, READS_RUN), after)
+        screen = RunEventScreen(Screen(rules, READS_RUN), after)
         return [*[await screen.frame(frame) for frame in frames], screen.last()]
 
     pieces = await read_on(0)

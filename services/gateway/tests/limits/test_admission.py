@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from contracts.keys import Budget, Limits
 from contracts.models import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
-from gateway.limits.admission import Admission, WhenAway
-from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.admission import Admission, WhenUnavailable
+from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.errors import (
     BudgetExceeded,
     CallTooLarge,
@@ -22,9 +22,9 @@ from gateway.limits.errors import (
     TooManyRequests,
     TooManyTokens,
 )
-from gateway.limits.limiter import Gate, LimiterAway, Settlement, Spent, Verdict
+from gateway.limits.limiter import Gate, LimiterUnavailable, Settlement, Spent, Verdict
 from gateway.limits.memory_limiter import MemoryLimiter
-from gateway.limits.reservations import NOTHING, Need, Reservation
+from gateway.limits.reservations import NO_USAGE, MaxUsage, Reservation
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
@@ -42,12 +42,12 @@ class AwayLimiter(MemoryLimiter):
     async def reserve(self, attempt_id: str, gates: Any, needs: Any) -> Verdict:
         self.asked += 1
         if self.away:
-            raise LimiterAway("connection refused")
+            raise LimiterUnavailable("connection refused")
         return await super().reserve(attempt_id, gates, needs)
 
     async def settle(self, settlement: Settlement, gates: Any) -> list[Spent]:
         if self.away:
-            raise LimiterAway("connection refused")
+            raise LimiterUnavailable("connection refused")
         return await super().settle(settlement, gates)
 
 
@@ -72,18 +72,24 @@ class Gatekeeper:
     def __init__(self, database: Database, clock: ManualClock) -> None:
         self.database, self.clock, self.number = database, clock, 0
         self.limiter: MemoryLimiter = MemoryLimiter(clock)
-        self.when_away: WhenAway = "allow"
+        self.when_unavailable: WhenUnavailable = "allow"
         self._admission: Admission | None = None
 
     @property
     def admission(self) -> Admission:
         if self._admission is None:
-            self._admission = Admission(self.limiter, BudgetLedger(self.database), self.when_away, self.clock)
+            self._admission = Admission(
+                self.limiter, BudgetRepository(self.database), self.when_unavailable, self.clock
+            )
         return self._admission
 
-    async def admit(self, principal: Principal, need: Need = NOTHING, *, opens_call: bool = True) -> Reservation:
+    async def admit(
+        self, principal: Principal, max_usage: MaxUsage = NO_USAGE, *, opens_call: bool = True
+    ) -> Reservation:
         self.number += 1
-        return await self.admission.reserve(principal, f"c{self.number}", need, self.clock.now(), opens_call=opens_call)
+        return await self.admission.reserve(
+            principal, f"c{self.number}", max_usage, self.clock.now(), opens_call=opens_call
+        )
 
     async def settle(self, held: Reservation, tokens: int = 0, cost: int = 0) -> None:
         await self.admission.settle(held, tokens, cost, ends_call=True)
@@ -111,13 +117,13 @@ def _limited(**limits: int) -> Principal:
     return Principal("k1", "acme", frozenset({"chat"}), limits=Limits(**limits))
 
 
-def _need(prompt: int, completion: int, model: ModelInfo = MODEL, **more: Any) -> Need:
-    return Need.of_model(model, prompt, completion, **more)
+def _need(prompt: int, completion: int, model: ModelInfo = MODEL, **more: Any) -> MaxUsage:
+    return MaxUsage.of_model(model, prompt, completion, **more)
 
 
 async def test_a_key_without_limits_is_never_asked_about(door: Gatekeeper, clock: ManualClock) -> None:
     limiter = door.limiter = AwayLimiter(clock)
-    door.when_away = "refuse"
+    door.when_unavailable = "refuse"
     assert (await door.admit(_key())).headers == {}
     assert limiter.asked == 0
 
@@ -294,7 +300,7 @@ async def test_without_redis_calls_pass_where_the_operator_chose_so_and_it_is_lo
 async def test_without_redis_calls_are_refused_where_the_operator_chose_so(
     door: Gatekeeper, clock: ManualClock
 ) -> None:
-    door.limiter, door.when_away = AwayLimiter(clock), "refuse"
+    door.limiter, door.when_unavailable = AwayLimiter(clock), "refuse"
     for _ in range(2):
         with pytest.raises(LimitsUnavailable) as refused:
             await door.admit(_key(1))

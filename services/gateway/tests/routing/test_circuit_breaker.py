@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from gateway.routing.circuit_board import BoardAway, SharedCircuit
-from gateway.routing.circuit_breaker import SLOW_SAMPLES, BreakerRules, Breakers
+from gateway.routing.circuit_board import BoardUnavailable, SharedCircuit
+from gateway.routing.circuit_breaker import SLOW_SAMPLES, BreakerPolicy, Breakers
 from gateway.routing.memory_circuits import MemoryCircuits
 
-RULES = BreakerRules(window_seconds=30, least_requests=10, failure_ratio=0.5, open_seconds=5)
+RULES = BreakerPolicy(window_seconds=30, least_requests=10, failure_ratio=0.5, open_seconds=5)
 
 
 class Time:
@@ -21,19 +21,19 @@ class Time:
 
 class Away:
     async def exchange(self, model: str, requests: int, failures: int, window_seconds: float) -> SharedCircuit:
-        raise BoardAway
+        raise BoardUnavailable
 
     async def open(self, model: str, seconds: float) -> None:
-        raise BoardAway
+        raise BoardUnavailable
 
     async def probe(self, model: str, seconds: float) -> bool:
-        raise BoardAway
+        raise BoardUnavailable
 
     async def release(self, model: str) -> None:
-        raise BoardAway
+        raise BoardUnavailable
 
     async def close(self, model: str) -> None:
-        raise BoardAway
+        raise BoardUnavailable
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ async def test_what_is_seen_while_the_board_does_not_answer_is_told_to_it_later(
     class Slow(Away):
         async def exchange(self, model: str, requests: int, failures: int, window_seconds: float) -> SharedCircuit:
             _fail(breakers, 3)  # calls go on while it is waited for
-            raise BoardAway
+            raise BoardUnavailable
 
     breakers._board = Slow()
     await breakers.exchange()

@@ -12,7 +12,7 @@ from gateway.chat.attempts import failure_kind, pause_before
 from gateway.models.catalogue import Models
 from gateway.models.errors import ModelNotFound
 from gateway.routing.errors import RouteHasNoModel
-from gateway.routing.plan import Course, Plan, plan_for
+from gateway.routing.plan import FallbackSequence, Plan, plan_for
 from gateway.routing.report import listed_models
 from servicekit.core.errors import InvalidRequest, NotReady, QueueFull, UpstreamTimeout
 
@@ -45,11 +45,11 @@ def test_a_target_without_weight_is_only_a_fallback() -> None:
 
 
 def _walk(plan: Plan, *failures: str) -> list[str]:
-    course = Course(plan)
-    walked = [course.current]
+    sequence = FallbackSequence(plan)
+    walked = [sequence.current]
     for failure in failures:
-        if course.after(failure) is not None:  # type: ignore[arg-type]
-            walked += [course.current]
+        if sequence.after(failure) is not None:  # type: ignore[arg-type]
+            walked += [sequence.current]
     return walked
 
 

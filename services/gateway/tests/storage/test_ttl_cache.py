@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.storage.ttl_cache import Remembered
+from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import ManualClock
 
 
@@ -22,8 +22,8 @@ class Source:
         return f"{key}{len(self.reads)}"
 
 
-def _remembered(source: Source, clock: ManualClock, capacity: int = 2) -> Remembered[str, str]:
-    return Remembered(source.read, seconds=1.0, capacity=capacity, clock=clock)
+def _remembered(source: Source, clock: ManualClock, capacity: int = 2) -> TtlCache[str, str]:
+    return TtlCache(source.read, seconds=1.0, capacity=capacity, clock=clock)
 
 
 async def test_a_value_is_read_again_when_it_is_too_old(clock: ManualClock) -> None:
@@ -63,7 +63,7 @@ async def test_a_read_that_began_before_it_was_forgotten_is_not_kept(clock: Manu
     values = _remembered(source, clock)
     early = asyncio.create_task(values.get("a"))
     await asyncio.sleep(0)
-    values.forget("a")
+    values.invalidate("a")
     source.gate.set()
     assert await early == "a1"
     assert await values.get("a") == "a2"

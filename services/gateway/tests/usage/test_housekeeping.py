@@ -11,15 +11,15 @@ from sqlalchemy import select
 from contracts.keys import Budget
 from contracts.models import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
-from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.tenant_repository import TenantRepository
 from gateway.limits.admission import Admission
-from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.errors import BudgetExceeded
-from gateway.limits.limiter import BudgetBook, Gate, period_of
+from gateway.limits.limiter import BudgetBalance, Gate, period_of
 from gateway.limits.memory_limiter import MemoryLimiter
-from gateway.limits.reservations import Need
+from gateway.limits.reservations import MaxUsage
 from gateway.storage.tables import reservations, usage
-from gateway.usage.housekeeping import Upkeep
+from gateway.usage.housekeeping import Housekeeping
 from gateway.usage.ledger import LEASE, UsageLedger
 from gateway.usage.meter import Meter, MeteredCall
 from gateway.usage.records import REPLICA_LOST
@@ -28,7 +28,7 @@ from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
 MODEL = ModelInfo(id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=1, completion_usd_per_million=1))
-NEED = Need.of_model(MODEL, 10, 40)
+NEED = MaxUsage.of_model(MODEL, 10, 40)
 KEY = Principal("k1", "acme", frozenset({"chat"}), budgets=(Budget(window="day", usd=Decimal("0.0002")),))
 
 
@@ -42,21 +42,13 @@ class Replica:
 
     def __init__(self, database: Database, limiter: MemoryLimiter, clock: ManualClock) -> None:
         self.database, self.limiter = database, limiter
-        self.budgets = BudgetLedger(database)
+        self.budgets = BudgetRepository(database)
         self.admission = Admission(limiter, self.budgets, "allow", clock)
         self.ledger = UsageLedger(database, 100, clock)
         self.tenants = TenantLabels(100)
         self.meter = Meter(self.ledger, self.admission, _Labels(), clock, self.tenants)  # type: ignore[arg-type]
-        self.upkeep = Upkeep(
-            database,
-            self.ledger,
-            self.admission,
-            self.budgets,
-            limiter,
-            TenantLedger(database, clock),
-            clock,
-            lambda _: "m",
-            self.tenants,
+        self.housekeeping = Housekeeping(
+            database, self.meter, self.budgets, limiter, TenantRepository(database, clock), clock
         )
 
     def call(self) -> MeteredCall:
@@ -77,8 +69,8 @@ class Replica:
         async with self.database.read() as connection:
             return len((await connection.execute(select(reservations.c.id))).all())
 
-    async def book(self, clock: ManualClock) -> BudgetBook | None:
-        return await self.limiter.book(_gate(clock))
+    async def get_balance(self, clock: ManualClock) -> BudgetBalance | None:
+        return await self.limiter.get_balance(_gate(clock))
 
 
 def _gate(clock: ManualClock) -> Gate:
@@ -113,7 +105,7 @@ async def test_a_call_is_in_the_ledger_before_it_begins_and_its_reservation_goes
 
 async def test_what_can_cost_nothing_needs_no_reservation(replica: Replica) -> None:
     async with replica.call() as call:
-        await call.reserve(Need(MODEL, 10, 40, cost=0))
+        await call.reserve(MaxUsage(MODEL, 10, 40, cost=0))
         assert await replica.held() == 0
 
 
@@ -125,14 +117,14 @@ async def test_an_attempt_whose_replica_died_is_billed_as_estimated_once(
     lost = dead.call()
     await lost.reserve(NEED)  # and now its process is killed
     clock.advance(LEASE.total_seconds() - 1)
-    assert await replica.upkeep.settle_orphans() == 0
+    assert await replica.housekeeping.settle_orphans() == 0
     clock.advance(2)
-    assert await replica.upkeep.settle_orphans() == 1
-    assert await replica.upkeep.settle_orphans() == 0
+    assert await replica.housekeeping.settle_orphans() == 1
+    assert await replica.housekeeping.settle_orphans() == 0
     (row,) = await replica.rows()
     assert (row["id"], row["error_type"], row["estimated"]) == (lost.id, REPLICA_LOST, True)
     assert (row["prompt_tokens"], row["completion_tokens"], row["cost_nano_usd"]) == (10, 40, 50_000)
-    assert await replica.book(clock) == BudgetBook(50_000, {})
+    assert await replica.get_balance(clock) == BudgetBalance(50_000, {})
     await dead.ledger.close()
 
 
@@ -142,13 +134,13 @@ async def test_a_replica_that_was_only_slow_has_the_last_word(
     async with _running(Replica(database, replica.limiter, clock)) as slow, slow.call() as call:
         await call.reserve(NEED)
         clock.advance(LEASE.total_seconds() + 1)
-        assert await replica.upkeep.settle_orphans() == 1
+        assert await replica.housekeeping.settle_orphans() == 1
         call.tokens.completion, call.cost = 3, 30
     (row,) = await replica.rows()
     assert (row["completion_tokens"], row["cost_nano_usd"], row["error_type"]) == (3, 30, None)
     for _ in range(3):  # the budget still has the estimate, until two looks have seen the same
-        await replica.upkeep.confirm_budgets()
-    assert await replica.book(clock) == BudgetBook(30, {})
+        await replica.housekeeping.confirm_budgets()
+    assert await replica.get_balance(clock) == BudgetBalance(30, {})
 
 
 async def test_a_replica_that_lives_keeps_its_reservations(
@@ -158,8 +150,8 @@ async def test_a_replica_that_lives_keeps_its_reservations(
         await call.reserve(NEED)
         for _ in range(5):
             clock.advance(LEASE.total_seconds() / 2)
-            await busy.upkeep.look_after()
-            assert await replica.upkeep.settle_orphans() == 0
+            await busy.housekeeping.run_once()
+            assert await replica.housekeeping.settle_orphans() == 0
 
 
 async def test_a_budget_is_made_anew_from_the_ledger_with_all_that_runs(
@@ -171,7 +163,9 @@ async def test_a_budget_is_made_anew_from_the_ledger_with_all_that_runs(
         async with _running(Replica(database, MemoryLimiter(clock), clock)) as after_flush:
             async with after_flush.call() as call:
                 await call.reserve(NEED)
-                assert await after_flush.book(clock) == BudgetBook(40_000, {running.id: 50_000, call.id: 50_000})
+                assert await after_flush.get_balance(clock) == BudgetBalance(
+                    40_000, {running.id: 50_000, call.id: 50_000}
+                )
                 call.cost = 50_000
             await after_flush.admission.drain()
             async with after_flush.call() as call:
@@ -189,15 +183,17 @@ async def test_a_hold_that_its_replica_could_not_give_back_goes_when_the_ledger_
     await replica.spend(40, 40_000)
     (row,) = await replica.rows()
     flushed = MemoryLimiter(clock)
-    await flushed.load(_gate(clock), BudgetBook(0, {row["id"]: 50_000}))
+    await flushed.load(_gate(clock), BudgetBalance(0, {row["id"]: 50_000}))
     async with _running(Replica(database, flushed, clock)) as other:
         other.budgets.watch(_gate(clock))
-        await other.upkeep.confirm_budgets()
-        assert await other.book(clock) == BudgetBook(0, {row["id"]: 50_000})  # it might be just about to be settled
-        await other.upkeep.confirm_budgets()
-        assert await other.book(clock) == BudgetBook(40_000, {})
+        await other.housekeeping.confirm_budgets()
+        assert await other.get_balance(clock) == BudgetBalance(
+            0, {row["id"]: 50_000}
+        )  # it might be just about to be settled
+        await other.housekeeping.confirm_budgets()
+        assert await other.get_balance(clock) == BudgetBalance(40_000, {})
         for _ in range(3):
-            await other.upkeep.confirm_budgets()
+            await other.housekeeping.confirm_budgets()
         assert other.budgets.watched(9) == []
 
 
@@ -219,4 +215,4 @@ async def test_a_failed_attempt_is_a_row_of_its_own_with_its_cost_and_the_call_i
     assert (first["parent_id"], second["parent_id"]) == (call.id, None)
     assert await replica.held() == 0
     await replica.admission.drain()
-    assert await replica.book(clock) == BudgetBook(25_000, {})
+    assert await replica.get_balance(clock) == BudgetBalance(25_000, {})

@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from contracts.chat import ChatRequest, Message
 from contracts.keys import KeyCreate, UsageGroup, UsageRow
 from contracts.models import ModelInfo, ModelPrice
-from gateway.auth.key_repository import KeyLedger
-from gateway.limits.max_usage import Assumed, chat_need
+from gateway.auth.key_repository import KeyRepository
+from gateway.limits.max_usage import AssumedTokens, chat_max_usage
 from gateway.models.cost import MOST_TOKENS
 from gateway.storage.audit_log import Actor
 from gateway.storage.tables import usage
@@ -129,7 +129,7 @@ async def test_a_row_that_no_database_takes_holds_up_no_other(database: Database
     assert count({"prompt_tokens": 2**70}, "prompt_tokens") == 0  # and no upstream makes one
 
 
-ASSUMED = Assumed(answer=512, picture=2000)
+ASSUMED = AssumedTokens(answer=512, picture=2000)
 
 
 @pytest.mark.parametrize("address", ["https://example.com/a.png", "data:image/png;base64," + "A" * 600_000])
@@ -138,9 +138,11 @@ def test_a_picture_is_reckoned_as_tokens_whatever_its_address_is_long(address: s
     parts = [{"type": "text", "text": "What is it?"}, *[{"type": "image_url", "image_url": {"url": address}}] * 3]
     asked = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": parts}]})
     size = 300 + 3 * len(address)
-    need = chat_need(model, asked, size, ASSUMED)
-    assert need.prompt_tokens == 3 * 2000 + 100
-    assert need.cost == need.prompt_tokens * 1_000_000  # 6.1 USD: a budget of 0.50 lets none of many at once in
+    max_usage = chat_max_usage(model, asked, size, ASSUMED)
+    assert max_usage.prompt_tokens == 3 * 2000 + 100
+    assert (
+        max_usage.cost == max_usage.prompt_tokens * 1_000_000
+    )  # 6.1 USD: a budget of 0.50 lets none of many at once in
 
 
 def test_an_absurd_wish_is_reserved_with_numbers_that_a_ledger_takes() -> None:
@@ -148,17 +150,17 @@ def test_an_absurd_wish_is_reserved_with_numbers_that_a_ledger_takes() -> None:
         id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
     )
     asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=2**63 - 1, n=16)
-    need = chat_need(model, asked, 100, ASSUMED)
-    assert need.completion_tokens == MOST_TOKENS * 16
-    assert need.cost is not None
-    assert need.cost < 2**63
+    max_usage = chat_max_usage(model, asked, 100, ASSUMED)
+    assert max_usage.completion_tokens == MOST_TOKENS * 16
+    assert max_usage.cost is not None
+    assert max_usage.cost < 2**63
 
 
 def test_blanks_in_a_body_reserve_nothing_of_what_its_answer_may_cost() -> None:
     price = ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
     model = ModelInfo(id="m", kind="chat", price=price, context_length=8000)
     asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=5000)
-    plain, padded = (chat_need(model, asked, size, ASSUMED) for size in (100, 10**7))
+    plain, padded = (chat_max_usage(model, asked, size, ASSUMED) for size in (100, 10**7))
     assert (plain.completion_tokens, padded.completion_tokens) == (5000, 5000)
     assert padded.tokens == model.context_length
     assert plain.cost is not None
@@ -166,10 +168,10 @@ def test_blanks_in_a_body_reserve_nothing_of_what_its_answer_may_cost() -> None:
     assert plain.cost <= padded.cost
 
 
-async def test_a_keys_last_use_is_kept(database: Database, keys: KeyLedger) -> None:
-    created = await keys.create(KeyCreate(name="k", tenant="acme", scopes=["chat"]), Actor("a"))
+async def test_a_keys_last_use_is_kept(database: Database, keys: KeyRepository) -> None:
+    created = await keys.create_key(KeyCreate(name="k", tenant="acme", scopes=["chat"]), Actor("a"))
     await _written(database, _record(key_id=created.id), _record(key_id=created.id, started_at=DAY_ONE + timedelta(1)))
-    assert (await keys.get(created.id)).last_used_at == DAY_ONE + timedelta(1)
+    assert (await keys.get_key(created.id)).last_used_at == DAY_ONE + timedelta(1)
 
 
 def test_the_period_is_thirty_days_by_default_and_never_backwards() -> None:

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from contracts.keys import KeyCreate
 from gateway.auth.key_repository import key_row
 from gateway.auth.keys import ALL_SCOPES, is_secret, new_secret
-from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.tenant_repository import TenantRepository
 from gateway.storage.audit_log import INSTALLATION, note
-from gateway.storage.dialects import insert_new
+from gateway.storage.dialects import insert_missing
 from gateway.storage.secret_files import write_first, write_whole
 from gateway.storage.tables import keys
 from servicekit.auth.delegation import generate_key_pair
@@ -28,7 +28,7 @@ ADMIN_KEY_ID = "key_admin"
 SECRET_MODE, PUBLIC_MODE = 0o600, 0o644
 
 
-def settle_key_pair(private_file: Path, public_file: Path) -> bytes:
+def ensure_key_pair(private_file: Path, public_file: Path) -> bytes:
     """The private key as PEM, made if it is not there; the public file is made to match it."""
     if private_file.exists():
         private = private_file.read_bytes()
@@ -44,8 +44,8 @@ def settle_key_pair(private_file: Path, public_file: Path) -> bytes:
     return private
 
 
-async def settle_admin_key(
-    database: Database, tenants: TenantLedger, clock: Clock, key_file: Path, tenant: str
+async def ensure_admin_key(
+    database: Database, tenants: TenantRepository, clock: Clock, key_file: Path, tenant: str
 ) -> None:
     """Make the first admin key if this ledger never had it: stored as a hash, written to the file, never logged.
 
@@ -55,9 +55,9 @@ async def settle_admin_key(
     secret, now = given or new_secret(), clock.now()
     wanted = KeyCreate(name="admin, made at the first start", tenant=tenant, scopes=list(ALL_SCOPES))
     async with database.write() as connection:
-        if not await insert_new(database, connection, keys, [key_row(wanted, ADMIN_KEY_ID, secret, clock)]):
+        if not await insert_missing(database, connection, keys, [key_row(wanted, ADMIN_KEY_ID, secret, clock)]):
             return
-        await tenants.ensure(connection, tenant, now, INSTALLATION)
+        await tenants.ensure_tenant(connection, tenant, now, INSTALLATION)
         await note(connection, now, INSTALLATION, "key.create", ADMIN_KEY_ID, {"tenant": tenant})
         if given is None:  # before the commit: a key that nobody has would lock everybody out
             await asyncio.to_thread(write_whole, key_file, secret.encode(), SECRET_MODE)

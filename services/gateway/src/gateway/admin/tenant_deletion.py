@@ -17,9 +17,9 @@ from contracts.tenancy import TenantDeletion, TenantKeys
 from gateway.auth.errors import TenantInUse
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import DOCUMENTS, GRANT_HEADER
-from gateway.cache.store import CacheAway
+from gateway.cache.store import StoreUnavailable
 from gateway.dependencies import Dependencies
-from gateway.limits.limiter import LimiterAway
+from gateway.limits.limiter import LimiterUnavailable
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.tables import audit, keys, reservations, tenants, usage
 from gateway.usage.records import GONE, anonymous
@@ -45,14 +45,14 @@ async def begin(deps: Dependencies, name: str, admin: Principal, request_id: str
     if name == admin.tenant:
         raise TenantInUse(name)
     key_ids = await deps.tenants.begin_deletion(name, Actor(admin.key_id, request_id))
-    deps.keyring.forget_tenant(name)
+    deps.authenticator.invalidate_tenant(name)
     return await deps.peers.ingest.call(
         "POST",
         f"/v1/tenants/{name}/deletion",
         TenantDeletion,
-        token=deps.mint.token(admin, DOCUMENTS, request_id),
+        token=deps.issuer.token(admin, DOCUMENTS, request_id),
         body=TenantKeys(key_ids=key_ids),
-        headers={GRANT_HEADER: deps.mint.deletion_grant(admin, name, request_id)},
+        headers={GRANT_HEADER: deps.issuer.deletion_grant(admin, name, request_id)},
     )
 
 
@@ -61,14 +61,14 @@ async def end(deps: Dependencies, name: str, admin: Principal, request_id: str) 
     key_ids = await deps.tenants.keys_of_deleting(name)
     if key_ids is None:
         return  # it was done before
-    token = deps.mint.deletion_token(admin, name, request_id)
+    token = deps.issuer.deletion_token(admin, name, request_id)
     await deps.peers.agent.send("POST", f"/v1/tenants/{name}/purge", token=token, body=TenantKeys(key_ids=key_ids))
     try:
-        await deps.limiter.forget([("tenant", name), *(("key", key_id) for key_id in key_ids)])
-        await deps.caching.forget(name)
-    except (LimiterAway, CacheAway):
+        await deps.limiter.delete_counters([("tenant", name), *(("key", key_id) for key_id in key_ids)])
+        await deps.answer_cache.delete_answers(name)
+    except (LimiterUnavailable, StoreUnavailable):
         raise RedisNeeded from None
-    await _books(deps, name)
+    await _anonymise_usage(deps, name)
     async with deps.database.write() as connection:
         await _audit(connection, name, key_ids)
         await connection.execute(delete(keys).where(keys.c.tenant == name))
@@ -82,7 +82,7 @@ def digest(name: str) -> str:
     return f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
 
 
-async def _books(deps: Dependencies, name: str) -> None:
+async def _anonymise_usage(deps: Dependencies, name: str) -> None:
     """Usage in steps, each of which leaves less to do."""
     for table in (reservations, usage):
         some = select(table).where(table.c.tenant == name).limit(ROWS)

@@ -28,7 +28,7 @@ from gateway.admin import tenant_deletion
 from gateway.api.openapi_parts import ERRORS, serve
 from gateway.auth.keys import Principal
 from gateway.dependencies import Admin, Deps, Key
-from gateway.storage.audit_log import Actor, audit_page
+from gateway.storage.audit_log import Actor, list_audit_entries
 from gateway.usage.report import UsageQuestion, period, usage_report
 from servicekit.web.router import Router
 
@@ -40,7 +40,7 @@ Cursor = Annotated[str | None, Query(description="`next_cursor` of the page befo
 @serve(router, operations.CREATE_KEY)
 async def create_key(body: KeyCreate, request: Request, deps: Deps, admin: Admin) -> KeyCreated:
     """Make a key. The answer holds its secret, which is shown this once."""
-    return await deps.keys.create(body, _actor(admin, request))
+    return await deps.keys.create_key(body, _actor(admin, request))
 
 
 @serve(router, operations.LIST_KEYS)
@@ -48,28 +48,28 @@ async def list_keys(
     deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor = None, tenant: Name | None = None
 ) -> Page[ApiKey]:
     """All keys, the oldest first, revoked ones too."""
-    return await deps.keys.page(limit, cursor, tenant)
+    return await deps.keys.list_keys(limit, cursor, tenant)
 
 
 @serve(router, operations.GET_KEY)
-async def show_key(key_id: str, deps: Deps, _: Admin) -> ApiKey:
+async def get_key(key_id: str, deps: Deps, _: Admin) -> ApiKey:
     """One key, without its secret."""
-    return await deps.keys.get(key_id)
+    return await deps.keys.get_key(key_id)
 
 
 @serve(router, operations.DELETE_KEY)
 async def revoke_key(key_id: str, request: Request, deps: Deps, admin: Admin) -> None:
     """Revoke a key for ever, effective within a second on every replica."""
-    await deps.keys.revoke(key_id, _actor(admin, request))
-    deps.keyring.forget(key_id)
+    await deps.keys.revoke_key(key_id, _actor(admin, request))
+    deps.authenticator.invalidate(key_id)
 
 
 @serve(router, operations.UPDATE_KEY)
-async def change_key(key_id: str, body: KeyPatch, request: Request, deps: Deps, admin: Admin) -> ApiKey:
+async def update_key(key_id: str, body: KeyPatch, request: Request, deps: Deps, admin: Admin) -> ApiKey:
     """Change a key's name, scopes, models, collections, limits, budgets or expiry, effective within a second on every
     replica. Only what is sent changes; within `limits`, too."""
-    changed = await deps.keys.change(key_id, body, _actor(admin, request))
-    deps.keyring.forget(key_id)
+    changed = await deps.keys.update_key(key_id, body, _actor(admin, request))
+    deps.authenticator.invalidate(key_id)
     return changed
 
 
@@ -79,8 +79,8 @@ async def rotate_key(
 ) -> KeyCreated:
     """Give a key a new secret, shown this once. The old one is good beside it for `overlap_seconds` (a day)."""
     overlap = timedelta(seconds=(body or KeyRotate()).overlap_seconds)
-    rotated = await deps.keys.rotate(key_id, overlap, _actor(admin, request))
-    deps.keyring.forget(key_id)
+    rotated = await deps.keys.rotate_key(key_id, overlap, _actor(admin, request))
+    deps.authenticator.invalidate(key_id)
     return rotated
 
 
@@ -93,32 +93,32 @@ async def list_audit(
     subject: Annotated[str | None, Query(max_length=200, description="A key's id or a tenant's name.")] = None,
 ) -> Page[AuditEntry]:
     """Administrative acts, the newest first."""
-    return await audit_page(deps.database, limit, cursor, subject)
+    return await list_audit_entries(deps.database, limit, cursor, subject)
 
 
 @serve(router, operations.CREATE_TENANT)
 async def create_tenant(body: TenantCreate, request: Request, deps: Deps, admin: Admin) -> Tenant:
     """Make a tenant, with limits that hold for all of its keys together."""
-    return await deps.tenants.create(body, _actor(admin, request))
+    return await deps.tenants.create_tenant(body, _actor(admin, request))
 
 
 @serve(router, operations.LIST_TENANTS)
 async def list_tenants(deps: Deps, _: Admin, limit: Limit = 50, cursor: Cursor = None) -> Page[Tenant]:
     """All tenants by name."""
-    return await deps.tenants.page(limit, cursor)
+    return await deps.tenants.list_tenants(limit, cursor)
 
 
 @serve(router, operations.GET_TENANT)
-async def show_tenant(name: str, deps: Deps, _: Admin) -> Tenant:
+async def get_tenant(name: str, deps: Deps, _: Admin) -> Tenant:
     """One tenant."""
-    return await deps.tenants.get(name)
+    return await deps.tenants.get_tenant(name)
 
 
 @serve(router, operations.UPDATE_TENANT)
-async def change_tenant(name: str, body: TenantPatch, request: Request, deps: Deps, admin: Admin) -> Tenant:
+async def update_tenant(name: str, body: TenantPatch, request: Request, deps: Deps, admin: Admin) -> Tenant:
     """Change a tenant's limits or budgets, effective within a second on every replica. Only what is sent changes."""
-    changed = await deps.tenants.change(name, body, _actor(admin, request))
-    deps.keyring.forget_tenant(name)
+    changed = await deps.tenants.update_tenant(name, body, _actor(admin, request))
+    deps.authenticator.invalidate_tenant(name)
     return changed
 
 

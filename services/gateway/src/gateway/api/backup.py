@@ -61,6 +61,6 @@ async def _opened(deps: Dependencies, actor: Actor) -> AsyncIterator[AsyncIterat
 
 @asynccontextmanager
 async def _part(deps: Dependencies, peer: Peer, audiences: Audiences) -> AsyncIterator[AsyncIterator[bytes]]:
-    token = deps.mint.own_token(audiences, ("admin",))
+    token = deps.issuer.own_token(audiences, ("admin",))
     async with peer.stream("GET", "/v1/backup", token=token, timeout_seconds=SECONDS) as stream:
         yield stream.pieces()

@@ -45,11 +45,11 @@ async def list_models(deps: Deps, key: Key) -> Any:
 
 
 @relay(router, GET_MODEL)
-async def show_model(deps: Deps, key: Key) -> Any:
+async def get_model(deps: Deps, key: Key) -> Any:
     """One model; `rag:a,b` for several collections, too."""
 
     async def work(exchange: Exchange) -> None:
-        await listing.show_model(exchange, deps, key)
+        await listing.get_model(exchange, deps, key)
 
     return Relay(work)
 
@@ -139,7 +139,7 @@ def _searching(deps: Dependencies, key: Principal) -> Any:
     return work
 
 
-SHORTCUTS: Mapping[str, Endpoint] = {
+DIRECT_ENDPOINTS: Mapping[str, Endpoint] = {
     CREATE_CHAT_COMPLETION.path: chat,
     CREATE_COMPLETION.path: complete,
     CREATE_RESPONSE.path: respond,

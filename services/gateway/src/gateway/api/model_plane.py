@@ -21,7 +21,7 @@ from gateway.auth.tokens import DOCUMENT_RUNS, JOBS, RUNS
 from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
-from gateway.guardrails.screen import Screening
+from gateway.guardrails.screen import Screen
 from gateway.proxy import retrieval as vectors
 from gateway.proxy.service import left_in_budgets
 from gateway.streaming.exchange import Exchange, Relay
@@ -47,7 +47,7 @@ Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
 @router.get("/v1/models")
 async def list_models(deps: Deps, caller: ModelReader) -> ModelList:
     """The plain models that the key may use."""
-    principal = await deps.keyring.still_active(caller.delegation.key_id)
+    principal = await deps.authenticator.require_active(caller.delegation.key_id)
     return ModelList(data=await plain_models(deps, principal))
 
 
@@ -57,13 +57,13 @@ async def chat(deps: Deps, caller: ModelCaller) -> Any:
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         body = await exchange.body()
-        size, screening = len(body), Screening(call.principal.guardrails, _reach(caller.delegation))
+        size, screen = len(body), Screen(call.principal.guardrails, _reach(caller.delegation))
         request = await parse(ChatRequest, body)
         del body
-        request = await screening.inner_question(request, size)
-        await answer_from_model(exchange, deps, call, Question(request, size, screening))
+        request = await screen.inner_question(request, size)
+        await answer_from_model(exchange, deps, call, Question(request, size, screen))
 
-    return _inside(deps, caller, "chat", answer)
+    return _inner(deps, caller, "chat", answer)
 
 
 @router.post("/v1/embeddings", response_model=None)
@@ -73,7 +73,7 @@ async def embeddings(deps: Deps, caller: AnyModelCaller) -> Any:
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         await vectors.embed(exchange, deps, call, public=False)
 
-    return _inside(deps, caller, "embeddings", answer)
+    return _inner(deps, caller, "embeddings", answer)
 
 
 @router.post("/v1/rerank", response_model=None)
@@ -83,7 +83,7 @@ async def rerank(deps: Deps, caller: AnyModelCaller) -> Any:
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         await vectors.rerank(exchange, deps, call)
 
-    return _inside(deps, caller, "rerank", answer)
+    return _inner(deps, caller, "rerank", answer)
 
 
 @router.post("/v1/search", response_model=None)
@@ -94,9 +94,9 @@ async def search(deps: Deps, caller: SearchCaller) -> Any:
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         request = await parse(SearchRequest, await exchange.body())
-        await vectors.search(exchange, deps, call, request, Screening(call.principal.guardrails, INSIDE))
+        await vectors.search(exchange, deps, call, request, Screen(call.principal.guardrails, INSIDE))
 
-    return _inside(deps, caller, "search", answer)
+    return _inner(deps, caller, "search", answer)
 
 
 @router.post("/v1/tokens")
@@ -104,11 +104,11 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
     """A job's or a run's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired, 429
     `budget_exceeded` where a budget is asked for and has nothing left."""
     grant = await deps.grants.verify(body.grant, request.app.state.verifier)
-    principal = await deps.keyring.still_active(grant.key_id)
-    lifetime = deps.mint.lifetime.total_seconds()
+    principal = await deps.authenticator.require_active(grant.key_id)
+    lifetime = deps.issuer.lifetime.total_seconds()
     if grant.tenant != principal.tenant:  # an administrator's, to delete another tenant
         principal.require("admin")
-        token = deps.mint.deletion_token(principal, grant.tenant, grant.request_id)
+        token = deps.issuer.deletion_token(principal, grant.tenant, grant.request_id)
         return FreshToken(token=token, expires_in=lifetime)
     audiences = JOBS
     if body.purpose == "runs":
@@ -116,7 +116,7 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
         audiences = DOCUMENT_RUNS if principal.scopes & set(READERS) else RUNS
     if body.spends:
         await deps.admission.ask(principal, await left_in_budgets(deps), deps.clock.now())
-    token = deps.mint.token(principal, audiences, grant.request_id, body.call_id)
+    token = deps.issuer.token(principal, audiences, grant.request_id, body.call_id)
     return FreshToken(token=token, expires_in=lifetime, scopes=tuple(sorted(principal.scopes)))
 
 
@@ -124,7 +124,7 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
 async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
     """What the calls under one id have used, once none of them is open, also if their key was revoked meanwhile."""
     grant = await deps.grants.verify(body.grant, request.app.state.verifier)
-    used = await deps.inside.spent(body.call_id, grant.key_id)
+    used = await deps.inner_calls.spent(body.call_id, grant.key_id)
     return Spent(
         prompt_tokens=used.tokens.prompt,
         completion_tokens=used.tokens.completion,
@@ -135,19 +135,19 @@ async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
 
 
 @router.post("/v1/tenants/{name}/purge", status_code=204)
-async def purge_tenant(name: Name, deps: Deps, caller: TenantAdmin) -> None:
+async def delete_tenant_data(name: Name, deps: Deps, caller: TenantAdmin) -> None:
     """Remove what the agent service and the gateway have of a tenant that is being deleted; ingest's last step."""
     check_tenant_admin(caller, name)
-    principal = await deps.keyring.still_active(caller.delegation.key_id)
+    principal = await deps.authenticator.require_active(caller.delegation.key_id)
     await tenant_deletion.end(deps, name, principal, caller.delegation.request_id)
 
 
-def _inside(deps: Dependencies, caller: Caller, route: Route, answer: Answer) -> Relay:
+def _inner(deps: Dependencies, caller: Caller, route: Route, answer: Answer) -> Relay:
     """A metered call inside another one, which has already passed the limits."""
 
     async def work(exchange: Exchange) -> None:
         delegation = caller.delegation
-        principal = await deps.keyring.still_active(delegation.key_id)
+        principal = await deps.authenticator.require_active(delegation.key_id)
         parent = delegation.call_id or delegation.request_id
         async with deps.meter.call(principal, route, exchange.request_id, parent) as call:
             await answer(exchange, call)

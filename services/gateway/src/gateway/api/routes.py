@@ -9,7 +9,7 @@ from contracts.operations import administration as operations
 from contracts.pages import Page
 from contracts.routes import Route, RouteName, RouteSpec
 from gateway.api.openapi_parts import ERRORS, serve
-from gateway.cache.store import CacheAway, CacheUnreachable
+from gateway.cache.store import CacheUnreachable, StoreUnavailable
 from gateway.dependencies import Admin, Dependencies, Deps
 from gateway.models.catalogue import DEFAULT
 from gateway.routing.errors import RouteModelUnknown, RouteNameTaken, RouteNotFound
@@ -27,12 +27,12 @@ async def list_routes(deps: Deps, _: Admin) -> Page[Route]:
 
 
 @serve(router, operations.PUT_ROUTE)
-async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: Deps, admin: Admin) -> Route:
+async def update_route(name: RouteName, body: RouteSpec, request: Request, deps: Deps, admin: Admin) -> Route:
     """Make or replace a route, effective within a second on every replica. It may have a model's name."""
     if name == DEFAULT:
         raise RouteNameTaken(name)
     await _require_chat_models(deps, body)
-    await deps.routes.put(name, body, Actor(admin.key_id, request.state.request_id))
+    await deps.routes.update_route(name, body, Actor(admin.key_id, request.state.request_id))
     put = next((route for route in await _routes(deps) if route.name == name), None)
     if put is None:  # and taken away since
         raise RouteNotFound(name)
@@ -42,20 +42,20 @@ async def put_route(name: RouteName, body: RouteSpec, request: Request, deps: De
 @serve(router, operations.DELETE_ROUTE)
 async def delete_route(name: RouteName, request: Request, deps: Deps, admin: Admin) -> None:
     """Take a route away. A model of its name stands for itself again."""
-    await deps.routes.delete(name, Actor(admin.key_id, request.state.request_id))
+    await deps.routes.delete_route(name, Actor(admin.key_id, request.state.request_id))
 
 
 @serve(router, operations.DELETE_CACHE)
-async def forget_answers(deps: Deps, _: Admin, tenant: Name | None = None) -> None:
+async def delete_answers(deps: Deps, _: Admin, tenant: Name | None = None) -> None:
     """Give no answer again that was kept before, of one tenant or of all. Needed after a database was restored."""
     try:
-        await deps.caching.raise_epoch(tenant)
-    except CacheAway:
+        await deps.answer_cache.raise_epoch(tenant)
+    except StoreUnavailable:
         raise CacheUnreachable from None
 
 
 async def _routes(deps: Dependencies) -> list[Route]:
-    routes, changed = await deps.routes.all(), await deps.routes.changed_at()
+    routes, changed = await deps.routes.list_routes(), await deps.routes.get_update_times()
     found = report(await deps.catalogue.known(), routes, deps.breakers, await deps.health.now())
     return [route.model_copy(update={"updated_at": changed.get(route.name)}) for route in found]
 

@@ -6,14 +6,14 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.auth.errors import GrantRefused, KeyExpired, KeyMissing, KeyRevoked, KeyUnknown
-from gateway.auth.key_repository import KeyLedger
+from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import Principal, hash_secret, is_secret
-from gateway.storage.ttl_cache import Remembered
+from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import Clock
 from servicekit.core.errors import Forbidden
 
 log = structlog.get_logger(__name__)
-REMEMBERED_KEYS = 20_000
+CACHED_KEYS = 20_000
 
 
 class KeyNarrowed(Forbidden):
@@ -25,13 +25,13 @@ class KeyNarrowed(Forbidden):
         super().__init__("This API key may do less than when the call began. Call again with the rights that it has.")
 
 
-class Keyring:
+class Authenticator:
     """Keys by secret or id, remembered so briefly that a revocation is effective within a second."""
 
-    def __init__(self, ledger: KeyLedger, clock: Clock, seconds: float) -> None:
+    def __init__(self, ledger: KeyRepository, clock: Clock, seconds: float) -> None:
         self._clock = clock
-        self._by_hash = Remembered(ledger.by_hash, seconds=seconds, capacity=REMEMBERED_KEYS, clock=clock)
-        self._by_id = Remembered(ledger.by_id, seconds=seconds, capacity=REMEMBERED_KEYS, clock=clock)
+        self._by_hash = TtlCache(ledger.get_by_hash, seconds=seconds, capacity=CACHED_KEYS, clock=clock)
+        self._by_id = TtlCache(ledger.get_by_id, seconds=seconds, capacity=CACHED_KEYS, clock=clock)
 
     async def identify(self, authorization: str | None) -> Principal:
         """The active key in an `Authorization` header; raises a 401 that says what to do."""
@@ -57,7 +57,7 @@ class Keyring:
         if not now.covers(principal):
             raise KeyNarrowed
 
-    async def still_active(self, key_id: str) -> Principal:
+    async def require_active(self, key_id: str) -> Principal:
         """The key behind a token or a grant; raises `GrantRefused` once it is revoked or expired."""
         principal = await self._by_id.get(key_id)
         if not principal.active_at(self._clock.now()):
@@ -70,12 +70,12 @@ class Keyring:
         if not principal.active_at(self._clock.now()):
             raise KeyExpired
 
-    def forget(self, key_id: str) -> None:
+    def invalidate(self, key_id: str) -> None:
         """Read the key anew next time."""
-        self._by_id.forget(key_id)
-        self._by_hash.forget_where(lambda principal: principal.key_id == key_id)
+        self._by_id.invalidate(key_id)
+        self._by_hash.invalidate_where(lambda principal: principal.key_id == key_id)
 
-    def forget_tenant(self, tenant: str) -> None:
+    def invalidate_tenant(self, tenant: str) -> None:
         """Read all of a tenant's keys anew next time."""
-        self._by_id.forget_where(lambda principal: principal.tenant == tenant)
-        self._by_hash.forget_where(lambda principal: principal.tenant == tenant)
+        self._by_id.invalidate_where(lambda principal: principal.tenant == tenant)
+        self._by_hash.invalidate_where(lambda principal: principal.tenant == tenant)

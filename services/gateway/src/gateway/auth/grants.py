@@ -16,23 +16,23 @@ from servicekit.core.clock import Clock
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
 
-ERA = "era"
+RESTORE_EPOCH = "era"
 SIGNER = "signer:"
 
 
-async def era(database: Database) -> str:
+async def restore_epoch(database: Database) -> str:
     """Different after every restore; empty before the first."""
-    query = select(installation.c.value).where(installation.c.name == ERA)
+    query = select(installation.c.value).where(installation.c.name == RESTORE_EPOCH)
     async with database.read() as connection:
         return str((await connection.execute(query)).scalar_one_or_none() or "")
 
 
-async def begin_era(connection: AsyncConnection, former_public_key: str, clock: Clock) -> None:
+async def begin_epoch(connection: AsyncConnection, former_public_key: str, clock: Clock) -> None:
     """Note a restore: nothing cached before counts, and grants that the former installation gave are still good."""
     now = clock.now()
-    await connection.execute(delete(installation).where(installation.c.name == ERA))
+    await connection.execute(delete(installation).where(installation.c.name == RESTORE_EPOCH))
     signer = {"name": f"{SIGNER}{new_id('sig')}", "value": former_public_key, "at": now}
-    await connection.execute(insert(installation), [{"name": ERA, "value": new_id("era"), "at": now}, signer])
+    await connection.execute(insert(installation), [{"name": RESTORE_EPOCH, "value": new_id("era"), "at": now}, signer])
 
 
 class Grants:

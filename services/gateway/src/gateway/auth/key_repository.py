@@ -14,10 +14,10 @@ from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits
 from contracts.pages import Page
 from gateway.auth.errors import ExpiryPassed, GrantRefused, KeyIsRevoked, KeyNotFound, KeyUnknown, LastAdminKey
 from gateway.auth.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
-from gateway.auth.partial_update import patched
-from gateway.auth.tenant_repository import TenantLedger
+from gateway.auth.partial_update import changed_columns
+from gateway.auth.tenant_repository import TenantRepository
 from gateway.storage.audit_log import Actor, note
-from gateway.storage.dialects import insert_new
+from gateway.storage.dialects import insert_missing
 from gateway.storage.tables import keys, tenants
 from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
@@ -25,28 +25,28 @@ from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
 
 
-class KeyLedger:
+class KeyRepository:
     """Creates, lists, changes, rotates, revokes and finds keys."""
 
-    def __init__(self, database: Database, tenant_ledger: TenantLedger, clock: Clock) -> None:
+    def __init__(self, database: Database, tenant_repository: TenantRepository, clock: Clock) -> None:
         self._database = database
-        self._tenants = tenant_ledger
+        self._tenants = tenant_repository
         self._clock = clock
 
-    async def create(self, wanted: KeyCreate, actor: Actor) -> KeyCreated:
+    async def create_key(self, wanted: KeyCreate, actor: Actor) -> KeyCreated:
         """A new key, and its tenant if that is new; the only time that the secret is seen."""
         secret, now = new_secret(), self._clock.now()
         if wanted.expires_at is not None and wanted.expires_at <= now:
             raise ExpiryPassed
         row = key_row(wanted, new_id("key"), secret, self._clock)
         async with self._database.write() as connection:
-            await self._tenants.ensure(connection, wanted.tenant, now, actor)
-            await insert_new(self._database, connection, keys, [row])
+            await self._tenants.ensure_tenant(connection, wanted.tenant, now, actor)
+            await insert_missing(self._database, connection, keys, [row])
             detail = {"name": wanted.name, "tenant": wanted.tenant, "scopes": row["scopes"]}
             await note(connection, now, actor, "key.create", row["id"], detail)
         return KeyCreated.model_validate({**row, "secret": secret})
 
-    async def page(self, limit: int, cursor: str | None, tenant: str | None = None) -> Page[Key]:
+    async def list_keys(self, limit: int, cursor: str | None, tenant: str | None = None) -> Page[Key]:
         """Keys, the oldest first; revoked ones too."""
         query = select(keys).order_by(keys.c.created_at, keys.c.id).limit(limit + 1)
         if tenant is not None:
@@ -63,7 +63,7 @@ class KeyLedger:
         more = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
         return Page[Key](data=[Key.model_validate(dict(row)) for row in rows[:limit]], next_cursor=more)
 
-    async def get(self, key_id: str) -> Key:
+    async def get_key(self, key_id: str) -> Key:
         """One key; raises `KeyNotFound`."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(keys).where(keys.c.id == key_id))).mappings().one_or_none()
@@ -71,7 +71,7 @@ class KeyLedger:
             raise KeyNotFound(key_id)
         return Key.model_validate(dict(row))
 
-    async def revoke(self, key_id: str, actor: Actor) -> None:
+    async def revoke_key(self, key_id: str, actor: Actor) -> None:
         """Revoke for ever; again changes nothing. Raises `KeyNotFound` or `LastAdminKey`."""
         now = self._clock.now()
         may_go = or_(keys.c.admin.is_(False), _another_admin(key_id, now))
@@ -81,10 +81,10 @@ class KeyLedger:
             if (await connection.execute(change)).rowcount:
                 await note(connection, now, actor, "key.revoke", key_id, {})
                 return
-        if (await self.get(key_id)).revoked_at is None:
+        if (await self.get_key(key_id)).revoked_at is None:
             raise LastAdminKey
 
-    async def change(self, key_id: str, wanted: KeyPatch, actor: Actor) -> Key:
+    async def update_key(self, key_id: str, wanted: KeyPatch, actor: Actor) -> Key:
         """Change what was sent; raises `KeyNotFound`, `KeyIsRevoked`, `ExpiryPassed` or `LastAdminKey`."""
         now = self._clock.now()
         if wanted.expires_at is not None and wanted.expires_at <= now:
@@ -92,7 +92,7 @@ class KeyLedger:
         async with self._database.write() as connection:
             await _hold_admins(connection)
             row = dict(await self._working(connection, key_id))
-            values = patched(wanted, row)
+            values = changed_columns(wanted, row)
             if "scopes" in values:
                 values["admin"] = "admin" in values["scopes"]
             stays_admin = values.get("admin", True) and values.get("expires_at") is None
@@ -101,9 +101,9 @@ class KeyLedger:
             if values:
                 await connection.execute(update(keys).where(keys.c.id == key_id).values(**values))
             await note(connection, now, actor, "key.change", key_id, {"fields": sorted(wanted.model_fields_set)})
-        return await self.get(key_id)
+        return await self.get_key(key_id)
 
-    async def rotate(self, key_id: str, overlap: timedelta, actor: Actor) -> KeyCreated:
+    async def rotate_key(self, key_id: str, overlap: timedelta, actor: Actor) -> KeyCreated:
         """A new secret; the one before is good beside it for a while, the one before that no more.
 
         Raises `KeyNotFound` or `KeyIsRevoked`.
@@ -133,7 +133,7 @@ class KeyLedger:
     async def _another_admin(self, connection: AsyncConnection, key_id: str, now: datetime) -> bool:
         return bool((await connection.execute(select(_another_admin(key_id, now)))).scalar_one())
 
-    async def by_hash(self, secret_hash: str) -> Principal:
+    async def get_by_hash(self, secret_hash: str) -> Principal:
         """The key with this hash, revoked or not; raises `KeyUnknown`. A secret that was rotated away ends with its
         overlap."""
         row = await self._row(or_(keys.c.secret_hash == secret_hash, keys.c.previous_hash == secret_hash))
@@ -145,7 +145,7 @@ class KeyLedger:
             raise KeyUnknown
         return _principal_of(row, min(row["previous_until"], row["expires_at"] or row["previous_until"]))
 
-    async def by_id(self, key_id: str) -> Principal:
+    async def get_by_id(self, key_id: str) -> Principal:
         """The key with this id, revoked or not; raises `GrantRefused`."""
         row = await self._row(keys.c.id == key_id)
         if row is None:

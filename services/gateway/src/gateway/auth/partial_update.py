@@ -11,7 +11,7 @@ NO_LIMITS = Limits().model_dump(mode="json")
 MAY_BE_NULL = ("models", "collections", "expires_at")
 
 
-def patched(wanted: KeyPatch | TenantPatch, row: Mapping[str, Any]) -> dict[str, Any]:
+def changed_columns(wanted: KeyPatch | TenantPatch, row: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that a change sets: what was sent, within `limits` field by field; null where null means none."""
     sent = {name: getattr(wanted, name) for name in wanted.model_fields_set}
     values: dict[str, Any] = {}

@@ -12,23 +12,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.keys import Tenant, TenantCreate, TenantPatch
 from contracts.pages import Page
 from gateway.auth.errors import TenantDeleting, TenantExists, TenantNotFound
-from gateway.auth.partial_update import patched
+from gateway.auth.partial_update import changed_columns
 from gateway.storage.audit_log import Actor, note
-from gateway.storage.dialects import insert_new
+from gateway.storage.dialects import insert_missing
 from gateway.storage.tables import keys, tenants
 from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.sql.database import Database
 
 
-class TenantLedger:
+class TenantRepository:
     """Creates, lists, shows and changes tenants."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def create(self, wanted: TenantCreate, actor: Actor) -> Tenant:
+    async def create_tenant(self, wanted: TenantCreate, actor: Actor) -> Tenant:
         """A new tenant; raises `TenantExists`."""
         now = self._clock.now()
         row = {
@@ -38,22 +38,22 @@ class TenantLedger:
             "created_at": now,
         }
         async with self._database.write() as connection:
-            if not await insert_new(self._database, connection, tenants, [row]):
+            if not await insert_missing(self._database, connection, tenants, [row]):
                 raise TenantExists(wanted.name)
             await note(connection, now, actor, "tenant.create", wanted.name, {})
         return _tenant(row)
 
-    async def ensure(self, connection: AsyncConnection, name: str, now: datetime, actor: Actor) -> None:
+    async def ensure_tenant(self, connection: AsyncConnection, name: str, now: datetime, actor: Actor) -> None:
         """Create the tenant without limits, inside a transaction, if it does not exist; raises `TenantDeleting`."""
         row = {"name": name, "limits": {}, "budgets": [], "created_at": now}
-        if await insert_new(self._database, connection, tenants, [row]):
+        if await insert_missing(self._database, connection, tenants, [row]):
             await note(connection, now, actor, "tenant.create", name, {})
             return
         query = select(tenants.c.deleting).where(tenants.c.name == name)
         if (await connection.execute(query)).scalar_one_or_none():
             raise TenantDeleting(name)
 
-    async def get(self, name: str) -> Tenant:
+    async def get_tenant(self, name: str) -> Tenant:
         """One tenant; raises `TenantNotFound`."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(tenants).where(tenants.c.name == name))).mappings().one_or_none()
@@ -61,7 +61,7 @@ class TenantLedger:
             raise TenantNotFound(name)
         return _tenant(row)
 
-    async def change(self, name: str, wanted: TenantPatch, actor: Actor) -> Tenant:
+    async def update_tenant(self, name: str, wanted: TenantPatch, actor: Actor) -> Tenant:
         """Change what was sent; raises `TenantNotFound`."""
         now = self._clock.now()
         async with self._database.write() as connection:
@@ -69,7 +69,7 @@ class TenantLedger:
             row = (await connection.execute(query)).mappings().one_or_none()
             if row is None:
                 raise TenantNotFound(name)
-            values = patched(wanted, dict(row))
+            values = changed_columns(wanted, dict(row))
             if values:
                 await connection.execute(update(tenants).where(tenants.c.name == name).values(**values))
             await note(connection, now, actor, "tenant.change", name, {"fields": sorted(wanted.model_fields_set)})
@@ -95,7 +95,7 @@ class TenantLedger:
                 return None
             return list((await connection.execute(select(keys.c.id).where(keys.c.tenant == name))).scalars())
 
-    async def leaving(self, known: Collection[str]) -> frozenset[str]:
+    async def deleted_tenants(self, known: Collection[str]) -> frozenset[str]:
         """Tenants that are being deleted, and those of `known` that are gone since."""
         query = select(tenants.c.name, tenants.c.deleting)
         query = query.where(or_(tenants.c.deleting.is_(True), tenants.c.name.in_(known)))
@@ -103,7 +103,7 @@ class TenantLedger:
             there = {row.name: row.deleting for row in await connection.execute(query)}
         return frozenset(name for name in {*known, *there} if there.get(name, True))
 
-    async def page(self, limit: int, cursor: str | None) -> Page[Tenant]:
+    async def list_tenants(self, limit: int, cursor: str | None) -> Page[Tenant]:
         """Tenants by name."""
         query = select(tenants).order_by(tenants.c.name).limit(limit + 1)
         if cursor:

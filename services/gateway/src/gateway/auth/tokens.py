@@ -27,7 +27,7 @@ MODELS: Audiences = ("inference",)
 COLLECTIONS: Audiences = ("retriever",)
 GRANTS: Audiences = ("grants",)
 
-REMEMBERED_TOKENS = 4_096
+CACHED_TOKENS = 4_096
 SHARED = "shared"
 """The request id in a token that serves many calls of one key; each call's own id is in its `X-Request-Id`."""
 
@@ -43,7 +43,7 @@ class _SharedToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Mint:
+class TokenIssuer:
     """Makes tokens for keys; the only holder of the signer."""
 
     signer: DelegationSigner
@@ -66,7 +66,7 @@ class Mint:
         made = _SharedToken(principal, self.token(principal, audiences, SHARED), now + self.lifetime / 2)
         self._shared[name] = made
         self._shared.move_to_end(name)
-        while len(self._shared) > REMEMBERED_TOKENS:
+        while len(self._shared) > CACHED_TOKENS:
             self._shared.popitem(last=False)
         return made.text
 

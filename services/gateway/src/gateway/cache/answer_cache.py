@@ -21,8 +21,8 @@ import structlog
 from contracts.chat import ChatRequest
 from contracts.collections import Collection
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import COLLECTIONS, Mint
-from gateway.cache.store import CacheAway, ResponseCache
+from gateway.auth.tokens import COLLECTIONS, TokenIssuer
+from gateway.cache.store import AnswerStore, StoreUnavailable
 from gateway.metrics import CACHE
 from servicekit.core.clock import Clock
 from servicekit.core.identifiers import new_id
@@ -40,7 +40,7 @@ _MAX_AGE = re.compile(r"max-age=(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
-class CacheRules:
+class CachePolicy:
     """`seconds`: how long an answer may be given again; 0 switches the cache off. `entry_bytes`: the largest kept.
     `wait_seconds`: how long a call waits for an identical one, and then works itself."""
 
@@ -50,7 +50,7 @@ class CacheRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ResolvedTarget:
     """What a model's name stands for now, for one key: models in order, and the collections that an answer is from."""
 
     models: tuple[str, ...]
@@ -58,15 +58,15 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CacheControl:
     """What a caller's `Cache-Control` says."""
 
-    look: bool = True
-    keep: bool = True
+    may_read: bool = True
+    may_store: bool = True
     max_age: float | None = None
 
     @classmethod
-    def of(cls, header: str | None) -> Wish:
+    def of(cls, header: str | None) -> CacheControl:
         """From the header; what we don't know in it means nothing."""
         text = (header or "").lower()
         age = _MAX_AGE.search(text)
@@ -103,10 +103,10 @@ class Lookup:
 
     name: str = ""
     epoch: str = ""
-    births: Mapping[str, str] = field(default_factory=dict)
+    created_at: Mapping[str, str] = field(default_factory=dict)
     """For each collection, when it was made."""
     entry: Entry | None = None
-    keeps: bool = False
+    storable: bool = False
     """Whether the answer may be kept."""
     pieces: list[bytes] = field(default_factory=list)
     size: int = 0
@@ -117,26 +117,32 @@ class Lookup:
 
     def record(self, piece: bytes) -> None:
         """Another piece of the answer goes out."""
-        if self.keeps and piece:
+        if self.storable and piece:
             self.size += len(piece)
             self.pieces.append(piece)
 
 
-class Caching:
+class AnswerCache:
     """Looks answers up, and keeps them."""
 
     def __init__(
-        self, cache: ResponseCache, rules: CacheRules, retriever: Peer, mint: Mint, clock: Clock, era: str = ""
+        self,
+        store: AnswerStore,
+        rules: CachePolicy,
+        retriever: Peer,
+        issuer: TokenIssuer,
+        clock: Clock,
+        restore_epoch: str = "",
     ) -> None:
         """`era` is another one after every restore of a backup: revisions then may name other contents."""
-        self._cache = cache
+        self._store = store
         self._rules = rules
         self._retriever = retriever
-        self._mint = mint
+        self._issuer = issuer
         self._clock = clock
-        self._flights: dict[str, asyncio.Event] = {}
+        self._in_flight: dict[str, asyncio.Event] = {}
         self._releasing: set[asyncio.Task[None]] = set()
-        self._version = f"{FORM}:{package_version('gateway')}:{package_version('agent')}:{era}"
+        self._version = f"{FORM}:{package_version('gateway')}:{package_version('agent')}:{restore_epoch}"
 
     def is_for(self, request: ChatRequest) -> bool:
         """Whether such a call is ever answered from memory: none that calls tools or belongs to a person's thread."""
@@ -145,29 +151,38 @@ class Caching:
 
     @asynccontextmanager
     async def lookup(
-        self, principal: Principal, request: ChatRequest, wish: Wish, meaning: Meaning, policy: str
+        self,
+        principal: Principal,
+        request: ChatRequest,
+        cache_control: CacheControl,
+        target: ResolvedTarget,
+        policy: str,
     ) -> AsyncIterator[Lookup]:
         """The answer, or leave to make it: of identical calls at once one works and the others wait for it, on
         whatever replica they are."""
-        name = self._name(principal.tenant, request, meaning, policy)
-        look = partial(self._look, name, principal, meaning.collections, wish)
+        name = self._name(principal.tenant, request, target, policy)
+        look = partial(self._look, name, principal, target.collections, cache_control)
         found = await look()
-        flight = self._flights.get(name)
-        if found.entry is None and flight is not None and wish.look:
+        in_flight = self._in_flight.get(name)
+        if found.entry is None and in_flight is not None and cache_control.may_read:
             with contextlib.suppress(TimeoutError):  # a client that reads slowly must not hold up the others
                 async with asyncio.timeout(self._rules.wait_seconds):
-                    await flight.wait()
+                    await in_flight.wait()
             found = await look()
-        mine = self._flights.setdefault(name, asyncio.Event()) if found.keeps and name not in self._flights else None
+        mine = (
+            self._in_flight.setdefault(name, asyncio.Event())
+            if found.storable and name not in self._in_flight
+            else None
+        )
         owner = new_id("work")
         try:
-            if mine is not None and found.entry is None and wish.look:
+            if mine is not None and found.entry is None and cache_control.may_read:
                 found = await self._one_of_all(name, owner, look, found)
-            CACHE.labels("hit" if found.entry else "miss" if wish.look and found.name else "bypass").inc()
+            CACHE.labels("hit" if found.entry else "miss" if cache_control.may_read and found.name else "bypass").inc()
             yield found
         finally:
             if mine is not None:
-                del self._flights[name]
+                del self._in_flight[name]
                 mine.set()
                 self._give_up(name, owner)
 
@@ -175,10 +190,10 @@ class Caching:
         """The answer that another replica is making, or leave to make it, claimed while this replica works."""
         loop = asyncio.get_running_loop()
         until, waited = loop.time() + self._rules.wait_seconds, False
-        while found.entry is None and found.keeps:
+        while found.entry is None and found.storable:
             try:
-                claimed = await self._cache.claim(name, owner, self._rules.wait_seconds)
-            except CacheAway:
+                claimed = await self._store.claim(name, owner, self._rules.wait_seconds)
+            except StoreUnavailable:
                 return found
             if claimed or loop.time() > until:
                 return await look() if claimed and waited else found  # it may have been made since the last look
@@ -191,60 +206,62 @@ class Caching:
         """In the background: the client that worked may have left."""
 
         async def release() -> None:
-            with contextlib.suppress(CacheAway):  # the claim ends by itself
-                await self._cache.release(name, owner)
+            with contextlib.suppress(StoreUnavailable):  # the claim ends by itself
+                await self._store.release(name, owner)
 
         task = asyncio.create_task(release())
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
 
-    async def keep(self, lookup: Lookup, model: str | None, revisions: Mapping[str, int] | None) -> None:
+    async def store(self, lookup: Lookup, model: str | None, revisions: Mapping[str, int] | None) -> None:
         """Keep a complete answer, if it can be told when it is no longer true.
 
         `revisions` are those that its searches reported; null where it has none, for a plain model.
         """
-        if not lookup.keeps or not lookup.pieces or lookup.size > self._rules.entry_bytes:
+        if not lookup.storable or not lookup.pieces or lookup.size > self._rules.entry_bytes:
             return
-        if not is_complete(lookup.pieces) or set(lookup.births) != set(revisions or {}):
+        if not is_complete(lookup.pieces) or set(lookup.created_at) != set(revisions or {}):
             return
-        stamped = {name: f"{lookup.births[name]}:{number}" for name, number in (revisions or {}).items()}
+        stamped = {name: f"{lookup.created_at[name]}:{number}" for name, number in (revisions or {}).items()}
         now = self._clock.now().timestamp()
         entry = Entry(now, lookup.epoch, stamped, model, tuple(lookup.pieces))
         try:
-            await self._cache.keep(lookup.name, entry.text(), self._rules.seconds)
-        except (CacheAway, UnicodeDecodeError) as error:
+            await self._store.put(lookup.name, entry.text(), self._rules.seconds)
+        except (StoreUnavailable, UnicodeDecodeError) as error:
             log.warning("an answer was not kept", reason=str(error)[:200])
 
     async def end_answers(self, tenant: str) -> None:
         """Raise the epoch if anything is kept at all; without Redis nothing is found either."""
         if self._rules.seconds > 0:
             try:
-                await self._cache.raise_epoch(tenant)
-            except CacheAway as error:
+                await self._store.raise_epoch(tenant)
+            except StoreUnavailable as error:
                 log.error("a tenant's cached answers could not be ended", tenant=tenant, reason=str(error)[:200])
 
-    async def forget(self, tenant: str) -> None:
-        """Drop all answers of a tenant; raises `CacheAway`."""
-        await self._cache.forget(_mark(tenant), tenant)
+    async def delete_answers(self, tenant: str) -> None:
+        """Drop all answers of a tenant; raises `StoreUnavailable`."""
+        await self._store.delete(_mark(tenant), tenant)
 
     async def raise_epoch(self, tenant: str | None) -> None:
-        """Nothing that was kept before, of this tenant or of all, is given out again; raises `CacheAway`."""
-        await self._cache.raise_epoch(tenant)
+        """Nothing that was kept before, of this tenant or of all, is given out again; raises `StoreUnavailable`."""
+        await self._store.raise_epoch(tenant)
 
-    async def _look(self, name: str, principal: Principal, collections: Sequence[str], wish: Wish) -> Lookup:
-        if not (wish.look or wish.keep):
+    async def _look(
+        self, name: str, principal: Principal, collections: Sequence[str], cache_control: CacheControl
+    ) -> Lookup:
+        if not (cache_control.may_read or cache_control.may_store):
             return Lookup()
         try:
-            births, revisions = await self._current(principal, collections)
-            text, epoch = await self._cache.find(name, principal.tenant)
-        except CacheAway as error:
+            created_at, revisions = await self._current(principal, collections)
+            text, epoch = await self._store.get(name, principal.tenant)
+        except StoreUnavailable as error:
             log.warning("the cache is away", reason=str(error)[:200])
             return Lookup()
-        found = Lookup(name, epoch, births, keeps=wish.keep)
-        if text is not None and wish.look:
+        found = Lookup(name, epoch, created_at, storable=cache_control.may_store)
+        if text is not None and cache_control.may_read:
             entry = Entry.read(text)
             age = self._clock.now().timestamp() - entry.made_at
-            young = age < self._rules.seconds and (wish.max_age is None or age <= wish.max_age)
+            young = age < self._rules.seconds and (cache_control.max_age is None or age <= cache_control.max_age)
             if young and entry.epoch == epoch and entry.revisions == revisions:
                 found.entry = entry
         return found
@@ -255,19 +272,19 @@ class Caching:
         """When each collection was made, and that with its revision now; none of it is remembered here."""
         if not collections:
             return {}, {}
-        token = self._mint.token(principal, COLLECTIONS, "cache")
+        token = self._issuer.token(principal, COLLECTIONS, "cache")
         shown = await asyncio.gather(
             *(
                 self._retriever.call("GET", f"/v1/collections/{name}", Collection, token=token)
                 for name in dict.fromkeys(collections)
             )
         )
-        births = {one.name: f"{one.created_at.timestamp():.6f}" for one in shown}
-        return births, {one.name: f"{births[one.name]}:{one.revision}" for one in shown}
+        created_at = {one.name: f"{one.created_at.timestamp():.6f}" for one in shown}
+        return created_at, {one.name: f"{created_at[one.name]}:{one.revision}" for one in shown}
 
-    def _name(self, tenant: str, request: ChatRequest, meaning: Meaning, policy: str) -> str:
+    def _name(self, tenant: str, request: ChatRequest, target: ResolvedTarget, policy: str) -> str:
         asked = request.model_dump(mode="json", exclude_unset=True, exclude={"model"})
-        parts = [self._version, policy, tenant, request.model, meaning.models, meaning.collections, asked]
+        parts = [self._version, policy, tenant, request.model, target.models, target.collections, asked]
         text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return _mark(tenant) + hashlib.sha256(text.encode()).hexdigest()
 

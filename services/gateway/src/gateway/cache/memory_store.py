@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from servicekit.core.clock import Clock
 
 
-class MemoryCache:
-    """A `ResponseCache` for tests and trials."""
+class MemoryStore:
+    """A `AnswerStore` for tests and trials."""
 
     def __init__(self, clock: Clock, most_bytes: int) -> None:
         self._clock = clock
@@ -17,13 +17,13 @@ class MemoryCache:
         self._epochs: dict[str | None, int] = {}
         self._claims: dict[str, tuple[datetime, str]] = {}
 
-    async def find(self, name: str, tenant: str) -> tuple[str | None, str]:
+    async def get(self, name: str, tenant: str) -> tuple[str | None, str]:
         """From the dictionary."""
         until, text = self._kept.get(name, (self._clock.now(), None))
         epoch = f"{self._epochs.get(None, 0)}.{self._epochs.get(tenant, 0)}"
         return (text if until > self._clock.now() else None), epoch
 
-    async def keep(self, name: str, text: str, seconds: float) -> None:
+    async def put(self, name: str, text: str, seconds: float) -> None:
         """Others that expire first make room."""
         now = self._clock.now()
         self._kept.pop(name, None)
@@ -32,7 +32,7 @@ class MemoryCache:
             del self._kept[others.pop(0)[1]]
         self._kept[name] = now + timedelta(seconds=seconds), text
 
-    async def forget(self, prefix: str, tenant: str) -> None:
+    async def delete(self, prefix: str, tenant: str) -> None:
         """From the dictionaries."""
         self._kept = {name: kept for name, kept in self._kept.items() if not name.startswith(prefix)}
         self._epochs.pop(tenant, None)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.cache.store import CacheAway
+from gateway.cache.store import StoreUnavailable
 
 PREFIX = "{groundwork-cache}"
 ANSWER = f"{PREFIX}:a:"
@@ -26,8 +26,8 @@ redis.call('HINCRBY', KEYS[2], 'sum', -had)
 Answer = TypeVar("Answer")
 
 
-class RedisCache:
-    """A `ResponseCache` that all replicas share."""
+class RedisStore:
+    """A `AnswerStore` that all replicas share."""
 
     def __init__(self, redis: Redis, timeout_seconds: float, most_bytes: int) -> None:
         self._redis = redis
@@ -37,19 +37,19 @@ class RedisCache:
         self._keep = redis.register_script((files("gateway.cache") / "keep.lua").read_text())
         self._release = redis.register_script(RELEASE)
 
-    async def find(self, name: str, tenant: str) -> tuple[str | None, str]:
+    async def get(self, name: str, tenant: str) -> tuple[str | None, str]:
         """One `MGET`."""
         names = [f"{ANSWER}{name}", f"{PREFIX}:epoch", f"{PREFIX}:epoch:{tenant}"]
         text, of_all, own = await self._bounded(_values(self._redis, names))
         return text, f"{of_all or 0}.{own or 0}"
 
-    async def keep(self, name: str, text: str, seconds: float) -> None:
+    async def put(self, name: str, text: str, seconds: float) -> None:
         """Others that expire first make room."""
         keys = [f"{ANSWER}{name}", f"{PREFIX}:index", f"{PREFIX}:sizes"]
         args: list[Any] = [text, name, len(text.encode()), round(seconds * 1000), self._most, ANSWER]
         await self._bounded(self._keep(keys=keys, args=args))
 
-    async def forget(self, prefix: str, tenant: str) -> None:
+    async def delete(self, prefix: str, tenant: str) -> None:
         """Names are found in the index, some at a time."""
         cursor = 0
         while True:
@@ -78,7 +78,7 @@ class RedisCache:
             async with asyncio.timeout(self._timeout):
                 return await asked
         except (RedisError, OSError, TimeoutError) as error:
-            raise CacheAway(repr(error)[:200]) from None
+            raise StoreUnavailable(repr(error)[:200]) from None
 
 
 async def _values(redis: Redis, names: list[str]) -> list[str | None]:

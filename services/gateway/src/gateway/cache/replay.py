@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.cache.answer_cache import Entry, Lookup
 from gateway.streaming.exchange import Exchange
-from gateway.streaming.observer import Tap
+from gateway.streaming.observer import StreamObserver
 from gateway.usage.meter import MeteredCall
 from servicekit.streams.sse import END, HEADERS, MEDIA_TYPE, data_of
 from servicekit.telemetry.trace_context import trace_id
@@ -17,40 +17,40 @@ CACHE_HEADER = "X-Groundwork-Cache"
 NO_TOKENS = {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0}
 
 
-class RecordingTap:
+class RecordingObserver:
     """Passes everything to another tap, and notes what that lets out."""
 
-    def __init__(self, tap: Tap, lookup: Lookup) -> None:
-        self._tap = tap
+    def __init__(self, observer: StreamObserver, lookup: Lookup) -> None:
+        self._observer = observer
         self._lookup = lookup
         lookup.begin()
 
     async def frame(self, frame: bytes) -> bytes:
         """Recorded as it goes out."""
-        out = await self._tap.frame(frame)
+        out = await self._observer.frame(frame)
         self._lookup.record(out)
         return out
 
     async def whole(self, body: bytes) -> bytes:
         """Recorded as it goes out."""
-        out = await self._tap.whole(body)
+        out = await self._observer.whole(body)
         self._lookup.record(out)
         return out
 
     async def last(self) -> bytes:
         """Recorded as it goes out."""
-        out = await self._tap.last()
+        out = await self._observer.last()
         self._lookup.record(out)
         return out
 
     def cut_off(self) -> None:
         """What was recorded is not complete."""
-        self._lookup.keeps = False
-        self._tap.cut_off()
+        self._lookup.storable = False
+        self._observer.cut_off()
 
     def close(self) -> None:
         """The other tap's."""
-        self._tap.close()
+        self._observer.close()
 
 
 async def replay(exchange: Exchange, call: MeteredCall, entry: Entry, *, stream: bool, age: float) -> None:

@@ -7,22 +7,22 @@ from typing import Protocol
 from servicekit.core.errors import NotReady
 
 
-class CacheAway(Exception):
+class StoreUnavailable(Exception):
     """The cache can't answer now."""
 
 
-class ResponseCache(Protocol):
-    """Keeps answers by name for some time, bounded in bytes. Every call raises `CacheAway` if it can't be had."""
+class AnswerStore(Protocol):
+    """Keeps answers by name for some time, bounded in bytes. Every call may raise `StoreUnavailable`."""
 
-    async def find(self, name: str, tenant: str) -> tuple[str | None, str]:
+    async def get(self, name: str, tenant: str) -> tuple[str | None, str]:
         """What is kept, and the epoch of the tenant now: an answer of another epoch must not be given out."""
         ...
 
-    async def keep(self, name: str, text: str, seconds: float) -> None:
+    async def put(self, name: str, text: str, seconds: float) -> None:
         """Keep it in the place of what had this name."""
         ...
 
-    async def forget(self, prefix: str, tenant: str) -> None:
+    async def delete(self, prefix: str, tenant: str) -> None:
         """Drop what is kept under names that begin so, and a tenant's epoch."""
         ...
 

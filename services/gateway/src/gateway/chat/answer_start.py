@@ -45,7 +45,7 @@ class Upstream:
 
 
 @dataclass(slots=True)
-class Opened:
+class StartedAnswer:
     """An answer that has begun: whole in `body`, or a stream of which `frames` are there and more `pieces` come."""
 
     body: bytes = b""
@@ -56,7 +56,9 @@ class Opened:
     """Whether the model has refused to say anything."""
 
 
-async def open_answer(call: MeteredCall, upstream: Upstream, request: ChatRequest, stack: AsyncExitStack) -> Opened:
+async def start_answer(
+    call: MeteredCall, upstream: Upstream, request: ChatRequest, stack: AsyncExitStack
+) -> StartedAnswer:
     """Ask, and wait for the whole answer, or for the first frame of a stream that says something.
 
     The stream ends with `stack`. Raises what went wrong, an error inside a 200 stream too: nothing is passed on yet.
@@ -71,7 +73,7 @@ async def open_answer(call: MeteredCall, upstream: Upstream, request: ChatReques
                 headers=upstream.headers,
                 timeout_seconds=upstream.timeout_seconds,
             )
-        return Opened(body=answer.body, refused=_refuses_whole(answer.body))
+        return StartedAnswer(body=answer.body, refused=_refuses_whole(answer.body))
     call.streamed = True
     try:
         async with asyncio.timeout(upstream.first_seconds):
@@ -82,7 +84,9 @@ async def open_answer(call: MeteredCall, upstream: Upstream, request: ChatReques
         raise StreamBrokenOff from None
 
 
-async def _open_stream(call: MeteredCall, upstream: Upstream, request: ChatRequest, stack: AsyncExitStack) -> Opened:
+async def _open_stream(
+    call: MeteredCall, upstream: Upstream, request: ChatRequest, stack: AsyncExitStack
+) -> StartedAnswer:
     with call.waiting():
         stream = await stack.enter_async_context(
             upstream.peer.stream(
@@ -95,7 +99,7 @@ async def _open_stream(call: MeteredCall, upstream: Upstream, request: ChatReque
             )
         )
     pieces = await stack.enter_async_context(aclosing(call.pieces_of(stream)))
-    opened = Opened(pieces=pieces)
+    opened = StartedAnswer(pieces=pieces)
     async for piece in pieces:
         new = opened.cutter.feed(piece)
         opened.frames += new

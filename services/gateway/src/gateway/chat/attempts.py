@@ -14,14 +14,14 @@ import structlog
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo
 from contracts.receipts import Attempt
-from gateway.chat.answer_start import Opened, Upstream, open_answer
+from gateway.chat.answer_start import StartedAnswer, Upstream, start_answer
 from gateway.chat.delivery import deliver
 from gateway.metrics import FALLBACKS
 from gateway.routing.circuit_breaker import Breakers
 from gateway.routing.errors import CircuitsOpen
-from gateway.routing.plan import Course, Failure, Plan
+from gateway.routing.plan import Failure, FallbackSequence, Plan
 from gateway.streaming.exchange import Exchange
-from gateway.streaming.observer import Tap
+from gateway.streaming.observer import StreamObserver
 from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import PeerError, ServiceError, UpstreamTimeout
 from servicekit.telemetry.spans import NOTHING, model_call, usage
@@ -38,7 +38,7 @@ ATTEMPTS_HEADER = "X-Groundwork-Attempts"
 
 
 @dataclass(frozen=True, slots=True)
-class RetryRules:
+class RetryPolicy:
     """`times`: attempts at one model. `seconds`: no further attempt begins after this time."""
 
     times: int
@@ -46,12 +46,12 @@ class RetryRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class AttemptRequest:
     """What an attempt at a model takes: to pass the limits, the request in its words, and the tap for its answer."""
 
     reserve: Callable[[ModelInfo], Awaitable[None]]
     request: Callable[[ModelInfo], ChatRequest]
-    tap: Callable[[ModelInfo], Tap]
+    observer: Callable[[ModelInfo], StreamObserver]
     upstream: Upstream
 
 
@@ -61,21 +61,23 @@ class Attempts:
 
     plan: Plan
     breakers: Breakers
-    rules: RetryRules
+    rules: RetryPolicy
     done: list[Attempt] = field(default_factory=list)
     until: float = 0.0
 
-    async def answer(self, exchange: Exchange, call: MeteredCall, course: Course, asking: Asking) -> None:
+    async def answer(
+        self, exchange: Exchange, call: MeteredCall, sequence: FallbackSequence, attempt: AttemptRequest
+    ) -> None:
         """Try until one model's answer has begun, then pass that on. Raises the last failure when none has."""
         self.until = time.monotonic() + self.rules.seconds
         failure: ServiceError | None = None
         tries = 0
-        while course.model is not None:
-            model = course.model
+        while sequence.model is not None:
+            model = sequence.model
             if not await self.breakers.allow(model.id):
                 self._note(model, "circuit_open", 0.0)
                 failure = failure or CircuitsOpen(self.plan.name, 1.0)
-                if course.after("error") is None:
+                if sequence.after("error") is None:
                     raise failure
                 FALLBACKS.labels("circuit_open").inc()
                 tries = 0
@@ -83,19 +85,19 @@ class Attempts:
             if failure is not None and not isinstance(failure, CircuitsOpen):
                 await call.abandon_attempt(failure.http_status, failure.body(None).type)
             tries += 1
-            failure = await self._traced(exchange, call, course, asking, tries)
+            failure = await self._traced(exchange, call, sequence, attempt, tries)
             if failure is None:
                 return
-            if not await self._go_on(course, failure, tries):
+            if not await self._go_on(sequence, failure, tries):
                 raise failure
-            tries = tries if course.model is model else 0
+            tries = tries if sequence.model is model else 0
 
     async def _traced(
-        self, exchange: Exchange, call: MeteredCall, course: Course, asking: Asking, tries: int
+        self, exchange: Exchange, call: MeteredCall, sequence: FallbackSequence, attempt: AttemptRequest, tries: int
     ) -> ServiceError | None:
         """An attempt as a span."""
-        with model_call("chat", course.current) as span:
-            failure = await self._attempt(exchange, call, course, asking, tries)
+        with model_call("chat", sequence.current) as span:
+            failure = await self._attempt(exchange, call, sequence, attempt, tries)
             if span is not NOTHING:
                 span.set({"gen_ai.request.stream": call.streamed, "groundwork.attempt": call.attempt})
                 span.set(usage(call.tokens.prompt, call.tokens.completion))
@@ -104,46 +106,46 @@ class Attempts:
         return failure
 
     async def _attempt(
-        self, exchange: Exchange, call: MeteredCall, course: Course, asking: Asking, tries: int
+        self, exchange: Exchange, call: MeteredCall, sequence: FallbackSequence, attempt: AttemptRequest, tries: int
     ) -> ServiceError | None:
         """One attempt, passed on if its answer has begun; what went wrong before that."""
-        model = course.model
+        model = sequence.model
         assert model is not None
         call.model = model.id
         try:
-            await asking.reserve(model)
+            await attempt.reserve(model)
         except BaseException:
             self.breakers.undecided(model.id)
             raise
-        tap = asking.tap(model)
+        observer = attempt.observer(model)
         started = time.perf_counter()
         async with AsyncExitStack() as stack:
             try:
-                opened = await open_answer(call, asking.upstream, asking.request(model), stack)
+                opened = await start_answer(call, attempt.upstream, attempt.request(model), stack)
             except asyncio.CancelledError:
-                tap.cut_off()
-                tap.close()
+                observer.cut_off()
+                observer.close()
                 self.breakers.undecided(model.id)
                 raise
             except ServiceError as error:
-                return self._failed(model, tap, error, started)
+                return self._failed(model, observer, error, started)
             seconds = time.perf_counter() - started
             self.breakers.succeeded(model.id, seconds)
-            if opened.refused and self._has_after_refusal(course):
-                await self._read_refusal(tap, opened)
+            if opened.refused and self._has_after_refusal(sequence):
+                await self._read_refusal(observer, opened)
                 self._note(model, "refused", seconds)
                 return _Refused()
             self._note(model, "ok", seconds)
             exchange.headers.update({MODEL_HEADER: model.id, ATTEMPTS_HEADER: str(len(self.done))})
-            broken = await deliver(exchange, call, opened, tap)
+            broken = await deliver(exchange, call, opened, observer)
             if broken is not None and broken.http_status >= 500:  # not a guardrail's no, nor a key's end
                 self.breakers.failed(model.id)
         return None
 
-    def _failed(self, model: ModelInfo, tap: Tap, error: ServiceError, started: float) -> ServiceError:
+    def _failed(self, model: ModelInfo, observer: StreamObserver, error: ServiceError, started: float) -> ServiceError:
         if isinstance(error, UpstreamTimeout):
-            tap.cut_off()  # it has worked, and will be paid for it
-        tap.close()
+            observer.cut_off()  # it has worked, and will be paid for it
+        observer.close()
         self._note(model, error.code, time.perf_counter() - started)
         if error.http_status >= 500:
             self.breakers.failed(model.id)
@@ -151,32 +153,32 @@ class Attempts:
             self.breakers.undecided(model.id)
         return error
 
-    def _has_after_refusal(self, course: Course) -> bool:
-        return any(not course.has_tried(model) for model in self.plan.after.get("refusal", ()))
+    def _has_after_refusal(self, sequence: FallbackSequence) -> bool:
+        return any(not sequence.has_tried(model) for model in self.plan.after.get("refusal", ()))
 
-    async def _read_refusal(self, tap: Tap, opened: Opened) -> None:
+    async def _read_refusal(self, observer: StreamObserver, opened: StartedAnswer) -> None:
         """Take what a refusal cost; nobody sees it."""
         if opened.pieces is None:
-            await tap.whole(opened.body)
+            await observer.whole(opened.body)
         for frame in opened.frames:
-            await tap.frame(frame)
-        tap.close()
+            await observer.frame(frame)
+        observer.close()
 
-    async def _go_on(self, course: Course, failure: ServiceError, tries: int) -> bool:
+    async def _go_on(self, sequence: FallbackSequence, failure: ServiceError, tries: int) -> bool:
         """Whether there is another attempt: at the same model after a pause, or at the next one."""
         kind = failure_kind(failure)
         if kind is None:
             return False
         if kind == "error" and failure.http_status in PASSING and tries < self.rules.times:
             pause = pause_before(tries, failure)
-            if time.monotonic() + pause <= self.until and not self.breakers.is_tripped(course.current):
+            if time.monotonic() + pause <= self.until and not self.breakers.is_tripped(sequence.current):
                 FALLBACKS.labels("retry").inc()
                 await asyncio.sleep(pause)
                 return True
-        if time.monotonic() > self.until or course.after(kind) is None:
+        if time.monotonic() > self.until or sequence.after(kind) is None:
             return False
         FALLBACKS.labels(kind).inc()
-        log.info("fallback", reason=kind, code=failure.code, route=self.plan.name, model=course.current)
+        log.info("fallback", reason=kind, code=failure.code, route=self.plan.name, model=sequence.current)
         return True
 
     def _note(self, model: ModelInfo, outcome: str, seconds: float) -> None:

@@ -7,70 +7,74 @@ from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
 from contracts.chat import ChatRequest
-from gateway.chat.answer_start import Opened, Upstream, error_in, open_answer
+from gateway.chat.answer_start import StartedAnswer, Upstream, error_in, start_answer
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange
-from gateway.streaming.observer import Tap
+from gateway.streaming.observer import StreamObserver
 from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import ServiceError
 from servicekit.streams.sse import HEADERS, MEDIA_TYPE, MalformedStream, encode_error, is_done, is_error
 
 
 async def answer_chat(
-    exchange: Exchange, call: MeteredCall, upstream: Upstream, request: ChatRequest, tap: Tap
+    exchange: Exchange, call: MeteredCall, upstream: Upstream, request: ChatRequest, observer: StreamObserver
 ) -> None:
     """Ask the one upstream that there is, and pass its answer on."""
     async with AsyncExitStack() as stack:
         try:
-            opened = await open_answer(call, upstream, request, stack)
+            opened = await start_answer(call, upstream, request, stack)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
-                tap.cut_off()
-            tap.close()
+                observer.cut_off()
+            observer.close()
             raise
-        await deliver(exchange, call, opened, tap)
+        await deliver(exchange, call, opened, observer)
 
 
-async def deliver(exchange: Exchange, call: MeteredCall, opened: Opened, tap: Tap) -> ServiceError | None:
+async def deliver(
+    exchange: Exchange, call: MeteredCall, opened: StartedAnswer, observer: StreamObserver
+) -> ServiceError | None:
     """Pass an answer on. It is settled before its last byte goes out.
 
     From here on it is this answer or none: an error after the first byte becomes an event, and is returned.
     """
     try:
         if opened.pieces is None:
-            body = await tap.whole(opened.body)
-            await _finish(call, tap)
+            body = await observer.whole(opened.body)
+            await _finish(call, observer)
             await exchange.answer(200, {"content-type": "application/json"}, body)
             return None
-        return await _streamed(exchange, call, opened, tap)
+        return await _streamed(exchange, call, opened, observer)
     except asyncio.CancelledError:
-        tap.cut_off()
+        observer.cut_off()
         raise
     finally:
-        tap.close()
+        observer.close()
 
 
-async def _streamed(exchange: Exchange, call: MeteredCall, opened: Opened, tap: Tap) -> ServiceError | None:
+async def _streamed(
+    exchange: Exchange, call: MeteredCall, opened: StartedAnswer, observer: StreamObserver
+) -> ServiceError | None:
     failure = None
     try:
-        await _pass_frames(exchange, call, opened, tap)
+        await _pass_frames(exchange, call, opened, observer)
     except ServiceError as error:
         if not exchange.started:
             raise
         failure = error
         call.error_type = error.body(None).type
-        await _finish(call, tap)
+        await _finish(call, observer)
         await exchange.piece(encode_error(error, exchange.request_id))
     await exchange.end()
     return failure
 
 
-async def _pass_frames(exchange: Exchange, call: MeteredCall, opened: Opened, tap: Tap) -> None:
+async def _pass_frames(exchange: Exchange, call: MeteredCall, opened: StartedAnswer, observer: StreamObserver) -> None:
     assert opened.pieces is not None
-    complete = await _pass(exchange, call, opened.frames, tap)
+    complete = await _pass(exchange, call, opened.frames, observer)
     try:
         async for piece in opened.pieces:
-            complete = await _pass(exchange, call, opened.cutter.feed(piece), tap) or complete
+            complete = await _pass(exchange, call, opened.cutter.feed(piece), observer) or complete
         opened.cutter.close()
     except MalformedStream:
         raise StreamBrokenOff from None
@@ -78,18 +82,18 @@ async def _pass_frames(exchange: Exchange, call: MeteredCall, opened: Opened, ta
         raise StreamBrokenOff
 
 
-async def _pass(exchange: Exchange, call: MeteredCall, frames: Iterable[bytes], tap: Tap) -> bool:
+async def _pass(exchange: Exchange, call: MeteredCall, frames: Iterable[bytes], observer: StreamObserver) -> bool:
     """Pass frames on; whether the end was among them."""
     out, complete = [], False
     for frame in frames:
         if is_done(frame):
             complete = True
-            await _finish(call, tap)
-            out.append(await tap.last())
+            await _finish(call, observer)
+            out.append(await observer.last())
         elif is_error(frame):
             await _send(exchange, call, b"".join(out))
             raise error_in(frame)
-        out.append(await tap.frame(frame))
+        out.append(await observer.frame(frame))
     await _send(exchange, call, b"".join(out))
     return complete
 
@@ -103,6 +107,6 @@ async def _send(exchange: Exchange, call: MeteredCall, data: bytes) -> None:
     await exchange.piece(data)
 
 
-async def _finish(call: MeteredCall, tap: Tap) -> None:
-    tap.close()
+async def _finish(call: MeteredCall, observer: StreamObserver) -> None:
+    observer.close()
     await call.finish()

@@ -32,7 +32,7 @@ async def list_models(exchange: Exchange, deps: Dependencies, principal: Princip
     await exchange.answer(200, {"content-type": "application/json"}, body)
 
 
-async def show_model(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
+async def get_model(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
     """Answer with one model; raises `ModelNotFound` also for one that the key may not use."""
     exchange.no_body()
     model = await _find(exchange, deps, principal, exchange.path_params["id"])
@@ -41,7 +41,7 @@ async def show_model(exchange: Exchange, deps: Dependencies, principal: Principa
 
 async def plain_models(deps: Dependencies, principal: Principal) -> list[ModelInfo]:
     """The plain models that a key may use, routes among them: those that answer first."""
-    listed = listed_models(await deps.catalogue.models(), await deps.routes.all())
+    listed = listed_models(await deps.catalogue.models(), await deps.routes.list_routes())
     return sorted(
         (model for model in listed if principal.allows_model(model.id)), key=lambda m: ORDER.get(m.kind, len(ORDER))
     )
@@ -69,7 +69,7 @@ def _runs_agents(principal: Principal) -> bool:
 
 
 async def _rag_model_named(exchange: Exchange, deps: Dependencies, principal: Principal, name: str) -> ModelInfo:
-    token = deps.mint.token(principal, COLLECTIONS, exchange.request_id)
+    token = deps.issuer.token(principal, COLLECTIONS, exchange.request_id)
     try:
         found = [
             await deps.peers.retriever.call("GET", f"/v1/collections/{collection}", Collection, token=token)
@@ -84,7 +84,7 @@ async def _agent_model_named(exchange: Exchange, deps: Dependencies, principal: 
     agent = name.removeprefix(AGENT)
     if not NAME.fullmatch(agent):
         raise ModelNotFound(name)
-    token = deps.mint.token(principal, AGENTS, exchange.request_id)
+    token = deps.issuer.token(principal, AGENTS, exchange.request_id)
     try:
         return _agent_model(await deps.peers.agent.call("GET", f"/v1/agents/{agent}", Agent, token=token))
     except PeerError as error:
@@ -92,7 +92,7 @@ async def _agent_model_named(exchange: Exchange, deps: Dependencies, principal: 
 
 
 async def _rag_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:
-    token = deps.mint.token(principal, COLLECTIONS, exchange.request_id)
+    token = deps.issuer.token(principal, COLLECTIONS, exchange.request_id)
     models: list[ModelInfo] = []
     cursor: str | None = None
     while True:
@@ -105,7 +105,7 @@ async def _rag_models(exchange: Exchange, deps: Dependencies, principal: Princip
 
 
 async def _agent_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:
-    token = deps.mint.token(principal, AGENTS, exchange.request_id)
+    token = deps.issuer.token(principal, AGENTS, exchange.request_id)
     models: list[ModelInfo] = []
     cursor: str | None = None
     while True:

@@ -14,7 +14,7 @@ from contracts.guardrails import GuardDecision
 from contracts.models import ModelInfo
 from contracts.receipts import Attempt, Receipt, TokenCounts
 from gateway.models.cost import NANO, cost_nano_usd, usd_text
-from gateway.usage.inner_calls import InsideCalls, Spent
+from gateway.usage.inner_calls import InnerCalls, Spent
 from gateway.usage.meter import MeteredCall
 from gateway.usage.records import count
 from gateway.usage.token_counter import ChatCount
@@ -31,7 +31,7 @@ NOT_ASKED = "circuit_open"
 """Outcome of an attempt that called nobody, and so has no row."""
 
 
-class ModelTap:
+class ModelObserver:
     """A plain model's chat answer: takes its `usage`, or estimates it when the answer broke off before."""
 
     def __init__(
@@ -111,7 +111,7 @@ class ModelTap:
         if not self._known and (self._begun or self._cut_off):
             self._call.estimated = True
             tokens.prompt, tokens.completion = self._count.prompt(), self._count.completion()
-        self._count.forget()
+        self._count.clear()
         self._call.cost = cost_nano_usd(self._model.price, tokens.prompt, tokens.completion, tokens.cached)
 
     def _take(self, usage: Mapping[str, Any]) -> None:
@@ -129,13 +129,13 @@ class ModelTap:
         tokens.cached, tokens.reasoning = min(cached, prompt), min(reasoning, completion)
 
 
-class AnswerTap:
+class AnswerObserver:
     """A `rag:` answer: its receipt and its usage are what the ledger has of the calls inside it; the receipt leaves if
     the client did not ask for it."""
 
-    def __init__(self, call: MeteredCall, inside: InsideCalls, *, show_receipt: bool) -> None:
+    def __init__(self, call: MeteredCall, inner: InnerCalls, *, show_receipt: bool) -> None:
         self._call = call
-        self._inside = inside
+        self._inner = inner
         self._show_receipt = show_receipt
         self._spent: Spent | None = None
         self.revisions: dict[str, int] = {}
@@ -168,7 +168,7 @@ class AnswerTap:
 
     async def _settled(self, answer: dict[str, Any]) -> bytes:
         if self._spent is None:
-            self._spent = await self._inside.spent(self._call.id, self._call.principal.key_id)
+            self._spent = await self._inner.spent(self._call.id, self._call.principal.key_id)
         report, told = answer.get("groundwork"), answer.get("usage")
         receipt = report.get("receipt") if isinstance(report, dict) else None
         if isinstance(report, dict) and isinstance(receipt, dict):
@@ -196,7 +196,7 @@ class AnswerTap:
         receipt["cost_usd"] = usd_text(spent.cost)
 
 
-class RunTap:
+class RunObserver:
     """An agent's completion: it passes as it is. What its model calls used and cost are rows of their own."""
 
     async def frame(self, frame: bytes) -> bytes:

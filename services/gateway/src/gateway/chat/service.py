@@ -9,24 +9,24 @@ from contracts.models import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collect
 from contracts.operations.reach import CHAT, RUN
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
-from gateway.cache.answer_cache import Lookup, Meaning, Wish
-from gateway.cache.replay import CACHE_HEADER, RecordingTap, replay
+from gateway.cache.answer_cache import CacheControl, Lookup, ResolvedTarget
+from gateway.cache.replay import CACHE_HEADER, RecordingObserver, replay
 from gateway.chat.answer_start import Upstream
-from gateway.chat.attempts import Asking, Attempts, RetryRules
+from gateway.chat.attempts import AttemptRequest, Attempts, RetryPolicy
 from gateway.chat.delivery import answer_chat
 from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
-from gateway.chat.observers import AnswerTap, ModelTap, RunTap
+from gateway.chat.observers import AnswerObserver, ModelObserver, RunObserver
 from gateway.chat.translation import TranslatedExchange
 from gateway.dependencies import Dependencies
-from gateway.guardrails.answer_observer import GuardTap
-from gateway.guardrails.screen import Screening
-from gateway.limits.max_usage import Assumed, chat_need, search_need
+from gateway.guardrails.answer_observer import GuardrailObserver
+from gateway.guardrails.screen import Screen
+from gateway.limits.max_usage import AssumedTokens, chat_max_usage, search_max_usage
 from gateway.models.catalogue import DEFAULT
 from gateway.models.errors import ModelNotFound
 from gateway.proxy.paths import is_name
-from gateway.routing.plan import Course, Plan, plan_for
+from gateway.routing.plan import FallbackSequence, Plan, plan_for
 from gateway.streaming.exchange import Exchange
-from gateway.streaming.observer import Tap
+from gateway.streaming.observer import StreamObserver
 from gateway.usage.meter import MeteredCall
 from gateway.usage.token_counter import ChatCount
 from servicekit.core.errors import InvalidRequest
@@ -42,7 +42,7 @@ class Question:
 
     request: ChatRequest
     size: int
-    screening: Screening
+    screen: Screen
     lookup: Lookup | None = None
 
 
@@ -53,22 +53,22 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
         size, request = len(body), await off_loop(len(body), _request, exchange, body)
         del body  # an answer may take long, and a body much memory
         reach = replace(CHAT, of_run=RUN.of_run) if request.model.startswith(AGENT) else CHAT
-        screening = Screening(principal.guardrails, reach)
-        question = Question(await screening.question(request, size), size, screening)
-        exchange.headers.update(screening.header())
+        screen = Screen(principal.guardrails, reach)
+        question = Question(await screen.question(request, size), size, screen)
+        exchange.headers.update(screen.header())
         if request.model.startswith((RAG, AGENT)) and request.offers_tools():
             exchange.headers[DEGRADED_HEADER] = TOOLS_IGNORED
         if request.model.startswith(AGENT):
             await answer_from_agent(exchange, deps, call, question)
             return
-        if not deps.caching.is_for(request):
+        if not deps.answer_cache.is_for(request):
             await _answer(exchange, deps, call, question)
             return
-        request, wish = question.request, Wish.of(exchange.header("cache-control"))
-        meaning, policy = await _meaning(deps, principal, request), principal.guardrails.model_dump_json()
-        async with deps.caching.lookup(principal, request, wish, meaning, policy) as lookup:
+        request, cache_control = question.request, CacheControl.of(exchange.header("cache-control"))
+        target, policy = await _resolve_target(deps, principal, request), principal.guardrails.model_dump_json()
+        async with deps.answer_cache.lookup(principal, request, cache_control, target, policy) as lookup:
             if lookup.entry is None:
-                call.cache = "miss" if wish.look and lookup.name else "bypass"
+                call.cache = "miss" if cache_control.may_read and lookup.name else "bypass"
                 exchange.headers[CACHE_HEADER] = call.cache
                 await _answer(exchange, deps, call, replace(question, lookup=lookup))
             else:
@@ -96,49 +96,49 @@ async def _answer(exchange: Exchange, deps: Dependencies, call: MeteredCall, que
         await answer_from_model(exchange, deps, call, question)
 
 
-def _tapped(tap: Tap, exchange: Exchange, question: Question) -> Tap:
+def _with_observers(observer: StreamObserver, exchange: Exchange, question: Question) -> StreamObserver:
     """A tap, and around it what a call's guardrails and the cache want to see."""
-    screening, lookup = question.screening, question.lookup
-    if screening.screens_output or (screening.decisions and not screening.reach.is_inside):
-        tap = GuardTap(tap, screening, exchange.headers)
-    return tap if lookup is None else RecordingTap(tap, lookup)
+    screen, lookup = question.screen, question.lookup
+    if screen.screens_output or (screen.decisions and not screen.reach.is_inside):
+        observer = GuardrailObserver(observer, screen, exchange.headers)
+    return observer if lookup is None else RecordingObserver(observer, lookup)
 
 
-async def _meaning(deps: Dependencies, principal: Principal, request: ChatRequest) -> Meaning:
+async def _resolve_target(deps: Dependencies, principal: Principal, request: ChatRequest) -> ResolvedTarget:
     """Raises where the name stands for nothing that the key may use."""
-    models, routes = await deps.catalogue.models(), await deps.routes.all()
+    models, routes = await deps.catalogue.models(), await deps.routes.list_routes()
     if not request.model.startswith(RAG):
-        return Meaning(tuple(model.id for model in plan_for(request.model, models, routes, principal).first))
+        return ResolvedTarget(tuple(model.id for model in plan_for(request.model, models, routes, principal).first))
     collections = tuple(collections_of(request.model, principal))
     wanted = request.groundwork.model if request.groundwork is not None else None
     if wanted is None and models.only("chat") is None:
-        return Meaning((), collections)
+        return ResolvedTarget((), collections)
     plan = plan_for(wanted or DEFAULT, models, routes, principal)
-    return Meaning(tuple(model.id for model in plan.first), collections)
+    return ResolvedTarget(tuple(model.id for model in plan.first), collections)
 
 
 async def answer_from_model(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
     """A plain model's answer, or that of one behind a route; what we don't know in the request is the model's."""
     if question.request.groundwork is not None:
         raise OptionsNeedDocuments
-    models, routes = await deps.catalogue.models(), await deps.routes.all()
+    models, routes = await deps.catalogue.models(), await deps.routes.list_routes()
     plan = plan_for(question.request.model, models, routes, call.principal)
-    course = Course(plan, _preferred(plan, deps))
-    attempts = Attempts(plan, deps.breakers, RetryRules(deps.settings.attempts, deps.settings.attempts_seconds))
-    await attempts.answer(exchange, call, course, _asking(exchange, deps, call, question, attempts))
+    sequence = FallbackSequence(plan, _preferred(plan, deps))
+    attempts = Attempts(plan, deps.breakers, RetryPolicy(deps.settings.attempts, deps.settings.attempts_seconds))
+    await attempts.answer(exchange, call, sequence, _attempt_request(exchange, deps, call, question, attempts))
     if question.lookup is not None and call.error_type is None:
-        await deps.caching.keep(question.lookup, call.model, None)
+        await deps.answer_cache.store(question.lookup, call.model, None)
 
 
-def _asking(
+def _attempt_request(
     exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question, attempts: Attempts
-) -> Asking:
+) -> AttemptRequest:
     settings, request = deps.settings, question.request
     wants_usage = request.stream_options is not None and request.stream_options.include_usage
-    assumed = Assumed(settings.assumed_answer_tokens, settings.assumed_picture_tokens)
+    assumed = AssumedTokens(settings.assumed_answer_tokens, settings.assumed_picture_tokens)
 
     async def reserve(model: ModelInfo) -> None:
-        await deps.reserve(exchange, call, chat_need(model, request, question.size, assumed))
+        await deps.reserve(exchange, call, chat_max_usage(model, request, question.size, assumed))
 
     def named(model: ModelInfo) -> ChatRequest:
         changes: dict[str, object] = {"model": model.id}
@@ -147,17 +147,19 @@ def _asking(
             changes["stream_options"] = options.model_copy(update={"include_usage": True})
         return request.model_copy(update=changes)
 
-    def tap(model: ModelInfo) -> Tap:
+    def observer(model: ModelInfo) -> StreamObserver:
         count = ChatCount(deps.counter, model, request, question.size, assumed.picture)
-        decisions = question.screening.decisions
-        tap = ModelTap(call, model, count, show_usage=wants_usage, attempts=attempts.done, decisions=decisions)
-        return _tapped(tap, exchange, question)
+        decisions = question.screen.decisions
+        observer = ModelObserver(
+            call, model, count, show_usage=wants_usage, attempts=attempts.done, decisions=decisions
+        )
+        return _with_observers(observer, exchange, question)
 
-    token = deps.mint.shared_token(_allowed(call.principal, attempts.plan), MODELS)
+    token = deps.issuer.shared_token(_allowed(call.principal, attempts.plan), MODELS)
     upstream = Upstream(
         deps.peers.inference, token, settings.answer_timeout_seconds, settings.first_piece_timeout_seconds
     )
-    return Asking(reserve, named, tap, upstream)
+    return AttemptRequest(reserve, named, observer, upstream)
 
 
 def _allowed(principal: Principal, plan: Plan) -> Principal:
@@ -173,11 +175,11 @@ def _preferred(plan: Plan, deps: Dependencies) -> list[ModelInfo]:
         return list(plan.first)
     ready, names = deps.health.known(), [model.id for model in plan.first]
 
-    def doubts(model: ModelInfo) -> int:
+    def penalty(model: ModelInfo) -> int:
         others = [name for name in names if name != model.id]
         return 2 * (not ready.get(model.id, True)) + deps.breakers.is_outlier(model.id, others)
 
-    return sorted(plan.first, key=doubts)
+    return sorted(plan.first, key=penalty)
 
 
 async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
@@ -187,23 +189,23 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
     call.model = RAG + ",".join(names)
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
-        plan_for(options.model, await deps.catalogue.models(), await deps.routes.all(), call.principal)
-    await deps.ask(exchange, call, search_need(await deps.catalogue.known(), request.question()))
+        plan_for(options.model, await deps.catalogue.models(), await deps.routes.list_routes(), call.principal)
+    await deps.ask(exchange, call, search_max_usage(await deps.catalogue.known(), request.question()))
     show_receipt = "receipt" in options.include
     if not show_receipt:
         options = options.model_copy(update={"include": [*options.include, "receipt"]})
     upstream = Upstream(
         deps.peers.agent,
-        deps.mint.token(call.principal, ANSWERS, exchange.request_id, call.id),
+        deps.issuer.token(call.principal, ANSWERS, exchange.request_id, call.id),
         deps.settings.answer_timeout_seconds,
         deps.settings.answer_timeout_seconds,
         hold=False,
     )
-    tap = AnswerTap(call, deps.inside, show_receipt=show_receipt)
+    observer = AnswerObserver(call, deps.inner_calls, show_receipt=show_receipt)
     named = request.model_copy(update={"groundwork": options})
-    await answer_chat(exchange, call, upstream, named, _tapped(tap, exchange, question))
-    if question.lookup is not None and call.error_type is None and not tap.degraded:
-        await deps.caching.keep(question.lookup, call.model, tap.revisions)
+    await answer_chat(exchange, call, upstream, named, _with_observers(observer, exchange, question))
+    if question.lookup is not None and call.error_type is None and not observer.degraded:
+        await deps.answer_cache.store(question.lookup, call.model, observer.revisions)
 
 
 async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
@@ -216,13 +218,13 @@ async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: Metere
     await deps.reserve(exchange, call)
     upstream = Upstream(
         deps.peers.agent,
-        deps.mint.token(call.principal, AGENTS, exchange.request_id, call.id),
+        deps.issuer.token(call.principal, AGENTS, exchange.request_id, call.id),
         deps.settings.answer_timeout_seconds,
         deps.settings.answer_timeout_seconds,
         hold=False,
-        headers={GRANT_HEADER: deps.mint.grant(call.principal, exchange.request_id)},
+        headers={GRANT_HEADER: deps.issuer.grant(call.principal, exchange.request_id)},
     )
-    await answer_chat(exchange, call, upstream, request, _tapped(RunTap(), exchange, question))
+    await answer_chat(exchange, call, upstream, request, _with_observers(RunObserver(), exchange, question))
 
 
 def collections_of(model: str, principal: Principal) -> list[str]:

@@ -7,34 +7,34 @@ from typing import Any
 
 from gateway.guardrails.delta_texts import Place, say, spoken
 from gateway.guardrails.masks import StreamMask
-from gateway.guardrails.screen import GUARDS, Screening, action_of, dicts, encoded
-from gateway.streaming.observer import Tap
+from gateway.guardrails.screen import GUARDS, Screen, action_of, dicts, encoded
+from gateway.streaming.observer import StreamObserver
 from servicekit.streams.sse import END, data_of, is_done
 from servicekit.web.json_bodies import off_loop
 
 
-class GuardTap:
+class GuardrailObserver:
     """Screens an answer after another tap, streams without ever letting the beginning of a finding out.
 
     All of an answer is looked at but references (`texts.OUR_REFERENCES`), so that a new field is screened by itself.
     """
 
-    def __init__(self, tap: Tap, screening: Screening, headers: dict[str, str]) -> None:
+    def __init__(self, observer: StreamObserver, screen: Screen, headers: dict[str, str]) -> None:
         """`headers` of the answer, which tell of decisions that were made before it began."""
         self._headers = headers
-        self._tap = tap
-        self._screening = screening
+        self._observer = observer
+        self._screening = screen
         self._masks: dict[tuple[int, Place], StreamMask] = {}
         self._last: dict[str, Any] = {}
 
     async def whole(self, body: bytes) -> bytes:
         """The answer screened; raises `ContentBlocked`."""
-        out = await self._tap.whole(body)
+        out = await self._observer.whole(body)
         return await off_loop(len(out), self._whole, out)
 
     async def frame(self, frame: bytes) -> bytes:
         """A frame with as much of the text as can go out now; raises `ContentBlocked`."""
-        out = await self._tap.frame(frame)
+        out = await self._observer.frame(frame)
         concerns = self._screening.screens_output or b'"groundwork":' in out
         if not concerns or not out or out.startswith(b":") or is_done(out):
             return out
@@ -47,15 +47,15 @@ class GuardTap:
             self._add_rest(index, deltas.setdefault(index, {}))
         choices = [{"index": index, "delta": delta, "finish_reason": None} for index, delta in deltas.items() if delta]
         frame = b"data: " + encoded({**self._last, "choices": choices}) + END if choices else b""
-        return frame + await self._tap.last()
+        return frame + await self._observer.last()
 
     def cut_off(self) -> None:
         """The other tap's."""
-        self._tap.cut_off()
+        self._observer.cut_off()
 
     def close(self) -> None:
         """The other tap's."""
-        self._tap.close()
+        self._observer.close()
 
     def _whole(self, body: bytes) -> bytes:
         try:

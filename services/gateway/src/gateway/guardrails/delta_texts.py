@@ -13,10 +13,10 @@ Place = tuple[str | int, ...]
 
 def spoken(delta: dict[str, Any]) -> Iterator[tuple[Place, Any, Any]]:
     """Each text with its place: the object or list that holds it, and its name or number there."""
-    yield from _inside((), "", delta, delta.items(), OUR_REFERENCES)
+    yield from _inner((), "", delta, delta.items(), OUR_REFERENCES)
 
 
-def _inside(
+def _inner(
     place: Place, field: str, holder: Any, items: Any, references: frozenset[str]
 ) -> Iterator[tuple[Place, Any, Any]]:
     for name, value in list(items):
@@ -26,9 +26,9 @@ def _inside(
             if value and not is_reference(about, value, references):
                 yield here, holder, name
         elif isinstance(value, dict):
-            yield from _inside(here, about, value, value.items(), references_in(about, references))
+            yield from _inner(here, about, value, value.items(), references_in(about, references))
         elif isinstance(value, list):
-            yield from _inside(here, about, value, enumerate(value), references)
+            yield from _inner(here, about, value, enumerate(value), references)
 
 
 def _number(item: Any, name: str | int) -> str | int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.guardrails.masks import MASK
-from gateway.guardrails.screen import Screening, encoded
+from gateway.guardrails.screen import Screen, encoded
 from gateway.streaming.errors import StreamBrokenOff
 from servicekit.streams.sse import END, data_of, is_error
 from servicekit.web.json_bodies import off_loop
@@ -31,11 +31,11 @@ class RunEventScreen:
     the events before it are looked at as well, and left out.
     """
 
-    def __init__(self, screening: Screening, after: int = 0) -> None:
+    def __init__(self, screen: Screen, after: int = 0) -> None:
         """`after` is the number of the last event that the reader has; the frames are those from the first."""
-        self._screening = screening
+        self._screening = screen
         self._after = after
-        self._mask = screening.new_mask()
+        self._mask = screen.new_mask()
         self._waiting: list[_Words] = []
         self._decided = ""
 

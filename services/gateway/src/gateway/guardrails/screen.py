@@ -32,7 +32,7 @@ Asked = TypeVar("Asked", bound=BaseModel)
 
 
 @dataclass(slots=True)
-class Screening:
+class Screen:
     """The decisions of one call, each counted once."""
 
     rules: Guardrails

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import structlog
 
 from gateway.auth.keys import Principal
-from gateway.limits.budget_repository import BudgetLedger
+from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.errors import (
     BudgetExceeded,
     CallTooLarge,
@@ -22,10 +22,10 @@ from gateway.limits.errors import (
     TooManyRequests,
     TooManyTokens,
 )
-from gateway.limits.limiter import Gate, GateState, Limiter, LimiterAway, Settlement, Spent, Verdict
+from gateway.limits.limiter import Gate, GateState, Limiter, LimiterUnavailable, Settlement, Spent, Verdict
 from gateway.limits.reservations import (
-    NOTHING,
-    Need,
+    NO_USAGE,
+    MaxUsage,
     Reservation,
     amount_of,
     attempt_gates_of,
@@ -38,30 +38,32 @@ from servicekit.core.clock import Clock
 from servicekit.core.identifiers import new_id
 
 log = structlog.get_logger(__name__)
-AWAY_SECONDS = 1.0
+UNAVAILABLE_SECONDS = 1.0
 LOADS = 3
 """Tries to make budgets known before a call gives up; the second is for a limiter that was flushed meanwhile."""
 SETTLE_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0)
 MOST_UNSETTLED = 10_000
 """Attempts that wait for a limiter that is away; more are left to the ledger at once."""
 DRAIN_SECONDS = 2.0
-WhenAway = Literal["allow", "refuse"]
+WhenUnavailable = Literal["allow", "refuse"]
 
 
 class Admission:
     """Holds calls to the limits of their key, tenant and model."""
 
-    def __init__(self, limiter: Limiter, budgets: BudgetLedger, when_away: WhenAway, clock: Clock) -> None:
+    def __init__(
+        self, limiter: Limiter, budgets: BudgetRepository, when_unavailable: WhenUnavailable, clock: Clock
+    ) -> None:
         self._limiter = limiter
         self._budgets = budgets
-        self._when_away = when_away
+        self._when_unavailable = when_unavailable
         self._clock = clock
-        self._away_since: float | None = None
+        self._unavailable_since: float | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._placed: dict[int, tuple[str, Sequence[Gate]]] = {}
+        self._slots: dict[int, tuple[str, Sequence[Gate]]] = {}
 
     async def reserve(
-        self, principal: Principal, attempt_id: str, need: Need, began: datetime, *, opens_call: bool
+        self, principal: Principal, attempt_id: str, max_usage: MaxUsage, began: datetime, *, opens_call: bool
     ) -> Reservation:
         """Let an attempt in, charged for all that it may use; raises the error of the first limit that refuses.
 
@@ -69,14 +71,14 @@ class Admission:
         If the caller is cancelled meanwhile, what was charged is given back.
         """
         call_gates = tuple(call_gates_of(principal)) if opens_call else ()
-        gates = tuple(attempt_gates_of(principal, need, began))
-        self._refuse_what_can_never_pass(gates, need)
-        return await self._take(Reservation(attempt_id, need, began, call_gates, gates))
+        gates = tuple(attempt_gates_of(principal, max_usage, began))
+        self._refuse_impossible(gates, max_usage)
+        return await self._take(Reservation(attempt_id, max_usage, began, call_gates, gates))
 
-    async def take_place(self, principal: Principal, name: str) -> Reservation:
+    async def take_slot(self, principal: Principal, name: str) -> Reservation:
         """A place of a key and its tenant for what is no request; `leave` ends it. Raises `TooManyAtOnce`."""
         gates = tuple(gate for gate in call_gates_of(principal) if gate.kind == "concurrency")
-        return await self._take(Reservation(name, NOTHING, self._clock.now(), gates, ()))
+        return await self._take(Reservation(name, NO_USAGE, self._clock.now(), gates, ()))
 
     async def _take(self, reservation: Reservation) -> Reservation:
         if not reservation.call_gates and not reservation.gates:
@@ -85,7 +87,7 @@ class Admission:
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
-            task.add_done_callback(lambda done: self._give_back(done, reservation))
+            task.add_done_callback(lambda done: self._release(done, reservation))
             raise
         return reservation
 
@@ -95,9 +97,9 @@ class Admission:
         A limiter that is away is asked again for some seconds; afterwards windows and leases end by themselves, and
         budgets are put right by the ledger.
         """
-        self._placed.pop(id(reservation), None)
+        self._slots.pop(id(reservation), None)
         if not ends_call:
-            self._place(reservation, reservation.call_gates)
+            self._occupy(reservation, reservation.call_gates)
         gates = (*reservation.call_gates, *reservation.gates) if ends_call else reservation.gates
         begun = None
         if not reservation.charged:  # all that is left to do is to charge what it cost
@@ -107,23 +109,23 @@ class Admission:
     def leave(self, reservation: Reservation, *, refused: bool = False) -> asyncio.Task[None]:
         """End a call whose first attempt was settled before, or was `refused` after the call had entered: its place is
         free."""
-        self._placed.pop(id(reservation), None)
+        self._slots.pop(id(reservation), None)
         settlement = Settlement(reservation.attempt_id, 0, 0, refused=refused)
         return self._in_background(self._settle(settlement, reservation.call_gates))
 
-    async def ask(self, principal: Principal, need: Need, at: datetime) -> None:
+    async def ask(self, principal: Principal, max_usage: MaxUsage, at: datetime) -> None:
         """Whether an attempt with this need would be let in now; it is not charged."""
-        reservation = await self.reserve(principal, new_id("asked"), need, at, opens_call=False)
+        reservation = await self.reserve(principal, new_id("asked"), max_usage, at, opens_call=False)
         self.settle(reservation, 0, 0, ends_call=True)
 
     async def settle_orphan(self, attempt_id: str, gates: Sequence[Gate], tokens: int, cost: int | None) -> None:
-        """Settle an attempt whose replica has died; raises `LimiterAway`."""
-        self._tell(await self._limiter.settle(Settlement(attempt_id, tokens, cost or 0), gates))
+        """Settle an attempt whose replica has died; raises `LimiterUnavailable`."""
+        self._report_alerts(await self._limiter.settle(Settlement(attempt_id, tokens, cost or 0), gates))
 
     async def renew(self) -> None:
-        """Keep the places of everything that runs here; raises `LimiterAway`."""
-        if self._placed:
-            await self._limiter.renew(list(self._placed.values()))
+        """Keep the places of everything that runs here; raises `LimiterUnavailable`."""
+        if self._slots:
+            await self._limiter.renew(list(self._slots.values()))
 
     async def drain(self) -> None:
         """Wait, for a bounded time, until everything is settled."""
@@ -136,17 +138,17 @@ class Admission:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _place(self, reservation: Reservation, gates: Sequence[Gate]) -> None:
+    def _occupy(self, reservation: Reservation, gates: Sequence[Gate]) -> None:
         if any(gate.kind == "concurrency" for gate in gates):
-            self._placed[id(reservation)] = reservation.attempt_id, gates
+            self._slots[id(reservation)] = reservation.attempt_id, gates
 
-    def _give_back(self, done: asyncio.Task[None], reservation: Reservation) -> None:
+    def _release(self, done: asyncio.Task[None], reservation: Reservation) -> None:
         if not done.cancelled() and done.exception() is None:
             self.settle(reservation, 0, 0, ends_call=True)
 
     async def _charge(self, reservation: Reservation) -> None:
-        gates, need = (*reservation.call_gates, *reservation.gates), reservation.need
-        amounts = [amount_of(gate, need) for gate in gates]
+        gates, max_usage = (*reservation.call_gates, *reservation.gates), reservation.max_usage
+        amounts = [amount_of(gate, max_usage) for gate in gates]
         verdict = await self._ask(reservation.attempt_id, gates, amounts)
         if verdict is None:
             reservation.charged = False
@@ -157,31 +159,34 @@ class Admission:
             LIMIT_REJECTIONS.labels(f"{gate.whose}_{gate.kind}").inc()
             raise self._refusal(gate, verdict.gates[verdict.refused], headers)
         reservation.headers = headers
-        self._place(reservation, gates)
+        self._occupy(reservation, gates)
 
     async def _ask(self, attempt_id: str, gates: Sequence[Gate], amounts: Sequence[int]) -> Verdict | None:
-        if not self._just_away():
+        if not self._was_just_unavailable():
             try:
                 verdict = await self._ask_loaded(attempt_id, gates, amounts)
-            except LimiterAway as error:
-                if self._away_since is None:
-                    log.error("limits can't be checked: redis is away", calls=self._when_away, reason=str(error))
-                self._away_since = self._clock.now().timestamp()
+            except LimiterUnavailable as error:
+                if self._unavailable_since is None:
+                    log.error("limits can't be checked: redis is away", calls=self._when_unavailable, reason=str(error))
+                self._unavailable_since = self._clock.now().timestamp()
                 self._in_background(self._settle(Settlement(attempt_id, 0, 0), gates))  # it may have come through
             else:
-                if self._away_since is not None:
+                if self._unavailable_since is not None:
                     log.warning("limits are checked again: redis is back")
-                    self._away_since = None
+                    self._unavailable_since = None
                 return verdict
-        if self._when_away == "refuse":
+        if self._when_unavailable == "refuse":
             LIMIT_REJECTIONS.labels("redis_away").inc()
             raise LimitsUnavailable
         LIMITS_SKIPPED.inc()
         return None
 
-    def _just_away(self) -> bool:
+    def _was_just_unavailable(self) -> bool:
         """Whether Redis was away a moment ago: no call waits for it then."""
-        return self._away_since is not None and 0 <= self._clock.now().timestamp() - self._away_since < AWAY_SECONDS
+        return (
+            self._unavailable_since is not None
+            and 0 <= self._clock.now().timestamp() - self._unavailable_since < UNAVAILABLE_SECONDS
+        )
 
     async def _ask_loaded(self, attempt_id: str, gates: Sequence[Gate], amounts: Sequence[int]) -> Verdict:
         for _ in range(LOADS):
@@ -190,16 +195,16 @@ class Admission:
                 return verdict
             for at in verdict.unloaded:
                 await self._budgets.load(self._limiter, gates[at])
-        raise LimiterAway("budgets do not stay loaded")
+        raise LimiterUnavailable("budgets do not stay loaded")
 
     async def _settle(self, settlement: Settlement, gates: Sequence[Gate]) -> None:
         if not gates:
             return
         for seconds in SETTLE_RETRY_SECONDS:
-            if not self._just_away():
+            if not self._was_just_unavailable():
                 try:
-                    self._tell(await self._limiter.settle(settlement, gates))
-                except LimiterAway:
+                    self._report_alerts(await self._limiter.settle(settlement, gates))
+                except LimiterUnavailable:
                     pass
                 else:
                     return
@@ -208,7 +213,7 @@ class Admission:
             await asyncio.sleep(seconds)
         log.error("not settled in redis; the ledger puts it right", attempt=settlement.attempt_id)
 
-    def _tell(self, budgets: Sequence[Spent]) -> None:
+    def _report_alerts(self, budgets: Sequence[Spent]) -> None:
         for spent in budgets:
             for percent in spent.passed:
                 gate = spent.gate
@@ -223,12 +228,12 @@ class Admission:
                     limit_usd=usd_text(gate.limit),
                 )
 
-    def _refuse_what_can_never_pass(self, gates: Sequence[Gate], need: Need) -> None:
+    def _refuse_impossible(self, gates: Sequence[Gate], max_usage: MaxUsage) -> None:
         for gate in gates:
-            if gate.kind == "budget" and need.cost is None:
-                raise PriceUnknown(need.model.id if need.model else None, gate.whose)
-            if gate.kind == "tokens" and amount_of(gate, need) > gate.limit:
-                raise CallTooLarge(need.tokens, gate.limit, gate.whose)
+            if gate.kind == "budget" and max_usage.cost is None:
+                raise PriceUnknown(max_usage.model.id if max_usage.model else None, gate.whose)
+            if gate.kind == "tokens" and amount_of(gate, max_usage) > gate.limit:
+                raise CallTooLarge(max_usage.tokens, gate.limit, gate.whose)
 
     def _refusal(self, gate: Gate, state: GateState, headers: dict[str, str]) -> LimitReached:
         retry_after = max(1, math.ceil(state.retry_seconds))

@@ -11,7 +11,7 @@ from sqlalchemy import Column, func, literal, select, union_all
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.limits.errors import LedgerUnavailable
-from gateway.limits.limiter import BudgetBook, Gate, Limiter, Whose
+from gateway.limits.limiter import BudgetBalance, Gate, Limiter, Whose
 from gateway.storage.tables import reservations, usage
 from servicekit.sql.database import Database
 
@@ -36,7 +36,7 @@ class Watched:
     calm: int = 0
 
 
-class BudgetLedger:
+class BudgetRepository:
     """Reads budgets from the usage rows and the open reservations."""
 
     def __init__(self, database: Database) -> None:
@@ -44,8 +44,8 @@ class BudgetLedger:
         self._watched: OrderedDict[str, Watched] = OrderedDict()
 
     async def load(self, limiter: Limiter, gate: Gate) -> None:
-        """Make a budget known to the limiter; raises `LimiterAway` or `LedgerUnavailable`."""
-        await limiter.load(gate, await self.book(gate))
+        """Make a budget known to the limiter; raises `LimiterUnavailable` or `LedgerUnavailable`."""
+        await limiter.load(gate, await self.get_balance(gate))
         self.watch(gate)
 
     def watch(self, gate: Gate) -> None:
@@ -65,7 +65,7 @@ class BudgetLedger:
             self._watched.move_to_end(watched.gate.identity)
         return turn
 
-    async def book(self, gate: Gate) -> BudgetBook:
+    async def get_balance(self, gate: Gate) -> BudgetBalance:
         """What was spent in a budget's period, and what attempts that run may still cost; one moment's view.
 
         Raises `LedgerUnavailable`.
@@ -85,4 +85,4 @@ class BudgetLedger:
                 amounts = {row[0]: int(row[1]) for row in await connection.execute(union_all(spent, held))}
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise LedgerUnavailable from error
-        return BudgetBook(amounts.pop(SPENT), amounts)
+        return BudgetBalance(amounts.pop(SPENT), amounts)

@@ -43,7 +43,7 @@ class EventStreams:
             raise TooManyEventStreams(self._most)
         self._open[key_id] += 1
         try:
-            place = await self._admission.take_place(principal, new_id("stream"))
+            place = await self._admission.take_slot(principal, new_id("stream"))
             try:
                 yield
             finally:

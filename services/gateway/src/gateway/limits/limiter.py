@@ -12,7 +12,7 @@ GateKind = Literal["requests", "tokens", "concurrency", "budget"]
 BudgetWindow = Literal["day", "month"]
 
 
-class LimiterAway(Exception):
+class LimiterUnavailable(Exception):
     """The limiter can't answer now."""
 
 
@@ -81,11 +81,11 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetBook:
+class BudgetBalance:
     """A budget as the limiter has it: nano-dollars spent, and those held for each attempt that runs."""
 
     spent: int
-    holds: Mapping[str, int]
+    reserved: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,9 @@ ALERT_PERCENT = (80, 100)
 
 
 class Limiter(Protocol):
-    """Holds gates exactly, for all replicas that share it. Every call raises `LimiterAway` when it can't answer."""
+    """Holds gates exactly, for all replicas that share it. Every call may raise `LimiterUnavailable`."""
 
-    async def reserve(self, attempt_id: str, gates: Sequence[Gate], needs: Sequence[int]) -> Verdict:
+    async def reserve(self, attempt_id: str, gates: Sequence[Gate], amounts: Sequence[int]) -> Verdict:
         """Let an attempt pass all gates or none: every gate is checked before any is charged with its need."""
         ...
 
@@ -119,11 +119,11 @@ class Limiter(Protocol):
         """Keep the places of these running attempts, which would be freed soon otherwise."""
         ...
 
-    async def load(self, gate: Gate, book: BudgetBook) -> None:
+    async def load(self, gate: Gate, balance: BudgetBalance) -> None:
         """Make known what the ledger knows of a budget; does nothing if it is known."""
         ...
 
-    async def book(self, gate: Gate) -> BudgetBook | None:
+    async def get_balance(self, gate: Gate) -> BudgetBalance | None:
         """What is known of a budget; None if nothing is."""
         ...
 
@@ -131,7 +131,7 @@ class Limiter(Protocol):
         """Set a budget's spending, if it is still what was seen and no attempt is running."""
         ...
 
-    async def forget(self, whose: Sequence[tuple[str, str]]) -> None:
+    async def delete_counters(self, whose: Sequence[tuple[str, str]]) -> None:
         """Drop everything that is counted for these: `("tenant", its name)`, `("key", its id)`."""
         ...
 

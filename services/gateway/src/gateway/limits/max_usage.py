@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo
-from gateway.limits.reservations import Need
+from gateway.limits.reservations import MaxUsage
 from gateway.models.catalogue import Models
 from gateway.models.cost import MOST_TOKENS, cost_nano_usd
 
@@ -32,7 +32,7 @@ def tokens_in(text_bytes: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Assumed:
+class AssumedTokens:
     """Tokens that stand for what a request does not tell: an answer without `max_tokens`, a picture."""
 
     answer: int
@@ -65,7 +65,7 @@ def texts_in(value: object) -> Iterator[str]:
             waiting += one
 
 
-def chat_need(model: ModelInfo, request: ChatRequest, request_bytes: int, assumed: Assumed) -> Need:
+def chat_max_usage(model: ModelInfo, request: ChatRequest, request_bytes: int, assumed: AssumedTokens) -> MaxUsage:
     """The prompt, and the longest answer that any field allows, for each answer asked for; without one, an assumed
     length. A picture is read as an assumed number of tokens, whatever its address or its data is long.
 
@@ -78,12 +78,12 @@ def chat_need(model: ModelInfo, request: ChatRequest, request_bytes: int, assume
     if model.context_length is not None:
         length = min(length, model.context_length)
         prompt = min(prompt, max(1, model.context_length - length))
-    return Need.of_model(model, prompt, length * min(request.answers(), MOST_ANSWERS), open_ended=most is None)
+    return MaxUsage.of_model(model, prompt, length * min(request.answers(), MOST_ANSWERS), open_ended=most is None)
 
 
-def search_need(models: Models, query: str) -> Need:
+def search_max_usage(models: Models, query: str) -> MaxUsage:
     """A search: its query is embedded, by a model that only the collection knows; the dearest stands for it."""
     tokens = tokens_of(query)
     costs = [cost_nano_usd(model.price, tokens) for model in models.by_name.values() if model.kind == "embedding"]
     known = [cost for cost in costs if cost is not None]
-    return Need(embedding_tokens=tokens, cost=max(known, default=0) if len(known) == len(costs) else None)
+    return MaxUsage(embedding_tokens=tokens, cost=max(known, default=0) if len(known) == len(costs) else None)

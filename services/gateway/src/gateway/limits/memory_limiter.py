@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gateway.limits.limiter import ALERT_PERCENT, BudgetBook, Gate, GateState, Settlement, Spent, Verdict
+from gateway.limits.limiter import ALERT_PERCENT, BudgetBalance, Gate, GateState, Settlement, Spent, Verdict
 from servicekit.core.clock import Clock
 
 
 @dataclass
 class _Budget:
     spent: int
-    holds: dict[str, int]
+    reserved: dict[str, int]
     loaded: datetime
     alerted: set[int] = field(default_factory=set)
 
@@ -34,19 +34,19 @@ class MemoryLimiter:
         self._charges: dict[str, dict[str, _Charge]] = {}
         self._budgets: dict[str, _Budget] = {}
 
-    async def reserve(self, attempt_id: str, gates: Sequence[Gate], needs: Sequence[int]) -> Verdict:
+    async def reserve(self, attempt_id: str, gates: Sequence[Gate], amounts: Sequence[int]) -> Verdict:
         """Check all gates, then charge all."""
         now = self._clock.now()
         used = [self._used(gate, now) for gate in gates]
-        pairs = list(zip(gates, needs, used, strict=True))
-        full = [at for at, (gate, need, used) in enumerate(pairs) if used >= 0 and used + need > gate.limit]
+        pairs = list(zip(gates, amounts, used, strict=True))
+        full = [at for at, (gate, wanted, used) in enumerate(pairs) if used >= 0 and used + wanted > gate.limit]
         unloaded = tuple(at for at, amount in enumerate(used) if amount < 0)
         if not full and unloaded:
             return Verdict(None, tuple(GateState(amount, 0, 0) for amount in used), unloaded)
-        retries = [self._retry(gate, need, amount, now) for gate, need, amount in pairs]
+        retries = [self._retry(gate, wanted, amount, now) for gate, wanted, amount in pairs]
         if not full:
-            for gate, need, _ in pairs:
-                self._charge(gate, attempt_id, need, now)
+            for gate, wanted, _ in pairs:
+                self._charge(gate, attempt_id, wanted, now)
         states = tuple(
             GateState(self._used(gate, now), retries[at] if at in full[:1] else 0.0, self._reset(gate, now))
             for at, gate in enumerate(gates)
@@ -73,24 +73,24 @@ class MemoryLimiter:
                 if gate.kind == "concurrency" and attempt_id in self._charges.get(gate.identity, {}):
                     self._charges[gate.identity][attempt_id].at = self._clock.now()
 
-    async def load(self, gate: Gate, book: BudgetBook) -> None:
+    async def load(self, gate: Gate, balance: BudgetBalance) -> None:
         """Keep it if it is new."""
-        self._budgets.setdefault(gate.identity, _Budget(book.spent, dict(book.holds), self._clock.now()))
+        self._budgets.setdefault(gate.identity, _Budget(balance.spent, dict(balance.reserved), self._clock.now()))
 
-    async def book(self, gate: Gate) -> BudgetBook | None:
+    async def get_balance(self, gate: Gate) -> BudgetBalance | None:
         """A copy."""
         budget = self._budgets.get(gate.identity)
-        return None if budget is None else BudgetBook(budget.spent, dict(budget.holds))
+        return None if budget is None else BudgetBalance(budget.spent, dict(budget.reserved))
 
     async def correct(self, gate: Gate, seen: int, spent: int) -> bool:
         """Compare and set."""
         budget = self._budgets.get(gate.identity)
-        if budget is None or budget.spent != seen or budget.holds:
+        if budget is None or budget.spent != seen or budget.reserved:
             return False
         budget.spent = spent
         return True
 
-    async def forget(self, whose: Sequence[tuple[str, str]]) -> None:
+    async def delete_counters(self, whose: Sequence[tuple[str, str]]) -> None:
         """By the names of gates."""
         for kind, name in whose:
             mark = f":{kind}:{name}:"
@@ -113,17 +113,17 @@ class MemoryLimiter:
     def _used(self, gate: Gate, now: datetime) -> int:
         if gate.kind == "budget":
             budget = self._budgets.get(gate.identity)
-            return -1 if budget is None else budget.spent + sum(budget.holds.values())
+            return -1 if budget is None else budget.spent + sum(budget.reserved.values())
         return sum(charge.amount for charge in self._current(gate, now).values())
 
-    def _charge(self, gate: Gate, attempt_id: str, need: int, now: datetime) -> None:
-        if need and gate.kind == "budget":
-            self._budgets[gate.identity].holds[attempt_id] = need
-        elif need:
-            self._charges[gate.identity][attempt_id] = _Charge(now, need)
+    def _charge(self, gate: Gate, attempt_id: str, wanted: int, now: datetime) -> None:
+        if wanted and gate.kind == "budget":
+            self._budgets[gate.identity].reserved[attempt_id] = wanted
+        elif wanted:
+            self._charges[gate.identity][attempt_id] = _Charge(now, wanted)
 
-    def _retry(self, gate: Gate, need: int, used: int, now: datetime) -> float:
-        missing, wait = used + need - gate.limit, 0.0
+    def _retry(self, gate: Gate, wanted: int, used: int, now: datetime) -> float:
+        missing, wait = used + wanted - gate.limit, 0.0
         if gate.kind in ("requests", "tokens"):
             for charge in self._current(gate, now).values():
                 if missing <= 0:
@@ -139,7 +139,7 @@ class MemoryLimiter:
 
 
 def _settle(gate: Gate, budget: _Budget, settlement: Settlement) -> Spent:
-    held = budget.holds.pop(settlement.attempt_id, None)
+    held = budget.reserved.pop(settlement.attempt_id, None)
     never_charged = settlement.reserved_at is not None and budget.loaded < settlement.reserved_at
     if held is not None or never_charged:
         budget.spent += settlement.cost

@@ -79,7 +79,7 @@ class _Link(asyncio.Protocol):
         self._out = []
 
 
-class RedisLane:
+class PipelinedConnection:
     """A connection that is opened when it is first needed, and anew after it broke; `close` it at the end."""
 
     def __init__(self, url: SecretStr) -> None:
@@ -94,9 +94,9 @@ class RedisLane:
             link = await self._open()
         return await link.send(*words)
 
-    def script(self, text: str) -> LaneScript:
+    def script(self, text: str) -> PipelinedScript:
         """A script to be run by its hash."""
-        return LaneScript(self, text)
+        return PipelinedScript(self, text)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -144,19 +144,19 @@ class RedisLane:
             await link.send("SELECT", options["db"])
 
 
-class LaneScript:
+class PipelinedScript:
     """Called like redis-py's scripts."""
 
-    def __init__(self, lane: RedisLane, text: str) -> None:
-        self._lane = lane
+    def __init__(self, connection: PipelinedConnection, text: str) -> None:
+        self._connection = connection
         self._text = text
         self._hash = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, keys: Sequence[str], args: Sequence[str | int | float | bytes]) -> Any:
         """Run it; it is loaded where Redis has forgotten it."""
         try:
-            return await self._lane.call("EVALSHA", self._hash, len(keys), *keys, *args)
+            return await self._connection.call("EVALSHA", self._hash, len(keys), *keys, *args)
         except ResponseError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-            return await self._lane.call("EVAL", self._text, len(keys), *keys, *args)
+            return await self._connection.call("EVAL", self._text, len(keys), *keys, *args)

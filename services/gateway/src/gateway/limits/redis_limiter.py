@@ -15,13 +15,22 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.limits.limiter import ALERT_PERCENT, BudgetBook, Gate, GateState, LimiterAway, Settlement, Spent, Verdict
-from gateway.limits.pipelined_connection import RedisLane
+from gateway.limits.limiter import (
+    ALERT_PERCENT,
+    BudgetBalance,
+    Gate,
+    GateState,
+    LimiterUnavailable,
+    Settlement,
+    Spent,
+    Verdict,
+)
+from gateway.limits.pipelined_connection import PipelinedConnection
 from gateway.metrics import REDIS_SECONDS
 
 MICROSECONDS = 1_000_000
 PREFIX = "{groundwork-limits}"
-HOLD = "h:"
+RESERVED = "h:"
 BUDGET_KEPT = timedelta(days=2)
 """How long a budget is kept after its period, for attempts that began in it."""
 Answer = TypeVar("Answer")
@@ -36,7 +45,7 @@ class RedisLimiter:
         timeout_seconds: float,
         window_seconds: float = 60.0,
         lease_seconds: float = 30.0,
-        lane: RedisLane | None = None,
+        connection: PipelinedConnection | None = None,
     ) -> None:
         """`lane`, if given, is what the two scripts on the way of every call take."""
         self._redis = redis
@@ -44,15 +53,15 @@ class RedisLimiter:
         self._window = round(window_seconds * MICROSECONDS)
         self._lease = round(lease_seconds * MICROSECONDS)
         self._load, self._correct = (redis.register_script(_text(name)) for name in ("load", "correct"))
-        quick = redis.register_script if lane is None else lane.script
+        quick = redis.register_script if connection is None else connection.script
         self._reserve, self._settle = (quick(_text(name)) for name in ("reserve", "settle"))
 
-    async def reserve(self, attempt_id: str, gates: Sequence[Gate], needs: Sequence[int]) -> Verdict:
+    async def reserve(self, attempt_id: str, gates: Sequence[Gate], amounts: Sequence[int]) -> Verdict:
         """One round trip."""
         keys = [key for gate in gates for key in _keys(gate)]
         args: list[Any] = [attempt_id, self._window, self._lease]
-        for gate, need in zip(gates, needs, strict=True):
-            args += (gate.kind, gate.limit, need)
+        for gate, wanted in zip(gates, amounts, strict=True):
+            args += (gate.kind, gate.limit, wanted)
         answer = _numbers(await self._bounded(self._reserve(keys=keys, args=args)))
         states = tuple(
             GateState(answer[at], answer[at + 1] / MICROSECONDS, answer[at + 2] / MICROSECONDS)
@@ -97,28 +106,28 @@ class RedisLimiter:
                 pipeline.pexpire(key, self._lease // 1000)
             await self._bounded(pipeline.execute())
 
-    async def load(self, gate: Gate, book: BudgetBook) -> None:
+    async def load(self, gate: Gate, balance: BudgetBalance) -> None:
         """Kept until some time after the period."""
         now = datetime.now(UTC)
         until = (gate.period.until if gate.period else now) + BUDGET_KEPT
-        args: list[Any] = [max(1, round((until - now).total_seconds() * 1000)), book.spent]
-        for attempt_id, held in book.holds.items():
+        args: list[Any] = [max(1, round((until - now).total_seconds() * 1000)), balance.spent]
+        for attempt_id, held in balance.reserved.items():
             args += (attempt_id, held)
         await self._bounded(self._load(keys=_keys(gate), args=args))
 
-    async def book(self, gate: Gate) -> BudgetBook | None:
+    async def get_balance(self, gate: Gate) -> BudgetBalance | None:
         """The whole hash."""
         known = await self._bounded(_mapping(self._redis, _keys(gate)[0]))
         if "spent" not in known:
             return None
-        holds = {name.removeprefix(HOLD): int(held) for name, held in known.items() if name.startswith(HOLD)}
-        return BudgetBook(int(known["spent"]), holds)
+        reserved = {name.removeprefix(RESERVED): int(held) for name, held in known.items() if name.startswith(RESERVED)}
+        return BudgetBalance(int(known["spent"]), reserved)
 
     async def correct(self, gate: Gate, seen: int, spent: int) -> bool:
         """Compare and set."""
         return bool(await self._bounded(self._correct(keys=_keys(gate), args=[seen, spent])))
 
-    async def forget(self, whose: Sequence[tuple[str, str]]) -> None:
+    async def delete_counters(self, whose: Sequence[tuple[str, str]]) -> None:
         """Gates are found by their names, since their periods and kinds are many; names hold no wildcard."""
         for kind, name in whose:
             for pattern in (f"{PREFIX}:*:{kind}:{name}", f"{PREFIX}:*:{kind}:{name}:*"):
@@ -140,7 +149,7 @@ class RedisLimiter:
             async with asyncio.timeout(self._timeout):
                 return await asked
         except (RedisError, OSError, TimeoutError) as error:
-            raise LimiterAway(repr(error)[:200]) from None
+            raise LimiterUnavailable(repr(error)[:200]) from None
         finally:
             REDIS_SECONDS.observe(time.perf_counter() - started)
 

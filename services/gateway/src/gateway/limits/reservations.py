@@ -15,7 +15,7 @@ from gateway.models.cost import cost_nano_usd, to_nano_usd
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class MaxUsage:
     """What one attempt may use at most, as far as it can be known before."""
 
     model: ModelInfo | None = None
@@ -36,7 +36,7 @@ class Need:
         return self.prompt_tokens + self.completion_tokens + self.embedding_tokens
 
     @classmethod
-    def of_model(cls, model: ModelInfo, prompt: int, completion: int = 0, *, open_ended: bool = False) -> Need:
+    def of_model(cls, model: ModelInfo, prompt: int, completion: int = 0, *, open_ended: bool = False) -> MaxUsage:
         """An attempt at a plain model; an embedding model's tokens count as such."""
         cost = cost_nano_usd(model.price, prompt, completion)
         if model.kind == "embedding":
@@ -44,8 +44,8 @@ class Need:
         return cls(model, prompt, completion, cost=cost, open_ended=open_ended)
 
 
-KINDS_GIVEN_BACK: tuple[GateKind, ...] = ("tokens", "concurrency")
-NOTHING = Need()
+RELEASED_KINDS: tuple[GateKind, ...] = ("tokens", "concurrency")
+NO_USAGE = MaxUsage()
 """A call that is only counted."""
 
 
@@ -55,7 +55,7 @@ class Reservation:
     `gates` until its attempt does."""
 
     attempt_id: str
-    need: Need
+    max_usage: MaxUsage
     began: datetime
     call_gates: tuple[Gate, ...]
     gates: tuple[Gate, ...]
@@ -65,7 +65,7 @@ class Reservation:
     """How the limits stand, for the caller."""
 
     @property
-    def has_place(self) -> bool:
+    def has_slot(self) -> bool:
         """Whether it takes one of a limited number of places."""
         return self.charged and any(gate.kind == "concurrency" for gate in (*self.call_gates, *self.gates))
 
@@ -76,14 +76,14 @@ def call_gates_of(principal: Principal) -> Iterator[Gate]:
         yield from _gates(whose, name, limits, ("requests", "concurrency"))
 
 
-def attempt_gates_of(principal: Principal, need: Need, began: datetime) -> Iterator[Gate]:
+def attempt_gates_of(principal: Principal, max_usage: MaxUsage, began: datetime) -> Iterator[Gate]:
     """What an attempt must pass for what it needs."""
-    if need.tokens and not need.bulk:
+    if max_usage.tokens and not max_usage.bulk:
         for whose, name, limits in _limited(principal):
             yield from _gates(whose, name, limits, ("tokens",))
-    if need.model is not None and need.model.limits is not None and not need.bulk:
-        yield from _gates("model", need.model.id, need.model.limits, ("requests", "tokens", "concurrency"))
-    if need.cost != 0:
+    if max_usage.model is not None and max_usage.model.limits is not None and not max_usage.bulk:
+        yield from _gates("model", max_usage.model.id, max_usage.model.limits, ("requests", "tokens", "concurrency"))
+    if max_usage.cost != 0:
         yield from _budgets("key", principal.key_id, principal.budgets, began)
         yield from _budgets("tenant", principal.tenant, principal.tenant_budgets, began)
 
@@ -92,7 +92,7 @@ def all_gates_of(key_id: str, tenant: str, model: str | None, began: datetime) -
     """Every gate that an attempt may have been charged at, whatever the limits were: for settling somebody else's."""
     some: tuple[tuple[Whose, str], ...] = (("key", key_id), ("tenant", tenant), *((("model", model),) if model else ()))
     windows: tuple[BudgetWindow, ...] = ("day", "month")
-    gates = [Gate(kind, whose, name, 0) for whose, name in some for kind in KINDS_GIVEN_BACK]
+    gates = [Gate(kind, whose, name, 0) for whose, name in some for kind in RELEASED_KINDS]
     gates += [
         Gate("budget", whose, name, 0, period_of(window, began))
         for whose, name in some
@@ -102,13 +102,17 @@ def all_gates_of(key_id: str, tenant: str, model: str | None, began: datetime) -
     return gates
 
 
-def amount_of(gate: Gate, need: Need) -> int:
+def amount_of(gate: Gate, max_usage: MaxUsage) -> int:
     """What a gate is charged with. An assumed length never makes a call too large for a limit of tokens."""
     if gate.kind == "budget":
-        return need.cost or 0
+        return max_usage.cost or 0
     if gate.kind != "tokens":
         return 1
-    return min(need.tokens, max(gate.limit, need.tokens - need.completion_tokens)) if need.open_ended else need.tokens
+    return (
+        min(max_usage.tokens, max(gate.limit, max_usage.tokens - max_usage.completion_tokens))
+        if max_usage.open_ended
+        else max_usage.tokens
+    )
 
 
 def limit_headers(gates: Sequence[Gate], states: Sequence[GateState]) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Literal
 
 from contracts.models import ModelInfo, ModelList, ModelPrice
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import MODELS, Mint
+from gateway.auth.tokens import MODELS, TokenIssuer
 from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind
-from gateway.storage.ttl_cache import Remembered
+from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer
@@ -63,10 +63,10 @@ class Models:
 class Catalogue:
     """Asks inference for its models, at most once in `seconds`."""
 
-    def __init__(self, inference: Peer, mint: Mint, clock: Clock, seconds: float) -> None:
+    def __init__(self, inference: Peer, issuer: TokenIssuer, clock: Clock, seconds: float) -> None:
         self._inference = inference
-        self._mint = mint
-        self._models: Remembered[None, Models] = Remembered(self._read, seconds=seconds, capacity=1, clock=clock)
+        self._issuer = issuer
+        self._models: TtlCache[None, Models] = TtlCache(self._read, seconds=seconds, capacity=1, clock=clock)
 
     async def models(self) -> Models:
         """The models now; raises what inference answered if they can't be had."""
@@ -90,6 +90,6 @@ class Catalogue:
 
     async def _read(self, _: None) -> Models:
         answer = await self._inference.call(
-            "GET", "/v1/models", ModelList, token=self._mint.own_token(MODELS, ("chat",))
+            "GET", "/v1/models", ModelList, token=self._issuer.own_token(MODELS, ("chat",))
         )
         return Models.of(answer.data)

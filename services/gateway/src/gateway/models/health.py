@@ -9,7 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from contracts.health import Health
-from gateway.storage.ttl_cache import Remembered
+from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer
@@ -25,7 +25,7 @@ class UpstreamHealth:
 
     def __init__(self, inference: Peer, clock: Clock) -> None:
         self._inference = inference
-        self._read: Remembered[None, Mapping[str, bool]] = Remembered(
+        self._read: TtlCache[None, Mapping[str, bool]] = TtlCache(
             self._ask, seconds=READ_SECONDS, capacity=1, clock=clock
         )
         self._tasks: set[asyncio.Task[Mapping[str, bool]]] = set()

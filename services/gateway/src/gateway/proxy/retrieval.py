@@ -18,9 +18,9 @@ from contracts.search import SearchOptions, SearchRequest
 from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.tokens import MODELS, SEARCH, Audiences
 from gateway.dependencies import Dependencies
-from gateway.guardrails.screen import Asked, Screening
-from gateway.limits.max_usage import search_need, tokens_of
-from gateway.limits.reservations import Need
+from gateway.guardrails.screen import Asked, Screen
+from gateway.limits.max_usage import search_max_usage, tokens_of
+from gateway.limits.reservations import MaxUsage
 from gateway.models.cost import cost_nano_usd
 from gateway.proxy.paths import is_name
 from gateway.streaming.exchange import Exchange
@@ -47,9 +47,9 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
     texts = request.input if isinstance(request.input, list) else [request.input]
-    need = Need.of_model(model, tokens_of(*texts))
+    max_usage = MaxUsage.of_model(model, tokens_of(*texts))
     is_bulk = not public and request.priority == "bulk"
-    await deps.reserve(exchange, call, replace(need, bulk=True) if is_bulk else need)
+    await deps.reserve(exchange, call, replace(max_usage, bulk=True) if is_bulk else max_usage)
     changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}
     seconds = deps.settings.answer_timeout_seconds if is_bulk else deps.settings.call_timeout_seconds
     named = request.model_copy(update=changes)
@@ -68,7 +68,7 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     model = (await deps.catalogue.models()).resolve(request.model, "rerank", call.principal)
     call.model = model.id
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
-    await deps.reserve(exchange, call, Need.of_model(model, read))
+    await deps.reserve(exchange, call, MaxUsage.of_model(model, read))
     named = request.model_copy(update={"model": model.id})
     seconds = deps.settings.call_timeout_seconds
     reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named, seconds)
@@ -88,17 +88,17 @@ async def search_collection(exchange: Exchange, deps: Dependencies, call: Metere
     if not call.principal.allows_collection(name):
         raise CollectionNotAllowed(name)
     body = await exchange.body()
-    screening = Screening(call.principal.guardrails, SEARCHED)
-    options = await screening.question(await parse(SearchOptions, body), len(body))
+    screen = Screen(call.principal.guardrails, SEARCHED)
+    options = await screen.question(await parse(SearchOptions, body), len(body))
     request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
-    await search(exchange, deps, call, request, screening)
+    await search(exchange, deps, call, request, screen)
 
 
 async def search(
-    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest, screening: Screening
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest, screen: Screen
 ) -> None:
     """Hits; the retriever holds the caller to its collections."""
-    await deps.reserve(exchange, call, search_need(await deps.catalogue.known(), request.query))
+    await deps.reserve(exchange, call, search_max_usage(await deps.catalogue.known(), request.query))
     seconds = deps.settings.call_timeout_seconds
     reply = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
     usage = _usage_of(reply)
@@ -109,8 +109,8 @@ async def search(
     call.add_cost(cost_nano_usd(models.price(call.embedding_model), call.tokens.embedding))
     reranker = models.only("rerank")
     call.add_cost(cost_nano_usd(reranker.price if reranker else None, call.tokens.prompt))
-    reply = await screening.answer(reply)
-    exchange.headers.update(screening.header())
+    reply = await screen.answer(reply)
+    exchange.headers.update(screen.header())
     await _give(exchange, call, reply)
 
 
@@ -118,9 +118,9 @@ async def _screened(exchange: Exchange, call: MeteredCall, request: Asked, size:
     """The request as it may go on; one inside another call was screened with that."""
     if call.parent_id is not None:
         return request
-    screening = Screening(call.principal.guardrails, VECTORS)
-    request = await screening.question(request, size)
-    exchange.headers.update(screening.header())
+    screen = Screen(call.principal.guardrails, VECTORS)
+    request = await screen.question(request, size)
+    exchange.headers.update(screen.header())
     return request
 
 
@@ -134,7 +134,7 @@ async def _ask(
     request: BaseModel,
     seconds: float,
 ) -> bytes:
-    token = deps.mint.token(call.principal, audiences, exchange.request_id, call.id)
+    token = deps.issuer.token(call.principal, audiences, exchange.request_id, call.id)
     try:
         with call.waiting(), model_call(_OPERATIONS[path], call.model):
             answer = await peer.send("POST", path, token=token, body=request, timeout_seconds=seconds)

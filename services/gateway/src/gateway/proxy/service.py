@@ -15,9 +15,9 @@ from gateway.auth.tokens import GRANT_HEADER
 from gateway.dependencies import Dependencies
 from gateway.guardrails.errors import AnswerTooLarge
 from gateway.guardrails.run_events import RunEventScreen
-from gateway.guardrails.screen import Screening
-from gateway.limits.max_usage import search_need
-from gateway.limits.reservations import Need
+from gateway.guardrails.screen import Screen
+from gateway.limits.max_usage import search_max_usage
+from gateway.limits.reservations import MaxUsage
 from gateway.proxy.paths import inner_path, inner_query
 from gateway.settings import origins_in
 from gateway.streaming.errors import StreamBrokenOff
@@ -55,10 +55,10 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
         await _carry(exchange, deps, principal, spec, path, call)
 
 
-async def left_in_budgets(deps: Dependencies) -> Need:
+async def left_in_budgets(deps: Dependencies) -> MaxUsage:
     """Of what is embedded and charged later: now one can only ask whether budgets have anything left."""
-    cost = search_need(await deps.catalogue.known(), "?").cost
-    return Need(cost=None if cost is None else min(cost, 1))
+    cost = search_max_usage(await deps.catalogue.known(), "?").cost
+    return MaxUsage(cost=None if cost is None else min(cost, 1))
 
 
 def check_origin(exchange: Exchange, allowed: str) -> None:
@@ -94,18 +94,18 @@ async def _carry(
     call: MeteredCall | None,
 ) -> None:
     headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
-    screening = Screening(principal.guardrails, spec.reach)
-    after = _last_seen(headers) if screening.screens_output else 0
+    screen = Screen(principal.guardrails, spec.reach)
+    after = _last_seen(headers) if screen.screens_output else 0
     if spec.grant:
-        headers[GRANT_HEADER] = deps.mint.grant(principal, exchange.request_id)
+        headers[GRANT_HEADER] = deps.issuer.grant(principal, exchange.request_id)
     settings = deps.settings
     peer = deps.peers.agent if spec.owner == "agent" else deps.peers.ingest
     may_last = spec.gives in ("events", "json_or_events")
     async with peer.stream(
         spec.method,
         path,
-        token=deps.mint.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
-        body=await _body(exchange, spec, headers, screening),
+        token=deps.issuer.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
+        body=await _body(exchange, spec, headers, screen),
         params=inner_query(spec, exchange.scope["query_string"]),
         headers=headers,
         passes=spec.own_errors,
@@ -114,19 +114,19 @@ async def _carry(
         if call is not None:
             call.status = stream.status
         if spec.ends_epoch and stream.status < 400:
-            await deps.caching.end_answers(principal.tenant)
-        await _pass_on(exchange, stream, spec, screening, after)
+            await deps.answer_cache.end_answers(principal.tenant)
+        await _pass_on(exchange, stream, spec, screen, after)
 
 
 async def _body(
-    exchange: Exchange, spec: Operation[Any], headers: dict[str, str], screening: Screening
+    exchange: Exchange, spec: Operation[Any], headers: dict[str, str], screen: Screen
 ) -> bytes | AsyncIterator[bytes] | None:
     if spec.carries in ("upload", "archive"):
         return exchange.upload()
     headers.pop("content-length", None)
     if spec.carries == "json":
-        body = await screening.question_body(await exchange.body())
-        exchange.headers.update(screening.header())
+        body = await screen.question_body(await exchange.body())
+        exchange.headers.update(screen.header())
         return body
     headers.pop("content-type", None)
     exchange.no_body()
@@ -142,22 +142,20 @@ def _last_seen(headers: dict[str, str]) -> int:
     return int(seen)
 
 
-async def _pass_on(
-    exchange: Exchange, stream: PeerStream, spec: Operation[Any], screening: Screening, after: int
-) -> None:
+async def _pass_on(exchange: Exchange, stream: PeerStream, spec: Operation[Any], screen: Screen, after: int) -> None:
     headers = passed_on(stream.headers)
     streams = headers.get("content-type", "").startswith(MEDIA_TYPE)
-    screens = screening.screens_output and stream.status < HTTPStatus.BAD_REQUEST
+    screens = screen.screens_output and stream.status < HTTPStatus.BAD_REQUEST
     if streams:
         headers.update(HEADERS)
     elif screens:
-        await _answer(exchange, stream, headers, screening)
+        await _answer(exchange, stream, headers, screen)
         return
     elif spec.gives in ("bytes", "text"):
         headers["x-content-type-options"] = "nosniff"
     await exchange.start(stream.status, headers)
     try:
-        async for piece in _screened(stream.pieces(), screening, after) if screens else stream.pieces():
+        async for piece in _screened(stream.pieces(), screen, after) if screens else stream.pieces():
             await exchange.piece(piece)
     except ServiceError as error:
         if not streams:
@@ -166,7 +164,7 @@ async def _pass_on(
     await exchange.end()
 
 
-async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str], screening: Screening) -> None:
+async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str], screen: Screen) -> None:
     """A whole answer, screened."""
     pieces, size = [], 0
     async for piece in stream.pieces():
@@ -175,23 +173,23 @@ async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str
         if size > MOST_SCREENED_BYTES:
             raise AnswerTooLarge(MOST_SCREENED_BYTES)
     headers.pop("content-length", None)
-    body = await screening.answer(b"".join(pieces))
-    exchange.headers.update(screening.header())
+    body = await screen.answer(b"".join(pieces))
+    exchange.headers.update(screen.header())
     await exchange.answer(stream.status, headers, body)
 
 
-async def _screened(pieces: AsyncIterator[bytes], screening: Screening, after: int) -> AsyncIterator[bytes]:
+async def _screened(pieces: AsyncIterator[bytes], screen: Screen, after: int) -> AsyncIterator[bytes]:
     """A run's events, screened; a stream that breaks off ends as `stream_broken_off`."""
-    cutter, screen = FrameCutter(), RunEventScreen(screening, after)
+    cutter, events = FrameCutter(), RunEventScreen(screen, after)
     try:
         async for piece in pieces:
             for frame in cutter.feed(piece):
-                if out := await screen.frame(frame):
+                if out := await events.frame(frame):
                     yield out
         cutter.close()
     except MalformedStream:
         raise StreamBrokenOff from None
-    if out := screen.last():
+    if out := events.last():
         yield out
 
 

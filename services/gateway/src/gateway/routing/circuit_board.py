@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class BoardAway(Exception):
+class BoardUnavailable(Exception):
     """The board of circuits can't answer now."""
 
 
@@ -22,7 +22,7 @@ class SharedCircuit:
 
 
 class CircuitBoard(Protocol):
-    """Where replicas tell one another how models do. Every call raises `BoardAway` if it can't be had."""
+    """Where replicas tell one another how models do. Every call raises `BoardUnavailable` if it can't be had."""
 
     async def exchange(self, model: str, requests: int, failures: int, window_seconds: float) -> SharedCircuit:
         """Add what one replica saw since it last told, and return what all saw."""

@@ -16,7 +16,7 @@ import structlog
 
 from contracts.routes import Circuit
 from gateway.metrics import CIRCUIT_OPEN
-from gateway.routing.circuit_board import BoardAway, CircuitBoard, SharedCircuit
+from gateway.routing.circuit_board import BoardUnavailable, CircuitBoard, SharedCircuit
 
 log = structlog.get_logger(__name__)
 EXCHANGE_SECONDS = 1.0
@@ -28,7 +28,7 @@ SLOW_SAMPLES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerRules:
+class BreakerPolicy:
     """When a circuit opens, and for how long."""
 
     window_seconds: float
@@ -56,7 +56,7 @@ class _Model:
 class Breakers:
     """The circuits of all models that were called. `clock` counts seconds."""
 
-    def __init__(self, board: CircuitBoard, rules: BreakerRules, clock: Callable[[], float]) -> None:
+    def __init__(self, board: CircuitBoard, rules: BreakerPolicy, clock: Callable[[], float]) -> None:
         self._board = board
         self._rules = rules
         self._clock = clock
@@ -83,7 +83,7 @@ class Breakers:
         known = self._models[model]
         try:
             won = await self._board.probe(model, self._rules.open_seconds)
-        except BoardAway:
+        except BoardUnavailable:
             won = True
         if not won or self.state(model) == "open":
             return False
@@ -130,7 +130,7 @@ class Breakers:
         known = self._models.get(model)
         if known is None:
             return 0, 0
-        self._forget_old(known)
+        self._prune(known)
         return len(known.seen) + known.others[0], sum(failed for _, failed in known.seen) + known.others[1]
 
     def latency(self, model: str) -> float | None:
@@ -158,7 +158,7 @@ class Breakers:
             sent, known.unsent = known.unsent, []
             try:
                 shared = await self._board.exchange(name, len(sent), sum(sent), self._rules.window_seconds)
-            except BoardAway as error:
+            except BoardUnavailable as error:
                 known.unsent = [*sent, *known.unsent]  # calls came through meanwhile
                 if not self._away:
                     log.warning("circuits are not shared: redis is away", reason=str(error))
@@ -167,14 +167,14 @@ class Breakers:
             self._away = False
             self._learn(name, known, shared)
 
-    async def exchange_for_ever(self) -> None:
+    async def run(self) -> None:
         """Exchange every second."""
         while True:
             await asyncio.sleep(EXCHANGE_SECONDS)
             await self.exchange()
 
     def _learn(self, name: str, known: _Model, shared: SharedCircuit) -> None:
-        self._forget_old(known)
+        self._prune(known)
         sent = len(known.seen) - len(known.unsent)
         failures = sum(failed for _, failed in known.seen) - sum(known.unsent)
         known.others = (max(0, shared.requests - sent), max(0, shared.failures - failures))
@@ -195,10 +195,10 @@ class Breakers:
         known.probing = False
         known.seen.append((self._clock(), failed))
         known.unsent.append(failed)
-        self._forget_old(known)
+        self._prune(known)
         return known
 
-    def _forget_old(self, known: _Model) -> None:
+    def _prune(self, known: _Model) -> None:
         since = self._clock() - self._rules.window_seconds
         while known.seen and known.seen[0][0] < since:
             known.seen.popleft()
@@ -212,5 +212,5 @@ class Breakers:
 async def _quietly(change: object) -> None:
     try:
         await change  # type: ignore[misc]
-    except BoardAway as error:
+    except BoardUnavailable as error:
         log.warning("a circuit's change was not shared", reason=str(error))

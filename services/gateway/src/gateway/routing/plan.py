@@ -84,7 +84,7 @@ def _chat_models(route: str, names: Sequence[str], models: Models) -> tuple[Mode
     return tuple(known)
 
 
-class Course:
+class FallbackSequence:
     """The way of one call through its plan: which model is next, after each failure."""
 
     def __init__(self, plan: Plan, preferred: Sequence[ModelInfo] | None = None) -> None:

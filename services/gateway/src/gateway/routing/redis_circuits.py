@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.routing.circuit_board import BoardAway, SharedCircuit
+from gateway.routing.circuit_board import BoardUnavailable, SharedCircuit
 
 PREFIX = "groundwork-circuit"
 BUCKETS = 5
@@ -83,7 +83,7 @@ class RedisCircuits:
             async with asyncio.timeout(self._timeout):
                 return await asked
         except (RedisError, OSError, TimeoutError) as error:
-            raise BoardAway(repr(error)[:200]) from None
+            raise BoardUnavailable(repr(error)[:200]) from None
 
 
 def _key(model: str) -> str:

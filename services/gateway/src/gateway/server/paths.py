@@ -42,7 +42,7 @@ class _HeadAnswered(Exception):
     """The head of an answer is out, and no more of it is wanted."""
 
 
-class Front:
+class CanonicalPath:
     """Refuses a second spelling of a path, and answers `HEAD` as `GET` without a body."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -47,7 +47,9 @@ async def note(
     )
 
 
-async def audit_page(database: Database, limit: int, cursor: str | None, subject: str | None) -> Page[AuditEntry]:
+async def list_audit_entries(
+    database: Database, limit: int, cursor: str | None, subject: str | None
+) -> Page[AuditEntry]:
     """Administrative acts, the newest first; those on one key or tenant, if one is named."""
     query = select(audit).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(limit + 1)
     if subject is not None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from servicekit.sql.database import Database
 
 
-async def insert_new(
+async def insert_missing(
     database: Database, connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]
 ) -> int:
     """Insert the rows that are not there yet, by primary or unique key; returns how many were new (of one row)."""
@@ -23,14 +23,14 @@ async def insert_new(
     return (await connection.execute(statement, [dict(row) for row in rows])).rowcount
 
 
-def adding(dialect: str, table: Table) -> Executable:
+def insert_if_missing(dialect: str, table: Table) -> Executable:
     """Insert rows that are not there yet."""
     if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
-def replacing(dialect: str, table: Table, where: ColumnElement[bool]) -> Executable:
+def upsert(dialect: str, table: Table, where: ColumnElement[bool]) -> Executable:
     """Insert rows that are not there yet; one that is there and of which `where` is true is overwritten."""
     key = [column.name for column in table.primary_key]
     if dialect == "sqlite":

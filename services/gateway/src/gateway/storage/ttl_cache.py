@@ -14,7 +14,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Remembered(Generic[K, V]):
+class TtlCache(Generic[K, V]):
     """At most `capacity` values, each at most `seconds` old as counted from the start of its read.
 
     A read that raises is not remembered.
@@ -35,26 +35,26 @@ class Remembered(Generic[K, V]):
             return known[1]
         task = self._reads.get(key)
         if task is None:
-            task = self._reads[key] = asyncio.create_task(self._read_and_keep(key))
-            task.add_done_callback(_observed)
+            task = self._reads[key] = asyncio.create_task(self._read_and_store(key))
+            task.add_done_callback(_retrieve_exception)
         return await asyncio.shield(task)  # one reader's cancellation must not fail the others
 
-    def forget(self, key: K) -> None:
+    def invalidate(self, key: K) -> None:
         """Read anew next time, also if a read is under way."""
         self._values.pop(key, None)
         self._reads.pop(key, None)
 
-    def forget_where(self, matches: Callable[[V], bool]) -> None:
+    def invalidate_where(self, matches: Callable[[V], bool]) -> None:
         """Read anew every value of which this is true."""
         for key in [key for key, (_, value) in self._values.items() if matches(value)]:
-            self.forget(key)
+            self.invalidate(key)
 
     def last(self, key: K) -> V | None:
         """The value last read, however old."""
         known = self._values.get(key)
         return None if known is None else known[1]
 
-    async def _read_and_keep(self, key: K) -> V:
+    async def _read_and_store(self, key: K) -> V:
         started, task = self._clock.now(), asyncio.current_task()
         try:
             value = await self._read(key)
@@ -69,6 +69,6 @@ class Remembered(Generic[K, V]):
                 del self._reads[key]
 
 
-def _observed(task: asyncio.Task[V]) -> None:
+def _retrieve_exception(task: asyncio.Task[V]) -> None:
     if not task.cancelled():
         task.exception()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Tap(Protocol):
+class StreamObserver(Protocol):
     """Sees an answer of one call."""
 
     async def frame(self, frame: bytes) -> bytes:

@@ -6,26 +6,25 @@ Every replica does all of it, a few seconds apart; each step is one conditional 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.auth.tenant_repository import TenantLedger
-from gateway.limits.admission import Admission
-from gateway.limits.budget_repository import BudgetLedger, Watched
+from gateway.auth.tenant_repository import TenantRepository
+from gateway.limits.budget_repository import BudgetRepository, Watched
 from gateway.limits.errors import LedgerUnavailable
-from gateway.limits.limiter import Limiter, LimiterAway, Settlement
+from gateway.limits.limiter import Limiter, LimiterUnavailable, Settlement
 from gateway.limits.reservations import all_gates_of
 from gateway.metrics import COST, ORPHANS, TOKENS, UNPRICED
 from gateway.models.cost import NANO
-from gateway.storage.dialects import adding
+from gateway.storage.dialects import insert_if_missing
 from gateway.storage.tables import reservations, usage
-from gateway.usage.ledger import LEASE, UsageLedger
+from gateway.usage.ledger import LEASE
+from gateway.usage.meter import Meter
 from gateway.usage.records import REPLICA_LOST, UsageRecord
-from gateway.usage.tenant_labels import TenantLabels
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
 
@@ -37,53 +36,48 @@ CALM_PASSES = 3
 """A budget that agrees with the ledger as often as this is not looked at any more."""
 
 
-class Upkeep:
+class Housekeeping:
     """Runs until it is cancelled."""
 
     def __init__(
         self,
         database: Database,
-        ledger: UsageLedger,
-        admission: Admission,
-        budgets: BudgetLedger,
+        meter: Meter,
+        budgets: BudgetRepository,
         limiter: Limiter,
-        tenant_ledger: TenantLedger,
+        tenants: TenantRepository,
         clock: Clock,
-        label: Callable[[str | None], str],
-        tenants: TenantLabels,
     ) -> None:
         self._database = database
-        self._ledger = ledger
-        self._admission = admission
+        self._meter = meter
+        self._ledger, self._admission = meter.ledger, meter.admission
         self._budgets = budgets
         self._limiter = limiter
-        self._tenant_ledger = tenant_ledger
-        self._clock = clock
-        self._label = label
         self._tenants = tenants
-        self._add_usage = adding(database.engine.dialect.name, usage)
+        self._clock = clock
+        self._add_usage = insert_if_missing(database.engine.dialect.name, usage)
 
     async def run(self) -> None:
         """A pass every few seconds; what a pass can't do now, the next one does."""
         while True:
-            await self.look_after()
+            await self.run_once()
             await asyncio.sleep(PASS_SECONDS)
 
-    async def look_after(self) -> None:
+    async def run_once(self) -> None:
         """One pass."""
-        steps = (self._watch_leaving, self._admission.renew, self._renew_reservations)
+        steps = (self._watch_deleted_tenants, self._admission.renew, self._renew_reservations)
         for step in (*steps, self.settle_orphans, self.confirm_budgets):
             try:
                 await step()
-            except (LimiterAway, LedgerUnavailable, SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("upkeep waits", step=step.__name__, reason=repr(error)[:200])
+            except (LimiterUnavailable, LedgerUnavailable, SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("housekeeping postponed", step=step.__name__, reason=repr(error)[:200])
 
-    async def _watch_leaving(self) -> None:
-        self._ledger.leaving = await self._tenant_ledger.leaving(self._ledger.leaving)
+    async def _watch_deleted_tenants(self) -> None:
+        self._ledger.deleted_tenants = await self._tenants.deleted_tenants(self._ledger.deleted_tenants)
 
     async def _renew_reservations(self) -> None:
         mine = update(reservations).where(reservations.c.owner == self._ledger.owner)
-        if self._ledger.holds_any:
+        if self._ledger.has_reservations:
             async with self._database.write() as connection:
                 await connection.execute(mine.values(expires_at=self._clock.now() + LEASE))
 
@@ -109,23 +103,23 @@ class Upkeep:
     async def confirm_budgets(self) -> None:
         """Look at budgets that were made from the ledger while attempts ran: what was missed between is put right.
 
-        Raises `LimiterAway` and `LedgerUnavailable`.
+        Raises `LimiterUnavailable` and `LedgerUnavailable`.
         """
         for watched in self._budgets.watched(WATCHED_AT_ONCE):
             await self._confirm(watched)
 
     async def _confirm(self, watched: Watched) -> None:
         gate = watched.gate
-        seen, truth = await self._limiter.book(gate), await self._budgets.book(gate)
+        seen, truth = await self._limiter.get_balance(gate), await self._budgets.get_balance(gate)
         if seen is None:  # flushed again; whoever needs it next loads it
             self._budgets.unwatch(watched)
             return
-        stale = frozenset(seen.holds) - frozenset(truth.holds)
+        stale = frozenset(seen.reserved) - frozenset(truth.reserved)
         for attempt_id in stale & watched.stale:  # ended in the ledger for a whole pass, and yet held
             cost = await self._cost_of(attempt_id)
             await self._limiter.settle(Settlement(attempt_id, 0, cost), [gate])
         watched.stale = stale
-        quiet = not seen.holds and not truth.holds
+        quiet = not seen.reserved and not truth.reserved
         differs = (seen.spent, truth.spent) if quiet and seen.spent != truth.spent else None
         if (
             differs is not None
@@ -153,11 +147,11 @@ class Upkeep:
                 self._budgets.watch(gate)
         try:
             await self._admission.settle_orphan(orphan["id"], gates, tokens, orphan["cost_nano_usd"])
-        except LimiterAway as error:  # its budgets are watched, all else ends by itself
+        except LimiterUnavailable as error:  # its budgets are watched, all else ends by itself
             log.warning("orphan not settled in redis", attempt=orphan["id"], reason=str(error))
 
     def _count(self, orphan: Mapping[str, Any]) -> None:
-        label, tenant = self._label(orphan["model"]), self._tenants.of(orphan["tenant"])
+        label, tenant = self._meter.label(orphan["model"]), self._meter.tenants.of(orphan["tenant"])
         ORPHANS.inc()
         for kind in ("prompt", "completion", "embedding"):
             if orphan[f"{kind}_tokens"]:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Select, Table, select
 
 from contracts.receipts import Attempt, TokenCounts
-from gateway.metrics import INSIDE_WAIT
+from gateway.metrics import INNER_WAIT
 from gateway.models.cost import sum_costs
 from gateway.storage.tables import reservations, usage
 from gateway.usage.meter import CUT, Meter
@@ -39,7 +39,7 @@ class Spent:
     """Whether nothing was open any more."""
 
 
-class InsideCalls:
+class InnerCalls:
     """Reads sums from the ledger, at the right moment."""
 
     def __init__(self, database: Database, meter: Meter) -> None:
@@ -49,27 +49,27 @@ class InsideCalls:
     async def spent(self, parent_id: str, key_id: str) -> Spent:
         """What a key's calls inside one call have used, once all of them are settled or `SETTLED_SECONDS` are over."""
         began = time.perf_counter()
-        await self._meter.wait_inside(parent_id, SETTLED_SECONDS)
+        await self._meter.wait_for_inner(parent_id, SETTLED_SECONDS)
         while True:
             rows, held = await self._read(parent_id, key_id)
             if not held or time.perf_counter() - began > SETTLED_SECONDS:
                 break
             await asyncio.sleep(LOOK_SECONDS)
-        INSIDE_WAIT.observe(time.perf_counter() - began)
+        INNER_WAIT.observe(time.perf_counter() - began)
         return spent_of([*rows, *held], settled=not held)
 
     async def _read(self, parent_id: str, key_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Rows, and reservations that no row has ended yet; of one moment."""
         async with self._database.read() as connection:
-            held = (await connection.execute(_inside(reservations, parent_id, key_id))).mappings().all()
-            rows = (await connection.execute(_inside(usage, parent_id, key_id))).mappings().all()
+            held = (await connection.execute(_inner(reservations, parent_id, key_id))).mappings().all()
+            rows = (await connection.execute(_inner(usage, parent_id, key_id))).mappings().all()
         known = {row["id"] for row in rows}
         return [dict(row) for row in rows], [dict(row) for row in held if row["id"] not in known]
 
 
-def _inside(table: Table, parent_id: str, key_id: str) -> Select[Any]:
-    inside = (table.c.parent_id == parent_id) & (table.c.key_id == key_id)
-    return select(table).where(inside).order_by(table.c.started_at, table.c.id, table.c.attempt)
+def _inner(table: Table, parent_id: str, key_id: str) -> Select[Any]:
+    inner = (table.c.parent_id == parent_id) & (table.c.key_id == key_id)
+    return select(table).where(inner).order_by(table.c.started_at, table.c.id, table.c.attempt)
 
 
 def spent_of(rows: Sequence[Mapping[str, Any]], *, settled: bool) -> Spent:

@@ -21,9 +21,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.limits.errors import LedgerUnavailable
 from gateway.metrics import USAGE_FAILURES, USAGE_QUEUE, USAGE_WRITE
-from gateway.storage.dialects import adding, replacing
+from gateway.storage.dialects import insert_if_missing, upsert
 from gateway.storage.tables import keys, reservations, usage
-from gateway.usage.records import REPLICA_LOST, HoldRecord, UsageRecord, anonymous
+from gateway.usage.records import REPLICA_LOST, ReservationRecord, UsageRecord, anonymous
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Change, Database
@@ -32,9 +32,9 @@ log = structlog.get_logger(__name__)
 GROUP_ROWS = 500
 GROUP_SECONDS = 0.025
 """How long a row waits for company when nobody waits for it: a commit costs more than all else in a call."""
-HOLD_SECONDS = 0.003
+RESERVATION_GROUP_SECONDS = 0.003
 """How long a reservation does, for which its call waits; only while there is company to wait for."""
-HOLD_WAIT_SECONDS = 2.0
+RESERVATION_SECONDS = 2.0
 """How long a call waits for its reservation before it is refused: a ledger that is locked must not cost money."""
 LEASE = timedelta(seconds=60)
 """How long a reservation lives without a sign of its replica."""
@@ -45,7 +45,7 @@ LAST_USE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    record: UsageRecord | HoldRecord
+    record: UsageRecord | ReservationRecord
     written: asyncio.Future[None]
 
 
@@ -61,40 +61,40 @@ class UsageLedger:
         self._writer: asyncio.Task[None] | None = None
         self._late: set[asyncio.Task[None]] = set()
         self._wanted = asyncio.Event()
-        self._hurry = False
+        self._urgent = False
         self._crowded = False
-        self._held: set[str] = set()
-        self.leaving: frozenset[str] = frozenset()
+        self._reserved: set[str] = set()
+        self.deleted_tenants: frozenset[str] = frozenset()
         """Tenants that are being deleted or gone: their last rows name nobody."""
         dialect = database.engine.dialect.name
-        self._add_holds = adding(dialect, reservations)
-        self._add_usage = replacing(dialect, usage, usage.c.error_type == REPLICA_LOST)
+        self._add_reservations = insert_if_missing(dialect, reservations)
+        self._add_usage = upsert(dialect, usage, usage.c.error_type == REPLICA_LOST)
 
     @property
-    def holds_any(self) -> bool:
+    def has_reservations(self) -> bool:
         """Whether this replica has reservations in the ledger."""
-        return bool(self._held)
+        return bool(self._reserved)
 
     def row_of(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row as it is to be kept."""
-        return anonymous(row) if row["tenant"] in self.leaving else row
+        return anonymous(row) if row["tenant"] in self.deleted_tenants else row
 
     def open(self) -> None:
         """Start writing."""
-        self._writer = asyncio.create_task(self._write_for_ever())
+        self._writer = asyncio.create_task(self._write_groups())
 
-    async def hold(self, record: HoldRecord) -> None:
+    async def reserve(self, record: ReservationRecord) -> None:
         """Commit a reservation, which the usage row with its id ends; raises `LedgerUnavailable` if it takes long."""
-        self._held.add(record.id)
+        self._reserved.add(record.id)
         written = await self._enqueue(record)
         self._wanted.set()
-        await asyncio.wait([written], timeout=HOLD_WAIT_SECONDS)
+        await asyncio.wait([written], timeout=RESERVATION_SECONDS)
         if not written.done():
             raise LedgerUnavailable
 
-    async def note(self, record: HoldRecord) -> None:
+    async def reserve_later(self, record: ReservationRecord) -> None:
         """Have a reservation committed soon, for others to see; nobody waits for it."""
-        self._held.add(record.id)
+        self._reserved.add(record.id)
         await self._enqueue(record)
         self._wanted.set()
 
@@ -107,18 +107,18 @@ class UsageLedger:
 
     async def wait_for(self, written: asyncio.Future[None], seconds: float) -> None:
         """Have a recorded row committed now rather than with the next group, and wait for it, but not longer."""
-        self._rush()
+        self._write_now()
         await asyncio.wait([written], timeout=seconds)
 
     async def all_written(self) -> None:
         """Wait until every row that was recorded so far is committed."""
-        self._rush()
+        self._write_now()
         await asyncio.gather(*self._late)
         await self._queue.join()
 
     async def close(self) -> None:
         """Write what is queued, for at most `CLOSE_SECONDS`; rows that can't be written go to the log, whole."""
-        self._rush()
+        self._write_now()
         if self._writer is None:
             return
         with contextlib.suppress(TimeoutError):
@@ -127,9 +127,9 @@ class UsageLedger:
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
         while not self._queue.empty():
-            _give_to_the_log(self._queue.get_nowait())
+            _log_row(self._queue.get_nowait())
 
-    async def _enqueue(self, record: UsageRecord | HoldRecord) -> asyncio.Future[None]:
+    async def _enqueue(self, record: UsageRecord | ReservationRecord) -> asyncio.Future[None]:
         waiting = _Waiting(record, asyncio.get_running_loop().create_future())
         try:
             self._queue.put_nowait(waiting)
@@ -140,11 +140,11 @@ class UsageLedger:
             await asyncio.shield(task)
         return waiting.written
 
-    def _rush(self) -> None:
-        self._hurry = True
+    def _write_now(self) -> None:
+        self._urgent = True
         self._wanted.set()
 
-    async def _write_for_ever(self) -> None:
+    async def _write_groups(self) -> None:
         while True:
             await self._write_until_done([await self._queue.get()])
             USAGE_QUEUE.set(self._queue.qsize())
@@ -154,13 +154,13 @@ class UsageLedger:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GROUP_SECONDS):
                 await self._wanted.wait()
-        if self._wanted.is_set() and not self._hurry and self._crowded:
-            await asyncio.sleep(HOLD_SECONDS)
+        if self._wanted.is_set() and not self._urgent and self._crowded:
+            await asyncio.sleep(RESERVATION_GROUP_SECONDS)
         self._wanted.clear()
-        self._hurry = False
+        self._urgent = False
         while len(group) < GROUP_ROWS and not self._queue.empty():
             group.append(self._queue.get_nowait())
-        self._crowded = sum(isinstance(waiting.record, HoldRecord) for waiting in group) > 1
+        self._crowded = sum(isinstance(waiting.record, ReservationRecord) for waiting in group) > 1
         USAGE_QUEUE.set(self._queue.qsize() + len(group))
 
     async def _write_until_done(self, group: list[_Waiting]) -> None:
@@ -172,7 +172,7 @@ class UsageLedger:
         finally:
             for waiting in group:
                 if not done:
-                    _give_to_the_log(waiting)
+                    _log_row(waiting)
                 if not waiting.written.done():
                     waiting.written.set_result(None)
                 self._queue.task_done()
@@ -191,7 +191,7 @@ class UsageLedger:
                 USAGE_FAILURES.inc()
                 log.error("usage rows can't be written together", rows=len(group), error=repr(error)[:300])
                 if len(group) == 1:
-                    _give_to_the_log(group[0])
+                    _log_row(group[0])
                     return
                 for waiting in group:
                     await self._commit([waiting])
@@ -199,24 +199,24 @@ class UsageLedger:
             else:
                 return
 
-    async def _write(self, group: Sequence[UsageRecord | HoldRecord]) -> None:
+    async def _write(self, group: Sequence[UsageRecord | ReservationRecord]) -> None:
         started = time.perf_counter()
         records = [record for record in group if isinstance(record, UsageRecord)]
-        ended = {record.id for record in records} & self._held
+        ended = {record.id for record in records} & self._reserved
         until = self._clock.now() + LEASE
-        holds = [
+        reserved = [
             {**self.row_of(record.row()), "owner": self.owner, "expires_at": until}
             for record in group
-            if isinstance(record, HoldRecord) and record.id not in ended
+            if isinstance(record, ReservationRecord) and record.id not in ended
         ]
-        changes: list[Change] = [(self._add_holds, holds)] if holds else []
+        changes: list[Change] = [(self._add_reservations, reserved)] if reserved else []
         if records:
             changes.append((self._add_usage, [self.row_of(record.row()) for record in records]))
             changes.append((_USED, _last_uses(records)))
         if ended:
             changes.append((_END, [{"ended": attempt_id} for attempt_id in ended]))
         await self._database.apply(changes)
-        self._held -= ended
+        self._reserved -= ended
         USAGE_WRITE.observe(time.perf_counter() - started)
 
 
@@ -239,6 +239,6 @@ def _last_uses(records: Sequence[UsageRecord]) -> list[dict[str, Any]]:
     ]
 
 
-def _give_to_the_log(waiting: _Waiting) -> None:
+def _log_row(waiting: _Waiting) -> None:
     row = waiting.record.row()
     log.error("usage row not written", **{**row, "started_at": waiting.record.started_at.isoformat()})

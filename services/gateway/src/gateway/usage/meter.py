@@ -18,12 +18,12 @@ from contracts.operations.operation import MeteredRoute
 from gateway.auth.keys import Principal
 from gateway.limits.admission import Admission
 from gateway.limits.errors import CallTooLarge, LimitReached, LimitsUnavailable, PriceUnknown
-from gateway.limits.reservations import NOTHING, Need, Reservation
+from gateway.limits.reservations import NO_USAGE, MaxUsage, Reservation
 from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
 from gateway.models.catalogue import Catalogue
 from gateway.models.cost import NANO, sum_costs
 from gateway.usage.ledger import UsageLedger
-from gateway.usage.records import HoldRecord, Tokens, UsageRecord
+from gateway.usage.records import ReservationRecord, Tokens, UsageRecord
 from gateway.usage.tenant_labels import TenantLabels
 from servicekit.core.clock import Clock
 from servicekit.core.errors import CLIENT_CLOSED, ServiceError
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 Route = MeteredRoute
 ROUTES: tuple[Route, ...] = get_args(Route)
 COMMIT_SECONDS = 2.0
-PLACE_SECONDS = 0.25
+SLOT_SECONDS = 0.25
 """How long an answer's last byte waits for its place to be free: a Redis that is away must not hold it up."""
 SETTLE_SECONDS = 5.0
 CUT = "cut"
@@ -56,7 +56,7 @@ class Meter:
         self._catalogue = catalogue
         self._clock = clock
         self._open = 0
-        self._inside: dict[str, _Inside] = {}
+        self._inner: dict[str, _InnerCalls] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -69,7 +69,7 @@ class Meter:
         self._open += 1
         self._idle.clear()
         if parent_id is not None:
-            self._inside.setdefault(parent_id, _Inside()).open += 1
+            self._inner.setdefault(parent_id, _InnerCalls()).open += 1
 
     @property
     def is_idle(self) -> bool:
@@ -82,17 +82,17 @@ class Meter:
         if self._open == 0:
             self._idle.set()
         if parent_id is not None:
-            inside = self._inside[parent_id]
-            inside.open -= 1
-            if inside.open == 0:
-                del self._inside[parent_id]
-                inside.ended.set()
+            inner = self._inner[parent_id]
+            inner.open -= 1
+            if inner.open == 0:
+                del self._inner[parent_id]
+                inner.ended.set()
 
-    async def wait_inside(self, parent_id: str, seconds: float) -> None:
+    async def wait_for_inner(self, parent_id: str, seconds: float) -> None:
         """Wait until no call inside this one is open here any more, but not longer."""
-        if (inside := self._inside.get(parent_id)) is not None:
+        if (inner := self._inner.get(parent_id)) is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(inside.ended.wait(), seconds)
+                await asyncio.wait_for(inner.ended.wait(), seconds)
 
     async def wait_until_idle(self) -> None:
         """Wait, for a bounded time, until every call that was cut off has queued its row."""
@@ -112,7 +112,7 @@ class Meter:
 
 
 @dataclass(slots=True)
-class _Inside:
+class _InnerCalls:
     """The calls inside one call: how many are open here, and the event that says when none is."""
 
     open: int = 0
@@ -153,7 +153,7 @@ class MeteredCall:
         self._abandoned: tuple[Tokens, int | None] = Tokens(), 0
         self._opened: Reservation | None = None
         self._reserved: Reservation | None = None
-        self._held = False
+        self._has_reservation = False
         self._only_entered = False
 
     async def __aenter__(self) -> MeteredCall:
@@ -168,7 +168,9 @@ class MeteredCall:
                 self._fail(error)
             self._settle(refused=self._only_entered and isinstance(error, NOT_LET_IN))
             if self._written is None:
-                await self._record(in_ledger=self._held or self.attempt > 1 or not isinstance(error, NOT_LET_IN))
+                await self._record(
+                    in_ledger=self._has_reservation or self.attempt > 1 or not isinstance(error, NOT_LET_IN)
+                )
                 if self.parent_id is not None:
                     await self.commit()  # whoever made it may ask at once what it has used
         finally:
@@ -190,10 +192,10 @@ class MeteredCall:
         """Whether the call has passed the limits."""
         return self._opened is not None
 
-    async def ask(self, need: Need) -> Mapping[str, str]:
+    async def ask(self, max_usage: MaxUsage) -> Mapping[str, str]:
         """Pass all limits as with `reserve`, but keep only the call's own place: what it needs is charged to the calls
         inside it, or later."""
-        headers = await self.reserve(need, hold=False)
+        headers = await self.reserve(max_usage, hold=False)
         self._end_attempt(ends_call=False)
         return headers
 
@@ -203,12 +205,12 @@ class MeteredCall:
         If what it needs is refused then, it has used up no request.
         """
         self._opened = await self._meter.admission.reserve(
-            self.principal, self.id, NOTHING, self._started_at, opens_call=True
+            self.principal, self.id, NO_USAGE, self._started_at, opens_call=True
         )
         self._only_entered = True
         return self._opened.headers
 
-    async def reserve(self, need: Need = NOTHING, *, hold: bool = True) -> Mapping[str, str]:
+    async def reserve(self, max_usage: MaxUsage = NO_USAGE, *, hold: bool = True) -> Mapping[str, str]:
         """Pass all limits, charged with what the next attempt may use at most; the headers that tell how they stand.
 
         Raises what the first limit that refuses has to say. What can cost money is also in the ledger when this
@@ -216,16 +218,16 @@ class MeteredCall:
         """
         opens_call = self.parent_id is None and self._opened is None
         self._reserved = await self._meter.admission.reserve(
-            self.principal, self.attempt_id, need, self._started_at, opens_call=opens_call
+            self.principal, self.attempt_id, max_usage, self._started_at, opens_call=opens_call
         )
         self._opened, self._only_entered = self._opened or self._reserved, False
-        if hold and need.cost != 0:
-            self._held = True
+        if hold and max_usage.cost != 0:
+            self._has_reservation = True
             with self.waiting():
-                await self._meter.ledger.hold(self._as_hold(need))
-        elif hold and self.parent_id is not None and need.completion_tokens:
-            self._held = True  # it costs nothing, but a receipt on another replica waits for its tokens
-            await self._meter.ledger.note(self._as_hold(need))
+                await self._meter.ledger.reserve(self._as_reservation(max_usage))
+        elif hold and self.parent_id is not None and max_usage.completion_tokens:
+            self._has_reservation = True  # it costs nothing, but a receipt on another replica waits for its tokens
+            await self._meter.ledger.reserve_later(self._as_reservation(max_usage))
         return self._reserved.headers
 
     async def abandon_attempt(self, status: int, error_type: str) -> None:
@@ -236,7 +238,7 @@ class MeteredCall:
         self._abandoned = self.spent
         self._end_attempt(ends_call=False)
         self.attempt += 1  # before anything waits: a client that leaves meanwhile must not have it counted twice
-        self.tokens, self.cost, self.estimated, self._held = Tokens(), 0, False, False
+        self.tokens, self.cost, self.estimated, self._has_reservation = Tokens(), 0, False, False
         await self._meter.ledger.record(failed)
 
     async def finish(self) -> None:
@@ -244,8 +246,8 @@ class MeteredCall:
         free, and a call inside another counted."""
         if self.parent_id is not None:
             await self.commit()
-        if any(held is not None and held.has_place for held in (self._opened, self._reserved)):
-            await asyncio.wait(self._settle(), timeout=PLACE_SECONDS)
+        if any(held is not None and held.has_slot for held in (self._opened, self._reserved)):
+            await asyncio.wait(self._settle(), timeout=SLOT_SECONDS)
 
     def _settle(self, *, refused: bool = False) -> set[asyncio.Task[None]]:
         """Give back all that is still held, in the background."""
@@ -269,9 +271,9 @@ class MeteredCall:
 
     def bill_as_reserved(self) -> None:
         """Nobody will tell what this attempt has used: it counts with what it was let in for."""
-        need = NOTHING if self._reserved is None else self._reserved.need
-        self.tokens = Tokens(need.prompt_tokens, need.completion_tokens, need.embedding_tokens)
-        self.cost, self.estimated = need.cost, True
+        max_usage = NO_USAGE if self._reserved is None else self._reserved.max_usage
+        self.tokens = Tokens(max_usage.prompt_tokens, max_usage.completion_tokens, max_usage.embedding_tokens)
+        self.cost, self.estimated = max_usage.cost, True
 
     async def commit(self) -> None:
         """Record now and wait until the row is committed: whoever asks for the sum next finds it.
@@ -310,8 +312,8 @@ class MeteredCall:
         if isinstance(error, ServiceError):
             self.status, self.error_type = error.http_status, error.body(None).type
         elif isinstance(error, asyncio.CancelledError | GeneratorExit):
-            inside = self.parent_id is not None
-            self.status, self.error_type = (200, CUT) if inside else (CLIENT_CLOSED, "client_disconnected")
+            inner = self.parent_id is not None
+            self.status, self.error_type = (200, CUT) if inner else (CLIENT_CLOSED, "client_disconnected")
         else:
             self.status, self.error_type = 500, "internal"
 
@@ -339,8 +341,8 @@ class MeteredCall:
         elif self.cost:
             COST.labels(label, tenant).inc(float(self.cost * NANO))
 
-    def _as_hold(self, need: Need) -> HoldRecord:
-        return HoldRecord(
+    def _as_reservation(self, max_usage: MaxUsage) -> ReservationRecord:
+        return ReservationRecord(
             id=self.attempt_id,
             parent_id=self.parent_id,
             request_id=self.request_id,
@@ -349,10 +351,10 @@ class MeteredCall:
             route=self.route,
             model=_as_kept(self.model),
             attempt=self.attempt,
-            prompt_tokens=need.prompt_tokens,
-            completion_tokens=need.completion_tokens,
-            embedding_tokens=need.embedding_tokens,
-            cost_nano_usd=need.cost,
+            prompt_tokens=max_usage.prompt_tokens,
+            completion_tokens=max_usage.completion_tokens,
+            embedding_tokens=max_usage.embedding_tokens,
+            cost_nano_usd=max_usage.cost,
             started_at=self._started_at,
         )
 

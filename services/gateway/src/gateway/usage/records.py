@@ -77,7 +77,7 @@ class UsageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldRecord:
+class ReservationRecord:
     """What an attempt may use at most: the fields of its usage row that are known before."""
 
     id: str
@@ -96,11 +96,11 @@ class HoldRecord:
 
     def row(self) -> dict[str, Any]:
         """As the table has it, but for its owner and its lease."""
-        return {name: getattr(self, name) for name in _HOLD_FIELDS}
+        return {name: getattr(self, name) for name in _RESERVATION_FIELDS}
 
 
 _USAGE_FIELDS = tuple(field.name for field in fields(UsageRecord))
-_HOLD_FIELDS = tuple(field.name for field in fields(HoldRecord))
+_RESERVATION_FIELDS = tuple(field.name for field in fields(ReservationRecord))
 
 
 def anonymous(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import structlog
 
 from contracts.chat import ChatRequest
 from contracts.models import ModelInfo
-from gateway.auth.tokens import MODELS, Mint
+from gateway.auth.tokens import MODELS, TokenIssuer
 from gateway.limits.max_usage import prompt_bytes
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer
@@ -34,9 +34,9 @@ KEPT_BYTES = 2 * 1024 * 1024
 class TokenCounter:
     """Counts with tokenizers that inference has, each read once, when it is first wanted."""
 
-    def __init__(self, inference: Peer, mint: Mint) -> None:
+    def __init__(self, inference: Peer, issuer: TokenIssuer) -> None:
         self._inference = inference
-        self._mint = mint
+        self._issuer = issuer
         self._tokenizers: dict[str, Tokenizer | None] = {}
         self._reading: set[asyncio.Task[None]] = set()
 
@@ -69,7 +69,7 @@ class TokenCounter:
         await asyncio.gather(*self._reading, return_exceptions=True)
 
     async def _read(self, model: str) -> None:
-        token = self._mint.own_token(MODELS, ("chat",))
+        token = self._issuer.own_token(MODELS, ("chat",))
         try:
             answer = await self._inference.send("GET", f"/v1/models/{quote(model, safe='')}/tokenizer", token=token)
             self._tokenizers[model] = await asyncio.to_thread(_tokenizer_of, answer.body)
@@ -107,7 +107,7 @@ class ChatCount:
         else:
             self._more += 1
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """The upstream has told."""
         self._frames = []
 
