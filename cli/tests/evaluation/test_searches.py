@@ -167,5 +167,7 @@ def test_the_plot_is_a_picture_that_shows_means_and_each_difference(report: Repo
     assert "0.750" in words
     assert "12 better with hybrid" in words
     assert "unlikely to be luck" in words
-    bars = [each for each in picture.iter("{http://www.w3.org/2000/svg}rect") if each.get("fill", "").startswith("#")]
-    assert len(bars) == 12
+    hints = ["".join(hint.itertext()) for hint in picture.iter("{http://www.w3.org/2000/svg}title")]
+    assert len(hints) == 12
+    assert all(any(question.text in hint for hint in hints) for question in QUESTIONS)
+    assert draw(report) == draw(report)
