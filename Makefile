@@ -31,26 +31,27 @@ up: setup ## start in the background and wait until ready (state in .groundwork,
 down: ## stop what `make up` started
 	@$(BIN)/groundwork down
 
-SUITES := unit contract integration e2e
-test: setup-dev ## all tests but chaos: unit, contract, integration, end to end; each is run, also after a red one
-	@red=; for suite in $(SUITES); do $(MAKE) --no-print-directory test-$$suite || red="$$red $$suite"; done; \
-	if [ -n "$$red" ]; then echo "red:$$red" >&2; exit 1; fi
+# More processes than the two cores that we reckon with: many tests wait. Tests that share a home, or what else was opened
+# for several, stay together; those that share most come first, and unit tests fill what is left.
+SIDE_BY_SIDE := -n 3 --dist loadgroup --continue-on-collection-errors
+test: setup-dev ## all tests but chaos, side by side: end to end, integration, contract, unit; all are run, also after a red one
+	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not clients" tests/e2e tests/integration tests/contract $(UNIT)
 
 test-unit: setup-dev ## unit tests: fast, no sockets
-	@$(BIN)/pytest -q -n 2 $(UNIT)
+	@$(BIN)/pytest -q $(SIDE_BY_SIDE) $(UNIT)
 
 test-contract: setup-dev ## each consumer's client against the provider's app
-	@$(BIN)/pytest -q -n 2 -m "not clients" tests/contract
+	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not clients" tests/contract
 
 .PHONY: test-clients
 test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, AI SDK, LiteLLM, …): installs 700 MB in .clients
 	@nice -n 10 $(BIN)/pytest -q tests/contract/clients
 
 test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL
-	@$(BIN)/pytest -q -n 2 --dist loadfile tests/integration
+	@$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/integration
 
 test-e2e: setup-dev ## the whole platform through its public API
-	@$(BIN)/pytest -q -n 2 --dist loadfile tests/e2e
+	@$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/e2e
 
 test-compose: setup-dev ## build every image, run the platform in containers, restart and kill them (needs Docker)
 	@$(BIN)/pytest -q -s tests/compose

@@ -25,7 +25,7 @@ LEAVE = hit(
 QUESTION = "How many days of paid leave do full-time employees get per year?"
 RIGHT = "Full-time employees get 27 days of paid leave per year."
 CALL = "/v1/chat/completions"
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 def _body(question: str = QUESTION, **more: Any) -> dict[str, Any]:
@@ -211,7 +211,7 @@ async def _read_some(client: httpx2.AsyncClient, stream: bool) -> None:
 async def test_a_silent_stream_is_kept_alive_by_comments(tokens: Tokens) -> None:
     models = ScriptedModels(echoed(RIGHT), never_ends=True)
     async with agent_client(
-        Peers(ScriptedSearch([LEAVE]), models), tokens, keepalive_seconds=0.05, deadline_seconds=3
+        Peers(ScriptedSearch([LEAVE]), models), tokens, keepalive_seconds=0.05, deadline_seconds=5
     ) as client:
         response = await client.post(CALL, json=_body(stream=True))
     assert ": waiting\n\n" in response.text

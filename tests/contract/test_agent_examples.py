@@ -48,7 +48,7 @@ async def test_the_examples_show_what_they_say(agents: RunningAgents, monkeypatc
 
         async def only_cancelled(_: object) -> None:
             agents.model.before = None
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
 
         agents.model.before = only_cancelled
         first, second = await asyncio.to_thread(example("cancel", monkeypatch).main, client)

@@ -179,7 +179,7 @@ async def test_an_agent_that_only_computes_runs_with_no_scope_besides(agents: Ru
     key = await _key(agents, ["agents"])
     thread = (await agents.call("POST", "/v1/threads", 201, json={}, key=key))["id"]
     run = await agents.call("POST", f"/v1/threads/{thread}/runs", 202, json={"agent": "plain", "input": "x"}, key=key)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while run["status"] not in FINAL_RUN_STATUSES:
             await asyncio.sleep(0.02)
             run = await agents.call("GET", f"/v1/threads/{thread}/runs/{run['id']}", key=key)

@@ -46,7 +46,7 @@ async def _thread(agents: RunningAgents) -> str:
 
 
 async def _until(agents: RunningAgents, path: str, *statuses: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             run: dict[str, Any] = await agents.call("GET", path)
             if run["status"] in (statuses or FINAL_RUN_STATUSES):
@@ -57,7 +57,7 @@ async def _until(agents: RunningAgents, path: str, *statuses: str) -> dict[str, 
 async def _events(agents: RunningAgents, path: str, **headers: str) -> list[Event]:
     """All events of a stream, to its end."""
     known = {"Authorization": f"Bearer {agents.key}", **headers}
-    async with asyncio.timeout(20), agents.gateway.session.get(agents.gateway.url + path, headers=known) as answer:
+    async with asyncio.timeout(60), agents.gateway.session.get(agents.gateway.url + path, headers=known) as answer:
         assert answer.status == 200, await answer.text()
         return [event async for event in decode(answer.content.iter_any())]
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import aiohttp
 import pytest
+from sqlalchemy import update
 from tests.support.gateway_running import RunningGateway, running_gateway
 
 from contracts.delegation import Scope
@@ -17,6 +18,7 @@ from contracts.operations.table import OPERATIONS
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import ANSWERS, MODELS
 from gateway.limits.memory_limiter import MemoryLimiter
+from gateway.storage.tables import keys
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.core.clock import SystemClock
 
@@ -63,10 +65,11 @@ async def test_a_wrong_key_is_401_with_words_that_help(gateway: RunningGateway, 
 
 
 async def test_an_expired_key_is_401(gateway: RunningGateway) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=4)).isoformat()
-    created = await gateway.new_key(expires_at=soon)
-
-    async with asyncio.timeout(10):
+    created = await gateway.new_key(expires_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    assert (await gateway.call("GET", "/v1/models", created["secret"])).status == 200
+    async with gateway.deps.database.write() as connection:  # an hour later
+        await connection.execute(update(keys).values(expires_at=datetime.now(UTC)).where(keys.c.id == created["id"]))
+    async with asyncio.timeout(60):
         while (answer := await gateway.call("GET", "/v1/models", created["secret"])).status == 200:
             pass
     assert (answer.status, (await _error(answer))["code"]) == (401, "key_expired")

@@ -23,8 +23,15 @@ SPEC = {
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
-    async with running_gateway(tmp_path, attempts_seconds=20.0, first_piece_timeout_seconds=0.3) as running:
+def first_piece_seconds() -> float:
+    """What the gateway bears of a silent model; a test of one parametrizes it."""
+    return 60.0
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, first_piece_seconds: float) -> AsyncIterator[RunningGateway]:
+    bounds = {"attempts_seconds": 300.0, "first_piece_timeout_seconds": first_piece_seconds}
+    async with running_gateway(tmp_path, **bounds) as running:
         answer = await running.call("PUT", "/v1/routes/smart", json=SPEC)
         assert answer.status == 200, await answer.text()
         running.seen.release.set()
@@ -78,6 +85,7 @@ async def test_an_error_inside_a_200_stream_before_any_content_counts_as_a_failu
     assert "engine failed" not in await answer.text()
 
 
+@pytest.mark.parametrize("first_piece_seconds", [0.3])
 async def test_a_stream_that_says_nothing_in_time_is_given_up_for_the_next_model(gateway: RunningGateway) -> None:
     gateway.seen.release.clear()
     gateway.seen.script["echo"] = ["hang"]

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHATTING, VECTORS, RANKING = "/v1/chat/completions", "/v1/embeddings", "/v1/rerank"
 COUNTED = ("running", "waiting", "waiting_tokens")
 HELLO = [{"role": "user", "content": "Hello"}]
+READER_SECONDS = 2.0
+"""How long a client may take nothing of its answer."""
 
 
 def tool(parameters: Any) -> dict[str, Any]:
@@ -82,7 +84,7 @@ async def inference(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Inference]:
     folder = tmp_path_factory.mktemp("inference")
-    async with running_inference(folder, reader_seconds=0.5) as near:
+    async with running_inference(folder, reader_seconds=READER_SECONDS) as near:
         if request.param == "engine":
             yield near
             return
@@ -92,7 +94,7 @@ async def inference(
             source = {"base_url": f"{near.url}/v1", "upstream_model": declared["name"]}
             source |= {"api_key_env": "TEST_UPSTREAM_KEY"}
             far.append(declared | {"engine": "openai", "source": source})
-        async with running_inference(tmp_path_factory.mktemp("far"), far, reader_seconds=0.5) as service:
+        async with running_inference(tmp_path_factory.mktemp("far"), far, reader_seconds=READER_SECONDS) as service:
             yield service
         del os.environ["TEST_UPSTREAM_KEY"]
 
@@ -107,7 +109,7 @@ async def nothing_is_held(inference: Inference) -> None:
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await true():  # noqa: ASYNC110  # metrics are asked for, they announce nothing
             await asyncio.sleep(0.02)
 
@@ -164,7 +166,7 @@ async def test_a_client_that_reads_slowly_gets_all_of_its_answer(inference: Infe
     async with inference.post(CHATTING, FOR_EVER | {"stream": True, "max_tokens": 40}) as answer:
         async for piece in answer.content.iter_chunked(512):
             said += piece
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(READER_SECONDS / 20)
     assert said.endswith(b"data: [DONE]\n\n")
     assert said.count(b'"content"') >= 30
     await nothing_is_held(inference)

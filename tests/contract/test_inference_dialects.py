@@ -50,7 +50,7 @@ async def over(
             **(model or {}),
         }
         others = [] if kind == "embedding" else [EMBEDDING]
-        async with running_inference(folder, [declared, *others], upstream_seconds=5) as service:
+        async with running_inference(folder, [declared, *others], upstream_seconds=60) as service:
             yield service
 
 

@@ -79,7 +79,7 @@ async def test_errors_are_the_clients_own_exceptions(client: openai.AsyncOpenAI,
 
 
 async def until(inference: Inference, name: str, value: float) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await inference.metric(name) != value:  # noqa: ASYNC110  # another process would poll, too
             await asyncio.sleep(0.01)
 

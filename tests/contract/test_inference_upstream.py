@@ -20,11 +20,21 @@ def upstream() -> Upstream:
 
 
 @pytest.fixture
-async def inference(upstream: Upstream, tmp_path: Path) -> AsyncIterator[Inference]:
+def upstream_seconds() -> float:
+    """What inference bears of a silent server; a test of one parametrizes it."""
+    return 60.0
+
+
+hasty = pytest.mark.parametrize("upstream_seconds", [0.5])
+
+
+@pytest.fixture
+async def inference(upstream: Upstream, tmp_path: Path, upstream_seconds: float) -> AsyncIterator[Inference]:
     async with serving(upstream.app) as url:
         source = {"base_url": f"{url}/v1", "upstream_model": "org/far-model", "api_key_env": "TEST_NO_SUCH_KEY"}
         chat = {"name": "far", "kind": "chat", "engine": "openai", "context_length": 1000, "source": source}
-        async with running_inference(tmp_path, [chat | {"default": True}, EMBEDDING], upstream_seconds=0.5) as service:
+        models = [chat | {"default": True}, EMBEDDING]
+        async with running_inference(tmp_path, models, upstream_seconds=upstream_seconds) as service:
             yield service
 
 
@@ -127,9 +137,10 @@ async def test_a_whole_answer_that_is_none_is_502(inference: Inference, upstream
     assert (status, error["code"]) == (502, "upstream_error")
 
 
+@hasty
 async def test_a_server_that_hangs_is_504_within_the_configured_time(inference: Inference, upstream: Upstream) -> None:
     upstream.stream(then_hang=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         status, error, _ = await failure(inference, stream=True)
     assert (status, error["type"]) == (504, "upstream_timeout")
 
@@ -190,10 +201,11 @@ async def test_a_caller_that_leaves_ends_the_servers_work(inference: Inference, 
     async with inference.post("/v1/chat/completions", ask(stream=True)) as answer:
         await answer.content.readany()
         answer.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await upstream.left.wait()
 
 
+@hasty
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_server_that_only_keeps_its_connection_open_has_timed_out(
     inference: Inference, upstream: Upstream, stream: bool
@@ -205,7 +217,7 @@ async def test_a_server_that_only_keeps_its_connection_open_has_timed_out(
 
     kind = "text/event-stream" if stream else "application/json"
     upstream.answer = StreamingResponse(blanks(), media_type=kind)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         status, error, _ = await failure(inference, stream=stream)
     assert (status, error["code"]) == (504, "upstream_timeout")
 

@@ -20,7 +20,7 @@ from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer, open_session
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def _reranker(inference: Inference) -> InferenceReranker:

@@ -18,7 +18,7 @@ from servicekit.core.settings import ServiceSettings
 from servicekit.web.app import build_app
 from servicekit.web.http_protocol import MOST_UNREAD, BoundedProtocol
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 60.0
 LONG = b"x" * 10_000
 ended = asyncio.Event()
 
@@ -46,9 +46,14 @@ def _router() -> APIRouter:
 
 
 @pytest.fixture
-async def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that bears little, for the tests of what it does not bear."""
     monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.3)
     monkeypatch.setattr(BoundedProtocol, "stall_seconds", 0.3)
+
+
+@pytest.fixture
+async def port(tmp_path: Path) -> AsyncIterator[int]:
     ended.clear()
 
     @asynccontextmanager
@@ -86,16 +91,20 @@ def _error(answer: bytes) -> str:
 HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("begun", [b"", b"POST /ec", HEAD, HEAD + b"Content-Le"], ids=["none", "line", "head", "name"])
 async def test_a_head_that_does_not_come_ends_the_connection(port: int, begun: bytes) -> None:
     assert await _answer(port, begun) == b""
 
 
-async def test_a_second_head_that_stops_in_the_middle_ends_the_connection_too(port: int) -> None:
+async def test_a_second_head_that_stops_in_the_middle_ends_the_connection_too(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(HEAD + b"Content-Length: 2\r\n\r\nhi")
     async with asyncio.timeout(DEADLINE_SECONDS):
         assert (await reader.readuntil(b'{"bytes":2}')).startswith(b"HTTP/1.1 200 ")
+        monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.3)
         writer.write(b"POST /ec")
         assert await reader.read() == b""
     writer.close()
@@ -125,6 +134,7 @@ async def test_what_surrounds_a_body_in_chunks_is_bounded_too(port: int, endless
     assert b"200 OK" not in await _answer(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *endless)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_client_that_does_not_read_its_answer_holds_nothing_for_ever(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     writer.write(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -20,7 +20,7 @@ KNOWN = handbook_questions(answerable=True)[0]
 def groundwork(home: RunningHome, *arguments: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "GROUNDWORK_HOME": str(home.home.root)}
     command = [str(part) for part in (COMMAND, *arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture

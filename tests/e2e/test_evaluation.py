@@ -22,7 +22,7 @@ COMMAND = Path(sys.executable).parent / "groundwork"
 def evaluated(home: RunningHome, *arguments: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "GROUNDWORK_HOME": str(home.home.root)}
     command = [str(part) for part in (COMMAND, "eval", *arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def test_the_sample_questions_find_their_documents_in_every_mode(

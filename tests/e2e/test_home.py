@@ -28,7 +28,7 @@ SCRIPTED = {"INFERENCE_MODELS_FILE": str(ROOT / "deploy" / "config" / "models.sc
 
 def groundwork(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "GROUNDWORK_HOME": str(home.root)}
-    return subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=180)
+    return subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_taken_port_is_refused_with_who_has_it_and_what_to_do(tmp_path: Path) 
 def test_a_killed_service_comes_back_on_its_port(second: RunningHome) -> None:
     agent = psutil.Process(second.supervisor.processes()["agent"].pid)
     agent.kill()
-    psutil.wait_procs([agent], timeout=10)
+    psutil.wait_procs([agent], timeout=60)
     up(second.home, port=0)  # waits until all are ready again
     assert second.supervisor.processes()["agent"].pid != agent.pid
     assert second.client.readiness().status == "ok"
@@ -99,7 +99,7 @@ def test_a_killed_service_comes_back_on_its_port(second: RunningHome) -> None:
 def test_who_calls_while_the_gateway_is_away_waits_and_is_not_refused(second: RunningHome) -> None:
     gateway = psutil.Process(second.supervisor.processes()["gateway"].pid)
     gateway.kill()
-    psutil.wait_procs([gateway], timeout=10)
+    psutil.wait_procs([gateway], timeout=60)
     with httpx2.Client(base_url=second.base_url, timeout=60) as http:
         assert http.get("/healthz").status_code == 200
     assert second.supervisor.processes()["gateway"].pid != gateway.pid

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import httpx2
 import pytest
+from tests.e2e.test_operations import eventually
 from tests.support.stack import RunningHome
 
 from contracts.collections import Collection
@@ -70,9 +71,7 @@ def test_a_revoked_key_is_refused(home: RunningHome) -> None:
     with Groundwork(home.base_url, created.secret) as client:
         assert client.models()
         home.client.keys.revoke(created.id)
-        deadline = 50
-        while deadline and _works(client):
-            deadline -= 1
+        assert eventually(lambda: not _works(client))
         assert status_of(client.models) == 401
 
 

@@ -15,7 +15,7 @@ from groundwork.stack.home.folder import Home
 
 TEXTS = {"light": "The lighthouse at the cape blinks every nine seconds.\n" * 40, "tide": "The tide turns at noon.\n"}
 SETTINGS = {**SCRIPTED, "INGEST_TENANT_DELETION_SECONDS": "1"}
-SECONDS = 90.0
+SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")

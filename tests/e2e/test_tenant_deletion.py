@@ -25,10 +25,10 @@ WORDS = ("xylophonic", "bandicoot", "wallaroo", "marzipan", "platypusquestion", 
 SETTINGS = {
     **SCRIPTED,
     "INGEST_TENANT_DELETION_SECONDS": "2",
-    "INGEST_LEASE_SECONDS": "4",
+    "INGEST_LEASE_SECONDS": "10",
     "GATEWAY_CACHE_SECONDS": "600",
 }
-SECONDS = 90.0
+SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def _until_back(home: RunningHome, program: str) -> None:
     pause = threading.Event()
     for _ in range(int(SECONDS * 10)):
         try:
-            with httpx2.Client(base_url=home.inner_url(program), timeout=5) as http:
+            with httpx2.Client(base_url=home.inner_url(program), timeout=60) as http:
                 if http.get("/healthz").status_code == 200:
                     return
         except httpx2.HTTPError:

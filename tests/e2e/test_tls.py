@@ -38,7 +38,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory, files: tuple[Path, Path]) 
 def _asked_as(secured: RunningHome, context: ssl.SSLContext) -> httpx2.Response:
     """As a client far away that knows the name and whom to believe."""
     port = secured.state.ports["gateway"]
-    with httpx2.Client(verify=context, timeout=30) as http:
+    with httpx2.Client(verify=context, timeout=60) as http:
         return http.get(f"https://127.0.0.1:{port}/readyz", headers={"Host": NAME}, extensions={"sni_hostname": NAME})
 
 
@@ -50,7 +50,7 @@ def test_a_client_that_does_not_is_not_and_plain_http_says_nothing(secured: Runn
     with pytest.raises(httpx2.ConnectError):
         _asked_as(secured, ssl.create_default_context())
     with pytest.raises(httpx2.RequestError):
-        httpx2.get(f"http://127.0.0.1:{secured.state.ports['gateway']}/readyz", timeout=10)
+        httpx2.get(f"http://127.0.0.1:{secured.state.ports['gateway']}/readyz", timeout=60)
 
 
 def test_documents_are_taken_and_answers_streamed(secured: RunningHome) -> None:
@@ -81,5 +81,5 @@ def test_a_renewed_certificate_is_served_without_a_restart(secured: RunningHome,
         except httpx2.ConnectError:
             return False
 
-    assert eventually(is_served, 30)
+    assert eventually(is_served)
     assert secured.supervisor.processes()["gateway"].pid == before

@@ -21,7 +21,7 @@ from groundwork.stack.lifecycle import down
 
 QUESTIONS = ("How many days can I work from home?", "Who is on call?", "How long is data kept?")
 TEXT = "Note {0}: the lighthouse at cape {0} blinks every {0} seconds.\n\n" * 4
-SECONDS = 120.0
+SECONDS = 300.0
 OPTIONAL = {"timings", "usage"}
 
 

@@ -18,7 +18,7 @@ from contracts.search import SearchRequest
 from servicekit.core.errors import NotFound, ServiceError, UpstreamFailed
 from servicekit.peers.client import Peer, open_session
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 @dataclass

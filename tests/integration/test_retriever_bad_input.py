@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import structlog
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.support import hostile
@@ -56,13 +55,6 @@ class Retriever:
         if answer.status_code != 200:
             return answer
         return self.call("POST", f"{path}/commit", {"document": facts, "chunks": len(texts)})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _plain_logs() -> Iterator[None]:
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

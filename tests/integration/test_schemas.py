@@ -197,7 +197,7 @@ def start_twice(service: str, place: Place) -> None:
     command = [sys.executable, "-c", START.format(service=service), place.url, str(place.folder)]
     starts = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
     for start in starts:
-        said, _ = start.communicate(timeout=60)
+        said, _ = start.communicate(timeout=240)
         assert start.returncode == 0, said.decode()
 
 

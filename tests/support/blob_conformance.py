@@ -133,6 +133,6 @@ class BlobConformance:
             async with blobs.keeping(KEY, KEY):
                 await blobs.put(KEY, io.BytesIO(CONTENT))
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(keep() for _ in range(8)))
         assert await blobs.read(KEY) == CONTENT

@@ -41,7 +41,7 @@ class Collector:
         """One trace's spans."""
         return [span for span in list(self.spans) if span.trace_id == trace_id]
 
-    def wait_for(self, trace_id: str, complete: Callable[[list[Seen]], bool], seconds: float = 20.0) -> list[Seen]:
+    def wait_for(self, trace_id: str, complete: Callable[[list[Seen]], bool], seconds: float = 60.0) -> list[Seen]:
         """One trace's spans as soon as it is `complete`, or what there is of it when time is up."""
         until, pause = time.monotonic() + seconds, threading.Event()
         while not complete(self.trace(trace_id)) and time.monotonic() < until:
@@ -67,7 +67,7 @@ def collecting(*, hang: bool = False) -> Iterator[Collector]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if hang:
-                ended.wait(120)
+                ended.wait()
                 return
             assert self.path == "/v1/traces"
             collector.take({name.lower(): value for name, value in self.headers.items()}, body)

@@ -1,4 +1,4 @@
-"""What lies between a client and a server: it can cut, hold up, slow down and answer with errors."""
+"""What lies between a client and a server: it can cut, break off, slow down and answer with errors."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Network:
     listener: socket.socket
     is_cut: bool = False
     """Nothing comes through, and nobody is told."""
+    is_down: bool = False
+    """Every connection is broken off, also one that was open."""
     errors: int = 0
     """How many of the next connections are answered with 500."""
     cut_after: int | None = None
@@ -54,6 +56,8 @@ class Network:
 
     def _carry(self, near: socket.socket) -> None:
         with near, suppress(OSError):
+            if self.is_down:
+                return
             if self.errors:
                 self.errors -= 1
                 _refuse(near)
@@ -73,7 +77,7 @@ class Network:
                     pass
                 self.ended.wait(self.pause)
                 sent += len(piece)
-                if is_up and self.cut_after is not None and sent > self.cut_after:
+                if self.is_down or (is_up and self.cut_after is not None and sent > self.cut_after):
                     break
                 sink.sendall(piece)
         for each in (source, sink):
@@ -112,4 +116,4 @@ def network_to(target: int) -> Iterator[Network]:
         finally:
             network.ended.set()
             listener.shutdown(socket.SHUT_RDWR)
-            serving.join(10)
+            serving.join(60)

@@ -36,7 +36,7 @@ from servicekit.core.errors import PeerError
 from servicekit.web.error_handlers import install_error_handlers
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_SECONDS = 45.0
+DEADLINE_SECONDS = 120.0
 
 
 @dataclass
@@ -47,6 +47,8 @@ class Peers:
     revoked: bool = False
     away: bool = False
     hold_batch: int | None = None
+    hold_all: bool = False
+    """Whether every batch is."""
     """The batch (by order of arrival, from 0) that is held until `released` is set."""
     held: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
@@ -95,7 +97,7 @@ class Peers:
             self._check_here()
             self.request_ids.add(request.headers.get("x-request-id", ""))
             number, self.arrived = self.arrived, self.arrived + 1
-            if number == self.hold_batch:
+            if self.hold_all or number == self.hold_batch:
                 self.held.set()
                 await asyncio.to_thread(self.released.wait, DEADLINE_SECONDS)
             put = self.index.put_chunks if commit is None else self.index.put_whole
@@ -159,7 +161,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = True
         server.force_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
@@ -210,7 +212,7 @@ class IngestHome:
             "Authorization": f"Bearer {self._signer.sign(delegation, timedelta(hours=1))}",
             "Groundwork-Grant": f"grant-of-{tenant}",
         }
-        return httpx2.Client(base_url=f"http://127.0.0.1:{self.api_port}", headers=headers, timeout=30)
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.api_port}", headers=headers, timeout=60)
 
     def api(self) -> subprocess.Popen[bytes]:
         """Start the API and wait until it is ready."""
@@ -235,7 +237,7 @@ class IngestHome:
         for process in self.running:
             if process.poll() is None:
                 process.kill()
-            process.wait(10)
+            process.wait(60)
 
     def _start(self, module: str, name: str, more: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         environment = {
@@ -249,9 +251,9 @@ class IngestHome:
             "INGEST_DELEGATION_PUBLIC_KEY_FILE": str(self.folder / "delegation.pub"),
             "INGEST_LOG_FORMAT": "json",
             "INGEST_BATCH_CHUNKS": "4",
-            "INGEST_LEASE_SECONDS": "3",
+            "INGEST_LEASE_SECONDS": "10",
             "INGEST_POLL_SECONDS": "0.3",
-            "INGEST_SHUTDOWN_SECONDS": "5",
+            "INGEST_SHUTDOWN_SECONDS": "60",
             **({"INGEST_DATABASE_URL": self.database_url} if self.database_url else {}),
             **self.settings,
             **(more or {}),
@@ -266,7 +268,7 @@ class IngestHome:
         def ready() -> bool:
             assert process.poll() is None, self.log("api") if port == self.api_port else self.log("worker")
             try:
-                return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+                return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=60).status_code == 200
             except httpx2.TransportError:
                 return False
 

@@ -1,7 +1,8 @@
-"""A PostgreSQL of its own for a test, on a socket in a folder: no port, no password, gone afterwards."""
+"""A PostgreSQL for tests, on a socket in a folder: no port, no password, gone afterwards."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -9,11 +10,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from itertools import count
 from pathlib import Path
 
-STARTING_SECONDS = 30.0
-STOPPING_SECONDS = 10.0
+STARTING_SECONDS = 60.0
+STOPPING_SECONDS = 60.0
+_numbers = count()
 
 
 def postgres_installed() -> bool:
@@ -29,7 +33,31 @@ def _program(name: str) -> str | None:
 
 @contextmanager
 def temporary_postgres() -> Iterator[str]:
-    """The SQLAlchemy URL of an empty database."""
+    """The SQLAlchemy URL of an empty database, on a server that all tests of this process share."""
+    folder, name = _server(), f"test_{next(_numbers)}"
+    _run("createdb", folder, name)
+    try:
+        yield f"postgresql+asyncpg://groundwork@/{name}?host={folder}"
+    finally:
+        _run("dropdb", folder, "--force", name)
+
+
+def _run(program: str, folder: Path, *arguments: str) -> None:
+    command = [_program(program) or program, "-h", str(folder), "-U", "groundwork", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@cache
+def _server() -> Path:
+    """The folder of a server's socket; it is started once and ends with this process."""
+    ending = ExitStack()
+    atexit.register(ending.close)
+    return ending.enter_context(_running_server())
+
+
+@contextmanager
+def _running_server() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="gw-pg-"))
     user = "nobody" if os.geteuid() == 0 else None  # the server refuses to run as root
     if user:
@@ -45,7 +73,7 @@ def temporary_postgres() -> Iterator[str]:
         server = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=folder)
     try:
         _wait(pg_isready, folder, server)
-        yield f"postgresql+asyncpg://groundwork@/postgres?host={folder}"
+        yield folder
     finally:
         server.send_signal(signal.SIGINT)  # fast: a smart shutdown would wait for whoever is still connected
         try:

@@ -19,7 +19,7 @@ import yaml
 from tests.support.stack import ROOT, RunningHome
 
 PROMETHEUS = shutil.which("prometheus")
-STARTING_SECONDS = 30.0
+STARTING_SECONDS = 60.0
 SERVICES = ("ingest", "worker", "retriever", "inference", "agent")
 
 

@@ -23,7 +23,7 @@ EARLY = 7
 """Of so many kills one more comes while the retriever starts."""
 COLLECTIONS = ("a", "b")
 WORK_SECONDS = 30
-END_SECONDS = 10
+END_SECONDS = 60
 
 
 def _work_until_killed(

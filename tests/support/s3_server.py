@@ -50,7 +50,7 @@ class S3Server:
         """End it at once; what it held is gone."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def client(self, service: str = "s3") -> Any:
@@ -78,7 +78,7 @@ class S3Server:
             "INGEST_S3_ENDPOINT": endpoint or self.url,
             "INGEST_S3_ACCESS_KEY_ID": self.access_key_id,
             "INGEST_S3_SECRET_ACCESS_KEY": self.secret_access_key,
-            "INGEST_S3_SECONDS": "2",
+            "INGEST_S3_SECONDS": "60",
         }
 
     def _prepare(self) -> None:

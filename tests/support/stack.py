@@ -29,7 +29,7 @@ from groundwork.stack.supervision.supervisord import Supervisor
 ROOT = Path(__file__).resolve().parents[2]
 HANDBOOK = ROOT / "examples" / "handbook"
 QUESTIONS = ROOT / "examples" / "handbook-questions.jsonl"
-INGEST_SECONDS = 240.0
+INGEST_SECONDS = 600.0
 
 
 @dataclass(frozen=True)

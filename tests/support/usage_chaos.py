@@ -26,7 +26,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 from tests.support import gateway_peers
 from tests.support.gateway_peers import Seen
-from tests.support.gateway_running import Servers, settings_in
+from tests.support.gateway_running import Servers, patience, settings_in
 from tests.support.usage_upstream import UpstreamBook, billing_inference
 
 from gateway.bootstrap import create_app, create_model_plane, open_dependencies
@@ -34,7 +34,7 @@ from gateway.dependencies import Dependencies
 from gateway.storage.tables import reservations, usage
 from servicekit.redis.client import open_redis
 
-SETTLED_SECONDS = 30.0
+SETTLED_SECONDS = 60.0
 TOKENS = ("prompt", "completion", "embedding")
 
 
@@ -138,12 +138,11 @@ async def fleet(
         ]
     )
     async with AsyncExitStack() as stack:
+        stack.enter_context(patience())
         servers = Servers()
         inner_url = await servers.start(inner)
         urls = {f"{name}_url": f"{inner_url}/{name}" for name in ("inference", "retriever", "ingest", "agent")}
-        settings = settings_in(
-            folder, **{"redis_url": valkey_url, "limits_timeout_seconds": 5, "cache_seconds": 60, **urls, **changes}
-        )
+        settings = settings_in(folder, **{"redis_url": valkey_url, "cache_seconds": 60, **urls, **changes})
         replicas = [await stack.enter_async_context(open_dependencies(settings)) for _ in range(2)]
         stack.push_async_callback(servers.close)
         plane_url[0] = await servers.start(create_model_plane(settings, replicas[0]))

@@ -28,4 +28,4 @@ def test_a_file_that_is_no_backup_is_named_as_such(tmp_path: Path, head: bytes) 
         Groundwork("http://127.0.0.1:9", api_key="key") as client,
         pytest.raises(BackupDamaged, match=r"is not a whole backup"),
     ):
-        restore(client, file, timeout=1)
+        restore(client, file, timeout=60)

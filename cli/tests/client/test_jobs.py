@@ -76,7 +76,7 @@ def test_one_files_failure_harms_no_other(tmp_path: Path) -> None:
         (tmp_path / f"{name}.md").write_text(name)
     client, sent = upload_server(**outcomes)
     with client:
-        batch = ingest_files(client, "c", sorted(tmp_path.iterdir()), timeout=10)
+        batch = ingest_files(client, "c", sorted(tmp_path.iterdir()), timeout=60)
     assert sorted(sent) == sorted(outcomes)
     assert {state.file.stem for state in batch.states if state.ready} == {"good", "same"}
     assert {state.file.stem: state.failure for state in batch.failed} == {
@@ -91,7 +91,7 @@ def test_a_file_whose_name_is_no_text_fails_by_itself_and_is_not_waited_for(tmp_
     for file in (bad, good):
         file.write_text("A text.")
     with client_of(server) as client:
-        batch = ingest_files(client, "c", [bad, good], timeout=10)
+        batch = ingest_files(client, "c", [bad, good], timeout=60)
     assert [state.file for state in batch.states if state.ready] == [good]
     assert ["rename it" in (state.failure or "") for state in batch.failed] == [True]
 
@@ -100,7 +100,7 @@ def test_an_upload_that_breaks_is_raised_and_not_waited_for(tmp_path: Path, monk
     monkeypatch.setattr(bulk, "_send", lambda *_: 1 / 0)
     (tmp_path / "a.md").write_text("A text.")
     with client_of(DocumentsServer()) as client, pytest.raises(ZeroDivisionError):
-        ingest_files(client, "c", [tmp_path / "a.md"], timeout=10)
+        ingest_files(client, "c", [tmp_path / "a.md"], timeout=60)
 
 
 def test_many_files_that_are_there_already_are_not_sent_again(tmp_path: Path) -> None:
@@ -109,10 +109,10 @@ def test_many_files_that_are_there_already_are_not_sent_again(tmp_path: Path) ->
         (tmp_path / f"{number:02}.md").write_text(f"Text {number}.")
     files = sorted(tmp_path.iterdir())
     with client_of(server) as client:
-        ingest_files(client, "c", files, timeout=10)
+        ingest_files(client, "c", files, timeout=60)
         assert len(server.uploads) == MANY
         files[3].write_text("Another text.")
-        batch = ingest_files(client, "c", files, timeout=10)
+        batch = ingest_files(client, "c", files, timeout=60)
     assert server.uploads[MANY:] == ["03.md"]
     assert [state.unchanged for state in batch.states] == [number != 3 for number in range(MANY)]
     assert all(state.ready for state in batch.states)
@@ -123,7 +123,7 @@ def test_what_the_server_knows_to_be_unreadable_fails_with_its_reason_at_once(tm
     (tmp_path / "a.md").write_text("A picture.")
     with client_of(server) as client:
         for unchanged in (False, True):
-            batch = ingest_files(client, "c", [tmp_path / "a.md"], timeout=10)
+            batch = ingest_files(client, "c", [tmp_path / "a.md"], timeout=60)
             assert [state.unchanged for state in batch.states] == [unchanged]
             assert [state.failure for state in batch.failed] == ["There is no text. [no_text]"]
     assert len(server.jobs) == 1

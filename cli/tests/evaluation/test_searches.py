@@ -63,7 +63,7 @@ def test_no_more_searches_are_under_way_than_wanted() -> None:
         with lock:
             under_way += 1
             most = max(most, under_way)
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         with lock:
             under_way -= 1
         return reply()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -67,9 +68,11 @@ class Running:
         return self.client.get(path, headers=self.headers() | headers)
 
     def until_ready(self) -> None:
-        for _ in range(1000):
+        pause = threading.Event()
+        for _ in range(6000):
             if self.client.get("/readyz").status_code == 200:
                 return
+            pause.wait(0.01)
         raise AssertionError(self.client.get("/readyz").text)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from pytest_socket import disable_socket
 from sqlalchemy import RowMapping
 from tests.support.tokenizers import word_pieces
@@ -38,12 +37,6 @@ from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _plain_logs() -> None:
-    """Rich tracebacks, structlog's default, take seconds each."""
-    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +116,7 @@ class Service:
         with patch.context() as inner:
             inner.setattr(self.index, "put_chunks", hang)
             working = asyncio.create_task(self.worker.slots._carry_out(claimed, asyncio.Event()))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await reached.wait()
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)

@@ -17,7 +17,7 @@ from extraction.sandbox.pool import NurseryLost
 async def test_children_that_lose_their_nursery_blame_no_document_and_the_next_has_a_new_one(tmp_path: Path) -> None:
     path = tmp_path / "document"
     path.write_text("word " * 100_000)
-    with closing(ParsingProcess(LIMITS, seconds=30, memory_bytes=1 << 30)) as process:
+    with closing(ParsingProcess(LIMITS, seconds=600, memory_bytes=1 << 30)) as process:
         with pytest.raises(NurseryLost):
             async with aclosing(process.parts(path, TEXT)) as parts:
                 reading = asyncio.ensure_future(anext(parts))
@@ -36,5 +36,5 @@ async def test_the_child_sees_nothing_of_our_environment(tmp_path: Path, monkeyp
     (tmp_path / "ingest" / "__init__.py").write_text("raise SystemExit('ours was taken over')")
     path = tmp_path / "document"
     path.write_text("words")
-    with closing(ParsingProcess(LIMITS, 30, 1 << 30)) as process:
+    with closing(ParsingProcess(LIMITS, 600, 1 << 30)) as process:
         assert (await process.extract(path, TEXT)).text == "words"

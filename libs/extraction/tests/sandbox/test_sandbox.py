@@ -64,7 +64,7 @@ async def test_parsers_together_never_have_more_memory_than_the_worker_allows(tm
             await process.extract(tmp_path / "form.pdf", PDF)
         return failure.value.code
 
-    process = ParsingProcess(LIMITS, 60, 256 * MEBIBYTE, share_bytes=160 * MEBIBYTE, total_bytes=most)
+    process = ParsingProcess(LIMITS, 600, 256 * MEBIBYTE, share_bytes=160 * MEBIBYTE, total_bytes=most)
     with closing(process):
         reading = [asyncio.create_task(read(process)) for _ in range(6)]
         while not all(task.done() for task in reading):
@@ -78,9 +78,9 @@ async def test_parsers_together_never_have_more_memory_than_the_worker_allows(tm
 async def test_a_document_that_needs_more_than_its_share_is_read_with_more(tmp_path: Path) -> None:
     text = "word " * 9_000_000
     (tmp_path / "long.txt").write_text(text)
-    with closing(ParsingProcess(LIMITS, 60, 128 * MEBIBYTE)) as process, pytest.raises(ParseFailed):
+    with closing(ParsingProcess(LIMITS, 600, 128 * MEBIBYTE)) as process, pytest.raises(ParseFailed):
         await process.extract(tmp_path / "long.txt", TEXT)
-    with closing(ParsingProcess(LIMITS, 60, 1 << 30, share_bytes=128 * MEBIBYTE)) as process:
+    with closing(ParsingProcess(LIMITS, 600, 1 << 30, share_bytes=128 * MEBIBYTE)) as process:
         assert (await process.extract(tmp_path / "long.txt", TEXT)).text == text.strip()
 
 
@@ -102,7 +102,7 @@ async def test_what_was_read_within_the_share_is_not_read_again(
             if memory_bytes == self.share_bytes and taken == 2:
                 raise ParseFailed("too_large", "no memory")
 
-    with closing(ParsingProcess(LIMITS, 60, 1 << 30, share_bytes=512 * MEBIBYTE, total_bytes=1 << 30)) as process:
+    with closing(ParsingProcess(LIMITS, 600, 1 << 30, share_bytes=512 * MEBIBYTE, total_bytes=1 << 30)) as process:
         whole = await process.extract(tmp_path / "long.txt", TEXT)
         monkeypatch.setattr(ParsingProcess, "_parts", parts)
         assert await process.extract(tmp_path / "long.txt", TEXT) == whole

@@ -16,7 +16,7 @@ from contracts.runs import Run, RunEvent
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 async def _followed(one: Bench, run: Run, after: int = 0) -> list[RunEvent]:

@@ -18,7 +18,7 @@ from servicekit.core.clock import ManualClock
 from servicekit.jobs.leases import LeaseLost
 from servicekit.sql.database import Database
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 async def _claimed(one: Bench) -> RunWork:
@@ -71,7 +71,7 @@ async def test_an_error_of_what_goes_on_meanwhile_is_the_one_that_is_raised(data
 def _held(under_way: threading.Event, may_end: threading.Event) -> Callable[[Connection], Any]:
     def change(_: Connection) -> None:
         under_way.set()
-        assert may_end.wait(20)
+        assert may_end.wait(60)
 
     return change
 

@@ -42,10 +42,13 @@ async def test_each_budget_ends_a_run_with_what_it_has(
 
 
 async def test_time_is_a_budget_and_ends_a_call_that_is_under_way(database: Database) -> None:
-    till = Till(held=True)
-    one = bench(database, pay(5), tools={"pay": till})
-    await one.define(limits={"seconds": 0.3})
-    run = await one.run()
+    for seconds in (0.3, 3, 30):  # a slow machine needs more than a moment until the call is under way
+        till = Till(held=True)
+        one = bench(database, pay(5), tools={"pay": till})
+        await one.define(limits={"seconds": seconds})
+        run = await one.run()
+        if till.begun.is_set():
+            break
     assert (run.status, run.limit) == ("limit_reached", "seconds")
     assert [said.content for said in await one.history(run.thread_id) if said.role == "tool"] == [UNKNOWN]
 

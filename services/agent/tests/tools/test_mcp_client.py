@@ -33,6 +33,7 @@ async def till(tmp_path: Path) -> AsyncIterator[dict[str, Tool]]:
         keyed=["pay"],
         safe=["balance"],
         key_argument="key",
+        seconds=600,
     )
     async with mcp_tools("till", server, None) as tools:
         yield {tool.name: tool for tool in tools}

@@ -34,7 +34,7 @@ def test_no_schema_holds_up_the_process(schema: dict[str, Any], value: Any) -> N
     check_schema(schema)
     began = time.process_time()
     told = problems(schema, value)
-    assert time.process_time() - began < 5  # unbounded they take minutes, or longer than anybody lives
+    assert time.process_time() - began < 60  # unbounded they take minutes, or longer than anybody lives
     assert told or "patternProperties" in schema
 
 

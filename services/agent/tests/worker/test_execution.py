@@ -115,7 +115,7 @@ async def test_what_a_broken_off_transaction_has_committed_is_not_said_again(dat
 
         def held(_: Connection, under_way: threading.Event = under_way, may_end: threading.Event = may_end) -> None:
             under_way.set()
-            assert may_end.wait(20)
+            assert may_end.wait(60)
 
         work.say("token", {"text": f"{repeat} "}, repeat)
         task = asyncio.create_task(work.write(held))

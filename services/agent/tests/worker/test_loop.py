@@ -20,7 +20,7 @@ from agent.tools.tool import Repeat
 from contracts.runs import Run
 from servicekit.sql.database import Database
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 QUICK = AgentSettings(run_lease_seconds=30, run_poll_seconds=0.02, drain_seconds=0.05)
 
 

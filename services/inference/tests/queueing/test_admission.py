@@ -127,7 +127,7 @@ async def test_no_place_is_lost_after_a_thousand_random_cancels(seed: int) -> No
     await asyncio.gather(*tasks, return_exceptions=True)
     assert most == 3
     assert (admission.running, admission.waiting) == (0, 0)
-    leaves = [await asyncio.wait_for(admission.enter(), 1) for _ in range(3)]
+    leaves = [await asyncio.wait_for(admission.enter(), 60) for _ in range(3)]
     assert admission.running == 3
     for release in leaves:
         release()
@@ -178,14 +178,14 @@ async def test_a_turn_that_is_cancelled_at_the_moment_when_its_place_comes_gives
     await asyncio.sleep(0)
     release()
     waiting.cancel()
-    (await asyncio.wait_for(next_one, 1))()
+    (await asyncio.wait_for(next_one, 60))()
     assert (admission.running, admission.waiting) == (0, 0)
     release = await admission.enter()
     waiting, next_one = asyncio.create_task(admission.enter()), asyncio.create_task(admission.enter())
     await asyncio.sleep(0)
     waiting.cancel()
     release()
-    (await asyncio.wait_for(next_one, 1))()
+    (await asyncio.wait_for(next_one, 60))()
     assert (admission.running, admission.waiting) == (0, 0)
 
 

@@ -46,7 +46,7 @@ async def test_keepers_share_and_a_remover_is_alone(claims: BlobClaims) -> None:
 
 
 async def test_who_waits_goes_on_as_soon_as_the_other_ends(claims: BlobClaims, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blob_claims, "WAIT_SECONDS", 20.0)
+    monkeypatch.setattr(blob_claims, "WAIT_SECONDS", 60.0)
     removing = await claims.remove(KEY)
     keeping = asyncio.create_task(claims.keep([KEY]))
     done, _ = await asyncio.wait({keeping}, timeout=0.2)

@@ -69,7 +69,7 @@ async def killed_behind_the_commit(service: Service, patch: pytest.MonkeyPatch) 
     with patch.context() as inner:
         inner.setattr(service.index, "put_whole", hang)
         working = asyncio.create_task(service.worker.slots._carry_out(claimed, asyncio.Event()))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await reached.wait()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
 
 TEXT = "\n\n".join(f"Paragraph {number}. " + "the word and the price " * 30 for number in range(10))
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 @dataclass

@@ -16,7 +16,7 @@ def test_a_worker_that_hangs_ends_itself_with_a_status_of_its_own() -> None:
 
     watchdog = Watchdog(lambda: 0.2, 0.1, end)
     watchdog.start()
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert statuses == [STUCK]
 
 
@@ -30,6 +30,6 @@ def test_a_worker_that_works_is_left_alone() -> None:
     watchdog = Watchdog(silent, 0.1, ended.append)
     watchdog.start()
     for _ in range(5):
-        assert looks.acquire(timeout=10)
+        assert looks.acquire(timeout=60)
     watchdog.stop()
     assert ended == []

@@ -106,4 +106,4 @@ def test_a_word_without_end_costs_no_more_than_as_many_short_ones(letter: str) -
     began = time.process_time()
     query_terms(endless)
     terms(endless)
-    assert time.process_time() - began < 10, "seconds; it was a minute when each letter was tried as a beginning"
+    assert time.process_time() - began < 30, "seconds; it was a minute when each letter was tried as a beginning"

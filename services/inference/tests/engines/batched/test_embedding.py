@@ -29,7 +29,7 @@ class SteppedEncoder(ScriptedEncoder):
     def encode(self, texts: Sequence[str]) -> Vectors:
         self.batches.append(list(texts))
         self.began.release()
-        if not self.steps.acquire(timeout=20):
+        if not self.steps.acquire(timeout=60):
             raise TimeoutError
         if "poison" in texts:
             raise ValueError("bad batch")
@@ -47,7 +47,7 @@ class HeldEncoder(ScriptedEncoder):
     def encode(self, texts: Sequence[str]) -> Vectors:
         if "bulk" in threading.current_thread().name and PROBE_TEXT not in texts:
             self.holds.append(list(texts))
-            if not self.go.wait(20):
+            if not self.go.wait(60):
                 raise TimeoutError
         return super().encode(texts)
 
@@ -84,7 +84,7 @@ async def began(encoder: SteppedEncoder) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  # the engine announces nothing of what waits in it
             await asyncio.sleep(0)
 
@@ -251,7 +251,7 @@ async def test_texts_are_in_line_before_their_tokens_are_counted() -> None:
         def lengths(self, texts: Sequence[str]) -> list[int]:
             if len(texts[0]) > 100:
                 counted.append(len(texts))
-                assert go.wait(20)
+                assert go.wait(60)
             return super().lengths(texts)
 
     counted: list[int] = []
