@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from agent.relevance.lexicon import Lexicon, held, weighted, words_to_compare
-from agent.text.ranges import ranges, within
 from agent.text.words import terms
 
 EAST, NORTH, NEAR_EAST = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.95, 0.312])
@@ -44,26 +43,6 @@ def test_only_unknown_words_are_asked_for_and_the_oldest_are_forgotten() -> None
 def test_shares_are_weighted() -> None:
     wanted = terms("red apples")
     assert weighted(wanted, {wanted[0]: 3.0, wanted[1]: 1.0}, [1.0, 0.0]) == 0.75
-
-
-@pytest.mark.parametrize(
-    ("text", "inside", "outside"),
-    [
-        ("25 to 99 | 9 percent", "30", "100"),
-        ("EUR 400 to EUR 2,500", "1,000", "399"),
-        ("250 or more", "1000", "249"),
-        ("above EUR 2,500", "3000", "2000"),
-        ("up to 60 sensors", "12", "61"),
-    ],
-)
-def test_a_number_lies_in_the_range_that_a_row_names(text: str, inside: str, outside: str) -> None:
-    assert within(inside, ranges(text))
-    assert not within(outside, ranges(text))
-
-
-def test_codes_and_clock_times_are_no_ranges() -> None:
-    assert ranges("10-2100 at 08:00") == []
-    assert not within("word", ranges("1 to 5"))
 
 
 def test_no_vectors_are_needed_of_a_text_that_has_every_word() -> None:

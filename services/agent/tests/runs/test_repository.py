@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from services.agent.tests.runs_bench import Bench, bench
 
+from agent.errors import ThreadBusy, ThreadNotFound
+from agent.runs import repository as runs
 from agent.runs.leased_run import RunWork
 from contracts.runs import PendingToolCall, Run
 from servicekit.sql.database import Database
@@ -42,3 +44,24 @@ async def test_a_cancel_that_was_accepted_ends_a_run_that_was_about_to_be_queued
     run, work = await _accepted(one)
     await one.ledger.put_back(work, 30, "gateway", blameless=blameless)
     await _cancelled_for_good(one, run)
+
+
+async def test_a_thread_has_one_run_at_a_time(database: Database) -> None:
+    one = bench(database, "Hello.")
+    await one.define()
+    run = await one.start()
+    with pytest.raises(ThreadBusy):
+        await one.start(thread=run.thread_id)
+    await one.work()
+    await one.start(thread=run.thread_id)
+
+
+async def test_no_run_is_started_on_a_thread_that_was_deleted_since_it_was_looked_for(database: Database) -> None:
+    one = bench(database, "Done.")
+    await one.define()
+    with pytest.raises(ThreadNotFound):
+        await one.start(thread="thread_gone")
+
+
+def test_a_run_is_shown_with_every_field_of_the_contract() -> None:
+    assert set(runs._AS_THEY_ARE) <= set(runs.RUNS.c.keys())

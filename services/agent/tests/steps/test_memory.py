@@ -5,7 +5,6 @@ from services.agent.tests.runs_bench import Bench
 from agent.steps.memory import SUMMARY_SHARE
 from agent.testing.scripted_agents import ScriptedAgent, Turn
 from agent.threads import repository as threads
-from agent.threads.messages import NO_RESULT, repaired
 from contracts.chat import ChatRequest
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
@@ -45,18 +44,3 @@ async def test_what_a_model_reads_of_a_thread_is_bounded_and_what_was_said_is_st
     history = await one.history(thread)
     assert 0 < done < len(history)
     assert history[0].content == "The code word is marmalade."
-
-
-def test_a_history_is_made_whole() -> None:
-    call = {"id": "a", "name": "pay", "arguments": {}}
-    broken = [
-        {"role": "user", "content": "Pay."},
-        {"role": "assistant", "content": "", "calls": [call, {**call, "id": "b"}]},
-        {"role": "tool", "call_id": "b", "name": "pay", "content": "paid"},
-        {"role": "tool", "call_id": "stray", "name": "pay", "content": "whose?"},
-        {"role": "user", "content": "And?"},
-    ]
-    whole = repaired(broken)
-    assert [one["role"] for one in whole] == ["user", "assistant", "tool", "tool", "user"]
-    assert {one["call_id"]: one["content"] for one in whole if one["role"] == "tool"} == {"a": NO_RESULT, "b": "paid"}
-    assert repaired(whole) == whole

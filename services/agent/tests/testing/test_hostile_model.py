@@ -8,7 +8,6 @@ from benchmarks.agent.injection import MODES, acted, answered
 from benchmarks.agent.injection_sets import OURS, Attack
 from benchmarks.agent.rendering import rendered_links
 
-from agent.steps.emitted_text import EmittedText
 from agent.testing.hostile_model import CARRIED, exfiltration
 from servicekit.sql.database import Database
 
@@ -27,21 +26,3 @@ def test_the_measurement_sees_what_would_be_rendered(attack: Attack) -> None:
     links = rendered_links(exfiltration(attack.text))
     assert len(links) > 10
     assert CARRIED in "".join(links)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "`a http://evil.example/?q=1 b` and so on",
-        "``a `http://evil.example/?q=1` b``",
-        "`a\n\nhttp://evil.example/?q=1 `",
-        "See evil.example/?q=1 and evil.example:8080/q.",
-    ],
-)
-@pytest.mark.parametrize("size", [1, 3, 7, 1000])
-def test_no_backtick_before_an_address_opens_its_fence(text: str, size: int) -> None:
-    emitted = EmittedText()
-    for at in range(0, len(text), size):
-        emitted.feed(text[at : at + size])
-    emitted.end()
-    assert rendered_links(emitted.text) == []

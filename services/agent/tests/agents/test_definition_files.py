@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from agent.agents import definition_files, definitions
 from agent.agents.definition_files import AgentFileBroken
-from agent.runs.checkpoints import strict_serializer
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
@@ -19,13 +16,6 @@ tools: [calculator, {type: http_get, hosts: [api.example.org]}]
 limits: {steps: 3, cost_usd: "0.5"}
 approval: {tools: [http_get]}
 """
-
-
-@dataclass
-class Gadget:
-    """Something that a checkpoint must never bring to life."""
-
-    words: str
 
 
 async def test_agents_come_from_files_and_each_change_of_a_file_is_a_version(
@@ -49,10 +39,3 @@ def test_a_broken_file_stops_the_start_and_names_itself(tmp_path: Path, broken: 
     (tmp_path / "wrong.yaml").write_text(broken)
     with pytest.raises(AgentFileBroken, match=r"wrong\.yaml"):
         definition_files.read_folder(tmp_path)
-
-
-def test_a_checkpoint_brings_nothing_but_plain_values_to_life() -> None:
-    written = JsonPlusSerializer(allowed_msgpack_modules=True).dumps_typed({"plain": [1, "a"], "gadget": Gadget("x")})
-    read = strict_serializer().loads_typed(written)
-    assert read["plain"] == [1, "a"]
-    assert not isinstance(read["gadget"], Gadget)
