@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from tests.support.ingest_peers import minilm_tokenizer
 
 from contracts.collections import Chunking
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import BlockKind, Builder, Extracted
 from extraction.model.parts import split
@@ -76,7 +76,7 @@ def main() -> None:
 
 def curve() -> Iterator[str]:
     """A line for each shape."""
-    cutter = Cutter(Tokens.from_json(minilm_tokenizer()), Chunking(), 256)
+    cutter = Chunker(Tokens.from_json(minilm_tokenizer()), Chunking(), 256)
     sizes = [size for power in range(6) if (size := SMALLEST * STEPS**power) <= LARGEST] or [LARGEST]
     yield f"{'cutting, seconds a MB':<28}" + "".join(f"{size / 1e6:>10g} MB" for size in sizes)
     for shape in SHAPES:
@@ -85,7 +85,7 @@ def curve() -> Iterator[str]:
         yield f"{shape.name:<28}" + "".join(f"{each:>13.2f}" for each in took) + steep
 
 
-def seconds_a_megabyte(cutter: Cutter, document: Extracted) -> float:
+def seconds_a_megabyte(cutter: Chunker, document: Extracted) -> float:
     """Processor time, so that a busy machine changes little."""
     taken = 0.0
     for part in split(document):

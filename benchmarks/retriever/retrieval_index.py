@@ -15,7 +15,7 @@ from benchmarks.retriever.retrieval_sets import SetDocument
 from contracts.collections import Chunking, CollectionCreate
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from contracts.search import SearchMode, SearchReply, SearchRequest
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from retriever.bootstrap import MIGRATIONS, assemble, open_store
 from retriever.catalog.collections import CollectionRecord
@@ -90,7 +90,7 @@ class BenchRetriever:
 
 def cut(documents: Iterable[SetDocument], embedder: CachedEmbedder, chunking: Chunking) -> Iterator[CutDocument]:
     """The documents' chunks, cut by ingest for this model."""
-    cutter = Cutter(Tokens.from_json(embedder.tokenizer), chunking, embedder.served.max_input_tokens)
+    cutter = Chunker(Tokens.from_json(embedder.tokenizer), chunking, embedder.served.max_input_tokens)
     for document in documents:
         text = document.extracted.text
         chunks = [

@@ -51,15 +51,15 @@ async def test_ingest_drives_the_retriever_through_its_client(index: RetrieverIn
     await index.probe()
     made = await index.create_collection(token, CollectionCreate(name="handbook"))
     assert (made.embedding_model, made.dimensions, made.max_input_tokens) == ("hashed", 64, 256)
-    changed = await index.change_collection(token, "handbook", CollectionChange(rerank=True))
+    changed = await index.update_collection(token, "handbook", CollectionChange(rerank=True))
     assert (changed.rerank, changed.revision) == (True, made.revision + 1)
     texts = [f"Paragraph {at} of the handbook." for at in range(100)]
     indexed = await index.put_chunks(token, "handbook", "d", 1, _batch(texts), 1)
     assert (indexed.embedded, indexed.reused) == (100, 0)
     committed = await index.commit(token, "handbook", "d", 1, CommitRequest(document=FACTS, chunks=100), 1)
-    assert committed.collection_revision == (await index.collection(token, "handbook")).revision
-    page = await index.chunks(token, "handbook", "d", 60, None)
-    rest = await index.chunks(token, "handbook", "d", 60, page.next_cursor)
+    assert committed.collection_revision == (await index.get_collection(token, "handbook")).revision
+    page = await index.list_chunks(token, "handbook", "d", 60, None)
+    rest = await index.list_chunks(token, "handbook", "d", 60, page.next_cursor)
     assert [chunk.text for chunk in (*page.data, *rest.data)] == texts
     again = await index.put_chunks(token, "handbook", "d", 2, _batch(["New.", *texts]), 1)
     assert (again.embedded, again.reused) == (1, 100)
@@ -67,10 +67,10 @@ async def test_ingest_drives_the_retriever_through_its_client(index: RetrieverIn
     with pytest.raises(PeerError) as late:
         await index.put_chunks(token, "handbook", "d", 2, _batch(texts), 1)
     assert (late.value.http_status, late.value.code) == (409, "stale_revision")
-    assert [each.name for each in (await index.collections(token, 10, None)).data] == ["handbook"]
+    assert [each.name for each in (await index.list_collections(token, 10, None)).data] == ["handbook"]
     await index.delete_collection(token, "handbook")
     await index.delete_collection(token, "handbook")
-    assert (await index.collections(token, 10, None)).data == []
+    assert (await index.list_collections(token, 10, None)).data == []
 
 
 async def test_a_small_document_is_written_and_committed_in_one_call_that_may_be_repeated(
@@ -82,7 +82,7 @@ async def test_a_small_document_is_written_and_committed_in_one_call_that_may_be
     assert (first.embedded, first.committed and first.committed.chunks) == (2, 2)
     assert first.committed is not None
     assert made.revision < first.committed.collection_revision
-    page = await index.chunks(token, "handbook", "d", 60, None)
+    page = await index.list_chunks(token, "handbook", "d", 60, None)
     assert [(chunk.text, chunk.revision) for chunk in page.data] == [(text, 1) for text in texts]
     again = await index.put_whole(token, "handbook", "d", 1, _batch(texts), 1)
     assert (again.embedded, again.embedding_tokens, again.committed and again.committed.chunks) == (0, 0, 2)
@@ -126,13 +126,13 @@ async def test_ingest_drives_a_reindex_to_another_model(index: RetrieverIndex, t
     wanted = ReindexRequest(embedding_model="other")
     assert not (await index.plan_shadow(token, "handbook", wanted)).recut
     shadow = await index.begin_shadow(token, "handbook", ShadowRequest(key="job.1", wanted=wanted))
-    building = (await index.collection(token, "handbook")).index
+    building = (await index.get_collection(token, "handbook")).index
     assert (building.state, building.shadow and building.shadow.embedding_model) == ("building", "other")
     assert (await index.flip_shadow(token, "handbook", shadow.generation)).left == 1
     while (shadow := await index.copy_shadow(token, "handbook", shadow.generation)).left:
         assert 0 < shadow.progress < 1
     assert (await index.flip_shadow(token, "handbook", shadow.generation)).state == "active"
-    after = await index.collection(token, "handbook")
+    after = await index.get_collection(token, "handbook")
     assert (after.embedding_model, after.dimensions, after.index.state, after.chunks) == ("other", 32, "green", 300)
     await index.abandon_shadow(token, "handbook", "job.1")
     assert (await index.begin_shadow(token, "handbook", ShadowRequest(key="job.1", wanted=wanted))).state == "active"
@@ -151,7 +151,7 @@ async def test_ingest_drives_a_reindex_to_other_chunks(index: RetrieverIndex, to
     assert (staged.embedded, staged.reused) == (2, 1)
     await index.stage_commit(token, "handbook", shadow.generation, "d", 1, CommitRequest(document=FACTS, chunks=3))
     assert (await index.flip_shadow(token, "handbook", shadow.generation)).state == "active"
-    layout = (await index.collection(token, "handbook")).index.layout
+    layout = (await index.get_collection(token, "handbook")).index.layout
     with pytest.raises(PeerError) as gone:
         await index.put_chunks(token, "handbook", "e", 1, _batch(["Old cut."]), 1)
     assert (gone.value.http_status, gone.value.code) == (409, "layout_gone")

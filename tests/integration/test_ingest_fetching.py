@@ -15,7 +15,7 @@ from tests.support.far_server import PAGE, FarServer, far_server, self_signed
 from tests.support.ingest_peers import Peers, ingest_home, until
 
 from ingest.errors import FarServerFailed, FetchFailed, FetchTimeout, FetchTooLarge, UrlRefused
-from ingest.fetch.service import Fetching
+from ingest.fetch.service import FetchService
 from ingest.fetch.web_fetcher import WebFetcher
 from ingest.ports import Fetched, Fetcher
 from ingest.testing.pages import FixedPages
@@ -232,7 +232,7 @@ async def test_a_name_that_resolves_inside_is_refused_in_the_words_of_one_that_d
 
 
 async def test_a_server_that_never_ends_is_left_in_time(server: FarServer, tmp_path: Path) -> None:
-    fetching = Fetching(trusting(server), tmp_path, 2, 0.3)
+    fetching = FetchService(trusting(server), tmp_path, 2, 0.3)
     async with asyncio.timeout(SECONDS):
         with pytest.raises(FetchTimeout):
             async with fetching.document("acme", server.url("/drip")):

@@ -21,17 +21,17 @@ from extraction.chunking.tokens import Tokens
 from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import assemble
 from ingest.dependencies import Dependencies
-from ingest.documents.collections import remember
+from ingest.documents.collections import add_collection
 from ingest.documents.uploads import Accepted, Upload, accept
-from ingest.export.backup import WholeBackups
+from ingest.export.backup import BackupService
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import Mandate
+from ingest.jobs.lifecycle import JobOwner
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
 from ingest.tables import ANSWERS, DOCUMENTS, HOLDS, JOBS
 from ingest.testing.gateway import MemoryPlatform
 from ingest.testing.index import MemoryIndex
-from ingest.testing.notifier import MemoryBell
+from ingest.testing.notifier import MemoryNotifier
 from ingest.testing.tokens import FixedTokenizers, FixedTokens
 from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.backup.file import BackupFile, about
@@ -60,7 +60,7 @@ class Bench:
         facts = {"collection": "handbook", "document_id": None, "title": None, "metadata": {"a": 1}, **given}
         tenant = facts.pop("tenant", "acme")
         upload = Upload(
-            Mandate(tenant, "key", "req", "grant"),
+            JobOwner(tenant, "key", "req", "grant"),
             fallback_title="doc",
             source="doc.txt",
             media_type="text/plain",
@@ -92,13 +92,13 @@ async def bench(url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     settings = IngestSettings(data_dir=tmp_path)
     tokenizers = FixedTokenizers(Tokens.from_json(minilm_tokenizer()))
     await index.create_collection("", CollectionCreate(name="handbook"))
-    await remember(database, "acme", "handbook")
-    await remember(database, "globex", "handbook")
+    await add_collection(database, "acme", "handbook")
+    await add_collection(database, "globex", "handbook")
     workers = [
         assemble_worker(settings, database, blobs, index, FixedTokens(), tokenizers, MemoryPlatform(), clock)
         for _ in range(3)
     ]
-    yield Bench(assemble(settings, database, blobs, index, MemoryBell(), clock), workers, index)
+    yield Bench(assemble(settings, database, blobs, index, MemoryNotifier(), clock), workers, index)
     for worker in workers:
         worker.close()
     await database.close()
@@ -136,7 +136,7 @@ async def test_tenants_take_turns_and_jobs_tell_their_place(bench: Bench) -> Non
     theirs = await bench.upload("theirs", tenant="globex")
     async with bench.api.database.read() as connection:
         now = bench.api.clock.now()
-        job = await jobs.shown(connection, await jobs.find(connection, "globex", theirs.job["id"]), now)
+        job = await jobs.describe_job(connection, await jobs.get_job(connection, "globex", theirs.job["id"]), now)
     assert job.queue_position in (1, 2)
     ledger = bench.workers[0].ledger
     claimed = [await ledger.claim("worker") for _ in range(2)]
@@ -147,11 +147,11 @@ async def test_a_document_and_a_collection_are_deleted_and_listed(bench: Bench) 
     await bench.upload("one", document_id="a")
     await bench.upload("two", document_id="b", title="50 % off")
     await bench.work(bench.workers[0])
-    mandate = Mandate("acme", "key", "req", "grant")
-    await bench.api.deletions.document(mandate, "token", "handbook", "a")
+    job_owner = JobOwner("acme", "key", "req", "grant")
+    await bench.api.deletions.delete_document(job_owner, "token", "handbook", "a")
     again = await bench.upload("one", document_id="a")
     assert again.document["revision"] == 2
-    await bench.api.deletions.collection(mandate, "token", "handbook")
+    await bench.api.deletions.delete_collection(job_owner, "token", "handbook")
     async with bench.api.database.read() as connection:
         left = select(func.count()).select_from(DOCUMENTS).where(DOCUMENTS.c.tenant == "acme")
         assert (await connection.execute(left)).scalar_one() == 0
@@ -174,7 +174,7 @@ async def test_a_backup_is_of_one_moment_while_workers_write(bench: Bench, tmp_p
     for number in range(20):
         await bench.upload(f"text {number}", document_id=f"d{number}")
     working = [asyncio.create_task(bench.work(worker)) for worker in bench.workers]
-    backups, files = WholeBackups(bench.api.database, bench.api.blobs, bench.index), []
+    backups, files = BackupService(bench.api.database, bench.api.blobs, bench.index), []
     while not all(task.done() for task in working) or not files:
         file = BackupFile(tmp_path / f"backup-{len(files)}")
         async with backups.opened("token") as pieces:

@@ -11,11 +11,11 @@ from tests.support.gateway_running import RunningGateway, Servers, running_gatew
 from contracts.collections import CollectionCreate
 from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import assemble, create_app
-from ingest.documents.collections import remember
+from ingest.documents.collections import add_collection
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
 from ingest.testing.index import MemoryIndex
-from ingest.testing.notifier import MemoryBell
+from ingest.testing.notifier import MemoryNotifier
 from ingest.testing.pages import FixedPages
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
@@ -29,9 +29,9 @@ async def gateway_to_ingest(folder: Path, pages: Mapping[str, tuple[bytes, str]]
     database, index, servers = Database.open(None, folder, "ingest"), MemoryIndex(), Servers()
     await migrate(database, MIGRATIONS)
     await index.create_collection("", CollectionCreate(name="handbook"))
-    await remember(database, "default", "handbook")
+    await add_collection(database, "default", "handbook")
     web = FixedPages(pages, settings.address_policy())
-    opened = assemble(settings, database, MemoryBlobs(), index, MemoryBell(), SystemClock(), web)
+    opened = assemble(settings, database, MemoryBlobs(), index, MemoryNotifier(), SystemClock(), web)
     url = await servers.start(create_app(settings, opened))
     async with running_gateway(folder, ingest_url=url) as running:
         yield running

@@ -72,12 +72,12 @@ class Peers:
 
         @app.get("/v1/collections")
         async def collections() -> Page[Collection]:
-            return await self.index.collections("", 50, None)
+            return await self.index.list_collections("", 50, None)
 
         @app.get("/v1/collections/{name}")
         async def collection(name: str) -> Collection:
             self._check_here()
-            return await self.index.collection("", name)
+            return await self.index.get_collection("", name)
 
         @app.delete("/v1/collections/{name}", status_code=204)
         async def delete_collection(name: str) -> None:
@@ -115,7 +115,7 @@ class Peers:
 
         @app.get(path + "/chunks")
         async def chunks(name: str, document: str) -> Page[DocumentChunk]:
-            return await self.index.chunks("", name, document, 50, None)
+            return await self.index.list_chunks("", name, document, 50, None)
 
     def _others(self, app: FastAPI) -> None:
         @app.get("/readyz")

@@ -23,15 +23,15 @@ from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import assemble
 from ingest.dependencies import Dependencies
 from ingest.documents import repository as documents
-from ingest.documents.collections import remember
+from ingest.documents.collections import add_collection
 from ingest.documents.uploads import Accepted, Upload, accept
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import Mandate
+from ingest.jobs.lifecycle import JobOwner
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
 from ingest.testing.gateway import MemoryPlatform
 from ingest.testing.index import MemoryIndex
-from ingest.testing.notifier import MemoryBell
+from ingest.testing.notifier import MemoryNotifier
 from ingest.testing.tokens import FixedTokenizers, FixedTokens
 from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.core.clock import ManualClock
@@ -61,7 +61,7 @@ class Service:
     api: Dependencies
     worker: WorkerDependencies
     index: MemoryIndex
-    bell: MemoryBell
+    notifier: MemoryNotifier
     blobs: MemoryBlobs
     token_source: FixedTokens
     clock: ManualClock
@@ -70,8 +70,8 @@ class Service:
     def database(self) -> Database:
         return self.api.database
 
-    def mandate(self, tenant: str = "acme") -> Mandate:
-        return Mandate(tenant, f"key-{tenant}", "req_1", f"grant-{tenant}")
+    def job_owner(self, tenant: str = "acme") -> JobOwner:
+        return JobOwner(tenant, f"key-{tenant}", "req_1", f"grant-{tenant}")
 
     async def upload(self, content: bytes | str = "The word.", **given: Any) -> Accepted:
         """Take a document in as the route does, without HTTP."""
@@ -81,7 +81,7 @@ class Service:
         facts = {"collection": "handbook", "document_id": None, "title": None, "fallback_title": "doc"}
         facts |= {"source": "doc.txt", "media_type": "text/plain", "metadata": {}} | given
         upload = Upload(
-            mandate=self.mandate(tenant), bytes=len(body), sha256=digest, blob_key=f"{tenant}/{digest}", **facts
+            job_owner=self.job_owner(tenant), bytes=len(body), sha256=digest, blob_key=f"{tenant}/{digest}", **facts
         )
         await self.blobs.put(upload.blob_key, io.BytesIO(body))
         async with self.database.write() as connection:
@@ -123,22 +123,22 @@ class Service:
 
     async def document(self, document_id: str, tenant: str = "acme") -> RowMapping:
         async with self.database.read() as connection:
-            return await documents.find(connection, tenant, "handbook", document_id)
+            return await documents.get_document(connection, tenant, "handbook", document_id)
 
     async def text(self, document_id: str) -> str:
         async with self.database.read() as connection:
-            row = await documents.find(connection, "acme", "handbook", document_id)
-            parts = await documents.text_of(connection, row, None)
-        return b"".join([piece async for piece in documents.text_bytes(self.blobs, parts)]).decode()
+            row = await documents.get_document(connection, "acme", "handbook", document_id)
+            parts = await documents.list_text_parts(connection, row, None)
+        return b"".join([piece async for piece in documents.stream_text(self.blobs, parts)]).decode()
 
     async def job(self, job_id: str, tenant: str = "acme") -> Job:
         async with self.database.read() as connection:
-            return await jobs.shown(connection, await jobs.find(connection, tenant, job_id), self.clock.now())
+            return await jobs.describe_job(connection, await jobs.get_job(connection, tenant, job_id), self.clock.now())
 
     async def collection(self, name: str = "handbook", tenant: str = "acme") -> None:
         if name not in self.index.kept:
             await self.index.create_collection("token", CollectionCreate(name=name))
-        await remember(self.database, tenant, name)
+        await add_collection(self.database, tenant, name)
 
 
 @pytest.fixture
@@ -152,12 +152,12 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens: Tokens) -> AsyncIterator[Service]:
     settings = IngestSettings(data_dir=tmp_path, batch_chunks=2, poll_seconds=0.05, lease_seconds=30)
-    blobs, index, bell, token_source = MemoryBlobs(), MemoryIndex(), MemoryBell(), FixedTokens()
-    api = assemble(settings, database, blobs, index, bell, clock)
+    blobs, index, notifier, token_source = MemoryBlobs(), MemoryIndex(), MemoryNotifier(), FixedTokens()
+    api = assemble(settings, database, blobs, index, notifier, clock)
     tokenizers = FixedTokenizers(tokens)
     worker = assemble_worker(settings, database, blobs, index, token_source, tokenizers, MemoryPlatform(), clock)
-    service = Service(api, worker, index, bell, blobs, token_source, clock)
+    service = Service(api, worker, index, notifier, blobs, token_source, clock)
     await service.collection()
     yield service
     worker.close()
-    api.unpacking.close()
+    api.archives.close()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from libs.extraction.tests.cases import documents
 
 from contracts.collections import Chunking, ChunkingStrategy
-from extraction.chunking.chunker import Chunk, Cutter, embedded
+from extraction.chunking.chunker import Chunk, Chunker, embedded
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import Builder, Extracted
 
@@ -50,7 +50,7 @@ def test_chunks_are_exact_slices_in_order_that_cover_the_text_and_fit_the_model(
     tokens: Tokens,
 ) -> None:
     chunking = Chunking(strategy=strategy, max_tokens=size, overlap=overlap)
-    chunks = Cutter(tokens, chunking, limit).cut(document, title)
+    chunks = Chunker(tokens, chunking, limit).cut(document, title)
     check(document, chunks, tokens, limit)
 
 
@@ -66,7 +66,7 @@ def build() -> Extracted:
 
 def test_auto_keeps_what_stands_under_one_heading_together(tokens: Tokens) -> None:
     document = build()
-    first, *others = Cutter(tokens, Chunking(max_tokens=64), 128).cut(document, "Handbook")
+    first, *others = Chunker(tokens, Chunking(max_tokens=64), 128).cut(document, "Handbook")
     assert document.text[first.start : first.end].endswith("within 30 days.")
     assert (first.heading_path, first.header) == (("Handbook", "Returns"), "Handbook")
     assert all(chunk.heading_path == ("Handbook", "Prices") for chunk in others)
@@ -74,7 +74,7 @@ def test_auto_keeps_what_stands_under_one_heading_together(tokens: Tokens) -> No
 
 def test_a_split_table_repeats_its_first_row_in_the_header_and_cuts_between_rows(tokens: Tokens) -> None:
     document = build()
-    *_, last = Cutter(tokens, Chunking(max_tokens=64), 128).cut(document, "Handbook")
+    *_, last = Chunker(tokens, Chunking(max_tokens=64), 128).cut(document, "Handbook")
     assert last.header == "Handbook > Prices\nProduct | Price"
     rows = document.text[last.start : last.end].split("\n")
     assert all(row.startswith("thing ") for row in rows)
@@ -84,7 +84,7 @@ def test_a_chunk_never_spans_two_pages(tokens: Tokens) -> None:
     builder = Builder()
     for page in (1, 2, 3):
         builder.block("paragraph", "the word and the price", page)
-    chunks = Cutter(tokens, Chunking(), 256).cut(builder.finish(pages=3), "")
+    chunks = Chunker(tokens, Chunking(), 256).cut(builder.finish(pages=3), "")
     assert [chunk.page for chunk in chunks] == [1, 2, 3]
 
 
@@ -92,7 +92,7 @@ def test_overlap_repeats_the_end_of_the_chunk_before(tokens: Tokens) -> None:
     builder = Builder()
     builder.block("paragraph", " ".join(f"word{number}." for number in range(200)))
     document = builder.finish()
-    chunks = Cutter(tokens, Chunking(strategy="sentence", max_tokens=60, overlap=20), 128).cut(document, "")
+    chunks = Chunker(tokens, Chunking(strategy="sentence", max_tokens=60, overlap=20), 128).cut(document, "")
     assert all(after.start < before.end for before, after in pairwise(chunks))
     assert all(document.text[chunk.start - 1].isspace() for chunk in chunks[1:])
 
@@ -100,13 +100,13 @@ def test_overlap_repeats_the_end_of_the_chunk_before(tokens: Tokens) -> None:
 def test_a_line_of_a_megabyte_without_spaces_is_cut_in_reasonable_pieces(tokens: Tokens) -> None:
     builder = Builder()
     builder.block("paragraph", "A" * 1_000_000)
-    chunks = Cutter(tokens, Chunking(), 256).cut(builder.finish(), "")
+    chunks = Chunker(tokens, Chunking(), 256).cut(builder.finish(), "")
     assert max(chunk.end - chunk.start for chunk in chunks) <= 128 * 12
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_an_empty_document_has_no_chunks(tokens: Tokens, strategy: ChunkingStrategy) -> None:
-    assert Cutter(tokens, Chunking(strategy=strategy), 256).cut(Extracted("", ()), "title") == []
+    assert Chunker(tokens, Chunking(strategy=strategy), 256).cut(Extracted("", ()), "title") == []
 
 
 def handbook() -> Extracted:
@@ -141,7 +141,7 @@ def test_chunks_are_those_of_earlier_versions_so_that_nothing_is_embedded_anew(
     digest = hashlib.sha256()
     for size, overlap in ((None, 0), (64, 0), (64, 12)):
         chunking = Chunking(strategy=strategy, max_tokens=size, overlap=overlap)
-        for chunk in Cutter(tokens, chunking, 128).cut(handbook(), "Handbook"):
+        for chunk in Chunker(tokens, chunking, 128).cut(handbook(), "Handbook"):
             told = (chunk.start, chunk.end, chunk.page, *chunk.heading_path, chunk.header)
             digest.update(repr(told).encode())
     assert digest.hexdigest()[:16] == CUT_AS_EVER[strategy]

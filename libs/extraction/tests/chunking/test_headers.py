@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.support.tokenizers import word_pieces
 
 from contracts.collections import Chunking
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import Builder
 
@@ -14,6 +14,6 @@ def test_a_header_is_never_longer_than_twelve_characters_for_each_token_of_its_r
     builder = Builder()
     builder.heading("h" * 200, 1)
     builder.rows([["x" * 100_000], *[[f"thing {number}", "the price"] for number in range(200)]])
-    chunks = Cutter(tokens, Chunking(), 256).cut(builder.finish(), "t" * 500)
+    chunks = Chunker(tokens, Chunking(), 256).cut(builder.finish(), "t" * 500)
     assert len(chunks) > 3
     assert max(len(chunk.header) for chunk in chunks) <= 256 // 4 * 12

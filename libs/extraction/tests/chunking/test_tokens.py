@@ -9,7 +9,7 @@ import pytest
 from tests.support.tokenizers import word_pieces
 
 from contracts.collections import Chunking
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import BlockKind, Builder, Extracted
 
@@ -69,7 +69,7 @@ def work(shape: str, chars: int) -> float:
     """Characters copied and tokenized for each of the text."""
     whole, tokens = document(shape, chars), CountingTokens(word_pieces())
     text = Counted(whole.text)
-    Cutter(tokens, Chunking(), 256).cut(Extracted(text, whole.blocks), "Handbook")
+    Chunker(tokens, Chunking(), 256).cut(Extracted(text, whole.blocks), "Handbook")
     return (text.copied + tokens.counted) / len(text)
 
 

@@ -10,7 +10,7 @@ from contracts.formats import ZIP
 from extraction.containers.members import Allowance
 from extraction.model.failures import ParseFailed
 from extraction.model.limits import Limits
-from extraction.zips import reader as unpacking
+from extraction.zips import reader as archives
 
 
 def test_members_come_by_name_under_their_paths_each_by_its_own_parser() -> None:
@@ -85,8 +85,8 @@ def test_a_locked_archive_says_so() -> None:
 
 
 def test_bombs_are_refused_by_ratio_size_and_number() -> None:
-    assert failure(packed({"bomb.txt": b" " * (unpacking.HARMLESS + 1)}), ZIP).code == "too_large"
-    many = {f"{number}/": "" for number in range(unpacking.MAX_ENTRIES + 1)}
+    assert failure(packed({"bomb.txt": b" " * (archives.HARMLESS + 1)}), ZIP).code == "too_large"
+    many = {f"{number}/": "" for number in range(archives.MAX_ENTRIES + 1)}
     assert failure(packed(many), ZIP).code == "too_large"
     allowance = Allowance(Limits(1, 1), members=1, expanded=100)
     allowance.take_member()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.collections import Chunking
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import Builder, Extracted
 from extraction.model.parts import joined, split
@@ -46,7 +46,7 @@ def test_a_long_table_comes_in_parts_of_whole_rows_under_its_first_row(tokens: T
     lines = [line for part in parts for line in part.text.split("\n") if line]
     assert lines == [line for line in document.text.split("\n") if line]
     assert [part.done for part in parts] == sorted({part.done for part in parts})
-    cutter = Cutter(tokens, Chunking(max_tokens=64), 128)
+    cutter = Chunker(tokens, Chunking(max_tokens=64), 128)
     headers = [
         (chunk.header, part.text[chunk.start : chunk.end]) for part in parts for chunk in cutter.cut(part, "Spares")
     ]

@@ -21,7 +21,7 @@ from extraction.model.document import PART_JOINT, Extracted, Resume
 from extraction.model.failures import ParseFailed
 from extraction.model.limits import Limits
 from extraction.pdf.parser import PART_PAGES, parts
-from extraction.sandbox.extractor import ParsingProcess
+from extraction.sandbox.extractor import SandboxedExtractor
 
 SPECIES = st.sampled_from(["prose", "heading", "small heading", "blank", "scan", "parted"])
 
@@ -86,7 +86,7 @@ FAILING = {
 async def test_strange_files_are_read_within_the_limits(tmp_path: Path, name: str) -> None:
     path = tmp_path / "document.pdf"
     path.write_bytes(HARMLESS[name])
-    with closing(ParsingProcess(LIMITS, seconds=600, memory_bytes=1 << 30)) as process:
+    with closing(SandboxedExtractor(LIMITS, seconds=600, memory_bytes=1 << 30)) as process:
         assert "sound words" in (await process.extract(path, PDF)).text
 
 
@@ -96,7 +96,7 @@ async def test_broken_files_end_with_a_code(tmp_path: Path, name: str) -> None:
     path = tmp_path / "document.pdf"
     path.write_bytes(content)
     with (
-        closing(ParsingProcess(LIMITS, seconds=600, memory_bytes=1 << 30)) as process,
+        closing(SandboxedExtractor(LIMITS, seconds=600, memory_bytes=1 << 30)) as process,
         pytest.raises(ParseFailed) as failure,
     ):
         await process.extract(path, PDF)

@@ -10,24 +10,24 @@ from reportlab.platypus import Paragraph
 
 from contracts.formats import HTML, PDF, TEXT
 from extraction.model.failures import ParseFailed
-from extraction.sandbox.extractor import ParsingProcess
+from extraction.sandbox.extractor import SandboxedExtractor
 
 
 async def test_the_child_answers_like_the_parser_itself(tmp_path: Path) -> None:
     path, content = tmp_path / "document", typeset(Paragraph("A word.", STYLES["Normal"]))
     path.write_bytes(content)
-    with closing(ParsingProcess(LIMITS, seconds=600, memory_bytes=1 << 30)) as process:
+    with closing(SandboxedExtractor(LIMITS, seconds=600, memory_bytes=1 << 30)) as process:
         assert await process.extract(path, PDF) == read(content, PDF)
 
 
 async def test_a_child_that_takes_too_long_or_too_much_memory_fails_only_its_document(tmp_path: Path) -> None:
     path = tmp_path / "document"
     path.write_text("<p>" + "<b>" * 3_000_000)
-    with closing(ParsingProcess(LIMITS, seconds=0.01, memory_bytes=1 << 30)) as process:
+    with closing(SandboxedExtractor(LIMITS, seconds=0.01, memory_bytes=1 << 30)) as process:
         with pytest.raises(ParseFailed) as failure:
             await process.extract(path, TEXT)
         assert failure.value.code == "timeout"
-    with closing(ParsingProcess(LIMITS, seconds=600, memory_bytes=128 << 20)) as process:
+    with closing(SandboxedExtractor(LIMITS, seconds=600, memory_bytes=128 << 20)) as process:
         with pytest.raises(ParseFailed) as failure:
             await process.extract(path, HTML)
         assert failure.value.code == "too_large"

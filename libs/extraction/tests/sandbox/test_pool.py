@@ -10,31 +10,31 @@ import pytest
 from libs.extraction.tests.cases import LIMITS
 
 from contracts.formats import TEXT
-from extraction.sandbox.extractor import ParsingProcess
-from extraction.sandbox.pool import NurseryLost
+from extraction.sandbox.extractor import SandboxedExtractor
+from extraction.sandbox.pool import ForkServerLost
 
 
-async def test_children_that_lose_their_nursery_blame_no_document_and_the_next_has_a_new_one(tmp_path: Path) -> None:
+async def test_workers_that_lose_their_fork_server_blame_no_document_and_the_next_has_a_new_one(tmp_path: Path) -> None:
     path = tmp_path / "document"
     path.write_text("word " * 100_000)
-    with closing(ParsingProcess(LIMITS, seconds=600, memory_bytes=1 << 30)) as process:
-        with pytest.raises(NurseryLost):
+    with closing(SandboxedExtractor(LIMITS, seconds=600, memory_bytes=1 << 30)) as process:
+        with pytest.raises(ForkServerLost):
             async with aclosing(process.parts(path, TEXT)) as parts:
                 reading = asyncio.ensure_future(anext(parts))
                 await asyncio.sleep(0)
-                assert process.sandbox.children.nursery_pid is not None
-                os.kill(process.sandbox.children.nursery_pid, signal.SIGKILL)
+                assert process.sandbox.workers.fork_server_pid is not None
+                os.kill(process.sandbox.workers.fork_server_pid, signal.SIGKILL)
                 await reading
         path.write_text("words")
         assert (await process.extract(path, TEXT)).text == "words"
 
 
-async def test_the_child_sees_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_sees_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("INGEST_REDIS_URL", "redis://:secret@127.0.0.1/0")
     (tmp_path / "ingest").mkdir()
     (tmp_path / "ingest" / "__init__.py").write_text("raise SystemExit('ours was taken over')")
     path = tmp_path / "document"
     path.write_text("words")
-    with closing(ParsingProcess(LIMITS, 600, 1 << 30)) as process:
+    with closing(SandboxedExtractor(LIMITS, 600, 1 << 30)) as process:
         assert (await process.extract(path, TEXT)).text == "words"

@@ -13,7 +13,7 @@ from contracts.formats import PDF, TEXT
 from extraction.model.document import Resume
 from extraction.model.failures import ParseFailed
 from extraction.model.limits import Limits
-from extraction.sandbox.extractor import ParsingProcess
+from extraction.sandbox.extractor import SandboxedExtractor
 from extraction.sandbox.sandbox import MemoryBudget
 
 LIMITS = Limits(max_pages=100, max_text_chars=50_000_000)
@@ -59,18 +59,18 @@ async def test_parsers_together_never_have_more_memory_than_the_worker_allows(tm
     (tmp_path / "form.pdf").write_bytes(endless_pdf())
     most, seen = 512 * MEBIBYTE, 0
 
-    async def read(process: ParsingProcess) -> str:
+    async def read(process: SandboxedExtractor) -> str:
         with pytest.raises(ParseFailed) as failure:
             await process.extract(tmp_path / "form.pdf", PDF)
         return failure.value.code
 
-    process = ParsingProcess(LIMITS, 600, 256 * MEBIBYTE, share_bytes=160 * MEBIBYTE, total_bytes=most)
+    process = SandboxedExtractor(LIMITS, 600, 256 * MEBIBYTE, share_bytes=160 * MEBIBYTE, total_bytes=most)
     with closing(process):
         reading = [asyncio.create_task(read(process)) for _ in range(6)]
         while not all(task.done() for task in reading):
             await asyncio.wait(reading, timeout=0.02)
-            if process.sandbox.children.nursery_pid is not None:
-                seen = max(seen, await asyncio.to_thread(_resident, process.sandbox.children.nursery_pid))
+            if process.sandbox.workers.fork_server_pid is not None:
+                seen = max(seen, await asyncio.to_thread(_resident, process.sandbox.workers.fork_server_pid))
         assert [task.result() for task in reading] == ["too_large"] * 6
     assert 0 < seen <= most
 
@@ -78,9 +78,9 @@ async def test_parsers_together_never_have_more_memory_than_the_worker_allows(tm
 async def test_a_document_that_needs_more_than_its_share_is_read_with_more(tmp_path: Path) -> None:
     text = "word " * 9_000_000
     (tmp_path / "long.txt").write_text(text)
-    with closing(ParsingProcess(LIMITS, 600, 128 * MEBIBYTE)) as process, pytest.raises(ParseFailed):
+    with closing(SandboxedExtractor(LIMITS, 600, 128 * MEBIBYTE)) as process, pytest.raises(ParseFailed):
         await process.extract(tmp_path / "long.txt", TEXT)
-    with closing(ParsingProcess(LIMITS, 600, 1 << 30, share_bytes=128 * MEBIBYTE)) as process:
+    with closing(SandboxedExtractor(LIMITS, 600, 1 << 30, share_bytes=128 * MEBIBYTE)) as process:
         assert (await process.extract(tmp_path / "long.txt", TEXT)).text == text.strip()
 
 
@@ -90,7 +90,7 @@ async def test_what_was_read_within_the_share_is_not_read_again(
     text = "\n\n".join(["word " * 20_000] * 15)
     (tmp_path / "long.txt").write_text(text)
     began: list[Resume] = []
-    one_child = ParsingProcess._parts
+    one_child = SandboxedExtractor._parts
 
     async def parts(self, source, media_type, resume, memory_bytes):  # type: ignore[no-untyped-def]
         """The first child ends for want of memory after two parts."""
@@ -102,9 +102,9 @@ async def test_what_was_read_within_the_share_is_not_read_again(
             if memory_bytes == self.share_bytes and taken == 2:
                 raise ParseFailed("too_large", "no memory")
 
-    with closing(ParsingProcess(LIMITS, 600, 1 << 30, share_bytes=512 * MEBIBYTE, total_bytes=1 << 30)) as process:
+    with closing(SandboxedExtractor(LIMITS, 600, 1 << 30, share_bytes=512 * MEBIBYTE, total_bytes=1 << 30)) as process:
         whole = await process.extract(tmp_path / "long.txt", TEXT)
-        monkeypatch.setattr(ParsingProcess, "_parts", parts)
+        monkeypatch.setattr(SandboxedExtractor, "_parts", parts)
         assert await process.extract(tmp_path / "long.txt", TEXT) == whole
     assert [resume.parts for resume in began] == [0, 2]
 

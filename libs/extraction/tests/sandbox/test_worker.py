@@ -10,7 +10,7 @@ import pytest
 from contracts.formats import ZIP
 from extraction.containers import archive
 from extraction.sandbox import extract_task as task
-from extraction.sandbox import worker as child
+from extraction.sandbox import worker
 from extraction.sandbox.worker import NOT_NOW
 
 
@@ -22,14 +22,14 @@ def test_a_full_disk_is_no_documents_fault_and_a_full_limit_is_no_damage(
     def full(*_: object, **__: object) -> None:
         raise OSError(number, "full")
 
-    monkeypatch.setattr(child, "_bound", lambda *_: None)
-    monkeypatch.setattr(child.gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(worker, "_bound", lambda *_: None)
+    monkeypatch.setattr(worker.gc, "set_threshold", lambda *_: None)
     monkeypatch.setattr(*(task, "parts", full) if where == "parts" else (archive, "read_member", full))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
         made.writestr("a.txt", "words")
     bounds = {"task": task.__name__, "memory_bytes": 1, "seconds": 1, "file_bytes": 1}
     options = {**bounds, "media_type": ZIP, "max_pages": 9, "max_text_chars": 99, "resume": {}}
     (tmp_path / "options.json").write_text(json.dumps(options))
-    assert child.main(str(tmp_path / "a.zip"), str(tmp_path)) == status
+    assert worker.main(str(tmp_path / "a.zip"), str(tmp_path)) == status
     failure = tmp_path / "failure.json"
     assert (json.loads(failure.read_text())["code"] if failure.exists() else None) == code

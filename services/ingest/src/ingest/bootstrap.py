@@ -10,12 +10,12 @@ from fastapi import FastAPI
 
 from ingest.dependencies import Dependencies
 from ingest.documents.deletions import Deletions
-from ingest.export.reader import ArchiveLimits, Unpacking
-from ingest.fetch.service import Fetching
+from ingest.export.reader import ArchiveLimits, ArchiveReader
+from ingest.fetch.service import FetchService
 from ingest.fetch.web_fetcher import WebFetcher
 from ingest.jobs.gauges import keep_measuring
 from ingest.peers.retriever import RetrieverIndex
-from ingest.ports import Bell, BlobStore, Fetcher, Index
+from ingest.ports import BlobStore, Fetcher, Index, Notifier
 from ingest.settings import IngestSettings
 from ingest.stores import disk_room, open_blobs, open_database, process_name
 from servicekit.core.clock import Clock, SystemClock
@@ -33,20 +33,20 @@ def assemble(
     database: Database,
     blobs: BlobStore,
     index: Index,
-    bell: Bell,
+    notifier: Notifier,
     clock: Clock,
     fetcher: Fetcher | None = None,
 ) -> Dependencies:
     """The API's domain over these adapters; documents by URL come from the web unless another `fetcher` is given."""
     deletions = Deletions(database, blobs, index, clock, process_name("api"))
     source = fetcher or WebFetcher(settings.address_policy(), settings.max_upload_bytes, settings.url_redirects)
-    fetching = Fetching(source, settings.data_dir / "fetching", settings.url_fetches, settings.url_seconds)
+    fetches = FetchService(source, settings.data_dir / "fetching", settings.url_fetches, settings.url_seconds)
     limits = ArchiveLimits(
         settings.max_archive_bytes, settings.max_text_chars, settings.restore_memory_bytes, settings.restore_seconds
     )
-    unpacking = Unpacking(limits, settings.data_dir / "parsing")
+    archives = ArchiveReader(limits, settings.data_dir / "parsing")
     return Dependencies(
-        settings, database, blobs, index, bell, clock, deletions, fetching, unpacking, disk_room(settings)
+        settings, database, blobs, index, notifier, clock, deletions, fetches, archives, disk_room(settings)
     )
 
 
@@ -54,7 +54,7 @@ def assemble(
 async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependencies]:
     """Open everything that the API needs; Redis and the retriever need not be there."""
     from ingest.jobs.celery_app import make_celery
-    from ingest.jobs.celery_notifier import CeleryBell
+    from ingest.jobs.celery_notifier import CeleryNotifier
 
     async with (
         open_database(settings) as database,
@@ -64,16 +64,16 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
         retriever = Peer("retriever", settings.retriever_url, session, restart_seconds=settings.restart_seconds)
         index = RetrieverIndex(retriever, settings.batch_seconds)
         redis = open_redis(settings.redis_url)
-        bell = CeleryBell(make_celery(settings.redis_url), redis)
+        notifier = CeleryNotifier(make_celery(settings.redis_url), redis)
         measuring = asyncio.create_task(keep_measuring(database, SystemClock()))
-        dependencies = assemble(settings, database, blobs, index, bell, SystemClock())
+        dependencies = assemble(settings, database, blobs, index, notifier, SystemClock())
         try:
             yield dependencies
         finally:
-            dependencies.unpacking.close()
+            dependencies.archives.close()
             measuring.cancel()
             await asyncio.gather(measuring, return_exceptions=True)
-            await asyncio.to_thread(bell.close)
+            await asyncio.to_thread(notifier.close)
             await redis.aclose()
 
 
@@ -102,7 +102,7 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
             "database": opened.database.probe,
             "blobs": opened.blobs.probe,
             "delegation_key": app.state.verifier.probe,
-            "redis": opened.bell.probe,
+            "redis": opened.notifier.probe,
             "retriever": _not_needed(opened.index.probe),
         },
         body_limit=limit,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingest.documents.deletions import Deletions
-from ingest.export.reader import Unpacking
-from ingest.fetch.service import Fetching
-from ingest.ports import Bell, BlobStore, Index
+from ingest.export.reader import ArchiveReader
+from ingest.fetch.service import FetchService
+from ingest.ports import BlobStore, Index, Notifier
 from ingest.settings import IngestSettings
 from servicekit.core.clock import Clock
 from servicekit.core.disk import DiskRoom
@@ -22,9 +22,9 @@ class Dependencies:
     database: Database
     blobs: BlobStore
     index: Index
-    bell: Bell
+    notifier: Notifier
     clock: Clock
     deletions: Deletions
-    fetching: Fetching
-    unpacking: Unpacking
+    fetches: FetchService
+    archives: ArchiveReader
     room: DiskRoom

@@ -90,15 +90,15 @@ class Index(Protocol):
         """A new collection; 409 `collection_exists`."""
         ...
 
-    async def collections(self, token: str, limit: int, cursor: str | None) -> Page[Collection]:
+    async def list_collections(self, token: str, limit: int, cursor: str | None) -> Page[Collection]:
         """A page of the tenant's collections."""
         ...
 
-    async def collection(self, token: str, name: str) -> Collection:
+    async def get_collection(self, token: str, name: str) -> Collection:
         """One collection; 404 `collection_not_found`."""
         ...
 
-    async def change_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
+    async def update_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
         """Change its description or how it is searched."""
         ...
 
@@ -132,16 +132,16 @@ class Index(Protocol):
         """Remove revisions up to `revision` and refuse them from now on; a missing collection is no error."""
         ...
 
-    async def chunks(
+    async def list_chunks(
         self, token: str, collection: str, document_id: str, limit: int, cursor: str | None
     ) -> Page[DocumentChunk]:
         """The active revision's chunks in order."""
         ...
 
-    async def embeddings(
+    async def get_embeddings(
         self, token: str, collection: str, document_id: str, revision: int, first: int, limit: int
     ) -> ChunkEmbeddings:
-        """The sealed embeddings of chunks of the active revision; 404 `document_not_found` when it is another."""
+        """The encoded embeddings of chunks of the active revision; 404 `document_not_found` when it is another."""
         ...
 
     async def plan_shadow(self, token: str, collection: str, wanted: ReindexRequest) -> ShadowPlan:
@@ -176,7 +176,7 @@ class Index(Protocol):
         """End the shadow of a key for good and remove it; a missing collection is no error."""
         ...
 
-    async def forget_tenant(self, token: str, tenant: str) -> None:
+    async def delete_tenant(self, token: str, tenant: str) -> None:
         """Remove whatever is left of a tenant, also of collections whose deletion was begun."""
         ...
 
@@ -204,7 +204,7 @@ class TokenSource(Protocol):
 class Platform(Protocol):
     """The rest of the platform, by way of the gateway."""
 
-    async def forget_tenant(self, token: str, tenant: str) -> None:
+    async def delete_tenant(self, token: str, tenant: str) -> None:
         """Have everything of a tenant removed that agents and the gateway have, the tenant itself last."""
         ...
 
@@ -217,10 +217,10 @@ class TokenizerSource(Protocol):
         ...
 
 
-class Bell(Protocol):
+class Notifier(Protocol):
     """Wakes a worker. Only ever a hint: a lost ring costs a worker's next look, never a job."""
 
-    def ring(self, job_id: str, request_id: str) -> None:
+    def notify(self, job_id: str, request_id: str) -> None:
         """Say that there is a job. Returns at once and never fails."""
         ...
 

@@ -17,7 +17,7 @@ from ingest.bootstrap import assemble, create_app
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
 from ingest.testing.index import MemoryIndex
-from ingest.testing.notifier import MemoryBell
+from ingest.testing.notifier import MemoryNotifier
 from ingest.testing.pages import FixedPages
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.clock import SystemClock
@@ -45,8 +45,8 @@ PAGES = {
 class Api:
     """The app over fakes."""
 
-    def __init__(self, client: TestClient, signer: DelegationSigner, web: FixedPages, bell: MemoryBell) -> None:
-        self.client, self.signer, self.web, self.bell = client, signer, web, bell
+    def __init__(self, client: TestClient, signer: DelegationSigner, web: FixedPages, notifier: MemoryNotifier) -> None:
+        self.client, self.signer, self.web, self.notifier = client, signer, web, notifier
 
     def post(self, path: str, body: Any, **headers: str) -> Any:
         delegation = Delegation(audiences=("ingest",), tenant="acme", key_id="k", scopes=("documents",), request_id="r")
@@ -68,12 +68,12 @@ def api(tmp_path: Path) -> Iterator[Api]:
     settings = IngestSettings(
         data_dir=tmp_path, delegation_public_key_file=tmp_path / "delegation.pub", url_fetches=2, url_seconds=5
     )
-    database, bell = Database.open(None, tmp_path, "ingest"), MemoryBell()
+    database, notifier = Database.open(None, tmp_path, "ingest"), MemoryNotifier()
     asyncio.run(_prepare(database))
     web = FixedPages(PAGES, settings.address_policy(), limit=4096)
-    opened = assemble(settings, database, MemoryBlobs(), MemoryIndex(), bell, SystemClock(), web)
+    opened = assemble(settings, database, MemoryBlobs(), MemoryIndex(), notifier, SystemClock(), web)
     with TestClient(create_app(settings, opened), raise_server_exceptions=False) as client:
-        api = Api(client, DelegationSigner(private), web, bell)
+        api = Api(client, DelegationSigner(private), web, notifier)
         assert api.post("/v1/collections", {"name": "handbook"}).status_code == 201
         yield api
         assert client.portal is not None
@@ -105,7 +105,7 @@ def test_a_document_by_url_has_its_title_source_and_type(api: Api, path: str, ex
         SITE + expected[1],
         expected[2],
     )
-    assert api.bell.rings == [answer.json()["job"]["id"]]
+    assert api.notifier.notified == [answer.json()["job"]["id"]]
 
 
 def test_a_document_by_url_is_its_bytes_unless_the_caller_names_it(api: Api) -> None:
@@ -135,7 +135,7 @@ def test_a_url_that_cannot_be_taken_is_refused_with_its_reason(api: Api, url: st
     answer = api.fetch(url)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (*expected, "url")
-    assert api.bell.rings == []
+    assert api.notifier.notified == []
 
 
 def test_a_repeated_call_with_its_idempotency_key_does_not_fetch_again(api: Api) -> None:
@@ -170,7 +170,7 @@ def test_each_document_of_a_batch_is_taken_or_refused_for_itself(api: Api) -> No
     results = answer.json()["results"]
     accepted = [index for index, result in enumerate(results) if "document" in result]
     assert accepted == [0, 1, 6]
-    assert sorted(api.bell.rings) == sorted(results[index]["job"]["id"] for index in accepted)
+    assert sorted(api.notifier.notified) == sorted(results[index]["job"]["id"] for index in accepted)
     refused = {
         index: (result["error"]["code"], result["error"]["param"])
         for index, result in enumerate(results)

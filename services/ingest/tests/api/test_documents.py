@@ -18,12 +18,12 @@ from extraction.chunking.tokens import Tokens
 from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import assemble, create_app
 from ingest.dependencies import Dependencies
-from ingest.jobs.lifecycle import Mandate
+from ingest.jobs.lifecycle import JobOwner
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
 from ingest.testing.gateway import MemoryPlatform
 from ingest.testing.index import MemoryIndex
-from ingest.testing.notifier import MemoryBell
+from ingest.testing.notifier import MemoryNotifier
 from ingest.testing.tokens import FixedTokenizers, FixedTokens
 from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
@@ -40,9 +40,9 @@ class Api:
     """The app over fakes, in TestClient's own event loop, with a worker that runs when told."""
 
     def __init__(
-        self, client: TestClient, signer: DelegationSigner, worker: WorkerDependencies, bell: MemoryBell
+        self, client: TestClient, signer: DelegationSigner, worker: WorkerDependencies, notifier: MemoryNotifier
     ) -> None:
-        self.client, self.signer, self.worker, self.bell = client, signer, worker, bell
+        self.client, self.signer, self.worker, self.notifier = client, signer, worker, notifier
 
     def headers(self, tenant: str = "acme", audience: Audience = "ingest", **claims: Any) -> dict[str, str]:
         claims = {"scopes": ("documents", "search"), **claims}
@@ -76,15 +76,15 @@ def api(tmp_path: Path, tokens: Tokens) -> Iterator[Api]:
     settings = IngestSettings(
         data_dir=tmp_path, delegation_public_key_file=tmp_path / "delegation.pub", max_upload_bytes=LIMIT
     )
-    index, bell, blobs = MemoryIndex(), MemoryBell(), MemoryBlobs()
+    index, notifier, blobs = MemoryIndex(), MemoryNotifier(), MemoryBlobs()
     database, clock = Database.open(None, tmp_path, "ingest"), SystemClock()
     asyncio.run(_prepare(database))
-    app = create_app(settings, assemble(settings, database, blobs, index, bell, clock))
+    app = create_app(settings, assemble(settings, database, blobs, index, notifier, clock))
     worker = assemble_worker(
         settings, database, blobs, index, FixedTokens(), FixedTokenizers(tokens), MemoryPlatform(), clock
     )
     with TestClient(app, raise_server_exceptions=False) as client:
-        api = Api(client, DelegationSigner(private), worker, bell)
+        api = Api(client, DelegationSigner(private), worker, notifier)
         assert api.call("POST", "/v1/collections", json={"name": "handbook"}).status_code == 201
         yield api
         assert client.portal is not None
@@ -110,7 +110,7 @@ def test_a_document_goes_in_and_its_text_and_bytes_come_out(api: Api) -> None:
     document, job = response.json()["document"], response.json()["job"]
     assert (document["status"], document["title"], document["media_type"]) == ("queued", "notes", "text/markdown")
     assert (job["status"], job["queue_position"], job["waiting_on"]) == ("queued", 1, "worker")
-    assert api.bell.rings == [job["id"]]
+    assert api.notifier.notified == [job["id"]]
     here = f"{DOCUMENTS}/{document['id']}"
     assert error(api.call("GET", f"{here}/text")) == (409, "text_not_ready")
     api.work()
@@ -154,7 +154,7 @@ def test_a_document_that_is_deleted_while_it_is_read_is_not_found(
 
     async def stream(key: str) -> AsyncIterator[bytes]:
         monkeypatch.setattr(opened.blobs, "stream", original)
-        await opened.deletions.document(Mandate("acme", "k-acme", "r", "grant"), "token", "handbook", "a")
+        await opened.deletions.delete_document(JobOwner("acme", "k-acme", "r", "grant"), "token", "handbook", "a")
         async for piece in original(key):
             yield piece
 

@@ -91,13 +91,13 @@ async def test_claims_of_a_deleted_tenant_and_of_the_dead_go(
     claims: BlobClaims, database: Database, clock: ManualClock
 ) -> None:
     theirs, others = await claims.keep([KEY]), await claims.keep([f"acme-2/{'a' * 64}"])
-    await claims.forget("acme")
+    await claims.delete_claims("acme")
     with pytest.raises(BlobBusy):
         async with database.write() as connection:
             await theirs.confirm(connection)
-    await claims.forget_ended()
+    await claims.prune_claims()
     assert await _count(database) == 1
     clock.advance(2 * blob_claims.KEPT.total_seconds() + 1)
-    await claims.forget_ended()
+    await claims.prune_claims()
     assert await _count(database) == 0
     assert others.keys

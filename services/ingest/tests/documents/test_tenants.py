@@ -9,21 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.collections import CollectionCreate
 from contracts.errors import ErrorBody
-from ingest.blobs.references import drop_unreferenced
+from ingest.blobs.references import delete_unreferenced
 from ingest.documents import tenants
-from ingest.documents.collections import known, remember
+from ingest.documents.collections import add_collection, is_known
 from ingest.errors import JobCommitting, TenantDeleting
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import Mandate
+from ingest.jobs.lifecycle import JobOwner
 from ingest.tables import HOLDS, JOBS, metadata
 from ingest.testing.gateway import MemoryPlatform
-from ingest.worker.housekeeping import forget_jobs
+from ingest.worker.housekeeping import prune_jobs
 from servicekit.backup.lock import Holds
 from servicekit.core.errors import PeerError
 
 DAY = 86_400
 
-ADMIN = Mandate("operators", "key-admin", "req_admin", "grant-admin")
+ADMIN = JobOwner("operators", "key-admin", "req_admin", "grant-admin")
 KEY_IDS = ["key-acme"]
 
 
@@ -52,7 +52,7 @@ async def rows_naming(service: Service, word: str) -> set[str]:
 async def used(service: Service) -> None:
     """A tenant with two collections, replaced and deleted documents, a failed job and one that waits."""
     await service.index.create_collection("token", CollectionCreate(name="minutes"))
-    await remember(service.database, "acme", "minutes")
+    await add_collection(service.database, "acme", "minutes")
     for text, where in (("Acme word.", "handbook"), ("Acme other word.", "handbook"), ("Acme minutes.", "minutes")):
         await service.upload(text, document_id="doc", collection=where)
         await service.work_all()
@@ -75,7 +75,7 @@ async def test_everything_goes_at_once_and_again_when_late_calls_must_be_over(se
     job = await service.job(job_id, "operators")
     assert (job.kind, job.status, job.stage) == ("tenant_deletion", "queued", "deleting")
     assert platform(service).forgotten == []
-    await remember(service.database, "acme", "handbook")
+    await add_collection(service.database, "acme", "handbook")
     await service.upload("Late.", document_id="late")  # a call that was under way
     await let_calls_end(service)
     assert await rows_naming(service, "acme") == set()
@@ -113,7 +113,7 @@ async def test_it_waits_for_whoever_is_away_and_never_gives_up(service: Service)
     job_id = await begin(service)
 
     class Away(MemoryPlatform):
-        async def forget_tenant(self, token: str, tenant: str) -> None:
+        async def delete_tenant(self, token: str, tenant: str) -> None:
             raise PeerError(503, ErrorBody(type="overloaded", code="agent_unreachable", message="away"), None)
 
     deletion = service.worker.slots.tenant_deletion
@@ -130,18 +130,18 @@ async def test_it_waits_for_whoever_is_away_and_never_gives_up(service: Service)
 async def test_nothing_is_taken_in_for_a_tenant_that_is_being_deleted(service: Service) -> None:
     await begin(service)
     with pytest.raises(TenantDeleting):
-        await known(service.database, "acme", "handbook")
-    assert await known(service.database, "other", "handbook") is False
+        await is_known(service.database, "acme", "handbook")
+    assert await is_known(service.database, "other", "handbook") is False
 
 
 async def test_asking_again_gives_the_same_job_a_fresh_grant_and_none_can_cancel_it(service: Service) -> None:
     first = await begin(service)
-    fresh = Mandate("operators", "key-new", "req_2", "grant-new")
+    fresh = JobOwner("operators", "key-new", "req_2", "grant-new")
     again = await tenants.begin_deletion(service.database, service.clock, fresh, "acme", KEY_IDS)
     assert (again["id"], again["grant_token"], again["grant_key_id"]) == (first, "grant-new", "key-new")
     async with service.database.write() as connection:
         with pytest.raises(JobCommitting):
-            await jobs.cancel(connection, again, service.clock.now())
+            await jobs.cancel_job(connection, again, service.clock.now())
 
 
 async def test_while_a_backup_is_read_bytes_stay_and_a_tenant_s_deletion_waits(service: Service) -> None:
@@ -149,7 +149,7 @@ async def test_while_a_backup_is_read_bytes_stay_and_a_tenant_s_deletion_waits(s
     await service.work_all()
     before = dict(service.blobs._blobs)
     async with Holds(HOLDS, service.database).held():
-        await drop_unreferenced(service.database, service.blobs, "acme", list(before))
+        await delete_unreferenced(service.database, service.blobs, "acme", list(before))
         job_id = await begin(service)
         await service.work_all()
         assert service.blobs._blobs == before
@@ -167,10 +167,10 @@ async def test_ended_jobs_are_kept_for_the_days_of_the_setting_and_live_ones_for
         return len((await connection.execute(select(JOBS.c.id))).all())
 
     service.clock.advance(89 * DAY)
-    assert await forget_jobs(service.database, service.clock, 90) == 0
+    assert await prune_jobs(service.database, service.clock, 90) == 0
     service.clock.advance(2 * DAY)
-    assert await forget_jobs(service.database, service.clock, 90) == 1
+    assert await prune_jobs(service.database, service.clock, 90) == 1
     async with service.database.write() as connection:
         assert await ids(connection) == 1
         await connection.execute(update(JOBS).values(status="failed", finished_at=service.clock.now()))
-    assert await forget_jobs(service.database, service.clock, 90) == 0
+    assert await prune_jobs(service.database, service.clock, 90) == 0

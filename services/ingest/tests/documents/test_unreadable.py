@@ -58,7 +58,7 @@ async def test_they_are_tried_again_as_something_else(service: Service) -> None:
 
 async def test_other_bytes_and_a_deleted_document_are_taken_as_ever(service: Service) -> None:
     await failed(service)
-    await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+    await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
     assert (await service.upload(**BROKEN)).document["status"] == "queued"
     await service.work_all()
     other = await service.upload(**BROKEN | {"content": b"%PDF-1.7 broken otherwise"})
@@ -71,8 +71,8 @@ async def test_a_retry_by_hand_reads_them_again(service: Service) -> None:
     await service.work_all()
     assert first.job is not None
     async with service.database.write() as connection:
-        row = await jobs.find(connection, "acme", first.job["id"])
-        await jobs.retry(connection, row, service.mandate(), service.clock.now())
+        row = await jobs.get_job(connection, "acme", first.job["id"])
+        await jobs.retry_job(connection, row, service.job_owner(), service.clock.now())
     under_way = await service.upload(**BROKEN)
     assert (under_way.document["status"], under_way.job is not None) == ("queued", True)
     assert await service.work()

@@ -62,7 +62,7 @@ async def test_a_failed_document_uploaded_again_is_tried_again(service: Service)
 async def test_a_document_uploaded_again_after_its_deletion_is_found_again(service: Service) -> None:
     await service.upload("one", document_id="a")
     await service.work_all()
-    await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+    await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
     with pytest.raises(DocumentNotFound):
         await service.document("a")
     assert service.index.found("handbook", "a") == []
@@ -94,7 +94,7 @@ async def test_deleting_a_collection_cancels_its_jobs_and_leaves_no_bytes(servic
     done = await service.upload("one")
     await service.work_all()
     waiting = await service.upload("two")
-    await service.api.deletions.collection(service.mandate(), "token", "handbook")
+    await service.api.deletions.delete_collection(service.job_owner(), "token", "handbook")
     assert waiting.job is not None
     job = await service.job(waiting.job["id"])
     assert (job.status, job.error) == ("cancelled", COLLECTION_DELETED)
@@ -120,7 +120,7 @@ async def test_a_deletion_that_is_cut_short_is_finished_by_a_worker(
     with monkeypatch.context() as patch:
         patch.setattr(service.index, "delete_document", away)
         with pytest.raises(PeerUnreachable):
-            await deletions.document(service.mandate(), "token", "handbook", "a")
+            await deletions.delete_document(service.job_owner(), "token", "handbook", "a")
     assert (await service.document("a"))["status"] == "deleting"
     service.clock.advance(3)
     await service.work_all()
@@ -129,10 +129,10 @@ async def test_a_deletion_that_is_cut_short_is_finished_by_a_worker(
     with monkeypatch.context() as patch:
         patch.setattr(service.index, "delete_collection", away)
         with pytest.raises(PeerUnreachable):
-            await deletions.collection(service.mandate(), "token", "handbook")
+            await deletions.delete_collection(service.job_owner(), "token", "handbook")
     with pytest.raises(CollectionDeleting):
         await service.upload("three")
-    await deletions.collection(service.mandate(), "token", "handbook")  # whoever asks again need not wait
+    await deletions.delete_collection(service.job_owner(), "token", "handbook")  # whoever asks again need not wait
     with pytest.raises(CollectionNotFound):
         await service.upload("three")
     assert set(service.blobs._blobs.values()) == {b"three"}  # the refused one; its route would drop it
@@ -142,7 +142,7 @@ async def test_bytes_that_two_documents_share_stay_until_the_last_is_deleted(ser
     shared = await service.upload("same", document_id="a")
     await service.upload("same", document_id="b")
     key = f"acme/{shared.document['sha256']}"
-    await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+    await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
     assert await service.blobs.exists(key)
-    await service.api.deletions.document(service.mandate(), "token", "handbook", "b")
+    await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "b")
     assert not await service.blobs.exists(key)

@@ -18,7 +18,7 @@ from extraction.chunking.chunker import Chunk
 from extraction.model.document import Extracted
 from extraction.model.failures import ParseFailed
 from ingest.export import archive as archives
-from ingest.export import exporter as backups
+from ingest.export import exporter
 from ingest.export.archive import Archive, ArchivedPart, Manifest, PartFiles
 from ingest.parts.files import Part, dump
 from ingest.testing.index import MemoryIndex
@@ -32,7 +32,7 @@ MOST = 1 << 30
 class LongIndex(MemoryIndex):
     """Has as many embeddings as are asked for."""
 
-    async def embeddings(
+    async def get_embeddings(
         self, token: str, collection: str, document_id: str, revision: int, first: int, limit: int
     ) -> ChunkEmbeddings:
         count = min(limit, PARTS * CHUNKS - first)
@@ -82,14 +82,14 @@ async def test_however_long_a_document_its_embeddings_are_never_all_in_memory(tm
     )
     about = ("c", "d", 1)
     with (tmp_path / "archive.zip").open("w+b") as file, _at_most(ALL_EMBEDDINGS // 4):
-        with tempfile.SpooledTemporaryFile(backups.IN_MEMORY) as lines:
-            assert await backups.write_embeddings(LongIndex(), "token", about, _parts(), lines)
+        with tempfile.SpooledTemporaryFile(exporter.IN_MEMORY) as lines:
+            assert await exporter.write_embeddings(LongIndex(), "token", about, _parts(), lines)
             archives.write(file, manifest, original, [files] * PARTS, lines)
         read = Archive(file, MOST, MOST)
-        with read.sealed() as sealed:
+        with read.encoded() as encoded:
             for number in range(PARTS):
                 read.part(number)
-                taken = list(sealed.take(CHUNKS))
+                taken = list(encoded.take(CHUNKS))
                 assert (len(taken), taken[0]) == (CHUNKS, f'"{SEALED}{number * CHUNKS:08}"'.encode())
 
 
@@ -139,6 +139,6 @@ def test_a_plan_that_would_fill_the_memory_is_refused_before_it_is_parsed(tmp_pa
 
 
 def test_an_endless_embedding_is_refused(tmp_path: Path) -> None:
-    lines = io.BytesIO(b"x" * (archives.MAX_SEALED_BYTES + 1))
+    lines = io.BytesIO(b"x" * (archives.MAX_ENCODED_BYTES + 1))
     with pytest.raises(ParseFailed, match="too long"):
-        list(archives.Sealed(lines).take(1))
+        list(archives.EncodedEmbeddings(lines).take(1))

@@ -13,16 +13,15 @@ from services.ingest.tests.conftest import Service
 from contracts.collections import Chunking, CollectionCreate
 from contracts.reindexing import ReindexRequest
 from extraction.model.failures import ParseFailed
-from ingest.documents.collections import remember
+from ingest.documents.collections import add_collection
 from ingest.documents.uploads import Accepted
 from ingest.errors import DocumentDiffers, DocumentNotFound
-from ingest.export import exporter as backups
-from ingest.export import importer as restoring
+from ingest.export import exporter, importer
 from ingest.export.archive import Archive
 from ingest.export.errors import ArchiveDamaged
 from ingest.jobs import reindexes
 from ingest.jobs import service as jobs
-from ingest.jobs.cleanup import left_in_index
+from ingest.jobs.cleanup import has_chunks_in_index
 
 TEXT = "# Prices\n\nThe price and the days.\n\n# Returns\n\nReturn within the days. " + "The word and the price. " * 30
 MOST = 10_000_000
@@ -30,19 +29,19 @@ MOST = 10_000_000
 
 async def _backup(service: Service, document_id: str = "d", collection: str = "handbook") -> IO[bytes]:
     given = (service.database, service.blobs, service.index, "token", "acme", collection, document_id)
-    with await backups.archive(*given) as file:
+    with await exporter.export_document(*given) as file:
         return io.BytesIO(file.read())
 
 
 async def _restore(service: Service, file: IO[bytes], collection: str = "copy", model: str = "default") -> Accepted:
-    layout = (await service.index.collection("token", collection)).index.layout
-    given = (service.database, service.blobs, service.clock, service.mandate(), collection, layout)
+    layout = (await service.index.get_collection("token", collection)).index.layout
+    given = (service.database, service.blobs, service.clock, service.job_owner(), collection, layout)
     with tempfile.TemporaryFile() as sent:
         file.seek(0)
         sent.write(file.read())
         sent.flush()
-        async with service.api.unpacking.archive("acme", sent, model) as archive:
-            return await restoring.restore(*given, archive)
+        async with service.api.archives.archive("acme", sent, model) as archive:
+            return await importer.restore_document(*given, archive)
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ async def kept(service: Service) -> Service:
     """A handbook with one document in its second revision, and an empty copy."""
     await service.collection()
     await service.index.create_collection("token", CollectionCreate(name="copy"))
-    await remember(service.database, "acme", "copy")
+    await add_collection(service.database, "acme", "copy")
     await service.upload("Another.", document_id="d", media_type="text/markdown")
     await service.work_all()
     await service.upload(TEXT, document_id="d", media_type="text/markdown", title="Rules", metadata={"team": "hr"})
@@ -100,8 +99,8 @@ async def test_nothing_is_found_of_a_restored_document_whose_job_is_cancelled(
     await kept.work_until_killed(lambda batch: batch.chunks[0].ordinal == 2, monkeypatch)
     assert kept.index.found("copy", "d") != []
     async with kept.database.read() as connection:
-        row = await jobs.find(connection, "acme", accepted.job["id"])
-        assert await left_in_index(connection, row["document_key"], row["revision"])
+        row = await jobs.get_job(connection, "acme", accepted.job["id"])
+        assert await has_chunks_in_index(connection, row["document_key"], row["revision"])
 
 
 async def test_restoring_never_overwrites(kept: Service) -> None:
@@ -115,7 +114,7 @@ async def test_restoring_never_overwrites(kept: Service) -> None:
 
 async def test_a_deleted_document_comes_back_as_its_next_revision(kept: Service) -> None:
     archive = (await _backup(kept)).read()
-    await kept.api.deletions.document(kept.mandate(), "token", "handbook", "d")
+    await kept.api.deletions.delete_document(kept.job_owner(), "token", "handbook", "d")
     with pytest.raises(DocumentNotFound):
         await _backup(kept)
     accepted = await _restore(kept, io.BytesIO(archive), "handbook")
@@ -146,7 +145,7 @@ async def test_what_was_cut_for_another_model_is_cut_anew(kept: Service) -> None
 async def test_blobs_of_a_restored_document_outlive_the_first_one(kept: Service) -> None:
     await _restore(kept, await _backup(kept))
     await kept.work_all()
-    await kept.api.deletions.document(kept.mandate(), "token", "handbook", "d")
+    await kept.api.deletions.delete_document(kept.job_owner(), "token", "handbook", "d")
     again = await _backup(kept, collection="copy")
     with zipfile.ZipFile(again) as members:
         assert members.read("original").decode() == TEXT
@@ -236,7 +235,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=list(DAMAGE))
 async def test_a_damaged_archive_is_refused_and_leaves_nothing(kept: Service, damage: Callable[[bytes], bytes]) -> None:
     archive = damage((await _backup(kept)).read())
-    await kept.api.deletions.document(kept.mandate(), "token", "handbook", "d")
+    await kept.api.deletions.delete_document(kept.job_owner(), "token", "handbook", "d")
     with pytest.raises(ArchiveDamaged, match=r"can't be restored: .+ Send one that"):
         await _restore(kept, io.BytesIO(archive))
     assert [keys async for keys in kept.blobs.old_keys(0)] == [[]]
@@ -246,13 +245,13 @@ async def test_a_damaged_archive_is_refused_and_leaves_nothing(kept: Service, da
 
 async def test_a_document_that_a_reindex_cut_otherwise_is_backed_up_by_its_bytes(kept: Service) -> None:
     await kept.index.create_collection("token", CollectionCreate(name="third"))
-    await remember(kept.database, "acme", "third")
+    await add_collection(kept.database, "acme", "third")
     await _restore(kept, await _backup(kept))
     await kept.work_all()
     for collection in ("handbook", "copy"):
         wanted = ReindexRequest(chunking=Chunking(strategy="fixed", max_tokens=32))
         async with kept.database.write() as connection:
-            await reindexes.start(connection, kept.mandate(), collection, wanted, kept.clock.now())
+            await reindexes.create_reindex(connection, kept.job_owner(), collection, wanted, kept.clock.now())
         await kept.work_all()
         with zipfile.ZipFile(await _backup(kept, collection=collection)) as members:
             assert members.namelist() == ["document.json", "original"]
@@ -280,4 +279,4 @@ async def _row(service: Service, collection: str) -> Any:
     from ingest.documents import repository as documents
 
     async with service.database.read() as connection:
-        return await documents.find(connection, "acme", collection, "d")
+        return await documents.get_document(connection, "acme", collection, "d")

@@ -17,7 +17,7 @@ import pytest
 
 from ingest.export.archive import ArchivedPart, Manifest
 from ingest.export.errors import ArchiveDamaged, ArchiveTooLarge, RestoresBusy
-from ingest.export.reader import PLACES, SHARE, ArchiveLimits, Unpacking
+from ingest.export.reader import PLACES, SHARE, ArchiveLimits, ArchiveReader
 
 MEBIBYTE = 1 << 20
 LIMITS = ArchiveLimits(archive_bytes=1 << 30, text_chars=10_000_000, memory_bytes=512 * MEBIBYTE, seconds=120)
@@ -71,8 +71,8 @@ def _left_in(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-async def _unpacked(unpacking: Unpacking, file: IO[bytes], tenant: str = "acme") -> list[tuple[str, str]]:
-    async with unpacking.archive(tenant, file, "model") as archive:
+async def _unpacked(archives: ArchiveReader, file: IO[bytes], tenant: str = "acme") -> list[tuple[str, str]]:
+    async with archives.archive(tenant, file, "model") as archive:
         return archive.digests
 
 
@@ -80,12 +80,12 @@ async def test_a_plan_has_no_more_in_it_than_its_chunks_can(tmp_path: Path) -> N
     many = b",".join([b'"ab"'] * 2_000_000)
     bomb = b'{"headers":[' + many + b'],"paths":[[]],"chunks":[[0,2,null,0,0]]}'
     with (
-        closing(Unpacking(LIMITS, tmp_path)) as unpacking,
+        closing(ArchiveReader(LIMITS, tmp_path)) as archives,
         _archive("ab ", 1, bomb) as file,
         _this_process_takes_at_most(MEBIBYTE),
         pytest.raises(ArchiveDamaged, match="can't be restored"),
     ):
-        await _unpacked(unpacking, file)
+        await _unpacked(archives, file)
 
 
 @pytest.mark.parametrize(
@@ -101,57 +101,57 @@ async def test_what_a_plan_has_once_and_the_index_with_every_chunk_is_no_longer_
     tmp_path: Path, header: str, path: list[str], fits: bool
 ) -> None:
     plan = {"headers": [header], "paths": [path], "chunks": [[0, 2, None, 0, 0]]}
-    with closing(Unpacking(LIMITS, tmp_path)) as unpacking, _archive("ab ", 1, plan) as file:
+    with closing(ArchiveReader(LIMITS, tmp_path)) as archives, _archive("ab ", 1, plan) as file:
         if fits:
-            async with unpacking.archive("acme", file, "model", most_header=100) as archive:
+            async with archives.archive("acme", file, "model", most_header=100) as archive:
                 assert len(archive.digests) == 1
         else:
             with pytest.raises(ArchiveDamaged):
-                async with unpacking.archive("acme", file, "model", most_header=100):
+                async with archives.archive("acme", file, "model", most_header=100):
                     pass
 
 
 async def test_an_archive_has_no_more_text_than_a_document_may(tmp_path: Path) -> None:
     text = "ab " * (LIMITS.text_chars // 3 + 1)
     with (
-        closing(Unpacking(LIMITS, tmp_path)) as unpacking,
+        closing(ArchiveReader(LIMITS, tmp_path)) as archives,
         _archive(text, 1, _plan(1)) as file,
         _this_process_takes_at_most(MEBIBYTE),
         pytest.raises(ArchiveTooLarge, match="INGEST_MAX_TEXT_CHARS"),
     ):
-        await _unpacked(unpacking, file)
+        await _unpacked(archives, file)
 
 
 async def test_what_fills_the_memory_ends_its_child_alone_and_the_next_archive_is_taken_apart(tmp_path: Path) -> None:
     small = ArchiveLimits(LIMITS.archive_bytes, LIMITS.text_chars, 160 * MEBIBYTE, LIMITS.seconds)
-    with closing(Unpacking(small, tmp_path)) as unpacking:
+    with closing(ArchiveReader(small, tmp_path)) as archives:
         with (
             _archive("x" * 1_000_000, 1_000_000, _plan(1_000_000)) as file,
             _this_process_takes_at_most(MEBIBYTE),
             pytest.raises(ArchiveTooLarge, match="INGEST_RESTORE_MEMORY_BYTES"),
         ):
-            await _unpacked(unpacking, file)
+            await _unpacked(archives, file)
         with _archive("xyz", 3, _plan(3)) as file:
-            assert len(await _unpacked(unpacking, file)) == 1
+            assert len(await _unpacked(archives, file)) == 1
     assert _left_in(tmp_path) == []
 
 
 async def test_a_plan_is_kept_as_it_was_written_whatever_else_is_beside_it(tmp_path: Path) -> None:
-    with closing(Unpacking(LIMITS, tmp_path)) as unpacking:
+    with closing(ArchiveReader(LIMITS, tmp_path)) as archives:
         with _archive("xyz", 3, _plan(3)) as file:
-            as_written = await _unpacked(unpacking, file)
+            as_written = await _unpacked(archives, file)
         with _archive("xyz", 3, _plan(3) | {"more": [1]}, b',"beside":{"a":1}') as file:
-            assert await _unpacked(unpacking, file) == as_written
+            assert await _unpacked(archives, file) == as_written
 
 
 async def test_archives_are_taken_apart_one_at_a_time_and_who_waits_in_vain_is_told_when_to_come_back(
     tmp_path: Path,
 ) -> None:
     quick = ArchiveLimits(LIMITS.archive_bytes, LIMITS.text_chars, LIMITS.memory_bytes, seconds=-2.9)
-    with closing(Unpacking(quick, tmp_path)) as unpacking, _archive("xyz", 3, _plan(3)) as file:
-        give_back = await unpacking.memory.take(LIMITS.memory_bytes)
+    with closing(ArchiveReader(quick, tmp_path)) as archives, _archive("xyz", 3, _plan(3)) as file:
+        give_back = await archives.memory.take(LIMITS.memory_bytes)
         with pytest.raises(RestoresBusy) as busy:
-            await _unpacked(unpacking, file)
+            await _unpacked(archives, file)
         give_back()
     assert busy.value.headers()["Retry-After"]
 
@@ -159,15 +159,15 @@ async def test_archives_are_taken_apart_one_at_a_time_and_who_waits_in_vain_is_t
 async def test_a_tenant_with_many_archives_lets_another_go_before_its_second(tmp_path: Path) -> None:
     done: list[str] = []
 
-    async def take(unpacking: Unpacking, file: IO[bytes], tenant: str) -> None:
-        await _unpacked(unpacking, file, tenant)
+    async def take(archives: ArchiveReader, file: IO[bytes], tenant: str) -> None:
+        await _unpacked(archives, file, tenant)
         done.append(tenant)
 
-    with closing(Unpacking(LIMITS, tmp_path)) as unpacking, _archive("xyz", 3, _plan(3)) as file:
-        give_back = await unpacking.memory.take(LIMITS.memory_bytes)
+    with closing(ArchiveReader(LIMITS, tmp_path)) as archives, _archive("xyz", 3, _plan(3)) as file:
+        give_back = await archives.memory.take(LIMITS.memory_bytes)
         async with asyncio.TaskGroup() as all_of_them:
             for tenant in ("acme", "acme", "acme", "beta"):
-                all_of_them.create_task(take(unpacking, file, tenant))
+                all_of_them.create_task(take(archives, file, tenant))
             await asyncio.sleep(0)
             give_back()
     assert done.index("beta") <= 1
@@ -179,11 +179,11 @@ async def test_no_more_archives_are_received_than_may_wait(tmp_path: Path) -> No
             yield piece
 
     async with AsyncExitStack() as held:
-        unpacking = held.enter_context(closing(Unpacking(LIMITS, tmp_path)))
+        archives = held.enter_context(closing(ArchiveReader(LIMITS, tmp_path)))
         for tenant, count in (("acme", SHARE), ("beta", PLACES - SHARE)):
             for _ in range(count):
-                await held.enter_async_context(unpacking.received(tenant, nothing()))
+                await held.enter_async_context(archives.received(tenant, nothing()))
             with pytest.raises(RestoresBusy):
-                await held.enter_async_context(unpacking.received(tenant, nothing()))
+                await held.enter_async_context(archives.received(tenant, nothing()))
         with pytest.raises(RestoresBusy):
-            await held.enter_async_context(unpacking.received("gamma", nothing()))
+            await held.enter_async_context(archives.received("gamma", nothing()))

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from ingest.errors import FetchesBusy, FetchTimeout
-from ingest.fetch.service import Fetching
+from ingest.fetch.service import FetchService
 from ingest.tenant_slots import TenantSlots
 from ingest.testing.pages import FixedPages
 from servicekit.core.errors import ServiceError
@@ -36,7 +36,7 @@ async def test_fetches_are_bounded_and_one_tenant_gets_half_of_them(tmp_path: Pa
 
 async def test_more_urls_than_may_be_fetched_are_told_so_or_wait_until_their_deadline(tmp_path: Path) -> None:
     web = FixedPages({f"{SITE}/": (b"Words.", "")}, AddressPolicy.of("443"), held=asyncio.Event())
-    fetching = Fetching(web, tmp_path / "fetching", 1, 30)
+    fetching = FetchService(web, tmp_path / "fetching", 1, 30)
     entered = fetching.document("a", f"{SITE}/").__aenter__()
     first = asyncio.ensure_future(entered)
     await asyncio.sleep(0)
@@ -64,7 +64,7 @@ async def test_each_fetch_is_counted_with_its_outcome_and_bytes(tmp_path: Path) 
             pass
 
     web = FixedPages({f"{SITE}/": (b"Words.", ""), f"{SITE}/big": (b"a" * 11, "")}, AddressPolicy.of("443"), limit=10)
-    fetching = Fetching(web, tmp_path / "fetching", 4, 30)
+    fetching = FetchService(web, tmp_path / "fetching", 4, 30)
     before = counted()
     await fetch(f"{SITE}/")
     for url in ("https://127.0.0.1/", f"{SITE}/missing", f"{SITE}/big"):

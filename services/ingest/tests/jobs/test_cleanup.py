@@ -109,8 +109,8 @@ async def test_a_retry_that_failed_can_be_retried_too(service: Service, monkeypa
         assert await statuses(service, "document") == ["failed"]
         assert service.index.found("handbook", "a") == []
         async with service.database.write() as connection:
-            row = await jobs.find(connection, "acme", accepted.job["id"])
-            await jobs.retry(connection, row, service.mandate(), service.clock.now())
+            row = await jobs.get_job(connection, "acme", accepted.job["id"])
+            await jobs.retry_job(connection, row, service.job_owner(), service.clock.now())
     await service.work_all()
     document = await service.document("a")
     assert (document["status"], document["active_revision"]) == ("ready", 3)
@@ -138,7 +138,7 @@ async def test_a_deletion_is_carried_out_though_a_new_upload_came_before_it(
     with monkeypatch.context() as patch:
         broken("delete_document", service, patch, lambda: PeerUnreachable("retriever"))
         with pytest.raises(PeerUnreachable):
-            await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+            await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
         await service.upload(document_id="a", **BROKEN)
     await work_for_days(service, 4)
     document = await service.document("a")
@@ -153,7 +153,7 @@ async def test_a_deletion_is_tried_until_it_is_done(service: Service, monkeypatc
     with monkeypatch.context() as patch:
         broken("delete_document", service, patch, internal)
         with pytest.raises(PeerError):
-            await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+            await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
         await work_for_days(service, 30)
         assert await statuses(service, "document_deletion") == ["queued"]
     await work_for_days(service, 2)
@@ -175,9 +175,9 @@ async def test_a_late_deletion_of_a_collection_removes_nothing_of_the_new_one(
 
     with monkeypatch.context() as patch:
         patch.setattr(service.index, "delete_collection", slowly)
-        late = asyncio.create_task(service.api.deletions.collection(service.mandate(), "token", "handbook"))
+        late = asyncio.create_task(service.api.deletions.delete_collection(service.job_owner(), "token", "handbook"))
         await answered.wait()
-    await service.api.deletions.collection(service.mandate(), "token", "handbook")
+    await service.api.deletions.delete_collection(service.job_owner(), "token", "handbook")
     assert await name_is_held(service)
     await service.collection()
     await service.upload("The word of the new one.", document_id="new")
@@ -196,7 +196,7 @@ async def name_is_held(service: Service) -> bool:
 async def test_a_name_is_free_at_once_after_a_deletion_that_nothing_overtook_and_else_after_a_minute(
     service: Service,
 ) -> None:
-    await service.api.deletions.collection(service.mandate(), "token", "handbook")
+    await service.api.deletions.delete_collection(service.job_owner(), "token", "handbook")
     assert not await name_is_held(service)
     async with service.database.write() as connection:
         await connection.execute(update(JOBS).where(JOBS.c.kind == "collection_deletion").values(attempts=2))
@@ -244,9 +244,9 @@ async def test_a_new_revision_that_is_being_committed_can_not_be_cancelled(
         token: str, collection: str, document: str, revision: int, request: CommitRequest, layout: int
     ) -> Committed:
         async with service.database.write() as connection:
-            row = await jobs.find(connection, "acme", job_id)
+            row = await jobs.get_job(connection, "acme", job_id)
             with pytest.raises(JobCommitting):
-                await jobs.cancel(connection, row, service.clock.now())
+                await jobs.cancel_job(connection, row, service.clock.now())
         return await original(token, collection, document, revision, request, layout)
 
     monkeypatch.setattr(service.index, "commit", cancelled)
@@ -263,8 +263,8 @@ async def test_a_job_that_has_ended_holds_no_grant_however_it_ended(service: Ser
         await service.upload(f"The {name}.", document_id=name)
     async with service.database.write() as connection:
         (row,) = (await connection.execute(select(JOBS).where(JOBS.c.document_id == "cancelled"))).mappings()
-        assert (await jobs.cancel(connection, row, service.clock.now()))["grant_token"] == "grant-acme"
-    await service.api.deletions.document(service.mandate(), "token", "handbook", "deleted")
+        assert (await jobs.cancel_job(connection, row, service.clock.now()))["grant_token"] == "grant-acme"
+    await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "deleted")
     async with service.database.read() as connection:
         rows = (await connection.execute(select(JOBS.c.status, JOBS.c.grant_token))).all()
     assert {row.status for row in rows if row.grant_token is None} == {"ready", "failed", "cancelled"}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingest.jobs import service as jobs
-from ingest.jobs.position import standing
+from ingest.jobs.position import queue_positions
 
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
@@ -14,8 +14,8 @@ async def test_a_job_that_leaves_the_queue_while_it_is_asked_for_is_shown_withou
     accepted = await service.upload("The word.")
     assert accepted.job is not None
     async with service.database.read() as connection:
-        row = await jobs.find(connection, "acme", accepted.job["id"])
-        queue = await standing(connection, [row], service.clock.now())
+        row = await jobs.get_job(connection, "acme", accepted.job["id"])
+        queue = await queue_positions(connection, [row], service.clock.now())
     assert queue.as_job(row).queue_position == 1
     left = replace(queue, tenants={})  # its tenant's last one, claimed and done between the two questions
     assert left.as_job(row).queue_position is None

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from extraction.formats import registry as formats
 from extraction.model.document import Builder, Extracted, Resume
-from extraction.sandbox.extractor import ParsingProcess
+from extraction.sandbox.extractor import SandboxedExtractor
 from ingest.jobs.shares import holds_too_much
 from ingest.tables import JOBS
 
@@ -29,7 +29,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading a document that says `endless` comes to no end."""
 
     async def parts(
-        self: ParsingProcess, source: Path, media_type: str, resume: Resume = formats.START
+        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = formats.START
     ) -> AsyncGenerator[Extracted, None]:
         if b"endless" in source.read_bytes():  # noqa: ASYNC240  # a file of ten bytes
             await asyncio.Event().wait()
@@ -37,7 +37,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
         builder.block("paragraph", "the word")
         yield builder.finish()
 
-    monkeypatch.setattr(ParsingProcess, "parts", parts)
+    monkeypatch.setattr(SandboxedExtractor, "parts", parts)
 
 
 async def held(service: Service) -> dict[str, int]:

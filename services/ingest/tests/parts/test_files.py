@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from libs.extraction.tests.cases import documents
 
 from contracts.collections import Chunking
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import PART_JOINT, Builder, Extracted
 from extraction.model.parts import split
@@ -28,7 +28,7 @@ def built(draw: st.DrawFn) -> Extracted:
 def test_chunks_of_parts_are_slices_of_the_whole_in_order_and_cover_it(
     document: Extracted, chars: int, tokens: Tokens
 ) -> None:
-    cutter = Cutter(tokens, Chunking(max_tokens=16), 64)
+    cutter = Chunker(tokens, Chunking(max_tokens=16), 64)
     last, texts, sent = NOTHING, [], []
     for extracted in split(document, chars):
         chunks = cutter.cut(extracted, "title")
@@ -46,5 +46,5 @@ def test_chunks_of_parts_are_slices_of_the_whole_in_order_and_cover_it(
 
 @given(document=documents())
 def test_what_is_kept_of_a_part_is_read_back_as_it_was(document: Extracted, tokens: Tokens) -> None:
-    chunks = Cutter(tokens, Chunking(max_tokens=16), 64).cut(document, "title")
+    chunks = Chunker(tokens, Chunking(max_tokens=16), 64).cut(document, "title")
     assert load(document.text, dump(document, chunks)) == (document, chunks)

@@ -13,12 +13,12 @@ from tests.support.tokenizers import word_pieces
 from tokenizers import Tokenizer
 
 from contracts.collections import Chunking
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import BlockKind, Builder, Extracted
 from extraction.model.failures import ParseFailed
 from ingest.blobs.folder import FolderBlobs
-from ingest.steps.chunker_pool import CuttingThreads
+from ingest.steps.chunker_pool import ChunkerPool
 from ingest.testing.tokens import FixedTokenizers
 
 if TYPE_CHECKING:
@@ -72,23 +72,23 @@ def document(shape: str, chars: int) -> Extracted:
     return builder.finish()
 
 
-async def holding(threads: CuttingThreads, tokens: HeldTokens) -> asyncio.Task[Any]:
+async def holding(threads: ChunkerPool, tokens: HeldTokens) -> asyncio.Task[Any]:
     """A cut that is in its thread and does not come to its end by itself."""
-    cutter = Cutter(tokens, Chunking(max_tokens=16), 64)
+    cutter = Chunker(tokens, Chunking(max_tokens=16), 64)
     cut = asyncio.create_task(threads.document().chunks(cutter, document("paragraph", 120_000), ""))
     assert await asyncio.to_thread(tokens.entered.acquire, timeout=SECONDS)
     return cut
 
 
 async def test_a_cancelled_cut_ends_its_thread_before_the_text_is_cut() -> None:
-    threads, tokens = CuttingThreads(1, SECONDS), HeldTokens(word_pieces())
+    threads, tokens = ChunkerPool(1, SECONDS), HeldTokens(word_pieces())
     cut = await holding(threads, tokens)
     cut.cancel()
     tokens.go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await cut
     assert tokens.batches == 1, "of dozens"
-    plain = Cutter(Tokens(word_pieces()), Chunking(), 64)
+    plain = Chunker(Tokens(word_pieces()), Chunking(), 64)
     async with asyncio.timeout(SECONDS):
         chunks = await threads.document().chunks(plain, document("list", 2000), "")
     assert chunks, "the only thread is free again"
@@ -97,8 +97,8 @@ async def test_a_cancelled_cut_ends_its_thread_before_the_text_is_cut() -> None:
 
 async def test_cuts_that_do_not_end_keep_no_health_call_waiting(tmp_path: Path) -> None:
     held = [HeldTokens(word_pieces()) for _ in range(40)]
-    threads = CuttingThreads(len(held), SECONDS)
-    cutter = [Cutter(tokens, Chunking(max_tokens=16), 64) for tokens in held]
+    threads = ChunkerPool(len(held), SECONDS)
+    cutter = [Chunker(tokens, Chunking(max_tokens=16), 64) for tokens in held]
     part = document("list", 20_000)
     cuts = [asyncio.create_task(threads.document().chunks(each, part, "")) for each in cutter]
     for tokens in held:
@@ -124,8 +124,8 @@ async def test_a_document_that_takes_too_long_to_cut_fails_its_job_in_words(serv
 
 
 async def test_the_parts_of_a_document_share_its_time() -> None:
-    threads = CuttingThreads(1, SECONDS)
-    cutting, cutter = threads.document(), Cutter(Tokens(word_pieces()), Chunking(), 256)
+    threads = ChunkerPool(1, SECONDS)
+    cutting, cutter = threads.document(), Chunker(Tokens(word_pieces()), Chunking(), 256)
     await cutting.part(cutter, document("list", 1000), "")
     cutting._spent += SECONDS
     with pytest.raises(ParseFailed):
@@ -143,7 +143,7 @@ async def test_a_cancelled_jobs_cut_ends_and_its_slot_is_free(service: Service) 
     assert claimed is not None
     slot = asyncio.create_task(service.worker.slots.run(claimed, asyncio.Event()))
     assert await asyncio.to_thread(held.entered.acquire, timeout=SECONDS)
-    await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+    await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
     async with asyncio.timeout(SECONDS):
         while not any(task.cancelling() for task in asyncio.all_tasks()):  # noqa: ASYNC110  # tasks tell nobody
             await asyncio.sleep(0.01)

@@ -132,12 +132,12 @@ async def test_nothing_is_found_of_one_that_is_cancelled_while_it_is_sent_whole(
 
     async def cancelled(*given: Any) -> BatchIndexed:
         async with service.database.write() as connection:
-            row = await jobs.find(connection, "acme", job_id)
-            row = await jobs.cancel(connection, row, service.clock.now())
-            withdrawal = await service.api.deletions.begin_withdrawal(connection, row)
+            row = await jobs.get_job(connection, "acme", job_id)
+            row = await jobs.cancel_job(connection, row, service.clock.now())
+            cleanup_lease = await service.api.deletions.begin_cleanup(connection, row)
         indexed = await original(*given)
-        assert withdrawal is not None
-        await service.api.deletions.withdraw(withdrawal, "token")
+        assert cleanup_lease is not None
+        await service.api.deletions.cleanup(cleanup_lease, "token")
         return indexed
 
     monkeypatch.setattr(service.index, "put_whole", cancelled)
@@ -154,7 +154,7 @@ async def test_nothing_is_found_of_one_that_is_deleted_while_it_is_sent_whole(
     original = service.index.put_whole
 
     async def deleted(*given: Any) -> BatchIndexed:
-        await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+        await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
         return await original(*given)
 
     monkeypatch.setattr(service.index, "put_whole", deleted)

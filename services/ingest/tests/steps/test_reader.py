@@ -11,7 +11,7 @@ import pytest
 from contracts.indexing import ChunkInput
 from extraction.formats import registry as formats
 from extraction.model.document import Builder, Extracted, Resume
-from extraction.sandbox.extractor import ParsingProcess
+from extraction.sandbox.extractor import SandboxedExtractor
 
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
@@ -38,13 +38,13 @@ def read_pages(monkeypatch: pytest.MonkeyPatch) -> list[Resume]:
     began: list[Resume] = []
 
     async def parts(
-        self: ParsingProcess, source: Path, media_type: str, resume: Resume = formats.START
+        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = formats.START
     ) -> AsyncGenerator[Extracted, None]:
         began.append(resume)
         for part in paged(source, media_type, self.limits, resume):
             yield part
 
-    monkeypatch.setattr(ParsingProcess, "parts", parts)
+    monkeypatch.setattr(SandboxedExtractor, "parts", parts)
     return began
 
 
@@ -81,6 +81,6 @@ async def test_blobs_of_all_parts_go_with_their_document(service: Service, read_
     await service.upload("ten pages", document_id="a")
     await service.work_all()
     assert len(service.blobs._blobs) > PAGES
-    await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+    await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
     assert service.blobs._blobs == {}
     assert len(read_pages) == 1

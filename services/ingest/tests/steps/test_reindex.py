@@ -28,7 +28,7 @@ TO_RECUT = ReindexRequest(chunking=Chunking(strategy="fixed", max_tokens=32))
 
 async def start(service: Service, wanted: ReindexRequest = TO_OTHER) -> str:
     async with service.database.write() as connection:
-        row = await reindexes.start(connection, service.mandate(), "handbook", wanted, service.clock.now())
+        row = await reindexes.create_reindex(connection, service.job_owner(), "handbook", wanted, service.clock.now())
     return str(row["id"])
 
 
@@ -41,9 +41,9 @@ async def rows(service: Service, kind: str) -> list[RowMapping]:
 async def cancel(service: Service, job_id: str) -> None:
     """As the route does."""
     async with service.database.write() as connection:
-        row = await jobs.cancel(connection, await jobs.find(connection, "acme", job_id), service.clock.now())
-        removal = await service.api.deletions.begin_withdrawal(connection, row)
-    await service.api.deletions.withdraw(removal, "token")
+        row = await jobs.cancel_job(connection, await jobs.get_job(connection, "acme", job_id), service.clock.now())
+        removal = await service.api.deletions.begin_cleanup(connection, row)
+    await service.api.deletions.cleanup(removal, "token")
 
 
 def spans(service: Service, document_id: str) -> list[tuple[int, int]]:
@@ -69,7 +69,7 @@ async def test_a_new_model_is_brought_in_by_a_job_that_shows_its_stage_and_progr
     assert {each.stage for each in seen} == {"copying"}
     assert [each.progress for each in seen] == sorted(each.progress for each in seen)
     assert set(job.timings) == {"copying", "flipping"}
-    assert (await service.index.collection("", "handbook")).embedding_model == "other"
+    assert (await service.index.get_collection("", "handbook")).embedding_model == "other"
 
 
 async def test_new_chunking_cuts_every_document_anew_with_exact_spans(service: Service) -> None:
@@ -84,7 +84,7 @@ async def test_new_chunking_cuts_every_document_anew_with_exact_spans(service: S
     assert spans(service, "a") != before
     assert all(text[chunk.start : chunk.end] == chunk.text for chunk in found)
     assert [chunk.ordinal for chunk in found] == list(range(len(found)))
-    collection = await service.index.collection("", "handbook")
+    collection = await service.index.get_collection("", "handbook")
     assert (collection.chunking.strategy, collection.index.layout) == ("fixed", 2)
     await service.upload(TEXT + "a", document_id="later")
     await service.work_all()
@@ -143,7 +143,7 @@ async def test_a_cancelled_reindex_leaves_the_old_generation_and_no_shadow(
     monkeypatch.setattr(service.index, "copy_shadow", cancelled)
     await service.work_all()
     assert (await service.job(job_id)).status == "cancelled"
-    collection = await service.index.collection("", "handbook")
+    collection = await service.index.get_collection("", "handbook")
     assert (collection.embedding_model, collection.index.state) == ("default", "green")
     assert [row["status"] for row in await rows(service, "shadow_removal")] == ["ready"]
 
@@ -168,16 +168,16 @@ async def test_a_failed_reindex_removes_its_shadow_though_the_index_is_away_and_
         await service.work_all()
     job = await service.job(job_id)
     assert (job.status, job.error and job.error.code) == ("failed", "embedding_mismatch")
-    assert (await service.index.collection("", "handbook")).index.state == "building"
+    assert (await service.index.get_collection("", "handbook")).index.state == "building"
     service.clock.advance(3600)
     await service.work_all()
-    assert (await service.index.collection("", "handbook")).index.state == "green"
+    assert (await service.index.get_collection("", "handbook")).index.state == "green"
     async with service.database.write() as connection:
-        row = await jobs.find(connection, "acme", job_id)
-        await jobs.retry(connection, row, service.mandate(), service.clock.now())
+        row = await jobs.get_job(connection, "acme", job_id)
+        await jobs.retry_job(connection, row, service.job_owner(), service.clock.now())
     await service.work_all()
     assert (await service.job(job_id)).status == "ready"
-    assert (await service.index.collection("", "handbook")).embedding_model == "other"
+    assert (await service.index.get_collection("", "handbook")).embedding_model == "other"
 
 
 async def test_a_reindex_that_gets_nowhere_fails_after_some_attempts(
@@ -292,7 +292,7 @@ async def test_a_collection_on_its_way_out_takes_no_reindex(service: Service) ->
 
 async def test_deleting_the_collection_ends_its_reindex(service: Service) -> None:
     job_id = await start(service)
-    await service.api.deletions.collection(service.mandate(), "token", "handbook")
+    await service.api.deletions.delete_collection(service.job_owner(), "token", "handbook")
     job = await service.job(job_id)
     assert (job.status, job.error and job.error.code) == ("cancelled", "deleted")
     await service.work_all()

@@ -16,7 +16,7 @@ from contracts.indexing import BatchIndexed, ChunkBatch
 from extraction.formats import registry as formats
 from extraction.model.document import Builder, Extracted, Resume
 from extraction.model.failures import malformed
-from extraction.sandbox.extractor import ParsingProcess
+from extraction.sandbox.extractor import SandboxedExtractor
 from ingest.jobs import service as jobs
 from ingest.tables import JOBS
 from servicekit.peers.client import PeerUnreachable
@@ -89,8 +89,8 @@ async def chunks_done(service: Service) -> int:
 
 async def cancel(service: Service, job_id: str) -> None:
     async with service.database.write() as connection:
-        row = await jobs.find(connection, "acme", job_id)
-        await jobs.cancel(connection, row, service.clock.now())
+        row = await jobs.get_job(connection, "acme", job_id)
+        await jobs.cancel_job(connection, row, service.clock.now())
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ async def test_a_parsers_failure_waits_until_what_is_sent_is_entered(
     failed = asyncio.Event()
 
     async def parts(
-        self: ParsingProcess, source: Path, media_type: str, resume: Resume = formats.START
+        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = formats.START
     ) -> AsyncGenerator[Extracted, None]:
         builder = Builder()
         builder.block("paragraph", TEXT[:1200], 1)
@@ -196,7 +196,7 @@ async def test_a_parsers_failure_waits_until_what_is_sent_is_entered(
         failed.set()
         raise malformed("document")
 
-    monkeypatch.setattr(ParsingProcess, "parts", parts)
+    monkeypatch.setattr(SandboxedExtractor, "parts", parts)
     accepted = await service.upload(TEXT, document_id="a")
     assert accepted.job is not None
     working = asyncio.create_task(service.work())
@@ -219,7 +219,7 @@ async def test_nothing_of_a_document_that_is_cancelled_with_two_batches_under_wa
     assert accepted.job is not None
     working = asyncio.create_task(service.work())
     await gate.until_on_the_way(0, 2)
-    await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+    await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
     gate.let_all()
     await working
     assert gate.on_the_way == [0, 2], "nothing more was sent"

@@ -13,7 +13,7 @@ from contracts.errors import ErrorBody
 from contracts.indexing import BatchIndexed, ChunkBatch
 from ingest.errors import JobFinished, JobNotFailed
 from ingest.jobs import service as jobs
-from ingest.jobs.cleanup import left_in_index
+from ingest.jobs.cleanup import has_chunks_in_index
 from ingest.tables import JOBS
 from ingest.testing.tokens import budget_exceeded
 from servicekit.core.disk import DiskRoom
@@ -93,8 +93,8 @@ async def test_a_job_that_waits_for_a_budget_can_be_cancelled(
     await service.work()
     assert (await service.job(accepted.job["id"])).waiting_on == "budget"
     async with service.database.write() as connection:
-        found = await jobs.find(connection, "acme", accepted.job["id"])
-        await jobs.cancel(connection, found, service.clock.now())
+        found = await jobs.get_job(connection, "acme", accepted.job["id"])
+        await jobs.cancel_job(connection, found, service.clock.now())
     service.clock.advance(3600)
     await service.work_all()
     assert (await service.job(accepted.job["id"])).status == "cancelled"
@@ -199,15 +199,15 @@ async def test_a_failed_job_can_be_retried_under_a_new_revision_and_only_then(
     assert (row["status"], row["error"]["code"], row["error"]["retryable"]) == ("failed", "key_revoked", True)
     service.token_source.revoked.clear()
     async with service.database.write() as connection:
-        await jobs.retry(connection, row, service.mandate(), service.clock.now())
+        await jobs.retry_job(connection, row, service.job_owner(), service.clock.now())
     await service.work_all()
     row = await _row(service, accepted.job["id"])
     assert row["status"] == "ready"
     async with service.database.write() as connection:
         with pytest.raises(JobNotFailed):
-            await jobs.retry(connection, row, service.mandate(), service.clock.now())
+            await jobs.retry_job(connection, row, service.job_owner(), service.clock.now())
         with pytest.raises(JobFinished):
-            await jobs.cancel(connection, row, service.clock.now())
+            await jobs.cancel_job(connection, row, service.clock.now())
 
 
 async def test_cancel_stops_a_running_job_between_two_batches(
@@ -221,7 +221,7 @@ async def test_cancel_stops_a_running_job_between_two_batches(
         if batch.chunks[0].ordinal == 2:
             row = await _row(service, job_id)
             async with service.database.write() as connection:
-                await jobs.cancel(connection, row, service.clock.now())
+                await jobs.cancel_job(connection, row, service.clock.now())
 
     before_each_batch(service, cancel, monkeypatch)
     await service.work_all()
@@ -230,7 +230,7 @@ async def test_cancel_stops_a_running_job_between_two_batches(
     assert (await service.document("a"))["status"] == "cancelled"
     async with service.database.read() as connection:
         row = await _row(service, job_id)
-        assert await left_in_index(connection, row["document_key"], row["revision"])
+        assert await has_chunks_in_index(connection, row["document_key"], row["revision"])
 
 
 async def test_a_late_batch_cannot_bring_a_deleted_document_back(
@@ -240,7 +240,7 @@ async def test_a_late_batch_cannot_bring_a_deleted_document_back(
 
     async def delete(document_id: str, revision: int, batch: ChunkBatch) -> None:
         if batch.chunks[0].ordinal == 2:
-            await service.api.deletions.document(service.mandate(), "token", "handbook", "a")
+            await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
 
     before_each_batch(service, delete, monkeypatch)
     await service.work_all()

@@ -41,10 +41,10 @@ class Chunk:
     heading_path: tuple[str, ...]
     header: str
     embedding: str | None = None
-    """Of a restored document: what the retriever gave out for it, sealed."""
+    """Of a restored document: what the retriever gave out for it, encoded."""
 
 
-class Cutter:
+class Chunker:
     """Cuts documents for one collection."""
 
     def __init__(self, tokens: Tokens, chunking: Chunking, max_input_tokens: int) -> None:

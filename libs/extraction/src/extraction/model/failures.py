@@ -64,7 +64,7 @@ def timed_out(seconds: float) -> ParseFailed:
     return ParseFailed("timeout", f"Reading this document took longer than {seconds:g} s. Split or simplify it.")
 
 
-def cut_too_long(seconds: float) -> ParseFailed:
+def chunking_timed_out(seconds: float) -> ParseFailed:
     """Cutting it into chunks takes too long."""
     message = f"Cutting this document into chunks took longer than {seconds:g} s (INGEST_CUT_SECONDS). Split it."
     return ParseFailed("timeout", message)

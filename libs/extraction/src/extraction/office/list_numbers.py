@@ -106,8 +106,8 @@ def _list(element: etree._Element) -> _List:
 
 
 def _restarts(number: etree._Element) -> dict[int, int]:
-    told = ((one.get(f"{W}ilvl", "0"), value(one, "startOverride")) for one in number.iterfind(f"{W}lvlOverride"))
-    return {int(depth): int(start) for depth, start in told if start and start.isdigit()}
+    overrides = ((one.get(f"{W}ilvl", "0"), value(one, "startOverride")) for one in number.iterfind(f"{W}lvlOverride"))
+    return {int(depth): int(start) for depth, start in overrides if start and start.isdigit()}
 
 
 def _given(numbering: etree._Element | None, name: str) -> str | None:

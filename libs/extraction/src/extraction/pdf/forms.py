@@ -47,13 +47,13 @@ class Forms:
             return ""
         if raw.FPDFAnnot_GetFormFieldType(self._form, annotation) in _WITHOUT_TEXT:
             return ""
-        name = self._told(raw.FPDFAnnot_GetFormFieldName, annotation)
-        label = self._told(raw.FPDFAnnot_GetFormFieldAlternateName, annotation)
-        value = self._told(raw.FPDFAnnot_GetFormFieldValue, annotation)
+        name = self._string_of(raw.FPDFAnnot_GetFormFieldName, annotation)
+        label = self._string_of(raw.FPDFAnnot_GetFormFieldAlternateName, annotation)
+        value = self._string_of(raw.FPDFAnnot_GetFormFieldValue, annotation)
         title = f"{label} ({name})" if label and name and label != name else label or name
         return f"{title}: {value}".strip(": ") if title else value
 
-    def _told(self, question: Callable[..., int], annotation: Any) -> str:
+    def _string_of(self, question: Callable[..., int], annotation: Any) -> str:
         return _string(lambda room, size: question(self._form, annotation, room, size))
 
 

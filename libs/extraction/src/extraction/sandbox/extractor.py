@@ -1,7 +1,7 @@
-"""Reading a document in a child process, so that a hostile one fails its own job and nothing else.
+"""Reading a document in a process of its own, so that a hostile one fails its own job and nothing else.
 
 Most documents need little memory, so each begins with a small share. One that fails on it goes on with as much as a
-document may have at all, once other children leave room for that.
+document may have at all, once other workers leave room for that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from extraction.sandbox.sandbox import Bounds, MemoryBudget, Sandbox
 from extraction.sandbox.version import reading_version
 
 log = structlog.get_logger(__name__)
-SWEEP_FACTOR = 4
+ABANDONED_FACTOR = 4
 """A folder that nothing was written to for so many times the longest parsing belongs to nobody."""
 FILE_FACTOR = 8
 """Bytes that may be written for one character of text."""
@@ -34,8 +34,8 @@ MAYBE_MEMORY = ("too_large", "malformed", "parser_crashed")
 """What a document is said to be when its parser got no memory: not every library says so."""
 
 
-class ParsingProcess:
-    """Reads each document in a child of its own."""
+class SandboxedExtractor:
+    """Reads each document in a worker of its own."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class ParsingProcess:
     ) -> None:
         """A document may have `memory_bytes` and begins with `share_bytes`; all together have `total_bytes`.
 
-        Without `share_bytes` it has all at once. What children have read lies in `scratch` until it is taken.
+        Without `share_bytes` it has all at once. What workers have read lies in `scratch` until it is taken.
         """
         self.limits = limits
         self.seconds = seconds
@@ -63,17 +63,17 @@ class ParsingProcess:
         return reading_version(self.limits, self.memory_bytes)
 
     def close(self) -> None:
-        """End what children come from."""
+        """End the fork server."""
         self.sandbox.close()
 
-    def sweep(self) -> None:
+    def cleanup(self) -> None:
         """Remove what workers that were killed have left behind."""
-        self.sandbox.sweep(SWEEP_FACTOR * self.seconds)
+        self.sandbox.cleanup(ABANDONED_FACTOR * self.seconds)
 
     async def parts(self, source: Path, media_type: str, resume: Resume = START) -> AsyncGenerator[Extracted, None]:
-        """A file's parts as they are read; raises `ParseFailed`, also between parts. Close it: no child stays behind.
+        """A file's parts as they are read; raises `ParseFailed`, also between parts. Close it: no worker stays behind.
 
-        The child does not wait for the caller: parts not taken yet lie on disk, all of them within the child's limits.
+        The worker does not wait for the caller: parts not taken yet lie on disk, all within its limits.
         """
         at = resume
         try:
@@ -98,7 +98,7 @@ class ParsingProcess:
     async def _parts(
         self, source: Path, media_type: str, resume: Resume, memory_bytes: int
     ) -> AsyncGenerator[Extracted, None]:
-        """The parts as one child reads them."""
+        """The parts as one worker reads them."""
         options = {
             "media_type": media_type,
             "max_pages": self.limits.max_pages,
@@ -112,7 +112,7 @@ class ParsingProcess:
 
 
 def _taken(folder: Path, number: int) -> Extracted:
-    """A part that the child has finished; its files are removed."""
+    """A part that the worker has finished; its files are removed."""
     text, structure = folder / f"{number}.text", folder / f"{number}.json"
     part = Extracted.from_json(text.read_bytes().decode(), json.loads(structure.read_text()))
     text.unlink()

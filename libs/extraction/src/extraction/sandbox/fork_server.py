@@ -1,12 +1,12 @@
-"""The process that children are forked from: `python -I -m extraction.sandbox.fork_server MODULE…`, its input a socket.
+"""The process that workers are forked from: `python -I -m extraction.sandbox.fork_server MODULE…`, its input a socket.
 
-It has the modules imported that its children will need, so that one is there in a millisecond instead of a tenth of a
+It has the modules imported that its workers will need, so that one is there in a millisecond instead of a tenth of a
 second. It sees none of the service's settings and reads no document itself. One message a request, as JSON:
 
-    {"start": N, "source", "folder"}, with the files for the child's input, output and errors    {"kill": N}
+    {"start": N, "source", "folder"}, with the files for the worker's input, output and errors    {"kill": N}
 
-One message for each child that has ended: `{"ended": N, "status": exit status, or minus the signal}`. When the
-service's end of the socket is closed it ends, and with it all its children.
+One message for each worker that has ended: `{"ended": N, "status": exit status, or minus the signal}`. When the
+service's end of the socket is closed it ends, and with it all its workers.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import sys
 from importlib import import_module
 from typing import Any, NoReturn
 
-from extraction.sandbox import worker as child
+from extraction.sandbox import worker
 
 LARGEST_MESSAGE = 64 * 1024
 PR_SET_PDEATHSIG = 1
 
 
-class Nursery:
-    """Children by the number that the service gave them."""
+class ForkServer:
+    """Workers by the number that the service gave them."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
@@ -66,17 +66,17 @@ class Nursery:
     def _start(self, request: dict[str, Any], files: list[int]) -> None:
         try:
             pid = os.fork()
-        except OSError:  # no more processes, no memory: this child is not to be had now
-            self._say_ended(request["start"], child.NOT_NOW)
+        except OSError:  # no more processes, no memory: this worker is not to be had now
+            self._say_ended(request["start"], worker.NOT_NOW)
         else:
             if pid == 0:
-                self._become_child(request, files)
+                self._become_worker(request, files)
             self._pids[request["start"]] = pid
         for file in files:
             os.close(file)
 
     def _kill(self, number: int) -> None:
-        """The child with whatever it started. Nobody else can have its pid: it has not been waited for."""
+        """The worker with whatever it started. Nobody else can have its pid: it has not been waited for."""
         pid = self._pids.get(number)
         if pid is None:
             return
@@ -95,7 +95,7 @@ class Nursery:
     def _say_ended(self, number: int, status: int) -> None:
         self._channel.send(json.dumps({"ended": number, "status": status}).encode())
 
-    def _become_child(self, request: dict[str, Any], files: list[int]) -> NoReturn:
+    def _become_worker(self, request: dict[str, Any], files: list[int]) -> NoReturn:
         status = 1
         try:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -107,9 +107,9 @@ class Nursery:
             os.closerange(3, 256)
             os.chdir(request["folder"])
             os.environ["TMPDIR"] = request["folder"]  # noqa: TID251  # where this process may write, and no setting
-            status = child.main(request["source"], request["folder"])
+            status = worker.main(request["source"], request["folder"])
             sys.stdout.flush()
-        except BaseException:  # noqa: BLE001  # whatever it is, it ends this child and must not run the nursery's code
+        except BaseException:  # noqa: BLE001  # whatever it is, it ends this worker and must not run the fork server's code
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
@@ -119,9 +119,9 @@ def main() -> None:
     """Import, then serve."""
     for name in sys.argv[1:]:
         import_module(name)
-    gc.freeze()  # what is here now is shared with the children: looking for garbage in it would copy it
+    gc.freeze()  # what is here now is shared with the workers: looking for garbage in it would copy it
     with socket.socket(fileno=os.dup(0)) as channel:
-        Nursery(channel).serve()
+        ForkServer(channel).serve()
 
 
 if __name__ == "__main__":

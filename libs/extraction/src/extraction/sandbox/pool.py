@@ -1,4 +1,4 @@
-"""Children as their service sees them: started, read from, waited for and killed through their nursery."""
+"""Workers as their service sees them: started, read from, waited for and killed through their fork server."""
 
 from __future__ import annotations
 
@@ -21,58 +21,58 @@ from extraction.sandbox.fork_server import LARGEST_MESSAGE
 
 log = structlog.get_logger(__name__)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-"""All that children see of ours: no settings, no secrets."""
+"""All that workers see of ours: no settings, no secrets."""
 INPUT = Path("/dev/stdin")
-"""Opened there, a child's input is read from its beginning, whoever else reads it."""
+"""Opened there, a worker's input is read from its beginning, whoever else reads it."""
 IDLE_SECONDS = 60.0
-"""A nursery that has nobody ends after this: it costs memory."""
+"""A fork server that has no worker ends after this: it costs memory."""
 
 
-class NurseryLost(Exception):
-    """The process that children come from has ended, and they with it: no document's fault."""
+class ForkServerLost(Exception):
+    """The process that workers come from has ended, and they with it: no document's fault."""
 
 
 @dataclass(slots=True)
-class Child:
+class Worker:
     """One that carries out a task."""
 
     number: int
     output: asyncio.StreamReader
     ended: asyncio.Future[int]
-    """Its exit status, or minus the signal that ended it; `NurseryLost`."""
+    """Its exit status, or minus the signal that ended it; `ForkServerLost`."""
 
 
 @dataclass(slots=True)
-class _Nursery:
-    """A nursery that runs."""
+class _ForkServer:
+    """A fork server that runs."""
 
     process: subprocess.Popen[bytes]
     channel: socket.socket
-    children: dict[int, Child] = field(default_factory=dict)
+    workers: dict[int, Worker] = field(default_factory=dict)
     idle: asyncio.TimerHandle | None = None
 
 
-class Children:
-    """Starts children, the first one with their nursery."""
+class WorkerPool:
+    """Starts workers, the first one with their fork server."""
 
     def __init__(self, preloaded: Sequence[str] = ()) -> None:
-        """`preloaded` are the modules that the nursery imports."""
+        """`preloaded` are the modules that the fork server imports."""
         self._preloaded = preloaded
         self._numbers = count()
-        self._nursery: _Nursery | None = None
+        self._server: _ForkServer | None = None
 
     @asynccontextmanager
-    async def child(
-        self, source: Path | IO[bytes], folder: Path, complaints: int, options: Mapping[str, Any]
-    ) -> AsyncIterator[Child]:
-        """A child of this block: killed when the block ends, and gone after it.
+    async def worker(
+        self, source: Path | IO[bytes], folder: Path, stderr: int, options: Mapping[str, Any]
+    ) -> AsyncIterator[Worker]:
+        """A worker of this block: killed when the block ends, and gone after it.
 
-        A `source` that is an open file, which need have no name, is the child's input.
+        A `source` that is an open file, which need have no name, is the worker's input.
         """
         (folder / "options.json").write_text(json.dumps(options))
-        nursery = self._open()
+        server = self._open()
         number, loop = next(self._numbers), asyncio.get_running_loop()
-        child = nursery.children[number] = Child(number, asyncio.StreamReader(), loop.create_future())
+        worker = server.workers[number] = Worker(number, asyncio.StreamReader(), loop.create_future())
         reading, writing = os.pipe()
         pipe: Any = os.fdopen(reading, "rb", 0)
         try:
@@ -80,44 +80,44 @@ class Children:
             request = {"start": number, "source": str(path), "folder": str(folder)}
             given = _input(source)
             try:
-                socket.send_fds(nursery.channel, [json.dumps(request).encode()], [given, writing, complaints])
+                socket.send_fds(server.channel, [json.dumps(request).encode()], [given, writing, stderr])
             except OSError:
-                self._lose(nursery)
+                self._lose(server)
             finally:
                 os.close(given)
                 os.close(writing)
-            pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(child.output), pipe)
-            yield child
+            pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(worker.output), pipe)
+            yield worker
         finally:
-            self.kill(child)
-            await asyncio.shield(asyncio.wait({child.ended}))
+            self.kill(worker)
+            await asyncio.shield(asyncio.wait({worker.ended}))
             pipe.close()
-            child.ended.exception()
+            worker.ended.exception()
 
-    def kill(self, child: Child) -> None:
-        """End a child, if it has not ended."""
-        if not child.ended.done() and self._nursery is not None:
+    def kill(self, worker: Worker) -> None:
+        """End a worker, if it has not ended."""
+        if not worker.ended.done() and self._server is not None:
             try:
-                self._nursery.channel.send(json.dumps({"kill": child.number}).encode())
+                self._server.channel.send(json.dumps({"kill": worker.number}).encode())
             except OSError:
-                self._lose(self._nursery)
+                self._lose(self._server)
 
     @property
-    def nursery_pid(self) -> int | None:
-        """The process that children come from, while there is one."""
-        return self._nursery.process.pid if self._nursery is not None else None
+    def fork_server_pid(self) -> int | None:
+        """The process that workers come from, while there is one."""
+        return self._server.process.pid if self._server is not None else None
 
     def close(self) -> None:
-        """End the nursery."""
-        if self._nursery is not None:
-            self._lose(self._nursery)
+        """End the fork server."""
+        if self._server is not None:
+            self._lose(self._server)
 
-    def _open(self) -> _Nursery:
-        if self._nursery is not None:
-            if self._nursery.idle is not None:
-                self._nursery.idle.cancel()
-                self._nursery.idle = None
-            return self._nursery
+    def _open(self) -> _ForkServer:
+        if self._server is not None:
+            if self._server.idle is not None:
+                self._server.idle.cancel()
+                self._server.idle = None
+            return self._server
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(  # noqa: S603  # the modules are ours
@@ -127,47 +127,47 @@ class Children:
                 env=ENVIRONMENT,
                 start_new_session=True,
             )
-        nursery = self._nursery = _Nursery(process, ours)
-        asyncio.get_running_loop().add_reader(ours, self._hear, nursery)
-        return nursery
+        server = self._server = _ForkServer(process, ours)
+        asyncio.get_running_loop().add_reader(ours, self._receive, server)
+        return server
 
-    def _hear(self, nursery: _Nursery) -> None:
+    def _receive(self, server: _ForkServer) -> None:
         try:
-            message = nursery.channel.recv(LARGEST_MESSAGE)
+            message = server.channel.recv(LARGEST_MESSAGE)
         except OSError:
             message = b""
         if not message:
-            self._lose(nursery)
+            self._lose(server)
             return
-        told = json.loads(message)
-        child = nursery.children.pop(told["ended"])
-        child.ended.set_result(told["status"])
-        if not nursery.children:
-            nursery.idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle, nursery)
+        ended = json.loads(message)
+        worker = server.workers.pop(ended["ended"])
+        worker.ended.set_result(ended["status"])
+        if not server.workers:
+            server.idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle, server)
 
-    def _end_if_idle(self, nursery: _Nursery) -> None:
-        if not nursery.children:
-            self._lose(nursery)
+    def _end_if_idle(self, server: _ForkServer) -> None:
+        if not server.workers:
+            self._lose(server)
 
-    def _lose(self, nursery: _Nursery) -> None:
-        """The nursery is to end, or has ended."""
-        if self._nursery is not nursery:
+    def _lose(self, server: _ForkServer) -> None:
+        """The fork server is to end, or has ended."""
+        if self._server is not server:
             return  # it was lost before
-        self._nursery = None
-        if nursery.idle is not None:
-            nursery.idle.cancel()
-        asyncio.get_running_loop().remove_reader(nursery.channel)
-        nursery.channel.close()
-        nursery.process.kill()
-        nursery.process.wait()
-        for child in nursery.children.values():
-            if not child.ended.done():
-                child.ended.set_exception(NurseryLost())
-        if nursery.children:
-            log.warning("the children's nursery was lost", children=len(nursery.children))
-        nursery.children.clear()
+        self._server = None
+        if server.idle is not None:
+            server.idle.cancel()
+        asyncio.get_running_loop().remove_reader(server.channel)
+        server.channel.close()
+        server.process.kill()
+        server.process.wait()
+        for worker in server.workers.values():
+            if not worker.ended.done():
+                worker.ended.set_exception(ForkServerLost())
+        if server.workers:
+            log.warning("the fork server was lost", workers=len(server.workers))
+        server.workers.clear()
 
 
 def _input(source: Path | IO[bytes]) -> int:
-    """The descriptor that a child has as its input; nothing where its source has a name."""
+    """The descriptor that a worker has as its input; nothing where its source has a name."""
     return os.open(os.devnull, os.O_RDONLY) if isinstance(source, Path) else os.dup(source.fileno())

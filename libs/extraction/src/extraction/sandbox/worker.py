@@ -1,4 +1,4 @@
-"""What a child does: it bounds its own memory, processor time and output, then carries out one task.
+"""What a worker does: it bounds its own memory, processor time and output, then carries out one task.
 
 A task is a module with `run(source, folder, options)`, which yields a line for each step that is done; what belongs to
 it lies in files of the folder by then. A source that can't be read leaves `failure.json`. The exit status is 0 in both

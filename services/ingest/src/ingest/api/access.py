@@ -11,9 +11,9 @@ from fastapi import Depends, Header, Path, Query, Request
 from contracts.base import Name
 from contracts.delegation import Delegation
 from ingest.dependencies import Dependencies
-from ingest.documents import collections as collections_view
+from ingest.documents import collections
 from ingest.errors import CollectionNotAllowed, GrantMissing
-from ingest.jobs.lifecycle import Mandate
+from ingest.jobs.lifecycle import JobOwner
 from servicekit.auth.delegation import Caller, require
 
 TenantAdmin = Annotated[Caller, require("ingest", "admin")]
@@ -45,21 +45,21 @@ async def enter_collection(caller: Caller, opened: Dependencies, name: str, body
 
     `body` is the call's headers. Raises `DiskFull`, or that there is no such collection.
     """
-    told = body.get("content-length", "")
-    await asyncio.to_thread(opened.room.check, int(told) if told.isdecimal() else 0)
-    if not await collections_view.known(opened.database, caller.tenant, name):
-        await opened.index.collection(caller.token, name)
-        await collections_view.remember(opened.database, caller.tenant, name)
+    length = body.get("content-length", "")
+    await asyncio.to_thread(opened.room.check, int(length) if length.isdecimal() else 0)
+    if not await collections.is_known(opened.database, caller.tenant, name):
+        await opened.index.get_collection(caller.token, name)
+        await collections.add_collection(opened.database, caller.tenant, name)
 
 
-def mandate(caller: Caller, grant: str | None) -> Mandate:
+def job_owner(caller: Caller, grant: str | None) -> JobOwner:
     """For whom a job works; the grant may be missing where the job ends within the call."""
     delegation: Delegation = caller.delegation
-    return Mandate(delegation.tenant, delegation.key_id, delegation.request_id, grant or None)
+    return JobOwner(delegation.tenant, delegation.key_id, delegation.request_id, grant or None)
 
 
-def lasting_mandate(caller: Caller, grant: str | None) -> Mandate:
+def lasting_job_owner(caller: Caller, grant: str | None) -> JobOwner:
     """The same for a job that goes on after the call; raises `GrantMissing`."""
     if not grant:
         raise GrantMissing
-    return mandate(caller, grant)
+    return job_owner(caller, grant)

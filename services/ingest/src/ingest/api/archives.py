@@ -21,16 +21,15 @@ from ingest.api.access import (
     Reader,
     check_collection,
     enter_collection,
-    lasting_mandate,
+    lasting_job_owner,
 )
 from ingest.dependencies import Dependencies
 from ingest.documents.repository import as_document
-from ingest.export import exporter as backups
-from ingest.export import importer as restoring
+from ingest.export import exporter, importer
 from ingest.export.archive import PIECE
 from ingest.export.errors import UnsupportedArchive
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import Mandate
+from ingest.jobs.lifecycle import JobOwner
 from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections/{collection}", tags=["documents"])
@@ -44,7 +43,7 @@ async def backup(
 ) -> StreamingResponse:
     """All of a document as one ZIP: the original, the text, how it is cut, and its embeddings."""
     check_collection(caller, collection)
-    file = await backups.archive(
+    file = await exporter.export_document(
         opened.database, opened.blobs, opened.index, caller.token, caller.tenant, collection, document_id
     )
     headers = {
@@ -66,27 +65,29 @@ async def restore(
 ) -> Response:
     """Take a document in as an archive has it: what it needs is on disk when this answers 202."""
     check_collection(caller, collection)
-    lasting = lasting_mandate(caller, grant)
+    lasting = lasting_job_owner(caller, grant)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
         raise UnsupportedArchive
     await enter_collection(caller, opened, collection, request.headers)
-    into = await opened.index.collection(caller.token, collection)
-    async with opened.unpacking.received(caller.tenant, request.stream()) as file:
+    into = await opened.index.get_collection(caller.token, collection)
+    async with opened.archives.received(caller.tenant, request.stream()) as file:
         return await _restored(opened, lasting, into, file)
 
 
-async def _restored(opened: Dependencies, mandate: Mandate, into: Collection, file: IO[bytes]) -> Response:
+async def _restored(opened: Dependencies, job_owner: JobOwner, into: Collection, file: IO[bytes]) -> Response:
     most_header = most_chars(into.max_input_tokens)
-    async with opened.unpacking.archive(mandate.tenant, file, into.embedding_model, most_header) as archive:
-        given = (opened.database, opened.blobs, opened.clock, mandate, into.name, into.index.layout)
-        accepted = await restoring.restore(*given, archive)
+    async with opened.archives.archive(job_owner.tenant, file, into.embedding_model, most_header) as archive:
+        given = (opened.database, opened.blobs, opened.clock, job_owner, into.name, into.index.layout)
+        accepted = await importer.restore_document(*given, archive)
     async with opened.database.read() as connection:
-        job = await jobs.shown(connection, accepted.job, opened.clock.now()) if accepted.job is not None else None
-    told = Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
+        job = (
+            await jobs.describe_job(connection, accepted.job, opened.clock.now()) if accepted.job is not None else None
+        )
+    reply = Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged)
     metrics.UPLOADS.labels("unchanged" if accepted.unchanged else "restored").inc()
     if not accepted.unchanged and accepted.job is not None:
-        opened.bell.ring(accepted.job["id"], mandate.request_id)
-    return Response(told.model_dump_json(), 200 if accepted.unchanged else 202, media_type="application/json")
+        opened.notifier.notify(accepted.job["id"], job_owner.request_id)
+    return Response(reply.model_dump_json(), 200 if accepted.unchanged else 202, media_type="application/json")
 
 
 async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:

@@ -24,11 +24,11 @@ from ingest.api.access import (
     Opened,
     check_collection,
     enter_collection,
-    lasting_mandate,
+    lasting_job_owner,
 )
 from ingest.api.upload import keep_text, keep_url
 from ingest.dependencies import Dependencies
-from ingest.jobs.lifecycle import Mandate
+from ingest.jobs.lifecycle import JobOwner
 from ingest.tables import ANSWERS
 from servicekit.core.errors import ServiceError
 from servicekit.web.error_handlers import from_validation
@@ -68,7 +68,7 @@ async def upload_batch(
 ) -> Response:
     """Take several documents in; bytes and job of each that a result accepts are on disk when this answers."""
     check_collection(caller, collection)
-    lasting = lasting_mandate(caller, grant)
+    lasting = lasting_job_owner(caller, grant)
     await enter_collection(caller, opened, collection, request.headers)
     call = (
         CallKey(lasting.key_id, f"POST /v1/collections/{collection}/documents:batch", key) if key is not None else None
@@ -81,16 +81,18 @@ async def upload_batch(
     return _response(await ANSWERS.once(opened.database, opened.clock, call, print_, take))
 
 
-async def _take_all(opened: Dependencies, mandate: Mandate, collection: str, documents: Sequence[Any]) -> StoredAnswer:
+async def _take_all(
+    opened: Dependencies, job_owner: JobOwner, collection: str, documents: Sequence[Any]
+) -> StoredAnswer:
     """All of them, some at once; those with the same `document_id` in their order, so that the last one wins."""
-    deadline = asyncio.get_running_loop().time() + opened.fetching.seconds
+    deadline = asyncio.get_running_loop().time() + opened.fetches.seconds
     results: dict[int, Accepted | Refused] = {}
     places = asyncio.Semaphore(AT_ONCE)
 
     async def take_in_order(numbers: Sequence[int]) -> None:
         async with places:
             for number in numbers:
-                results[number] = await _take(opened, mandate, collection, number, documents[number], deadline)
+                results[number] = await _take(opened, job_owner, collection, number, documents[number], deadline)
 
     async with asyncio.TaskGroup() as group:
         for numbers in _by_identity(documents):
@@ -100,18 +102,18 @@ async def _take_all(opened: Dependencies, mandate: Mandate, collection: str, doc
 
 
 async def _take(
-    opened: Dependencies, mandate: Mandate, collection: str, number: int, document: Any, deadline: float
+    opened: Dependencies, job_owner: JobOwner, collection: str, number: int, document: Any, deadline: float
 ) -> Accepted | Refused:
     try:
         body = _parsed(document)
         if body.text is not None:
-            answer = await keep_text(opened, mandate, collection, body)
+            answer = await keep_text(opened, job_owner, collection, body)
         else:
-            answer = await keep_url(opened, mandate, collection, body, deadline=deadline)
+            answer = await keep_url(opened, job_owner, collection, body, deadline=deadline)
     except ServiceError as error:
         if error.param is not None:
             error.param = f"documents.{number}.{error.param}"
-        return Refused(error=error.body(mandate.request_id))
+        return Refused(error=error.body(job_owner.request_id))
     return Accepted.model_validate_json(answer.body)
 
 

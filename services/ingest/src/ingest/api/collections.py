@@ -18,10 +18,10 @@ from ingest.api.access import (
     Reader,
     check_collection,
     enter_collection,
-    lasting_mandate,
-    mandate,
+    job_owner,
+    lasting_job_owner,
 )
-from ingest.documents import collections as collections_view
+from ingest.documents import collections
 from ingest.documents.deletions import late_deletion_possible
 from ingest.errors import CollectionDeleting
 from ingest.jobs import reindexes
@@ -48,21 +48,21 @@ async def create(body: CollectionCreate, caller: Authorised, opened: Opened, key
 
 
 async def _create(body: CollectionCreate, caller: Authorised, opened: Opened) -> Collection:
-    await collections_view.known(opened.database, caller.tenant, body.name)  # raises while a deletion is under way
+    await collections.is_known(opened.database, caller.tenant, body.name)  # raises while a deletion is under way
     async with opened.database.read() as connection:
         if await late_deletion_possible(connection, caller.tenant, body.name, opened.clock.now()):
             raise CollectionDeleting(body.name)
     made = await opened.index.create_collection(caller.token, body)
-    await collections_view.remember(opened.database, caller.tenant, body.name)
+    await collections.add_collection(opened.database, caller.tenant, body.name)
     return made
 
 
 @router.get("", response_model=Page[Collection])
 async def listed(caller: Reader, opened: Opened, limit: Limit = 50, cursor: Cursor = None) -> Page[Collection]:
     """The collections that the key may use. A page can be shorter than `limit` where a key may use only some."""
-    page = await opened.index.collections(caller.token, limit, cursor)
+    page = await opened.index.list_collections(caller.token, limit, cursor)
     visible = [each for each in page.data if caller.delegation.allows_collection(each.name)]
-    data = await collections_view.with_counts(opened.database, caller.tenant, visible)
+    data = await collections.add_counts(opened.database, caller.tenant, visible)
     return Page(data=data, next_cursor=page.next_cursor)
 
 
@@ -70,17 +70,17 @@ async def listed(caller: Reader, opened: Opened, limit: Limit = 50, cursor: Curs
 async def one(collection: CollectionName, caller: Reader, opened: Opened) -> Collection:
     """One collection with its counts."""
     check_collection(caller, collection)
-    found = await opened.index.collection(caller.token, collection)
-    return (await collections_view.with_counts(opened.database, caller.tenant, [found]))[0]
+    found = await opened.index.get_collection(caller.token, collection)
+    return (await collections.add_counts(opened.database, caller.tenant, [found]))[0]
 
 
 @router.patch("/{collection}", response_model=Collection)
 async def change(collection: CollectionName, body: CollectionChange, caller: Authorised, opened: Opened) -> Collection:
     """Change how a collection is described and searched."""
     check_collection(caller, collection)
-    await collections_view.known(opened.database, caller.tenant, collection)  # raises while a deletion is under way
-    changed = await opened.index.change_collection(caller.token, collection, body)
-    return (await collections_view.with_counts(opened.database, caller.tenant, [changed]))[0]
+    await collections.is_known(opened.database, caller.tenant, collection)  # raises while a deletion is under way
+    changed = await opened.index.update_collection(caller.token, collection, body)
+    return (await collections.add_counts(opened.database, caller.tenant, [changed]))[0]
 
 
 @router.post("/{collection}/reindex", status_code=202, response_model=ReindexAccepted)
@@ -94,16 +94,16 @@ async def reindex(
 ) -> Response:
     """Build a new generation of a collection beside the one that serves, as a job that then flips to it."""
     check_collection(caller, collection)
-    lasting = lasting_mandate(caller, grant)
+    lasting = lasting_job_owner(caller, grant)
     call = CallKey(caller.delegation.key_id, f"POST /v1/collections/{collection}/reindex", key) if key else None
 
     async def make() -> StoredAnswer:
         await enter_collection(caller, opened, collection, {})
         await opened.index.plan_shadow(caller.token, collection, body)
         async with opened.database.write() as connection:
-            row = await reindexes.start(connection, lasting, collection, body, opened.clock.now())
-            job = await jobs.shown(connection, row, opened.clock.now())
-        opened.bell.ring(job.id, lasting.request_id)
+            row = await reindexes.create_reindex(connection, lasting, collection, body, opened.clock.now())
+            job = await jobs.describe_job(connection, row, opened.clock.now())
+        opened.notifier.notify(job.id, lasting.request_id)
         return StoredAnswer(202, ReindexAccepted(job=job).model_dump_json())
 
     print_ = fingerprint(body.model_dump(mode="json"))
@@ -116,9 +116,9 @@ async def delete(collection: CollectionName, caller: Authorised, opened: Opened,
     """Remove a collection with all its documents; their jobs are cancelled."""
     check_collection(caller, collection)
     try:
-        known = await collections_view.known(opened.database, caller.tenant, collection)
+        known = await collections.is_known(opened.database, caller.tenant, collection)
     except CollectionDeleting:
         known = True  # one that was cut short is taken up again
     if not known:
-        await opened.index.collection(caller.token, collection)  # raises that there is none
-    await opened.deletions.collection(mandate(caller, grant), caller.token, collection)
+        await opened.index.get_collection(caller.token, collection)  # raises that there is none
+    await opened.deletions.delete_collection(job_owner(caller, grant), caller.token, collection)

@@ -24,11 +24,11 @@ from ingest.api.access import (
     Reader,
     check_collection,
     enter_collection,
-    lasting_mandate,
-    mandate,
+    job_owner,
+    lasting_job_owner,
 )
 from ingest.api.upload import take, take_json
-from ingest.documents import collections as collections_view
+from ingest.documents import collections
 from ingest.documents import repository as documents
 from ingest.documents import submission as receiving
 from ingest.documents.repository import as_document
@@ -84,7 +84,7 @@ async def upload(
 ) -> Response:
     """Take a document in: bytes and job are on disk when this answers 202."""
     check_collection(caller, collection)
-    lasting = lasting_mandate(caller, grant)
+    lasting = lasting_job_owner(caller, grant)
     await enter_collection(caller, opened, collection, request.headers)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "multipart/form-data":
@@ -108,10 +108,10 @@ async def listed(
 ) -> Page[Document]:
     """The collection's documents, newest first; `q` looks into title, source and id."""
     check_collection(caller, collection)
-    if not await collections_view.known(opened.database, caller.tenant, collection):
-        await opened.index.collection(caller.token, collection)
+    if not await collections.is_known(opened.database, caller.tenant, collection):
+        await opened.index.get_collection(caller.token, collection)
     async with opened.database.read() as connection:
-        return await documents.listed(
+        return await documents.list_documents(
             connection, caller.tenant, collection, status=status, words=q, limit=limit, cursor=cursor
         )
 
@@ -121,7 +121,7 @@ async def one(collection: CollectionName, document_id: DocumentPath, caller: Rea
     """One document."""
     check_collection(caller, collection)
     async with opened.database.read() as connection:
-        return as_document(await documents.find(connection, caller.tenant, collection, document_id))
+        return as_document(await documents.get_document(connection, caller.tenant, collection, document_id))
 
 
 @router.delete("/{document_id}", status_code=204)
@@ -130,7 +130,7 @@ async def delete(
 ) -> None:
     """Remove a document; it is gone from search when this answers, and its job is cancelled."""
     check_collection(caller, collection)
-    await opened.deletions.document(mandate(caller, grant), caller.token, collection, document_id)
+    await opened.deletions.delete_document(job_owner(caller, grant), caller.token, collection, document_id)
 
 
 @router.get("/{document_id}/content", response_class=StreamingResponse)
@@ -142,8 +142,8 @@ async def content(
 
     async def found() -> tuple[RowMapping, AsyncIterator[bytes]]:
         async with opened.database.read() as connection:
-            document = await documents.find(connection, caller.tenant, collection, document_id)
-            row = await documents.revision_of(connection, document, revision)
+            document = await documents.get_document(connection, caller.tenant, collection, document_id)
+            row = await documents.get_revision(connection, document, revision)
         return row, opened.blobs.stream(row["blob_key"])
 
     row, pieces = await _begun(found)
@@ -165,9 +165,9 @@ async def text(
 
     async def found() -> tuple[None, AsyncIterator[bytes]]:
         async with opened.database.read() as connection:
-            document = await documents.find(connection, caller.tenant, collection, document_id)
-            parts = await documents.text_of(connection, document, revision)
-        return None, documents.text_bytes(opened.blobs, parts)
+            document = await documents.get_document(connection, caller.tenant, collection, document_id)
+            parts = await documents.list_text_parts(connection, document, revision)
+        return None, documents.stream_text(opened.blobs, parts)
 
     _, pieces = await _begun(found)
     headers = {"X-Content-Type-Options": "nosniff"}
@@ -186,10 +186,10 @@ async def chunks(
     """The active revision's chunks in order; none before the first commit."""
     check_collection(caller, collection)
     async with opened.database.read() as connection:
-        document = await documents.find(connection, caller.tenant, collection, document_id)
+        document = await documents.get_document(connection, caller.tenant, collection, document_id)
     if document["active_revision"] is None:
         return Page(data=[], next_cursor=None)
-    return await opened.index.chunks(caller.token, collection, document_id, limit, cursor)
+    return await opened.index.list_chunks(caller.token, collection, document_id, limit, cursor)
 
 
 async def _begun(

@@ -8,9 +8,9 @@ from fastapi import Path
 
 from contracts.base import Name
 from contracts.tenancy import TenantDeletion, TenantKeys
-from ingest.api.access import Grant, Opened, TenantAdmin, lasting_mandate
+from ingest.api.access import Grant, Opened, TenantAdmin, lasting_job_owner
 from ingest.documents import tenants
-from ingest.export.backup import WholeBackups
+from ingest.export.backup import BackupService
 from ingest.jobs import service as jobs
 from servicekit.auth.delegation import Caller, check_tenant_admin, require_installation
 from servicekit.streams.response import OpenedStream
@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/x-tar"
 @router.get("/backup", response_class=OpenedStream)
 async def backup(caller: Installation, opened: Opened) -> OpenedStream:
     """Ingest's and the retriever's members of a backup, of one moment."""
-    backups = WholeBackups(opened.database, opened.blobs, opened.index)
+    backups = BackupService(opened.database, opened.blobs, opened.index)
     return OpenedStream(lambda: backups.opened(caller.token), MEDIA_TYPE)
 
 
@@ -35,9 +35,9 @@ async def delete_tenant(
 ) -> TenantDeletion:
     """Begin the deletion of a tenant, or give the one that is under way a fresh grant."""
     check_tenant_admin(caller, caller.tenant)
-    lasting = lasting_mandate(caller, grant)
+    lasting = lasting_job_owner(caller, grant)
     row = await tenants.begin_deletion(opened.database, opened.clock, lasting, name, body.key_ids)
     async with opened.database.read() as connection:
-        job = await jobs.shown(connection, row, opened.clock.now())
-    opened.bell.ring(job.id, lasting.request_id)
+        job = await jobs.describe_job(connection, row, opened.clock.now())
+    opened.notifier.notify(job.id, lasting.request_id)
     return TenantDeletion(job=job)

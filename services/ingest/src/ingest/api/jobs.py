@@ -12,10 +12,10 @@ from sqlalchemy import RowMapping
 from contracts.base import Name
 from contracts.jobs import Job, JobStatus
 from contracts.pages import Page
-from ingest.api.access import Authorised, Cursor, Grant, Limit, Opened, check_collection, lasting_mandate
+from ingest.api.access import Authorised, Cursor, Grant, Limit, Opened, check_collection, lasting_job_owner
 from ingest.errors import JobNotFound
 from ingest.jobs import service as jobs
-from ingest.jobs.cleanup import left_in_index
+from ingest.jobs.cleanup import has_chunks_in_index
 from ingest.jobs.service import JobFilter
 from servicekit.auth.delegation import Caller
 from servicekit.core.errors import ServiceError
@@ -40,28 +40,28 @@ async def listed(
         check_collection(caller, collection)
     which = JobFilter(status, collection, caller.delegation.collections)
     async with opened.database.read() as connection:
-        return await jobs.listed(connection, caller.tenant, which, limit, cursor, opened.clock.now())
+        return await jobs.list_jobs(connection, caller.tenant, which, limit, cursor, opened.clock.now())
 
 
 @router.get("/{job_id}", response_model=Job)
 async def one(job_id: str, caller: Authorised, opened: Opened) -> Job:
     """One job: its stage, its progress, and why it waits."""
     async with opened.database.read() as connection:
-        row = _visible(caller, await jobs.find(connection, caller.tenant, job_id))
-        return await jobs.shown(connection, row, opened.clock.now())
+        row = _visible(caller, await jobs.get_job(connection, caller.tenant, job_id))
+        return await jobs.describe_job(connection, row, opened.clock.now())
 
 
 @router.get("/{job_id}/events", response_class=StreamingResponse)
 async def events(job_id: str, caller: Authorised, opened: Opened, request: Request) -> StreamingResponse:
     """Server-sent events: the job at each change, ending with its final state."""
     async with opened.database.read() as connection:
-        _visible(caller, await jobs.find(connection, caller.tenant, job_id))
+        _visible(caller, await jobs.get_job(connection, caller.tenant, job_id))
     seconds = opened.settings.events_seconds
     request_id: str | None = getattr(request.state, "request_id", None)
 
     async def pieces() -> AsyncIterator[bytes]:
         try:
-            async for job in jobs.changes(opened.database, opened.clock, caller.tenant, job_id, seconds):
+            async for job in jobs.watch_job(opened.database, opened.clock, caller.tenant, job_id, seconds):
                 yield SIGN_OF_LIFE if job is None else sse.encode(job.model_dump_json(), event_id=None)
         except ServiceError as error:
             yield sse.encode_error(error, request_id)
@@ -73,13 +73,15 @@ async def events(job_id: str, caller: Authorised, opened: Opened, request: Reque
 async def cancel(job_id: str, caller: Authorised, opened: Opened) -> Job:
     """End a job now. What was indexed of a document that was never whole is taken out again."""
     async with opened.database.write() as connection:
-        row = _visible(caller, await jobs.find(connection, caller.tenant, job_id))
-        row = await jobs.cancel(connection, row, opened.clock.now())
-        shown = await jobs.shown(connection, row, opened.clock.now())
-        partial = row["kind"] == "reindex" or await left_in_index(connection, row["document_key"], row["revision"])
-        withdrawal = await opened.deletions.begin_withdrawal(connection, row) if partial else None
-    if withdrawal is not None:
-        await opened.deletions.withdraw(withdrawal, caller.token)
+        row = _visible(caller, await jobs.get_job(connection, caller.tenant, job_id))
+        row = await jobs.cancel_job(connection, row, opened.clock.now())
+        shown = await jobs.describe_job(connection, row, opened.clock.now())
+        partial = row["kind"] == "reindex" or await has_chunks_in_index(
+            connection, row["document_key"], row["revision"]
+        )
+        cleanup_lease = await opened.deletions.begin_cleanup(connection, row) if partial else None
+    if cleanup_lease is not None:
+        await opened.deletions.cleanup(cleanup_lease, caller.token)
     return shown
 
 
@@ -87,10 +89,10 @@ async def cancel(job_id: str, caller: Authorised, opened: Opened) -> Job:
 async def retry(job_id: str, caller: Authorised, opened: Opened, grant: Grant = None) -> Job:
     """Queue a failed job again."""
     async with opened.database.write() as connection:
-        row = _visible(caller, await jobs.find(connection, caller.tenant, job_id))
-        queued = await jobs.retry(connection, row, lasting_mandate(caller, grant), opened.clock.now())
-        shown = await jobs.shown(connection, queued, opened.clock.now())
-    opened.bell.ring(job_id, caller.delegation.request_id)
+        row = _visible(caller, await jobs.get_job(connection, caller.tenant, job_id))
+        queued = await jobs.retry_job(connection, row, lasting_job_owner(caller, grant), opened.clock.now())
+        shown = await jobs.describe_job(connection, queued, opened.clock.now())
+    opened.notifier.notify(job_id, caller.delegation.request_id)
     return shown
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.documents import DocumentCreate
 from contracts.jobs import Accepted
 from ingest import metrics
-from ingest.blobs.references import drop_unreferenced
+from ingest.blobs.references import delete_unreferenced
 from ingest.dependencies import Dependencies
 from ingest.documents import submission as receiving
 from ingest.documents import uploads
@@ -19,7 +19,7 @@ from ingest.documents.repository import as_document
 from ingest.documents.submission import Examined, Wanted
 from ingest.documents.uploads import Upload
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import Mandate
+from ingest.jobs.lifecycle import JobOwner
 from ingest.ports import Kept
 from ingest.tables import ANSWERS
 from servicekit.web.idempotency import CallKey, StoredAnswer, fingerprint
@@ -28,57 +28,57 @@ log = structlog.get_logger(__name__)
 TO_CHANGE = "These bytes are there already. To change it, delete the document and upload it again."
 
 
-async def take(opened: Dependencies, mandate: Mandate, collection: str, wanted: Wanted, key: str | None) -> Response:
+async def take(opened: Dependencies, job_owner: JobOwner, collection: str, wanted: Wanted, key: str | None) -> Response:
     """Store, commit, then wake a worker. With an `Idempotency-Key` the first call's answer is given again."""
-    answer = await _keep(opened, mandate, collection, wanted, _call_key(mandate, collection, key))
+    answer = await _keep(opened, job_owner, collection, wanted, _call_key(job_owner, collection, key))
     return _response(answer)
 
 
 async def take_json(
-    opened: Dependencies, mandate: Mandate, collection: str, body: DocumentCreate, key: str | None
+    opened: Dependencies, job_owner: JobOwner, collection: str, body: DocumentCreate, key: str | None
 ) -> Response:
     """The same for a text or a URL."""
     if body.text is not None:
-        return await take(opened, mandate, collection, receiving.from_text(body, body.text), key)
-    return await take_url(opened, mandate, collection, body, key)
+        return await take(opened, job_owner, collection, receiving.from_text(body, body.text), key)
+    return await take_url(opened, job_owner, collection, body, key)
 
 
 async def take_url(
-    opened: Dependencies, mandate: Mandate, collection: str, body: DocumentCreate, key: str | None
+    opened: Dependencies, job_owner: JobOwner, collection: str, body: DocumentCreate, key: str | None
 ) -> Response:
     """The same for a document to fetch first. A repeated call with its `Idempotency-Key` does not fetch again."""
-    call = _call_key(mandate, collection, key)
+    call = _call_key(job_owner, collection, key)
     print_ = fingerprint(collection, body.model_dump(mode="json"))
 
     async def keep() -> StoredAnswer:
-        return await keep_url(opened, mandate, collection, body, call)
+        return await keep_url(opened, job_owner, collection, body, call)
 
     return _response(await ANSWERS.once(opened.database, opened.clock, call, print_, keep))
 
 
-async def keep_text(opened: Dependencies, mandate: Mandate, collection: str, body: DocumentCreate) -> StoredAnswer:
+async def keep_text(opened: Dependencies, job_owner: JobOwner, collection: str, body: DocumentCreate) -> StoredAnswer:
     """Keep a text without an `Idempotency-Key` of its own; the answer as an upload gives it."""
-    return await _keep(opened, mandate, collection, receiving.from_text(body, body.text or ""), None)
+    return await _keep(opened, job_owner, collection, receiving.from_text(body, body.text or ""), None)
 
 
 async def keep_url(
     opened: Dependencies,
-    mandate: Mandate,
+    job_owner: JobOwner,
     collection: str,
     body: DocumentCreate,
     begun: CallKey | None = None,
     deadline: float | None = None,
 ) -> StoredAnswer:
-    """Fetch and keep a document, and the answer for a call that has `begun`; for `deadline` see `Fetching`."""
+    """Fetch and keep a document, and the answer for a call that has `begun`; for `deadline` see `FetchService`."""
     receiving.check_metadata(body.metadata)
-    async with opened.fetching.document(mandate.tenant, body.url or "", deadline) as (fetched, content):
+    async with opened.fetches.document(job_owner.tenant, body.url or "", deadline) as (fetched, content):
         wanted = receiving.from_url(body, fetched, content)
-        return await _keep(opened, mandate, collection, wanted, begun, begun=begun is not None)
+        return await _keep(opened, job_owner, collection, wanted, begun, begun=begun is not None)
 
 
 async def _keep(
     opened: Dependencies,
-    mandate: Mandate,
+    job_owner: JobOwner,
     collection: str,
     wanted: Wanted,
     call: CallKey | None,
@@ -86,7 +86,7 @@ async def _keep(
     begun: bool = False,
 ) -> StoredAnswer:
     """Bytes first, then document and job, then the wake-up."""
-    upload = _upload(mandate, collection, wanted, await receiving.examine(wanted))
+    upload = _upload(job_owner, collection, wanted, await receiving.examine(wanted))
     if call is None and (answer := await _known(opened, upload)) is not None:
         return answer
     stored = named = False
@@ -98,9 +98,9 @@ async def _keep(
             named = job_id is not None
     finally:
         if stored and not named:  # refused, or answered before: nothing may name these bytes
-            await drop_unreferenced(opened.database, opened.blobs, mandate.tenant, [upload.blob_key])
+            await delete_unreferenced(opened.database, opened.blobs, job_owner.tenant, [upload.blob_key])
     if job_id is not None:
-        opened.bell.ring(job_id, mandate.request_id)
+        opened.notifier.notify(job_id, job_owner.request_id)
     return answer
 
 
@@ -115,7 +115,7 @@ async def _commit(
             if stored is not None:
                 return stored, None
         accepted = await uploads.accept(connection, upload, now)
-        body = await _told(connection, upload, accepted, now)
+        body = await _reply(connection, upload, accepted, now)
         answer = StoredAnswer(200 if accepted.unchanged else 202, body.model_dump_json())
         if call is not None:
             await ANSWERS.finish(connection, call, answer)
@@ -133,20 +133,20 @@ async def _known(opened: Dependencies, upload: Upload) -> StoredAnswer | None:
         accepted = await uploads.known(connection, upload, now)
         if accepted is None:
             return None
-        body = await _told(connection, upload, accepted, now)
+        body = await _reply(connection, upload, accepted, now)
     _account(upload, body)
     return StoredAnswer(200, body.model_dump_json())
 
 
-async def _told(connection: AsyncConnection, upload: Upload, accepted: uploads.Accepted, now: datetime) -> Accepted:
-    job = await jobs.shown(connection, accepted.job, now) if accepted.job is not None else None
+async def _reply(connection: AsyncConnection, upload: Upload, accepted: uploads.Accepted, now: datetime) -> Accepted:
+    job = await jobs.describe_job(connection, accepted.job, now) if accepted.job is not None else None
     left_out = uploads.left_out(upload, accepted.document) if accepted.unchanged else []
     warnings = [f"The document keeps its {name}. {TO_CHANGE}" for name in left_out]
     return Accepted(document=as_document(accepted.document), job=job, unchanged=accepted.unchanged, warnings=warnings)
 
 
-def _call_key(mandate: Mandate, collection: str, key: str | None) -> CallKey | None:
-    return None if key is None else CallKey(mandate.key_id, f"POST /v1/collections/{collection}/documents", key)
+def _call_key(job_owner: JobOwner, collection: str, key: str | None) -> CallKey | None:
+    return None if key is None else CallKey(job_owner.key_id, f"POST /v1/collections/{collection}/documents", key)
 
 
 def _response(answer: StoredAnswer) -> Response:
@@ -161,9 +161,9 @@ def _account(upload: Upload, accepted: Accepted) -> None:
     log.info("document accepted", document_id=accepted.document.id, outcome=outcome, job_id=job_id)
 
 
-def _upload(mandate: Mandate, collection: str, wanted: Wanted, examined: Examined) -> Upload:
+def _upload(job_owner: JobOwner, collection: str, wanted: Wanted, examined: Examined) -> Upload:
     return Upload(
-        mandate=mandate,
+        job_owner=job_owner,
         collection=collection,
         document_id=wanted.document_id,
         title=wanted.title,
@@ -173,7 +173,7 @@ def _upload(mandate: Mandate, collection: str, wanted: Wanted, examined: Examine
         metadata=wanted.metadata,
         bytes=examined.bytes,
         sha256=examined.sha256,
-        blob_key=f"{mandate.tenant}/{examined.sha256}",
+        blob_key=f"{job_owner.tenant}/{examined.sha256}",
     )
 
 

@@ -82,13 +82,13 @@ class BlobClaims:
         except (SQLAlchemyError, OSError) as error:
             log.warning("a claim could not be given up", error=repr(error)[:300])
 
-    async def forget(self, tenant: str) -> None:
+    async def delete_claims(self, tenant: str) -> None:
         """End all claims of a tenant: whoever is about to name bytes of it fails."""
         async with self.database.write() as connection:
             theirs = _CLAIMS.key.startswith(f"{tenant}/", autoescape=True)
             await connection.execute(delete(BLOB_CLAIMS).where(theirs))
 
-    async def forget_ended(self) -> None:
+    async def prune_claims(self) -> None:
         """Remove claims of the dead."""
         async with self.database.write() as connection:
             await connection.execute(delete(BLOB_CLAIMS).where(_CLAIMS.until < self.clock.now() - KEPT))

@@ -19,7 +19,7 @@ NAMES = (REVISIONS.c.blob_key, PARTS.c.text_key, PARTS.c.structure_key)
 AT_ONCE = 500
 
 
-async def sweep(database: Database, blobs: BlobStore, seconds: float) -> int:
+async def cleanup_unreferenced(database: Database, blobs: BlobStore, seconds: float) -> int:
     """Remove blobs that were put so long ago and that no row names: whoever put them died before it could say so.
 
     Returns how many there were. Safe beside uploads, which keep what they are about to name.
@@ -37,15 +37,15 @@ async def sweep(database: Database, blobs: BlobStore, seconds: float) -> int:
                     naming = select(name).where(name.table.c.tenant.in_(tenants), name.in_(some))
                     orphans -= set((await connection.execute(naming)).scalars())
         for key in orphans:
-            await drop_unreferenced(database, blobs, key.partition("/")[0], [key])
+            await delete_unreferenced(database, blobs, key.partition("/")[0], [key])
         count += len(orphans)
     return count
 
 
-async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, keys: Iterable[str]) -> None:
+async def delete_unreferenced(database: Database, blobs: BlobStore, tenant: str, keys: Iterable[str]) -> None:
     """Remove blobs that no revision of the tenant names any more.
 
-    While a backup is read, or while the store is away, that is left to the next sweep.
+    While a backup is read, or while the store is away, that is left to the next cleanup.
     """
     names = list(keys)
     if not names or await Holds(HOLDS, database).any():
@@ -60,5 +60,5 @@ async def drop_unreferenced(database: Database, blobs: BlobStore, tenant: str, k
         try:
             await blobs.remove_unless(key, wanted)
         except BlobStoreAway as error:
-            log.warning("bytes that nobody names stay until the next sweep", error=error.message)
+            log.warning("bytes that nobody names stay until the next cleanup", error=error.message)
             return

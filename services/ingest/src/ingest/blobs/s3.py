@@ -148,7 +148,7 @@ class S3Blobs:
     async def remove_tenant(self, tenant: str) -> None:
         """Remove all that is under its name, unfinished uploads too."""
         prefix = self._name(f"{tenant}/{'0' * 64}").rpartition("/")[0] + "/"
-        await self._claims.forget(tenant)
+        await self._claims.delete_claims(tenant)
         await self._abort(prefix, datetime.now(UTC))
         while names := [each["Key"] for each in await self._page(prefix, "")]:
             await self._calls.run(lambda gone=names: self._delete_many(gone), self._seconds)  # type: ignore[misc]
@@ -157,7 +157,7 @@ class S3Blobs:
         """A page at a time; what broken-off uploads and dead readers left since is removed."""
         before = datetime.now(UTC) - timedelta(seconds=seconds)
         await asyncio.to_thread(_clear, self._scratch, before.timestamp())
-        await self._claims.forget_ended()
+        await self._claims.prune_claims()
         await self._abort(self._prefix, before)
         after = ""
         while page := await self._page(self._prefix, after):
@@ -182,10 +182,10 @@ class S3Blobs:
         """A bucket that keeps what is deleted as older versions, as far as we may know."""
         client, bucket = self._calls.patient, self._calls.bucket
         try:
-            told = await self._calls.run(lambda: client.get_bucket_versioning(Bucket=bucket), self._seconds)
+            answer = await self._calls.run(lambda: client.get_bucket_versioning(Bucket=bucket), self._seconds)
         except BlobStoreAway:  # these credentials may not ask, or the server does not know the question
             return ""
-        return VERSIONS if told.get("Status") == "Enabled" else ""
+        return VERSIONS if answer.get("Status") == "Enabled" else ""
 
     def _name(self, key: str) -> str:
         if not KEY.fullmatch(key):
@@ -208,8 +208,8 @@ class S3Blobs:
                 if not left:
                     raise
                 continue
-            told = answer.get("ContentRange")  # some servers have none for an empty object
-            return piece, int(told.rpartition("/")[2]) if told else len(piece)
+            content_range = answer.get("ContentRange")  # some servers have none for an empty object
+            return piece, int(content_range.rpartition("/")[2]) if content_range else len(piece)
         raise AssertionError
 
     async def _delete(self, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, select
 
 from contracts.collections import Collection
-from ingest.documents.repository import counted
+from ingest.documents.repository import count_documents
 from ingest.errors import CollectionDeleting, TenantDeleting
 from ingest.tables import COLLECTIONS, TENANT_DELETIONS
 from servicekit.sql.database import Database
@@ -22,18 +22,18 @@ _KNOWN: Any = select(
 )
 
 
-async def with_counts(database: Database, tenant: str, collections: Sequence[Collection]) -> list[Collection]:
+async def add_counts(database: Database, tenant: str, collections: Sequence[Collection]) -> list[Collection]:
     """The same collections with their numbers of documents and bytes."""
     names = [each.name for each in collections]
     async with database.read() as connection:
-        counts = await counted(connection, tenant, names)
+        counts = await count_documents(connection, tenant, names)
     return [
         each.model_copy(update=dict(zip(("documents", "bytes"), counts.get(each.name, (0, 0)), strict=True)))
         for each in collections
     ]
 
 
-async def known(database: Database, tenant: str, name: str) -> bool:
+async def is_known(database: Database, tenant: str, name: str) -> bool:
     """Whether documents can be uploaded without asking the retriever.
 
     Raises `CollectionDeleting` or `TenantDeleting`.
@@ -46,7 +46,7 @@ async def known(database: Database, tenant: str, name: str) -> bool:
     return bool(row["known"])
 
 
-async def remember(database: Database, tenant: str, name: str) -> None:
+async def add_collection(database: Database, tenant: str, name: str) -> None:
     """Note that a collection exists."""
     async with database.write() as connection:
         unique = [COLLECTIONS.c.tenant, COLLECTIONS.c.name]

@@ -1,4 +1,4 @@
-"""Deleting a document or a whole collection, or withdrawing what a cancelled job has sent, step by step.
+"""Deleting a document or a whole collection, or taking out what a cancelled job has sent, step by step.
 
 Each is a job in the ledger. The call that asks for it holds the job's lease and does the work at once; if it is cut
 short, a worker takes the job over when the lease has expired (with the grant that the call carried), and another DELETE
@@ -18,11 +18,11 @@ from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, u
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
-from ingest.blobs.references import drop_unreferenced
-from ingest.documents.repository import find
-from ingest.jobs.lifecycle import DELETED, JobKind, Mandate, end_live, new_job
-from ingest.jobs.reindexes import removal
-from ingest.parts.repository import forget_revisions
+from ingest.blobs.references import delete_unreferenced
+from ingest.documents.repository import get_document
+from ingest.jobs.lifecycle import DELETED, JobKind, JobOwner, end_live, new_job
+from ingest.jobs.reindexes import removal_job
+from ingest.parts.repository import delete_revisions
 from ingest.ports import BlobStore, Index
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
 from servicekit.core.clock import Clock
@@ -53,10 +53,10 @@ class Deletions:
     def _leases(self) -> Leases:
         return Leases(JOBS, self.clock, timedelta(seconds=self.lease_seconds))
 
-    async def document(self, mandate: Mandate, token: str, collection: str, document_id: str) -> None:
+    async def delete_document(self, job_owner: JobOwner, token: str, collection: str, document_id: str) -> None:
         """Gone from search when this returns; raises `DocumentNotFound`."""
         async with self.database.write() as connection:
-            row = await find(connection, mandate.tenant, collection, document_id)
+            row = await get_document(connection, job_owner.tenant, collection, document_id)
             await end_live(connection, JOBS.c.document_key == row["key"], DELETED, self.clock.now())
             await connection.execute(
                 update(DOCUMENTS)
@@ -64,35 +64,35 @@ class Deletions:
                 .values(status="deleting", updated_at=self.clock.now())
             )
             about = (row["key"], row["id"], row["revision"])
-            lease = await self._begin(connection, "document_deletion", mandate, collection, about)
+            lease = await self._begin(connection, "document_deletion", job_owner, collection, about)
         await self._now(lease, token)
 
-    async def collection(self, mandate: Mandate, token: str, name: str) -> None:
+    async def delete_collection(self, job_owner: JobOwner, token: str, name: str) -> None:
         """Gone from search when this returns. Deleting what is not there is no error here; the index knows."""
-        here = _collection(mandate.tenant, name)
+        here = _collection(job_owner.tenant, name)
         async with self.database.write() as connection:
             unique = [COLLECTIONS.c.tenant, COLLECTIONS.c.name]
-            await insert_if_absent(connection, COLLECTIONS, {"tenant": mandate.tenant, "name": name}, unique)
-            of_it = (JOBS.c.tenant == mandate.tenant) & (JOBS.c.collection == name)
+            await insert_if_absent(connection, COLLECTIONS, {"tenant": job_owner.tenant, "name": name}, unique)
+            of_it = (JOBS.c.tenant == job_owner.tenant) & (JOBS.c.collection == name)
             await end_live(connection, of_it, COLLECTION_DELETED, self.clock.now())
-            lease = await self._begin(connection, "collection_deletion", mandate, name, None)
+            lease = await self._begin(connection, "collection_deletion", job_owner, name, None)
             await connection.execute(update(COLLECTIONS).where(here).values(deletion_job=lease.id))
         await self._now(lease, token)
 
-    async def begin_withdrawal(self, connection: AsyncConnection, job: RowMapping) -> Lease:
+    async def begin_cleanup(self, connection: AsyncConnection, job: RowMapping) -> Lease:
         """Make it certain that what a cancelled job has sent, or built, will be taken out of the index."""
-        mandate = Mandate(job["tenant"], job["grant_key_id"], job["request_id"], job["grant_token"])
+        job_owner = JobOwner(job["tenant"], job["grant_key_id"], job["request_id"], job["grant_token"])
         if job["kind"] == "reindex":
-            return await self._insert(connection, removal(dict(job), self.clock.now()))
+            return await self._insert(connection, removal_job(dict(job), self.clock.now()))
         about = (job["document_key"], job["document_id"], job["revision"])
-        return await self._begin(connection, "withdrawal", mandate, job["collection"], about)
+        return await self._begin(connection, "withdrawal", job_owner, job["collection"], about)
 
-    async def withdraw(self, lease: Lease, token: str) -> None:
+    async def cleanup(self, lease: Lease, token: str) -> None:
         """Take it out now, or leave it to a worker while the index is away."""
         try:
             await self._now(lease, token)
         except ServiceError as error:
-            log.warning("withdrawal is left to a worker", withdrawal=lease.id, error=error.message)
+            log.warning("cleanup is left to a worker", cleanup_lease=lease.id, error=error.message)
 
     async def carry_out(self, job: Mapping[str, Any], lease: Lease, token: str) -> None:
         """Do (the rest of) a deletion job and finish it."""
@@ -112,11 +112,11 @@ class Deletions:
         self,
         connection: AsyncConnection,
         kind: JobKind,
-        mandate: Mandate,
+        job_owner: JobOwner,
         collection: str,
         document: tuple[str, str, int] | None,
     ) -> Lease:
-        return await self._insert(connection, new_job(kind, mandate, collection, document, self.clock.now()))
+        return await self._insert(connection, new_job(kind, job_owner, collection, document, self.clock.now()))
 
     async def _insert(self, connection: AsyncConnection, row: Mapping[str, Any]) -> Lease:
         now = self.clock.now()
@@ -167,7 +167,7 @@ class Deletions:
         of_it = (REVISIONS.c.document_key == job["document_key"]) & (REVISIONS.c.n <= job["revision"])
         async with self.database.write() as connection:
             await self.hold(connection, lease)
-            gone = await forget_revisions(connection, of_it)
+            gone = await delete_revisions(connection, of_it)
             await connection.execute(
                 update(DOCUMENTS)
                 .where(
@@ -177,7 +177,7 @@ class Deletions:
                 )
                 .values(deleted_at=self.clock.now(), active_revision=None, chunks=0, metadata={}, error=None)
             )
-        await drop_unreferenced(self.database, self.blobs, job["tenant"], gone)
+        await delete_unreferenced(self.database, self.blobs, job["tenant"], gone)
 
     async def _collection_steps(self, job: Mapping[str, Any], lease: Lease, token: str) -> None:
         tenant, name = job["tenant"], job["collection"]
@@ -192,7 +192,7 @@ class Deletions:
         await self.index.delete_collection(token, name)
         keys = select(DOCUMENTS.c.key).where(DOCUMENTS.c.tenant == tenant, DOCUMENTS.c.collection == name)
         while gone := await self._some_revisions(keys, lease):
-            await drop_unreferenced(self.database, self.blobs, tenant, gone)
+            await delete_unreferenced(self.database, self.blobs, tenant, gone)
         async with self.database.write() as connection:
             await self.hold(connection, lease)
             of_it = (DOCUMENTS.c.tenant == tenant) & (DOCUMENTS.c.collection == name)
@@ -203,7 +203,7 @@ class Deletions:
         some = select(REVISIONS.c.document_key).where(REVISIONS.c.document_key.in_(documents)).distinct().limit(100)
         async with self.database.write() as connection:
             await self.hold(connection, lease)
-            return await forget_revisions(connection, REVISIONS.c.document_key.in_(some))
+            return await delete_revisions(connection, REVISIONS.c.document_key.in_(some))
 
 
 def _collection(tenant: str, name: str) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from contracts.pages import Page
 from extraction.model.document import PART_JOINT
 from ingest.errors import DocumentNotFound, RevisionNotFound, TextNotFound, TextNotReady
 from ingest.parts.files import Part
-from ingest.parts.repository import parts_of
+from ingest.parts.repository import list_parts
 from ingest.ports import BlobStore
 from ingest.tables import DOCUMENTS, REVISIONS
 from servicekit.core.cursors import decode_cursor, encode_cursor
@@ -53,7 +53,7 @@ def this_document(tenant: str, collection: str, document_id: str) -> ColumnEleme
     return and_(_COLUMNS.tenant == tenant, _COLUMNS.collection == collection, _COLUMNS.id == document_id)
 
 
-async def find(connection: AsyncConnection, tenant: str, collection: str, document_id: str) -> RowMapping:
+async def get_document(connection: AsyncConnection, tenant: str, collection: str, document_id: str) -> RowMapping:
     """The document; raises `DocumentNotFound`."""
     statement = select(DOCUMENTS).where(this_document(tenant, collection, document_id), _COLUMNS.deleted_at.is_(None))
     row = (await connection.execute(statement)).mappings().one_or_none()
@@ -62,7 +62,7 @@ async def find(connection: AsyncConnection, tenant: str, collection: str, docume
     return row
 
 
-async def listed(
+async def list_documents(
     connection: AsyncConnection,
     tenant: str,
     collection: str,
@@ -90,7 +90,7 @@ async def listed(
     return Page(data=shown, next_cursor=encode_cursor(rows[limit - 1]["key"]) if len(rows) > limit else None)
 
 
-async def counted(connection: AsyncConnection, tenant: str, names: list[str]) -> dict[str, tuple[int, int]]:
+async def count_documents(connection: AsyncConnection, tenant: str, names: list[str]) -> dict[str, tuple[int, int]]:
     """For each collection: documents, and the sum of their bytes."""
     statement = (
         select(_COLUMNS.collection, func.count(), func.coalesce(func.sum(_COLUMNS.bytes), 0))
@@ -100,7 +100,7 @@ async def counted(connection: AsyncConnection, tenant: str, names: list[str]) ->
     return {name: (count, int(total)) for name, count, total in (await connection.execute(statement)).all()}
 
 
-async def revision_of(connection: AsyncConnection, document: RowMapping, n: int | None) -> RowMapping:
+async def get_revision(connection: AsyncConnection, document: RowMapping, n: int | None) -> RowMapping:
     """One revision, or (for null) the newest; raises `RevisionNotFound`."""
     wanted = document["revision"] if n is None else n
     statement = select(REVISIONS).where(REVISIONS.c.document_key == document["key"], REVISIONS.c.n == wanted)
@@ -110,10 +110,10 @@ async def revision_of(connection: AsyncConnection, document: RowMapping, n: int 
     return row
 
 
-async def text_of(connection: AsyncConnection, document: RowMapping, n: int | None) -> list[Part]:
+async def list_text_parts(connection: AsyncConnection, document: RowMapping, n: int | None) -> list[Part]:
     """The parts of a revision's text: by default the active one's, or of a first revision what is there of it yet."""
-    row = await revision_of(connection, document, n if n is not None else document["active_revision"])
-    parts = [part for part in await parts_of(connection, document["key"], row["n"]) if part.chars]
+    row = await get_revision(connection, document, n if n is not None else document["active_revision"])
+    parts = [part for part in await list_parts(connection, document["key"], row["n"]) if part.chars]
     if parts:
         return parts
     if row["n"] == document["revision"] and document["status"] in UNFINISHED:
@@ -121,7 +121,7 @@ async def text_of(connection: AsyncConnection, document: RowMapping, n: int | No
     raise TextNotFound(document["id"])
 
 
-async def text_bytes(blobs: BlobStore, parts: Sequence[Part]) -> AsyncIterator[bytes]:
+async def stream_text(blobs: BlobStore, parts: Sequence[Part]) -> AsyncIterator[bytes]:
     """The text that these parts make, in UTF-8; raises `BlobMissing` at the first."""
     for number, part in enumerate(parts):
         if number:

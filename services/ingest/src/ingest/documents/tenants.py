@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.jobs.lifecycle import LIVE, Mandate, new_job
+from ingest.jobs.lifecycle import LIVE, JobOwner, new_job
 from ingest.tables import JOBS, TENANT_DELETIONS
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
@@ -19,10 +19,10 @@ from servicekit.sql.upserts import insert_if_absent
 
 
 async def begin_deletion(
-    database: Database, clock: Clock, mandate: Mandate, tenant: str, key_ids: Sequence[str]
+    database: Database, clock: Clock, job_owner: JobOwner, tenant: str, key_ids: Sequence[str]
 ) -> RowMapping:
-    """The job that deletes a tenant: a new one, or the one that is at it, with this mandate."""
-    job = new_job("tenant_deletion", mandate, "", None, clock.now())
+    """The job that deletes a tenant: a new one, or the one that is at it, with this job owner."""
+    job = new_job("tenant_deletion", job_owner, "", None, clock.now())
     job["details"] = {"tenant": tenant, "key_ids": list(key_ids)}
     async with database.write() as connection:
         values = {"tenant": tenant, "job_id": job["id"]}
@@ -31,7 +31,7 @@ async def begin_deletion(
             return await _job(connection, job["id"])
         known = select(TENANT_DELETIONS.c.job_id).where(TENANT_DELETIONS.c.tenant == tenant)
         job_id = (await connection.execute(known)).scalar_one()
-        renewed = {"grant_token": mandate.grant, "grant_key_id": mandate.key_id, "not_before": None}
+        renewed = {"grant_token": job_owner.grant, "grant_key_id": job_owner.key_id, "not_before": None}
         await connection.execute(update(JOBS).where(JOBS.c.id == job_id, JOBS.c.status.in_(LIVE)).values(**renewed))
         return await _job(connection, job_id)
 

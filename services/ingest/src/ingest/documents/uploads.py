@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.documents import Metadata
 from ingest.documents.repository import this_document
 from ingest.errors import CollectionDeleting, CollectionNotFound
-from ingest.jobs.lifecycle import LIVE, SUPERSEDED, Mandate, end_live, new_job
+from ingest.jobs.lifecycle import LIVE, SUPERSEDED, JobOwner, end_live, new_job
 from ingest.jobs.position import WORKER_ALIVE
-from ingest.parts.repository import forget_parts
+from ingest.parts.repository import delete_parts
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS, WORKERS
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
@@ -32,7 +32,7 @@ _SAME_BYTES = select(DOCUMENTS.c.key).where(
 class Upload:
     """A document whose bytes are in the blob store."""
 
-    mandate: Mandate
+    job_owner: JobOwner
     collection: str
     document_id: str | None
     """The caller's own id; null means that the bytes are the identity."""
@@ -79,7 +79,7 @@ def left_out(upload: Upload, document: RowMapping) -> list[str]:
 
 async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted:
     """Take an upload; raises `CollectionNotFound` or `CollectionDeleting`."""
-    await _enter_collection(connection, upload.mandate.tenant, upload.collection)
+    await _enter_collection(connection, upload.job_owner.tenant, upload.collection)
     new = await _insert_document(connection, upload, now)
     if new is not None:
         return await _first(connection, upload, new, now)
@@ -97,7 +97,7 @@ async def accept_unless_there(connection: AsyncConnection, upload: Upload, n: in
 
     One that is there with these bytes stays as it is. Raises `CollectionNotFound` or `CollectionDeleting`.
     """
-    await _enter_collection(connection, upload.mandate.tenant, upload.collection)
+    await _enter_collection(connection, upload.job_owner.tenant, upload.collection)
     new = await _insert_document(connection, upload, now)
     if new is not None:
         return await _queue(connection, upload, new, n, now)
@@ -111,16 +111,16 @@ async def accept_unless_there(connection: AsyncConnection, upload: Upload, n: in
 
 async def may_be_known(database: Database, upload: Upload) -> bool:
     """Whether a document has this identity and these bytes: only then is it worth asking what is `known` of it."""
-    same = {"tenant": upload.mandate.tenant, "collection": upload.collection, "id": upload.id}
+    same = {"tenant": upload.job_owner.tenant, "collection": upload.collection, "id": upload.id}
     return bool(await database.look(_SAME_BYTES, {**same, "sha256": upload.sha256}))
 
 
 async def known(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted | None:
     """The document that these bytes already are, if `accept` would only say so: told by reading alone."""
-    same = this_document(upload.mandate.tenant, upload.collection, upload.id)
+    same = this_document(upload.job_owner.tenant, upload.collection, upload.id)
     fit = DOCUMENTS.c.status.in_(("queued", "processing", "ready")) | _still_unreadable(upload.media_type, now)
     fine = fit & DOCUMENTS.c.deleted_at.is_(None)
-    here = (COLLECTIONS.c.tenant == upload.mandate.tenant) & (COLLECTIONS.c.name == upload.collection)
+    here = (COLLECTIONS.c.tenant == upload.job_owner.tenant) & (COLLECTIONS.c.name == upload.collection)
     statement = (
         select(DOCUMENTS)
         .join(COLLECTIONS, here & COLLECTIONS.c.deletion_job.is_(None))
@@ -174,7 +174,7 @@ def _revision(upload: Upload, document_key: str, n: int, now: datetime) -> dict[
     return {
         "document_key": document_key,
         "n": n,
-        "tenant": upload.mandate.tenant,
+        "tenant": upload.job_owner.tenant,
         "status": "pending",
         "title_given": upload.title is not None,
         "blob_key": upload.blob_key,
@@ -186,7 +186,7 @@ def _revision(upload: Upload, document_key: str, n: int, now: datetime) -> dict[
 async def _insert_job(
     connection: AsyncConnection, upload: Upload, document_key: str, n: int, now: datetime
 ) -> RowMapping:
-    job = new_job("document", upload.mandate, upload.collection, (document_key, upload.id, n), now)
+    job = new_job("document", upload.job_owner, upload.collection, (document_key, upload.id, n), now)
     return (await connection.execute(insert(JOBS).values(**job).returning(*JOBS.c))).mappings().one()
 
 
@@ -196,7 +196,7 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
     if not await insert_if_absent(connection, REVISIONS, revision, [REVISIONS.c.document_key, REVISIONS.c.n]):
         same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)
         await connection.execute(update(REVISIONS).where(same).values(**revision, parsed=False))
-        await forget_parts(connection, document["key"], n)
+        await delete_parts(connection, document["key"], n)
     again = document["deleted_at"] is not None or document["status"] == "deleting"
     shown = {
         **upload.facts(),
@@ -214,9 +214,9 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
     }
     statement = update(DOCUMENTS).where(DOCUMENTS.c.key == document["key"]).values(**shown).returning(*DOCUMENTS.c)
     written = (await connection.execute(statement)).mappings().one()
-    if upload.mandate.grant is not None:  # the newest permission is the one that lasts longest
+    if upload.job_owner.grant is not None:  # the newest permission is the one that lasts longest
         ending = (JOBS.c.document_key == document["key"]) & (JOBS.c.kind != "document") & JOBS.c.status.in_(LIVE)
-        await connection.execute(update(JOBS).where(ending).values(grant_token=upload.mandate.grant))
+        await connection.execute(update(JOBS).where(ending).values(grant_token=upload.job_owner.grant))
     return Accepted(written, await _insert_job(connection, upload, document["key"], n, now), unchanged=False)
 
 
@@ -239,7 +239,7 @@ async def _insert_document(connection: AsyncConnection, upload: Upload, now: dat
     """The row of a document that is new, else null."""
     values = {
         "key": new_id("doc"),
-        "tenant": upload.mandate.tenant,
+        "tenant": upload.job_owner.tenant,
         "collection": upload.collection,
         "id": upload.id,
         "revision": 1,
@@ -253,7 +253,7 @@ async def _insert_document(connection: AsyncConnection, upload: Upload, now: dat
 
 
 async def _document(connection: AsyncConnection, upload: Upload) -> RowMapping:
-    same = this_document(upload.mandate.tenant, upload.collection, upload.id)
+    same = this_document(upload.job_owner.tenant, upload.collection, upload.id)
     return (await connection.execute(select(DOCUMENTS).where(same).with_for_update())).mappings().one()
 
 

@@ -1,11 +1,11 @@
-"""A document's archive: one ZIP with the original, the extracted text, how it was cut, and the sealed embeddings.
+"""A document's archive: one ZIP with the original, the extracted text, how it was cut, and the encoded embeddings.
 
 | member | holds |
 | --- | --- |
 | `document.json` | `Manifest` |
 | `original` | the bytes as they were uploaded |
 | `parts/NNNN.text`, `parts/NNNN.json` | each part's text and its blocks and chunks, as the ledger keeps them |
-| `embeddings` | one sealed embedding a line, in the order of the chunks |
+| `embeddings` | one encoded embedding a line, in the order of the chunks |
 
 An archive without parts is of a document that was not ready: it is read and cut anew. Archives come from callers, so
 nothing in one is believed: sizes are bounded before they are unpacked, by what `document.json` says of them, and
@@ -48,13 +48,13 @@ MAX_PARTS = 10_000
 MAX_PLAN_BYTES = 64 * 1024 * 1024
 """Of a part's blocks and chunks, read whole: a million chunks."""
 MAX_EMBEDDED_BYTES = 64 * 1024 * 1024
-"""Of a part's sealed embeddings. A worker reads a part whole; beyond this its chunks are embedded anew."""
+"""Of a part's encoded embeddings. A worker reads a part whole; beyond this its chunks are embedded anew."""
 UTF8_BYTES = 4
 """Most that a character takes."""
 MAX_TABLE_BYTES = 4 * 1024 * 1024
 """Of the table of members, which `zipfile` reads whole and turns into ten times as much: 60,000 members."""
-MAX_SEALED_BYTES = 256 * 1024
-"""Of one sealed embedding: 40,000 dimensions."""
+MAX_ENCODED_BYTES = 256 * 1024
+"""Of one encoded embedding: 40,000 dimensions."""
 BLOCK_CHARS = 3
 """Least that a block takes of the text: a letter, and the empty line before the next."""
 LISTS, VALUES = 2, 24
@@ -140,18 +140,18 @@ class PartFiles:
 
 
 def write(
-    into: IO[bytes], manifest: Manifest, original: Path, parts: Sequence[PartFiles], sealed: IO[bytes] | None
+    into: IO[bytes], manifest: Manifest, original: Path, parts: Sequence[PartFiles], encoded: IO[bytes] | None
 ) -> None:
-    """Write a whole archive; `sealed` has the embeddings as their member does. Blocks: call it in a thread."""
+    """Write a whole archive; `encoded` has the embeddings as their member does. Blocks: call it in a thread."""
     with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(MANIFEST, manifest.model_dump_json())
         archive.write(original, ORIGINAL, zipfile.ZIP_STORED)  # documents are mostly compressed already
         for number, part in enumerate(parts):
             archive.write(part.text, text_name(number))
             archive.write(part.structure, structure_name(number))
-        if sealed is not None:
+        if encoded is not None:
             with archive.open(EMBEDDINGS, "w", force_zip64=True) as member:
-                shutil.copyfileobj(sealed, member, PIECE)
+                shutil.copyfileobj(encoded, member, PIECE)
 
 
 def text_name(number: int) -> str:
@@ -164,8 +164,8 @@ def structure_name(number: int) -> str:
     return f"parts/{number:04}.json"
 
 
-class Sealed:
-    """The sealed embeddings of an archive's chunks in their order, or none at all."""
+class EncodedEmbeddings:
+    """The encoded embeddings of an archive's chunks in their order, or none at all."""
 
     def __init__(self, lines: IO[bytes] | None) -> None:
         self._lines = lines
@@ -175,11 +175,11 @@ class Sealed:
         for _ in range(count if self._lines is not None else 0):
             assert self._lines is not None
             with _damaged_otherwise():
-                line = self._lines.readline(MAX_SEALED_BYTES).rstrip(b"\n")
-                sealed = json.dumps(line.decode()).encode()
-            if len(line) >= MAX_SEALED_BYTES - 1:
+                line = self._lines.readline(MAX_ENCODED_BYTES).rstrip(b"\n")
+                encoded = json.dumps(line.decode()).encode()
+            if len(line) >= MAX_ENCODED_BYTES - 1:
                 raise damaged("one of its embeddings is too long")
-            yield sealed
+            yield encoded
 
 
 class _ShortReads:
@@ -234,13 +234,13 @@ class Archive:
             raise damaged("its original has not the digest that its document.json says")
 
     @contextmanager
-    def sealed(self) -> Iterator[Sealed]:
-        """The sealed embeddings, to be taken part by part; none if there are not as many as chunks."""
+    def encoded(self) -> Iterator[EncodedEmbeddings]:
+        """The encoded embeddings, to be taken part by part; none if there are not as many as chunks."""
         if not self._has_embeddings():
-            yield Sealed(None)
+            yield EncodedEmbeddings(None)
             return
         with self._zip.open(EMBEDDINGS) as member, io.BufferedReader(cast("io.RawIOBase", member), PIECE) as lines:
-            yield Sealed(cast("IO[bytes]", lines))
+            yield EncodedEmbeddings(cast("IO[bytes]", lines))
 
     def _has_embeddings(self) -> bool:
         """Whether there is one for each chunk."""
@@ -255,16 +255,16 @@ class Archive:
 
     def part(self, number: int) -> tuple[bytes, bytes]:
         """A part's text and structure as the ledger keeps them, but for the embeddings of its chunks."""
-        told = self.manifest.parts[number]
+        described = self.manifest.parts[number]
         with _damaged_otherwise():
-            text = self._whole(text_name(number), told.chars * UTF8_BYTES).decode()
-            saved = _structure(self._whole(structure_name(number), MAX_PLAN_BYTES), told)
+            text = self._whole(text_name(number), described.chars * UTF8_BYTES).decode()
+            saved = _structure(self._whole(structure_name(number), MAX_PLAN_BYTES), described)
             _, chunks = load(text, saved)
             spans = [(chunk.start, chunk.end) for chunk in chunks]
             fits = all(0 <= start < end <= len(text) for start, end in spans) and spans == sorted(spans)
             fits = fits and sum(end - start for start, end in spans) <= OVERLAP * len(text)
-            if fits and (len(text), len(chunks)) == (told.chars, told.chunks):
-                _check_chunks(Part(number, "", "", **told.model_dump()), text, chunks, self._most_header)
+            if fits and (len(text), len(chunks)) == (described.chars, described.chunks):
+                _check_chunks(Part(number, "", "", **described.model_dump()), text, chunks, self._most_header)
                 return text.encode(), saved
         raise damaged(f"its part {number} does not fit its text")
 
@@ -305,11 +305,11 @@ def _structure(content: bytes, part: ArchivedPart) -> bytes:
     ):
         raise ValueError("more lists and values than its chunks and blocks have")
     del bare
-    told = json.loads(content)
-    plan = {name: told["plan"][name] for name in ("headers", "paths", "chunks")}
+    whole = json.loads(content)
+    plan = {name: whole["plan"][name] for name in ("headers", "paths", "chunks")}
     if max(len(plan["headers"]), len(plan["paths"])) > part.chunks:
         raise ValueError("more headers or paths of headings than chunks")
-    return json.dumps({"structure": told["structure"], "plan": plan}).encode()
+    return json.dumps({"structure": whole["structure"], "plan": plan}).encode()
 
 
 def _check_chunks(part: Part, text: str, chunks: list[Chunk], most_header: int) -> None:

@@ -34,7 +34,7 @@ WITHOUT = (HOLDS.name, BLOB_CLAIMS.name, BLOB_TURNS.name, "workers")
 
 
 @dataclass(frozen=True, slots=True)
-class WholeBackups:
+class BackupService:
     """Reads the ledger and the bytes that it names, and the retriever's part of the same moment."""
 
     database: Database

@@ -13,12 +13,12 @@ from typing import IO
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.documents.repository import find
+from ingest.documents.repository import get_document
 from ingest.errors import BlobMissing, DocumentChanging
 from ingest.export import archive as archives
 from ingest.export.archive import Manifest, PartFiles
 from ingest.parts.files import Part
-from ingest.parts.repository import parts_of
+from ingest.parts.repository import list_parts
 from ingest.ports import BlobStore, Index
 from ingest.tables import REVISIONS
 from servicekit.core.errors import PeerError
@@ -30,7 +30,7 @@ IN_MEMORY = 4 * 1024 * 1024
 """Larger archives are put together on disk."""
 
 
-async def archive(
+async def export_document(
     database: Database, blobs: BlobStore, index: Index, token: str, tenant: str, collection: str, document_id: str
 ) -> IO[bytes]:
     """The document's archive, to be read from its beginning and closed.
@@ -40,18 +40,18 @@ async def archive(
     document was replaced, or the collection cut anew, each time.
     """
     for _ in range(TRIES):
-        now = await index.collection(token, collection)
+        now = await index.get_collection(token, collection)
         async with database.read() as connection:
-            document = await find(connection, tenant, collection, document_id)
+            document = await get_document(connection, tenant, collection, document_id)
             revision, parts = await _revision(connection, document, now.index.layout)
         try:
             with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
                 about = (collection, document_id, revision["n"])
-                sealed = file if await write_embeddings(index, token, about, parts, file) else None
-                if (await index.collection(token, collection)).index.layout != now.index.layout:
+                encoded = file if await write_embeddings(index, token, about, parts, file) else None
+                if (await index.get_collection(token, collection)).index.layout != now.index.layout:
                     continue
                 manifest = _manifest(document, revision, parts, now.embedding_model)
-                return await _written(blobs, manifest, revision, parts, sealed)
+                return await _written(blobs, manifest, revision, parts, encoded)
         except BlobMissing:
             continue
         except PeerError as error:
@@ -66,7 +66,7 @@ async def _revision(connection: AsyncConnection, document: RowMapping, layout: i
     same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)
     row = (await connection.execute(select(REVISIONS).where(same))).mappings().one()
     as_indexed = document["active_revision"] and row["layout"] in (None, layout)
-    return row, await parts_of(connection, document["key"], n) if as_indexed else []
+    return row, await list_parts(connection, document["key"], n) if as_indexed else []
 
 
 def _manifest(document: RowMapping, revision: RowMapping, parts: list[Part], model: str) -> Manifest:
@@ -83,10 +83,10 @@ def _manifest(document: RowMapping, revision: RowMapping, parts: list[Part], mod
 async def write_embeddings(
     index: Index, token: str, about: tuple[str, str, int], parts: list[Part], into: IO[bytes]
 ) -> bool:
-    """Write the sealed embeddings as an archive has them, one a line; whether there are any."""
+    """Write the encoded embeddings as an archive has them, one a line; whether there are any."""
     written, all_of_them = 0, parts[-1].next_chunk if parts else 0
     while written < all_of_them:
-        page = await index.embeddings(token, *about, written, EMBEDDINGS_AT_ONCE)
+        page = await index.get_embeddings(token, *about, written, EMBEDDINGS_AT_ONCE)
         if not page.embeddings:  # an index that was rebuilt otherwise: restoring embeds anew
             return False
         lines = "\n".join(page.embeddings) if written == 0 else "\n".join(["", *page.embeddings])
@@ -97,7 +97,7 @@ async def write_embeddings(
 
 
 async def _written(
-    blobs: BlobStore, manifest: Manifest, revision: RowMapping, parts: list[Part], sealed: IO[bytes] | None
+    blobs: BlobStore, manifest: Manifest, revision: RowMapping, parts: list[Part], encoded: IO[bytes] | None
 ) -> IO[bytes]:
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # handed to the caller
     try:
@@ -111,7 +111,7 @@ async def _written(
                 for part in parts
             ]
             try:
-                await asyncio.to_thread(archives.write, file, manifest, original, files, sealed)
+                await asyncio.to_thread(archives.write, file, manifest, original, files, encoded)
             except FileNotFoundError:
                 raise BlobMissing from None
         file.seek(0)

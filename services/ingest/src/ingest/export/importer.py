@@ -15,13 +15,13 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.blobs.references import drop_unreferenced
+from ingest.blobs.references import delete_unreferenced
 from ingest.documents import uploads
 from ingest.documents.uploads import Accepted, Upload
 from ingest.errors import BlobStoreAway, DocumentDiffers
 from ingest.export.archive import Manifest
-from ingest.export.reader import Unpacked
-from ingest.jobs.lifecycle import Mandate
+from ingest.export.reader import UnpackedArchive
+from ingest.jobs.lifecycle import JobOwner
 from ingest.ports import BlobStore
 from ingest.tables import PARTS, REVISIONS
 from servicekit.core.clock import Clock
@@ -40,14 +40,14 @@ class Restored:
     """Rows of its parts without the document's key and revision; none if it is to be read anew."""
 
 
-async def restore(
+async def restore_document(
     database: Database,
     blobs: BlobStore,
     clock: Clock,
-    mandate: Mandate,
+    job_owner: JobOwner,
     collection: str,
     layout: int,
-    archive: Unpacked,
+    archive: UnpackedArchive,
 ) -> Accepted:
     """Take a document in as its archive has it; what was cut for another embedding model is cut anew.
 
@@ -55,8 +55,8 @@ async def restore(
 
     Raises `DocumentDiffers`, `CollectionNotFound` or `CollectionDeleting`.
     """
-    parts = _parts(archive, mandate.tenant)
-    restored = _restored(archive.manifest, mandate, collection, layout, parts)
+    parts = _parts(archive, job_owner.tenant)
+    restored = _restored(archive.manifest, job_owner, collection, layout, parts)
     keys = [restored.upload.blob_key, *(part[name] for part in parts for name in ("text_key", "structure_key"))]
     stays = False
     try:
@@ -69,11 +69,11 @@ async def restore(
                 await kept.confirm(connection)
             stays = not accepted.unchanged
     except BlobStoreAway:
-        stays = True  # until the sweep: nothing can be removed now
+        stays = True  # until the next cleanup: nothing can be removed now
         raise
     finally:
         if not stays:
-            await drop_unreferenced(database, blobs, mandate.tenant, keys)
+            await delete_unreferenced(database, blobs, job_owner.tenant, keys)
     return accepted
 
 
@@ -92,26 +92,26 @@ async def accept(connection: AsyncConnection, restored: Restored, now: datetime)
     return accepted
 
 
-def _files(archive: Unpacked) -> list[Path]:
+def _files(archive: UnpackedArchive) -> list[Path]:
     """The original, then each part's text and structure."""
     return [archive.original, *(path for number in range(len(archive.digests)) for path in archive.part(number))]
 
 
-def _parts(archive: Unpacked, tenant: str) -> list[dict[str, Any]]:
+def _parts(archive: UnpackedArchive, tenant: str) -> list[dict[str, Any]]:
     """The parts' rows."""
     rows = []
     for number, (text, structure) in enumerate(archive.digests):
-        told = archive.manifest.parts[number].model_dump()
+        described = archive.manifest.parts[number].model_dump()
         keys = {"text_key": f"{tenant}/{text}", "structure_key": f"{tenant}/{structure}"}
-        rows.append({**told, **keys, "number": number, "tenant": tenant})
+        rows.append({**described, **keys, "number": number, "tenant": tenant})
     return rows
 
 
 def _restored(
-    manifest: Manifest, mandate: Mandate, collection: str, layout: int, parts: list[dict[str, Any]]
+    manifest: Manifest, job_owner: JobOwner, collection: str, layout: int, parts: list[dict[str, Any]]
 ) -> Restored:
     upload = Upload(
-        mandate=mandate,
+        job_owner=job_owner,
         collection=collection,
         document_id=manifest.id,
         title=manifest.title if manifest.title_given else None,
@@ -121,7 +121,7 @@ def _restored(
         metadata=manifest.metadata,
         bytes=manifest.bytes,
         sha256=manifest.sha256,
-        blob_key=f"{mandate.tenant}/{manifest.sha256}",
+        blob_key=f"{job_owner.tenant}/{manifest.sha256}",
     )
     facts = {
         "pages": manifest.pages,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from extraction.model.failures import ParseFailed, too_large
-from extraction.sandbox.pool import NurseryLost
+from extraction.sandbox.pool import ForkServerLost
 from extraction.sandbox.sandbox import Bounds, MemoryBudget, Sandbox, Task
 from ingest.export import task as archive_task
 from ingest.export.archive import MANIFEST, MAX_HEADER, ORIGINAL, Manifest
@@ -38,7 +38,7 @@ class ArchiveLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
+class UnpackedArchive:
     """An archive as files, checked: `manifest` fits the others."""
 
     manifest: Manifest
@@ -56,7 +56,7 @@ class Unpacked:
         return self.folder / f"{number}.text", self.folder / f"{number}.json"
 
 
-class Unpacking:
+class ArchiveReader:
     """Takes archives apart."""
 
     def __init__(self, limits: ArchiveLimits, scratch: Path) -> None:
@@ -71,7 +71,7 @@ class Unpacking:
         self._turns = TenantSlots(PLACES, 1, RestoresBusy)
 
     def close(self) -> None:
-        """End what children come from."""
+        """End the fork server."""
         self._sandbox.close()
 
     @asynccontextmanager
@@ -87,7 +87,7 @@ class Unpacking:
     @asynccontextmanager
     async def archive(
         self, tenant: str, file: IO[bytes], model: str, most_header: int = MAX_HEADER
-    ) -> AsyncIterator[Unpacked]:
+    ) -> AsyncIterator[UnpackedArchive]:
         """What is in an archive, while the block lasts; its parts only if they are cut for `model`, which reads at most
         `most_header` characters of a header.
 
@@ -111,7 +111,7 @@ class Unpacking:
                     raise RestoresBusy from None
                 digests = await _digests(task)
             manifest = await asyncio.to_thread((task.folder / MANIFEST).read_bytes)
-            yield Unpacked(Manifest.model_validate_json(manifest), task.folder, digests)
+            yield UnpackedArchive(Manifest.model_validate_json(manifest), task.folder, digests)
 
 
 async def _digests(task: Task) -> list[tuple[str, str]]:
@@ -126,6 +126,6 @@ async def _digests(task: Task) -> list[tuple[str, str]]:
         if failure.message == too_large().message:
             raise ArchiveTooLarge("takes more memory than is allowed (INGEST_RESTORE_MEMORY_BYTES)") from None
         raise ArchiveTooLarge(failure.message) from None
-    except NurseryLost:
+    except ForkServerLost:
         raise RestoreBrokenOff from None
     return [(text, structure) for text, structure in lines]

@@ -30,12 +30,12 @@ def _run(file: IO[bytes], folder: Path, options: Mapping[str, Any]) -> Iterator[
     (folder / MANIFEST).write_text(archive.manifest.model_dump_json())
     if archive.manifest.embedding_model != options["model"]:
         return
-    with archive.sealed() as sealed:
-        for number, told in enumerate(archive.manifest.parts):
+    with archive.encoded() as encoded:
+        for number, part in enumerate(archive.manifest.parts):
             text, structure = archive.part(number)
             (folder / f"{number}.text").write_bytes(text)
             with (folder / f"{number}.json").open("w+b") as file:
-                _write(file, structure, sealed.take(told.chunks))
+                _write(file, structure, encoded.take(part.chunks))
                 file.seek(0)
                 yield f"{hashlib.sha256(text).hexdigest()} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
@@ -44,11 +44,11 @@ def _write(file: IO[bytes], structure: bytes, embeddings: Iterable[bytes]) -> No
     """Write a structure with the embeddings in its plan, unless they are too large in all."""
     file.write(structure.removesuffix(_END))
     length = 0
-    for sealed in embeddings:
+    for encoded in embeddings:
         opened = b", " if length else b', "embeddings": ['
-        length += len(sealed)
+        length += len(encoded)
         if length <= MAX_EMBEDDED_BYTES:
-            file.write(opened + sealed)
+            file.write(opened + encoded)
     if length > MAX_EMBEDDED_BYTES:
         file.seek(len(structure) - len(_END))
         file.truncate()

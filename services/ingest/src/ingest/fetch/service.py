@@ -17,7 +17,7 @@ from ingest.ports import Fetched, Fetcher
 from ingest.tenant_slots import TenantSlots
 
 
-class Fetching:
+class FetchService:
     """Fetches documents into temporary files that vanish by themselves, also when the process dies."""
 
     def __init__(self, fetcher: Fetcher, folder: Path, at_once: int, seconds: float) -> None:

@@ -147,9 +147,9 @@ def _attachment(disposition: str) -> str:
 
 def _refused(refused: AddressRefused | NoSuchHost, *, redirected: bool) -> UrlRefused:
     """One error for hosts that may not be reached and for those that are not there; the log tells them apart."""
-    told = UrlRefused(refused if isinstance(refused, AddressRefused) else None, redirected=redirected)
-    log.info("url refused", rule=told.rule)
-    return told
+    error = UrlRefused(refused if isinstance(refused, AddressRefused) else None, redirected=redirected)
+    log.info("url refused", rule=error.rule)
+    return error
 
 
 def _failure(error: Exception) -> NoSuchHost | FarServerFailed:

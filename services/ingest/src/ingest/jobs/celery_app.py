@@ -53,7 +53,7 @@ def make_celery(redis_url: SecretStr, name: str | None = None) -> Celery:
 
 
 def add_wake_task(app: Celery, ring: Callable[[], None]) -> None:
-    """Let the app's worker ring a bell for each wake-up."""
+    """Let the app's worker ring a notifier for each wake-up."""
 
     def wake(task: Task) -> None:
         """A job is waiting: look into the ledger."""

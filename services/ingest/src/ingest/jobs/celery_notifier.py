@@ -21,8 +21,8 @@ WAITING = 1000
 END_SECONDS = 3.0
 
 
-class CeleryBell:
-    """The `Bell` of a running platform."""
+class CeleryNotifier:
+    """The `Notifier` of a running platform."""
 
     def __init__(self, app: Celery, redis: Redis) -> None:
         self._app = app
@@ -31,7 +31,7 @@ class CeleryBell:
         self._thread = threading.Thread(target=self._send_all, name="wakeups", daemon=True)
         self._thread.start()
 
-    def ring(self, job_id: str, request_id: str) -> None:
+    def notify(self, job_id: str, request_id: str) -> None:
         """Send a wake-up soon. With too many waiting it is dropped: those before it wake as well."""
         try:
             self._waiting.put_nowait((job_id, request_id, copy_context()))

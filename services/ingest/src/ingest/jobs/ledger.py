@@ -28,12 +28,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from contracts.indexing import Committed
-from ingest.jobs.cleanup import queue_withdrawal
+from ingest.jobs.cleanup import queue_cleanup
 from ingest.jobs.leased_job import Work
 from ingest.jobs.lifecycle import LIVE, set_document
-from ingest.jobs.reindexes import removal
+from ingest.jobs.reindexes import removal_job
 from ingest.parts.files import Part
-from ingest.parts.repository import forget_parts, forget_revisions, parts_of
+from ingest.parts.repository import delete_parts, delete_revisions, list_parts
 from ingest.ports import Kept
 from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
 from servicekit.core.clock import Clock
@@ -113,7 +113,7 @@ class Ledger:
         if work.revision["chunks"] is None:
             return []
         async with self.database.read() as connection:
-            return await parts_of(connection, work.job["document_key"], work.job["revision"])
+            return await list_parts(connection, work.job["document_key"], work.job["revision"])
 
     async def add_part(self, work: Work, part: Part, facts: Mapping[str, Any], kept: Kept) -> None:
         """Write that a part was read and cut, what was found out about the document, and that it is being sent."""
@@ -204,9 +204,9 @@ class Ledger:
         values = {"status": "failed", "error": failure.model_dump(), "finished_at": now, "timings": work.timings}
         async with self.database.write() as connection:
             await self.leases.release(connection, work.lease, {**values, "grant_token": None})
-            await queue_withdrawal(connection, job, now)
+            await queue_cleanup(connection, job, now)
             if job["kind"] == "reindex":
-                await connection.execute(insert(JOBS).values(**removal(job, now)))
+                await connection.execute(insert(JOBS).values(**removal_job(job, now)))
             if job["kind"] == "document":
                 shown = {"status": "failed", "error": failure.model_dump(), "updated_at": now}
                 about = (job["document_key"], job["revision"], ("queued", "processing"))
@@ -260,7 +260,7 @@ class Ledger:
         async with self.database.write() as connection:
             work.job = dict(await self.leases.write(connection, work.lease, again))
             await connection.execute(update(REVISIONS).where(_revision(work.job)).values(**unread))
-            return await forget_parts(connection, work.job["document_key"], work.job["revision"])
+            return await delete_parts(connection, work.job["document_key"], work.job["revision"])
 
     async def prune(self, work: Work, kept: int) -> set[str]:
         """Delete committed revisions but the newest `kept`, and uncommitted earlier ones; the keys of their blobs."""
@@ -275,7 +275,7 @@ class Ledger:
             .limit(kept)
         )
         async with self.database.write() as connection:
-            return await forget_revisions(connection, and_(of_it, REVISIONS.c.n.not_in(keep)))
+            return await delete_revisions(connection, and_(of_it, REVISIONS.c.n.not_in(keep)))
 
     async def announce(self, owner: str, slots: int, reading: str, started_at: datetime) -> None:
         """Say that a worker lives and how it reads, and forget those long silent."""

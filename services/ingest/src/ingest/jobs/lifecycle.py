@@ -34,7 +34,7 @@ DELETED = Failure(code="deleted", message="The document was deleted.", retryable
 
 
 @dataclass(frozen=True, slots=True)
-class Mandate:
+class JobOwner:
     """For whom a job works, and with which right it may go on when the call that made it is long over."""
 
     tenant: str
@@ -44,14 +44,14 @@ class Mandate:
 
 
 def new_job(
-    kind: JobKind, mandate: Mandate, collection: str, document: tuple[str, str, int] | None, now: datetime
+    kind: JobKind, job_owner: JobOwner, collection: str, document: tuple[str, str, int] | None, now: datetime
 ) -> dict[str, Any]:
     """The row of a new job; `document` is key, id and revision."""
     key, document_id, revision = document or (None, "", 0)
     return {
         "id": new_id("job"),
         "kind": kind,
-        "tenant": mandate.tenant,
+        "tenant": job_owner.tenant,
         "collection": collection,
         "document_key": key,
         "document_id": document_id,
@@ -59,10 +59,10 @@ def new_job(
         "status": "queued",
         "stage": "queued",
         "timings": {},
-        "request_id": mandate.request_id,
+        "request_id": job_owner.request_id,
         "traceparent": traceparent(),
-        "grant_token": mandate.grant,
-        "grant_key_id": mandate.key_id,
+        "grant_token": job_owner.grant,
+        "grant_key_id": job_owner.key_id,
         "created_at": now,
         "queued_at": now,
     }

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from contracts.documents import Failure
 from extraction.model.failures import ParseFailed
-from extraction.sandbox.pool import NurseryLost
+from extraction.sandbox.pool import ForkServerLost
 from ingest.errors import BlobBusy, BlobMissing, BlobStoreAway
 from ingest.jobs.leased_job import Work
 from servicekit.core.errors import DiskFull, ServiceError, is_disk_full
@@ -180,7 +180,7 @@ def _trouble(error: Exception) -> Exception:
     """What is the machine's or a store's trouble, and no document's, as something to wait for; else the error."""
     if is_disk_full(error):
         return ServiceAway(DISK, None)
-    if isinstance(error, NurseryLost | OSError):
+    if isinstance(error, ForkServerLost | OSError):
         return ServiceAway("worker", None)  # no process to be had, say
     if isinstance(error, BlobStoreAway | BlobBusy):
         return ServiceAway("blob_store", error.retry_after)

@@ -28,7 +28,7 @@ class _Tenant:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueuePositions:
     """The queue at one moment."""
 
     now: datetime
@@ -118,16 +118,16 @@ _SHOWN = (
 )
 
 
-async def standing(connection: AsyncConnection, rows: Sequence[RowMapping], now: datetime) -> Standing:
+async def queue_positions(connection: AsyncConnection, rows: Sequence[RowMapping], now: datetime) -> QueuePositions:
     """The queue as far as these jobs need it; with none of them live nothing is asked."""
     if not any(row["status"] in LIVE for row in rows):
-        return Standing(now)
+        return QueuePositions(now)
     alive = {"alive_since": (now - WORKER_ALIVE).timestamp()}
     live_slots, seconds = (await connection.execute(_PACE, alive)).one()
     waiting = [row["id"] for row in rows if row["status"] == "queued"]
     ranks = await _ranks(connection, waiting) if waiting else {}
     tenants = await _tenants(connection) if waiting else {}
-    return Standing(now, int(live_slots), None if seconds is None else float(seconds), ranks, tenants)
+    return QueuePositions(now, int(live_slots), None if seconds is None else float(seconds), ranks, tenants)
 
 
 def _pace() -> Select[Any]:

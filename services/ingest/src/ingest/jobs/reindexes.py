@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.reindexing import ReindexRequest
 from ingest.errors import CollectionDeleting, ReindexRunning
-from ingest.jobs.lifecycle import Mandate, new_job
+from ingest.jobs.lifecycle import JobOwner, new_job
 from ingest.tables import COLLECTIONS, JOBS
 
 
@@ -21,25 +21,25 @@ def shadow_key(job: Mapping[str, Any]) -> str:
     return f"{job['id']}.{job['revision']}"
 
 
-async def start(
-    connection: AsyncConnection, mandate: Mandate, collection: str, wanted: ReindexRequest, now: datetime
+async def create_reindex(
+    connection: AsyncConnection, job_owner: JobOwner, collection: str, wanted: ReindexRequest, now: datetime
 ) -> RowMapping:
     """Queue a reindex; raises `ReindexRunning` while the collection has one, `CollectionDeleting` once it is on its way
     out: a deletion that begins later waits for this transaction and ends the job.
     """
-    here = (COLLECTIONS.c.tenant == mandate.tenant) & (COLLECTIONS.c.name == collection)
+    here = (COLLECTIONS.c.tenant == job_owner.tenant) & (COLLECTIONS.c.name == collection)
     deletion = await connection.execute(select(COLLECTIONS.c.deletion_job).where(here).with_for_update())
     if deletion.scalar_one_or_none() is not None:
         raise CollectionDeleting(collection)
     details = wanted.model_dump(mode="json", exclude_none=True)
-    row = new_job("reindex", mandate, collection, None, now) | {"revision": 1, "details": details}
+    row = new_job("reindex", job_owner, collection, None, now) | {"revision": 1, "details": details}
     try:
         return (await connection.execute(insert(JOBS).values(**row).returning(*JOBS.c))).mappings().one()
     except IntegrityError:  # the index that allows one live reindex of a collection
         raise ReindexRunning(collection) from None
 
 
-def removal(job: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def removal_job(job: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The row of the job that removes what a failed or cancelled reindex has built."""
-    mandate = Mandate(job["tenant"], job["grant_key_id"], job["request_id"], job["grant_token"])
-    return new_job("shadow_removal", mandate, job["collection"], None, now) | {"details": {"key": shadow_key(job)}}
+    job_owner = JobOwner(job["tenant"], job["grant_key_id"], job["request_id"], job["grant_token"])
+    return new_job("shadow_removal", job_owner, job["collection"], None, now) | {"details": {"key": shadow_key(job)}}

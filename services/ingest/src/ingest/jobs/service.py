@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from contracts.pages import Page
 from ingest.errors import JobCommitting, JobFinished, JobNotFailed, JobNotFound, JobSuperseded, ReindexRunning
-from ingest.jobs.lifecycle import VISIBLE, Mandate, end_live, set_document
-from ingest.jobs.position import standing
+from ingest.jobs.lifecycle import VISIBLE, JobOwner, end_live, set_document
+from ingest.jobs.position import queue_positions
 from ingest.parts.repository import copy_parts
 from ingest.tables import JOBS, REVISIONS
 from servicekit.core.clock import Clock
@@ -36,7 +36,7 @@ class JobFilter:
     collections: tuple[str, ...] | None = None
 
 
-async def find(connection: AsyncConnection, tenant: str, job_id: str) -> RowMapping:
+async def get_job(connection: AsyncConnection, tenant: str, job_id: str) -> RowMapping:
     """One job of a tenant; raises `JobNotFound`."""
     statement = select(JOBS).where(JOBS.c.tenant == tenant, JOBS.c.id == job_id, JOBS.c.kind.in_(VISIBLE))
     row = (await connection.execute(statement)).mappings().one_or_none()
@@ -45,12 +45,12 @@ async def find(connection: AsyncConnection, tenant: str, job_id: str) -> RowMapp
     return row
 
 
-async def shown(connection: AsyncConnection, row: RowMapping, now: datetime) -> Job:
+async def describe_job(connection: AsyncConnection, row: RowMapping, now: datetime) -> Job:
     """One job as the API shows it."""
-    return (await standing(connection, [row], now)).as_job(row)
+    return (await queue_positions(connection, [row], now)).as_job(row)
 
 
-async def listed(
+async def list_jobs(
     connection: AsyncConnection, tenant: str, which: JobFilter, limit: int, cursor: str | None, now: datetime
 ) -> Page[Job]:
     """Newest first."""
@@ -65,12 +65,12 @@ async def listed(
         conditions.append(JOBS.c.id < decode_cursor(cursor, str)[0])
     statement = select(JOBS).where(*conditions).order_by(JOBS.c.id.desc()).limit(limit + 1)
     rows = (await connection.execute(statement)).mappings().all()
-    queue = await standing(connection, rows[:limit], now)
+    queue = await queue_positions(connection, rows[:limit], now)
     data = [queue.as_job(row) for row in rows[:limit]]
     return Page(data=data, next_cursor=encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None)
 
 
-async def changes(
+async def watch_job(
     database: Database, clock: Clock, tenant: str, job_id: str, seconds: float
 ) -> AsyncIterator[Job | None]:
     """The job now, then at each change, until it is over or `seconds` have passed. None is a sign of life.
@@ -82,7 +82,7 @@ async def changes(
     deadline, spoken = loop.time() + seconds, loop.time()
     while loop.time() < deadline:
         async with database.read() as connection:
-            job = await shown(connection, await find(connection, tenant, job_id), clock.now())
+            job = await describe_job(connection, await get_job(connection, tenant, job_id), clock.now())
         if last is None or job.model_copy(update={"eta_seconds": last.eta_seconds}) != last:
             last, spoken = job, loop.time()
             yield job
@@ -94,20 +94,20 @@ async def changes(
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def cancel(connection: AsyncConnection, row: RowMapping, now: datetime) -> RowMapping:
+async def cancel_job(connection: AsyncConnection, row: RowMapping, now: datetime) -> RowMapping:
     """End a job that is not over; raises `JobFinished`, or `JobCommitting` when it is too late to stop it."""
     committing = row["stage"] == "flipping" or (row["stage"] == "committing" and row["revision"] > 1)
     if row["kind"] == "tenant_deletion" or (committing and row["status"] == "running"):
         raise JobCommitting(row["id"])
     ended = await end_live(connection, JOBS.c.id == row["id"], None, now)
     if not ended:
-        raise JobFinished(row["id"], (await find(connection, row["tenant"], row["id"]))["status"])
+        raise JobFinished(row["id"], (await get_job(connection, row["tenant"], row["id"]))["status"])
     values = {"status": "cancelled", "updated_at": now}
     await set_document(connection, row["document_key"], row["revision"], ("queued", "processing"), values)
     return ended[0]
 
 
-async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, now: datetime) -> RowMapping:
+async def retry_job(connection: AsyncConnection, row: RowMapping, job_owner: JobOwner, now: datetime) -> RowMapping:
     """Queue a failed job again; raises `JobNotFailed` or `JobSuperseded`.
 
     Where chunks of its revision were sent, that revision was fenced off, and the job goes on under a new number.
@@ -115,7 +115,7 @@ async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, 
     if row["status"] != "failed":
         raise JobNotFailed(row["id"], row["status"])
     if row["kind"] == "reindex":
-        return await _queued_again(connection, row, row["revision"] + 1, mandate, now)
+        return await _queued_again(connection, row, row["revision"] + 1, job_owner, now)
     statement = select(REVISIONS).where(
         REVISIONS.c.document_key == row["document_key"], REVISIONS.c.n == row["revision"]
     )
@@ -129,11 +129,11 @@ async def retry(connection: AsyncConnection, row: RowMapping, mandate: Mandate, 
     if n != row["revision"]:
         await connection.execute(insert(REVISIONS).values({**revision, "n": n, "sent": False, "created_at": now}))
         await copy_parts(connection, row["document_key"], row["revision"], n)
-    return await _queued_again(connection, row, n, mandate, now)
+    return await _queued_again(connection, row, n, job_owner, now)
 
 
 async def _queued_again(
-    connection: AsyncConnection, row: RowMapping, n: int, mandate: Mandate, now: datetime
+    connection: AsyncConnection, row: RowMapping, n: int, job_owner: JobOwner, now: datetime
 ) -> RowMapping:
     again = (
         update(JOBS)
@@ -153,10 +153,10 @@ async def _queued_again(
             not_before=None,
             finished_at=None,
             queued_at=now,
-            request_id=mandate.request_id,
+            request_id=job_owner.request_id,
             traceparent=traceparent(),
-            grant_token=mandate.grant,
-            grant_key_id=mandate.key_id,
+            grant_token=job_owner.grant,
+            grant_key_id=job_owner.key_id,
         )
         .returning(*JOBS.c)
     )
@@ -165,5 +165,5 @@ async def _queued_again(
     except IntegrityError:  # one live reindex a collection
         raise ReindexRunning(row["collection"]) from None
     if queued is None:
-        raise JobNotFailed(row["id"], (await find(connection, row["tenant"], row["id"]))["status"])
+        raise JobNotFailed(row["id"], (await get_job(connection, row["tenant"], row["id"]))["status"])
     return queued

@@ -65,7 +65,7 @@ def dump(extracted: Extracted, chunks: Iterable[Chunk]) -> bytes:
 
 
 def load(text: str, saved: bytes) -> tuple[Extracted, list[Chunk]]:
-    """The reverse of `dump`. The plan of a restored document also has its chunks' sealed `embeddings`."""
+    """The reverse of `dump`. The plan of a restored document also has its chunks' encoded `embeddings`."""
     whole = json.loads(saved)
     plan = whole["plan"]
     paths = [tuple(path) for path in plan["paths"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from servicekit.peers.client import Peer
 
-PURGE_SECONDS = 300.0
+DELETE_SECONDS = 300.0
 
 
 class GatewayPlatform:
@@ -13,6 +13,6 @@ class GatewayPlatform:
     def __init__(self, plane: Peer) -> None:
         self._plane = plane
 
-    async def forget_tenant(self, token: str, tenant: str) -> None:
+    async def delete_tenant(self, token: str, tenant: str) -> None:
         """`POST /v1/tenants/{name}/purge`."""
-        await self._plane.send("POST", f"/v1/tenants/{tenant}/purge", token=token, timeout_seconds=PURGE_SECONDS)
+        await self._plane.send("POST", f"/v1/tenants/{tenant}/purge", token=token, timeout_seconds=DELETE_SECONDS)

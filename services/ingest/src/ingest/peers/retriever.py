@@ -17,7 +17,7 @@ from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer
 
 Answer = TypeVar("Answer", bound=BaseModel)
-PURGE_SECONDS = 300.0
+DELETE_SECONDS = 300.0
 BACKUP_SECONDS = 300.0
 """Longest silence of a backup: a page of vectors comes every few milliseconds."""
 
@@ -33,16 +33,16 @@ class RetrieverIndex:
         """`POST /v1/collections`."""
         return await self._peer.call("POST", "/v1/collections", Collection, token=token, body=wanted)
 
-    async def collections(self, token: str, limit: int, cursor: str | None) -> Page[Collection]:
+    async def list_collections(self, token: str, limit: int, cursor: str | None) -> Page[Collection]:
         """`GET /v1/collections`."""
         params = _page(limit, cursor)
         return await self._peer.call("GET", "/v1/collections", Page[Collection], token=token, params=params)
 
-    async def collection(self, token: str, name: str) -> Collection:
+    async def get_collection(self, token: str, name: str) -> Collection:
         """`GET /v1/collections/{name}`."""
         return await self._peer.call("GET", f"/v1/collections/{name}", Collection, token=token)
 
-    async def change_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
+    async def update_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
         """`PATCH /v1/collections/{name}`."""
         return await self._peer.call("PATCH", f"/v1/collections/{name}", Collection, token=token, body=wanted)
 
@@ -82,14 +82,14 @@ class RetrieverIndex:
         """`DELETE …/documents/{id}?revision=n`; a missing collection is no error."""
         await self._delete(token, _document(collection, document_id), {"revision": str(revision)})
 
-    async def chunks(
+    async def list_chunks(
         self, token: str, collection: str, document_id: str, limit: int, cursor: str | None
     ) -> Page[DocumentChunk]:
         """`GET …/documents/{id}/chunks`."""
         path = f"{_document(collection, document_id)}/chunks"
         return await self._peer.call("GET", path, Page[DocumentChunk], token=token, params=_page(limit, cursor))
 
-    async def embeddings(
+    async def get_embeddings(
         self, token: str, collection: str, document_id: str, revision: int, first: int, limit: int
     ) -> ChunkEmbeddings:
         """`GET …/revisions/{n}/embeddings`."""
@@ -132,9 +132,9 @@ class RetrieverIndex:
         """`DELETE …/shadows?key=`; a missing collection is no error."""
         await self._delete(token, _shadows(collection), {"key": key})
 
-    async def forget_tenant(self, token: str, tenant: str) -> None:
+    async def delete_tenant(self, token: str, tenant: str) -> None:
         """`POST /v1/tenants/{name}/purge`."""
-        await self._peer.send("POST", f"/v1/tenants/{tenant}/purge", token=token, timeout_seconds=PURGE_SECONDS)
+        await self._peer.send("POST", f"/v1/tenants/{tenant}/purge", token=token, timeout_seconds=DELETE_SECONDS)
 
     @asynccontextmanager
     async def backup(self, token: str) -> AsyncIterator[AsyncIterator[bytes]]:

@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from extraction.chunking.chunker import Chunk, Cutter
+from extraction.chunking.chunker import Chunk, Chunker
 from extraction.model.document import Extracted
-from extraction.model.failures import cut_too_long
+from extraction.model.failures import chunking_timed_out
 from ingest.parts.files import dump
 
 Result = TypeVar("Result")
@@ -24,7 +24,7 @@ Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
-class CutPart:
+class ChunkedPart:
     """A part's chunks, and its text and structure as they are kept, each with its SHA-256."""
 
     chunks: list[Chunk]
@@ -37,23 +37,23 @@ class _Ended(Exception):  # nobody waits for the thread any more, so nobody sees
     """The job has left its thread."""
 
 
-class CuttingThreads:
+class ChunkerPool:
     """A thread for each of a worker's slots, and `seconds` for each document."""
 
     def __init__(self, slots: int, seconds: float) -> None:
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="cutting")
         self._seconds = seconds
 
-    def document(self) -> DocumentCutting:
+    def document(self) -> DocumentChunker:
         """The parts of one document, whose time begins with the first."""
-        return DocumentCutting(self._pool, self._seconds)
+        return DocumentChunker(self._pool, self._seconds)
 
     def close(self) -> None:
         """No more is cut."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-class DocumentCutting:
+class DocumentChunker:
     """Cuts one document's parts, one after the other."""
 
     def __init__(self, pool: ThreadPoolExecutor, seconds: float) -> None:
@@ -61,17 +61,17 @@ class DocumentCutting:
         self._seconds = seconds
         self._spent = 0.0
 
-    async def chunks(self, cutter: Cutter, part: Extracted, title: str) -> list[Chunk]:
+    async def chunks(self, cutter: Chunker, part: Extracted, title: str) -> list[Chunk]:
         """A part's chunks; raises `ParseFailed` when the document's time is over. Cancelled, it ends the thread."""
         return await self._in_thread(lambda check: cutter.cut(part, title, check))
 
-    async def part(self, cutter: Cutter, part: Extracted, title: str) -> CutPart:
+    async def part(self, cutter: Chunker, part: Extracted, title: str) -> ChunkedPart:
         """The same with what is kept of the part."""
 
-        def cut(check: Check) -> CutPart:
+        def cut(check: Check) -> ChunkedPart:
             chunks = cutter.cut(part, title, check)
             text, structure = part.text.encode(), dump(part, chunks)
-            return CutPart(chunks, text, structure, (_digest(text), _digest(structure)))
+            return ChunkedPart(chunks, text, structure, (_digest(text), _digest(structure)))
 
         return await self._in_thread(cut)
 
@@ -93,7 +93,7 @@ class DocumentCutting:
             if left.is_set():
                 raise _Ended
             if time.monotonic() - began > allowed:
-                raise cut_too_long(self._seconds)
+                raise chunking_timed_out(self._seconds)
 
         try:
             check()

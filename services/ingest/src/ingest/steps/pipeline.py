@@ -12,10 +12,10 @@ import structlog
 
 from contracts.collections import Collection
 from contracts.indexing import ChunkBatch, CommitRequest, Committed
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from extraction.model.failures import no_text
 from ingest import metrics
-from ingest.blobs.references import drop_unreferenced
+from ingest.blobs.references import delete_unreferenced
 from ingest.jobs.authority import Authority
 from ingest.jobs.leased_job import Work
 from ingest.jobs.ledger import Ledger
@@ -23,7 +23,7 @@ from ingest.jobs.outcomes import ServiceAway, checkpoint
 from ingest.parts.files import as_inputs
 from ingest.ports import Index, TokenizerSource
 from ingest.steps.reader import Piece, Reader
-from ingest.steps.rechunker import Recutting, facts_of
+from ingest.steps.rechunker import Rechunker, facts_of
 from ingest.steps.sender import Sender, Sending
 from servicekit.core.errors import PeerError, ServiceError
 from servicekit.jobs.leases import LeaseLost
@@ -45,7 +45,7 @@ class Pipeline:
     index: Index
     authority: Authority
     tokenizers: TokenizerSource
-    recutting: Recutting
+    rechunker: Rechunker
     batch_chunks: int
     kept_revisions: int
 
@@ -67,7 +67,7 @@ class Pipeline:
         """Make a call with the job's token."""
         return await self.authority.call(work, service, call)
 
-    async def _cutter(self, work: Work) -> Cutter:
+    async def _cutter(self, work: Work) -> Chunker:
         """How the collection wants its documents cut."""
         collection = await self._collection(work)
         work.layout = collection.index.layout
@@ -79,18 +79,18 @@ class Pipeline:
         tokens = await self.authorised(
             work, "inference", lambda token: self.tokenizers.tokens(token, collection.embedding_model)
         )
-        return Cutter(tokens, collection.chunking, collection.max_input_tokens)
+        return Chunker(tokens, collection.chunking, collection.max_input_tokens)
 
     async def _collection(self, work: Work) -> Collection:
         name = work.job["collection"]
-        return await self.authorised(work, "retriever", lambda token: self.index.collection(token, name))
+        return await self.authorised(work, "retriever", lambda token: self.index.get_collection(token, name))
 
     async def _restart_reading(self, work: Work) -> None:
         gone = await self.ledger.restart_reading(work)
-        await drop_unreferenced(self.ledger.database, self.reader.blobs, work.job["tenant"], gone)
+        await delete_unreferenced(self.ledger.database, self.reader.blobs, work.job["tenant"], gone)
         raise LayoutChanged
 
-    async def _indexed(self, work: Work, cutter: Cutter, stopping: asyncio.Event) -> Committed:
+    async def _indexed(self, work: Work, cutter: Chunker, stopping: asyncio.Event) -> Committed:
         """Send the document and have it made the active revision."""
         whole = await self._send(work, cutter, stopping)
         if whole is not None:
@@ -103,7 +103,7 @@ class Pipeline:
         await self._send_to_shadow(work, stopping)
         return await self._commit(work)
 
-    async def _send(self, work: Work, cutter: Cutter, stopping: asyncio.Event) -> Piece | None:
+    async def _send(self, work: Work, cutter: Chunker, stopping: asyncio.Event) -> Piece | None:
         """Send what has not been sent, while the parser reads on; what is sent when this ends is entered.
 
         A piece that is a whole document in one batch is given back unsent.
@@ -161,7 +161,7 @@ class Pipeline:
         if shadow is None or shadow.layout == work.layout:
             return
         try:
-            await self.recutting.send(work, shadow, work.job["document_id"], work.revision, stopping)
+            await self.rechunker.send(work, shadow, work.job["document_id"], work.revision, stopping)
         except (ServiceError, ServiceAway) as error:
             log.warning("not sent to the shadow", document_id=work.job["document_id"], error=str(error)[:300])
 
@@ -188,7 +188,7 @@ class Pipeline:
             await self.ledger.committed_after_all(work, committed)
             raise
         gone = await self.ledger.prune(work, self.kept_revisions)
-        await drop_unreferenced(self.ledger.database, self.reader.blobs, work.job["tenant"], gone)
+        await delete_unreferenced(self.ledger.database, self.reader.blobs, work.job["tenant"], gone)
 
 
 class LayoutChanged(Exception):

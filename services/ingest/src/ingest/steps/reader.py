@@ -8,16 +8,16 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from extraction.chunking.chunker import Chunk, Cutter
+from extraction.chunking.chunker import Chunk, Chunker
 from extraction.model.document import START, Extracted
-from extraction.sandbox.extractor import ParsingProcess
+from extraction.sandbox.extractor import SandboxedExtractor
 from ingest import metrics
 from ingest.jobs.leased_job import Work
 from ingest.jobs.ledger import Ledger
 from ingest.jobs.outcomes import unless_giving_way
 from ingest.parts.files import NOTHING, Part, load
 from ingest.ports import BlobStore
-from ingest.steps.chunker_pool import CuttingThreads, DocumentCutting
+from ingest.steps.chunker_pool import ChunkerPool, DocumentChunker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Reader:
 
     ledger: Ledger
     blobs: BlobStore
-    parser: ParsingProcess
-    cutting: CuttingThreads
+    parser: SandboxedExtractor
+    cutting: ChunkerPool
 
-    async def pieces(self, work: Work, cutter: Cutter) -> AsyncGenerator[Piece, None]:
+    async def pieces(self, work: Work, cutter: Chunker) -> AsyncGenerator[Piece, None]:
         """What has not been sent yet, in order; raises `ParseFailed`. Close it: no parser stays behind."""
         last = NOTHING
         for part in await self.ledger.parts(work):
@@ -56,7 +56,7 @@ class Reader:
                 async for piece in found:
                     yield piece
 
-    async def _new(self, work: Work, cutter: Cutter, last: Part) -> AsyncGenerator[Piece, None]:
+    async def _new(self, work: Work, cutter: Chunker, last: Part) -> AsyncGenerator[Piece, None]:
         resume = START
         if last.number >= 0:
             text = (await self.blobs.read(last.text_key)).decode()
@@ -77,7 +77,7 @@ class Reader:
             return await unless_giving_way(work, _following(parts))
 
     async def _cut(
-        self, work: Work, cutter: Cutter, cutting: DocumentCutting, extracted: Extracted, last: Part
+        self, work: Work, cutter: Chunker, cutting: DocumentChunker, extracted: Extracted, last: Part
     ) -> Piece:
         title = work.revision["title"]
         if last is NOTHING and not work.revision["title_given"]:

@@ -9,19 +9,19 @@ from typing import Any
 
 from contracts.collections import ShadowIndex
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
-from extraction.chunking.chunker import Cutter
+from extraction.chunking.chunker import Chunker
 from ingest.jobs.authority import Authority
 from ingest.jobs.leased_job import Work
 from ingest.jobs.ledger import Ledger
 from ingest.jobs.outcomes import checkpoint
 from ingest.parts.files import Part, as_inputs, load
-from ingest.parts.repository import parts_of
+from ingest.parts.repository import list_parts
 from ingest.ports import BlobStore, Index, TokenizerSource
-from ingest.steps.chunker_pool import CuttingThreads, DocumentCutting
+from ingest.steps.chunker_pool import ChunkerPool, DocumentChunker
 
 
 @dataclass(frozen=True, slots=True)
-class Recutting:
+class Rechunker:
     """Sends revisions to a shadow, cut its way."""
 
     ledger: Ledger
@@ -29,7 +29,7 @@ class Recutting:
     index: Index
     authority: Authority
     tokenizers: TokenizerSource
-    cutting: CuttingThreads
+    cutting: ChunkerPool
     batch_chunks: int
 
     async def send(
@@ -63,9 +63,9 @@ class Recutting:
         tokens = await self.authority.call(
             work, "inference", lambda token: self.tokenizers.tokens(token, shadow.embedding_model)
         )
-        cutter = Cutter(tokens, shadow.chunking, shadow.max_input_tokens)
+        cutter = Chunker(tokens, shadow.chunking, shadow.max_input_tokens)
         async with self.ledger.database.read() as connection:
-            parts = await parts_of(connection, revision["document_key"], revision["n"])
+            parts = await list_parts(connection, revision["document_key"], revision["n"])
         first, cutting = 0, self.cutting.document()
         for part in parts:
             chunks = await self._cut(cutter, cutting, part, revision["title"], first)
@@ -74,7 +74,7 @@ class Recutting:
             first += len(chunks)
 
     async def _cut(
-        self, cutter: Cutter, cutting: DocumentCutting, part: Part, title: str, first: int
+        self, cutter: Chunker, cutting: DocumentChunker, part: Part, title: str, first: int
     ) -> list[ChunkInput]:
         text = (await self.blobs.read(part.text_key)).decode()
         extracted, _ = await asyncio.to_thread(load, text, await self.blobs.read(part.structure_key))

@@ -23,7 +23,7 @@ from ingest.jobs.ledger import Ledger
 from ingest.jobs.outcomes import Yielding, checkpoint
 from ingest.jobs.reindexes import shadow_key
 from ingest.ports import Index
-from ingest.steps.rechunker import Recutting
+from ingest.steps.rechunker import Rechunker
 from ingest.tables import DOCUMENTS, REVISIONS
 from servicekit.core.errors import PeerError
 
@@ -42,13 +42,13 @@ class ReindexStuck(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reindexing:
+class Reindexer:
     """Carries out jobs that reindex."""
 
     ledger: Ledger
     index: Index
     authority: Authority
-    recutting: Recutting
+    rechunker: Rechunker
 
     async def run(self, work: Work, stopping: asyncio.Event) -> None:
         """Build the new generation and let it serve.
@@ -98,7 +98,7 @@ class Reindexing:
     async def _supply(self, work: Work, number: int, wanted: list[DocumentRevision], stopping: asyncio.Event) -> int:
         """Send what the shadow waits for; how many documents."""
         name, sent = work.job["collection"], 0
-        collection = await self.authority.call(work, "retriever", lambda token: self.index.collection(token, name))
+        collection = await self.authority.call(work, "retriever", lambda token: self.index.get_collection(token, name))
         shadow = collection.index.shadow
         if shadow is None or shadow.generation != number:
             return 0
@@ -119,7 +119,7 @@ class Reindexing:
         if revision is None:
             return False
         try:
-            await self.recutting.send(work, shadow, document.document_id, dict(revision), stopping)
+            await self.rechunker.send(work, shadow, document.document_id, dict(revision), stopping)
         except BlobMissing:
             log.warning("text missing", document_id=document.document_id, revision=document.revision)
             return False

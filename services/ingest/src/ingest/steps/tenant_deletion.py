@@ -48,8 +48,8 @@ class TenantDeletion:
         over = job["created_at"] + timedelta(seconds=self.open_calls_seconds)
         if (left := (over - clock.now()).total_seconds()) > 0:
             raise ServiceAway("open_calls", left)
-        await self.deletions.index.forget_tenant(token, tenant)
-        await self.platform.forget_tenant(token, tenant)
+        await self.deletions.index.delete_tenant(token, tenant)
+        await self.platform.delete_tenant(token, tenant)
         await self._finish(job, tenant, lease)
         await database.scrub()
 
@@ -63,7 +63,7 @@ class TenantDeletion:
             names = set((await connection.execute(known)).scalars())
         cursor: str | None = None
         while True:
-            page = await self.deletions.index.collections(token, PAGE, cursor)
+            page = await self.deletions.index.list_collections(token, PAGE, cursor)
             names.update(collection.name for collection in page.data)
             if (cursor := page.next_cursor) is None:
                 break

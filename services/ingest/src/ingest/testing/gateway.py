@@ -11,6 +11,6 @@ class MemoryPlatform:
 
     forgotten: list[str] = field(default_factory=list)
 
-    async def forget_tenant(self, token: str, tenant: str) -> None:
+    async def delete_tenant(self, token: str, tenant: str) -> None:
         """Note the name."""
         self.forgotten.append(tenant)

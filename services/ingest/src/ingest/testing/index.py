@@ -68,19 +68,19 @@ class MemoryIndex:
         self.kept[wanted.name] = made
         return made
 
-    async def collections(self, token: str, limit: int, cursor: str | None) -> Page[Collection]:
+    async def list_collections(self, token: str, limit: int, cursor: str | None) -> Page[Collection]:
         """All on one page."""
         return Page(data=list(self.kept.values()), next_cursor=None)
 
-    async def collection(self, token: str, name: str) -> Collection:
+    async def get_collection(self, token: str, name: str) -> Collection:
         """404 `collection_not_found`."""
         if name not in self.kept:
             raise _refused(404, "collection_not_found")
         return self.kept[name]
 
-    async def change_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
+    async def update_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
         """404 `collection_not_found`."""
-        known = await self.collection(token, name)
+        known = await self.get_collection(token, name)
         update = {**wanted.model_dump(exclude_none=True), "revision": known.revision + 1}
         self.kept[name] = known.model_copy(update=update)
         return self.kept[name]
@@ -142,7 +142,7 @@ class MemoryIndex:
         if document.active is not None and document.active <= revision:
             document.active = None
 
-    async def chunks(
+    async def list_chunks(
         self, token: str, collection: str, document_id: str, limit: int, cursor: str | None
     ) -> Page[DocumentChunk]:
         """All of the active revision on one page."""
@@ -158,10 +158,10 @@ class MemoryIndex:
         ]
         return Page(data=data, next_cursor=None)
 
-    async def embeddings(
+    async def get_embeddings(
         self, token: str, collection: str, document_id: str, revision: int, first: int, limit: int
     ) -> ChunkEmbeddings:
-        """`sealed <text>` for each chunk; 404 `document_not_found`."""
+        """`encoded <text>` for each chunk; 404 `document_not_found`."""
         document = self.documents.get((collection, document_id), _Document())
         if document.active != revision:
             raise _refused(404, "document_not_found")
@@ -170,7 +170,7 @@ class MemoryIndex:
 
     async def plan_shadow(self, token: str, collection: str, wanted: ReindexRequest) -> ShadowPlan:
         """400 `nothing_to_change` when nothing is named."""
-        now = await self.collection(token, collection)
+        now = await self.get_collection(token, collection)
         if wanted == ReindexRequest():
             raise _refused(400, "nothing_to_change")
         recut = wanted.chunking not in (None, now.chunking)
@@ -187,20 +187,20 @@ class MemoryIndex:
                 other.state = "gone" if other.state == "building" else other.state
             shadows.append(known)
             self._show(collection, known)
-        return self._told(collection, known)
+        return self._describe(collection, known)
 
     async def copy_shadow(self, token: str, collection: str, generation: int) -> Shadow:
         """Copies one document a call, or names those that it waits for."""
         shadow = await self._shadow(token, collection, generation)
         left = self._left(collection, shadow)
         if shadow.state != "building" or not left:
-            return self._told(collection, shadow)
+            return self._describe(collection, shadow)
         if shadow.recut:
             wanted = [DocumentRevision(document_id=name, revision=revision) for name, revision in left.items()]
-            return self._told(collection, shadow).model_copy(update={"wanted": wanted})
+            return self._describe(collection, shadow).model_copy(update={"wanted": wanted})
         name, revision = next(iter(left.items()))
         shadow.whole[name] = revision
-        return self._told(collection, shadow).model_copy(update={"copied": 1})
+        return self._describe(collection, shadow).model_copy(update={"copied": 1})
 
     async def stage_chunks(
         self, token: str, collection: str, generation: int, document_id: str, revision: int, batch: ChunkBatch
@@ -231,7 +231,7 @@ class MemoryIndex:
                 document = self.documents.get((collection, name))
                 if document is not None and document.active == revision:
                     document.revisions[revision] = chunks
-        return self._told(collection, shadow)
+        return self._describe(collection, shadow)
 
     async def abandon_shadow(self, token: str, collection: str, key: str) -> None:
         """For good; idempotent."""
@@ -243,7 +243,7 @@ class MemoryIndex:
                 shadow.state = "gone"
                 self._show(collection, None)
 
-    async def forget_tenant(self, token: str, tenant: str) -> None:
+    async def delete_tenant(self, token: str, tenant: str) -> None:
         """Deleted collections leave nothing here."""
 
     @asynccontextmanager
@@ -265,7 +265,7 @@ class MemoryIndex:
         return [chunk for _, chunk in sorted(document.revisions.get(visible, {}).items())]
 
     async def _shadow(self, token: str, collection: str, generation: int, *, building: bool = False) -> MemoryShadow:
-        await self.collection(token, collection)
+        await self.get_collection(token, collection)
         found = next((each for each in self.shadows.get(collection, []) if each.generation == generation), None)
         if found is None or (building and found.state != "building"):
             raise _refused(409, "shadow_gone")
@@ -275,7 +275,7 @@ class MemoryIndex:
         here = {name: each.active for (where, name), each in self.documents.items() if where == collection}
         return {name: n for name, n in here.items() if n is not None and shadow.whole.get(name) != n}
 
-    def _told(self, collection: str, shadow: MemoryShadow) -> Shadow:
+    def _describe(self, collection: str, shadow: MemoryShadow) -> Shadow:
         left = len(self._left(collection, shadow)) if shadow.state == "building" else 0
         progress = 1 / (1 + left)
         return Shadow(
@@ -297,17 +297,17 @@ class MemoryIndex:
         if shadow is not None:
             after = self._after(collection, shadow)
             names = ("embedding_model", "dimensions", "max_input_tokens", "chunking")
-            told = {name: getattr(after, name) for name in names}
-            shown = ShadowIndex(generation=shadow.generation, layout=after.index.layout, **told)
+            facts = {name: getattr(after, name) for name in names}
+            shown = ShadowIndex(generation=shadow.generation, layout=after.index.layout, **facts)
             index = now.index.model_copy(update={"state": "building", "shadow": shown})
         self.kept[collection] = now.model_copy(update={"index": index})
 
     async def _check_layout(self, token: str, collection: str, layout: int) -> None:
-        if layout != (await self.collection(token, collection)).index.layout:
+        if layout != (await self.get_collection(token, collection)).index.layout:
             raise _refused(409, "layout_gone")
 
     async def _writable(self, token: str, collection: str, document_id: str, revision: int) -> _Document:
-        await self.collection(token, collection)
+        await self.get_collection(token, collection)
         document = self.documents.setdefault((collection, document_id), _Document())
         if revision <= document.fence:
             raise _refused(409, "stale_revision")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from extraction.model.limits import Limits
-from extraction.sandbox.extractor import MIN_SHARE, ParsingProcess
+from extraction.sandbox.extractor import MIN_SHARE, SandboxedExtractor
 from ingest.documents.deletions import Deletions
 from ingest.jobs.authority import Authority
 from ingest.jobs.ledger import Ledger
@@ -20,16 +20,16 @@ from ingest.peers.inference import InferenceTokenizers
 from ingest.peers.retriever import RetrieverIndex
 from ingest.ports import BlobStore, Index, Platform, TokenizerSource, TokenSource
 from ingest.settings import IngestSettings
-from ingest.steps.chunker_pool import CuttingThreads
+from ingest.steps.chunker_pool import ChunkerPool
 from ingest.steps.pipeline import Pipeline
 from ingest.steps.reader import Reader
-from ingest.steps.rechunker import Recutting
-from ingest.steps.reindex import Reindexing
+from ingest.steps.rechunker import Rechunker
+from ingest.steps.reindex import Reindexer
 from ingest.steps.sender import Sender
 from ingest.steps.tenant_deletion import TenantDeletion
 from ingest.stores import disk_room, open_blobs, open_database, process_name
 from ingest.worker.consumer import WakeupConsumer
-from ingest.worker.housekeeping import keep_swept
+from ingest.worker.housekeeping import run_housekeeping
 from ingest.worker.loop import WorkerLoop
 from ingest.worker.slots import Slots
 from ingest.worker.watchdog import Watchdog
@@ -50,8 +50,8 @@ class WorkerDependencies:
     ledger: Ledger
     slots: Slots
     loop: WorkerLoop
-    parser: ParsingProcess
-    cutting: CuttingThreads
+    parser: SandboxedExtractor
+    cutting: ChunkerPool
 
     def close(self) -> None:
         """End the processes and threads that it has started."""
@@ -73,15 +73,15 @@ def assemble_worker(
     owner = process_name("worker")
     ledger = Ledger(database, clock, settings.lease_seconds)
     parser = _parser(settings)
-    cutting = CuttingThreads(settings.worker_slots, settings.cut_seconds)
+    cutting = ChunkerPool(settings.worker_slots, settings.cut_seconds)
     reader = Reader(ledger, blobs, parser, cutting)
     authority = Authority(tokens)
-    recutting = Recutting(ledger, blobs, index, authority, tokenizers, cutting, settings.batch_chunks)
+    rechunker = Rechunker(ledger, blobs, index, authority, tokenizers, cutting, settings.batch_chunks)
     sender = Sender(ledger, index, authority)
     pipeline = Pipeline(
-        ledger, reader, sender, index, authority, tokenizers, recutting, settings.batch_chunks, settings.kept_revisions
+        ledger, reader, sender, index, authority, tokenizers, rechunker, settings.batch_chunks, settings.kept_revisions
     )
-    reindexing = Reindexing(ledger, index, authority, recutting)
+    reindexing = Reindexer(ledger, index, authority, rechunker)
     deletions = Deletions(database, blobs, index, clock, owner, settings.lease_seconds)
     slots = Slots(
         ledger,
@@ -98,10 +98,10 @@ def assemble_worker(
     return WorkerDependencies(database, blobs, ledger, slots, loop, parser, cutting)
 
 
-def _parser(settings: IngestSettings) -> ParsingProcess:
+def _parser(settings: IngestSettings) -> SandboxedExtractor:
     scratch = settings.data_dir / "parsing"
     scratch.mkdir(parents=True, exist_ok=True)
-    return ParsingProcess(
+    return SandboxedExtractor(
         Limits(settings.max_pages, settings.max_text_chars),
         settings.parse_seconds,
         settings.parse_memory_bytes,
@@ -142,8 +142,8 @@ async def run_worker(settings: IngestSettings) -> None:
         consumer.start()
         watchdog = Watchdog(lambda: worker.loop.silent_seconds, settings.stuck_seconds)
         watchdog.start()
-        sweeping = asyncio.create_task(
-            keep_swept(worker.database, worker.blobs, worker.parser, settings.jobs_kept_days)
+        housekeeping = asyncio.create_task(
+            run_housekeeping(worker.database, worker.blobs, worker.parser, settings.jobs_kept_days)
         )
         app = worker_app(settings, worker)
         serving = asyncio.create_task(server_for(app, settings, port=settings.worker_port).serve())
@@ -152,8 +152,8 @@ async def run_worker(settings: IngestSettings) -> None:
         try:
             await worker.loop.run(settings.shutdown_seconds)
         finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            housekeeping.cancel()
+            await asyncio.gather(housekeeping, return_exceptions=True)
             await asyncio.to_thread(watchdog.stop)
             await asyncio.to_thread(consumer.stop)
         await serving

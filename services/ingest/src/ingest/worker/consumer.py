@@ -1,4 +1,4 @@
-"""The Celery worker beside our own loop: it takes wake-ups from the broker and rings the loop's bell.
+"""The Celery worker beside our own loop: it takes wake-ups from the broker and rings the loop's notifier.
 
 It runs in a thread and is started again, ever more slowly, whenever it ends; the loop never depends on it.
 """

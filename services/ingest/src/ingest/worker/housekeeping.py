@@ -8,8 +8,8 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from extraction.sandbox.extractor import ParsingProcess
-from ingest.blobs.references import sweep
+from extraction.sandbox.extractor import SandboxedExtractor
+from ingest.blobs.references import cleanup_unreferenced
 from ingest.jobs.lifecycle import LIVE
 from ingest.ports import BlobStore
 from ingest.tables import JOBS
@@ -24,20 +24,20 @@ ORPHAN_SECONDS = 3600.0
 """Between putting bytes and naming them lie seconds."""
 
 
-async def keep_swept(database: Database, blobs: BlobStore, parser: ParsingProcess, jobs_days: float) -> None:
+async def run_housekeeping(database: Database, blobs: BlobStore, parser: SandboxedExtractor, jobs_days: float) -> None:
     """At the start and every few hours, until cancelled; ended jobs go after so many days, unless that is 0."""
     while True:
         try:
-            await asyncio.to_thread(parser.sweep)
-            removed = await sweep(database, blobs, ORPHAN_SECONDS)
-            jobs = await forget_jobs(database, SystemClock(), jobs_days) if jobs_days else 0
-            log.info("swept", blobs=removed, jobs=jobs)
+            await asyncio.to_thread(parser.cleanup)
+            removed = await cleanup_unreferenced(database, blobs, ORPHAN_SECONDS)
+            jobs = await prune_jobs(database, SystemClock(), jobs_days) if jobs_days else 0
+            log.info("cleaned up", blobs=removed, jobs=jobs)
         except (SQLAlchemyError, ServiceError, OSError, ValueError) as error:
-            log.warning("could not sweep", error=repr(error)[:300])
+            log.warning("could not clean up", error=repr(error)[:300])
         await asyncio.sleep(EVERY_SECONDS)
 
 
-async def forget_jobs(database: Database, clock: Clock, days: float) -> int:
+async def prune_jobs(database: Database, clock: Clock, days: float) -> int:
     """Remove jobs that ended so many days ago; returns how many there were."""
     before = clock.now() - timedelta(days=days)
     return await forget(database, JOBS.c.id, JOBS.c.finished_at, before, JOBS.c.status.not_in(LIVE))

@@ -32,7 +32,7 @@ from ingest.jobs.outcomes import (
 )
 from ingest.jobs.shares import must_give_way
 from ingest.steps.pipeline import Pipeline
-from ingest.steps.reindex import Reindexing
+from ingest.steps.reindex import Reindexer
 from ingest.steps.tenant_deletion import TenantDeletion
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import ServiceError
@@ -51,7 +51,7 @@ class Slots:
 
     ledger: Ledger
     pipeline: Pipeline
-    reindexing: Reindexing
+    reindexing: Reindexer
     deletions: Deletions
     tenant_deletion: TenantDeletion
     reading: str
@@ -116,8 +116,8 @@ class Slots:
             metrics.FINISHED.labels("ready").inc()
 
     async def _settle(self, work: Work, error: Exception) -> None:
-        expected = isinstance(error, ServiceError | ServiceAway) or type(error).__module__.startswith("ingest.")
-        if not expected:
+        ours = type(error).__module__.startswith(("ingest.", "extraction."))
+        if not ours and not isinstance(error, ServiceError | ServiceAway):
             log.error("job failed unexpectedly", exc_info=error)
         outcome = decide(
             error,
