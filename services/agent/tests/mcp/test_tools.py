@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench
+
+from agent.mcp.tools import MAX_COLLECTIONS, TOOLS, CollectionsNotNamed, McpCall
+from agent.testing.memory_library import MemoryLibrary
+from contracts.delegation import Delegation
+from servicekit.auth.delegation import Caller
+
+RIGHTS = Delegation(audiences=("agent",), tenant="acme", key_id="k", request_id="r", scopes=("search", "chat"))
+
+
+async def call(name: str, arguments: dict[str, Any], collections: int = 1) -> dict[str, Any]:
+    library = MemoryLibrary({(f"handbook{number or ''}", "leave"): [] for number in range(collections)})
+    tool = next(tool for tool in TOOLS if tool.name == name)
+    made = McpCall(Bench(hits=(LEAVE,)).answering, library, arguments, Caller(RIGHTS, "token"), "req_1")
+    result = await tool.run(made)
+    Draft202012Validator(tool.describe()["outputSchema"]).validate(result["structuredContent"])
+    return result
+
+
+async def test_every_tool_gives_what_its_schema_says() -> None:
+    found = await call("search", {"query": "leave"})
+    assert found["structuredContent"]["hits"][0]["document_id"] == LEAVE.document_id
+    answered = await call("ask", {"question": LEAVE_QUESTION})
+    assert answered["structuredContent"]["citations"]
+    assert answered["structuredContent"]["citations"][0]["marker"] in answered["content"][0]["text"]
+    assert (await call("list_collections", {}))["structuredContent"] == {"collections": ["handbook"]}
+
+
+async def test_collections_are_named_where_there_are_none_or_too_many() -> None:
+    for collections in (0, MAX_COLLECTIONS + 1):
+        with pytest.raises(CollectionsNotNamed):
+            await call("search", {"query": "leave"}, collections)
+    await call("search", {"query": "leave", "collections": ["handbook"]}, MAX_COLLECTIONS + 1)

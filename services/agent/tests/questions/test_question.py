@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.questions.question import Question
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "answer", "aside"),
+    [
+        ("How much is the deposit?", "money", "The deposit is 40 EUR.", "The deposit is returned."),
+        ("When does the museum open?", "time", "It opens at 9:30.", "It opens for groups."),
+        ("How many rooms are there?", "quantity", "There are twelve rooms.", "There are rooms."),
+        ("Who approves travel?", "person", "The manager approves it.", "It needs an approval."),
+        ("Where is the archive?", "place", "It is in the north wing.", "It moved."),
+        ("What is the e-mail of support?", "contact", "Write to help@acme.example.", "Support answers daily."),
+    ],
+)
+def test_a_question_says_what_kind_of_thing_answers_it(text: str, wanted: str, answer: str, aside: str) -> None:
+    question = Question(text)
+    assert question.wanted == wanted
+    assert question.suits(answer)
+    assert not question.suits(aside)
+
+
+def test_the_focus_is_what_names_the_subject() -> None:
+    assert {term.text.lower() for term in Question("How much is the deposit for a bike?").focus} == {"deposit", "bike"}
+    assert Question("Tell me more").wanted == "statement"
+    assert Question("Tell me more").suits("Anything.")

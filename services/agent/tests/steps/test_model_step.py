@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from services.agent.tests.runs_bench import bench
+
+from agent.testing.scripted_answers import CAPABLE
+from servicekit.sql.database import Database
+
+
+async def test_a_model_is_asked_with_the_agents_words_tools_and_room(database: Database) -> None:
+    one = bench(database, "Done.")
+    one.model.info = CAPABLE.model_copy(update={"context_length": 1000})
+    await one.define(instructions="Be brief.", tools=["calculator"], temperature=0.5)
+    await one.run("What is 6*7?")
+    (request,) = one.model.requests
+    assert "Be brief." in request.messages[0].plain_text()
+    assert request.messages[-1].plain_text() == "What is 6*7?"
+    assert [tool["function"]["name"] for tool in request.tools or ()] == ["calculator"]
+    assert request.temperature == 0.5
+    assert 16 <= (request.max_tokens or 0) < 1000
+
+
+async def test_an_output_schema_is_asked_of_the_model_itself_where_no_tools_are(database: Database) -> None:
+    one = bench(database, '{"days": 3}')
+    schema = {"type": "object", "properties": {"days": {"type": "integer"}}}
+    await one.define(output_schema=schema)
+    run = await one.run()
+    (request,) = one.model.requests
+    assert (request.model_dump()["response_format"] or {})["json_schema"]["schema"] == schema
+    assert run.output == '{"days": 3}'

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from services.agent.tests.runs_bench import VIEWER, bench
+
+from agent.errors import ThreadNotFound
+from agent.threads import repository as threads
+from agent.threads.messages import user
+from agent.threads.repository import Viewer
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
+
+NOW = ManualClock().now()
+LIMITED = Viewer("acme", "key_2", limited=True)
+
+
+async def test_messages_are_appended_in_order_and_listed_from_a_position(database: Database) -> None:
+    async with database.write() as connection:
+        thread = await threads.create_thread(connection, VIEWER, {"topic": "leave"}, NOW)
+        for text in ("one", "two", "three"):
+            await threads.append_messages(connection, thread.id, "run", [user(text)], NOW)
+        assert [one["content"] for one in await threads.list_messages(connection, thread.id, 1)] == ["two", "three"]
+        page = await threads.list_history(connection, VIEWER, thread.id, 2, None)
+        rest = await threads.list_history(connection, VIEWER, thread.id, 2, page.next_cursor)
+        assert [one.content for one in (*page.data, *rest.data)] == ["one", "two", "three"]
+
+
+async def test_a_shorter_summary_never_replaces_a_longer_one(database: Database) -> None:
+    async with database.write() as connection:
+        thread = await threads.create_thread(connection, VIEWER, {}, NOW)
+        for text, count in (("long", 4), ("short", 2)):
+            await connection.run_sync(threads.update_summary, thread.id, text, count)
+        assert await threads.get_summary(connection, thread.id) == ("long", 4)
+
+
+async def test_others_and_limited_keys_see_none_of_it(database: Database) -> None:
+    async with database.write() as connection:
+        thread = await threads.create_thread(connection, VIEWER, {}, NOW)
+        await threads.create_thread(connection, VIEWER, {}, NOW, transient=True)
+        assert [one.id for one in (await threads.list_threads(connection, VIEWER, 10, None)).data] == [thread.id]
+        for other in (Viewer("rival", "key_1"), LIMITED):
+            assert (await threads.list_threads(connection, other, 10, None)).data == []
+            with pytest.raises(ThreadNotFound):
+                await threads.delete_thread(connection, other, thread.id)
+
+
+async def test_a_deleted_thread_names_the_runs_that_go_with_it(database: Database) -> None:
+    one = bench(database)
+    await one.define()
+    run = await one.start()
+    async with database.write() as connection:
+        assert await threads.delete_thread(connection, VIEWER, run.thread_id) == [run.id]
