@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.support.ingest_peers import minilm_tokenizer
+from tests.support.ingest.peers import minilm_tokenizer
 
 from contracts.collections import Chunking
 from extraction.chunking.chunker import Chunker

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from tests.support.agent_processes import Fleet, agent_fleet
+from tests.support.agent.processes import Fleet, agent_fleet
 
 from contracts.runs import Run, RunEvent
 from groundwork.client import ApiError, Groundwork

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.made_documents import Pile
-from tests.support.stack import RunningHome, running_home
+from tests.support.home.stack import RunningHome, running_home
+from tests.support.ingest.made_documents import Pile
 
 from contracts.jobs import FINAL_JOB_STATUSES
 from groundwork.client import ApiError, Groundwork

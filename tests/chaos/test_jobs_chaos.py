@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from tests.support.job_chaos import kill_workers
-from tests.support.job_kind import EFFECTS, FINAL, JOBS, TABLE, CountingBench, empty_database
-from tests.support.postgres import postgres_installed, temporary_postgres
+from tests.support.home.postgres import postgres_installed, temporary_postgres
+from tests.support.jobs.chaos import kill_workers
+from tests.support.jobs.kind import EFFECTS, FINAL, JOBS, TABLE, CountingBench, empty_database
 
 from servicekit.core.clock import SystemClock
 from servicekit.jobs.cancellation import request_cancel, revoke
@@ -39,7 +39,7 @@ class Counts:
 
     def __init__(self, bench: CountingBench, folder: Path, url: str | None) -> None:
         self._bench = bench
-        self._command = ["tests.support.job_worker", str(folder), *([url] if url else [])]
+        self._command = ["tests.support.jobs.worker", str(folder), *([url] if url else [])]
         self.jobs: list[str] = []
         self.cancelled: set[str] = set()
 

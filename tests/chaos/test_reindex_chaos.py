@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import httpx2
 import psutil
 import pytest
-from tests.support.stack import RunningHome, running_home
+from tests.support.home.stack import RunningHome, running_home
 
 from contracts.collections import Chunking
 from contracts.jobs import FINAL_JOB_STATUSES, Job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.support.retriever_kills import survive
+from tests.support.retriever.kills import survive
 
 KILLS = int(os.environ.get("KILLS") or 60)
 SEED = int(os.environ.get("SEED") or 1)

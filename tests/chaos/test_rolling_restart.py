@@ -16,9 +16,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.support.all_kinds import write_models
-from tests.support.calling_model import calling_model
-from tests.support.stack import RunningHome, running_home
+from tests.support.agent.calling_model import calling_model
+from tests.support.home.all_kinds import write_models
+from tests.support.home.stack import RunningHome, running_home
 
 from groundwork.stack.supervision.programs import SERVICES
 from groundwork.stack.supervision.readiness import READY_SECONDS, probe

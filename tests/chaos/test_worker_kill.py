@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from tests.support.stack import RunningHome, ingest_handbook, running_home
+from tests.support.home.stack import RunningHome, ingest_handbook, running_home
 
 from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.support.cited import is_cited
-from tests.support.compose import ComposeStack, compose_stack, engine_reason, report
-from tests.support.stack import ingest_handbook
+from tests.support.agent.cited import is_cited
+from tests.support.deployment.compose import ComposeStack, compose_stack, engine_reason, report
+from tests.support.home.stack import ingest_handbook
 
 from groundwork.client import Groundwork
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.support.compose import BUILD_SECONDS, ROOT, certificates, engine_reason, wheels
+from tests.support.deployment.compose import BUILD_SECONDS, ROOT, certificates, engine_reason, wheels
 
 TAG = "groundwork-test/offline"
 DOCKERFILE = "deploy/docker/Dockerfile"

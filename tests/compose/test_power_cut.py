@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
-from tests.support.cited import is_cited
-from tests.support.compose import ComposeStack, report
-from tests.support.power_load import COLLECTION, PowerLoad
+from tests.support.agent.cited import is_cited
+from tests.support.deployment.compose import ComposeStack, report
+from tests.support.home.power_load import COLLECTION, PowerLoad
 
 from groundwork.client import Groundwork
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.support.cited import is_cited
-from tests.support.compose import ComposeStack, image_megabytes, images_of, report
+from tests.support.agent.cited import is_cited
+from tests.support.deployment.compose import ComposeStack, image_megabytes, images_of, report
 
 from groundwork.client import Groundwork
 

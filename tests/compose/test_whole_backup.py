@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.support.cited import KNOWN, is_cited
-from tests.support.compose import ROOT, ComposeStack
+from tests.support.agent.cited import KNOWN, is_cited
+from tests.support.deployment.compose import ROOT, ComposeStack
 
 from groundwork.client import Groundwork
 from groundwork.stack.backup import back_up

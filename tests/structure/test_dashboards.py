@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.measured import measured, recorded
+from tests.support.deployment.measured import measured, recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "grafana"
@@ -19,7 +19,9 @@ BOARDS: dict[str, dict[str, Any]] = {
     file.stem: json.loads(file.read_text()) for file in sorted((FOLDER / "dashboards").glob("*.json"))
 }
 FOREIGN = {
-    line for line in (ROOT / "tests/support/foreign_metrics.txt").read_text().splitlines() if line and line[0] != "#"
+    line
+    for line in (ROOT / "tests/support/deployment/foreign_metrics.txt").read_text().splitlines()
+    if line and line[0] != "#"
 }
 WORDS = {"sum", "rate", "max", "min", "count", "by", "le", "or", "vector", "increase", "histogram_quantile", "time"}
 SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")

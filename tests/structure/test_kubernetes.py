@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
-from tests.support.kubernetes import (
+from tests.support.deployment.kubernetes import (
     FOLDER,
     ROOT,
     Document,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.kubernetes import FOLDER, check, container, documents, pod, workloads
+from tests.support.deployment.kubernetes import FOLDER, check, container, documents, pod, workloads
 
 from gateway.admin.first_start import ensure_key_pair
 from gateway.auth.keys import is_secret

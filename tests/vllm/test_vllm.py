@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.support import chat_conformance
-from tests.support.chat_conformance import (
+from tests.support.inference import chat_conformance
+from tests.support.inference.chat_conformance import (
     COUNT,
     Capabilities,
     ChatConformance,
@@ -21,7 +21,7 @@ from tests.support.chat_conformance import (
     text_of,
     usage_of,
 )
-from tests.support.inference_running import EMBEDDING, Inference, running_inference
+from tests.support.inference.running import EMBEDDING, Inference, running_inference
 from tests.vllm.conftest import CONTEXT, Vllm
 
 from inference.engines.openai.backlog import waiting_in

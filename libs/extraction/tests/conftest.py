@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import structlog
 from pytest_socket import disable_socket
-from tests.support.tokenizers import word_pieces
+from tests.support.inference.tokenizers import word_pieces
 
 from extraction.chunking.tokens import Tokens
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pytest_socket import disable_socket
 from sqlalchemy import RowMapping
-from tests.support.tokenizers import word_pieces
+from tests.support.inference.tokenizers import word_pieces
 
 from contracts.collections import CollectionCreate
 from contracts.indexing import BatchIndexed, ChunkBatch

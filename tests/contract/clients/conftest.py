@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.support.agents_running import running_agents
-from tests.support.real_inference import running_with_inference
+from tests.support.agent.running import running_agents
+from tests.support.inference.real import running_with_inference
 
 START_SECONDS = 120.0
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.support.tokenizers import word_pieces
+from tests.support.inference.tokenizers import word_pieces
 
 from contracts.collections import Chunking
 from extraction.chunking.chunker import Chunker

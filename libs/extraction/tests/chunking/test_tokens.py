@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.support.tokenizers import word_pieces
+from tests.support.inference.tokenizers import word_pieces
 
 from contracts.collections import Chunking
 from extraction.chunking.chunker import Chunker

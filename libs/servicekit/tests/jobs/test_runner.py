@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.support.job_kind import empty_database
-from tests.support.job_work_conformance import Outcomes
+from tests.support.jobs.kind import empty_database
+from tests.support.jobs.work_conformance import Outcomes
 
 from servicekit.sql.database import Database
 

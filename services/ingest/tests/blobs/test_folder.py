@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from tests.support.blob_conformance import CONTENT, KEY, BlobConformance
+from tests.support.ingest.blob_conformance import CONTENT, KEY, BlobConformance
 
 from ingest.blobs.folder import FolderBlobs
 from ingest.blobs.memory import MemoryBlobs

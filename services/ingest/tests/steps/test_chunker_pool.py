@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support.tokenizers import word_pieces
+from tests.support.inference.tokenizers import word_pieces
 from tokenizers import Tokenizer
 
 from contracts.collections import Chunking

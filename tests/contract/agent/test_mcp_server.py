@@ -1,0 +1,227 @@
+"""The official MCP client against `/mcp` of the real gateway and agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from tests.support.agent.running import RunningAgents, running_agents
+from tests.support.gateway.running import DEADLINE_SECONDS
+
+from agent.mcp.server import VERSIONS
+
+SEARCH = {"name": "search", "arguments": {"query": "x"}}
+
+
+@pytest.fixture
+async def agents(tmp_path: Path) -> AsyncIterator[RunningAgents]:
+    async with running_agents(tmp_path) as running:
+        yield running
+
+
+async def test_the_official_client_connects_lists_and_calls(agents: RunningAgents) -> None:
+    url = f"{agents.gateway.url}/mcp"
+    headers = {"Authorization": f"Bearer {agents.key}"}
+    async with (
+        create_mcp_http_client(headers=headers) as http,
+        Client(streamable_http_client(url, http_client=http), cache=None) as client,
+    ):
+        tools = (await client.list_tools()).tools
+        assert {tool.name for tool in tools} == {"search", "ask", "list_collections"}
+        listed = await client.call_tool("list_collections", {})
+        assert listed.structured_content == {"collections": ["handbook", "papers", "secret"]}
+        found = await client.call_tool("search", {"query": "leave", "collections": ["handbook"]})
+        assert not found.is_error, found
+        assert found.structured_content is not None
+        wrong = await client.call_tool("search", {"query": "", "collections": ["handbook"], "more": 1})
+        assert wrong.is_error
+        with pytest.raises(MCPError):
+            await client.call_tool("delete_everything", {})
+
+
+async def test_a_key_sees_only_the_tools_that_it_may_use(agents: RunningAgents) -> None:
+    made = await agents.gateway.new_key(scopes=["documents"])
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    listed = await agents.call("POST", "/mcp", json=message, key=made["secret"])
+    assert [tool["name"] for tool in listed["result"]["tools"]] == ["list_collections"]
+    call = {**message, "method": "tools/call", "params": {"name": "ask", "arguments": {}}}
+    refused = await agents.call("POST", "/mcp", json=call, key=made["secret"])
+    assert refused["error"]["code"] == -32602
+
+
+async def test_without_collections_all_that_the_key_may_use_are_searched(agents: RunningAgents) -> None:
+    key = await agents.gateway.new_key(scopes=["search", "chat"], collections=["papers", "handbook"])
+    call = {"name": "search", "arguments": {"query": "leave"}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    found = await agents.call("POST", "/mcp", json=message, key=key["secret"])
+    assert not found["result"]["isError"], found
+    assert sorted(agents.gateway.seen.last("retriever")["body"]["collections"]) == ["handbook", "papers"]
+    nothing = await agents.gateway.new_key(scopes=["search"], collections=[])
+    told = await agents.call("POST", "/mcp", json=message, key=nothing["secret"])
+    assert told["result"]["isError"]
+    assert "no collections" in told["result"]["content"][0]["text"]
+
+
+async def test_each_tool_says_the_form_of_its_structured_content_and_keeps_to_it(agents: RunningAgents) -> None:
+    listed = await agents.call("POST", "/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    schemas = {tool["name"]: tool["outputSchema"] for tool in listed["result"]["tools"]}
+    calls = {"search": {"query": "leave"}, "ask": {"question": "How many days of leave?"}, "list_collections": {}}
+    assert schemas.keys() == calls.keys()
+    for name, arguments in calls.items():
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+        result = (await agents.call("POST", "/mcp", json=call))["result"]
+        assert not result["isError"], result
+        jsonschema_rs.validate(schemas[name], result["structuredContent"])
+
+
+async def _session(agents: RunningAgents) -> dict[str, str]:
+    """The headers of a session that has begun."""
+    params = {"protocolVersion": VERSIONS[0], "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    message = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
+    answer = await agents.gateway.call("POST", "/mcp", agents.key, json=message)
+    return {"MCP-Session-Id": answer.headers["MCP-Session-Id"], "MCP-Protocol-Version": VERSIONS[0]}
+
+
+def _hanging(agents: RunningAgents) -> tuple[asyncio.Event, asyncio.Event]:
+    """Have every search wait; set when one has begun, and when it was ended from outside."""
+    agents.gateway.seen.hold_searches = True
+    return agents.gateway.seen.begun, agents.gateway.seen.cancelled
+
+
+async def test_a_cancelled_call_ends_with_its_work_and_no_other_clients(agents: RunningAgents) -> None:
+    begun, ended = _hanging(agents)
+    mine, other = await _session(agents), await _session(agents)
+    call = {
+        "jsonrpc": "2.0",
+        "id": 7,
+        "method": "tools/call",
+        "params": {"name": "search", "arguments": {"query": "x"}},
+    }
+    working = asyncio.create_task(agents.gateway.call("POST", "/mcp", agents.key, json=call, headers=mine))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await begun.wait()
+    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
+    assert (await agents.gateway.call("POST", "/mcp", agents.key, json=cancel, headers=other)).status == 202
+    another = {**cancel, "params": {"requestId": "7"}}
+    assert (await agents.gateway.call("POST", "/mcp", agents.key, json=another, headers=mine)).status == 202
+    assert not working.done()
+    assert not ended.is_set()
+    assert (await agents.gateway.call("POST", "/mcp", agents.key, json=cancel, headers=mine)).status == 202
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        answer = await working
+        await ended.wait()
+    assert (answer.status, answer.headers["Content-Length"]) == (202, "0")
+    (search,) = await agents.gateway.usage_rows(1, route="search")
+    assert search["parent_id"] is not None
+    assert search["embedding_tokens"] > 0, "what it had begun is charged"
+    assert search["estimated"]
+
+
+async def test_a_client_that_leaves_ends_its_calls_work(agents: RunningAgents) -> None:
+    begun, ended = _hanging(agents)
+    call = {
+        "jsonrpc": "2.0",
+        "id": 7,
+        "method": "tools/call",
+        "params": {"name": "search", "arguments": {"query": "x"}},
+    }
+    working = asyncio.create_task(agents.gateway.call("POST", "/mcp", agents.key, json=call))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await begun.wait()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await ended.wait()
+
+
+@pytest.mark.parametrize("version", ["1999-01-01", "2025-03-26", ""])
+async def test_a_version_that_is_not_spoken_here_is_refused_with_those_that_are(
+    agents: RunningAgents, version: str
+) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    told = await agents.call("POST", "/mcp", 400, json=message, headers={"MCP-Protocol-Version": version})
+    assert told["error"]["data"] == {"supported": list(VERSIONS), "requested": version}
+    await agents.call("POST", "/mcp", json=message, headers={"MCP-Protocol-Version": VERSIONS[-1]})
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"jsonrpc": "2.0", ', -32700),
+        (b"[" * 100_000, -32700),
+        (b'[{"jsonrpc": "2.0", "id": 1, "method": "ping"}]', -32600),
+        (b'{"jsonrpc": "1.0", "id": 1, "method": "ping"}', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "' + b"y" * 300_000 + b'"}}', -32600),
+    ],
+)
+async def test_a_message_that_is_none_is_told_in_json_rpcs_words(agents: RunningAgents, body: bytes, code: int) -> None:
+    told = await agents.call("POST", "/mcp", 400, data=body, headers={"Content-Type": "application/json"})
+    assert (told["jsonrpc"], told["error"]["code"]) == ("2.0", code)
+    assert told["error"]["message"]
+    assert "id" in told
+
+
+async def test_searches_and_questions_are_charged_and_refused_in_words_once_a_budget_is_spent(
+    agents: RunningAgents,
+) -> None:
+    calls = {
+        "search": {"query": "leave", "collections": ["handbook"]},
+        "ask": {"question": "leave?", "collections": ["handbook"]},
+    }
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    spent = await agents.gateway.new_key(scopes=["chat", "search"], budgets=[{"window": "day", "usd": "0"}])
+    for name, arguments in calls.items():
+        body = {**message, "params": {"name": name, "arguments": arguments}}
+        answer = (await agents.call("POST", "/mcp", json=body))["result"]
+        assert not answer["isError"], answer
+        refused = (await agents.call("POST", "/mcp", json=body, key=spent["secret"]))["result"]
+        assert refused["isError"]
+        assert "budget" in refused["content"][0]["text"]
+    rows = await agents.gateway.usage_rows(1)
+    outer = {row["id"] for row in rows if row["route"] == "mcp" and row["key_id"] != spent["id"]}
+    searches = [row for row in rows if row["route"] == "search"]
+    assert [row["embedding_tokens"] for row in searches] == [3, 3]
+    assert {row["parent_id"] for row in searches} == outer
+    assert all(row["cost_nano_usd"] > 0 for row in searches)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("search", {"query": "\ud800", "collections": ["handbook"]}),
+        ("search", {"query": "leave", "collections": ["handbook\n"]}),
+        ("ask", {"question": "\ud800", "collections": ["handbook"]}),
+        ("ask", {"question": "leave?", "collections": ["handbook\n"]}),
+    ],
+)
+async def test_arguments_that_only_look_as_they_should_are_told(
+    agents: RunningAgents, tool: str, arguments: dict[str, Any]
+) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+    body, headers = json.dumps(message), {"Content-Type": "application/json"}
+    told = await agents.call("POST", "/mcp", data=body, headers=headers)
+    assert told["result"]["isError"], told
+    assert told["result"]["content"][0]["text"]
+
+
+async def test_a_page_of_another_origin_may_not_call(agents: RunningAgents) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    await agents.call("POST", "/mcp", 403, json=message, headers={"Origin": "http://evil.example"})
+    await agents.call("POST", "/mcp", json=message, headers={"Origin": agents.gateway.url})
+    rebound = {"Origin": "http://evil.example:8080", "Host": "evil.example:8080"}  # a name that was made to point here
+    await agents.call("POST", "/mcp", 403, json=message, headers=rebound)
+    answer = await agents.gateway.call("POST", "/mcp", "gw_wrong", json=message)
+    assert answer.status == 401
+
+
+async def test_a_notification_is_taken_without_an_answer(agents: RunningAgents) -> None:
+    message = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    answer = await agents.gateway.call("POST", "/mcp", agents.key, json=message)
+    assert answer.status == 202

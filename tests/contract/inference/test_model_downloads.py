@@ -1,0 +1,85 @@
+"""A model that is named by its Hugging Face id is downloaded once, from a hub that a fake plays."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from tests.support.inference.running import serving
+
+from inference.catalog.model_folders import ModelSources
+from inference.catalog.models_file import Model
+from inference.errors import CannotLoad
+
+COMMIT = "c" * 40
+FILES = {"config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.bin": b"a program"}
+MODEL = Model.model_validate(
+    {
+        "name": "far",
+        "kind": "chat",
+        "engine": "transformers",
+        "context_length": 64,
+        "source": {"huggingface": "org/tiny", "revision": "main"},
+    }
+)
+
+
+class Hub:
+    """Knows one model, and counts what it gives."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+        self.app = Starlette(
+            routes=[
+                Route("/api/models/org/tiny/revision/{revision}", self._info),
+                Route("/api/models/org/tiny/tree/{revision}", self._tree),
+                Route("/org/tiny/resolve/{revision}/{file}", self._file, methods=["GET", "HEAD"]),
+            ]
+        )
+
+    async def _info(self, request: Request) -> Response:
+        return JSONResponse({"id": "org/tiny", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]})
+
+    async def _tree(self, request: Request) -> Response:
+        return JSONResponse(
+            [
+                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                for name, content in FILES.items()
+            ]
+        )
+
+    async def _file(self, request: Request) -> Response:
+        content = FILES[request.path_params["file"]]
+        if request.method == "GET":
+            self.given.append(request.path_params["file"])
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+        return Response(content, headers=headers)
+
+
+async def test_it_is_downloaded_once_without_pickled_weights_and_only_if_that_is_allowed(tmp_path: Path) -> None:
+    hub = Hub()
+    async with serving(hub.app) as url:
+        with pytest.raises(CannotLoad, match="INFERENCE_ALLOW_DOWNLOADS"):
+            await asyncio.to_thread(ModelSources(tmp_path, hub_url=url).folder, MODEL)
+        assert hub.given == []
+        allowed = ModelSources(tmp_path, allow_downloads=True, hub_url=url)
+        folder = await asyncio.to_thread(allowed.folder, MODEL)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+            name: content for name, content in FILES.items() if not name.endswith(".bin")
+        }
+        assert sorted(hub.given) == ["config.json", "model.safetensors"]
+    offline = ModelSources(tmp_path)
+    assert await asyncio.to_thread(offline.folder, MODEL) == folder
+
+
+async def test_a_hub_that_does_not_know_it_is_said(tmp_path: Path) -> None:
+    async with serving(Starlette()) as url:
+        sources = ModelSources(tmp_path, allow_downloads=True, hub_url=url)
+        with pytest.raises(CannotLoad, match="could not be downloaded"):
+            await asyncio.to_thread(sources.folder, MODEL)

@@ -1,0 +1,299 @@
+"""Every public call, with another tenant's ids in every place: it finds nothing and says nothing.
+
+The calls are read from the running gateway. A new one is tried by itself; what this file can't guess (the body of a
+call, the values of a new parameter) it fails for, so that somebody adds an example below.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+from tests.support.api.openapi_walk import Operation, operations
+from tests.support.home.stack import RunningHome
+
+from contracts.search import Filter
+from groundwork.client import Groundwork
+
+VAULT, SHARED, OPEN, AGENT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper"
+DOSSIER, TITLE, TEXT = "secret-dossier", "Zanzibar dossier", "The wombat password is xylophone quartz."
+METADATA = {"codename": "quetzal", "year": 1987}
+IDEMPOTENCY_KEY = "the-victims-own-key"
+CONDITIONS: list[tuple[str, Any]] = [
+    ("document_id", DOSSIER),
+    ("title", TITLE),
+    ("source", "text"),
+    ("media_type", "text/plain"),
+    ("page", 1),
+    ("metadata.codename", "quetzal"),
+    ("metadata.year", 1987),
+]
+RAW = {"application/zip": b"PK\x05\x06" + bytes(18)}
+"""Bodies of the calls that take neither JSON nor a form, by media type."""
+CHAT = {"messages": [{"role": "user", "content": "What is the wombat password?"}], "max_tokens": 8}
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A tenant with something to lose, and all that names it."""
+
+    client: Groundwork
+    http: httpx2.Client
+    key_id: str
+    jobs: tuple[str, ...]
+    thread: str
+    run: str
+    cursors: tuple[str, ...]
+    secrets: tuple[str, ...]
+    """What no answer to anybody else may hold."""
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """Somebody with a key, and what its key forbids it to learn."""
+
+    name: str
+    http: httpx2.Client
+    secrets: tuple[str, ...]
+
+
+def key(home: RunningHome, name: str, tenant: str, **options: Any) -> tuple[str, str]:
+    scopes = ("chat", "documents", "search", "agents", "agents:write")
+    made = home.client.keys.create(name, tenant=tenant, scopes=scopes, **options)
+    return made.id, made.secret
+
+
+def put(client: Groundwork, collection: str, text: str, document_id: str, **options: Any) -> str:
+    client.collections.ensure(collection)
+    job = client.documents.add_text(collection, text, document_id=document_id, **options).job
+    assert job is not None
+    assert client.jobs.wait(job.id).status == "ready"
+    return job.id
+
+
+def start_run(http: httpx2.Client) -> tuple[str, str]:
+    """A thread with a run of an agent that knows the secret, and another thread beside it; the ids of the first."""
+    assert http.post("/v1/agents", json={"name": AGENT, "instructions": "Keep the xylophone."}).status_code == 201
+    thread = http.post("/v1/threads", json={}).json()["id"]
+    http.post("/v1/threads", json={})
+    run = http.post(f"/v1/threads/{thread}/runs", json={"agent": AGENT, "input": TEXT})
+    assert run.status_code == 202, run.text
+    return thread, run.json()["id"]
+
+
+@pytest.fixture(scope="module")
+def victim(home: RunningHome) -> Iterator[Victim]:
+    key_id, secret = key(home, "victim", "victim-tenant")
+    headers = {"Authorization": f"Bearer {secret}"}
+    with Groundwork(home.base_url, secret) as client, httpx2.Client(base_url=home.base_url, headers=headers) as http:
+        jobs = [
+            put(client, VAULT, TEXT, DOSSIER, title=TITLE, metadata=METADATA),
+            put(client, VAULT, f"{TEXT} Twice.", "second-dossier", title=TITLE, metadata=METADATA),
+            put(client, SHARED, TEXT, DOSSIER, title=TITLE, metadata=METADATA),
+        ]
+        body = {"text": TEXT, "document_id": "third-dossier"}
+        path = f"/v1/collections/{SHARED}/documents"
+        kept = http.post(path, json=body, headers={"Idempotency-Key": IDEMPOTENCY_KEY}).json()
+        client.jobs.wait(kept["job"]["id"])
+        chunks = [chunk.chunk_id for name in (VAULT, SHARED) for chunk in client.documents.chunks(name, DOSSIER)]
+        thread, run = start_run(http)
+        pages = ("/v1/collections", f"/v1/collections/{VAULT}/documents", "/v1/jobs", "/v1/threads")
+        cursors = [http.get(page, params={"limit": 1}).json()["next_cursor"] for page in pages]
+        assert all(cursors)
+        jobs.append(kept["job"]["id"])
+        shas = [client.documents.get(VAULT, "second-dossier").sha256]
+        words = ("wombat", "xylophone", "quetzal", "Zanzibar", "second-dossier", "third-dossier")
+        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run)
+        yield Victim(client, http, key_id, tuple(jobs), thread, run, tuple(cursors), secrets)
+
+
+@pytest.fixture(scope="module")
+def attackers(home: RunningHome, victim: Victim) -> Iterator[list[Attacker]]:
+    _, stranger = key(home, "stranger", "stranger-tenant")
+    with Groundwork(home.base_url, stranger) as client:
+        put(client, SHARED, "The door is blue.", "door", metadata={"codename": "sparrow", "year": 2001})
+    victim.client.collections.ensure(OPEN)
+    _, narrow = key(home, "narrow", "victim-tenant", collections=[OPEN])
+    names = (VAULT, "victim-tenant", victim.key_id)
+    clients = [
+        httpx2.Client(base_url=home.base_url, headers={"Authorization": f"Bearer {secret}"}, timeout=60)
+        for secret in (stranger, narrow)
+    ]
+    yield [
+        Attacker("another tenant", clients[0], (*victim.secrets, *names)),
+        Attacker("a key for another collection", clients[1], (*victim.secrets, VAULT)),
+    ]
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def calls(http: httpx2.Client) -> list[Operation]:
+    """All calls; those that make or remove something of the attacker's own last, so that it has nothing like the
+    victim's while the others are tried.
+    """
+    last = [
+        "POST /v1/collections/{name}/documents:batch",
+        "POST /v1/collections/{name}/documents",
+        "DELETE /v1/collections/{name}",
+        "POST /v1/collections",
+        "POST /v1/agents",
+    ]
+
+    def turn(call: Operation) -> int:
+        return last.index(call.name) if call.name in last else -2 if call.method == "GET" else -1
+
+    return sorted(operations(http.get("/openapi.json").json()), key=turn)
+
+
+def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
+    """What stands behind a segment of a path."""
+    return {
+        "collections": (VAULT, SHARED),
+        "documents": (DOSSIER,),
+        "jobs": victim.jobs,
+        "agents": (AGENT,),
+        "threads": (victim.thread,),
+        "runs": (victim.run,),
+        "keys": (victim.key_id,),
+        "tenants": ("victim-tenant",),
+        "routes": ("default-chat",),
+        "models": (f"rag:{VAULT}", f"rag:{SHARED},{VAULT}", f"agent:{AGENT}"),
+    }
+
+
+def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
+    return {
+        "limit": ("1", "200"),
+        "cursor": victim.cursors,
+        "status": ("ready", "queued", "failed"),
+        "q": ("dossier", "wombat", "%", "_"),
+        "collection": (VAULT, SHARED),
+        "tenant": ("victim-tenant",),
+        "group_by": ("key", "tenant", "model", "day"),
+        "from": ("2000-01-01T00:00:00Z",),
+        "to": ("2100-01-01T00:00:00Z",),
+        "revision": ("1",),
+        "subject": (victim.key_id, "victim-tenant"),
+    }
+
+
+def filters() -> Iterator[dict[str, Any]]:
+    """Every key in every place by every kind of test, with the victim's values."""
+    for name, value in CONDITIONS:
+        tests = [{"match": value}, {"match": [value, "x"]}]
+        if isinstance(value, int):
+            tests.append({"range": {"gte": value, "lte": value}})
+        for test in tests:
+            for place in ("must", "should", "must_not"):
+                yield {place: [{"key": name, **test}]}
+
+
+def bodies() -> dict[str, list[dict[str, Any]]]:
+    """Examples of every call that takes JSON."""
+    document = {"text": "Nothing much.", "document_id": "third-dossier"}
+    rag = [{**CHAT, "model": f"rag:{names}"} for names in (VAULT, SHARED, f"{SHARED},{VAULT}")]
+    asked = [{**rag[1], "groundwork": {"filter": one, "include": ["sources", "receipt"]}} for one in [*filters()][:2]]
+    return {
+        "POST /v1/chat/completions": [*rag, *asked, {**CHAT, "model": "default"}, {**rag[1], "stream": True}],
+        "POST /v1/completions": [{"model": "default", "prompt": "The wombat password is", "max_tokens": 4}],
+        "POST /v1/responses": [
+            {"model": f"rag:{names}", "input": "What is the wombat password?", "stream": stream}
+            for names in (VAULT, SHARED, f"{SHARED},{VAULT}")
+            for stream in (False, True)
+        ],
+        "POST /v1/embeddings": [{"input": "wombat"}],
+        "POST /v1/rerank": [{"query": "wombat", "documents": ["x"]}],
+        "POST /v2/rerank": [{"query": "wombat", "documents": ["x"]}],
+        "POST /v1/collections": [{"name": VAULT}, {"name": SHARED}],
+        "PATCH /v1/collections/{name}": [{"description": "Mine now."}, {"rerank": True}],
+        "POST /v1/collections/{name}/documents": [document, {"text": TEXT, "document_id": "third-dossier"}],
+        "POST /v1/collections/{name}/documents:batch": [{"documents": [document]}],
+        "POST /v1/collections/{name}/search": [
+            {"query": "wombat password", "limit": 100, **options}
+            for options in ({}, *({"filter": one, "mode": mode} for one in filters() for mode in ("hybrid", "sparse")))
+        ],
+        "POST /v1/collections/{name}/reindex": [{}, {"language": "de"}],
+        "POST /v1/agents": [{"name": AGENT, "instructions": "Mine.", "tools": ["search_documents"]}],
+        "POST /mcp": [
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+            for name, arguments in (
+                ("search", {"query": "wombat password", "collections": [VAULT]}),
+                ("search", {"query": "wombat password", "collections": [SHARED]}),
+                ("ask", {"question": "What is the wombat password?", "collections": [SHARED, VAULT]}),
+                ("list_collections", {}),
+            )
+        ],
+        "POST /v1/threads": [{}],
+        "POST /v1/threads/{id}/runs": [{"agent": AGENT, "input": "What is the password?"}],
+        "POST /v1/threads/{id}/runs/{run}/resume": [{"decisions": [{"tool_call_id": "c", "action": "approve"}]}],
+        "POST /v1/keys": [{"name": "more", "tenant": "victim-tenant", "scopes": ["chat"], "collections": [VAULT]}],
+        "PATCH /v1/keys/{key_id}": [{"name": "mine"}, {"limits": {"concurrency": 1}}],
+        "POST /v1/keys/{key_id}/rotate": [{}, {"overlap_seconds": 0}],
+        "POST /v1/tenants": [{"name": "victim-tenant"}],
+        "PATCH /v1/tenants/{name}": [{"limits": {"requests_per_minute": 1}}],
+        "PUT /v1/routes/{name}": [{"targets": [{"model": "smollm2"}]}],
+    }
+
+
+def requests(operation: Operation, victim: Victim) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
+    """The path, what its parameters are, and the rest of each request that tries a call."""
+    values, queries, examples = path_values(victim), query_values(victim), bodies()
+    assert set(operation.owners.values()) <= set(values), f"{operation.name}: give values in path_values"
+    assert set(operation.queries) <= set(queries), f"{operation.name}: give values in query_values"
+    assert not operation.takes_json or operation.name in examples, f"{operation.name}: give bodies"
+    assert set(operation.media) <= {*RAW, "application/json", "multipart/form-data"}, f"{operation.name}: give RAW"
+    headers = {"Idempotency-Key": IDEMPOTENCY_KEY, "X-Request-Id": "mine"}
+    for path, given in operation.paths(values):
+        for query in operation.query_strings(queries):
+            for media in operation.media or ("",):
+                if media != "application/json" and (media in RAW or not operation.takes_json):
+                    typed = {**headers, "Content-Type": media} if media else headers
+                    yield path, given, {"params": query, "headers": typed, "content": RAW.get(media)}
+        for body in examples[operation.name] if operation.takes_json else ():
+            yield path, given, {"json": body, "headers": headers}
+            if operation.name.startswith("POST /v1/collections") and not operation.path.endswith("/search"):
+                yield path, given, {"json": body}
+
+
+def is_foreign(given: dict[str, str], attacker: Attacker) -> bool:
+    """Whether the path names something that is not the attacker's."""
+    shared_alone = given == {"collections": SHARED} and attacker.name == "another tenant"
+    agent = given in ({"agents": AGENT}, {"models": f"agent:{AGENT}"})
+    of_own_tenant = agent and attacker.name != "another tenant"  # agents are the tenant's
+    return bool(given) and not shared_alone and not of_own_tenant
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["another-tenant", "a-key-for-another-collection"])
+def test_no_call_finds_or_tells_anything_of_another(
+    calls: list[Operation], victim: Victim, attackers: list[Attacker], number: int
+) -> None:
+    attacker, told = attackers[number], []
+    for operation in calls:
+        for path, given, options in requests(operation, victim):
+            response = attacker.http.request(operation.method, path, **options)
+            assert response.status_code < 500 or response.status_code == 503, (path, options, response.text)
+            if is_foreign(given, attacker):
+                assert response.status_code in (403, 404), (operation.name, path, options, response.text)
+            asked = f"{path} {json.dumps(options, default=str)}"
+            answer = f"{response.text} {dict(response.headers)}"
+            told += [(path, options, word) for word in attacker.secrets if word in answer and word not in asked]
+    assert not told, [(path, word) for path, _, word in told]
+
+
+def test_the_victim_itself_finds_everything_still(victim: Victim) -> None:
+    """So that the silence above means something; and nothing was changed."""
+    for one in filters():
+        hits = victim.client.search(VAULT, "wombat password", filter=Filter.model_validate(one)).hits
+        has_pages = "page" not in json.dumps(one)
+        assert (DOSSIER in {hit.document_id for hit in hits}) == (("must_not" not in one) == has_pages), one
+    assert {document.id for document in victim.client.documents.list(VAULT)} == {DOSSIER, "second-dossier"}
+    assert victim.client.documents.text(SHARED, "third-dossier") == TEXT
+    assert victim.client.documents.text(VAULT, DOSSIER) == TEXT
+    assert all(victim.client.jobs.get(job).status == "ready" for job in victim.jobs)
+    assert victim.client.search(SHARED, "wombat").hits[0].text == TEXT
+    assert victim.http.get(f"/v1/threads/{victim.thread}/runs/{victim.run}").json()["input"] == TEXT

@@ -1,0 +1,115 @@
+"""The gateway in front of a real agent service, whose models are scripted turns behind the gateway's model plane."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI
+from fastapi.responses import Response, StreamingResponse
+from tests.support.agent.service import serving
+from tests.support.gateway.running import RunningGateway, running_gateway
+
+from agent.bootstrap import create_app
+from agent.settings import AgentSettings
+from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
+from contracts.chat import ChatRequest
+from contracts.models import ModelInfo, ModelList, ModelPrice
+from gateway.limits.memory_limiter import MemoryLimiter
+from servicekit.auth.delegation import Caller, DelegationVerifier, require
+from servicekit.core.clock import SystemClock
+from servicekit.streams.sse import DONE, encode
+from servicekit.web.error_handlers import install_error_handlers
+
+PRICE = ModelPrice(prompt_usd_per_million=2, completion_usd_per_million=6)  # type: ignore[arg-type]
+MODEL = ModelInfo(id="turns", kind="chat", default=True, context_length=32_768, price=PRICE)
+
+MINI = ModelInfo(id="mini", kind="embedding", default=True, dimensions=3, price=PRICE)
+"""What searches are embedded with; here only its price is asked for."""
+
+
+@dataclass
+class RunningAgents:
+    """What runs, and the model that it asks."""
+
+    gateway: RunningGateway
+    model: ScriptedAgent
+    key: str
+
+    def takes(self, *turns: Turn | str) -> None:
+        """From now on the model takes these turns."""
+        self.model.script = in_turn(*turns)
+
+    async def call(self, method: str, path: str, status: int = 200, **options: Any) -> Any:
+        """The JSON of a call with the key, which has this status."""
+        answer = await self.gateway.call(method, path, options.pop("key", self.key), **options)
+        assert answer.status == status, await answer.text()
+        return None if status == 204 else await answer.json()
+
+
+def inference(model: ScriptedAgent, public_key: Path) -> FastAPI:
+    """An inference service with this one model, streamed only."""
+    app = FastAPI()
+    app.state.verifier = DelegationVerifier(public_key)
+    install_error_handlers(app)
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/v1/models")
+    async def models(caller: Annotated[Caller, require("inference")]) -> ModelList:
+        return ModelList(data=[model.info, MINI])
+
+    @app.post("/v1/chat/completions")
+    async def chat(body: ChatRequest, caller: Annotated[Caller, require("inference")]) -> Response:
+        model.script(body)  # what it raises is a refusal, before anything is said
+
+        async def stream() -> AsyncIterator[bytes]:
+            async with model.chat(body, "") as chunks:
+                async for chunk in chunks:
+                    yield encode(chunk.model_dump_json())
+            yield DONE
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    return app
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def running_agents(folder: Path, **settings: Any) -> AsyncIterator[RunningAgents]:
+    """Gateway, agent service and scripted model, until the block ends. Redis is not there."""
+    model = ScriptedAgent(in_turn("Hello."), MODEL)
+    port = free_port()
+    async with (
+        serving(inference(model, folder / "d.pub")) as inference_url,
+        running_gateway(
+            folder,
+            limiter=MemoryLimiter(SystemClock()),
+            inference_url=inference_url,
+            agent_url=f"http://127.0.0.1:{port}",
+        ) as gateway,
+    ):
+        chosen = {
+            "retriever_url": gateway.deps.settings.retriever_url,
+            "gateway_url": gateway.plane_url,
+            "redis_url": f"redis://127.0.0.1:{free_port()}/0",
+            "delegation_public_key_file": folder / "d.pub",
+            "data_dir": folder / "agent",
+            "run_poll_seconds": 0.5,
+            **settings,
+        }
+        async with serving(create_app(AgentSettings.model_validate(chosen)), port):
+            made = await gateway.new_key(scopes=["chat", "documents", "search", "agents", "agents:write"])
+            yield RunningAgents(gateway, model, made["secret"])
