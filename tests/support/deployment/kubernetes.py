@@ -13,7 +13,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "k8s"
 OLDEST = "1.30"
 """Of Kubernetes: the first whose `preStop` can sleep without a shell."""

@@ -26,7 +26,7 @@ from groundwork.stack.home.folder import Home, RunState
 from groundwork.stack.lifecycle import down, up
 from groundwork.stack.supervision.supervisord import Supervisor
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HANDBOOK = ROOT / "examples" / "handbook"
 QUESTIONS = ROOT / "examples" / "handbook-questions.jsonl"
 INGEST_SECONDS = 600.0

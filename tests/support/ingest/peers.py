@@ -35,7 +35,7 @@ from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.errors import PeerError
 from servicekit.web.error_handlers import install_error_handlers
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEADLINE_SECONDS = 120.0
 
 

@@ -1,4 +1,4 @@
-"""A worker process of the jobs that count: `python -m tests.support.job_worker FOLDER [URL]`, until SIGTERM.
+"""A worker process of the jobs that count: `python -m tests.support.jobs.worker FOLDER [URL]`, until SIGTERM.
 
 Its leases are short, and each of its steps lasts long enough to be killed in.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.support.disk_writer FOLDER RESERVE STEP…`: uses an embedded store on a disk that fills up.
+"""`python -m tests.support.retriever.disk_writer FOLDER RESERVE STEP…`: uses an embedded store on a disk that fills up.
 
 Steps: `write` until there is no room, `again` (one batch more), `search`, `fill` the disk, `empty` it again. After each
 it prints its name and how many points are acknowledged or found. A store that is killed prints no more.

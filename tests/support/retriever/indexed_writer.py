@@ -1,8 +1,8 @@
 """A process that writes to an embedded store which builds its index again and again, until it is killed.
 
-`python -m tests.support.indexed_writer FOLDER FIRST` writes batch FIRST, FIRST + 1, ...: batch n holds the points
-n * BATCH to (n + 1) * BATCH - 1. With each batch the first point of the one before is deleted. It prints the number of
-a batch once both are acknowledged; whatever is logged goes to stderr.
+`python -m tests.support.retriever.indexed_writer FOLDER FIRST` writes batch FIRST, FIRST + 1, ...: batch n holds the
+points n * BATCH to (n + 1) * BATCH - 1. With each batch the first point of the one before is deleted. It prints the
+number of a batch once both are acknowledged; whatever is logged goes to stderr.
 """
 
 from __future__ import annotations

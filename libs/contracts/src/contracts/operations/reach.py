@@ -1,7 +1,7 @@
 """What of a call reaches a model, and comes from one: what the rules of a key (its guardrails) look at.
 
-Each operation names one of these, so that none is forgotten. `tests/contract/gateway/test_guardrail_routes.py` asks for an
-example of a call of each that reaches a model, and makes it. In the gateway:
+Each operation names one of these, so that none is forgotten. `tests/contract/gateway/test_guardrail_routes.py` asks for
+an example of a call of each that reaches a model, and makes it. In the gateway:
 
 - `CHAT`: the call ends in `chat`, which screens both ways. One that translates into chat (other shapes of OpenAI's)
   hands over the translated request; what it leaves out of the translation reaches no model.
