@@ -24,7 +24,6 @@ import httpx2
 
 from agent.agents import definitions
 from agent.bootstrap import assemble
-from agent.peers.notifiers import LocalNotifier
 from agent.runs import repository as runs
 from agent.settings import AgentSettings
 from agent.tables import metadata
@@ -37,6 +36,8 @@ from benchmarks.agent.answer_scores import share
 from benchmarks.home import ROOT, Home, fresh_home, write_result
 from contracts.agents import AgentCreate
 from servicekit.core.clock import SystemClock
+from servicekit.jobs.notifier import LocalNotifier
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 
 STEPS, REPEATS = 40, 5
@@ -78,13 +79,13 @@ async def _run(database: Database) -> tuple[float, float]:
     async with database.write() as connection:
         agent, _ = await definitions.create_agent(connection, "bench", wanted, clock.now())
         thread = await threads.create_thread(connection, threads.Viewer("bench", "k"), {}, clock.now())
-        principal = runs.Principal("bench", "k", "r", "grant")
+        principal = JobOwner("bench", "k", "r", "grant")
         row = await runs.create_run(connection, principal, thread.id, (agent.name, agent.version), "Go.", clock.now())
-    execution = opened.agents.loop.execution
+    runner = opened.agents.worker.runner
     began, cpu = time.perf_counter(), time.process_time()
-    work = await execution.ledger.claim("bench")
+    work = await runner.queue.claim("bench")
     assert work is not None
-    await execution.run(work, asyncio.Event())
+    await runner.run(work, asyncio.Event())
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     async with database.read() as connection:
         ended = runs.to_run(dict(await runs.get_run(connection, thread.id, row["id"])))

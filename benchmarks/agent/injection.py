@@ -25,7 +25,6 @@ from agent.agents import definitions
 from agent.answering.completions import chunks, collect
 from agent.answering.graph import Answering
 from agent.bootstrap import assemble
-from agent.peers.notifiers import LocalNotifier
 from agent.questions.conversation import read_conversation
 from agent.runs import events as run_events
 from agent.runs import repository as runs
@@ -39,6 +38,7 @@ from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, Sc
 from agent.threads import repository as threads
 from agent.tools.mcp_servers import McpServer
 from agent.tools.tool import Repeat, Tool, ToolCaller
+from agent.worker.execution import Execution
 from benchmarks.agent.injection_sets import OURS, Attack, data_folder, load
 from benchmarks.agent.rendering import rendered_links
 from benchmarks.home import write_result
@@ -47,6 +47,8 @@ from contracts.chat import ChatRequest
 from contracts.delegation import Delegation
 from contracts.runs import Run, RunEvent
 from servicekit.core.clock import ManualClock
+from servicekit.jobs.notifier import LocalNotifier
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 
 MODES = ("strict", "annotate", "off")
@@ -153,21 +155,22 @@ async def _run(
     notifier, tokens, library = LocalNotifier(), FixedTokens(), MemoryLibrary()
     settings = AgentSettings(completion_seconds=60)
     opened = assemble(settings, database, source, library, ScriptedAgent(script), tokens, notifier, clock)
-    execution = opened.agents.loop.execution
+    runner = opened.agents.worker.runner
     servers = {"world": McpServer(command=["world"])}
-    object.__setattr__(execution, "toolbox", replace(execution.toolbox, servers=servers, connect=world.connect))
+    assert isinstance(runner.kind, Execution)
+    runner.kind.toolbox = replace(runner.kind.toolbox, servers=servers, connect=world.connect)
     wanted = AgentCreate.model_validate({"name": "reader", **definition})
     async with database.write() as connection:
         agent, _ = await definitions.create_agent(connection, "acme", wanted, clock.now())
         thread = await threads.create_thread(connection, threads.Viewer("acme", "k"), {}, clock.now())
-        principal, named = runs.Principal("acme", "k", "r", "grant"), (agent.name, agent.version)
+        principal, named = JobOwner("acme", "k", "r", "grant"), (agent.name, agent.version)
         row = await runs.create_run(connection, principal, thread.id, named, attack.question[:2000], clock.now())
-    work = await execution.ledger.claim("bench")
+    work = await runner.queue.claim("bench")
     assert work is not None
-    await execution.run(work, asyncio.Event())
+    await runner.run(work, asyncio.Event())
     async with database.read() as connection:
         ended = runs.to_run(dict(await runs.get_run(connection, thread.id, row["id"])))
-    return ended, await run_events.after(database, row["id"], 0)
+    return ended, await run_events.list_events(database, row["id"], 0)
 
 
 @asynccontextmanager

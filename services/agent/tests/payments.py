@@ -52,9 +52,9 @@ def pay(*amounts: int) -> Turn:
 
 async def killed_in_the_middle(first: Bench, till: Till) -> None:
     """The process dies while the tool is being called: the work stops where it is, and nothing is tidied up."""
-    work = await first.ledger.claim("first")
+    work = await first.queue.claim("first")
     assert work is not None
-    task = asyncio.create_task(first.execution.run(work, first.stopping))
+    task = asyncio.create_task(first.runner.run(work, first.stopping))
     await till.begun.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Agents over scripts, with a real ledger: a service as the routes and the loop see it, driven step by step."""
+"""Agents over scripts, with a real database: a service as the routes and the worker see it, driven step by step."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from typing import Any
 from agent.agents import definitions
 from agent.bootstrap import assemble
 from agent.dependencies import Dependencies
-from agent.peers.notifiers import LocalNotifier
 from agent.runs import events as run_events
 from agent.runs import repository as runs
-from agent.runs.repository import Principal
 from agent.settings import AgentSettings
 from agent.tables import metadata
 from agent.testing.fixed_tokens import FixedTokens
@@ -26,13 +24,16 @@ from agent.threads import repository as threads
 from agent.threads.repository import Viewer
 from agent.tools.tool import Tool
 from agent.tools.toolbox import Toolbox
+from agent.worker.execution import Execution
 from contracts.agents import AgentCreate, AgentDefinition
 from contracts.runs import Decision, HistoryMessage, Run, RunEvent
 from servicekit.core.clock import ManualClock
+from servicekit.jobs.notifier import LocalNotifier
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 
 VIEWER = Viewer("acme", "key_1")
-PRINCIPAL = Principal("acme", "key_1", "req_1", "grant")
+PRINCIPAL = JobOwner("acme", "key_1", "req_1", "grant")
 
 
 class ToolsAsGiven(Toolbox):
@@ -72,11 +73,13 @@ class Bench:
             self.clock,
         )
         self.agents = self.opened.agents
-        self.execution = self.agents.loop.execution
+        self.runner = self.agents.worker.runner
+        self.queue = self.runner.queue
+        assert isinstance(self.runner.kind, Execution)
+        self.execution = self.runner.kind
         box = ToolsAsGiven(**vars(self.agents.toolbox))
         object.__setattr__(box, "given", self.tools)
-        object.__setattr__(self.execution, "toolbox", box)
-        self.ledger = self.execution.ledger
+        self.execution.toolbox = box
 
     async def define(self, name: str = "helper", **definition: Any) -> AgentCreate:
         wanted = AgentCreate.model_validate({"name": name, **definition})
@@ -102,17 +105,17 @@ class Bench:
         async with self.database.write() as connection:
             await definitions.create_agent(connection, tenant, wanted, now)
             thread = await threads.create_thread(connection, Viewer(tenant, "key_2"), {}, now)
-            principal = Principal(tenant, "key_2", "req_2", "grant")
+            principal = JobOwner(tenant, "key_2", "req_2", "grant")
             return runs.to_run(
                 dict(await runs.create_run(connection, principal, thread.id, ("helper", 1), "Do it.", now))
             )
 
     async def work(self) -> bool:
         """Claim one run and carry it out; whether there was one."""
-        work = await self.ledger.claim("bench")
+        work = await self.queue.claim("bench")
         if work is None:
             return False
-        await self.execution.run(work, self.stopping)
+        await self.runner.run(work, self.stopping)
         return True
 
     async def run(self, text: str = "Do it.", **more: Any) -> Run:
@@ -140,7 +143,7 @@ class Bench:
         return runs.to_run(dict(changed))
 
     async def events(self, run: Run, after: int = 0) -> list[RunEvent]:
-        return await run_events.after(self.database, run.id, after)
+        return await run_events.list_events(self.database, run.id, after)
 
     async def history(self, thread_id: str) -> list[HistoryMessage]:
         async with self.database.read() as connection:
@@ -148,7 +151,7 @@ class Bench:
 
 
 async def open_database(folder: Path) -> Database:
-    """An empty ledger in a file."""
+    """An empty database in a file."""
     database = Database.open(None, folder, "agent")
     async with database.write() as connection:
         await connection.run_sync(metadata.create_all)

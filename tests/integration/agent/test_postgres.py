@@ -18,7 +18,6 @@ from agent.agents.definitions import create_agent
 from agent.api import run_completions
 from agent.bootstrap import MIGRATIONS, assemble
 from agent.dependencies import Dependencies
-from agent.peers.notifiers import LocalNotifier
 from agent.runs import events as run_events
 from agent.runs import repository as runs
 from agent.runs.checkpoints import SqlCheckpoints
@@ -32,6 +31,8 @@ from agent.threads import repository as threads
 from contracts.agents import AgentCreate
 from contracts.chat import ChatRequest
 from servicekit.core.clock import SystemClock
+from servicekit.jobs.notifier import LocalNotifier
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 
@@ -66,11 +67,11 @@ async def test_two_services_share_runs_and_each_is_done_once(database: Database)
     for number in range(RUNS):
         async with database.write() as connection:
             thread = await threads.create_thread(connection, viewer, {}, clock.now())
-            principal = runs.Principal("acme", "key", "req", "grant")
+            principal = JobOwner("acme", "key", "req", "grant")
             row = await runs.create_run(connection, principal, thread.id, ("helper", 1), f"{number}", clock.now())
         started.append((thread.id, row["id"]))
-    loops = [service(database, notifier).agents.loop for _ in range(2)]
-    working = [asyncio.create_task(loop.run()) for loop in loops]
+    workers = [service(database, notifier).agents.worker for _ in range(2)]
+    working = [asyncio.create_task(worker.run(6.0)) for worker in workers]
     async with asyncio.timeout(60):
         for _, run_id in started:
             events = [
@@ -79,8 +80,8 @@ async def test_two_services_share_runs_and_each_is_done_once(database: Database)
             assert [event.id for event in events] == list(range(1, len(events) + 1))
             assert [event.type for event in events].count("run.started") == 1
             assert events[-1].data["output"] == "It is 42."
-    for loop in loops:
-        loop.stop()
+    for worker in workers:
+        worker.stop()
     await asyncio.gather(*working)
     async with database.read() as connection:
         for thread_id, run_id in started:
@@ -90,7 +91,7 @@ async def test_two_services_share_runs_and_each_is_done_once(database: Database)
 
 async def test_a_run_ends_whatever_characters_its_model_and_its_caller_send(database: Database) -> None:
     opened = service(database, LocalNotifier())
-    opened.agents.loop.execution.models.script = in_turn(  # type: ignore[attr-defined]
+    opened.agents.worker.runner.kind.models.script = in_turn(  # type: ignore[attr-defined]
         Turn("Let me\0see.", [("calculator", {"expression": "6\0*7"})]), "It is\0 42."
     )
     question = ChatRequest.model_validate(
@@ -98,11 +99,11 @@ async def test_a_run_ends_whatever_characters_its_model_and_its_caller_send(data
     )
     async with database.write() as connection:
         await create_agent(connection, "acme", AgentCreate(name="helper", tools=["calculator"]), SystemClock().now())  # type: ignore[list-item]
-    principal, viewer = runs.Principal("acme", "key", "req", "grant"), threads.Viewer("acme", "key")
+    principal, viewer = JobOwner("acme", "key", "req", "grant"), threads.Viewer("acme", "key")
     run, _ = await run_completions.start(opened.agents, viewer, principal, question)
-    claimed = await opened.agents.loop.execution.ledger.claim("worker")
+    claimed = await opened.agents.worker.runner.queue.claim("worker")
     assert claimed is not None
-    await opened.agents.loop.execution.run(claimed, asyncio.Event())
+    await opened.agents.worker.runner.run(claimed, asyncio.Event())
     async with database.read() as connection:
         ended = runs.to_run(dict(await runs.get_run(connection, run.thread_id, run.id)))
     assert (ended.input, ended.status, ended.output) == ("How much?", "completed", "It is 42.")

@@ -19,23 +19,27 @@ from agent.api import agents as agent_routes
 from agent.dependencies import AgentRuntime, Dependencies
 from agent.mcp.server import McpServer
 from agent.peers.model_plane import ModelPlane, PlaneSearch
-from agent.peers.notifiers import RedisNotifier
 from agent.peers.retriever import RetrieverLibrary
-from agent.ports import Library, Models, Notifier, Search, TokenSource
+from agent.ports import Library, Models, Search, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
-from agent.runs.queue import RunLedger
+from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
-from agent.steps.graph import build_run_graph
+from agent.tables import RUN_JOBS
+from agent.threads.retention import prune
 from agent.tools.built_in import ToolResources
 from agent.tools.http_calls import HttpCalls
 from agent.tools.mcp_servers import read_servers
 from agent.tools.toolbox import Toolbox
-from agent.worker.execution import Execution
-from agent.worker.loop import RunLoop
+from agent.worker.execution import Execution, RunObserver
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.identifiers import new_id
 from servicekit.core.probes import Probe
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.notifier import Notifier, RedisNotifier
+from servicekit.jobs.queue import Queue
+from servicekit.jobs.runner import Runner
+from servicekit.jobs.worker import Chore, Worker
 from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.sql.database import Database
@@ -44,6 +48,8 @@ from servicekit.web.app import build_app
 
 log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
+CHANNEL = "groundwork:agent:runs"
+PRUNE_SECONDS = 300.0
 
 
 def assemble(
@@ -58,30 +64,30 @@ def assemble(
 ) -> Dependencies:
     """The domain over these adapters."""
     checkpoints = SqlCheckpoints(database)
-    ledger = RunLedger(
-        database, checkpoints, notifier, clock, settings.run_lease_seconds, settings.tenant_slots, settings.run_seconds
-    )
     http = HttpCalls(settings.http_policy(), settings.http_seconds, settings.http_bytes)
     servers = read_servers(settings.mcp_file)
     resources = ToolResources(search, library, http, database, clock)
     toolbox = Toolbox(resources, servers, max_seconds=settings.run_seconds)
-    execution = Execution(ledger, build_run_graph(checkpoints), toolbox, models, tokens, settings)
-    loop = RunLoop(ledger, execution, _owner(), settings)
-    agents = AgentRuntime(database, checkpoints, notifier, toolbox, loop, clock, settings, models)
+    execution = Execution(checkpoints, toolbox, models, tokens, settings)
+    store = JobStore(database, RUN_JOBS, clock, settings.run_lease_seconds, notifier)
+    runner = Runner(Queue(store, execution, settings.tenant_slots), RunObserver())
+    chores = [Chore(PRUNE_SECONDS, lambda: prune(database, clock.now(), settings))]
+    worker = Worker(runner, _owner(), settings.run_slots, settings.run_poll_seconds, chores)
+    agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models)
     answering = Answering(search, models, settings)
     return Dependencies(answering, agents, McpServer(answering, library))
 
 
 @asynccontextmanager
 async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependencies]:
-    """The real adapters, and the loop that runs agents, until the service ends. Redis need not be there."""
+    """The real adapters, and the worker that runs agents, until the service ends. Redis need not be there."""
     async with AsyncExitStack() as stack:
         database = Database.open(settings.database_url, settings.data_dir, "agent")
         stack.push_async_callback(database.close)
         await migrate(database, MIGRATIONS)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        notifier = RedisNotifier(redis)
+        notifier = RedisNotifier(redis, CHANNEL)
         notifier.open()
         stack.push_async_callback(notifier.close)
         session = await stack.enter_async_context(open_session())
@@ -96,25 +102,25 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
             files = await asyncio.to_thread(definition_files.read_folder, settings.definitions_dir)
             toolbox, now = opened.agents.toolbox, opened.agents.clock.now()
             await definition_files.save_agents(files, database, now, toolbox.check_alone)
-        await stack.enter_async_context(looping(opened.agents.loop))
+        await stack.enter_async_context(working(opened.agents.worker, settings.drain_seconds))
         yield opened
 
 
 @asynccontextmanager
-async def looping(loop: RunLoop) -> AsyncIterator[None]:
+async def working(worker: Worker[LeasedRun], drain_seconds: float) -> AsyncIterator[None]:
     """Run agents while the block lasts; then let steps that are under way end."""
-    task = asyncio.create_task(loop.run())
-    task.add_done_callback(_tell)
+    task = asyncio.create_task(worker.run(drain_seconds))
+    task.add_done_callback(_log_end)
     try:
         yield
     finally:
-        loop.stop()
+        worker.stop()
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _tell(task: asyncio.Task[None]) -> None:
+def _log_end(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
-        log.critical("the loop that runs agents has broken off", exc_info=task.exception())
+        log.critical("the worker that runs agents has broken off", exc_info=task.exception())
 
 
 def create_app(settings: AgentSettings, dependencies: Dependencies | None = None) -> FastAPI:
@@ -140,7 +146,7 @@ def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
         "models": answering.models.probe,
         "database": agents.database.probe,
         "redis": agents.notifier.probe,
-        "runs": agents.loop.probe,
+        "runs": agents.worker.probe,
     }
 
 

@@ -6,24 +6,26 @@ from dataclasses import dataclass
 
 from agent.answering.graph import Answering
 from agent.mcp.server import McpServer
-from agent.ports import Models, Notifier
+from agent.ports import Models
 from agent.runs.checkpoints import SqlCheckpoints
+from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
 from agent.tools.toolbox import Toolbox
-from agent.worker.loop import RunLoop
 from servicekit.core.clock import Clock
+from servicekit.jobs.notifier import Notifier
+from servicekit.jobs.worker import Worker
 from servicekit.sql.database import Database
 
 
 @dataclass(frozen=True)
 class AgentRuntime:
-    """The database, the notifier, and the loop that runs agents in this process."""
+    """The database, the notifier, and the worker that runs agents in this process."""
 
     database: Database
     checkpoints: SqlCheckpoints
     notifier: Notifier
     toolbox: Toolbox
-    loop: RunLoop
+    worker: Worker[LeasedRun]
     clock: Clock
     settings: AgentSettings
     models: Models

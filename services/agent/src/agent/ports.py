@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,28 +87,4 @@ class TokenSource(Protocol):
 
     async def scopes(self, grant: str, *, call_id: str | None = None) -> Collection[Scope] | None:
         """What the key may do by that token; None if nobody says."""
-        ...
-
-
-class Subscription(Protocol):
-    """One subscription to a notifier."""
-
-    async def wait(self, seconds: float) -> bool:
-        """Whether it was notified since the last wait, or is within these seconds."""
-        ...
-
-
-class Notifier(Protocol):
-    """Wakes whoever waits for a run, on any replica. It may fail to: subscribers also look by themselves."""
-
-    def notify(self, run_id: str) -> None:
-        """Something is new about a run. Never waits, never fails."""
-        ...
-
-    def subscribe(self, run_id: str | None) -> AbstractContextManager[Subscription]:
-        """Be told of one run, or of all."""
-        ...
-
-    async def probe(self) -> None:
-        """Raise `Degraded` while other replicas can't be woken."""
         ...

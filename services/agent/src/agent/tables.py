@@ -25,7 +25,10 @@ from sqlalchemy import (
     text,
 )
 
+from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES
+from servicekit.jobs.events import EventLog, event_columns
 from servicekit.jobs.leases import lease_columns
+from servicekit.jobs.tables import JobTable
 from servicekit.sql.database import UtcTime
 from servicekit.web.idempotency import KeptAnswers, idempotency_table
 
@@ -114,6 +117,7 @@ RUNS = Table(
     Column("grant_key_id", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("queued_at", UtcTime, nullable=False),
+    Column("claimed_at", UtcTime),
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
     *lease_columns(),
@@ -127,19 +131,13 @@ RUNS = Table(
     ),
     Index("runs_of_a_thread", "thread_id", "id"),
     Index("runs_running", "tenant", "status"),
+    Index("runs_served", "tenant", "claimed_at"),
     Index("runs_finished", "finished_at"),
 )
 
-EVENTS = Table(
-    "run_events",
-    metadata,
-    Column("run_id", String(40), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("id", Integer, primary_key=True),
-    Column("type", String(32), nullable=False),
-    Column("step", Integer),
-    Column("data", JSON, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-)
+EVENTS = Table("run_events", metadata, *event_columns("run_id", "runs"))
+RUN_EVENTS = EventLog(EVENTS, RUNS, FINAL_RUN_STATUSES, FINAL_RUN_EVENTS)
+RUN_JOBS = JobTable(RUNS, RUN_EVENTS, failed_attempts="strikes")
 
 TOOL_CALLS = Table(
     "tool_calls",

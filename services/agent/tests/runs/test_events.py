@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 from services.agent.tests.runs_bench import PRINCIPAL, VIEWER, Bench, bench
 
 from agent.api import run_completions
 from agent.errors import RunNotFound
-from agent.peers.notifiers import LocalNotifier
 from agent.runs import events as run_events
+from agent.settings import AgentSettings
 from agent.threads import repository as threads
+from agent.threads import retention
 from contracts.chat import ChatRequest
 from contracts.runs import Run, RunEvent
 from servicekit.core.clock import ManualClock
+from servicekit.jobs.notifier import LocalNotifier
 from servicekit.sql.database import Database
 
 DEADLINE = 60.0
@@ -42,7 +43,7 @@ async def test_the_stream_of_a_run_whose_events_were_dropped_ends(database: Data
     await one.define()
     run = await one.run()
     clock.advance(100)
-    await one.ledger.purge(timedelta(seconds=10))
+    await retention.prune(database, clock.now(), AgentSettings(events_kept_seconds=10))
     assert await _followed(one, run) == []
 
 

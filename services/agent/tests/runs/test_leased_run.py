@@ -10,7 +10,7 @@ from services.agent.tests.runs_bench import Bench, bench
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
-from agent.runs.leased_run import RunWork
+from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
 from agent.tables import RUNS
 from agent.testing.scripted_agents import ScriptedAgent, in_turn
@@ -21,10 +21,10 @@ from servicekit.sql.database import Database
 DEADLINE = 60.0
 
 
-async def _claimed(one: Bench) -> RunWork:
+async def _claimed(one: Bench) -> LeasedRun:
     await one.define()
     await one.start()
-    work = await one.ledger.claim("worker")
+    work = await one.queue.claim("worker")
     assert work is not None
     return work
 
@@ -33,10 +33,10 @@ def _broken(_: Connection) -> None:
     raise OperationalError("UPDATE", {}, Exception("disk I/O error"))
 
 
-async def _wait_for_ever(work: RunWork) -> None:
+async def _wait_for_ever(work: LeasedRun) -> None:
     """What a model's silent call is: only its end could end it."""
-    async with asyncio.timeout(DEADLINE), work.written_every(0.01):
-        work.say("token", {"text": "Hello"}, 1)
+    async with asyncio.timeout(DEADLINE), work.flushed_every(0.01):
+        work.emit("token", {"text": "Hello"}, 1)
         await asyncio.Event().wait()
 
 
@@ -55,7 +55,7 @@ async def test_a_run_that_belongs_to_another_worker_is_not_worked_on_until_its_m
     one = bench(database, "Hello.")
     work = await _claimed(one)
     one.clock.advance(31)
-    assert await one.ledger.claim("another") is not None
+    assert await one.queue.claim("another") is not None
     with pytest.raises(LeaseLost):
         await _wait_for_ever(work)
 
@@ -64,7 +64,7 @@ async def test_an_error_of_what_goes_on_meanwhile_is_the_one_that_is_raised(data
     one = bench(database, "Hello.")
     work = await _claimed(one)
     with pytest.raises(TimeoutError, match="the model's"):
-        async with work.written_every(60):
+        async with work.flushed_every(60):
             raise TimeoutError("the model's")
 
 

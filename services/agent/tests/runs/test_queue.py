@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.agent.tests.runs_bench import bench
 
-from agent.runs.conclusion import Conclusion
 from agent.settings import AgentSettings
+from servicekit.jobs.outcomes import Cancel
 from servicekit.sql.database import Database
 
 
@@ -14,17 +14,17 @@ async def test_no_tenant_holds_all_slots_however_long_its_runs_last(database: Da
     await one.define()
     for _ in range(6):
         await one.start()
-    held = [await one.ledger.claim("bench") for _ in range(4)]
+    held = [await one.queue.claim("bench") for _ in range(4)]
     assert [work is not None for work in held] == [True, True, True, False]
     other = await one.start_for("beta")
-    claimed = await one.ledger.claim("bench")
+    claimed = await one.queue.claim("bench")
     assert claimed is not None
     assert claimed.id == other.id
-    assert await one.ledger.claim("bench") is None
-    assert await one.ledger.claim("another replica") is not None, "which has slots of its own"
+    assert await one.queue.claim("bench") is None
+    assert await one.queue.claim("another replica") is not None, "which has slots of its own"
     assert held[0] is not None
-    await one.ledger.conclude(held[0], Conclusion("completed", "Done."))
-    assert await one.ledger.claim("bench") is not None
+    await one.execution.end(held[0], Cancel())
+    assert await one.queue.claim("bench") is not None
 
 
 def test_one_slot_is_for_everybody() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from services.agent.tests.runs_bench import Bench, bench
 
 from agent.errors import ThreadBusy, ThreadNotFound
 from agent.runs import repository as runs
-from agent.runs.leased_run import RunWork
+from agent.runs.leased_run import LeasedRun
 from contracts.runs import PendingToolCall, Run
 from servicekit.sql.database import Database
 
@@ -15,34 +17,41 @@ async def _cancelled_for_good(one: Bench, run: Run) -> None:
     assert (ended.status, ended.waiting_on, ended.pending_tool_calls) == ("cancelled", None, [])
     assert [event.type for event in await one.events(run)][-1] == "run.cancelled"
     assert next(said.role for said in await one.history(run.thread_id)) == "user"
-    assert await one.ledger.claim("another") is None
+    assert await one.queue.claim("another") is None
     await one.start(thread=run.thread_id)  # the thread is free again
 
 
-async def _accepted(one: Bench) -> tuple[Run, RunWork]:
+async def _accepted(one: Bench) -> tuple[Run, LeasedRun]:
     """A run at work whose cancel was just accepted."""
     await one.define()
     run = await one.start()
-    work = await one.ledger.claim("worker")
+    work = await one.queue.claim("worker")
     assert work is not None
     assert (await one.cancel(run)).status == "running"
     return run, work
 
 
-async def test_a_cancel_that_was_accepted_ends_a_run_that_was_about_to_wait_for_a_person(database: Database) -> None:
-    one = bench(database, "Hello.")
-    run, work = await _accepted(one)
-    await one.ledger.wait_for_person(work, [PendingToolCall(id="c1", name="pay", arguments={})])
-    await _cancelled_for_good(one, run)
-
-
-@pytest.mark.parametrize("blameless", [True, False])
-async def test_a_cancel_that_was_accepted_ends_a_run_that_was_about_to_be_queued(
-    database: Database, blameless: bool
+async def test_a_cancel_that_was_accepted_ends_a_run_that_was_about_to_wait_for_a_person(
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = bench(database, "Hello.")
     run, work = await _accepted(one)
-    await one.ledger.put_back(work, 30, "gateway", blameless=blameless)
+
+    async def asks(_: LeasedRun) -> list[PendingToolCall]:
+        return [PendingToolCall(id="c1", name="pay", arguments={})]
+
+    monkeypatch.setattr(one.execution, "_advance", asks)
+    await one.runner.run(work, asyncio.Event())
+    await _cancelled_for_good(one, run)
+
+
+@pytest.mark.parametrize("count_attempt", [True, False])
+async def test_a_cancel_that_was_accepted_ends_a_run_that_was_about_to_be_queued(
+    database: Database, count_attempt: bool
+) -> None:
+    one = bench(database, "Hello.")
+    run, work = await _accepted(one)
+    await one.queue.requeue(work, 30, "gateway", count_attempt=count_attempt)
     await _cancelled_for_good(one, run)
 
 

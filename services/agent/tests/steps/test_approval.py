@@ -85,11 +85,11 @@ async def test_a_run_killed_between_its_question_and_its_wait_asks_again(databas
     first = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
     await first.define(approval={"tools": ["pay"]})
     run = await first.start()
-    work = await first.ledger.claim("first")
+    work = await first.queue.claim("first")
     assert work is not None
-    first.ledger.checkpoints.attach(work.id, work)
+    first.execution.checkpoints.attach(work.id, work)
     await first.execution._advance(work)  # the interrupt is in the checkpoint; then the process dies
-    first.ledger.checkpoints.detach(work.id)
+    first.execution.checkpoints.detach(work.id)
     clock.advance(31)
     second = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
     await second.work()

@@ -82,7 +82,7 @@ async def test_a_run_whose_process_was_killed_in_a_step_says_what_that_step_was_
     one = bench(database, "Hello.", settings=AgentSettings(run_lease_seconds=30))
     await one.define()
     run = await one.start()
-    assert await one.ledger.claim("killed") is not None  # whose step nobody has written down
+    assert await one.queue.claim("killed") is not None  # whose step nobody has written down
     killed = {"prompt_tokens": 120, "completion_tokens": 7, "embedding_tokens": 3, "model_calls": 1}
     one.tokens.ledger[run.id] = Spent(**killed, cost_nano_usd=57_000)
     whole = Spent(prompt_tokens=140, completion_tokens=9, embedding_tokens=3, model_calls=2, cost_nano_usd=77_000)
@@ -102,7 +102,7 @@ async def test_what_a_killed_step_was_charged_counts_for_the_limits_of_the_run(d
     one = bench(database, "Hello.", settings=AgentSettings(run_lease_seconds=30))
     await one.define(limits={"tokens": 100})
     run = await one.start()
-    assert await one.ledger.claim("killed") is not None
+    assert await one.queue.claim("killed") is not None
     spent = Spent(prompt_tokens=140, completion_tokens=9, embedding_tokens=0, model_calls=1, cost_nano_usd=0)
     one.tokens.ledger[run.id] = spent
     one.clock.advance(31)

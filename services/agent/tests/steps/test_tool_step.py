@@ -56,9 +56,9 @@ async def test_a_call_that_changes_nothing_is_in_the_ledger_once_however_late_it
     first = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)
     await first.define()
     run = await first.start()
-    work = await first.ledger.claim("first")
+    work = await first.queue.claim("first")
     assert work is not None
-    task = asyncio.create_task(first.execution.run(work, first.stopping))
+    task = asyncio.create_task(first.runner.run(work, first.stopping))
     await till.begun.wait()  # the call has ended by now, and nothing of it is written down yet
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

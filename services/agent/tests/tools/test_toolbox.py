@@ -89,7 +89,7 @@ async def test_a_run_may_be_at_work_no_longer_than_the_operator_says(database: D
         await one.agents.toolbox.check("acme", agent(limits={"seconds": 101}))
     await one.define(limits={"seconds": 86_400})  # saved before the operator said so
     await one.start()
-    work = await one.ledger.claim("bench")
+    work = await one.queue.claim("bench")
     assert work is not None
     assert work.definition.limits.seconds == 100
 

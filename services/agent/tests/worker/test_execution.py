@@ -31,7 +31,7 @@ async def test_what_a_broken_off_transaction_has_committed_is_not_said_again(dat
     one = bench(database, "Hello.")
     await one.define()
     run = await one.start()
-    work = await one.ledger.claim("first")
+    work = await one.queue.claim("first")
     assert work is not None
     for repeat in range(3):
         under_way, may_end = threading.Event(), threading.Event()
@@ -40,11 +40,11 @@ async def test_what_a_broken_off_transaction_has_committed_is_not_said_again(dat
             under_way.set()
             assert may_end.wait(60)
 
-        work.say("token", {"text": f"{repeat} "}, repeat)
+        work.emit("token", {"text": f"{repeat} "}, repeat)
         task = asyncio.create_task(work.write(held))
         await asyncio.to_thread(under_way.wait, 20)
         task.cancel()
-        work.say("usage", {"number": repeat}, repeat)
+        work.emit("usage", {"number": repeat}, repeat)
         asyncio.get_running_loop().call_later(0.01, may_end.set)
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -59,9 +59,9 @@ async def test_a_process_that_was_thought_dead_changes_nothing_any_more(database
     first = bench(database, pay(5), "From the dead.", tools={"pay": till}, clock=clock)
     await first.define()
     run = await first.start()
-    work = await first.ledger.claim("first")
+    work = await first.queue.claim("first")
     assert work is not None
-    task = asyncio.create_task(first.execution.run(work, first.stopping))
+    task = asyncio.create_task(first.runner.run(work, first.stopping))
     await till.begun.wait()
     clock.advance(31)
     till.held = False
@@ -131,6 +131,6 @@ async def test_of_two_processes_one_gets_a_run(database: Database) -> None:
     one, two = bench(database, "Hello.", clock=clock), bench(database, "Hello.", clock=clock)
     await one.define()
     started = [await one.start() for _ in range(4)]
-    claims = await asyncio.gather(*(each.ledger.claim(name) for each in (one, two) for name in "abcd"))
+    claims = await asyncio.gather(*(each.queue.claim(name) for each in (one, two) for name in "abcd"))
     taken = [claim.id for claim in claims if claim is not None]
     assert sorted(taken) == sorted(run.id for run in started)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from servicekit.jobs.leases import RELEASED
 from servicekit.jobs.tables import LIVE, JobTable
 
 
@@ -37,7 +38,7 @@ async def revoke(
     statement = (
         update(jobs.table)
         .where(which, columns.status.in_(statuses))
-        .values(fence=columns.fence + 1, lease_owner=None, lease_expires_at=None, waiting_on=None, **values)
+        .values({**RELEASED, "fence": columns.fence + 1, "waiting_on": None, **values})
         .returning(*columns)
     )
     return list((await connection.execute(statement)).mappings().all())

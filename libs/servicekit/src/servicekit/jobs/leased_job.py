@@ -16,7 +16,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from servicekit.core.clock import Clock
 from servicekit.jobs.events import Event
-from servicekit.jobs.leases import Lease, LeaseLost, Leases
+from servicekit.jobs.leases import RELEASED, Lease, LeaseLost, Leases
 from servicekit.jobs.notifier import Notifier
 from servicekit.jobs.outcomes import Cancelled, GivingWay, Stopping
 from servicekit.jobs.tables import JobTable
@@ -26,7 +26,6 @@ Change = Callable[[Connection], None]
 """What a transaction does beside writing the job's row."""
 Result = TypeVar("Result")
 NOTHING: Mapping[str, Any] = {}
-RELEASED = {"lease_owner": None, "lease_expires_at": None}
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,8 @@ class LeasedJob:
         """Set when the worker ends."""
         self.give_way = asyncio.Event()
         """Set when the job is to leave its slot to another tenant's."""
+        self.is_released = False
+        """Whether the last transaction is written, so that there is no lease to renew."""
         self._emitted: list[Event] = []
         self._enclosed: list[Change] = []
         self._lock = asyncio.Lock()
@@ -76,6 +77,11 @@ class LeasedJob:
     def tenant(self) -> str:
         """Whose job it is."""
         return str(self.row["tenant"])
+
+    @property
+    def clock(self) -> Clock:
+        """The machine's clock."""
+        return self.store.clock
 
     @property
     def failed_attempts(self) -> int:
@@ -175,7 +181,12 @@ class LeasedJob:
             self._doubtful = True
             async with self.store.database.write() as connection:
                 last = await connection.run_sync(plan.carry_out)
-                yield connection
+                self.is_released = True
+                try:
+                    yield connection
+                except BaseException:
+                    self.is_released = False
+                    raise
             self._settle(last, plan)
         self.store.notifier.notify(self.id, due=values.get("status") == "queued")
 

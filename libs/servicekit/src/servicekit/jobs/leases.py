@@ -17,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from servicekit.core.clock import Clock
 from servicekit.sql.database import UtcTime
 
+RELEASED = {"lease_owner": None, "lease_expires_at": None}
+"""The lease's columns on a row that nobody holds."""
+
 
 class LeaseLost(Exception):
     """Another worker holds the row now, or its work was cancelled: stop, and write nothing more."""
@@ -94,7 +97,7 @@ class Leases:
 
     async def release(self, connection: AsyncConnection, lease: Lease, values: Mapping[str, Any]) -> RowMapping:
         """Change the row for the last time under this lease and give it up; raises `LeaseLost`."""
-        return await self.write(connection, lease, {**values, "lease_owner": None, "lease_expires_at": None})
+        return await self.write(connection, lease, {**values, **RELEASED})
 
     def held(self, lease: Lease) -> ColumnElement[bool]:
         """True of the row while this lease is the newest one on it."""

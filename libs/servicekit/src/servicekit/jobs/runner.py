@@ -140,8 +140,8 @@ class Runner(Generic[Job]):
             if renew and self._shares is not None and await self._shares.must_give_way(job):
                 job.give_way.set()
         except LeaseLost as lost:
-            return lost
+            return None if job.is_released else lost
         except (SQLAlchemyError, OSError) as error:
             log.warning("heartbeat failed", error=repr(error)[:300])
             return None
-        return Cancelled() if cancel else None
+        return Cancelled() if cancel and not job.is_released else None

@@ -20,7 +20,8 @@ from servicekit.jobs.runner import Runner
 log = structlog.get_logger(__name__)
 SILENT_LOOKS = 5
 """Looks that may be missed before the worker counts as stuck."""
-SILENT_SECONDS = 10.0
+SILENT_SECONDS = 15.0
+"""As long as a look may wait for other writers of an embedded database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from fastapi import Depends, Header, Query, Request
 
 from agent.dependencies import AgentRuntime
 from agent.errors import GrantMissing
-from agent.runs.repository import Principal
 from agent.threads.repository import Viewer
 from servicekit.auth.delegation import Caller, require
+from servicekit.jobs.tables import JobOwner
 from servicekit.web.idempotency import CallKey
 
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -38,12 +38,12 @@ def viewer(caller: Caller) -> Viewer:
     return Viewer.of(caller.delegation)
 
 
-def principal(caller: Caller, grant: str | None) -> Principal:
+def principal(caller: Caller, grant: str | None) -> JobOwner:
     """For whom a run works; raises `GrantMissing`."""
     if not grant:
         raise GrantMissing
     delegation = caller.delegation
-    return Principal(delegation.tenant, delegation.key_id, delegation.request_id, grant)
+    return JobOwner(delegation.tenant, delegation.key_id, delegation.request_id, grant)
 
 
 def call_key(caller: Caller, route: str, key: str | None) -> CallKey | None:

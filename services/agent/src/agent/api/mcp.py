@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from agent.mcp.cancellation import name_of, new_session, unless_cancelled
 from agent.mcp.server import CANCELLED, VERSIONS, McpServer
-from agent.ports import Notifier
 from contracts.mcp import McpMessage, McpReply, MessageId
 from servicekit.auth.delegation import Caller, require
+from servicekit.jobs.notifier import Notifier
 from servicekit.streams.disconnect import disconnected
 from servicekit.web.router import Router
 

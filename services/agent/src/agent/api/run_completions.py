@@ -28,7 +28,6 @@ from agent.errors import (
 from agent.questions.conversation import refuse_plain_options
 from agent.runs import events as run_events
 from agent.runs import repository as runs
-from agent.runs.repository import Principal
 from agent.sanitisation.invisible import spelled
 from agent.threads import repository as threads
 from agent.threads.messages import Message, keepable, user
@@ -38,11 +37,12 @@ from contracts.base import NAME
 from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from contracts.models import AGENT
 from contracts.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, PendingToolCall, Run, RunEvent, RunReport
+from servicekit.jobs.tables import JobOwner
 
 log = structlog.get_logger(__name__)
 
 
-async def start(agents: AgentRuntime, viewer: Viewer, principal: Principal, request: ChatRequest) -> tuple[Run, Agent]:
+async def start(agents: AgentRuntime, viewer: Viewer, principal: JobOwner, request: ChatRequest) -> tuple[Run, Agent]:
     """A run of the agent that the request names, on a thread with what was said before; raises what is wrong."""
     name = request.model.removeprefix(AGENT)
     if not NAME.fullmatch(name):
@@ -60,7 +60,7 @@ async def start(agents: AgentRuntime, viewer: Viewer, principal: Principal, requ
         await threads.append_messages(connection, thread.id, "", _earlier(request), now)
         named = (agent.name, agent.version)
         row = await runs.create_run(connection, principal, thread.id, named, question, now)
-    agents.notifier.notify(row["id"])
+    agents.notifier.notify(row["id"], due=True)
     return runs.to_run(dict(row)), agent
 
 
@@ -119,7 +119,7 @@ async def chunks(
 async def _texts(agents: AgentRuntime, run: Run, words: _Words) -> AsyncGenerator[str]:
     quiet = agents.settings.keepalive_seconds
     deadline = asyncio.get_running_loop().time() + agents.settings.completion_seconds
-    following = run_events.follow(agents.database, agents.notifier, run.id, 0, quiet, lambda: agents.loop.is_stopping)
+    following = run_events.follow(agents.database, agents.notifier, run.id, 0, quiet, lambda: agents.worker.is_stopping)
     async with aclosing(following):
         while True:
             try:

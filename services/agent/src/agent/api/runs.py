@@ -57,7 +57,7 @@ async def create_run(
 
         answer = await ANSWERS.once_within(connection, call, print_, now, make)
     run = Run.model_validate_json(answer.body)
-    runtime.notifier.notify(run.id)
+    runtime.notifier.notify(run.id, due=True)
     if body.stream:
         return _stream(request, runtime, run.id, 0)
     return Response(answer.body, answer.status, media_type="application/json")
@@ -111,7 +111,7 @@ async def resume_run(thread_id: str, run_id: str, body: Resume, caller: RunCalle
         await threads.get_thread(connection, viewer(caller), thread_id)
         row = await runs.get_run(connection, thread_id, run_id)
         changed = await runs.resume_run(connection, dict(row), body.decisions, runtime.clock.now())
-    runtime.notifier.notify(run_id)
+    runtime.notifier.notify(run_id, due=True)
     return runs.to_run(dict(changed))
 
 
@@ -127,7 +127,7 @@ def _stream(request: Request, runtime: AgentRuntime, run_id: str, number: int) -
     request_id: str | None = getattr(request.state, "request_id", None)
     quiet = runtime.settings.keepalive_seconds
     following = run_events.follow(
-        runtime.database, runtime.notifier, run_id, number, quiet, lambda: runtime.loop.is_stopping
+        runtime.database, runtime.notifier, run_id, number, quiet, lambda: runtime.worker.is_stopping
     )
     return StreamingResponse(_pieces(following, request_id), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 

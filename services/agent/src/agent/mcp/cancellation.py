@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
-from agent.ports import Notifier, Subscription
 from contracts.mcp import MessageId
 from servicekit.core.identifiers import new_id
+from servicekit.jobs.notifier import Notifier, Subscription
 from servicekit.streams.disconnect import CallerLeft, while_connected
 
 Result = TypeVar("Result")

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.runs.checkpoints import SqlCheckpoints
-from agent.runs.events import NewEvent
 from agent.tables import TOOL_CALLS
 from agent.threads import repository as threads
 from agent.threads.messages import UNKNOWN, Message, last_text, open_calls, repaired, user
 from contracts.documents import Failure
 from contracts.runs import RunLimit, RunStatus
+from servicekit.jobs.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Conclusion:
             "waiting_on": None,
         }
 
-    def event(self) -> NewEvent:
+    def event(self) -> Event:
         """The run's last event."""
         data: dict[str, Any] = {"status": self.status, "output": self.output}
         if self.limit is not None:
             data["limit"] = self.limit
         if self.error is not None:
             data["error"] = self.error.model_dump()
-        return NewEvent(f"run.{self.status}", data)
+        return Event(f"run.{self.status}", data)
 
 
 async def messages_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,34 +11,24 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import ArgumentsDontFit, DecisionsDontFit, RunNotFound, RunNotWaiting, ThreadBusy, ThreadNotFound
-from agent.runs import events as run_events
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
-from agent.runs.events import NewEvent
-from agent.tables import RUNS, THREADS
+from agent.tables import RUN_EVENTS, RUN_JOBS, RUNS, THREADS
 from agent.tools.schemas import problems
 from contracts.pages import Page
 from contracts.runs import Decision, Run, RunUsage
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
-from servicekit.telemetry.trace_context import traceparent
+from servicekit.jobs.cancellation import request_cancel, revoke
+from servicekit.jobs.events import Event
+from servicekit.jobs.tables import JobOwner
 
 NANO = Decimal("1e-9")
 LIVE = ("queued", "running", "waiting_approval")
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """For whom a run works, and with which right it may go on when the call that started it is long over."""
-
-    tenant: str
-    key_id: str
-    request_id: str
-    grant: str
-
-
 async def create_run(
-    connection: AsyncConnection, principal: Principal, thread_id: str, agent: tuple[str, int], text: str, now: datetime
+    connection: AsyncConnection, principal: JobOwner, thread_id: str, agent: tuple[str, int], text: str, now: datetime
 ) -> RowMapping:
     """A queued run of an agent's version; raises `ThreadBusy` while another one is under way on the thread, and
     `ThreadNotFound` where that was deleted meanwhile.
@@ -53,24 +42,18 @@ async def create_run(
         raise ThreadBusy(busy)
     values = {
         "id": new_id("run"),
-        "tenant": principal.tenant,
+        **principal.queued(now),
         "thread_id": thread_id,
         "agent": agent[0],
         "agent_version": agent[1],
-        "status": "queued",
         "input": text,
         "cost_nano_usd": 0,
         "last_event": 1,
-        "request_id": principal.request_id,
-        "traceparent": traceparent(),
-        "grant_token": principal.grant,
-        "grant_key_id": principal.key_id,
         "created_at": now,
-        "queued_at": now,
     }
     row = (await connection.execute(insert(RUNS).values(**values).returning(*RUNS.c))).mappings().one()
-    first = NewEvent("run.queued", {"agent": agent[0], "agent_version": agent[1]})
-    await run_events.add(connection, row["id"], 1, [first], now)
+    first = Event("run.queued", {"agent": agent[0], "agent_version": agent[1]})
+    await RUN_EVENTS.add(connection, row["id"], 1, [first], now)
     return row
 
 
@@ -97,21 +80,16 @@ async def cancel_run(
     connection: AsyncConnection, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime
 ) -> RowMapping:
     """End a run. One that is being worked on is told to stop; one that waits ends here. An ended one stays as it is."""
-    asked = update(RUNS).where(RUNS.c.id == run["id"], RUNS.c.status == "running").values(cancel_requested=True)
-    row = (await connection.execute(asked.returning(*RUNS.c))).mappings().one_or_none()
+    row = await request_cancel(connection, RUN_JOBS, run["id"])
     if row is not None:
         return row
     ending = Conclusion("cancelled")
-    ended = (
-        update(RUNS)
-        .where(RUNS.c.id == run["id"], RUNS.c.status.in_(("queued", "waiting_approval")))
-        .values(**ending.values(now), last_event=RUNS.c.last_event + 1, fence=RUNS.c.fence + 1)
-        .returning(*RUNS.c)
-    )
-    row = (await connection.execute(ended)).mappings().one_or_none()
-    if row is None:
+    values = {**ending.values(now), "last_event": RUNS.c.last_event + 1}
+    ended = await revoke(connection, RUN_JOBS, RUNS.c.id == run["id"], values, ("queued", "waiting_approval"))
+    if not ended:
         return await get_run(connection, run["thread_id"], run["id"])
-    await run_events.add(connection, row["id"], row["last_event"], [ending.event()], now)
+    row = ended[0]
+    await RUN_EVENTS.add(connection, row["id"], row["last_event"], [ending.event()], now)
     await conclude(connection, checkpoints, dict(row), now)
     return row
 
@@ -149,8 +127,8 @@ async def resume_run(
     row = (await connection.execute(again)).mappings().one_or_none()
     if row is None:
         raise RunNotWaiting((await get_run(connection, run["thread_id"], run["id"]))["status"])
-    told = NewEvent("run.resumed", {"decisions": [one.model_dump(mode="json") for one in decisions]})
-    await run_events.add(connection, row["id"], row["last_event"], [told], now)
+    told = Event("run.resumed", {"decisions": [one.model_dump(mode="json") for one in decisions]})
+    await RUN_EVENTS.add(connection, row["id"], row["last_event"], [told], now)
     return row
 
 

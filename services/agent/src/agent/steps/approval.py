@@ -25,7 +25,7 @@ async def approve(state: RunState, context: RunContext) -> dict[str, Any]:
     if not pending:
         return {}
     decided: dict[str, dict[str, Any]] = interrupt([call.model_dump(mode="json") for call in pending])
-    context.work.counters["decisions"] = None  # taken over with the checkpoint that this node ends in
+    context.run.counters["decisions"] = None  # taken over with the checkpoint that this node ends in
     taken = dict(state.get("decisions", {}))
     for call in pending:
         decision = decided[call.id]
@@ -39,7 +39,7 @@ async def approve(state: RunState, context: RunContext) -> dict[str, Any]:
 def waiting_for(state: RunState, context: RunContext, begun: Mapping[str, RowMapping]) -> list[PendingToolCall]:
     """The calls that a person has to decide on; of those that were `begun`, with the arguments of the last try."""
     decisions, undecided = state.get("decisions", {}), state.get("undecided", [])
-    listed, tools = context.work.definition.approval.tools, readable(state, context)
+    listed, tools = context.run.definition.approval.tools, readable(state, context)
     pending = []
     for call in open_calls(state["messages"]):
         tool = tools.get(call["name"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal
 
-from agent.runs.leased_run import RunWork
+from agent.runs.leased_run import LeasedRun
 from agent.steps.state import PriceUnknown, RunState
 from contracts.agents import AgentLimits
 from contracts.chat import ChatUsage
@@ -16,9 +16,9 @@ NANO_A_TOKEN = Decimal(1000)
 """Nano-dollars a token for each dollar a million tokens."""
 
 
-def exhausted(limits: AgentLimits, work: RunWork, state: RunState) -> RunLimit | None:
+def exhausted(limits: AgentLimits, run: LeasedRun, state: RunState) -> RunLimit | None:
     """The limit that stands before the next call of the model, if one does."""
-    counters = work.counters
+    counters = run.counters
     if state.get("step", 0) >= limits.steps:
         return "steps"
     if counters["prompt_tokens"] + counters["completion_tokens"] >= limits.tokens:
@@ -28,15 +28,15 @@ def exhausted(limits: AgentLimits, work: RunWork, state: RunState) -> RunLimit |
             raise PriceUnknown
         if counters["cost_nano_usd"] >= limits.cost_usd * NANO_IN_USD:
             return "cost_usd"
-    return "seconds" if work.active_seconds >= limits.seconds else None
+    return "seconds" if run.active_seconds >= limits.seconds else None
 
 
-def answer_tokens(limits: AgentLimits, work: RunWork, price: ModelPrice | None, prompt: int, most: int) -> int:
+def answer_tokens(limits: AgentLimits, run: LeasedRun, price: ModelPrice | None, prompt: int, most: int) -> int:
     """The most tokens that the model may answer with, so that the answer does not break the run's budgets.
 
     `prompt` is the estimated length of what it reads. At least 1: a call that is let through may answer.
     """
-    counters = work.counters
+    counters = run.counters
     room: int = min(most, limits.tokens - counters["prompt_tokens"] - counters["completion_tokens"] - prompt)
     if limits.cost_usd is not None:
         if price is None or counters["cost_nano_usd"] is None:
@@ -49,12 +49,12 @@ def answer_tokens(limits: AgentLimits, work: RunWork, price: ModelPrice | None, 
     return max(1, room)
 
 
-def spend(work: RunWork, usage: ChatUsage, price: ModelPrice | None, billed: Decimal | None = None) -> int | None:
+def spend(run: LeasedRun, usage: ChatUsage, price: ModelPrice | None, billed: Decimal | None = None) -> int | None:
     """Count what one call of the model used; its cost in nano-dollars, None where nobody knows the price.
 
     What the gateway reports of the cost counts first: it knows which model behind a route has answered.
     """
-    counters = work.counters
+    counters = run.counters
     counters["prompt_tokens"] += usage.prompt_tokens
     counters["completion_tokens"] += usage.completion_tokens
     counters["model_calls"] += 1

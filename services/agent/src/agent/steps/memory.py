@@ -32,7 +32,7 @@ _ASKED = (
 
 async def recall(_: RunState, context: RunContext) -> dict[str, Any]:
     """The past as far as it is read, and the run's input as the first message of this run."""
-    row, room = context.work.row, context.work.definition.memory.max_tokens
+    row, room = context.run.row, context.run.definition.memory.max_tokens
     async with context.database.read() as connection:
         summary, done = await threads.get_summary(connection, row["thread_id"])
         recent = await threads.list_messages(connection, row["thread_id"], done)
@@ -40,7 +40,7 @@ async def recall(_: RunState, context: RunContext) -> dict[str, Any]:
     if old:
         summary = await _summarised(summary, recent[:old], room // SUMMARY_SHARE, context)
         kept = partial(threads.update_summary, thread_id=row["thread_id"], text=summary, count=done + old)
-        await context.work.write(kept)
+        await context.run.write(kept)
     earlier = repaired(recent[old:])
     return {"earlier": earlier, "summary": summary, "messages": [user(row["input"])], "step": 0}
 
@@ -80,7 +80,7 @@ async def _summarised(before: str, messages: Sequence[Message], most: int, conte
 
 async def _ask(text: str, most: int, context: RunContext) -> str:
     token = await context.token()
-    model = await context.models.model(context.work.definition.model, token)
+    model = await context.models.model(context.run.definition.model, token)
     if model is None:
         return ""
     request = ChatRequest.model_validate(
@@ -99,5 +99,5 @@ async def _ask(text: str, most: int, context: RunContext) -> str:
         async for chunk in chunks:
             usage = chunk.usage or usage
             said.extend(choice.delta.content or "" for choice in chunk.choices)
-    spend(context.work, usage, model.price)
+    spend(context.run, usage, model.price)
     return keepable("".join(said))

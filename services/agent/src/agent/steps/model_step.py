@@ -14,7 +14,7 @@ from agent.prompts.quotation import quotable
 from agent.steps.budgets import answer_tokens, exhausted, spend
 from agent.steps.emitted_text import EmittedText
 from agent.steps.output import shown_output
-from agent.steps.state import RunContext, RunState, Stopping
+from agent.steps.state import RunContext, RunState
 from agent.steps.tool_calls import CallAssembly, screen
 from agent.threads.messages import Message, as_openai, tokens
 from agent.tools.search_history import SearchHistory
@@ -31,38 +31,37 @@ REPEATS_AT_MOST = 3
 
 async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     """One call of the model. Nothing is done about its calls yet: first its answer is in a checkpoint."""
-    work, limits = context.work, context.work.definition.limits
-    if work.stopping.is_set():
-        raise Stopping
-    limit = exhausted(limits, work, state)
+    run, limits = context.run, context.run.definition.limits
+    run.checkpoint()
+    limit = exhausted(limits, run, state)
     if limit is None and state.get("refused", 0) >= REPEATS_AT_MOST:
         limit = "repeated_calls"
     if limit is not None:
         return {"limit": limit}
     step = state.get("step", 0) + 1
-    work.counters["steps"] = step
-    work.say("step.started", {}, step)
+    run.counters["steps"] = step
+    run.emit("step.started", {}, step)
     token = await context.token()
-    model = await context.models.model(work.definition.model, token)
+    model = await context.models.model(run.definition.model, token)
     if model is None:
-        raise AgentModelMissing(work.definition.model)
+        raise AgentModelMissing(run.definition.model)
     emitted, assembly, cut = await _ask(state, context, model, token, step)
     taken = (call["id"] for message in state["messages"] for call in message.get("calls", ()))
     calls = assembly.calls(step, taken, cut=cut)
     said: Message = {"role": "assistant", "content": emitted.text}
     changes: dict[str, Any] = {"step": step, "messages": [said]}
-    if work.definition.output_schema is not None:
+    if run.definition.output_schema is not None:
         changes["raw"] = emitted.received
     if calls:
         changes |= screen(calls, readable(state, context), limits, state)
         said["calls"] = calls
         for number, call in enumerate(calls):
             shown = {"id": call["id"], "name": call["name"], "arguments": call["arguments"], "index": number}
-            work.say("tool_call", shown, step)
-        listed = work.definition.approval.tools
+            run.emit("tool_call", shown, step)
+        listed = run.definition.approval.tools
         changes["deciding"] = any(call["name"] in listed and "problem" not in call for call in calls)
-    work.counters["tool_calls"] = changes.get("calls_made", state.get("calls_made", 0))
-    work.thought = step
+    run.counters["tool_calls"] = changes.get("calls_made", state.get("calls_made", 0))
+    run.answered_step = step
     return changes
 
 
@@ -70,14 +69,14 @@ async def _ask(
     state: RunState, context: RunContext, model: ModelInfo, token: str, step: int
 ) -> tuple[EmittedText, CallAssembly, bool]:
     """What the model says (sent on as it comes, but whole for a schema), and whether it was cut at its limit."""
-    work, began = context.work, time.perf_counter()
+    run, began = context.run, time.perf_counter()
     request = chat_request(state, context, model)
-    schema = work.definition.output_schema
+    schema = run.definition.output_schema
     emitted = EmittedText(None if schema is None else partial(shown_output, schema))
     assembly = CallAssembly()
     usage, billed = ChatUsage(), None
     silent, cut = True, False
-    async with work.written_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
+    async with run.flushed_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
         async for chunk in chunks:
             usage = chunk.usage or usage
             if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
@@ -88,16 +87,16 @@ async def _ask(
                 assembly.add(choice.delta.tool_calls or ())
                 cut = cut or choice.finish_reason == "length"
                 if choice.delta.content and (words := emitted.feed(choice.delta.content)):
-                    work.say("token", {"text": words}, step)
+                    run.emit("token", {"text": words}, step)
             if silent and emitted.text:
-                await work.flush()
+                await run.flush()
                 silent = False
     if words := emitted.end():
-        work.say("token", {"text": words}, step)
-    cost = spend(work, usage, model.price, billed)
+        run.emit("token", {"text": words}, step)
+    cost = spend(run, usage, model.price, billed)
     known = None if cost is None else f"{cost / 1e9:.9f}"
     counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_usd": known}
-    work.say("usage", {"model": model.id, **counts}, step)
+    run.emit("usage", {"model": model.id, **counts}, step)
     RUN_STEPS.inc()
     RUN_STEP_SECONDS.labels("model").observe(time.perf_counter() - began)
     return emitted, assembly, cut
@@ -105,7 +104,7 @@ async def _ask(
 
 def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> ChatRequest:
     """What the model is asked: the agent's instructions, the thread as far as it is read, and the run until now."""
-    definition, settings = context.work.definition, context.settings
+    definition, settings = context.run.definition, context.settings
     more = f"\nEarlier on this thread, in short:\n{quotable(state['summary'])}" if state.get("summary") else ""
     if definition.output_schema is not None:
         more += f"\nYour final answer must be JSON, nothing else, that fits this schema:\n{definition.output_schema}"
@@ -121,7 +120,7 @@ def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> Chat
         "messages": [{"role": "system", "content": system}, *map(as_openai, said)],
         "stream": True,
         "stream_options": StreamOptions(include_usage=True),
-        "max_tokens": answer_tokens(definition.limits, context.work, model.price, read, most),
+        "max_tokens": answer_tokens(definition.limits, context.run, model.price, read, most),
     }
     if definition.temperature is not None:
         body["temperature"] = definition.temperature

@@ -20,7 +20,7 @@ _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n\s*```\s*\Z", re.DOTALL)
 async def finish(state: RunState, context: RunContext) -> dict[str, Any]:
     """The output, or what the model is told about one that does not fit."""
     text = state["messages"][-1]["content"]
-    schema = context.work.definition.output_schema
+    schema = context.run.definition.output_schema
     if schema is None:
         return {"output": text}
     _, wrong = read_output(schema, state.get("raw") or text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
 from agent.ports import Models, TokenSource
-from agent.runs.leased_run import RunWork
+from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
 from agent.threads.messages import Message
 from agent.tools.tool import Tool
@@ -48,7 +48,7 @@ class RunState(TypedDict, total=False):
 class RunContext:
     """What the nodes of a run work with."""
 
-    work: RunWork
+    run: LeasedRun
     tools: Mapping[str, Tool]
     models: Models
     tokens: TokenSource
@@ -57,15 +57,11 @@ class RunContext:
 
     async def token(self) -> str:
         """A token with the rights of the key that started the run; what it is used for is charged under the run."""
-        return await self.tokens.token(self.work.row["grant_token"] or "", call_id=self.work.id)
+        return await self.tokens.token(self.run.row["grant_token"] or "", call_id=self.run.id)
 
     async def scopes(self) -> Collection[Scope] | None:
         """The scopes of that key; None if nobody says."""
-        return await self.tokens.scopes(self.work.row["grant_token"] or "", call_id=self.work.id)
-
-
-class Stopping(Exception):
-    """The process ends: the run goes back to the queue between two steps."""
+        return await self.tokens.scopes(self.run.row["grant_token"] or "", call_id=self.run.id)
 
 
 class PriceUnknown(Exception):

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, 
 
 from agent.metrics import RUN_STEP_SECONDS, TOOL_CALLS
 from agent.steps.model_step import readable
-from agent.steps.state import RunContext, RunState, Stopping
+from agent.steps.state import RunContext, RunState
 from agent.steps.tool_calls import Call, argument_problem, fingerprint
 from agent.tables import TOOL_CALLS as LEDGER
 from agent.threads.messages import UNKNOWN, Message, keepable, open_calls, tool_result
@@ -47,22 +47,21 @@ class Result:
 
 async def act(state: RunState, context: RunContext) -> dict[str, Any]:
     """Make the open calls at the same time. Those of unknown outcome wait for a person where the agent says so."""
-    if context.work.stopping.is_set():
-        raise Stopping
+    context.run.checkpoint()
     began = time.perf_counter()
     step = state["step"]
     said = state["messages"][-1]
     numbers = {call["id"]: number for number, call in enumerate(said["calls"])}
     calls = open_calls(state["messages"])
-    known = {} if context.work.thought == step else await known_calls(context, step)
-    context.work.thought = None
+    known = {} if context.run.answered_step == step else await known_calls(context, step)
+    context.run.answered_step = None
     planned = [_Planned(call, numbers[call["id"]], state, context, known.get(numbers[call["id"]])) for call in calls]
     starting = [one for one in planned if one.settled is None and not one.changes_nothing]
     if starting:
-        await context.work.write(*(one.write_down for one in starting))
+        await context.run.write(*(one.write_down for one in starting))
     results = await _all(planned)
     RUN_STEP_SECONDS.labels("tools").observe(time.perf_counter() - began)
-    if context.work.definition.approval.unknown_outcomes:
+    if context.run.definition.approval.unknown_outcomes:
         undecided = [one.call["id"] for one, result in zip(planned, results, strict=True) if result.unknown]
         if undecided:
             return {"undecided": undecided}
@@ -71,7 +70,7 @@ async def act(state: RunState, context: RunContext) -> dict[str, Any]:
         call = one.call
         shown = {"id": call["id"], "name": call["name"], "failed": result.failed, "unknown": result.unknown}
         content = _cut(result.content, context.settings.tool_result_chars)
-        context.work.say("tool_result", {**shown, "content": content}, step)
+        context.run.emit("tool_result", {**shown, "content": content}, step)
         messages.append(tool_result(call["id"], call["name"], content))
     return {"messages": messages}
 
@@ -89,7 +88,7 @@ async def _all(planned: list[_Planned]) -> list[Result]:
 
 async def known_calls(context: RunContext, step: int) -> Mapping[int, RowMapping]:
     """The calls of a step that were begun, by their numbers."""
-    query = select(LEDGER).where(LEDGER.c.run_id == context.work.id, LEDGER.c.step == step)
+    query = select(LEDGER).where(LEDGER.c.run_id == context.run.id, LEDGER.c.step == step)
     return {row["number"]: row for row in await context.database.fetch(query)}
 
 
@@ -143,7 +142,7 @@ class _Planned:
 
     def write_down(self, connection: Connection) -> None:
         """Before the call is made."""
-        now = self._context.work.clock.now()
+        now = self._context.run.clock.now()
         if self._row is not None:
             again = {"tries": self._row["tries"] + 1, "arguments": self.arguments, "started_at": now}
             connection.execute(update(LEDGER).where(self._this()).values(**again))
@@ -152,7 +151,7 @@ class _Planned:
 
     def _begun(self, now: datetime) -> dict[str, Any]:
         return {
-            "run_id": self._context.work.id,
+            "run_id": self._context.run.id,
             "step": self._step,
             "number": self._number,
             "call_id": self.call["id"],
@@ -172,20 +171,20 @@ class _Planned:
         if self.settled is not None:
             return self.settled
         assert self._tool is not None
-        began = self._context.work.clock.now()
+        began = self._context.run.clock.now()
         made = await _make(self._tool, self.arguments, self._caller(), self._context.settings.tool_seconds)
         self.over = True
         made = replace(made, content=keepable(made.content))
         if made.unknown:
             return made  # it stays written down as begun: that is all that is known
         values = {"state": "done", "result": made.content[:MAX_KEPT_CHARS], "failed": made.failed}
-        finished = {**values, "finished_at": self._context.work.clock.now()}
+        finished = {**values, "finished_at": self._context.run.clock.now()}
         if not self.changes_nothing:
-            await self._context.work.write(partial(self._finish, finished), progress=True)
+            await self._context.run.write(partial(self._finish, finished), progress=True)
         elif all(one.over for one in step):
-            self._context.work.enclose(partial(self._keep, {**self._begun(began), **finished}))
+            self._context.run.enclose(partial(self._keep, {**self._begun(began), **finished}))
         else:
-            await self._context.work.write(partial(self._keep, {**self._begun(began), **finished}), progress=True)
+            await self._context.run.write(partial(self._keep, {**self._begun(began), **finished}), progress=True)
         return made
 
     def _finish(self, values: Mapping[str, Any], connection: Connection) -> None:
@@ -198,11 +197,11 @@ class _Planned:
         connection.execute(_ADD, row)
 
     def _this(self) -> Any:
-        here = LEDGER.c.run_id == self._context.work.id
+        here = LEDGER.c.run_id == self._context.run.id
         return and_(here, LEDGER.c.step == self._step, LEDGER.c.number == self._number)
 
     def _caller(self) -> ToolCaller:
-        row = self._context.work.row
+        row = self._context.run.row
         key = f"{row['id']}:{self._step}:{self._number}"
         return ToolCaller(key, row["id"], row["thread_id"], self._context.token, self._context.scopes)
 

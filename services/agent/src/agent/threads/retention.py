@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, delete, select
 
-from agent.tables import AGENTS, CHECKPOINT_WRITES, CHECKPOINTS, IDEMPOTENCY, RUNS, THREADS, VERSIONS
+from agent.settings import AgentSettings
+from agent.tables import AGENTS, ANSWERS, CHECKPOINT_WRITES, CHECKPOINTS, EVENTS, IDEMPOTENCY, RUNS, THREADS, VERSIONS
 from contracts.runs import FINAL_RUN_STATUSES
 from servicekit.sql.database import Database
 
@@ -28,6 +29,20 @@ async def delete_tenant(database: Database, tenant: str, key_ids: Sequence[str])
             these = IDEMPOTENCY.c.key_id.in_(key_ids[first : first + KEYS_AT_ONCE])
             await connection.execute(delete(IDEMPOTENCY).where(these))
     await database.scrub()
+
+
+async def prune(database: Database, now: datetime, settings: AgentSettings) -> None:
+    """Events of runs that ended long ago, completions' threads, answers for `Idempotency-Key`, and threads too old."""
+    before = now - timedelta(seconds=settings.events_kept_seconds)
+    live = select(RUNS.c.thread_id).where(RUNS.c.status.not_in(FINAL_RUN_STATUSES))
+    old = and_(THREADS.c.transient.is_(True), THREADS.c.updated_at < before, THREADS.c.id.not_in(live))
+    ended = select(RUNS.c.id).where(RUNS.c.status.in_(FINAL_RUN_STATUSES), RUNS.c.finished_at < before)
+    async with database.write() as connection:
+        await connection.execute(delete(EVENTS).where(EVENTS.c.run_id.in_(ended)))
+        await connection.execute(delete(THREADS).where(old))
+        await ANSWERS.purge(connection, now)
+    if days := settings.threads_kept_days:
+        await prune_threads(database, now - timedelta(days=days))
 
 
 async def prune_threads(database: Database, before: datetime) -> int:

@@ -1,182 +1,170 @@
-"""Carries out one claimed run: under a heartbeat, within its time, from where it was left to its end or next wait."""
+"""Runs as a kind of durable job: carried out within its time, from its last checkpoint to its end or next wait."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agent import metrics
+from agent.agents import definitions
 from agent.ports import Models, TokenSource
-from agent.runs.conclusion import Conclusion
-from agent.runs.leased_run import RunWork
-from agent.runs.queue import RunLedger, waited
+from agent.runs.checkpoints import SqlCheckpoints
+from agent.runs.conclusion import Conclusion, conclude
+from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
-from agent.steps.graph import RunGraph
-from agent.steps.state import RunContext, RunState, Stopping
+from agent.steps.graph import build_run_graph
+from agent.steps.state import RunContext, RunState
 from agent.threads.messages import last_text
 from agent.tools.toolbox import Toolbox, check_approvals
-from agent.worker.outcomes import End, TryAgain, Wait, decide, exhausted
+from agent.worker.outcomes import decide, retry_policy
 from contracts.runs import PendingToolCall
 from servicekit.core.errors import ServiceError
-from servicekit.jobs.leases import LeaseLost
-from servicekit.telemetry.spans import PROVIDER, Attributes, enter, usage
+from servicekit.jobs.kind import JobKind, Observer
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.leases import Lease
+from servicekit.jobs.outcomes import Ending, Fail, Outcome, Requeue
+from servicekit.telemetry.spans import PROVIDER, Attributes, Span, enter, usage
 from servicekit.telemetry.trace_context import TraceContext
 
 log = structlog.get_logger(__name__)
-BEATS = 3
-"""Heartbeats a lease."""
-GIVE_BACK_SECONDS = 3.0
-"""How long a process that ends may take to put a run back."""
-SETTLE_SECONDS = 5.0
-"""How long a run that ends waits to be told what it was charged."""
+SETTLE_SECONDS, SETTLE_AT_ONCE_SECONDS = 5.0, 1.0
+"""How long a run that ends waits for what it was charged; and one that goes on elsewhere at once."""
 NODES_A_STEP = 4
 RECURSION_MARGIN = 50
 
 
-class Cancelled(Exception):
-    """Somebody asked for the run to end."""
-
-
-@dataclass(frozen=True)
-class Execution:
+class Execution(JobKind[LeasedRun]):
     """Runs agents; one for the life of the service."""
 
-    ledger: RunLedger
-    graph: RunGraph
-    toolbox: Toolbox
-    models: Models
-    tokens: TokenSource
-    settings: AgentSettings
+    name = "run"
 
-    async def run(self, work: RunWork, stopping: asyncio.Event) -> None:
-        """Carry out a run until it ends, waits for a person, goes back to the queue or belongs to another worker."""
-        work.stopping = stopping
-        row = work.row
-        span = enter(f"invoke_agent {row['agent']}", "internal", TraceContext.read(row["traceparent"]), _about(row))
-        with structlog.contextvars.bound_contextvars(
-            run_id=work.id, tenant=row["tenant"], request_id=row["request_id"]
-        ):
-            self.ledger.checkpoints.attach(work.id, work)
-            try:
-                await self._carry_out(work)
-            except asyncio.CancelledError:
-                if stopping.is_set():
-                    await asyncio.shield(self._give_back(work))
-                raise
-            except LeaseLost:
-                log.info("run taken over or gone")
-            except BaseException as error:
-                span.fail(error)
-                raise
-            finally:
-                self.ledger.checkpoints.detach(work.id)
-                counters = work.counters
-                span.set(usage(counters["prompt_tokens"], counters["completion_tokens"]))
-                span.set({"groundwork.steps": counters["steps"], "groundwork.tool_calls": counters["tool_calls"]})
-                span.end()
+    def __init__(
+        self,
+        checkpoints: SqlCheckpoints,
+        toolbox: Toolbox,
+        models: Models,
+        tokens: TokenSource,
+        settings: AgentSettings,
+    ) -> None:
+        self.checkpoints = checkpoints
+        self.graph = build_run_graph(checkpoints)
+        self.toolbox = toolbox
+        self.models = models
+        self.tokens = tokens
+        self.settings = settings
+        self.retry = retry_policy(settings.run_attempts, settings.run_wait_seconds)
 
-    async def _carry_out(self, work: RunWork) -> None:
-        if work.row["cancel_requested"]:
-            await self._conclude(work, Conclusion("cancelled", await self._so_far(work)))
-            return
-        if work.row["strikes"] > self.settings.run_attempts:  # each try ended its process, or could not write its end
-            failure = exhausted(work.row["strikes"] - 1)
-            await self._conclude(work, Conclusion("failed", await self._so_far(work), error=failure))
-            return
-        if work.row["attempts"] > 1:  # whoever had it before may not have lived to tell what its last step used
-            await self._settle(work)
+    async def load(
+        self, connection: AsyncConnection, store: JobStore, lease: Lease, row: Mapping[str, Any]
+    ) -> LeasedRun:
+        """The run with its agent's definition."""
+        about = row["tenant"], row["agent"], row["agent_version"]
+        stored = await definitions.get_stored_definition(connection, *about)
+        run = LeasedRun(store, lease, row, stored, self.settings.run_seconds)
+        run.emit("run.started" if row["attempts"] == 1 else "run.restarted", {"attempt": row["attempts"]})
+        return run
+
+    async def run(self, run: LeasedRun) -> None:
+        """Go on from the last checkpoint until the run ends or waits for a person."""
+        if run.row["attempts"] > 1:  # whoever had it before may not have lived to tell what its last step used
+            await self._settle(run, SETTLE_SECONDS)
+        self.checkpoints.attach(run.id, run)
         try:
-            outcome = await self._with_heartbeat(work, self._advance(work))
-        except (LeaseLost, asyncio.CancelledError):
-            raise
-        except Stopping:
-            await self.ledger.put_back(work, 0, None, blameless=True)
-            return
-        except Cancelled:
-            await self._conclude(work, Conclusion("cancelled", await self._so_far(work)))
-            return
-        except Exception as error:  # noqa: BLE001  # whatever breaks a run ends or delays that run, and no other
-            await self._failed(work, error)
-            return
+            outcome = await self._advance(run)
+        finally:
+            self.checkpoints.detach(run.id)
+        await self._settle(run, SETTLE_SECONDS)
         if isinstance(outcome, Conclusion):
-            log.info("run ended", status=outcome.status, limit=outcome.limit, steps=work.counters["steps"])
-            await self._conclude(work, outcome)
+            log.info("run ended", status=outcome.status, limit=outcome.limit, steps=run.counters["steps"])
+            await self._conclude(run, outcome)
         else:
-            await self._settle(work)
-            await self.ledger.wait_for_person(work, outcome)
+            await run.wait_for_person(outcome)
 
-    async def _conclude(self, work: RunWork, ending: Conclusion) -> None:
-        await self._settle(work)
-        await self.ledger.conclude(work, ending)
+    async def end(self, run: LeasedRun, ending: Ending) -> None:
+        """End the run with what it has said so far."""
+        output = await self._so_far(run)
+        if isinstance(ending, Fail):
+            await self._conclude(run, Conclusion("failed", output, error=ending.failure))
+        else:
+            await self._conclude(run, Conclusion("cancelled", output))
 
-    async def _settle(self, work: RunWork, seconds: float = SETTLE_SECONDS) -> None:
-        """Have the run say what it was charged, once its calls are settled; if that can't be had, what it was told."""
+    def decide(self, run: LeasedRun, error: Exception) -> Outcome:
+        """What an error of the run means."""
+        return decide(self.retry, run, error)
+
+    async def before_release(self, run: LeasedRun, outcome: Outcome) -> None:
+        """Have the run say what it was charged."""
+        await self._settle(run, SETTLE_AT_ONCE_SECONDS if isinstance(outcome, Requeue) else SETTLE_SECONDS)
+
+    def log_fields(self, run: LeasedRun) -> Mapping[str, Any]:
+        """What each log line says."""
+        return {"run_id": run.id, "tenant": run.tenant, "request_id": run.row["request_id"]}
+
+    def span(self, run: LeasedRun) -> Span:
+        """In the words of OpenTelemetry for agents."""
+        row = run.row
+        about: Attributes = {
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.provider.name": PROVIDER,
+            "gen_ai.agent.name": row["agent"],
+            "gen_ai.agent.version": str(row["agent_version"]),
+            "gen_ai.conversation.id": row["thread_id"],
+            "groundwork.run_id": row["id"],
+            "groundwork.tenant": row["tenant"],
+            "groundwork.run_attempt": row["attempts"],
+        }
+        return enter(f"invoke_agent {row['agent']}", "internal", TraceContext.read(row["traceparent"]), about)
+
+    def used(self, run: LeasedRun) -> Attributes:
+        """Tokens, steps and tool calls."""
+        counters = run.counters
+        tokens = usage(counters["prompt_tokens"], counters["completion_tokens"])
+        return {**tokens, "groundwork.steps": counters["steps"], "groundwork.tool_calls": counters["tool_calls"]}
+
+    async def _conclude(self, run: LeasedRun, ending: Conclusion) -> None:
+        now = run.clock.now()
+        values = ending.values(now)
+        async with run.releasing(values, ending.event()) as connection:
+            await conclude(connection, self.checkpoints, {**run.row, **values}, now)
+        metrics.RUNS.labels(ending.status).inc()
+
+    async def _settle(self, run: LeasedRun, seconds: float) -> None:
+        """Count what the run was charged, once its calls are settled; if that can't be had, what it counted itself."""
         try:
             async with asyncio.timeout(seconds):
-                work.charged(await self.tokens.spent(work.row["grant_token"] or "", work.id))
+                run.charge(await self.tokens.spent(run.row["grant_token"] or "", run.id))
         except (ServiceError, TimeoutError) as error:
             log.warning("what the run was charged is not known", error=repr(error)[:300])
 
-    async def _so_far(self, work: RunWork) -> str | None:
+    async def _so_far(self, run: LeasedRun) -> str | None:
         """What the run has said in its latest step; None if it has said nothing."""
-        if work.speaking:
-            return work.speaking
-        saved = await self.graph.aget_state({"configurable": {"thread_id": work.id}})
+        if run.step_text:
+            return run.step_text
+        saved = await self.graph.aget_state({"configurable": {"thread_id": run.id}})
         return last_text(saved.values.get("messages", [])) or None
 
-    async def _failed(self, work: RunWork, error: Exception) -> None:
-        row = work.row
-        outcome = decide(
-            error,
-            waited=waited(row, self.ledger.clock.now()),
-            strikes=row["strikes"],
-            max_wait=self.settings.run_wait_seconds,
-            max_attempts=self.settings.run_attempts,
-        )
-        log.warning("run broken off", error=repr(error)[:300], outcome=type(outcome).__name__)
-        await self._settle(work)
-        if isinstance(outcome, Wait):
-            await self.ledger.put_back(work, outcome.seconds, outcome.service, blameless=True)
-        elif isinstance(outcome, TryAgain):
-            await self.ledger.put_back(work, outcome.seconds, "retry", blameless=False)
-        elif isinstance(outcome, End):
-            await self.ledger.conclude(work, Conclusion("failed", await self._so_far(work), error=outcome.failure))
-
-    async def _give_back(self, work: RunWork) -> None:
-        """The process ends in the middle of a step: another one may go on at once, and no try is counted."""
-        try:
-            async with asyncio.timeout(GIVE_BACK_SECONDS):
-                await self._settle(work, GIVE_BACK_SECONDS / BEATS)
-                await self.ledger.put_back(work, 0, None, blameless=True)
-        except LeaseLost:
-            return  # it has ended or waits already: only the answer to that was cut off
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            log.warning("run not given back; it is taken over when its lease has ended", error=repr(error)[:300])
-
-    async def _advance(self, work: RunWork) -> Conclusion | list[PendingToolCall]:
-        """Go on from the last checkpoint."""
+    async def _advance(self, run: LeasedRun) -> Conclusion | list[PendingToolCall]:
         config: RunnableConfig = {
-            "configurable": {"thread_id": work.id},
-            "recursion_limit": work.definition.limits.steps * NODES_A_STEP + RECURSION_MARGIN,
+            "configurable": {"thread_id": run.id},
+            "recursion_limit": run.definition.limits.steps * NODES_A_STEP + RECURSION_MARGIN,
         }
-        await work.flush()
+        await run.flush()
         async with AsyncExitStack() as closing:
-            tools = await closing.enter_async_context(self.toolbox.tools(work.row["tenant"], work.definition))
-            check_approvals(work.definition, tools)  # a server may call its tools otherwise by now
-            context = RunContext(work, tools, self.models, self.tokens, self.ledger.database, self.settings)
+            tools = await closing.enter_async_context(self.toolbox.tools(run.tenant, run.definition))
+            check_approvals(run.definition, tools)  # a server may call its tools otherwise by now
+            context = RunContext(run, tools, self.models, self.tokens, run.store.database, self.settings)
             saved = await self.graph.aget_state(config)
             begin: Any = None
             if saved.interrupts:
                 asked = [PendingToolCall.model_validate(call) for call in saved.interrupts[0].value]
-                decided = work.row["decisions"] or {}
+                decided = run.row["decisions"] or {}
                 if {call.id for call in asked} != set(decided):
                     return asked
                 begin = Command(resume=decided)
@@ -184,68 +172,17 @@ class Execution:
                 begin = {"messages": []}
             elif not saved.next:
                 return concluded(cast("RunState", saved.values))
-            left = work.definition.limits.seconds - work.active_seconds
+            left = run.definition.limits.seconds - run.active_seconds
             try:
                 async with asyncio.timeout(max(0.05, left)) as time_limit:
                     state = await self.graph.ainvoke(begin, config, context=context, durability="sync")
             except TimeoutError:
                 if not time_limit.expired():
                     raise
-                return Conclusion("limit_reached", await self._so_far(work), "seconds")
+                return Conclusion("limit_reached", await self._so_far(run), "seconds")
         if interrupts := state.get("__interrupt__"):
             return [PendingToolCall.model_validate(call) for call in interrupts[0].value]
         return concluded(cast("RunState", state))
-
-    async def _with_heartbeat(self, work: RunWork, carried_out: Coroutine[Any, Any, Any]) -> Any:
-        """Do the work while renewing its lease; when that is lost or the run cancelled, the work is stopped at once."""
-        task = asyncio.create_task(carried_out)
-        ending: Exception | None = None
-        due = time.monotonic() + self.settings.run_lease_seconds / BEATS  # however often it rings meanwhile
-        try:
-            with self.ledger.notifier.subscribe(work.id) as subscription:
-                ringing: asyncio.Task[bool] | None = None
-                while not task.done() and ending is None:
-                    ringing = asyncio.create_task(subscription.wait(max(0.0, due - time.monotonic())))
-                    await asyncio.wait({task, ringing}, return_when=asyncio.FIRST_COMPLETED)
-                    if task.done():
-                        ringing.cancel()
-                        await asyncio.gather(ringing, return_exceptions=True)
-                    elif time.monotonic() < due and ringing.result():
-                        ending = await self._beat(work, told=True)
-                    else:
-                        ending = await self._beat(work, told=False)
-                        due = time.monotonic() + self.settings.run_lease_seconds / BEATS
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-        if ending is not None and (task.cancelled() or task.exception() is not None):
-            raise ending
-        return task.result()
-
-    async def _beat(self, work: RunWork, *, told: bool) -> Exception | None:
-        """Renew the lease, or look whether the run was cancelled; why the work must stop, if it must."""
-        try:
-            cancel = await (self.ledger.cancel_requested(work) if told else self.ledger.renew(work))
-        except LeaseLost as lost:
-            return lost
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("heartbeat failed", error=repr(error)[:300])
-            return None
-        return Cancelled() if cancel else None
-
-
-def _about(row: Mapping[str, Any]) -> Attributes:
-    return {
-        "gen_ai.operation.name": "invoke_agent",
-        "gen_ai.provider.name": PROVIDER,
-        "gen_ai.agent.name": row["agent"],
-        "gen_ai.agent.version": str(row["agent_version"]),
-        "gen_ai.conversation.id": row["thread_id"],
-        "groundwork.run_id": row["id"],
-        "groundwork.tenant": row["tenant"],
-        "groundwork.run_attempt": row["attempts"],
-    }
 
 
 def concluded(state: RunState) -> Conclusion:
@@ -254,3 +191,16 @@ def concluded(state: RunState) -> Conclusion:
     if limit is not None:
         return Conclusion("limit_reached", last_text(state.get("messages", [])), limit)
     return Conclusion("completed", state.get("output") or "")
+
+
+class RunObserver(Observer[LeasedRun]):
+    """Counts claims and slots."""
+
+    def claimed(self, job: LeasedRun) -> None:
+        """A first claim, or one after a wait or a death."""
+        metrics.RUN_CLAIMS.labels("first" if job.row["attempts"] == 1 else "again").inc()
+
+    def slots(self, busy: int, free: int) -> None:
+        """Runs at work in this process."""
+        metrics.RUN_SLOTS.labels("busy").set(busy)
+        metrics.RUN_SLOTS.labels("free").set(free)

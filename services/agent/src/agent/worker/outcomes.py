@@ -2,90 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent.errors import AgentUnreadable
+from agent.runs.leased_run import LeasedRun
 from agent.sanitisation.sanitiser import sanitise
 from agent.steps.state import PriceUnknown
 from contracts.documents import Failure
 from servicekit.core.errors import ServiceError
+from servicekit.jobs.outcomes import Fail, Outcome, RetryPolicy, service_away
 
-LONGEST_WAIT = 30.0
-LONGEST_BACKOFF = 60.0
 WAITABLE_RETRY_SECONDS = 120.0
 """A limit that opens again within so long is waited for; a budget of the day is not."""
+EXHAUSTED = "The run was tried {} times without getting further. The agent service's log has the reason."
+PRICE_UNKNOWN = Failure(
+    code="price_unknown",
+    message="The agent has a limit of money, but nobody knows its model's price. Give the model a price, or take "
+    "limits.cost_usd out.",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Queue the run until a service may be back; no try is counted."""
-
-    service: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class TryAgain:
-    """Queue the run after a pause; this was a try."""
-
-    seconds: float
+def retry_policy(attempts: int, wait_seconds: float) -> RetryPolicy:
+    """How often runs are tried, and how long they wait for a service."""
+    return RetryPolicy(
+        attempts,
+        wait_seconds,
+        first_wait=0.5,
+        longest_retry_after=WAITABLE_RETRY_SECONDS,
+        longest_backoff=60.0,
+        exhausted=EXHAUSTED,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """End the run with a reason."""
-
-    failure: Failure
-
-
-def decide(
-    error: Exception, *, waited: float, strikes: int, max_wait: float, max_attempts: int
-) -> Wait | TryAgain | End:
-    """What to do: `waited` is how long the run has waited for services, `strikes` its tries without progress."""
+def decide(policy: RetryPolicy, run: LeasedRun, error: Exception) -> Outcome:
+    """What to do about an error."""
     if isinstance(error, PriceUnknown):
-        return End(
-            Failure(
-                code="price_unknown",
-                message="The agent has a limit of money, but nobody knows its model's price. Give the model a price, "
-                "or take limits.cost_usd out.",
-            )
-        )
+        return Fail(PRICE_UNKNOWN)
     if isinstance(error, ServiceError):
-        away = _away(error)
+        away = service_away(error) if _is_waitable(error) else None
         if away is not None:
-            if waited > max_wait:
-                return End(_failure(error, retryable=True))
-            pause = min(LONGEST_WAIT, max(0.5, waited / 2))
-            return Wait(away, max(pause, min(error.retry_after or 0.0, WAITABLE_RETRY_SECONDS)))
+            return policy.wait(away, run.waited, error.retry_after) or Fail(_failure(error, retryable=True))
         if error.http_status != 500:
-            return End(_failure(error, retryable=error.http_status == 429))
-    if strikes >= max_attempts:
-        return End(_last_reason(error) or exhausted(strikes))
-    return TryAgain(min(LONGEST_BACKOFF, 2.0 ** min(strikes, 16)))
+            return Fail(_failure(error, retryable=error.http_status == 429))
+    again = policy.try_again(run.failed_attempts)
+    if isinstance(again, Fail) and isinstance(error, AgentUnreadable):
+        return Fail(_failure(error))  # its words are for the caller, though another replica might have got further
+    return again
 
 
-def exhausted(strikes: int) -> Failure:
-    """The run was tried as often as is sensible."""
-    message = f"The run was tried {strikes} times without getting further. The agent service's log has the reason."
-    return Failure(code="attempts_exhausted", message=message, retryable=True)
+def _is_waitable(error: ServiceError) -> bool:
+    """Whether it is no limit that stays closed for long."""
+    is_budget = error.http_status == 429 and error.body(None).type == "budget_exceeded"
+    return not is_budget and (error.http_status != 429 or (error.retry_after or 0.0) <= WAITABLE_RETRY_SECONDS)
 
 
 def _failure(error: ServiceError, *, retryable: bool = False) -> Failure:
     """The reason as people read it: an error may quote what a model or another computer wrote."""
     return Failure(code=error.code, message=sanitise(error.message), retryable=retryable)
-
-
-def _last_reason(error: Exception) -> Failure | None:
-    """Of an error whose words are for the caller though another replica might have got further."""
-    return _failure(error) if isinstance(error, AgentUnreadable) else None
-
-
-def _away(error: ServiceError) -> str | None:
-    """The service that is away or busy for now, if that is what the error says."""
-    if error.http_status == 429 and error.body(None).type == "budget_exceeded":
-        return None
-    if error.http_status == 429 and (error.retry_after or 0.0) > WAITABLE_RETRY_SECONDS:
-        return None
-    if error.http_status == 429 or error.http_status > 500:
-        return error.code.removesuffix("_unreachable").removesuffix("_timeout")[:40]
-    return None
