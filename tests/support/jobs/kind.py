@@ -147,8 +147,8 @@ class CountingBench:
         self.store = JobStore(database, JOBS, clock, lease_seconds, self.notifier)
         self.queue = Queue(self.store, self.kind, tenant_slots)
         self.registry = WorkerRegistry(WORKERS, database, clock)
-        self.runner = Runner(self.queue, shares=SlotShares(database, JOBS, self.registry, clock))
-        self.positions = QueuePositions(JOBS, self.registry, TABLE.c.status == "ready")
+        self.runner = Runner(self.queue, shares=SlotShares(database, JOBS, WORKERS, clock))
+        self.positions = QueuePositions(JOBS, WORKERS, TABLE.c.status == "ready")
         self.stopping = asyncio.Event()
 
     async def add(self, tenant: str = "acme", steps: int = 3, **more: Any) -> str:

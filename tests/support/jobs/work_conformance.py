@@ -147,7 +147,7 @@ class Outcomes:
         job = await bench.queue.claim("worker")
         assert job is not None
         assert (job.id, (await bench.row(long))["status"]) == (short, "queued")
-        assert await bench.queue.others_wait(job)
+        assert await job.others_wait()
 
 
 class Writes:

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Select, Table, func, literal_column, select, true
 
 from servicekit.core.clock import Clock
 from servicekit.jobs.leased_job import LeasedJob
 from servicekit.jobs.tables import OWNER, JobTable, is_live
-from servicekit.jobs.worker_registry import WorkerRegistry
+from servicekit.jobs.worker_registry import slots_alive
 from servicekit.sql.database import Database
 
 
@@ -54,7 +54,7 @@ class SlotShares:
         self,
         database: Database,
         jobs: JobTable,
-        workers: WorkerRegistry,
+        workers: Table,
         clock: Clock,
         which: ColumnElement[bool] | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class SlotShares:
         async with self._database.read() as connection:
             rows = await connection.execute(self._holdings, {"now": now})
             holdings = {row.tenant: row for row in rows}
-            slots = (await connection.execute(self._workers.slots(now))).scalar_one()
+            slots = (await connection.execute(slots_alive(self._workers, now))).scalar_one()
             own = holdings.get(job.tenant)
             if own is None or sum(row.held for row in holdings.values()) < slots:
                 return False

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Integer, Table, bindparam, false, literal_column, select, update
+from sqlalchemy import Connection, Integer, Select, Table, bindparam, false, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -124,6 +124,11 @@ class LeasedJob:
                 task.cancel()
                 await asyncio.wait({task})
 
+    async def others_wait(self) -> bool:
+        """Whether another job is due that no worker has."""
+        others = _others(self.store.jobs)
+        return bool(await self.store.database.fetch(others, {"id": self.id, "now": self.clock.now()}))
+
     def emit(self, kind: str, data: dict[str, Any] | None = None, step: int | None = None) -> None:
         """An event that goes out with the next transaction."""
         self._emitted.append(Event(kind, data or {}, step))
@@ -188,7 +193,8 @@ class LeasedJob:
                     self.is_released = False
                     raise
             self._settle(last, plan)
-        self.store.notifier.notify(self.id, due=values.get("status") == "queued")
+        is_due = values.get("status") == "queued" and values.get("not_before", plan.now) <= plan.now
+        self.store.notifier.notify(self.id, due=is_due)
 
     def _plan(
         self,
@@ -273,6 +279,12 @@ def _update(table: Table, names: tuple[str, ...], unless_cancelled: bool) -> Ret
     if unless_cancelled:
         where.append(table.c.cancel_requested == false())
     return update(table).where(*where).values(**values).returning(last)
+
+
+@lru_cache(maxsize=16)
+def _others(jobs: JobTable) -> Select[Any]:
+    columns = jobs.table.c
+    return select(columns.id).where(jobs.due(columns), columns.id != bindparam("id")).limit(1)
 
 
 @lru_cache(maxsize=16)

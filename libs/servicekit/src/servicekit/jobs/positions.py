@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, RowMapping, Select, bindparam, func, select, type_coerce
+from sqlalchemy import ColumnElement, Double, RowMapping, Select, Table, bindparam, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.jobs.tables import LIVE, JobTable, is_live
-from servicekit.jobs.worker_registry import WorkerRegistry
+from servicekit.jobs.worker_registry import slots_alive
 
 RECENT = 20
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -84,7 +84,7 @@ class QueueState:
 class QueuePositions:
     """Reads the state of a table's queue, as far as given jobs need it."""
 
-    def __init__(self, jobs: JobTable, workers: WorkerRegistry, paced: ColumnElement[bool]) -> None:
+    def __init__(self, jobs: JobTable, workers: Table, paced: ColumnElement[bool]) -> None:
         """`paced` is true of ended jobs whose duration says something of those to come."""
         self._workers, columns = workers, jobs.table.c
         self._pace = _pace(columns, paced)  # built once: building one costs more than running it
@@ -95,7 +95,7 @@ class QueuePositions:
         """The queue; with none of these jobs live nothing is asked."""
         if not any(row["status"] in LIVE for row in rows):
             return QueueState(now)
-        slots = (await connection.execute(self._workers.slots(now))).scalar_one()
+        slots = (await connection.execute(slots_alive(self._workers, now))).scalar_one()
         seconds: float | None = (await connection.execute(self._pace)).scalar_one_or_none()
         waiting = [row["id"] for row in rows if row["status"] == "queued"]
         if not waiting:

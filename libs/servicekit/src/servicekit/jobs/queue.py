@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, select, update
 from servicekit.jobs.events import Event
 from servicekit.jobs.fairness import next_job
 from servicekit.jobs.kind import Job, JobKind
-from servicekit.jobs.leased_job import JobStore, LeasedJob
+from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.leases import Lease
 from servicekit.jobs.outcomes import Cancel, Cancelled
 from servicekit.jobs.tables import NOW, OWNER
@@ -41,7 +41,6 @@ class Queue(Generic[Job]):
         }
         here = columns.id == next_job(jobs, tenant_slots).scalar_subquery(), jobs.due(columns)
         self._claim = update(jobs.table).where(*here).values(values).returning(*columns)  # built once: it costs 1 ms
-        self._others = select(columns.id).where(jobs.due(columns), columns.id != bindparam("id")).limit(1)
         self._flag = None
         if jobs.can_be_flagged:
             self._flag = select(columns.cancel_requested).where(columns.id == bindparam("id"))
@@ -70,10 +69,6 @@ class Queue(Generic[Job]):
             return False
         rows = await self.store.database.fetch(self._flag, {"id": job.id})
         return bool(rows and rows[0]["cancel_requested"])
-
-    async def others_wait(self, job: LeasedJob) -> bool:
-        """Whether another job is due that no worker has."""
-        return bool(await self.store.database.fetch(self._others, {"id": job.id, "now": self.store.clock.now()}))
 
     async def requeue(
         self,

@@ -52,6 +52,7 @@ class WorkerRegistry:
         async with self.database.write() as connection:
             await connection.execute(delete(self.table).where(self.table.c.id == owner))
 
-    def slots(self, now: datetime) -> Select[Any]:
-        """The slots of all that live."""
-        return select(func.coalesce(func.sum(self.table.c.slots), 0)).where(self.table.c.seen_at > now - ALIVE)
+
+def slots_alive(workers: Table, now: datetime) -> Select[Any]:
+    """The slots of all workers that live."""
+    return select(func.coalesce(func.sum(workers.c.slots), 0)).where(workers.c.seen_at > now - ALIVE)
