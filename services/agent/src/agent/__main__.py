@@ -1,6 +1,7 @@
 """`python -m agent`."""
 
 from agent.bootstrap import create_app
+from agent.dependencies import Dependencies
 from agent.settings import AgentSettings
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.spans import configure_tracing
@@ -12,10 +13,10 @@ if __name__ == "__main__":
     configure_tracing(settings, "agent")
     app = create_app(settings)
 
-    def give_back_runs() -> None:
+    def stop_worker() -> None:
         """Before open streams are waited for, so that runs have the whole time to end their step."""
-        opened = getattr(app.state, "dependencies", None)
+        opened: Dependencies | None = getattr(app.state, "dependencies", None)
         if opened is not None:
-            opened.agents.loop.stop()
+            opened.agents.worker.stop()
 
-    serve(app, settings, give_back_runs)
+    serve(app, settings, stop_worker)
