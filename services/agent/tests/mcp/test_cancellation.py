@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.mcp.cancellation import name_of, unless_cancelled
 from agent.peers.notifiers import LocalNotifier
+
+from agent.mcp.cancellation import name_of, unless_cancelled
 
 
 async def _never() -> None:
