@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from inference.api import chat, models, vectors
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model, ModelCatalog, ScriptSource, UpstreamSource, load_models_file
-from inference.catalog.prices import with_list_prices
+from inference.catalog.prices import add_list_prices
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
@@ -42,9 +42,9 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Dependencies, None]:
     """Everything that serves, while the block runs. Models load in the background, one after another."""
-    catalogue = with_list_prices(load_models_file(settings.models_file))
+    catalogue = add_list_prices(load_models_file(settings.models_file))
     async with open_session(connections=0) as session:  # admission bounds the calls
-        served = _Maker(settings, session).models(catalogue)
+        served = _EngineFactory(settings, session).models(catalogue)
         served.start()
         try:
             yield Dependencies(served, settings.reader_seconds)
@@ -57,19 +57,19 @@ def create_app(settings: InferenceSettings | None = None, dependencies: Dependen
     chosen = settings or InferenceSettings()
 
     @asynccontextmanager
-    async def given(ready: Dependencies) -> AsyncGenerator[Dependencies, None]:
-        yield ready
+    async def use_given(opened: Dependencies) -> AsyncGenerator[Dependencies, None]:
+        yield opened
 
     return build_app(
         "inference",
         settings=chosen,
-        opening=lambda: given(dependencies) if dependencies else open_dependencies(chosen),
+        opening=lambda: use_given(dependencies) if dependencies else open_dependencies(chosen),
         routers=[chat.router, vectors.router, models.router],
-        probes=lambda ready: ready.probes(),
+        probes=lambda opened: opened.probes(),
     )
 
 
-class _Maker:
+class _EngineFactory:
     """Makes the engine that a declaration asks for."""
 
     def __init__(self, settings: InferenceSettings, session: aiohttp.ClientSession) -> None:
@@ -93,17 +93,17 @@ class _Maker:
 
     def _served_chat(self, model: Model) -> ServedModel[ChatEngine]:
         engine = self._chat(model)
-        return ServedModel(model, engine, self._asked(model, lambda: engine.complete(PROBE)), self._created)
+        return ServedModel(model, engine, self._probing(model, lambda: engine.complete(PROBE)), self._created)
 
     def _served_embedding(self, model: Model) -> ServedModel[EmbeddingEngine]:
         engine = self._embedding(model)
-        return ServedModel(model, engine, self._asked(model, lambda: engine.embed(["probe"], "query")), self._created)
+        return ServedModel(model, engine, self._probing(model, lambda: engine.embed(["probe"], "query")), self._created)
 
     def _served_rerank(self, model: Model) -> ServedModel[RerankEngine]:
         engine = self._rerank(model)
-        return ServedModel(model, engine, self._asked(model, lambda: engine.rank("probe", ["probe"])), self._created)
+        return ServedModel(model, engine, self._probing(model, lambda: engine.rank("probe", ["probe"])), self._created)
 
-    def _asked(self, model: Model, ask: Callable[[], Awaitable[object]]) -> Liveness | None:
+    def _probing(self, model: Model, ask: Callable[[], Awaitable[object]]) -> Liveness | None:
         """Has the model behind a server really answer; engines in this process do so themselves."""
         if model.engine != "openai":
             return None

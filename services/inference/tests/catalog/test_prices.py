@@ -8,7 +8,7 @@ import pytest
 
 from contracts.keys import Limits
 from inference.catalog.models_file import ModelCatalog, ModelsFileInvalid, load_models_file
-from inference.catalog.prices import list_price, with_list_prices
+from inference.catalog.prices import add_list_prices, list_price
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OPENAI = "https://api.openai.com/v1"
@@ -28,7 +28,7 @@ def _upstream(base_url: str, model: str, more: str = "") -> str:
 
 
 def test_a_listed_model_of_a_known_provider_has_its_list_price(tmp_path: Path) -> None:
-    price = with_list_prices(_catalogue(tmp_path, _upstream(OPENAI, "gpt-4.1-mini"))).models[0].price
+    price = add_list_prices(_catalogue(tmp_path, _upstream(OPENAI, "gpt-4.1-mini"))).models[0].price
     assert price is not None
     assert price.prompt_usd_per_million > 0
     assert price.completion_usd_per_million > price.prompt_usd_per_million
@@ -57,7 +57,7 @@ def test_a_model_that_is_not_listed_has_no_price() -> None:
 
 def test_an_own_price_wins(tmp_path: Path) -> None:
     own = ", price: {prompt_usd_per_million: 0, completion_usd_per_million: 7}"
-    price = with_list_prices(_catalogue(tmp_path, _upstream(OPENAI, "gpt-4.1-mini", own))).models[0].price
+    price = add_list_prices(_catalogue(tmp_path, _upstream(OPENAI, "gpt-4.1-mini", own))).models[0].price
     assert price is not None
     assert (price.prompt_usd_per_million, price.completion_usd_per_million) == (0, 7)
 

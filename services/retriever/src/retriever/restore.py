@@ -28,7 +28,7 @@ PREFIX = "retriever/"
 AT_ONCE = 64
 
 
-def changed(table: str, row: Row) -> Row | None:
+def restored_row(table: str, row: Row) -> Row | None:
     """The row as it is true afterwards: nothing of a generation that was being built is there; it is begun again."""
     if table == "documents":
         return row | {"uncopied": False, "misses": 0, "staged": None, "staged_chunks": None}
@@ -50,7 +50,7 @@ async def restore(settings: RetrieverSettings, backup: BackupFile) -> None:
             async def vectors(connection: AsyncConnection) -> None:
                 await _vectors(connection, store, backup)
 
-            await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), change=changed, then=vectors)
+            await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), change=restored_row, then=vectors)
         finally:
             await store.close()
     finally:

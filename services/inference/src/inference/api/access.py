@@ -9,9 +9,9 @@ from fastapi import Depends, Request
 from inference.dependencies import Dependencies
 
 
-async def _opened(request: Request) -> Dependencies:
+async def _dependencies(request: Request) -> Dependencies:
     dependencies: Dependencies = request.app.state.dependencies
     return dependencies
 
 
-Opened = Annotated[Dependencies, Depends(_opened)]
+Deps = Annotated[Dependencies, Depends(_dependencies)]

@@ -8,11 +8,11 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from contracts.chat import ChatCompletion, ChatRequest
-from inference.api.access import Opened
+from inference.api.access import Deps
 from inference.api.event_stream import EventStream
 from inference.errors import ModelNotAllowed
-from inference.protocol import codec as wire
-from inference.serving.chat import ChatStream, whole_answer
+from inference.protocol import codec
+from inference.serving.chat import ChatStream, complete_answer
 from servicekit.auth.delegation import Caller, require
 from servicekit.streams.disconnect import disconnected, while_connected
 from servicekit.web.router import Router
@@ -25,16 +25,16 @@ async def chat(
     body: ChatRequest,
     request: Request,
     caller: Annotated[Caller, require("inference", "chat", "agents")],
-    opened: Opened,
+    deps: Deps,
 ) -> Response:
     """Answer a conversation, whole or (`stream`) as server-sent events."""
-    served = opened.models.chat(body.model)
+    served = deps.models.chat(body.model)
     if not caller.delegation.allows_model(served.name):
         raise ModelNotAllowed(served.name)
     if not body.stream:
         async with while_connected(disconnected(request.receive)):
-            answer = await whole_answer(served, body)
-        return Response(wire.write(answer), media_type="application/json")
+            answer = await complete_answer(served, body)
+        return Response(codec.write(answer), media_type="application/json")
     stream = ChatStream(served, body, request.state.request_id)
     try:
         async with while_connected(disconnected(request.receive)):
@@ -42,4 +42,4 @@ async def chat(
     except BaseException:
         await stream.close()
         raise
-    return EventStream(stream, opened.reader_seconds)
+    return EventStream(stream, deps.reader_seconds)

@@ -8,7 +8,7 @@ from fastapi import Header
 from fastapi.responses import Response
 
 from contracts.models import ModelList
-from inference.api.access import Opened
+from inference.api.access import Deps
 from servicekit.auth.delegation import require
 from servicekit.web.router import Router
 
@@ -16,19 +16,19 @@ router = Router(tags=["models"], dependencies=[require("inference", "documents",
 
 
 @router.get("/v1/models")
-async def models(opened: Opened) -> ModelList:
+async def models(deps: Deps) -> ModelList:
     """Every declared model, whether it is loaded yet or not."""
-    return ModelList(data=[served.info() for served in opened.models.all])
+    return ModelList(data=[served.info() for served in deps.models.all])
 
 
 @router.get("/v1/models/{model}/tokenizer", response_class=Response)
 async def tokenizer(
     model: str,
-    opened: Opened,
+    deps: Deps,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The model's `tokenizer.json`, without truncation and padding. `default` is the default embedding model's."""
-    content, etag = opened.models.any(model).tokenizer()
+    content, etag = deps.models.any(model).tokenizer()
     known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
     headers = {"ETag": etag, "Cache-Control": "private, max-age=300"}
     if etag in known:

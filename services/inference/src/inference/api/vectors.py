@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from contracts.models import EmbeddingReply, EmbeddingRequest, RerankReply, RerankRequest
-from inference.api.access import Opened
+from inference.api.access import Deps
 from inference.serving import vectors
 from servicekit.auth.delegation import require
 from servicekit.streams.disconnect import disconnected, while_connected
@@ -20,9 +20,9 @@ router = Router(tags=["vectors"], dependencies=[require("inference", "documents"
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingReply)
-async def embeddings(body: EmbeddingRequest, request: Request, opened: Opened) -> Response:
+async def embeddings(body: EmbeddingRequest, request: Request, deps: Deps) -> Response:
     """Vectors of one text or of many."""
-    served = opened.models.embedding(body.model)
+    served = deps.models.embedding(body.model)
     async with while_connected(disconnected(request.receive)):
         embedded = await vectors.embed(served, body)
     content = await asyncio.to_thread(vectors.embedding_reply, served.name, embedded, body.encoding_format)
@@ -30,8 +30,8 @@ async def embeddings(body: EmbeddingRequest, request: Request, opened: Opened) -
 
 
 @router.post("/v1/rerank", response_model_exclude_none=True)
-async def rerank(body: RerankRequest, request: Request, opened: Opened) -> RerankReply:
+async def rerank(body: RerankRequest, request: Request, deps: Deps) -> RerankReply:
     """Documents in descending relevance to a query."""
-    served = opened.models.rerank(body.model)
+    served = deps.models.rerank(body.model)
     async with while_connected(disconnected(request.receive)):
         return await vectors.rank(served, body)

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from inference.catalog.models_file import HubSource, Model, PackagedSource, PackageSource, PathSource
-from inference.catalog.packages import convert_once, models_folder, package_folder
+from inference.catalog.packages import convert_if_stale, models_folder, package_folder
 from inference.errors import CannotLoad
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ class ModelSources:
         if file.suffix != ".gguf":
             return file.parent
         target = self._converted() / f"{source.package}-{source.sha256[:16]}"
-        convert_once(target, file)
+        convert_if_stale(target, file)
         return target
 
     def _from_hub(self, source: HubSource) -> Path:

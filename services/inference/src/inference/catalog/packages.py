@@ -56,10 +56,10 @@ def packaged_gguf() -> Path:
 
 def convert_packaged(into: Path, source: Path) -> bool:
     """Make `into/smollm2` from `source`; whether there was anything to do."""
-    return convert_once(into / CHAT_MODEL, source)
+    return convert_if_stale(into / CHAT_MODEL, source)
 
 
-def convert_once(target: Path, source: Path) -> bool:
+def convert_if_stale(target: Path, source: Path) -> bool:
     """Convert the GGUF file `source` to the folder `target`; whether there was anything to do.
 
     Atomic: the folder appears whole or not at all, also when two processes do this at once.

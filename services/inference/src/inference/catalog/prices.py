@@ -18,7 +18,7 @@ from inference.catalog.models_file import Model, ModelCatalog, UpstreamSource
 log = structlog.get_logger(__name__)
 
 
-def with_list_prices(catalogue: ModelCatalog) -> ModelCatalog:
+def add_list_prices(catalogue: ModelCatalog) -> ModelCatalog:
     """The catalogue, with a price for each model at a known provider that has none of its own."""
     if not any(_wants_price(model) for model in catalogue.models):
         return catalogue  # the list takes 70 MB, which a server without such models does not need

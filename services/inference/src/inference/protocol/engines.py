@@ -47,7 +47,7 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class EmbeddingResult:
     """Vectors of the inputs, in their order: normalised float32 rows."""
 
     vectors: Vectors
@@ -58,7 +58,7 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankingResult:
     """A relevance score for each document, in the documents' order."""
 
     scores: tuple[float, ...]
@@ -105,10 +105,12 @@ class ChatEngine(Engine, Protocol):
 class EmbeddingEngine(Engine, Protocol):
     """Turns texts into vectors. A text's vector does not depend on the texts beside it."""
 
-    async def embed(self, texts: Sequence[str], priority: Priority, further: ExtraFields = NO_EXTRA_FIELDS) -> Embedded:
+    async def embed(
+        self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
+    ) -> EmbeddingResult:
         """Vectors of the texts; a `query` never waits behind `bulk` for longer than one batch.
 
-        `further` fields of the request that it does not know it refuses, or a server behind it sees them.
+        `extra` fields of the request that it does not know it refuses, or a server behind it sees them.
         """
         ...
 
@@ -116,8 +118,8 @@ class EmbeddingEngine(Engine, Protocol):
 class RerankEngine(Engine, Protocol):
     """Scores documents by their relevance to a query."""
 
-    async def rank(self, query: str, documents: Sequence[str], further: ExtraFields = NO_EXTRA_FIELDS) -> Ranked:
-        """A score for each document, higher for more relevant. `further` fields as for embeddings."""
+    async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
+        """A score for each document, higher for more relevant. `extra` fields as for embeddings."""
         ...
 
 

@@ -134,13 +134,13 @@ class Admission:
     def _most(self, queue: _PriorityQueue) -> int:
         return self._slots - (self._reserved if queue is self._bulk else 0)
 
-    def begun(self, tenant: str) -> None:
+    def record_start(self, tenant: str) -> None:
         """A turn has its place."""
         self._count_running(1, tenant)
         if self._backlog is not None:
             self._backlog.add()
 
-    def ended(self, tenant: str, seconds: float) -> None:
+    def record_end(self, tenant: str, seconds: float) -> None:
         """A turn gave its place back after so long."""
         self._usual_seconds += WEIGHT_OF_LAST * (seconds - self._usual_seconds)
         self._count_running(-1, tenant)
@@ -199,7 +199,7 @@ class Ticket:
         assert self._slot is not None
         self._began = time.monotonic()
         self._admission.count_waiting(self._queue, -1, -self._tokens, self._tenant)
-        self._admission.begun(self._tenant)
+        self._admission.record_start(self._tenant)
         if not self._slot.done():  # else it was cancelled at this moment, and leaves next
             self._slot.set_result(None)
 
@@ -213,4 +213,4 @@ class Ticket:
             if self in self._queue.ready.of(self._tenant):
                 self._queue.ready.remove(self._tenant, self)
         else:
-            self._admission.ended(self._tenant, time.monotonic() - self._began)
+            self._admission.record_end(self._tenant, time.monotonic() - self._began)

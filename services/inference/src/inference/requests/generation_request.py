@@ -134,13 +134,13 @@ def room_for_answer(
     return min(generation_request.max_tokens or usual, context_length - prompt_tokens)
 
 
-def guessed_tokens(generation_request: GenerationRequest, context_length: int, usual: int) -> int:
+def estimate_tokens(generation_request: GenerationRequest, context_length: int, usual: int) -> int:
     """Tokens of a call before its prompt is read: as many as it has at most usually, and its answers' at most."""
     prompt = sum(len(message["content"]) for message in generation_request.messages) // CHARACTERS_A_TOKEN
     return prompt + generation_request.choices * min(generation_request.max_tokens or usual, context_length)
 
 
-def refuse_unknown(fields: Mapping[str, Any]) -> None:
+def reject_unknown_fields(fields: Mapping[str, Any]) -> None:
     """Raise 400 for a field that a model in this process would ignore."""
     for name, value in fields.items():
         if value is not None and name not in HARMLESS and value not in NEUTRAL.get(name, ()):

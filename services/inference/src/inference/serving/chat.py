@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.chat import ChatRequest
 from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS, TOKENS
-from inference.protocol import codec as wire
+from inference.protocol import codec
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.schemas.validation import check_request
 from inference.serving.models import ServedModel
@@ -20,16 +20,16 @@ from servicekit.telemetry.spans import Attributes, model_call
 from servicekit.telemetry.trace_context import CURRENT
 
 
-async def whole_answer(served: ServedModel[ChatEngine], request: ChatRequest) -> dict[str, Any]:
+async def complete_answer(served: ServedModel[ChatEngine], request: ChatRequest) -> dict[str, Any]:
     """The `chat.completion` object."""
     engine = served.ready()
     check_request(request)
     started = time.monotonic()
     finished = False
     try:
-        with served.track(), model_call("chat", served.name, "internal", _asked(request)) as span:
+        with served.track(), model_call("chat", served.name, "internal", _request_attributes(request)) as span:
             completion = await engine.complete(request)
-            span.set(_told(completion.usage))
+            span.set(_usage_attributes(completion.usage))
         served.progress()
         finished = True
     except ServiceError:
@@ -40,7 +40,7 @@ async def whole_answer(served: ServedModel[ChatEngine], request: ChatRequest) ->
             ABANDONED.labels(served.name).inc()
     GENERATION_SECONDS.labels(served.name).observe(time.monotonic() - started)
     _count(served.name, completion.usage)
-    return {**_head("chat.completion", served.name), **_whole(completion)}
+    return {**_head("chat.completion", served.name), **_completion_fields(completion)}
 
 
 MOST_SILENT = 16
@@ -58,7 +58,9 @@ class ChatStream:
         self._head = _head("chat.completion.chunk", served.name)
         self._started = time.monotonic()
         self._pieces = served.ready().stream(request)
-        self._span = model_call("chat", served.name, "internal", {**_asked(request), "gen_ai.request.stream": True})
+        self._span = model_call(
+            "chat", served.name, "internal", {**_request_attributes(request), "gen_ai.request.stream": True}
+        )
         self._request = request
         self._first: list[Piece] = []
         self._named_roles: set[int] = set()
@@ -113,7 +115,7 @@ class ChatStream:
         if not self._ended:
             ABANDONED.labels(self._name).inc()
             self._span.set({"error.type": "cancelled"})
-        self._span.set(_told(self._usage))
+        self._span.set(_usage_attributes(self._usage))
         self._span.end()
         GENERATION_SECONDS.labels(self._name).observe(time.monotonic() - self._started)
         _count(self._name, self._usage)
@@ -134,26 +136,26 @@ class ChatStream:
         return list(choices)
 
     def _frame(self, content: dict[str, Any]) -> bytes:
-        return b"data: %b\n\n" % wire.write({**self._head, **content})
+        return b"data: %b\n\n" % codec.write({**self._head, **content})
 
 
 def _head(kind: str, model: str) -> dict[str, Any]:
     return {"id": new_id("chatcmpl"), "object": kind, "created": int(time.time()), "model": model}
 
 
-def _whole(completion: Completion) -> dict[str, Any]:
+def _completion_fields(completion: Completion) -> dict[str, Any]:
     return {"choices": list(completion.choices), "usage": completion.usage, **completion.extra}
 
 
-def _asked(request: ChatRequest) -> Attributes:
+def _request_attributes(request: ChatRequest) -> Attributes:
     """What a span says of a request: never what it is about."""
     most = request.max_completion_tokens or request.max_tokens
     return {"gen_ai.request.max_tokens": most, "gen_ai.request.temperature": request.temperature}
 
 
-def _told(usage: dict[str, Any] | None) -> Attributes:
-    told = {"input": (usage or {}).get("prompt_tokens"), "output": (usage or {}).get("completion_tokens")}
-    return {f"gen_ai.usage.{kind}_tokens": count for kind, count in told.items() if isinstance(count, int)}
+def _usage_attributes(usage: dict[str, Any] | None) -> Attributes:
+    counts = {"input": (usage or {}).get("prompt_tokens"), "output": (usage or {}).get("completion_tokens")}
+    return {f"gen_ai.usage.{kind}_tokens": count for kind, count in counts.items() if isinstance(count, int)}
 
 
 def _count(model: str, usage: dict[str, Any] | None) -> None:

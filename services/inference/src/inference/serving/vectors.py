@@ -17,13 +17,13 @@ from contracts.models import (
 )
 from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
-from inference.protocol.engines import Embedded, EmbeddingEngine, Ranked, RerankEngine, Vectors
+from inference.protocol.engines import EmbeddingEngine, EmbeddingResult, RankingResult, RerankEngine, Vectors
 from inference.serving.models import ServedModel
 from servicekit.core.identifiers import new_id
 from servicekit.telemetry.spans import model_call
 
 
-async def embed(served: ServedModel[EmbeddingEngine], request: EmbeddingRequest) -> Embedded:
+async def embed(served: ServedModel[EmbeddingEngine], request: EmbeddingRequest) -> EmbeddingResult:
     """The vectors that a request asks for; raises `WrongDimensions`."""
     dimensions = served.model.dimensions or 0
     if request.dimensions is not None and request.dimensions != dimensions:
@@ -31,14 +31,14 @@ async def embed(served: ServedModel[EmbeddingEngine], request: EmbeddingRequest)
     texts = [request.input] if isinstance(request.input, str) else request.input
     engine = served.ready()
     with served.track(), model_call("embeddings", served.name, "internal") as span:
-        embedded = await engine.embed(texts, request.priority, _further(request, "user"))
+        embedded = await engine.embed(texts, request.priority, _extra_fields(request, "user"))
         span.set({"gen_ai.usage.input_tokens": embedded.tokens, "groundwork.inputs": len(texts)})
     served.progress()
     TOKENS.labels(served.name, "embedding").inc(embedded.tokens)
     return embedded
 
 
-def embedding_reply(model: str, embedded: Embedded, encoding: str) -> bytes:
+def embedding_reply(model: str, embedded: EmbeddingResult, encoding: str) -> bytes:
     """OpenAI's list as JSON. Takes a moment for large lists; call it off the event loop."""
     rows = _base64(embedded.vectors) if encoding == "base64" else embedded.vectors.tolist()
     usage = EmbeddingUsage(prompt_tokens=embedded.tokens, total_tokens=embedded.tokens, truncated=embedded.truncated)
@@ -48,12 +48,12 @@ def embedding_reply(model: str, embedded: Embedded, encoding: str) -> bytes:
 
 async def rank(served: ServedModel[RerankEngine], request: RerankRequest) -> RerankReply:
     """The documents in descending relevance, the first `top_n` of them, with their texts where they are wanted."""
-    further = _further(request)
+    extra = _extra_fields(request)
     if served.model.engine != "openai":
-        further = _read_whole(further, served.model.max_input_tokens)
+        extra = _without_moot_limits(extra, served.model.max_input_tokens)
     engine = served.ready()
     with served.track(), model_call("rerank", served.name, "internal") as span:
-        ranked = await engine.rank(request.query, request.documents, further)
+        ranked = await engine.rank(request.query, request.documents, extra)
         span.set({"gen_ai.usage.input_tokens": ranked.tokens, "groundwork.inputs": len(request.documents)})
     served.progress()
     TOKENS.labels(served.name, "rerank").inc(ranked.tokens)
@@ -63,27 +63,27 @@ async def rank(served: ServedModel[RerankEngine], request: RerankRequest) -> Rer
     return RerankReply(id=new_id("rank"), model=served.name, results=results, usage=_usage(ranked))
 
 
-def _read_whole(further: dict[str, Any], limit: int | None) -> dict[str, Any]:
+def _without_moot_limits(extra: dict[str, Any], limit: int | None) -> dict[str, Any]:
     """Without what asks for no more than such a model does: it reads the first `limit` tokens of a document, once.
     Raises `Unsupported` where less is to be read."""
-    most = further.get("max_tokens_per_doc")
+    most = extra.get("max_tokens_per_doc")
     if isinstance(most, int) and limit is not None and most < limit:
         raise Unsupported("max_tokens_per_doc", f"It reads the first {limit} tokens of each document")
-    return {name: value for name, value in further.items() if name not in ("max_tokens_per_doc", "max_chunks_per_doc")}
+    return {name: value for name, value in extra.items() if name not in ("max_tokens_per_doc", "max_chunks_per_doc")}
 
 
-def _further(request: EmbeddingRequest | RerankRequest, *names: str) -> dict[str, Any]:
+def _extra_fields(request: EmbeddingRequest | RerankRequest, *names: str) -> dict[str, Any]:
     """What was said beyond what this service reads: it is for the engine to take or to refuse."""
     named = {name: getattr(request, name) for name in names}
     return {name: value for name, value in {**named, **(request.model_extra or {})}.items() if value is not None}
 
 
-def _best(ranked: Ranked) -> list[RerankResult]:
+def _best(ranked: RankingResult) -> list[RerankResult]:
     order = sorted(range(len(ranked.scores)), key=lambda index: (-ranked.scores[index], index))
     return [RerankResult(index=index, relevance_score=ranked.scores[index]) for index in order]
 
 
-def _usage(ranked: Ranked) -> dict[str, int]:
+def _usage(ranked: RankingResult) -> dict[str, int]:
     return {"prompt_tokens": ranked.tokens, "total_tokens": ranked.tokens, "truncated": ranked.truncated}
 
 

@@ -93,7 +93,7 @@ class ParsedAnswer:
         """Of an answer that ended before its end: what there is of its text or its calls."""
         reader = AnswerReader()
         reader.feed(text)
-        return cls(reader.shown or None, [] if reader.shown else tools.begun(text))
+        return cls(reader.shown or None, [] if reader.shown else tools.partial_calls(text))
 
 
 class AnswerReader:

@@ -76,7 +76,7 @@ class Checker:
             }
         )
 
-    def checked(self, call: object) -> dict[str, Any]:
+    def check(self, call: object) -> dict[str, Any]:
         """The call, mended where that is safe; as it is if it is one of another kind. Raises `MalformedCalls`."""
         if not isinstance(call, dict):
             raise MalformedCalls("it is no object")
@@ -96,7 +96,7 @@ class Checker:
         return {**call, **whole, "function": {**function, "arguments": arguments}}
 
 
-def cut_call(call: object) -> list[dict[str, Any]]:
+def truncated_call(call: object) -> list[dict[str, Any]]:
     """A call that an answer's limit of tokens cut, its arguments as far as they came; none if it has no name yet."""
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(call, dict) or not isinstance(function, dict) or not function.get("name"):

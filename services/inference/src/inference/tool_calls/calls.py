@@ -77,7 +77,7 @@ class Tools:
         """The calls of an answer that was parsed, whose arguments must fit; raises `MalformedCalls`."""
         return self._calls(written, lenient=False)
 
-    def begun(self, text: str) -> list[dict[str, Any]]:
+    def partial_calls(self, text: str) -> list[dict[str, Any]]:
         """The calls of an answer that was cut, as OpenAI gives them: the last one's arguments as far as they came."""
         calls, rest = [], OPENING.sub("", text, count=1)
         while function := self._begun(rest):
@@ -240,5 +240,5 @@ class CallReader:
             if self._structured and not self._tools.required and not HEAD.match(OPENING.sub("", self._held)):
                 return self._held, []
             if reason == "length":
-                return "", self._tools.begun(self._held)
+                return "", self._tools.partial_calls(self._held)
             raise CallUnfit(str(error)) from None

@@ -15,7 +15,7 @@ from servicekit.auth.delegation import Caller, require
 SEARCHERS: tuple[Scope, ...] = ("search", "chat", "agents")
 RetrieverCaller = Annotated[Caller, require("retriever", "documents")]
 Reader = Annotated[Caller, require("retriever", "documents", "search")]
-Asker = Annotated[Caller, require("retriever", *SEARCHERS, "documents", "admin")]
+Viewer = Annotated[Caller, require("retriever", *SEARCHERS, "documents", "admin")]
 """Who asks what there is: answers and runs search with their caller's own scopes, a tenant's deletion lists."""
 Searcher = Annotated[Caller, require("retriever", *SEARCHERS)]
 Deleter = Annotated[Caller, require("retriever", "documents", "admin")]
@@ -23,12 +23,12 @@ TenantAdmin = Annotated[Caller, require("retriever", "admin")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-async def _opened(request: Request) -> Dependencies:
+async def _dependencies(request: Request) -> Dependencies:
     dependencies: Dependencies = request.app.state.dependencies
     return dependencies
 
 
-Opened = Annotated[Dependencies, Depends(_opened)]
+Deps = Annotated[Dependencies, Depends(_dependencies)]
 
 
 def check_allowed(caller: Caller, name: str) -> None:
@@ -37,7 +37,7 @@ def check_allowed(caller: Caller, name: str) -> None:
         raise CollectionNotAllowed(name)
 
 
-async def allowed_collection(caller: Caller, opened: Dependencies, name: str) -> CollectionRecord:
+async def allowed_collection(caller: Caller, deps: Dependencies, name: str) -> CollectionRecord:
     """The caller's collection; raises `CollectionNotAllowed` or `CollectionNotFound`."""
     check_allowed(caller, name)
-    return await opened.collection_repository.get_collection(caller.tenant, name)
+    return await deps.collection_repository.get_collection(caller.tenant, name)

@@ -10,7 +10,7 @@ from contracts.base import DocumentId, Name
 from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
-from retriever.api.access import Asker, Deleter, Limit, Opened, Reader, RetrieverCaller, allowed_collection
+from retriever.api.access import Deleter, Deps, Limit, Reader, RetrieverCaller, Viewer, allowed_collection
 from retriever.stores.points import RevisionKey
 from servicekit.web.router import Router
 
@@ -27,7 +27,7 @@ async def put_chunks(
     revision: Revision,
     body: ChunkBatch,
     caller: RetrieverCaller,
-    opened: Opened,
+    deps: Deps,
     layout: Layout = None,
     commit: Annotated[int | None, Query(ge=1, le=MAX_REVISION)] = None,
 ) -> BatchIndexed:
@@ -35,11 +35,11 @@ async def put_chunks(
 
     With `commit`, the number of chunks of the whole revision, it is committed, too, if nothing stands against it.
     """
-    record = await allowed_collection(caller, opened, name)
+    record = await allowed_collection(caller, deps, name)
     key = RevisionKey(record.id, document_id, revision)
     if commit is None:
-        return await opened.indexing.write_chunks(record, key, body, caller.token, layout)
-    return await opened.indexing.write_and_commit(record, key, body, caller.token, commit, layout)
+        return await deps.indexing.write_chunks(record, key, body, caller.token, layout)
+    return await deps.indexing.write_and_commit(record, key, body, caller.token, commit, layout)
 
 
 @router.post("/revisions/{revision}/commit")
@@ -49,12 +49,12 @@ async def commit_revision(
     revision: Revision,
     body: CommitRequest,
     caller: RetrieverCaller,
-    opened: Opened,
+    deps: Deps,
     layout: Layout = None,
 ) -> Committed:
     """Make a revision the visible one."""
-    record = await allowed_collection(caller, opened, name)
-    return await opened.indexing.commit_revision(record, RevisionKey(record.id, document_id, revision), body, layout)
+    record = await allowed_collection(caller, deps, name)
+    return await deps.indexing.commit_revision(record, RevisionKey(record.id, document_id, revision), body, layout)
 
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
@@ -62,28 +62,28 @@ async def delete_document(
     name: Name,
     document_id: DocumentId,
     caller: Deleter,
-    opened: Opened,
+    deps: Deps,
     revision: Annotated[int | None, Query(ge=1, le=MAX_REVISION)] = None,
 ) -> None:
     """Remove a document's revisions up to this one (all that are known, without one) and refuse them for good."""
-    record = await allowed_collection(caller, opened, name)
-    up_to = revision or await opened.indexing.get_newest_revision(record, document_id)
+    record = await allowed_collection(caller, deps, name)
+    up_to = revision or await deps.indexing.get_newest_revision(record, document_id)
     if up_to:
-        await opened.indexing.delete_document(record, RevisionKey(record.id, document_id, up_to))
+        await deps.indexing.delete_document(record, RevisionKey(record.id, document_id, up_to))
 
 
 @router.get("/chunks")
 async def list_chunks(
     name: Name,
     document_id: DocumentId,
-    caller: Asker,
-    opened: Opened,
+    caller: Viewer,
+    deps: Deps,
     limit: Limit = 100,
     cursor: str | None = None,
 ) -> Page[DocumentChunk]:
     """The chunks of the active revision by ordinal."""
-    record = await allowed_collection(caller, opened, name)
-    return await opened.indexing.list_chunks(record, document_id, limit, cursor)
+    record = await allowed_collection(caller, deps, name)
+    return await deps.indexing.list_chunks(record, document_id, limit, cursor)
 
 
 @router.get("/revisions/{revision}/embeddings")
@@ -92,10 +92,10 @@ async def list_embeddings(
     document_id: DocumentId,
     revision: Revision,
     caller: Reader,
-    opened: Opened,
+    deps: Deps,
     first: Annotated[int, Query(ge=0)] = 0,
     limit: Limit = 500,
 ) -> ChunkEmbeddings:
     """The encoded embeddings of the active revision's chunks; 404 when another revision is active."""
-    record = await allowed_collection(caller, opened, name)
-    return await opened.indexing.list_embeddings(record, RevisionKey(record.id, document_id, revision), first, limit)
+    record = await allowed_collection(caller, deps, name)
+    return await deps.indexing.list_embeddings(record, RevisionKey(record.id, document_id, revision), first, limit)

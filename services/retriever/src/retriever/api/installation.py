@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from contracts.base import Name
-from retriever.api.access import Opened, TenantAdmin
+from retriever.api.access import Deps, TenantAdmin
 from retriever.backup.dump import BackupDump
 from servicekit.auth.delegation import Caller, check_tenant_admin, require_installation
 from servicekit.streams.response import OpenedStream
@@ -17,15 +17,15 @@ MEDIA_TYPE = "application/x-tar"
 
 
 @router.get("/backup", response_class=OpenedStream)
-async def get_backup(_: Installation, opened: Opened) -> OpenedStream:
+async def get_backup(_: Installation, deps: Deps) -> OpenedStream:
     """The retriever's members of a backup, of the moment at which the answer begins."""
-    backups = BackupDump(opened.database, opened.store, opened.collections)
+    backups = BackupDump(deps.database, deps.store, deps.collections)
     return OpenedStream(backups.open, MEDIA_TYPE)
 
 
 @router.post("/tenants/{name}/purge", status_code=204)
-async def delete_tenant(name: Name, caller: TenantAdmin, opened: Opened) -> None:
+async def delete_tenant(name: Name, caller: TenantAdmin, deps: Deps) -> None:
     """Remove all that is left of a tenant."""
     check_tenant_admin(caller, name)
-    await opened.collections.delete_tenant(name)
-    await opened.database.scrub()
+    await deps.collections.delete_tenant(name)
+    await deps.database.scrub()

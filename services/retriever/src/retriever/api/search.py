@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from contracts.search import SearchReply, SearchRequest
-from retriever.api.access import SEARCHERS, Opened, Searcher, check_allowed
+from retriever.api.access import SEARCHERS, Deps, Searcher, check_allowed
 from retriever.dependencies import Dependencies
 from servicekit.auth.delegation import Caller, InvalidDelegation, caller_of
 from servicekit.web.headers import header_of
@@ -27,9 +27,9 @@ router = Router(prefix=PATH, tags=["search"])
 
 
 @router.post("", response_model=SearchReply)
-async def search(body: SearchRequest, caller: Searcher, opened: Opened) -> Response:
+async def search(body: SearchRequest, caller: Searcher, deps: Deps) -> Response:
     """The best hits of one or several collections."""
-    return await _answer(body, caller, opened)
+    return await _answer(body, caller, deps)
 
 
 class DirectSearch:
@@ -52,10 +52,10 @@ class DirectSearch:
 direct_route = Route(PATH, DirectSearch())
 
 
-async def _answer(body: SearchRequest, caller: Caller, opened: Dependencies) -> Response:
+async def _answer(body: SearchRequest, caller: Caller, deps: Dependencies) -> Response:
     for name in body.collections:
         check_allowed(caller, name)
-    reply = await opened.search.search(caller.tenant, body, caller.token)
+    reply = await deps.search.search(caller.tenant, body, caller.token)
     return Response(reply.model_dump_json(), media_type="application/json")  # FastAPI would validate it once more
 
 

@@ -20,7 +20,7 @@ from retriever.catalog.tables import collections, documents, generations, holds
 from retriever.errors import BackupOvertaken, GenerationMissing
 from retriever.models.vector_codec import from_base64, to_base64
 from retriever.stores import filters
-from retriever.stores.points import Point, RevisionKey, StoredPoint, embedded_text, restored
+from retriever.stores.points import Point, RevisionKey, StoredPoint, embedded_text, facts_and_chunk
 from retriever.stores.protocol import VectorStore
 from retriever.text.bm25 import document_vector
 from servicekit.backup import tables as table_dumps
@@ -110,5 +110,5 @@ class BackupDump:
 def to_point(row: Sequence[Any], language: str) -> Point:
     """A point as it was, in a collection of this language."""
     name, dense, payload = row
-    _, chunk = restored(StoredPoint(name, payload))
+    _, chunk = facts_and_chunk(StoredPoint(name, payload))
     return Point(name, from_base64(dense), document_vector(embedded_text(chunk), language), payload)

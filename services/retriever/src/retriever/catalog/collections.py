@@ -130,7 +130,7 @@ class CollectionRepository:
             building = select(generations).where(generations.c.state == BUILDING)
             building = building.where(generations.c.collection_id.in_([record.id for record in records]))
             shadows = {row["collection_id"]: row for row in (await connection.execute(building)).mappings()}
-        return [_shown(record, counts.get(record.id), shadows.get(record.id)) for record in records]
+        return [_to_collection(record, counts.get(record.id), shadows.get(record.id)) for record in records]
 
     async def update_collection(self, tenant: str, name: str, wanted: CollectionChange) -> CollectionRecord:
         """Change a collection and raise its revision, as answers may differ; raises `CollectionNotFound`."""
@@ -235,7 +235,7 @@ def _record(row: RowMapping) -> CollectionRecord:
     return CollectionRecord(**{name: row[name] for name in _COLUMNS}, vectors=row["physical_name"])
 
 
-def _shown(record: CollectionRecord, counts: RowMapping | None, shadow: RowMapping | None) -> Collection:
+def _to_collection(record: CollectionRecord, counts: RowMapping | None, shadow: RowMapping | None) -> Collection:
     return Collection(
         name=record.name,
         description=record.description,
@@ -253,13 +253,13 @@ def _shown(record: CollectionRecord, counts: RowMapping | None, shadow: RowMappi
             state="green" if shadow is None else "building",
             generation=record.generation,
             layout=record.layout,
-            shadow=None if shadow is None else _shown_shadow(shadow),
+            shadow=None if shadow is None else _to_shadow(shadow),
         ),
         created_at=record.created_at,
     )
 
 
-def _shown_shadow(row: RowMapping) -> ShadowIndex:
+def _to_shadow(row: RowMapping) -> ShadowIndex:
     names = ("layout", "embedding_model", "dimensions", "max_input_tokens")
     chunking = Chunking.model_validate(row["chunking"])
     return ShadowIndex(generation=row["number"], chunking=chunking, **{name: row[name] for name in names})

@@ -60,13 +60,13 @@ class CollectionService:
 
     async def describe_collection(self, record: CollectionRecord) -> Collection:
         """A collection as the API shows it, with how far its vectors are indexed, if the vector store can tell."""
-        shown = (await self.repository.describe_collections([record]))[0]
+        collection = (await self.repository.describe_collections([record]))[0]
         try:
             status = await self.store.get_index_status(record.vectors)
         except (GenerationMissing, VectorStoreUnavailable):
-            return shown
-        told = {"points": status.points, "indexed_points": status.indexed_points, "indexing": status.building}
-        return shown.model_copy(update={"index": shown.index.model_copy(update=told)})
+            return collection
+        progress = {"points": status.points, "indexed_points": status.indexed_points, "indexing": status.building}
+        return collection.model_copy(update={"index": collection.index.model_copy(update=progress)})
 
     async def delete_collection(self, tenant: str, name: str) -> None:
         """Remove a collection with everything in it; does nothing if there is none.

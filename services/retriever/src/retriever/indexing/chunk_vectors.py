@@ -32,7 +32,7 @@ class BatchVectors:
         return self.vectors.setdefault((generation.embedding_model, generation.dimensions), {})
 
 
-async def points(
+async def to_points(
     target: Generation, key: RevisionKey, chunks: Sequence[tuple[DocumentFacts, ChunkInput]], batch: BatchVectors
 ) -> list[Point]:
     """Chunks of a revision as points of a generation: in its language, with the vectors that `batch` has of it.

@@ -30,7 +30,7 @@ from retriever.errors import (
     StaleRevision,
     VectorStoreUnavailable,
 )
-from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, points
+from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, to_points
 from retriever.metrics import CHUNKS_DELETED, CHUNKS_INDEXED, INDEX_SECONDS, SHADOW_MISSES
 from retriever.models.vector_codec import encode_embedding
 from retriever.stages import Stages
@@ -84,7 +84,7 @@ class IndexingService:
         """
         filters.tags(key.document_id, batch.document, None)  # unusable metadata is refused before anything is written
         write = BatchWrite(key, batch, token, {content_hash(chunk): chunk for chunk in batch.chunks})
-        async with self._still_there(record):
+        async with self._translate_errors(record):
             await self.revisions.create_pending(key, batch.document)
             await self._write_to_all(write, layout)
         CHUNKS_INDEXED.labels("embedded").inc(write.embedded)
@@ -125,8 +125,8 @@ class IndexingService:
 
         Committing the active revision again is answered as the first time.
         """
-        async with self._still_there(record):
-            revision = await self._committed(key, wanted, layout)
+        async with self._translate_errors(record):
+            revision = await self._commit(key, wanted, layout)
             stale = await self._cleanup(key, filters.document(key.document_id, below=key.revision))
         CHUNKS_DELETED.labels("stale").inc(stale)
         log.info("document indexed", document_id=key.document_id, revision=key.revision, chunks=wanted.chunks)
@@ -134,7 +134,7 @@ class IndexingService:
 
     async def delete_document(self, record: CollectionRecord, key: RevisionKey) -> None:
         """Remove a document's revisions up to the key's; they are gone from search on return and can't come back."""
-        async with self._still_there(record):
+        async with self._translate_errors(record):
             await self.revisions.delete_revisions(key)
             gone = await self._cleanup(key, filters.document(key.document_id, up_to=key.revision))
         CHUNKS_DELETED.labels("deleted").inc(gone)
@@ -152,7 +152,7 @@ class IndexingService:
 
         A cursor holds its revision and layout: a page of one that was replaced meanwhile is empty, never another's.
         """
-        async with self._still_there(record):
+        async with self._translate_errors(record):
             for _ in range(ROUNDS):
                 active = (await self.generations.get_live(record.id)).active
                 state = await self.revisions.get_state(record.id, document_id)
@@ -178,7 +178,7 @@ class IndexingService:
         self, record: CollectionRecord, key: RevisionKey, first: int, limit: int
     ) -> ChunkEmbeddings:
         """Sealed embeddings of the active revision's chunks from `first` on; raises `DocumentNotFound` for another."""
-        async with self._still_there(record):
+        async with self._translate_errors(record):
             active = (await self.generations.get_live(record.id)).active
             state = await self.revisions.get_state(record.id, key.document_id)
             if state is None or state.active != key.revision:
@@ -235,7 +235,7 @@ class IndexingService:
         await self.vectors.make(target, write.hashes, write.vectors, write.stages, write.token)
         with write.stages.timed("write"):
             chunks = [(write.body.document, chunk) for chunk in write.body.chunks]
-            await self.store.upsert_points(target.vectors, await points(target, write.key, chunks, write.vectors))
+            await self.store.upsert_points(target.vectors, await to_points(target, write.key, chunks, write.vectors))
         write.written.add(target.number)
 
     async def _delete_batch(self, write: BatchWrite) -> None:
@@ -247,7 +247,7 @@ class IndexingService:
         else:
             await self._delete(key, filters.revision(key.document_id, key.revision))
 
-    async def _committed(self, key: RevisionKey, wanted: CommitRequest, layout: int | None) -> int:
+    async def _commit(self, key: RevisionKey, wanted: CommitRequest, layout: int | None) -> int:
         """The collection's revision since this one of the document is visible."""
         for _ in range(ROUNDS):
             live = await self.generations.get_live(key.collection_id)
@@ -313,7 +313,7 @@ class IndexingService:
             raise GenerationMissing
 
     @asynccontextmanager
-    async def _still_there(self, record: CollectionRecord) -> AsyncIterator[None]:
+    async def _translate_errors(self, record: CollectionRecord) -> AsyncIterator[None]:
         """A collection that is deleted meanwhile is not found; vectors that are missing otherwise are our failure."""
         try:
             yield

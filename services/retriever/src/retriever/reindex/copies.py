@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from retriever.catalog.generations import DocumentToCopy, Generation, GenerationRepository
 from retriever.catalog.revisions import RevisionRepository
-from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, points
+from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, to_points
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
 from retriever.stages import Stages
 from retriever.stores import filters
-from retriever.stores.points import RevisionKey, StoredPoint, content_hash, restored
+from retriever.stores.points import RevisionKey, StoredPoint, content_hash, facts_and_chunk
 from retriever.stores.protocol import VectorStore
 
 PAGE = 64
@@ -136,12 +136,12 @@ class ShadowCopier:
         token: str,
     ) -> None:
         stages, vectors = Stages(INDEX_SECONDS), BatchVectors()
-        chunks = [restored(each) for each in stored]
+        chunks = [facts_and_chunk(each) for each in stored]
         hashes = {content_hash(chunk): chunk for _, chunk in chunks}
         source = active if _same_model(active, shadow) else shadow
         await self.vectors.find(source, key.document_id, hashes, vectors, stages)
         await self.vectors.make(shadow, hashes, vectors, stages, token)
-        await self.store.upsert_points(shadow.vectors, await points(shadow, key, chunks, vectors))
+        await self.store.upsert_points(shadow.vectors, await to_points(shadow, key, chunks, vectors))
         step.copied += len(chunks)
         step.tokens += vectors.tokens
         CHUNKS_COPIED.labels("embedded").inc(vectors.embedded)

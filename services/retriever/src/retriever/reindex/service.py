@@ -29,7 +29,7 @@ from retriever.errors import (
     ShadowGone,
     StaleRevision,
 )
-from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, points
+from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, to_points
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
 from retriever.models.protocol import Embedder, EmbeddingModel
 from retriever.reindex.copies import ShadowCopier, Step
@@ -62,10 +62,10 @@ class ReindexService:
 
     async def plan_shadow(self, record: CollectionRecord, wanted: ReindexRequest, token: str) -> ShadowPlan:
         """What a reindex would make; raises `EmbeddingModelUnknown` or `NothingToChange`."""
-        async with _still_there(record):
+        async with _translate_gone(record):
             active = (await self.generations.get_live(record.id)).active
             shadow = await self._target(active, wanted, token)
-            if _looks(shadow) == _looks(active):
+            if _layout_of(shadow) == _layout_of(active):
                 raise NothingToChange(record.name)
             return ShadowPlan(embedding_model=shadow.embedding_model, recut=_recut(active, shadow))
 
@@ -74,7 +74,7 @@ class ReindexService:
 
         Its place in the vector store is made first: dying before the catalogue knows it leaves an empty place.
         """
-        async with _still_there(record):
+        async with _translate_gone(record):
             for _ in range(BEGIN_ATTEMPTS):
                 found = await self.generations.get_by_key(record.id, key)
                 if found is not None:
@@ -97,7 +97,7 @@ class ReindexService:
 
     async def copy_chunks(self, record: CollectionRecord, number: int, token: str) -> Shadow:
         """Bring the next chunks over, a bounded number, or say which documents' chunks are waited for."""
-        async with _still_there(record):
+        async with _translate_gone(record):
             shadow = await self._get_generation(record, number)
             live = await self.generations.get_live(record.id)
             if live.shadow is None or live.shadow.number != number:
@@ -124,13 +124,13 @@ class ReindexService:
         """Write chunks of a revision that were cut for a shadow; raises `ShadowGone` or `StaleRevision`."""
         stages, vectors = Stages(INDEX_SECONDS), BatchVectors()
         hashes = {content_hash(chunk): chunk for chunk in batch.chunks}
-        async with _still_there(record), self._staging(record, number, key) as (active, shadow):
+        async with _translate_gone(record), self._staging(record, number, key) as (active, shadow):
             await self.vectors.find(shadow, key.document_id, hashes, vectors, stages)
             if _model(active) == _model(shadow):
                 await self.vectors.find(active, key.document_id, _without(hashes, vectors, shadow), vectors, stages)
             await self.vectors.make(shadow, hashes, vectors, stages, token)
             chunks = [(batch.document, chunk) for chunk in batch.chunks]
-            await self.store.upsert_points(shadow.vectors, await points(shadow, key, chunks, vectors))
+            await self.store.upsert_points(shadow.vectors, await to_points(shadow, key, chunks, vectors))
         reused = len(batch.chunks) - vectors.embedded
         CHUNKS_COPIED.labels("embedded").inc(vectors.embedded)
         CHUNKS_COPIED.labels("reused").inc(reused)
@@ -140,7 +140,7 @@ class ReindexService:
         self, record: CollectionRecord, number: int, key: RevisionKey, wanted: CommitRequest
     ) -> None:
         """Note that a revision is wholly in a shadow; raises `ChunksMissing`, `ShadowGone` or `StaleRevision`."""
-        async with _still_there(record), self._staging(record, number, key) as (_, shadow):
+        async with _translate_gone(record), self._staging(record, number, key) as (_, shadow):
             higher = filters.revision(key.document_id, key.revision, from_ordinal=wanted.chunks)
             await self.store.delete_points(shadow.vectors, higher)
             found = await self.store.count_points(shadow.vectors, filters.revision(key.document_id, key.revision))
@@ -155,7 +155,7 @@ class ReindexService:
 
         Searches that still read those begin anew on the new generation.
         """
-        async with _still_there(record):
+        async with _translate_gone(record):
             shadow = await self._get_generation(record, number)
             live = await self.generations.get_live(record.id)
             building = live.shadow is not None and live.shadow.number == number
@@ -166,7 +166,7 @@ class ReindexService:
 
     async def delete_shadow(self, record: CollectionRecord, key: str) -> None:
         """End a shadow and remove it; the active generation is untouched. It can't begin (again) later."""
-        async with _still_there(record):
+        async with _translate_gone(record):
             active = (await self.generations.get_live(record.id)).active
             for _ in range(BEGIN_ATTEMPTS):
                 try:
@@ -278,7 +278,7 @@ def _model(generation: Generation) -> tuple[str, int]:
     return generation.embedding_model, generation.dimensions
 
 
-def _looks(generation: Generation) -> tuple[object, ...]:
+def _layout_of(generation: Generation) -> tuple[object, ...]:
     """What a reindex can change."""
     model = (*_model(generation), generation.max_input_tokens)
     return (*model, generation.chunking, generation.language, generation.vector_options)
@@ -290,7 +290,7 @@ def _without(hashes: Mapping[str, Any], vectors: BatchVectors, generation: Gener
 
 
 @asynccontextmanager
-async def _still_there(record: CollectionRecord) -> AsyncIterator[None]:
+async def _translate_gone(record: CollectionRecord) -> AsyncIterator[None]:
     """A collection that is deleted meanwhile is not found."""
     try:
         yield

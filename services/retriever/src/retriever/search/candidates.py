@@ -36,16 +36,16 @@ class Pool:
     depth: int
     words_depth: int
 
-    def most(self, each: str, best: Best) -> float:
+    def upper_bound(self, each: str, best: Best) -> float:
         """The highest score that one of `half` can have."""
         name, _, dense, sparse = self.found[each]
         return best.score(
             name, self.unseen_dense if dense is None else dense, self.unseen_sparse if sparse is None else sparse
         )
 
-    def doubtful(self, best: Best, lowest: float) -> list[str]:
+    def undecided(self, best: Best, lowest: float) -> list[str]:
         """Those of `half` that may score as much as `lowest`."""
-        return [each for each in self.half if self.most(each, best) >= lowest]
+        return [each for each in self.half if self.upper_bound(each, best) >= lowest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class CandidateReader:
         )
         return _joined(empty, record.name, asked, dense, sparse)
 
-    async def deeper(
+    async def read_deeper(
         self, pool: Pool, record: CollectionRecord, asked: CollectionQuery, where: Where | None, depth: int
     ) -> Pool:
         """The pool with the best `depth` by meaning."""
@@ -79,7 +79,7 @@ class CandidateReader:
         fuller = replace(pool, unseen_dense=_last(dense, depth), exhausted=len(dense) < depth, depth=depth)
         return _joined(fuller, record.name, asked, dense, {})
 
-    async def deeper_by_words(
+    async def read_deeper_by_words(
         self,
         pool: Pool,
         record: CollectionRecord,

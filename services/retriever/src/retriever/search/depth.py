@@ -50,7 +50,7 @@ class ListDepths:
         least = sorted(best.score(each.collection, each.dense, each.sparse) for each in found)
         lowest = least[-wanted] if len(least) >= wanted else 0.0
         which = zip(pools, self.records, self.asked, strict=True)
-        return await _all([self._scored(*each, each[0].doubtful(best, lowest)) for each in which])
+        return await _all([self._scored(*each, each[0].undecided(best, lowest)) for each in which])
 
     async def deeper(self, pools: Sequence[Pool], lowest: float | None, best: Best | None) -> list[Pool] | None:
         """The pools with more of those in which something not ranked may score `lowest` (null: anything is wanted), of
@@ -68,7 +68,7 @@ class ListDepths:
         fuller = pool if pool.exhausted else await self._read_on(pool, record, asked, lowest, best)
         if lowest is None or best is None:
             return fuller
-        return await self._scored(fuller, record, asked, fuller.doubtful(best, lowest))
+        return await self._scored(fuller, record, asked, fuller.undecided(best, lowest))
 
     async def _read_on(
         self, pool: Pool, record: CollectionRecord, asked: CollectionQuery, lowest: float | None, best: Best | None
@@ -81,8 +81,8 @@ class ListDepths:
             return pool
         needed = best.words_needed(record.name, pool.unseen_dense, lowest)
         if needed > 0 and pool.unseen_sparse is not None and pool.words_depth < depth:
-            return await self.reader.deeper_by_words(pool, record, asked, self.where, depth, needed)
-        return pool if depth == pool.depth else await self.reader.deeper(pool, record, asked, self.where, depth)
+            return await self.reader.read_deeper_by_words(pool, record, asked, self.where, depth, needed)
+        return pool if depth == pool.depth else await self.reader.read_deeper(pool, record, asked, self.where, depth)
 
     async def _scored(self, pool: Pool, record: CollectionRecord, asked: CollectionQuery, ids: Collection[str]) -> Pool:
         return await self.reader.score(pool, record, asked, ids) if ids else pool

@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 ATTEMPTS = 3
 FLIPS = 3
 """Further attempts where a collection's generation was replaced."""
-Shown = tuple[RankedCandidate, StoredPoint]
+VisibleHit = tuple[RankedCandidate, StoredPoint]
 MORE_CANDIDATES = 4
 """How many times as many candidates are looked at when the first were hidden."""
 
@@ -168,7 +168,7 @@ class SearchService:
                 with query.stages.timed("embed"):
                     made = await self._embedder.embed(model, [query.request.query], "query", query.token)
             except ServiceError as error:
-                if query.request.mode == "dense" or not _passing(error):
+                if query.request.mode == "dense" or not _is_passing(error):
                     raise
                 log.warning("searching by words alone", model=model, error=error.code)
                 query.degraded.append("dense_unavailable")
@@ -203,7 +203,7 @@ class SearchService:
 
     async def _visible(
         self, query: Query, records: Sequence[CollectionRecord], pools: Sequence[Pool], visibility: Visibility
-    ) -> tuple[list[Shown], Ranking]:
+    ) -> tuple[list[VisibleHit], Ranking]:
         """The first hits of the ranking of what may be shown, and that ranking.
 
         A first look is at what the ranking shows first; if that is hidden, further ones go deeper.
@@ -279,7 +279,10 @@ def _ranking(
         ranked = fusion.rank_fused([each for each in found if each.id not in half] if half else found, best)
         bounds = [best.score(name, pool.unseen_dense, pool.unseen_sparse) for name, pool in open_pools]
         bounds += [
-            pool.most(each, best) for pool in pools for each in pool.half if not visibility.hides(pool.found[each])
+            pool.upper_bound(each, best)
+            for pool in pools
+            for each in pool.half
+            if not visibility.hides(pool.found[each])
         ]
     else:
         ranked = fusion.rank_single(found)
@@ -290,7 +293,7 @@ def _ranking(
     return Ranking(ranked, max(bounds, default=float("-inf")), best)
 
 
-def _lowest(query: Query, hits: Sequence[Shown]) -> float | None:
+def _lowest(query: Query, hits: Sequence[VisibleHit]) -> float | None:
     """The score that something unseen must have to belong among the hits; null where more hits are needed anyway."""
     if len(hits) >= query.wanted:
         return hits[-1][0].score
@@ -299,9 +302,9 @@ def _lowest(query: Query, hits: Sequence[Shown]) -> float | None:
 
 def _first(
     query: Query, ranked: Sequence[RankedCandidate], visibility: Visibility, at_once: int
-) -> tuple[list[Shown], list[CandidateScores]]:
+) -> tuple[list[VisibleHit], list[CandidateScores]]:
     """The first hits, right only if nothing is unknown; and the first candidates that must be looked at for them."""
-    hits: list[Shown] = []
+    hits: list[VisibleHit] = []
     unknown: list[CandidateScores] = []
     documents: set[tuple[str, str]] = set()
     for each in ranked:
@@ -311,7 +314,7 @@ def _first(
         if not visibility.knows(found):
             unknown.append(found)
             continue
-        stored = visibility.stored(found)
+        stored = visibility.get_point(found)
         assert stored is not None  # what is hidden is not ranked
         document = (found.collection, stored.payload["document_id"])
         if query.request.group_by == "document" and document in documents:
@@ -327,6 +330,6 @@ def _hit(query: Query, ranked: RankedCandidate, stored: StoredPoint) -> Hit:
     return make_hit(found.collection, stored, ranked.score, Scores(dense=found.dense, sparse=found.sparse, fused=fused))
 
 
-def _passing(error: ServiceError) -> bool:
+def _is_passing(error: ServiceError) -> bool:
     """Whether the failure lies with inference at this moment, rather than with the call."""
     return error.http_status >= 500 or error.http_status == 429

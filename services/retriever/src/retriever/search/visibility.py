@@ -38,7 +38,7 @@ class Visibility:
         """Whether this candidate was looked at and may not be shown, or is gone."""
         return self._known.get(found.id, found) is None
 
-    def stored(self, found: CandidateScores) -> StoredPoint | None:
+    def get_point(self, found: CandidateScores) -> StoredPoint | None:
         """The point of a candidate that was looked at; null if it may not be shown."""
         return self._known[found.id]
 

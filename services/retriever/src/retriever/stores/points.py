@@ -98,7 +98,7 @@ def make_point(
     return Point(key.chunk_id(chunk.ordinal), dense, document_vector(embedded_text(chunk), language), payload)
 
 
-def restored(stored: StoredPoint) -> tuple[DocumentFacts, ChunkInput]:
+def facts_and_chunk(stored: StoredPoint) -> tuple[DocumentFacts, ChunkInput]:
     """What a point was made from."""
     payload = stored.payload
     facts = DocumentFacts(**{name: payload[name] for name in DocumentFacts.model_fields})

@@ -9,10 +9,10 @@ from functools import partial
 from inference.engines.batched.worker_pool import WorkerPool, WorkerPoolLimits
 from inference.errors import ModelNotReady
 from inference.metrics import TRUNCATED
-from inference.protocol.engines import NO_EXTRA_FIELDS, Embedded, Encoder, ExtraFields, Priority
+from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, Encoder, ExtraFields, Priority
 from inference.queueing.batches import Job
 from inference.queueing.fair_queue import caller_tenant
-from inference.requests.generation_request import refuse_unknown
+from inference.requests.generation_request import reject_unknown_fields
 
 PROBE_TEXT = "Are you there?"
 PRIORITIES: tuple[Priority, ...] = ("query", "bulk")
@@ -60,9 +60,11 @@ class BatchedEmbedding:
         """The encoder's."""
         return self._encoder.tokenizer()
 
-    async def embed(self, texts: Sequence[str], priority: Priority, further: ExtraFields = NO_EXTRA_FIELDS) -> Embedded:
+    async def embed(
+        self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
+    ) -> EmbeddingResult:
         """Vectors of the texts; raises `ModelBusy` when too much waits."""
-        refuse_unknown(further)
+        reject_unknown_fields(extra)
         lengths = await self.pools[priority].lengths(texts)
         truncated = sum(length > self._limit for length in lengths)
         job = Job(texts, [min(length, self._limit) for length in lengths], self._dimensions, caller_tenant())
@@ -76,7 +78,7 @@ class BatchedEmbedding:
             del self._waiters[id(job)]
         if truncated:
             TRUNCATED.labels(self._model).inc(truncated)
-        return Embedded(job.vectors, job.tokens, truncated)
+        return EmbeddingResult(job.vectors, job.tokens, truncated)
 
     def _settle(self, job: Job, failure: Exception | None) -> None:
         job.abandoned = True

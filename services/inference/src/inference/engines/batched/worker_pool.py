@@ -140,7 +140,7 @@ class WorkerPool:
 
     async def _work(self) -> None:
         while True:
-            if not self._may_begin():
+            if not self._may_start():
                 self._wake.clear()
                 await self._wake.wait()
                 continue
@@ -149,7 +149,7 @@ class WorkerPool:
             if items:
                 await self._encode(items)
 
-    def _may_begin(self) -> bool:
+    def _may_start(self) -> bool:
         """Whether to take a batch now. Beside another batch, bulk waits until one is at least half full: on two cores
         batches of 500 tokens cost 10 ms of processor time a text of 115 tokens, of 1,000 or more 6 (0502).
         """

@@ -21,7 +21,7 @@ from inference.engines.openai.events import DONE, EventReader
 from inference.engines.openai.failures import SHOWN, failure_of, is_failure, names_parameter
 from inference.engines.openai.token_count import TokenCount, text_in
 from inference.errors import NoCompletions, UpstreamBroke, UpstreamRefused
-from inference.protocol import codec as wire
+from inference.protocol import codec
 from inference.protocol.engines import Completion, Piece
 from inference.queueing.admission import Admission
 from servicekit.peers.client import Peer, PeerStream, PeerTimeout
@@ -57,10 +57,10 @@ class _Silence:
         self._peer = peer
         self._since = time.monotonic()
 
-    def ends_with(self, said: bool) -> None:
+    def record(self, has_content: bool) -> None:
         """Something came; raises `PeerTimeout` when it says nothing and what did is too long ago."""
         now = time.monotonic()
-        if said:
+        if has_content:
             self._since = now
         elif now - self._since > self._peer.timeout_seconds:
             raise PeerTimeout(self._peer.name)
@@ -109,28 +109,28 @@ class Upstream:
 
     async def post(self, path: str, body: Mapping[str, Any], *, bulk: bool = False) -> dict[str, Any]:
         """A whole answer as JSON; raises what the server's failure is to the caller."""
-        content = wire.write(body)
-        release = await self.admission.enter(self._weight(content, body), bulk=bulk)
+        content = codec.write(body)
+        release = await self.admission.enter(self._estimate_tokens(content, body), bulk=bulk)
         try:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
             ) as answer:
-                self._knows(path, answer.status)
-                return self._checked(answer, await self._whole(answer))
+                self._check_known_call(path, answer.status)
+                return self._check_answer(answer, await self._whole(answer))
         finally:
             release()
 
     async def stream_of(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """A streamed answer's JSON events; raises if it holds an error, and `EndedEarly` without `[DONE]`."""
-        content = wire.write(body)
-        release = await self.admission.enter(self._weight(content, body))
+        content = codec.write(body)
+        release = await self.admission.enter(self._estimate_tokens(content, body))
         try:
             async with self._peer.stream(
                 "POST", path, token=self._key, body=content, headers=JSON, check_status=False
             ) as answer:
-                self._knows(path, answer.status)
+                self._check_known_call(path, answer.status)
                 if answer.status >= 400 or "event-stream" not in answer.headers.get("Content-Type", ""):
-                    self._checked(answer, await self._whole(answer))
+                    self._check_answer(answer, await self._whole(answer))
                     raise UpstreamBroke(self.name, "did not stream")
                 async with aclosing(self._events(answer)) as parsed:
                     async for event in parsed:
@@ -138,12 +138,12 @@ class Upstream:
         finally:
             release()
 
-    def _knows(self, path: str, status: int) -> None:
+    def _check_known_call(self, path: str, status: int) -> None:
         """Raise `NoCompletions` for a model that has only chats."""
         if path == COMPLETIONS and status in NO_SUCH_CALL:
             raise NoCompletions(self.name)
 
-    def _weight(self, content: bytes, body: Mapping[str, Any]) -> int:
+    def _estimate_tokens(self, content: bytes, body: Mapping[str, Any]) -> int:
         """Tokens of a call, roughly: those of its request, and those that its answers may have in the context."""
         asked, choices = body.get("max_completion_tokens") or body.get("max_tokens"), body.get("n") or 1
         answer = min(asked, self._context) if isinstance(asked, int) and self._context else 0
@@ -152,7 +152,7 @@ class Upstream:
     async def _whole(self, answer: PeerStream) -> bytes:
         silence, pieces = _Silence(self._peer), []
         async for piece in answer.pieces():
-            silence.ends_with(not piece.isspace())
+            silence.record(not piece.isspace())
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -161,29 +161,29 @@ class Upstream:
         try:
             async for piece in answer.pieces():
                 events = reader.feed(piece)
-                silence.ends_with(bool(events))
+                silence.record(bool(events))
                 for event in events:
                     if event.data == DONE:
                         return
-                    yield self._checked(answer, event.data, failed=event.failed)
+                    yield self._check_answer(answer, event.data, failed=event.failed)
         except MalformedStream:
             raise UpstreamBroke(self.name, "broke off in the middle of its answer") from None
         for event in reader.close():
             if event.data == DONE:
                 return
-            yield self._checked(answer, event.data, failed=event.failed)
+            yield self._check_answer(answer, event.data, failed=event.failed)
         raise EndedEarly(self.name)
 
     async def _get(self, path: str) -> None:
         async with self._peer.stream("GET", path, token=self._key, check_status=False, timeout_seconds=2.5) as answer:
             content = b"".join([piece async for piece in answer.pieces()])
             if answer.status >= 400:
-                self._checked(answer, content)
+                self._check_answer(answer, content)
 
-    def _checked(self, answer: PeerStream, content: bytes, failed: bool = False) -> dict[str, Any]:
+    def _check_answer(self, answer: PeerStream, content: bytes, failed: bool = False) -> dict[str, Any]:
         """The object that the server gave; raises its failure as ours."""
         try:
-            parsed = wire.read(content)
+            parsed = codec.read(content)
         except ValueError:
             parsed = None
         if answer.status < 400 and not failed and isinstance(parsed, dict) and not is_failure(parsed):

@@ -87,26 +87,28 @@ def failure_of(
     model: str, upstream_model: str, status: int, headers: Mapping[str, str], answer: object
 ) -> ServiceError:
     """Our error for a server's. `status` is below 400 for an error inside an answer that began as a success."""
-    said = _said(answer)
-    meant = status if status >= 400 else _meant(said)
+    server_error = _parse_error(answer)
+    effective_status = status if status >= 400 else _status_of(server_error)
     if (
-        said.code in TOO_LONG_CODES
-        or said.type in TOO_LONG_CODES
-        or (meant in REFUSED and TOO_LONG.search(said.message))
+        server_error.code in TOO_LONG_CODES
+        or server_error.type in TOO_LONG_CODES
+        or (effective_status in REFUSED and TOO_LONG.search(server_error.message))
     ):
-        return _refused(ContextExceeded.code, _too_long(said.message), "messages")
-    if said.code in NO_CREDIT or said.type in NO_CREDIT:
+        return _refusal(ContextExceeded.code, _too_long(server_error.message), "messages")
+    if server_error.code in NO_CREDIT or server_error.type in NO_CREDIT:
         return UpstreamBroke(model, BROKE[402])
-    if meant in REFUSED:
-        named = said.code if said.code and not said.code.isdigit() else UpstreamRefused.code
-        return _refused(named, said.message, said.param)
-    if meant in BUSY or (meant == 503 and BUSY_WORDS.search(said.message)):
-        return ModelBusy(model, retry_after=_retry_after(headers, said))
-    if meant == 503:
-        return ModelNotReady(model, "its server says that it is not ready", _retry_after(headers, said, usual=2.0))
-    if meant == 404:
+    if effective_status in REFUSED:
+        named = server_error.code if server_error.code and not server_error.code.isdigit() else UpstreamRefused.code
+        return _refusal(named, server_error.message, server_error.param)
+    if effective_status in BUSY or (effective_status == 503 and BUSY_WORDS.search(server_error.message)):
+        return ModelBusy(model, retry_after=_retry_after(headers, server_error))
+    if effective_status == 503:
+        return ModelNotReady(
+            model, "its server says that it is not ready", _retry_after(headers, server_error, usual=2.0)
+        )
+    if effective_status == 404:
         return UpstreamBroke(model, f"has no model '{upstream_model}'")
-    return UpstreamBroke(model, BROKE.get(meant, "failed"))
+    return UpstreamBroke(model, BROKE.get(effective_status, "failed"))
 
 
 def names_parameter(error: ServiceError, parameter: str) -> bool:
@@ -114,9 +116,9 @@ def names_parameter(error: ServiceError, parameter: str) -> bool:
     return isinstance(error, UpstreamRefused) and (parameter in error.message or parameter in (error.param or ""))
 
 
-def _said(answer: object) -> ServerError:
+def _parse_error(answer: object) -> ServerError:
     if isinstance(answer, list):
-        return _said(answer[0]) if answer else ServerError()
+        return _parse_error(answer[0]) if answer else ServerError()
     if isinstance(answer, str):
         return ServerError(message=answer[:SHOWN])
     if not isinstance(answer, dict):
@@ -140,13 +142,13 @@ def _named_in(message: str) -> str | None:
     return found[1] if found else None
 
 
-def _meant(said: ServerError) -> int:
-    if said.code.isdigit() and 400 <= int(said.code) < 600:
-        return int(said.code)
-    return STATUS_OF_TYPE.get(said.type) or STATUS_OF_TYPE.get(said.code) or 502
+def _status_of(server_error: ServerError) -> int:
+    if server_error.code.isdigit() and 400 <= int(server_error.code) < 600:
+        return int(server_error.code)
+    return STATUS_OF_TYPE.get(server_error.type) or STATUS_OF_TYPE.get(server_error.code) or 502
 
 
-def _refused(code: str, message: str, param: str | None) -> ServiceError:
+def _refusal(code: str, message: str, param: str | None) -> ServiceError:
     error = UpstreamRefused(message or "The server behind this model says that the request is wrong.", param=param)
     error.code = code
     return error
@@ -159,8 +161,8 @@ def _too_long(message: str) -> str:
     return message if ContextExceeded.code in message else f"{message} ({ContextExceeded.code})"
 
 
-def _retry_after(headers: Mapping[str, str], said: ServerError, usual: float = USUAL_RETRY_SECONDS) -> float:
-    seconds = said.retry_seconds
+def _retry_after(headers: Mapping[str, str], server_error: ServerError, usual: float = USUAL_RETRY_SECONDS) -> float:
+    seconds = server_error.retry_seconds
     if seconds is None:
         seconds = _number(headers.get("retry-after-ms", ""), 1000) or _seconds(headers)
     return usual if seconds is None else min(LONGEST_RETRY_SECONDS, max(1.0, seconds))

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from inference.engines.openai.chat import Upstream
 from inference.errors import UpstreamBroke
-from inference.protocol.engines import NO_EXTRA_FIELDS, Embedded, ExtraFields, Priority, Ranked
+from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, ExtraFields, Priority, RankingResult
 
 
 class _Counted(Upstream):
@@ -43,10 +43,12 @@ class UpstreamEmbedding(_Counted):
         super().__init__(*args, **kwargs)
         self._dimensions = dimensions
 
-    async def embed(self, texts: Sequence[str], priority: Priority, further: ExtraFields = NO_EXTRA_FIELDS) -> Embedded:
+    async def embed(
+        self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
+    ) -> EmbeddingResult:
         """The server's vectors, normalised. Queries get slots before bulk."""
         body: dict[str, Any] = {
-            **further,
+            **extra,
             "model": self.source.upstream_model,
             "input": list(texts),
             "encoding_format": self.source.encoding_format,
@@ -68,16 +70,16 @@ class UpstreamEmbedding(_Counted):
             raise UpstreamBroke(self.name, "gave embeddings that are not numbers")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         tokens = _tokens(answer) or await self._counted(list(texts))
-        return Embedded(vectors / np.maximum(lengths, 1e-12), tokens, truncated=0)
+        return EmbeddingResult(vectors / np.maximum(lengths, 1e-12), tokens, truncated=0)
 
 
 class UpstreamRank(_Counted):
     """A `RerankEngine` over `/rerank` as vLLM, llama.cpp, Jina and Cohere have it."""
 
-    async def rank(self, query: str, documents: Sequence[str], further: ExtraFields = NO_EXTRA_FIELDS) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
         """The server's scores."""
         body = {
-            **further,
+            **extra,
             "model": self.source.upstream_model,
             "query": query,
             "documents": list(documents),
@@ -92,7 +94,7 @@ class UpstreamRank(_Counted):
         if not all(map(math.isfinite, ranked)):
             raise UpstreamBroke(self.name, "gave a ranking by scores that are not numbers")
         tokens = _tokens(answer) or await self._counted([(query, document) for document in documents])
-        return Ranked(ranked, tokens, truncated=0)
+        return RankingResult(ranked, tokens, truncated=0)
 
 
 def _vector(value: object) -> Any:

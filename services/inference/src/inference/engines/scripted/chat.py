@@ -72,7 +72,7 @@ class ScriptedChat:
         written = 0
         try:
             for index in range(generation_request.choices):
-                for tokens, piece in _said(generation_request, index, reply, room):
+                for tokens, piece in _reply_steps(generation_request, index, reply, room):
                     written += tokens
                     if tokens:
                         await asyncio.sleep(self._script.pace_seconds)
@@ -103,21 +103,21 @@ def _processors() -> LogitsProcessors:
 def _shortest(processor: LogitsProcessor) -> bytes:
     """Something short that has the form: what closes comes first, and what was not written yet before what was."""
     written: Counter[int] = Counter()
-    said = bytearray()
-    while len(said) < LONGEST_CONSTRAINED:
+    content = bytearray()
+    while len(content) < LONGEST_CONSTRAINED:
         allowed = processor.allowed()
         if allowed[_processors().end]:
             break
         closing = [byte for byte in SHORTEST_FIRST if allowed[byte]]
         byte = closing[0] if closing else min(np.flatnonzero(allowed[:256]).tolist(), key=lambda b: (written[b], b))
         written[byte] += 1
-        said.append(byte)
+        content.append(byte)
         if processor.take(byte):
             break
-    return bytes(said)
+    return bytes(content)
 
 
-def _said(
+def _reply_steps(
     generation_request: GenerationRequest, index: int, reply: str, room: int
 ) -> Iterator[tuple[int, Piece | None]]:
     """One choice: how many tokens each step writes, and what of it is shown."""
@@ -135,7 +135,7 @@ def _said(
         written += counted
         shown = scanner.feed(token)
         text = reader.feed(shown) if reader else shown
-        yield counted, text_piece(text, index, _certain(generation_request, text)) if text else None
+        yield counted, text_piece(text, index, _logprobs(generation_request, text)) if text else None
         if scanner.found:
             break
     rest = scanner.flush()
@@ -143,7 +143,7 @@ def _said(
     more, calls = reader.finish("length" if scanner.found else reason) if reader else ("", [])
     left += more
     if left:
-        yield 0, text_piece(left, index, _certain(generation_request, left))
+        yield 0, text_piece(left, index, _logprobs(generation_request, left))
     if reason == "stop" and not (scanner.found or calls) and generation_request.schema is not None:
         check_answer(generation_request.schema, reply)
     if calls:
@@ -152,7 +152,7 @@ def _said(
     yield 0, end_piece(reason, index)
 
 
-def _certain(generation_request: GenerationRequest, text: str) -> list[dict[str, Any]] | None:
+def _logprobs(generation_request: GenerationRequest, text: str) -> list[dict[str, Any]] | None:
     if not generation_request.sampling.logprobs:
         return None
     tokens = [{"token": token, "logprob": 0.0, "bytes": list(token.encode())} for token in TOKEN.findall(text)]

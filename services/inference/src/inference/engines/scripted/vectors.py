@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, Ranked, Vectors
-from inference.requests.generation_request import refuse_unknown
+from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, RankingResult, Vectors
+from inference.requests.generation_request import reject_unknown_fields
 
 WORD = re.compile(r"\w+|[^\w\s]+")
 TOKENIZER = json.dumps(
@@ -87,11 +87,11 @@ class ScriptedRank:
         """Counts words."""
         return TOKENIZER
 
-    async def rank(self, query: str, documents: Sequence[str], further: ExtraFields = NO_EXTRA_FIELDS) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
         """Scores from 0 to 1."""
-        refuse_unknown(further)
+        reject_unknown_fields(extra)
         asked = set(WORD.findall(query.casefold()))
         read = [WORD.findall(document.casefold()) for document in documents]
         scores = tuple(len(asked & set(words[: self._limit])) / max(1, len(asked)) for words in read)
         tokens = len(asked) * len(read) + sum(min(len(words), self._limit) for words in read)
-        return Ranked(scores, tokens, sum(len(words) > self._limit for words in read))
+        return RankingResult(scores, tokens, sum(len(words) > self._limit for words in read))

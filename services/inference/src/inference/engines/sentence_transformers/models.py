@@ -17,9 +17,9 @@ from inference.engines import torch_runtime
 from inference.engines.sentence_transformers.packed_linear import pack_linears
 from inference.errors import CannotLoad, ModelNotReady
 from inference.metrics import TRUNCATED
-from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, Ranked, Vectors
+from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, RankingResult, Vectors
 from inference.queueing.admission import Admission
-from inference.requests.generation_request import CHARACTERS_A_TOKEN, refuse_unknown
+from inference.requests.generation_request import CHARACTERS_A_TOKEN, reject_unknown_fields
 from inference.serving.liveness import Liveness
 
 log = structlog.get_logger(__name__)
@@ -197,11 +197,11 @@ class CrossEncoderRank:
         """Without truncation and padding."""
         return self._tokenizer
 
-    async def rank(self, query: str, documents: Sequence[str], further: ExtraFields = NO_EXTRA_FIELDS) -> Ranked:
+    async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
         """Scores from 0 to 1. A pair longer than the model reads is cut, and counted."""
         if self._model is None:
             raise ModelNotReady(self._name, "it is not loaded")
-        refuse_unknown(further)
+        reject_unknown_fields(extra)
         read = sum(map(len, documents)) + len(query) * len(documents)
         release = await self._admission.enter(read // CHARACTERS_A_TOKEN)
         try:
@@ -220,7 +220,7 @@ class CrossEncoderRank:
         truncated = sum(length > self._limit for length in lengths)
         if truncated:
             TRUNCATED.labels(self._name).inc(truncated)
-        return Ranked(tuple(scores), sum(min(length, self._limit) for length in lengths), truncated)
+        return RankingResult(tuple(scores), sum(min(length, self._limit) for length in lengths), truncated)
 
     def _load(self) -> None:
         folder = self._locate()  # first: importing takes seconds

@@ -22,7 +22,7 @@ from inference.protocol.pieces import collect
 from inference.queueing.admission import Admission
 from inference.requests.generation_request import (
     GenerationRequest,
-    guessed_tokens,
+    estimate_tokens,
     read_generation_request,
     room_for_answer,
 )
@@ -114,7 +114,7 @@ class TransformersChat:
     async def _begun(self, loaded: Loaded, generation_request: GenerationRequest) -> Generation:
         """Its generation, once it has its slot. It queues before its prompt is read, so that is bounded, too."""
         loop = asyncio.get_running_loop()
-        ticket = self._admission.join(guessed_tokens(generation_request, self._context, self._usual_tokens))
+        ticket = self._admission.join(estimate_tokens(generation_request, self._context, self._usual_tokens))
         try:
             prompt, processor = await loop.run_in_executor(self._reading, self._prepare, loaded, generation_request)
             count = partial(_count, loaded)

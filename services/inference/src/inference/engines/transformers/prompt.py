@@ -40,7 +40,7 @@ class ChatPrompt:
         if _MARKS.search(_MARKED.sub("", text)):  # the template cut through a message
             parted = [{**message, "content": self._parted(message["content"])} for message in messages]
             return self._read(self._tokenizer, self._render(parted))
-        return [token for piece, plain in _pieces(text) for token in self._read(self._of(plain), piece)]
+        return [token for piece, plain in _pieces(text) for token in self._read(self._tokenizer_for(plain), piece)]
 
     def _spells_control(self, text: str) -> bool:
         return any(token in text for token in self._control)
@@ -59,7 +59,7 @@ class ChatPrompt:
             text = text.replace(token, f"{token[0]} {token[1:]}")
         return text
 
-    def _of(self, plain: bool) -> Any:
+    def _tokenizer_for(self, plain: bool) -> Any:
         return self._plain if plain else self._tokenizer
 
     @staticmethod

@@ -15,12 +15,12 @@ import structlog
 
 from contracts.chat import ChatRequest
 from inference.engines.wrappers.base import EngineWrapper
-from inference.engines.wrappers.second_answer import BEFORE_THE_END, once_more, usage_of_both
+from inference.engines.wrappers.second_answer import BEFORE_THE_END, repeated_request, total_usage
 from inference.errors import UpstreamBroke
 from inference.metrics import TOOL_CALLS
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.protocol.pieces import calls_piece, end_piece
-from inference.tool_calls.call_parts import CallParts, Checker, cut_call
+from inference.tool_calls.call_parts import CallParts, Checker, truncated_call
 from inference.tool_calls.calls import MalformedCalls
 
 log = structlog.get_logger(__name__)
@@ -43,8 +43,8 @@ class CheckedCalls(EngineWrapper):
             try:
                 choices.append(self._whole(checker, choice))
             except MalformedCalls:
-                again, used = await self._again(request, checker)
-                usage = usage_of_both(usage, used)
+                again, used = await self._ask_again(request, checker)
+                usage = total_usage(usage, used)
                 if isinstance(again, UpstreamBroke):
                     raise again from None
                 choices.append({**again, "index": choice.get("index", 0)})
@@ -69,8 +69,8 @@ class CheckedCalls(EngineWrapper):
             yield end
         broken = {index: answer for index, answer in answers.items() if answer.is_broken}
         for index, answer in broken.items():  # now that the stream's slot is free: a model may be asked once more
-            again, used = await self._again(request, checker)
-            if (usage := usage_of_both(usage, used)) is not None:
+            again, used = await self._ask_again(request, checker)
+            if (usage := total_usage(usage, used)) is not None:
                 yield Piece(usage=usage)
             for end in _rest(self._name, index, answer, again):
                 yield end
@@ -105,10 +105,10 @@ class CheckedCalls(EngineWrapper):
         checked = []
         for call in calls if isinstance(calls, list) else [calls]:
             try:
-                whole = checker.checked(call)
+                whole = checker.check(call)
             except MalformedCalls as error:
                 if reason not in BEFORE_THE_END:  # as far as it came, as OpenAI gives it
-                    checked += cut_call(call)
+                    checked += truncated_call(call)
                     continue
                 log.warning("tool call malformed", model=self._name, why=str(error))
                 raise
@@ -116,12 +116,12 @@ class CheckedCalls(EngineWrapper):
             checked.append(whole)
         return checked
 
-    async def _again(
+    async def _ask_again(
         self, request: ChatRequest, checker: Checker
     ) -> tuple[dict[str, Any] | UpstreamBroke, dict[str, Any] | None]:
         """The choice of a second answer, or that it is as bad; and what it cost."""
         TOOL_CALLS.labels(self._name, "asked_again").inc()
-        completion = await self._inner.complete(once_more(request))
+        completion = await self._inner.complete(repeated_request(request))
         try:
             return self._whole(checker, completion.choices[0]), completion.usage
         except MalformedCalls:

@@ -15,7 +15,7 @@ import structlog
 
 from contracts.chat import ChatRequest, Message
 from inference.engines.wrappers.base import EngineWrapper
-from inference.engines.wrappers.second_answer import BEFORE_THE_END, once_more, usage_of_both
+from inference.engines.wrappers.second_answer import BEFORE_THE_END, repeated_request, total_usage
 from inference.errors import Unsupported, UpstreamBroke
 from inference.metrics import TOOL_CALLS
 from inference.protocol.engines import ChatEngine, Completion, Piece
@@ -47,7 +47,7 @@ class ConstrainedTools(EngineWrapper):
         for choice in completion.choices:
             text, reason = _text(choice.get("message")), choice.get("finish_reason")
             answered, more = await self._read(asked, tools, text, reason)
-            usage = usage_of_both(usage, more)
+            usage = total_usage(usage, more)
             message: dict[str, Any] = {"role": "assistant", "content": answered.text}
             if answered.calls:
                 message["tool_calls"], reason = answered.calls, _reason_of_calls(reason)
@@ -77,10 +77,10 @@ class ConstrainedTools(EngineWrapper):
         again: dict[str, Any] | None = None
         for index, reason in ended.items():  # now that the stream's slot is free: a model may be asked once more
             answered, more = await self._read(asked, tools, readers[index].text, reason)
-            again = usage_of_both(again, more)
+            again = total_usage(again, more)
             for end in _ending(answered, readers[index].shown, index, reason):
                 yield end
-        if (both := usage_of_both(usage, again)) is not None:
+        if (both := total_usage(usage, again)) is not None:
             yield Piece(usage=both)
 
     async def _read(
@@ -97,7 +97,7 @@ class ConstrainedTools(EngineWrapper):
                 return cut, None
             log.warning("tool call malformed", model=self._name, why=str(error))
         TOOL_CALLS.labels(self._name, "asked_again").inc()
-        again = await self._inner.complete(once_more(asked))
+        again = await self._inner.complete(repeated_request(asked))
         try:
             return ParsedAnswer.of(_text(again.choices[0].get("message")), tools), again.usage
         except MalformedCalls as error:

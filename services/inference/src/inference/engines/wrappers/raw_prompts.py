@@ -75,23 +75,23 @@ class _Answers:
     def whole(self, choice: dict[str, Any]) -> dict[str, Any]:
         """A choice of a whole answer."""
         message = choice["message"]
-        said = {**message, "content": self._echoed + (message.get("content") or "")}
-        return {**self._told(choice), "message": said}
+        answer = {**message, "content": self._echoed + (message.get("content") or "")}
+        return {**self._placed(choice), "message": answer}
 
     def piece(self, choice: dict[str, Any]) -> dict[str, Any]:
         """A choice of a stream's piece."""
         delta = choice["delta"]
         if self._echoed and choice["index"] not in self._offsets:
             delta = {**delta, "content": self._echoed + (delta.get("content") or "")}
-        return {**self._told(choice), "delta": delta}
+        return {**self._placed(choice), "delta": delta}
 
-    def _told(self, choice: dict[str, Any]) -> dict[str, Any]:
+    def _placed(self, choice: dict[str, Any]) -> dict[str, Any]:
         index = choice["index"]
         offset = self._offsets.setdefault(index, 0)
         described = (choice.get("logprobs") or {}).get("content")
-        told = None if described is None else _described(described, offset)
+        logprobs = None if described is None else _completion_logprobs(described, offset)
         self._offsets[index] += sum(len(token["token"]) for token in described or ())
-        return {**choice, "index": self._first + index, "logprobs": told}
+        return {**choice, "index": self._first + index, "logprobs": logprobs}
 
 
 def _each(request: ChatRequest) -> Iterator[tuple[ChatRequest, _Answers]]:
@@ -113,7 +113,7 @@ def _each(request: ChatRequest) -> Iterator[tuple[ChatRequest, _Answers]]:
         yield asked, _Answers(number * count, message.plain_text() if echo else "")
 
 
-def _described(tokens: list[dict[str, Any]], offset: int) -> dict[str, Any]:
+def _completion_logprobs(tokens: list[dict[str, Any]], offset: int) -> dict[str, Any]:
     """Log probabilities as completions have them."""
     offsets = []
     for token in tokens:

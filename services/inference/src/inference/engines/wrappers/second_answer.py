@@ -11,12 +11,12 @@ BEFORE_THE_END = ("tool_calls", "stop", "function_call")
 """Why an answer ended that is complete."""
 
 
-def once_more(asked: ChatRequest) -> ChatRequest:
+def repeated_request(asked: ChatRequest) -> ChatRequest:
     """The same question for one whole answer."""
     return asked.model_copy(update={"stream": False, "stream_options": None, "n": 1})
 
 
-def usage_of_both(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def total_usage(first: Mapping[str, Any] | None, second: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The tokens of both; what only one counts in detail stays as it is."""
     if first is None or second is None:
         return dict(first or second or {}) or None

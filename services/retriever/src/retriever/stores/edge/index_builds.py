@@ -85,14 +85,14 @@ class IndexBuilds:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[set[str] | None]:
+    def write_turn(self, name: str) -> Iterator[set[str] | None]:
         """The turn of one writer of a shard. It adds the ids that it changes to the set, if there is one, even if it
         fails half-way.
         """
         with self._lock(name):
             yield self._journals.get(name)
 
-    def consider(self, name: str, shard: Shard) -> None:
+    def schedule(self, name: str, shard: Shard) -> None:
         """Note how many points lie beside the index, and build one if there are too many."""
         self._record(name, shard.unindexed())
         if not self.rules.due(shard):
@@ -113,7 +113,7 @@ class IndexBuilds:
             return name == self._current or name in self._wanted
 
     @contextmanager
-    def without(self, name: str) -> Iterator[None]:
+    def exclusive(self, name: str) -> Iterator[None]:
         """The removal of this shard: what is being built of it ends first, and nothing is begun meanwhile."""
         with self._changed:
             self._leaving.add(name)
@@ -155,7 +155,7 @@ class IndexBuilds:
     def _run(self) -> None:
         while (name := self._next()) is not None:
             started = time.monotonic()
-            outcome = self._outcome(name)
+            outcome = self._build_outcome(name)
             INDEX_BUILDS.labels(outcome).inc()
             INDEX_BUILD_SECONDS.observe(time.monotonic() - started)
             log.info("index build", generation=name, outcome=outcome, seconds=round(time.monotonic() - started, 1))
@@ -189,13 +189,13 @@ class IndexBuilds:
     def _look_again(self, name: str) -> None:
         try:
             with self._shards.use(name) as (_, shard):
-                self.consider(name, shard)
+                self.schedule(name, shard)
         except GenerationMissing:
             return
-        except BaseException:  # as in `_outcome`
+        except BaseException:  # as in `_build_outcome`
             log.exception("index build not considered", generation=name)
 
-    def _outcome(self, name: str) -> str:
+    def _build_outcome(self, name: str) -> str:
         try:
             self._build(name)
         except _Abandoned as abandoned:
@@ -214,7 +214,7 @@ class IndexBuilds:
                 self._check(name)
                 copied = self._shards.copy(name)
                 self._journals[name] = set()
-            indexed = self._optimised(copied)
+            indexed = self._optimise(copied)
             self._adopt(name, copied, indexed)
         finally:
             self._journals.pop(name, None)
@@ -229,7 +229,7 @@ class IndexBuilds:
             log.warning("no room to build an index", generation=name, bytes=size, free=free)
             raise _Abandoned("no_room")
 
-    def _optimised(self, folder: Path) -> int:
+    def _optimise(self, folder: Path) -> int:
         """Let a child build the index; the number of vectors that it then counts as indexed."""
         numbers = (str(self.rules.memory_mib), str(os.getpid()))
         command = [sys.executable, "-m", "retriever.stores.edge.index_worker", str(folder), *numbers]

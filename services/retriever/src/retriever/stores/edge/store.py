@@ -73,7 +73,7 @@ class EdgeStore:
         """Remove a generation and its files."""
 
         def drop() -> None:
-            with self._builds.without(generation):
+            with self._builds.exclusive(generation):
                 self._shards.delete(generation)
 
         await _run(self._writers, drop)
@@ -100,7 +100,7 @@ class EdgeStore:
     async def _upsert(self, generation: str, batches: Sequence[Sequence[Point]]) -> None:
         def write() -> None:
             self._room.check(sum(_size(point) for points in batches for point in points))
-            with self._builds.writing(generation) as journal, self._shards.use(generation) as (engine, shard):
+            with self._builds.write_turn(generation) as journal, self._shards.use(generation) as (engine, shard):
                 try:
                     for points in batches:
                         _ensure_number_indexes(engine, shard, points)
@@ -109,7 +109,7 @@ class EdgeStore:
                 finally:
                     if journal is not None:
                         journal.update(point.id for points in batches for point in points)
-                self._builds.consider(generation, shard)
+                self._builds.schedule(generation, shard)
 
         await _run(self._writers, write)
 
@@ -118,7 +118,7 @@ class EdgeStore:
 
         def remove() -> int:
             self._room.check_small()
-            with self._builds.writing(generation) as journal, self._shards.use(generation) as (engine, _):
+            with self._builds.write_turn(generation) as journal, self._shards.use(generation) as (engine, _):
                 ids = _ids(engine, _filter(where))
                 try:
                     for at in range(0, len(ids), _REMOVED):
@@ -153,7 +153,7 @@ class EdgeStore:
         def search(engine: edge.EdgeShard, shard: Shard) -> list[list[Candidate]]:
             if not shard.considered:  # opened just now: a build may have been cut off by the last end
                 shard.considered = True
-                self._builds.consider(generation, shard)
+                self._builds.schedule(generation, shard)
             return _search(engine, shard, wanted)
 
         return await self._read(generation, search)

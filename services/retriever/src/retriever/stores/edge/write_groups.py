@@ -37,7 +37,7 @@ class WriteGroups:
         written = asyncio.get_running_loop().create_future()
         if generation not in self._waiting:
             self._waiting[generation] = deque()
-            task = asyncio.create_task(self._work_off(generation))
+            task = asyncio.create_task(self._flush_all(generation))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._waiting[generation].append((points, written))
@@ -47,23 +47,23 @@ class WriteGroups:
         """Return when nothing waits any more."""
         await asyncio.gather(*self._tasks)
 
-    async def _work_off(self, generation: str) -> None:
+    async def _flush_all(self, generation: str) -> None:
         waiting = self._waiting[generation]
         while waiting:
             group = [waiting.popleft() for _ in range(min(len(waiting), MOST_TOGETHER))]
             began = time.monotonic()
-            await self._together(generation, group)
+            await self._flush(generation, group)
             if waiting:  # more come than one flush can take along: let them gather, and searches run
                 await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
         del self._waiting[generation]
 
-    async def _together(self, generation: str, group: Sequence[Waiting]) -> None:
+    async def _flush(self, generation: str, group: Sequence[Waiting]) -> None:
         try:
             await self._write(generation, [points for points, _ in group])
         except Exception as error:  # noqa: BLE001  # it is the callers': each is told of its own
             if len(group) > 1:
                 for one in group:
-                    await self._together(generation, [one])
+                    await self._flush(generation, [one])
             elif not group[0][1].done():
                 group[0][1].set_exception(error)
             return
