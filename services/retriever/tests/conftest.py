@@ -26,6 +26,7 @@ from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 
 TENANT = "acme"
+TEXTS = ["The lantern burns oil.", "The harbour freezes in winter.", "Falcons nest on the tower."]
 RERANKED = 12
 """How many hits the bench reranks."""
 

@@ -1,26 +1,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
+from services.inference.tests.tool_calls.declared import WEATHER, tools
 
 from inference.errors import CallUnfit
-from inference.tool_calls.answer_schema import ParsedAnswer
-from inference.tool_calls.calls import CallReader, Tools, read_tools
+from inference.tool_calls.calls import CallReader
 
-PLACE = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 UNIQUE = {"type": "object", "properties": {"days": {"type": "array", "uniqueItems": True}}, "required": ["days"]}
 
 
-def tools(*functions: dict[str, Any], choice: str = "required", several: bool = False) -> Tools:
-    listed = [{"type": "function", "function": function} for function in functions]
-    found = read_tools({"tools": listed, "tool_choice": choice, "parallel_tool_calls": several})
-    assert found is not None
-    return found
-
-
-WEATHER = {"name": "weather", "parameters": PLACE}
 WAIT = {"name": "wait", "parameters": {}}
 CALL = '{"name": "weather", "arguments": {"city": "Paris"}}'
 
@@ -53,12 +43,6 @@ def test_a_name_that_could_be_several_is_no_call_yet() -> None:
     reader = CallReader(tools(WEATHER, WAIT), structured=False)
     reader.feed('{"name": "w')
     assert reader.finish("length") == ("", [])
-
-
-def test_a_server_s_call_that_is_cut_is_given_with_its_blanks() -> None:
-    cut = ParsedAnswer.cut_short('{ "name" : "weather",\n "arguments" : {"city": "Par', tools(WEATHER, choice="auto"))
-    assert [call["function"] for call in cut.calls] == [{"name": "weather", "arguments": '{"city": "Par'}]
-    assert ParsedAnswer.cut_short('{"text": "It rai', tools(WEATHER, choice="auto")).text == "It rai"
 
 
 def test_what_a_grammar_can_not_hold_is_checked_afterwards_for_strict_tools() -> None:

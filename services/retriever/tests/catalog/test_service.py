@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from services.retriever.tests.conftest import TENANT, Bench, facts
 
-from contracts.collections import Chunking, CollectionChange, CollectionCreate, VectorOptions
+from contracts.collections import Chunking, CollectionCreate, VectorOptions
 from retriever.errors import CollectionExists, CollectionNotFound, EmbeddingModelUnknown
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey
@@ -27,23 +27,6 @@ async def test_a_collection_shows_the_options_it_was_made_with(bench: Bench) -> 
     assert (made.language, made.vectors, made.rerank) == ("de", options, True)
 
 
-async def test_a_change_shows_raises_the_revision_and_leaves_the_rest(bench: Bench) -> None:
-    made = await bench.create()
-    changed = await bench.parts.collection_repository.update_collection(
-        TENANT, "handbook", CollectionChange(rerank=True)
-    )
-    assert (changed.rerank, changed.description, changed.revision) == (True, "", made.revision + 1)
-    changed = await bench.parts.collection_repository.update_collection(
-        TENANT, "handbook", CollectionChange(description="Rules")
-    )
-    assert (changed.rerank, changed.description, changed.revision) == (True, "Rules", made.revision + 2)
-    with pytest.raises(CollectionNotFound):
-        await bench.parts.collection_repository.update_collection("globex", "handbook", CollectionChange(rerank=False))
-    await bench.parts.collections.delete_collection(TENANT, "handbook")
-    with pytest.raises(CollectionNotFound):
-        await bench.parts.collection_repository.update_collection(TENANT, "handbook", CollectionChange(rerank=False))
-
-
 async def test_an_unknown_model_is_refused_with_the_known_ones(bench: Bench) -> None:
     with pytest.raises(EmbeddingModelUnknown, match="Known here: 'hashed'"):
         await bench.parts.collections.create_collection(
@@ -59,34 +42,6 @@ async def test_of_many_that_make_the_same_name_one_succeeds(bench: Bench) -> Non
     )
     assert sum(isinstance(result, CollectionExists) for result in results) == 4
     assert len(await bench.parts.store.list_generations()) == 1
-
-
-async def test_the_same_name_is_free_in_another_tenant(bench: Bench) -> None:
-    await bench.create()
-    await bench.create(tenant="globex")
-    assert len(await bench.parts.collection_repository.list_collections("globex", "", 10, None)) == 1
-
-
-async def test_counts_are_of_what_is_visible(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "a", 1, ["One.", "Two."])
-    await bench.index(record, "b", 1, ["One."])
-    await bench.put(record, "b", 2, ["Uno.", "Dos."])
-    await bench.index(record, "c", 1, ["One."])
-    await bench.delete(record, "c", 1)
-    (shown,) = await bench.parts.collection_repository.describe_collections([record])
-    assert (shown.documents, shown.chunks) == (2, 3)
-
-
-async def test_collections_are_listed_by_name_in_pages_and_within_what_is_allowed(bench: Bench) -> None:
-    for name in ("c", "a", "b", "d"):
-        await bench.create(name)
-    pages = [
-        await bench.parts.collection_repository.list_collections(TENANT, after, 2, None) for after in ("", "b", "d")
-    ]
-    assert [[record.name for record in page] for page in pages] == [["a", "b"], ["c", "d"], []]
-    allowed = await bench.parts.collection_repository.list_collections(TENANT, "", 10, ("b", "d", "x"))
-    assert [record.name for record in allowed] == ["b", "d"]
 
 
 async def test_deleting_removes_the_vectors_too_and_can_be_repeated(bench: Bench) -> None:

@@ -3,38 +3,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from services.retriever.tests.conftest import TENANT, Bench, chunk
+from services.retriever.tests.conftest import TENANT, TEXTS, Bench, chunk
 
 from retriever.errors import ChunksMissing, CollectionNotFound, DocumentNotFound, MetadataUnusable, StaleRevision
 from retriever.stores import filters
-from retriever.stores.points import RevisionKey
-
-TEXTS = ["The lantern burns oil.", "The harbour freezes in winter.", "Falcons nest on the tower."]
-
-
-async def test_unchanged_chunks_keep_their_vectors_wherever_they_moved(bench: Bench) -> None:
-    record = await bench.create()
-    first = await bench.put(record, "d", 1, TEXTS)
-    assert (first.embedded, first.reused) == (3, 0)
-    assert first.embedding_tokens > 0
-    await bench.commit(record, "d", 1, 3)
-    bench.embedder.embedded.clear()
-    second = await bench.put(record, "d", 2, [TEXTS[2], "A new paragraph.", TEXTS[0]])
-    assert (second.embedded, second.reused) == (1, 2)
-    assert bench.embedder.embedded == ["A new paragraph."]
-    assert (await bench.commit(record, "d", 2, 3)).stale_deleted == 3
-    (hit,) = (await bench.search("lantern oil", limit=1, mode="dense")).hits
-    assert (hit.text, hit.revision) == (TEXTS[0], 2)
-
-
-async def test_the_header_is_part_of_what_is_embedded(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.put(record, "d", 1, [chunk(0, "Same text.", header="One")])
-    again = await bench.put(record, "d", 2, [chunk(0, "Same text.", header="Two")])
-    assert (again.embedded, bench.embedder.embedded) == (1, ["One\nSame text.", "Two\nSame text."])
-    await bench.commit(record, "d", 2, 1)
-    (hit,) = (await bench.search("Two", limit=1)).hits
-    assert hit.text == "Same text."
 
 
 async def test_a_batch_sent_again_changes_nothing(bench: Bench) -> None:
@@ -44,18 +16,6 @@ async def test_a_batch_sent_again_changes_nothing(bench: Bench) -> None:
     assert (again.embedded, again.reused) == (0, 3)
     await bench.commit(record, "d", 1, 3)
     assert len((await bench.search("the", limit=50, mode="dense")).hits) == 3
-
-
-async def test_the_same_text_twice_in_a_batch_is_embedded_once(bench: Bench) -> None:
-    record = await bench.create()
-    assert (await bench.put(record, "d", 1, ["Twice.", "Twice."])).embedded == 1
-    assert bench.embedder.embedded == ["Twice."]
-
-
-async def test_texts_are_embedded_in_calls_of_bounded_size(bench: Bench) -> None:
-    record = await bench.create()
-    made = await bench.put(record, "d", 1, [f"Paragraph number {at} of many." for at in range(150)])
-    assert (made.embedded, len(bench.embedder.embedded)) == (150, 150)
 
 
 async def test_a_first_revision_is_searchable_as_it_arrives_and_each_batch_counts(bench: Bench) -> None:
@@ -79,17 +39,6 @@ async def test_a_later_revision_is_seen_whole_at_its_commit_and_not_before(bench
     hits = (await bench.search("lantern", limit=50)).hits
     assert [(hit.text, hit.revision) for hit in hits] == [("The lantern burns gas.", 2)]
     assert committed.collection_revision == await bench.revision() == before + 1
-
-
-async def test_revisions_at_or_below_the_committed_one_are_refused(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 3, TEXTS)
-    for revision in (1, 3):
-        with pytest.raises(StaleRevision, match="up to 3"):
-            await bench.put(record, "d", revision, ["late"])
-    with pytest.raises(StaleRevision):
-        await bench.commit(record, "d", 2, 0)
-    assert [hit.text for hit in (await bench.search("late", mode="sparse")).hits] == []
 
 
 async def test_a_commit_names_what_is_missing_and_can_be_sent_again(bench: Bench) -> None:
@@ -129,46 +78,6 @@ async def test_a_document_may_be_empty(bench: Bench) -> None:
     await bench.index(record, "e", 1, TEXTS)
     assert (await bench.commit(record, "e", 2, 0)).stale_deleted == 3
     assert (await bench.search("lantern")).hits == []
-
-
-async def test_a_late_batch_cannot_bring_a_deleted_document_back(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 1, TEXTS)
-    before = await bench.revision()
-    await bench.delete(record, "d", 2)
-    assert (await bench.search("lantern")).hits == []
-    assert await bench.revision() == before + 1
-    with pytest.raises(StaleRevision):
-        await bench.put(record, "d", 2, TEXTS)
-    with pytest.raises(StaleRevision):
-        await bench.commit(record, "d", 2, 0)
-    await bench.delete(record, "d", 2)
-    assert await bench.revision() == before + 1
-    await bench.index(record, "d", 3, TEXTS)
-    assert len((await bench.search("lantern")).hits) == 3
-
-
-async def test_an_unknown_document_can_be_fenced_off_before_it_arrives(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.delete(record, "d", 1)
-    with pytest.raises(StaleRevision):
-        await bench.put(record, "d", 1, TEXTS)
-    assert await bench.revision() == 0
-
-
-async def test_deleting_an_old_revision_leaves_the_newer_one(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 5, TEXTS)
-    await bench.delete(record, "d", 4)
-    assert len((await bench.search("lantern", limit=50)).hits) == 3
-
-
-async def test_deleting_the_active_revision_shows_a_pending_one_as_a_first(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 1, TEXTS)
-    await bench.put(record, "d", 2, ["The lantern burns gas."])
-    await bench.delete(record, "d", 1)
-    assert [hit.revision for hit in (await bench.search("lantern")).hits] == [2]
 
 
 async def test_a_batch_that_a_deletion_overtakes_takes_back_what_it_wrote(bench: Bench) -> None:
@@ -232,9 +141,3 @@ async def test_writing_into_a_collection_that_was_deleted_meanwhile_finds_none(b
         await bench.commit(record, "d", 1, 0)
     with pytest.raises(CollectionNotFound):
         await bench.delete(record, "d", 1)
-
-
-def test_a_chunk_has_an_id_of_its_own_in_every_collection_revision_and_place() -> None:
-    keys = [RevisionKey("c", "d", 1), RevisionKey("c", "d", 2), RevisionKey("c", "e", 1), RevisionKey("x", "d", 1)]
-    assert len({key.chunk_id(at) for key in keys for at in range(3)}) == 12
-    assert keys[0].chunk_id(0) == RevisionKey("c", "d", 1).chunk_id(0)

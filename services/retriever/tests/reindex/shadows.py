@@ -15,7 +15,6 @@ MODELS = (EmbeddingModel("other", 32, 256), EmbeddingModel("smaller", 32, 128))
 TO_OTHER = ReindexRequest(embedding_model="other")
 TO_HASHED = ReindexRequest(embedding_model="hashed")
 TO_RECUT = ReindexRequest(chunking=Chunking(strategy="sentence", max_tokens=32))
-TEXTS = ["The lantern burns oil.", "The harbour freezes in winter.", "Falcons nest on the tower."]
 
 
 async def begin(bench: Bench, record: CollectionRecord, wanted: ReindexRequest = TO_OTHER, key: str = "k") -> Shadow:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from services.retriever.tests.conftest import TENANT, Bench, chunk, facts
-from services.retriever.tests.reindex.shadows import MODELS, TEXTS, TO_RECUT, begin, shown, stage
+from services.retriever.tests.conftest import TENANT, TEXTS, Bench, chunk, facts
+from services.retriever.tests.reindex.shadows import MODELS, TO_RECUT, begin, shown, stage
 
 from contracts.indexing import ChunkBatch, CommitRequest
 from retriever.errors import (

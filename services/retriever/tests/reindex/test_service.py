@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from services.retriever.tests.conftest import TENANT, Bench, chunk
-from services.retriever.tests.reindex.shadows import MODELS, TEXTS, TO_OTHER, TO_RECUT, begin, copy_all, reindex, shown
+from services.retriever.tests.conftest import TENANT, TEXTS, Bench, chunk
+from services.retriever.tests.reindex.shadows import MODELS, TO_OTHER, TO_RECUT, begin, copy_all, reindex, shown
 
-from contracts.collections import Chunking, VectorOptions
+from contracts.collections import Chunking
 from contracts.reindexing import ReindexRequest, Shadow
 from retriever.errors import (
     EmbeddingModelUnknown,
@@ -14,8 +14,6 @@ from retriever.errors import (
 )
 from retriever.models.protocol import EmbeddingModel
 from retriever.stores import filters
-from retriever.stores.points import StoredPoint
-from servicekit.core.errors import UpstreamFailed
 
 
 @pytest.fixture
@@ -56,15 +54,6 @@ async def test_until_the_flip_readers_see_the_old_generation_only(bench: Bench) 
     assert (await bench.search("lantern", limit=3, mode="dense")).usage.embedding_model == "other"
 
 
-async def test_only_a_model_that_is_another_embeds_anything(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 1, TEXTS)
-    bench.embedder.embedded.clear()
-    await reindex(bench, record, ReindexRequest(vectors=VectorOptions(quantization="scalar")))
-    assert bench.embedder.embedded == []
-    assert [hit.text for hit in (await bench.search("lantern oil", limit=1, mode="dense")).hits] == TEXTS[:1]
-
-
 async def test_what_can_not_be_or_is_so_already_is_refused(bench: Bench) -> None:
     record = await bench.create()
     with pytest.raises(EmbeddingModelUnknown, match="'hashed', 'other'"):
@@ -97,15 +86,6 @@ async def test_every_step_can_be_repeated_and_goes_on_where_another_stopped(benc
     assert (await begin(bench, record)).state == "active"
     assert (await bench.parts.reindex.copy_chunks(record, first.generation, "token")).state == "active"
     assert await shown(bench, record) == texts
-
-
-async def test_a_flip_waits_for_what_is_missing(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 1, TEXTS)
-    shadow = await begin(bench, record)
-    early = await bench.parts.reindex.flip_shadow(record, shadow.generation)
-    assert (early.state, early.left) == ("building", 1)
-    assert (await bench.parts.collection_repository.get_collection(TENANT, record.name)).generation == 1
 
 
 async def test_writes_and_deletions_that_arrive_meanwhile_reach_both(bench: Bench) -> None:
@@ -170,21 +150,6 @@ async def test_a_batch_that_a_whole_reindex_overtakes_ends_in_the_new_generation
     assert {hit.document_id for hit in (await bench.search("lantern earlier", mode="dense")).hits} == {"d", "e"}
 
 
-async def test_the_chunks_of_a_revision_that_began_to_arrive_before_the_shadow_are_not_missed(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "e", 1, ["Old."])
-    for name in ("d", "e"):
-        await bench.put(record, name, 2, [chunk(0, TEXTS[0])])
-    shadow = await copy_all(bench, record, await begin(bench, record))
-    for name in ("d", "e"):
-        await bench.put(record, name, 2, [chunk(1, TEXTS[1])])
-        await bench.commit(record, name, 2, 2)
-    assert (await copy_all(bench, record, shadow)).left == 0
-    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
-    for name in ("d", "e"):
-        assert await shown(bench, record, name) == TEXTS[:2]
-
-
 async def test_a_revision_that_arrived_before_the_shadow_and_is_not_seen_yet_can_be_committed_after_the_flip(
     bench: Bench,
 ) -> None:
@@ -204,98 +169,6 @@ async def test_a_first_revision_that_is_still_arriving_has_no_gap_at_the_flip(be
     assert {hit.text for hit in (await bench.search("lantern harbour", mode="dense")).hits} == set(TEXTS[:2])
 
 
-@pytest.mark.parametrize("how", ["deleted", "replaced"])
-async def test_a_document_that_goes_while_it_is_copied_does_not_come_back(bench: Bench, how: str) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 1, TEXTS)
-    shadow = await begin(bench, record)
-
-    async def overtake() -> None:
-        bench.embedder.meanwhile = None
-        if how == "deleted":
-            await bench.delete(record, "d", 1)
-        else:
-            await bench.index(record, "d", 2, ["The lantern burns gas."])
-
-    bench.embedder.meanwhile = overtake
-    await copy_all(bench, record, shadow)
-    await bench.parts.reindex.flip_shadow(record, shadow.generation)
-    after = await bench.parts.collection_repository.get_collection(TENANT, record.name)
-    assert after.generation == shadow.generation
-    expected = [] if how == "deleted" else ["The lantern burns gas."]
-    assert [hit.text for hit in (await bench.search("lantern", limit=50)).hits] == expected
-    assert await bench.parts.store.count_points(after.vectors, filters.document("d")) == len(expected)
-
-
-async def test_a_model_that_fails_harms_no_upload_and_the_document_is_copied_later(bench: Bench) -> None:
-    record = await bench.create()
-    shadow = await begin(bench, record)
-    bench.embedder.broken["other"] = UpstreamFailed("Broken.")
-    await bench.index(record, "d", 1, TEXTS)
-    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).left == 1
-    with pytest.raises(UpstreamFailed):
-        await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")
-    bench.embedder.broken.clear()
-    await copy_all(bench, record, shadow)
-    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
-    assert await shown(bench, record) == TEXTS
-
-
-async def test_a_batch_that_the_shadow_misses_while_its_document_is_copied_is_copied_later(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.put(record, "d", 1, [chunk(0, TEXTS[0])])
-    shadow = await begin(bench, record)
-    fetch = bench.parts.store.get_points
-
-    async def missing_meanwhile(generation: str, ids: Sequence[str]) -> dict[str, StoredPoint]:
-        found = await fetch(generation, ids)
-        if generation != record.vectors and found:  # all that had come is in the shadow
-            bench.parts.store.get_points = fetch  # type: ignore[method-assign]
-            bench.embedder.broken["other"] = UpstreamFailed("Broken.")
-            await bench.put(record, "d", 1, [chunk(1, TEXTS[1])])
-            bench.embedder.broken.clear()
-        return found
-
-    bench.parts.store.get_points = missing_meanwhile  # type: ignore[method-assign]
-    assert (await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")).left == 1
-    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "building"
-    await copy_all(bench, record, shadow)
-    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
-    assert {hit.text for hit in (await bench.search("lantern harbour", mode="dense")).hits} == {*TEXTS[:2]}
-    await bench.commit(record, "d", 1, 2)
-
-
-async def test_an_abandoned_shadow_leaves_the_old_generation_and_never_begins_again(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 1, TEXTS)
-    shadow = await begin(bench, record)
-    await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")
-    before = await bench.revision()
-    for _ in range(2):
-        await bench.parts.reindex.delete_shadow(record, "k")
-    assert await bench.parts.store.list_generations() == [record.vectors]
-    assert (await begin(bench, record)).state == "gone"
-    assert (await bench.parts.reindex.copy_chunks(record, shadow.generation, "token")).state == "gone"
-    assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "gone"
-    await bench.parts.reindex.delete_shadow(record, "never begun")
-    assert (await begin(bench, record, key="never begun")).state == "gone"
-    assert (await bench.revision(), await shown(bench, record)) == (before, TEXTS)
-    again = await copy_all(bench, record, await begin(bench, record, key="k2"))
-    assert (await bench.parts.reindex.flip_shadow(record, again.generation)).state == "active"
-
-
-async def test_a_shadow_takes_the_place_of_an_earlier_one(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 1, TEXTS)
-    first = await begin(bench, record, key="one")
-    second = await begin(bench, record, key="two")
-    assert (await bench.parts.reindex.copy_chunks(record, first.generation, "token")).state == "gone"
-    assert len(await bench.parts.store.list_generations()) == 2
-    await copy_all(bench, record, second)
-    assert (await bench.parts.reindex.flip_shadow(record, first.generation)).state == "gone"
-    assert (await bench.parts.reindex.flip_shadow(record, second.generation)).state == "active"
-
-
 async def test_a_search_whose_generation_is_dropped_under_it_finds_the_same_in_the_new_one(bench: Bench) -> None:
     record = await bench.create()
     await bench.index(record, "d", 1, TEXTS)
@@ -309,20 +182,6 @@ async def test_a_search_whose_generation_is_dropped_under_it_finds_the_same_in_t
     reply = await bench.search("lantern oil", limit=1, mode="dense")
     assert ([hit.text for hit in reply.hits], reply.usage.embedding_model) == (TEXTS[:1], None)
     assert reply.collection_revision == await bench.revision()
-
-
-async def test_a_start_removes_what_a_flip_or_an_abandoned_shadow_left(bench: Bench) -> None:
-    record = await bench.create()
-    await bench.index(record, "d", 1, TEXTS)
-    shadow = await copy_all(bench, record, await begin(bench, record))
-    generations = bench.parts.indexing.generations
-    live = await generations.get_live(record.id)
-    assert live.shadow is not None
-    assert await generations.flip(live.active, live.shadow)  # dies before it drops the old vectors
-    assert len(await bench.parts.store.list_generations()) == 2
-    await bench.parts.collections.cleanup(owns_store=False)
-    assert await bench.parts.store.list_generations() == [live.shadow.vectors]
-    assert shadow.generation == live.shadow.number
 
 
 async def test_deleting_a_collection_takes_its_shadow_along(bench: Bench) -> None:

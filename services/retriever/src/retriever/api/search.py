@@ -40,11 +40,11 @@ class DirectSearch:
         if scope["method"] != "POST" or (header_of(scope, b"content-type") or "").lower() != "application/json":
             await router(scope, receive, send)
             return
+        scope["route"] = direct_route  # for metrics and logs
         body = await Request(scope, receive).body()
         if (read := _read(scope, body)) is None:
             await router(scope, _with_body(body, receive), send)
             return
-        scope["route"] = direct_route  # for metrics and logs
         response = await _answer(*read, scope["app"].state.dependencies)
         await response(scope, receive, send)
 

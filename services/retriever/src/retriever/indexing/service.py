@@ -177,7 +177,7 @@ class IndexingService:
     async def list_embeddings(
         self, record: CollectionRecord, key: RevisionKey, first: int, limit: int
     ) -> ChunkEmbeddings:
-        """Sealed embeddings of the active revision's chunks from `first` on; raises `DocumentNotFound` for another."""
+        """Encoded embeddings of the active revision's chunks from `first` on; raises `DocumentNotFound` for another."""
         async with self._translate_errors(record):
             active = (await self.generations.get_live(record.id)).active
             state = await self.revisions.get_state(record.id, key.document_id)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+from services.inference.tests.api.calls import ask, error_of
+
+
+def test_an_unknown_model_is_404_and_the_word_default_is_explained(start: Any, declared: Any) -> None:
+    app = start(declared["embedding"])
+    app.until_ready()
+    answer = app.post("/v1/chat/completions", ask())
+    assert answer.status_code == 404
+    assert error_of(answer)["code"] == "model_not_found"
+    assert error_of(app.post("/v1/embeddings", {"model": "talker", "input": "x"}))["code"] == "model_not_found"
+
+
+def test_a_model_that_can_not_load_says_why_and_the_others_serve(start: Any, declared: Any) -> None:
+    missing = declared["chat"] | {"engine": "transformers", "source": {"path": "/nowhere"}}
+    app = start(missing, declared["embedding"])
+    answer = app.client.get("/readyz")
+    while "loading" in answer.text:
+        answer = app.client.get("/readyz")
+    assert answer.status_code == 503
+    parts = answer.json()["parts"]
+    assert "folder is not there" in parts["model:talker"]["detail"]
+    assert "/nowhere" not in answer.text
+    assert parts["model:words"]["ok"]
+    assert app.post("/v1/embeddings", {"input": "x"}).status_code == 200
+    refused = app.post("/v1/chat/completions", ask())
+    assert (refused.status_code, error_of(refused)["code"]) == (503, "model_not_ready")
+
+
+def test_a_model_that_is_not_the_default_is_shown_but_not_needed_for_readiness(start: Any, declared: Any) -> None:
+    spare = declared["chat"] | {
+        "name": "spare",
+        "engine": "transformers",
+        "source": {"path": "/nowhere"},
+        "default": False,
+    }
+    app = start(declared["chat"], declared["embedding"], spare)
+    app.until_ready()
+    parts = app.client.get("/readyz").json()["parts"]
+    assert parts["model:spare"]["ok"]
+    assert "not ready" in parts["model:spare"]["detail"]
