@@ -6,11 +6,11 @@ import asyncio
 import base64
 import importlib
 import io
-import secrets
 import subprocess
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -34,7 +34,6 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.ext.asyncio import create_async_engine
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 
 from ingest.tables import IDEMPOTENCY
@@ -51,15 +50,13 @@ START = """
 import asyncio, sys
 from pathlib import Path
 from pydantic import SecretStr
-from {service}.bootstrap import MIGRATIONS
-from servicekit.core.clock import SystemClock
 from servicekit.sql.migrations import migrate
 from servicekit.sql.database import Database
 
 async def main():
     url = sys.argv[1]
     database = Database.open(SecretStr(url) if url else None, Path(sys.argv[2]), "{service}")
-    await migrate(database, MIGRATIONS)
+    await migrate(database, Path(sys.argv[3]))
     await database.close()
 
 asyncio.run(main())
@@ -79,33 +76,15 @@ class Place:
         return self.opened[-1]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if not postgres_installed():
-        pytest.skip("PostgreSQL is not installed")
-    with temporary_postgres() as url:
-        yield url
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    place = Place("", tmp_path)
-    if request.param == "postgresql":
-        server = request.getfixturevalue("server")
-        name = f"db{secrets.token_hex(4)}"
-        await _create_database(server, name)
-        place = Place(server.replace("/postgres?", f"/{name}?"), tmp_path)
-    yield place
-    for database in place.opened:
-        await database.close()
-
-
-async def _create_database(server: str, name: str) -> None:
-    """A new database of the test's server: starting one takes seconds."""
-    engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    await engine.dispose()
+    if request.param == "postgresql" and not postgres_installed():
+        pytest.skip("PostgreSQL is not installed")
+    with temporary_postgres() if request.param == "postgresql" else nullcontext("") as url:
+        place = Place(url, tmp_path)
+        yield place
+        for database in place.opened:
+            await database.close()
 
 
 def scripts(service: str) -> Path:
@@ -194,7 +173,7 @@ def same_rows(now: dict[str, list[dict[str, Any]]], before: dict[str, list[dict[
 
 
 def start_twice(service: str, place: Place) -> None:
-    command = [sys.executable, "-c", START.format(service=service), place.url, str(place.folder)]
+    command = [sys.executable, "-c", START.format(service=service), place.url, str(place.folder), str(scripts(service))]
     starts = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
     for start in starts:
         said, _ = start.communicate(timeout=240)

@@ -1,0 +1,71 @@
+"""No test depends on how fast a machine is: what bounds a hang is long, and no elapsed time is judged."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAST = 60
+"""Seconds of a bound that only ends a hang; one up to a second is what a test waits for in vain."""
+OWN = ("tests/vllm", "tests/compose", "tests/contract/clients")
+"""Suites with bounds of minutes that they name themselves."""
+CLOCKS = ("monotonic", "perf_counter")
+
+
+def _tests() -> Iterator[tuple[str, ast.AST]]:
+    for folder in ("libs", "services", "cli", "tests"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            name = str(file.relative_to(ROOT))
+            if "tests/" in name and not name.startswith(OWN):
+                yield name, ast.parse(file.read_text())
+
+
+def _bounds(node: ast.AST) -> Iterator[float]:
+    """Seconds that a call waits at the longest, where it says so by a number."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return
+    given = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
+    given += node.args[:1] if node.func.attr == "timeout" else []
+    given += node.args[1:2] if node.func.attr == "wait_for" else []
+    for each in given:
+        if isinstance(each, ast.Constant) and isinstance(each.value, int | float):
+            yield each.value
+
+
+def test_what_only_bounds_a_hang_is_a_minute_at_least() -> None:
+    short = [
+        f"{name}:{node.lineno} {seconds:g} s"  # type: ignore[attr-defined]
+        for name, tree in _tests()
+        for node in ast.walk(tree)
+        for seconds in _bounds(node)
+        if 1 < seconds < LEAST
+    ]
+    assert not short, "a busy machine takes longer: wait for a minute, or for an event"
+
+
+def _is_elapsed(node: ast.AST) -> bool:
+    """Whether it is `clock() - began`."""
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and any(
+            isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr in CLOCKS
+            for each in ast.walk(node.left)
+        )
+    )
+
+
+def test_no_elapsed_time_is_judged_to_be_short() -> None:
+    judged = [
+        f"{name}:{node.lineno}"
+        for name, tree in _tests()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+        for compared in ast.walk(node)
+        if isinstance(compared, ast.Compare)
+        for left, operator in zip([compared.left, *compared.comparators], compared.ops, strict=False)
+        if isinstance(operator, ast.Lt | ast.LtE) and _is_elapsed(left)
+    ]
+    assert not judged, "speed is measured in benchmarks/; judge by records, events and order"
