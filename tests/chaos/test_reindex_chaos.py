@@ -104,7 +104,7 @@ class Killer:
         if self.home.supervisor.processes()[name].pid in (0, None, before):
             return False
         try:
-            return httpx2.get(f"{self.home.inner_url(name)}/readyz", timeout=5).status_code == 200
+            return httpx2.get(f"{self.home.inner_url(name)}/readyz", timeout=60).status_code == 200
         except (httpx2.TransportError, KeyError):
             return False
 

@@ -52,7 +52,7 @@ def check(file: str, service: str, port: int) -> int:
     given = yaml.safe_load((ROOT / file).read_text())["services"][service]["healthcheck"]["test"]
     command = ["sh", "-c", given[1]] if given[0] == "CMD-SHELL" else given[1:]
     here = [part.replace("$$", "$").replace("6333", str(port)) for part in command]
-    return subprocess.run(here, capture_output=True, timeout=30, check=False).returncode
+    return subprocess.run(here, capture_output=True, timeout=60, check=False).returncode
 
 
 @BASH

@@ -37,7 +37,7 @@ INNER = {
     },
 }
 """What a service serves to its peers alone."""
-CASES = [(service, operation) for operation in OPERATIONS for service in {"gateway", operation.owner}]
+CASES = [(service, operation) for operation in OPERATIONS for service in sorted({"gateway", operation.owner})]
 
 
 def _unnamed(call: str) -> str:

@@ -145,7 +145,7 @@ def test_an_oversize_upload_is_refused_by_its_declared_length_before_any_byte_of
         f"POST {DOCUMENTS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {home.admin_key}\r\n"
         f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {10**12}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", home.state.ports["gateway"]), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", home.state.ports["gateway"]), timeout=60) as connection:
         connection.sendall(head.encode())
         answer = connection.recv(4096)
     assert answer.startswith(b"HTTP/1.1 413 ")

@@ -87,7 +87,7 @@ def call_inner(home: RunningHome, service: str, token: str | None) -> int:
     _, method, path = INNER[service]
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     body = {"model": "rag:handbook", "messages": [{"role": "user", "content": "?"}]} if method == "POST" else None
-    with httpx2.Client(timeout=30) as http:
+    with httpx2.Client(timeout=60) as http:
         return http.request(method, home.inner_url(service) + path, headers=headers, json=body).status_code
 
 

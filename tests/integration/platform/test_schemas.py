@@ -88,8 +88,7 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 def scripts(service: str) -> Path:
-    found: Path = importlib.import_module(f"{service}.bootstrap").MIGRATIONS
-    return found
+    return Path(importlib.import_module(service).__file__ or "").parent / "migrations"
 
 
 def revisions(service: str) -> list[str]:

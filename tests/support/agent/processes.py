@@ -111,7 +111,7 @@ class Fleet:
         while time.monotonic() < until:
             assert self.processes[name].poll() is None, (self.folder / f"{name}.log").read_text()[-3000:]
             try:
-                if httpx2.get(url, timeout=5).status_code == 200:
+                if httpx2.get(url, timeout=60).status_code == 200:
                     return
             except httpx2.TransportError:
                 time.sleep(0.1)

@@ -149,7 +149,7 @@ async def agent_client(peers: Peers, tokens: Tokens, **settings: float) -> Async
                 **settings,
             }
         )
-        async with serving(create_app(chosen)) as url, httpx2.AsyncClient(base_url=url, timeout=30) as client:
+        async with serving(create_app(chosen)) as url, httpx2.AsyncClient(base_url=url, timeout=60) as client:
             client.headers["Authorization"] = f"Bearer {tokens.token()}"
             yield client
 

@@ -79,7 +79,7 @@ class ComposeStack:
         said = "nothing"
         while time.monotonic() < deadline:
             try:
-                answer = httpx2.get(f"{self.base_url}/readyz", timeout=10)
+                answer = httpx2.get(f"{self.base_url}/readyz", timeout=60)
             except httpx2.HTTPError as error:
                 said = repr(error)
             else:
@@ -153,9 +153,9 @@ def engine_reason() -> str | None:
     try:
         done = (
             subprocess.run(
-                ["docker", "compose", "version"], capture_output=True, text=True, timeout=30, check=False
+                ["docker", "compose", "version"], capture_output=True, text=True, timeout=60, check=False
             ).returncode
-            or subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False).returncode
+            or subprocess.run(["docker", "info"], capture_output=True, timeout=60, check=False).returncode
         )
     except OSError as error:
         return f"no docker command ({error})"

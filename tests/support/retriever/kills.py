@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +22,7 @@ WRITERS, SEARCHERS, DOCUMENTS = 3, 2, 4
 EARLY = 7
 """Of so many kills one more comes while the retriever starts."""
 COLLECTIONS = ("a", "b")
-WORK_SECONDS = 30
+WORK_SECONDS = 120
 END_SECONDS = 60
 
 
@@ -33,11 +33,12 @@ def _work_until_killed(
     chance: random.Random,
     *,
     in_a_build: bool,
+    until: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Writers, a reindexer and searchers at once, and `kill -9` in the middle: some writes on, and moments more, or
-    while an index is built.
+    """Writers, a reindexer and searchers at once, and `kill -9` in the middle: some writes and searches on and `until`
+    is true, and moments more, or while an index is built.
     """
-    over, enough = Event(), ledger.writes + chance.randrange(12)
+    over, enough, searched = Event(), ledger.writes + chance.randrange(12), ledger.searches + 2 * SEARCHERS
     with ExitStack() as stack:
         clients = [stack.enter_context(retriever.client()) for _ in range(len(workers) + SEARCHERS)]
         pool = stack.enter_context(ThreadPoolExecutor(len(clients)))
@@ -47,17 +48,23 @@ def _work_until_killed(
         readers = zip(seeds, clients[len(workers) :], strict=True)
         work += [pool.submit(search_on, client, ledger, over, random.Random(each)) for each, client in readers]
         deadline = time.monotonic() + WORK_SECONDS
-        while ledger.writes < enough and not over.wait(0.002) and time.monotonic() < deadline:
-            pass
+        while ledger.writes < enough or ledger.searches < searched or not until():
+            if over.wait(0.002) or time.monotonic() > deadline:  # then what came of it says why
+                break
         while in_a_build and not retriever.children() and not over.wait(0.002) and time.monotonic() < deadline:
             pass
         ledger.builds += bool(retriever.children())
         over.wait(chance.uniform(0, 0.1))
         retriever.kill()
         _check_alone(retriever)
-        ledger.indexed += any((retriever.data / "vectors").glob("col_*/.whole"))
+        ledger.indexed += _indexed(retriever)
         for future in work:
             future.result()
+
+
+def _indexed(retriever: RetrieverProcess) -> bool:
+    """Whether an index has come to its place."""
+    return any((retriever.data / "vectors").glob("col_*/.whole"))
 
 
 def _check_alone(retriever: RetrieverProcess) -> None:
@@ -96,7 +103,8 @@ async def survive(
     """Kill a retriever, which runs with these settings, so many times, `in_builds` of them while an index is built.
 
     After each it must hold every write that it acknowledged, and none by half; at the end its store holds exactly the
-    points of the documents, also after the reindexes that were cut off.
+    points of the documents, also after the reindexes that were cut off. The last kill waits for what chance has not
+    brought before: a reindex that was done and, where some are `in_builds`, an index that was.
     """
     ledger, chance = Ledger(), random.Random(seed)
     writers = [
@@ -106,6 +114,10 @@ async def survive(
         for at in range(WRITERS)
     ]
     reindexer = Reindexer(ledger, COLLECTIONS[0])
+
+    def all_seen() -> bool:
+        return ledger.flips > 0 and (not in_builds or ledger.indexed > 0 or _indexed(retriever))
+
     early = set(chance.sample(range(kills), kills // EARLY))
     building = set(chance.sample(range(kills), in_builds))
     with served(hashed_inference(HashedEmbedder())) as inference:
@@ -121,7 +133,14 @@ async def survive(
                         for name in COLLECTIONS:
                             checked(client.post("/v1/collections", json={"name": name}))
                     check_whole(client, ledger)
-                _work_until_killed(retriever, ledger, [*writers, reindexer], chance, in_a_build=kill in building)
+                _work_until_killed(
+                    retriever,
+                    ledger,
+                    [*writers, reindexer],
+                    chance,
+                    in_a_build=kill in building,
+                    until=all_seen if kill == kills - 1 else lambda: True,
+                )
             retriever.start()
             retriever.wait_ready()
             with retriever.client() as client:

@@ -30,5 +30,5 @@ def test_two_homes_that_start_at_once_do_not_take_the_same_port(monkeypatch: pyt
         assert other.stdout is not None
         assert int(other.stdout.readline()) == port
         assert ports.choose(0, {})["metrics"] != port  # nothing listens on it yet
-        other.communicate("\n", timeout=30)
+        other.communicate("\n", timeout=60)
     assert ports.choose(0, {})["metrics"] == port  # whoever chose it has ended without using it
