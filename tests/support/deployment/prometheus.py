@@ -96,7 +96,7 @@ def running_prometheus(folder: Path, home: RunningHome, period: str = "1s") -> I
             [*command, f"--web.listen-address={address}"], stdout=output, stderr=output, cwd=folder
         )
     try:
-        with httpx2.Client(base_url=f"http://{address}", timeout=10) as http:
+        with httpx2.Client(base_url=f"http://{address}", timeout=60) as http:
             _wait(http, process, log)
             yield Prometheus(http)
     finally:

@@ -58,7 +58,7 @@ class RetrieverProcess:
     def wait_ready(self) -> None:
         """Return when the retriever is ready; fails if it ends or takes too long."""
         deadline = time.monotonic() + START_SECONDS
-        with httpx2.Client(base_url=self.base_url, timeout=10) as client:
+        with httpx2.Client(base_url=self.base_url, timeout=60) as client:
             while time.monotonic() < deadline:
                 assert self.process is not None
                 assert self.process.poll() is None, f"the retriever ended at its start: {self.last_words()}"
