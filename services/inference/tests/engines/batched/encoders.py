@@ -53,7 +53,7 @@ LIMITS = WorkerPoolLimits(
 
 
 async def began(encoder: SteppedEncoder) -> None:
-    assert await asyncio.to_thread(encoder.began.acquire, timeout=20)
+    assert await asyncio.to_thread(encoder.began.acquire, timeout=60)
 
 
 async def until(condition: Callable[[], bool]) -> None:
