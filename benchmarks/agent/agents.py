@@ -51,7 +51,7 @@ async def overhead() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as name:
         database = Database.open(None, Path(name), "agent")
         async with database.write() as connection:
-            await connection.run_sync(metadata.create_all)
+            await connection.run(metadata.create_all)
         spent = [await _run(database) for _ in range(REPEATS)]
         commits = [await _commit(database) for _ in range(50)]
         await database.close()

@@ -178,7 +178,7 @@ async def opened_database(folder: Path) -> AsyncIterator[Database]:
     """A database for the runs."""
     database = Database.open(None, folder, "agent")
     async with database.write() as connection:
-        await connection.run_sync(metadata.create_all)
+        await connection.run(metadata.create_all)
     try:
         yield database
     finally:

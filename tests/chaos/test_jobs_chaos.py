@@ -21,6 +21,7 @@ from tests.support.jobs.kind import EFFECTS, FINAL, JOBS, TABLE, CountingBench, 
 
 from servicekit.core.clock import SystemClock
 from servicekit.jobs.cancellation import request_cancel, revoke
+from servicekit.sql.database import rows_of
 
 COUNT, KILLS, SEED = (int(os.environ.get(name, few)) for name, few in (("JOBS", "48"), ("KILLS", "6"), ("SEED", "1")))
 STEPS, TENANTS, WORKERS = 5, ("acme", "globex", "initech"), 2
@@ -63,7 +64,7 @@ class Counts:
 
     async def at_work(self) -> set[int]:
         owners = select(TABLE.c.lease_owner).where(TABLE.c.lease_owner.is_not(None)).distinct()
-        return {int(row["lease_owner"].rpartition(":")[2]) for row in await self._bench.database.fetch(owners)}
+        return {int(row["lease_owner"].rpartition(":")[2]) for row in await self._bench.database.read(rows_of(owners))}
 
     async def check(self) -> None:
         """Each job did each step once, in order, under ever newer leases, and told so without a gap."""
@@ -80,7 +81,7 @@ class Counts:
             assert (row["lease_owner"], row["lease_expires_at"]) == (None, None)
         fences = select(EFFECTS.c.job_id, EFFECTS.c.fence).order_by(EFFECTS.c.number)
         newest: dict[str, int] = {}
-        for effect in await self._bench.database.fetch(fences):
+        for effect in await self._bench.database.read(rows_of(fences)):
             assert effect["fence"] >= newest.get(effect["job_id"], 0), "an old lease wrote after a newer one"
             newest[effect["job_id"]] = effect["fence"]
         again = sum(fence > 1 for fence in newest.values())

@@ -154,7 +154,7 @@ async def open_database(folder: Path) -> Database:
     """An empty database in a file."""
     database = Database.open(None, folder, "agent")
     async with database.write() as connection:
-        await connection.run_sync(metadata.create_all)
+        await connection.run(metadata.create_all)
     return database
 
 

@@ -124,4 +124,4 @@ async def test_the_checkpointer_and_the_migration_are_right_here_too(database: D
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     async with database.read() as connection:
-        assert await connection.run_sync(differences) == []
+        assert await connection.run(differences) == []

@@ -153,14 +153,14 @@ def contents(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 
 async def old_database(database: Database, service: str, revision: str) -> dict[str, list[dict[str, Any]]]:
     async with database.write() as connection:
-        await connection.run_sync(upgrade, scripts(service), revision)
-        await connection.run_sync(fill)
-        return await connection.run_sync(contents)
+        await connection.run(upgrade, scripts(service), revision)
+        await connection.run(fill)
+        return await connection.run(contents)
 
 
 async def now_in(database: Database) -> dict[str, list[dict[str, Any]]]:
     async with database.read() as connection:
-        return await connection.run_sync(contents)
+        return await connection.run(contents)
 
 
 def same_rows(now: dict[str, list[dict[str, Any]]], before: dict[str, list[dict[str, Any]]]) -> None:
@@ -304,7 +304,7 @@ async def test_nothing_that_was_deleted_is_left_in_the_files_of_sqlite(tmp_path:
     assert await asyncio.to_thread(holding, tmp_path, secret[:29]), "it is found where it is"
     async with database.write() as connection:
         await connection.execute(delete(IDEMPOTENCY))
-    await database.scrub()
+    await database.clean()
     assert await asyncio.to_thread(holding, tmp_path, secret[:29]) == []
     await database.close()
 

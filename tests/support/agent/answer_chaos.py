@@ -33,7 +33,7 @@ from contracts.health import Health
 from contracts.runs import FINAL_RUN_STATUSES
 from contracts.search import SearchReply, SearchUsage
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 from servicekit.web.error_handlers import install_error_handlers
 
 LEAVE = "Full-time employees get 27 days of paid leave per year."
@@ -238,7 +238,7 @@ async def _ended(database: Database) -> list[dict[str, Any]]:
     """All runs, once each has ended."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
-            runs = [dict(row) for row in await database.fetch(select(RUNS))]
+            runs = [dict(row) for row in await database.read(rows_of(select(RUNS)))]
             if all(run["status"] in FINAL_RUN_STATUSES for run in runs):
                 return runs
             await asyncio.sleep(0.05)

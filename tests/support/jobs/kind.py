@@ -15,7 +15,6 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.core.clock import Clock
 from servicekit.core.identifiers import new_id
@@ -31,7 +30,8 @@ from servicekit.jobs.queue import Queue
 from servicekit.jobs.runner import Runner
 from servicekit.jobs.tables import JobOwner, JobTable, job_columns, job_indexes
 from servicekit.jobs.worker_registry import WorkerRegistry, workers_table
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
+from servicekit.sql.transaction import Transaction
 
 FINAL = ("ready", "failed", "cancelled")
 metadata = MetaData()
@@ -70,9 +70,7 @@ class Counting(JobKind[LeasedJob]):
         self.step = step
         self.retry = RetryPolicy(**{"max_attempts": 3, "max_wait": 3600.0, **retry})
 
-    async def load(
-        self, connection: AsyncConnection, store: JobStore, lease: Lease, row: Mapping[str, Any]
-    ) -> LeasedJob:
+    async def load(self, connection: Transaction, store: JobStore, lease: Lease, row: Mapping[str, Any]) -> LeasedJob:
         return LeasedJob(store, lease, row)
 
     async def run(self, job: LeasedJob) -> None:
@@ -121,8 +119,8 @@ async def empty_database(url: str | None, folder: Path) -> AsyncIterator[Databas
     database = Database.open(SecretStr(url) if url else None, folder, "jobs")
     try:
         async with database.write() as connection:
-            await connection.run_sync(metadata.drop_all)
-            await connection.run_sync(metadata.create_all)
+            await connection.run(metadata.drop_all)
+            await connection.run(metadata.create_all)
         yield database
     finally:
         await database.close()
@@ -166,7 +164,7 @@ class CountingBench:
         return True
 
     async def row(self, job_id: str) -> dict[str, Any]:
-        return dict((await self.database.fetch(select(TABLE).where(TABLE.c.id == job_id)))[0])
+        return dict((await self.database.read(rows_of(select(TABLE).where(TABLE.c.id == job_id))))[0])
 
     async def ready(self, *job_ids: str) -> None:
         """Wait until these have ended well."""
@@ -175,7 +173,7 @@ class CountingBench:
 
     async def effects(self, job_id: str) -> list[int]:
         query = select(EFFECTS.c.step).where(EFFECTS.c.job_id == job_id).order_by(EFFECTS.c.number)
-        return [row["step"] for row in await self.database.fetch(query)]
+        return [row["step"] for row in await self.database.read(rows_of(query))]
 
     async def events(self, job_id: str) -> list[tuple[int, str]]:
         assert JOBS.events is not None

@@ -22,7 +22,7 @@ WORK = Table(
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database.open(None, tmp_path, "leases")
     async with database.write() as connection:
-        await connection.run_sync(metadata.create_all)
+        await connection.run(metadata.create_all)
         await connection.execute(insert(WORK), [{"id": "a", "status": "queued"}, {"id": "b", "status": "queued"}])
     yield database
     await database.close()

@@ -4,19 +4,18 @@ import asyncio
 import sqlite3
 import threading
 import tracemalloc
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, bindparam, insert, select, text, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from servicekit.sql import database as sql
-from servicekit.sql import sqlite_driver
-from servicekit.sql.database import Database, UnkeptText, UtcTime
-from servicekit.sql.sqlite_driver import StatementConnection
+from servicekit.sql import sqlite
+from servicekit.sql.database import Database, UnkeptText, UtcTime, all_of, rows_of
 
 metadata = MetaData()
 COUNTERS = Table("counters", metadata, Column("value", Integer), Column("at", UtcTime))
@@ -26,7 +25,7 @@ MOMENT = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
 async def _open(folder: Path) -> Database:
     database = Database.open(None, folder, "counters")
     async with database.write() as connection:
-        await connection.run_sync(metadata.create_all)
+        await connection.run(metadata.create_all)
         await connection.execute(insert(COUNTERS).values(value=0, at=MOMENT))
     return database
 
@@ -55,7 +54,7 @@ async def test_writers_of_one_process_take_their_turn_as_they_came(tmp_path: Pat
             served.append(number)
 
     async def at_once(number: int) -> None:
-        await database.transact(lambda connection: served.append(number))
+        await database.write(lambda connection: served.append(number))
 
     async with database.write():
         waiting = []
@@ -83,18 +82,18 @@ async def test_a_file_that_another_process_writes_is_looked_at_every_millisecond
             if len(pauses) == 20:
                 other.execute("COMMIT")
 
-        monkeypatch.setattr(sqlite_driver.time, "sleep", pause)
+        monkeypatch.setattr(sqlite.time, "sleep", pause)
         if way == "a block":
             async with database.write() as connection:
                 await connection.execute(update(COUNTERS).values(value=3))
-                timeout = (await connection.exec_driver_sql("PRAGMA busy_timeout")).scalar_one()
+                timeout = (await connection.execute(text("PRAGMA busy_timeout"))).scalar_one()
         else:
-            await database.apply([(update(COUNTERS), [{"value": 3}])])
+            await database.write(all_of([(update(COUNTERS), [{"value": 3}])]))
             timeout = 15_000
         assert (pauses, timeout) == ([0.001] * 20, 15_000)
         assert other.execute("SELECT value FROM counters").fetchone() == (3,)
         other.execute("BEGIN IMMEDIATE")
-        monkeypatch.setattr(sqlite_driver, "BUSY_SECONDS", 0)
+        monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
         with pytest.raises(OperationalError, match="locked"):
             async with database.write():
                 pass
@@ -103,12 +102,12 @@ async def test_a_file_that_another_process_writes_is_looked_at_every_millisecond
 
 async def test_a_turn_to_write_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = await _open(tmp_path)
-    monkeypatch.setattr(sql, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     async with database.write():
         with pytest.raises(SQLAlchemyError, match=r"No turn to write within 0\.05 s\."):
-            await database.apply([])
-    await database.apply([(update(COUNTERS), [{"value": 3}])])
-    assert [row["value"] for row in await database.fetch(select(COUNTERS.c.value))] == [3]
+            await database.write(all_of([]))
+    await database.write(all_of([(update(COUNTERS), [{"value": 3}])]))
+    assert [row["value"] for row in await database.read(rows_of(select(COUNTERS.c.value)))] == [3]
     await database.close()
 
 
@@ -126,8 +125,8 @@ async def test_a_failed_block_leaves_nothing_behind(tmp_path: Path) -> None:
 async def test_writes_are_on_disk_when_they_return(tmp_path: Path) -> None:
     database = await _open(tmp_path)
     async with database.read() as connection:
-        synchronous = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one()
-        journal = (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar_one()
+        synchronous = (await connection.execute(text("PRAGMA synchronous"))).scalar_one()
+        journal = (await connection.execute(text("PRAGMA journal_mode"))).scalar_one()
     assert (synchronous, journal) == (2, "wal")
     await database.close()
 
@@ -137,7 +136,7 @@ async def test_a_read_sees_what_was_written_before_it(tmp_path: Path) -> None:
     for value in range(1, 30):
         async with database.write() as connection:
             await connection.execute(update(COUNTERS).values(value=value))
-        assert [dict(row) for row in await database.fetch(select(COUNTERS))] == [{"value": value, "at": MOMENT}]
+        assert [dict(row) for row in await database.read(rows_of(select(COUNTERS)))] == [{"value": value, "at": MOMENT}]
     await database.close()
 
 
@@ -145,7 +144,7 @@ async def test_reads_do_not_wait_for_a_writer_nor_see_what_is_not_committed(tmp_
     database = await _open(tmp_path)
     async with database.write() as connection:
         await connection.execute(update(COUNTERS).values(value=7))
-        seen = await asyncio.gather(*(database.fetch(select(COUNTERS.c.value)) for _ in range(20)))
+        seen = await asyncio.gather(*(database.read(rows_of(select(COUNTERS.c.value))) for _ in range(20)))
     assert {rows[0]["value"] for rows in seen} == {0}
     await database.close()
 
@@ -153,7 +152,7 @@ async def test_reads_do_not_wait_for_a_writer_nor_see_what_is_not_committed(tmp_
 async def test_a_read_cannot_write(tmp_path: Path) -> None:
     database = await _open(tmp_path)
     with pytest.raises(OperationalError, match="readonly"):
-        await database.fetch(update(COUNTERS).values(value=9).returning(COUNTERS.c.value))  # type: ignore[arg-type]
+        await database.read(rows_of(update(COUNTERS).values(value=9).returning(COUNTERS.c.value)))  # type: ignore[arg-type]
     await database.close()
 
 
@@ -162,10 +161,12 @@ async def test_a_look_sees_what_was_committed_and_waits_for_no_writer(tmp_path: 
     for value in range(1, 30):
         async with database.write() as connection:
             await connection.execute(update(COUNTERS).values(value=value))
-            assert [row["value"] for row in await database.look(select(COUNTERS.c.value))] == [value - 1]
-        assert [row["value"] for row in await database.look(select(COUNTERS.c.value))] == [value]
+            assert [row["value"] for row in await database.read(rows_of(select(COUNTERS.c.value)), at_once=True)] == [
+                value - 1
+            ]
+        assert [row["value"] for row in await database.read(rows_of(select(COUNTERS.c.value)), at_once=True)] == [value]
     with pytest.raises(OperationalError, match="readonly"):
-        await database.look(update(COUNTERS).values(value=9).returning(COUNTERS.c.value))  # type: ignore[arg-type]
+        await database.read(rows_of(update(COUNTERS).values(value=9).returning(COUNTERS.c.value)), at_once=True)  # type: ignore[arg-type]
     await database.close()
 
 
@@ -178,31 +179,35 @@ async def test_a_look_that_meets_a_locked_file_waits_and_holds_nobody_up(tmp_pat
         owner.execute("PRAGMA locking_mode=EXCLUSIVE")
         owner.execute("BEGIN IMMEDIATE")
         database = Database.open(None, tmp_path, file.stem)
-        waiting = asyncio.create_task(database.look(select(COUNTERS.c.value)))
+        waiting = asyncio.create_task(database.read(rows_of(select(COUNTERS.c.value)), at_once=True))
         await asyncio.wait({waiting}, timeout=0.1)
         assert not waiting.done()
     assert [row["value"] for row in await waiting] == [0]
     await database.close()
 
 
-async def test_a_statement_takes_one_hop_to_the_connections_thread(
+async def test_a_function_is_one_hop_and_so_is_a_statement_of_a_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = await _open(tmp_path)
-    async with database.read() as connection:
-        await connection.execute(select(COUNTERS))  # the connection is open
-    hops: list[str] = []
-    original = StatementConnection._execute
+    database, hops = await _open(tmp_path), list[int]()
+    submit = ThreadPoolExecutor.submit
 
-    async def counted(self: StatementConnection, call: Callable[..., object], *given: object) -> object:
-        hops.append(getattr(call, "__name__", ""))
-        return await original(self, call, *given)
+    def counted(self: ThreadPoolExecutor, *work: Any, **options: Any) -> Any:
+        hops.append(1)
+        return submit(self, *work, **options)
 
-    monkeypatch.setattr(StatementConnection, "_execute", counted)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", counted)
     async with database.write() as connection:
         await connection.execute(update(COUNTERS).values(value=3))
         await connection.execute(select(COUNTERS))
     assert len(hops) == 4, "begin, two statements, commit"
+    hops.clear()
+    await database.write(all_of([(update(COUNTERS), [{"value": 4}])] * 2))
+    await database.read(rows_of(select(COUNTERS)))
+    assert len(hops) == 2
+    hops.clear()
+    await database.read(rows_of(select(COUNTERS)), at_once=True)
+    assert not hops
     await database.close()
 
 
@@ -217,8 +222,8 @@ async def test_a_statement_tells_its_rows_and_how_many_it_changed(tmp_path: Path
         none = await connection.execute(update(COUNTERS).where(COUNTERS.c.value == 77_777).values(value=0))
         assert none.rowcount == 0
     async with database.read() as connection:
-        streamed = await connection.stream(select(COUNTERS.c.value))
-        assert len([row async for row in streamed]) == 2500
+        batches = [batch async for batch in connection.batches(select(COUNTERS.c.value), 1000)]
+        assert [len(batch) for batch in batches] == [1000, 1000, 500]
     await database.close()
 
 
@@ -227,21 +232,21 @@ async def test_a_moment_beyond_all_years_can_be_read(tmp_path: Path) -> None:
     for seconds, year in ((253_402_351_199.0, 9999), (-62_135_650_000.0, 1)):
         async with database.write() as connection:
             await connection.execute(text("UPDATE counters SET at = :at"), {"at": seconds})
-        assert (await database.fetch(select(COUNTERS)))[0]["at"].year == year
+        assert (await database.read(rows_of(select(COUNTERS))))[0]["at"].year == year
     await database.close()
 
 
 async def test_a_text_that_no_encoding_has_is_the_callers_fault(tmp_path: Path) -> None:
     database = await _open(tmp_path)
     named = select(COUNTERS).where(COUNTERS.c.value.cast(String) == bindparam("name"))
-    for reading in (database.fetch, database.look):
+    for at_once in (False, True):
         with pytest.raises(UnkeptText):
-            await reading(named, {"name": "\ud800"})
+            await database.read(rows_of(named, {"name": "\ud800"}), at_once=at_once)
     for block in (database.read, database.write):
         with pytest.raises(UnkeptText):
             async with block() as connection:
                 await connection.execute(named, {"name": "\ud800"})
-    assert await database.fetch(named, {"name": "0"})
+    assert await database.read(rows_of(named, {"name": "0"}))
     await database.close()
 
 
@@ -254,9 +259,8 @@ async def test_what_a_snapshot_streams_is_not_held_in_memory(tmp_path: Path) -> 
     async with database.snapshot() as connection:
         tracemalloc.start()
         rows = 0
-        async with connection.stream(many) as streamed:
-            async for _ in streamed:
-                rows += 1
+        async for batch in connection.batches(many, 500):
+            rows += len(batch)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert rows == 20_000
@@ -281,7 +285,7 @@ async def test_a_statement_that_fails_or_is_given_up_leaves_its_connection_usabl
     async with database.write() as connection:
         assert (await connection.execute(select(COUNTERS.c.value))).scalar_one() == 0
         await connection.execute(update(COUNTERS).values(value=1))
-    assert (await database.fetch(select(COUNTERS.c.value)))[0]["value"] == 1
+    assert (await database.read(rows_of(select(COUNTERS.c.value))))[0]["value"] == 1
     await database.close()
 
 
@@ -293,10 +297,10 @@ async def test_a_transaction_in_its_own_thread_is_whole_or_not_there(tmp_path: P
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await database.transact(broken)
-    assert [row["value"] for row in await database.fetch(select(COUNTERS.c.value))] == [0]
+        await database.write(broken)
+    assert [row["value"] for row in await database.read(rows_of(select(COUNTERS.c.value)))] == [0]
     raised = update(COUNTERS).values(value=COUNTERS.c.value + 1).returning(COUNTERS.c.value)
-    assert await database.transact(lambda connection: connection.execute(raised).scalar_one()) == 1
+    assert await database.write(lambda connection: connection.execute(raised).scalar_one()) == 1
     await database.close()
 
 
@@ -309,7 +313,7 @@ async def test_a_cancelled_caller_waits_until_its_transaction_has_ended(tmp_path
         under_way.set()
         assert may_end.wait(60)
 
-    task = asyncio.create_task(database.transact(held))
+    task = asyncio.create_task(database.write(held))
     await asyncio.to_thread(under_way.wait, 60)
     task.cancel()
     await asyncio.wait({task}, timeout=0.05)
@@ -317,5 +321,5 @@ async def test_a_cancelled_caller_waits_until_its_transaction_has_ended(tmp_path
     may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert [row["value"] for row in await database.fetch(select(COUNTERS.c.value))] == [7]
+    assert [row["value"] for row in await database.read(rows_of(select(COUNTERS.c.value)))] == [7]
     await database.close()

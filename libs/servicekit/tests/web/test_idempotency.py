@@ -28,7 +28,7 @@ ANSWERS = KeptAnswers(idempotency_table(METADATA))
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database.open(None, tmp_path, "answers")
     async with database.write() as connection:
-        await connection.run_sync(METADATA.create_all)
+        await connection.run(METADATA.create_all)
     yield database
     await database.close()
 

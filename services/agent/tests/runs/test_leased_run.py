@@ -16,7 +16,7 @@ from agent.tables import RUNS
 from agent.testing.scripted_agents import ScriptedAgent, in_turn
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.leases import LeaseLost
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 
 DEADLINE = 60.0
 
@@ -116,8 +116,8 @@ async def test_a_lease_is_renewed_however_often_it_is_notified(database: Databas
         while "step.started" not in [event.type for event in await one.events(run)]:
             one.agents.notifier.notify(run.id)
         clock.advance(0.2)  # what was to be written is written: only a heartbeat can renew the lease
-        before = (await database.fetch(expiry))[0]["lease_expires_at"]
-        while (await database.fetch(expiry))[0]["lease_expires_at"] == before:
+        before = (await database.read(rows_of(expiry)))[0]["lease_expires_at"]
+        while (await database.read(rows_of(expiry)))[0]["lease_expires_at"] == before:
             one.agents.notifier.notify(run.id)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)

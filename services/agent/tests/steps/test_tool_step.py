@@ -12,7 +12,7 @@ from agent.testing.scripted_agents import Turn
 from agent.threads.messages import UNKNOWN
 from agent.tools.tool import Repeat, ToolFailed
 from servicekit.core.clock import ManualClock
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 
 
 @pytest.mark.parametrize(("repeat", "times"), [("key", 2), ("safe", 2), ("never", 1)])
@@ -67,7 +67,7 @@ async def test_a_call_that_changes_nothing_is_in_the_ledger_once_however_late_it
     assert await second.work()
     assert (await second.shown(run)).status == "completed"
     assert till.paid == ["5", "5"]
-    rows = await database.fetch(select(TOOL_CALLS.c.state, TOOL_CALLS.c.result))
+    rows = await database.read(rows_of(select(TOOL_CALLS.c.state, TOOL_CALLS.c.result)))
     assert [dict(row) for row in rows] == [{"state": "done", "result": "paid 5"}]
 
 

@@ -29,7 +29,7 @@ async def test_a_shorter_summary_never_replaces_a_longer_one(database: Database)
     async with database.write() as connection:
         thread = await threads.create_thread(connection, VIEWER, {}, NOW)
         for text, count in (("long", 4), ("short", 2)):
-            await connection.run_sync(threads.update_summary, thread.id, text, count)
+            await connection.run(threads.update_summary, thread.id, text, count)
         assert await threads.get_summary(connection, thread.id) == ("long", 4)
 
 

@@ -18,7 +18,7 @@ from agent.tables import RUNS, VERSIONS
 from agent.threads.messages import UNKNOWN
 from agent.tools.tool import Repeat
 from contracts.runs import Run
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 
 DEADLINE = 60.0
 QUICK = AgentSettings(run_lease_seconds=30, run_poll_seconds=0.02, drain_seconds=0.05)
@@ -111,7 +111,7 @@ async def test_a_step_that_does_not_end_in_time_goes_back_to_the_queue_with_its_
     one.model.before = held
     async with asyncio.timeout(DEADLINE), working(one.agents.worker, one.settings.drain_seconds):
         await asked.wait()
-    row = dict((await database.fetch(select(RUNS)))[0])
+    row = dict((await database.read(rows_of(select(RUNS))))[0])
     assert (row["status"], row["lease_owner"], row["strikes"]) == ("queued", None, 0)
     other = bench(database, "Hello.", clock=one.clock)  # at once: no lease has to end first
     assert await other.work()

@@ -11,7 +11,6 @@ import json
 import sys
 
 from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.keys import KeyCreate
 from gateway.admin.first_start import SECRET_MODE, given_secret
@@ -30,6 +29,7 @@ from servicekit.backup.file import BackupFile
 from servicekit.core.clock import SystemClock
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 PREFIX = "gateway/"
 
@@ -40,7 +40,7 @@ async def restore(settings: GatewaySettings, backup: BackupFile) -> None:
     try:
         facts = next(json.load(content) for _, content in backup.members(f"{PREFIX}{table_dumps.FACTS}"))
 
-        async def afterwards(connection: AsyncConnection) -> None:
+        async def afterwards(connection: Transaction) -> None:
             await begin_epoch(connection, facts["public_key"], SystemClock())
             await _admin_key(connection, settings, database)
 
@@ -49,7 +49,7 @@ async def restore(settings: GatewaySettings, backup: BackupFile) -> None:
         await database.close()
 
 
-async def _admin_key(connection: AsyncConnection, settings: GatewaySettings, database: Database) -> None:
+async def _admin_key(connection: Transaction, settings: GatewaySettings, database: Database) -> None:
     """A new admin key, or the one that is in the file already."""
     clock = SystemClock()
     given = await asyncio.to_thread(given_secret, settings.admin_key_file)

@@ -20,7 +20,7 @@ async def test_the_migrations_make_exactly_the_tables_of_the_code(database: Data
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     async with database.read() as connection:
-        assert await connection.run_sync(differences) == []
+        assert await connection.run(differences) == []
 
 
 async def test_keys_that_could_write_agents_still_can_unless_they_are_limited(tmp_path: Path) -> None:
@@ -32,13 +32,13 @@ async def test_keys_that_could_write_agents_still_can_unless_they_are_limited(tm
     }
     database = Database.open(None, tmp_path, "old")
     async with database.write() as connection:
-        await connection.run_sync(upgrade, MIGRATIONS, "0002")
+        await connection.run(upgrade, MIGRATIONS, "0002")
         for name, (scopes, models, collections) in wanted.items():
             key = KeyCreate.model_validate(
                 {"name": name, "tenant": "acme", "scopes": scopes, "models": models, "collections": collections}
             )
             await connection.execute(insert(keys).values(key_row(key, name, f"gw_{name}", ManualClock())))
-        await connection.run_sync(upgrade, MIGRATIONS)
+        await connection.run(upgrade, MIGRATIONS)
         rows = (await connection.execute(select(keys.c.id, keys.c.scopes))).all()
     await database.close()
     assert {row.id: row.scopes for row in rows} == {

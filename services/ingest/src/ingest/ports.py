@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from contracts.collections import Collection, CollectionChange, CollectionCreate
 from contracts.documents import DocumentChunk
 from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from contracts.pages import Page
 from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from extraction.chunking.tokens import Tokens
+from servicekit.sql.transaction import Transaction
 
 
 class Kept(Protocol):
     """Bytes that are not removed for the time being."""
 
-    async def confirm(self, connection: AsyncConnection) -> None:
+    async def confirm(self, connection: Transaction) -> None:
         """Call it in the transaction that names the bytes; raises `BlobBusy` if they may be gone by now."""
         ...
 

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from services.ingest.tests.conftest import Service
 from sqlalchemy import inspect, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.collections import CollectionCreate
 from contracts.errors import ErrorBody
@@ -20,6 +19,7 @@ from ingest.testing.gateway import MemoryPlatform
 from ingest.worker.housekeeping import prune_jobs
 from servicekit.backup.lock import Holds
 from servicekit.core.errors import PeerError
+from servicekit.sql.transaction import Transaction
 
 DAY = 86_400
 
@@ -42,7 +42,7 @@ async def rows_naming(service: Service, word: str) -> set[str]:
     """The tables that have it in any row."""
     found = set()
     async with service.database.read() as connection:
-        there = set(await connection.run_sync(lambda plain: inspect(plain).get_table_names()))
+        there = set(await connection.run(lambda plain: inspect(plain).get_table_names()))
         for table in metadata.sorted_tables:
             if table.name in there:
                 found |= {table.name for row in await connection.execute(select(table)) if word in str(row)}
@@ -163,7 +163,7 @@ async def test_ended_jobs_are_kept_for_the_days_of_the_setting_and_live_ones_for
     await service.work_all()
     await service.upload("Waits.", document_id="waiting")
 
-    async def ids(connection: AsyncConnection) -> int:
+    async def ids(connection: Transaction) -> int:
         return len((await connection.execute(select(JOBS.c.id))).all())
 
     service.clock.advance(89 * DAY)

@@ -8,7 +8,6 @@ import sys
 from typing import IO, Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.collections import VectorOptions
 from retriever.backup.dump import POINTS, to_point
@@ -23,6 +22,7 @@ from servicekit.backup import tables as table_dumps
 from servicekit.backup.file import BackupFile
 from servicekit.backup.tables import Row
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 PREFIX = "retriever/"
 AT_ONCE = 64
@@ -47,7 +47,7 @@ async def restore(settings: RetrieverSettings, backup: BackupFile) -> None:
         store = await open_store(settings)
         try:
 
-            async def vectors(connection: AsyncConnection) -> None:
+            async def vectors(connection: Transaction) -> None:
                 await _vectors(connection, store, backup)
 
             await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), change=restored_row, then=vectors)
@@ -57,7 +57,7 @@ async def restore(settings: RetrieverSettings, backup: BackupFile) -> None:
         await database.close()
 
 
-async def _vectors(connection: AsyncConnection, store: VectorStore, backup: BackupFile) -> None:
+async def _vectors(connection: Transaction, store: VectorStore, backup: BackupFile) -> None:
     query = select(generations).where(generations.c.state == ACTIVE)
     languages = {}
     for row in (await connection.execute(query)).mappings():

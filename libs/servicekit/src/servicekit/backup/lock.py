@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.identifiers import new_id
-from servicekit.sql.database import Database, UtcTime
+from servicekit.sql.database import Database, UtcTime, rows_of
 
 log = structlog.get_logger(__name__)
 TABLE = "holds"
@@ -42,7 +42,7 @@ class Holds:
     async def any(self) -> bool:
         """Whether something is being read that must not be removed."""
         query = select(self._table.c.id).where(self._table.c.until > self._clock.now()).limit(1)
-        return bool(await self._database.look(query))
+        return bool(await self._database.read(rows_of(query), at_once=True))
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import JSON, Connection, LargeBinary, MetaData, Table, insert, inspect, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.backup.file import PartWriter, lines
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import UnknownRevision, one_process_at_a_time, upgrade
+from servicekit.sql.transaction import Transaction
 
 SCHEMA = "sql/schema.json"
 FACTS = "facts.json"
@@ -63,7 +63,7 @@ async def opened(
     `facts` are kept with it, in `facts.json`.
     """
 
-    async def pieces(connection: AsyncConnection) -> AsyncIterator[bytes]:
+    async def pieces(connection: Transaction) -> AsyncIterator[bytes]:
         part = PartWriter(service)
         yield part.member(FACTS, json.dumps(facts or {}).encode())
         async for piece in dump(connection, part):
@@ -74,9 +74,9 @@ async def opened(
         yield pieces(connection)
 
 
-async def dump(connection: AsyncConnection, part: PartWriter, without: Iterable[str] = ()) -> AsyncIterator[bytes]:
+async def dump(connection: Transaction, part: PartWriter, without: Iterable[str] = ()) -> AsyncIterator[bytes]:
     """All rows of all tables that a connection sees, but for the tables in `without`."""
-    tables = await connection.run_sync(_reflected)
+    tables = await connection.run(_reflected)
     revision = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
     yield part.member(SCHEMA, json.dumps({"revision": revision}).encode())
     left_out = {VERSIONS, *without}
@@ -84,8 +84,8 @@ async def dump(connection: AsyncConnection, part: PartWriter, without: Iterable[
         if table.name in left_out:
             continue
         number, size, rows = 0, 0, list[Row]()
-        async with connection.stream(select(table)) as found:
-            async for row in found.mappings():
+        async for found in connection.batches(select(table), ROWS_AT_ONCE):
+            for row in found:
                 rows.append(_plain(dict(row)))
                 size += len(str(rows[-1]))
                 if size > MEMBER_BYTES:
@@ -107,7 +107,7 @@ async def load(
     members: Iterable[tuple[str, IO[bytes]]],
     *,
     change: Change = lambda _, row: row,
-    then: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    then: Callable[[Transaction], Awaitable[None]] | None = None,
 ) -> None:
     """Put dumped rows back, in one transaction, into a database that has no tables yet; raises `NotEmpty`.
 
@@ -121,25 +121,25 @@ async def load(
                 tables = await _made(connection, scripts, json.load(content)["revision"])
             elif name.startswith("sql/"):
                 await _insert(connection, tables[name.split("/")[1]], content, change)
-        await connection.run_sync(upgrade, scripts)
+        await connection.run(upgrade, scripts)
         if then is not None:
             await then(connection)
 
 
-async def _require_empty(connection: AsyncConnection) -> None:
-    if await connection.run_sync(lambda plain: inspect(plain).get_table_names()):
+async def _require_empty(connection: Transaction) -> None:
+    if await connection.run(lambda plain: inspect(plain).get_table_names()):
         raise NotEmpty("The database")
 
 
-async def _made(connection: AsyncConnection, scripts: Path, revision: str) -> dict[str, Table]:
+async def _made(connection: Transaction, scripts: Path, revision: str) -> dict[str, Table]:
     try:
-        await connection.run_sync(upgrade, scripts, revision)
+        await connection.run(upgrade, scripts, revision)
     except UnknownRevision:
         raise BackupTooNew(revision) from None
-    return {table.name: table for table in await connection.run_sync(_reflected)}
+    return {table.name: table for table in await connection.run(_reflected)}
 
 
-async def _insert(connection: AsyncConnection, table: Table, content: IO[bytes], change: Change) -> None:
+async def _insert(connection: Transaction, table: Table, content: IO[bytes], change: Change) -> None:
     batch: list[Row] = []
     for line in content:
         row = change(table.name, json.loads(line))

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.jobs.leases import RELEASED
 from servicekit.jobs.tables import LIVE, JobTable
+from servicekit.sql.transaction import Transaction
 
 
-async def request_cancel(connection: AsyncConnection, jobs: JobTable, job_id: str) -> RowMapping | None:
+async def request_cancel(connection: Transaction, jobs: JobTable, job_id: str) -> RowMapping | None:
     """Ask the worker of a job to end it; its row, or None where none is at work on it.
 
     The row is locked before it is looked at, so that no claim slips between this and what the caller does otherwise.
@@ -24,7 +24,7 @@ async def request_cancel(connection: AsyncConnection, jobs: JobTable, job_id: st
 
 
 async def revoke(
-    connection: AsyncConnection,
+    connection: Transaction,
     jobs: JobTable,
     which: ColumnElement[bool],
     values: Mapping[str, Any],

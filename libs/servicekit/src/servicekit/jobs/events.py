@@ -23,10 +23,10 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.jobs.notifier import Notifier
-from servicekit.sql.database import Database, UtcTime
+from servicekit.sql.database import Database, UtcTime, rows_of
+from servicekit.sql.transaction import Transaction
 
 AT_ONCE = 500
 LOOK_SECONDS = 1.0
@@ -72,10 +72,10 @@ class EventLog:
         self._add = insert(table)
 
     async def add(
-        self, connection: AsyncConnection, job_id: str, last: int, events: Sequence[Event], now: datetime
+        self, connection: Transaction, job_id: str, last: int, events: Sequence[Event], now: datetime
     ) -> None:
         """Write events that end with the number `last`, which the job's row was raised to in this transaction."""
-        await connection.run_sync(self.add_now, job_id, last, events, now)
+        await connection.run(self.add_now, job_id, last, events, now)
 
     def add_now(self, connection: Connection, job_id: str, last: int, events: Sequence[Event], now: datetime) -> None:
         """The same where the transaction runs in its own thread."""
@@ -90,7 +90,7 @@ class EventLog:
 
     async def after(self, database: Database, job_id: str, number: int) -> Sequence[RowMapping]:
         """The next events after a number, at most `AT_ONCE`."""
-        return await database.fetch(self._after, {"job": job_id, "number": number})
+        return await database.read(rows_of(self._after, {"job": job_id, "number": number}))
 
     async def follow(
         self,
@@ -131,5 +131,5 @@ class EventLog:
                     yield None
 
     async def _is_over(self, database: Database, job_id: str) -> bool:
-        rows = await database.fetch(self._status, {"job": job_id})
+        rows = await database.read(rows_of(self._status, {"job": job_id}))
         return not rows or rows[0]["status"] in self._final

@@ -78,7 +78,7 @@ class SlotShares:
             own = holdings.get(job.tenant)
             if own is None or sum(row.held for row in holdings.values()) < slots:
                 return False
-            newest = await connection.scalar(self._newest.where(self._tenant == job.tenant), {"now": now})
+            newest = (await connection.execute(self._newest.where(self._tenant == job.tenant), {"now": now})).scalar()
         waiting = [row.held for tenant, row in holdings.items() if tenant != job.tenant and row.due]
         return newest == job.id and holds_too_much(own.held, waiting)
 

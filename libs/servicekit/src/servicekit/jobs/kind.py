@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from servicekit.jobs.leased_job import Change, JobStore, LeasedJob
 from servicekit.jobs.leases import Lease
 from servicekit.jobs.outcomes import Ending, Fail, Outcome, RetryPolicy
+from servicekit.sql.transaction import Transaction
 from servicekit.telemetry.spans import NONE, Attributes, Span, enter
 from servicekit.telemetry.trace_context import TraceContext
 
@@ -33,7 +32,7 @@ class JobKind(ABC, Generic[Job]):
         return {}
 
     @abstractmethod
-    async def load(self, connection: AsyncConnection, store: JobStore, lease: Lease, row: Mapping[str, Any]) -> Job:
+    async def load(self, connection: Transaction, store: JobStore, lease: Lease, row: Mapping[str, Any]) -> Job:
         """The job that was just claimed, with what else must be read or changed in the claim's transaction."""
 
     @abstractmethod

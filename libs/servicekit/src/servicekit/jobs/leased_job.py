@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Integer, Select, Table, bindparam, false, literal_column, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from servicekit.core.clock import Clock
@@ -20,7 +19,8 @@ from servicekit.jobs.leases import RELEASED, Lease, LeaseLost, Leases
 from servicekit.jobs.notifier import Notifier
 from servicekit.jobs.outcomes import Cancelled, GivingWay, Stopping
 from servicekit.jobs.tables import JobTable
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
+from servicekit.sql.transaction import Transaction
 
 Change = Callable[[Connection], None]
 """What a transaction does beside writing the job's row."""
@@ -127,7 +127,7 @@ class LeasedJob:
     async def others_wait(self) -> bool:
         """Whether another job is due that no worker has."""
         others = _others(self.store.jobs)
-        return bool(await self.store.database.fetch(others, {"id": self.id, "now": self.clock.now()}))
+        return bool(await self.store.database.read(rows_of(others, {"id": self.id, "now": self.clock.now()})))
 
     def emit(self, kind: str, data: dict[str, Any] | None = None, step: int | None = None) -> None:
         """An event that goes out with the next transaction."""
@@ -149,7 +149,7 @@ class LeasedJob:
         async with self._lock:
             plan = self._plan(values, changes, progress=progress)
             self._doubtful = True
-            self._settle(await self.store.database.transact(plan.carry_out), plan)
+            self._settle(await self.store.database.write(plan.carry_out), plan)
         if plan.events:
             self.store.notifier.notify(self.id)
 
@@ -161,13 +161,13 @@ class LeasedJob:
     @asynccontextmanager
     async def writing(
         self, values: Mapping[str, Any] = NOTHING, *, progress: bool = False
-    ) -> AsyncIterator[AsyncConnection]:
+    ) -> AsyncIterator[Transaction]:
         """The same for changes that take an asynchronous connection: they are the block's."""
         async with self._lock:
             plan = self._plan(values, (), progress=progress)
             self._doubtful = True
             async with self.store.database.write() as connection:
-                last = await connection.run_sync(plan.carry_out)
+                last = await connection.run(plan.carry_out)
                 yield connection
             self._settle(last, plan)
         if plan.events:
@@ -176,7 +176,7 @@ class LeasedJob:
     @asynccontextmanager
     async def releasing(
         self, values: Mapping[str, Any], *events: Event, unless_cancelled: bool = False
-    ) -> AsyncIterator[AsyncConnection]:
+    ) -> AsyncIterator[Transaction]:
         """The last transaction: these values and events, and the lease goes; the block may change more.
 
         With `unless_cancelled` raises `Cancelled`, and changes nothing, where a cancel was accepted meanwhile.
@@ -185,7 +185,7 @@ class LeasedJob:
             plan = self._plan({**values, **RELEASED}, (), events, unless_cancelled=unless_cancelled)
             self._doubtful = True
             async with self.store.database.write() as connection:
-                last = await connection.run_sync(plan.carry_out)
+                last = await connection.run(plan.carry_out)
                 self.is_released = True
                 try:
                     yield connection

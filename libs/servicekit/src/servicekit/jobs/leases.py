@@ -12,10 +12,10 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Integer, RowMapping, Select, String, Table, and_, bindparam, or_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.core.clock import Clock
 from servicekit.sql.database import UtcTime
+from servicekit.sql.transaction import Transaction
 
 RELEASED = {"lease_owner": None, "lease_expires_at": None}
 """The lease's columns on a row that nobody holds."""
@@ -61,7 +61,7 @@ class Leases:
         return and_(free, due)
 
     async def claim(
-        self, connection: AsyncConnection, candidate: Select[tuple[str]], owner: str, values: Mapping[str, Any]
+        self, connection: Transaction, candidate: Select[tuple[str]], owner: str, values: Mapping[str, Any]
     ) -> tuple[Lease, RowMapping] | None:
         """Claim the one row that `candidate` selects, setting `values`; None if there is none or it was taken.
 
@@ -83,11 +83,11 @@ class Leases:
         row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else (Lease(row["id"], owner, row["fence"]), row)
 
-    async def renew(self, connection: AsyncConnection, lease: Lease) -> None:
+    async def renew(self, connection: Transaction, lease: Lease) -> None:
         """A heartbeat: push the expiry forward; raises `LeaseLost`."""
         await self.write(connection, lease, {"lease_expires_at": self._clock.now() + self._length})
 
-    async def write(self, connection: AsyncConnection, lease: Lease, values: Mapping[str, Any]) -> RowMapping:
+    async def write(self, connection: Transaction, lease: Lease, values: Mapping[str, Any]) -> RowMapping:
         """Change the row under the fence and return it; raises `LeaseLost`."""
         statement = update(self._table).where(self.held(lease)).values(**values).returning(*self._table.c)
         row = (await connection.execute(statement)).mappings().one_or_none()
@@ -95,7 +95,7 @@ class Leases:
             raise LeaseLost(lease.id)
         return row
 
-    async def release(self, connection: AsyncConnection, lease: Lease, values: Mapping[str, Any]) -> RowMapping:
+    async def release(self, connection: Transaction, lease: Lease, values: Mapping[str, Any]) -> RowMapping:
         """Change the row for the last time under this lease and give it up; raises `LeaseLost`."""
         return await self.write(connection, lease, {**values, **RELEASED})
 

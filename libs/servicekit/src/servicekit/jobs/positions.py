@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Double, RowMapping, Select, Table, bindparam, func, select, type_coerce
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.jobs.tables import LIVE, JobTable, is_live
 from servicekit.jobs.worker_registry import slots_alive
+from servicekit.sql.transaction import Transaction
 
 RECENT = 20
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -91,7 +91,7 @@ class QueuePositions:
         self._ranks = _ranks(columns)
         self._tenants = _tenants(jobs)
 
-    async def read(self, connection: AsyncConnection, rows: Sequence[RowMapping], now: datetime) -> QueueState:
+    async def read(self, connection: Transaction, rows: Sequence[RowMapping], now: datetime) -> QueueState:
         """The queue; with none of these jobs live nothing is asked."""
         if not any(row["status"] in LIVE for row in rows):
             return QueueState(now)

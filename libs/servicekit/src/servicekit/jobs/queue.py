@@ -15,7 +15,7 @@ from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.leases import Lease
 from servicekit.jobs.outcomes import Cancel, Cancelled
 from servicekit.jobs.tables import NOW, OWNER
-from servicekit.sql.database import UtcTime
+from servicekit.sql.database import UtcTime, rows_of
 
 
 class Queue(Generic[Job]):
@@ -67,7 +67,7 @@ class Queue(Generic[Job]):
         """Whether somebody asked for the job to end."""
         if self._flag is None:
             return False
-        rows = await self.store.database.fetch(self._flag, {"id": job.id})
+        rows = await self.store.database.read(rows_of(self._flag, {"id": job.id}))
         return bool(rows and rows[0]["cancel_requested"])
 
     async def requeue(

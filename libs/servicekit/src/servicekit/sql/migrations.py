@@ -34,7 +34,7 @@ async def migrate(database: Database, scripts: Path) -> None:
     if await _revision(database) == newest(scripts):
         return
     async with one_process_at_a_time(database), database.write() as connection:
-        await connection.run_sync(upgrade, scripts)
+        await connection.run(upgrade, scripts)
 
 
 def upgrade(connection: Connection, scripts: Path, revision: str = "head") -> None:
@@ -78,12 +78,9 @@ async def one_process_at_a_time(database: Database) -> AsyncIterator[None]:
         with lock:
             yield
         return
-    async with database.engine.connect() as connection:
-        await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-        try:
-            yield
-        finally:
-            await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+    async with database.read() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        yield
 
 
 def _lock_file(path: Path) -> IO[str]:

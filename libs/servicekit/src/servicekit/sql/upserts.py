@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import Column, Insert, RowMapping, Table
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from servicekit.sql.transaction import Transaction
 
 
 async def insert_if_absent(
-    connection: AsyncConnection, table: Table, values: Mapping[str, Any], unique: list[Column[Any]]
+    connection: Transaction, table: Table, values: Mapping[str, Any], unique: list[Column[Any]]
 ) -> bool:
     """Insert a row unless one with the same `unique` columns exists; whether it was inserted.
 
@@ -21,7 +22,7 @@ async def insert_if_absent(
 
 
 async def inserted_if_absent(
-    connection: AsyncConnection,
+    connection: Transaction,
     table: Table,
     values: Mapping[str, Any],
     unique: list[Column[Any]],

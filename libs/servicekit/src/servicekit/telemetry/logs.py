@@ -10,7 +10,6 @@ import structlog
 from servicekit.core.settings import ServiceSettings
 
 QUIET = (
-    "aiosqlite",
     "alembic",
     "asyncio",
     "celery.redirected",

@@ -23,11 +23,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.core.clock import Clock
 from servicekit.core.errors import Conflict, InvalidRequest
 from servicekit.sql.database import Database, UtcTime
+from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent
 
 KEPT = timedelta(hours=24)
@@ -110,9 +110,7 @@ class KeptAnswers:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def begin(
-        self, connection: AsyncConnection, call: CallKey, print_: str, now: datetime
-    ) -> StoredAnswer | None:
+    async def begin(self, connection: Transaction, call: CallKey, print_: str, now: datetime) -> StoredAnswer | None:
         """None if this call is the one to run; else the stored answer.
 
         Raises `IdempotencyMismatch` or, while the first call runs, `IdempotencyRunning`.
@@ -136,13 +134,13 @@ class KeptAnswers:
             raise IdempotencyRunning
         return StoredAnswer(row["status"], row["body"])
 
-    async def finish(self, connection: AsyncConnection, call: CallKey, answer: StoredAnswer) -> None:
+    async def finish(self, connection: Transaction, call: CallKey, answer: StoredAnswer) -> None:
         """Keep the answer for whoever calls with the same key again."""
         await connection.execute(
             update(self._table).where(self._this(call)).values(status=answer.status, body=answer.body)
         )
 
-    async def abandon(self, connection: AsyncConnection, call: CallKey) -> None:
+    async def abandon(self, connection: Transaction, call: CallKey) -> None:
         """Forget a call that failed: it may be tried again with the same key."""
         await connection.execute(delete(self._table).where(self._this(call), self._table.c.status.is_(None)))
 
@@ -172,7 +170,7 @@ class KeptAnswers:
 
     async def once_within(
         self,
-        connection: AsyncConnection,
+        connection: Transaction,
         call: CallKey | None,
         print_: str,
         now: datetime,
@@ -191,7 +189,7 @@ class KeptAnswers:
         await self.finish(connection, call, answer)
         return answer
 
-    async def purge(self, connection: AsyncConnection, now: datetime) -> None:
+    async def purge(self, connection: Transaction, now: datetime) -> None:
         """Drop what is older than 24 hours."""
         await connection.execute(delete(self._table).where(self._table.c.created_at < now - KEPT))
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import RowMapping, Select, and_, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.agents.rights import check_rights
 from agent.errors import AgentNotFound, AgentNotYours, AgentUnreadable
@@ -16,13 +15,14 @@ from agent.threads.repository import Viewer
 from contracts.agents import Agent, AgentCreate, AgentDefinition
 from contracts.pages import Page
 from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent
 
 _SAME_AGENT = and_(AGENTS.c.tenant == VERSIONS.c.tenant, AGENTS.c.name == VERSIONS.c.name)
 
 
 async def create_agent(
-    connection: AsyncConnection, tenant: str, wanted: AgentCreate, now: datetime, by: Viewer | None = None
+    connection: Transaction, tenant: str, wanted: AgentCreate, now: datetime, by: Viewer | None = None
 ) -> tuple[Agent, bool]:
     """The agent with this definition, and whether that made a version; the same definition again makes none.
 
@@ -47,7 +47,7 @@ async def create_agent(
     return _to_agent((await connection.execute(_current(tenant, wanted.name))).mappings().one()), True
 
 
-async def get_agent(connection: AsyncConnection, tenant: str, name: str) -> Agent:
+async def get_agent(connection: Transaction, tenant: str, name: str) -> Agent:
     """The agent as it is now; raises `AgentNotFound`."""
     query = _current(tenant, name).where(AGENTS.c.deleted_at.is_(None))
     row = (await connection.execute(query)).mappings().one_or_none()
@@ -56,7 +56,7 @@ async def get_agent(connection: AsyncConnection, tenant: str, name: str) -> Agen
     return _to_agent(row)
 
 
-async def get_runnable_agent(connection: AsyncConnection, viewer: Viewer, name: str) -> Agent:
+async def get_runnable_agent(connection: Transaction, viewer: Viewer, name: str) -> Agent:
     """The agent as it is now, which this key may run; raises `AgentNotFound`, or what the key has no right to."""
     agent = await get_agent(connection, viewer.tenant, name)
     if viewer.rights is not None:
@@ -72,12 +72,12 @@ def visible_to(agent: Agent, viewer: Viewer) -> Agent:
     return Agent(name=agent.name, version=agent.version, withheld=True, **times)
 
 
-async def get_version(connection: AsyncConnection, tenant: str, name: str, number: int) -> AgentDefinition:
+async def get_version(connection: Transaction, tenant: str, name: str, number: int) -> AgentDefinition:
     """One version, also of an agent that was deleted since; raises `AgentNotFound` or `AgentUnreadable`."""
     return parse_definition(await get_stored_definition(connection, tenant, name, number), name, number)
 
 
-async def get_stored_definition(connection: AsyncConnection, tenant: str, name: str, number: int) -> Any:
+async def get_stored_definition(connection: Transaction, tenant: str, name: str, number: int) -> Any:
     """One version as the database has it, unread; None if there is none."""
     query = select(VERSIONS.c.definition).where(
         VERSIONS.c.tenant == tenant, VERSIONS.c.name == name, VERSIONS.c.version == number
@@ -96,9 +96,7 @@ def parse_definition(found: Any, name: str, number: int) -> AgentDefinition:
         raise AgentUnreadable(name, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-async def list_versions(
-    connection: AsyncConnection, tenant: str, name: str, limit: int, cursor: str | None
-) -> Page[Agent]:
+async def list_versions(connection: Transaction, tenant: str, name: str, limit: int, cursor: str | None) -> Page[Agent]:
     """All versions of an agent, newest first; raises `AgentNotFound`."""
     await get_agent(connection, tenant, name)
     query = _versions().where(VERSIONS.c.tenant == tenant, VERSIONS.c.name == name)
@@ -110,7 +108,7 @@ async def list_versions(
     return Page[Agent](data=[_to_agent(row) for row in rows[:limit]], next_cursor=following)
 
 
-async def list_agents(connection: AsyncConnection, tenant: str, limit: int, cursor: str | None) -> Page[Agent]:
+async def list_agents(connection: Transaction, tenant: str, limit: int, cursor: str | None) -> Page[Agent]:
     """The tenant's agents by name."""
     query = _versions().where(
         AGENTS.c.tenant == tenant, AGENTS.c.deleted_at.is_(None), VERSIONS.c.version == AGENTS.c.version
@@ -122,7 +120,7 @@ async def list_agents(connection: AsyncConnection, tenant: str, limit: int, curs
     return Page[Agent](data=[_to_agent(row) for row in rows[:limit]], next_cursor=following)
 
 
-async def delete_agent(connection: AsyncConnection, viewer: Viewer, name: str, now: datetime) -> None:
+async def delete_agent(connection: Transaction, viewer: Viewer, name: str, now: datetime) -> None:
     """No new runs; those under way go on with their version. Raises `AgentNotFound` or `AgentNotYours`."""
     tenant = viewer.tenant
     owner = select(AGENTS.c.key_id, AGENTS.c.name).where(_named(tenant, name), AGENTS.c.deleted_at.is_(None))

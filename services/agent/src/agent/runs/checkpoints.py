@@ -23,10 +23,10 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 KEPT = 2
 """Checkpoints of a run that stay: the newest, and the one before it, which the newest names as its parent."""
@@ -77,7 +77,7 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
         async with self._database.read() as connection:
             return await self.read(connection, config)
 
-    async def read(self, connection: AsyncConnection, config: RunnableConfig) -> CheckpointTuple | None:
+    async def read(self, connection: Transaction, config: RunnableConfig) -> CheckpointTuple | None:
         """The same within a transaction."""
         thread_id, ns = _place(config)
         query = select(CHECKPOINTS).where(_of(CHECKPOINTS, thread_id, ns))
@@ -140,7 +140,7 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
             if work is not None and metadata.get("step", 0) % PRUNED_EVERY == 0:
                 _forget_older(connection, thread_id, ns)
 
-        await (self._database.transact(keep) if work is None else work.write(keep, progress=True))
+        await (self._database.write(keep) if work is None else work.write(keep, progress=True))
         return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint["id"]}}
 
     async def aput_writes(
@@ -162,14 +162,14 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
             for row in rows:
                 _replace(connection, row, keep=row["number"] >= 0)
 
-        await (self._database.transact(keep) if work is None else work.write(keep))
+        await (self._database.write(keep) if work is None else work.write(keep))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Forget a thread's checkpoints."""
         async with self._database.write() as connection:
             await self.forget(connection, thread_id)
 
-    async def forget(self, connection: AsyncConnection, thread_id: str) -> None:
+    async def forget(self, connection: Transaction, thread_id: str) -> None:
         """The same within a transaction."""
         for table in (CHECKPOINTS, CHECKPOINT_WRITES):
             await connection.execute(delete(table).where(table.c.thread_id == thread_id))
@@ -179,7 +179,7 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
         number = WRITES_IDX_MAP.get(channel, at)
         return {**about, "number": number, "channel": channel, "kind": kind, "value": content}
 
-    async def _tuple(self, connection: AsyncConnection, row: RowMapping) -> CheckpointTuple:
+    async def _tuple(self, connection: Transaction, row: RowMapping) -> CheckpointTuple:
         columns = CHECKPOINT_WRITES.c
         query = (
             select(CHECKPOINT_WRITES)

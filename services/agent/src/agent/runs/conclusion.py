@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.tables import TOOL_CALLS
@@ -17,6 +16,7 @@ from agent.threads.messages import UNKNOWN, Message, last_text, open_calls, repa
 from contracts.documents import Failure
 from contracts.runs import RunLimit, RunStatus
 from servicekit.jobs.events import Event
+from servicekit.sql.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,7 @@ class Conclusion:
         return Event(f"run.{self.status}", data)
 
 
-async def messages_of(
-    connection: AsyncConnection, checkpoints: SqlCheckpoints, run: Mapping[str, Any]
-) -> list[Message]:
+async def messages_of(connection: Transaction, checkpoints: SqlCheckpoints, run: Mapping[str, Any]) -> list[Message]:
     """What was said in a run until now, whole: calls without a result get what the ledger knows of them."""
     saved = await checkpoints.read(connection, {"configurable": {"thread_id": run["id"]}})
     said: list[Message] = saved.checkpoint["channel_values"].get("messages", []) if saved else []
@@ -69,9 +67,7 @@ async def messages_of(
     return repaired(said, known)
 
 
-async def conclude(
-    connection: AsyncConnection, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime
-) -> None:
+async def conclude(connection: Transaction, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime) -> None:
     """Move what was said to the thread, and forget the run's checkpoints. The caller has set its status."""
     said = await messages_of(connection, checkpoints, run)
     output = run["output"]

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import RowMapping, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import ArgumentsDontFit, DecisionsDontFit, RunNotFound, RunNotWaiting, ThreadBusy, ThreadNotFound
 from agent.runs.checkpoints import SqlCheckpoints
@@ -22,13 +21,14 @@ from servicekit.core.identifiers import new_id
 from servicekit.jobs.cancellation import request_cancel, revoke
 from servicekit.jobs.events import Event
 from servicekit.jobs.tables import JobOwner
+from servicekit.sql.transaction import Transaction
 
 NANO = Decimal("1e-9")
 LIVE = ("queued", "running", "waiting_approval")
 
 
 async def create_run(
-    connection: AsyncConnection, principal: JobOwner, thread_id: str, agent: tuple[str, int], text: str, now: datetime
+    connection: Transaction, principal: JobOwner, thread_id: str, agent: tuple[str, int], text: str, now: datetime
 ) -> RowMapping:
     """A queued run of an agent's version; raises `ThreadBusy` while another one is under way on the thread, and
     `ThreadNotFound` where that was deleted meanwhile.
@@ -57,7 +57,7 @@ async def create_run(
     return row
 
 
-async def get_run(connection: AsyncConnection, thread_id: str, run_id: str) -> RowMapping:
+async def get_run(connection: Transaction, thread_id: str, run_id: str) -> RowMapping:
     """A run of a thread that the caller may see; raises `RunNotFound`."""
     query = select(RUNS).where(RUNS.c.id == run_id, RUNS.c.thread_id == thread_id)
     row = (await connection.execute(query)).mappings().one_or_none()
@@ -66,7 +66,7 @@ async def get_run(connection: AsyncConnection, thread_id: str, run_id: str) -> R
     return row
 
 
-async def list_runs(connection: AsyncConnection, thread_id: str, limit: int, cursor: str | None) -> Page[Run]:
+async def list_runs(connection: Transaction, thread_id: str, limit: int, cursor: str | None) -> Page[Run]:
     """A thread's runs, newest first."""
     query = select(RUNS).where(RUNS.c.thread_id == thread_id)
     if cursor is not None:
@@ -77,7 +77,7 @@ async def list_runs(connection: AsyncConnection, thread_id: str, limit: int, cur
 
 
 async def cancel_run(
-    connection: AsyncConnection, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime
+    connection: Transaction, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime
 ) -> RowMapping:
     """End a run. One that is being worked on is told to stop; one that waits ends here. An ended one stays as it is."""
     row = await request_cancel(connection, RUN_JOBS, run["id"])
@@ -95,7 +95,7 @@ async def cancel_run(
 
 
 async def resume_run(
-    connection: AsyncConnection, run: Mapping[str, Any], decisions: Sequence[Decision], now: datetime
+    connection: Transaction, run: Mapping[str, Any], decisions: Sequence[Decision], now: datetime
 ) -> RowMapping:
     """Queue a waiting run again with what a person decided; raises `RunNotWaiting`, `DecisionsDontFit` or
     `ArgumentsDontFit`."""

@@ -26,6 +26,7 @@ from agent.tables import TOOL_CALLS as LEDGER
 from agent.threads.messages import UNKNOWN, Message, keepable, open_calls, tool_result
 from agent.tools.tool import OutcomeUnknown, Tool, ToolCaller, ToolFailed
 from servicekit.core.errors import ServiceError
+from servicekit.sql.database import rows_of
 from servicekit.telemetry.spans import Attributes, span
 
 log = structlog.get_logger(__name__)
@@ -89,7 +90,7 @@ async def _all(planned: list[_Planned]) -> list[Result]:
 async def known_calls(context: RunContext, step: int) -> Mapping[int, RowMapping]:
     """The calls of a step that were begun, by their numbers."""
     query = select(LEDGER).where(LEDGER.c.run_id == context.run.id, LEDGER.c.step == step)
-    return {row["number"]: row for row in await context.database.fetch(query)}
+    return {row["number"]: row for row in await context.database.read(rows_of(query))}
 
 
 class _Planned:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.errors import ThreadNotFound
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, MESSAGES, RUNS, THREADS
@@ -17,6 +16,7 @@ from contracts.pages import Page
 from contracts.runs import HistoryMessage, Thread, ToolCall
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
+from servicekit.sql.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Viewer:
 
 
 async def create_thread(
-    connection: AsyncConnection, viewer: Viewer, metadata: dict[str, Any], now: datetime, *, transient: bool = False
+    connection: Transaction, viewer: Viewer, metadata: dict[str, Any], now: datetime, *, transient: bool = False
 ) -> Thread:
     """A new, empty thread. A transient one belongs to one completion, is not listed, and goes with its events."""
     values = {
@@ -53,7 +53,7 @@ async def create_thread(
     return to_thread((await connection.execute(made)).mappings().one())
 
 
-async def get_thread(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> RowMapping:
+async def get_thread(connection: Transaction, viewer: Viewer, thread_id: str) -> RowMapping:
     """A thread's row; raises `ThreadNotFound`."""
     query = select(THREADS).where(THREADS.c.id == thread_id, THREADS.c.tenant == viewer.tenant)
     if viewer.limited:
@@ -64,7 +64,7 @@ async def get_thread(connection: AsyncConnection, viewer: Viewer, thread_id: str
     return row
 
 
-async def list_threads(connection: AsyncConnection, viewer: Viewer, limit: int, cursor: str | None) -> Page[Thread]:
+async def list_threads(connection: Transaction, viewer: Viewer, limit: int, cursor: str | None) -> Page[Thread]:
     """The threads that somebody sees, newest first."""
     query = select(THREADS).where(THREADS.c.tenant == viewer.tenant, THREADS.c.transient.is_(False))
     if viewer.limited:
@@ -76,7 +76,7 @@ async def list_threads(connection: AsyncConnection, viewer: Viewer, limit: int, 
     return Page[Thread](data=[to_thread(row) for row in rows[:limit]], next_cursor=following)
 
 
-async def delete_thread(connection: AsyncConnection, viewer: Viewer, thread_id: str) -> list[str]:
+async def delete_thread(connection: Transaction, viewer: Viewer, thread_id: str) -> list[str]:
     """A thread with all that belongs to it. A run under way loses its row, and with it the right to write.
 
     Returns the ids of its runs.
@@ -91,7 +91,7 @@ async def delete_thread(connection: AsyncConnection, viewer: Viewer, thread_id: 
 
 
 async def append_messages(
-    connection: AsyncConnection, thread_id: str, run_id: str, messages: Sequence[dict[str, Any]], now: datetime
+    connection: Transaction, thread_id: str, run_id: str, messages: Sequence[dict[str, Any]], now: datetime
 ) -> None:
     """Add messages to the end, all or none with the rest of the transaction."""
     if not messages:
@@ -111,7 +111,7 @@ async def append_messages(
     await connection.execute(insert(MESSAGES), rows)
 
 
-async def list_messages(connection: AsyncConnection, thread_id: str, position: int) -> list[dict[str, Any]]:
+async def list_messages(connection: Transaction, thread_id: str, position: int) -> list[dict[str, Any]]:
     """The messages from a position on."""
     query = (
         select(MESSAGES.c.message)
@@ -121,7 +121,7 @@ async def list_messages(connection: AsyncConnection, thread_id: str, position: i
     return [dict(message) for message in (await connection.execute(query)).scalars()]
 
 
-async def get_summary(connection: AsyncConnection, thread_id: str) -> tuple[str, int]:
+async def get_summary(connection: Transaction, thread_id: str) -> tuple[str, int]:
     """The thread's summary, and how many of its oldest messages it stands for."""
     query = select(THREADS.c.summary, THREADS.c.summarised).where(THREADS.c.id == thread_id)
     row = (await connection.execute(query)).one()
@@ -135,7 +135,7 @@ def update_summary(connection: Connection, thread_id: str, text: str, count: int
 
 
 async def list_history(
-    connection: AsyncConnection, viewer: Viewer, thread_id: str, limit: int, cursor: str | None
+    connection: Transaction, viewer: Viewer, thread_id: str, limit: int, cursor: str | None
 ) -> Page[HistoryMessage]:
     """What was said, oldest first; raises `ThreadNotFound`."""
     await get_thread(connection, viewer, thread_id)

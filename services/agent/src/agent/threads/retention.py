@@ -28,7 +28,7 @@ async def delete_tenant(database: Database, tenant: str, key_ids: Sequence[str])
         for first in range(0, len(key_ids), KEYS_AT_ONCE):
             these = IDEMPOTENCY.c.key_id.in_(key_ids[first : first + KEYS_AT_ONCE])
             await connection.execute(delete(IDEMPOTENCY).where(these))
-    await database.scrub()
+    await database.clean()
 
 
 async def prune(database: Database, now: datetime, settings: AgentSettings) -> None:

@@ -10,7 +10,6 @@ from typing import Any, cast
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent import metrics
 from agent.agents import definitions
@@ -30,6 +29,7 @@ from servicekit.jobs.kind import JobKind, Observer
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.leases import Lease
 from servicekit.jobs.outcomes import Ending, Fail, Outcome, Requeue
+from servicekit.sql.transaction import Transaction
 from servicekit.telemetry.spans import PROVIDER, Attributes, Span, enter, usage
 from servicekit.telemetry.trace_context import TraceContext
 
@@ -61,9 +61,7 @@ class Execution(JobKind[LeasedRun]):
         self.settings = settings
         self.retry = retry_policy(settings.run_attempts, settings.run_wait_seconds)
 
-    async def load(
-        self, connection: AsyncConnection, store: JobStore, lease: Lease, row: Mapping[str, Any]
-    ) -> LeasedRun:
+    async def load(self, connection: Transaction, store: JobStore, lease: Lease, row: Mapping[str, Any]) -> LeasedRun:
         """The run with its agent's definition."""
         about = row["tenant"], row["agent"], row["agent_version"]
         stored = await definitions.get_stored_definition(connection, *about)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import String, cast, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.tenancy import TenantDeletion, TenantKeys
 from gateway.auth.errors import TenantInUse
@@ -24,6 +23,7 @@ from gateway.storage.audit_log import Actor, note
 from gateway.storage.tables import audit, keys, reservations, tenants, usage
 from gateway.usage.records import GONE, anonymous
 from servicekit.core.errors import NotReady
+from servicekit.sql.transaction import Transaction
 
 ROWS = 1000
 
@@ -74,7 +74,7 @@ async def end(deps: Dependencies, name: str, admin: Principal, request_id: str) 
         await connection.execute(delete(keys).where(keys.c.tenant == name))
         await connection.execute(delete(tenants).where(tenants.c.name == name))
         await note(connection, deps.clock.now(), Actor(admin.key_id, None), "tenant.deleted", digest(name), {})
-    await deps.database.scrub()
+    await deps.database.clean()
 
 
 def digest(name: str) -> str:
@@ -96,7 +96,7 @@ async def _anonymise_usage(deps: Dependencies, name: str) -> None:
                 break
 
 
-async def _audit(connection: AsyncConnection, name: str, key_ids: Sequence[str]) -> None:
+async def _audit(connection: Transaction, name: str, key_ids: Sequence[str]) -> None:
     about = cast(audit.c.detail, String).contains(f'"{name}"', autoescape=True)
     await connection.execute(delete(audit).where(or_(audit.c.subject == name, about)))
     for first in range(0, len(key_ids), ROWS):

@@ -7,7 +7,6 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.delegation import Delegation
 from gateway.storage.tables import installation
@@ -15,6 +14,7 @@ from servicekit.auth.delegation import DelegationVerifier, InvalidDelegation, ve
 from servicekit.core.clock import Clock
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 RESTORE_EPOCH = "era"
 SIGNER = "signer:"
@@ -27,7 +27,7 @@ async def restore_epoch(database: Database) -> str:
         return str((await connection.execute(query)).scalar_one_or_none() or "")
 
 
-async def begin_epoch(connection: AsyncConnection, former_public_key: str, clock: Clock) -> None:
+async def begin_epoch(connection: Transaction, former_public_key: str, clock: Clock) -> None:
     """Note a restore: nothing cached before counts, and grants that the former installation gave are still good."""
     now = clock.now()
     await connection.execute(delete(installation).where(installation.c.name == RESTORE_EPOCH))

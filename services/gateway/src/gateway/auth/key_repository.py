@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Exists, RowMapping, and_, exists, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.guardrails import Guardrails
 from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits
@@ -23,6 +22,7 @@ from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 
 class KeyRepository:
@@ -121,7 +121,7 @@ class KeyRepository:
             await note(connection, now, actor, "key.rotate", key_id, {"overlap_seconds": overlap.total_seconds()})
         return KeyCreated.model_validate({**row, **values, "secret": secret})
 
-    async def _working(self, connection: AsyncConnection, key_id: str) -> RowMapping:
+    async def _working(self, connection: Transaction, key_id: str) -> RowMapping:
         query = select(keys).where(keys.c.id == key_id).with_for_update()
         row = (await connection.execute(query)).mappings().one_or_none()
         if row is None:
@@ -130,7 +130,7 @@ class KeyRepository:
             raise KeyIsRevoked
         return row
 
-    async def _another_admin(self, connection: AsyncConnection, key_id: str, now: datetime) -> bool:
+    async def _another_admin(self, connection: Transaction, key_id: str, now: datetime) -> bool:
         return bool((await connection.execute(select(_another_admin(key_id, now)))).scalar_one())
 
     async def get_by_hash(self, secret_hash: str) -> Principal:
@@ -162,7 +162,7 @@ class KeyRepository:
             return (await connection.execute(query)).mappings().one_or_none()
 
 
-async def _hold_admins(connection: AsyncConnection) -> None:
+async def _hold_admins(connection: Transaction) -> None:
     """Have changes of keys wait for one another where two could take away the last two administrators."""
     await connection.execute(select(keys.c.id).where(keys.c.admin.is_(True)).order_by(keys.c.id).with_for_update())
 

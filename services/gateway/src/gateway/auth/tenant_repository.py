@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.keys import Tenant, TenantCreate, TenantPatch
 from contracts.pages import Page
@@ -19,6 +18,7 @@ from gateway.storage.tables import keys, tenants
 from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 
 class TenantRepository:
@@ -43,7 +43,7 @@ class TenantRepository:
             await note(connection, now, actor, "tenant.create", wanted.name, {})
         return _tenant(row)
 
-    async def ensure_tenant(self, connection: AsyncConnection, name: str, now: datetime, actor: Actor) -> None:
+    async def ensure_tenant(self, connection: Transaction, name: str, now: datetime, actor: Actor) -> None:
         """Create the tenant without limits, inside a transaction, if it does not exist; raises `TenantDeleting`."""
         row = {"name": name, "limits": {}, "budgets": [], "created_at": now}
         if await insert_missing(self._database, connection, tenants, [row]):

@@ -14,7 +14,7 @@ from gateway.storage.dialects import upsert
 from gateway.storage.tables import routes
 from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import Clock
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 
 READ_SECONDS = 1.0
 _ALL = select(routes).order_by(routes.c.name)
@@ -26,7 +26,7 @@ class RouteRepository:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._put = upsert(database.engine.dialect.name, routes, true())
+        self._put = upsert(database.dialect.name, routes, true())
         self._known: TtlCache[None, Mapping[str, RouteSpec]] = TtlCache(
             self._read, seconds=READ_SECONDS, capacity=1, clock=clock
         )
@@ -37,7 +37,7 @@ class RouteRepository:
 
     async def get_update_times(self) -> Mapping[str, datetime]:
         """When each was last changed."""
-        return {row["name"]: row["updated_at"] for row in await self._database.fetch(_ALL)}
+        return {row["name"]: row["updated_at"] for row in await self._database.read(rows_of(_ALL))}
 
     async def update_route(self, name: str, spec: RouteSpec, actor: Actor) -> datetime:
         """Make or replace a route."""
@@ -59,4 +59,4 @@ class RouteRepository:
         self._known.invalidate(None)
 
     async def _read(self, _: None) -> Mapping[str, RouteSpec]:
-        return {row["name"]: RouteSpec.model_validate(row["spec"]) for row in await self._database.fetch(_ALL)}
+        return {row["name"]: RouteSpec.model_validate(row["spec"]) for row in await self._database.read(rows_of(_ALL))}

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, insert, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.keys import AuditEntry
 from contracts.pages import Page
@@ -16,6 +15,7 @@ from gateway.storage.tables import audit
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ INSTALLATION = Actor("installation")
 
 
 async def note(
-    connection: AsyncConnection, at: datetime, actor: Actor, action: str, subject: str, detail: Mapping[str, Any]
+    connection: Transaction, at: datetime, actor: Actor, action: str, subject: str, detail: Mapping[str, Any]
 ) -> None:
     """Add one row. `detail` must hold no secret."""
     await connection.execute(

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 
 async def insert_missing(
-    database: Database, connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]
+    database: Database, connection: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]
 ) -> int:
     """Insert the rows that are not there yet, by primary or unique key; returns how many were new (of one row)."""
     dialect = sqlite if database.is_sqlite else postgresql

@@ -55,7 +55,7 @@ class Housekeeping:
         self._limiter = limiter
         self._tenants = tenants
         self._clock = clock
-        self._add_usage = insert_if_missing(database.engine.dialect.name, usage)
+        self._add_usage = insert_if_missing(database.dialect.name, usage)
 
     async def run(self) -> None:
         """A pass every few seconds; what a pass can't do now, the next one does."""

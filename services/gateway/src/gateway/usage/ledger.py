@@ -26,7 +26,7 @@ from gateway.storage.tables import keys, reservations, usage
 from gateway.usage.records import REPLICA_LOST, ReservationRecord, UsageRecord, anonymous
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.identifiers import new_id
-from servicekit.sql.database import Change, Database
+from servicekit.sql.database import Change, Database, all_of
 
 log = structlog.get_logger(__name__)
 GROUP_ROWS = 500
@@ -66,7 +66,7 @@ class UsageLedger:
         self._reserved: set[str] = set()
         self.deleted_tenants: frozenset[str] = frozenset()
         """Tenants that are being deleted or gone: their last rows name nobody."""
-        dialect = database.engine.dialect.name
+        dialect = database.dialect.name
         self._add_reservations = insert_if_missing(dialect, reservations)
         self._add_usage = upsert(dialect, usage, usage.c.error_type == REPLICA_LOST)
 
@@ -215,7 +215,7 @@ class UsageLedger:
             changes.append((_USED, _last_uses(records)))
         if ended:
             changes.append((_END, [{"ended": attempt_id} for attempt_id in ended]))
-        await self._database.apply(changes)
+        await self._database.write(all_of(changes))
         self._reserved -= ended
         USAGE_WRITE.observe(time.perf_counter() - started)
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import structlog
 from fastapi import Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import DocumentCreate
 from contracts.jobs import Accepted
@@ -22,6 +21,7 @@ from ingest.jobs import service as jobs
 from ingest.jobs.lifecycle import JobOwner
 from ingest.ports import Kept
 from ingest.tables import ANSWERS
+from servicekit.sql.transaction import Transaction
 from servicekit.web.idempotency import CallKey, StoredAnswer, fingerprint
 
 log = structlog.get_logger(__name__)
@@ -138,7 +138,7 @@ async def _known(opened: Dependencies, upload: Upload) -> StoredAnswer | None:
     return StoredAnswer(200, body.model_dump_json())
 
 
-async def _reply(connection: AsyncConnection, upload: Upload, accepted: uploads.Accepted, now: datetime) -> Accepted:
+async def _reply(connection: Transaction, upload: Upload, accepted: uploads.Accepted, now: datetime) -> Accepted:
     job = await jobs.describe_job(connection, accepted.job, now) if accepted.job is not None else None
     left_out = uploads.left_out(upload, accepted.document) if accepted.unchanged else []
     warnings = [f"The document keeps its {name}. {TO_CHANGE}" for name in left_out]

@@ -19,13 +19,13 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.errors import BlobBusy
 from ingest.tables import BLOB_CLAIMS, BLOB_TURNS
 from servicekit.core.clock import Clock
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 KEPT = timedelta(hours=1)
@@ -47,7 +47,7 @@ class Claim:
     is_over: bool = False
     """Given up with the transaction that named the bytes."""
 
-    async def confirm(self, connection: AsyncConnection) -> None:
+    async def confirm(self, connection: Transaction) -> None:
         """Give it up in the transaction that names the bytes; raises `BlobBusy` if they may be gone by now."""
         mine = delete(BLOB_CLAIMS).where(_CLAIMS.id == self.id).returning(_CLAIMS.key)
         if len((await connection.execute(mine)).all()) != len(self.keys):
@@ -119,7 +119,7 @@ class BlobClaims:
         return claim
 
 
-async def _take_turn(connection: AsyncConnection, keys: Sequence[str]) -> None:
+async def _take_turn(connection: Transaction, keys: Sequence[str]) -> None:
     """Wait until nobody else enters a claim on such keys; always in the same order, so that nobody waits in a ring."""
     turns = sorted({key.rpartition("/")[2][:2] for key in keys})
     mine = select(BLOB_TURNS.c.digits).where(BLOB_TURNS.c.digits.in_(turns)).order_by(BLOB_TURNS.c.digits)

@@ -10,16 +10,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from ingest.errors import BlobMissing
 from ingest.ports import Kept
+from servicekit.sql.transaction import Transaction
 
 
 class Locked:
     """A `Kept` by a lock that lasts as long as its owner."""
 
-    async def confirm(self, connection: AsyncConnection) -> None:
+    async def confirm(self, connection: Transaction) -> None:
         """Nothing can have been removed."""
 
 

@@ -11,7 +11,7 @@ from contracts.collections import Collection
 from ingest.documents.repository import count_documents
 from ingest.errors import CollectionDeleting, TenantDeleting
 from ingest.tables import COLLECTIONS, TENANT_DELETIONS
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 from servicekit.sql.upserts import insert_if_absent
 
 _HERE = (COLLECTIONS.c.tenant == bindparam("tenant")) & (COLLECTIONS.c.name == bindparam("name"))
@@ -38,7 +38,7 @@ async def is_known(database: Database, tenant: str, name: str) -> bool:
 
     Raises `CollectionDeleting` or `TenantDeleting`.
     """
-    (row,) = await database.look(_KNOWN, {"tenant": tenant, "name": name})
+    (row,) = await database.read(rows_of(_KNOWN, {"tenant": tenant, "name": name}), at_once=True)
     if row["tenant_deleting"]:
         raise TenantDeleting
     if row["deleting"]:

@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from ingest.blobs.references import delete_unreferenced
@@ -29,6 +28,7 @@ from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.leases import Lease, LeaseLost, Leases
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent
 
 log = structlog.get_logger(__name__)
@@ -79,7 +79,7 @@ class Deletions:
             await connection.execute(update(COLLECTIONS).where(here).values(deletion_job=lease.id))
         await self._now(lease, token)
 
-    async def begin_cleanup(self, connection: AsyncConnection, job: RowMapping) -> Lease:
+    async def begin_cleanup(self, connection: Transaction, job: RowMapping) -> Lease:
         """Make it certain that what a cancelled job has sent, or built, will be taken out of the index."""
         job_owner = JobOwner(job["tenant"], job["grant_key_id"], job["request_id"], job["grant_token"])
         if job["kind"] == "reindex":
@@ -110,7 +110,7 @@ class Deletions:
 
     async def _begin(
         self,
-        connection: AsyncConnection,
+        connection: Transaction,
         kind: JobKind,
         job_owner: JobOwner,
         collection: str,
@@ -118,7 +118,7 @@ class Deletions:
     ) -> Lease:
         return await self._insert(connection, new_job(kind, job_owner, collection, document, self.clock.now()))
 
-    async def _insert(self, connection: AsyncConnection, row: Mapping[str, Any]) -> Lease:
+    async def _insert(self, connection: Transaction, row: Mapping[str, Any]) -> Lease:
         now = self.clock.now()
         job = dict(row) | {
             "status": "running",
@@ -159,7 +159,7 @@ class Deletions:
                         .values(status="queued", lease_owner=None, lease_expires_at=None, not_before=later)
                     )
 
-    async def hold(self, connection: AsyncConnection, lease: Lease) -> None:
+    async def hold(self, connection: Transaction, lease: Lease) -> None:
         """Begin a step: raises `LeaseLost` if another took the deletion over, so that a late one removes nothing."""
         await self._leases.renew(connection, lease)
 
@@ -210,7 +210,7 @@ def _collection(tenant: str, name: str) -> ColumnElement[bool]:
     return (COLLECTIONS.c.tenant == tenant) & (COLLECTIONS.c.name == name)
 
 
-async def late_deletion_possible(connection: AsyncConnection, tenant: str, name: str, now: datetime) -> bool:
+async def late_deletion_possible(connection: Transaction, tenant: str, name: str, now: datetime) -> bool:
     """Whether the index may yet be told to delete this collection: by a deletion that another one overtook.
 
     The index knows collections by name, so the name is not free again until such a call would have been given up.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Document, DocumentStatus, Failure
 from contracts.pages import Page
@@ -16,6 +15,7 @@ from ingest.parts.repository import list_parts
 from ingest.ports import BlobStore
 from ingest.tables import DOCUMENTS, REVISIONS
 from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.sql.transaction import Transaction
 
 _COLUMNS = DOCUMENTS.c
 UNFINISHED = ("queued", "processing")
@@ -53,7 +53,7 @@ def this_document(tenant: str, collection: str, document_id: str) -> ColumnEleme
     return and_(_COLUMNS.tenant == tenant, _COLUMNS.collection == collection, _COLUMNS.id == document_id)
 
 
-async def get_document(connection: AsyncConnection, tenant: str, collection: str, document_id: str) -> RowMapping:
+async def get_document(connection: Transaction, tenant: str, collection: str, document_id: str) -> RowMapping:
     """The document; raises `DocumentNotFound`."""
     statement = select(DOCUMENTS).where(this_document(tenant, collection, document_id), _COLUMNS.deleted_at.is_(None))
     row = (await connection.execute(statement)).mappings().one_or_none()
@@ -63,7 +63,7 @@ async def get_document(connection: AsyncConnection, tenant: str, collection: str
 
 
 async def list_documents(
-    connection: AsyncConnection,
+    connection: Transaction,
     tenant: str,
     collection: str,
     *,
@@ -90,7 +90,7 @@ async def list_documents(
     return Page(data=shown, next_cursor=encode_cursor(rows[limit - 1]["key"]) if len(rows) > limit else None)
 
 
-async def count_documents(connection: AsyncConnection, tenant: str, names: list[str]) -> dict[str, tuple[int, int]]:
+async def count_documents(connection: Transaction, tenant: str, names: list[str]) -> dict[str, tuple[int, int]]:
     """For each collection: documents, and the sum of their bytes."""
     statement = (
         select(_COLUMNS.collection, func.count(), func.coalesce(func.sum(_COLUMNS.bytes), 0))
@@ -100,7 +100,7 @@ async def count_documents(connection: AsyncConnection, tenant: str, names: list[
     return {name: (count, int(total)) for name, count, total in (await connection.execute(statement)).all()}
 
 
-async def get_revision(connection: AsyncConnection, document: RowMapping, n: int | None) -> RowMapping:
+async def get_revision(connection: Transaction, document: RowMapping, n: int | None) -> RowMapping:
     """One revision, or (for null) the newest; raises `RevisionNotFound`."""
     wanted = document["revision"] if n is None else n
     statement = select(REVISIONS).where(REVISIONS.c.document_key == document["key"], REVISIONS.c.n == wanted)
@@ -110,7 +110,7 @@ async def get_revision(connection: AsyncConnection, document: RowMapping, n: int
     return row
 
 
-async def list_text_parts(connection: AsyncConnection, document: RowMapping, n: int | None) -> list[Part]:
+async def list_text_parts(connection: Transaction, document: RowMapping, n: int | None) -> list[Part]:
     """The parts of a revision's text: by default the active one's, or of a first revision what is there of it yet."""
     row = await get_revision(connection, document, n if n is not None else document["active_revision"])
     parts = [part for part in await list_parts(connection, document["key"], row["n"]) if part.chars]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import RowMapping, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.jobs.lifecycle import LIVE, JobOwner, new_job
 from ingest.tables import JOBS, TENANT_DELETIONS
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent
 
 
@@ -36,5 +36,5 @@ async def begin_deletion(
         return await _job(connection, job_id)
 
 
-async def _job(connection: AsyncConnection, job_id: str) -> RowMapping:
+async def _job(connection: Transaction, job_id: str) -> RowMapping:
     return (await connection.execute(select(JOBS).where(JOBS.c.id == job_id))).mappings().one()

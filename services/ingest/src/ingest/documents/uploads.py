@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Metadata
 from ingest.documents.repository import this_document
@@ -20,7 +19,8 @@ from ingest.jobs.position import WORKER_ALIVE
 from ingest.parts.repository import delete_parts
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS, WORKERS
 from servicekit.core.identifiers import new_id
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
+from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent, inserted_if_absent
 
 _SAME_BYTES = select(DOCUMENTS.c.key).where(
@@ -77,7 +77,7 @@ def left_out(upload: Upload, document: RowMapping) -> list[str]:
     return [name for name, value in said.items() if value != document[name]]
 
 
-async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted:
+async def accept(connection: Transaction, upload: Upload, now: datetime) -> Accepted:
     """Take an upload; raises `CollectionNotFound` or `CollectionDeleting`."""
     await _enter_collection(connection, upload.job_owner.tenant, upload.collection)
     new = await _insert_document(connection, upload, now)
@@ -92,7 +92,7 @@ async def accept(connection: AsyncConnection, upload: Upload, now: datetime) -> 
     return Accepted(document, await live_job(connection, document["key"]), unchanged=True)
 
 
-async def accept_unless_there(connection: AsyncConnection, upload: Upload, n: int, now: datetime) -> Accepted | None:
+async def accept_unless_there(connection: Transaction, upload: Upload, n: int, now: datetime) -> Accepted | None:
     """Take a document as revision `n`, or as the next one where it was deleted; null if it is there with other bytes.
 
     One that is there with these bytes stays as it is. Raises `CollectionNotFound` or `CollectionDeleting`.
@@ -112,10 +112,10 @@ async def accept_unless_there(connection: AsyncConnection, upload: Upload, n: in
 async def may_be_known(database: Database, upload: Upload) -> bool:
     """Whether a document has this identity and these bytes: only then is it worth asking what is `known` of it."""
     same = {"tenant": upload.job_owner.tenant, "collection": upload.collection, "id": upload.id}
-    return bool(await database.look(_SAME_BYTES, {**same, "sha256": upload.sha256}))
+    return bool(await database.read(rows_of(_SAME_BYTES, {**same, "sha256": upload.sha256}), at_once=True))
 
 
-async def known(connection: AsyncConnection, upload: Upload, now: datetime) -> Accepted | None:
+async def known(connection: Transaction, upload: Upload, now: datetime) -> Accepted | None:
     """The document that these bytes already are, if `accept` would only say so: told by reading alone."""
     same = this_document(upload.job_owner.tenant, upload.collection, upload.id)
     fit = DOCUMENTS.c.status.in_(("queued", "processing", "ready")) | _still_unreadable(upload.media_type, now)
@@ -148,7 +148,7 @@ def _still_unreadable(media_type: str, now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def _another_try(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
+async def _another_try(connection: Transaction, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
     """The same revision again, unless chunks of it were sent: those were fenced off in the retriever since."""
     statement = select(REVISIONS.c.sent).where(
         REVISIONS.c.document_key == document["key"], REVISIONS.c.n == document["revision"]
@@ -158,13 +158,13 @@ async def _another_try(connection: AsyncConnection, upload: Upload, document: Ro
     return await _queue(connection, upload, document, document["revision"], now)
 
 
-async def _new_revision(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
+async def _new_revision(connection: Transaction, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
     of_it = (JOBS.c.document_key == document["key"]) & (JOBS.c.kind == "document")
     await end_live(connection, of_it, SUPERSEDED, now)  # deletions of what was before go on: they know their revision
     return await _queue(connection, upload, document, document["revision"] + 1, now)
 
 
-async def _first(connection: AsyncConnection, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
+async def _first(connection: Transaction, upload: Upload, document: RowMapping, now: datetime) -> Accepted:
     """Write the revision and the job of a document that has just been inserted."""
     await connection.execute(insert(REVISIONS).values(**_revision(upload, document["key"], 1, now)))
     return Accepted(document, await _insert_job(connection, upload, document["key"], 1, now), unchanged=False)
@@ -183,14 +183,12 @@ def _revision(upload: Upload, document_key: str, n: int, now: datetime) -> dict[
     }
 
 
-async def _insert_job(
-    connection: AsyncConnection, upload: Upload, document_key: str, n: int, now: datetime
-) -> RowMapping:
+async def _insert_job(connection: Transaction, upload: Upload, document_key: str, n: int, now: datetime) -> RowMapping:
     job = new_job("document", upload.job_owner, upload.collection, (document_key, upload.id, n), now)
     return (await connection.execute(insert(JOBS).values(**job).returning(*JOBS.c))).mappings().one()
 
 
-async def _queue(connection: AsyncConnection, upload: Upload, document: RowMapping, n: int, now: datetime) -> Accepted:
+async def _queue(connection: Transaction, upload: Upload, document: RowMapping, n: int, now: datetime) -> Accepted:
     """Write the revision, the document as it will be, and the job."""
     revision = _revision(upload, document["key"], n, now)
     if not await insert_if_absent(connection, REVISIONS, revision, [REVISIONS.c.document_key, REVISIONS.c.n]):
@@ -220,7 +218,7 @@ async def _queue(connection: AsyncConnection, upload: Upload, document: RowMappi
     return Accepted(written, await _insert_job(connection, upload, document["key"], n, now), unchanged=False)
 
 
-async def _enter_collection(connection: AsyncConnection, tenant: str, name: str) -> None:
+async def _enter_collection(connection: Transaction, tenant: str, name: str) -> None:
     here = (COLLECTIONS.c.tenant == tenant) & (COLLECTIONS.c.name == name)
     entered = (
         update(COLLECTIONS)
@@ -235,7 +233,7 @@ async def _enter_collection(connection: AsyncConnection, tenant: str, name: str)
     raise CollectionNotFound(name)
 
 
-async def _insert_document(connection: AsyncConnection, upload: Upload, now: datetime) -> RowMapping | None:
+async def _insert_document(connection: Transaction, upload: Upload, now: datetime) -> RowMapping | None:
     """The row of a document that is new, else null."""
     values = {
         "key": new_id("doc"),
@@ -252,12 +250,12 @@ async def _insert_document(connection: AsyncConnection, upload: Upload, now: dat
     return await inserted_if_absent(connection, DOCUMENTS, values, unique, DOCUMENTS.c)
 
 
-async def _document(connection: AsyncConnection, upload: Upload) -> RowMapping:
+async def _document(connection: Transaction, upload: Upload) -> RowMapping:
     same = this_document(upload.job_owner.tenant, upload.collection, upload.id)
     return (await connection.execute(select(DOCUMENTS).where(same).with_for_update())).mappings().one()
 
 
-async def live_job(connection: AsyncConnection, document_key: str) -> RowMapping | None:
+async def live_job(connection: Transaction, document_key: str) -> RowMapping | None:
     """The document's job that is not over, if there is one."""
     statement = select(JOBS).where(
         JOBS.c.document_key == document_key, JOBS.c.kind == "document", JOBS.c.status.in_(LIVE)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, text, union
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.errors import BackupCantBegin
 from ingest.ports import BlobStore, Index
@@ -24,8 +23,10 @@ from servicekit.backup import tables as table_dumps
 from servicekit.backup.file import PartWriter
 from servicekit.backup.lock import Holds
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 TRIES = 20
+KEYS_AT_ONCE = 500
 BEGIN_SECONDS = 3.0
 """Longest that jobs are held still for the retriever to begin: it takes milliseconds."""
 LOCK = ("SET LOCAL lock_timeout = '500ms'", "LOCK TABLE jobs IN SHARE ROW EXCLUSIVE MODE")
@@ -48,7 +49,7 @@ class BackupService:
             connection, theirs = await self._both(stack, token)
             yield self._pieces(connection, theirs)
 
-    async def _both(self, stack: AsyncExitStack, token: str) -> tuple[AsyncConnection, AsyncIterator[bytes]]:
+    async def _both(self, stack: AsyncExitStack, token: str) -> tuple[Transaction, AsyncIterator[bytes]]:
         """Both views; raises `BackupCantBegin` if jobs can't be held still for a moment."""
         for _ in range(TRIES):
             async with AsyncExitStack() as attempt:
@@ -74,14 +75,14 @@ class BackupService:
                     await connection.execute(text(statement))
             yield
 
-    async def _pieces(self, connection: AsyncConnection, theirs: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _pieces(self, connection: Transaction, theirs: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         part = PartWriter("ingest")
         async for piece in table_dumps.dump(connection, part, WITHOUT):
             yield piece
         keys = union(select(REVISIONS.c.blob_key), select(PARTS.c.text_key), select(PARTS.c.structure_key))
-        async with connection.stream(keys) as found:
-            async for (key,) in found:
-                async with self.blobs.local(key) as path:
+        async for found in connection.batches(keys, KEYS_AT_ONCE):
+            for row in found:
+                async with self.blobs.local(key := row["blob_key"]) as path:
                     async for piece in part.file(f"blobs/{key}", path):
                         yield piece
         yield part.end()

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack
 from typing import IO
 
 from sqlalchemy import RowMapping, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.documents.repository import get_document
 from ingest.errors import BlobMissing, DocumentChanging
@@ -23,6 +22,7 @@ from ingest.ports import BlobStore, Index
 from ingest.tables import REVISIONS
 from servicekit.core.errors import PeerError
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 TRIES = 5
 EMBEDDINGS_AT_ONCE = 500
@@ -60,7 +60,7 @@ async def export_document(
     raise DocumentChanging(document_id)
 
 
-async def _revision(connection: AsyncConnection, document: RowMapping, layout: int) -> tuple[RowMapping, list[Part]]:
+async def _revision(connection: Transaction, document: RowMapping, layout: int) -> tuple[RowMapping, list[Part]]:
     """The revision and, if its parts are cut as the index has them, those."""
     n = document["active_revision"] or document["revision"]
     same = (REVISIONS.c.document_key == document["key"]) & (REVISIONS.c.n == n)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.blobs.references import delete_unreferenced
 from ingest.documents import uploads
@@ -26,6 +25,7 @@ from ingest.ports import BlobStore
 from ingest.tables import PARTS, REVISIONS
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ async def restore_document(
     return accepted
 
 
-async def accept(connection: AsyncConnection, restored: Restored, now: datetime) -> Accepted:
+async def accept(connection: Transaction, restored: Restored, now: datetime) -> Accepted:
     """Write document, revision, parts and job, unless the document is there."""
     accepted = await uploads.accept_unless_there(connection, restored.upload, restored.revision, now)
     if accepted is None:

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.jobs.lifecycle import JobOwner, new_job
 from ingest.tables import DOCUMENTS, JOBS, REVISIONS
+from servicekit.sql.transaction import Transaction
 
 
-async def has_chunks_in_index(connection: AsyncConnection, document_key: str | None, n: int) -> bool:
+async def has_chunks_in_index(connection: Transaction, document_key: str | None, n: int) -> bool:
     """Whether searches may find chunks of a document of which no revision was ever committed.
 
     Any revision up to `n` may have sent some. Later revisions' chunks are not searched before their commit, so that
@@ -28,7 +28,7 @@ async def has_chunks_in_index(connection: AsyncConnection, document_key: str | N
     return (await connection.execute(sent.limit(1))).first() is not None
 
 
-async def queue_cleanup(connection: AsyncConnection, job: Mapping[str, Any], now: datetime) -> None:
+async def queue_cleanup(connection: Transaction, job: Mapping[str, Any], now: datetime) -> None:
     """See to it that what a job that failed has sent is taken out, in the transaction that ends the job."""
     if job["kind"] == "document" and await has_chunks_in_index(connection, job["document_key"], job["revision"]):
         job_owner = JobOwner(job["tenant"], job["grant_key_id"], job["request_id"], job["grant_token"])

@@ -7,7 +7,6 @@ import asyncio
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest import metrics
 from ingest.jobs.lifecycle import LIVE
@@ -15,6 +14,7 @@ from ingest.jobs.position import WORKER_ALIVE
 from ingest.tables import JOBS, WORKERS
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0
@@ -31,7 +31,7 @@ async def keep_measuring(database: Database, clock: Clock) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def measure(connection: AsyncConnection, clock: Clock) -> None:
+async def measure(connection: Transaction, clock: Clock) -> None:
     """Set the gauges of jobs and workers."""
     now = clock.now()
     live = select(JOBS.c.status, func.count(), func.min(JOBS.c.queued_at)).where(JOBS.c.status.in_(LIVE))

@@ -24,7 +24,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from contracts.indexing import Committed
@@ -39,6 +38,7 @@ from ingest.tables import DOCUMENTS, JOBS, PARTS, REVISIONS, WORKERS
 from servicekit.core.clock import Clock
 from servicekit.jobs.leases import Leases
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent
 
 _FIRST_STAGE = case(
@@ -120,7 +120,7 @@ class Ledger:
         about = {"document_key": work.job["document_key"], "n": work.job["revision"], "tenant": work.job["tenant"]}
         row = insert(PARTS).values(**about, **asdict(part))
 
-        async def named(connection: AsyncConnection) -> None:
+        async def named(connection: Transaction) -> None:
             await connection.execute(row)
             await kept.confirm(connection)
 
@@ -137,7 +137,7 @@ class Ledger:
         work: Work,
         job: Mapping[str, Any],
         revision: Mapping[str, Any] | None,
-        also: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+        also: Callable[[Transaction], Awaitable[None]] | None = None,
     ) -> None:
         async with work.writing, self.database.write() as connection:
             now = self.clock.now()

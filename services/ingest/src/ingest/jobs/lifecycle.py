@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, RowMapping, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from ingest.tables import DOCUMENTS, JOBS
 from servicekit.core.identifiers import new_id
+from servicekit.sql.transaction import Transaction
 from servicekit.telemetry.trace_context import traceparent
 
 LIVE = ("queued", "running")
@@ -73,7 +73,7 @@ TOGETHER = 500
 
 
 async def end_live(
-    connection: AsyncConnection, which: ColumnElement[bool], why: Failure | None, now: datetime
+    connection: Transaction, which: ColumnElement[bool], why: Failure | None, now: datetime
 ) -> list[RowMapping]:
     """Cancel live jobs at once, running ones too: their fence rises, so that their worker's next write fails.
 
@@ -102,7 +102,7 @@ async def end_live(
 
 
 async def set_document(
-    connection: AsyncConnection, key: str, revision: int, statuses: tuple[str, ...], values: Mapping[str, Any]
+    connection: Transaction, key: str, revision: int, statuses: tuple[str, ...], values: Mapping[str, Any]
 ) -> bool:
     """Change a document while `revision` is its newest and its status is one of `statuses`; whether it was."""
     statement = (

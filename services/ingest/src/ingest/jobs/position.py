@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Double, RowMapping, Select, bindparam, func, select, type_coerce
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.documents import Failure
 from contracts.jobs import Job
 from ingest.jobs.lifecycle import LIVE
 from ingest.tables import JOBS, WORKERS
+from servicekit.sql.transaction import Transaction
 
 WORKER_ALIVE = timedelta(seconds=30)
 RECENT = 20
@@ -118,7 +118,7 @@ _SHOWN = (
 )
 
 
-async def queue_positions(connection: AsyncConnection, rows: Sequence[RowMapping], now: datetime) -> QueuePositions:
+async def queue_positions(connection: Transaction, rows: Sequence[RowMapping], now: datetime) -> QueuePositions:
     """The queue as far as these jobs need it; with none of them live nothing is asked."""
     if not any(row["status"] in LIVE for row in rows):
         return QueuePositions(now)
@@ -159,11 +159,11 @@ def _by_tenant() -> Select[Any]:
     return select(JOBS.c.tenant, queued, running, last).where(live).group_by(JOBS.c.tenant)
 
 
-async def _ranks(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, int]:
+async def _ranks(connection: Transaction, ids: Sequence[str]) -> dict[str, int]:
     return {row.id: row.place for row in await connection.execute(_PLACES, {"ids": list(ids)})}
 
 
-async def _tenants(connection: AsyncConnection) -> dict[str, _Tenant]:
+async def _tenants(connection: Transaction) -> dict[str, _Tenant]:
     rows = (await connection.execute(_BY_TENANT)).all()
     return {tenant: _Tenant(queued, running, at) for tenant, queued, running, at in rows}
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.reindexing import ReindexRequest
 from ingest.errors import CollectionDeleting, ReindexRunning
 from ingest.jobs.lifecycle import JobOwner, new_job
 from ingest.tables import COLLECTIONS, JOBS
+from servicekit.sql.transaction import Transaction
 
 
 def shadow_key(job: Mapping[str, Any]) -> str:
@@ -22,7 +22,7 @@ def shadow_key(job: Mapping[str, Any]) -> str:
 
 
 async def create_reindex(
-    connection: AsyncConnection, job_owner: JobOwner, collection: str, wanted: ReindexRequest, now: datetime
+    connection: Transaction, job_owner: JobOwner, collection: str, wanted: ReindexRequest, now: datetime
 ) -> RowMapping:
     """Queue a reindex; raises `ReindexRunning` while the collection has one, `CollectionDeleting` once it is on its way
     out: a deletion that begins later waits for this transaction and ends the job.

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from contracts.pages import Page
@@ -21,6 +20,7 @@ from ingest.tables import JOBS, REVISIONS
 from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 from servicekit.telemetry.trace_context import traceparent
 
 LOOK_SECONDS = 0.25
@@ -36,7 +36,7 @@ class JobFilter:
     collections: tuple[str, ...] | None = None
 
 
-async def get_job(connection: AsyncConnection, tenant: str, job_id: str) -> RowMapping:
+async def get_job(connection: Transaction, tenant: str, job_id: str) -> RowMapping:
     """One job of a tenant; raises `JobNotFound`."""
     statement = select(JOBS).where(JOBS.c.tenant == tenant, JOBS.c.id == job_id, JOBS.c.kind.in_(VISIBLE))
     row = (await connection.execute(statement)).mappings().one_or_none()
@@ -45,13 +45,13 @@ async def get_job(connection: AsyncConnection, tenant: str, job_id: str) -> RowM
     return row
 
 
-async def describe_job(connection: AsyncConnection, row: RowMapping, now: datetime) -> Job:
+async def describe_job(connection: Transaction, row: RowMapping, now: datetime) -> Job:
     """One job as the API shows it."""
     return (await queue_positions(connection, [row], now)).as_job(row)
 
 
 async def list_jobs(
-    connection: AsyncConnection, tenant: str, which: JobFilter, limit: int, cursor: str | None, now: datetime
+    connection: Transaction, tenant: str, which: JobFilter, limit: int, cursor: str | None, now: datetime
 ) -> Page[Job]:
     """Newest first."""
     conditions = [JOBS.c.tenant == tenant, JOBS.c.kind.in_(VISIBLE)]
@@ -94,7 +94,7 @@ async def watch_job(
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def cancel_job(connection: AsyncConnection, row: RowMapping, now: datetime) -> RowMapping:
+async def cancel_job(connection: Transaction, row: RowMapping, now: datetime) -> RowMapping:
     """End a job that is not over; raises `JobFinished`, or `JobCommitting` when it is too late to stop it."""
     committing = row["stage"] == "flipping" or (row["stage"] == "committing" and row["revision"] > 1)
     if row["kind"] == "tenant_deletion" or (committing and row["status"] == "running"):
@@ -107,7 +107,7 @@ async def cancel_job(connection: AsyncConnection, row: RowMapping, now: datetime
     return ended[0]
 
 
-async def retry_job(connection: AsyncConnection, row: RowMapping, job_owner: JobOwner, now: datetime) -> RowMapping:
+async def retry_job(connection: Transaction, row: RowMapping, job_owner: JobOwner, now: datetime) -> RowMapping:
     """Queue a failed job again; raises `JobNotFailed` or `JobSuperseded`.
 
     Where chunks of its revision were sent, that revision was fenced off, and the job goes on under a new number.
@@ -133,7 +133,7 @@ async def retry_job(connection: AsyncConnection, row: RowMapping, job_owner: Job
 
 
 async def _queued_again(
-    connection: AsyncConnection, row: RowMapping, n: int, job_owner: JobOwner, now: datetime
+    connection: Transaction, row: RowMapping, n: int, job_owner: JobOwner, now: datetime
 ) -> RowMapping:
     again = (
         update(JOBS)

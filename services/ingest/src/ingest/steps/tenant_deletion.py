@@ -51,7 +51,7 @@ class TenantDeletion:
         await self.deletions.index.delete_tenant(token, tenant)
         await self.platform.delete_tenant(token, tenant)
         await self._finish(job, tenant, lease)
-        await database.scrub()
+        await database.clean()
 
     async def _documents(self, job: Mapping[str, Any], tenant: str, lease: Lease, token: str) -> None:
         """Every collection, in the index first, so that nothing deleted is found while the rest goes."""

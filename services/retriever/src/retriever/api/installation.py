@@ -28,4 +28,4 @@ async def delete_tenant(name: Name, caller: TenantAdmin, deps: Deps) -> None:
     """Remove all that is left of a tenant."""
     check_tenant_admin(caller, name)
     await deps.collections.delete_tenant(name)
-    await deps.database.scrub()
+    await deps.database.clean()

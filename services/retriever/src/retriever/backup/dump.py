@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import RowMapping, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from retriever.catalog.collections import ACTIVE
 from retriever.catalog.service import CollectionService
@@ -27,6 +26,7 @@ from servicekit.backup import tables as table_dumps
 from servicekit.backup.file import PartWriter, lines
 from servicekit.backup.lock import Holds
 from servicekit.sql.database import Database
+from servicekit.sql.transaction import Transaction
 
 PAGE = 128
 """Points that are in memory at once."""
@@ -51,7 +51,7 @@ class BackupDump:
             yield self._pieces(connection)
         await self.collections.cleanup(owns_store=False)
 
-    async def _pieces(self, connection: AsyncConnection) -> AsyncIterator[bytes]:
+    async def _pieces(self, connection: Transaction) -> AsyncIterator[bytes]:
         part = PartWriter("retriever")
         async for piece in table_dumps.dump(connection, part, (holds.name,)):
             yield piece
@@ -67,7 +67,7 @@ class BackupDump:
                 raise BackupOvertaken from None
         yield part.end()
 
-    async def _points(self, connection: AsyncConnection, generation: RowMapping) -> AsyncIterator[list[Any]]:
+    async def _points(self, connection: Transaction, generation: RowMapping) -> AsyncIterator[list[Any]]:
         collection_id, after = generation["collection_id"], ""
         query = select(documents).where(documents.c.collection_id == collection_id)
         query = query.order_by(documents.c.document_id).limit(DOCUMENTS)

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.collections import (
     Chunking,
@@ -24,7 +23,8 @@ from retriever.catalog.tables import collections, documents, generations
 from retriever.errors import CollectionExists, CollectionNotFound
 from retriever.models.protocol import EmbeddingModel
 from servicekit.core.clock import Clock
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
+from servicekit.sql.transaction import Transaction
 
 ACTIVE, DELETING = "active", "deleting"
 
@@ -99,7 +99,7 @@ class CollectionRepository:
 
     async def get_collections(self, tenant: str, names: list[str]) -> list[CollectionRecord]:
         """Active collections in the order of `names`; raises `CollectionNotFound` for the first that is not there."""
-        rows = await self._database.look(_NAMED, {"tenant": tenant, "names": names})
+        rows = await self._database.read(rows_of(_NAMED, {"tenant": tenant, "names": names}), at_once=True)
         found = {row["name"]: _record(row) for row in rows}
         for name in names:
             if name not in found:
@@ -145,7 +145,7 @@ class CollectionRepository:
                 raise CollectionNotFound(name)
         return await self.get_collection(tenant, name)
 
-    async def raise_revision(self, connection: AsyncConnection, collection_id: str) -> int | None:
+    async def raise_revision(self, connection: Transaction, collection_id: str) -> int | None:
         """Count one visible change, in the transaction that makes it; null when the collection is not active."""
         statement = (
             update(collections)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sqlalchemy import BindParameter, ColumnElement, RowMapping, Select, and_, bindparam, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from retriever.catalog.tables import collections, documents, generations
 from retriever.errors import LayoutGone
 from servicekit.core.clock import Clock
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
+from servicekit.sql.transaction import Transaction
 
 State = Literal["active", "building", "retired", "dropped"]
 ACTIVE: Final = "active"
@@ -104,9 +104,9 @@ class GenerationRepository:
 
     async def get_live(self, collection_id: str) -> LiveGenerations:
         """The generations that take writes now; raises `CollectionGone`."""
-        return _as_live(await self._database.look(_LIVE, {"collection": collection_id}))
+        return _as_live(await self._database.read(rows_of(_LIVE, {"collection": collection_id}), at_once=True))
 
-    async def lock_live(self, connection: AsyncConnection, collection_id: str) -> LiveGenerations:
+    async def lock_live(self, connection: Transaction, collection_id: str) -> LiveGenerations:
         """The same within a writing transaction, and until its end; raises `CollectionGone`."""
         await _lock(connection, collection_id)
         return await _live(connection, collection_id)
@@ -251,14 +251,14 @@ def _generation(row: RowMapping) -> Generation:
     return Generation(**{name: row[name] for name in names}, vectors=row["physical_name"])
 
 
-async def _lock(connection: AsyncConnection, collection_id: str) -> None:
+async def _lock(connection: Transaction, collection_id: str) -> None:
     """Hold the collection's row, so that whatever changes its generations waits; SQLite has one writer anyway."""
     this = select(collections.c.id).where(collections.c.id == collection_id, collections.c.state == "active")
     if (await connection.execute(this.with_for_update(key_share=True))).first() is None:
         raise CollectionGone
 
 
-async def _live(connection: AsyncConnection, collection_id: str) -> LiveGenerations:
+async def _live(connection: Transaction, collection_id: str) -> LiveGenerations:
     return _as_live((await connection.execute(_LIVE, {"collection": collection_id})).mappings().all())
 
 
@@ -279,7 +279,7 @@ def _query_live() -> Select[Any]:
 _LIVE = _query_live()
 
 
-async def _retire(connection: AsyncConnection, collection_id: str, *which: ColumnElement[bool]) -> None:
+async def _retire(connection: Transaction, collection_id: str, *which: ColumnElement[bool]) -> None:
     of_it = generations.c.collection_id == collection_id
     await connection.execute(update(generations).where(of_it, *which).values(state=RETIRED, cursor=None))
 

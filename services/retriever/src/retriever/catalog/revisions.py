@@ -27,7 +27,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.indexing import DocumentFacts
 from retriever.catalog.collections import ACTIVE, CollectionRepository
@@ -36,7 +35,8 @@ from retriever.catalog.tables import collections, documents
 from retriever.errors import StaleRevision
 from retriever.stores.points import RevisionKey
 from servicekit.core.clock import Clock
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
+from servicekit.sql.transaction import Transaction
 
 
 class GenerationChanged(Exception):
@@ -220,25 +220,29 @@ class RevisionRepository:
 
     async def get_state(self, collection_id: str, document_id: str) -> DocumentState | None:
         """A document's row, if it was ever written or deleted."""
-        rows = await self._database.look(_ROW, {"collection": collection_id, "document": document_id})
+        rows = await self._database.read(
+            rows_of(_ROW, {"collection": collection_id, "document": document_id}), at_once=True
+        )
         return _state(rows[0]) if rows else None
 
     async def get_view(self, collection_id: str, document_ids: Collection[str]) -> CollectionView:
         """What these documents show now; raises `CollectionGone`."""
-        rows = await self._database.look(_VIEW, {"collection": collection_id, "documents": list(document_ids)})
+        rows = await self._database.read(
+            rows_of(_VIEW, {"collection": collection_id, "documents": list(document_ids)}), at_once=True
+        )
         if not rows:
             raise CollectionGone
         visible = {row["document_id"]: row["shown"] for row in rows if row["document_id"] is not None}
         return CollectionView(rows[0]["revision"], visible)
 
-    async def _get_state(self, connection: AsyncConnection, key: RevisionKey) -> DocumentState | None:
+    async def _get_state(self, connection: Transaction, key: RevisionKey) -> DocumentState | None:
         values = {"collection": key.collection_id, "document": key.document_id}
         row = (await connection.execute(_ROW, values)).mappings().one_or_none()
         return None if row is None else _state(row)
 
     async def _upsert(
         self,
-        connection: AsyncConnection,
+        connection: Transaction,
         key: RevisionKey,
         fresh: Mapping[str, Any],
         changed: Mapping[str, Any],
