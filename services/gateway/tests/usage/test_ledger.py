@@ -118,7 +118,7 @@ async def test_a_database_that_fails_for_a_while_loses_no_row(database: Database
         if next(failures, False):
             raise OperationalError("insert", {}, Exception("database is locked"))
 
-    event.listen(database._writing, "before_cursor_execute", fail)
+    event.listen(database._store._writing, "before_cursor_execute", fail)
     await _written(database, _record(), _record())
     assert await _count(database) == 2
 
