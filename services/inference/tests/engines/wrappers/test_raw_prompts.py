@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from services.inference.tests.api.test_chat import error_of, events
+from services.inference.tests.api.calls import error_of, events
 
 from contracts.chat import ChatCompletion
 
