@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from agent.grounding.agreement import agrees, differs
-from agent.grounding.support import support
+from agent.grounding.support import find_support
 from agent.relevance.passages import passages
 from agent.testing.scripted_answers import bag_of_stems, hit
 
@@ -43,8 +43,8 @@ def test_a_sentence_whose_facts_differ_is_not_supported(sentence: str, evidence:
     assert not agrees(sentence, evidence, TITLE)
     found = passages([hit(evidence)])
     vectors = [bag_of_stems(passage.text) for passage in found]
-    assert support(sentence, found, vectors, bag_of_stems(sentence)) is None
-    assert support(sentence, found, None, None) is None
+    assert find_support(sentence, found, vectors, bag_of_stems(sentence)) is None
+    assert find_support(sentence, found, None, None) is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.grounding.support import cosine, is_factual, support
+from agent.grounding.support import cosine, find_support, is_factual
 from agent.relevance.passages import passages
 from agent.testing.scripted_answers import bag_of_stems, hit
 
@@ -19,7 +19,7 @@ FOUND = passages([SOURCE])
 
 def quoted(sentence: str, with_vectors: bool = True) -> str | None:
     vectors = [bag_of_stems(passage.text) for passage in FOUND] if with_vectors else None
-    found = support(sentence, FOUND, vectors, bag_of_stems(sentence) if with_vectors else None)
+    found = find_support(sentence, FOUND, vectors, bag_of_stems(sentence) if with_vectors else None)
     return None if found is None else SOURCE.text[slice(*found.span)]
 
 

@@ -25,8 +25,3 @@ async def test_no_tenant_holds_all_slots_however_long_its_runs_last(database: Da
     assert held[0] is not None
     await one.execution.end(held[0], Cancel())
     assert await one.queue.claim("bench") is not None
-
-
-def test_one_slot_is_for_everybody() -> None:
-    assert [AgentSettings(run_slots=slots).tenant_slots for slots in (0, 1, 2, 16)] == [1, 1, 1, 12]
-    assert AgentSettings(run_slots=16, run_slots_per_tenant=16).tenant_slots == 16

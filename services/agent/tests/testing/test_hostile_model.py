@@ -13,7 +13,7 @@ from servicekit.sql.database import Database
 
 
 @pytest.mark.parametrize("attack", OURS)
-async def test_an_obedient_model_calls_and_shows_nothing_forbidden(database: Database, attack: Attack) -> None:
+async def test_a_hostile_model_calls_and_shows_nothing_forbidden(database: Database, attack: Attack) -> None:
     for approval in (False, True):
         assert await acted(database, attack, approval=approval) == ([], [])
     for mode in MODES:

@@ -70,7 +70,7 @@ async def test_threads_that_nobody_wrote_to_go_with_all_that_is_in_them_unless_a
     assert {left[name] for name in ("threads", "runs", "messages", "run_events", "checkpoints")} == {3}
 
 
-async def test_a_purged_tenant_has_no_row_left_and_others_have_all_of_theirs(
+async def test_a_deleted_tenant_has_no_row_left_and_others_have_all_of_theirs(
     database: Database, clock: ManualClock
 ) -> None:
     for status in ("completed", "running", "waiting_approval"):

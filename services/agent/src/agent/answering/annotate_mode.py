@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from agent.answering.drafts import DraftSentence, growing, is_refusal
+from agent.answering.drafts import DraftSentence, is_refusal, partial_sentences
 from agent.answering.sentence_check import check
 from agent.answering.state import Context, Draft
 from agent.answering.writer import Writer
@@ -26,14 +26,14 @@ async def write_at_once(
     `extractive` means that nothing was written: the model broke off or was silent, and the answer is to fall back.
     """
     verdicts: list[bool] = []
-    shown = _Shown(writer)
+    sentences = _SentenceWriter(writer)
     try:
-        async for sentence, whole in growing(draft.pieces):
+        async for sentence, whole in partial_sentences(draft.pieces):
             if not writer.length and is_refusal(sentence.text, begun=not whole):
                 if whole:
                     return "abstained", False
                 continue
-            shown.grow(sentence, whole)
+            sentences.grow(sentence, whole)
             if whole and grounding == "annotate":
                 verdicts.append(await _annotate(sentence, evidence, context, writer))
     except (ServiceError, TimeoutError) as error:
@@ -46,7 +46,7 @@ async def write_at_once(
     return "generated", bool(verdicts) and all(verdicts)
 
 
-class _Shown:
+class _SentenceWriter:
     """Writes of a growing sentence what can be sanitised already."""
 
     def __init__(self, writer: Writer) -> None:

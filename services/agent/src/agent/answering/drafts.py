@@ -23,7 +23,7 @@ def is_refusal(text: str, begun: bool = False) -> bool:
     return said.startswith(NO_ANSWER) or (begun and NO_ANSWER.startswith(said))
 
 
-async def growing(pieces: AsyncIterator[str]) -> AsyncIterator[tuple[DraftSentence, bool]]:
+async def partial_sentences(pieces: AsyncIterator[str]) -> AsyncIterator[tuple[DraftSentence, bool]]:
     """The current sentence each time that it has grown, with False; and once when it is whole, with True."""
     buffer, separator = "", ""
     async for piece in pieces:
@@ -48,6 +48,6 @@ async def growing(pieces: AsyncIterator[str]) -> AsyncIterator[tuple[DraftSenten
 
 async def sentences_of(pieces: AsyncIterator[str]) -> AsyncIterator[DraftSentence]:
     """Each sentence when it is whole."""
-    async for sentence, whole in growing(pieces):
+    async for sentence, whole in partial_sentences(pieces):
         if whole:
             yield sentence

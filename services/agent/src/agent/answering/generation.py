@@ -64,7 +64,7 @@ async def _draft(state: AnswerState, context: Context, model: ModelInfo) -> Draf
             texts = _texts(chunks, context)
             first = await anext(texts, "")
     except (ServiceError, TimeoutError) as error:
-        _attempted(context, started, error.code if isinstance(error, ServiceError) else "timeout")
+        _add_attempt(context, started, error.code if isinstance(error, ServiceError) else "timeout")
         await call.aclose()  # nobody waits for it any more
         raise
     pieces = _from(first, texts, context, started)
@@ -117,7 +117,7 @@ async def _from(first: str, texts: AsyncIterator[str], context: Context, started
         outcome = "cut"
         raise
     finally:
-        _attempted(context, started, outcome)
+        _add_attempt(context, started, outcome)
 
 
 async def _texts(chunks: AsyncIterator[ChatCompletionChunk], context: Context) -> AsyncIterator[str]:
@@ -132,7 +132,7 @@ async def _texts(chunks: AsyncIterator[ChatCompletionChunk], context: Context) -
                 yield choice.delta.content
 
 
-def _attempted(context: Context, started: float, outcome: str) -> None:
+def _add_attempt(context: Context, started: float, outcome: str) -> None:
     """Note the call, unless the model plane named the upstreams that it tried."""
     if not context.receipt.attempts:
         spent = round((time.perf_counter() - started) * 1000, 1)

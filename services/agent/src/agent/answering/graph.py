@@ -17,7 +17,7 @@ from agent.answering.judgement import judge
 from agent.answering.receipt import ReceiptBuilder
 from agent.answering.retrieval import retrieve
 from agent.answering.state import AnswerState, Begun, Context, Event
-from agent.answering.verification import abstain, finished, verify
+from agent.answering.verification import abstain, final_event, verify
 from agent.errors import DeadlinePassed
 from agent.ports import Models, Search
 from agent.questions.condensation import condense
@@ -131,7 +131,7 @@ def _node(stage: str, work: Node) -> _GraphNode:
         except TimeoutError:
             raise DeadlinePassed from None
         if "report" in done:
-            context.send(finished(AnswerState(**{**state, **done}), context))
+            context.send(final_event(AnswerState(**{**state, **done}), context))
         return done
 
     return run

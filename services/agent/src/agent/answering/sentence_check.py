@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.answering.drafts import DraftSentence
 from agent.answering.state import Context
 from agent.grounding.acceptance import Checked
-from agent.grounding.support import candidates, is_factual, support, words_needed
+from agent.grounding.support import find_candidates, find_support, is_factual, words_needed
 from agent.metrics import SENTENCES
 from agent.relevance.evidence import Evidence
 from agent.sanitisation.sanitiser import sanitise
@@ -17,11 +17,13 @@ async def check(sentence: DraftSentence, evidence: Evidence, context: Context) -
     if not is_factual(text):
         SENTENCES.labels("not_factual").inc()
         return None
-    among = candidates(text, evidence.compared, evidence.found)
+    among = find_candidates(text, evidence.compared, evidence.found)
     vectors = None
     if evidence.vectors is not None:
         words = words_needed(text, among, context.lexicon)
         vectors = await context.vectors_of([text, *(passage.embedded_text for passage in among)], words)
-    found = support(text, among, vectors[1:] if vectors else None, vectors[0] if vectors else None, context.lexicon)
+    found = find_support(
+        text, among, vectors[1:] if vectors else None, vectors[0] if vectors else None, context.lexicon
+    )
     SENTENCES.labels("supported" if found else "unsupported").inc()
     return Checked(text, sentence.separator, found) if found else None

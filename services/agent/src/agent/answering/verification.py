@@ -7,7 +7,7 @@ from agent.answering.state import AnswerState, Context, Finished
 from agent.answering.strict_mode import write_supported
 from agent.answering.writer import Writer
 from agent.grounding.citations import Support
-from agent.grounding.conflicts import conflicting
+from agent.grounding.conflicts import find_conflicts
 from agent.grounding.extraction import extract
 from agent.metrics import ANSWERS
 from agent.relevance.evidence import Evidence
@@ -81,12 +81,12 @@ def _write_extract(evidence: Evidence, writer: Writer) -> bool:
 
 def _write_conflicts(evidence: Evidence, writer: Writer) -> None:
     """What other sources say otherwise, each on a line of its own with its citation."""
-    for passage in conflicting(evidence, writer.cited):
+    for passage in find_conflicts(evidence, writer.cited):
         text = f"Another source says: {sanitise(readable(passage))}"
         writer.write_cited(text, "\n", Support(passage.hit, passage.span, 1.0))
 
 
-def finished(state: AnswerState, context: Context) -> Finished:
+def final_event(state: AnswerState, context: Context) -> Finished:
     """The last event, with the receipt if it was asked for."""
     receipt = context.receipt.build()
     report = state["report"].model_copy(update={"degraded": receipt.degraded})

@@ -22,7 +22,7 @@ AS_WELL = 0.9
 _STATING = ("sentence", "item", "row")
 
 
-def conflicting(evidence: Evidence, cited: Sequence[Support]) -> list[Passage]:
+def find_conflicts(evidence: Evidence, cited: Sequence[Support]) -> list[Passage]:
     """Passages that contradict one that is cited, best first; none that is cited itself."""
     known = [passage for support in cited if (passage := _cited(evidence.ranked, support)) is not None]
     found: list[Passage] = []

@@ -51,7 +51,7 @@ def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
     order = {id(passage): place for place, passage in enumerate(found)}
     leading = shown[0].hit if shown else None
     ordered = sorted(shown, key=lambda passage: (passage.hit is not leading, order.get(id(passage), 0)))
-    return [_shown(passage) for passage in ordered]
+    return [_extract_of(passage) for passage in ordered]
 
 
 def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> list[Passage]:
@@ -125,6 +125,6 @@ def _same_words(one: Passage, other: Passage) -> bool:
     return bool(union) and len(one.forms & other.forms) / len(union) > 0.85 and not differs(one.text, other.text)
 
 
-def _shown(passage: Passage) -> Extract:
+def _extract_of(passage: Passage) -> Extract:
     lines = passage.unit.kind in ("row", "item")
     return Extract(sanitise(readable(passage)), Support(passage.hit, passage.span, 1.0), lines)

@@ -50,7 +50,7 @@ def is_factual(sentence: str) -> bool:
     return len(words) >= 2 or bool(numbers(sentence)) or bool(names(f"x {sentence}"))
 
 
-def candidates(sentence: str, compared: Sequence[Passage], found: Sequence[Passage]) -> list[Passage]:
+def find_candidates(sentence: str, compared: Sequence[Passage], found: Sequence[Passage]) -> list[Passage]:
     """The passages that may support a sentence, in document order: those compared with the question, and of all
     others the ones that share the most words with the sentence."""
     said = form_set(sentence)
@@ -70,7 +70,7 @@ def words_needed(sentence: str, found: Sequence[Passage], lexicon: Lexicon) -> l
     return lexicon.unknown([*missing, *(word for passage in near for word in sorted(wording(passage.in_context)))])
 
 
-def support(
+def find_support(
     sentence: str,
     found: Sequence[Passage],
     vectors: Sequence[Vector] | None,

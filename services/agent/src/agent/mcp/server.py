@@ -36,19 +36,19 @@ class McpServer:
             return None
         params = message.params or {}
         if message.method == "initialize":
-            return McpReply(id=message.id, result=_initialized(params))
+            return McpReply(id=message.id, result=_initialize(params))
         if message.method == "ping":
             return McpReply(id=message.id, result={})
         if message.method == "tools/list":
-            return McpReply(id=message.id, result={"tools": [tool.describe() for tool in _usable(caller)]})
+            return McpReply(id=message.id, result={"tools": [tool.describe() for tool in _list_tools(caller)]})
         if message.method == "tools/call":
             return await self._call(message, params, caller, request_id)
-        return _refused(message, METHOD_NOT_FOUND, f"There is no method '{message.method}' here.")
+        return _error(message, METHOD_NOT_FOUND, f"There is no method '{message.method}' here.")
 
     async def _call(self, message: McpMessage, params: dict[str, Any], caller: Caller, request_id: str) -> McpReply:
-        tool = next((tool for tool in _usable(caller) if tool.name == params.get("name")), None)
+        tool = next((tool for tool in _list_tools(caller) if tool.name == params.get("name")), None)
         if tool is None:
-            return _refused(message, INVALID_PARAMS, "There is no such tool, or the key lacks the scope for it.")
+            return _error(message, INVALID_PARAMS, "There is no such tool, or the key lacks the scope for it.")
         arguments = params.get("arguments") or {}
         wrong = problems(tool.schema, arguments)  # the SDK's low-level server no longer does this, ours does
         if wrong:
@@ -67,12 +67,12 @@ class McpServer:
             return McpReply(id=message.id, result=content_result(sanitise(error.message), failed=True))
 
 
-def _usable(caller: Caller) -> list[McpTool]:
+def _list_tools(caller: Caller) -> list[McpTool]:
     """A key sees the tools that it may use."""
     return [tool for tool in TOOLS if tool.scopes & set(caller.delegation.scopes)]
 
 
-def _initialized(params: dict[str, Any]) -> dict[str, Any]:
+def _initialize(params: dict[str, Any]) -> dict[str, Any]:
     asked = params.get("protocolVersion")
     return {
         "protocolVersion": asked if asked in VERSIONS else VERSIONS[0],
@@ -82,5 +82,5 @@ def _initialized(params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refused(message: McpMessage, code: int, why: str) -> McpReply:
+def _error(message: McpMessage, code: int, why: str) -> McpReply:
     return McpReply(id=message.id, error={"code": code, "message": why})

@@ -36,7 +36,7 @@ class Lexicon:
         return [word for word in dict.fromkeys(words) if word not in self._known]
 
     def learn(self, words: Sequence[str], vectors: Sequence[Vector]) -> None:
-        """Keep vectors, and forget the oldest beyond the limit."""
+        """Keep vectors, and drop the oldest beyond the limit."""
         for word, vector in zip(words, vectors, strict=True):
             self._known[word] = vector / (float(np.linalg.norm(vector)) or 1.0)
         while len(self._known) > self._limit:

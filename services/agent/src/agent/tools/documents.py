@@ -58,7 +58,7 @@ class SearchDocuments:
         reply = await self._search.search(request, token)
         if not reply.hits:
             return "Nothing was found. Try other words."
-        return "\n\n".join(map(_shown, reply.hits))
+        return "\n\n".join(map(_describe_hit, reply.hits))
 
 
 class ReadDocument:
@@ -104,7 +104,7 @@ class ReadDocument:
         return _span(chunks, start, end if end is not None else start + MAX_READ_CHARS)
 
 
-def _shown(hit: Hit) -> str:
+def _describe_hit(hit: Hit) -> str:
     page = f", page {hit.page}" if hit.page else ""
     where = f"collection={hit.collection} document_id={hit.document_id} start={hit.start} end={hit.end}{page}"
     return f"[{where}] {hit.title}\n{hit.text}"
@@ -116,7 +116,7 @@ def _page(chunks: Sequence[DocumentChunk], page: int) -> str:
         pages = sorted({chunk.page for chunk in chunks if chunk.page is not None})
         has = f"It has pages {pages[0]} to {pages[-1]}." if pages else "It has no pages; read by offsets."
         raise ToolFailed(f"There is no text on page {page}. {has}")
-    return _joined(of_it, of_it[0].start, of_it[-1].end)
+    return _join(of_it, of_it[0].start, of_it[-1].end)
 
 
 def _span(chunks: Sequence[DocumentChunk], start: int, end: int) -> str:
@@ -124,10 +124,10 @@ def _span(chunks: Sequence[DocumentChunk], start: int, end: int) -> str:
     if not of_it:
         length = chunks[-1].end if chunks else 0
         raise ToolFailed(f"There is no text there. The document ends at {length}.")
-    return _joined(of_it, start, end)
+    return _join(of_it, start, end)
 
 
-def _joined(chunks: Sequence[DocumentChunk], start: int, end: int) -> str:
+def _join(chunks: Sequence[DocumentChunk], start: int, end: int) -> str:
     """The text of chunks that follow each other, which may overlap."""
     end = min(end, start + MAX_READ_CHARS)
     parts: list[str] = []

@@ -38,7 +38,7 @@ class HttpCalls:
         for _ in range(MAX_REDIRECTS + 1):
             status, kind, content, location = await self._once(method, target, headers, body)
             if status not in MOVED or method != "GET":
-                return _shown(status, kind, content)
+                return _describe_answer(status, kind, content)
             try:
                 target = self._checked(str(target.join(URL(location))), hosts)
             except ValueError:
@@ -92,7 +92,7 @@ class HttpCalls:
         return b"".join(pieces)
 
 
-def _shown(status: int, kind: str, content: bytes) -> str:
+def _describe_answer(status: int, kind: str, content: bytes) -> str:
     if content and not (kind.startswith(READABLE) or kind.endswith(("+json", "+xml"))):
         return f"HTTP {status}, {len(content):,} bytes of {kind or 'an unnamed type'}, which can't be read as text."
     text = content.decode("utf-8", "replace")

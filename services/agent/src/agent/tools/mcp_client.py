@@ -68,7 +68,7 @@ class _Connection:
 
     async def _keep(self) -> None:
         try:
-            async with self._connected() as client:
+            async with self._connect() as client:
                 self._ready.set_result(client)
                 await self._ending.wait()
         except Exception as error:  # noqa: BLE001  # the SDK raises groups of anything; what matters is that it is gone
@@ -78,7 +78,7 @@ class _Connection:
                 self._ready.set_exception(McpUnreachable(self.name))
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Client]:
+    async def _connect(self) -> AsyncIterator[Client]:
         from mcp import Client, StdioServerParameters
         from mcp.client.streamable_http import streamable_http_client
         from mcp.shared._httpx_utils import create_mcp_http_client
@@ -107,9 +107,9 @@ async def mcp_tools(name: str, server: McpServer, wanted: Sequence[str] | None) 
         tools: list[Tool] = []
         try:
             async with asyncio.timeout(server.seconds):
-                async for found in _listed(client):
+                async for found in _list_tools(client):
                     if wanted is None or found.name in wanted:
-                        tools.extend(_usable(connection, server, found))
+                        tools.extend(_to_tools(connection, server, found))
         except Exception as error:
             log.warning("MCP tools can't be listed", server=name, error=repr(error)[:300])
             raise McpUnreachable(name) from error
@@ -118,7 +118,7 @@ async def mcp_tools(name: str, server: McpServer, wanted: Sequence[str] | None) 
         await connection.close()
 
 
-async def _listed(client: Client) -> AsyncIterator[Any]:
+async def _list_tools(client: Client) -> AsyncIterator[Any]:
     cursor: str | None = None
     for _ in range(MAX_PAGES):
         page = await client.list_tools(cursor=cursor)
@@ -129,7 +129,7 @@ async def _listed(client: Client) -> AsyncIterator[Any]:
             return
 
 
-def _usable(connection: _Connection, server: McpServer, found: Any) -> list[Tool]:
+def _to_tools(connection: _Connection, server: McpServer, found: Any) -> list[Tool]:
     """The tool, or nothing where its schema is none."""
     try:
         check_schema(found.input_schema)
