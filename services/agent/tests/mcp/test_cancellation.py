@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.peers.notifiers import LocalNotifier
-
 from agent.mcp.cancellation import name_of, unless_cancelled
+from servicekit.jobs.notifier import LocalNotifier
 
 
 async def _never() -> None:

@@ -138,7 +138,7 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
                 connection.execute(delete(CHECKPOINTS).where(same))
             connection.execute(_ADD, row)
             if work is not None and metadata.get("step", 0) % PRUNED_EVERY == 0:
-                _forget_older(connection, thread_id, ns)
+                _prune_older(connection, thread_id, ns)
 
         await (self._database.write(keep) if work is None else work.write(keep, progress=True))
         return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint["id"]}}
@@ -165,11 +165,11 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
         await (self._database.write(keep) if work is None else work.write(keep))
 
     async def adelete_thread(self, thread_id: str) -> None:
-        """Forget a thread's checkpoints."""
+        """Delete a thread's checkpoints."""
         async with self._database.write() as connection:
-            await self.forget(connection, thread_id)
+            await self.delete_checkpoints(connection, thread_id)
 
-    async def forget(self, connection: Transaction, thread_id: str) -> None:
+    async def delete_checkpoints(self, connection: Transaction, thread_id: str) -> None:
         """The same within a transaction."""
         for table in (CHECKPOINTS, CHECKPOINT_WRITES):
             await connection.execute(delete(table).where(table.c.thread_id == thread_id))
@@ -215,7 +215,7 @@ def _replace(connection: Connection, row: Mapping[str, Any], *, keep: bool) -> N
     connection.execute(insert(CHECKPOINT_WRITES).values(**row))
 
 
-def _forget_older(connection: Connection, thread_id: str, ns: str) -> None:
+def _prune_older(connection: Connection, thread_id: str, ns: str) -> None:
     newest = (
         select(CHECKPOINTS.c.id).where(_of(CHECKPOINTS, thread_id, ns)).order_by(CHECKPOINTS.c.id.desc()).limit(KEPT)
     )

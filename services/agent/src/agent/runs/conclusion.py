@@ -68,10 +68,10 @@ async def messages_of(connection: Transaction, checkpoints: SqlCheckpoints, run:
 
 
 async def conclude(connection: Transaction, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime) -> None:
-    """Move what was said to the thread, and forget the run's checkpoints. The caller has set its status."""
+    """Move what was said to the thread, and delete the run's checkpoints. The caller has set its status."""
     said = await messages_of(connection, checkpoints, run)
     output = run["output"]
     if run["status"] in ("completed", "limit_reached") and output and last_text(said) != output:
         said.append({"role": "assistant", "content": output})
     await threads.append_messages(connection, run["thread_id"], run["id"], said, now)
-    await checkpoints.forget(connection, run["id"])
+    await checkpoints.delete_checkpoints(connection, run["id"])

@@ -127,8 +127,8 @@ async def resume_run(
     row = (await connection.execute(again)).mappings().one_or_none()
     if row is None:
         raise RunNotWaiting((await get_run(connection, run["thread_id"], run["id"]))["status"])
-    told = Event("run.resumed", {"decisions": [one.model_dump(mode="json") for one in decisions]})
-    await RUN_EVENTS.add(connection, row["id"], row["last_event"], [told], now)
+    resumed = Event("run.resumed", {"decisions": [one.model_dump(mode="json") for one in decisions]})
+    await RUN_EVENTS.add(connection, row["id"], row["last_event"], [resumed], now)
     return row
 
 
