@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
@@ -62,17 +66,32 @@ def logging_as_before() -> Iterator[None]:
     structlog.configure(**known)
 
 
-SHARED = ("home", "traced")
-"""What is started once for the tests of several files."""
+SHARED_HOMES = {
+    name: re.compile(rf"^(?:def test_\w+|@pytest\.fixture.*\ndef \w+)\([^)]*?\b{name}: {kind}", re.MULTILINE)
+    for name, kind in (("traced", "Traced"), ("home", "RunningHome"))
+}
+"""What is started once for the tests of several files, and how a file says that its tests use it."""
+OWN_HOME = re.compile(r"^def home\(", re.MULTILINE)
+OPENED_ONCE = re.compile(r'scope="module"')
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what was opened for more than one of them run in one process (`--dist loadgroup`)."""
-    for item in items:
-        opened = {name: fixtures[-1] for name, fixtures in item._fixtureinfo.name2fixturedefs.items()}  # type: ignore[attr-defined]
-        shared = [name for name in SHARED if name in opened and opened[name].scope == "session"]
-        if shared:
-            item.add_marker(pytest.mark.xdist_group(shared[0]))
-        elif any(each.scope in ("module", "package") for each in opened.values()):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+@cache
+def _shared_by(file: str) -> str | None:
+    """What tests of a file share with one another, or with those of other files; nothing where each is alone."""
+    text = (Path(__file__).parent / file).read_text()
+    if file.startswith("tests/e2e/"):
+        homes = [name for name, uses in SHARED_HOMES.items() if uses.search(text)]
+        return file if OWN_HOME.search(text) or not homes else homes[0]
+    return file if file.startswith("tests/integration/") or OPENED_ONCE.search(text) else None
+
+
+class TogetherScheduling(LoadScopeScheduling):
+    """Tests that share what is opened once run in one process: most of them first, then all that are alone."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _shared_by(nodeid.partition("::")[0]) or nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherScheduling | None:
+    """`--dist loadgroup` means these groups."""
+    return TogetherScheduling(config, log) if config.getoption("dist") == "loadgroup" else None

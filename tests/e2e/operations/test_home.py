@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
-from tests.support.home.stack import ROOT, RunningHome, running_home
+from tests.support.home.stack import ROOT, START_SECONDS, RunningHome, running_home
 
 from groundwork.client import Groundwork
 from groundwork.stack.configuration.overrides import Overrides
@@ -91,7 +91,7 @@ def test_a_killed_service_comes_back_on_its_port(second: RunningHome) -> None:
     agent = psutil.Process(second.supervisor.processes()["agent"].pid)
     agent.kill()
     psutil.wait_procs([agent], timeout=60)
-    up(second.home, port=0)  # waits until all are ready again
+    up(second.home, port=0, timeout=START_SECONDS)  # waits until all are ready again
     assert second.supervisor.processes()["agent"].pid != agent.pid
     assert second.client.readiness().status == "ok"
 
@@ -114,7 +114,9 @@ def test_a_home_whose_supervisor_was_killed_starts_again_and_stops_cleanly(secon
     told = groundwork(second.home, "status")
     assert told.returncode == 1
     assert f"{len(left)} of its processes still serve" in " ".join(told.stderr.split())
-    again = up(second.home, port=0, overrides=Overrides.read(second.home, {**os.environ, **SCRIPTED}))
+    again = up(
+        second.home, port=0, timeout=START_SECONDS, overrides=Overrides.read(second.home, {**os.environ, **SCRIPTED})
+    )
     assert not again.already
     assert not any(process.is_running() for process in left), "the first start's processes are gone"
     with Groundwork(again.base_url, second.admin_key) as client:

@@ -29,6 +29,7 @@ from groundwork.stack.supervision.supervisord import Supervisor
 ROOT = Path(__file__).resolve().parents[3]
 HANDBOOK = ROOT / "examples" / "handbook"
 QUESTIONS = ROOT / "examples" / "handbook-questions.jsonl"
+START_SECONDS = 600.0
 INGEST_SECONDS = 600.0
 
 
@@ -62,7 +63,9 @@ def running_home(folder: Path, settings: Mapping[str, str] | None = None) -> Ite
     """Start a fresh home on a free port; stop it when the block ends."""
     home = Home.at(folder)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a test run that is ended stops its homes, too
-    running = up(home, port=0, overrides=Overrides.read(home, {**os.environ, **(settings or {})}))
+    running = up(
+        home, port=0, timeout=START_SECONDS, overrides=Overrides.read(home, {**os.environ, **(settings or {})})
+    )
     try:
         key = read_admin_key(home.admin_key_file)
         certificate = running.state.certificate
