@@ -23,7 +23,8 @@ from gateway.api import model_calls as answers
 from gateway.api import model_plane as plane
 from gateway.api import proxied_calls as documents
 from gateway.api import routes as model_routes
-from gateway.api.direct_routes import Shortcuts
+from gateway.api.direct_routes import direct_routes
+from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import public_openapi
 from gateway.auth.authentication import Authenticator
 from gateway.auth.grants import Grants, restore_epoch
@@ -204,9 +205,9 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         Middleware(Cors, origins=origins, mcp_origins=[*origins, *mcp_origins]),
         Middleware(CanonicalPath),
     ]
-    app.user_middleware.append(
-        Middleware(Shortcuts, endpoints=answers.DIRECT_ENDPOINTS, most=settings.open_calls)
-    )  # innermost
+    guard = Middleware(KeyGuard, bounded=answers.DIRECT_ENDPOINTS, most=settings.open_calls)
+    app.user_middleware.append(guard)  # innermost
+    app.router.routes[0:0] = direct_routes(answers.DIRECT_ENDPOINTS)
     setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
     return app
 

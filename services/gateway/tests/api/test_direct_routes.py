@@ -15,7 +15,7 @@ from servicekit.core.clock import ManualClock
 KEY = Principal("k1", "acme", frozenset({"chat"}))
 
 
-def test_every_shortcut_calls_the_endpoint_of_a_documented_route(tmp_path: Path) -> None:
+def test_every_direct_route_calls_the_endpoint_of_a_documented_route(tmp_path: Path) -> None:
     documented = create_app(GatewaySettings(data_dir=tmp_path)).openapi()["paths"]
     for path, endpoint in DIRECT_ENDPOINTS.items():
         assert documented[path]["post"]["summary"].lower() == re.sub("_", " ", endpoint.__name__)  # type: ignore[attr-defined]

@@ -147,4 +147,4 @@ DIRECT_ENDPOINTS: Mapping[str, Endpoint] = {
     RERANK.path: rerank,
     RERANK_V2.path: rerank,
 }
-"""Endpoints that need no routing."""
+"""Endpoints that have a plain route in front of the framework's."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starlette._utils import get_route_path
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -54,7 +53,7 @@ class Cors:
         if scope["type"] != "http" or (scope["method"] != "OPTIONS" and header_of(scope, b"origin") is None):
             await self._app(scope, receive, send)
             return
-        path = get_route_path(scope)
+        path: str = scope["path"]
         if path == MCP or path.startswith(f"{MCP}/"):
             await self._mcp(scope, receive, send)
         elif path.startswith(f"{API}/"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.operations.table import OPERATIONS
@@ -57,10 +56,7 @@ class CanonicalPath:
         if b"%" in raw and _is_misspelt(raw):
             await error_response(PathSpelling(), scope["state"]["request_id"])(scope, receive, send)
             return
-        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        straight = _straight(path)
-        if straight is not path:
-            scope["path"] = scope["path"].removesuffix(path) + straight
+        scope["path"] = _straight(scope["path"])
         if scope["method"] == "HEAD":
             await self._head(scope, receive, send)
         else:

@@ -1,0 +1,59 @@
+"""Who calls is asked before a call is routed: the framework reads a body first, and what nobody may send must not cost
+memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.dependencies import Dependencies
+from servicekit.core.errors import QueueFull, ServiceError
+from servicekit.web.error_handlers import error_response
+
+GUARDED = ("/v1/", "/v2/", "/mcp")
+"""Where all paths that need a key begin; what is open (health, the document of the API) is elsewhere."""
+
+
+class TooManyOpen(QueueFull):
+    """As many calls as this process takes are open."""
+
+    code = "too_many_open_calls"
+
+    def __init__(self) -> None:
+        super().__init__("Too many calls are open here at once. Wait a moment and try again.", retry_after=1)
+
+
+class KeyGuard:
+    """Lets calls in by their key, and bounds how many of those that models answer are open."""
+
+    def __init__(self, app: ASGIApp, bounded: Collection[str], most: int) -> None:
+        """`most`: calls (`POST`) to the `bounded` paths that may be open at once."""
+        self._app = app
+        self._bounded = frozenset(bounded)
+        self._most = most
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one call."""
+        if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
+            await self._app(scope, receive, send)
+        elif scope["method"] != "POST" or scope["path"] not in self._bounded:
+            await self._let_in(scope, receive, send)
+        elif self._open >= self._most:  # said before anything is read or looked up: this is when there is no time
+            await error_response(TooManyOpen(), scope["state"]["request_id"])(scope, receive, send)
+        else:
+            self._open += 1
+            try:
+                await self._let_in(scope, receive, send)
+            finally:
+                self._open -= 1
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        deps: Dependencies = scope["app"].state.dependencies
+        try:
+            scope["state"]["principal"] = await deps.identify(scope)
+        except ServiceError as error:
+            await error_response(error, scope["state"]["request_id"])(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
