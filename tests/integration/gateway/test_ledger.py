@@ -33,7 +33,7 @@ from gateway.storage.tables import reservations
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.records import ReservationRecord
 from gateway.usage.report import UsageQuestion, period, usage_report
-from servicekit.sql.database import UnkeptText
+from servicekit.sql.database import UnstorableText
 
 DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]
 ACTOR = Actor("key_admin")
@@ -172,9 +172,9 @@ async def _one_of_two_routes_put_at_once_stays(first: Dependencies, second: Depe
 
 async def _a_name_with_a_nul_is_nobodys(replica: Dependencies) -> None:
     for look in (replica.keys.get_key, replica.tenants.get_tenant):
-        with pytest.raises((UnkeptText, KeyNotFound, TenantNotFound)):
+        with pytest.raises((UnstorableText, KeyNotFound, TenantNotFound)):
             await look("a\0b")
-    with contextlib.suppress(UnkeptText):
+    with contextlib.suppress(UnstorableText):
         assert (await list_audit_entries(replica.database, 1, None, "a\0b")).data == []
 
 

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 
 from ingest.tables import IDEMPOTENCY
-from servicekit.backup import tables as table_dumps
+from servicekit.backup import tables as backup_tables
 from servicekit.backup.file import PartWriter
 from servicekit.backup.tables import BackupTooNew, NotEmpty
 from servicekit.core.clock import SystemClock
@@ -214,7 +214,7 @@ def members(tar: bytes) -> Iterator[tuple[str, IO[bytes]]]:
 
 async def dumped(database: Database) -> bytes:
     async with database.snapshot() as connection:
-        return b"".join([piece async for piece in table_dumps.dump(connection, PartWriter("x"))])
+        return b"".join([piece async for piece in backup_tables.dump(connection, PartWriter("x"))])
 
 
 @pytest.fixture
@@ -230,13 +230,13 @@ async def test_a_dump_of_an_old_schema_restores_into_either_database(service: st
     before = await old_database(old, service, revisions(service)[0])
     tar = await dumped(old)
     database = place.open(service)
-    await table_dumps.load(database, scripts(service), members(tar))
+    await backup_tables.load(database, scripts(service), members(tar))
     now = await now_in(database)
     same_rows(now, before)
     assert now["alembic_version"] == [{"version_num": revisions(service)[-1]}]
     assert b"".join(sorted(_lines(await dumped(database)))) != b""
     with pytest.raises(NotEmpty):
-        await table_dumps.load(database, scripts(service), members(tar))
+        await backup_tables.load(database, scripts(service), members(tar))
     same_rows(await now_in(database), before)
     await database.close()
 
@@ -257,17 +257,17 @@ async def test_a_load_that_breaks_off_leaves_nothing(old: Database, tmp_path: Pa
 
     database = Database.open(None, tmp_path / "new", "ingest")
     with pytest.raises(OSError, match="the disk is gone"):
-        await table_dumps.load(database, scripts("ingest"), broken())
+        await backup_tables.load(database, scripts("ingest"), broken())
     async with database.read() as connection:
         assert (await connection.execute(text("SELECT name FROM sqlite_master"))).all() == []
     await database.close()
 
 
 async def test_a_backup_of_a_later_version_is_refused(old: Database, tmp_path: Path) -> None:
-    newer = PartWriter("x").member(table_dumps.SCHEMA, b'{"revision": "9999"}')
+    newer = PartWriter("x").member(backup_tables.SCHEMA, b'{"revision": "9999"}')
     database = Database.open(None, tmp_path / "new", "ingest")
     with pytest.raises(BackupTooNew, match="9999"):
-        await table_dumps.load(database, scripts("ingest"), members(newer))
+        await backup_tables.load(database, scripts("ingest"), members(newer))
     await database.close()
 
 

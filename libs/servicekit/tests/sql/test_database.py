@@ -15,7 +15,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, bin
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from servicekit.sql import sqlite
-from servicekit.sql.database import Database, UnkeptText, UtcTime, all_of, rows_of
+from servicekit.sql.database import Database, UnstorableText, UtcTime, all_of, rows_of
 
 metadata = MetaData()
 COUNTERS = Table("counters", metadata, Column("value", Integer), Column("at", UtcTime))
@@ -240,10 +240,10 @@ async def test_a_text_that_no_encoding_has_is_the_callers_fault(tmp_path: Path) 
     database = await _open(tmp_path)
     named = select(COUNTERS).where(COUNTERS.c.value.cast(String) == bindparam("name"))
     for at_once in (False, True):
-        with pytest.raises(UnkeptText):
+        with pytest.raises(UnstorableText):
             await database.read(rows_of(named, {"name": "\ud800"}), at_once=at_once)
     for block in (database.read, database.write):
-        with pytest.raises(UnkeptText):
+        with pytest.raises(UnstorableText):
             async with block() as connection:
                 await connection.execute(named, {"name": "\ud800"})
     assert await database.read(rows_of(named, {"name": "0"}))

@@ -14,14 +14,14 @@ from servicekit.web.idempotency import (
     IdempotencyMismatch,
     IdempotencyRunning,
     InvalidIdempotencyKey,
-    KeptAnswers,
     StoredAnswer,
+    StoredAnswers,
     fingerprint,
     idempotency_table,
 )
 
 METADATA = MetaData()
-ANSWERS = KeptAnswers(idempotency_table(METADATA))
+ANSWERS = StoredAnswers(idempotency_table(METADATA))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 from agent.bootstrap import MIGRATIONS
 from agent.settings import AgentSettings
 from servicekit.backup import restore as restore_command
-from servicekit.backup import tables as table_dumps
+from servicekit.backup import tables as backup_tables
 from servicekit.backup.file import BackupFile
 from servicekit.sql.database import Database
 
@@ -16,7 +16,7 @@ async def restore(settings: AgentSettings, backup: BackupFile) -> None:
     """All rows, or none."""
     database = Database.open(settings.database_url, settings.data_dir, "agent")
     try:
-        await table_dumps.load(database, MIGRATIONS, backup.members("agent/"), change=table_dumps.unleased)
+        await backup_tables.load(database, MIGRATIONS, backup.members("agent/"), change=backup_tables.unleased)
     finally:
         await database.close()
 

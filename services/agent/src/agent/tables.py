@@ -30,7 +30,7 @@ from servicekit.jobs.events import EventLog, event_columns
 from servicekit.jobs.leases import lease_columns
 from servicekit.jobs.tables import JobTable
 from servicekit.sql.database import UtcTime
-from servicekit.web.idempotency import KeptAnswers, idempotency_table
+from servicekit.web.idempotency import StoredAnswers, idempotency_table
 
 metadata = MetaData()
 LIVE = "status IN ('queued', 'running', 'waiting_approval')"
@@ -184,4 +184,4 @@ CHECKPOINT_WRITES = Table(
 )
 
 IDEMPOTENCY = idempotency_table(metadata)
-ANSWERS = KeptAnswers(IDEMPOTENCY)
+ANSWERS = StoredAnswers(IDEMPOTENCY)

@@ -24,7 +24,7 @@ from gateway.storage.audit_log import INSTALLATION, note
 from gateway.storage.secret_files import write_whole
 from gateway.storage.tables import keys
 from servicekit.backup import restore as restore_command
-from servicekit.backup import tables as table_dumps
+from servicekit.backup import tables as backup_tables
 from servicekit.backup.file import BackupFile
 from servicekit.core.clock import SystemClock
 from servicekit.core.identifiers import new_id
@@ -38,13 +38,13 @@ async def restore(settings: GatewaySettings, backup: BackupFile) -> None:
     """All rows, or none."""
     database = Database.open(settings.database_url, settings.data_dir, "gateway")
     try:
-        facts = next(json.load(content) for _, content in backup.members(f"{PREFIX}{table_dumps.FACTS}"))
+        facts = next(json.load(content) for _, content in backup.members(f"{PREFIX}{backup_tables.FACTS}"))
 
         async def afterwards(connection: Transaction) -> None:
             await begin_epoch(connection, facts["public_key"], SystemClock())
             await _admin_key(connection, settings, database)
 
-        await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), then=afterwards)
+        await backup_tables.load(database, MIGRATIONS, backup.members(PREFIX), then=afterwards)
     finally:
         await database.close()
 

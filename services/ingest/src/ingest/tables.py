@@ -28,10 +28,10 @@ from sqlalchemy import (
     text,
 )
 
-from servicekit.backup.lock import holds_table
+from servicekit.backup.lock import backup_lock_table
 from servicekit.jobs.leases import lease_columns
 from servicekit.sql.database import UtcTime
-from servicekit.web.idempotency import KeptAnswers, idempotency_table
+from servicekit.web.idempotency import StoredAnswers, idempotency_table
 
 metadata = MetaData()
 LIVE = "status IN ('queued', 'running')"
@@ -175,7 +175,7 @@ JOBS = Table(
 )
 
 IDEMPOTENCY = idempotency_table(metadata)
-ANSWERS = KeptAnswers(IDEMPOTENCY)
+ANSWERS = StoredAnswers(IDEMPOTENCY)
 
 WORKERS = Table(
     "workers",
@@ -187,7 +187,7 @@ WORKERS = Table(
     Column("seen_at", UtcTime, nullable=False),
 )
 
-HOLDS = holds_table(metadata)
+BACKUP_LOCK = backup_lock_table(metadata)
 
 TENANT_DELETIONS = Table(
     "tenant_deletions",

@@ -14,10 +14,10 @@ from ingest.documents.collections import add_collection, is_known
 from ingest.errors import JobCommitting, TenantDeleting
 from ingest.jobs import service as jobs
 from ingest.jobs.lifecycle import JobOwner
-from ingest.tables import HOLDS, JOBS, metadata
+from ingest.tables import BACKUP_LOCK, JOBS, metadata
 from ingest.testing.gateway import MemoryPlatform
 from ingest.worker.housekeeping import prune_jobs
-from servicekit.backup.lock import Holds
+from servicekit.backup.lock import BackupLock
 from servicekit.core.errors import PeerError
 from servicekit.sql.transaction import Transaction
 
@@ -148,7 +148,7 @@ async def test_while_a_backup_is_read_bytes_stay_and_a_tenant_s_deletion_waits(s
     await used(service)
     await service.work_all()
     before = dict(service.blobs._blobs)
-    async with Holds(HOLDS, service.database).held():
+    async with BackupLock(BACKUP_LOCK, service.database).hold():
         await delete_unreferenced(service.database, service.blobs, "acme", list(before))
         job_id = await begin(service)
         await service.work_all()

@@ -15,7 +15,7 @@ from retriever.catalog.collections import CollectionRepository
 from retriever.catalog.generations import GenerationRepository
 from retriever.catalog.revisions import RevisionRepository
 from retriever.catalog.service import CollectionService
-from retriever.catalog.tables import holds
+from retriever.catalog.tables import backup_lock
 from retriever.dependencies import Dependencies
 from retriever.indexing.chunk_vectors import ChunkVectors
 from retriever.indexing.service import IndexingService
@@ -29,7 +29,7 @@ from retriever.search.service import SearchService
 from retriever.settings import RetrieverSettings
 from retriever.stores import readiness
 from retriever.stores.protocol import VectorStore
-from servicekit.backup.lock import Holds
+from servicekit.backup.lock import BackupLock
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.errors import ServiceError, is_disk_full
 from servicekit.core.probes import Degraded, Probe
@@ -58,7 +58,7 @@ def assemble(
     revisions = RevisionRepository(database, clock, collection_rows, generations)
     vectors = ChunkVectors(store, embedder, settings.embedding_batch, settings.embedding_concurrency)
     copier = ShadowCopier(revisions, generations, store, vectors)
-    lock = Holds(holds, database, clock)
+    lock = BackupLock(backup_lock, database, clock)
     reader = CandidateReader(store)
     seconds = settings.rerank_milliseconds / 1000
     rerank = RerankStage(reranker, settings.rerank_candidates, seconds, settings.rerank_weight)

@@ -18,7 +18,7 @@ from retriever.settings import RetrieverSettings
 from retriever.stores.points import Point
 from retriever.stores.protocol import VectorStore
 from servicekit.backup import restore as restore_command
-from servicekit.backup import tables as table_dumps
+from servicekit.backup import tables as backup_tables
 from servicekit.backup.file import BackupFile
 from servicekit.backup.tables import Row
 from servicekit.sql.database import Database
@@ -43,14 +43,14 @@ async def restore(settings: RetrieverSettings, backup: BackupFile) -> None:
     """Vectors and rows; the rows count only once all vectors are written. One that was cut off can be run again."""
     database = Database.open(settings.database_url, settings.data_dir, "retriever")
     try:
-        await table_dumps.require_empty(database)
+        await backup_tables.require_empty(database)
         store = await open_store(settings)
         try:
 
             async def vectors(connection: Transaction) -> None:
                 await _vectors(connection, store, backup)
 
-            await table_dumps.load(database, MIGRATIONS, backup.members(PREFIX), change=restored_row, then=vectors)
+            await backup_tables.load(database, MIGRATIONS, backup.members(PREFIX), change=restored_row, then=vectors)
         finally:
             await store.close()
     finally:

@@ -1,4 +1,4 @@
-"""What a grant is good for: fresh tokens from the gateway's model plane, kept until shortly before they expire, and
+"""What a grant is good for: fresh tokens from the gateway's model plane, known until shortly before they expire, and
 what was spent with them."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 from contracts.delegation import FreshToken, Purpose, Scope, Spent, SpentQuestion, TokenExchange
 from servicekit.peers.client import Peer
 
-KEPT = 1024
+CAPACITY = 1024
 MARGIN_SECONDS = 30.0
 SPENT_SECONDS = 5.0
 """The gateway waits two seconds for calls that are still open."""
@@ -21,7 +21,7 @@ class GrantExchange:
     def __init__(self, peer: Peer, purpose: Purpose) -> None:
         self._peer = peer
         self._purpose: Purpose = purpose
-        self._kept: dict[str, tuple[FreshToken, float]] = {}
+        self._tokens: dict[str, tuple[FreshToken, float]] = {}
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         """A token that is valid for a while yet; 403 `key_revoked` once the key is.
@@ -36,16 +36,16 @@ class GrantExchange:
 
     async def _exchanged(self, grant: str, call_id: str | None, *, fresh: bool = False) -> FreshToken:
         name = hashlib.sha256(f"{call_id or ''} {grant}".encode()).hexdigest()
-        kept = self._kept.get(name)
-        if kept is not None and kept[1] > time.monotonic() and not fresh:
-            return kept[0]
+        known = self._tokens.get(name)
+        if known is not None and known[1] > time.monotonic() and not fresh:
+            return known[0]
         body = TokenExchange(grant=grant, purpose=self._purpose, call_id=call_id)
         answer = await self._peer.call("POST", "/v1/tokens", FreshToken, body=body)
         margin = min(MARGIN_SECONDS, answer.expires_in / 2)
-        self._kept.pop(name, None)
-        while len(self._kept) >= KEPT:
-            self._kept.pop(next(iter(self._kept)))
-        self._kept[name] = (answer, time.monotonic() + answer.expires_in - margin)
+        self._tokens.pop(name, None)
+        while len(self._tokens) >= CAPACITY:
+            self._tokens.pop(next(iter(self._tokens)))
+        self._tokens[name] = (answer, time.monotonic() + answer.expires_in - margin)
         return answer
 
     async def ask_budget(self, grant: str) -> None:

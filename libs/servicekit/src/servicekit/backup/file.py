@@ -135,14 +135,14 @@ class BackupFile:
 
     def _about(self, content: bytes, ended: set[str]) -> About:
         try:
-            told = About.model_validate_json(content)
+            about = About.model_validate_json(content)
         except ValidationError:
             raise BackupDamaged(f"{ABOUT} can't be read") from None
-        if told.format != FORMAT:
-            raise BackupDamaged(f"its format is '{told.format}', not '{FORMAT}'")
-        if missing := set(told.services) - ended:
+        if about.format != FORMAT:
+            raise BackupDamaged(f"its format is '{about.format}', not '{FORMAT}'")
+        if missing := set(about.services) - ended:
             raise BackupDamaged(f"it lacks the part of {', '.join(sorted(missing))}")
-        return told
+        return about
 
 
 def lines(rows: Sequence[Any]) -> bytes:

@@ -55,7 +55,7 @@ def unleased(_: str, row: Row) -> Row:
 
 
 @asynccontextmanager
-async def opened(
+async def open_part(
     database: Database, service: str, facts: Mapping[str, Any] | None = None
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """The part of a service that has nothing but its database, as of the moment at which the block began.

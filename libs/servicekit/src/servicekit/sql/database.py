@@ -32,7 +32,7 @@ Change = tuple[Executable, Sequence[Mapping[str, Any]]]
 """A statement, and the rows that it is executed with."""
 
 
-class UnkeptText(InvalidRequest):
+class UnstorableText(InvalidRequest):
     """A text can't be kept or looked for: no encoding has half a surrogate pair, and PostgreSQL has no NUL."""
 
     code = "invalid_text"
@@ -75,7 +75,7 @@ def all_of(changes: Sequence[Change]) -> Work[None]:
 
 class Database:
     """One service's database. A function is one hop to it; a block, for what awaits other things in between, is a hop a
-    statement. What can't be kept raises `UnkeptText`.
+    statement. What can't be kept raises `UnstorableText`.
     """
 
     def __init__(self, store: Store) -> None:
@@ -124,7 +124,7 @@ class Database:
         return (
             self._block(self._store.reading())
             if work is None
-            else self._kept(partial(self._store.read, work, at_once=at_once))
+            else self._guarded(partial(self._store.read, work, at_once=at_once))
         )
 
     @overload
@@ -139,7 +139,7 @@ class Database:
         On SQLite `work` is not broken off: a caller that is cancelled waits until it has ended, `BUSY_SECONDS` at most
         for other writers, and does not learn whether it committed.
         """
-        return self._block(self._store.writing()) if work is None else self._kept(partial(self._store.write, work))
+        return self._block(self._store.writing()) if work is None else self._guarded(partial(self._store.write, work))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Transaction]:
@@ -160,27 +160,27 @@ class Database:
         """Close all connections."""
         await self._store.close()
 
-    async def _kept(self, run: Callable[[], Awaitable[T]]) -> T:
+    async def _guarded(self, run: Callable[[], Awaitable[T]]) -> T:
         try:
             return await run()
         except (UnicodeEncodeError, DBAPIError):
-            with _text_that_can_be_kept():
+            with _refusing_text():
                 raise
 
     @asynccontextmanager
     async def _block(self, opened: AbstractAsyncContextManager[Transaction]) -> AsyncIterator[Transaction]:
-        with _text_that_can_be_kept():
+        with _refusing_text():
             async with opened as transaction:
                 yield transaction
 
 
 @contextmanager
-def _text_that_can_be_kept() -> Iterator[None]:
+def _refusing_text() -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError:
-        raise UnkeptText from None
+        raise UnstorableText from None
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != NO_SUCH_CHARACTER:
             raise
-        raise UnkeptText from None
+        raise UnstorableText from None

@@ -12,15 +12,15 @@ ROWS = 1000
 DAY_SECONDS = 86_400.0
 
 
-async def forget(
+async def prune(
     database: Database, key: Column[str], at: Column[datetime], before: datetime, *which: ColumnElement[bool]
 ) -> int:
     """Remove the rows of `key`'s table that are older; returns how many there were. Rows without a time stay."""
     table, count = key.table, 0
     some = select(key).where(at < before, *which).limit(ROWS)
+    expired = delete(table).where(key.in_(some)).returning(key)
     while True:
-        async with database.write() as connection:
-            gone = (await connection.execute(delete(table).where(key.in_(some)).returning(key))).all()
+        gone = await database.write(lambda connection: connection.execute(expired).all())
         count += len(gone)
         if len(gone) < ROWS:
             return count

@@ -18,15 +18,15 @@ async def insert_if_absent(
 
     Two callers at once: one inserts, the other waits for it to commit and then gets False.
     """
-    return await inserted_if_absent(connection, table, values, unique, unique[:1]) is not None
+    return await insert_returning(connection, table, values, unique, unique[:1]) is not None
 
 
-async def inserted_if_absent(
+async def insert_returning(
     connection: Transaction,
     table: Table,
     values: Mapping[str, Any],
     unique: list[Column[Any]],
-    told: Iterable[Column[Any]],
+    columns: Iterable[Column[Any]],
 ) -> RowMapping | None:
     """As `insert_if_absent`; these columns of the row as it is now, null if it was there."""
     statement: Insert
@@ -36,5 +36,5 @@ async def inserted_if_absent(
         statement = postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
     else:
         statement = sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
-    result = await connection.execute(statement.returning(*told))
+    result = await connection.execute(statement.returning(*columns))
     return result.mappings().first()

@@ -30,7 +30,7 @@ from servicekit.sql.database import Database, UtcTime
 from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent
 
-KEPT = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)
 ABANDONED = timedelta(seconds=60)
 """A call without an answer for this long died, so that the next one with its key may run."""
 
@@ -104,7 +104,7 @@ def fingerprint(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class KeptAnswers:
+class StoredAnswers:
     """The answers that one service keeps, in a table of its own."""
 
     def __init__(self, table: Table) -> None:
@@ -121,7 +121,7 @@ class KeptAnswers:
             return None
         taken_over = (
             update(self._table)
-            .where(self._this(call), (self._table.c.created_at < now - KEPT) | self._abandoned(now, print_))
+            .where(self._this(call), (self._table.c.created_at < now - LIFETIME) | self._abandoned(now, print_))
             .values(fingerprint=print_, created_at=now, status=None, body=None)
             .returning(self._table.c.key)
         )
@@ -141,7 +141,7 @@ class KeptAnswers:
         )
 
     async def abandon(self, connection: Transaction, call: CallKey) -> None:
-        """Forget a call that failed: it may be tried again with the same key."""
+        """Delete a call that failed: it may be tried again with the same key."""
         await connection.execute(delete(self._table).where(self._this(call), self._table.c.status.is_(None)))
 
     async def once(
@@ -189,9 +189,9 @@ class KeptAnswers:
         await self.finish(connection, call, answer)
         return answer
 
-    async def purge(self, connection: Transaction, now: datetime) -> None:
-        """Drop what is older than 24 hours."""
-        await connection.execute(delete(self._table).where(self._table.c.created_at < now - KEPT))
+    async def prune(self, connection: Transaction, now: datetime) -> None:
+        """Delete what is older than 24 hours."""
+        await connection.execute(delete(self._table).where(self._table.c.created_at < now - LIFETIME))
 
     def _this(self, call: CallKey) -> ColumnElement[bool]:
         columns = self._table.c

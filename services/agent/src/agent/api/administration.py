@@ -9,7 +9,7 @@ from agent.threads import retention
 from contracts.base import Name
 from contracts.tenancy import TenantKeys
 from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
-from servicekit.backup import tables as table_dumps
+from servicekit.backup import tables as backup_tables
 from servicekit.streams.response import OpenedStream
 from servicekit.web.router import Router
 
@@ -22,7 +22,7 @@ MEDIA_TYPE = "application/x-tar"
 @router.get("/backup", response_class=OpenedStream)
 async def backup(_: Installation, runtime: Runtime) -> OpenedStream:
     """This service's members of a backup, of the moment at which the answer begins."""
-    return OpenedStream(lambda: table_dumps.opened(runtime.database, "agent"), MEDIA_TYPE)
+    return OpenedStream(lambda: backup_tables.open_part(runtime.database, "agent"), MEDIA_TYPE)
 
 
 @router.post("/tenants/{name}/purge", status_code=204)

@@ -40,7 +40,7 @@ async def prune(database: Database, now: datetime, settings: AgentSettings) -> N
     async with database.write() as connection:
         await connection.execute(delete(EVENTS).where(EVENTS.c.run_id.in_(ended)))
         await connection.execute(delete(THREADS).where(old))
-        await ANSWERS.purge(connection, now)
+        await ANSWERS.prune(connection, now)
     if days := settings.threads_kept_days:
         await prune_threads(database, now - timedelta(days=days))
 

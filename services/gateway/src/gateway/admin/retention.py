@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.storage.tables import audit, usage
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
-from servicekit.sql.retention import forget
+from servicekit.sql.retention import prune
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS = 3600.0
@@ -30,7 +30,7 @@ class Retention:
         gone = 0
         for key, at, days in self._kept:
             if days:
-                gone += await forget(self._database, key, at, self._clock.now() - timedelta(days=days))
+                gone += await prune(self._database, key, at, self._clock.now() - timedelta(days=days))
         return gone
 
     async def run(self) -> None:

@@ -12,7 +12,7 @@ from gateway.api.openapi_parts import ERRORS, serve
 from gateway.auth.tokens import Audiences
 from gateway.dependencies import Admin, Dependencies, Deps
 from gateway.storage.audit_log import Actor, note
-from servicekit.backup import tables as table_dumps
+from servicekit.backup import tables as backup_tables
 from servicekit.backup.file import about
 from servicekit.core.version import package_version
 from servicekit.peers.client import Peer
@@ -47,7 +47,9 @@ async def _opened(deps: Dependencies, actor: Actor) -> AsyncIterator[AsyncIterat
         parts = [
             await stack.enter_async_context(_part(deps, deps.peers.ingest, ("ingest", "retriever"))),
             await stack.enter_async_context(_part(deps, deps.peers.agent, ("agent",))),
-            await stack.enter_async_context(table_dumps.opened(deps.database, "gateway", {"public_key": public_key})),
+            await stack.enter_async_context(
+                backup_tables.open_part(deps.database, "gateway", {"public_key": public_key})
+            ),
         ]
 
         async def pieces() -> AsyncIterator[bytes]:

@@ -9,8 +9,8 @@ from sqlalchemy import select, union_all
 
 from ingest.errors import BlobStoreAway
 from ingest.ports import BlobStore
-from ingest.tables import HOLDS, PARTS, REVISIONS
-from servicekit.backup.lock import Holds
+from ingest.tables import BACKUP_LOCK, PARTS, REVISIONS
+from servicekit.backup.lock import BackupLock
 from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ async def cleanup_unreferenced(database: Database, blobs: BlobStore, seconds: fl
 
     Returns how many there were. Safe beside uploads, which keep what they are about to name.
     """
-    if await Holds(HOLDS, database).any():
+    if await BackupLock(BACKUP_LOCK, database).is_held():
         return 0
     count = 0
     async for keys in blobs.old_keys(seconds):
@@ -48,7 +48,7 @@ async def delete_unreferenced(database: Database, blobs: BlobStore, tenant: str,
     While a backup is read, or while the store is away, that is left to the next cleanup.
     """
     names = list(keys)
-    if not names or await Holds(HOLDS, database).any():
+    if not names or await BackupLock(BACKUP_LOCK, database).is_held():
         return
     for key in names:
 

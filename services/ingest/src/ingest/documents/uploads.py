@@ -21,7 +21,7 @@ from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS, WORKERS
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database, rows_of
 from servicekit.sql.transaction import Transaction
-from servicekit.sql.upserts import insert_if_absent, inserted_if_absent
+from servicekit.sql.upserts import insert_if_absent, insert_returning
 
 _SAME_BYTES = select(DOCUMENTS.c.key).where(
     *(DOCUMENTS.c[name] == bindparam(name) for name in ("tenant", "collection", "id", "sha256"))
@@ -247,7 +247,7 @@ async def _insert_document(connection: Transaction, upload: Upload, now: datetim
         **upload.facts(),
     }
     unique = [DOCUMENTS.c.tenant, DOCUMENTS.c.collection, DOCUMENTS.c.id]
-    return await inserted_if_absent(connection, DOCUMENTS, values, unique, DOCUMENTS.c)
+    return await insert_returning(connection, DOCUMENTS, values, unique, DOCUMENTS.c)
 
 
 async def _document(connection: Transaction, upload: Upload) -> RowMapping:

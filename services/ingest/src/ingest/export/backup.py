@@ -18,10 +18,10 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.errors import BackupCantBegin
 from ingest.ports import BlobStore, Index
-from ingest.tables import BLOB_CLAIMS, BLOB_TURNS, HOLDS, PARTS, REVISIONS
-from servicekit.backup import tables as table_dumps
+from ingest.tables import BACKUP_LOCK, BLOB_CLAIMS, BLOB_TURNS, PARTS, REVISIONS
+from servicekit.backup import tables as backup_tables
 from servicekit.backup.file import PartWriter
-from servicekit.backup.lock import Holds
+from servicekit.backup.lock import BackupLock
 from servicekit.sql.database import Database
 from servicekit.sql.transaction import Transaction
 
@@ -31,7 +31,7 @@ BEGIN_SECONDS = 3.0
 """Longest that jobs are held still for the retriever to begin: it takes milliseconds."""
 LOCK = ("SET LOCAL lock_timeout = '500ms'", "LOCK TABLE jobs IN SHARE ROW EXCLUSIVE MODE")
 """Below PostgreSQL's deadlock timeout, so that we give way and no job does."""
-WITHOUT = (HOLDS.name, BLOB_CLAIMS.name, BLOB_TURNS.name, "workers")
+WITHOUT = (BACKUP_LOCK.name, BLOB_CLAIMS.name, BLOB_TURNS.name, "workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class BackupService:
     @asynccontextmanager
     async def opened(self, token: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """Ingest's members, then the retriever's, as of the moment at which the block began."""
-        async with Holds(HOLDS, self.database).held(), AsyncExitStack() as stack:
+        async with BackupLock(BACKUP_LOCK, self.database).hold(), AsyncExitStack() as stack:
             connection, theirs = await self._both(stack, token)
             yield self._pieces(connection, theirs)
 
@@ -77,7 +77,7 @@ class BackupService:
 
     async def _pieces(self, connection: Transaction, theirs: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         part = PartWriter("ingest")
-        async for piece in table_dumps.dump(connection, part, WITHOUT):
+        async for piece in backup_tables.dump(connection, part, WITHOUT):
             yield piece
         keys = union(select(REVISIONS.c.blob_key), select(PARTS.c.text_key), select(PARTS.c.structure_key))
         async for found in connection.batches(keys, KEYS_AT_ONCE):

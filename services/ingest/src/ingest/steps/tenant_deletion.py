@@ -19,8 +19,8 @@ from ingest.documents.deletions import COLLECTION_DELETED, Deletions
 from ingest.jobs.lifecycle import end_live
 from ingest.jobs.outcomes import ServiceAway
 from ingest.ports import Platform
-from ingest.tables import COLLECTIONS, DOCUMENTS, HOLDS, IDEMPOTENCY, JOBS, TENANT_DELETIONS
-from servicekit.backup.lock import Holds
+from ingest.tables import BACKUP_LOCK, COLLECTIONS, DOCUMENTS, IDEMPOTENCY, JOBS, TENANT_DELETIONS
+from servicekit.backup.lock import BackupLock
 from servicekit.jobs.leases import Lease, Leases
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ class TenantDeletion:
         """One pass over everything, and the end if it is time; raises `ServiceAway` while it must wait."""
         database, clock = self.deletions.database, self.deletions.clock
         tenant, key_ids = job["details"]["tenant"], job["details"]["key_ids"]
-        if await Holds(HOLDS, database).any():
+        if await BackupLock(BACKUP_LOCK, database).is_held():
             raise ServiceAway("backup", None)  # it may have to read what is to go
         await self._documents(job, tenant, lease, token)
         await self._rows(tenant, key_ids, lease)

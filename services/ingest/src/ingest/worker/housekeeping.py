@@ -16,7 +16,7 @@ from ingest.tables import JOBS
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.errors import ServiceError
 from servicekit.sql.database import Database
-from servicekit.sql.retention import forget
+from servicekit.sql.retention import prune
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS = 6 * 3600.0
@@ -40,4 +40,4 @@ async def run_housekeeping(database: Database, blobs: BlobStore, parser: Sandbox
 async def prune_jobs(database: Database, clock: Clock, days: float) -> int:
     """Remove jobs that ended so many days ago; returns how many there were."""
     before = clock.now() - timedelta(days=days)
-    return await forget(database, JOBS.c.id, JOBS.c.finished_at, before, JOBS.c.status.not_in(LIVE))
+    return await prune(database, JOBS.c.id, JOBS.c.finished_at, before, JOBS.c.status.not_in(LIVE))

@@ -98,7 +98,7 @@ class WorkerLoop:
     async def _announce(self) -> None:
         await self._ledger.announce(self._owner, self._size, self._slots.reading, self._started_at)
         async with self._ledger.database.write() as connection:
-            await ANSWERS.purge(connection, self._ledger.clock.now())
+            await ANSWERS.prune(connection, self._ledger.clock.now())
         self._announced_at = time.monotonic()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

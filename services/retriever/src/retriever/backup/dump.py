@@ -15,16 +15,16 @@ from sqlalchemy import RowMapping, select
 
 from retriever.catalog.collections import ACTIVE
 from retriever.catalog.service import CollectionService
-from retriever.catalog.tables import collections, documents, generations, holds
+from retriever.catalog.tables import backup_lock, collections, documents, generations
 from retriever.errors import BackupOvertaken, GenerationMissing
 from retriever.models.vector_codec import from_base64, to_base64
 from retriever.stores import filters
 from retriever.stores.points import Point, RevisionKey, StoredPoint, embedded_text, facts_and_chunk
 from retriever.stores.protocol import VectorStore
 from retriever.text.bm25 import document_vector
-from servicekit.backup import tables as table_dumps
+from servicekit.backup import tables as backup_tables
 from servicekit.backup.file import PartWriter, lines
-from servicekit.backup.lock import Holds
+from servicekit.backup.lock import BackupLock
 from servicekit.sql.database import Database
 from servicekit.sql.transaction import Transaction
 
@@ -47,13 +47,13 @@ class BackupDump:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
         """The members, as of the moment at which the block began. What was to be removed meanwhile goes afterwards."""
-        async with Holds(holds, self.database).held(), self.database.snapshot() as connection:
+        async with BackupLock(backup_lock, self.database).hold(), self.database.snapshot() as connection:
             yield self._pieces(connection)
         await self.collections.cleanup(owns_store=False)
 
     async def _pieces(self, connection: Transaction) -> AsyncIterator[bytes]:
         part = PartWriter("retriever")
-        async for piece in table_dumps.dump(connection, part, (holds.name,)):
+        async for piece in backup_tables.dump(connection, part, (backup_lock.name,)):
             yield piece
         active = select(generations).join(collections, collections.c.id == generations.c.collection_id)
         active = active.where(generations.c.state == "active", collections.c.state == ACTIVE)

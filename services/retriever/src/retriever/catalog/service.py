@@ -17,7 +17,7 @@ from retriever.stores.points import RevisionKey
 from retriever.stores.protocol import VectorStore
 from retriever.stores.readiness import READINESS
 from retriever.text.languages import check_language
-from servicekit.backup.lock import Holds
+from servicekit.backup.lock import BackupLock
 from servicekit.core.identifiers import new_id
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ class CollectionService:
     generations: GenerationRepository
     store: VectorStore
     embedder: Embedder
-    backup_lock: Holds
+    backup_lock: BackupLock
 
     async def create_collection(self, tenant: str, wanted: CollectionCreate, token: str) -> Collection:
         """A new collection bound to a concrete model; raises `CollectionExists`, `EmbeddingModelUnknown` or
@@ -75,7 +75,7 @@ class CollectionService:
         While a backup is read, the end of that does the rest.
         """
         collection_id = await self.repository.begin_deletion(tenant, name)
-        if collection_id is not None and not await self.backup_lock.any():
+        if collection_id is not None and not await self.backup_lock.is_held():
             await self._finish_deletion(collection_id)
             log.info("collection deleted", collection=name)
 
@@ -90,7 +90,7 @@ class CollectionService:
         With `owns_store`, places of vectors that the catalogue doesn't name are removed, too. While a backup is read
         nothing is.
         """
-        if await self.backup_lock.any():
+        if await self.backup_lock.is_held():
             return
         for collection_id in await self.repository.list_deletions():
             await self._finish_deletion(collection_id)

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from servicekit.backup.lock import holds_table
+from servicekit.backup.lock import backup_lock_table
 from servicekit.sql.database import UtcTime
 
 metadata = MetaData()
@@ -108,4 +108,4 @@ Index(
 )
 Index("ix_documents_cleanup", documents.c.cleanup, documents.c.collection_id, documents.c.document_id)
 
-holds = holds_table(metadata)
+backup_lock = backup_lock_table(metadata)

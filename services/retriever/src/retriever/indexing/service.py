@@ -37,7 +37,7 @@ from retriever.stages import Stages
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey, content_hash, make_chunk
 from retriever.stores.protocol import VectorStore
-from servicekit.backup.lock import Holds
+from servicekit.backup.lock import BackupLock
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.errors import ServiceError
 
@@ -72,7 +72,7 @@ class IndexingService:
     generations: GenerationRepository
     store: VectorStore
     vectors: ChunkVectors
-    backup_lock: Holds
+    backup_lock: BackupLock
 
     async def write_chunks(
         self, record: CollectionRecord, key: RevisionKey, batch: ChunkBatch, token: str, layout: int | None = None
@@ -287,7 +287,7 @@ class IndexingService:
 
     async def _cleanup(self, key: RevisionKey, hidden: filters.Where) -> int:
         """Remove what nobody may see any more; while a backup is read it stays marked as to be cleaned."""
-        if await self.backup_lock.any():
+        if await self.backup_lock.is_held():
             return 0
         gone = await self._delete(key, hidden)
         await self.revisions.mark_clean(key)

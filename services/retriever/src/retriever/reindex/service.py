@@ -38,7 +38,7 @@ from retriever.stores import filters
 from retriever.stores.points import RevisionKey, content_hash
 from retriever.stores.protocol import VectorStore
 from retriever.text.languages import check_language
-from servicekit.backup.lock import Holds
+from servicekit.backup.lock import BackupLock
 from servicekit.core.identifiers import new_id
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ class ReindexService:
     embedder: Embedder
     vectors: ChunkVectors
     copier: ShadowCopier
-    backup_lock: Holds
+    backup_lock: BackupLock
 
     async def plan_shadow(self, record: CollectionRecord, wanted: ReindexRequest, token: str) -> ShadowPlan:
         """What a reindex would make; raises `EmbeddingModelUnknown` or `NothingToChange`."""
@@ -177,7 +177,7 @@ class ReindexService:
             await self._delete_retired(record.id)
 
     async def _delete_retired(self, collection_id: str) -> None:
-        if await self.backup_lock.any():
+        if await self.backup_lock.is_held():
             return  # a backup reads; its end does it
         for generation in await self.generations.list_retired(collection_id):
             await self.store.delete_generation(generation.vectors)
