@@ -1,49 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from prometheus_client import REGISTRY
-from services.retriever.tests.conftest import TEXTS, Bench
-
-from contracts.delegation import Delegation, Scope
-from retriever.bootstrap import create_app
-from retriever.settings import RetrieverSettings
-from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 SEARCH = {"query": "lantern", "collections": ["handbook"]}
-
-
-@pytest.fixture
-async def client(bench: Bench, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    await bench.index(await bench.create(), "d", 1, TEXTS)
-    private, public = generate_key_pair()
-    (tmp_path / "delegation.pub").write_bytes(public)
-    app = create_app(RetrieverSettings(delegation_public_key_file=tmp_path / "delegation.pub"), bench.parts)
-    signer = DelegationSigner(private)
-
-    def token(request: httpx2.Request) -> httpx2.Request:
-        scope: Scope = request.headers.get("X-Scope", "search")
-        claims = Delegation(
-            audiences=("retriever",),
-            tenant="acme",
-            key_id="k",
-            scopes=(scope,),
-            collections=("handbook", "none"),
-            request_id="req_1",
-        )
-        request.headers["Authorization"] = f"Bearer {signer.sign(claims, timedelta(minutes=5))}"
-        return request
-
-    async with app.router.lifespan_context(app):
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://retriever.test", auth=token) as opened:
-            yield opened
 
 
 def _calls(status: int) -> float:
@@ -79,7 +43,7 @@ async def test_the_plain_route_answers_as_the_framework_s_and_is_counted_as_it(
 
 async def test_other_methods_and_broken_bodies_are_the_framework_s(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/v1/search")).status_code == 405
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", "X-Scope": "search"}
     assert (await client.post("/v1/search", content=b"{", headers=headers)).status_code == 422
     large = json.dumps({**SEARCH, "query": "lantern " * 4000}).encode()
     assert (await client.post("/v1/search", content=large, headers=headers)).status_code in (200, 422)
