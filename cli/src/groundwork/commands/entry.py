@@ -12,20 +12,9 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
-from groundwork.commands import (
-    agents,
-    backups,
-    collections,
-    configuration,
-    doctor,
-    evaluation,
-    ingest,
-    keys,
-    lifecycle,
-    questions,
-    reindex,
-    tenants,
-)
+from groundwork.commands.answers import agents, questions
+from groundwork.commands.documents import collections, evaluation, ingest, reindex
+from groundwork.commands.installation import backups, configuration, doctor, keys, lifecycle, tenants
 from groundwork.commands.session import Session, console_for_notes
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings

@@ -12,8 +12,8 @@ from contracts.documents import Document
 from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files
 from groundwork.client.files import Found, find_files
+from groundwork.commands.documents.watch import watch_folder
 from groundwork.commands.session import Session, session_of
-from groundwork.commands.watch import watch_folder
 
 STAGES = ("uploading", "parsing", "indexing", "ready")
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from contracts.collections import Collection
 from contracts.jobs import Job
 from groundwork.client import Groundwork
-from groundwork.commands.collections import (
+from groundwork.commands.documents.collections import (
     ChunkingOption,
     MaxTokens,
     OnDisk,

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from contracts.runs import PendingToolCall
 from groundwork.client import agents
 from groundwork.commands import app
-from groundwork.commands.agents import _decision
+from groundwork.commands.answers.agents import _decision
 from groundwork.commands.session import Session
 from groundwork.settings import CommandSettings
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from contracts.runs import Decision, PendingToolCall, Run, RunEvent
 from groundwork.client import Groundwork
 from groundwork.client.deadlines import AWAY_SECONDS
-from groundwork.commands.definitions import read_definition, sendable
+from groundwork.commands.answers.definitions import read_definition, sendable
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import ApiError, GroundworkError
 
