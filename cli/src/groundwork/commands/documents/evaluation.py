@@ -224,13 +224,13 @@ def _check_files(json_file: Path | None, plot_file: Path | None) -> None:
 
 
 def _write(report: Report, shown: Collection, json_file: Path | None, plot_file: Path | None) -> None:
-    from groundwork.evaluation.plot import draw
-
     about: dict[str, Any] = {"embedding_model": shown.embedding_model, "collection_revision": shown.revision}
     if json_file is not None:
         everything = {**about, **report.as_json()}
         _put(json_file, json.dumps(everything, indent=2, ensure_ascii=False) + "\n")
     if plot_file is not None:
+        from groundwork.evaluation.plot import draw
+
         _put(plot_file, draw(report))
 
 
