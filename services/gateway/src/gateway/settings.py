@@ -63,9 +63,9 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     grant_days: Annotated[float, Field(gt=0, le=60)] = 7.0
     """How long a job may exchange its grant for fresh tokens."""
     key_cache_seconds: Annotated[float, Field(ge=0, le=1)] = 0.9
-    """How long a key is remembered; a revocation is effective on every replica after this time."""
+    """How long a key is cached; a revocation is effective on every replica after this time."""
     models_cache_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
-    """How long the list of models and prices is remembered."""
+    """How long the list of models and prices is cached."""
 
     limits_when_redis_is_away: Literal["allow", "refuse"] = "allow"
     """Whether calls pass unlimited, or are refused with 503, while Redis can't be reached."""

@@ -170,7 +170,7 @@ async def test_every_text_of_a_streamed_answer_is_screened_in_whatever_field_it_
 @pytest.mark.parametrize("name", ["id", "type", "name", "url", "model"])
 def test_no_name_that_others_gave_keeps_a_finding_from_being_masked(holder: str, name: str) -> None:
     number = CARD.replace(" ", "")
-    told = screen(output={"pii": "redact"}).told({"id": number, holder: {"of": [{name: number}]}})
+    told = screen(output={"pii": "redact"}).screened_answer({"id": number, holder: {"of": [{name: number}]}})
     assert told == {"id": number, holder: {"of": [{name: "*" * len(number)}]}}
     assert [said for _, _, said in spoken({holder: {name: number}})] == [name]
     with pytest.raises(ContentBlocked):

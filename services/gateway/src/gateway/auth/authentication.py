@@ -26,12 +26,12 @@ class KeyNarrowed(Forbidden):
 
 
 class Authenticator:
-    """Keys by secret or id, remembered so briefly that a revocation is effective within a second."""
+    """Keys by secret or id, cached so briefly that a revocation is effective within a second."""
 
-    def __init__(self, ledger: KeyRepository, clock: Clock, seconds: float) -> None:
+    def __init__(self, repository: KeyRepository, clock: Clock, seconds: float) -> None:
         self._clock = clock
-        self._by_hash = TtlCache(ledger.get_by_hash, seconds=seconds, capacity=CACHED_KEYS, clock=clock)
-        self._by_id = TtlCache(ledger.get_by_id, seconds=seconds, capacity=CACHED_KEYS, clock=clock)
+        self._by_hash = TtlCache(repository.get_by_hash, seconds=seconds, capacity=CACHED_KEYS, clock=clock)
+        self._by_id = TtlCache(repository.get_by_id, seconds=seconds, capacity=CACHED_KEYS, clock=clock)
 
     async def identify(self, authorization: str | None) -> Principal:
         """The active key in an `Authorization` header; raises a 401 that says what to do."""
@@ -47,7 +47,7 @@ class Authenticator:
 
     async def require_unchanged(self, principal: Principal) -> None:
         """Raise if a key whose call is still answered has been revoked or has expired since (401), or has lost a scope,
-        a model or a collection (403). A ledger that can't be read meanwhile ends no answer."""
+        a model or a collection (403). A database that can't be read meanwhile ends no answer."""
         try:
             now = await self._by_id.get(principal.key_id)
         except (SQLAlchemyError, OSError, TimeoutError) as error:

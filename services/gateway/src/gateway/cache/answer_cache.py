@@ -1,7 +1,7 @@
-"""Exact answers again: which calls may be answered from memory, when one is still true, and one work for many askers.
+"""Exact answers again: which calls may be answered from the cache, when an answer is still true, one work for many.
 
 An answer is found by everything that it depends on: tenant, model, request, versions of policy and prompts. One from
-documents is true only while every collection that it used has the birth and the revision that its search reported.
+documents is true only while every collection that it used has the creation time and revision that its search reported.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class AnswerCache:
         clock: Clock,
         restore_epoch: str = "",
     ) -> None:
-        """`era` is another one after every restore of a backup: revisions then may name other contents."""
+        """`restore_epoch` is another one after every restore of a backup: revisions then may name other contents."""
         self._store = store
         self._rules = rules
         self._retriever = retriever
@@ -269,7 +269,7 @@ class AnswerCache:
     async def _current(
         self, principal: Principal, collections: Sequence[str]
     ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """When each collection was made, and that with its revision now; none of it is remembered here."""
+        """When each collection was made, and that with its revision now; none of it is cached here."""
         if not collections:
             return {}, {}
         token = self._issuer.token(principal, COLLECTIONS, "cache")

@@ -1,4 +1,4 @@
-"""Answers from the cache: given again as they were, but for a receipt, which says so; and the tap that records them."""
+"""Answers from the cache: given again as they were, but for a receipt, which says so; and their recorder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_TOKENS = {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0}
 
 
 class RecordingObserver:
-    """Passes everything to another tap, and notes what that lets out."""
+    """Passes everything to another observer, and records what that lets out."""
 
     def __init__(self, observer: StreamObserver, lookup: Lookup) -> None:
         self._observer = observer
@@ -49,7 +49,7 @@ class RecordingObserver:
         self._observer.cut_off()
 
     def close(self) -> None:
-        """The other tap's."""
+        """The other observer's."""
         self._observer.close()
 
 

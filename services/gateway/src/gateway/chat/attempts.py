@@ -47,7 +47,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRequest:
-    """What an attempt at a model takes: to pass the limits, the request in its words, and the tap for its answer."""
+    """What an attempt at a model takes: to pass the limits, the request for it, and the observer of its answer."""
 
     reserve: Callable[[ModelInfo], Awaitable[None]]
     request: Callable[[ModelInfo], ChatRequest]

@@ -44,25 +44,25 @@ class Completions:
 
     def whole(self, body: bytes) -> bytes:
         """As a `text_completion`."""
-        return _encoded(_told(json.loads(body), "message"))
+        return _encoded(_as_text_completion(json.loads(body), "message"))
 
     def frame(self, frame: bytes) -> bytes:
         """Chunks as `text_completion`; errors, comments and the end as they are."""
         if frame.startswith(b":") or is_done(frame) or is_error(frame):
             return frame
-        return b"data: " + _encoded(_told(json.loads(data_of(frame)), "delta")) + END
+        return b"data: " + _encoded(_as_text_completion(json.loads(data_of(frame)), "delta")) + END
 
 
-def _told(answer: dict[str, Any], part: str) -> dict[str, Any]:
+def _as_text_completion(answer: dict[str, Any], part: str) -> dict[str, Any]:
     choices = [_choice(choice, part) for choice in answer.get("choices") or ()]
-    told_id = f"cmpl-{str(answer.get('id', '')).removeprefix('chatcmpl').lstrip('_-')}"
-    return {**answer, "id": told_id, "object": "text_completion", "choices": choices}
+    completion_id = f"cmpl-{str(answer.get('id', '')).removeprefix('chatcmpl').lstrip('_-')}"
+    return {**answer, "id": completion_id, "object": "text_completion", "choices": choices}
 
 
 def _choice(choice: dict[str, Any], part: str) -> dict[str, Any]:
-    said = choice.get(part) or {}
+    message = choice.get(part) or {}
     rest = {name: value for name, value in choice.items() if name != part}
-    return {"text": said.get("content") or "", "logprobs": None, "finish_reason": None, **rest}
+    return {"text": message.get("content") or "", "logprobs": None, "finish_reason": None, **rest}
 
 
 def _encoded(answer: dict[str, Any]) -> bytes:

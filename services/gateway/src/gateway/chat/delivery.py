@@ -1,4 +1,4 @@
-"""Carries a chat answer from an inner service to the client, streamed or whole, past a tap."""
+"""Carries a chat answer from an inner service to the client, streamed or whole, past its observers."""
 
 from __future__ import annotations
 

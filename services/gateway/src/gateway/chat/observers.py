@@ -1,4 +1,4 @@
-"""What the gateway reads from, and writes into, answers that pass through: tokens, cost, receipts."""
+"""Stream observers: what the gateway reads from, and writes into, answers that pass through: tokens, cost, receipts."""
 
 from __future__ import annotations
 
@@ -169,15 +169,15 @@ class AnswerObserver:
     async def _settled(self, answer: dict[str, Any]) -> bytes:
         if self._spent is None:
             self._spent = await self._inner.spent(self._call.id, self._call.principal.key_id)
-        report, told = answer.get("groundwork"), answer.get("usage")
+        report, usage = answer.get("groundwork"), answer.get("usage")
         receipt = report.get("receipt") if isinstance(report, dict) else None
         if isinstance(report, dict) and isinstance(receipt, dict):
             self._complete(receipt, self._spent)
             if not self._show_receipt:
                 del report["receipt"]
-        if isinstance(told, dict):
+        if isinstance(usage, dict):
             prompt, completion = self._spent.tokens.prompt, self._spent.tokens.completion
-            told.update(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
+            usage.update(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
         return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
     def _complete(self, receipt: dict[str, Any], spent: Spent) -> None:
@@ -187,9 +187,9 @@ class AnswerObserver:
         if not spent.settled:
             log.warning("a receipt counts calls as they were let in", call=self._call.id)
             degraded.append(UNSETTLED)
-        told = [one for one in receipt.get("attempts") or [] if isinstance(one, dict)]
-        kept = [one for one in told if not spent.attempts or one.get("outcome") == NOT_ASKED]
-        receipt["attempts"] = [*kept, *(attempt.model_dump(mode="json") for attempt in spent.attempts)]
+        attempts = [one for one in receipt.get("attempts") or [] if isinstance(one, dict)]
+        own = [one for one in attempts if not spent.attempts or one.get("outcome") == NOT_ASKED]
+        receipt["attempts"] = [*own, *(attempt.model_dump(mode="json") for attempt in spent.attempts)]
         receipt["tokens"] = spent.tokens.model_dump(mode="json")
         receipt["degraded"] = degraded
         receipt["cache"] = self._call.cache

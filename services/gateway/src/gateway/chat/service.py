@@ -38,7 +38,7 @@ DEGRADED_HEADER = "X-Groundwork-Degraded"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one call asks: the request as it may go on, its bytes as it came, its guardrails, its place in the cache."""
+    """What one call asks: the request as it may go on, its bytes as it came, guardrails, look-up in the cache."""
 
     request: ChatRequest
     size: int
@@ -97,7 +97,7 @@ async def _answer(exchange: Exchange, deps: Dependencies, call: MeteredCall, que
 
 
 def _with_observers(observer: StreamObserver, exchange: Exchange, question: Question) -> StreamObserver:
-    """A tap, and around it what a call's guardrails and the cache want to see."""
+    """An observer, and around it what a call's guardrails and the cache want to see."""
     screen, lookup = question.screen, question.lookup
     if screen.screens_output or (screen.decisions and not screen.reach.is_inside):
         observer = GuardrailObserver(observer, screen, exchange.headers)

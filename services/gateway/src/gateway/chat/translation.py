@@ -37,11 +37,11 @@ class TranslatedExchange(Exchange):
         self._cutter = FrameCutter()
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """A whole chat answer, told in the caller's kind."""
+        """A whole chat answer, in the caller's form."""
         await super().answer(status, headers, self.translation.whole(body))
 
     async def piece(self, data: bytes) -> None:
-        """FrameCutter of a chat's stream, told in the caller's kind."""
-        told = b"".join(self.translation.frame(frame) for frame in self._cutter.feed(data))
-        if told:
-            await super().piece(told)
+        """A piece of a chat's stream, in the caller's form."""
+        piece = b"".join(self.translation.frame(frame) for frame in self._cutter.feed(data))
+        if piece:
+            await super().piece(piece)

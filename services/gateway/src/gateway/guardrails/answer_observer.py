@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.guardrails.delta_texts import Place, say, spoken
 from gateway.guardrails.masks import StreamMask
-from gateway.guardrails.screen import GUARDS, Screen, action_of, dicts, encoded
+from gateway.guardrails.screen import DETECTORS, Screen, action_of, dicts, encoded
 from gateway.streaming.observer import StreamObserver
 from servicekit.streams.sse import END, data_of, is_done
 from servicekit.web.json_bodies import off_loop
@@ -23,7 +23,7 @@ class GuardrailObserver:
         """`headers` of the answer, which tell of decisions that were made before it began."""
         self._headers = headers
         self._observer = observer
-        self._screening = screen
+        self._screen = screen
         self._masks: dict[tuple[int, Place], StreamMask] = {}
         self._last: dict[str, Any] = {}
 
@@ -35,7 +35,7 @@ class GuardrailObserver:
     async def frame(self, frame: bytes) -> bytes:
         """A frame with as much of the text as can go out now; raises `ContentBlocked`."""
         out = await self._observer.frame(frame)
-        concerns = self._screening.screens_output or b'"groundwork":' in out
+        concerns = self._screen.screens_output or b'"groundwork":' in out
         if not concerns or not out or out.startswith(b":") or is_done(out):
             return out
         return await off_loop(len(out), self._frame, out)
@@ -63,13 +63,13 @@ class GuardrailObserver:
         except ValueError:
             return body
         if not isinstance(answer, dict):
-            return encoded(self._screening.told(answer))
-        if self._screening.screens_output:
+            return encoded(self._screen.screened_answer(answer))
+        if self._screen.screens_output:
             for choice in dicts(answer.get("choices")):
                 self._hide_tokens(choice)
-            answer = self._screening.told(answer)
+            answer = self._screen.screened_answer(answer)
         self._report_in(answer)
-        self._headers.update(self._screening.header())
+        self._headers.update(self._screen.header())
         return encoded(answer)
 
     def _frame(self, frame: bytes) -> bytes:
@@ -78,8 +78,8 @@ class GuardrailObserver:
         except ValueError:
             return frame
         if not isinstance(chunk, dict):
-            return b"data: " + encoded(self._screening.told(chunk)) + END
-        if self._screening.screens_output:
+            return b"data: " + encoded(self._screen.screened_answer(chunk)) + END
+        if self._screen.screens_output:
             chunk = self._screened(chunk)
         self._report_in(chunk)
         self._last = {name: chunk.get(name) for name in ("id", "object", "created", "model")}
@@ -94,19 +94,19 @@ class GuardrailObserver:
             self._hide_tokens(choice)
             if isinstance(delta, dict):
                 self._screen_words(choice, delta, is_last=annotated is not None)
-        told, cited = self._screening.told([chunk, cited])
-        for choice, delta, annotated in zip(dicts(told.get("choices")), deltas, cited, strict=True):
+        clean, cited = self._screen.screened_answer([chunk, cited])
+        for choice, delta, annotated in zip(dicts(clean.get("choices")), deltas, cited, strict=True):
             if isinstance(delta, dict) and annotated is not None:
                 delta["annotations"] = annotated
             if delta is not None:
                 choice["delta"] = delta
-        screened: dict[str, Any] = told
+        screened: dict[str, Any] = clean
         return screened
 
     def _screen_words(self, choice: dict[str, Any], delta: dict[str, Any], *, is_last: bool) -> None:
         index = choice["index"] if isinstance(choice.get("index"), int) else 0
         for place, holder, name in spoken(delta):
-            mask = self._masks.get((index, place)) or self._masks.setdefault((index, place), self._screening.new_mask())
+            mask = self._masks.get((index, place)) or self._masks.setdefault((index, place), self._screen.new_mask())
             holder[name] = mask.feed(holder[name])
             self._note(mask)
         if choice.get("finish_reason") or is_last:
@@ -122,18 +122,18 @@ class GuardrailObserver:
 
     def _hide_tokens(self, choice: dict[str, Any]) -> None:
         """Probabilities spell the answer out, token by token."""
-        rules = self._screening.rules.output
-        if choice.get("logprobs") and any(action_of(rules, guard) in ("redact", "block") for guard in GUARDS):
+        rules = self._screen.rules.output
+        if choice.get("logprobs") and any(action_of(rules, guard) in ("redact", "block") for guard in DETECTORS):
             choice["logprobs"] = None
 
     def _note(self, mask: StreamMask) -> None:
         found, mask.found = mask.found, []
-        self._screening.note(found)
+        self._screen.note(found)
 
     def _report_in(self, answer: dict[str, Any]) -> None:
         """A receipt gets the decisions."""
         report = answer.get("groundwork")
         receipt = report.get("receipt") if isinstance(report, dict) else None
         if isinstance(receipt, dict):
-            own = [decision.model_dump() for decision in self._screening.decisions]
+            own = [decision.model_dump() for decision in self._screen.decisions]
             receipt["guardrails"] = [*dicts(receipt.get("guardrails")), *own]

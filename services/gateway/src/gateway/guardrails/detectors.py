@@ -86,13 +86,13 @@ class PersonalData:
         yield from _findings("ssn", _SSN, text)
 
 
-_FORGET = (
+_IGNORE = (
     r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:previous|prior|above|earlier|preceding|all|your)\b.{0,30}"
 )
 _ORDERS = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        _FORGET + r"\b(?:instructions?|prompts?|rules|context|directions)\b",
+        _IGNORE + r"\b(?:instructions?|prompts?|rules|context|directions)\b",
         r"\b(?:ignoriere|vergiss|missachte)\b.{0,40}\b(?:anweisungen|instruktionen|regeln|vorgaben)\b",
         r"\b(?:ignore[rz]?|oublie[rz]?)\b.{0,40}\b(?:instructions|consignes) (?:pr[eé]c[eé]dentes|ci-dessus)\b",
         r"\b(?:reveal|print|repeat|output|show)\b.{0,30}\b(?:system prompt|hidden instructions|your instructions)\b",

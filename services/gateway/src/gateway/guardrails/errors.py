@@ -14,12 +14,12 @@ class ContentBlocked(ServiceError):
 
     def __init__(self, guard: str, where: str, kinds: Sequence[str]) -> None:
         what = f"{guard} ({', '.join(kinds)})"
-        told = {
+        messages = {
             "input": f"The request holds {what}, which this key may not send. Take it out and ask again.",
             "retrieved": f"A document that the answer would draw on holds {what}. Tell whoever keeps the documents.",
             "output": f"The answer holds {what}, which this key may not receive.",
         }
-        super().__init__(told[where])
+        super().__init__(messages[where])
 
 
 class BodyUnreadable(InvalidRequest):

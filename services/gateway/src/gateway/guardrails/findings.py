@@ -15,7 +15,7 @@ class Finding:
     end: int
 
 
-class Guard(Protocol):
+class Detector(Protocol):
     """Looks for one sort of thing in texts. A model could be one, as the rules that we have are."""
 
     @property

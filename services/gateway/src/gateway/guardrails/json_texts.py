@@ -11,7 +11,7 @@ from typing import Any
 
 from contracts.chat import ChatRequest
 from contracts.models import RerankRequest
-from gateway.guardrails.findings import Finding, Guard
+from gateway.guardrails.findings import Detector, Finding
 from gateway.guardrails.masks import MASK, masked
 
 Json = Any
@@ -71,7 +71,7 @@ class Texts:
         """How much there is to read; keys that the API itself has are no text."""
         return sum(map(len, self.values)) + sum(len(key) for key in self.keys if key not in FIELD_NAMES)
 
-    def find(self, guard: Guard, *, joined: bool) -> list[Found]:
+    def find(self, guard: Detector, *, joined: bool) -> list[Found]:
         """What a guard finds, with `joined` also what goes from one text into those that follow it."""
         alone = [guard.find(text) if len(text) >= SHORTEST else [] for text in (*self.values, *self.keys)]
         found = [Found(one.kind, ((at, one),)) for at, findings in enumerate(alone) for one in findings]
@@ -93,7 +93,7 @@ class Texts:
         keys = dict(zip(before.keys, self.keys, strict=True))
         return _rebuilt("", value, self.references, iter(self.values), keys)
 
-    def _across(self, guard: Guard, alone: Sequence[Sequence[Finding]]) -> Iterator[Found]:
+    def _across(self, guard: Detector, alone: Sequence[Sequence[Finding]]) -> Iterator[Found]:
         """A number whose groups are in two messages, an address in two parts; nothing that was found already."""
         taken = dict(enumerate(alone))
         for glue in ("", " "):

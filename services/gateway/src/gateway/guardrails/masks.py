@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from gateway.guardrails.detectors import LETTERS
-from gateway.guardrails.findings import Finding, Guard
+from gateway.guardrails.findings import Detector, Finding
 from gateway.guardrails.ibans import begins_iban
 from gateway.guardrails.normal_form import NormalForm
 
@@ -34,13 +34,13 @@ class StreamMask:
     What may yet become one is held back, see `held_from`.
     """
 
-    def __init__(self, guards: Sequence[Guard], masking: Collection[str]) -> None:
+    def __init__(self, guards: Sequence[Detector], masking: Collection[str]) -> None:
         """`masking` names the guards whose findings are masked; those of the others are only noted."""
         self._guards = guards
         self._masking = masking
         self._held = ""
         self.found: list[tuple[str, Finding]] = []
-        """Guard and finding, of all that has gone out."""
+        """Detector and finding, of all that has gone out."""
 
     def feed(self, piece: str) -> str:
         """What can go out now."""

@@ -33,7 +33,7 @@ class RunEventScreen:
 
     def __init__(self, screen: Screen, after: int = 0) -> None:
         """`after` is the number of the last event that the reader has; the frames are those from the first."""
-        self._screening = screen
+        self._screen = screen
         self._after = after
         self._mask = screen.new_mask()
         self._waiting: list[_Words] = []
@@ -47,7 +47,7 @@ class RunEventScreen:
         """What is left when the stream ends."""
         self._decided += self._mask.end()
         self._note()
-        self._mask = self._screening.new_mask()
+        self._mask = self._screen.new_mask()
         return self._ready()
 
     def _frame(self, frame: bytes) -> bytes:
@@ -59,7 +59,7 @@ class RunEventScreen:
         except (ValueError, KeyError, TypeError):
             raise StreamBrokenOff from None
         if not isinstance(words, str):
-            return self.last() + self._new(frame, self._screening.told(event))
+            return self.last() + self._new(frame, self._screen.screened_answer(event))
         before = self.last() if self._waiting and self._waiting[-1].event.get("step") != event.get("step") else b""
         self._waiting.append(_Words(frame, event, words))
         self._decided += self._mask.feed(words)
@@ -77,9 +77,9 @@ class RunEventScreen:
             if not (_is_masked(self._decided[:at], one.words) and _is_masked(self._decided[at:][:1], following[:1])):
                 ready = number
         out, self._waiting = self._waiting[:ready], self._waiting[ready:]
-        return b"".join(self._told(one) for one in out)
+        return b"".join(self._masked_frame(one) for one in out)
 
-    def _told(self, one: _Words) -> bytes:
+    def _masked_frame(self, one: _Words) -> bytes:
         words, self._decided = self._decided[: len(one.words)], self._decided[len(one.words) :]
         return self._new(one.frame, {**one.event, "data": {**one.event["data"], "text": words}})
 
@@ -90,7 +90,7 @@ class RunEventScreen:
 
     def _note(self) -> None:
         found, self._mask.found = self._mask.found, []
-        self._screening.note(found)
+        self._screen.note(found)
 
 
 def _is_masked(decided: str, words: str) -> bool:

@@ -16,7 +16,7 @@ from contracts.guardrails import Action, GuardDecision, Guardrails, TextGuards, 
 from contracts.operations.reach import CHAT, Reach
 from gateway.guardrails.detectors import Injection, PersonalData, Secrets
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
-from gateway.guardrails.findings import Finding, Guard
+from gateway.guardrails.findings import Detector, Finding
 from gateway.guardrails.json_texts import OUR_REFERENCES, REFERENCES, Json, Texts
 from gateway.guardrails.masks import StreamMask
 from gateway.metrics import GUARDRAILS
@@ -24,8 +24,8 @@ from servicekit.web.json_bodies import off_loop
 
 log = structlog.get_logger(__name__)
 HEADER = "X-Groundwork-Guardrails"
-GUARDS: tuple[Guard, ...] = (Secrets(), PersonalData())
-INJECTION: Guard = Injection()
+DETECTORS: tuple[Detector, ...] = (Secrets(), PersonalData())
+INJECTION: Detector = Injection()
 OURS = ("system", "developer")
 """Roles whose words no document has."""
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -81,7 +81,7 @@ class Screen:
         if found:
             self._decide(INJECTION.name, "retrieved", self.rules.injection, [finding.kind for finding in found])
 
-    def told(self, answer: Json) -> Json:
+    def screened_answer(self, answer: Json) -> Json:
         """An answer's JSON, or any part of it, with what is to be masked masked; raises `ContentBlocked`."""
         return self.screened(answer, self.rules.output, "output", OUR_REFERENCES)
 
@@ -96,7 +96,7 @@ class Screen:
     ) -> Json:
         """A value with what is to be masked masked: the same object if that is nothing. `quiet` notes no masks."""
         before = texts = Texts.of(value, references)
-        for guard in GUARDS:
+        for guard in DETECTORS:
             action = action_of(rules, guard)
             if action == "off" or (action == "flag" and (quiet or self._was_noted(where))):
                 continue
@@ -118,7 +118,7 @@ class Screen:
     def new_mask(self) -> StreamMask:
         """For one text of a streamed answer."""
         rules = self.rules.output
-        looking = [guard for guard in GUARDS if action_of(rules, guard) != "off"]
+        looking = [guard for guard in DETECTORS if action_of(rules, guard) != "off"]
         return StreamMask(looking, [guard.name for guard in looking if action_of(rules, guard) == "redact"])
 
     def header(self) -> dict[str, str]:
@@ -145,16 +145,16 @@ class Screen:
         """A request with what a screen does to all of it that reaches a model."""
         whole = request.model_dump(exclude_unset=True)
         asked = {name: value for name, value in whole.items() if name not in self.reach.spared}
-        told = screen(asked)
-        return request if told is asked else type(request).model_validate({**whole, **told})
+        clean = screen(asked)
+        return request if clean is asked else type(request).model_validate({**whole, **clean})
 
     def _body(self, body: bytes) -> bytes:
         whole = _parsed(body)
         if not isinstance(whole, dict):
             return body  # no request of any route: whoever parses it says what it must be
         asked = {name: value for name, value in whole.items() if name not in self.reach.spared}
-        told = self._asked(asked)
-        return body if told is asked else encoded({**whole, **told})
+        clean = self._asked(asked)
+        return body if clean is asked else encoded({**whole, **clean})
 
     def _asked(self, asked: Json) -> Json:
         most = self.rules.max_input_chars
@@ -167,10 +167,10 @@ class Screen:
     def _answer_body(self, body: bytes) -> bytes:
         answer = json.loads(body)
         own = [holder.pop(name, None) for holder, name in _own_words(answer)] if self.reach.of_run else []
-        told = self.told(answer)
-        for (holder, name), words in zip(_own_words(told), own, strict=False):
+        clean = self.screened_answer(answer)
+        for (holder, name), words in zip(_own_words(clean), own, strict=False):
             holder[name] = words
-        return encoded(told)
+        return encoded(clean)
 
     def _was_noted(self, where: Where) -> bool:
         """Whether it was noted when a model said it: here it is masked or refused only."""
@@ -211,7 +211,7 @@ def _since_last_answer(messages: Sequence[Message]) -> Sequence[Message]:
     return messages[answered[-1] + 1 :] if answered else messages
 
 
-def action_of(guards: TextGuards, guard: Guard) -> Action:
+def action_of(guards: TextGuards, guard: Detector) -> Action:
     """What is done about this guard's findings."""
     action: Action = getattr(guards, guard.name)
     return action

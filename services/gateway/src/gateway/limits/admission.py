@@ -67,7 +67,7 @@ class Admission:
     ) -> Reservation:
         """Let an attempt in, charged for all that it may use; raises the error of the first limit that refuses.
 
-        `opens_call` says that it is the first attempt of a public call, which takes its request and its place, too.
+        `opens_call` says that it is the first attempt of a public call, which takes its request and its slot, too.
         If the caller is cancelled meanwhile, what was charged is given back.
         """
         call_gates = tuple(call_gates_of(principal)) if opens_call else ()
@@ -76,7 +76,7 @@ class Admission:
         return await self._take(Reservation(attempt_id, max_usage, began, call_gates, gates))
 
     async def take_slot(self, principal: Principal, name: str) -> Reservation:
-        """A place of a key and its tenant for what is no request; `leave` ends it. Raises `TooManyAtOnce`."""
+        """A slot of a key and its tenant for what is no request; `leave` ends it. Raises `TooManyAtOnce`."""
         gates = tuple(gate for gate in call_gates_of(principal) if gate.kind == "concurrency")
         return await self._take(Reservation(name, NO_USAGE, self._clock.now(), gates, ()))
 
@@ -107,14 +107,14 @@ class Admission:
         return self._in_background(self._settle(Settlement(reservation.attempt_id, tokens, cost or 0, begun), gates))
 
     def leave(self, reservation: Reservation, *, refused: bool = False) -> asyncio.Task[None]:
-        """End a call whose first attempt was settled before, or was `refused` after the call had entered: its place is
+        """End a call whose first attempt was settled before, or was `refused` after the call had entered: its slot is
         free."""
         self._slots.pop(id(reservation), None)
         settlement = Settlement(reservation.attempt_id, 0, 0, refused=refused)
         return self._in_background(self._settle(settlement, reservation.call_gates))
 
     async def ask(self, principal: Principal, max_usage: MaxUsage, at: datetime) -> None:
-        """Whether an attempt with this need would be let in now; it is not charged."""
+        """Whether an attempt with this usage would be let in now; it is not charged."""
         reservation = await self.reserve(principal, new_id("asked"), max_usage, at, opens_call=False)
         self.settle(reservation, 0, 0, ends_call=True)
 
@@ -123,7 +123,7 @@ class Admission:
         self._report_alerts(await self._limiter.settle(Settlement(attempt_id, tokens, cost or 0), gates))
 
     async def renew(self) -> None:
-        """Keep the places of everything that runs here; raises `LimiterUnavailable`."""
+        """Keep the slots of everything that runs here; raises `LimiterUnavailable`."""
         if self._slots:
             await self._limiter.renew(list(self._slots.values()))
 

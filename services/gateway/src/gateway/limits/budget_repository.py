@@ -72,7 +72,7 @@ class BudgetRepository:
         """
         period = gate.period
         if period is None:
-            raise ValueError("only a budget has a book")
+            raise ValueError("only a budget has a balance")
         spender, holder = _WHOSE[gate.whose]
         spent = select(literal(SPENT), func.coalesce(func.sum(usage.c.cost_nano_usd), 0)).where(
             spender == gate.name, usage.c.started_at >= period.since, usage.c.started_at < period.until

@@ -56,7 +56,7 @@ class TooManyTokens(LimitReached):
 
 
 class TooManyAtOnce(LimitReached):
-    """All places are taken."""
+    """All slots are taken."""
 
     def __init__(self, limit: int, whose: str, retry_after: float, limit_headers: Mapping[str, str]) -> None:
         super().__init__(

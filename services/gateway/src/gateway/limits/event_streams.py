@@ -1,4 +1,4 @@
-"""Event streams that callers follow: each takes a place of its key and tenant, and a key has a bounded number of them.
+"""Event streams that callers follow: each takes a slot of its key and tenant, and a key has a bounded number of them.
 
 They are no requests and cost nothing, but each holds two connections for as long as its client likes.
 """
@@ -43,11 +43,11 @@ class EventStreams:
             raise TooManyEventStreams(self._most)
         self._open[key_id] += 1
         try:
-            place = await self._admission.take_slot(principal, new_id("stream"))
+            slot = await self._admission.take_slot(principal, new_id("stream"))
             try:
                 yield
             finally:
-                self._admission.leave(place)
+                self._admission.leave(slot)
         finally:
             self._open[key_id] -= 1
             if not self._open[key_id]:

@@ -108,15 +108,15 @@ class Limiter(Protocol):
     """Holds gates exactly, for all replicas that share it. Every call may raise `LimiterUnavailable`."""
 
     async def reserve(self, attempt_id: str, gates: Sequence[Gate], amounts: Sequence[int]) -> Verdict:
-        """Let an attempt pass all gates or none: every gate is checked before any is charged with its need."""
+        """Let an attempt pass all gates or none: every gate is checked before any is charged with its amount."""
         ...
 
     async def settle(self, settlement: Settlement, gates: Sequence[Gate]) -> list[Spent]:
-        """Put what was used in the place of what was reserved, and free its place. Again changes nothing."""
+        """Put what was used in the place of what was reserved, and free its slot. Again changes nothing."""
         ...
 
     async def renew(self, leases: Sequence[tuple[str, Sequence[Gate]]]) -> None:
-        """Keep the places of these running attempts, which would be freed soon otherwise."""
+        """Keep the slots of these running attempts, which would be freed soon otherwise."""
         ...
 
     async def load(self, gate: Gate, balance: BudgetBalance) -> None:

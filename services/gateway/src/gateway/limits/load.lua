@@ -1,4 +1,4 @@
--- Makes a budget known: what the ledger says was spent, and what it holds for attempts that run.
+-- Makes a budget known: what the usage ledger says was spent, and what is reserved for attempts that run.
 -- KEYS[1]: the budget. ARGV: the milliseconds that it is kept, nano-dollars spent, then pairs of attempt and nano-dollars.
 if redis.call('HEXISTS', KEYS[1], 'spent') == 1 then return 0 end
 local time = redis.call('TIME')

@@ -47,7 +47,7 @@ class RedisLimiter:
         lease_seconds: float = 30.0,
         connection: PipelinedConnection | None = None,
     ) -> None:
-        """`lane`, if given, is what the two scripts on the way of every call take."""
+        """`connection`, if given, is what the two scripts on the way of every call take."""
         self._redis = redis
         self._timeout = timeout_seconds
         self._window = round(window_seconds * MICROSECONDS)

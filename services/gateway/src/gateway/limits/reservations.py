@@ -1,4 +1,4 @@
-"""What an attempt may use at most, the gates that it must pass for that, and what it holds once it has."""
+"""What an attempt may use at most, the gates that it must pass for that, and the reservation that it has then."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MaxUsage:
     open_ended: bool = False
     """The caller set no `max_tokens`, so that `completion_tokens` is only an assumption."""
     bulk: bool = False
-    """What jobs embed: nobody waits for it, it has a lane of its own, and only budgets hold for it."""
+    """What jobs embed: nobody waits for it, it has workers of its own, and only budgets hold for it."""
 
     @property
     def tokens(self) -> int:
@@ -51,8 +51,8 @@ NO_USAGE = MaxUsage()
 
 @dataclass(slots=True)
 class Reservation:
-    """What one attempt holds. `call_gates` (requests and places of key and tenant) are held until the whole call ends,
-    `gates` until its attempt does."""
+    """What is reserved for one attempt. `call_gates` (requests and slots of key and tenant) are held until the whole
+    call ends, `gates` until its attempt does."""
 
     attempt_id: str
     max_usage: MaxUsage
@@ -66,7 +66,7 @@ class Reservation:
 
     @property
     def has_slot(self) -> bool:
-        """Whether it takes one of a limited number of places."""
+        """Whether it takes one of a limited number of slots."""
         return self.charged and any(gate.kind == "concurrency" for gate in (*self.call_gates, *self.gates))
 
 
@@ -77,7 +77,7 @@ def call_gates_of(principal: Principal) -> Iterator[Gate]:
 
 
 def attempt_gates_of(principal: Principal, max_usage: MaxUsage, began: datetime) -> Iterator[Gate]:
-    """What an attempt must pass for what it needs."""
+    """What an attempt must pass for what it may use."""
     if max_usage.tokens and not max_usage.bulk:
         for whose, name, limits in _limited(principal):
             yield from _gates(whose, name, limits, ("tokens",))

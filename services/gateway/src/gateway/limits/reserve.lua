@@ -1,6 +1,6 @@
 -- Lets one attempt pass all of its gates or none: every gate is checked, then every gate is charged, in one step.
 -- KEYS: for each gate its key; a gate of tokens has a second one.
--- ARGV: the attempt's id, the window and the lease in microseconds, then for each gate its kind, limit and need.
+-- ARGV: the attempt's id, the window and the lease in microseconds, then for each gate its kind, limit and amount.
 -- Returns, in one string: the first gate that refused (0: none, -1: a budget is not loaded, nothing was charged), then for each gate
 -- what is used (-1: not loaded), and the microseconds until a refused call would pass and until all has left the window.
 -- The server's own clock is the one clock of all replicas.
@@ -54,8 +54,8 @@ end
 
 function charge.tokens(gate)
   redis.call('ZADD', gate.key, now, id)
-  redis.call('HSET', gate.amounts, id, gate.need)
-  redis.call('HINCRBY', gate.amounts, 'sum', gate.need)
+  redis.call('HSET', gate.amounts, id, gate.amount)
+  redis.call('HINCRBY', gate.amounts, 'sum', gate.amount)
   redis.call('PEXPIRE', gate.key, math.ceil(window / 1000))
   redis.call('PEXPIRE', gate.amounts, math.ceil(window / 1000))
 end
@@ -66,8 +66,8 @@ function charge.concurrency(gate)
 end
 
 function charge.budget(gate)
-  redis.call('HSET', gate.key, 'h:' .. id, gate.need)
-  redis.call('HINCRBY', gate.key, 'held', gate.need)
+  redis.call('HSET', gate.key, 'h:' .. id, gate.amount)
+  redis.call('HINCRBY', gate.key, 'held', gate.amount)
 end
 
 -- The server's clock went back: what it charged before would stay for as long as that, so that it counts from now on.
@@ -85,7 +85,7 @@ local function retry(gate)
     return oldest + window - now
   elseif gate.kind == 'tokens' then
     local attempts = redis.call('ZRANGE', gate.key, 0, STEPS - 1, 'WITHSCORES')
-    local missing = gate.used + gate.need - gate.limit
+    local missing = gate.used + gate.amount - gate.limit
     for at = 1, #attempts, 2 do
       missing = missing - (tonumber(redis.call('HGET', gate.amounts, attempts[at])) or 0)
       if missing <= 0 or at + 2 > #attempts then return attempts[at + 1] + window - now end
@@ -103,7 +103,7 @@ end
 local gates, at, refused, unloaded = {}, 1, 0, false
 for number = 1, (#ARGV - 3) / 3 do
   local kind = ARGV[number * 3 + 1]
-  local gate = { kind = kind, key = KEYS[at], limit = tonumber(ARGV[number * 3 + 2]), need = tonumber(ARGV[number * 3 + 3]) }
+  local gate = { kind = kind, key = KEYS[at], limit = tonumber(ARGV[number * 3 + 2]), amount = tonumber(ARGV[number * 3 + 3]) }
   at = at + 1
   if kind == 'tokens' then
     gate.amounts = KEYS[at]
@@ -113,7 +113,7 @@ for number = 1, (#ARGV - 3) / 3 do
   gates[number] = gate
   if gate.used < 0 then
     unloaded = true
-  elseif refused == 0 and gate.used + gate.need > gate.limit then
+  elseif refused == 0 and gate.used + gate.amount > gate.limit then
     refused = number
     mend(gate)
   end
@@ -123,8 +123,8 @@ if refused == 0 and unloaded then refused = -1 end
 local answer = { refused }
 for number, gate in ipairs(gates) do
   if refused == 0 then
-    if gate.need > 0 then charge[gate.kind](gate) end
-    gate.used = gate.used + gate.need
+    if gate.amount > 0 then charge[gate.kind](gate) end
+    gate.used = gate.used + gate.amount
   end
   table.insert(answer, gate.used)
   table.insert(answer, refused == number and math.max(0, retry(gate)) or 0)

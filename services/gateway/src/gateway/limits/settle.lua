@@ -1,4 +1,4 @@
--- Puts what an attempt used in the place of what was reserved for it, and frees its place. Again changes nothing.
+-- Puts what an attempt used in the place of what was reserved for it, and frees its slot. Again changes nothing.
 -- KEYS: as in reserve.lua, without the gates of requests, which stay charged unless the call was refused since.
 -- ARGV: the attempt's id; if it was never charged, the moment it began in microseconds, else ''; then for each gate
 -- its kind, what was used, and its limit.

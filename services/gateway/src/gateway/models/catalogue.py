@@ -1,4 +1,4 @@
-"""The models that inference offers, with their prices, remembered for seconds."""
+"""The models that inference offers, with their prices, cached for seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The routes in SQL, remembered for a second on every replica."""
+"""The routes in SQL, cached for a second on every replica."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values read through and remembered for a short time; concurrent readers of one key share one read."""
+"""Values read through and cached for a short time; concurrent readers of one key share one read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ V = TypeVar("V")
 class TtlCache(Generic[K, V]):
     """At most `capacity` values, each at most `seconds` old as counted from the start of its read.
 
-    A read that raises is not remembered.
+    A read that raises is not cached.
     """
 
     def __init__(self, read: Callable[[K], Awaitable[V]], *, seconds: float, capacity: int, clock: Clock) -> None:

@@ -19,10 +19,10 @@ from servicekit.web.json_bodies import LARGE_BYTES
 
 log = structlog.get_logger(__name__)
 BODY_SECONDS = 30.0
-"""How long a body may take, and a second more for each `BODY_BYTES`: a call's place is not for who sleeps in it."""
+"""How long a body may take, and a second more for each `BODY_BYTES`: no client may sleep in a call's slot."""
 BODY_BYTES = 32 * 1024
 CHECK_SECONDS = 0.1
-"""How often it is asked whether an answer that streams may go on: with what a key is remembered it makes a second."""
+"""How often it is asked whether an answer that streams may go on: with a key's time in the cache it makes a second."""
 FORWARDED_ANSWER_HEADERS = (
     "cache-control",
     "content-disposition",

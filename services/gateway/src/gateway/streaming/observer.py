@@ -1,4 +1,4 @@
-"""What looks at, and may change, an answer while it passes."""
+"""The protocol of what looks at, and may change, an answer while it passes."""
 
 from __future__ import annotations
 

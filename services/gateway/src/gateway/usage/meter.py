@@ -35,7 +35,7 @@ Route = MeteredRoute
 ROUTES: tuple[Route, ...] = get_args(Route)
 COMMIT_SECONDS = 2.0
 SLOT_SECONDS = 0.25
-"""How long an answer's last byte waits for its place to be free: a Redis that is away must not hold it up."""
+"""How long an answer's last byte waits for its slot to be free: a Redis that is away must not hold it up."""
 SETTLE_SECONDS = 5.0
 CUT = "cut"
 """`error_type` of a call inside another one that whoever made it has ended early. That is no error: who asks there is
@@ -193,16 +193,16 @@ class MeteredCall:
         return self._opened is not None
 
     async def ask(self, max_usage: MaxUsage) -> Mapping[str, str]:
-        """Pass all limits as with `reserve`, but keep only the call's own place: what it needs is charged to the calls
+        """Pass all limits as with `reserve`, but keep only the call's own slot: what it uses is charged to the calls
         inside it, or later."""
         headers = await self.reserve(max_usage, hold=False)
         self._end_attempt(ends_call=False)
         return headers
 
     async def enter(self) -> Mapping[str, str]:
-        """Take the call's request and place, before its body tells what it needs; the headers that tell how they stand.
+        """Take the call's request and slot, before its body tells what it may use; the headers that say how they stand.
 
-        If what it needs is refused then, it has used up no request.
+        If what it may use is refused then, it has used up no request.
         """
         self._opened = await self._meter.admission.reserve(
             self.principal, self.id, NO_USAGE, self._started_at, opens_call=True
@@ -242,7 +242,7 @@ class MeteredCall:
         await self._meter.ledger.record(failed)
 
     async def finish(self) -> None:
-        """Everything is known; call it before the last byte goes out, so that whoever waits for that finds the place
+        """Everything is known; call it before the last byte goes out, so that whoever waits for that finds the slot
         free, and a call inside another counted."""
         if self.parent_id is not None:
             await self.commit()
@@ -252,7 +252,7 @@ class MeteredCall:
     def _settle(self, *, refused: bool = False) -> set[asyncio.Task[None]]:
         """Give back all that is still held, in the background."""
         tasks = self._end_attempt(ends_call=self._opened is self._reserved)
-        if self._opened is not None:  # an earlier attempt holds the call's own place
+        if self._opened is not None:  # an earlier attempt holds the call's own slot
             tasks.add(self._meter.admission.leave(self._opened, refused=refused))
         self._opened = None
         return tasks

@@ -66,10 +66,10 @@ class Events:
         """The answer broke off: the response has failed, and an error ends the stream."""
         self._begin({})
         self._close("incomplete")
-        told = {name: error.get(name) for name in ("code", "message", "param")}
-        self._response |= {"error": {"code": told["code"], "message": told["message"]}}
+        fields = {name: error.get(name) for name in ("code", "message", "param")}
+        self._response |= {"error": {"code": fields["code"], "message": fields["message"]}}
         self._last("failed")
-        self._event("error", **told, error=dict(error))
+        self._event("error", **fields, error=dict(error))
 
     def _begin(self, answer: Mapping[str, Any]) -> None:
         if not self._response:

@@ -31,8 +31,8 @@ def _add(messages: list[Message], item: Item, place: str) -> None:
     elif kind == "function_call":
         _add_call(messages, item, place)
     elif kind == "function_call_output":
-        told = _content(item.get("output"), f"{place}.output")
-        messages.append({"role": "tool", "tool_call_id": _text(item, "call_id", place), "content": told})
+        content = _content(item.get("output"), f"{place}.output")
+        messages.append({"role": "tool", "tool_call_id": _text(item, "call_id", place), "content": content})
     elif kind == "item_reference":
         raise NotKept(f"{place}.id")
     elif kind != "reasoning":  # which only who has written it can read

@@ -92,12 +92,12 @@ def _tools(request: ResponseRequest) -> dict[str, Any]:
     if isinstance(chosen, Mapping) and "mode" in chosen:
         tools = [tool for tool in tools if tool.get("function", {}).get("name") in chosen["names"]]
         chosen = chosen["mode"]
-    told: dict[str, Any] = {"tools": tools}
+    fields: dict[str, Any] = {"tools": tools}
     if chosen is not None:
-        told["tool_choice"] = chosen
+        fields["tool_choice"] = chosen
     if request.parallel_tool_calls is not None:
-        told["parallel_tool_calls"] = request.parallel_tool_calls
-    return told
+        fields["parallel_tool_calls"] = request.parallel_tool_calls
+    return fields
 
 
 def _tool(tool: Mapping[str, Any], place: str, hosted_pass: bool) -> dict[str, Any]:
