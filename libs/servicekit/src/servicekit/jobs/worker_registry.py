@@ -49,8 +49,9 @@ class WorkerRegistry:
 
     async def sign_off(self, owner: str) -> None:
         """The worker ends."""
-        async with self.database.write() as connection:
-            await connection.execute(delete(self.table).where(self.table.c.id == owner))
+        await self.database.write(
+            lambda connection: connection.execute(delete(self.table).where(self.table.c.id == owner))
+        )
 
 
 def slots_alive(workers: Table, now: datetime) -> Select[Any]:

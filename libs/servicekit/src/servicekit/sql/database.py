@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Dialect, Double, Executable, RowMapping, Select, text
+from sqlalchemy import Connection, Dialect, Double, Executable, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
@@ -56,7 +56,7 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else datetime.fromtimestamp(min(max(value, FIRST_SECOND), LAST_SECOND), UTC)
 
 
-def rows_of(query: Select[Any], values: Mapping[str, Any] | None = None) -> Work[Sequence[RowMapping]]:
+def rows_of(query: Executable, values: Mapping[str, Any] | None = None) -> Work[Sequence[RowMapping]]:
     """Work that gives the rows of one statement. Build the statement once and give it `values`: building it costs more
     than running it.
     """

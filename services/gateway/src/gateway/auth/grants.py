@@ -23,8 +23,7 @@ SIGNER = "signer:"
 async def restore_epoch(database: Database) -> str:
     """Different after every restore; empty before the first."""
     query = select(installation.c.value).where(installation.c.name == RESTORE_EPOCH)
-    async with database.read() as connection:
-        return str((await connection.execute(query)).scalar_one_or_none() or "")
+    return await database.read(lambda connection: str(connection.execute(query).scalar_one_or_none() or ""))
 
 
 async def begin_epoch(connection: Transaction, former_public_key: str, clock: Clock) -> None:
@@ -58,7 +57,6 @@ class Grants:
     async def _former(self) -> list[Ed25519PublicKey]:
         young = installation.c.at > self._clock.now() - self._lifetime
         query = select(installation.c.value).where(installation.c.name.startswith(SIGNER), young)
-        async with self._database.read() as connection:
-            texts = (await connection.execute(query)).scalars().all()
+        texts = await self._database.read(lambda connection: connection.execute(query).scalars().all())
         keys = [load_pem_public_key(text.encode()) for text in texts]
         return [key for key in keys if isinstance(key, Ed25519PublicKey)]

@@ -21,7 +21,7 @@ from gateway.storage.tables import keys, tenants
 from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 from servicekit.sql.transaction import Transaction
 
 
@@ -58,15 +58,15 @@ class KeyRepository:
             query = query.where(
                 or_(keys.c.created_at > created, and_(keys.c.created_at == created, keys.c.id > key_id))
             )
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self._database.read(rows_of(query))
         more = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
         return Page[Key](data=[Key.model_validate(dict(row)) for row in rows[:limit]], next_cursor=more)
 
     async def get_key(self, key_id: str) -> Key:
         """One key; raises `KeyNotFound`."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(keys).where(keys.c.id == key_id))).mappings().one_or_none()
+        row = await self._database.read(
+            lambda connection: connection.execute(select(keys).where(keys.c.id == key_id)).mappings().one_or_none()
+        )
         if row is None:
             raise KeyNotFound(key_id)
         return Key.model_validate(dict(row))
@@ -158,8 +158,7 @@ class KeyRepository:
             .join(tenants, tenants.c.name == keys.c.tenant)
             .where(condition)
         )
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).mappings().one_or_none()
+        return await self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
 
 
 async def _hold_admins(connection: Transaction) -> None:

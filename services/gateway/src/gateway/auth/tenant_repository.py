@@ -17,7 +17,7 @@ from gateway.storage.dialects import insert_missing
 from gateway.storage.tables import keys, tenants
 from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 from servicekit.sql.transaction import Transaction
 
 
@@ -55,8 +55,11 @@ class TenantRepository:
 
     async def get_tenant(self, name: str) -> Tenant:
         """One tenant; raises `TenantNotFound`."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(tenants).where(tenants.c.name == name))).mappings().one_or_none()
+        row = await self._database.read(
+            lambda connection: (
+                connection.execute(select(tenants).where(tenants.c.name == name)).mappings().one_or_none()
+            )
+        )
         if row is None:
             raise TenantNotFound(name)
         return _tenant(row)
@@ -99,8 +102,9 @@ class TenantRepository:
         """Tenants that are being deleted, and those of `known` that are gone since."""
         query = select(tenants.c.name, tenants.c.deleting)
         query = query.where(or_(tenants.c.deleting.is_(True), tenants.c.name.in_(known)))
-        async with self._database.read() as connection:
-            there = {row.name: row.deleting for row in await connection.execute(query)}
+        there = await self._database.read(
+            lambda connection: {row.name: row.deleting for row in connection.execute(query)}
+        )
         return frozenset(name for name in {*known, *there} if there.get(name, True))
 
     async def list_tenants(self, limit: int, cursor: str | None) -> Page[Tenant]:
@@ -108,8 +112,7 @@ class TenantRepository:
         query = select(tenants).order_by(tenants.c.name).limit(limit + 1)
         if cursor:
             query = query.where(tenants.c.name > decode_cursor(cursor, str)[0])
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self._database.read(rows_of(query))
         more = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
         return Page[Tenant](data=[_tenant(row) for row in rows[:limit]], next_cursor=more)
 

@@ -81,8 +81,9 @@ class BudgetRepository:
             holder == gate.name, reservations.c.started_at >= period.since, reservations.c.started_at < period.until
         )
         try:  # one statement, since two would see two moments on PostgreSQL
-            async with self._database.read() as connection:
-                amounts = {row[0]: int(row[1]) for row in await connection.execute(union_all(spent, held))}
+            amounts = await self._database.read(
+                lambda connection: {row[0]: int(row[1]) for row in connection.execute(union_all(spent, held))}
+            )
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise LedgerUnavailable from error
         return BudgetBalance(amounts.pop(SPENT), amounts)

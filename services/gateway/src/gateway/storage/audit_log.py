@@ -14,7 +14,7 @@ from contracts.pages import Page
 from gateway.storage.tables import audit
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 from servicekit.sql.transaction import Transaction
 
 
@@ -59,7 +59,6 @@ async def list_audit_entries(
         later = audit.alias()
         at = select(later.c.at).where(later.c.id == last_id).scalar_subquery()
         query = query.where(or_(audit.c.at < at, and_(audit.c.at == at, audit.c.id < last_id)))
-    async with database.read() as connection:
-        rows = (await connection.execute(query)).mappings().all()
+    rows = await database.read(rows_of(query))
     more = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
     return Page[AuditEntry](data=[AuditEntry.model_validate(dict(row)) for row in rows[:limit]], next_cursor=more)

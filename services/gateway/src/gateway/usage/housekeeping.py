@@ -78,8 +78,9 @@ class Housekeeping:
     async def _renew_reservations(self) -> None:
         mine = update(reservations).where(reservations.c.owner == self._ledger.owner)
         if self._ledger.has_reservations:
-            async with self._database.write() as connection:
-                await connection.execute(mine.values(expires_at=self._clock.now() + LEASE))
+            await self._database.write(
+                lambda connection: connection.execute(mine.values(expires_at=self._clock.now() + LEASE))
+            )
 
     async def settle_orphans(self) -> int:
         """Bill what dead replicas had reserved, as estimated; how many there were."""
@@ -133,10 +134,11 @@ class Housekeeping:
             self._budgets.unwatch(watched)
 
     async def _cost_of(self, attempt_id: str) -> int:
-        async with self._database.read() as connection:
-            cost = (
-                await connection.execute(select(usage.c.cost_nano_usd).where(usage.c.id == attempt_id))
+        cost = await self._database.read(
+            lambda connection: connection.execute(
+                select(usage.c.cost_nano_usd).where(usage.c.id == attempt_id)
             ).scalar_one_or_none()
+        )
         return int(cost or 0)
 
     async def _settle(self, orphan: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from gateway.usage.records import DAY_SECONDS
 from servicekit.core.errors import (
     InvalidRequest,
 )
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, rows_of
 
 DEFAULT_PERIOD = timedelta(days=30)
 _COLUMNS: dict[UsageGroup, Column[Any]] = {
@@ -79,8 +79,7 @@ async def usage_report(database: Database, question: UsageQuestion) -> list[Usag
     )
     if question.tenant is not None:
         query = query.where(usage.c.tenant == question.tenant)
-    async with database.read() as connection:
-        rows = (await connection.execute(query)).mappings().all()
+    rows = await database.read(rows_of(query))
     return [_usage_row(question.group_by, row) for row in rows]
 
 

@@ -77,8 +77,9 @@ class BlobClaims:
     async def give_up(self, claim: Claim) -> None:
         """End it. If the ledger can't be written it ends by itself."""
         try:
-            async with self.database.write() as connection:
-                await connection.execute(delete(BLOB_CLAIMS).where(_CLAIMS.id == claim.id))
+            await self.database.write(
+                lambda connection: connection.execute(delete(BLOB_CLAIMS).where(_CLAIMS.id == claim.id))
+            )
         except (SQLAlchemyError, OSError) as error:
             log.warning("a claim could not be given up", error=repr(error)[:300])
 
@@ -90,8 +91,9 @@ class BlobClaims:
 
     async def prune_claims(self) -> None:
         """Remove claims of the dead."""
-        async with self.database.write() as connection:
-            await connection.execute(delete(BLOB_CLAIMS).where(_CLAIMS.until < self.clock.now() - KEPT))
+        await self.database.write(
+            lambda connection: connection.execute(delete(BLOB_CLAIMS).where(_CLAIMS.until < self.clock.now() - KEPT))
+        )
 
     async def _entered(self, enter: Callable[[], Awaitable[Claim | None]]) -> Claim:
         try:

@@ -54,8 +54,9 @@ async def delete_unreferenced(database: Database, blobs: BlobStore, tenant: str,
 
         async def wanted(key: str = key) -> bool:
             naming = (select(name).where(name.table.c.tenant == tenant, name == key) for name in NAMES)
-            async with database.read() as connection:
-                return (await connection.execute(union_all(*naming).limit(1))).first() is not None
+            return await database.read(
+                lambda connection: connection.execute(union_all(*naming).limit(1)).first() is not None
+            )
 
         try:
             await blobs.remove_unless(key, wanted)

@@ -134,8 +134,9 @@ class Deletions:
         return Lease(job["id"], self.owner, 1)
 
     async def _now(self, lease: Lease, token: str) -> None:
-        async with self.database.read() as connection:
-            job = (await connection.execute(select(JOBS).where(JOBS.c.id == lease.id))).mappings().one()
+        job = await self.database.read(
+            lambda connection: connection.execute(select(JOBS).where(JOBS.c.id == lease.id)).mappings().one()
+        )
         async with self._handed_on_if_cut_short(lease):
             try:
                 await self.carry_out(dict(job), lease, token)
@@ -152,12 +153,13 @@ class Deletions:
         finally:
             if not finished:
                 later = self.clock.now() + timedelta(seconds=RETRY_SECONDS)
-                async with self.database.write() as connection:
-                    await connection.execute(
+                await self.database.write(
+                    lambda connection: connection.execute(
                         update(JOBS)
                         .where(self._leases.held(lease), JOBS.c.status == "running")
                         .values(status="queued", lease_owner=None, lease_expires_at=None, not_before=later)
                     )
+                )
 
     async def hold(self, connection: Transaction, lease: Lease) -> None:
         """Begin a step: raises `LeaseLost` if another took the deletion over, so that a late one removes nothing."""

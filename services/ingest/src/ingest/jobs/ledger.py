@@ -99,8 +99,7 @@ class Ledger:
     async def others_wait(self, work: Work) -> bool:
         """Whether another job is due that no worker has."""
         others = select(JOBS.c.id).where(due(JOBS.c, self.clock.now()), JOBS.c.id != work.lease.id)
-        async with self.database.read() as connection:
-            return (await connection.execute(others.limit(1))).first() is not None
+        return await self.database.read(lambda connection: connection.execute(others.limit(1)).first() is not None)
 
     async def reindexed(self, work: Work) -> None:
         """The collection's new generation serves."""
@@ -288,8 +287,7 @@ class Ledger:
 
     async def sign_off(self, owner: str) -> None:
         """The worker ends."""
-        async with self.database.write() as connection:
-            await connection.execute(delete(WORKERS).where(WORKERS.c.id == owner))
+        await self.database.write(lambda connection: connection.execute(delete(WORKERS).where(WORKERS.c.id == owner)))
 
     def _next(self, now: datetime) -> Select[tuple[str]]:
         return (

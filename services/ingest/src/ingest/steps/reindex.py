@@ -114,8 +114,9 @@ class Reindexer:
             .where(this_document(work.job["tenant"], work.job["collection"], document.document_id))
             .where(REVISIONS.c.n == document.revision)
         )
-        async with self.ledger.database.read() as connection:
-            revision = (await connection.execute(found)).mappings().one_or_none()
+        revision = await self.ledger.database.read(
+            lambda connection: connection.execute(found).mappings().one_or_none()
+        )
         if revision is None:
             return False
         try:

@@ -171,16 +171,16 @@ class CollectionRepository:
     async def list_names(self, tenant: str) -> list[str]:
         """All of a tenant's collections, also those that are being deleted."""
         query = select(collections.c.name).where(collections.c.tenant == tenant)
-        async with self._database.read() as connection:
-            return list((await connection.execute(query)).scalars())
+        return await self._database.read(lambda connection: list(connection.execute(query).scalars()))
 
     async def list_deletions(self, tenant: str | None = None, name: str | None = None) -> list[str]:
         """Ids of collections whose deletion has not ended: all, or the one of this name."""
         which: list[ColumnElement[bool]] = [collections.c.state == DELETING]
         if tenant is not None:
             which += [collections.c.tenant == tenant, collections.c.name == name]
-        async with self._database.read() as connection:
-            return list((await connection.execute(select(collections.c.id).where(*which))).scalars())
+        return await self._database.read(
+            lambda connection: list(connection.execute(select(collections.c.id).where(*which)).scalars())
+        )
 
     async def delete_collection(self, collection_id: str) -> None:
         """Remove all rows of a collection that is being deleted."""
@@ -194,8 +194,7 @@ class CollectionRepository:
         query = select(generations.c.physical_name).where(generations.c.state != DROPPED)
         if collection_id is not None:
             query = query.where(generations.c.collection_id == collection_id)
-        async with self._database.read() as connection:
-            return list((await connection.execute(query)).scalars())
+        return await self._database.read(lambda connection: list(connection.execute(query).scalars()))
 
 
 def first_generation(collection_id: str, wanted: CollectionCreate, model: EmbeddingModel) -> Generation:

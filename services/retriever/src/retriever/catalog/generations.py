@@ -122,8 +122,7 @@ class GenerationRepository:
     async def get_highest_number(self, collection_id: str) -> int:
         """The highest number that was ever given."""
         query = select(func.max(generations.c.number)).where(generations.c.collection_id == collection_id)
-        async with self._database.read() as connection:
-            return int((await connection.execute(query)).scalar_one() or 0)
+        return await self._database.read(lambda connection: int(connection.execute(query).scalar_one() or 0))
 
     async def create_shadow(self, shadow: Generation) -> None:
         """Add a shadow in place of any other; all documents are to be copied.
@@ -199,40 +198,38 @@ class GenerationRepository:
         columns = documents.c
         these = (columns.document_id, columns.active, columns.pending, columns.chunks, columns.misses)
         query = select(*these).where(_uncopied(shadow, active)).order_by(documents.c.document_id).limit(limit)
-        async with self._database.read() as connection:
-            return [DocumentToCopy(*row) for row in (await connection.execute(query)).all()]
+        return await self._database.read(
+            lambda connection: [DocumentToCopy(*row) for row in connection.execute(query).all()]
+        )
 
     async def get_cursor(self, shadow: Generation) -> tuple[str, int, int] | None:
         """Document, revision, and the ordinal below which its chunks are in the shadow."""
         query = select(generations.c.cursor).where(_is(shadow))
-        async with self._database.read() as connection:
-            kept = (await connection.execute(query)).scalar_one_or_none()
+        kept = await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
         return None if kept is None else (kept[0], kept[1], kept[2])
 
     async def update_cursor(self, shadow: Generation, cursor: tuple[str, int, int] | None) -> None:
         """Note how far the document at hand is copied."""
         statement = update(generations).where(_is(shadow)).values(cursor=None if cursor is None else list(cursor))
-        async with self._database.write() as connection:
-            await connection.execute(statement)
+        await self._database.write(lambda connection: connection.execute(statement))
 
     async def list_retired(self, collection_id: str | None = None) -> list[Generation]:
         """Generations whose vectors are to go, of one collection or of all."""
         query = select(generations).where(generations.c.state == RETIRED)
         if collection_id is not None:
             query = query.where(generations.c.collection_id == collection_id)
-        async with self._database.read() as connection:
-            return [_generation(row) for row in (await connection.execute(query)).mappings()]
+        return await self._database.read(
+            lambda connection: [_generation(row) for row in connection.execute(query).mappings()]
+        )
 
     async def mark_deleted(self, generation: Generation) -> None:
         """Note that a retired generation's vectors are gone."""
         statement = update(generations).where(_is(generation), generations.c.state == RETIRED).values(state=DROPPED)
-        async with self._database.write() as connection:
-            await connection.execute(statement)
+        await self._database.write(lambda connection: connection.execute(statement))
 
     async def _get(self, collection_id: str, which: ColumnElement[bool]) -> Generation | None:
         query = select(generations).where(generations.c.collection_id == collection_id, which)
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
+        row = await self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
         return None if row is None else _generation(row)
 
     def _new(self, total_chunks: Any) -> dict[str, Any]:

@@ -202,8 +202,7 @@ class RevisionRepository:
     async def mark_clean(self, key: RevisionKey) -> None:
         """Note that no hidden points up to the key's revision are left."""
         statement = update(documents).where(_is(key), documents.c.fence == key.revision).values(cleanup=False)
-        async with self._database.write() as connection:
-            await connection.execute(statement)
+        await self._database.write(lambda connection: connection.execute(statement))
 
     async def list_cleanups(self, limit: int) -> list[tuple[RevisionKey, DocumentState]]:
         """Documents of active collections of which hidden points may be left, with the revision to clean up to."""
@@ -214,8 +213,7 @@ class RevisionRepository:
             .order_by(documents.c.collection_id, documents.c.document_id)
             .limit(limit)
         )
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self._database.read(rows_of(query))
         return [(RevisionKey(row["collection_id"], row["document_id"], row["fence"]), _state(row)) for row in rows]
 
     async def get_state(self, collection_id: str, document_id: str) -> DocumentState | None:
