@@ -103,11 +103,12 @@ lock: ## resolve all dependencies anew into requirements.lock and requirements-d
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --output-file requirements-dev.lock
 
-docs: setup-dev ## write docs/configuration.md, docs/openapi.json, docs/licences.md, docs/tools.md and the index of decisions
+docs: setup-dev ## write docs/configuration.md, docs/openapi.json, docs/licences.md, docs/tools.md, docs/formats.md and the index of decisions
 	@$(BIN)/python docs/build_licences.py
 	@$(BIN)/python docs/build_configuration.py
 	@$(BIN)/python docs/build_decisions.py
 	@$(BIN)/python docs/build_tools.py
+	@$(BIN)/python docs/build_formats.py
 	@$(BIN)/python -m gateway.openapi > docs/openapi.json
 
 .PHONY: dashboards

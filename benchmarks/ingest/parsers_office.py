@@ -26,10 +26,11 @@ _MARKUP = re.compile(r"<!--.*?-->|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)|\\(?=[_*])|&(
 
 
 def ours(path: Path) -> str:
-    from extraction.formats import registry as formats
+    from extraction.formats.catalog import media_type_of
+    from extraction.formats.reader import extract
+    from extraction.model.limits import Limits
 
-    kinds = {".docx": formats.DOCX, ".pptx": formats.PPTX, ".xlsx": formats.XLSX}
-    return formats.extract(path, kinds[path.suffix], formats.Limits(5000, 50_000_000)).text
+    return extract(path, media_type_of(path.name) or "", Limits(5000, 50_000_000)).text
 
 
 def markitdown(path: Path) -> str:

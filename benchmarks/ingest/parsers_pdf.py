@@ -33,7 +33,7 @@ def ours(path: Path) -> str:
     from extraction.model.limits import Limits
     from extraction.pdf import parser as pdf
 
-    return "\n\n".join(part.text for part in pdf.parts(path, Limits(5000, 50_000_000), Resume()))
+    return "\n\n".join(part.text for part in pdf.read(path, Limits(5000, 50_000_000), Resume()))
 
 
 def bare(path: Path) -> str:

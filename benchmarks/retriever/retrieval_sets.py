@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.home import ROOT
 from extraction.formats.detection import HEAD, Received, detect
-from extraction.formats.registry import extract
+from extraction.formats.reader import extract
 from extraction.model.document import Extracted
 from extraction.model.limits import Limits
 from extraction.text import plain

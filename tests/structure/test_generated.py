@@ -26,6 +26,11 @@ def test_the_page_of_tools_and_their_names_in_the_contract_match_the_table() -> 
     assert done.returncode == 0, done.stderr
 
 
+def test_the_page_of_formats_matches_the_catalog() -> None:
+    done = subprocess.run([sys.executable, ROOT / "docs/build_formats.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_committed_openapi_document_matches_the_gateway() -> None:
     done = subprocess.run([sys.executable, "-m", "gateway.openapi"], capture_output=True, text=True, check=True)
     assert (ROOT / "docs/openapi.json").read_text() == done.stdout, "run `make docs`"

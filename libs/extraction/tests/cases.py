@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from extraction.formats.registry import extract
+from extraction.formats.reader import extract
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import ParseFailed
 from extraction.model.limits import Limits

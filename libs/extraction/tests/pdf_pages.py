@@ -13,8 +13,8 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import SimpleDocTemplate
 
-from contracts.formats import PDF
-from extraction.formats.registry import extract
+from extraction.formats.catalog import PDF
+from extraction.formats.reader import extract
 from extraction.model.document import Extracted
 from extraction.model.limits import Limits
 

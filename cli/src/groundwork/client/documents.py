@@ -9,9 +9,9 @@ from typing import IO, Any
 
 from contracts.batches import BatchReply
 from contracts.documents import Document, DocumentChunk, DocumentCreate
-from contracts.formats import media_type_of
 from contracts.jobs import Accepted
 from contracts.operations import documents as operations
+from extraction.formats.catalog import media_type_of
 from groundwork.client.connection import Connection
 
 UPLOAD_SECONDS = 600.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.formats import media_type_of
+from extraction.formats.catalog import media_type_of
 from groundwork.errors import GroundworkError
 
 LEFT_OUT = ("node_modules", "__pycache__")

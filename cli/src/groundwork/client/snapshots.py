@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from contracts.formats import media_type_of
+from extraction.formats.catalog import media_type_of
 from groundwork.client.files import is_left_out
 
 

@@ -6,8 +6,8 @@ import zipfile
 import pytest
 from libs.extraction.tests.cases import failure, outline, packed, read
 
-from contracts.formats import ZIP
 from extraction.containers.members import Allowance
+from extraction.formats.catalog import ZIP
 from extraction.model.failures import ParseFailed
 from extraction.model.limits import Limits
 from extraction.zips import reader as archives

@@ -4,7 +4,7 @@ from email.message import EmailMessage
 
 from libs.extraction.tests.cases import failure, outline, packed, read
 
-from contracts.formats import EML
+from extraction.formats.catalog import EML
 
 
 def message(subject: str = "Offer", text: str = "See the list.") -> EmailMessage:

@@ -9,7 +9,7 @@ from libs.extraction.tests.cases import packed
 from openpyxl import Workbook
 from pptx import Presentation
 
-from contracts.formats import CODE, CSV, DOCX, EML, EPUB, HTML, JSON, JSONL, PDF, PPTX, TEXT, TSV, XLSX, ZIP
+from extraction.formats.catalog import CODE, CSV, DOCX, EML, EPUB, HTML, JSON, JSONL, PDF, PPTX, TEXT, TSV, XLSX, ZIP
 from extraction.formats.detection import HEAD, Received, detect
 from extraction.model.failures import ParseFailed
 

@@ -7,7 +7,7 @@ from docx.document import Document as Made
 from docx.oxml import parse_xml
 from libs.extraction.tests.cases import read
 
-from contracts.formats import DOCX
+from extraction.formats.catalog import DOCX
 
 
 def saved(made: Made) -> bytes:

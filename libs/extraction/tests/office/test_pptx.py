@@ -9,7 +9,7 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.presentation import Presentation as Made
 from pptx.util import Inches
 
-from contracts.formats import PPTX
+from extraction.formats.catalog import PPTX
 from extraction.model.limits import Limits
 
 BOX = (Inches(1), Inches(1), Inches(4), Inches(2))

@@ -7,7 +7,7 @@ from libs.extraction.tests.cases import failure, laughing, outline, part, read, 
 from openpyxl import Workbook
 from openpyxl.chart import BarChart, Reference
 
-from contracts.formats import XLSX
+from extraction.formats.catalog import XLSX
 from extraction.model.limits import Limits
 from extraction.office.number_formats import EPOCH_1904, shown
 

@@ -6,7 +6,7 @@ from libs.extraction.tests.cases import outline, read
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-from contracts.formats import PDF
+from extraction.formats.catalog import PDF
 
 
 def test_pdf_headings_are_told_by_size_and_running_headers_are_left_out() -> None:

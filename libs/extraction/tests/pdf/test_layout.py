@@ -4,7 +4,7 @@ from libs.extraction.tests.cases import outline, read
 from libs.extraction.tests.pdf_pages import STYLES, typeset
 from reportlab.platypus import PageBreak, Paragraph, Table
 
-from contracts.formats import PDF
+from extraction.formats.catalog import PDF
 
 
 def test_pdf_keeps_table_rows_on_a_line_joins_wrapped_prose_and_knows_its_pages() -> None:

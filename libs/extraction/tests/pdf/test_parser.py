@@ -15,12 +15,13 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Paragraph
 
-from contracts.formats import PDF
-from extraction.formats.registry import extract
+from extraction.formats.catalog import PDF
+from extraction.formats.reader import extract
 from extraction.model.document import PART_JOINT, Extracted, Resume
 from extraction.model.failures import ParseFailed
 from extraction.model.limits import Limits
-from extraction.pdf.parser import PART_PAGES, parts
+from extraction.pdf.parser import PART_PAGES
+from extraction.pdf.parser import read as parts
 from extraction.sandbox.extractor import SandboxedExtractor
 
 SPECIES = st.sampled_from(["prose", "heading", "small heading", "blank", "scan", "parted"])
@@ -116,7 +117,7 @@ import resource, sys
 from pathlib import Path
 from extraction.model.document import Resume
 from extraction.model.limits import Limits
-from extraction.pdf.parser import parts
+from extraction.pdf.parser import read as parts
 count = sum(1 for _ in parts(Path(sys.argv[1]), Limits(5000, 10**8), Resume()))
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

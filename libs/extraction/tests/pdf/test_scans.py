@@ -10,7 +10,8 @@ from extraction.model.document import Resume
 from extraction.model.failures import ParseFailed
 from extraction.model.parts import joined
 from extraction.pdf import recognition
-from extraction.pdf.parser import PART_PAGES, parts
+from extraction.pdf.parser import PART_PAGES
+from extraction.pdf.parser import read as parts
 
 
 def test_a_scan_is_not_ready_with_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from libs.extraction.tests.cases import LIMITS, read
 from libs.extraction.tests.pdf_pages import STYLES, typeset
 from reportlab.platypus import Paragraph
 
-from contracts.formats import HTML, PDF, TEXT
+from extraction.formats.catalog import HTML, PDF, TEXT
 from extraction.model.failures import ParseFailed
 from extraction.sandbox.extractor import SandboxedExtractor
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from libs.extraction.tests.cases import LIMITS
 
-from contracts.formats import TEXT
+from extraction.formats.catalog import TEXT
 from extraction.sandbox.extractor import SandboxedExtractor
 from extraction.sandbox.pool import ForkServerLost
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.formats import PDF, TEXT
+from extraction.formats.catalog import PDF, TEXT
 from extraction.model.document import Resume
 from extraction.model.failures import ParseFailed
 from extraction.model.limits import Limits

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.formats import ZIP
 from extraction.containers import archive
+from extraction.formats.catalog import ZIP
 from extraction.sandbox import extract_task as task
 from extraction.sandbox import worker
 from extraction.sandbox.worker import NOT_NOW

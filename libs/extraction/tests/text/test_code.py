@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libs.extraction.tests.cases import failure, outline, read
 
-from contracts.formats import CODE
+from extraction.formats.catalog import CODE
 from extraction.model.document import clean
 
 BODY = "    return " + " + ".join(["value"] * 40)

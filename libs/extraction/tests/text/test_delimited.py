@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libs.extraction.tests.cases import failure, outline, read
 
-from contracts.formats import CSV, TSV
+from extraction.formats.catalog import CSV, TSV
 from extraction.model.document import clean
 from extraction.model.limits import Limits
 

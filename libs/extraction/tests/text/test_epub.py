@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from libs.extraction.tests.cases import LAUGHS, failure, outline, packed, read
 
-from contracts.formats import EPUB
+from extraction.formats.catalog import EPUB
 
 CONTAINER = '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>'
 BOOK = """<?xml version="1.0"?><package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/">

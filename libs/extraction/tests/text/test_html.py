@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from libs.extraction.tests.cases import outline, read
 
-from contracts.formats import HTML
-from extraction.formats.registry import extract
+from extraction.formats.catalog import HTML
+from extraction.formats.reader import extract
 from extraction.model.limits import Limits
 
 

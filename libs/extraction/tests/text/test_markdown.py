@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from libs.extraction.tests.cases import outline, read
 
-from contracts.formats import MARKDOWN
+from extraction.formats.catalog import MARKDOWN
 
 
 def test_markdown_loses_its_marks_but_not_its_structure() -> None:

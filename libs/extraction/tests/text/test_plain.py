@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from libs.extraction.tests.cases import outline, read
 
-from contracts.formats import TEXT
+from extraction.formats.catalog import TEXT
 from extraction.model.failures import ParseFailed
 
 

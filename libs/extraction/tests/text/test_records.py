@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libs.extraction.tests.cases import failure, outline, read
 
-from contracts.formats import JSON, JSONL
+from extraction.formats.catalog import JSON, JSONL
 from extraction.model.document import clean
 
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=8)

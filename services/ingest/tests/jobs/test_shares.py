@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import func, select
 
-from extraction.formats import registry as formats
-from extraction.model.document import Builder, Extracted, Resume
+from extraction.model.document import START, Builder, Extracted, Resume
 from extraction.sandbox.extractor import SandboxedExtractor
 from ingest.jobs.shares import holds_too_much
 from ingest.tables import JOBS
@@ -29,7 +28,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading a document that says `endless` comes to no end."""
 
     async def parts(
-        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = formats.START
+        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = START
     ) -> AsyncGenerator[Extracted, None]:
         if b"endless" in source.read_bytes():  # noqa: ASYNC240  # a file of ten bytes
             await asyncio.Event().wait()

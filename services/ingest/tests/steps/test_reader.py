@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.indexing import ChunkInput
-from extraction.formats import registry as formats
-from extraction.model.document import Builder, Extracted, Resume
+from extraction.model.document import START, Builder, Extracted, Resume
+from extraction.model.limits import Limits
 from extraction.sandbox.extractor import SandboxedExtractor
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PAGES = 10
 
 
-def paged(path: Path, media_type: str, limits: formats.Limits, resume: Resume = formats.START) -> list[Extracted]:
+def paged(path: Path, media_type: str, limits: Limits, resume: Resume = START) -> list[Extracted]:
     """A document of ten pages, one a part; an empty one among them, as of a picture."""
     parts = []
     for page in range(resume.pages + 1, PAGES + 1):
@@ -38,7 +38,7 @@ def read_pages(monkeypatch: pytest.MonkeyPatch) -> list[Resume]:
     began: list[Resume] = []
 
     async def parts(
-        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = formats.START
+        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = START
     ) -> AsyncGenerator[Extracted, None]:
         began.append(resume)
         for part in paged(source, media_type, self.limits, resume):

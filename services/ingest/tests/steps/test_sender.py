@@ -13,8 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from contracts.indexing import BatchIndexed, ChunkBatch
-from extraction.formats import registry as formats
-from extraction.model.document import Builder, Extracted, Resume
+from extraction.model.document import START, Builder, Extracted, Resume
 from extraction.model.failures import malformed
 from extraction.sandbox.extractor import SandboxedExtractor
 from ingest.jobs import service as jobs
@@ -187,7 +186,7 @@ async def test_a_parsers_failure_waits_until_what_is_sent_is_entered(
     failed = asyncio.Event()
 
     async def parts(
-        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = formats.START
+        self: SandboxedExtractor, source: Path, media_type: str, resume: Resume = START
     ) -> AsyncGenerator[Extracted, None]:
         builder = Builder()
         builder.block("paragraph", TEXT[:1200], 1)

@@ -13,6 +13,7 @@ from extraction.containers.members import Allowance, Place, named, read_member
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import ParseFailed, is_damage
 from extraction.model.limits import Limits
+from extraction.model.parser import whole_file
 from extraction.zips.reader import DAMAGE, unpacked
 
 KIND = "ZIP archive"
@@ -23,11 +24,14 @@ _LITTER = frozenset(("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", ".git"
 def parse(path: Path, limits: Limits) -> Extracted:
     """All members as one document. Their pages count from 1 each, as in the file that a reader would open."""
     builder, allowance = Builder(), Allowance(limits)
-    read(Place(builder, allowance, archives=1), path)
+    read_into(Place(builder, allowance, archives=1), path)
     return replace(builder.finish(None, allowance.pages or None), title=None)
 
 
-def read(place: Place, path: Path) -> None:
+read = whole_file(parse)
+
+
+def read_into(place: Place, path: Path) -> None:
     """Put an archive's members in; nothing is ever written under the name of a member."""
     with unpacked(path, KIND) as archive:
         for name, entry in sorted(((_safe(entry), entry) for entry in archive.infolist()), key=itemgetter(0)):

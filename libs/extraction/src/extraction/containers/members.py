@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import IO
 
-from contracts.formats import CODE, CSV, EML, HTML, JSON, JSONL, MARKDOWN, TEXT, TSV, ZIP
-from extraction.formats import registry as formats
+from extraction.formats.catalog import FORMATS
 from extraction.formats.detection import HEAD, Received, detect, is_textless
+from extraction.formats.format import Nesting
+from extraction.formats.reader import extract
 from extraction.model.document import Builder
 from extraction.model.failures import ParseFailed, too_large, too_many_pages
 from extraction.model.limits import Limits
@@ -27,8 +29,6 @@ MAX_ARCHIVES = 2
 MAX_MESSAGES = 6
 """A message, the one forwarded in it, and so on."""
 PIECE = 1 << 20
-_BLANK_ALLOWED = frozenset((TEXT, MARKDOWN, HTML, CSV, TSV, JSON, JSONL, CODE))
-"""Formats of which one can see that nothing is in it; a PDF without text may be a scan."""
 
 
 @dataclass(slots=True)
@@ -71,10 +71,13 @@ class Place:
     level: int = 0
     """Of the heading that everything here stands under."""
 
-    def within(self, title: str, *, archives: int = 0, messages: int = 0) -> Place:
+    def within(self, title: str, nesting: Nesting = "") -> Place:
         """One level deeper, under a heading; raises `too_large` where that is too deep."""
         deeper = replace(
-            self, level=self.level + 1, archives=self.archives + archives, messages=self.messages + messages
+            self,
+            level=self.level + 1,
+            archives=self.archives + (nesting == "archives"),
+            messages=self.messages + (nesting == "messages"),
         )
         if deeper.archives > MAX_ARCHIVES or deeper.messages > MAX_MESSAGES:
             raise too_large()
@@ -101,23 +104,17 @@ def named(failure: ParseFailed, name: str) -> ParseFailed:
 
 
 def _read(place: Place, name: str, path: Path, media_type: str) -> None:
-    if media_type == ZIP:
-        from extraction.containers import archive
-
-        archive.read(place.within(name, archives=1), path)
-        return
-    if media_type == EML:
-        from extraction.containers import message
-
-        message.read(place.within(name, messages=1), path.read_bytes())
+    format_ = FORMATS.get(media_type)
+    if format_ is not None and format_.nesting:
+        import_module(format_.parser).read_into(place.within(name, format_.nesting), path)
         return
     limits = replace(
         place.allowance.limits, max_text_chars=max(place.allowance.limits.max_text_chars - place.builder.length, 0)
     )
     try:
-        document = formats.extract(path, media_type, limits)
+        document = extract(path, media_type, limits)
     except ParseFailed as failure:
-        if failure.code == "no_text" and media_type in _BLANK_ALLOWED:
+        if failure.code == "no_text" and format_ is not None and format_.is_text:
             return
         raise
     place.allowance.take_pages(document.pages or 0)

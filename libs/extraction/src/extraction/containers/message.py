@@ -14,6 +14,7 @@ from extraction.containers.members import Allowance, Place, named, read_member
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import ParseFailed, encrypted, malformed, too_large
 from extraction.model.limits import Limits
+from extraction.model.parser import whole_file
 from extraction.text import charsets as decoding
 from extraction.text import html, plain
 
@@ -28,14 +29,17 @@ _LOCKED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7
 def parse(path: Path, limits: Limits) -> Extracted:
     """The message with its attachments; its subject is the title."""
     builder, allowance = Builder(), Allowance(limits)
-    subject = read(Place(builder, allowance, messages=1), path.read_bytes())
+    subject = read_into(Place(builder, allowance, messages=1), path)
     return replace(builder.finish(None, allowance.pages or None), title=subject)
 
 
-def read(place: Place, content: bytes) -> str | None:
+read = whole_file(parse)
+
+
+def read_into(place: Place, path: Path) -> str | None:
     """Put a message in and say what it is about."""
     try:
-        message = email.message_from_bytes(_narrow(content))
+        message = email.message_from_bytes(_narrow(path.read_bytes()))
         if not message.keys():
             raise malformed(KIND)
         _message(place, message)
@@ -107,7 +111,7 @@ def _attachment(place: Place, part: Message, number: int) -> None:
             title = _words(part.get_filename() or "") or _header(inner, "Subject") or name
             try:
                 place.allowance.take_member()
-                _message(place.within(title, messages=1), inner)
+                _message(place.within(title, "messages"), inner)
             except ParseFailed as failure:
                 raise named(failure, title) from None
         return

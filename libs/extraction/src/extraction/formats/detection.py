@@ -9,9 +9,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from contracts import formats
-from contracts.formats import BY_NAME, BY_SUFFIX
-from extraction.formats.media_types import BY_DECLARATION, OFFICE, TEXTLESS, TEXTLESS_KINDS
+from extraction.formats.catalog import CODE, DOCX, EML, FORMATS, HTML, TEXT, ZIP
+from extraction.formats.format import Format
 from extraction.model.failures import ParseFailed
 from extraction.text.charsets import is_wide
 from extraction.zips.directory import ZIP_MAGIC, zip_names
@@ -39,7 +38,12 @@ _MAIL_FIELDS = frozenset(
 )
 _WHOM_FIELDS = frozenset((b"from", b"to", b"subject", b"date"))
 _IWORK = (".pages", ".numbers", ".key")
-_BY_FOLDER = {"word/": formats.DOCX, "ppt/": formats.PPTX, "xl/": formats.XLSX}
+_TEXTLESS = """
+    png jpg jpeg gif bmp tif tiff webp heic heif avif ico svg psd emf wmf mp3 wav ogg oga flac m4a aac wma mp4 m4v mov
+    avi mkv webm wmv mpg mpeg ttf otf woff woff2 eot p7s asc sig
+"""
+_TEXTLESS_SUFFIXES = frozenset(f".{extension}" for extension in _TEXTLESS.split())
+_TEXTLESS_KINDS = ("image/", "audio/", "video/", "font/", "application/pkcs7-signature", "application/pgp-signature")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,9 @@ class Received:
 def detect(received: Received) -> str:
     """One of the supported types; raises `ParseFailed` with the code `unsupported`."""
     head, extension = received.head, _extension(received)
-    if b"%PDF-" in head[:1024]:
-        return formats.PDF
+    for each in FORMATS:
+        if each.begins(head):
+            return each.media_type
     if head.startswith(ZIP_MAGIC):
         return _packed(received, extension)
     if head.startswith(OLE):
@@ -70,20 +75,24 @@ def detect(received: Received) -> str:
             raise _unsupported(f"This is {what}, not a document with text.")
     if head.startswith(_RICH_TEXT):
         raise _unsupported("This is a rich text file. Save it as DOCX or PDF first.")
-    name = PurePosixPath(received.filename.lower()).name
-    named = BY_SUFFIX.get(extension) or BY_NAME.get(name) or BY_DECLARATION.get(received.declared)
-    if named in OFFICE:
-        return named  # whatever it is, it claims to be one: the parser says what is wrong with it
-    return _text(received, extension, named)
+    named = _named(received)
+    if named is not None and named.diagnoses:
+        return named.media_type  # whatever it is, it claims to be one: the parser says what is wrong with it
+    return _text(received, extension, named.media_type if named else None)
 
 
 def is_textless(received: Received) -> bool:
     """Whether a file is of a kind that never holds text: a picture, sound, video, font or signature."""
     return (
-        _extension(received) in TEXTLESS
-        or received.declared.startswith(TEXTLESS_KINDS)
+        _extension(received) in _TEXTLESS_SUFFIXES
+        or received.declared.startswith(_TEXTLESS_KINDS)
         or any(received.head.startswith(magic) for magic, what in _BINARY.items() if "image" in what)
     )
+
+
+def _named(received: Received) -> Format | None:
+    """The format that a file's name says, or else its sender."""
+    return FORMATS.by_name(received.filename) or FORMATS.get(received.declared)
 
 
 def _extension(received: Received) -> str:
@@ -94,12 +103,12 @@ def _text(received: Received, extension: str, named: str | None) -> str:
     head = received.head
     if received.has_nul and not is_wide(head):
         raise _unsupported("This is a binary file: it holds NUL bytes, which text does not.")
-    if named in (None, formats.TEXT, formats.HTML) and _looks_like_mail(head):
-        return formats.EML
-    if named != formats.CODE and _looks_like_html(head):
-        return formats.HTML
+    if named in (None, TEXT, HTML) and _looks_like_mail(head):
+        return EML
+    if named != CODE and _looks_like_html(head):
+        return HTML
     if named is None and not extension and not received.declared.startswith(("image/", "audio/", "video/")):
-        named = formats.TEXT
+        named = TEXT
     if named is None:
         raise _unsupported(f"Files of type '{extension or received.declared}' can't be read.")
     return named
@@ -107,29 +116,31 @@ def _text(received: Received, extension: str, named: str | None) -> str:
 
 def _packed(received: Received, extension: str) -> str:
     names, whole = zip_names(received.head, received.tail)
-    kind = next((kind for folder, kind in _BY_FOLDER.items() if any(name.startswith(folder) for name in names)), None)
+    office = (each for each in FORMATS if each.folder)
+    kind = next((each.media_type for each in office if any(name.startswith(each.folder) for name in names)), None)
     if kind and "xl/workbook.bin" in names:
         raise _unsupported("This is a binary workbook (XLSB). Save it as XLSX first.")
     if kind and ("[content_types].xml" in names or not whole):
         return kind
-    named = BY_SUFFIX.get(extension) or BY_DECLARATION.get(received.declared)
-    if "meta-inf/container.xml" in names or b"mimetypeapplication/epub+zip" in received.head[:200]:
-        return formats.EPUB
+    for each in FORMATS:
+        if each.member and (each.member in names or f"mimetype{each.media_type}".encode() in received.head[:200]):
+            return each.media_type
     if b"mimetypeapplication/vnd.oasis.opendocument" in received.head[:200]:
         raise _unsupported("This is an OpenDocument file. Save it as DOCX, XLSX, PPTX or PDF first.")
     if any(name.startswith("visio/") for name in names) and "[content_types].xml" in names:
         raise _unsupported("This is a Visio drawing. Save it as PDF first.")
     if extension in _IWORK or any(name.endswith(".iwa") for name in names):
         raise _unsupported("This is a Pages, Numbers or Keynote file. Export it as DOCX, XLSX, PPTX or PDF first.")
-    return named if named in OFFICE and not whole else formats.ZIP
+    named = _named(received)
+    return named.media_type if named is not None and named.diagnoses and not whole else ZIP
 
 
 def _old_office(received: Received, extension: str) -> str:
-    named = BY_SUFFIX.get(extension)
-    if named in OFFICE:
-        return named  # one with a password is such a file; the parser says so
+    named = FORMATS.by_name(received.filename)
+    if named is not None and named.diagnoses:
+        return named.media_type  # one with a password is such a file; the parser says so
     if ENCRYPTED in received.head or ENCRYPTED in received.tail:
-        return formats.DOCX
+        return DOCX
     if extension == ".msg":
         raise _unsupported("This is an Outlook message. Save it as EML first.")
     raise _unsupported("This is a file of an old Office version. Save it as DOCX, XLSX, PPTX or PDF first.")

@@ -10,6 +10,7 @@ from lxml import etree
 
 from extraction.model.document import Builder, Extracted
 from extraction.model.limits import Limits
+from extraction.model.parser import whole_file
 from extraction.office.drawings import ALTERNATIVES, graphics
 from extraction.office.equations import M, linear
 from extraction.office.list_numbers import Numbering
@@ -37,6 +38,9 @@ def parse(path: Path, _limits: Limits) -> Extracted:
         reader = _Reader(document, part, Styles.of(document, part), Numbering.of(document, part))
         reader.content(body, 0)
         return reader.builder.finish(document.title())
+
+
+read = whole_file(parse)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from lxml import etree
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import too_many_pages
 from extraction.model.limits import Limits
+from extraction.model.parser import whole_file
 from extraction.office.drawings import ALTERNATIVES, A, graphics, lines
 from extraction.office.ooxml import RELATIONSHIP, Package, package
 
@@ -35,6 +36,9 @@ def parse(path: Path, limits: Limits) -> Extracted:
         for page, name in enumerate(names, 1):
             _slide(builder, presentation, name, page)
         return builder.finish(presentation.title(), len(names))
+
+
+read = whole_file(parse)
 
 
 def _slide(builder: Builder, presentation: Package, name: str, page: int) -> None:

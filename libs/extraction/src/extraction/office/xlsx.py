@@ -9,6 +9,7 @@ from pathlib import Path
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import too_large
 from extraction.model.limits import Limits
+from extraction.model.parser import whole_file
 from extraction.office.cells import KIND, Cells, S, rows
 from extraction.office.drawings import graphics, lines
 from extraction.office.ooxml import RELATIONSHIP, Package, package
@@ -33,6 +34,9 @@ def parse(path: Path, limits: Limits) -> Extracted:
                 writer.builder.heading(sheet.get("name", ""), 1)
                 writer.sheet(link.target)
         return replace(writer.builder.finish(), title=workbook.title())
+
+
+read = whole_file(parse)
 
 
 @dataclass

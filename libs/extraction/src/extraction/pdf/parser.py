@@ -11,7 +11,7 @@ from typing import Any
 import pypdfium2
 from pypdfium2 import raw
 
-from extraction.model.document import Builder, Extracted, Resume
+from extraction.model.document import START, Builder, Extracted, Resume
 from extraction.model.failures import ParseFailed, encrypted, malformed, too_large, too_many_pages
 from extraction.model.limits import Limits
 from extraction.pdf.furniture import without_furniture
@@ -28,7 +28,7 @@ PART_PAGES = 64
 """Most pages of one part: enough to tell running headers and headings from the rest."""
 
 
-def parts(path: Path, limits: Limits, resume: Resume) -> Iterator[Extracted]:
+def read(path: Path, limits: Limits, resume: Resume = START) -> Iterator[Extracted]:
     """The text of all pages, some at a time. A page that can't be read fails the whole: nobody would miss it.
 
     Each part's `state["unread_pages"]` are the numbers, from 1, of the scanned pages so far that hold no text because

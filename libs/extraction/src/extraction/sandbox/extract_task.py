@@ -7,18 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from extraction.formats.registry import parts
+from extraction.formats.catalog import FORMATS
+from extraction.formats.reader import parts
 from extraction.model.document import Resume
 from extraction.model.limits import Limits
 
-PRELOADED = tuple(
-    f"extraction.{name}"
-    for name in (
-        *("pdf.parser", "office.docx", "text.html", "text.markdown", "text.plain", "text.charsets"),
-        *("containers.message", "containers.archive", "text.delimited", "text.records", "sandbox.extract_task"),
-    )
-)
-"""What most documents need."""
+PRELOADED = (*dict.fromkeys(each.parser for each in FORMATS), "extraction.sandbox.extract_task")
+"""All parsers, and this."""
 
 
 def run(source: Path, folder: Path, options: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from extraction.model.document import Builder, Extracted, clean
+from extraction.text.text_file import text_file
 
 _PARTING = re.compile(r"(?<!\n)\n\n+(?=[^\s)\]}])")
 """Blank lines before a line that is not indented and closes nothing: what stands between definitions."""
@@ -23,3 +24,6 @@ def parse(text: str) -> Extracted:
         run = f"{run}\n\n{piece}" if run else piece
     builder.block("code", run)
     return builder.finish()
+
+
+read = text_file(parse)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from extraction.model.document import Builder, Extracted
+from extraction.text.text_file import text_file
 
 DELIMITERS = (",", ";", "\t", "|", ":")
 SAMPLE_CHARS = 64 * 1024
@@ -22,6 +23,9 @@ def parse(text: str) -> Extracted:
     builder = Builder()
     builder.rows(map(_trimmed, _rows(text, _delimiter(text))))
     return builder.finish()
+
+
+read = text_file(parse)
 
 
 def _trimmed(row: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from lxml import etree
 from extraction.model.document import Builder, Extracted
 from extraction.model.failures import encrypted, too_large
 from extraction.model.limits import Limits
+from extraction.model.parser import whole_file
 from extraction.text import charsets as decoding
 from extraction.text import html
 from extraction.zips.reader import parsed, unpacked
@@ -37,6 +38,9 @@ def parse(path: Path, limits: Limits) -> Extracted:
             if builder.length > limits.max_text_chars:
                 raise too_large()
         return builder.finish(next((title.text for title in book.iter("{*}title") if title.text), None))
+
+
+read = whole_file(parse)
 
 
 def _spine(book: etree._Element, folder: str) -> list[str]:

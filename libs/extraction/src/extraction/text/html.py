@@ -9,6 +9,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from extraction.model.document import BlockKind, Builder, Extracted
 from extraction.model.failures import too_large
+from extraction.text.text_file import text_file
 
 SKIPPED = frozenset(
     [
@@ -95,6 +96,9 @@ def parse(text: str) -> Extracted:
         _walk(writer, tree.body, 0)
     writer.flush()
     return writer.builder.finish(title.text() if title is not None else None)
+
+
+read = text_file(parse, html=True)
 
 
 def _walk(writer: _Writer, node: LexborNode, depth: int) -> None:

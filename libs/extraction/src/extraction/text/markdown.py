@@ -10,6 +10,7 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from extraction.model.document import Builder, Extracted, clean
+from extraction.text.text_file import text_file
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _TITLE = re.compile(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.M)
@@ -30,6 +31,9 @@ def parse(text: str) -> Extracted:
     for node in SyntaxTreeNode(parser.parse(text)).children:
         _block(builder, node)
     return builder.finish(title)
+
+
+read = text_file(parse)
 
 
 def _block(builder: Builder, node: SyntaxTreeNode) -> None:

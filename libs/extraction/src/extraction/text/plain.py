@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from extraction.model.document import Builder, Extracted, clean
+from extraction.text.text_file import text_file
 
 _BLANK = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _UNDERLINED = re.compile(r"(?P<title>[^\n]{1,100})\n(?P<line>={3,}|-{3,})[ \t]*(?:\n|\Z)")
@@ -18,6 +19,9 @@ def parse(text: str) -> Extracted:
     for paragraph in _BLANK.split(clean(text)):
         _paragraph(builder, paragraph.strip("\n"))
     return builder.finish()
+
+
+read = text_file(parse)
 
 
 def _paragraph(builder: Builder, paragraph: str) -> None:

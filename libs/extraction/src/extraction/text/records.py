@@ -13,6 +13,7 @@ from typing import Any
 from extraction.model.document import Builder, Extracted, clean
 from extraction.model.failures import too_large
 from extraction.text import code
+from extraction.text.text_file import text_file
 
 MAX_LINES = 40
 """Lines of one paragraph. An object with more is parted by its keys."""
@@ -40,6 +41,9 @@ def parse(text: str) -> Extracted:
     except ValueError:
         return parse_lines(text)
     return builder.finish()
+
+
+read = text_file(parse)
 
 
 def parse_lines(text: str) -> Extracted:

@@ -17,9 +17,8 @@ from starlette.datastructures import FormData, UploadFile
 
 from contracts.base import DocumentId, Title
 from contracts.documents import DocumentCreate, Metadata
-from contracts.formats import TEXT
+from extraction.formats.catalog import FORMATS, TEXT
 from extraction.formats.detection import HEAD, Received, detect
-from extraction.formats.registry import SUPPORTED
 from extraction.model.failures import ParseFailed
 from ingest.errors import EmptyFile, InvalidField, UnsupportedDocument
 from ingest.ports import Fetched
@@ -157,7 +156,7 @@ def media_type(received: Received) -> str:
     try:
         return detect(received)
     except ParseFailed as failure:
-        raise UnsupportedDocument(failure.message, SUPPORTED.values()) from None
+        raise UnsupportedDocument(failure.message, [each.label for each in FORMATS]) from None
 
 
 def _field(form: FormData, name: str) -> str | None:
