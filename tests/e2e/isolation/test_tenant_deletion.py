@@ -13,7 +13,7 @@ import psutil
 import pytest
 import redis
 from tests.e2e.operations.test_home import SCRIPTED
-from tests.support.home.stack import RunningHome, running_home
+from tests.support.home.stack import RunningHome, running_home, usage_at_rest
 
 from gateway.admin.tenant_deletion import digest
 from groundwork.client import Groundwork
@@ -128,19 +128,6 @@ def _hits(client: Groundwork) -> list[tuple[Any, ...]]:
     return [(hit.document_id, hit.revision, hit.chunk_id, hit.text, round(hit.score, 3)) for hit in hits]
 
 
-def _totals(home: RunningHome) -> tuple[int, Any]:
-    rows = list(home.client.usage(group_by="day"))
-    return sum(row.requests for row in rows), sum(row.cost_usd or 0 for row in rows)
-
-
-def _settled(home: RunningHome) -> tuple[int, Any]:
-    """Usage is written behind calls: wait until it rests."""
-    last: Any = None
-    while last != (last := _totals(home)):
-        threading.Event().wait(0.5)
-    return last
-
-
 def test_a_deleted_tenant_leaves_nothing_behind_though_workers_are_killed_meanwhile(home: RunningHome) -> None:
     names, secret = live(home, TENANT)
     _, other = live(home, "neighbour")
@@ -151,7 +138,7 @@ def test_a_deleted_tenant_leaves_nothing_behind_though_workers_are_killed_meanwh
     with Groundwork(home.base_url, other) as neighbour:
         hits = _hits(neighbour)
     assert hits
-    before = _settled(home)
+    before = usage_at_rest(home)
     headers = {"Authorization": f"Bearer {home.admin_key}"}
     with httpx2.Client(base_url=home.base_url, headers=headers, timeout=60) as admin:
         accepted = admin.delete(f"/v1/tenants/{TENANT}")
@@ -172,7 +159,7 @@ def test_a_deleted_tenant_leaves_nothing_behind_though_workers_are_killed_meanwh
         acts = admin.get("/v1/audit", params={"subject": digest(TENANT)}).json()["data"]
         assert [act["action"] for act in acts] == ["tenant.deleted"]
         assert admin.delete(f"/v1/tenants/{TENANT}").status_code == 404
-    assert _settled(home) == before, "what it cost stays in the sums"
+    assert usage_at_rest(home) == before, "what it cost stays in the sums"
     with Groundwork(home.base_url, other) as neighbour:
         assert _hits(neighbour) == hits, "nobody else lost anything"
 

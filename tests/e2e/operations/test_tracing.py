@@ -130,7 +130,7 @@ def test_no_span_holds_what_was_asked_answered_or_written(traced: Traced, upload
 
 def test_logs_name_request_tenant_job_and_trace_from_the_gateway_to_the_worker(traced: Traced, uploaded: str) -> None:
     pause, missing = threading.Event(), {"all"}
-    for _ in range(100):
+    for _ in range(600):
         missing = set()
         for service, program in PROGRAMS.items():
             lines = [line for line in traced.home.log_events(program) if line.get("trace_id") == uploaded]

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from tests.e2e.operations.test_home import COMMAND, SCRIPTED, groundwork
-from tests.support.home.stack import RunningHome, ingest_handbook, running_home
+from tests.e2e.operations.test_operations import eventually
+from tests.support.home.stack import RunningHome, ingest_handbook, running_home, usage_at_rest
 
 from groundwork.client import Groundwork
 from groundwork.stack.home.folder import Home
@@ -104,7 +105,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
             thread = _thread(home)
         said_by(home.client, datetime.now(UTC))
         until = datetime.now(UTC)
-        _ledger_written(home)
+        usage_at_rest(home)
         said = said_by(home.client, until)
         uploads = Uploads(home.base_url, made.secret)
         uploads.start()
@@ -154,20 +155,8 @@ def _run(client: Groundwork, thread: str, text: str) -> None:
     assert client.runs.get(thread, run.id).status == "completed"
 
 
-def _ledger_written(home: RunningHome) -> None:
-    """Usage rows are written behind a call, in groups."""
-    rows = lambda: list(home.client.usage(group_by="tenant"))  # noqa: E731
-    before: list[Any] = []
-    while before != (before := rows()):
-        threading.Event().wait(0.3)
-
-
 def _wait(condition: Any) -> None:
-    pause, left = threading.Event(), SECONDS
-    while not condition():
-        assert left > 0
-        left -= 0.1
-        pause.wait(0.1)
+    assert eventually(condition, SECONDS)
 
 
 def test_the_restored_home_gives_the_same_answers_citations_and_usage_totals(known: Known, second: RunningHome) -> None:

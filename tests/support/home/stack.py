@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,6 +83,23 @@ def ingest_handbook(client: Groundwork, collection: str, changed: Callable[[Batc
     batch = ingest_files(client, collection, files, timeout=INGEST_SECONDS, changed=changed)
     assert not batch.failed, [(state.file.name, state.failure) for state in batch.failed]
     return batch
+
+
+def usage_at_rest(home: RunningHome, looks: int = 4) -> tuple[int, Any]:
+    """Calls and cost of all usage, once every row is written: rows are written behind calls, in groups.
+
+    That a call's row is on its way is in no metric before it is queued, so nothing may change for a few looks.
+    """
+    pause, quiet, last = threading.Event(), 0, None
+    while quiet < looks:
+        pause.wait(0.3)
+        rows = list(home.client.usage(group_by="day"))
+        now = sum(row.requests for row in rows), sum(row.cost_usd or 0 for row in rows)
+        metrics = httpx2.get(f"{home.inner_url('metrics')}/metrics", timeout=60).text
+        waiting = "groundwork_gateway_usage_queue_rows 0.0" not in metrics
+        quiet, last = 0 if waiting or now != last else quiet + 1, now
+    assert last is not None
+    return last
 
 
 def handbook_questions(*, answerable: bool) -> list[dict[str, Any]]:
