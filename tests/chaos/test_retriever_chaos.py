@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tests.support.retriever.kills import survive
+from tests.support.retriever.writer_kills import kill_writers
 
 KILLS = int(os.environ.get("KILLS") or 60)
 SEED = int(os.environ.get("SEED") or 1)
@@ -26,3 +27,7 @@ async def test_kills_while_indexes_are_built_lose_nothing_and_leave_nothing(tmp_
     assert ledger.flips > 0
     assert ledger.builds >= kills // 2
     assert ledger.indexed > 0
+
+
+async def test_kills_of_a_store_that_builds_its_index_lose_no_acknowledged_write(tmp_path: Path) -> None:
+    await kill_writers(tmp_path / "store", max(8, KILLS // 6), SEED + 10)

