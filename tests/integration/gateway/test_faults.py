@@ -121,7 +121,7 @@ async def test_a_locked_ledger_refuses_what_costs_money_lets_in_what_does_not_an
     async with fleet(tmp_path, valkey.connection_url, cache_seconds=0) as running:
         key = await running.key(limits=WIDE, budgets=BUDGETS)
         assert await _ask(running, 0, key["secret"], CHAT) == (200, "")
-        monkeypatch.setattr(ledger, "HOLD_WAIT_SECONDS", 2.0)
+        monkeypatch.setattr(ledger, "RESERVATION_SECONDS", 2.0)
         async with _locked(tmp_path / "data" / "gateway.sqlite"):
             free = await _ask(running, 1, key["secret"], {**CHAT, "model": "gratis"})
             paid = await _ask(running, 2, key["secret"], CHAT)

@@ -77,7 +77,7 @@ class RunningGateway:
 def patience() -> Iterator[None]:
     """A machine that has much else to do is no outage: the gateway waits long for its ledger and its Redis."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "HOLD_WAIT_SECONDS", DEADLINE_SECONDS)
+        patch.setattr(ledger, "RESERVATION_SECONDS", DEADLINE_SECONDS)
         patch.setattr(meter, "COMMIT_SECONDS", DEADLINE_SECONDS)
         patch.setattr(inner_calls, "SETTLED_SECONDS", DEADLINE_SECONDS)
         yield
