@@ -56,9 +56,7 @@ async def kill_writers(folder: Path, kills: int, seed: int) -> None:
         try:
             present = await store.get_points("g", [point_of(each).id for each in range((last + 1) * BATCH)])
             missing = {each for each in range((last + 1) * BATCH) if point_of(each).id not in present}
-            assert missing - {last * BATCH} == {each * BATCH for each in range(last)}, (
-                "what was deleted is gone"
-            )
+            assert missing - {last * BATCH} == {each * BATCH for each in range(last)}, "what was deleted is gone"
             indexed = max(indexed, (await store.get_index_status("g")).indexed_points)
         finally:
             await store.close()
