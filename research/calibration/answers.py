@@ -19,7 +19,7 @@ import numpy as np
 from agent.answering.judgement import first_ranking, unknown_words
 from agent.questions.question import Question
 from agent.relevance.evidence import EVIDENCE_FEATURES, evidence_features
-from agent.relevance.lexicon import Lexicon, held, weighted
+from agent.relevance.lexicon import Lexicon, term_shares, weighted_mean
 from agent.relevance.passages import passages
 from agent.relevance.ranking import FEATURES, RECONSIDERED, Scored, preselect, reconsider, term_weights
 from agent.settings import AgentSettings
@@ -74,7 +74,7 @@ class Looking:
         ranked = self.ranked(question, hits)
         weights = term_weights(question.terms, [one.passage for one in ranked])
         soft = [
-            weighted(question.terms, weights, held(question.terms, one.passage.in_context, self._lexicon))
+            weighted_mean(question.terms, weights, term_shares(question.terms, one.passage.in_context, self._lexicon))
             for one in ranked[:RECONSIDERED]
         ]
         final = reconsider(question, ranked, self._lexicon)

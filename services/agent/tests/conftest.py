@@ -14,7 +14,7 @@ from agent.answering.completions import chunks, collect
 from agent.answering.graph import Answering
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
-from agent.testing.scripted_answers import PACKAGED, ScriptedModels, ScriptedSearch, echoed, hit
+from agent.testing.scripted_answers import PACKAGED, ScriptedModels, ScriptedSearch, echo, hit
 from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.delegation import Delegation
 from contracts.models import ModelInfo
@@ -75,7 +75,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.search = ScriptedSearch(self.hits)
-        self.models = ScriptedModels(echoed(self.says), self.info)
+        self.models = ScriptedModels(echo(self.says), self.info)
 
     @property
     def answering(self) -> Answering:

@@ -12,7 +12,7 @@ import pytest
 from openai.types.chat.chat_completion_message import Annotation as OpenAiAnnotation
 from tests.support.agent.service import Peers, Tokens, agent_client, events_of
 
-from agent.testing.scripted_answers import CAPABLE, ScriptedModels, ScriptedSearch, echoed, hit
+from agent.testing.scripted_answers import CAPABLE, ScriptedModels, ScriptedSearch, echo, hit
 from contracts.chat import ChatCompletion, ChatCompletionChunk
 from contracts.errors import ErrorBody, ErrorEnvelope
 from contracts.health import Health
@@ -39,7 +39,7 @@ def tokens(tmp_path: Path) -> Tokens:
 
 @pytest.fixture
 def peers() -> Peers:
-    return Peers(ScriptedSearch([LEAVE]), ScriptedModels(echoed(RIGHT)))
+    return Peers(ScriptedSearch([LEAVE]), ScriptedModels(echo(RIGHT)))
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ async def test_only_calls_with_a_token_for_the_agent_are_answered(client: httpx2
 
 
 async def test_a_model_that_breaks_off_ends_the_stream_with_an_error_event(tokens: Tokens) -> None:
-    models = ScriptedModels(echoed(RIGHT), CAPABLE, failure=UpstreamFailed("It broke."), fail_after=6)
+    models = ScriptedModels(echo(RIGHT), CAPABLE, failure=UpstreamFailed("It broke."), fail_after=6)
     async with agent_client(Peers(ScriptedSearch([LEAVE]), models), tokens) as client:
         response = await client.post(CALL, json=_body(stream=True))
     assert response.status_code == 200
@@ -191,7 +191,7 @@ async def test_a_model_that_breaks_off_ends_the_stream_with_an_error_event(token
 
 
 async def test_a_caller_that_goes_away_ends_the_model_s_work(tokens: Tokens) -> None:
-    models = ScriptedModels(echoed(RIGHT), CAPABLE, never_ends=True)
+    models = ScriptedModels(echo(RIGHT), CAPABLE, never_ends=True)
     for stream in (True, False):
         peers = Peers(ScriptedSearch([LEAVE]), models)
         async with agent_client(peers, tokens) as client, asyncio.timeout(WAIT_SECONDS):
@@ -209,7 +209,7 @@ async def _read_some(client: httpx2.AsyncClient, stream: bool) -> None:
 
 
 async def test_a_silent_stream_is_kept_alive_by_comments(tokens: Tokens) -> None:
-    models = ScriptedModels(echoed(RIGHT), never_ends=True)
+    models = ScriptedModels(echo(RIGHT), never_ends=True)
     async with agent_client(
         Peers(ScriptedSearch([LEAVE]), models), tokens, keepalive_seconds=0.05, deadline_seconds=5
     ) as client:

@@ -12,7 +12,7 @@ from tests.support.agent.service import Peers, serving
 
 from agent.peers.model_plane import ModelPlane, PlaneSearch
 from agent.ports import Models, Search
-from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch, echoed, hit
+from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch, echo, hit
 from contracts.chat import ChatRequest
 from contracts.search import SearchRequest
 from servicekit.core.errors import NotFound, ServiceError, UpstreamFailed
@@ -32,7 +32,7 @@ class Adapters:
 
 @pytest.fixture(params=["scripted", "http"])
 async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
-    peers = Peers(ScriptedSearch([hit("Some text.")]), ScriptedModels(echoed("One two three.")))
+    peers = Peers(ScriptedSearch([hit("Some text.")]), ScriptedModels(echo("One two three.")))
     if request.param == "scripted":
         yield Adapters(peers.search, peers.models, peers)
         return

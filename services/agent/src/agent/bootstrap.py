@@ -102,12 +102,12 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
             files = await asyncio.to_thread(definition_files.read_folder, settings.definitions_dir)
             toolbox, now = opened.agents.toolbox, opened.agents.clock.now()
             await definition_files.save_agents(files, database, now, toolbox.check_alone)
-        await stack.enter_async_context(working(opened.agents.worker, settings.drain_seconds))
+        await stack.enter_async_context(run_worker(opened.agents.worker, settings.drain_seconds))
         yield opened
 
 
 @asynccontextmanager
-async def working(worker: Worker[LeasedRun], drain_seconds: float) -> AsyncIterator[None]:
+async def run_worker(worker: Worker[LeasedRun], drain_seconds: float) -> AsyncIterator[None]:
     """Run agents while the block lasts; then let steps that are under way end."""
     task = asyncio.create_task(worker.run(drain_seconds))
     task.add_done_callback(_log_end)

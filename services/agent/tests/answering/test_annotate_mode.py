@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench, content_of
 
-from agent.testing.scripted_answers import CAPABLE, ScriptedModels, echoed
+from agent.testing.scripted_answers import CAPABLE, ScriptedModels, echo
 from contracts.chat import ChatCompletion
 from servicekit.core.errors import UpstreamFailed
 
@@ -50,6 +50,6 @@ async def test_a_capable_models_refusal_is_an_abstention() -> None:
 
 async def test_a_model_that_breaks_off_after_its_first_words_is_an_error_and_no_end() -> None:
     bench = Bench(says=RIGHT, info=CAPABLE)
-    bench.models = ScriptedModels(echoed(RIGHT), CAPABLE, failure=UpstreamFailed("broken"), fail_after=6)
+    bench.models = ScriptedModels(echo(RIGHT), CAPABLE, failure=UpstreamFailed("broken"), fail_after=6)
     with pytest.raises(UpstreamFailed):
         await bench.ask(LEAVE_QUESTION)

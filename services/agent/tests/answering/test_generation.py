@@ -7,7 +7,7 @@ from services.agent.tests.conftest import LEAVE_QUESTION, Bench, chat_request, c
 
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
-from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, echoed
+from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, echo
 from contracts.chat import ChatCompletion
 from servicekit.core.errors import QueueFull, RateLimited, ServiceError, UpstreamFailed
 
@@ -31,7 +31,7 @@ def degraded(answer: ChatCompletion) -> list[str]:
 @pytest.mark.parametrize("info", [PACKAGED, CAPABLE])
 async def test_no_model_is_no_reason_for_no_answer(failure: ServiceError, fail_after: int, info: Any) -> None:
     bench = Bench(info=info)
-    bench.models = ScriptedModels(echoed(""), info, failure=failure, fail_after=fail_after)
+    bench.models = ScriptedModels(echo(""), info, failure=failure, fail_after=fail_after)
     answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE)
     assert kind_of(answer) == "extractive"
     assert "model_unavailable" in degraded(answer) or "draft_unsupported" in degraded(answer)

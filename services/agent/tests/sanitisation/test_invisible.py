@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.sanitisation.invisible import spelled, visible
+from agent.sanitisation.invisible import spell_out, visible
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_what_a_script_or_a_picture_needs_stays(text: str) -> None:
 
 
 def test_whoever_decides_sees_what_is_hidden_written_out() -> None:
-    assert spelled("a\u200bb\U000e0041") == r"a\u200bb\U000e0041"
+    assert spell_out("a\u200bb\U000e0041") == r"a\u200bb\U000e0041"

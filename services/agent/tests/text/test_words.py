@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.text.words import covered, form_set, is_negated, names, number_value, numbers, terms
+from agent.text.words import covered_terms, form_set, is_negated, names, number_value, numbers, terms
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_negation(text: str, negated: bool) -> None:
 
 def test_a_question_word_is_covered_by_another_form_of_it() -> None:
     wanted = terms("Which e-mail addresses are registered?")
-    assert {term.text for term in covered(wanted, form_set("Register your email address."))} == {
+    assert {term.text for term in covered_terms(wanted, form_set("Register your email address."))} == {
         "e-mail", "addresses", "registered"
     }  # fmt: skip

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from agent.threads.messages import NO_RESULT, repaired
+from agent.threads.messages import NO_RESULT, repair
 
 
 def test_a_history_is_made_whole() -> None:
@@ -12,7 +12,7 @@ def test_a_history_is_made_whole() -> None:
         {"role": "tool", "call_id": "stray", "name": "pay", "content": "whose?"},
         {"role": "user", "content": "And?"},
     ]
-    whole = repaired(broken)
+    whole = repair(broken)
     assert [one["role"] for one in whole] == ["user", "assistant", "tool", "tool", "user"]
     assert {one["call_id"]: one["content"] for one in whole if one["role"] == "tool"} == {"a": NO_RESULT, "b": "paid"}
-    assert repaired(whole) == whole
+    assert repair(whole) == whole

@@ -11,7 +11,7 @@ from services.agent.tests.payments import Till, killed_in_the_middle, pay
 from services.agent.tests.runs_bench import Bench, bench
 from sqlalchemy import Connection, and_, select, update
 
-from agent.bootstrap import working
+from agent.bootstrap import run_worker
 from agent.errors import AgentUnreadable
 from agent.runs import events as run_events
 from agent.settings import AgentSettings
@@ -173,7 +173,7 @@ async def test_an_agent_that_cannot_be_read_keeps_no_other_run_from_being_worked
     await one.define()
     bad = await one.start(agent="newer")
     await _rewrite(database, "newer", invented_tomorrow=True)
-    async with working(one.agents.worker, one.settings.drain_seconds):
+    async with run_worker(one.agents.worker, one.settings.drain_seconds):
         assert (await _until_over(one, await one.start())).status == "completed"
     waiting = await one.shown(bad)
     assert (waiting.status, waiting.waiting_on) == ("queued", "retry")
@@ -222,7 +222,7 @@ async def test_the_loop_goes_on_whatever_goes_wrong_with_a_look(database: Databa
         yield
 
     database.write = wrong_once  # type: ignore[method-assign]
-    async with working(one.agents.worker, one.settings.drain_seconds):
+    async with run_worker(one.agents.worker, one.settings.drain_seconds):
         assert (await _until_over(one, run)).status == "completed"
 
 
@@ -237,7 +237,7 @@ async def test_a_step_that_does_not_end_in_time_goes_back_to_the_queue_with_its_
         await asyncio.Event().wait()
 
     one.model.before = held
-    async with asyncio.timeout(DEADLINE), working(one.agents.worker, one.settings.drain_seconds):
+    async with asyncio.timeout(DEADLINE), run_worker(one.agents.worker, one.settings.drain_seconds):
         await asked.wait()
     row = dict((await database.read(rows_of(select(RUNS))))[0])
     assert (row["status"], row["lease_owner"], row["strikes"]) == ("queued", None, 0)
@@ -254,7 +254,7 @@ async def test_a_call_that_the_end_of_its_process_cut_off_is_made_again_only_whe
     one = bench(database, pay(5), "Done.", tools={"pay": till}, settings=QUICK)
     await one.define()
     run = await one.start()
-    async with asyncio.timeout(DEADLINE), working(one.agents.worker, one.settings.drain_seconds):
+    async with asyncio.timeout(DEADLINE), run_worker(one.agents.worker, one.settings.drain_seconds):
         await till.begun.wait()
     till.held = False
     assert (await one.shown(run)).status == "queued"
@@ -272,7 +272,7 @@ async def test_a_run_that_is_cancelled_while_its_process_ends_is_cancelled(datab
     await one.define()
     run = await one.start()
     deaf = bench(database, "Hello.", clock=one.clock)  # another replica, whose bells do not reach this one
-    async with asyncio.timeout(DEADLINE), working(one.agents.worker, one.settings.drain_seconds):
+    async with asyncio.timeout(DEADLINE), run_worker(one.agents.worker, one.settings.drain_seconds):
         await till.begun.wait()
         assert (await deaf.cancel(run)).status == "running"
     assert (await one.shown(run)).status == "cancelled"

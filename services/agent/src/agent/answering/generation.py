@@ -122,7 +122,7 @@ async def _from(first: str, texts: AsyncIterator[str], context: Context, started
 
 async def _texts(chunks: AsyncIterator[ChatCompletionChunk], context: Context) -> AsyncIterator[str]:
     async for chunk in chunks:
-        context.receipt.used(chunk.usage)
+        context.receipt.add_usage(chunk.usage)
         context.receipt.model = chunk.model
         if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
             context.receipt.attempts.extend(chunk.groundwork.receipt.attempts)

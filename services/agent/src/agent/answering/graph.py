@@ -67,7 +67,7 @@ class Answering:
                 texts=self.texts,
                 deadline=asyncio.get_running_loop().time() + self.settings.deadline_seconds,
                 max_tokens=request.max_completion_tokens or request.max_tokens,
-                sampling=_sampling(request),
+                sampling=_sampling_options(request),
             )
             stream = self.graph.astream(
                 {"conversation": conversation},
@@ -137,7 +137,7 @@ def _node(stage: str, work: Node) -> _GraphNode:
     return run
 
 
-def _sampling(request: ChatRequest) -> dict[str, object]:
+def _sampling_options(request: ChatRequest) -> dict[str, object]:
     chosen = {name: getattr(request, name) for name in ("temperature", "top_p", "seed", "stop")}
     return {name: value for name, value in chosen.items() if value is not None}
 

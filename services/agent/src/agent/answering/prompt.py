@@ -31,7 +31,7 @@ def messages(question: str, hits: Sequence[Hit], instructions: str, tokens: int)
     """The messages for the model. No document can close its own fence; control tokens of templates are taken apart."""
     prompt = load_prompt(ANSWER_PROMPT)
     limit = int(tokens * CHARACTERS_A_TOKEN)
-    sources = "\n\n".join(_fenced(number, hit, limit) for number, hit in enumerate(hits, start=1))
+    sources = "\n\n".join(_fence(number, hit, limit) for number, hit in enumerate(hits, start=1))
     asked = f"The caller adds: {instructions}" if instructions else ""
     return [
         Message(role="system", content=prompt.system.substitute(instructions=asked).strip()),
@@ -39,7 +39,7 @@ def messages(question: str, hits: Sequence[Hit], instructions: str, tokens: int)
     ]
 
 
-def _fenced(number: int, hit: Hit, limit: int) -> str:
+def _fence(number: int, hit: Hit, limit: int) -> str:
     title = quotable(hit.title).replace('"', "'").replace("\n", " ")
     text = quotable(hit.text[:limit])
     return f'<source number="{number}" title="{title}">\n{text}\n</source>'

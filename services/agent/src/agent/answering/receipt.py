@@ -51,13 +51,13 @@ class ReceiptBuilder:
                 self.degraded.append(reason)
                 DEGRADED.labels(reason if reason in DEGRADATIONS else "other").inc()
 
-    def searched(self, reply: SearchReply, collections: Sequence[str]) -> None:
+    def add_search(self, reply: SearchReply, collections: Sequence[str]) -> None:
         """Note the revisions that a search reported; of two searches the older counts: the answer has that, too."""
         alone = {collections[0]: reply.collection_revision} if len(collections) == 1 else {}
         for name, revision in (reply.collection_revisions or alone).items():
             self.revisions[name] = min(revision, self.revisions.get(name, revision))
 
-    def used(self, usage: ChatUsage | None) -> None:
+    def add_usage(self, usage: ChatUsage | None) -> None:
         """Add what a model call read and wrote."""
         if usage is not None:
             self.tokens.prompt += usage.prompt_tokens

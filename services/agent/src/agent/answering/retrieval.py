@@ -30,7 +30,7 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
         neighbours=context.settings.neighbours,
     )
     reply = await context.search.search(request, context.token)
-    context.receipt.searched(reply, request.collections)
+    context.receipt.add_search(reply, request.collections)
     context.receipt.degrade(*reply.degraded)
     context.receipt.tokens.embedding += reply.usage.embedding_tokens
     context.receipt.tokens.rerank += reply.usage.rerank_tokens

@@ -76,7 +76,7 @@ class Context:
 
         Unknown words are learned in the same call. Raises what the model plane raises.
         """
-        found = self.texts.known(texts)
+        found = self.texts.find(texts)
         fresh = [text for text in dict.fromkeys(texts) if text not in found]
         if fresh or words:
             embedded = await self.models.embed([*fresh, *words], self.token)

@@ -52,7 +52,7 @@ async def message(
     version = request.headers.get(VERSION_HEADER)
     if version is not None and version not in VERSIONS:
         known = {"supported": list(VERSIONS), "requested": version[:100]}
-        return _refused(UNSUPPORTED_VERSION, "Unsupported protocol version", data=known)
+        return _error(UNSUPPORTED_VERSION, "Unsupported protocol version", data=known)
     asked = _read(await request.body())
     if isinstance(asked, Response):
         return asked
@@ -73,22 +73,22 @@ async def message(
 def _read(body: bytes) -> McpMessage | Response:
     """The message, or what is wrong with it in JSON-RPC's words."""
     if len(body) > MAX_BYTES:
-        return _refused(INVALID_REQUEST, f"A message has at most {MAX_BYTES} bytes.")
+        return _error(INVALID_REQUEST, f"A message has at most {MAX_BYTES} bytes.")
     try:
         parsed: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return _refused(PARSE_ERROR, "The body is not valid JSON.")
+        return _error(PARSE_ERROR, "The body is not valid JSON.")
     if isinstance(parsed, list):
-        return _refused(INVALID_REQUEST, "Send one message a call: no version spoken here has batches.")
+        return _error(INVALID_REQUEST, "Send one message a call: no version spoken here has batches.")
     try:
         return McpMessage.model_validate(parsed)
     except ValidationError as failure:
         first = failure.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "message"
         named = parsed.get("id") if isinstance(parsed, dict) else None
-        return _refused(INVALID_REQUEST, f"{place}: {first['msg']}.", named if isinstance(named, int | str) else None)
+        return _error(INVALID_REQUEST, f"{place}: {first['msg']}.", named if isinstance(named, int | str) else None)
 
 
-def _refused(code: int, why: str, message_id: MessageId | None = None, **more: Any) -> JSONResponse:
+def _error(code: int, why: str, message_id: MessageId | None = None, **more: Any) -> JSONResponse:
     reply = McpReply(id=message_id, error={"code": code, "message": why, **more})
     return JSONResponse(reply.model_dump(mode="json", exclude={"result"}), status_code=400)

@@ -28,7 +28,7 @@ from agent.errors import (
 from agent.questions.conversation import refuse_plain_options
 from agent.runs import events as run_events
 from agent.runs import repository as runs
-from agent.sanitisation.invisible import spelled
+from agent.sanitisation.invisible import spell_out
 from agent.threads import repository as threads
 from agent.threads.messages import Message, keepable, user
 from agent.threads.repository import Viewer
@@ -186,7 +186,7 @@ class _Words:
 
 def _as_code(call: PendingToolCall) -> str:
     """A call as code on one line, which no renderer makes anything of, with what is hidden in it written out."""
-    written = spelled(f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})")
+    written = spell_out(f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})")
     return "`" + written.replace("`", "'") + "`"
 
 

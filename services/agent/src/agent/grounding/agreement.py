@@ -91,8 +91,8 @@ NEAR = 3
 
 def agrees(sentence: str, evidence: str, context: str) -> bool:
     """Whether every fact of a sentence is in the evidence, or in what the evidence stands under (`context`)."""
-    sentence, evidence = _joined(sentence), _joined(evidence)
-    whole = f"{_joined(context)}\n{evidence}"
+    sentence, evidence = _join(sentence), _join(evidence)
+    whole = f"{_join(context)}\n{evidence}"
     return (
         _same_numbers(sentence, whole)
         and dates(sentence) <= dates(whole)
@@ -124,7 +124,7 @@ def quantities(text: str) -> dict[str, list[frozenset[str]]]:
     return found
 
 
-def _joined(text: str) -> str:
+def _join(text: str) -> str:
     """The text with `U.S.` as `US`, as it is written elsewhere."""
     return _DOTTED.sub(lambda match: match.group().replace(".", ""), text)
 

@@ -24,7 +24,7 @@ _STATING = ("sentence", "item", "row")
 
 def find_conflicts(evidence: Evidence, cited: Sequence[Support]) -> list[Passage]:
     """Passages that contradict one that is cited, best first; none that is cited itself."""
-    known = [passage for support in cited if (passage := _cited(evidence.ranked, support)) is not None]
+    known = [passage for support in cited if (passage := _find_cited(evidence.ranked, support)) is not None]
     found: list[Passage] = []
     for first in known:
         for one in evidence.ranked:
@@ -56,7 +56,7 @@ def _answers_otherwise(question: Question, ranked: Sequence[Scored], first: Pass
     return coverage(question.focus, weights, other.forms | other.context_forms) >= AS_WELL * own
 
 
-def _cited(ranked: Sequence[Scored], support: Support) -> Passage | None:
+def _find_cited(ranked: Sequence[Scored], support: Support) -> Passage | None:
     begin, end = support.span
     for one in ranked:
         unit = one.passage.unit

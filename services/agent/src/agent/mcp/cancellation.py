@@ -36,12 +36,12 @@ async def unless_cancelled(
     """
     with notifier.subscribe(name or new_id("nobody")) as subscription:
         try:
-            async with while_connected(gone), while_connected(_notified(subscription)):
+            async with while_connected(gone), while_connected(_wait_for_notification(subscription)):
                 return await work
         except CallerLeft:
             return None
 
 
-async def _notified(subscription: Subscription) -> None:
+async def _wait_for_notification(subscription: Subscription) -> None:
     while not await subscription.wait(LOOK_SECONDS):
         pass

@@ -43,13 +43,13 @@ _SPAN: dict[str, Any] = {
 """Where a text stands: the characters from `start` to `end` of a document's text of that revision."""
 
 
-def _spanned(**own: str) -> dict[str, Any]:
+def _span_schema(**own: str) -> dict[str, Any]:
     properties = {**_SPAN, **{name: {"type": kind} for name, kind in own.items()}}
     return {"type": "object", "properties": properties, "required": ["collection", "document_id", *own]}
 
 
-_HIT = _spanned(text="string")
-_CITATION = _spanned(marker="string", quote="string", supported="boolean")
+_HIT = _span_schema(text="string")
+_CITATION = _span_schema(marker="string", quote="string", supported="boolean")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent.ports import Vector
 from agent.questions.question import Question
-from agent.relevance.lexicon import Lexicon, held, weighted
+from agent.relevance.lexicon import Lexicon, term_shares, weighted_mean
 from agent.relevance.passages import Passage
 from agent.relevance.ranking import Scored, term_weights
 
@@ -53,9 +53,9 @@ def evidence_features(question: Question, ranked: Sequence[Scored], lexicon: Lex
     best = ranked[0].passage
     weights = term_weights(question.focus, [one.passage for one in ranked])
     likeness = max(one.feature("cosine") for one in ranked)
-    there = weighted(question.focus, weights, held(question.focus, best.in_context, lexicon))
-    near = held(question.focus, best.chunk_in_context, lexicon)
-    missing = weighted(question.focus, weights, [float(share < ABSENT) for share in near])
+    there = weighted_mean(question.focus, weights, term_shares(question.focus, best.in_context, lexicon))
+    near = term_shares(question.focus, best.chunk_in_context, lexicon)
+    missing = weighted_mean(question.focus, weights, [float(share < ABSENT) for share in near])
     return (likeness, likeness * there, missing)
 
 

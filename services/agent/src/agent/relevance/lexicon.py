@@ -42,7 +42,7 @@ class Lexicon:
         while len(self._known) > self._limit:
             del self._known[next(iter(self._known))]
 
-    def known(self, words: Iterable[str]) -> dict[str, Vector]:
+    def find(self, words: Iterable[str]) -> dict[str, Vector]:
         """The vectors of those words that are known."""
         return {word: self._known[word] for word in words if word in self._known}
 
@@ -84,7 +84,7 @@ def words_to_compare(wanted: Sequence[Term], texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys((*asked, *there)))
 
 
-def held(wanted: Sequence[Term], text: str, lexicon: Lexicon) -> list[float]:
+def term_shares(wanted: Sequence[Term], text: str, lexicon: Lexicon) -> list[float]:
     """For each term how much of it a text has: 1 if it is there in some form, part of it for other words like it."""
     present, words = form_set(text), wording(text)
     return [
@@ -97,7 +97,7 @@ def held(wanted: Sequence[Term], text: str, lexicon: Lexicon) -> list[float]:
     ]
 
 
-def weighted(wanted: Sequence[Term], weights: Weights, shares: Sequence[float]) -> float:
+def weighted_mean(wanted: Sequence[Term], weights: Weights, shares: Sequence[float]) -> float:
     """The mean of shares by the terms' weights, 0 to 1."""
     total = sum(weights[term] for term in wanted)
     return sum(weights[term] * share for term, share in zip(wanted, shares, strict=True)) / total if total else 0.0

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.questions.question import Question
-from agent.relevance.lexicon import Lexicon, held, weighted
+from agent.relevance.lexicon import Lexicon, term_shares, weighted_mean
 from agent.relevance.passages import Passage
 from agent.text.ranges import Range, within
-from agent.text.words import Term, covered, form_set, is_generic
+from agent.text.words import Term, covered_terms, form_set, is_generic
 
 FEATURES = (
     "cosine",
@@ -101,7 +101,7 @@ def features(
         float(passage.unit.kind == "heading"),
         float(passage.unit.kind == "question"),
         float(passage.unit.kind == "row"),
-        len(covered(special, near)) / len(special) if special else 1.0,
+        len(covered_terms(special, near)) / len(special) if special else 1.0,
         min(1.0, len(own - question.forms) / 6),
     )
 
@@ -138,8 +138,8 @@ def reconsider(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -
     """The same passages; among the first `RECONSIDERED` other words for the question's words count, too."""
     weights = term_weights(question.terms, [one.passage for one in ranked])
     first = [
-        replace(one, score=one.score + SOFT_WEIGHT * weighted(question.terms, weights, shares))
+        replace(one, score=one.score + SOFT_WEIGHT * weighted_mean(question.terms, weights, shares))
         for one in ranked[:RECONSIDERED]
-        for shares in [held(question.terms, one.passage.in_context, lexicon)]
+        for shares in [term_shares(question.terms, one.passage.in_context, lexicon)]
     ]
     return [*sorted(first, key=lambda one: one.score, reverse=True), *ranked[RECONSIDERED:]]

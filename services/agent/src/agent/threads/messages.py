@@ -34,7 +34,7 @@ def tool_result(call_id: str, name: str, content: str) -> Message:
     return {"role": "tool", "call_id": call_id, "name": name, "content": content}
 
 
-def repaired(messages: Sequence[Message], results: Mapping[str, str] | None = None) -> list[Message]:
+def repair(messages: Sequence[Message], results: Mapping[str, str] | None = None) -> list[Message]:
     """The messages with one result after each call, and none without its call.
 
     A provider refuses a history in which a call has no result, and with it everything said later on the thread.

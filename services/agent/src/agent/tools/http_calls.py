@@ -34,18 +34,18 @@ class HttpCalls:
         self, method: str, url: str, hosts: Sequence[str], headers: dict[str, str], body: bytes | None
     ) -> str:
         """The answer as text; raises `ToolFailed`. A GET follows redirects, each of which is checked like the first."""
-        target = self._checked(url, hosts)
+        target = self._check(url, hosts)
         for _ in range(MAX_REDIRECTS + 1):
             status, kind, content, location = await self._once(method, target, headers, body)
             if status not in MOVED or method != "GET":
                 return _describe_answer(status, kind, content)
             try:
-                target = self._checked(str(target.join(URL(location))), hosts)
+                target = self._check(str(target.join(URL(location))), hosts)
             except ValueError:
                 raise ToolFailed("The answer leads to a URL that makes no sense.") from None
         raise ToolFailed(f"The URL leads on more than {MAX_REDIRECTS} times.")
 
-    def _checked(self, url: str, hosts: Sequence[str]) -> URL:
+    def _check(self, url: str, hosts: Sequence[str]) -> URL:
         try:
             target = self.policy.target(url)
         except AddressRefused as refused:

@@ -169,7 +169,7 @@ class Execution(JobKind[LeasedRun]):
             elif saved.created_at is None:
                 begin = {"messages": []}
             elif not saved.next:
-                return concluded(cast("RunState", saved.values))
+                return conclusion_of(cast("RunState", saved.values))
             left = run.definition.limits.seconds - run.active_seconds
             try:
                 async with asyncio.timeout(max(0.05, left)) as time_limit:
@@ -180,10 +180,10 @@ class Execution(JobKind[LeasedRun]):
                 return Conclusion("limit_reached", await self._so_far(run), "seconds")
         if interrupts := state.get("__interrupt__"):
             return [PendingToolCall.model_validate(call) for call in interrupts[0].value]
-        return concluded(cast("RunState", state))
+        return conclusion_of(cast("RunState", state))
 
 
-def concluded(state: RunState) -> Conclusion:
+def conclusion_of(state: RunState) -> Conclusion:
     """How a run ends whose graph has come to its end."""
     limit: Any = state.get("limit")
     if limit is not None:
