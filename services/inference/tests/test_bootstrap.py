@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from inference.bootstrap import open_dependencies
+from inference.engines.batched.embedding import BatchedEmbedding
+from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
+from inference.engines.scripted.vectors import ScriptedRank
+from inference.engines.wrappers.checked_calls import CheckedCalls
+from inference.engines.wrappers.constrained_tools import ConstrainedTools
+from inference.engines.wrappers.raw_prompts import RawPrompts
+from inference.settings import InferenceSettings
+
+SERVER = {"base_url": "http://upstream.test/v1", "upstream_model": "big"}
+CHAT = {"kind": "chat", "context_length": 64}
+EMBEDDING = {"kind": "embedding", "max_input_tokens": 16, "dimensions": 8}
+
+
+@pytest.mark.parametrize(
+    ("declared", "engine"),
+    [
+        ({**CHAT, "engine": "openai", "source": SERVER}, CheckedCalls),
+        ({**CHAT, "engine": "openai", "source": SERVER, "tool_protocol": "constrained"}, ConstrainedTools),
+        ({**CHAT, "engine": "scripted"}, RawPrompts),
+        ({**CHAT, "engine": "transformers", "source": {"path": "/nowhere"}}, RawPrompts),
+        ({**EMBEDDING, "engine": "openai", "source": SERVER}, UpstreamEmbedding),
+        ({**EMBEDDING, "engine": "scripted"}, BatchedEmbedding),
+        ({"kind": "rerank", "engine": "openai", "source": SERVER}, UpstreamRank),
+        ({"kind": "rerank", "engine": "scripted"}, ScriptedRank),
+    ],
+)
+async def test_a_declaration_picks_its_engine(tmp_path: Path, declared: dict[str, Any], engine: type) -> None:
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump({"models": [{"name": "m", **declared}]}))
+    async with open_dependencies(InferenceSettings(models_file=tmp_path / "models.yaml")) as opened:
+        assert type(opened.models.any("m").engine) is engine
