@@ -110,9 +110,9 @@ def _compile_engines() -> subprocess.Popen[bytes] | None:
     if all(Path(importlib.util.cache_from_source(origin)).exists() for origin in origins):
         return None
     # -I: PYTHONDONTWRITEBYTECODE is meant for running, and this is installing
-    kept = [f"-Xpycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
+    options = [f"-Xpycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
     code = "from inference.engines import torch_runtime as r; r.import_engines()"
-    importing = [sys.executable, "-I", *kept, "-c", code]
+    importing = [sys.executable, "-I", *options, "-c", code]
     return subprocess.Popen(importing, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603  # fixed words
 
 

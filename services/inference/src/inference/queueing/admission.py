@@ -135,13 +135,13 @@ class Admission:
         return self._slots - (self._reserved if queue is self._bulk else 0)
 
     def record_start(self, tenant: str) -> None:
-        """A turn has its place."""
+        """A ticket has its slot."""
         self._count_running(1, tenant)
         if self._backlog is not None:
             self._backlog.add()
 
     def record_end(self, tenant: str, seconds: float) -> None:
-        """A turn gave its place back after so long."""
+        """A ticket released its slot after so long."""
         self._usual_seconds += WEIGHT_OF_LAST * (seconds - self._usual_seconds)
         self._count_running(-1, tenant)
         self.assign_slots()
@@ -165,7 +165,7 @@ class Admission:
 
 
 class Ticket:
-    """One call's turn: it waits from the moment it is made, holds a place once it has come, and leaves."""
+    """One call's place in the queue from the moment it is made, then its slot, until it is released."""
 
     def __init__(self, admission: Admission, queue: _PriorityQueue, tokens: int, tenant: str) -> None:
         self._admission = admission
@@ -184,7 +184,7 @@ class Ticket:
             self._tokens = tokens
 
     async def wait(self) -> None:
-        """Wait for a place. Whoever is cancelled meanwhile has left."""
+        """Wait for a slot. A call that is cancelled meanwhile has released its ticket."""
         self._slot = asyncio.get_running_loop().create_future()
         self._queue.ready.extend(self._tenant, [self])
         self._admission.assign_slots()
@@ -195,7 +195,7 @@ class Ticket:
             raise
 
     def begin(self) -> None:
-        """It has its place."""
+        """It has its slot."""
         assert self._slot is not None
         self._began = time.monotonic()
         self._admission.count_waiting(self._queue, -1, -self._tokens, self._tenant)
@@ -204,7 +204,7 @@ class Ticket:
             self._slot.set_result(None)
 
     def release(self) -> None:
-        """Give up what it has, its place or its wait for one; may be called twice."""
+        """Give up what it has, its slot or its wait for one; may be called twice."""
         if self._is_over:
             return
         self._is_over = True

@@ -91,8 +91,8 @@ class SentenceEncoder:
         """In float32."""
         from sentence_transformers import SentenceTransformer
 
-        kept = {"dtype": self._torch.float32}
-        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, model_kwargs=kept)
+        options = {"dtype": self._torch.float32}
+        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, model_kwargs=options)
         dimensions, limit = model.get_embedding_dimension(), model.max_seq_length
         if dimensions != self._dimensions:
             raise CannotLoad(f"dimensions: it makes {dimensions}, the models file says {self._dimensions}")
@@ -245,14 +245,14 @@ class CrossEncoderRank:
         """In float32."""
         from sentence_transformers import CrossEncoder
 
-        kept = {"dtype": torch.float32}
+        options = {"dtype": torch.float32}
         return CrossEncoder(
             str(folder),
             device="cpu",
             local_files_only=True,
             max_length=self._limit,
             num_labels=1,
-            model_kwargs=kept,
+            model_kwargs=options,
         )
 
     def _lengths(self, query: str, documents: Sequence[str]) -> list[int]:

@@ -97,8 +97,8 @@ class CheckedCalls(EngineWrapper):
         if not message.get("tool_calls"):
             return choice
         calls = self._calls(checker, message["tool_calls"], str(choice.get("finish_reason")))
-        kept = {key: value for key, value in message.items() if key != "tool_calls"}
-        return {**choice, "message": {**kept, "tool_calls": calls} if calls else kept}
+        rest = {key: value for key, value in message.items() if key != "tool_calls"}
+        return {**choice, "message": {**rest, "tool_calls": calls} if calls else rest}
 
     def _calls(self, checker: Checker, calls: object, reason: str) -> list[dict[str, Any]]:
         """Calls as they should be; of an answer that was cut, the last as far as it came. Raises `MalformedCalls`."""
