@@ -21,7 +21,7 @@ from servicekit.auth.delegation import DelegationSigner
 from servicekit.core.clock import SystemClock
 
 SECONDS = int(os.environ.get("SCHEMA_SECONDS") or 6)
-TURNS = 6
+TURNS = 12
 LEFT_OUT = r"documents:restore|/readyz$"
 """A ZIP, which Schemathesis can't make; and readiness, which rightly says 503 while a part is away."""
 CHECKS = "not_a_server_error,content_type_conformance"
@@ -29,7 +29,7 @@ CHECKS = "not_a_server_error,content_type_conformance"
 
 @pytest.mark.parametrize("service", ["ingest", "retriever", "inference", "agent"])
 def test_what_schemathesis_makes_up_is_answered(traced: Traced, tmp_path: Path, service: str) -> None:
-    for turn in range(1, TURNS + 1):  # a busy machine makes up less in the same time
+    for turn in range(1, TURNS + 1):  # a busy machine makes up less in the same time: each turn has more of it
         done = _made_up(traced.home.inner_url(service), _token(traced), turn, tmp_path)
         assert "Test cases:" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
         lines = [line for line in traced.home.log_events(service) if line.get("tenant") == "made-up"]
@@ -46,16 +46,16 @@ def test_what_schemathesis_makes_up_is_answered(traced: Traced, tmp_path: Path, 
     assert (done.returncode, broken) == (0, []), done.stdout[-8000:]
 
 
-def _made_up(url: str, token: str, seed: int, folder: Path) -> subprocess.CompletedProcess[str]:
+def _made_up(url: str, token: str, turn: int, folder: Path) -> subprocess.CompletedProcess[str]:
     """One run of Schemathesis over a service."""
     command = [
         str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/openapi.json",
         "-H", f"Authorization: Bearer {token}", "-H", f"Groundwork-Grant: {token}",
         "--exclude-path-regex", LEFT_OUT, "--checks", CHECKS, "--phases", "coverage,fuzzing",
-        "--max-examples", str(SECONDS), "--max-time", str(SECONDS), "--request-timeout", "20",
-        "--suppress-health-check", "all", "--seed", str(seed), "--no-color",
+        "--max-examples", str(SECONDS), "--max-time", str(SECONDS * turn), "--request-timeout", "60",
+        "--suppress-health-check", "all", "--seed", str(turn), "--no-color",
     ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS * 15, cwd=folder)
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS * turn * 20 + 600, cwd=folder)
 
 
 def _token(traced: Traced) -> str:

@@ -38,14 +38,14 @@ async def test_what_schemathesis_makes_up_is_answered_as_the_document_says(
     command = [
         str(Path(sys.executable).parent / "schemathesis"), "run", str(ROOT / "docs" / "openapi.json"),
         "--url", gateway.url, "-H", f"Authorization: Bearer {gateway.admin_key}", *paths, "--checks", checks,
-        "--phases", "coverage,fuzzing", "--max-examples", "5", "--max-time", str(SECONDS), "--request-timeout", "20",
+        "--phases", "coverage,fuzzing", "--max-examples", "5", "--max-time", str(SECONDS), "--request-timeout", "60",
         "--suppress-health-check", "all", "--seed", "1", "--no-color",
     ]  # fmt: skip
     log = tmp_path / "schemathesis.log"
     with log.open("wb") as out:
         run = await asyncio.create_subprocess_exec(*command, stdout=out, stderr=out, cwd=tmp_path)
         try:
-            status = await asyncio.wait_for(run.wait(), SECONDS * 5)
+            status = await asyncio.wait_for(run.wait(), SECONDS * 30)
         finally:
             if run.returncode is None:
                 run.kill()
