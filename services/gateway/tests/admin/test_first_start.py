@@ -13,7 +13,6 @@ from gateway.auth.authentication import Authenticator
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import ALL_SCOPES, new_secret
 from gateway.auth.tenant_repository import TenantRepository
-from gateway.storage.secret_files import write_first
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
@@ -43,14 +42,6 @@ def test_a_public_file_that_does_not_match_is_replaced(tmp_path: Path) -> None:
     claims = Delegation(audiences=("ingest",), tenant="t", key_id="k", request_id="r")
     token = DelegationSigner(private).sign(claims, timedelta(minutes=1))
     assert DelegationVerifier(public_file).verify(token, "ingest").tenant == "t"
-
-
-async def test_replicas_that_start_at_once_agree_on_one_file(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    contents = [str(number).encode() for number in range(16)]
-    held = await asyncio.gather(*(asyncio.to_thread(write_first, path, content, 0o600) for content in contents))
-    assert len(set(held)) == 1
-    assert path.read_bytes() == held[0]
 
 
 async def test_the_admin_key_is_made_once_written_for_its_owner_and_never_logged(

@@ -11,8 +11,6 @@ from contracts.chat import ChatRequest
 from contracts.models import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.chat.observers import AnswerObserver, ModelObserver
-from gateway.models.catalogue import Models
-from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind
 from gateway.usage.inner_calls import InnerCalls
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter, MeteredCall
@@ -22,10 +20,14 @@ from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
+
+
 CHAT = ModelInfo(id="m", kind="chat", default=True, price=PRICE)
-RERANKER = ModelInfo(id="r", kind="rerank", price=ModelPrice(prompt_usd_per_million=Decimal("0.2")))
-FREE = ModelInfo(id="e", kind="embedding", price=ModelPrice(prompt_usd_per_million=Decimal("0.5")))
+
+
 KEY = Principal("k1", "acme", frozenset({"chat"}))
+
+
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
 
 
@@ -183,23 +185,3 @@ async def test_a_receipts_cost_is_null_when_the_price_of_one_part_is_unknown(dat
 async def test_a_receipt_that_was_not_asked_for_is_taken_out(database: Database) -> None:
     _, report = await _settled(database, _inner("a", 1_000), show=False)
     assert set(report) == {"grounded", "usage"}
-
-
-def test_default_means_the_default_of_its_kind() -> None:
-    models = Models.of([ModelInfo(id="z", kind="chat"), CHAT, FREE])
-    assert models.resolve("default", "chat", KEY).id == "m"
-    assert models.resolve("default", "embedding", KEY).id == "e"  # the only one of its kind
-    with pytest.raises(NoReranker):
-        models.resolve("default", "rerank", KEY)
-    with pytest.raises(WrongModelKind, match="embedding"):
-        models.resolve("e", "chat", KEY)
-    with pytest.raises(ModelNotFound):
-        models.resolve("nope", "chat", KEY)
-
-
-def test_a_key_limited_to_models_sees_and_uses_only_those() -> None:
-    limited = Principal("k1", "acme", frozenset({"chat"}), models=("e",))
-    models = Models.of([CHAT, FREE])
-    assert [model.id for model in models.visible_to(limited)] == ["e"]
-    with pytest.raises(ModelNotFound):
-        models.resolve("default", "chat", limited)

@@ -6,24 +6,23 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from services.gateway.tests.guardrails.test_answer_observer import Through
 
 from contracts.chat import ChatRequest
 from contracts.guardrails import Guardrails, TextGuards
-from contracts.models import EmbeddingRequest
 from contracts.operations.reach import READS_RUN
 from contracts.operations.table import OPERATIONS
 from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.delta_texts import spoken
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
-from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screen import Screen
-from servicekit.streams.sse import encode
 
 MAIL, CARD = "jane.roe@acme.example", "4111 1111 1111 1111"
+
+
 MASK = "*" * len(MAIL)
+
+
 REACHES = {operation.id: operation.reach for operation in OPERATIONS}
 
 
@@ -41,7 +40,11 @@ def parts(*texts: str) -> list[dict[str, str]]:
 
 
 FUNCTION = {"name": "f", "parameters": {"type": "object", "properties": {MAIL: {"type": "string"}}}}
+
+
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"description": MAIL}}}
+
+
 HIDDEN = {
     "an address in two parts": chat(parts("mail jane.roe@", "acme.example")),
     "an address in three parts": chat(parts("mail jane.", "roe@acme", ".example")),
@@ -72,23 +75,6 @@ async def test_what_may_not_be_sent_is_found_wherever_it_stands_in_a_request(whe
     assert "jane.roe" not in told
     assert "acme.example" not in told
     assert "1111" not in told
-
-
-async def test_each_part_of_a_finding_is_masked_where_it_stands_and_nothing_else() -> None:
-    told = await screen(input={"pii": "redact"}).question(chat(parts("mail jane.roe@", "acme.example now")), 0)
-    assert told.messages[0].plain_text() == f"mail {'*' * 9}\n{'*' * 12} now"
-
-
-async def test_texts_that_are_no_finding_together_are_left_alone() -> None:
-    asked = chat("In 2019 there were 12", "bob@acme is no address", "34 people", tools=[{"a": "4111"}])
-    assert await screen(input={"pii": "block"}).question(asked, 0) is asked
-    vectors = EmbeddingRequest.model_validate({"input": ["4111 1111", "1111 1111"]})  # each is read for itself
-    assert await screen("POST /v1/embeddings", input={"pii": "block"}).question(vectors, 0) is vectors
-
-
-async def test_an_address_after_a_word_is_masked_without_the_word() -> None:
-    told = await screen(input={"pii": "redact"}).question(chat(parts("thanks", MAIL)), 0)
-    assert told.messages[0].plain_text() == f"thanks\n{MASK}"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +112,8 @@ CITATION = {
     "document_id": "contact",
     "quote": "x",
 }
+
+
 REPORT = {
     "sources": [{"title": f"Contact {MAIL}", "source": MAIL, "text": MAIL, "document_id": "contact"}],
     "pending_tool_calls": [{"id": "c1", "name": "post", "arguments": {"to": MAIL, MAIL: 1, "n": 4111111111111111}}],
@@ -146,26 +134,6 @@ async def test_every_text_of_a_whole_answer_is_screened_and_what_names_something
     assert answer["groundwork"]["pending_tool_calls"][0]["name"] == "post"
 
 
-async def test_every_text_of_a_streamed_answer_is_screened_in_whatever_field_it_comes() -> None:
-    observer = GuardrailObserver(Through(), screen(output={"pii": "redact"}), {})
-    deltas: list[dict[str, Any]] = [
-        {"role": "assistant", "new_field": [{"index": 3, "text": f"to {MAIL[:8]}"}]},
-        {"new_field": [{"index": 3, "text": MAIL[8:]}]},
-        {"annotations": [CITATION]},
-    ]
-    chunks = [{"id": "c", "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
-    chunks.append({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "groundwork": REPORT})
-    out = [await observer.frame(encode(json.dumps(chunk))) for chunk in chunks]
-    out.append(await observer.last())
-    assert MAIL.encode() not in b"".join(out)
-    said = [json.loads(frame[6:])["choices"][0]["delta"] for frame in out if frame]
-    items = [item for delta in said for item in delta.get("new_field", [])]
-    assert {item["index"] for item in items} == {3}
-    assert "".join(item["text"] for item in items) == f"to {MASK}"
-    with pytest.raises(ContentBlocked):
-        await GuardrailObserver(Through(), screen(output={"pii": "block"}), {}).frame(encode(json.dumps(chunks[-1])))
-
-
 @pytest.mark.parametrize("holder", ["arguments", "metadata", "parameters", "schema", "output_schema"])
 @pytest.mark.parametrize("name", ["id", "type", "name", "url", "model"])
 def test_no_name_that_others_gave_keeps_a_finding_from_being_masked(holder: str, name: str) -> None:
@@ -184,43 +152,3 @@ async def test_callers_get_their_own_words_of_a_run_back_as_they_are() -> None:
     assert [one["content"] for one in told["data"]] == [MAIL, MASK]
     run = {"thread_id": "t", "input": MAIL, "output": MAIL}
     assert json.loads(await screens.answer(json.dumps(run).encode())) == {**run, "output": MASK}
-
-
-def _event(number: int, kind: str, data: dict[str, Any]) -> bytes:
-    return encode(json.dumps({"id": number, "type": kind, "step": 1, "data": data}), kind, str(number))
-
-
-def _read(out: bytes) -> list[tuple[str, str]]:
-    """Number and words of each event that went out."""
-    frames = [frame.split("\n") for frame in out.decode().split("\n\n") if frame]
-    data = [json.loads(line[6:]) for frame in frames for line in frame if line.startswith("data: ")]
-    assert [str(one["id"]) for one in data] == [
-        line[4:] for frame in frames for line in frame if line.startswith("id: ")
-    ]
-    return [(str(one["id"]), one["data"].get("text", "")) for one in data]
-
-
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(0, 14))
-async def test_a_runs_events_are_masked_like_their_whole_text_and_can_be_read_on_from_any(
-    sizes: list[int], last_seen: int
-) -> None:
-    text, words = f"Write to {MAIL} or {CARD} today.", []
-    for size in sizes:
-        words.append(text[sum(map(len, words)) :][:size])
-    events = [*(word for word in words if word), text[sum(map(len, words)) :]]
-    frames = [_event(at + 1, "token", {"text": word}) for at, word in enumerate(events)]
-    frames.append(_event(len(events) + 1, "tool_result", {"content": MAIL}))
-
-    async def read_on(after: int) -> list[bytes]:
-        rules = Guardrails.model_validate({"output": {"pii": "redact"}})
-        screen = RunEventScreen(Screen(rules, READS_RUN), after)
-        return [*[await screen.frame(frame) for frame in frames], screen.last()]
-
-    pieces = await read_on(0)
-    assert MAIL.encode() not in b"".join(pieces)
-    whole = _read(b"".join(pieces))
-    assert [number for number, _ in whole] == [str(at + 1) for at in range(len(frames))]
-    assert "".join(said for _, said in whole) == text.replace(MAIL, MASK).replace(CARD, "*" * len(CARD))
-    seen = _read(b"".join(pieces[: min(last_seen, len(frames))]))  # the connection breaks off here
-    assert [*seen, *_read(b"".join(await read_on(len(seen))))] == whole
-    assert _read(b"".join(await read_on(last_seen))) == whole[last_seen:]  # also from one that was never the last

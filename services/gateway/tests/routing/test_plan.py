@@ -8,13 +8,10 @@ from pydantic import ValidationError
 from contracts.models import ModelInfo
 from contracts.routes import RouteSpec
 from gateway.auth.keys import Principal
-from gateway.chat.attempts import failure_kind, pause_before
 from gateway.models.catalogue import Models
-from gateway.models.errors import ModelNotFound
 from gateway.routing.errors import RouteHasNoModel
 from gateway.routing.plan import FallbackSequence, Plan, plan_for
 from gateway.routing.report import listed_models
-from servicekit.core.errors import InvalidRequest, NotReady, QueueFull, UpstreamTimeout
 
 MODELS = Models.of([ModelInfo(id=name, kind="chat", default=name == "a", context_length=100) for name in "abcd"])
 
@@ -68,13 +65,6 @@ def test_a_route_may_have_a_models_name_and_default_follows_it() -> None:
     assert (listed.default, listed.context_length) == (True, 100)
 
 
-def test_a_key_for_a_route_needs_no_right_to_the_models_behind_it() -> None:
-    routes = {"smart": _spec(a=1)}
-    assert plan_for("smart", MODELS, routes, _key(models=("smart",))).first[0].id == "a"
-    with pytest.raises(ModelNotFound):
-        plan_for("smart", MODELS, routes, _key(models=("a",)))
-
-
 def test_a_route_outlives_models_that_inference_no_longer_has() -> None:
     gone = RouteSpec.model_validate({"targets": [{"model": "gone"}], "on_error": ["c"]})
     assert plan_for("smart", MODELS, {"smart": gone}, _key()).first[0].id == "c"
@@ -86,17 +76,3 @@ def test_a_route_outlives_models_that_inference_no_longer_has() -> None:
 def test_a_route_that_leads_nowhere_is_refused(targets: list[object]) -> None:
     with pytest.raises(ValidationError):
         RouteSpec.model_validate({"targets": targets})
-
-
-def test_what_the_caller_has_to_change_is_not_tried_again() -> None:
-    too_long = InvalidRequest("x")
-    too_long.code = "context_length_exceeded"
-    assert failure_kind(too_long) == "context_overflow"
-    assert failure_kind(InvalidRequest("x")) is None
-    assert [failure_kind(error) for error in (NotReady("x"), QueueFull("x"), UpstreamTimeout("x"))] == ["error"] * 3
-
-
-def test_pauses_grow_and_are_spread() -> None:
-    pauses = [[pause_before(tries, NotReady("x", retry_after=9)) for _ in range(50)] for tries in (1, 2, 3)]
-    for number, of_try in enumerate(pauses):
-        assert 0.1 * 2**number <= min(of_try) < max(of_try) <= 0.15 * 2**number

@@ -8,7 +8,7 @@ from servicekit.core.clock import Clock
 
 
 class MemoryStore:
-    """A `AnswerStore` for tests and trials."""
+    """An `AnswerStore` for tests and trials."""
 
     def __init__(self, clock: Clock, most_bytes: int) -> None:
         self._clock = clock

@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 
 class RedisStore:
-    """A `AnswerStore` that all replicas share."""
+    """An `AnswerStore` that all replicas share."""
 
     def __init__(self, redis: Redis, timeout_seconds: float, most_bytes: int) -> None:
         self._redis = redis

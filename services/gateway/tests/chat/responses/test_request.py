@@ -1,0 +1,97 @@
+"""Responses as chats and back, without a server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.chat.responses.translation import Responses
+from servicekit.core.errors import ServiceError
+
+SKY: dict[str, Any] = {"type": "function", "name": "sky", "description": "d", "parameters": {"type": "object"}}
+
+
+def chat_of(**body: Any) -> dict[str, Any]:
+    request = Responses().question(json.dumps({"model": "m", "input": "Hi", **body}).encode())
+    return request.model_dump(mode="json", exclude_unset=True)
+
+
+def refusal_of(**body: Any) -> tuple[int, str | None]:
+    with pytest.raises(ServiceError) as refused:
+        chat_of(**body)
+    return refused.value.http_status, refused.value.body(None).param
+
+
+def test_tools_form_and_limits_have_the_names_of_a_chat() -> None:
+    schema = {"type": "json_schema", "name": "it", "schema": {"type": "object"}, "strict": True}
+    chat = chat_of(
+        tools=[SKY | {"strict": None}],
+        tool_choice={"type": "function", "name": "sky"},
+        parallel_tool_calls=False,
+        text={"format": schema, "verbosity": "medium"},
+        reasoning={"effort": "low", "summary": "auto"},
+        max_output_tokens=7,
+        top_logprobs=2,
+        include=["reasoning.encrypted_content"],
+        metadata={"a": "b"},
+        user="u",
+        stream=True,
+    )
+    function = {name: SKY[name] for name in ("name", "description", "parameters")}
+    assert chat["tools"] == [{"type": "function", "function": function}]
+    assert chat["tool_choice"] == {"type": "function", "function": {"name": "sky"}}
+    named = {name: value for name, value in schema.items() if name != "type"}
+    assert chat["response_format"] == {"type": "json_schema", "json_schema": named}
+    assert (chat["reasoning_effort"], chat["max_completion_tokens"], chat["user"]) == ("low", 7, "u")
+    assert (chat["logprobs"], chat["top_logprobs"], chat["parallel_tool_calls"]) == (True, 2, False)
+    assert chat["stream_options"] == {"include_usage": True}
+    assert "metadata" not in chat
+    assert "verbosity" not in chat
+
+
+def test_allowed_tools_are_those_that_are_left() -> None:
+    other = SKY | {"name": "other"}
+    allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "other"}]}
+    chat = chat_of(tools=[SKY, other], tool_choice=allowed)
+    assert [tool["function"]["name"] for tool in chat["tools"]] == ["other"]
+    assert chat["tool_choice"] == "required"
+
+
+def test_answers_from_documents_are_not_kept_back_by_hosted_tools_which_they_do_not_use() -> None:
+    assert chat_of(model="rag:handbook", tools=[{"type": "web_search"}])["tools"] == [{"type": "web_search"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"store": True}, "store"),
+        ({"background": True}, "background"),
+        ({"previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"conversation": "conv_1"}, "conversation"),
+        ({"prompt": {"id": "p"}}, "prompt"),
+        ({"truncation": "auto"}, "truncation"),
+        ({"tools": [{"type": "file_search"}]}, "tools.0.type"),
+        ({"tools": [SKY, {"type": "custom", "name": "x"}]}, "tools.1.type"),
+        ({"tools": [SKY], "tool_choice": {"type": "web_search"}}, "tool_choice.type"),
+        ({"text": {"format": {"type": "grammar"}}}, "text.format.type"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0.id"),
+        ({"input": [{"type": "web_search_call"}]}, "input.0.type"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
+            "input.0.content.0.file_id",
+        ),
+        ({"input": [{"role": "robot", "content": "x"}]}, "input.0.role"),
+        ({"input": [{"type": "function_call", "call_id": "c", "name": "f"}]}, "input.0.arguments"),
+        ({"input": [{"type": "reasoning", "summary": []}]}, "input"),
+    ],
+)
+def test_what_can_not_be_done_is_refused_by_its_place(body: dict[str, Any], param: str) -> None:
+    assert refusal_of(**body) == (400, param)
+
+
+def test_what_openai_clients_send_by_habit_is_taken() -> None:
+    chat_of(store=False, background=False, truncation="disabled", previous_response_id=None, service_tier="auto")
+    chat_of(max_tool_calls=3, stream_options={"include_obfuscation": False}, prompt_cache_retention="24h", include=[])

@@ -1,0 +1,62 @@
+"""A key's rules on questions and answers of chat, whole and streamed."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.guardrails.detectors import PersonalData, Secrets
+from gateway.guardrails.masks import StreamMask, masked
+
+AWS = "AKIA" + "IOSFODNN7EXAMPLE"
+
+
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow IBAAK\nCAQEA\n-----END RSA PRIVATE KEY-----"
+
+
+PERSONAL = {
+    "email": "jo.doe+x@mail.example.org",
+    "card": "4111 1111 1111 1111",
+    "iban": "DE89 3704 0044 0532 0130 00",
+    "phone": "+49 170 1234567",
+    "ssn": "123-45-6789",
+}
+
+
+LETTER = f"Dear {PERSONAL['email']}, pay {PERSONAL['iban']} with {PERSONAL['card']}.\n{PEM}\n"
+
+
+TEXT = f"{LETTER}Call {PERSONAL['phone']} 再见 {AWS} now."
+
+
+GUARDS = (Secrets(), PersonalData())
+
+
+def _expected(text: str) -> str:
+    for guard in GUARDS:
+        text = masked(text, guard.find(text))
+    return text
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_a_stream_in_any_pieces_is_masked_like_the_whole_and_never_lets_a_beginning_out(sizes: list[int]) -> None:
+    mask, out, at = StreamMask(GUARDS, ("secrets", "pii")), "", 0
+    whole = _expected(TEXT)
+    for size in sizes:
+        out += mask.feed(TEXT[at : at + size])
+        at += size
+        assert whole.startswith(out)
+    out += mask.feed(TEXT[at:]) + mask.end()
+    assert out == whole
+    assert len(out) == len(TEXT)
+
+
+def test_plain_words_are_not_held_back_beyond_the_one_that_is_being_written() -> None:
+    mask = StreamMask(GUARDS, ("pii",))
+    assert [mask.feed(piece) for piece in ("The answer ", "is bl", "ue. ", "它是蓝色的。")] == [
+        "The answer ",
+        "is ",
+        "blue. ",
+        "它是蓝色的。",
+    ]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from contracts.chat import ChatRequest, Message
+from contracts.models import ModelInfo, ModelPrice
+from gateway.limits.max_usage import AssumedTokens, chat_max_usage
+from gateway.models.cost import MOST_TOKENS
+
+ASSUMED = AssumedTokens(answer=512, picture=2000)
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a.png", "data:image/png;base64," + "A" * 600_000])
+def test_a_picture_is_reckoned_as_tokens_whatever_its_address_is_long(address: str) -> None:
+    model = ModelInfo(id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=Decimal(1000)))
+    parts = [{"type": "text", "text": "What is it?"}, *[{"type": "image_url", "image_url": {"url": address}}] * 3]
+    asked = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": parts}]})
+    size = 300 + 3 * len(address)
+    max_usage = chat_max_usage(model, asked, size, ASSUMED)
+    assert max_usage.prompt_tokens == 3 * 2000 + 100
+    assert (
+        max_usage.cost == max_usage.prompt_tokens * 1_000_000
+    )  # 6.1 USD: a budget of 0.50 lets none of many at once in
+
+
+def test_an_absurd_wish_is_reserved_with_numbers_that_a_ledger_takes() -> None:
+    model = ModelInfo(
+        id="m", kind="chat", price=ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
+    )
+    asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=2**63 - 1, n=16)
+    max_usage = chat_max_usage(model, asked, 100, ASSUMED)
+    assert max_usage.completion_tokens == MOST_TOKENS * 16
+    assert max_usage.cost is not None
+    assert max_usage.cost < 2**63
+
+
+def test_blanks_in_a_body_reserve_nothing_of_what_its_answer_may_cost() -> None:
+    price = ModelPrice(prompt_usd_per_million=Decimal(1), completion_usd_per_million=Decimal(9))
+    model = ModelInfo(id="m", kind="chat", price=price, context_length=8000)
+    asked = ChatRequest(model="m", messages=[Message(role="user", content="Hi")], max_tokens=5000)
+    plain, padded = (chat_max_usage(model, asked, size, ASSUMED) for size in (100, 10**7))
+    assert (plain.completion_tokens, padded.completion_tokens) == (5000, 5000)
+    assert padded.tokens == model.context_length
+    assert plain.cost is not None
+    assert padded.cost is not None
+    assert plain.cost <= padded.cost
