@@ -28,7 +28,7 @@ from ingest.jobs import service as jobs
 from ingest.jobs.lifecycle import JobOwner
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
-from ingest.tables import ANSWERS, DOCUMENTS, HOLDS, JOBS
+from ingest.tables import ANSWERS, BACKUP_LOCK, DOCUMENTS, JOBS
 from ingest.testing.gateway import MemoryPlatform
 from ingest.testing.index import MemoryIndex
 from ingest.testing.notifier import MemoryNotifier
@@ -193,7 +193,7 @@ async def test_a_backup_is_of_one_moment_while_workers_write(bench: Bench, tmp_p
         named |= {row[name] for row in rows["parts"] for name in ("text_key", "structure_key")}
         assert {name for name, _ in file.members("ingest/blobs/")} == named
     async with bench.api.database.read() as connection:
-        assert (await connection.execute(select(func.count()).select_from(HOLDS))).scalar_one() == 0
+        assert (await connection.execute(select(func.count()).select_from(BACKUP_LOCK))).scalar_one() == 0
 
 
 def _rows(file: BackupFile, table: str) -> list[dict[str, Any]]:

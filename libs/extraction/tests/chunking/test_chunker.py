@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import pairwise
 from typing import get_args
 
 import pytest
@@ -78,30 +77,6 @@ def test_a_split_table_repeats_its_first_row_in_the_header_and_cuts_between_rows
     assert last.header == "Handbook > Prices\nProduct | Price"
     rows = document.text[last.start : last.end].split("\n")
     assert all(row.startswith("thing ") for row in rows)
-
-
-def test_a_chunk_never_spans_two_pages(tokens: Tokens) -> None:
-    builder = Builder()
-    for page in (1, 2, 3):
-        builder.block("paragraph", "the word and the price", page)
-    chunks = Chunker(tokens, Chunking(), 256).cut(builder.finish(pages=3), "")
-    assert [chunk.page for chunk in chunks] == [1, 2, 3]
-
-
-def test_overlap_repeats_the_end_of_the_chunk_before(tokens: Tokens) -> None:
-    builder = Builder()
-    builder.block("paragraph", " ".join(f"word{number}." for number in range(200)))
-    document = builder.finish()
-    chunks = Chunker(tokens, Chunking(strategy="sentence", max_tokens=60, overlap=20), 128).cut(document, "")
-    assert all(after.start < before.end for before, after in pairwise(chunks))
-    assert all(document.text[chunk.start - 1].isspace() for chunk in chunks[1:])
-
-
-def test_a_line_of_a_megabyte_without_spaces_is_cut_in_reasonable_pieces(tokens: Tokens) -> None:
-    builder = Builder()
-    builder.block("paragraph", "A" * 1_000_000)
-    chunks = Chunker(tokens, Chunking(), 256).cut(builder.finish(), "")
-    assert max(chunk.end - chunk.start for chunk in chunks) <= 128 * 12
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

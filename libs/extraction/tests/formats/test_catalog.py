@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from extraction.formats.catalog import CODE, FORMATS, PDF, TEXT, media_type_of
-from extraction.formats.format import Format, Registry
+from extraction.formats.format import Format
 from extraction.model.parser import Parser
 
 
@@ -24,12 +24,6 @@ def test_a_name_tells_the_format_by_its_suffix_or_as_a_whole() -> None:
     assert (media_type_of("Makefile"), media_type_of("Makefile.md")) == (CODE, "text/markdown")
     assert media_type_of("CMakeLists.txt") == TEXT
     assert [media_type_of(name) for name in (".pdf", "pdf", "photo.png", "")] == [None] * 4
-
-
-def test_no_two_formats_claim_the_same() -> None:
-    taken = Format(media_type="text/x-other", label="other", suffixes="pdf", parser="extraction.text.plain")
-    with pytest.raises(ValueError, match="both claim 'pdf'"):
-        Registry([*FORMATS, taken])
 
 
 def test_the_catalog_needs_no_parser() -> None:

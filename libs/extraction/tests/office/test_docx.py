@@ -7,7 +7,7 @@ from docx import Document as DocxDocument
 from docx.document import Document as Made
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
-from libs.extraction.tests.cases import failure, laughing, outline, packed, part, read, repacked
+from libs.extraction.tests.cases import outline, part, read, repacked
 
 from extraction.formats.catalog import DOCX
 
@@ -80,16 +80,6 @@ def test_a_cell_over_several_rows_stands_in_each_and_a_frame_is_no_table() -> No
     ]
 
 
-def test_a_style_is_a_heading_by_what_it_is_based_on_or_by_its_outline_level() -> None:
-    made = Document()
-    own = made.styles.add_style("Chapter", 1)
-    own.base_style = made.styles["Heading 2"]
-    made.add_paragraph("By its base", style="Chapter")
-    levelled = made.add_paragraph("By its level")._p.get_or_add_pPr()
-    levelled.append(parse_xml(f'<w:outlineLvl {nsdecls("w")} w:val="2"/>'))
-    assert [(block.kind, block.level) for block in read(saved(made), DOCX).blocks] == [("heading", 2), ("heading", 3)]
-
-
 def test_notes_stand_behind_the_paragraph_that_refers_to_them() -> None:
     made = Document()
     made.add_paragraph("Claimed")._p.append(parse_xml(f'<w:r {nsdecls("w")}><w:footnoteReference w:id="2"/></w:r>'))
@@ -106,26 +96,6 @@ def test_notes_stand_behind_the_paragraph_that_refers_to_them() -> None:
         },
     )
     assert read(package, DOCX).text == "Claimed\n\nThe proof\n\nAfter"
-
-
-def test_hostile_packages_fail_with_their_own_code() -> None:
-    package = saved(Document())
-    xml = part(package, "word/document.xml")
-    assert failure(repacked(package, {"word/document.xml": laughing(xml, "<w:body>")}), DOCX).code == "malformed"
-    assert failure(packed({"word/document.xml": "<none/>"}), DOCX).code == "malformed"
-    assert failure(package[: len(package) // 2], DOCX).code == "malformed"
-    bomb = repacked(package, {"word/media/image.xml": b" " * (60 << 20)})
-    assert failure(bomb, DOCX).code == "too_large"
-    deep = xml.replace("<w:body>", "<w:body>" + "<w:smartTag>" * 5000)
-    assert failure(repacked(package, {"word/document.xml": deep}), DOCX).code == "malformed"
-
-
-def test_old_and_locked_files_are_told_apart() -> None:
-    ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
-    assert failure(ole + "EncryptedPackage".encode("utf-16-le"), DOCX).code == "encrypted"
-    old = failure(ole, DOCX)
-    assert old.code == "unsupported"
-    assert "Save it as DOCX" in old.message
 
 
 def test_docx_keeps_order_headings_lists_and_tables() -> None:

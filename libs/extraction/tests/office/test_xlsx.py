@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import io
-from datetime import date, time
+from datetime import date
 
 from libs.extraction.tests.cases import failure, laughing, outline, part, read, repacked
 from openpyxl import Workbook
-from openpyxl.chart import BarChart, Reference
 
 from extraction.formats.catalog import XLSX
 from extraction.model.limits import Limits
-from extraction.office.number_formats import EPOCH_1904, shown
 
 
 def saved(made: Workbook) -> bytes:
@@ -40,26 +38,6 @@ def test_sheets_are_headings_and_blank_rows_part_tables() -> None:
         ("table", "Sum | =1+1\nTRUE | x y"),
     ]
     assert document.title is None
-
-
-def test_a_chart_is_a_table_behind_the_rows_of_its_sheet() -> None:
-    made = Workbook()
-    for row in (["Year", "Ducks"], [2023, 5], [2024, 8]):
-        made.active.append(row)
-    chart = BarChart()
-    chart.title = "Ducks by year"
-    chart.add_data(Reference(made.active, min_col=2, min_row=1, max_row=3), titles_from_data=True)
-    made.active.add_chart(chart, "E5")
-    assert ("paragraph", "Ducks by year") in outline(read(saved(made), XLSX))
-
-
-def test_dates_count_from_the_epoch_that_the_workbook_names() -> None:
-    assert shown("0", "yyyy-mm-dd", EPOCH_1904) == "1904-01-01"
-    made = Workbook()
-    made.epoch = EPOCH_1904
-    made.active.append([date(2024, 3, 1), time(8, 15)])
-    made.active["B1"].number_format = "h:mm"
-    assert read(saved(made), XLSX).text.endswith("2024-03-01 | 8:15")
 
 
 def test_large_and_hostile_workbooks_fail_with_their_own_code() -> None:

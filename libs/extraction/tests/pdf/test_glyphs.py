@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from libs.extraction.tests.pdf_pages import blocks, drawn, page_of, read
+from libs.extraction.tests.pdf_pages import drawn, page_of, read
 
 
 def test_uncommon_characters_stay_as_they_are(tmp_path: Path) -> None:
@@ -17,8 +17,3 @@ def test_text_from_right_to_left_is_in_the_order_of_its_letters(tmp_path: Path) 
     seen = "".join(" " if letter == " " else chr(65 + letters.index(letter)) for letter in reversed(words))
     content = b"BT /F 12 Tf 300 700 Td (%s) Tj ET" % seen.encode()
     assert read(page_of(content, letters=letters), tmp_path).text == words
-
-
-def test_characters_outside_the_basic_plane_do_not_shift_the_places_of_others(tmp_path: Path) -> None:
-    content = b"BT /F 12 Tf 50 700 Td (AA) Tj 0 -300 Td (xyz) Tj 300 0 Td (uvw) Tj ET"
-    assert blocks(read(page_of(content, letters="𝑥"), tmp_path)) == ["𝑥𝑥", "xyz | uvw"]

@@ -104,14 +104,6 @@ async def test_broken_files_end_with_a_code(tmp_path: Path, name: str) -> None:
     assert failure.value.code in codes
 
 
-def test_too_much_text_is_refused_before_all_of_it_is_held(tmp_path: Path) -> None:
-    path = tmp_path / "document.pdf"
-    path.write_bytes(drawn(*[lambda canvas: draw(canvas, "prose", 1)] * 9))
-    with pytest.raises(ParseFailed) as failure:
-        list(parts(path, Limits(max_pages=9, max_text_chars=500), Resume()))
-    assert failure.value.code == "too_large"
-
-
 _PEAK = """
 import resource, sys
 from pathlib import Path

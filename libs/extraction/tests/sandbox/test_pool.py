@@ -27,14 +27,3 @@ async def test_workers_that_lose_their_fork_server_blame_no_document_and_the_nex
                 await reading
         path.write_text("words")
         assert (await process.extract(path, TEXT)).text == "words"
-
-
-async def test_a_worker_sees_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("INGEST_REDIS_URL", "redis://:secret@127.0.0.1/0")
-    (tmp_path / "ingest").mkdir()
-    (tmp_path / "ingest" / "__init__.py").write_text("raise SystemExit('ours was taken over')")
-    path = tmp_path / "document"
-    path.write_text("words")
-    with closing(SandboxedExtractor(LIMITS, 600, 1 << 30)) as process:
-        assert (await process.extract(path, TEXT)).text == "words"

@@ -69,7 +69,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
         data_dir=tmp_path, delegation_public_key_file=tmp_path / "delegation.pub", url_fetches=2, url_seconds=5
     )
     database, notifier = Database.open(None, tmp_path, "ingest"), MemoryNotifier()
-    asyncio.run(_prepare(database))
+    asyncio.run(_prepare(tmp_path))
     web = FixedPages(PAGES, settings.address_policy(), limit=4096)
     opened = assemble(settings, database, MemoryBlobs(), MemoryIndex(), notifier, SystemClock(), web)
     with TestClient(create_app(settings, opened), raise_server_exceptions=False) as client:
@@ -80,7 +80,8 @@ def api(tmp_path: Path) -> Iterator[Api]:
         client.portal.call(database.close)
 
 
-async def _prepare(database: Database) -> None:
+async def _prepare(folder: Path) -> None:
+    database = Database.open(None, folder, "ingest")
     await migrate(database, MIGRATIONS)
     await database.close()
 

@@ -9,7 +9,6 @@ import pytest
 from tests.support.ingest.blob_conformance import CONTENT, KEY, BlobConformance
 
 from ingest.blobs.folder import FolderBlobs
-from ingest.blobs.memory import MemoryBlobs
 from ingest.ports import BlobStore
 
 
@@ -17,12 +16,6 @@ class TestFolderBlobs(BlobConformance):
     @pytest.fixture
     def blobs(self, tmp_path: Path) -> BlobStore:
         return FolderBlobs(tmp_path / "blobs")
-
-
-class TestMemoryBlobs(BlobConformance):
-    @pytest.fixture
-    def blobs(self) -> BlobStore:
-        return MemoryBlobs()
 
 
 async def test_old_keys_are_told_and_half_written_files_are_removed(tmp_path: Path) -> None:

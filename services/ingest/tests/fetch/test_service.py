@@ -10,28 +10,11 @@ from prometheus_client import REGISTRY
 
 from ingest.errors import FetchesBusy, FetchTimeout
 from ingest.fetch.service import FetchService
-from ingest.tenant_slots import TenantSlots
 from ingest.testing.pages import FixedPages
 from servicekit.core.errors import ServiceError
 from servicekit.peers.address_policy import AddressPolicy
 
 SITE = "https://example.org"
-
-
-async def test_fetches_are_bounded_and_one_tenant_gets_half_of_them(tmp_path: Path) -> None:
-    slots = TenantSlots(4, 2, FetchesBusy)
-    async with slots.taken("a", wait=False), slots.taken("a", wait=False):
-        with pytest.raises(FetchesBusy):
-            async with slots.taken("a", wait=False):
-                pass
-        async with slots.taken("b", wait=False), slots.taken("b", wait=False):
-            with pytest.raises(FetchesBusy):
-                async with slots.taken("c", wait=False):
-                    pass
-            waiting = asyncio.ensure_future(slots.taken("c", wait=True).__aenter__())
-            await asyncio.sleep(0)
-            assert not waiting.done()
-        await waiting
 
 
 async def test_more_urls_than_may_be_fetched_are_told_so_or_wait_until_their_deadline(tmp_path: Path) -> None:
