@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 from tests.support.ingest.peers import minilm_tokenizer
 
@@ -28,7 +28,7 @@ from ingest.jobs import service as jobs
 from ingest.jobs.lifecycle import JobOwner
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
-from ingest.tables import ANSWERS, BACKUP_LOCK, DOCUMENTS, JOBS
+from ingest.tables import ANSWERS, BACKUP_LOCK, DOCUMENTS, JOBS, metadata
 from ingest.testing.gateway import MemoryPlatform
 from ingest.testing.index import MemoryIndex
 from ingest.testing.notifier import MemoryNotifier
@@ -87,7 +87,7 @@ async def bench(url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     await migrate(database, MIGRATIONS)
     async with database.write() as connection:
         for table in ("parts", "revisions", "jobs", "documents", "collections", "idempotency"):
-            await connection.exec_driver_sql(f"DELETE FROM {table}")
+            await connection.execute(delete(metadata.tables[table]))
     blobs, index, clock = MemoryBlobs(), MemoryIndex(), SystemClock()
     settings = IngestSettings(data_dir=tmp_path)
     tokenizers = FixedTokenizers(Tokens.from_json(minilm_tokenizer()))
