@@ -26,7 +26,6 @@ from ingest.documents import repository as documents
 from ingest.documents.collections import add_collection
 from ingest.documents.uploads import Accepted, Upload, accept
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import JobOwner
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
 from ingest.testing.gateway import MemoryPlatform
@@ -35,6 +34,7 @@ from ingest.testing.notifier import MemoryNotifier
 from ingest.testing.tokens import FixedTokenizers, FixedTokens
 from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.core.clock import ManualClock
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 
@@ -89,10 +89,10 @@ class Service:
 
     async def work(self, *, stopping: asyncio.Event | None = None) -> bool:
         """Let a worker claim and run one job; whether there was one."""
-        claimed = await self.worker.ledger.claim("worker")
+        claimed = await self.worker.queue.claim("worker")
         if claimed is None:
             return False
-        await self.worker.slots.run(claimed, stopping or asyncio.Event())
+        await self.worker.runner.run(claimed, stopping or asyncio.Event())
         return True
 
     async def work_all(self) -> None:
@@ -101,7 +101,7 @@ class Service:
 
     async def work_until_killed(self, at: Callable[[ChunkBatch], bool], patch: pytest.MonkeyPatch) -> None:
         """Let a worker claim the next job, and die while a batch that `at` picks is on its way: nothing is settled."""
-        claimed = await self.worker.ledger.claim("doomed")
+        claimed = await self.worker.queue.claim("doomed")
         assert claimed is not None
         reached, original = asyncio.Event(), self.index.put_chunks
 
@@ -115,7 +115,7 @@ class Service:
 
         with patch.context() as inner:
             inner.setattr(self.index, "put_chunks", hang)
-            working = asyncio.create_task(self.worker.slots._carry_out(claimed, asyncio.Event()))
+            working = asyncio.create_task(self.worker.kind.run(claimed))
             async with asyncio.timeout(60):
                 await reached.wait()
             working.cancel()

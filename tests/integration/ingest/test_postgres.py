@@ -25,7 +25,6 @@ from ingest.documents.collections import add_collection
 from ingest.documents.uploads import Accepted, Upload, accept
 from ingest.export.backup import BackupService
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import JobOwner
 from ingest.settings import IngestSettings
 from ingest.stores import MIGRATIONS
 from ingest.tables import ANSWERS, BACKUP_LOCK, DOCUMENTS, JOBS, metadata
@@ -36,6 +35,7 @@ from ingest.testing.tokens import FixedTokenizers, FixedTokens
 from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.backup.file import BackupFile, about
 from servicekit.core.clock import SystemClock
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 from servicekit.web.idempotency import CallKey, IdempotencyRunning
@@ -75,8 +75,8 @@ class Bench:
 
     async def work(self, worker: WorkerDependencies) -> int:
         done = 0
-        while (claimed := await worker.ledger.claim(f"worker-{id(worker)}")) is not None:
-            await worker.slots.run(claimed, asyncio.Event())
+        while (claimed := await worker.queue.claim(f"worker-{id(worker)}")) is not None:
+            await worker.runner.run(claimed, asyncio.Event())
             done += 1
         return done
 
@@ -138,9 +138,9 @@ async def test_tenants_take_turns_and_jobs_tell_their_place(bench: Bench) -> Non
         now = bench.api.clock.now()
         job = await jobs.describe_job(connection, await jobs.get_job(connection, "globex", theirs.job["id"]), now)
     assert job.queue_position in (1, 2)
-    ledger = bench.workers[0].ledger
-    claimed = [await ledger.claim("worker") for _ in range(2)]
-    assert sorted(each.job["tenant"] for each in claimed if each) == ["acme", "globex"]
+    queue = bench.workers[0].queue
+    claimed = [await queue.claim("worker") for _ in range(2)]
+    assert sorted(each.tenant for each in claimed if each) == ["acme", "globex"]
 
 
 async def test_a_document_and_a_collection_are_deleted_and_listed(bench: Bench) -> None:

@@ -30,6 +30,8 @@ from sqlalchemy import (
 
 from servicekit.backup.lock import backup_lock_table
 from servicekit.jobs.leases import lease_columns
+from servicekit.jobs.tables import JobTable
+from servicekit.jobs.worker_registry import workers_table
 from servicekit.sql.database import UtcTime
 from servicekit.web.idempotency import StoredAnswers, idempotency_table
 
@@ -174,18 +176,18 @@ JOBS = Table(
     Index("jobs_finished", "finished_at"),
 )
 
+INGEST_JOBS = JobTable(
+    JOBS,
+    failed_attempts="strikes",
+    attempts_are_claims=False,
+    condition=lambda columns: columns.grant_token.is_not(None),
+)
+"""As the machine for durable jobs knows them. One without a grant has nobody's right to work with."""
+
 IDEMPOTENCY = idempotency_table(metadata)
 ANSWERS = StoredAnswers(IDEMPOTENCY)
 
-WORKERS = Table(
-    "workers",
-    metadata,
-    Column("id", String(100), primary_key=True),
-    Column("slots", Integer, nullable=False),
-    Column("reading", String(32), nullable=False),
-    Column("started_at", UtcTime, nullable=False),
-    Column("seen_at", UtcTime, nullable=False),
-)
+WORKERS = workers_table(metadata, Column("reading", String(32), nullable=False))
 
 BACKUP_LOCK = backup_lock_table(metadata)
 

@@ -46,8 +46,8 @@ class Api:
 
     def work(self) -> None:
         async def run() -> None:
-            while claimed := await self.worker.ledger.claim("worker"):
-                await self.worker.slots.run(claimed, asyncio.Event())
+            while claimed := await self.worker.queue.claim("worker"):
+                await self.worker.runner.run(claimed, asyncio.Event())
 
         assert self.client.portal is not None
         self.client.portal.call(run)

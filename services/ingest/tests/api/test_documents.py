@@ -6,7 +6,7 @@ import pytest
 from services.ingest.tests.api.client import DOCUMENTS, Api, error
 
 from ingest.dependencies import Dependencies
-from ingest.jobs.lifecycle import JobOwner
+from servicekit.jobs.tables import JobOwner
 
 
 def test_a_document_goes_in_and_its_text_and_bytes_come_out(api: Api) -> None:

@@ -18,13 +18,13 @@ def test_jobs_that_are_over_or_not_failed_refuse_cancel_and_retry(api: Api) -> N
 
 def test_what_a_cancelled_job_had_sent_is_not_found(api: Api) -> None:
     response = api.text("the word and the price " * 100, document_id="a")
-    index = api.worker.slots.pipeline.index
+    index = api.worker.kind.pipeline.index
     assert isinstance(index, MemoryIndex)
 
     async def begin() -> None:
-        claimed = await api.worker.ledger.claim("worker")
+        claimed = await api.worker.queue.claim("worker")
         assert claimed is not None
-        await api.worker.ledger.progress(claimed, {"stage": "indexing"}, {"sent": True})
+        await claimed.begin_sending()
         facts = DocumentFacts(title="a", source="a", media_type="text/plain")
         batch = ChunkBatch(document=facts, chunks=[ChunkInput(ordinal=0, text="the", start=0, end=3)])
         await index.put_chunks("", "handbook", "a", 1, batch, 1)

@@ -7,7 +7,7 @@ from ingest.documents import tenants
 from ingest.documents.collections import is_known
 from ingest.errors import JobCommitting, TenantDeleting
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import JobOwner
+from servicekit.jobs.tables import JobOwner
 
 ADMIN = JobOwner("operators", "key-admin", "req_admin", "grant-admin")
 

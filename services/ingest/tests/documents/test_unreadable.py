@@ -20,7 +20,9 @@ BROKEN: dict[str, Any] = {"content": b"%PDF-1.7 broken", "media_type": "applicat
 
 async def alive(service: Service, owner: str = "worker", reading: str | None = None) -> None:
     """A worker gives a sign of life."""
-    await service.worker.ledger.announce(owner, 2, reading or service.worker.slots.reading, service.clock.now())
+    await service.worker.registry.announce(
+        owner, 2, service.clock.now(), reading=reading or service.worker.kind.reading
+    )
 
 
 async def failed(service: Service) -> None:
@@ -86,7 +88,7 @@ async def test_what_may_go_better_next_time_is_tried_again(
     async def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(type(service.worker.slots.pipeline), "run", fail)
+    monkeypatch.setattr(type(service.worker.kind.pipeline), "run", fail)
     await failed(service)
     again = await service.upload(**BROKEN)
     assert (again.unchanged, again.document["status"]) == (False, "queued")
@@ -101,7 +103,7 @@ async def test_the_next_reading_forgets_why_the_last_one_failed(
         raise timed_out(3)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(service.worker.slots.pipeline), "run", fail)
+        patch.setattr(type(service.worker.kind.pipeline), "run", fail)
         await service.upload(**BROKEN | {"content": b"%PDF-1.7 slow"})
         await service.work_all()
     again = await service.upload(**BROKEN | {"content": b"%PDF-1.7 slow"})

@@ -76,7 +76,7 @@ async def test_what_a_failed_job_has_sent_goes_once_the_index_answers_again(
     await service.upload(TEXT, document_id="a")
     await cut_short(service, monkeypatch)
     with monkeypatch.context() as patch:
-        for call in ("put_chunks", "delete_document", "collection"):
+        for call in ("put_chunks", "delete_document", "get_collection"):
             broken(call, service, patch, internal)
         await work_for_days(service)
         assert (await service.document("a"))["status"] == "failed"

@@ -31,7 +31,7 @@ async def test_jobs_are_counted_once_however_many_workers_live_and_said_to_be_ab
     assert (figure("jobs", status="queued"), figure("workers"), figure("jobs_without_worker")) == (3, 0, 3)
     assert figure("oldest_queued_seconds") == 40
     for owner in ("first", "second"):
-        await service.worker.ledger.announce(owner, 2, "alike", service.clock.now())
+        await service.worker.registry.announce(owner, 2, service.clock.now(), reading="alike")
     await measured()
     assert (figure("jobs", status="queued"), figure("workers"), figure("jobs_without_worker")) == (3, 2, 0)
     service.clock.advance(31)

@@ -8,23 +8,19 @@ from contracts.errors import ErrorBody
 from extraction.model.failures import encrypted, timed_out
 from ingest.errors import BlobMissing
 from ingest.jobs.outcomes import (
-    Fail,
     GrantRefused,
-    Outcome,
     ServiceAway,
-    Supersede,
     TokenRefused,
-    TryAgain,
-    Wait,
     calling,
     decide,
 )
 from servicekit.core.errors import DiskFull, PeerError
+from servicekit.jobs.outcomes import Cancel, Fail, Outcome, RetryPolicy, TryAgain, Wait
 from servicekit.peers.client import PeerTimeout, PeerUnreachable
 
 
-def outcome(error: Exception, waited: float = 0, strikes: int = 1) -> Outcome:
-    return decide(error, waited=waited, strikes=strikes, max_wait=3600, max_attempts=5)
+def outcome(error: Exception, waited: float = 0, failed_attempts: int = 1) -> Outcome:
+    return decide(RetryPolicy(max_attempts=5, max_wait=3600), error, waited=waited, failed_attempts=failed_attempts)
 
 
 def peer_error(status: int, code: str, retry_after: float | None = None) -> PeerError:
@@ -92,8 +88,8 @@ def test_what_can_not_succeed_by_itself_fails_with_its_reason(error: Exception, 
 
 
 def test_a_stale_revision_is_superseded_and_a_bug_is_tried_again_for_a_while() -> None:
-    assert isinstance(outcome(peer_error(409, "stale_revision")), Supersede)
-    assert outcome(RuntimeError(), strikes=2) == TryAgain(4.0)
-    exhausted = outcome(RuntimeError(), strikes=5)
+    assert isinstance(outcome(peer_error(409, "stale_revision")), Cancel)
+    assert outcome(RuntimeError(), failed_attempts=2) == TryAgain(4.0)
+    exhausted = outcome(RuntimeError(), failed_attempts=5)
     assert isinstance(exhausted, Fail)
     assert exhausted.failure.code == "attempts_exhausted"

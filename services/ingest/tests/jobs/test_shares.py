@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 
 from extraction.model.document import START, Builder, Extracted, Resume
 from extraction.sandbox.extractor import SandboxedExtractor
-from ingest.jobs.shares import holds_too_much
 from ingest.tables import JOBS
+from servicekit.jobs.fairness import holds_too_much
 
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
@@ -53,7 +53,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def test_a_tenant_has_all_slots_alone_and_its_share_beside_another(service: Service, endless: None) -> None:
-    object.__setattr__(service.worker.ledger, "lease_seconds", 0.3)  # a heartbeat each tenth of a second
+    object.__setattr__(service.worker.queue.store, "lease_seconds", 0.3)  # a heartbeat each tenth of a second
     await service.collection(tenant="globex")
     for number in range(SLOTS):
         await service.upload(f"endless {number}")

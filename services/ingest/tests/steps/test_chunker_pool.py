@@ -136,12 +136,12 @@ async def test_the_parts_of_a_document_share_its_time() -> None:
 
 async def test_a_cancelled_jobs_cut_ends_and_its_slot_is_free(service: Service) -> None:
     held = HeldTokens(word_pieces())
-    object.__setattr__(service.worker.slots.pipeline, "tokenizers", FixedTokenizers(held))
-    object.__setattr__(service.worker.ledger, "lease_seconds", 0.3)  # a heartbeat each tenth of a second
+    object.__setattr__(service.worker.kind.pipeline, "tokenizers", FixedTokenizers(held))
+    object.__setattr__(service.worker.queue.store, "lease_seconds", 0.3)  # a heartbeat each tenth of a second
     await service.upload("the word and the price. " * 4000, document_id="a")
-    claimed = await service.worker.ledger.claim("worker")
+    claimed = await service.worker.queue.claim("worker")
     assert claimed is not None
-    slot = asyncio.create_task(service.worker.slots.run(claimed, asyncio.Event()))
+    slot = asyncio.create_task(service.worker.runner.run(claimed, asyncio.Event()))
     assert await asyncio.to_thread(held.entered.acquire, timeout=SECONDS)
     await service.api.deletions.delete_document(service.job_owner(), "token", "handbook", "a")
     async with asyncio.timeout(SECONDS):

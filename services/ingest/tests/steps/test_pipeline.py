@@ -53,7 +53,7 @@ async def test_a_small_first_revision_takes_one_call_and_others_are_committed_ap
 
 async def killed_behind_the_commit(service: Service, patch: pytest.MonkeyPatch) -> None:
     """A worker dies when the index has committed a small document and the ledger does not know it."""
-    claimed = await service.worker.ledger.claim("doomed")
+    claimed = await service.worker.queue.claim("doomed")
     assert claimed is not None
     original, reached = service.index.put_whole, asyncio.Event()
 
@@ -68,7 +68,7 @@ async def killed_behind_the_commit(service: Service, patch: pytest.MonkeyPatch) 
 
     with patch.context() as inner:
         inner.setattr(service.index, "put_whole", hang)
-        working = asyncio.create_task(service.worker.slots._carry_out(claimed, asyncio.Event()))
+        working = asyncio.create_task(service.worker.kind.run(claimed))
         async with asyncio.timeout(60):
             await reached.wait()
         working.cancel()
@@ -94,7 +94,7 @@ async def test_one_that_was_committed_whole_is_ready_though_its_resumption_sends
     """A reindex may have begun meanwhile, so that it is no longer sent whole: the index refuses its revision then."""
     await service.upload(SMALL, document_id="a")
     await killed_behind_the_commit(service, monkeypatch)
-    monkeypatch.setattr(type(service.worker.slots.pipeline), "_is_whole", lambda *_: False)
+    monkeypatch.setattr(type(service.worker.kind.pipeline), "_is_whole", lambda *_: False)
     await service.work_all()
     document = await service.document("a")
     assert (document["status"], document["active_revision"], document["chunks"]) == ("ready", 1, 1)

@@ -98,7 +98,7 @@ async def test_a_reindex_whose_worker_died_is_taken_up_by_another(
         await service.upload(TEXT, document_id=name)
     await service.work_all()
     job_id = await start(service, TO_RECUT)
-    claimed = await service.worker.ledger.claim("doomed")
+    claimed = await service.worker.queue.claim("doomed")
     assert claimed is not None
     original, staged = service.index.stage_commit, 0
 
@@ -112,7 +112,7 @@ async def test_a_reindex_whose_worker_died_is_taken_up_by_another(
     with monkeypatch.context() as patch:
         patch.setattr(service.index, "stage_commit", die)
         with pytest.raises(SystemExit):
-            await service.worker.slots._carry_out(claimed, asyncio.Event())
+            await service.worker.kind.run(claimed)
     assert await service.work() is False, "the lease is still held"
     service.clock.advance(31)
     await service.work_all()
@@ -225,7 +225,7 @@ async def test_a_document_on_its_way_when_the_chunking_changes_is_cut_anew(
     await service.upload(TEXT, document_id="a")
     await service.work_all()
     await service.upload(TEXT, document_id="late")
-    claimed = await service.worker.ledger.claim("slow")
+    claimed = await service.worker.queue.claim("slow")
     assert claimed is not None
     original, batches = service.index.put_chunks, 0
 
@@ -239,7 +239,7 @@ async def test_a_document_on_its_way_when_the_chunking_changes_is_cut_anew(
 
     with monkeypatch.context() as patch:
         patch.setattr(service.index, "put_chunks", reindexed_meanwhile)
-        await service.worker.slots.run(claimed, asyncio.Event())
+        await service.worker.runner.run(claimed, asyncio.Event())
     assert (await service.document("late"))["status"] == "processing"
     service.clock.advance(60)
     await service.work_all()
@@ -251,16 +251,16 @@ async def test_a_document_that_comes_while_others_are_cut_anew_is_in_both_before
     await service.upload(TEXT, document_id="a")
     await service.work_all()
     await start(service, TO_RECUT)
-    reindex = await service.worker.ledger.claim("reindexer")
+    reindex = await service.worker.queue.claim("reindexer")
     assert reindex is not None
     await service.index.begin_shadow(
-        "", "handbook", reindexing.ShadowRequest(key=reindexes.shadow_key(reindex.job), wanted=TO_RECUT)
+        "", "handbook", reindexing.ShadowRequest(key=reindexes.shadow_key(reindex.row), wanted=TO_RECUT)
     )
     await service.upload(TEXT, document_id="new")
     await service.work()
     (shadow,) = service.index.shadows["handbook"]
     assert shadow.whole == {"new": 1}
-    await service.worker.slots.run(reindex, asyncio.Event())
+    await service.worker.runner.run(reindex, asyncio.Event())
     assert spans(service, "new") == spans(service, "a")
 
 

@@ -255,19 +255,19 @@ async def test_a_lost_lease_gives_up_what_is_under_way_and_changes_nothing(
     service: Service, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await service.upload(TEXT, document_id="a")
-    monkeypatch.setattr("ingest.worker.slots.BEATS", 3000)  # a heartbeat each 10 ms
+    monkeypatch.setattr("servicekit.jobs.runner.BEATS", 3000)  # a heartbeat each 10 ms
     working = asyncio.create_task(service.work())
     await gate.until_on_the_way(0, 2)
     successor = None
     async with asyncio.timeout(SECONDS):
         while successor is None:  # a heartbeat may come first, which renews the lease
             service.clock.advance(31)
-            successor = await service.worker.ledger.claim("successor")
+            successor = await service.worker.queue.claim("successor")
     async with asyncio.timeout(SECONDS):
         await working  # though no batch was let through
     assert (gate._now, await chunks_done(service)) == (set(), 0)
     gate.let_all()
-    await service.worker.slots.run(successor, asyncio.Event())
+    await service.worker.runner.run(successor, asyncio.Event())
     assert (await service.document("a"))["status"] == "ready"
 
 

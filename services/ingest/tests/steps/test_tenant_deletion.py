@@ -11,11 +11,11 @@ from contracts.errors import ErrorBody
 from ingest.blobs.references import delete_unreferenced
 from ingest.documents import tenants
 from ingest.documents.collections import add_collection
-from ingest.jobs.lifecycle import JobOwner
 from ingest.tables import BACKUP_LOCK, metadata
 from ingest.testing.gateway import MemoryPlatform
 from servicekit.backup.lock import BackupLock
 from servicekit.core.errors import PeerError
+from servicekit.jobs.tables import JobOwner
 
 DAY = 86_400
 
@@ -27,7 +27,7 @@ KEY_IDS = ["key-acme"]
 
 
 def platform(service: Service) -> MemoryPlatform:
-    found = service.worker.slots.tenant_deletion.platform
+    found = service.worker.kind.tenant_deletion.platform
     assert isinstance(found, MemoryPlatform)
     return found
 
@@ -87,10 +87,10 @@ async def test_everything_goes_at_once_and_again_when_late_calls_must_be_over(se
 async def test_a_deletion_whose_worker_dies_goes_on_from_there(service: Service) -> None:
     await used(service)
     job_id = await begin(service)
-    claimed = await service.worker.ledger.claim("dies")
-    while claimed is not None and claimed.job["id"] != job_id:
-        await service.worker.slots.run(claimed, asyncio.Event())
-        claimed = await service.worker.ledger.claim("dies")
+    claimed = await service.worker.queue.claim("dies")
+    while claimed is not None and claimed.row["id"] != job_id:
+        await service.worker.runner.run(claimed, asyncio.Event())
+        claimed = await service.worker.queue.claim("dies")
     assert claimed is not None
     gone = service.index.delete_collection
 
@@ -100,7 +100,7 @@ async def test_a_deletion_whose_worker_dies_goes_on_from_there(service: Service)
 
     service.index.delete_collection = dies  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        await service.worker.slots.tenant_deletion.carry_out(claimed.job, claimed.lease, "token")
+        await service.worker.kind.tenant_deletion.carry_out(claimed.row, claimed.lease, "token")
     service.index.delete_collection = gone  # type: ignore[method-assign]
     service.clock.advance(61)
     await service.work_all()
@@ -115,7 +115,7 @@ async def test_it_waits_for_whoever_is_away_and_never_gives_up(service: Service)
         async def delete_tenant(self, token: str, tenant: str) -> None:
             raise PeerError(503, ErrorBody(type="overloaded", code="agent_unreachable", message="away"), None)
 
-    deletion = service.worker.slots.tenant_deletion
+    deletion = service.worker.kind.tenant_deletion
     object.__setattr__(deletion, "platform", Away())
     service.clock.advance(3 * DAY)
     await service.work_all()

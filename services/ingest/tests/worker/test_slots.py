@@ -18,6 +18,8 @@ from ingest.tables import JOBS
 from ingest.testing.tokens import budget_exceeded
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import PeerError
+from servicekit.jobs.queue import Queue
+from servicekit.jobs.runner import Runner
 from servicekit.peers.client import PeerUnreachable
 
 if TYPE_CHECKING:
@@ -119,11 +121,11 @@ async def test_a_job_whose_worker_died_goes_on_from_its_last_batch(
 
 async def test_a_worker_that_was_thought_dead_changes_nothing(service: Service) -> None:
     accepted = await service.upload("the word", document_id="a")
-    late = await service.worker.ledger.claim("late")
+    late = await service.worker.queue.claim("late")
     assert late is not None
     service.clock.advance(31)
     await service.work_all()
-    await service.worker.slots.run(late, asyncio.Event())
+    await service.worker.runner.run(late, asyncio.Event())
     assert accepted.job is not None
     assert (await service.job(accepted.job["id"])).status == "ready"
 
@@ -288,9 +290,9 @@ async def test_tenants_take_turns(service: Service) -> None:
     await service.upload("one document", tenant="globex")
     order = []
     for _ in range(4):
-        claimed = await service.worker.ledger.claim("worker")
+        claimed = await service.worker.queue.claim("worker")
         assert claimed is not None
-        order.append(claimed.job["tenant"])
+        order.append(claimed.row["tenant"])
         service.clock.advance(0.01)
     assert order == ["acme", "globex", "acme", "acme"]
 
@@ -301,7 +303,7 @@ async def test_a_waiting_job_tells_its_place_and_what_it_waits_for(service: Serv
     theirs = await service.upload("theirs", tenant="globex")
     assert theirs.job is not None
     assert (await service.job(theirs.job["id"], "globex")).waiting_on == "worker"
-    await service.worker.ledger.announce("worker", 2, "alike", service.clock.now())
+    await service.worker.registry.announce("worker", 2, service.clock.now(), reading="alike")
     places = [(await service.job(each.job["id"])).queue_position for each in accepted if each.job]
     assert places == [1, 3, 4, 5, 6]
     assert (await service.job(theirs.job["id"], "globex")).queue_position in (1, 2)
@@ -337,10 +339,11 @@ async def test_a_job_waits_while_the_disk_is_full_and_goes_on_when_there_is_room
 ) -> None:
     accepted = await service.upload("The word.")
     assert accepted.job is not None
-    there = service.worker.slots
-    claimed = await service.worker.ledger.claim("worker")
+    worker = service.worker
+    claimed = await worker.queue.claim("worker")
     assert claimed is not None
-    await replace(there, room=DiskRoom(tmp_path, 2**60)).run(claimed, asyncio.Event())
+    full = Queue(worker.queue.store, replace(worker.kind, room=DiskRoom(tmp_path, 2**60)))
+    await Runner(full).run(claimed, asyncio.Event())
     job = await service.job(accepted.job["id"])
     assert (job.status, job.waiting_on, job.attempts) == ("queued", "disk", 0)
     service.clock.advance(60)

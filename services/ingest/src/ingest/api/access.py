@@ -13,8 +13,8 @@ from contracts.delegation import Delegation
 from ingest.dependencies import Dependencies
 from ingest.documents import collections
 from ingest.errors import CollectionNotAllowed, GrantMissing
-from ingest.jobs.lifecycle import JobOwner
 from servicekit.auth.delegation import Caller, require
+from servicekit.jobs.tables import JobOwner
 
 TenantAdmin = Annotated[Caller, require("ingest", "admin")]
 Reader = Annotated[Caller, require("ingest", "documents", "search")]

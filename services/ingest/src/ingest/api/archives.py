@@ -29,7 +29,7 @@ from ingest.export import exporter, importer
 from ingest.export.archive import PIECE
 from ingest.export.errors import UnsupportedArchive
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import JobOwner
+from servicekit.jobs.tables import JobOwner
 from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections/{collection}", tags=["documents"])

@@ -28,9 +28,9 @@ from ingest.api.access import (
 )
 from ingest.api.upload import keep_text, keep_url
 from ingest.dependencies import Dependencies
-from ingest.jobs.lifecycle import JobOwner
 from ingest.tables import ANSWERS
 from servicekit.core.errors import ServiceError
+from servicekit.jobs.tables import JobOwner
 from servicekit.web.error_handlers import from_validation
 from servicekit.web.idempotency import CallKey, StoredAnswer, fingerprint
 from servicekit.web.router import Router

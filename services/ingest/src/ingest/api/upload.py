@@ -18,9 +18,9 @@ from ingest.documents.repository import as_document
 from ingest.documents.submission import Examined, Wanted
 from ingest.documents.uploads import Upload
 from ingest.jobs import service as jobs
-from ingest.jobs.lifecycle import JobOwner
 from ingest.ports import Kept
 from ingest.tables import ANSWERS
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.transaction import Transaction
 from servicekit.web.idempotency import CallKey, StoredAnswer, fingerprint
 

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, u
 from contracts.documents import Failure
 from ingest.blobs.references import delete_unreferenced
 from ingest.documents.repository import get_document
-from ingest.jobs.lifecycle import DELETED, JobKind, JobOwner, end_live, new_job
+from ingest.jobs.lifecycle import DELETED, JobKind, end_live, new_job
 from ingest.jobs.reindexes import removal_job
 from ingest.parts.repository import delete_revisions
 from ingest.ports import BlobStore, Index
@@ -27,6 +27,7 @@ from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.leases import Lease, LeaseLost, Leases
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent

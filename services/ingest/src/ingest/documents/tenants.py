@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import RowMapping, insert, select, update
 
-from ingest.jobs.lifecycle import LIVE, JobOwner, new_job
+from ingest.jobs.lifecycle import new_job
 from ingest.tables import JOBS, TENANT_DELETIONS
 from servicekit.core.clock import Clock
+from servicekit.jobs.tables import LIVE, JobOwner
 from servicekit.sql.database import Database
 from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent

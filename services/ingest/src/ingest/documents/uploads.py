@@ -14,11 +14,12 @@ from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, insert, selec
 from contracts.documents import Metadata
 from ingest.documents.repository import this_document
 from ingest.errors import CollectionDeleting, CollectionNotFound
-from ingest.jobs.lifecycle import LIVE, SUPERSEDED, JobOwner, end_live, new_job
-from ingest.jobs.position import WORKER_ALIVE
+from ingest.jobs.lifecycle import SUPERSEDED, end_live, new_job
 from ingest.parts.repository import delete_parts
 from ingest.tables import COLLECTIONS, DOCUMENTS, JOBS, REVISIONS, WORKERS
 from servicekit.core.identifiers import new_id
+from servicekit.jobs.tables import LIVE, JobOwner
+from servicekit.jobs.worker_registry import ALIVE
 from servicekit.sql.database import Database, rows_of
 from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent, insert_returning
@@ -137,7 +138,7 @@ def _still_unreadable(media_type: str, now: datetime) -> ColumnElement[bool]:
 
     With none alive nobody knows how they will be read: they are tried again.
     """
-    alive = select(WORKERS.c.id).where(WORKERS.c.seen_at > now - WORKER_ALIVE)
+    alive = select(WORKERS.c.id).where(WORKERS.c.seen_at > now - ALIVE)
     by = DOCUMENTS.c.unreadable_by
     alike, otherwise = alive.where(WORKERS.c.reading == by), alive.where(WORKERS.c.reading != by)
     return and_(

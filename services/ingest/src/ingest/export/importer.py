@@ -20,10 +20,10 @@ from ingest.documents.uploads import Accepted, Upload
 from ingest.errors import BlobStoreAway, DocumentDiffers
 from ingest.export.archive import Manifest
 from ingest.export.reader import UnpackedArchive
-from ingest.jobs.lifecycle import JobOwner
 from ingest.ports import BlobStore
 from ingest.tables import PARTS, REVISIONS
 from servicekit.core.clock import Clock
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 from servicekit.sql.transaction import Transaction
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ingest.jobs.leased_job import Work
+from ingest.jobs.leased_job import IngestJob
 from ingest.jobs.outcomes import GrantRefused, ServiceAway, TokenRefused, calling
 from ingest.ports import TokenSource
 
@@ -19,9 +19,9 @@ class Authority:
 
     tokens: TokenSource
 
-    async def call(self, work: Work, service: str, make: Callable[[str], Awaitable[Answer]]) -> Answer:
+    async def call(self, job: IngestJob, service: str, make: Callable[[str], Awaitable[Answer]]) -> Answer:
         """Make a call with the job's token; one that was refused is exchanged for a fresh one, once."""
-        grant = work.job["grant_token"] or ""
+        grant = job.row["grant_token"] or ""
         try:
             with calling(service):
                 return await make(await self._token(grant, fresh=False))
@@ -33,16 +33,16 @@ class Authority:
         except TokenRefused:
             raise ServiceAway(service, None) from None
 
-    async def ask_budget(self, work: Work) -> None:
+    async def ask_budget(self, job: IngestJob) -> None:
         """Of a job that has waited: whether its key may spend anything now, before more is read or sent for it.
 
         Raises `BudgetSpent`. A job that did not wait is told by its first batch.
         """
-        if work.job["waiting_since"] is None:
+        if job.row["waiting_since"] is None:
             return
         try:
             with calling("gateway"):
-                await self.tokens.ask_budget(work.job["grant_token"] or "")
+                await self.tokens.ask_budget(job.row["grant_token"] or "")
         except TokenRefused:
             raise GrantRefused from None
 

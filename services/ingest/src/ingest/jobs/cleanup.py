@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from ingest.jobs.lifecycle import JobOwner, new_job
+from ingest.jobs.lifecycle import new_job
 from ingest.tables import DOCUMENTS, JOBS, REVISIONS
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.transaction import Transaction
 
 

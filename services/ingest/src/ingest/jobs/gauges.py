@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import metrics
-from ingest.jobs.lifecycle import LIVE
-from ingest.jobs.position import WORKER_ALIVE
 from ingest.tables import JOBS, WORKERS
 from servicekit.core.clock import Clock
+from servicekit.jobs.tables import LIVE
+from servicekit.jobs.worker_registry import ALIVE
 from servicekit.sql.database import Database
 from servicekit.sql.transaction import Transaction
 
@@ -36,7 +36,7 @@ async def measure(connection: Transaction, clock: Clock) -> None:
     now = clock.now()
     live = select(JOBS.c.status, func.count(), func.min(JOBS.c.queued_at)).where(JOBS.c.status.in_(LIVE))
     rows = {status: (count, oldest) for status, count, oldest in await connection.execute(live.group_by(JOBS.c.status))}
-    alive = select(func.count()).where(WORKERS.c.seen_at > now - WORKER_ALIVE)
+    alive = select(func.count()).where(WORKERS.c.seen_at > now - ALIVE)
     workers = (await connection.execute(alive)).scalar_one()
     queued, oldest = rows.get("queued", (0, None))
     metrics.JOBS_NOW.labels("queued").set(queued)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, RowMapping, update
 
 from contracts.documents import Failure
-from ingest.tables import DOCUMENTS, JOBS
+from ingest.tables import DOCUMENTS, INGEST_JOBS, JOBS
 from servicekit.core.identifiers import new_id
+from servicekit.jobs.cancellation import revoke
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.transaction import Transaction
-from servicekit.telemetry.trace_context import traceparent
 
-LIVE = ("queued", "running")
 JobKind = Literal[
     "document",
     "reindex",
@@ -33,16 +32,6 @@ SUPERSEDED = Failure(code="superseded", message="A newer revision of this docume
 DELETED = Failure(code="deleted", message="The document was deleted.", retryable=False)
 
 
-@dataclass(frozen=True, slots=True)
-class JobOwner:
-    """For whom a job works, and with which right it may go on when the call that made it is long over."""
-
-    tenant: str
-    key_id: str
-    request_id: str
-    grant: str | None
-
-
 def new_job(
     kind: JobKind, job_owner: JobOwner, collection: str, document: tuple[str, str, int] | None, now: datetime
 ) -> dict[str, Any]:
@@ -51,20 +40,14 @@ def new_job(
     return {
         "id": new_id("job"),
         "kind": kind,
-        "tenant": job_owner.tenant,
+        **job_owner.queued(now),
         "collection": collection,
         "document_key": key,
         "document_id": document_id,
         "revision": revision,
-        "status": "queued",
         "stage": "queued",
         "timings": {},
-        "request_id": job_owner.request_id,
-        "traceparent": traceparent(),
-        "grant_token": job_owner.grant,
-        "grant_key_id": job_owner.key_id,
         "created_at": now,
-        "queued_at": now,
     }
 
 
@@ -79,21 +62,8 @@ async def end_live(
 
     Their grants are in what this returns, for what must follow, and no longer in the ledger.
     """
-    statement = (
-        update(JOBS)
-        .where(which, JOBS.c.status.in_(LIVE))
-        .values(
-            status="cancelled",
-            fence=JOBS.c.fence + 1,
-            lease_owner=None,
-            lease_expires_at=None,
-            waiting_on=None,
-            finished_at=now,
-            error=why.model_dump() if why else None,
-        )
-        .returning(*JOBS.c)
-    )
-    ended = list((await connection.execute(statement)).mappings().all())
+    values = {"status": "cancelled", "finished_at": now, "error": why.model_dump() if why else None}
+    ended = await revoke(connection, INGEST_JOBS, which, values)
     held = [row["id"] for row in ended if row["grant_token"] is not None]
     for at in range(0, len(held), TOGETHER):
         some = JOBS.c.id.in_(held[at : at + TOGETHER])

@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from contracts.reindexing import ReindexRequest
 from ingest.errors import CollectionDeleting, ReindexRunning
-from ingest.jobs.lifecycle import JobOwner, new_job
+from ingest.jobs.lifecycle import new_job
 from ingest.tables import COLLECTIONS, JOBS
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.transaction import Transaction
 
 

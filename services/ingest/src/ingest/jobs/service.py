@@ -13,12 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from contracts.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from contracts.pages import Page
 from ingest.errors import JobCommitting, JobFinished, JobNotFailed, JobNotFound, JobSuperseded, ReindexRunning
-from ingest.jobs.lifecycle import VISIBLE, JobOwner, end_live, set_document
-from ingest.jobs.position import queue_positions
+from ingest.jobs.lifecycle import VISIBLE, end_live, set_document
+from ingest.jobs.position import to_jobs
 from ingest.parts.repository import copy_parts
 from ingest.tables import JOBS, REVISIONS
 from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
 from servicekit.sql.transaction import Transaction
 from servicekit.telemetry.trace_context import traceparent
@@ -47,7 +48,7 @@ async def get_job(connection: Transaction, tenant: str, job_id: str) -> RowMappi
 
 async def describe_job(connection: Transaction, row: RowMapping, now: datetime) -> Job:
     """One job as the API shows it."""
-    return (await queue_positions(connection, [row], now)).as_job(row)
+    return (await to_jobs(connection, [row], now))[0]
 
 
 async def list_jobs(
@@ -65,8 +66,7 @@ async def list_jobs(
         conditions.append(JOBS.c.id < decode_cursor(cursor, str)[0])
     statement = select(JOBS).where(*conditions).order_by(JOBS.c.id.desc()).limit(limit + 1)
     rows = (await connection.execute(statement)).mappings().all()
-    queue = await queue_positions(connection, rows[:limit], now)
-    data = [queue.as_job(row) for row in rows[:limit]]
+    data = await to_jobs(connection, rows[:limit], now)
     return Page(data=data, next_cursor=encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None)
 
 

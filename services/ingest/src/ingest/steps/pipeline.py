@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from extraction.model.failures import no_text
 from ingest import metrics
 from ingest.blobs.references import delete_unreferenced
 from ingest.jobs.authority import Authority
-from ingest.jobs.leased_job import Work
-from ingest.jobs.ledger import Ledger
-from ingest.jobs.outcomes import ServiceAway, checkpoint
+from ingest.jobs.leased_job import IngestJob
+from ingest.jobs.outcomes import ServiceAway
 from ingest.parts.files import as_inputs
 from ingest.ports import Index, TokenizerSource
 from ingest.steps.reader import Piece, Reader
@@ -39,7 +37,6 @@ SENT = 0.95
 class Pipeline:
     """Carries out jobs for documents."""
 
-    ledger: Ledger
     reader: Reader
     sender: Sender
     index: Index
@@ -49,97 +46,97 @@ class Pipeline:
     batch_chunks: int
     kept_revisions: int
 
-    async def run(self, work: Work, stopping: asyncio.Event) -> None:
+    async def run(self, job: IngestJob) -> None:
         """Bring the document to `ready`; raises what went wrong, `LeaseLost`, or `Stopping` between two batches."""
-        cutter = await self._cutter(work)
+        cutter = await self._cutter(job)
         try:
-            committed = await self._indexed(work, cutter, stopping)
+            committed = await self._indexed(job, cutter)
         except PeerError as error:
             if error.code == LAYOUT_GONE:
-                await self._restart_reading(work)
-            if error.code != STALE_REVISION or not work.revision["parsed"]:
+                await self._restart_reading(job)
+            if error.code != STALE_REVISION or not job.revision["parsed"]:
                 raise
-            committed = await self._commit(work)  # an earlier attempt may have: then it says so, else why not
-        await self._end(work, committed)
-        log.info("document ready", document_id=work.job["document_id"], timings=work.timings)
+            committed = await self._commit(job)  # an earlier attempt may have: then it says so, else why not
+        await self._end(job, committed)
+        log.info("document ready", document_id=job.row["document_id"], timings=job.timings)
 
-    async def authorised(self, work: Work, service: str, call: Callable[[str], Awaitable[Answer]]) -> Answer:
+    async def authorised(self, job: IngestJob, service: str, call: Callable[[str], Awaitable[Answer]]) -> Answer:
         """Make a call with the job's token."""
-        return await self.authority.call(work, service, call)
+        return await self.authority.call(job, service, call)
 
-    async def _cutter(self, work: Work) -> Chunker:
+    async def _cutter(self, job: IngestJob) -> Chunker:
         """How the collection wants its documents cut."""
-        collection = await self._collection(work)
-        work.layout = collection.index.layout
-        work.embedding_model = collection.embedding_model
+        collection = await self._collection(job)
+        job.layout = collection.index.layout
+        job.embedding_model = collection.embedding_model
         shadow = collection.index.shadow
-        work.is_staged = shadow is not None and shadow.layout != work.layout
-        if work.revision["layout"] not in (None, work.layout):
-            await self._restart_reading(work)
+        job.is_staged = shadow is not None and shadow.layout != job.layout
+        if job.revision["layout"] not in (None, job.layout):
+            await self._restart_reading(job)
         tokens = await self.authorised(
-            work, "inference", lambda token: self.tokenizers.tokens(token, collection.embedding_model)
+            job, "inference", lambda token: self.tokenizers.tokens(token, collection.embedding_model)
         )
         return Chunker(tokens, collection.chunking, collection.max_input_tokens)
 
-    async def _collection(self, work: Work) -> Collection:
-        name = work.job["collection"]
-        return await self.authorised(work, "retriever", lambda token: self.index.get_collection(token, name))
+    async def _collection(self, job: IngestJob) -> Collection:
+        name = job.row["collection"]
+        return await self.authorised(job, "retriever", lambda token: self.index.get_collection(token, name))
 
-    async def _restart_reading(self, work: Work) -> None:
-        gone = await self.ledger.restart_reading(work)
-        await delete_unreferenced(self.ledger.database, self.reader.blobs, work.job["tenant"], gone)
+    async def _restart_reading(self, job: IngestJob) -> None:
+        gone = await job.restart_reading()
+        await delete_unreferenced(job.store.database, self.reader.blobs, job.row["tenant"], gone)
         raise LayoutChanged
 
-    async def _indexed(self, work: Work, cutter: Chunker, stopping: asyncio.Event) -> Committed:
+    async def _indexed(self, job: IngestJob, cutter: Chunker) -> Committed:
         """Send the document and have it made the active revision."""
-        whole = await self._send(work, cutter, stopping)
+        whole = await self._send(job, cutter)
         if whole is not None:
-            checkpoint(work, stopping)
-            committed = await self._send_whole(work, whole)
+            job.checkpoint()
+            committed = await self._send_whole(job, whole)
             if committed is not None:
                 return committed
-        if not work.revision["chunks"]:
+        if not job.revision["chunks"]:
             raise no_text()
-        await self._send_to_shadow(work, stopping)
-        return await self._commit(work)
+        await self._send_to_shadow(job)
+        return await self._commit(job)
 
-    async def _send(self, work: Work, cutter: Chunker, stopping: asyncio.Event) -> Piece | None:
+    async def _send(self, job: IngestJob, cutter: Chunker) -> Piece | None:
         """Send what has not been sent, while the parser reads on; what is sent when this ends is entered.
 
         A piece that is a whole document in one batch is given back unsent.
         """
-        async with aclosing(self.reader.pieces(work, cutter)) as pieces, Sending(self.sender, work) as sending:
+        async with aclosing(self.reader.pieces(job, cutter)) as pieces, Sending(self.sender, job) as sending:
             async for piece in pieces:
-                if self._is_whole(work, piece):
+                if self._is_whole(job, piece):
                     return piece
-                for batch, done in self._batches(work, piece):
+                for batch, done in self._batches(job, piece):
                     await sending.room()
-                    checkpoint(work, stopping)
+                    job.checkpoint()
                     sending.send(batch, done)
-                checkpoint(work, stopping)
+                job.checkpoint()
         return None
 
-    def _is_whole(self, work: Work, piece: Piece) -> bool:
+    def _is_whole(self, job: IngestJob, piece: Piece) -> bool:
         """Whether a piece is a document's first revision, in one batch, and in no shadow that wants it cut otherwise.
 
         Only a first one: a later one may be cancelled until the ledger says that it is being committed.
         """
         part = piece.part
         alone = part.done >= 1 and part.first_chunk == 0 and 0 < part.chunks <= self.batch_chunks
-        return alone and work.job["revision"] == 1 and work.job["chunks_done"] == 0 and not work.is_staged
+        return alone and job.row["revision"] == 1 and job.row["chunks_done"] == 0 and not job.is_staged
 
-    async def _send_whole(self, work: Work, piece: Piece) -> Committed | None:
+    async def _send_whole(self, job: IngestJob, piece: Piece) -> Committed | None:
         """Send and commit a document in one call; null where it was only sent."""
-        ((batch, done),) = self._batches(work, piece)
-        committed = await self.sender.put(work, batch, whole=True)
+        ((batch, done),) = self._batches(job, piece)
+        committed = await self.sender.put(job, batch, whole=True)
         if committed is None:
-            await self.ledger.progress(work, done)
+            await job.write(values=done, progress=True)
         return committed
 
-    def _batches(self, work: Work, piece: Piece) -> Iterator[tuple[ChunkBatch, dict[str, Any]]]:
+    def _batches(self, job: IngestJob, piece: Piece) -> Iterator[tuple[ChunkBatch, dict[str, Any]]]:
         """A piece's batches that are not entered, each with what is to be entered for it."""
         part, size = piece.part, self.batch_chunks
-        for first in range(max(part.first_chunk, work.job["chunks_done"]), part.next_chunk, size):
+        for first in range(max(part.first_chunk, job.row["chunks_done"]), part.next_chunk, size):
             last = min(first + size, part.next_chunk)
             chunks = as_inputs(part, piece.text, piece.chunks, first, last)
             share = (last - part.first_chunk) / part.chunks
@@ -150,45 +147,45 @@ class Pipeline:
                 "progress": round(SENT * (piece.before + (part.done - piece.before) * share), 4),
                 "pages_done": chunks[-1].page or 0,
             }
-            yield ChunkBatch(document=facts_of(work.revision), chunks=chunks), done
+            yield ChunkBatch(document=facts_of(job.revision), chunks=chunks), done
 
-    async def _send_to_shadow(self, work: Work, stopping: asyncio.Event) -> None:
+    async def _send_to_shadow(self, job: IngestJob) -> None:
         """Where the collection is being cut anew, the new generation gets this revision, too, before it is committed.
 
         What fails here is made up for by the reindex itself.
         """
-        shadow = (await self._collection(work)).index.shadow
-        if shadow is None or shadow.layout == work.layout:
+        shadow = (await self._collection(job)).index.shadow
+        if shadow is None or shadow.layout == job.layout:
             return
         try:
-            await self.rechunker.send(work, shadow, work.job["document_id"], work.revision, stopping)
+            await self.rechunker.send(job, shadow, job.row["document_id"], job.revision)
         except (ServiceError, ServiceAway) as error:
-            log.warning("not sent to the shadow", document_id=work.job["document_id"], error=str(error)[:300])
+            log.warning("not sent to the shadow", document_id=job.row["document_id"], error=str(error)[:300])
 
-    async def _commit(self, work: Work) -> Committed:
-        job = work.job
-        about = (job["collection"], job["document_id"], job["revision"])
-        request = CommitRequest(document=facts_of(work.revision), chunks=work.revision["chunks"])
-        with work.timed("committing"), metrics.STAGE_SECONDS.labels("committing").time():
+    async def _commit(self, job: IngestJob) -> Committed:
+        row = job.row
+        about = (row["collection"], row["document_id"], row["revision"])
+        request = CommitRequest(document=facts_of(job.revision), chunks=job.revision["chunks"])
+        with job.timed("committing"), metrics.STAGE_SECONDS.labels("committing").time():
             try:
                 return await self.authorised(
-                    work, "retriever", lambda token: self.index.commit(token, *about, request, work.layout)
+                    job, "retriever", lambda token: self.index.commit(token, *about, request, job.layout)
                 )
             except PeerError as error:
                 if error.code != "chunks_missing":
                     raise
-                await self.ledger.restart_sending(work)
+                await job.restart_sending()
                 raise ChunksLost from error
 
-    async def _end(self, work: Work, committed: Committed) -> None:
+    async def _end(self, job: IngestJob, committed: Committed) -> None:
         metrics.CHUNKS.labels("deleted").inc(committed.stale_deleted)
         try:
-            await self.ledger.ready(work, committed)
+            await job.end_ready(committed)
         except LeaseLost:
-            await self.ledger.committed_after_all(work, committed)
+            await job.committed_after_all(committed)
             raise
-        gone = await self.ledger.prune(work, self.kept_revisions)
-        await delete_unreferenced(self.ledger.database, self.reader.blobs, work.job["tenant"], gone)
+        gone = await job.prune_revisions(self.kept_revisions)
+        await delete_unreferenced(job.store.database, self.reader.blobs, job.row["tenant"], gone)
 
 
 class LayoutChanged(Exception):

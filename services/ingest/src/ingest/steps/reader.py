@@ -12,9 +12,7 @@ from extraction.chunking.chunker import Chunk, Chunker
 from extraction.model.document import START, Extracted
 from extraction.sandbox.extractor import SandboxedExtractor
 from ingest import metrics
-from ingest.jobs.leased_job import Work
-from ingest.jobs.ledger import Ledger
-from ingest.jobs.outcomes import unless_giving_way
+from ingest.jobs.leased_job import IngestJob
 from ingest.parts.files import NOTHING, Part, load
 from ingest.ports import BlobStore
 from ingest.steps.chunker_pool import ChunkerPool, DocumentChunker
@@ -35,28 +33,27 @@ class Piece:
 class Reader:
     """Parses and cuts; each part is on disk and in the ledger before it is handed on."""
 
-    ledger: Ledger
     blobs: BlobStore
     parser: SandboxedExtractor
     cutting: ChunkerPool
 
-    async def pieces(self, work: Work, cutter: Chunker) -> AsyncGenerator[Piece, None]:
+    async def pieces(self, job: IngestJob, cutter: Chunker) -> AsyncGenerator[Piece, None]:
         """What has not been sent yet, in order; raises `ParseFailed`. Close it: no parser stays behind."""
         last = NOTHING
-        for part in await self.ledger.parts(work):
-            if part.next_chunk > work.job["chunks_done"]:
+        for part in await job.list_parts():
+            if part.next_chunk > job.row["chunks_done"]:
                 text = (await self.blobs.read(part.text_key)).decode()
                 structure = await self.blobs.read(part.structure_key)
                 _, chunks = await asyncio.to_thread(load, text, structure)
-                await self.ledger.sending(work)
+                await job.begin_sending()
                 yield Piece(part, text, chunks, last.done)
             last = part
-        if not work.revision["parsed"]:
-            async with aclosing(self._new(work, cutter, last)) as found:
+        if not job.revision["parsed"]:
+            async with aclosing(self._new(job, cutter, last)) as found:
                 async for piece in found:
                     yield piece
 
-    async def _new(self, work: Work, cutter: Chunker, last: Part) -> AsyncGenerator[Piece, None]:
+    async def _new(self, job: IngestJob, cutter: Chunker, last: Part) -> AsyncGenerator[Piece, None]:
         resume = START
         if last.number >= 0:
             text = (await self.blobs.read(last.text_key)).decode()
@@ -64,27 +61,27 @@ class Reader:
             resume = last.resume((await asyncio.to_thread(load, text, structure))[0])
         cutting = self.cutting.document()
         async with (
-            self.blobs.local(work.revision["blob_key"]) as path,
-            aclosing(self.parser.parts(path, work.revision["media_type"], resume)) as parts,
+            self.blobs.local(job.revision["blob_key"]) as path,
+            aclosing(self.parser.parts(path, job.revision["media_type"], resume)) as parts,
         ):
-            while last.done < 1 and (extracted := await self._next(work, parts)) is not None:
-                piece = await self._cut(work, cutter, cutting, extracted, last)
+            while last.done < 1 and (extracted := await self._next(job, parts)) is not None:
+                piece = await self._cut(job, cutter, cutting, extracted, last)
                 yield piece
                 last = piece.part
 
-    async def _next(self, work: Work, parts: AsyncIterator[Extracted]) -> Extracted | None:
-        with work.timed("parsing"), metrics.STAGE_SECONDS.labels("parsing").time():
-            return await unless_giving_way(work, _following(parts))
+    async def _next(self, job: IngestJob, parts: AsyncIterator[Extracted]) -> Extracted | None:
+        with job.timed("parsing"), metrics.STAGE_SECONDS.labels("parsing").time():
+            return await job.unless_giving_way(_following(parts))
 
     async def _cut(
-        self, work: Work, cutter: Chunker, cutting: DocumentChunker, extracted: Extracted, last: Part
+        self, job: IngestJob, cutter: Chunker, cutting: DocumentChunker, extracted: Extracted, last: Part
     ) -> Piece:
-        title = work.revision["title"]
-        if last is NOTHING and not work.revision["title_given"]:
+        title = job.revision["title"]
+        if last is NOTHING and not job.revision["title_given"]:
             title = extracted.title or title
-        with work.timed("chunking"), metrics.STAGE_SECONDS.labels("chunking").time():
-            cut = await unless_giving_way(work, cutting.part(cutter, extracted, title))
-        keys = [f"{work.job['tenant']}/{digest}" for digest in cut.digests]
+        with job.timed("chunking"), metrics.STAGE_SECONDS.labels("chunking").time():
+            cut = await job.unless_giving_way(cutting.part(cutter, extracted, title))
+        keys = [f"{job.row['tenant']}/{digest}" for digest in cut.digests]
         part = Part(
             number=last.number + 1,
             text_key=keys[0],
@@ -100,7 +97,7 @@ class Reader:
             "pages": extracted.pages,
             "unread_pages": extracted.state.get("unread_pages") or None,
             "title": title,
-            "layout": work.layout,
+            "layout": job.layout,
             "chunks": part.next_chunk,
             "parsed": part.done >= 1,
         }
@@ -108,7 +105,7 @@ class Reader:
             await asyncio.gather(
                 self.blobs.put(keys[0], io.BytesIO(cut.text)), self.blobs.put(keys[1], io.BytesIO(cut.structure))
             )
-            await self.ledger.add_part(work, part, facts, kept)
+            await job.add_part(part, facts, kept)
         metrics.PAGES.inc(max(1, (extracted.last_page or 0) - (last.last_page or 0)))
         return Piece(part, extracted.text, cut.chunks, last.done)
 

@@ -11,9 +11,7 @@ from contracts.collections import ShadowIndex
 from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
 from extraction.chunking.chunker import Chunker
 from ingest.jobs.authority import Authority
-from ingest.jobs.leased_job import Work
-from ingest.jobs.ledger import Ledger
-from ingest.jobs.outcomes import checkpoint
+from ingest.jobs.leased_job import IngestJob
 from ingest.parts.files import Part, as_inputs, load
 from ingest.parts.repository import list_parts
 from ingest.ports import BlobStore, Index, TokenizerSource
@@ -24,7 +22,6 @@ from ingest.steps.chunker_pool import ChunkerPool, DocumentChunker
 class Rechunker:
     """Sends revisions to a shadow, cut its way."""
 
-    ledger: Ledger
     blobs: BlobStore
     index: Index
     authority: Authority
@@ -32,39 +29,37 @@ class Rechunker:
     cutting: ChunkerPool
     batch_chunks: int
 
-    async def send(
-        self, work: Work, shadow: ShadowIndex, document_id: str, revision: Mapping[str, Any], stopping: asyncio.Event
-    ) -> int:
+    async def send(self, job: IngestJob, shadow: ShadowIndex, document_id: str, revision: Mapping[str, Any]) -> int:
         """Cut a wholly read revision (its row) and send it; how many chunks it has.
 
         Raises `BlobMissing`, the index's 409s (`shadow_gone`, `stale_revision`), or `Stopping` between two batches.
         """
         facts = facts_of(revision)
-        name, about = work.job["collection"], (document_id, revision["n"])
+        name, about = job.row["collection"], (document_id, revision["n"])
         sent = 0
-        async for chunks in self._batches(work, shadow, revision):
-            checkpoint(work, stopping)
+        async for chunks in self._batches(job, shadow, revision):
+            job.checkpoint()
             batch = ChunkBatch(document=facts, chunks=chunks)
             await self.authority.call(
-                work,
+                job,
                 "retriever",
                 lambda token, batch=batch: self.index.stage_chunks(token, name, shadow.generation, *about, batch),  # type: ignore[misc]
             )
             sent += len(chunks)
         whole = CommitRequest(document=facts, chunks=sent)
         await self.authority.call(
-            work, "retriever", lambda token: self.index.stage_commit(token, name, shadow.generation, *about, whole)
+            job, "retriever", lambda token: self.index.stage_commit(token, name, shadow.generation, *about, whole)
         )
         return sent
 
     async def _batches(
-        self, work: Work, shadow: ShadowIndex, revision: Mapping[str, Any]
+        self, job: IngestJob, shadow: ShadowIndex, revision: Mapping[str, Any]
     ) -> AsyncIterator[list[ChunkInput]]:
         tokens = await self.authority.call(
-            work, "inference", lambda token: self.tokenizers.tokens(token, shadow.embedding_model)
+            job, "inference", lambda token: self.tokenizers.tokens(token, shadow.embedding_model)
         )
         cutter = Chunker(tokens, shadow.chunking, shadow.max_input_tokens)
-        async with self.ledger.database.read() as connection:
+        async with job.store.database.read() as connection:
             parts = await list_parts(connection, revision["document_key"], revision["n"])
         first, cutting = 0, self.cutting.document()
         for part in parts:

@@ -16,8 +16,7 @@ from typing import Any
 from contracts.indexing import ChunkBatch, Committed
 from ingest import metrics
 from ingest.jobs.authority import Authority
-from ingest.jobs.leased_job import Work
-from ingest.jobs.ledger import Ledger
+from ingest.jobs.leased_job import IngestJob
 from ingest.ports import Index
 
 UNDER_WAY = 2
@@ -28,20 +27,19 @@ UNDER_WAY = 2
 class Sender:
     """Sends batches of documents and enters them."""
 
-    ledger: Ledger
     index: Index
     authority: Authority
 
-    async def put(self, work: Work, batch: ChunkBatch, *, whole: bool = False) -> Committed | None:
+    async def put(self, job: IngestJob, batch: ChunkBatch, *, whole: bool = False) -> Committed | None:
         """Have the index write a batch, whose embeddings are charged where they are made; raises what the index raises.
 
         A batch that is the `whole` document is committed with it; null if it was not, for whatever reason.
         """
-        job = work.job
-        about = (job["collection"], job["document_id"], job["revision"])
+        row = job.row
+        about = (row["collection"], row["document_id"], row["revision"])
         put = self.index.put_whole if whole else self.index.put_chunks
-        with work.timed("indexing"), metrics.STAGE_SECONDS.labels("indexing").time():
-            indexed = await self.authority.call(work, "retriever", lambda token: put(token, *about, batch, work.layout))
+        with job.timed("indexing"), metrics.STAGE_SECONDS.labels("indexing").time():
+            indexed = await self.authority.call(job, "retriever", lambda token: put(token, *about, batch, job.layout))
         metrics.CHUNKS.labels("embedded").inc(indexed.embedded)
         metrics.CHUNKS.labels("reused").inc(indexed.reused)
         return indexed.committed
@@ -55,9 +53,9 @@ class Sending:
     end of the block; no later batch is entered then, nor sent.
     """
 
-    def __init__(self, sender: Sender, work: Work) -> None:
+    def __init__(self, sender: Sender, job: IngestJob) -> None:
         self._sender = sender
-        self._work = work
+        self._job = job
         self._open: deque[asyncio.Task[bool]] = deque()
 
     async def __aenter__(self) -> Sending:
@@ -108,10 +106,10 @@ class Sending:
 
     async def _carry(self, batch: ChunkBatch, done: Mapping[str, Any], before: asyncio.Task[bool] | None) -> bool:
         """Send a batch and enter it after the one before it; whether it was entered."""
-        await self._sender.put(self._work, batch)
+        await self._sender.put(self._job, batch)
         if before is not None:
             await asyncio.wait({before})
             if before.exception() is not None or not before.result():
                 return False
-        await self._sender.ledger.progress(self._work, done)
+        await self._job.write(values=done, progress=True)
         return True

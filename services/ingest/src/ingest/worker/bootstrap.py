@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
+import structlog
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from extraction.model.limits import Limits
 from extraction.sandbox.extractor import MIN_SHARE, SandboxedExtractor
 from ingest.documents.deletions import Deletions
 from ingest.jobs.authority import Authority
-from ingest.jobs.ledger import Ledger
+from ingest.jobs.leased_job import IngestJob
+from ingest.jobs.lifecycle import SHOWN
 from ingest.peers.gateway import GatewayPlatform
 from ingest.peers.inference import InferenceTokenizers
 from ingest.peers.retriever import RetrieverIndex
@@ -28,17 +31,27 @@ from ingest.steps.reindex import Reindexer
 from ingest.steps.sender import Sender
 from ingest.steps.tenant_deletion import TenantDeletion
 from ingest.stores import disk_room, open_blobs, open_database, process_name
+from ingest.tables import ANSWERS, INGEST_JOBS, JOBS, WORKERS
 from ingest.worker.consumer import WakeupConsumer
 from ingest.worker.housekeeping import run_housekeeping
-from ingest.worker.loop import WorkerLoop
-from ingest.worker.slots import Slots
-from ingest.worker.watchdog import Watchdog
+from ingest.worker.kind import IngestJobs, JobObserver
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.probes import Probe
+from servicekit.jobs.fairness import SlotShares
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.notifier import LocalNotifier
+from servicekit.jobs.outcomes import RetryPolicy
+from servicekit.jobs.queue import Queue
+from servicekit.jobs.runner import Runner
+from servicekit.jobs.watchdog import Watchdog
+from servicekit.jobs.worker import Chore, Worker
+from servicekit.jobs.worker_registry import ANNOUNCE_SECONDS, WorkerRegistry
 from servicekit.peers.client import Peer, open_session
 from servicekit.sql.database import Database
 from servicekit.web.app import build_app, server_for
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +60,11 @@ class WorkerDependencies:
 
     database: Database
     blobs: BlobStore
-    ledger: Ledger
-    slots: Slots
-    loop: WorkerLoop
+    registry: WorkerRegistry
+    kind: IngestJobs
+    queue: Queue[IngestJob]
+    runner: Runner[IngestJob]
+    loop: Worker[IngestJob]
     parser: SandboxedExtractor
     cutting: ChunkerPool
 
@@ -71,31 +86,44 @@ def assemble_worker(
 ) -> WorkerDependencies:
     """A worker's domain over these adapters."""
     owner = process_name("worker")
-    ledger = Ledger(database, clock, settings.lease_seconds)
     parser = _parser(settings)
     cutting = ChunkerPool(settings.worker_slots, settings.cut_seconds)
-    reader = Reader(ledger, blobs, parser, cutting)
     authority = Authority(tokens)
-    rechunker = Rechunker(ledger, blobs, index, authority, tokenizers, cutting, settings.batch_chunks)
-    sender = Sender(ledger, index, authority)
+    rechunker = Rechunker(blobs, index, authority, tokenizers, cutting, settings.batch_chunks)
     pipeline = Pipeline(
-        ledger, reader, sender, index, authority, tokenizers, rechunker, settings.batch_chunks, settings.kept_revisions
+        Reader(blobs, parser, cutting),
+        Sender(index, authority),
+        index,
+        authority,
+        tokenizers,
+        rechunker,
+        settings.batch_chunks,
+        settings.kept_revisions,
     )
-    reindexing = Reindexer(ledger, index, authority, rechunker)
     deletions = Deletions(database, blobs, index, clock, owner, settings.lease_seconds)
-    slots = Slots(
-        ledger,
+    kind = IngestJobs(
         pipeline,
-        reindexing,
+        Reindexer(index, authority, rechunker),
         deletions,
         TenantDeletion(deletions, platform, settings.tenant_deletion_seconds),
         parser.version,
-        settings.max_wait_seconds,
-        settings.max_attempts,
+        RetryPolicy(settings.max_attempts, settings.max_wait_seconds),
         disk_room(settings),
     )
-    loop = WorkerLoop(ledger, slots, owner, settings.worker_slots, settings.poll_seconds)
-    return WorkerDependencies(database, blobs, ledger, slots, loop, parser, cutting)
+    store = JobStore(database, INGEST_JOBS, clock, settings.lease_seconds, LocalNotifier())
+    shares = SlotShares(database, INGEST_JOBS, WORKERS, clock, JOBS.c.kind.in_(SHOWN))
+    queue = Queue(store, kind)
+    runner = Runner(queue, JobObserver(), shares)
+    registry = WorkerRegistry(WORKERS, database, clock)
+    started_at = clock.now()
+
+    async def announce() -> None:
+        await registry.announce(owner, settings.worker_slots, started_at, reading=parser.version)
+        async with database.write() as connection:
+            await ANSWERS.prune(connection, clock.now())
+
+    loop = Worker(runner, owner, settings.worker_slots, settings.poll_seconds, [Chore(ANNOUNCE_SECONDS, announce)])
+    return WorkerDependencies(database, blobs, registry, kind, queue, runner, loop, parser, cutting)
 
 
 def _parser(settings: IngestSettings) -> SandboxedExtractor:
@@ -151,12 +179,20 @@ async def run_worker(settings: IngestSettings) -> None:
         worker.loop.when_stopping(watchdog.stop)
         try:
             await worker.loop.run(settings.shutdown_seconds)
+            await _sign_off(worker)
         finally:
             housekeeping.cancel()
             await asyncio.gather(housekeeping, return_exceptions=True)
             await asyncio.to_thread(watchdog.stop)
             await asyncio.to_thread(consumer.stop)
         await serving
+
+
+async def _sign_off(worker: WorkerDependencies) -> None:
+    try:
+        await worker.registry.sign_off(worker.loop.owner)
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("could not sign off", error=repr(error)[:300])
 
 
 def worker_app(settings: IngestSettings, worker: WorkerDependencies) -> FastAPI:
@@ -174,6 +210,6 @@ def _worker_probes(worker: WorkerDependencies) -> Mapping[str, Probe]:
     return {"database": worker.database.probe, "blobs": worker.blobs.probe, "loop": worker.loop.probe}
 
 
-def _from_thread(events: asyncio.AbstractEventLoop, loop: WorkerLoop) -> None:
+def _from_thread(events: asyncio.AbstractEventLoop, loop: Worker[IngestJob]) -> None:
     if not events.is_closed():
-        events.call_soon_threadsafe(loop.ring)
+        events.call_soon_threadsafe(loop.wake)

@@ -10,11 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from extraction.sandbox.extractor import SandboxedExtractor
 from ingest.blobs.references import cleanup_unreferenced
-from ingest.jobs.lifecycle import LIVE
 from ingest.ports import BlobStore
 from ingest.tables import JOBS
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.errors import ServiceError
+from servicekit.jobs.tables import LIVE
 from servicekit.sql.database import Database
 from servicekit.sql.retention import prune
 
