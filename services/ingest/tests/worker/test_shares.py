@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 from extraction.model.document import START, Builder, Extracted, Resume
 from extraction.sandbox.extractor import SandboxedExtractor
 from ingest.tables import JOBS
-from servicekit.jobs.fairness import holds_too_much
 
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
@@ -80,21 +79,3 @@ async def test_a_tenant_has_all_slots_alone_and_its_share_beside_another(service
     async with service.database.read() as connection:
         attempts = (await connection.execute(select(JOBS.c.attempts).where(JOBS.c.tenant == "acme"))).scalars().all()
     assert set(attempts) == {0}, "giving way is no attempt"
-
-
-@pytest.mark.parametrize(
-    ("own", "waiting", "too_much"),
-    [
-        (6, [], False),
-        (6, [0], True),
-        (3, [3], False),
-        (3, [2], False),
-        (1, [0], False),
-        (2, [0], True),
-        (2, [2, 0], True),
-    ],
-)
-def test_who_has_two_slots_more_than_one_that_waits_gives_one_away(
-    own: int, waiting: list[int], too_much: bool
-) -> None:
-    assert holds_too_much(own, waiting) is too_much

@@ -1,4 +1,4 @@
-"""A worker that no longer works is seen: by itself, and by the API's metrics when there is none."""
+"""A worker that no longer works is seen by itself."""
 
 from __future__ import annotations
 
