@@ -91,7 +91,7 @@ async def test_a_job_ends_though_the_whole_index_stays_away(service: Service, mo
     await service.upload(TEXT, document_id="a")
     await cut_short(service, monkeypatch)
     with monkeypatch.context() as patch:
-        for call in ("put_chunks", "delete_document", "collection", "commit"):
+        for call in ("put_chunks", "delete_document", "get_collection", "commit"):
             broken(call, service, patch, lambda: PeerUnreachable("retriever"))
         await work_for_days(service)
     assert await statuses(service, "document") == ["failed"]
