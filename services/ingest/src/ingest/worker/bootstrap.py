@@ -88,42 +88,35 @@ def assemble_worker(
     owner = process_name("worker")
     parser = _parser(settings)
     cutting = ChunkerPool(settings.worker_slots, settings.cut_seconds)
+    deletions = Deletions(database, blobs, index, clock, owner, settings.lease_seconds)
+    tenant_deletion = TenantDeletion(deletions, platform, settings.tenant_deletion_seconds)
     authority = Authority(tokens)
     rechunker = Rechunker(blobs, index, authority, tokenizers, cutting, settings.batch_chunks)
-    pipeline = Pipeline(
-        Reader(blobs, parser, cutting),
-        Sender(index, authority),
-        index,
-        authority,
-        tokenizers,
-        rechunker,
-        settings.batch_chunks,
-        settings.kept_revisions,
-    )
-    deletions = Deletions(database, blobs, index, clock, owner, settings.lease_seconds)
-    kind = IngestJobs(
-        pipeline,
-        Reindexer(index, authority, rechunker),
-        deletions,
-        TenantDeletion(deletions, platform, settings.tenant_deletion_seconds),
-        parser.version,
-        RetryPolicy(settings.max_attempts, settings.max_wait_seconds),
-        disk_room(settings),
-    )
+    reader, sender = Reader(blobs, parser, cutting), Sender(index, authority)
+    sizes = settings.batch_chunks, settings.kept_revisions
+    pipeline = Pipeline(reader, sender, index, authority, tokenizers, rechunker, *sizes)
+    policy = RetryPolicy(settings.max_attempts, settings.max_wait_seconds)
+    reindexer = Reindexer(index, authority, rechunker)
+    kind = IngestJobs(pipeline, reindexer, deletions, tenant_deletion, parser.version, policy, disk_room(settings))
     store = JobStore(database, INGEST_JOBS, clock, settings.lease_seconds, LocalNotifier())
+    queue, registry = Queue(store, kind), WorkerRegistry(WORKERS, database, clock)
     shares = SlotShares(database, INGEST_JOBS, WORKERS, clock, JOBS.c.kind.in_(SHOWN))
-    queue = Queue(store, kind)
     runner = Runner(queue, JobObserver(), shares)
-    registry = WorkerRegistry(WORKERS, database, clock)
-    started_at = clock.now()
+    announcing = _announcing(registry, owner, settings.worker_slots, parser.version)
+    loop = Worker(runner, owner, settings.worker_slots, settings.poll_seconds, [announcing])
+    return WorkerDependencies(database, blobs, registry, kind, queue, runner, loop, parser, cutting)
+
+
+def _announcing(registry: WorkerRegistry, owner: str, slots: int, reading: str) -> Chore:
+    """Say every few seconds that the worker lives, and delete old answers for `Idempotency-Key` then."""
+    started_at = registry.clock.now()
 
     async def announce() -> None:
-        await registry.announce(owner, settings.worker_slots, started_at, reading=parser.version)
-        async with database.write() as connection:
-            await ANSWERS.prune(connection, clock.now())
+        await registry.announce(owner, slots, started_at, reading=reading)
+        async with registry.database.write() as connection:
+            await ANSWERS.prune(connection, registry.clock.now())
 
-    loop = Worker(runner, owner, settings.worker_slots, settings.poll_seconds, [Chore(ANNOUNCE_SECONDS, announce)])
-    return WorkerDependencies(database, blobs, registry, kind, queue, runner, loop, parser, cutting)
+    return Chore(ANNOUNCE_SECONDS, announce)
 
 
 def _parser(settings: IngestSettings) -> SandboxedExtractor:
