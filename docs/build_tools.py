@@ -12,7 +12,7 @@ from agent.tools.built_in import built_in_tools, plain_tools
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/tools.md"
-NAMES = ROOT / "libs/contracts/src/contracts/plain_tools.py"
+NAMES = ROOT / "libs/contracts/src/contracts/agents/plain_tools.py"
 HEAD = """# Tools of agents
 
 Generated from `services/agent/src/agent/tools` by `make docs`; do not edit.

@@ -34,7 +34,7 @@ from agent.testing.scripted_answers import ScriptedSearch
 from agent.threads import repository as threads
 from benchmarks.agent.answer_scores import share
 from benchmarks.home import ROOT, Home, fresh_home, write_result
-from contracts.agents import AgentCreate
+from contracts.agents.agents import AgentCreate
 from servicekit.core.clock import SystemClock
 from servicekit.jobs.notifier import LocalNotifier
 from servicekit.jobs.tables import JobOwner

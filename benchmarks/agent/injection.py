@@ -42,10 +42,10 @@ from agent.worker.execution import Execution
 from benchmarks.agent.injection_sets import OURS, Attack, data_folder, load
 from benchmarks.agent.rendering import rendered_links
 from benchmarks.home import write_result
-from contracts.agents import AgentCreate
-from contracts.chat import ChatRequest
-from contracts.delegation import Delegation
-from contracts.runs import Run, RunEvent
+from contracts.access.delegation import Delegation
+from contracts.agents.agents import AgentCreate
+from contracts.agents.runs import Run, RunEvent
+from contracts.models.chat import ChatRequest
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.notifier import LocalNotifier
 from servicekit.jobs.tables import JobOwner

@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import Response, StreamingResponse
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 
 
 def proxy(upstream: str) -> FastAPI:

@@ -23,7 +23,7 @@ from sqlalchemy import insert
 
 from benchmarks.gateway.gateway_load import connect, fresh
 from benchmarks.gateway.gateway_processes import BODY, Process, cores, gateway, request_bytes, streaming, upstream
-from contracts.keys import Budget, KeyCreate, Limits
+from contracts.access.keys import Budget, KeyCreate, Limits
 from gateway.auth.key_repository import key_row
 from gateway.auth.keys import new_secret
 from gateway.auth.tenant_repository import TenantRepository

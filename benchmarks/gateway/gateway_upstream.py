@@ -14,7 +14,7 @@ from typing import cast
 
 import uvloop
 
-from contracts.models import ModelInfo, ModelList, ModelPrice
+from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
 
 MODEL = "bench"
 USAGE = {"prompt_tokens": 100, "completion_tokens": 16, "total_tokens": 116}

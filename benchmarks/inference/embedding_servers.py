@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import yaml
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from inference.catalog.packages import package_folder
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 

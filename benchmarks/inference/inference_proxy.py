@@ -34,7 +34,7 @@ import psutil
 import yaml
 
 from benchmarks.home import write_result
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 CALLS = int(os.environ.get("CALLS", "60"))

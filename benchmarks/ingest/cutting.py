@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tests.support.ingest.peers import minilm_tokenizer
 
-from contracts.collections import Chunking
+from contracts.retrieval.collections import Chunking
 from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import BlockKind, Builder, Extracted

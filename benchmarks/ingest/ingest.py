@@ -32,7 +32,7 @@ from benchmarks.home import ROOT, Home, fresh_home, write_result
 from benchmarks.ingest.cutting import main as cutting_curve
 from benchmarks.ingest.made_documents import changed_manual, long_pdf, manual
 from benchmarks.ingest.parsers_pdf import ROUNDS, bare, ours
-from contracts.search import Filter
+from contracts.retrieval.search import Filter
 from extraction.model.failures import ParseFailed
 from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files

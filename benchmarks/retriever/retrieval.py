@@ -33,8 +33,8 @@ from benchmarks.retriever import retrieval_plot
 from benchmarks.retriever.embeddings import Engines, Progress, open_engines
 from benchmarks.retriever.retrieval_index import BenchRetriever, cut, open_retriever, texts_of
 from benchmarks.retriever.retrieval_sets import RetrievalSet, find_sets
-from contracts.collections import Chunking
-from contracts.search import SearchMode
+from contracts.retrieval.collections import Chunking
+from contracts.retrieval.search import SearchMode
 from groundwork.evaluation.measures import RECIPROCAL_RANK, Values, evaluate, mean, ndcg, recall
 from groundwork.evaluation.questions import Question
 from groundwork.evaluation.significance import Comparison, compare

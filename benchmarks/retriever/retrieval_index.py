@@ -12,9 +12,9 @@ from pathlib import Path
 
 from benchmarks.retriever.embeddings import CachedEmbedder, Engines, Progress
 from benchmarks.retriever.retrieval_sets import SetDocument
-from contracts.collections import Chunking, CollectionCreate
-from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
-from contracts.search import SearchMode, SearchReply, SearchRequest
+from contracts.retrieval.chunks import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
+from contracts.retrieval.collections import Chunking, CollectionCreate
+from contracts.retrieval.search import SearchMode, SearchReply, SearchRequest
 from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from retriever.bootstrap import MIGRATIONS, assemble, open_store

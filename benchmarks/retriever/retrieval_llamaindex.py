@@ -37,7 +37,7 @@ from benchmarks.retriever.embeddings import CachedEmbedder, Engines, open_engine
 from benchmarks.retriever.retrieval import counting, say
 from benchmarks.retriever.retrieval_index import BenchRetriever, CutDocument, cut, open_retriever, texts_of
 from benchmarks.retriever.retrieval_sets import SEED, RetrievalSet, SetDocument, find_sets
-from contracts.collections import Chunking
+from contracts.retrieval.collections import Chunking
 from groundwork.evaluation.measures import evaluate, mean, ndcg, recall
 from groundwork.evaluation.questions import Question
 from groundwork.evaluation.significance import compare

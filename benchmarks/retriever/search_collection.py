@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import insert
 
-from contracts.collections import CollectionCreate, VectorOptions
-from contracts.indexing import ChunkInput, DocumentFacts
+from contracts.retrieval.chunks import ChunkInput, DocumentFacts
+from contracts.retrieval.collections import CollectionCreate, VectorOptions
 from retriever.bootstrap import MIGRATIONS
 from retriever.catalog.collections import CollectionRepository, physical_name
 from retriever.catalog.tables import documents

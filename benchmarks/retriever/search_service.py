@@ -27,7 +27,7 @@ import psutil
 from aiohttp import web
 
 from benchmarks.retriever.search_collection import MODEL, TENANT, Question, load_questions
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 START_SECONDS = 120.0

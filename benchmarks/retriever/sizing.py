@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.home import write_result
 from benchmarks.retriever.search_collection import Question, build, save_questions
 from benchmarks.retriever.search_service import Service, serving
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.stores.edge.store import EdgeStore
 
 SIZE = int(os.environ.get("SIZE", "200000"))

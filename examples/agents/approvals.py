@@ -7,7 +7,7 @@ import sys
 
 from connection import connect
 
-from contracts.runs import Decision, PendingToolCall
+from contracts.agents.runs import Decision, PendingToolCall
 from groundwork.client import Groundwork
 
 TASK = "Use the calculator to compute 6*7, then tell me the result."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connection import connect
 
-from contracts.runs import Run
+from contracts.agents.runs import Run
 from groundwork.client import Groundwork
 
 LIMITS = {"steps": 2, "tool_calls": 1, "tokens": 4000, "seconds": 60}

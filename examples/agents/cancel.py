@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connection import connect
 
-from contracts.runs import Run
+from contracts.agents.runs import Run
 from groundwork.client import Groundwork
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connection import connect
 
-from contracts.runs import RunEvent
+from contracts.agents.runs import RunEvent
 from groundwork.client import Groundwork
 
 

@@ -23,7 +23,7 @@ from agent.relevance.lexicon import Lexicon, term_shares, weighted_mean
 from agent.relevance.passages import passages
 from agent.relevance.ranking import FEATURES, RECONSIDERED, Scored, preselect, reconsider, term_weights
 from agent.settings import AgentSettings
-from contracts.search import Hit
+from contracts.retrieval.search import Hit
 from research.calibration.curves import Curve, Plot, draw
 from research.calibration.data import Case, Embedder, chroma, ohr, squad2, xquad
 from research.calibration.fits import auc, fit_choice, fit_logistic, right_among

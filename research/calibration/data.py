@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.text.words import TOKEN, form_set, forms, is_content
-from contracts.search import Hit, Scores
+from contracts.retrieval.search import Hit, Scores
 
 CHUNK_CHARACTERS = 850
 Vectors = np.ndarray

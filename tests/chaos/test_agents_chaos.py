@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from tests.support.agent.processes import Fleet, agent_fleet
 
-from contracts.runs import Run, RunEvent
+from contracts.agents.runs import Run, RunEvent
 from groundwork.client import ApiError, Groundwork
 from groundwork.errors import Unreachable
 

@@ -21,7 +21,7 @@ import pytest
 from tests.support.home.stack import RunningHome, running_home
 from tests.support.ingest.made_documents import Pile
 
-from contracts.jobs import FINAL_JOB_STATUSES
+from contracts.documents.jobs import FINAL_JOB_STATUSES
 from groundwork.client import ApiError, Groundwork
 from groundwork.client.files import find_files
 from groundwork.errors import Unreachable

@@ -18,9 +18,9 @@ import psutil
 import pytest
 from tests.support.home.stack import RunningHome, running_home
 
-from contracts.collections import Chunking
-from contracts.jobs import FINAL_JOB_STATUSES, Job
-from contracts.search import SearchReply
+from contracts.documents.jobs import FINAL_JOB_STATUSES, Job
+from contracts.retrieval.collections import Chunking
+from contracts.retrieval.search import SearchReply
 from groundwork.client import ApiError, Groundwork
 from groundwork.errors import GroundworkError, Unreachable
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from cli.tests.server import client_of, sse
 
-from contracts.chat import AnswerOptions
+from contracts.models.chat import AnswerOptions
 from groundwork.client import AnswerDone, ApiError, TextDelta, UnexpectedAnswer
 
 CITATION = {

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from cli.tests.server import client_of, collection
 
-from contracts.collections import Collection
+from contracts.retrieval.collections import Collection
 from groundwork.evaluation.questions import Question
 from groundwork.evaluation.report import Report, make_report
 from groundwork.evaluation.rerank_switch import apply_rerank

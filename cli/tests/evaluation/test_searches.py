@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from cli.tests.server import client_of, document, error
 
-from contracts.documents import Document
+from contracts.documents.documents import Document
 from groundwork.client import ApiError
 from groundwork.errors import QuestionsInvalid
 from groundwork.evaluation.plot import draw

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from contracts.agents import AgentCreate
-from contracts.chat import ChatRequest, Message
-from contracts.collections import Chunking, CollectionCreate
-from contracts.delegation import Delegation
-from contracts.documents import DocumentCreate
-from contracts.indexing import ChunkInput
-from contracts.keys import KeyCreate, KeyPatch
-from contracts.models import EmbeddingRequest, RerankRequest
-from contracts.routes import RouteSpec
-from contracts.search import Condition, Filter, Range, SearchOptions
+from contracts.access.delegation import Delegation
+from contracts.access.keys import KeyCreate, KeyPatch
+from contracts.access.routes import RouteSpec
+from contracts.agents.agents import AgentCreate
+from contracts.documents.documents import DocumentCreate
+from contracts.models.catalog import EmbeddingRequest, RerankRequest
+from contracts.models.chat import ChatRequest, Message
+from contracts.retrieval.chunks import ChunkInput
+from contracts.retrieval.collections import Chunking, CollectionCreate
+from contracts.retrieval.search import Condition, Filter, Range, SearchOptions
 
 CHUNK = {"ordinal": 0, "text": "ab", "start": 3, "end": 5}
 

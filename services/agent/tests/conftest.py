@@ -15,10 +15,10 @@ from agent.answering.graph import Answering
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import PACKAGED, ScriptedModels, ScriptedSearch, echo, hit
-from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
-from contracts.delegation import Delegation
-from contracts.models import ModelInfo
-from contracts.search import Hit
+from contracts.access.delegation import Delegation
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
+from contracts.retrieval.search import Hit
 from servicekit.sql.database import Database
 
 from .runs_bench import open_database

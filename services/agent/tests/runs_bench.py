@@ -25,8 +25,8 @@ from agent.threads.repository import Viewer
 from agent.tools.tool import Tool
 from agent.tools.toolbox import Toolbox
 from agent.worker.execution import Execution
-from contracts.agents import AgentCreate, AgentDefinition
-from contracts.runs import Decision, HistoryMessage, Run, RunEvent
+from contracts.agents.agents import AgentCreate, AgentDefinition
+from contracts.agents.runs import Decision, HistoryMessage, Run, RunEvent
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.notifier import LocalNotifier
 from servicekit.jobs.tables import JobOwner

@@ -13,7 +13,7 @@ import yaml
 from pytest_socket import disable_socket
 from starlette.testclient import TestClient
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from inference.bootstrap import create_app
 from inference.settings import InferenceSettings
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair

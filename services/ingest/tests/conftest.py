@@ -15,9 +15,9 @@ from pytest_socket import disable_socket
 from sqlalchemy import RowMapping
 from tests.support.inference.tokenizers import word_pieces
 
-from contracts.collections import CollectionCreate
-from contracts.indexing import BatchIndexed, ChunkBatch
-from contracts.jobs import Job
+from contracts.documents.jobs import Job
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch
+from contracts.retrieval.collections import CollectionCreate
 from extraction.chunking.tokens import Tokens
 from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import assemble

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pytest_socket import disable_socket
 
-from contracts.collections import CollectionCreate
-from contracts.indexing import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
-from contracts.search import SearchReply, SearchRequest
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
+from contracts.retrieval.collections import CollectionCreate
+from contracts.retrieval.search import SearchReply, SearchRequest
 from retriever.bootstrap import MIGRATIONS, assemble
 from retriever.catalog.collections import CollectionRecord
 from retriever.dependencies import Dependencies

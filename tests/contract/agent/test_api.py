@@ -13,9 +13,9 @@ from openai.types.chat.chat_completion_message import Annotation as OpenAiAnnota
 from tests.support.agent.service import Peers, Tokens, agent_client, events_of
 
 from agent.testing.scripted_answers import CAPABLE, ScriptedModels, ScriptedSearch, echo, hit
-from contracts.chat import ChatCompletion, ChatCompletionChunk
-from contracts.errors import ErrorBody, ErrorEnvelope
-from contracts.health import Health
+from contracts.core.errors import ErrorBody, ErrorEnvelope
+from contracts.core.health import Health
+from contracts.models.chat import ChatCompletion, ChatCompletionChunk
 from servicekit.core.errors import NotFound, PeerError, RateLimited, UpstreamFailed
 
 LEAVE = hit(

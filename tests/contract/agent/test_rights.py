@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from tests.support.agent.running import RunningAgents, running_agents
 
-from contracts.runs import FINAL_RUN_STATUSES
+from contracts.agents.runs import FINAL_RUN_STATUSES
 from servicekit.auth.delegation import DelegationVerifier
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

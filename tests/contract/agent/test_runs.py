@@ -15,8 +15,8 @@ from openai import AsyncOpenAI
 from tests.support.agent.running import RunningAgents, running_agents
 
 from agent.testing.scripted_agents import Turn
-from contracts.chat import ChatRequest
-from contracts.runs import FINAL_RUN_STATUSES
+from contracts.agents.runs import FINAL_RUN_STATUSES
+from contracts.models.chat import ChatRequest
 from servicekit.core.errors import InvalidRequest
 from servicekit.streams.sse import Event, decode
 

@@ -19,8 +19,8 @@ from tests.support.api.openapi_walk import operations
 
 from agent.testing.scripted_agents import Turn
 from agent.testing.scripted_answers import hit
+from contracts.agents.runs import FINAL_RUN_STATUSES
 from contracts.operations.table import OPERATIONS
-from contracts.runs import FINAL_RUN_STATUSES
 
 MAIL = "jane.roe@acme.example"
 MASK = "*" * len(MAIL)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 from tests.support.gateway.running import RunningGateway, running_gateway
 
-from contracts.delegation import Scope
+from contracts.access.delegation import Scope
 from contracts.operations.table import OPERATIONS
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import ANSWERS, MODELS

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.support.gateway.running import DEADLINE_SECONDS, RunningGateway, running_gateway
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from gateway.limits.memory_limiter import MemoryLimiter
 from servicekit.core.clock import SystemClock
 from servicekit.web.json_bodies import LARGE_BYTES

@@ -13,7 +13,7 @@ from agent.peers.model_plane import ModelPlane
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import ScriptedSearch, hit
-from contracts.chat import ChatCompletion, ChatRequest
+from contracts.models.chat import ChatCompletion, ChatRequest
 from gateway.auth.tokens import ANSWERS
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.peers.client import Peer

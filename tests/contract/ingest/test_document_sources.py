@@ -11,8 +11,8 @@ import pytest
 from tests.support.gateway.ingest import gateway_to_ingest
 from tests.support.gateway.running import RunningGateway
 
-from contracts.documents import DocumentCreate
-from contracts.jobs import Accepted
+from contracts.documents.documents import DocumentCreate
+from contracts.documents.jobs import Accepted
 from groundwork.client import ApiError, Groundwork
 
 URL = "https://example.org/leave.html"

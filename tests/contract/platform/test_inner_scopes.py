@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from agent.bootstrap import create_app as agent_app
 from agent.settings import AgentSettings
-from contracts.delegation import Audience, Delegation, Scope
+from contracts.access.delegation import Audience, Delegation, Scope
 from gateway.bootstrap import create_model_plane
 from gateway.settings import GatewaySettings
 from inference.bootstrap import create_app as inference_app

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 from tests.support.gateway.running import Servers
 
-from contracts.errors import ErrorEnvelope
+from contracts.core.errors import ErrorEnvelope
 from servicekit.core.settings import ServiceSettings
 from servicekit.web.app import build_app
 from servicekit.web.http_protocol import MOST_UNREAD, BoundedProtocol

@@ -10,13 +10,13 @@ import httpx2
 import pytest
 from tests.support.retriever.service import Tokens, retriever_client
 
-from contracts.collections import Collection
-from contracts.documents import DocumentChunk
-from contracts.errors import ErrorEnvelope
-from contracts.health import Health
-from contracts.indexing import BatchIndexed, Committed
-from contracts.pages import Page
-from contracts.search import SearchReply
+from contracts.core.errors import ErrorEnvelope
+from contracts.core.health import Health
+from contracts.core.pages import Page
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.chunks import BatchIndexed, Committed
+from contracts.retrieval.collections import Collection
+from contracts.retrieval.search import SearchReply
 from retriever.testing.hashed_embedder import HashedEmbedder
 from servicekit.peers.client import PeerUnreachable
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.support.retriever.service import Tokens, hashed_inference, served
 
-from contracts.collections import Chunking, CollectionChange, CollectionCreate
-from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
-from contracts.reindexing import ReindexRequest, ShadowRequest
+from contracts.retrieval.chunks import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
+from contracts.retrieval.collections import Chunking, CollectionChange, CollectionCreate
+from contracts.retrieval.reindex import ReindexRequest, ShadowRequest
 from ingest.peers.retriever import RetrieverIndex
 from retriever.bootstrap import create_app
 from retriever.models.protocol import EmbeddingModel

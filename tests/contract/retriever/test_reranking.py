@@ -13,7 +13,7 @@ from tests.support.inference.reranker_conformance import TEXTS, RerankerConforma
 from tests.support.inference.running import CHAT, EMBEDDING, RERANK, Inference, running_inference
 from tests.support.retriever.service import served
 
-from contracts.models import RerankReply
+from contracts.models.catalog import RerankReply
 from retriever.models.inference import InferenceReranker
 from retriever.models.protocol import Reranker
 from retriever.testing.lexical_reranker import LexicalReranker

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.support.home.stack import HANDBOOK, RunningHome, handbook_questions
 
-from contracts.collections import Collection
+from contracts.retrieval.collections import Collection
 
 COMMAND = Path(sys.executable).parent / "groundwork"
 KNOWN = handbook_questions(answerable=True)[0]

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from tests.support.home.stack import HANDBOOK, INGEST_SECONDS, QUESTIONS, RunningHome
 
-from contracts.collections import Collection
+from contracts.retrieval.collections import Collection
 from groundwork.client.bulk import ingest_files
 from groundwork.client.files import find_files
 

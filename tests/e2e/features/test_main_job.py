@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.support.home.stack import RunningHome, handbook_questions
 
-from contracts.citations import Annotation
-from contracts.collections import Collection
+from contracts.models.citations import Annotation
+from contracts.retrieval.collections import Collection
 from groundwork.client import Answer, AnswerDone, ApiError, Groundwork, TextDelta
 
 FORMATS = {

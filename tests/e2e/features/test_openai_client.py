@@ -9,7 +9,7 @@ import pytest
 from openai import NotFoundError, OpenAI
 from tests.support.home.stack import RunningHome, handbook_questions
 
-from contracts.collections import Collection
+from contracts.retrieval.collections import Collection
 
 KNOWN = handbook_questions(answerable=True)[0]
 

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 from tests.support.home.stack import RunningHome
 
-from contracts.search import Filter
+from contracts.retrieval.search import Filter
 from groundwork.client import Groundwork
 
 NAME, NUMBER = "read-your-writes", 3

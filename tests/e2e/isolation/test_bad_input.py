@@ -17,7 +17,7 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 from tests.support.home.stack import RunningHome
 
-from contracts.errors import ErrorBody, ErrorEnvelope
+from contracts.core.errors import ErrorBody, ErrorEnvelope
 from groundwork.stack.supervision.processes import memory
 
 COLLECTION = "bad-input"

@@ -15,7 +15,7 @@ from tests.support.api import hostile
 from tests.support.api.openapi_walk import Operation, operations
 from tests.support.home.stack import RunningHome
 
-from contracts.errors import ErrorEnvelope
+from contracts.core.errors import ErrorEnvelope
 
 COLLECTION, DOCUMENT = "hostile-calls", "letter"
 SEGMENTS = ("nothing", "a b", "%00", "..", "é🙂", "'; --", "x" * 3_000, "a\ud7ffb", "-1", "None")

@@ -16,7 +16,7 @@ from typing import get_args
 import pytest
 from tests.support.home.traced import Traced
 
-from contracts.delegation import Audience, Delegation, Scope
+from contracts.access.delegation import Audience, Delegation, Scope
 from servicekit.auth.delegation import DelegationSigner
 from servicekit.core.clock import SystemClock
 

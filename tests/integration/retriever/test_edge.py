@@ -9,7 +9,7 @@ from pathlib import Path
 import qdrant_edge as edge
 from tests.support.retriever.indexed_writer import DIMENSIONS, point_of
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.stores import filters
 from retriever.stores.edge import options as edge_options
 from retriever.stores.edge.index_builds import BuildRules

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from contracts.indexing import ChunkInput, DocumentFacts
-from contracts.search import Filter
+from contracts.retrieval.chunks import ChunkInput, DocumentFacts
+from contracts.retrieval.search import Filter
 from retriever.stores import filters
 from retriever.stores.edge.store import EdgeStore
 from retriever.stores.points import RevisionKey, make_point

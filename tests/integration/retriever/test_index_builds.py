@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from tests.support.retriever.indexed_writer import DIMENSIONS, point_of, vector_of
 from tests.support.retriever.writer_kills import kill_writers
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.errors import GenerationMissing
 from retriever.stores import filters
 from retriever.stores.edge.index_builds import BuildRules

@@ -14,10 +14,10 @@ import pytest
 from pydantic import SecretStr
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 
-from contracts.collections import CollectionChange, CollectionCreate
-from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
-from contracts.reindexing import ReindexRequest
-from contracts.search import SearchReply, SearchRequest
+from contracts.retrieval.chunks import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
+from contracts.retrieval.collections import CollectionChange, CollectionCreate
+from contracts.retrieval.reindex import ReindexRequest
+from contracts.retrieval.search import SearchReply, SearchRequest
 from retriever.bootstrap import MIGRATIONS, assemble
 from retriever.dependencies import Dependencies
 from retriever.errors import CollectionNotFound, StaleRevision

@@ -13,7 +13,7 @@ from benchmarks.retriever.retrieval import SetResult, measure_set, print_tables
 from benchmarks.retriever.retrieval_index import open_retriever
 from benchmarks.retriever.retrieval_sets import find_sets
 
-from contracts.collections import Chunking
+from contracts.retrieval.collections import Chunking
 
 DOCUMENTS = {
     "tides/1#a": ("Tides", "The tide turns at noon. Fishing boats leave the harbour on the ebb."),

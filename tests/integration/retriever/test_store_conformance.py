@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from contracts.collections import VectorOptions
-from contracts.indexing import ChunkInput, DocumentFacts
-from contracts.search import Filter
+from contracts.retrieval.chunks import ChunkInput, DocumentFacts
+from contracts.retrieval.collections import VectorOptions
+from contracts.retrieval.search import Filter
 from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.stores import filters, readiness
 from retriever.stores.edge.index_builds import BuildRules

@@ -29,9 +29,9 @@ from agent.bootstrap import create_app, open_dependencies
 from agent.settings import AgentSettings
 from agent.tables import RUNS
 from agent.testing.scripted_answers import hit
-from contracts.health import Health
-from contracts.runs import FINAL_RUN_STATUSES
-from contracts.search import SearchReply, SearchUsage
+from contracts.agents.runs import FINAL_RUN_STATUSES
+from contracts.core.health import Health
+from contracts.retrieval.search import SearchReply, SearchUsage
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.sql.database import Database, rows_of
 from servicekit.web.error_handlers import install_error_handlers

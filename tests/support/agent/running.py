@@ -17,8 +17,8 @@ from tests.support.gateway.running import RunningGateway, running_gateway
 from agent.bootstrap import create_app
 from agent.settings import AgentSettings
 from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
-from contracts.chat import ChatRequest
-from contracts.models import ModelInfo, ModelList, ModelPrice
+from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
+from contracts.models.chat import ChatRequest
 from gateway.limits.memory_limiter import MemoryLimiter
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.core.clock import SystemClock

@@ -22,10 +22,10 @@ from starlette.types import ASGIApp
 from agent.bootstrap import create_app
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch
-from contracts.chat import ChatRequest
-from contracts.delegation import Audience, Delegation
-from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelList
-from contracts.search import SearchReply, SearchRequest
+from contracts.access.delegation import Audience, Delegation
+from contracts.models.catalog import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelList
+from contracts.models.chat import ChatRequest
+from contracts.retrieval.search import SearchReply, SearchRequest
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.errors import ServiceError
 from servicekit.streams.sse import DONE, encode, encode_error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.gateway.running import RunningGateway, Servers, running_gateway
 
-from contracts.collections import CollectionCreate
+from contracts.retrieval.collections import CollectionCreate
 from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import assemble, create_app
 from ingest.documents.collections import add_collection

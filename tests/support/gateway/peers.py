@@ -15,10 +15,10 @@ import aiohttp
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from contracts.agents import Agent
-from contracts.collections import Chunking, Collection
-from contracts.health import Health
-from contracts.models import ModelInfo, ModelPrice
+from contracts.agents.agents import Agent
+from contracts.core.health import Health
+from contracts.models.catalog import ModelInfo, ModelPrice
+from contracts.retrieval.collections import Chunking, Collection
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.core.errors import InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
 from servicekit.streams.sse import DONE, encode, encode_error

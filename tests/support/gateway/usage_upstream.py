@@ -17,8 +17,8 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from contracts.health import Health
-from contracts.models import ModelInfo, ModelPrice
+from contracts.core.health import Health
+from contracts.models.catalog import ModelInfo, ModelPrice
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.core.errors import UpstreamFailed
 from servicekit.streams.sse import DONE, encode

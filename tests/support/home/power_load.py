@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from contracts.runs import Run
+from contracts.agents.runs import Run
 from groundwork.client import Groundwork
 from groundwork.errors import GroundworkError
 

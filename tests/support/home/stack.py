@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from contracts.collections import Collection
+from contracts.retrieval.collections import Collection
 from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files
 from groundwork.client.files import find_files

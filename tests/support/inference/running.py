@@ -16,7 +16,7 @@ import aiohttp
 import yaml
 from starlette.types import ASGIApp
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from inference.bootstrap import create_app
 from inference.dependencies import Dependencies
 from inference.settings import InferenceSettings

@@ -24,12 +24,12 @@ import httpx2
 import uvicorn
 from fastapi import FastAPI, Query, Request, Response
 
-from contracts.collections import Collection, CollectionCreate
-from contracts.delegation import Delegation, FreshToken, TokenExchange
-from contracts.documents import DocumentChunk
-from contracts.errors import ErrorBody
-from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest, Committed
-from contracts.pages import Page
+from contracts.access.delegation import Delegation, FreshToken, TokenExchange
+from contracts.core.errors import ErrorBody
+from contracts.core.pages import Page
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, CommitRequest, Committed
+from contracts.retrieval.collections import Collection, CollectionCreate
 from ingest.testing.index import MemoryIndex
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.errors import PeerError

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Connection, update
 from tests.support.jobs.kind import JOBS, TABLE, Counting, CountingBench, held_open
 
-from contracts.documents import Failure
-from contracts.errors import ErrorBody
+from contracts.core.errors import ErrorBody
+from contracts.documents.documents import Failure
 from servicekit.core.clock import ManualClock
 from servicekit.core.errors import PeerError
 from servicekit.jobs.leased_job import LeasedJob

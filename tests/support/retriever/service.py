@@ -17,8 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from contracts.delegation import Audience, Delegation, Scope
-from contracts.models import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelInfo, ModelList
+from contracts.access.delegation import Audience, Delegation, Scope
+from contracts.models.catalog import Embedding, EmbeddingReply, EmbeddingRequest, EmbeddingUsage, ModelInfo, ModelList
 from retriever.bootstrap import MIGRATIONS, assemble, create_app
 from retriever.models.protocol import Reranker
 from retriever.settings import RetrieverSettings

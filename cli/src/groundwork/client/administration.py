@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import get_args
 
-from contracts.delegation import Scope
-from contracts.jobs import Job
-from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, Tenant, UsageGroup, UsageRow
+from contracts.access.delegation import Scope
+from contracts.access.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, Tenant, UsageGroup, UsageRow
+from contracts.documents.jobs import Job
 from contracts.operations import administration as operations
 from groundwork.client.connection import Connection
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from contracts.agents import Agent
+from contracts.agents.agents import Agent
+from contracts.agents.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, Decision, HistoryMessage, Run, RunEvent, Thread
 from contracts.operations import agents as operations
-from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, Decision, HistoryMessage, Run, RunEvent, Thread
 from groundwork.client.connection import Connection
 from groundwork.client.deadlines import Away, FollowerDeadlines
 from groundwork.errors import ApiError, Unreachable, WaitTimeout

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.chat import STREAM_END, AnswerOptions, AnswerReport, ChatCompletionChunk, ChatUsage
-from contracts.citations import Annotation
+from contracts.models.chat import STREAM_END, AnswerOptions, AnswerReport, ChatCompletionChunk, ChatUsage
+from contracts.models.citations import Annotation
 from contracts.operations.models import CREATE_CHAT_COMPLETION
 from groundwork.client.connection import Connection
 from groundwork.errors import UnexpectedAnswer

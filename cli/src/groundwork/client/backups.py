@@ -24,8 +24,8 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 
-from contracts.collections import CollectionCreate
-from contracts.jobs import Accepted
+from contracts.documents.jobs import Accepted
+from contracts.retrieval.collections import CollectionCreate
 from groundwork.client.bulk import UPLOADS_AT_ONCE, send_with_retries
 from groundwork.client.groundwork import Groundwork
 from groundwork.errors import ApiError, BackupDamaged, BackupExists, GroundworkError

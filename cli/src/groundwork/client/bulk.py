@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import get_args
 
-from contracts.documents import Document, Failure
-from contracts.jobs import Accepted, Job, JobStage
+from contracts.documents.documents import Document, Failure
+from contracts.documents.jobs import Accepted, Job, JobStage
 from groundwork.client.files import check_name, document_id
 from groundwork.client.groundwork import Groundwork
 from groundwork.errors import ApiError, GroundworkError, WaitTimeout

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts.collections import Chunking, Collection, CollectionChange, CollectionCreate, VectorOptions
-from contracts.jobs import Job
+from contracts.documents.jobs import Job
 from contracts.operations import documents as operations
-from contracts.reindexing import ReindexRequest
+from contracts.retrieval.collections import Chunking, Collection, CollectionChange, CollectionCreate, VectorOptions
+from contracts.retrieval.reindex import ReindexRequest
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError
 

@@ -10,9 +10,9 @@ from typing import IO, Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
+from contracts.core.errors import ErrorBody, ErrorEnvelope, ErrorType
+from contracts.core.pages import Page
 from contracts.operations.operation import Operation
-from contracts.pages import Page
 from groundwork.errors import ApiError, GroundworkError, UnexpectedAnswer, Unreachable
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from contracts.batches import BatchReply
-from contracts.documents import Document, DocumentChunk, DocumentCreate
-from contracts.jobs import Accepted
+from contracts.documents.batches import BatchReply
+from contracts.documents.documents import Document, DocumentChunk, DocumentCreate
+from contracts.documents.jobs import Accepted
 from contracts.operations import documents as operations
 from extraction.formats.catalog import media_type_of
 from groundwork.client.connection import Connection

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Literal, Self
 
-from contracts.jobs import FINAL_JOB_STATUSES, Accepted, Job
+from contracts.documents.jobs import FINAL_JOB_STATUSES, Accepted, Job
 from groundwork.client import snapshots
 from groundwork.client.files import check_name
 from groundwork.client.groundwork import Groundwork

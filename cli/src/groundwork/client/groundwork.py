@@ -10,14 +10,14 @@ from typing import IO, Literal, Self
 
 import httpx2
 
-from contracts.chat import AnswerOptions
-from contracts.health import Health
-from contracts.keys import UsageGroup, UsageRow
-from contracts.models import Embedding, ModelInfo
+from contracts.access.keys import UsageGroup, UsageRow
+from contracts.core.health import Health
+from contracts.models.catalog import Embedding, ModelInfo
+from contracts.models.chat import AnswerOptions
 from contracts.operations.administration import BACK_UP, READINESS
 from contracts.operations.documents import SEARCH_COLLECTION
 from contracts.operations.models import CREATE_EMBEDDINGS, LIST_MODELS
-from contracts.search import Filter, SearchMode, SearchOptions, SearchReply
+from contracts.retrieval.search import Filter, SearchMode, SearchOptions, SearchReply
 from groundwork.client import administration, answers
 from groundwork.client.agents import Agents, Runs, Threads
 from groundwork.client.collections import Collections

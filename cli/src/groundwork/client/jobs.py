@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from contracts.jobs import FINAL_JOB_STATUSES, Job
+from contracts.documents.jobs import FINAL_JOB_STATUSES, Job
 from contracts.operations import documents as operations
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError, JobFailed, Unreachable, WaitTimeout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from contracts.documents import Document
+from contracts.documents.documents import Document
 from groundwork.errors import QuestionsInvalid
 from groundwork.evaluation.questions import Question
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.collections import Collection
+from contracts.retrieval.collections import Collection
 from groundwork.client import Groundwork
 from groundwork.evaluation.report import Report
 from groundwork.evaluation.searches import Way

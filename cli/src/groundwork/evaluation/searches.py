@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
-from contracts.search import SearchMode, SearchReply
+from contracts.retrieval.search import SearchMode, SearchReply
 from groundwork.client import ApiError, Groundwork, GroundworkError
 from groundwork.evaluation.questions import Question
 

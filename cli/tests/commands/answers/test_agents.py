@@ -11,7 +11,7 @@ import typer
 from cli.tests.server import client_of, sse
 from typer.testing import CliRunner
 
-from contracts.runs import PendingToolCall
+from contracts.agents.runs import PendingToolCall
 from groundwork.client import agents
 from groundwork.commands import app
 from groundwork.commands.answers.agents import _decision

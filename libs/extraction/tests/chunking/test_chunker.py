@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from libs.extraction.tests.cases import documents
 
-from contracts.collections import Chunking, ChunkingStrategy
+from contracts.retrieval.collections import Chunking, ChunkingStrategy
 from extraction.chunking.chunker import Chunk, Chunker, embedded
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import Builder, Extracted

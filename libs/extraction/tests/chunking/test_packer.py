@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from contracts.collections import Chunking
+from contracts.retrieval.collections import Chunking
 from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import Builder

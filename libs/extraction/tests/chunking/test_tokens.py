@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.support.inference.tokenizers import word_pieces
 
-from contracts.collections import Chunking
+from contracts.retrieval.collections import Chunking
 from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import BlockKind, Builder, Extracted

@@ -7,7 +7,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, InvalidDelegation, generate_key_pair
 from servicekit.core.clock import ManualClock
 from servicekit.core.errors import NotReady

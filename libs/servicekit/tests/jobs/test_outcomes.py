@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.errors import ErrorBody
+from contracts.core.errors import ErrorBody
 from servicekit.core.errors import PeerError
 from servicekit.jobs.outcomes import Fail, RetryPolicy, TryAgain, Wait, service_away
 

@@ -10,9 +10,9 @@ import pytest
 from fastapi import APIRouter, Request
 from starlette.testclient import TestClient
 
-from contracts.collections import CollectionCreate
-from contracts.delegation import Delegation
-from contracts.errors import ErrorEnvelope
+from contracts.access.delegation import Delegation
+from contracts.core.errors import ErrorEnvelope
+from contracts.retrieval.collections import CollectionCreate
 from servicekit.auth.delegation import Caller, DelegationSigner, require
 from servicekit.core.errors import InvalidRequest, NotReady, envelope
 from servicekit.core.settings import ServiceSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.documents import Failure
+from contracts.documents.documents import Failure
 from servicekit.core.errors import (
     Conflict,
     Forbidden,

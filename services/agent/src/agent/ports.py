@@ -10,11 +10,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.chat import ChatCompletionChunk, ChatRequest
-from contracts.delegation import Scope, Spent
-from contracts.documents import DocumentChunk
-from contracts.models import ModelInfo
-from contracts.search import SearchReply, SearchRequest
+from contracts.access.delegation import Scope, Spent
+from contracts.documents.documents import DocumentChunk
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import ChatCompletionChunk, ChatRequest
+from contracts.retrieval.search import SearchReply, SearchRequest
 
 Vector = NDArray[np.float32]
 

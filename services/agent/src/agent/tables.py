@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from contracts.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES
+from contracts.agents.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES
 from servicekit.jobs.events import EventLog, event_columns
 from servicekit.jobs.leases import lease_columns
 from servicekit.jobs.tables import JobTable

@@ -5,7 +5,7 @@ import pytest
 from agent.agents import definitions
 from agent.errors import AgentNotFound, AgentNotYours, AgentUnreadable
 from agent.threads.repository import Viewer
-from contracts.agents import AgentCreate
+from contracts.agents.agents import AgentCreate
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 

@@ -6,8 +6,8 @@ import pytest
 
 from agent.agents.rights import check_rights
 from agent.errors import AgentNotAllowed, ToolScopeMissing
-from contracts.agents import AgentDefinition
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
+from contracts.agents.agents import AgentDefinition
 
 
 def _check(definition: dict[str, Any], **rights: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench, content_of
 
 from agent.testing.scripted_answers import CAPABLE, ScriptedModels, echo
-from contracts.chat import ChatCompletion
+from contracts.models.chat import ChatCompletion
 from servicekit.core.errors import UpstreamFailed
 
 RIGHT = "Full-time employees get 27 days of paid leave per year."

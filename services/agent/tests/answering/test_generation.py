@@ -8,7 +8,7 @@ from services.agent.tests.conftest import LEAVE_QUESTION, Bench, chat_request, c
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, echo
-from contracts.chat import ChatCompletion
+from contracts.models.chat import ChatCompletion
 from servicekit.core.errors import QueueFull, RateLimited, ServiceError, UpstreamFailed
 
 RIGHT = "Full-time employees get 27 days of paid leave per year."

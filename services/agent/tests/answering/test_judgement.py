@@ -4,7 +4,7 @@ import pytest
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
 from agent.settings import AgentSettings
-from contracts.chat import ChatCompletion
+from contracts.models.chat import ChatCompletion
 
 
 def kind_of(answer: ChatCompletion) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench
 
 from agent.testing.scripted_answers import hit
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 
 RIGHT = "Full-time employees get 27 days of paid leave per year."
 

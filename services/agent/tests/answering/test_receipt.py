@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench
 
-from contracts.chat import ChatCompletion
+from contracts.models.chat import ChatCompletion
 
 RIGHT = "Full-time employees get 27 days of paid leave per year."
 INCLUDE = {"include": ["sources", "receipt"]}

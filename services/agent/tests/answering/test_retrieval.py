@@ -5,8 +5,8 @@ from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench
 
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import hit
-from contracts.chat import ChatCompletion
-from contracts.search import Filter, Neighbour, SearchRequest
+from contracts.models.chat import ChatCompletion
+from contracts.retrieval.search import Filter, Neighbour, SearchRequest
 
 RIGHT = "Full-time employees get 27 days of paid leave per year."
 INCLUDE = {"include": ["sources", "receipt"]}

@@ -4,7 +4,7 @@ from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench
 
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, hit
-from contracts.chat import ChatCompletion
+from contracts.models.chat import ChatCompletion
 
 RIGHT = "Full-time employees get 27 days of paid leave per year."
 

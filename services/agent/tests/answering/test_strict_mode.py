@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench, content_of
 
-from contracts.chat import ChatCompletion
+from contracts.models.chat import ChatCompletion
 
 RIGHT = "Full-time employees get 27 days of paid leave per year."
 INCLUDE = {"include": ["sources", "receipt"]}

@@ -4,7 +4,7 @@ from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench, content_
 
 from agent.answering.verification import abstention
 from agent.testing.scripted_answers import CAPABLE
-from contracts.chat import AnswerReport, ChatCompletion
+from contracts.models.chat import AnswerReport, ChatCompletion
 
 
 def _report(answer: ChatCompletion) -> AnswerReport:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, hit
-from contracts.chat import ChatCompletion
-from contracts.models import ModelInfo
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import ChatCompletion
 
 SAID = [
     "Full-time employees get 27 days of paid leave per year.",

@@ -14,8 +14,8 @@ from agent.api.chat import _with_silences
 from agent.errors import CompletionTooSlow
 from agent.settings import AgentSettings
 from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn, turn_chunks
-from contracts.chat import ChatCompletionChunk, ChatRequest
-from contracts.runs import Run
+from contracts.agents.runs import Run
+from contracts.models.chat import ChatCompletionChunk, ChatRequest
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 

@@ -6,7 +6,7 @@ import pytest
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, hit
-from contracts.models import ModelInfo
+from contracts.models.catalog import ModelInfo
 
 RIGHT = "Full-time employees get 27 days of paid leave per year."
 OLD = hit(f"{RIGHT} Ask your manager.", "policy-2025")

@@ -11,7 +11,7 @@ from agent.relevance.lexicon import Lexicon
 from agent.relevance.passages import passages
 from agent.relevance.ranking import Scored
 from agent.testing.scripted_answers import bag_of_stems, hit
-from contracts.search import Hit
+from contracts.retrieval.search import Hit
 
 
 def shown(question: str, *hits: Hit) -> list[str]:

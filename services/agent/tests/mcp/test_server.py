@@ -6,8 +6,8 @@ from services.agent.tests.conftest import LEAVE, Bench
 
 from agent.mcp.server import INVALID_PARAMS, METHOD_NOT_FOUND, VERSIONS, McpServer
 from agent.testing.memory_library import MemoryLibrary
-from contracts.delegation import Delegation, Scope
-from contracts.mcp import McpMessage
+from contracts.access.delegation import Delegation, Scope
+from contracts.agents.mcp import McpMessage
 from servicekit.auth.delegation import Caller
 
 

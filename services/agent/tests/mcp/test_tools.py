@@ -8,7 +8,7 @@ from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench
 
 from agent.mcp.tools import MAX_COLLECTIONS, TOOLS, CollectionsNotNamed, McpCall
 from agent.testing.memory_library import MemoryLibrary
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from servicekit.auth.delegation import Caller
 
 RIGHTS = Delegation(audiences=("agent",), tenant="acme", key_id="k", request_id="r", scopes=("search", "chat"))

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from agent.peers.model_plane import ModelPlane
-from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChunkChoice
-from contracts.models import EmbeddingReply, ModelInfo, ModelList
+from contracts.models.catalog import EmbeddingReply, ModelInfo, ModelList
+from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChunkChoice
 from servicekit.core.errors import PeerError, UpstreamFailed
 from servicekit.peers.client import Peer, PeerMalformed
 from servicekit.streams.sse import DONE, encode

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from agent.peers.retriever import RetrieverLibrary
-from contracts.pages import Page
+from contracts.core.pages import Page
 from servicekit.peers.client import Peer
 
 

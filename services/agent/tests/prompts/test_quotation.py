@@ -13,7 +13,7 @@ from services.agent.tests.runs_bench import Bench
 
 from agent.testing.scripted_agents import ScriptedAgent, Turn
 from agent.testing.scripted_answers import CAPABLE, ScriptedSearch, hit
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 

@@ -8,7 +8,7 @@ import pytest
 from services.agent.tests.conftest import chat_request, delegation
 
 from agent.questions.conversation import MAX_QUESTION, read_conversation
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from servicekit.core.errors import ServiceError
 
 

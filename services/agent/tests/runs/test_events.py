@@ -11,8 +11,8 @@ from agent.runs import events as run_events
 from agent.settings import AgentSettings
 from agent.threads import repository as threads
 from agent.threads import retention
-from contracts.chat import ChatRequest
-from contracts.runs import Run, RunEvent
+from contracts.agents.runs import Run, RunEvent
+from contracts.models.chat import ChatRequest
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.notifier import LocalNotifier
 from servicekit.sql.database import Database

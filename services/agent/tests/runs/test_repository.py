@@ -8,7 +8,7 @@ from services.agent.tests.runs_bench import Bench, bench
 from agent.errors import ThreadBusy, ThreadNotFound
 from agent.runs import repository as runs
 from agent.runs.leased_run import LeasedRun
-from contracts.runs import PendingToolCall, Run
+from contracts.agents.runs import PendingToolCall, Run
 from servicekit.sql.database import Database
 
 

@@ -5,7 +5,7 @@ from services.agent.tests.payments import Till, killed_in_the_middle, pay
 from services.agent.tests.runs_bench import Bench, bench
 
 from agent.errors import ArgumentsDontFit, DecisionsDontFit, RunNotWaiting
-from contracts.runs import Run
+from contracts.agents.runs import Run
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 

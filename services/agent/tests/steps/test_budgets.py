@@ -11,8 +11,8 @@ from agent.settings import AgentSettings
 from agent.testing.scripted_agents import Turn
 from agent.testing.scripted_answers import CAPABLE
 from agent.threads.messages import UNKNOWN
-from contracts.delegation import Spent
-from contracts.models import ModelPrice
+from contracts.access.delegation import Spent
+from contracts.models.catalog import ModelPrice
 from servicekit.sql.database import Database
 
 

@@ -5,7 +5,7 @@ from services.agent.tests.runs_bench import Bench
 from agent.steps.memory import SUMMARY_SHARE
 from agent.testing.scripted_agents import ScriptedAgent, Turn
 from agent.threads import repository as threads
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 

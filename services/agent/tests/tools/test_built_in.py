@@ -16,9 +16,9 @@ from agent.agents.rights import check_rights
 from agent.errors import ToolScopeMissing
 from agent.tools.built_in import built_in_tools, plain_tools
 from agent.tools.toolbox import check_approvals
-from contracts.agents import AgentDefinition, PlainTool
-from contracts.delegation import Delegation
-from contracts.plain_tools import PlainToolName
+from contracts.access.delegation import Delegation
+from contracts.agents.agents import AgentDefinition, PlainTool
+from contracts.agents.plain_tools import PlainToolName
 from servicekit.sql.database import Database
 
 EVERY_ENGINE = frozenset(

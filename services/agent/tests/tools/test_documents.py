@@ -9,8 +9,8 @@ from agent.testing.scripted_answers import ScriptedSearch, hit
 from agent.tools.documents import ReadDocument, SearchDocuments
 from agent.tools.schemas import problems
 from agent.tools.tool import Tool, ToolCaller, ToolFailed
-from contracts.delegation import Scope
-from contracts.documents import DocumentChunk
+from contracts.access.delegation import Scope
+from contracts.documents.documents import DocumentChunk
 
 
 async def _token() -> str:

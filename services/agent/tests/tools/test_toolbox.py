@@ -18,7 +18,7 @@ from agent.settings import AgentSettings
 from agent.tools.mcp_client import McpUnreachable
 from agent.tools.mcp_servers import McpServer
 from agent.tools.toolbox import Toolbox
-from contracts.agents import AgentDefinition
+from contracts.agents.agents import AgentDefinition
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 

@@ -18,7 +18,7 @@ from agent.settings import AgentSettings
 from agent.tables import RUNS, VERSIONS
 from agent.threads.messages import UNKNOWN
 from agent.tools.tool import Repeat
-from contracts.runs import Run
+from contracts.agents.runs import Run
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.outcomes import Cancel
 from servicekit.sql.database import Database, rows_of

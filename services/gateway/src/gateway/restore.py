@@ -12,7 +12,7 @@ import sys
 
 from sqlalchemy import insert, select
 
-from contracts.keys import KeyCreate
+from contracts.access.keys import KeyCreate
 from gateway.admin.first_start import SECRET_MODE, given_secret
 from gateway.auth.grants import begin_epoch
 from gateway.auth.key_repository import key_row

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from gateway.admin.first_start import ensure_admin_key, ensure_key_pair
 from gateway.auth.authentication import Authenticator
 from gateway.auth.key_repository import KeyRepository

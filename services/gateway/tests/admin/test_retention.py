@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, insert, select
 
-from contracts.keys import KeyCreate
+from contracts.access.keys import KeyCreate
 from gateway.admin.retention import Retention
 from gateway.auth.key_repository import KeyRepository
 from gateway.storage.audit_log import Actor

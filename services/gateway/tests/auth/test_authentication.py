@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.keys import KeyCreate
+from contracts.access.keys import KeyCreate
 from gateway.auth.authentication import Authenticator
 from gateway.auth.errors import (
     GrantRefused,

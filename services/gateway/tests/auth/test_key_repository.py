@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from contracts.keys import Budget, KeyCreate, KeyPatch
+from contracts.access.keys import Budget, KeyCreate, KeyPatch
 from gateway.auth.authentication import Authenticator
 from gateway.auth.errors import (
     KeyExpired,

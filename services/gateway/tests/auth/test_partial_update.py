@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.keys import Budget, KeyCreate, KeyPatch, Limits
+from contracts.access.keys import Budget, KeyCreate, KeyPatch, Limits
 from gateway.auth.errors import (
     ExpiryPassed,
     KeyIsRevoked,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.keys import Budget, KeyCreate, Limits, TenantCreate
+from contracts.access.keys import Budget, KeyCreate, Limits, TenantCreate
 from gateway.auth.errors import (
     TenantExists,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from contracts.delegation import Audience
+from contracts.access.delegation import Audience
 from gateway.admin.first_start import ensure_key_pair
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import ANSWERS, DOCUMENTS, MODELS, SEARCH, Audiences, TokenIssuer

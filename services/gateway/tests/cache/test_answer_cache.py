@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from gateway.auth.keys import Principal
 from gateway.cache.answer_cache import AnswerCache, CacheControl, CachePolicy, Entry, ResolvedTarget, is_complete
 from gateway.cache.memory_store import MemoryStore

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from contracts.chat import ChatRequest
-from contracts.models import ModelInfo, ModelPrice
+from contracts.models.catalog import ModelInfo, ModelPrice
+from contracts.models.chat import ChatRequest
 from gateway.auth.keys import Principal
 from gateway.chat.observers import AnswerObserver, ModelObserver
 from gateway.usage.inner_calls import InnerCalls

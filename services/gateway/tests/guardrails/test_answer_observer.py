@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from contracts.chat import ChatRequest
-from contracts.guardrails import Guardrails
+from contracts.access.guardrails import Guardrails
+from contracts.models.chat import ChatRequest
 from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.errors import ContentBlocked, InputTooLong
 from gateway.guardrails.screen import Screen

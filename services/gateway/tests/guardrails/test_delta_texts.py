@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from services.gateway.tests.guardrails.test_answer_observer import Through
 
-from contracts.guardrails import Guardrails
+from contracts.access.guardrails import Guardrails
 from contracts.operations.table import OPERATIONS
 from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.errors import ContentBlocked

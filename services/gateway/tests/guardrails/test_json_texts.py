@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.chat import ChatRequest
-from contracts.guardrails import Guardrails
-from contracts.models import EmbeddingRequest
+from contracts.access.guardrails import Guardrails
+from contracts.models.catalog import EmbeddingRequest
+from contracts.models.chat import ChatRequest
 from contracts.operations.table import OPERATIONS
 from gateway.guardrails.screen import Screen
 

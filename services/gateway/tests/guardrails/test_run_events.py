@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.guardrails import Guardrails
+from contracts.access.guardrails import Guardrails
 from contracts.operations.reach import READS_RUN
 from contracts.operations.table import OPERATIONS
 from gateway.guardrails.run_events import RunEventScreen

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from services.gateway.tests.guardrails.test_answer_observer import Through
 
-from contracts.chat import ChatRequest
-from contracts.guardrails import Guardrails, TextGuards
+from contracts.access.guardrails import Guardrails, TextGuards
+from contracts.models.chat import ChatRequest
 from contracts.operations.reach import READS_RUN
 from contracts.operations.table import OPERATIONS
 from gateway.guardrails.answer_observer import GuardrailObserver

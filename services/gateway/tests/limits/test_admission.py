@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from contracts.keys import Budget, Limits
-from contracts.models import ModelInfo, ModelPrice
+from contracts.access.keys import Budget, Limits
+from contracts.models.catalog import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.limits.admission import Admission, WhenUnavailable
 from gateway.limits.budget_repository import BudgetRepository

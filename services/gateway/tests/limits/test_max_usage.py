@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from contracts.chat import ChatRequest, Message
-from contracts.models import ModelInfo, ModelPrice
+from contracts.models.catalog import ModelInfo, ModelPrice
+from contracts.models.chat import ChatRequest, Message
 from gateway.limits.max_usage import AssumedTokens, chat_max_usage
 from gateway.models.cost import MOST_TOKENS
 

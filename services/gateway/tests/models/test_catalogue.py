@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from contracts.models import ModelInfo, ModelPrice
+from contracts.models.catalog import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.models.catalogue import Models
 from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.models import ModelPrice
+from contracts.models.catalog import ModelPrice
 from gateway.models.cost import cost_nano_usd, sum_costs, to_usd, usd_text
 
 tokens = st.integers(min_value=0, max_value=10_000_000)

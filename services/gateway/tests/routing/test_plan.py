@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
-from contracts.models import ModelInfo
-from contracts.routes import RouteSpec
+from contracts.access.routes import RouteSpec
+from contracts.models.catalog import ModelInfo
 from gateway.auth.keys import Principal
 from gateway.models.catalogue import Models
 from gateway.routing.errors import RouteHasNoModel

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.models import ModelInfo
-from contracts.routes import RouteSpec
+from contracts.access.routes import RouteSpec
+from contracts.models.catalog import ModelInfo
 from gateway.auth.keys import Principal
 from gateway.models.catalogue import Models
 from gateway.models.errors import ModelNotFound

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from contracts.keys import KeyCreate, KeyPatch, Limits, TenantPatch
+from contracts.access.keys import KeyCreate, KeyPatch, Limits, TenantPatch
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.storage.audit_log import Actor, list_audit_entries

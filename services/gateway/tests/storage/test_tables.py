@@ -6,7 +6,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select
 
-from contracts.keys import KeyCreate
+from contracts.access.keys import KeyCreate
 from gateway.auth.key_repository import key_row
 from gateway.bootstrap import MIGRATIONS
 from gateway.storage.tables import keys, metadata

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from contracts.keys import Budget
-from contracts.models import ModelInfo, ModelPrice
+from contracts.access.keys import Budget
+from contracts.models.catalog import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.limits.admission import Admission

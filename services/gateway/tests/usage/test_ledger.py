@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 
-from contracts.keys import KeyCreate
+from contracts.access.keys import KeyCreate
 from gateway.auth.key_repository import KeyRepository
 from gateway.storage.audit_log import Actor
 from gateway.storage.tables import usage

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.keys import UsageGroup, UsageRow
+from contracts.access.keys import UsageGroup, UsageRow
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.records import UsageRecord
 from gateway.usage.report import BadPeriod, UsageQuestion, period, usage_report

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from contracts.chat import ChatRequest
-from contracts.models import ModelInfo, ModelPrice
+from contracts.models.catalog import ModelInfo, ModelPrice
+from contracts.models.chat import ChatRequest
 from gateway.usage.token_counter import COUNTED_BYTES, ChatCount, TokenCounter
 from servicekit.core.errors import NotFound, NotReady
 from servicekit.peers.client import PeerAnswer

@@ -4,7 +4,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from contracts.models import ModelList
+from contracts.models.catalog import ModelList
 
 
 def test_models_show_kind_limits_defaults_and_prices(running: Any) -> None:

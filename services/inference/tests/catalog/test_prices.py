@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.keys import Limits
+from contracts.access.keys import Limits
 from inference.catalog.models_file import ModelCatalog, ModelsFileInvalid, load_models_file
 from inference.catalog.prices import add_list_prices, list_price
 

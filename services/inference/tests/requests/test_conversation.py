@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.chat import Message
+from contracts.models.chat import Message
 from inference.requests.conversation import ContentUnsupported, MalformedToolCall, render
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.errors import AnswerUnfit, InvalidSchema
 from inference.schemas.validation import check_answer, check_request, is_linear_pattern, validator
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.inference.tests.api.calls import ask, events
 
-from contracts.chat import ChatCompletion, ChatCompletionChunk
+from contracts.models.chat import ChatCompletion, ChatCompletionChunk
 
 
 def test_a_whole_answer_has_text_reason_and_usage(running: Any) -> None:

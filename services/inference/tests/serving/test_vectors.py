@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from services.inference.tests.api.calls import error_of
 
-from contracts.models import EmbeddingReply, RerankReply
+from contracts.models.catalog import EmbeddingReply, RerankReply
 
 
 def test_embeddings_are_normalised_and_the_same_in_both_encodings(running: Any) -> None:

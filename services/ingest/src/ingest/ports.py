@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from contracts.collections import Collection, CollectionChange, CollectionCreate
-from contracts.documents import DocumentChunk
-from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
-from contracts.pages import Page
-from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
+from contracts.core.pages import Page
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
+from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate
+from contracts.retrieval.reindex import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from extraction.chunking.tokens import Tokens
 from servicekit.sql.transaction import Transaction
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from contracts.delegation import Audience, Delegation
+from contracts.access.delegation import Audience, Delegation
 from ingest.testing.notifier import MemoryNotifier
 from ingest.worker.bootstrap import WorkerDependencies
 from servicekit.auth.delegation import DelegationSigner

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from ingest.blobs.memory import MemoryBlobs
 from ingest.bootstrap import assemble, create_app
 from ingest.settings import IngestSettings

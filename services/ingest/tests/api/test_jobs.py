@@ -4,7 +4,7 @@ import json
 
 from services.ingest.tests.api.client import Api, error
 
-from contracts.indexing import ChunkBatch, ChunkInput, DocumentFacts
+from contracts.retrieval.chunks import ChunkBatch, ChunkInput, DocumentFacts
 from ingest.testing.index import MemoryIndex
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.indexing import ChunkEmbeddings
+from contracts.retrieval.chunks import ChunkEmbeddings
 from extraction.chunking.chunker import Chunk
 from extraction.model.document import Extracted
 from extraction.model.failures import ParseFailed

@@ -10,8 +10,8 @@ from typing import IO, Any
 import pytest
 from services.ingest.tests.conftest import Service
 
-from contracts.collections import Chunking, CollectionCreate
-from contracts.reindexing import ReindexRequest
+from contracts.retrieval.collections import Chunking, CollectionCreate
+from contracts.retrieval.reindex import ReindexRequest
 from extraction.model.failures import ParseFailed
 from ingest.documents.collections import add_collection
 from ingest.documents.uploads import Accepted

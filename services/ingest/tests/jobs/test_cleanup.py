@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select, update
 
-from contracts.errors import ErrorBody
-from contracts.indexing import CommitRequest, Committed
+from contracts.core.errors import ErrorBody
+from contracts.retrieval.chunks import CommitRequest, Committed
 from ingest.documents.deletions import late_deletion_possible
 from ingest.errors import JobCommitting
 from ingest.jobs import service as jobs

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from contracts.errors import ErrorBody
+from contracts.core.errors import ErrorBody
 from extraction.model.failures import encrypted, timed_out
 from ingest.errors import BlobMissing
 from ingest.jobs.outcomes import (

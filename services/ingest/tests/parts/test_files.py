@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libs.extraction.tests.cases import documents
 
-from contracts.collections import Chunking
+from contracts.retrieval.collections import Chunking
 from extraction.chunking.chunker import Chunker
 from extraction.chunking.tokens import Tokens
 from extraction.model.document import PART_JOINT, Builder, Extracted

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts.errors import ErrorBody
-from contracts.indexing import BatchIndexed, ChunkBatch, Committed
-from contracts.reindexing import ReindexRequest, ShadowRequest
+from contracts.core.errors import ErrorBody
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, Committed
+from contracts.retrieval.reindex import ReindexRequest, ShadowRequest
 from ingest.jobs import service as jobs
 from servicekit.core.errors import PeerError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.indexing import ChunkInput
+from contracts.retrieval.chunks import ChunkInput
 from extraction.model.document import START, Builder, Extracted, Resume
 from extraction.model.limits import Limits
 from extraction.sandbox.extractor import SandboxedExtractor

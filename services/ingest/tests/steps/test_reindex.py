@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import RowMapping, select, update
 
-from contracts.collections import Chunking
-from contracts.errors import ErrorBody
-from contracts.jobs import Job
-from contracts.reindexing import ReindexRequest, Shadow
+from contracts.core.errors import ErrorBody
+from contracts.documents.jobs import Job
+from contracts.retrieval.collections import Chunking
+from contracts.retrieval.reindex import ReindexRequest, Shadow
 from ingest.errors import CollectionDeleting, JobCommitting, ReindexRunning
 from ingest.jobs import reindexes
 from ingest.jobs import service as jobs

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from contracts.indexing import BatchIndexed, ChunkBatch
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch
 from extraction.model.document import START, Builder, Extracted, Resume
 from extraction.model.failures import malformed
 from extraction.sandbox.extractor import SandboxedExtractor

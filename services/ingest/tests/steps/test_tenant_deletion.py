@@ -6,8 +6,8 @@ import pytest
 from services.ingest.tests.conftest import Service
 from sqlalchemy import inspect, select
 
-from contracts.collections import CollectionCreate
-from contracts.errors import ErrorBody
+from contracts.core.errors import ErrorBody
+from contracts.retrieval.collections import CollectionCreate
 from ingest.blobs.references import delete_unreferenced
 from ingest.documents import tenants
 from ingest.documents.collections import add_collection

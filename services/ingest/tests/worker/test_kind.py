@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from contracts.errors import ErrorBody
-from contracts.indexing import BatchIndexed, ChunkBatch
+from contracts.core.errors import ErrorBody
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch
 from ingest.errors import JobFinished, JobNotFailed
 from ingest.jobs import service as jobs
 from ingest.jobs.cleanup import has_chunks_in_index

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from sqlalchemy import select
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.backup.dump import POINTS, to_point
 from retriever.bootstrap import MIGRATIONS, open_store
 from retriever.catalog.generations import ACTIVE, BUILDING, DROPPED, RETIRED

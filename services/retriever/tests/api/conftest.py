@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from services.retriever.tests.conftest import TEXTS, Bench
 
-from contracts.delegation import Delegation, Scope
+from contracts.access.delegation import Delegation, Scope
 from retriever.bootstrap import create_app
 from retriever.settings import RetrieverSettings
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from services.retriever.tests.conftest import TENANT, Bench
 
-from contracts.collections import CollectionChange
+from contracts.retrieval.collections import CollectionChange
 from retriever.errors import CollectionNotFound
 
 

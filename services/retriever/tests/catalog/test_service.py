@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from services.retriever.tests.conftest import TENANT, Bench, facts
 
-from contracts.collections import Chunking, CollectionCreate, VectorOptions
+from contracts.retrieval.collections import Chunking, CollectionCreate, VectorOptions
 from retriever.errors import CollectionExists, CollectionNotFound, EmbeddingModelUnknown
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey

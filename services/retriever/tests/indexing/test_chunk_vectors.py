@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from services.retriever.tests.conftest import TENANT, TEXTS, Bench, chunk
 
-from contracts.indexing import ChunkEmbeddings, ChunkInput
+from contracts.retrieval.chunks import ChunkEmbeddings, ChunkInput
 from retriever.errors import DocumentNotFound
 from retriever.models.vector_codec import encode_embedding
 from retriever.stores.points import RevisionKey

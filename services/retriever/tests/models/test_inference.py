@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from contracts.models import EmbeddingReply, ModelList, RerankReply
+from contracts.models.catalog import EmbeddingReply, ModelList, RerankReply
 from retriever.errors import EmbeddingModelUnknown
 from retriever.models.inference import InferenceEmbedder, InferenceReranker
 from retriever.models.vector_codec import to_base64

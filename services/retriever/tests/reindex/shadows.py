@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from services.retriever.tests.conftest import TENANT, Bench, chunk, facts
 
-from contracts.collections import Chunking
-from contracts.indexing import ChunkBatch, CommitRequest
-from contracts.reindexing import ReindexRequest, Shadow
+from contracts.retrieval.chunks import ChunkBatch, CommitRequest
+from contracts.retrieval.collections import Chunking
+from contracts.retrieval.reindex import ReindexRequest, Shadow
 from retriever.catalog.collections import CollectionRecord
 from retriever.models.protocol import EmbeddingModel
 from retriever.stores.points import RevisionKey

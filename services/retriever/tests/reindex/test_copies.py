@@ -6,8 +6,8 @@ import pytest
 from services.retriever.tests.conftest import TENANT, TEXTS, Bench, chunk
 from services.retriever.tests.reindex.shadows import MODELS, begin, copy_all, reindex, shown
 
-from contracts.collections import VectorOptions
-from contracts.reindexing import ReindexRequest
+from contracts.retrieval.collections import VectorOptions
+from contracts.retrieval.reindex import ReindexRequest
 from retriever.models.protocol import EmbeddingModel
 from retriever.stores import filters
 from retriever.stores.points import StoredPoint

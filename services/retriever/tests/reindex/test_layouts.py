@@ -6,7 +6,7 @@ import pytest
 from services.retriever.tests.conftest import TENANT, TEXTS, Bench, chunk, facts
 from services.retriever.tests.reindex.shadows import MODELS, TO_RECUT, begin, shown, stage
 
-from contracts.indexing import ChunkBatch, CommitRequest
+from contracts.retrieval.chunks import ChunkBatch, CommitRequest
 from retriever.errors import (
     ChunksMissing,
     LayoutGone,

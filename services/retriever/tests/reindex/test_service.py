@@ -6,8 +6,8 @@ import pytest
 from services.retriever.tests.conftest import TENANT, TEXTS, Bench, chunk
 from services.retriever.tests.reindex.shadows import MODELS, TO_OTHER, TO_RECUT, begin, copy_all, reindex, shown
 
-from contracts.collections import Chunking
-from contracts.reindexing import ReindexRequest, Shadow
+from contracts.retrieval.collections import Chunking
+from contracts.retrieval.reindex import ReindexRequest, Shadow
 from retriever.errors import (
     EmbeddingModelUnknown,
     NothingToChange,

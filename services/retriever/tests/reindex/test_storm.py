@@ -10,7 +10,7 @@ import pytest
 from services.retriever.tests.conftest import TENANT, Bench
 from services.retriever.tests.reindex.shadows import MODELS, TO_HASHED, TO_OTHER, begin, copy_all, shown
 
-from contracts.reindexing import ReindexRequest
+from contracts.retrieval.reindex import ReindexRequest
 from retriever.catalog.collections import CollectionRecord
 from retriever.models.protocol import EmbeddingModel
 from retriever.stores import filters

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from services.retriever.tests.conftest import Bench, chunk
 
-from contracts.search import Hit
+from contracts.retrieval.search import Hit
 
 TEXTS = ["zero", "one", "two", "the lantern", "four", "five", "six", "seven"]
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from services.retriever.tests.conftest import RERANKED, Bench
 
-from contracts.search import Hit, Scores
+from contracts.retrieval.search import Hit, Scores
 from retriever.search.rerank import RerankStage
 from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.core.errors import NotFound, ServiceError

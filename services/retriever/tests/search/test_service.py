@@ -6,7 +6,7 @@ import random
 import pytest
 from services.retriever.tests.conftest import TENANT, Bench
 
-from contracts.collections import CollectionCreate
+from contracts.retrieval.collections import CollectionCreate
 from retriever.errors import CollectionNotFound
 from servicekit.core.errors import Forbidden
 from servicekit.peers.client import PeerUnreachable

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from services.retriever.tests.conftest import Bench
 
-from contracts.search import Hit
+from contracts.retrieval.search import Hit
 from retriever.catalog.collections import CollectionRecord
 from retriever.search.fusion import CandidateScores, RankedCandidate, best_of, dense_weight, rank_fused, rank_single
 from retriever.stores import filters

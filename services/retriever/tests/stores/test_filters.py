@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from contracts.indexing import DocumentFacts
-from contracts.search import Filter
+from contracts.retrieval.chunks import DocumentFacts
+from contracts.retrieval.search import Filter
 from retriever.errors import FilterUnusable, MetadataUnusable
 from retriever.stores import filters
 from retriever.stores.filters import Equals, Where, Within

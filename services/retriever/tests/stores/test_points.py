@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from contracts.indexing import ChunkInput, DocumentFacts
-from contracts.search import Scores
+from contracts.retrieval.chunks import ChunkInput, DocumentFacts
+from contracts.retrieval.search import Scores
 from retriever.stores.points import (
     RevisionKey,
     StoredPoint,

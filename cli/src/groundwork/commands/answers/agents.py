@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from contracts.runs import Decision, PendingToolCall, Run, RunEvent
+from contracts.agents.runs import Decision, PendingToolCall, Run, RunEvent
 from groundwork.client import Groundwork
 from groundwork.client.deadlines import AWAY_SECONDS
 from groundwork.commands.answers.definitions import read_definition, sendable

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from contracts.chat import AnswerOptions
-from contracts.citations import Annotation
-from contracts.search import Hit, SearchMode
+from contracts.models.chat import AnswerOptions
+from contracts.models.citations import Annotation
+from contracts.retrieval.search import Hit, SearchMode
 from groundwork.client import Answer, TextDelta
 from groundwork.commands.session import Session, session_of
 

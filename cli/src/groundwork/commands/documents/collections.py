@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from contracts.collections import Chunking, ChunkingStrategy, Collection, CollectionCreate, VectorOptions
+from contracts.retrieval.collections import Chunking, ChunkingStrategy, Collection, CollectionCreate, VectorOptions
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 

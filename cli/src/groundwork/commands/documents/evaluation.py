@@ -13,9 +13,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from contracts.collections import Collection
-from contracts.documents import Document
-from contracts.search import SearchMode
+from contracts.documents.documents import Document
+from contracts.retrieval.collections import Collection
+from contracts.retrieval.search import SearchMode
 from groundwork.client import Groundwork
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError, QuestionsInvalid

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from contracts.documents import Document
+from contracts.documents.documents import Document
 from groundwork.client import Groundwork
 from groundwork.client.bulk import Batch, ingest_files
 from groundwork.client.files import Found, find_files

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from contracts.collections import Collection
-from contracts.jobs import Job
+from contracts.documents.jobs import Job
+from contracts.retrieval.collections import Collection
 from groundwork.client import Groundwork
 from groundwork.commands.documents.collections import (
     ChunkingOption,

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from contracts.delegation import Scope
-from contracts.keys import Budget, Key, KeyPatch, Limits
+from contracts.access.delegation import Scope
+from contracts.access.keys import Budget, Key, KeyPatch, Limits
 from groundwork.commands.session import read_admin_key, session_of
 from groundwork.errors import GroundworkError
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.health import Health, PartState
+from contracts.core.health import Health, PartState
 from groundwork.stack.configuration.certificates import trusting
 from groundwork.stack.home.errors import ConfigurationBroken, StartFailed, SupervisorFailed
 from groundwork.stack.home.folder import Home, RunState

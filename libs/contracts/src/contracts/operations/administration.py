@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from types import NoneType
 
-from contracts.delegation import Scope
-from contracts.health import Health
-from contracts.keys import (
+from contracts.access.delegation import Scope
+from contracts.access.keys import (
     AuditEntry,
     Key,
     KeyCreate,
@@ -19,11 +18,12 @@ from contracts.keys import (
     UsageGroup,
     UsageRow,
 )
+from contracts.access.routes import Route, RouteSpec
+from contracts.access.tenancy import TenantDeletion
+from contracts.core.health import Health
+from contracts.core.pages import Page
 from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
 from contracts.operations.reach import NO_MODEL
-from contracts.pages import Page
-from contracts.routes import Route, RouteSpec
-from contracts.tenancy import TenantDeletion
 
 ADMIN: tuple[Scope, ...] = ("admin",)
 _OF_KEYS, _OF_TENANTS, _OF_ROUTES, _HEALTH = ("keys",), ("tenants",), ("routes",), ("health",)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from types import NoneType
 
-from contracts.agents import Agent, AgentCreate
-from contracts.delegation import Scope
-from contracts.mcp import McpMessage, McpReply
+from contracts.access.delegation import Scope
+from contracts.agents.agents import Agent, AgentCreate
+from contracts.agents.mcp import McpMessage, McpReply
+from contracts.agents.runs import HistoryMessage, Resume, Run, RunCreate, RunEvent, Thread, ThreadCreate
+from contracts.core.pages import Page
 from contracts.operations.operation import CURSOR, LIMIT, Operation
 from contracts.operations.reach import AGENT, MCP, NO_MODEL, READS_RUN, RUN
-from contracts.pages import Page
-from contracts.runs import HistoryMessage, Resume, Run, RunCreate, RunEvent, Thread, ThreadCreate
 
 USERS: tuple[Scope, ...] = ("agents",)
 MAKERS: tuple[Scope, ...] = ("agents:write",)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from types import NoneType
 
-from contracts.batches import BatchReply, DocumentBatch
-from contracts.collections import Collection, CollectionChange, CollectionCreate
-from contracts.delegation import Scope
-from contracts.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
-from contracts.jobs import Accepted, Job, JobStatus
+from contracts.access.delegation import Scope
+from contracts.core.pages import Page
+from contracts.documents.batches import BatchReply, DocumentBatch
+from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
+from contracts.documents.jobs import Accepted, Job, JobStatus
 from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
 from contracts.operations.reach import DOCUMENTS, NO_MODEL, SEARCH
-from contracts.pages import Page
-from contracts.reindexing import ReindexAccepted, ReindexRequest
-from contracts.search import SearchOptions, SearchReply
+from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate
+from contracts.retrieval.reindex import ReindexAccepted, ReindexRequest
+from contracts.retrieval.search import SearchOptions, SearchReply
 
 READERS: tuple[Scope, ...] = ("documents", "search")
 WRITERS: tuple[Scope, ...] = ("documents",)

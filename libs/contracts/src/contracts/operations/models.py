@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contracts.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
-from contracts.completions import CompletionRequest, TextCompletion
-from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
+from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
+from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
+from contracts.models.completions import CompletionRequest, TextCompletion
+from contracts.models.responses import Response, ResponseEvent, ResponseRequest
 from contracts.operations.operation import Operation
 from contracts.operations.reach import CHAT, NO_MODEL, VECTORS
-from contracts.responses import Response, ResponseEvent, ResponseRequest
 
 _TAGS = ("models",)
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from contracts.base import NAME
-from contracts.delegation import Audience, Scope
+from contracts.access.delegation import Audience, Scope
+from contracts.core.base import NAME
 from contracts.operations.reach import Reach
 
 R = TypeVar("R")

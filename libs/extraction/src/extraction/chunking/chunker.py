@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from contracts.collections import Chunking
+from contracts.retrieval.collections import Chunking
 from extraction.chunking.headers import SHARE, header, most_chars, with_row
 from extraction.chunking.packer import overlapping, packed
 from extraction.chunking.sections import Section, complete, sections

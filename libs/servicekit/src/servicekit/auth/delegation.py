@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from fastapi import Depends, Header, Request
 from pydantic import ValidationError
 
-from contracts.delegation import INSTALLATION_TENANT, Audience, Delegation, Scope
+from contracts.access.delegation import INSTALLATION_TENANT, Audience, Delegation, Scope
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.errors import Forbidden, NotReady, Unauthenticated
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from contracts.delegation import FreshToken, Purpose, Scope, Spent, SpentQuestion, TokenExchange
+from contracts.access.delegation import FreshToken, Purpose, Scope, Spent, SpentQuestion, TokenExchange
 from servicekit.peers.client import Peer
 
 CAPACITY = 1024

@@ -14,7 +14,7 @@ import errno
 import sqlite3
 from typing import ClassVar
 
-from contracts.errors import ErrorBody, ErrorEnvelope, ErrorType
+from contracts.core.errors import ErrorBody, ErrorEnvelope, ErrorType
 
 DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 """What a full disk and a used-up quota say."""

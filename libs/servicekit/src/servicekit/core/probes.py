@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from contracts.health import PartState
+from contracts.core.health import PartState
 from servicekit.core.errors import DiskFull, ServiceError, is_disk_full
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.documents import Failure
+from contracts.documents.documents import Failure
 from servicekit.core.errors import ServiceError
 
 

@@ -19,7 +19,7 @@ import aiohttp
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from contracts.errors import ErrorEnvelope
+from contracts.core.errors import ErrorEnvelope
 from servicekit.core.errors import NotReady, PeerError, UpstreamFailed, UpstreamTimeout
 from servicekit.core.identifiers import REQUEST_ID_HEADER
 from servicekit.telemetry.metrics import PEER_REQUESTS, PEER_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from contracts.chat import STREAM_END
+from contracts.models.chat import STREAM_END
 from servicekit.core.errors import ServiceError, envelope
 
 END = b"\n\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from contracts.health import Health
+from contracts.core.health import Health
 from servicekit.core.probes import Probe, Readiness
 from servicekit.core.version import package_version
 

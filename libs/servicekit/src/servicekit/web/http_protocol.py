@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from contracts.errors import ErrorBody, ErrorEnvelope
+from contracts.core.errors import ErrorBody, ErrorEnvelope
 from servicekit.web.write_coalescing import CoalescingProtocol
 
 log = structlog.get_logger(__name__)

@@ -12,8 +12,8 @@ from pydantic import Field, ValidationError
 
 from agent.agents import definitions
 from agent.errors import DefinitionRefused
-from contracts.agents import AgentCreate
-from contracts.base import Name
+from contracts.agents.agents import AgentCreate
+from contracts.core.base import Name
 from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)

@@ -12,8 +12,8 @@ from agent.agents.rights import check_rights
 from agent.errors import AgentNotFound, AgentNotYours, AgentUnreadable
 from agent.tables import AGENTS, VERSIONS
 from agent.threads.repository import Viewer
-from contracts.agents import Agent, AgentCreate, AgentDefinition
-from contracts.pages import Page
+from contracts.agents.agents import Agent, AgentCreate, AgentDefinition
+from contracts.core.pages import Page
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from agent.errors import AgentNotAllowed, ToolScopeMissing
 from agent.tools.built_in import built_in_tools
-from contracts.agents import AgentDefinition
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
+from contracts.agents.agents import AgentDefinition
 
 
 def check_rights(definition: AgentDefinition, name: str, key: Delegation) -> None:

@@ -12,7 +12,7 @@ from agent.errors import is_policy
 from agent.grounding.support import is_factual
 from agent.relevance.evidence import Evidence
 from agent.sanitisation.sanitiser import Sanitiser
-from contracts.chat import AnswerKind, Grounding
+from contracts.models.chat import AnswerKind, Grounding
 from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from typing import Any
 
 from agent.answering.state import Begun, Event, Finished, Piece
-from contracts.chat import (
+from contracts.agents.runs import RunReport
+from contracts.models.chat import (
     AnswerReport,
     AssistantMessage,
     ChatCompletion,
@@ -17,8 +18,7 @@ from contracts.chat import (
     Choice,
     ChunkChoice,
 )
-from contracts.citations import Annotation
-from contracts.runs import RunReport
+from contracts.models.citations import Annotation
 from servicekit.core.errors import UpstreamFailed
 from servicekit.core.identifiers import new_id
 

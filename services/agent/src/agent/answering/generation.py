@@ -12,10 +12,10 @@ import structlog
 from agent.answering.prompt import fit, messages
 from agent.answering.state import AnswerState, Begun, Context, Draft
 from agent.errors import ModelNotAnswerable, is_policy
-from contracts.chat import AnswerReport, ChatCompletionChunk, ChatRequest, Grounding, StreamOptions
-from contracts.models import ModelInfo
-from contracts.receipts import Attempt
-from contracts.search import Hit
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import AnswerReport, ChatCompletionChunk, ChatRequest, Grounding, StreamOptions
+from contracts.models.receipts import Attempt
+from contracts.retrieval.search import Hit
 from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)

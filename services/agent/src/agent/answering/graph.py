@@ -24,8 +24,8 @@ from agent.questions.condensation import condense
 from agent.questions.conversation import Conversation
 from agent.relevance.lexicon import Lexicon
 from agent.settings import AgentSettings
-from contracts.chat import TOOLS_IGNORED, ChatRequest
-from contracts.models import ModelInfo
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import TOOLS_IGNORED, ChatRequest
 
 Graph = CompiledStateGraph[AnswerState, Context, AnswerState, AnswerState]
 Node = Callable[[AnswerState, Context], Awaitable[AnswerState]]

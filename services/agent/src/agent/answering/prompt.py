@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from agent.prompts.prompt import load_prompt
 from agent.prompts.quotation import quotable
-from contracts.chat import Message
-from contracts.search import Hit
+from contracts.models.chat import Message
+from contracts.retrieval.search import Hit
 
 ANSWER_PROMPT = "answer.v1"
 NO_ANSWER = "NO ANSWER"

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agent.metrics import DEGRADATIONS, DEGRADED, STAGE_SECONDS
-from contracts.chat import ChatUsage
-from contracts.guardrails import GuardDecision
-from contracts.receipts import Attempt, Receipt, StageTime, TokenCounts
-from contracts.search import SearchReply
+from contracts.access.guardrails import GuardDecision
+from contracts.models.chat import ChatUsage
+from contracts.models.receipts import Attempt, Receipt, StageTime, TokenCounts
+from contracts.retrieval.search import SearchReply
 from servicekit.telemetry.spans import span
 from servicekit.telemetry.trace_context import trace_id
 

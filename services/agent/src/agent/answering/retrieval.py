@@ -8,7 +8,7 @@ import structlog
 
 from agent.answering.state import AnswerState, Context
 from agent.grounding.citations import is_exact
-from contracts.search import MAX_QUERY_CHARS, Hit, Scores, SearchRequest
+from contracts.retrieval.search import MAX_QUERY_CHARS, Hit, Scores, SearchRequest
 
 log = structlog.get_logger(__name__)
 

@@ -14,10 +14,10 @@ from agent.questions.conversation import Conversation
 from agent.relevance.evidence import Evidence
 from agent.relevance.lexicon import Lexicon
 from agent.settings import AgentSettings
-from contracts.chat import AnswerReport, ChatUsage, Grounding
-from contracts.citations import Annotation
-from contracts.models import ModelInfo
-from contracts.search import Hit
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import AnswerReport, ChatUsage, Grounding
+from contracts.models.citations import Annotation
+from contracts.retrieval.search import Hit
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from agent.metrics import ANSWERS
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import readable
 from agent.sanitisation.sanitiser import sanitise
-from contracts.chat import AnswerKind, AnswerReport
+from contracts.models.chat import AnswerKind, AnswerReport
 
 
 async def verify(state: AnswerState, context: Context) -> AnswerState:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from agent.api.access import Runtime
 from agent.threads import retention
-from contracts.base import Name
-from contracts.tenancy import TenantKeys
+from contracts.access.tenancy import TenantKeys
+from contracts.core.base import Name
 from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
 from servicekit.backup import tables as backup_tables
 from servicekit.streams.response import OpenedStream

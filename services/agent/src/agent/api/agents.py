@@ -12,9 +12,9 @@ from agent.agents.rights import check_rights
 from agent.api.access import AgentReader, AgentWriter, Cursor, IdempotencyKey, Limit, Runtime, call_key, viewer
 from agent.errors import DefinitionRefused
 from agent.tables import ANSWERS
-from contracts.agents import Agent, AgentCreate
-from contracts.base import Name
-from contracts.pages import Page
+from contracts.agents.agents import Agent, AgentCreate
+from contracts.core.base import Name
+from contracts.core.pages import Page
 from servicekit.auth.delegation import Caller
 from servicekit.web.idempotency import StoredAnswer, fingerprint
 from servicekit.web.router import Router

@@ -20,9 +20,9 @@ from agent.dependencies import AgentRuntime
 from agent.metrics import ANSWER_FAILURES, FAILURES
 from agent.questions.conversation import read_conversation
 from agent.threads.repository import Viewer
-from contracts.chat import TOOLS_IGNORED, ChatCompletion, ChatCompletionChunk, ChatRequest
-from contracts.errors import ErrorEnvelope
-from contracts.models import AGENT
+from contracts.core.errors import ErrorEnvelope
+from contracts.models.catalog import AGENT
+from contracts.models.chat import TOOLS_IGNORED, ChatCompletion, ChatCompletionChunk, ChatRequest
 from servicekit.auth.delegation import Caller, require
 from servicekit.core.errors import Internal, ServiceError
 from servicekit.streams.disconnect import CallerLeft, disconnected, while_connected

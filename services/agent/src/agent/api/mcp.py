@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from agent.mcp.cancellation import name_of, new_session, unless_cancelled
 from agent.mcp.server import CANCELLED, VERSIONS, McpServer
-from contracts.mcp import McpMessage, McpReply, MessageId
+from contracts.agents.mcp import McpMessage, McpReply, MessageId
 from servicekit.auth.delegation import Caller, require
 from servicekit.jobs.notifier import Notifier
 from servicekit.streams.disconnect import disconnected

@@ -32,11 +32,11 @@ from agent.sanitisation.invisible import spell_out
 from agent.threads import repository as threads
 from agent.threads.messages import Message, keepable, user
 from agent.threads.repository import Viewer
-from contracts.agents import Agent
-from contracts.base import NAME
-from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
-from contracts.models import AGENT
-from contracts.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, PendingToolCall, Run, RunEvent, RunReport
+from contracts.agents.agents import Agent
+from contracts.agents.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, PendingToolCall, Run, RunEvent, RunReport
+from contracts.core.base import NAME
+from contracts.models.catalog import AGENT
+from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from servicekit.jobs.tables import JobOwner
 
 log = structlog.get_logger(__name__)

@@ -17,8 +17,8 @@ from agent.runs import events as run_events
 from agent.runs import repository as runs
 from agent.tables import ANSWERS
 from agent.threads import repository as threads
-from contracts.pages import Page
-from contracts.runs import Resume, Run, RunCreate, RunEvent
+from contracts.agents.runs import Resume, Run, RunCreate, RunEvent
+from contracts.core.pages import Page
 from servicekit.core.errors import ServiceError
 from servicekit.streams import sse
 from servicekit.web.idempotency import StoredAnswer, fingerprint

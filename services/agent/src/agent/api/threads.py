@@ -7,8 +7,8 @@ from fastapi.responses import Response
 from agent.api.access import Cursor, IdempotencyKey, Limit, RunCaller, Runtime, call_key, viewer
 from agent.tables import ANSWERS
 from agent.threads import repository as threads
-from contracts.pages import Page
-from contracts.runs import HistoryMessage, Thread, ThreadCreate
+from contracts.agents.runs import HistoryMessage, Thread, ThreadCreate
+from contracts.core.pages import Page
 from servicekit.web.idempotency import StoredAnswer, fingerprint
 from servicekit.web.router import Router
 

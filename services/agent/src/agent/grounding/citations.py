@@ -10,9 +10,9 @@ from urllib.parse import quote
 from agent.sanitisation.invisible import visible
 from agent.sanitisation.sanitiser import label
 from agent.text.sentences import Span
-from contracts.chat import Source
-from contracts.citations import Annotation, UrlCitation
-from contracts.search import Hit
+from contracts.models.chat import Source
+from contracts.models.citations import Annotation, UrlCitation
+from contracts.retrieval.search import Hit
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
-from contracts.mcp import MessageId
+from contracts.agents.mcp import MessageId
 from servicekit.core.identifiers import new_id
 from servicekit.jobs.notifier import Notifier, Subscription
 from servicekit.streams.disconnect import CallerLeft, while_connected

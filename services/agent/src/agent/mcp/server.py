@@ -12,7 +12,7 @@ from agent.mcp.tools import TOOLS, McpCall, McpTool, content_result
 from agent.ports import Library
 from agent.sanitisation.sanitiser import sanitise
 from agent.tools.schemas import problems
-from contracts.mcp import McpMessage, McpReply
+from contracts.agents.mcp import McpMessage, McpReply
 from servicekit.auth.delegation import Caller
 from servicekit.core.errors import ServiceError
 from servicekit.core.version import package_version

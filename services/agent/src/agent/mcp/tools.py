@@ -13,10 +13,10 @@ from agent.answering.graph import Answering
 from agent.ports import Library
 from agent.questions.conversation import read_conversation
 from agent.sanitisation.sanitiser import label, sanitise, sanitise_shaped
-from contracts.chat import ChatRequest
-from contracts.delegation import Scope
-from contracts.models import RAG
-from contracts.search import SearchRequest
+from contracts.access.delegation import Scope
+from contracts.models.catalog import RAG
+from contracts.models.chat import ChatRequest
+from contracts.retrieval.search import SearchRequest
 from servicekit.auth.delegation import Caller
 from servicekit.core.errors import InvalidRequest
 

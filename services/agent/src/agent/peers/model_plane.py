@@ -11,10 +11,10 @@ import structlog
 from pydantic import ValidationError
 
 from agent.ports import Embedded, Vector
-from contracts.chat import STREAM_END, ChatCompletionChunk, ChatRequest
-from contracts.errors import ErrorEnvelope
-from contracts.models import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
-from contracts.search import SearchReply, SearchRequest
+from contracts.core.errors import ErrorEnvelope
+from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
+from contracts.models.chat import STREAM_END, ChatCompletionChunk, ChatRequest
+from contracts.retrieval.search import SearchReply, SearchRequest
 from servicekit.core.errors import PeerError, UpstreamFailed
 from servicekit.peers.client import Peer, PeerMalformed
 from servicekit.streams.sse import MalformedStream, decode

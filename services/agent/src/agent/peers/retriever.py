@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contracts.collections import Collection
-from contracts.documents import DocumentChunk
-from contracts.pages import Item, Page
+from contracts.core.pages import Item, Page
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.collections import Collection
 from servicekit.peers.client import Peer
 
 MAX_PAGES = 50

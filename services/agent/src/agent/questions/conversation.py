@@ -15,10 +15,10 @@ from agent.errors import (
     QuestionTooLong,
     ToolsNotCalled,
 )
-from contracts.base import NAME
-from contracts.chat import AnswerOptions, ChatRequest
-from contracts.delegation import Delegation
-from contracts.models import MAX_COLLECTIONS, RAG, rag_collections
+from contracts.access.delegation import Delegation
+from contracts.core.base import NAME
+from contracts.models.catalog import MAX_COLLECTIONS, RAG, rag_collections
+from contracts.models.chat import AnswerOptions, ChatRequest
 
 MAX_QUESTION = 8_000
 """Characters."""

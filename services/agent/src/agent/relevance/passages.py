@@ -10,7 +10,7 @@ from functools import cached_property
 from agent.text.ranges import Range, ranges
 from agent.text.sentences import Span, Unit, cells, split
 from agent.text.words import form_set
-from contracts.search import Hit
+from contracts.retrieval.search import Hit
 
 _SPACE = re.compile(r"\s+")
 _MARKS = re.compile(r"^[#>\s]+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?=\W|$)")

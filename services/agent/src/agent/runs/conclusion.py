@@ -13,8 +13,8 @@ from agent.runs.checkpoints import SqlCheckpoints
 from agent.tables import TOOL_CALLS
 from agent.threads import repository as threads
 from agent.threads.messages import UNKNOWN, Message, last_text, open_calls, repair, user
-from contracts.documents import Failure
-from contracts.runs import RunLimit, RunStatus
+from contracts.agents.runs import RunLimit, RunStatus
+from contracts.documents.documents import Failure
 from servicekit.jobs.events import Event
 from servicekit.sql.transaction import Transaction
 

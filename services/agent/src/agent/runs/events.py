@@ -8,7 +8,7 @@ from contextlib import aclosing
 from sqlalchemy import RowMapping
 
 from agent.tables import RUN_EVENTS
-from contracts.runs import RunEvent
+from contracts.agents.runs import RunEvent
 from servicekit.jobs.notifier import Notifier
 from servicekit.sql.database import Database
 

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any
 
 from agent.agents import definitions
-from contracts.agents import AgentDefinition
-from contracts.delegation import Spent
-from contracts.runs import PendingToolCall
+from contracts.access.delegation import Spent
+from contracts.agents.agents import AgentDefinition
+from contracts.agents.runs import PendingToolCall
 from servicekit.jobs.events import Event
 from servicekit.jobs.leased_job import JobStore, LeasedJob
 from servicekit.jobs.leases import Lease

@@ -14,8 +14,8 @@ from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
 from agent.tables import RUN_EVENTS, RUN_JOBS, RUNS, THREADS
 from agent.tools.schemas import problems
-from contracts.pages import Page
-from contracts.runs import Decision, Run, RunUsage
+from contracts.agents.runs import Decision, Run, RunUsage
+from contracts.core.pages import Page
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
 from servicekit.jobs.cancellation import request_cancel, revoke

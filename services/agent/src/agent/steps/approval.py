@@ -15,7 +15,7 @@ from agent.steps.model_step import readable
 from agent.steps.state import RunContext, RunState
 from agent.steps.tool_step import decided_arguments, known_calls
 from agent.threads.messages import open_calls
-from contracts.runs import PendingToolCall
+from contracts.agents.runs import PendingToolCall
 
 
 async def approve(state: RunState, context: RunContext) -> dict[str, Any]:

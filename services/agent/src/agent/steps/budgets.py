@@ -6,10 +6,10 @@ from decimal import ROUND_CEILING, Decimal
 
 from agent.runs.leased_run import LeasedRun
 from agent.steps.state import PriceUnknown, RunState
-from contracts.agents import AgentLimits
-from contracts.chat import ChatUsage
-from contracts.models import ModelPrice
-from contracts.runs import RunLimit
+from contracts.agents.agents import AgentLimits
+from contracts.agents.runs import RunLimit
+from contracts.models.catalog import ModelPrice
+from contracts.models.chat import ChatUsage
 
 NANO_IN_USD = Decimal(1_000_000_000)
 NANO_A_TOKEN = Decimal(1000)

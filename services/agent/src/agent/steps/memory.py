@@ -17,7 +17,7 @@ from agent.steps.budgets import spend
 from agent.steps.state import RunContext, RunState
 from agent.threads import repository as threads
 from agent.threads.messages import CHARS_A_TOKEN, Message, keepable, repair, tokens, user
-from contracts.chat import ChatRequest, ChatUsage, StreamOptions
+from contracts.models.chat import ChatRequest, ChatUsage, StreamOptions
 from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)

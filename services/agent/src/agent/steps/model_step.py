@@ -19,8 +19,8 @@ from agent.steps.tool_calls import CallAssembly, screen
 from agent.threads.messages import Message, as_openai, tokens
 from agent.tools.search_history import SearchHistory
 from agent.tools.tool import Tool
-from contracts.chat import AnswerReport, ChatRequest, ChatUsage, StreamOptions
-from contracts.models import ModelInfo
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import AnswerReport, ChatRequest, ChatUsage, StreamOptions
 
 AGENT_PROMPT = "agent.v1"
 FLUSH_SECONDS = 0.1

@@ -11,7 +11,7 @@ from agent.sanitisation.sanitiser import sanitise_shaped, sanitise_value
 from agent.steps.state import RunContext, RunState
 from agent.threads.messages import user
 from agent.tools.schemas import problems
-from contracts.values import check_value
+from contracts.core.values import check_value
 
 MAX_REPAIRS = 2
 _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n\s*```\s*\Z", re.DOTALL)

@@ -12,7 +12,7 @@ from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
 from agent.threads.messages import Message
 from agent.tools.tool import Tool
-from contracts.delegation import Scope
+from contracts.access.delegation import Scope
 from servicekit.sql.database import Database
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from agent.steps.state import RunState
 from agent.tools.schemas import problems
 from agent.tools.tool import Tool
-from contracts.agents import AgentLimits
-from contracts.values import check_value
+from contracts.agents.agents import AgentLimits
+from contracts.core.values import check_value
 
 Call = dict[str, Any]
 MAX_CALLS_A_STEP = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from contracts.delegation import Scope, Spent
+from contracts.access.delegation import Scope, Spent
 from servicekit.core.errors import Forbidden, ServiceError
 
 

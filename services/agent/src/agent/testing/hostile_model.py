@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.testing.scripted_agents import Turn
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 
 CARRIED = "what-only-the-caller-knows"
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"'`)\]|]+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}\b", re.IGNORECASE)

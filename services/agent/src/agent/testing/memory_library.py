@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from contracts.documents import DocumentChunk
+from contracts.documents.documents import DocumentChunk
 from servicekit.core.errors import NotFound
 
 

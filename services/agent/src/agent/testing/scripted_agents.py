@@ -14,8 +14,8 @@ from typing import Any
 
 from agent.ports import Embedded
 from agent.testing.scripted_answers import CAPABLE, bag_of_stems
-from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
-from contracts.models import ModelInfo
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from servicekit.core.errors import ServiceError
 
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from agent.ports import Embedded, Vector
 from agent.text.words import form_set
-from contracts.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
-from contracts.models import ModelInfo
-from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
+from contracts.retrieval.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
 from servicekit.core.errors import ServiceError
 
 DIMENSIONS = 256

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from agent.errors import ThreadNotFound
 from agent.tables import CHECKPOINT_WRITES, CHECKPOINTS, MESSAGES, RUNS, THREADS
-from contracts.delegation import Delegation
-from contracts.pages import Page
-from contracts.runs import HistoryMessage, Thread, ToolCall
+from contracts.access.delegation import Delegation
+from contracts.agents.runs import HistoryMessage, Thread, ToolCall
+from contracts.core.pages import Page
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
 from servicekit.sql.transaction import Transaction

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, select
 
 from agent.settings import AgentSettings
 from agent.tables import AGENTS, ANSWERS, CHECKPOINT_WRITES, CHECKPOINTS, EVENTS, IDEMPOTENCY, RUNS, THREADS, VERSIONS
-from contracts.runs import FINAL_RUN_STATUSES
+from contracts.agents.runs import FINAL_RUN_STATUSES
 from servicekit.sql.database import Database
 
 AT_ONCE = 100

@@ -17,7 +17,7 @@ from typing import Any
 from agent.ports import Library, Search
 from agent.tools.http_calls import HttpCalls
 from agent.tools.tool import Tool
-from contracts.delegation import Scope
+from contracts.access.delegation import Scope
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
 

@@ -8,9 +8,9 @@ from typing import Any
 from agent.ports import Library, Search
 from agent.tools.built_in import BuiltInTool
 from agent.tools.tool import Repeat, ToolCaller, ToolFailed
-from contracts.delegation import Scope
-from contracts.documents import DocumentChunk
-from contracts.search import Hit, SearchRequest
+from contracts.access.delegation import Scope
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.search import Hit, SearchRequest
 from servicekit.core.errors import NotFound, PeerError
 
 SEARCH_SCOPES: tuple[Scope, ...] = ("search",)

@@ -8,7 +8,7 @@ from typing import Annotated
 import yaml
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
 
-from contracts.base import Name, Request
+from contracts.core.base import Name, Request
 
 
 class McpServer(Request):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from agent.errors import either
-from contracts.delegation import Scope
+from contracts.access.delegation import Scope
 
 Repeat = Literal["safe", "key", "never"]
 """Whether a call that was cut off is made again: it changes nothing (`safe`), whoever does it knows the key and does it

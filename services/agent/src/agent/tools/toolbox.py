@@ -14,8 +14,8 @@ from agent.tools.mcp_servers import McpServer
 from agent.tools.schemas import SchemaBroken, check_schema
 from agent.tools.search_history import SearchHistory
 from agent.tools.tool import Tool
-from contracts.agents import AgentDefinition, McpTools
-from contracts.models import AGENT, RAG
+from contracts.agents.agents import AgentDefinition, McpTools
+from contracts.models.catalog import AGENT, RAG
 
 Connect = Callable[[str, McpServer, Sequence[str] | None], AbstractAsyncContextManager[list[Tool]]]
 

@@ -23,7 +23,7 @@ from agent.steps.state import RunContext, RunState
 from agent.threads.messages import last_text
 from agent.tools.toolbox import Toolbox, check_approvals
 from agent.worker.outcomes import decide, retry_policy
-from contracts.runs import PendingToolCall
+from contracts.agents.runs import PendingToolCall
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.kind import JobKind, Observer
 from servicekit.jobs.leased_job import JobStore

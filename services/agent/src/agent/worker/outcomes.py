@@ -6,7 +6,7 @@ from agent.errors import AgentUnreadable
 from agent.runs.leased_run import LeasedRun
 from agent.sanitisation.sanitiser import sanitise
 from agent.steps.state import PriceUnknown
-from contracts.documents import Failure
+from contracts.documents.documents import Failure
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.outcomes import Fail, Outcome, RetryPolicy, service_away
 

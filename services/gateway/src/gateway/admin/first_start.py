@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from contracts.keys import KeyCreate
+from contracts.access.keys import KeyCreate
 from gateway.auth.key_repository import key_row
 from gateway.auth.keys import ALL_SCOPES, is_secret, new_secret
 from gateway.auth.tenant_repository import TenantRepository

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import String, cast, delete, or_, select, update
 
-from contracts.tenancy import TenantDeletion, TenantKeys
+from contracts.access.tenancy import TenantDeletion, TenantKeys
 from gateway.auth.errors import TenantInUse
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import DOCUMENTS, GRANT_HEADER

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from fastapi import Query, Request
 
-from contracts.base import Name
-from contracts.keys import (
+from contracts.access.keys import (
     AuditEntry,
     KeyCreate,
     KeyCreated,
@@ -20,10 +19,11 @@ from contracts.keys import (
     UsageGroup,
     UsageRow,
 )
-from contracts.keys import Key as ApiKey
+from contracts.access.keys import Key as ApiKey
+from contracts.access.tenancy import TenantDeletion
+from contracts.core.base import Name
+from contracts.core.pages import Page
 from contracts.operations import administration as operations
-from contracts.pages import Page
-from contracts.tenancy import TenantDeletion
 from gateway.admin import tenant_deletion
 from gateway.api.openapi_parts import ERRORS, serve
 from gateway.auth.keys import Principal

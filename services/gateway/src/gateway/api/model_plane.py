@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from fastapi import Request
 
-from contracts.base import Name
-from contracts.chat import ChatRequest
-from contracts.delegation import Delegation, FreshToken, Spent, SpentQuestion, TokenExchange
-from contracts.models import ModelList
+from contracts.access.delegation import Delegation, FreshToken, Spent, SpentQuestion, TokenExchange
+from contracts.core.base import Name
+from contracts.models.catalog import ModelList
+from contracts.models.chat import ChatRequest
 from contracts.operations.documents import READERS
 from contracts.operations.reach import CHAT, Reach
-from contracts.search import SearchRequest
+from contracts.retrieval.search import SearchRequest
 from gateway.admin import tenant_deletion
 from gateway.auth.errors import ScopeMissing
 from gateway.auth.tokens import DOCUMENT_RUNS, JOBS, RUNS

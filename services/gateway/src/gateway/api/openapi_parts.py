@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from contracts.errors import ErrorEnvelope
+from contracts.core.errors import ErrorEnvelope
 from contracts.operations.operation import Operation
 from servicekit.web.router import Router
 

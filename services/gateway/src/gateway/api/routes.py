@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from contracts.base import Name
+from contracts.access.routes import Route, RouteName, RouteSpec
+from contracts.core.base import Name
+from contracts.core.pages import Page
 from contracts.operations import administration as operations
-from contracts.pages import Page
-from contracts.routes import Route, RouteName, RouteSpec
 from gateway.api.openapi_parts import ERRORS, serve
 from gateway.cache.store import CacheUnreachable, StoreUnavailable
 from gateway.dependencies import Admin, Dependencies, Deps

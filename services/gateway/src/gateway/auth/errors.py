@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.delegation import Scope
+from contracts.access.delegation import Scope
 from servicekit.core.errors import (
     Conflict,
     Forbidden,

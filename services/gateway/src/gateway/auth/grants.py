@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import delete, insert, select
 
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
 from gateway.storage.tables import installation
 from servicekit.auth.delegation import DelegationVerifier, InvalidDelegation, verified
 from servicekit.core.clock import Clock

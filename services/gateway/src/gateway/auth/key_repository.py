@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Exists, RowMapping, and_, exists, or_, select, update
 
-from contracts.guardrails import Guardrails
-from contracts.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits
-from contracts.pages import Page
+from contracts.access.guardrails import Guardrails
+from contracts.access.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits
+from contracts.core.pages import Page
 from gateway.auth.errors import ExpiryPassed, GrantRefused, KeyIsRevoked, KeyNotFound, KeyUnknown, LastAdminKey
 from gateway.auth.keys import PREFIX_LENGTH, Principal, hash_secret, new_secret
 from gateway.auth.partial_update import changed_columns

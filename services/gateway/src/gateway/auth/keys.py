@@ -11,9 +11,9 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.delegation import Scope
-from contracts.guardrails import Guardrails
-from contracts.keys import Budget, Limits
+from contracts.access.delegation import Scope
+from contracts.access.guardrails import Guardrails
+from contracts.access.keys import Budget, Limits
 from gateway.auth.errors import ScopeMissing
 
 ALL_SCOPES: tuple[Scope, ...] = ("chat", "documents", "search", "agents", "agents:write", "admin")

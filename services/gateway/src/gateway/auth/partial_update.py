@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.keys import KeyPatch, Limits, TenantPatch
+from contracts.access.keys import KeyPatch, Limits, TenantPatch
 
 NO_LIMITS = Limits().model_dump(mode="json")
 MAY_BE_NULL = ("models", "collections", "expires_at")

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import RowMapping, or_, select, update
 
-from contracts.keys import Tenant, TenantCreate, TenantPatch
-from contracts.pages import Page
+from contracts.access.keys import Tenant, TenantCreate, TenantPatch
+from contracts.core.pages import Page
 from gateway.auth.errors import TenantDeleting, TenantExists, TenantNotFound
 from gateway.auth.partial_update import changed_columns
 from gateway.storage.audit_log import Actor, note

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from contracts.delegation import INSTALLATION_TENANT, Audience, Delegation, Scope
+from contracts.access.delegation import INSTALLATION_TENANT, Audience, Delegation, Scope
 from gateway.auth.keys import Principal
 from servicekit.auth.delegation import DelegationSigner
 

@@ -18,8 +18,8 @@ from functools import partial
 
 import structlog
 
-from contracts.chat import ChatRequest
-from contracts.collections import Collection
+from contracts.models.chat import ChatRequest
+from contracts.retrieval.collections import Collection
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import COLLECTIONS, TokenIssuer
 from gateway.cache.store import AnswerStore, StoreUnavailable

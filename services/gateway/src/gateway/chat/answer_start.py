@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.chat import ChatRequest
-from contracts.errors import ErrorEnvelope
+from contracts.core.errors import ErrorEnvelope
+from contracts.models.chat import ChatRequest
 from gateway.chat.errors import FirstPieceTimeout
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.usage.meter import MeteredCall

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from contracts.chat import ChatRequest
-from contracts.models import ModelInfo
-from contracts.receipts import Attempt
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import ChatRequest
+from contracts.models.receipts import Attempt
 from gateway.chat.answer_start import StartedAnswer, Upstream, start_answer
 from gateway.chat.delivery import deliver
 from gateway.metrics import FALLBACKS

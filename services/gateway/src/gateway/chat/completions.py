@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from contracts.chat import ChatRequest
-from contracts.completions import CompletionRequest, as_chat
-from contracts.models import AGENT, RAG
+from contracts.models.catalog import AGENT, RAG
+from contracts.models.chat import ChatRequest
+from contracts.models.completions import CompletionRequest, as_chat
 from servicekit.core.errors import InvalidRequest
 from servicekit.streams.sse import END, data_of, is_done, is_error
 from servicekit.web.json_bodies import validated

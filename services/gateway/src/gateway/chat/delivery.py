@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from gateway.chat.answer_start import StartedAnswer, Upstream, error_in, start_answer
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contracts.agents import Agent
-from contracts.base import NAME
-from contracts.collections import Collection
-from contracts.models import AGENT, RAG, ModelInfo, ModelList
-from contracts.pages import Page
+from contracts.agents.agents import Agent
+from contracts.core.base import NAME
+from contracts.core.pages import Page
+from contracts.models.catalog import AGENT, RAG, ModelInfo, ModelList
+from contracts.retrieval.collections import Collection
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, COLLECTIONS
 from gateway.chat.service import collections_of

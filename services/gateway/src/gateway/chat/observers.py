@@ -9,10 +9,10 @@ from typing import Any
 
 import structlog
 
-from contracts.chat import AnswerReport, ChatCompletionChunk
-from contracts.guardrails import GuardDecision
-from contracts.models import ModelInfo
-from contracts.receipts import Attempt, Receipt, TokenCounts
+from contracts.access.guardrails import GuardDecision
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import AnswerReport, ChatCompletionChunk
+from contracts.models.receipts import Attempt, Receipt, TokenCounts
 from gateway.models.cost import NANO, cost_nano_usd, usd_text
 from gateway.usage.inner_calls import InnerCalls, Spent
 from gateway.usage.meter import MeteredCall

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from contracts.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOptions
-from contracts.models import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
+from contracts.models.catalog import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
+from contracts.models.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOptions
 from contracts.operations.reach import CHAT, RUN
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS

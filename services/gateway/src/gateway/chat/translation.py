@@ -7,7 +7,7 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from gateway.streaming.exchange import Exchange
 from servicekit.streams.sse import FrameCutter
 

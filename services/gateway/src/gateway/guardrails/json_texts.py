@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from contracts.chat import ChatRequest
-from contracts.models import RerankRequest
+from contracts.models.catalog import RerankRequest
+from contracts.models.chat import ChatRequest
 from gateway.guardrails.findings import Detector, Finding
 from gateway.guardrails.masks import MASK, masked
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import structlog
 from pydantic import BaseModel
 
-from contracts.chat import ChatRequest, Message
-from contracts.guardrails import Action, GuardDecision, Guardrails, TextGuards, Where
+from contracts.access.guardrails import Action, GuardDecision, Guardrails, TextGuards, Where
+from contracts.models.chat import ChatRequest, Message
 from contracts.operations.reach import CHAT, Reach
 from gateway.guardrails.detectors import Injection, PersonalData, Secrets
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong

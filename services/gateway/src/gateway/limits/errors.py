@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from contracts.errors import ErrorType
+from contracts.core.errors import ErrorType
 from servicekit.core.errors import (
     InvalidRequest,
     NotReady,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from contracts.chat import ChatRequest
-from contracts.models import ModelInfo
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import ChatRequest
 from gateway.limits.reservations import MaxUsage
 from gateway.models.catalogue import Models
 from gateway.models.cost import MOST_TOKENS, cost_nano_usd

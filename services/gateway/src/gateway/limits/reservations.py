@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.keys import Budget, Limits
-from contracts.models import ModelInfo
+from contracts.access.keys import Budget, Limits
+from contracts.models.catalog import ModelInfo
 from gateway.auth.keys import Principal
 from gateway.limits.limiter import BudgetWindow, Gate, GateKind, GateState, Whose, period_of
 from gateway.models.cost import cost_nano_usd, to_nano_usd

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts.models import ModelInfo, ModelList, ModelPrice
+from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import MODELS, TokenIssuer
 from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-from contracts.models import ModelPrice, PriceTier
+from contracts.models.catalog import ModelPrice, PriceTier
 
 NANO = Decimal("1e-9")
 MOST_TOKENS = 2**31 - 1

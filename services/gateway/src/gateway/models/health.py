@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import structlog
 from pydantic import ValidationError
 
-from contracts.health import Health
+from contracts.core.health import Health
 from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from contracts.base import NAME
+from contracts.core.base import NAME
 from contracts.operations.operation import Operation
 from gateway.auth.errors import NotYours
 

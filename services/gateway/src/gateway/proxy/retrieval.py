@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from contracts.models import EmbeddingRequest, RerankRequest
+from contracts.models.catalog import EmbeddingRequest, RerankRequest
 from contracts.operations.reach import SEARCH as SEARCHED
 from contracts.operations.reach import VECTORS
-from contracts.search import SearchOptions, SearchRequest
+from contracts.retrieval.search import SearchOptions, SearchRequest
 from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.tokens import MODELS, SEARCH, Audiences
 from gateway.dependencies import Dependencies

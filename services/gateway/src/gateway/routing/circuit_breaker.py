@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from contracts.routes import Circuit
+from contracts.access.routes import Circuit
 from gateway.metrics import CIRCUIT_OPEN
 from gateway.routing.circuit_board import BoardUnavailable, CircuitBoard, SharedCircuit
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from contracts.models import ModelInfo
-from contracts.routes import RouteSpec, RouteTarget
+from contracts.access.routes import RouteSpec, RouteTarget
+from contracts.models.catalog import ModelInfo
 from gateway.auth.keys import Principal
 from gateway.models.catalogue import DEFAULT, Models
 from gateway.models.errors import ModelNotFound, WrongModelKind

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from contracts.models import ModelInfo
-from contracts.routes import Route, RouteSpec, RouteTarget, UpstreamState
+from contracts.access.routes import Route, RouteSpec, RouteTarget, UpstreamState
+from contracts.models.catalog import ModelInfo
 from gateway.models.catalogue import Models
 from gateway.routing.circuit_breaker import Breakers
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select, true
 
-from contracts.routes import RouteSpec
+from contracts.access.routes import RouteSpec
 from gateway.routing.errors import RouteNotFound
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.dialects import upsert

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import and_, insert, or_, select
 
-from contracts.keys import AuditEntry
-from contracts.pages import Page
+from contracts.access.keys import AuditEntry
+from contracts.core.pages import Page
 from gateway.storage.tables import audit
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Select, Table, select
 
-from contracts.receipts import Attempt, TokenCounts
+from contracts.models.receipts import Attempt, TokenCounts
 from gateway.metrics import INNER_WAIT
 from gateway.models.cost import sum_costs
 from gateway.storage.tables import reservations, usage

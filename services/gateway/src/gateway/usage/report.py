@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, RowMapping, case, func, select
 
-from contracts.keys import UsageGroup, UsageRow
+from contracts.access.keys import UsageGroup, UsageRow
 from gateway.models.cost import to_usd
 from gateway.storage.tables import usage
 from gateway.usage.meter import CUT

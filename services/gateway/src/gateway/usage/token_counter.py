@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import structlog
 
-from contracts.chat import ChatRequest
-from contracts.models import ModelInfo
+from contracts.models.catalog import ModelInfo
+from contracts.models.chat import ChatRequest
 from gateway.auth.tokens import MODELS, TokenIssuer
 from gateway.limits.max_usage import prompt_bytes
 from servicekit.core.errors import ServiceError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from contracts.responses import Response
+from contracts.models.responses import Response
 from gateway.chat.responses.translation import Responses
 
 

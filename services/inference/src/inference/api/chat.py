@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Request
 from fastapi.responses import Response
 
-from contracts.chat import ChatCompletion, ChatRequest
+from contracts.models.chat import ChatCompletion, ChatRequest
 from inference.api.access import Deps
 from inference.api.event_stream import EventStream
 from inference.errors import ModelNotAllowed

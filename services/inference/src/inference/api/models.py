@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Header
 from fastapi.responses import Response
 
-from contracts.models import ModelList
+from contracts.models.catalog import ModelList
 from inference.api.access import Deps
 from servicekit.auth.delegation import require
 from servicekit.web.router import Router

@@ -9,7 +9,7 @@ import asyncio
 from fastapi import Request
 from fastapi.responses import Response
 
-from contracts.models import EmbeddingReply, EmbeddingRequest, RerankReply, RerankRequest
+from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, RerankReply, RerankRequest
 from inference.api.access import Deps
 from inference.serving import vectors
 from servicekit.auth.delegation import require

@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.keys import Limits
-from contracts.models import ModelPrice, ToolProtocol
+from contracts.access.keys import Limits
+from contracts.models.catalog import ModelPrice, ToolProtocol
 
 Kind = Literal["chat", "embedding", "rerank"]
 Engine = Literal["transformers", "sentence-transformers", "openai", "scripted"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from contracts.models import ModelPrice, PriceTier
+from contracts.models.catalog import ModelPrice, PriceTier
 from inference.catalog.models_file import Model, ModelCatalog, UpstreamSource
 
 log = structlog.get_logger(__name__)

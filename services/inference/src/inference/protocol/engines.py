@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from servicekit.streams.chunks import has_content
 
 Priority = Literal["query", "bulk"]

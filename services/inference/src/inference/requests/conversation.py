@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from contracts.chat import Message
+from contracts.models.chat import Message
 from servicekit.core.errors import InvalidRequest
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.errors import ContextExceeded, ToolsUnsupported, Unsupported
 from inference.requests.conversation import render
 from inference.schemas.validation import SCHEMA, validator

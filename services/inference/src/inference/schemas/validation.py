@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import jsonschema_rs
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.errors import AnswerUnfit, InvalidSchema
 
 SHOWN = 300

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS, TOKENS
 from inference.protocol import codec
 from inference.protocol.engines import ChatEngine, Completion, Piece

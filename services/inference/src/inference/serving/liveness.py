@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.errors import ModelNotReady
 from servicekit.core.errors import InvalidRequest, QueueFull, ServiceError
 from servicekit.core.probes import run_within

@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 import structlog
 
-from contracts.models import ModelInfo
+from contracts.models.catalog import ModelInfo
 from inference.catalog.models_file import Kind, Model
 from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model

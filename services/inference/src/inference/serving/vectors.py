@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from contracts.models import (
+from contracts.models.catalog import (
     Embedding,
     EmbeddingReply,
     EmbeddingRequest,

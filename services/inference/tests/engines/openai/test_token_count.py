@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.engines.openai.token_count import ANSWER_MARK, TOKENS_A_MESSAGE, TokenCount, text_in
 from inference.engines.scripted.vectors import TOKENIZER
 

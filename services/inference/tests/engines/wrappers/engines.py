@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.protocol.engines import Completion, Piece
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from services.inference.tests.api.calls import error_of, events
 
-from contracts.chat import ChatCompletion
+from contracts.models.chat import ChatCompletion
 
 
 def raw(*prompts: str, **more: Any) -> dict[str, Any]:

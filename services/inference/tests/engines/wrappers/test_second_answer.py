@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.engines.wrappers.second_answer import repeated_request, total_usage
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
 
-from contracts.base import Name
-from contracts.delegation import Delegation
+from contracts.access.delegation import Delegation
+from contracts.core.base import Name
 from ingest.dependencies import Dependencies
 from ingest.documents import collections
 from ingest.errors import CollectionNotAllowed, GrantMissing

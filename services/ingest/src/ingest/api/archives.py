@@ -9,8 +9,8 @@ from typing import IO, Annotated
 from fastapi import Path, Request, Response
 from fastapi.responses import StreamingResponse
 
-from contracts.collections import Collection
-from contracts.jobs import Accepted
+from contracts.documents.jobs import Accepted
+from contracts.retrieval.collections import Collection
 from extraction.chunking.headers import most_chars
 from ingest import metrics
 from ingest.api.access import (

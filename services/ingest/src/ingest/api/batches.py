@@ -12,10 +12,10 @@ from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
-from contracts.base import Request
-from contracts.batches import MAX_BATCH_DOCUMENTS, BatchReply, DocumentBatch, Refused
-from contracts.documents import DocumentCreate
-from contracts.jobs import Accepted
+from contracts.core.base import Request
+from contracts.documents.batches import MAX_BATCH_DOCUMENTS, BatchReply, DocumentBatch, Refused
+from contracts.documents.documents import DocumentCreate
+from contracts.documents.jobs import Accepted
 from ingest.api.access import (
     Authorised,
     CollectionName,

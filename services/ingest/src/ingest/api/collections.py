@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import Response
 
-from contracts.collections import Collection, CollectionChange, CollectionCreate
-from contracts.pages import Page
-from contracts.reindexing import ReindexAccepted, ReindexRequest
+from contracts.core.pages import Page
+from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate
+from contracts.retrieval.reindex import ReindexAccepted, ReindexRequest
 from ingest.api.access import (
     Authorised,
     CollectionName,

@@ -10,9 +10,9 @@ from fastapi import Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import RowMapping
 
-from contracts import jobs as job_models
-from contracts.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
-from contracts.pages import Page
+from contracts.core.pages import Page
+from contracts.documents import jobs as job_models
+from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
 from ingest.api.access import (
     Authorised,
     CollectionName,

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Path
 
-from contracts.base import Name
-from contracts.tenancy import TenantDeletion, TenantKeys
+from contracts.access.tenancy import TenantDeletion, TenantKeys
+from contracts.core.base import Name
 from ingest.api.access import Grant, Opened, TenantAdmin, lasting_job_owner
 from ingest.documents import tenants
 from ingest.export.backup import BackupService

@@ -9,9 +9,9 @@ from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy import RowMapping
 
-from contracts.base import Name
-from contracts.jobs import Job, JobStatus
-from contracts.pages import Page
+from contracts.core.base import Name
+from contracts.core.pages import Page
+from contracts.documents.jobs import Job, JobStatus
 from ingest.api.access import Authorised, Cursor, Grant, Limit, Opened, check_collection, lasting_job_owner
 from ingest.errors import JobNotFound
 from ingest.jobs import service as jobs

@@ -7,8 +7,8 @@ from datetime import datetime
 import structlog
 from fastapi import Response
 
-from contracts.documents import DocumentCreate
-from contracts.jobs import Accepted
+from contracts.documents.documents import DocumentCreate
+from contracts.documents.jobs import Accepted
 from ingest import metrics
 from ingest.blobs.references import delete_unreferenced
 from ingest.dependencies import Dependencies

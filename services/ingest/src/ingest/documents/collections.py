@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, exists, select
 
-from contracts.collections import Collection
+from contracts.retrieval.collections import Collection
 from ingest.documents.repository import count_documents
 from ingest.errors import CollectionDeleting, TenantDeleting
 from ingest.tables import COLLECTIONS, TENANT_DELETIONS

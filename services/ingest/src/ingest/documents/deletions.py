@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, update
 
-from contracts.documents import Failure
+from contracts.documents.documents import Failure
 from ingest.blobs.references import delete_unreferenced
 from ingest.documents.repository import get_document
 from ingest.jobs.lifecycle import DELETED, JobKind, end_live, new_job

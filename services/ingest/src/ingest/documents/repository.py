@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
 
-from contracts.documents import Document, DocumentStatus, Failure
-from contracts.pages import Page
+from contracts.core.pages import Page
+from contracts.documents.documents import Document, DocumentStatus, Failure
 from extraction.model.document import PART_JOINT
 from ingest.errors import DocumentNotFound, RevisionNotFound, TextNotFound, TextNotReady
 from ingest.parts.files import Part

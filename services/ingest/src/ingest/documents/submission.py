@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from contracts.base import DocumentId, Title
-from contracts.documents import DocumentCreate, Metadata
+from contracts.core.base import DocumentId, Title
+from contracts.documents.documents import DocumentCreate, Metadata
 from extraction.formats.catalog import FORMATS, TEXT
 from extraction.formats.detection import HEAD, Received, detect
 from extraction.model.failures import ParseFailed

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, insert, select, update
 
-from contracts.documents import Metadata
+from contracts.documents.documents import Metadata
 from ingest.documents.repository import this_document
 from ingest.errors import CollectionDeleting, CollectionNotFound
 from ingest.jobs.lifecycle import SUPERSEDED, end_live, new_job

@@ -32,9 +32,9 @@ from typing import IO, Annotated, Literal, cast
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from contracts.base import Count, DocumentId, Line, Request, Title
-from contracts.documents import Metadata
-from contracts.values import check_text
+from contracts.core.base import Count, DocumentId, Line, Request, Title
+from contracts.core.values import check_text
+from contracts.documents.documents import Metadata
 from extraction.chunking.chunker import Chunk
 from extraction.model.document import MAX_DEPTH, MAX_HEADING, PART_JOINT
 from extraction.model.failures import ParseFailed, is_damage

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
-from contracts.documents import Failure
-from contracts.indexing import Committed
+from contracts.documents.documents import Failure
+from contracts.retrieval.chunks import Committed
 from ingest.jobs.cleanup import queue_cleanup
 from ingest.jobs.lifecycle import set_document
 from ingest.jobs.reindexes import removal_job

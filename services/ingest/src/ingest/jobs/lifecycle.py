@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, RowMapping, update
 
-from contracts.documents import Failure
+from contracts.documents.documents import Failure
 from ingest.tables import DOCUMENTS, INGEST_JOBS, JOBS
 from servicekit.core.identifiers import new_id
 from servicekit.jobs.cancellation import revoke

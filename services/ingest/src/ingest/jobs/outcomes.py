@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from contracts.documents import Failure
+from contracts.documents.documents import Failure
 from extraction.model.failures import ParseFailed
 from extraction.sandbox.pool import ForkServerLost
 from ingest.errors import BlobBusy, BlobMissing, BlobStoreAway

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping
 
-from contracts.documents import Failure
-from contracts.jobs import Job
+from contracts.documents.documents import Failure
+from contracts.documents.jobs import Job
 from ingest.tables import INGEST_JOBS, JOBS, WORKERS
 from servicekit.jobs.positions import QueuePositions, QueueState
 from servicekit.jobs.tables import LIVE

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from contracts.reindexing import ReindexRequest
+from contracts.retrieval.reindex import ReindexRequest
 from ingest.errors import CollectionDeleting, ReindexRunning
 from ingest.jobs.lifecycle import new_job
 from ingest.tables import COLLECTIONS, JOBS

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from contracts.jobs import FINAL_JOB_STATUSES, Job, JobStatus
-from contracts.pages import Page
+from contracts.core.pages import Page
+from contracts.documents.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from ingest.errors import JobCommitting, JobFinished, JobNotFailed, JobNotFound, JobSuperseded, ReindexRunning
 from ingest.jobs.lifecycle import VISIBLE, end_live, set_document
 from ingest.jobs.position import to_jobs

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts.indexing import ChunkInput
+from contracts.retrieval.chunks import ChunkInput
 from extraction.chunking.chunker import Chunk
 from extraction.model.document import PART_JOINT, Extracted, Resume
 

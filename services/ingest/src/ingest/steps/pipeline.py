@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from contracts.collections import Collection
-from contracts.indexing import ChunkBatch, CommitRequest, Committed
+from contracts.retrieval.chunks import ChunkBatch, CommitRequest, Committed
+from contracts.retrieval.collections import Collection
 from extraction.chunking.chunker import Chunker
 from extraction.model.failures import no_text
 from ingest import metrics

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.collections import ShadowIndex
-from contracts.indexing import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
+from contracts.retrieval.chunks import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
+from contracts.retrieval.collections import ShadowIndex
 from extraction.chunking.chunker import Chunker
 from ingest.jobs.authority import Authority
 from ingest.jobs.leased_job import IngestJob

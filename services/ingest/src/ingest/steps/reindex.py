@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import select
 
-from contracts.collections import ShadowIndex
-from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowRequest
+from contracts.retrieval.collections import ShadowIndex
+from contracts.retrieval.reindex import DocumentRevision, ReindexRequest, Shadow, ShadowRequest
 from ingest import metrics
 from ingest.documents.repository import this_document
 from ingest.errors import BlobMissing, ReindexOvertaken

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from contracts.indexing import ChunkBatch, Committed
+from contracts.retrieval.chunks import ChunkBatch, Committed
 from ingest import metrics
 from ingest.jobs.authority import Authority
 from ingest.jobs.leased_job import IngestJob

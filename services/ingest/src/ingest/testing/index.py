@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from contracts.collections import Collection, CollectionChange, CollectionCreate, IndexState, ShadowIndex
-from contracts.documents import DocumentChunk
-from contracts.errors import ErrorBody, ErrorType
-from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
-from contracts.pages import Page
-from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan, ShadowRequest
+from contracts.core.errors import ErrorBody, ErrorType
+from contracts.core.pages import Page
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
+from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate, IndexState, ShadowIndex
+from contracts.retrieval.reindex import DocumentRevision, ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from servicekit.backup.file import PartWriter
 from servicekit.core.errors import PeerError, ServiceError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.errors import ErrorBody
+from contracts.core.errors import ErrorBody
 from extraction.chunking.tokens import Tokens
 from servicekit.core.errors import PeerError
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import case, select
 
-from contracts.documents import Failure
+from contracts.documents.documents import Failure
 from ingest import metrics
 from ingest.documents.deletions import Deletions
 from ingest.jobs.leased_job import IngestJob, revision_of

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
-from contracts.delegation import Scope
+from contracts.access.delegation import Scope
 from retriever.catalog.collections import CollectionRecord
 from retriever.dependencies import Dependencies
 from retriever.errors import CollectionNotAllowed

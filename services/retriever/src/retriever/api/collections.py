@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import status
 
-from contracts.base import Name
-from contracts.collections import Collection, CollectionChange, CollectionCreate
-from contracts.pages import Page
+from contracts.core.base import Name
+from contracts.core.pages import Page
+from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate
 from retriever.api.access import Deleter, Deps, Limit, RetrieverCaller, Viewer, allowed_collection, check_allowed
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.web.router import Router

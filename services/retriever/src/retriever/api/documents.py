@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Path, Query, status
 
-from contracts.base import DocumentId, Name
-from contracts.documents import DocumentChunk
-from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
-from contracts.pages import Page
+from contracts.core.base import DocumentId, Name
+from contracts.core.pages import Page
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
 from retriever.api.access import Deleter, Deps, Limit, Reader, RetrieverCaller, Viewer, allowed_collection
 from retriever.stores.points import RevisionKey
 from servicekit.web.router import Router

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from contracts.base import Name
+from contracts.core.base import Name
 from retriever.api.access import Deps, TenantAdmin
 from retriever.backup.dump import BackupDump
 from servicekit.auth.delegation import Caller, check_tenant_admin, require_installation

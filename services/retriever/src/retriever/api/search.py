@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from contracts.search import SearchReply, SearchRequest
+from contracts.retrieval.search import SearchReply, SearchRequest
 from retriever.api.access import SEARCHERS, Deps, Searcher, check_allowed
 from retriever.dependencies import Dependencies
 from servicekit.auth.delegation import Caller, InvalidDelegation, caller_of

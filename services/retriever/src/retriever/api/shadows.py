@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Path, Query, status
 
-from contracts.base import DocumentId, Name
-from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest
-from contracts.reindexing import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
+from contracts.core.base import DocumentId, Name
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, CommitRequest
+from contracts.retrieval.reindex import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from retriever.api.access import Deleter, Deps, RetrieverCaller, allowed_collection
 from retriever.api.documents import MAX_REVISION, Revision
 from retriever.stores.points import RevisionKey

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from contracts.collections import (
+from contracts.retrieval.collections import (
     Chunking,
     Collection,
     CollectionChange,

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from contracts.indexing import DocumentFacts
+from contracts.retrieval.chunks import DocumentFacts
 from retriever.catalog.collections import ACTIVE, CollectionRepository
 from retriever.catalog.generations import VISIBLE, CollectionGone, Generation, GenerationRepository, LiveGenerations
 from retriever.catalog.tables import collections, documents

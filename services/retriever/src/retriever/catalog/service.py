@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from contracts.collections import Collection, CollectionCreate
+from contracts.retrieval.collections import Collection, CollectionCreate
 from retriever.catalog.collections import CollectionRecord, CollectionRepository, physical_name
 from retriever.catalog.generations import GenerationRepository
 from retriever.catalog.revisions import DocumentState, RevisionRepository

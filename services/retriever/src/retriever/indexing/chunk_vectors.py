@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contracts.indexing import ChunkInput, DocumentFacts
+from contracts.retrieval.chunks import ChunkInput, DocumentFacts
 from retriever.catalog.generations import Generation
 from retriever.errors import EmbeddingMismatch
 from retriever.metrics import EMBEDDING_TOKENS

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from contracts.documents import DocumentChunk
-from contracts.indexing import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
-from contracts.pages import Page
+from contracts.core.pages import Page
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
 from retriever.catalog.collections import CollectionRecord, CollectionRepository
 from retriever.catalog.generations import CollectionGone, Generation, GenerationRepository, LiveGenerations
 from retriever.catalog.revisions import GenerationChanged, RevisionRepository

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from contracts.models import (
+from contracts.models.catalog import (
     Embedding,
     EmbeddingReply,
     EmbeddingRequest,

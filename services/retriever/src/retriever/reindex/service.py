@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from contracts.collections import VectorOptions
-from contracts.indexing import BatchIndexed, ChunkBatch, CommitRequest
-from contracts.reindexing import DocumentRevision, ReindexRequest, Shadow, ShadowPlan
+from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, CommitRequest
+from contracts.retrieval.collections import VectorOptions
+from contracts.retrieval.reindex import DocumentRevision, ReindexRequest, Shadow, ShadowPlan
 from retriever.catalog.collections import CollectionRecord, CollectionRepository, physical_name
 from retriever.catalog.generations import BUILDING, DROPPED, CollectionGone, Generation, GenerationRepository
 from retriever.catalog.revisions import RevisionRepository

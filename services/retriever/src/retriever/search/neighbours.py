@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from contracts.search import Hit, Neighbour
+from contracts.retrieval.search import Hit, Neighbour
 from retriever.catalog.collections import CollectionRecord
 from retriever.errors import GenerationMissing
 from retriever.stores.points import RevisionKey, StoredPoint

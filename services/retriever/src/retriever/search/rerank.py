@@ -15,7 +15,7 @@ from typing import Literal
 
 import structlog
 
-from contracts.search import Hit
+from contracts.retrieval.search import Hit
 from retriever.metrics import RERANK_TOKENS, RERANKS
 from retriever.models.protocol import Relevance, Reranker
 from servicekit.core.errors import ServiceError

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from contracts.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
+from contracts.retrieval.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
 from retriever.catalog.collections import CollectionRecord, CollectionRepository
 from retriever.catalog.generations import CollectionGone
 from retriever.catalog.revisions import RevisionRepository

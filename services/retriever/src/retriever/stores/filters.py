@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from contracts.indexing import DocumentFacts
-from contracts.search import Condition, Filter, Range, Scalar
+from contracts.retrieval.chunks import DocumentFacts
+from contracts.retrieval.search import Condition, Filter, Range, Scalar
 from retriever.errors import FilterUnusable, MetadataUnusable
 
 MAX_TAGS = 512

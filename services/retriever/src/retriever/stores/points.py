@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from contracts.documents import DocumentChunk
-from contracts.indexing import ChunkInput, DocumentFacts
-from contracts.search import Hit, Scores
+from contracts.documents.documents import DocumentChunk
+from contracts.retrieval.chunks import ChunkInput, DocumentFacts
+from contracts.retrieval.search import Hit, Scores
 from retriever.stores.filters import number_paths, tags
 from retriever.text.bm25 import SparseVector, document_vector
 from retriever.text.languages import AUTO

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.stores.filters import Where
 from retriever.stores.points import Candidate, Point, StoredPoint
 from retriever.stores.queries import ListQuery

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.stores.edge.shards import Shards
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.responses import ResponseRequest
+from contracts.models.responses import ResponseRequest
 from gateway.chat.responses.output import ENDS, annotation, blank, item, text_part, tokens
 from servicekit.streams.sse import encode
 

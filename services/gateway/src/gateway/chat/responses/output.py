@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.responses import Response, ResponseRequest, ResponseUsage
+from contracts.models.responses import Response, ResponseRequest, ResponseUsage
 from servicekit.core.identifiers import new_id
 
 ENDS = {"length": "max_output_tokens", "content_filter": "content_filter"}

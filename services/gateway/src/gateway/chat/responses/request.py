@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.chat import ChatRequest
-from contracts.models import AGENT, RAG
-from contracts.responses import ResponseRequest
+from contracts.models.catalog import AGENT, RAG
+from contracts.models.chat import ChatRequest
+from contracts.models.responses import ResponseRequest
 from gateway.chat.responses.errors import NotKept, UnknownParameter, Unsupported
 from gateway.chat.responses.items import messages_of
 from servicekit.web.json_bodies import invalid, validated

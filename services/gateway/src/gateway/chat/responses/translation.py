@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from contracts.chat import ChatRequest
-from contracts.responses import ResponseRequest
+from contracts.models.chat import ChatRequest
+from contracts.models.responses import ResponseRequest
 from gateway.chat.responses.events import Events
 from gateway.chat.responses.request import as_chat, read
 from servicekit.streams.sse import data_of, is_done, is_error

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from pydantic import SecretStr
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.catalog.models_file import UpstreamSource
 from inference.engines.openai.events import DONE, EventReader
 from inference.engines.openai.failures import SHOWN, failure_of, is_failure, names_parameter

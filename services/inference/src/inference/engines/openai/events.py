@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.chat import STREAM_END
+from contracts.models.chat import STREAM_END
 from servicekit.streams.sse import END, FrameCutter
 
 DONE = STREAM_END.encode()

@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 
 TOKENS_A_MESSAGE = 4
 """What a chat template adds to each message: its role and the marks around it. ChatML has 4."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.catalog.models_file import ScriptSource
 from inference.engines.logits_processors import LogitsProcessor, LogitsProcessors
 from inference.engines.scripted.vectors import TOKENIZER, count_words

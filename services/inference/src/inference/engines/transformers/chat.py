@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.engines import torch_runtime
 from inference.engines.logits_processors import LogitsProcessor, LogitsProcessors
 from inference.engines.transformers.generation import Generation, Loaded

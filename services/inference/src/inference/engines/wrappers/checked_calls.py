@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.engines.wrappers.base import EngineWrapper
 from inference.engines.wrappers.second_answer import BEFORE_THE_END, repeated_request, total_usage
 from inference.errors import UpstreamBroke

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from contracts.chat import ChatRequest, Message
+from contracts.models.chat import ChatRequest, Message
 from inference.engines.wrappers.base import EngineWrapper
 from inference.engines.wrappers.second_answer import BEFORE_THE_END, repeated_request, total_usage
 from inference.errors import Unsupported, UpstreamBroke

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 from inference.engines.wrappers.base import EngineWrapper
 from inference.errors import Unsupported
 from inference.protocol.engines import Completion, Piece

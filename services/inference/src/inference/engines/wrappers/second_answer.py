@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.chat import ChatRequest
+from contracts.models.chat import ChatRequest
 
 BEFORE_THE_END = ("tool_calls", "stop", "function_call")
 """Why an answer ended that is complete."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import qdrant_edge as edge
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.stores import hnsw
 from retriever.stores.points import INTEGER_FIELDS, KEYWORD_FIELDS
 

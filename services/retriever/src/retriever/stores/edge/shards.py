@@ -20,7 +20,7 @@ from typing import IO
 
 import qdrant_edge as edge
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.stores.edge import options as edge_options
 from retriever.stores.points import INTEGER_FIELDS, KEYWORD_FIELDS, MAX_NUMBER_INDEXES

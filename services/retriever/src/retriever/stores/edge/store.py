@@ -19,7 +19,7 @@ from typing import TypeVar
 import qdrant_edge as edge
 import structlog
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.errors import VectorEngineFailed
 from retriever.stores.edge import options as edge_options
 from retriever.stores.edge.index_builds import BY_DEFAULT, BuildRules, IndexBuilds

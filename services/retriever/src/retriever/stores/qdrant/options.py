@@ -7,7 +7,7 @@ from typing import Any
 
 from qdrant_client import models
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.settings import RetrieverSettings
 from retriever.stores import hnsw
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from contracts.collections import VectorOptions
+from contracts.retrieval.collections import VectorOptions
 from retriever.errors import GenerationMissing, VectorStoreUnavailable
 from retriever.stores.filters import Equals, OneOf, Test, Where, Within, path_of
 from retriever.stores.points import (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contracts.base import Reply, Request
-from contracts.jobs import Job
+from contracts.core.base import Reply, Request
+from contracts.documents.jobs import Job
 
 
 class TenantDeletion(Reply):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from contracts.values import check_text
+from contracts.core.values import check_text
 
 
 class Request(BaseModel):

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from contracts.base import Count, Line, Name, Reply, Request, Timestamp
-from contracts.delegation import Scope
-from contracts.guardrails import Guardrails
-from contracts.values import Text
+from contracts.access.delegation import Scope
+from contracts.access.guardrails import Guardrails
+from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.core.values import Text
 
 
 class Limits(Request):

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Reply, Request
-from contracts.documents import DocumentCreate
-from contracts.errors import ErrorBody
-from contracts.jobs import Accepted
+from contracts.core.base import Reply, Request
+from contracts.core.errors import ErrorBody
+from contracts.documents.documents import DocumentCreate
+from contracts.documents.jobs import Accepted
 
 MAX_BATCH_DOCUMENTS = 100
 

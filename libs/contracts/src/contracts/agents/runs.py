@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
-from contracts.base import Count, Name, Reply, Request, Timestamp
-from contracts.documents import Failure
-from contracts.values import check_text, check_value
+from contracts.core.base import Count, Name, Reply, Request, Timestamp
+from contracts.core.values import check_text, check_value
+from contracts.documents.documents import Failure
 
 RunStatus = Literal["queued", "running", "waiting_approval", "completed", "failed", "cancelled", "limit_reached"]
 FINAL_RUN_STATUSES: frozenset[RunStatus] = frozenset(("completed", "failed", "cancelled", "limit_reached"))

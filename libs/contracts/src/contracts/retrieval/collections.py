@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 
 ChunkingStrategy = Literal["auto", "recursive", "markdown", "sentence", "fixed"]
 

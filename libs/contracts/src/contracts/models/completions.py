@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from contracts.base import Count, Reply
-from contracts.chat import OTHER_COUNTS, OTHER_LENGTHS, ChatUsage, StreamOptions
-from contracts.values import Passed, Text, unlike
+from contracts.core.base import Count, Reply
+from contracts.core.values import Passed, Text, unlike
+from contracts.models.chat import OTHER_COUNTS, OTHER_LENGTHS, ChatUsage, StreamOptions
 
 MAX_PROMPTS = 128
 USUAL_TOKENS = 16

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.base import Reply
+from contracts.core.base import Reply
 
 
 class PartState(Reply):

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.base import Count, Reply
-from contracts.chat import AnswerOptions, AnswerReport
-from contracts.runs import RunReport
-from contracts.values import Passed, Text
+from contracts.agents.runs import RunReport
+from contracts.core.base import Count, Reply
+from contracts.core.values import Passed, Text
+from contracts.models.chat import AnswerOptions, AnswerReport
 
 MAX_ITEMS = 2048
 ResponseStatus = Literal["in_progress", "completed", "incomplete", "failed"]

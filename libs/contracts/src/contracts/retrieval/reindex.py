@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from contracts.base import Count, Reply, Request
-from contracts.collections import Chunking, Language, VectorOptions
-from contracts.jobs import Job
+from contracts.core.base import Count, Reply, Request
+from contracts.documents.jobs import Job
+from contracts.retrieval.collections import Chunking, Language, VectorOptions
 
 
 class ReindexRequest(Request):

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from contracts.base import Count, Reply, Request
-from contracts.citations import Annotation
-from contracts.receipts import Receipt
-from contracts.runs import RunReport
-from contracts.search import Filter, SearchMode
-from contracts.values import Passed, Text, unlike
+from contracts.agents.runs import RunReport
+from contracts.core.base import Count, Reply, Request
+from contracts.core.values import Passed, Text, unlike
+from contracts.models.citations import Annotation
+from contracts.models.receipts import Receipt
+from contracts.retrieval.search import Filter, SearchMode
 
 Grounding = Literal["strict", "annotate", "off"]
 AnswerKind = Literal["generated", "extractive", "abstained"]

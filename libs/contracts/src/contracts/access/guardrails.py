@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Count, Reply, Request
+from contracts.core.base import Count, Reply, Request
 
 Action = Literal["off", "flag", "redact", "block"]
 Where = Literal["input", "output", "retrieved"]

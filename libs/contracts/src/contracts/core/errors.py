@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from contracts.base import Reply
+from contracts.core.base import Reply
 
 ErrorType = Literal[
     "invalid_request",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from contracts.base import Reply
+from contracts.core.base import Reply
 
 Item = TypeVar("Item")
 

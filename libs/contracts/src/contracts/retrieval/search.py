@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from contracts.base import Count, Name, Reply, Request
-from contracts.values import check_number, check_text
+from contracts.core.base import Count, Name, Reply, Request
+from contracts.core.values import check_number, check_text
 
 SearchMode = Literal["hybrid", "dense", "sparse"]
 _KEY = r"^(metadata\.[^\s.\"\[\]]{1,100}(\.[^\s.\"\[\]]{1,100}){0,7}|document_id|title|source|media_type|page)$"

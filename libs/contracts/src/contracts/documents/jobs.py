@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Count, Reply, Timestamp
-from contracts.documents import Document, Failure
+from contracts.core.base import Count, Reply, Timestamp
+from contracts.documents.documents import Document, Failure
 
 JobStatus = Literal["queued", "running", "ready", "failed", "cancelled"]
 JobKind = Literal["document", "reindex", "tenant_deletion"]

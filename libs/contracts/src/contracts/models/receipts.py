@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.base import Count, Reply
-from contracts.guardrails import GuardDecision
+from contracts.access.guardrails import GuardDecision
+from contracts.core.base import Count, Reply
 
 
 class StageTime(Reply):

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.base import Count, Reply, Request
-from contracts.documents import Metadata
+from contracts.core.base import Count, Reply, Request
+from contracts.documents.documents import Metadata
 
 
 class ChunkInput(Request):

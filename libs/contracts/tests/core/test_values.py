@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contracts.documents import DocumentCreate
-from contracts.search import Condition
-from contracts.values import MAX_DEPTH
+from contracts.core.values import MAX_DEPTH
+from contracts.documents.documents import DocumentCreate
+from contracts.retrieval.search import Condition
 
 
 def _nested(levels: int) -> Any:

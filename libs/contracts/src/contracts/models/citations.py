@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from contracts.base import Count, Reply
+from contracts.core.base import Count, Reply
 
 
 class UrlCitation(Reply):

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.base import Count, Reply, Request
-from contracts.values import Text
+from contracts.core.base import Count, Reply, Request
+from contracts.core.values import Text
 
 MAX_MODELS = 16
 RouteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]

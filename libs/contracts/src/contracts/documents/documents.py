@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
-from contracts.base import Count, DocumentId, Reply, Request, Timestamp, Title
-from contracts.values import Text, check_value
+from contracts.core.base import Count, DocumentId, Reply, Request, Timestamp, Title
+from contracts.core.values import Text, check_value
 
 DocumentStatus = Literal["queued", "processing", "ready", "failed", "cancelled", "deleting"]
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from contracts.base import Count, Reply
-from contracts.keys import Limits
-from contracts.values import Passed, Text, check_text, unlike
+from contracts.access.keys import Limits
+from contracts.core.base import Count, Reply
+from contracts.core.values import Passed, Text, check_text, unlike
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 ToolProtocol = Literal["native", "constrained"]

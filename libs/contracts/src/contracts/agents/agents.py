@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
 
-from contracts.base import Count, Line, Name, Reply, Request, Timestamp
-from contracts.plain_tools import PlainToolName
-from contracts.values import Text, check_value
+from contracts.agents.plain_tools import PlainToolName
+from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.core.values import Text, check_value
 
 MAX_TOOLS = 64
 MAX_SCHEMA_CHARS = 64_000
