@@ -16,7 +16,7 @@ WORDS = 600
 """A record is read in two minutes; figures and what else was tried go into `appendix/` under the same name."""
 SUBJECTS = {
     "00": "The whole: libraries, tokens, storage",
-    "01": "Running it: processes, images, backups, dashboards, evaluation",
+    "01": "The platform: contracts, storage, jobs, processes, images, backups, evaluation",
     "03": "Ingest and extraction",
     "04": "Retriever",
     "05": "Inference",
