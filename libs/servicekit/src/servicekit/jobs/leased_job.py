@@ -112,14 +112,14 @@ class LeasedJob:
 
     async def unless_giving_way(self, doing: Awaitable[Result]) -> Result:
         """What comes of it; raises `GivingWay` as soon as the job is to leave its slot, and ends it then."""
-        task, told = asyncio.ensure_future(doing), asyncio.ensure_future(self.give_way.wait())
+        task, leaving = asyncio.ensure_future(doing), asyncio.ensure_future(self.give_way.wait())
         try:
-            await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 raise GivingWay
             return task.result()
         finally:
-            told.cancel()
+            leaving.cancel()
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})

@@ -144,8 +144,8 @@ class RedisNotifier(LocalNotifier):
                     while True:
                         message = await channel.get_message(timeout=AGAIN_SECONDS)
                         if message is not None:
-                            told = str(message["data"])
-                            super().notify(told.removeprefix(DUE), due=told.startswith(DUE))
+                            notice = str(message["data"])
+                            super().notify(notice.removeprefix(DUE), due=notice.startswith(DUE))
             except (RedisError, OSError) as error:
                 log.warning("notifications not received", error=repr(error)[:200])
                 await asyncio.sleep(AGAIN_SECONDS)

@@ -2,7 +2,7 @@
 
 A tool is added in one place: a module of this folder with a constant `BUILT_IN`. From there are read what a run gets,
 the scopes that a key needs, the names that a definition may have (`make docs` writes those of tools without options
-into `contracts.plain_tools`) and docs/tools.md. A tool with options also needs their model in `contracts.agents`.
+into `contracts.agents.plain_tools`) and docs/tools.md. A tool with options also needs a model in `contracts.agents`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class BuiltInTool:
     scopes: tuple[Scope, ...] = ()
     """A key needs one of these, as for the public call that does the same; none for what reads no documents."""
     options: tuple[str, ...] = ()
-    """The fields of its model in `contracts.agents`."""
+    """The fields of its model in `contracts.agents.agents`."""
 
 
 @lru_cache(maxsize=1)
