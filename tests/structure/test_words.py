@@ -52,6 +52,8 @@ WORDS = {
     "complaints": "stderr",
 }
 """Old word: what is said instead. The glossary in CONTRIBUTING.md has the meanings."""
+STORED = {("state.py", "asking")}
+"""File and name: what is written into checkpoints keeps its name."""
 
 
 def parts(name: str) -> set[str]:
@@ -80,5 +82,6 @@ def test_names_are_the_field_s_words() -> None:
         if "migrations" not in file.parts
         for name, line in defined(file)
         for word in sorted(parts(name) & WORDS.keys())
+        if (file.name, name) not in STORED
     ]
     assert not found, "\n".join(found)

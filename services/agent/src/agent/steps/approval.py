@@ -20,7 +20,7 @@ from contracts.agents.runs import PendingToolCall
 
 async def approve(state: RunState, context: RunContext) -> dict[str, Any]:
     """Wait for decisions where some are needed."""
-    begun = await _begun(state, context) if state.get("undecided") else {}
+    begun = await _begun(state, context) if state.get("asking") else {}
     pending = waiting_for(state, context, begun)
     if not pending:
         return {}
@@ -33,12 +33,12 @@ async def approve(state: RunState, context: RunContext) -> dict[str, Any]:
             taken[f"unknown:{call.id}:{begun[call.id]['tries']}"] = decision
         else:
             taken[call.id] = decision
-    return {"decisions": taken, "undecided": []}
+    return {"decisions": taken, "asking": []}
 
 
 def waiting_for(state: RunState, context: RunContext, begun: Mapping[str, RowMapping]) -> list[PendingToolCall]:
     """The calls that a person has to decide on; of those that were `begun`, with the arguments of the last try."""
-    decisions, undecided = state.get("decisions", {}), state.get("undecided", [])
+    decisions, undecided = state.get("decisions", {}), state.get("asking", [])
     listed, tools = context.run.definition.approval.tools, readable(state, context)
     pending = []
     for call in open_calls(state["messages"]):

@@ -43,7 +43,7 @@ def _after_think(state: RunState) -> str:
 
 
 def _after_act(state: RunState) -> str:
-    if state.get("undecided"):
+    if state.get("asking"):
         return "approve"
     return END if state.get("limit") else "think"
 

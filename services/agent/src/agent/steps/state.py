@@ -34,8 +34,8 @@ class RunState(TypedDict, total=False):
     repairs: int
     decisions: dict[str, dict[str, Any]]
     """What people decided, by call."""
-    undecided: list[str]
-    """Calls of unknown outcome that a person decides on."""
+    asking: list[str]
+    """Calls of unknown outcome that a person decides on. Its name is in stored checkpoints, so it stays."""
     deciding: bool
     """Whether a person decides on some of the calls that were asked for last."""
     raw: str

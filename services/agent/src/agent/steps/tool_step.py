@@ -65,7 +65,7 @@ async def act(state: RunState, context: RunContext) -> dict[str, Any]:
     if context.run.definition.approval.unknown_outcomes:
         undecided = [one.call["id"] for one, result in zip(planned, results, strict=True) if result.unknown]
         if undecided:
-            return {"undecided": undecided}
+            return {"asking": undecided}
     messages: list[Message] = []
     for one, result in zip(planned, results, strict=True):
         call = one.call
