@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -21,9 +20,7 @@ def test_a_schema_that_is_none_or_lies_elsewhere_is_refused(schema: Any) -> None
 
 def test_a_pattern_that_backtracks_holds_nothing_up() -> None:
     checks = validator({"type": "string", "pattern": r"^(?=a)(a+)+$"}, "here")
-    began = time.monotonic()
-    assert not checks.is_valid("a" * 64 + "!")
-    assert time.monotonic() - began < 30
+    assert not checks.is_valid("a" * 64 + "!")  # trying every way to part 64 letters would take centuries
     assert not is_linear_pattern(r"(?=a)a")
     assert is_linear_pattern("^(a+)+$")
 
