@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import threading
 import tracemalloc
@@ -322,4 +323,44 @@ async def test_a_cancelled_caller_waits_until_its_transaction_has_ended(tmp_path
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [row["value"] for row in await database.read(rows_of(select(COUNTERS.c.value)))] == [7]
+    await database.close()
+
+
+async def test_a_caller_that_is_cancelled_again_leaves_no_lock_behind(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    file = database.sqlite_file
+    assert file is not None
+    under_way, may_end = threading.Event(), threading.Event()
+
+    def held(connection: Connection) -> None:
+        under_way.set()
+        assert may_end.wait(60)
+
+    async def write() -> None:
+        async with database.write() as connection:
+            await connection.execute(update(COUNTERS).values(value=7))
+
+    gc.disable()  # which could end a forgotten transaction
+    try:
+        tasks = [asyncio.create_task(database.write(held)), asyncio.create_task(write())]
+        await asyncio.to_thread(under_way.wait, 60)
+        for task in tasks:
+            for _ in range(2):
+                task.cancel()
+                await asyncio.wait({task}, timeout=0.05)
+        may_end.set()
+        await asyncio.wait(tasks)
+        assert all(task.cancelled() for task in tasks)
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=1)) as other:
+            other.execute("BEGIN IMMEDIATE")
+    finally:
+        gc.enable()
+    await database.close()
+
+
+async def test_a_look_waits_for_no_locked_file_on_a_connection_that_a_block_had(tmp_path: Path) -> None:
+    database = await _open(tmp_path)
+    async with database.read() as connection:
+        await connection.execute(select(COUNTERS))
+    assert (await database.read(rows_of(text("PRAGMA busy_timeout")), at_once=True))[0]["timeout"] == 0
     await database.close()

@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -134,12 +134,16 @@ class SqliteFile:
 
 
 async def _whole(threads: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
-    """What `work` returns in a thread; a caller that is cancelled waits until it has ended."""
+    """What `work` returns in a thread; a caller that is cancelled, however often, waits until it has ended: what it
+    began must not go on in a thread unseen.
+    """
     running = asyncio.get_running_loop().run_in_executor(threads, partial(work, *args))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait({running})
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({running})
         raise
 
 
@@ -184,6 +188,7 @@ def _end(connection: Connection, is_whole: bool) -> None:
     with closing(connection):  # which rolls back what is not committed
         if is_whole:
             connection.commit()
+        _wait_for_others(connection, 0)  # whoever gets it next may read where it is called; a writer sets its own
 
 
 def _raw(connection: Connection) -> sqlite3.Connection:
