@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from servicekit.core.errors import ServiceError
 from servicekit.jobs.leased_job import Change, JobStore, LeasedJob
 from servicekit.jobs.leases import Lease
 from servicekit.jobs.outcomes import Ending, Fail, Outcome, RetryPolicy
@@ -49,6 +50,12 @@ class JobKind(ABC, Generic[Job]):
     def decide(self, job: Job, error: Exception) -> Outcome:
         """What becomes of a job that `run` raised this of."""
         return self.retry.decide(error, waited=job.waited, failed_attempts=job.failed_attempts)
+
+    def expects(self, error: Exception) -> bool:
+        """Whether work breaks off so without a fault in the program. What is unexpected is logged with its traceback,
+        whatever becomes of the job.
+        """
+        return isinstance(error, ServiceError)
 
     def tried(self, job: Job) -> int:
         """How often it was tried in vain before this claim."""

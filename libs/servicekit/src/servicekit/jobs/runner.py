@@ -11,12 +11,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bound_contextvars
 
-from servicekit.core.errors import ServiceError
 from servicekit.jobs.fairness import SlotShares
 from servicekit.jobs.kind import Job, Observer
 from servicekit.jobs.leases import LeaseLost
 from servicekit.jobs.outcomes import Cancel, Cancelled, Interruption, Outcome, Requeue, TryAgain, Wait
 from servicekit.jobs.queue import Queue
+from servicekit.telemetry.spans import Span
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -43,7 +43,7 @@ class Runner(Generic[Job]):
         job.stopping = stopping
         with bound_contextvars(**self.kind.log_fields(job)), self.kind.span(job) as span:
             try:
-                await self._carry_out(job)
+                await self._carry_out(job, span)
             except asyncio.CancelledError:
                 if stopping.is_set():
                     await asyncio.shield(self._release(job))
@@ -56,7 +56,7 @@ class Runner(Generic[Job]):
             finally:
                 span.set(self.kind.used(job))
 
-    async def _carry_out(self, job: Job) -> None:
+    async def _carry_out(self, job: Job, span: Span) -> None:
         try:
             if job.row.get("cancel_requested"):
                 raise Cancelled
@@ -70,15 +70,15 @@ class Runner(Generic[Job]):
         except Cancelled:
             outcome = Cancel()
         except Exception as error:  # noqa: BLE001  # the outermost loop of a job: nothing may end the worker
+            span.fail(error)
             outcome = self._decide(job, error)
         await self._settle(job, outcome)
         return None
 
     def _decide(self, job: Job, error: Exception) -> Outcome:
         outcome = self.kind.decide(job, error)
-        expected = not isinstance(outcome, TryAgain) or isinstance(error, ServiceError)
         log.info("job interrupted", reason=str(error)[:300], outcome=type(outcome).__name__)
-        if not expected:
+        if not self.kind.expects(error):
             log.error("job failed unexpectedly", exc_info=error)
         return outcome
 

@@ -19,7 +19,7 @@ from agent.runs.conclusion import Conclusion, conclude
 from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
 from agent.steps.graph import build_run_graph
-from agent.steps.state import RunContext, RunState
+from agent.steps.state import PriceUnknown, RunContext, RunState
 from agent.threads.messages import last_text
 from agent.tools.toolbox import Toolbox, check_approvals
 from agent.worker.outcomes import decide, retry_policy
@@ -96,6 +96,10 @@ class Execution(JobKind[LeasedRun]):
     def decide(self, run: LeasedRun, error: Exception) -> Outcome:
         """What an error of the run means."""
         return decide(self.retry, run, error)
+
+    def expects(self, error: Exception) -> bool:
+        """Services' errors, and a limit of money for a model without a price."""
+        return super().expects(error) or isinstance(error, PriceUnknown)
 
     async def before_release(self, run: LeasedRun, outcome: Outcome) -> None:
         """Have the run say what it was charged."""

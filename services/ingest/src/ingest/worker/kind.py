@@ -97,6 +97,10 @@ class IngestJobs(JobKind[IngestJob]):
             return TryAgain(self.retry.backoff(job.failed_attempts))
         return outcome
 
+    def expects(self, error: Exception) -> bool:
+        """Services' errors, and those that reading and sending documents have words of their own for."""
+        return super().expects(error) or type(error).__module__.partition(".")[0] in ("ingest", "extraction")
+
     def tried(self, job: IngestJob) -> int:
         """Also starts from the beginning count; what must go is tried for ever."""
         return max(job.failed_attempts - 1, job.row["restarts"]) if job.row["kind"] in SHOWN else 0
