@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from contracts.core.errors import ErrorBody
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, Committed
@@ -121,6 +122,31 @@ async def test_where_only_the_commit_fails_the_batch_is_entered_and_the_commit_s
     service.clock.advance(60)
     await service.work_all()
     assert (await service.document("a"))["status"] == "ready"
+
+
+async def test_a_job_that_had_to_begin_anew_too_often_can_be_retried(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await service.upload(SMALL, document_id="a")
+    assert accepted.job is not None
+    job_id = accepted.job["id"]
+
+    async def missing(*_: Any) -> Committed:
+        raise PeerError(409, ErrorBody(type="conflict", code="chunks_missing", message="Some are not there."))
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(service.index, "commit", missing)
+        for _ in range(8):
+            await service.work()
+            service.clock.advance(400)
+    job = await service.job(job_id)
+    assert (job.status, job.error and job.error.code) == ("failed", "attempts_exhausted")
+    assert not [line for line in logs if line["log_level"] == "error"], "it is known what that means"
+    async with service.database.write() as connection:
+        row = await jobs.get_job(connection, "acme", job_id)
+        await jobs.retry_job(connection, row, service.job_owner(), service.clock.now())
+    await service.work_all()
+    assert (await service.job(job_id)).status == "ready"
 
 
 async def test_nothing_is_found_of_one_that_is_cancelled_while_it_is_sent_whole(

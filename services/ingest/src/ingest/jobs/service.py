@@ -146,6 +146,7 @@ async def _queued_again(
             chunks_done=0,
             revision=n,
             strikes=0,
+            restarts=0,
             attempts=0,
             waiting_on=None,
             waiting_since=None,
