@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -133,3 +135,16 @@ def test_a_window_has_one_budget() -> None:
     twice = [Budget(window="day", usd=Decimal(1)), Budget(window="day", usd=Decimal(2))]
     with pytest.raises(ValidationError, match="at most one budget"):
         _wanted(budgets=twice)
+
+
+async def test_a_key_is_found_while_reports_are_read(keys: KeyRepository, database: Database) -> None:
+    created = await keys.create_key(_wanted(), ADMIN)
+    may_end = threading.Event()
+    reports = [asyncio.create_task(database.read(lambda _: may_end.wait(60))) for _ in range(30)]
+    try:
+        await asyncio.sleep(0)
+        found = await asyncio.wait_for(keys.get_by_hash(hash_secret(created.secret)), 10)
+    finally:
+        may_end.set()
+        await asyncio.gather(*reports)
+    assert found.key_id == created.id

@@ -158,7 +158,9 @@ class KeyRepository:
             .join(tenants, tenants.c.name == keys.c.tenant)
             .where(condition)
         )
-        return await self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
+        return await self._database.read(  # every call waits for it, and no call is to wait for another's report
+            lambda connection: connection.execute(query).mappings().one_or_none(), at_once=True
+        )
 
 
 async def _hold_admins(connection: Transaction) -> None:

@@ -59,4 +59,5 @@ class RouteRepository:
         self._known.invalidate(None)
 
     async def _read(self, _: None) -> Mapping[str, RouteSpec]:
-        return {row["name"]: RouteSpec.model_validate(row["spec"]) for row in await self._database.read(rows_of(_ALL))}
+        rows = await self._database.read(rows_of(_ALL), at_once=True)  # not behind another call's report
+        return {row["name"]: RouteSpec.model_validate(row["spec"]) for row in rows}
