@@ -21,11 +21,11 @@ BOARD = Board(
                 line(
                     "Jobs",
                     ("max by (status) (groundwork_ingest_jobs)", "{{status}}"),
-                    says="From the ledger: every replica tells the same.",
+                    says="From the database: every replica tells the same.",
                 ),
                 line("Slots of the workers", ("sum by (state) (groundwork_ingest_slots)", "{{state}}")),
                 line(
-                    "Last look into the ledger, ago",
+                    "Last look into the queue, ago",
                     ("time() - (groundwork_ingest_worker_heartbeat_timestamp_seconds > 0)", "{{instance}}"),
                     unit="s",
                     says="Alert WorkerSilent.",

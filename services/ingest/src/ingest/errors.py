@@ -343,7 +343,7 @@ class BlobStoreAway(NotReady):
 
 
 class BlobMissing(Internal):
-    """Bytes that the ledger names are not in the blob store."""
+    """Bytes that a document names are not in the blob store."""
 
     code = "blob_missing"
 
@@ -357,7 +357,7 @@ class BackupCantBegin(NotReady):
     code = "backup_cant_begin"
 
     def __init__(self) -> None:
-        super().__init__("The ledger is too busy for a backup to begin. Try again.", retry_after=5)
+        super().__init__("The database is too busy for a backup to begin. Try again.", retry_after=5)
 
 
 class TenantDeleting(Conflict):

@@ -8,7 +8,7 @@
 | groundwork_ingest_fetch_seconds | | time of one fetch by URL, however it ended; waiting for a slot included |
 | groundwork_ingest_fetch_bytes_total | | bytes of documents fetched, after decompression |
 | groundwork_ingest_wakeups_total | outcome | wake-ups: `sent`, `failed`, `dropped` (too many waiting), `received` |
-| groundwork_ingest_jobs | status | from the API: jobs of the ledger that are `queued` or `running` now |
+| groundwork_ingest_jobs | status | from the API: jobs that are `queued` or `running` now |
 | groundwork_ingest_oldest_queued_seconds | | from the API: age of the oldest queued job |
 | groundwork_ingest_workers | | from the API: workers, on any host, that gave a sign of life in the last 30 s |
 | groundwork_ingest_jobs_without_worker | | from the API: queued jobs while no worker lives, else 0 |
@@ -18,7 +18,7 @@
 | groundwork_ingest_pages_total | | pages parsed |
 | groundwork_ingest_chunks_total | how | chunks: `embedded`, `reused`, `deleted` (of revisions that were replaced) |
 | groundwork_ingest_slots | state | this worker's slots: `busy`, `free` |
-| groundwork_ingest_worker_heartbeat_timestamp_seconds | | when the worker's loop last looked into the ledger |
+| groundwork_ingest_worker_heartbeat_timestamp_seconds | | when the worker's loop last looked into the queue |
 | groundwork_ingest_consumer_restarts_total | | times the consumer of wake-ups had to be started again |
 """
 
@@ -37,7 +37,7 @@ FETCHES = Counter("groundwork_ingest_fetches_total", "Documents by URL, by outco
 FETCH_SECONDS = Histogram("groundwork_ingest_fetch_seconds", "Time of a fetch.", buckets=FETCH_BUCKETS)
 FETCH_BYTES = Counter("groundwork_ingest_fetch_bytes_total", "Bytes fetched.")
 WAKEUPS = Counter("groundwork_ingest_wakeups_total", "Wake-ups of workers.", ("outcome",))
-JOBS_NOW = Gauge("groundwork_ingest_jobs", "Live jobs of the ledger.", ("status",))
+JOBS_NOW = Gauge("groundwork_ingest_jobs", "Live jobs.", ("status",))
 WORKERS_ALIVE = Gauge("groundwork_ingest_workers", "Workers that live.")
 ABANDONED = Gauge("groundwork_ingest_jobs_without_worker", "Queued jobs while no worker lives.")
 OLDEST_QUEUED = Gauge("groundwork_ingest_oldest_queued_seconds", "Age of the oldest queued job.")
@@ -47,7 +47,7 @@ STAGE_SECONDS = Histogram("groundwork_ingest_stage_seconds", "Time of a stage.",
 PAGES = Counter("groundwork_ingest_pages_total", "Pages parsed.")
 CHUNKS = Counter("groundwork_ingest_chunks_total", "Chunks indexed.", ("how",))
 SLOTS = Gauge("groundwork_ingest_slots", "Slots of this worker.", ("state",))
-HEARTBEAT = Gauge("groundwork_ingest_worker_heartbeat_timestamp_seconds", "Last look into the ledger.")
+HEARTBEAT = Gauge("groundwork_ingest_worker_heartbeat_timestamp_seconds", "Last look into the queue.")
 CONSUMER_RESTARTS = Counter("groundwork_ingest_consumer_restarts_total", "Restarts of the wake-up consumer.")
 
 begin_at_zero(UPLOADS, ("new", "revision", "unchanged", "restored"))

@@ -78,9 +78,9 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     worker_slots: Annotated[int, Field(ge=1, le=64)] = 6
     """Jobs that one worker runs at once, so that some are parsed and written down while others are embedded."""
     poll_seconds: Annotated[float, Field(gt=0)] = 2.0
-    """How often a worker looks into the ledger without having been woken."""
+    """How often a worker looks into the queue without having been woken."""
     stuck_seconds: Annotated[float, Field(ge=10)] = 120.0
-    """A worker that has not looked into the ledger for so long ends itself, to be started anew."""
+    """A worker that has not looked into the queue for so long ends itself, to be started anew."""
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a claim lasts without a heartbeat; a dead worker's jobs are taken over after this."""
     max_attempts: Annotated[int, Field(ge=1)] = 5

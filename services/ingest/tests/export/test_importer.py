@@ -67,7 +67,7 @@ async def test_a_restored_document_is_the_same_and_nothing_is_read_or_embedded_a
     assert [(each.text, each.start, each.header) for each in copied] == [
         (each.text, each.start, each.header) for each in original
     ]
-    assert all(each.embedding == f"sealed {each.text!r}" for each in copied)
+    assert all(each.embedding == f"encoded {each.text!r}" for each in copied)
     assert accepted.job is not None
     job = await kept.job(accepted.job["id"])
     assert job.status == "ready"

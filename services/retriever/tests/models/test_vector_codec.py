@@ -9,7 +9,7 @@ from retriever.models.vector_codec import decode_embedding, encode_embedding
 UNIT = [0.6, 0.8, 0.0]
 
 
-def test_what_is_sealed_is_unsealed_to_float32() -> None:
+def test_what_is_encoded_is_decoded_to_float32() -> None:
     again = decode_embedding(encode_embedding("a model", UNIT), "a model", 3)
     assert again is not None
     assert again == pytest.approx(UNIT, abs=1e-7)

@@ -55,7 +55,7 @@ class ChunkEmbeddings(Reply):
     revision: Count
     first: Count
     embeddings: list[str]
-    """One sealed value a chunk."""
+    """One value a chunk, that only the retriever reads."""
 
 
 class CommitRequest(Request):

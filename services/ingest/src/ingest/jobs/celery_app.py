@@ -1,4 +1,4 @@
-"""Celery, used for wake-ups only: one task that says "look into the ledger".
+"""Celery, used for wake-ups only: one task that says "look into the queue".
 
 A message that is lost, doubled or late changes nothing, since a worker also looks by itself. So nothing is retried,
 acknowledged late or redelivered, and old messages expire.
@@ -56,7 +56,7 @@ def add_wake_task(app: Celery, ring: Callable[[], None]) -> None:
     """Let the app's worker ring a notifier for each wake-up."""
 
     def wake(task: Task) -> None:
-        """A job is waiting: look into the ledger."""
+        """A job is waiting: look into the queue."""
         headers = task.request.headers or {}
         named = {"request_id": headers.get("request_id"), "job_id": headers.get("job_id"), "task_id": task.request.id}
         with structlog.contextvars.bound_contextvars(**named, trace_id=None):

@@ -1,4 +1,4 @@
-"""What the ledger looks like now, for the API's metrics: one place that is there even while no worker lives."""
+"""What the queue looks like now, for the API's metrics: one place that is there even while no worker lives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def keep_measuring(database: Database, clock: Clock) -> None:
             async with database.read() as connection:
                 await measure(connection, clock)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("the ledger can't be measured", error=repr(error)[:300])
+            log.warning("the queue can't be measured", error=repr(error)[:300])
         await asyncio.sleep(LOOK_SECONDS)
 
 

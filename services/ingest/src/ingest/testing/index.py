@@ -166,7 +166,7 @@ class MemoryIndex:
         if document.active != revision:
             raise _refused(404, "document_not_found")
         chunks = [chunk for _, chunk in sorted(document.revisions[revision].items())][first : first + limit]
-        return ChunkEmbeddings(revision=revision, first=first, embeddings=[f"sealed {each.text!r}" for each in chunks])
+        return ChunkEmbeddings(revision=revision, first=first, embeddings=[f"encoded {each.text!r}" for each in chunks])
 
     async def plan_shadow(self, token: str, collection: str, wanted: ReindexRequest) -> ShadowPlan:
         """400 `nothing_to_change` when nothing is named."""
