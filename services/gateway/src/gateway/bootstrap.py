@@ -205,9 +205,9 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         Middleware(Cors, origins=origins, mcp_origins=[*origins, *mcp_origins]),
         Middleware(CanonicalPath),
     ]
-    guard = Middleware(KeyGuard, bounded=answers.DIRECT_ENDPOINTS, most=settings.open_calls)
-    app.user_middleware.append(guard)  # innermost
-    app.router.routes[0:0] = direct_routes(answers.DIRECT_ENDPOINTS)
+    direct = direct_routes(answers.DIRECT_ENDPOINTS)
+    app.user_middleware.append(Middleware(KeyGuard, bounded=direct, most=settings.open_calls))  # innermost
+    app.router.routes[0:0] = direct
     setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
     return app
 

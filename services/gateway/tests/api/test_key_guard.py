@@ -4,6 +4,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.api.key_guard import KeyGuard
@@ -11,6 +13,7 @@ from gateway.auth.errors import KeyMissing
 from gateway.auth.keys import Principal
 
 KEY = Principal("k1", "acme", frozenset({"chat"}))
+CHAT = Route("/v1/chat", lambda _: Response(), methods=["POST"])
 
 
 class Deps:
@@ -42,7 +45,7 @@ async def test_who_calls_is_asked_before_a_body_is_read_and_open_paths_ask_nobod
         assert scope["path"] == "/healthz" or scope["state"]["principal"] is KEY
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    guard = KeyGuard(app, ["/v1/chat"], 1)
+    guard = KeyGuard(app, [CHAT], 1)
     assert await _status(guard, "/v1/keys") == 401
     assert await _status(guard, "/v1/keys", (b"authorization", b"Bearer gw_x")) == 200
     assert await _status(guard, "/healthz") == 200
@@ -56,7 +59,7 @@ async def test_as_many_calls_as_a_process_takes_are_let_in_and_no_other_is_count
         await end.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    guard, key = KeyGuard(app, ["/v1/chat"], 1), (b"authorization", b"Bearer gw_x")
+    guard, key = KeyGuard(app, [CHAT], 1), (b"authorization", b"Bearer gw_x")
     first = asyncio.create_task(_status(guard, "/v1/chat", key))
     await running.wait()
     assert await _status(guard, "/v1/chat", key) == 429

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth.keys import Principal
@@ -30,6 +30,15 @@ class DirectEndpoint:
         await response(scope, receive, send)
 
 
+class DirectRoute(Route):
+    """Names itself in the scope, where metrics, logs and spans look for it: FastAPI has its own routes alone do so."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether this route is meant, and what the scope says of it then."""
+        match, found = super().matches(scope)
+        return match, found if match is Match.NONE else {**found, "route": self}
+
+
 def direct_routes(endpoints: Mapping[str, Endpoint]) -> list[Route]:
     """A route for `POST` to each path."""
-    return [Route(path, DirectEndpoint(endpoint), methods=["POST"]) for path, endpoint in endpoints.items()]
+    return [DirectRoute(path, DirectEndpoint(endpoint), methods=["POST"]) for path, endpoint in endpoints.items()]

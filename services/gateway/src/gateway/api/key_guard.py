@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.dependencies import Dependencies
@@ -27,10 +28,10 @@ class TooManyOpen(QueueFull):
 class KeyGuard:
     """Lets calls in by their key, and bounds how many of those that models answer are open."""
 
-    def __init__(self, app: ASGIApp, bounded: Collection[str], most: int) -> None:
-        """`most`: calls (`POST`) to the `bounded` paths that may be open at once."""
+    def __init__(self, app: ASGIApp, bounded: Collection[Route], most: int) -> None:
+        """`most`: calls (`POST`) to the `bounded` routes that may be open at once."""
         self._app = app
-        self._bounded = frozenset(bounded)
+        self._bounded = {route.path: route for route in bounded}
         self._most = most
         self._open = 0
 
@@ -38,16 +39,20 @@ class KeyGuard:
         """Handle one call."""
         if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
             await self._app(scope, receive, send)
-        elif scope["method"] != "POST" or scope["path"] not in self._bounded:
+            return
+        route = self._bounded.get(scope["path"]) if scope["method"] == "POST" else None
+        if route is None:
             await self._let_in(scope, receive, send)
-        elif self._open >= self._most:  # said before anything is read or looked up: this is when there is no time
+            return
+        scope["route"] = route  # for metrics and logs, should it get no further
+        if self._open >= self._most:  # said before anything is read or looked up: this is when there is no time
             await error_response(TooManyOpen(), scope["state"]["request_id"])(scope, receive, send)
-        else:
-            self._open += 1
-            try:
-                await self._let_in(scope, receive, send)
-            finally:
-                self._open -= 1
+            return
+        self._open += 1
+        try:
+            await self._let_in(scope, receive, send)
+        finally:
+            self._open -= 1
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         deps: Dependencies = scope["app"].state.dependencies
