@@ -122,6 +122,7 @@ RUNS = Table(
     Column("finished_at", UtcTime),
     *lease_columns(),
     Index("runs_due", "queued_at", "id", sqlite_where=text(DUE), postgresql_where=text(DUE)),
+    Index("runs_live", "tenant", "queued_at", "id", sqlite_where=text(DUE), postgresql_where=text(DUE)),
     Index(
         "one_live_run_of_a_thread",
         "thread_id",
