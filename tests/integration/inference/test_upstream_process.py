@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -28,7 +29,7 @@ SILENCE_SECONDS = 8.0
 DEADLINE_SECONDS = 240.0
 WORDS = "one two three four five six seven eight nine ten " * 40
 TALKER = {"kind": "chat", "engine": "scripted", "context_length": 4096, "source": {"pace_seconds": 0.06}}
-SLOW = {"kind": "chat", "engine": "scripted", "context_length": 4096, "source": {"pace_seconds": 300}}
+SLOW = {"kind": "chat", "engine": "scripted", "context_length": 4096, "source": {"pace_seconds": 60}}
 VECTORS = {"kind": "embedding", "engine": "scripted", "max_input_tokens": 64, "dimensions": 8}
 SERVED = {"talker": TALKER, "slow": SLOW, "words": VECTORS}
 
@@ -57,6 +58,17 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "inference"], env=environment, stdout=log, stderr=log
             )
+        self._wait(time.monotonic() + DEADLINE_SECONDS)
+
+    def _wait(self, deadline: float) -> None:
+        """Until it listens; a process that ended instead says why at once, not after everybody's deadline."""
+        assert self.process is not None
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, (self.folder / "server.log").read_text()[-2000:]
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.05)
+        raise TimeoutError("the server does not listen")
 
     def send(self, number: int) -> None:
         assert self.process is not None
@@ -140,10 +152,10 @@ async def ready_again(inference: Inference) -> None:
 async def test_a_server_that_hangs_is_timed_out_shown_and_used_again_when_it_goes_on(
     inference: Inference, server: Server
 ) -> None:
+    started = time.monotonic()  # before the last word that inference can hear: silence begins with that one
     async with inference.post("/v1/chat/completions", ask(stream=True)) as under_way:
         await under_way.content.readany()
         server.send(signal.SIGSTOP)
-        started = time.monotonic()
         text = (await under_way.content.read()).decode()
     assert "event: error" in text
     assert "upstream_timeout" in text
