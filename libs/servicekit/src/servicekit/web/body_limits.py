@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.core.errors import PayloadTooLarge, QueueFull, ServiceError
 from servicekit.web.error_handlers import error_response
 from servicekit.web.headers import header_of
 from servicekit.web.json_bodies import LARGE_BYTES, ValueCount
+from servicekit.web.paths import route_path
 
 LimitFor = Callable[[str, str], int]
 """The most bytes that a body may have, by path and media type; `Streamed` where it is passed on as it comes."""
@@ -135,7 +135,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         media_type = header_of(scope, b"content-type") or ""
-        limit = self._limit_for(get_route_path(scope), media_type.partition(";")[0].strip().lower())
+        limit = self._limit_for(route_path(scope), media_type.partition(";")[0].strip().lower())
         declared = _declared(scope)
         if declared is not None and declared > limit:
             request_id = scope.get("state", {}).get("request_id")

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.dependencies import Dependencies
 from servicekit.core.errors import QueueFull, ServiceError
 from servicekit.web.error_handlers import error_response
+from servicekit.web.paths import route_path
 
 GUARDED = ("/v1/", "/v2/", "/mcp")
 """Where all paths that need a key begin; what is open (health, the document of the API) is elsewhere."""
@@ -37,10 +38,10 @@ class KeyGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one call."""
-        if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
+        if scope["type"] != "http" or not (path := route_path(scope)).startswith(GUARDED):
             await self._app(scope, receive, send)
             return
-        route = self._bounded.get(scope["path"]) if scope["method"] == "POST" else None
+        route = self._bounded.get(path) if scope["method"] == "POST" else None
         if route is None:
             await self._let_in(scope, receive, send)
             return
