@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from contracts.core.errors import ErrorBody
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch
@@ -21,6 +21,7 @@ from servicekit.core.errors import PeerError
 from servicekit.jobs.queue import Queue
 from servicekit.jobs.runner import Runner
 from servicekit.peers.client import PeerUnreachable
+from servicekit.sql.database import rows_of
 
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
@@ -55,6 +56,19 @@ async def test_a_document_becomes_ready_with_chunks_that_are_slices_of_its_text(
     job = await service.job(accepted.job["id"])
     assert (job.status, job.stage, job.progress, job.attempts) == ("ready", "done", 1.0, 1)
     assert set(job.timings) == {"parsing", "chunking", "indexing", "committing"}
+
+
+async def test_a_job_of_a_kind_that_another_release_has_is_left_for_it_and_deletes_nothing(service: Service) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    before = service.index.found("handbook", "a")
+    async with service.database.write() as connection:
+        again = {"kind": "of_tomorrow", "status": "queued", "stage": "queued", "finished_at": None}
+        await connection.execute(update(JOBS).values(**again))
+    await service.work_all()
+    row = (await service.database.read(rows_of(select(JOBS))))[0]
+    assert (row["status"], row["kind"]) == ("queued", "of_tomorrow")
+    assert service.index.found("handbook", "a") == before != []
 
 
 async def test_a_job_waits_while_a_budget_is_spent_says_so_and_goes_on_by_itself(

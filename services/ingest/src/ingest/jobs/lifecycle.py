@@ -26,6 +26,8 @@ JobKind = Literal[
 ]
 SHOWN = ("document", "reindex")
 """The kinds that callers start on documents: they may fail. What must go from the index is tried until it is gone."""
+DELETIONS = ("withdrawal", "shadow_removal", "document_deletion", "collection_deletion")
+"""The kinds that take something out of the index."""
 VISIBLE = (*SHOWN, "tenant_deletion")
 """The kinds that callers see."""
 SUPERSEDED = Failure(code="superseded", message="A newer revision of this document was uploaded.", retryable=False)

@@ -13,7 +13,7 @@ from contracts.documents.documents import Failure
 from ingest import metrics
 from ingest.documents.deletions import Deletions
 from ingest.jobs.leased_job import IngestJob, revision_of
-from ingest.jobs.lifecycle import SHOWN, set_document
+from ingest.jobs.lifecycle import DELETIONS, SHOWN, set_document
 from ingest.jobs.outcomes import Unreadable, decide
 from ingest.steps.pipeline import Pipeline
 from ingest.steps.reindex import Reindexer
@@ -31,6 +31,10 @@ from servicekit.telemetry.trace_context import TraceContext
 _FIRST_STAGE = case(
     (JOBS.c.kind == "reindex", "copying"), (JOBS.c.kind == "tenant_deletion", "deleting"), else_="parsing"
 )
+
+
+class KindUnknown(Exception):
+    """A job of another release, which this worker must not guess at: it waits for a worker that knows its kind."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,11 @@ class IngestJobs(JobKind[IngestJob]):
             await authority.call(
                 job, "gateway", lambda token: self.tenant_deletion.carry_out(job.row, job.lease, token)
             )
-        elif kind != "document":
+        elif kind in DELETIONS:
             await authority.call(job, "retriever", lambda token: self.deletions.carry_out(job.row, job.lease, token))
             return
+        elif kind != "document":
+            raise KindUnknown(kind)
         elif not job.revision:
             await job.end_cancelled(Failure(code="deleted", message="The document was deleted."))
             return
