@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, MetaData, Select, String, Table, insert, select
+from sqlalchemy import Column, MetaData, String, Table, insert, select, update
 
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.leases import Lease, LeaseLost, Leases, lease_columns
@@ -33,61 +32,43 @@ def leases(clock: ManualClock) -> Leases:
     return Leases(WORK, clock, timedelta(seconds=30))
 
 
-def _next(leases: Leases) -> Select[tuple[str]]:
-    return select(WORK.c.id).where(leases.claimable(), WORK.c.status != "done").order_by(WORK.c.id).limit(1)
-
-
-async def _claim(database: Database, leases: Leases, owner: str) -> Lease | None:
+async def _hold(database: Database, clock: ManualClock, owner: str) -> Lease:
+    """The lease of row `a` as a claim gives it: with a fence above that of whoever had it before."""
+    held = update(WORK).where(WORK.c.id == "a")
+    held = held.values(lease_owner=owner, fence=WORK.c.fence + 1, lease_expires_at=clock.now() + timedelta(seconds=30))
     async with database.write() as connection:
-        claimed = await leases.claim(connection, _next(leases), owner, {"status": "running"})
-    return claimed[0] if claimed else None
+        row = (await connection.execute(held.returning(*WORK.c))).mappings().one()
+    return Lease(row["id"], owner, row["fence"])
 
 
-async def test_each_row_goes_to_one_worker_only(database: Database, leases: Leases) -> None:
-    claims = await asyncio.gather(*(_claim(database, leases, f"worker-{number}") for number in range(6)))
-    assert sorted(lease.id for lease in claims if lease) == ["a", "b"]
-
-
-async def test_an_expired_lease_is_claimed_again_and_the_old_holder_is_fenced_off(
-    database: Database, leases: Leases, clock: ManualClock
-) -> None:
-    old = await _claim(database, leases, "old")
-    clock.advance(31)
-    new = await _claim(database, leases, "new")
-    assert old is not None
-    assert new is not None
-    assert (old.id, new.fence) == (new.id, old.fence + 1)
+async def test_who_had_the_lease_before_is_fenced_off(database: Database, leases: Leases, clock: ManualClock) -> None:
+    old, new = await _hold(database, clock, "worker"), await _hold(database, clock, "worker")
     async with database.write() as connection:
+        for write in (leases.write, leases.release):
+            with pytest.raises(LeaseLost):
+                await write(connection, old, {"status": "done"})
         with pytest.raises(LeaseLost):
-            await leases.write(connection, old, {"status": "done"})
+            await leases.renew(connection, old)
         row = await leases.release(connection, new, {"status": "done"})
-    assert (row["status"], row["lease_owner"], row["attempts"]) == ("done", None, 2)
+    assert (row["status"], row["lease_owner"], row["lease_expires_at"]) == ("done", None, None)
 
 
-async def test_a_heartbeat_keeps_the_lease(database: Database, leases: Leases, clock: ManualClock) -> None:
-    lease = await _claim(database, leases, "steady")
-    assert lease is not None
-    for _ in range(3):
-        clock.advance(20)
-        async with database.write() as connection:
-            await leases.renew(connection, lease)
-    other = await _claim(database, leases, "other")
-    assert other is not None
-    assert other.id != lease.id
-
-
-async def test_a_row_whose_time_has_not_come_is_left_alone(
+async def test_a_lease_that_was_given_up_writes_nothing_more(
     database: Database, leases: Leases, clock: ManualClock
 ) -> None:
-    lease = await _claim(database, leases, "one")
-    assert lease is not None
+    lease = await _hold(database, clock, "worker")
     async with database.write() as connection:
-        await leases.release(connection, lease, {"status": "queued", "not_before": clock.now() + timedelta(seconds=5)})
-    second = await _claim(database, leases, "two")
-    assert second is not None
-    assert second.id == "b"
-    assert await _claim(database, leases, "three") is None
-    clock.advance(5)
-    third = await _claim(database, leases, "three")
-    assert third is not None
-    assert third.id == "a"
+        await leases.release(connection, lease, {"status": "queued"})
+        with pytest.raises(LeaseLost):
+            await leases.write(connection, lease, {"status": "done"})
+
+
+async def test_a_heartbeat_pushes_the_end_of_the_lease_forward(
+    database: Database, leases: Leases, clock: ManualClock
+) -> None:
+    lease = await _hold(database, clock, "worker")
+    clock.advance(20)
+    async with database.write() as connection:
+        await leases.renew(connection, lease)
+        ends = (await connection.execute(select(WORK.c.lease_expires_at).where(WORK.c.id == "a"))).scalar_one()
+    assert ends == clock.now() + timedelta(seconds=30)

@@ -1,7 +1,8 @@
-"""Leases on rows of a ledger: claim, renew, and the fence that every later write carries.
+"""Leases on rows of jobs: renewed, given up, and the fence that every write of their holder carries.
 
-A claim raises the row's fencing number. Whoever holds an older number can change nothing any more, so a worker that
-was thought dead cannot write over its successor. After Kleppmann, "How to do distributed locking" (2016).
+A claim (`servicekit.jobs.queue`) raises the row's fencing number. Whoever holds an older number can change nothing any
+more, so a worker that was thought dead cannot write over its successor. After Kleppmann, "How to do distributed
+locking" (2016).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Integer, RowMapping, Select, String, Table, and_, bindparam, or_, update
+from sqlalchemy import Column, ColumnElement, Integer, RowMapping, String, Table, and_, bindparam, update
 
 from servicekit.core.clock import Clock
 from servicekit.sql.database import UtcTime
@@ -52,36 +53,6 @@ class Leases:
         self._table = table
         self._clock = clock
         self._length = length
-
-    def claimable(self) -> ColumnElement[bool]:
-        """True of rows that nobody holds and whose time has come; the caller adds which statuses may run."""
-        now, columns = self._clock.now(), self._table.c
-        free = or_(columns.lease_expires_at.is_(None), columns.lease_expires_at < now)
-        due = or_(columns.not_before.is_(None), columns.not_before <= now)
-        return and_(free, due)
-
-    async def claim(
-        self, connection: Transaction, candidate: Select[tuple[str]], owner: str, values: Mapping[str, Any]
-    ) -> tuple[Lease, RowMapping] | None:
-        """Claim the one row that `candidate` selects, setting `values`; None if there is none or it was taken.
-
-        The row's `attempts` grows by one. `candidate` must select one id and include `claimable()`.
-        """
-        columns = self._table.c
-        statement = (
-            update(self._table)
-            .where(columns.id == candidate.scalar_subquery(), self.claimable())
-            .values(
-                lease_owner=owner,
-                lease_expires_at=self._clock.now() + self._length,
-                fence=columns.fence + 1,
-                attempts=columns.attempts + 1,
-                **values,
-            )
-            .returning(*columns)
-        )
-        row = (await connection.execute(statement)).mappings().one_or_none()
-        return None if row is None else (Lease(row["id"], owner, row["fence"]), row)
 
     async def renew(self, connection: Transaction, lease: Lease) -> None:
         """A heartbeat: push the expiry forward; raises `LeaseLost`."""

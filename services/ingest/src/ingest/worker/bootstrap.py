@@ -38,13 +38,13 @@ from ingest.worker.kind import IngestJobs, JobObserver
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.probes import Probe
+from servicekit.core.watchdog import Watchdog
 from servicekit.jobs.fairness import SlotShares
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.notifier import LocalNotifier
 from servicekit.jobs.outcomes import RetryPolicy
 from servicekit.jobs.queue import Queue
 from servicekit.jobs.runner import Runner
-from servicekit.jobs.watchdog import Watchdog
 from servicekit.jobs.worker import Chore, Worker
 from servicekit.jobs.worker_registry import ANNOUNCE_SECONDS, WorkerRegistry
 from servicekit.peers.client import Peer, open_session
