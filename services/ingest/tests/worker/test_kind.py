@@ -63,7 +63,13 @@ async def test_a_job_of_a_kind_that_another_release_has_is_left_for_it_and_delet
     await service.work_all()
     before = service.index.found("handbook", "a")
     async with service.database.write() as connection:
-        again = {"kind": "of_tomorrow", "status": "queued", "stage": "queued", "finished_at": None}
+        again = {
+            "kind": "of_tomorrow",
+            "status": "queued",
+            "stage": "queued",
+            "finished_at": None,
+            "grant_token": "grant",
+        }
         await connection.execute(update(JOBS).values(**again))
     await service.work_all()
     row = (await service.database.read(rows_of(select(JOBS))))[0]
