@@ -1,28 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench, content_of
+from services.agent.tests.answering.answers import RIGHT, assert_exact, kind_of
+from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
 from agent.testing.scripted_answers import CAPABLE, ScriptedModels, echo
-from contracts.models.chat import ChatCompletion
 from servicekit.core.errors import UpstreamFailed
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
-
-
-def kind_of(answer: ChatCompletion) -> str:
-    assert answer.groundwork is not None
-    return answer.groundwork.answer_kind
-
-
-def assert_exact(answer: ChatCompletion) -> None:
-    """Every marker has a citation at its place, and every quote is its span of the source."""
-    content = content_of(answer)
-    annotations = answer.choices[0].message.annotations or []
-    for one in annotations:
-        assert content[one.index :].startswith(one.marker)
-        assert LEAVE.text[one.start - LEAVE.start : one.end - LEAVE.start] == one.quote
-    assert content.count("[") == len(annotations)
 
 
 async def test_annotate_sends_everything_at_once_and_marks_what_is_supported() -> None:

@@ -3,11 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from services.agent.tests.answering.answers import RIGHT
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
 from agent.testing.scripted_answers import CAPABLE, PACKAGED
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
 
 
 @pytest.mark.parametrize("info", [PACKAGED, CAPABLE])

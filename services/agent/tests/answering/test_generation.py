@@ -3,27 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from services.agent.tests.answering.answers import INCLUDE, RIGHT, degraded, kind_of
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, chat_request, content_of, delegation
 
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, echo
-from contracts.models.chat import ChatCompletion
 from servicekit.core.errors import QueueFull, RateLimited, ServiceError, UpstreamFailed
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
-INCLUDE = {"include": ["sources", "receipt"]}
-
-
-def kind_of(answer: ChatCompletion) -> str:
-    assert answer.groundwork is not None
-    return answer.groundwork.answer_kind
-
-
-def degraded(answer: ChatCompletion) -> list[str]:
-    assert answer.groundwork is not None
-    assert answer.groundwork.receipt is not None
-    return answer.groundwork.receipt.degraded
 
 
 @pytest.mark.parametrize("failure", [UpstreamFailed("broken"), QueueFull("full", retry_after=1)])

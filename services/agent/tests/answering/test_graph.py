@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 from benchmarks.agent.rendering import rendered_links
+from services.agent.tests.answering.answers import RIGHT
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
 from agent.testing.scripted_answers import CAPABLE, hit
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
 
 
 async def test_a_follow_up_is_searched_as_a_question_of_its_own() -> None:

@@ -1,15 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from services.agent.tests.answering.answers import kind_of
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
 from agent.settings import AgentSettings
-from contracts.models.chat import ChatCompletion
-
-
-def kind_of(answer: ChatCompletion) -> str:
-    assert answer.groundwork is not None
-    return answer.groundwork.answer_kind
 
 
 @pytest.mark.parametrize("question", ["Who painted The Night Watch?", "What is the boiling point of ethanol?"])

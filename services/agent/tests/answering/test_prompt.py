@@ -1,11 +1,10 @@
 from __future__ import annotations
 
+from services.agent.tests.answering.answers import RIGHT
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench
 
 from agent.testing.scripted_answers import hit
 from contracts.models.chat import ChatRequest
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
 
 
 async def test_the_prompt_of_the_packaged_model_is_short_and_its_answer_bounded() -> None:

@@ -1,17 +1,7 @@
 from __future__ import annotations
 
+from services.agent.tests.answering.answers import INCLUDE, RIGHT, degraded
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench
-
-from contracts.models.chat import ChatCompletion
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
-INCLUDE = {"include": ["sources", "receipt"]}
-
-
-def degraded(answer: ChatCompletion) -> list[str]:
-    assert answer.groundwork is not None
-    assert answer.groundwork.receipt is not None
-    return answer.groundwork.receipt.degraded
 
 
 async def test_the_receipt_tells_stages_tokens_model_and_attempts() -> None:

@@ -1,20 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from services.agent.tests.answering.answers import INCLUDE, RIGHT, kind_of
 from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench
 
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import hit
-from contracts.models.chat import ChatCompletion
 from contracts.retrieval.search import Filter, Neighbour, SearchRequest
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
-INCLUDE = {"include": ["sources", "receipt"]}
-
-
-def kind_of(answer: ChatCompletion) -> str:
-    assert answer.groundwork is not None
-    return answer.groundwork.answer_kind
 
 
 async def test_no_hits_is_an_abstention() -> None:

@@ -1,17 +1,10 @@
 from __future__ import annotations
 
+from services.agent.tests.answering.answers import RIGHT, kind_of
 from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench
 
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, hit
-from contracts.models.chat import ChatCompletion
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
-
-
-def kind_of(answer: ChatCompletion) -> str:
-    assert answer.groundwork is not None
-    return answer.groundwork.answer_kind
 
 
 async def test_a_hit_whose_offsets_do_not_fit_is_never_cited() -> None:

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
+from services.agent.tests.answering.answers import RIGHT
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, chat_request, delegation
 
 from agent.questions.conversation import read_conversation
-
-RIGHT = "Full-time employees get 27 days of paid leave per year."
 
 
 async def test_a_passage_is_embedded_once_for_all_questions() -> None:

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
+from services.gateway.tests.auth.wanted import ADMIN, wanted
 
-from contracts.access.keys import KeyCreate
 from gateway.auth.authentication import Authenticator
 from gateway.auth.errors import (
     GrantRefused,
@@ -17,14 +16,7 @@ from gateway.auth.errors import (
 )
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import new_secret
-from gateway.storage.audit_log import Actor
 from servicekit.core.clock import ManualClock
-
-ADMIN = Actor("key_admin", "req_1")
-
-
-def _wanted(**changes: Any) -> KeyCreate:
-    return KeyCreate.model_validate({"name": "k", "tenant": "acme", "scopes": ["chat"], **changes})
 
 
 async def test_an_unknown_a_missing_and_a_malformed_key_say_what_to_do(keys: KeyRepository, clock: ManualClock) -> None:
@@ -38,7 +30,7 @@ async def test_an_unknown_a_missing_and_a_malformed_key_say_what_to_do(keys: Key
 
 
 async def test_a_revocation_elsewhere_is_effective_within_a_second(keys: KeyRepository, clock: ManualClock) -> None:
-    created = await keys.create_key(_wanted(), ADMIN)
+    created = await keys.create_key(wanted(), ADMIN)
     here = Authenticator(keys, clock, 0.9)
     assert (await here.identify(f"Bearer {created.secret}")).key_id == created.id
     assert (await here.require_active(created.id)).tenant == "acme"
@@ -51,7 +43,7 @@ async def test_a_revocation_elsewhere_is_effective_within_a_second(keys: KeyRepo
 
 
 async def test_a_revocation_here_is_effective_at_once(keys: KeyRepository, clock: ManualClock) -> None:
-    created = await keys.create_key(_wanted(), ADMIN)
+    created = await keys.create_key(wanted(), ADMIN)
     authenticator = Authenticator(keys, clock, 0.9)
     await authenticator.identify(f"Bearer {created.secret}")
     await keys.revoke_key(created.id, ADMIN)
@@ -61,7 +53,7 @@ async def test_a_revocation_here_is_effective_at_once(keys: KeyRepository, clock
 
 
 async def test_a_key_expires_to_the_moment_even_while_remembered(keys: KeyRepository, clock: ManualClock) -> None:
-    created = await keys.create_key(_wanted(expires_at=clock.now() + timedelta(seconds=0.5)), ADMIN)
+    created = await keys.create_key(wanted(expires_at=clock.now() + timedelta(seconds=0.5)), ADMIN)
     authenticator = Authenticator(keys, clock, 0.9)
     await authenticator.identify(f"Bearer {created.secret}")
     clock.advance(0.5)
@@ -70,7 +62,7 @@ async def test_a_key_expires_to_the_moment_even_while_remembered(keys: KeyReposi
 
 
 async def test_a_key_without_the_scope_is_refused(keys: KeyRepository, clock: ManualClock) -> None:
-    created = await keys.create_key(_wanted(scopes=["search", "chat"]), ADMIN)
+    created = await keys.create_key(wanted(scopes=["search", "chat"]), ADMIN)
     principal = await Authenticator(keys, clock, 0.9).identify(f"Bearer {created.secret}")
     principal.require("chat")
     principal.require("documents", "search")

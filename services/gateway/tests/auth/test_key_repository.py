@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from services.gateway.tests.auth.wanted import ADMIN, wanted
 from sqlalchemy import select
 
-from contracts.access.keys import Budget, KeyCreate, KeyPatch
+from contracts.access.keys import Budget, KeyPatch
 from gateway.auth.authentication import Authenticator
 from gateway.auth.errors import (
     KeyExpired,
@@ -21,21 +22,14 @@ from gateway.auth.errors import (
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import hash_secret
 from gateway.auth.tenant_repository import TenantRepository
-from gateway.storage.audit_log import Actor
 from gateway.storage.tables import audit
 from gateway.storage.tables import keys as keys_table
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
-ADMIN = Actor("key_admin", "req_1")
-
-
-def _wanted(**changes: Any) -> KeyCreate:
-    return KeyCreate.model_validate({"name": "k", "tenant": "acme", "scopes": ["chat"], **changes})
-
 
 async def test_only_the_hash_of_a_secret_is_stored(keys: KeyRepository, database: Database) -> None:
-    created = await keys.create_key(_wanted(), ADMIN)
+    created = await keys.create_key(wanted(), ADMIN)
     async with database.read() as connection:
         row = (await connection.execute(select(keys_table))).mappings().one()
     assert row["secret_hash"] == hash_secret(created.secret)
@@ -47,7 +41,7 @@ async def test_only_the_hash_of_a_secret_is_stored(keys: KeyRepository, database
 async def test_creating_a_key_creates_its_tenant_and_is_audited_without_the_secret(
     keys: KeyRepository, tenants: TenantRepository, database: Database
 ) -> None:
-    created = await keys.create_key(_wanted(tenant="brand-new"), ADMIN)
+    created = await keys.create_key(wanted(tenant="brand-new"), ADMIN)
     assert (await tenants.get_tenant("brand-new")).name == "brand-new"
     async with database.read() as connection:
         rows = (await connection.execute(select(audit).order_by(audit.c.id))).mappings().all()
@@ -57,12 +51,12 @@ async def test_creating_a_key_creates_its_tenant_and_is_audited_without_the_secr
 
 
 async def test_the_last_working_admin_key_cannot_be_revoked(keys: KeyRepository, clock: ManualClock) -> None:
-    first = await keys.create_key(_wanted(scopes=["admin"]), ADMIN)
-    await keys.create_key(_wanted(scopes=["admin"], expires_at=clock.now() + timedelta(seconds=1)), ADMIN)
+    first = await keys.create_key(wanted(scopes=["admin"]), ADMIN)
+    await keys.create_key(wanted(scopes=["admin"], expires_at=clock.now() + timedelta(seconds=1)), ADMIN)
     clock.advance(2)
     with pytest.raises(LastAdminKey):
         await keys.revoke_key(first.id, ADMIN)
-    third = await keys.create_key(_wanted(scopes=["admin"]), ADMIN)
+    third = await keys.create_key(wanted(scopes=["admin"]), ADMIN)
     await keys.revoke_key(first.id, ADMIN)
     await keys.revoke_key(first.id, ADMIN)  # again changes nothing
     with pytest.raises(LastAdminKey):
@@ -74,7 +68,7 @@ async def test_the_last_working_admin_key_cannot_be_revoked(keys: KeyRepository,
 async def test_keys_are_listed_page_by_page_without_gap_or_repeat(keys: KeyRepository, clock: ManualClock) -> None:
     created = []
     for number in range(7):
-        created.append((await keys.create_key(_wanted(name=f"k{number}", tenant=f"t{number % 2}"), ADMIN)).id)
+        created.append((await keys.create_key(wanted(name=f"k{number}", tenant=f"t{number % 2}"), ADMIN)).id)
         clock.advance(number % 2)  # some share a moment
     seen: list[str] = []
     cursor: str | None = None
@@ -91,7 +85,7 @@ async def test_keys_are_listed_page_by_page_without_gap_or_repeat(keys: KeyRepos
 async def test_a_rotated_key_works_with_both_secrets_until_the_overlap_ends(
     keys: KeyRepository, clock: ManualClock
 ) -> None:
-    created = await keys.create_key(_wanted(), ADMIN)
+    created = await keys.create_key(wanted(), ADMIN)
     authenticator = Authenticator(keys, clock, 0.9)
     rotated = await keys.rotate_key(created.id, timedelta(hours=1), ADMIN)
     assert (rotated.id, rotated.previous_until) == (created.id, clock.now() + timedelta(hours=1))
@@ -112,7 +106,7 @@ async def test_a_rotated_key_works_with_both_secrets_until_the_overlap_ends(
 
 
 async def test_a_keys_own_expiry_ends_the_overlap_too(keys: KeyRepository, clock: ManualClock) -> None:
-    created = await keys.create_key(_wanted(expires_at=clock.now() + timedelta(minutes=1)), ADMIN)
+    created = await keys.create_key(wanted(expires_at=clock.now() + timedelta(minutes=1)), ADMIN)
     rotated = await keys.rotate_key(created.id, timedelta(hours=1), ADMIN)
     clock.advance(60)
     for secret in (created.secret, rotated.secret):
@@ -124,21 +118,21 @@ async def test_a_keys_own_expiry_ends_the_overlap_too(keys: KeyRepository, clock
 async def test_the_last_admin_key_can_neither_lose_its_scope_nor_get_an_end(
     keys: KeyRepository, clock: ManualClock, change: dict[str, Any]
 ) -> None:
-    first = await keys.create_key(_wanted(scopes=["admin"]), ADMIN)
+    first = await keys.create_key(wanted(scopes=["admin"]), ADMIN)
     with pytest.raises(LastAdminKey):
         await keys.update_key(first.id, KeyPatch.model_validate(change), ADMIN)
-    await keys.create_key(_wanted(scopes=["admin"]), ADMIN)
+    await keys.create_key(wanted(scopes=["admin"]), ADMIN)
     await keys.update_key(first.id, KeyPatch.model_validate(change), ADMIN)
 
 
 def test_a_window_has_one_budget() -> None:
     twice = [Budget(window="day", usd=Decimal(1)), Budget(window="day", usd=Decimal(2))]
     with pytest.raises(ValidationError, match="at most one budget"):
-        _wanted(budgets=twice)
+        wanted(budgets=twice)
 
 
 async def test_a_key_is_found_while_reports_are_read(keys: KeyRepository, database: Database) -> None:
-    created = await keys.create_key(_wanted(), ADMIN)
+    created = await keys.create_key(wanted(), ADMIN)
     may_end = threading.Event()
     reports = [asyncio.create_task(database.read(lambda _: may_end.wait(60))) for _ in range(30)]
     try:

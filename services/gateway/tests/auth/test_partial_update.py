@@ -2,31 +2,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
+from services.gateway.tests.auth.wanted import ADMIN, wanted
 
-from contracts.access.keys import Budget, KeyCreate, KeyPatch, Limits
+from contracts.access.keys import Budget, KeyPatch, Limits
 from gateway.auth.errors import (
     ExpiryPassed,
     KeyIsRevoked,
     KeyNotFound,
 )
 from gateway.auth.key_repository import KeyRepository
-from gateway.storage.audit_log import Actor
 from servicekit.core.clock import ManualClock
-
-ADMIN = Actor("key_admin", "req_1")
-
-
-def _wanted(**changes: Any) -> KeyCreate:
-    return KeyCreate.model_validate({"name": "k", "tenant": "acme", "scopes": ["chat"], **changes})
 
 
 async def test_a_change_sets_what_was_sent_and_leaves_the_rest(keys: KeyRepository, clock: ManualClock) -> None:
     limits = Limits(requests_per_minute=5, tokens_per_minute=100)
     budget = Budget(window="day", usd=Decimal(1))
-    created = await keys.create_key(_wanted(limits=limits, models=["a"], budgets=[budget]), ADMIN)
+    created = await keys.create_key(wanted(limits=limits, models=["a"], budgets=[budget]), ADMIN)
     fewer = KeyPatch.model_validate({"limits": {"tokens_per_minute": None, "concurrency": 2}})
     await keys.update_key(created.id, fewer, ADMIN)
     changed = await keys.update_key(created.id, KeyPatch(models=None, name="new"), ADMIN)

@@ -1,23 +1,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
+from services.gateway.tests.auth.wanted import ADMIN, wanted
 
-from contracts.access.keys import Budget, KeyCreate, Limits, TenantCreate
+from contracts.access.keys import Budget, Limits, TenantCreate
 from gateway.auth.errors import (
     TenantExists,
 )
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.tenant_repository import TenantRepository
-from gateway.storage.audit_log import Actor
-
-ADMIN = Actor("key_admin", "req_1")
-
-
-def _wanted(**changes: Any) -> KeyCreate:
-    return KeyCreate.model_validate({"name": "k", "tenant": "acme", "scopes": ["chat"], **changes})
 
 
 async def test_limits_and_budgets_of_key_and_tenant_reach_the_call(
@@ -25,7 +18,7 @@ async def test_limits_and_budgets_of_key_and_tenant_reach_the_call(
 ) -> None:
     day = Budget(window="day", usd=Decimal("1.5"))
     await tenants.create_tenant(TenantCreate(name="acme", limits=Limits(concurrency=3), budgets=[day]), ADMIN)
-    created = await keys.create_key(_wanted(limits=Limits(tokens_per_minute=2), budgets=[day]), ADMIN)
+    created = await keys.create_key(wanted(limits=Limits(tokens_per_minute=2), budgets=[day]), ADMIN)
     principal = await keys.get_by_id(created.id)
     assert (principal.limits.tokens_per_minute, principal.tenant_limits.concurrency) == (2, 3)
     assert principal.budgets == principal.tenant_budgets == (day,)

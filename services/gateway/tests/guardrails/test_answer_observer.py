@@ -6,23 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from services.gateway.tests.guardrails.samples import AWS, PERSONAL
 
 from contracts.access.guardrails import Guardrails
 from contracts.models.chat import ChatRequest
 from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.errors import ContentBlocked, InputTooLong
 from gateway.guardrails.screen import Screen
-
-AWS = "AKIA" + "IOSFODNN7EXAMPLE"
-
-
-PERSONAL = {
-    "email": "jo.doe+x@mail.example.org",
-    "card": "4111 1111 1111 1111",
-    "iban": "DE89 3704 0044 0532 0130 00",
-    "phone": "+49 170 1234567",
-    "ssn": "123-45-6789",
-}
 
 
 def _rules(**rules: Any) -> Guardrails:

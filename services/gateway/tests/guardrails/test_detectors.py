@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from services.gateway.tests.guardrails.samples import (
+    AWS,
+    GUARDS,
+    IBANS,
+    PEM,
+    PERSONAL,
+    WRITTEN,
+    in_groups,
+)
 
-from gateway.guardrails import ibans
 from gateway.guardrails.detectors import WINDOW, Injection, PersonalData, Secrets, is_card
 from gateway.guardrails.ibans import is_iban
 from gateway.guardrails.masks import StreamMask, masked
-
-GUARDS = (Secrets(), PersonalData())
-
-
-LETTERS_OF = {"n": "0123456789", "a": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "c": "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"}
-
-
-def made_iban(country: str, seed: int) -> str:
-    """An IBAN of a country's structure with the right checksum."""
-    dice = random.Random(f"{country} {seed}")
-    parts = ibans._PART.findall(ibans._STRUCTURES[country])
-    rest = "".join(dice.choice(LETTERS_OF[kind]) for count, kind in parts for _ in range(int(count)))
-    remainder = int("".join(str(int(one, 36)) for one in f"{rest}{country}00")) % 97
-    return f"{country}{98 - remainder:02}{rest}"
-
-
-def in_groups(text: str, by: str = " ") -> str:
-    return by.join(text[at : at + 4] for at in range(0, len(text), 4))
-
-
-IBANS = [made_iban(country, seed) for country in ibans._STRUCTURES for seed in range(3)]
-
-
-WRITTEN: list[Callable[[str], str]] = [
-    in_groups,
-    str,
-    str.lower,
-    lambda iban: in_groups(iban).lower(),
-    lambda iban: in_groups(iban, "-"),
-    lambda iban: in_groups(iban, "\u00a0"),
-    lambda iban: in_groups(iban, "\u202f"),
-]
-
 
 CARD = "4111111111111111"
 
@@ -239,21 +213,6 @@ def test_hostile_texts_cost_time_that_grows_with_their_length_only(shape: str) -
     short, long = (calls(shape * (length // len(shape))) for length in (3 * WINDOW // 2, 3 * WINDOW))
     assert long <= 2.2 * short
     assert long <= 40 * 3 * WINDOW
-
-
-AWS = "AKIA" + "IOSFODNN7EXAMPLE"
-
-
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow IBAAK\nCAQEA\n-----END RSA PRIVATE KEY-----"
-
-
-PERSONAL = {
-    "email": "jo.doe+x@mail.example.org",
-    "card": "4111 1111 1111 1111",
-    "iban": "DE89 3704 0044 0532 0130 00",
-    "phone": "+49 170 1234567",
-    "ssn": "123-45-6789",
-}
 
 
 HARMLESS = (

@@ -2,34 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from services.gateway.tests.guardrails.samples import MAIL, MASK, chat, parts, screen
 
-from contracts.access.guardrails import Guardrails
 from contracts.models.catalog import EmbeddingRequest
-from contracts.models.chat import ChatRequest
-from contracts.operations.table import OPERATIONS
-from gateway.guardrails.screen import Screen
-
-MAIL, CARD = "jane.roe@acme.example", "4111 1111 1111 1111"
-
-
-MASK = "*" * len(MAIL)
-
-
-REACHES = {operation.id: operation.reach for operation in OPERATIONS}
-
-
-def screen(route: str = "POST /v1/chat/completions", **rules: Any) -> Screen:
-    return Screen(Guardrails.model_validate(rules), REACHES[route])
-
-
-def chat(*contents: Any, **more: Any) -> ChatRequest:
-    messages = [{"role": "user", "content": content} for content in contents]
-    return ChatRequest.model_validate({"model": "m", "messages": messages, **more})
-
-
-def parts(*texts: str) -> list[dict[str, str]]:
-    return [{"type": "text", "text": text} for text in texts]
 
 
 async def test_each_part_of_a_finding_is_masked_where_it_stands_and_nothing_else() -> None:

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from services.gateway.tests.guardrails.samples import AWS, GUARDS, PEM, PERSONAL
 
-from gateway.guardrails.detectors import PersonalData, Secrets
 from gateway.guardrails.masks import StreamMask, masked
-
-AWS = "AKIA" + "IOSFODNN7EXAMPLE"
-
-
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow IBAAK\nCAQEA\n-----END RSA PRIVATE KEY-----"
-
-
-PERSONAL = {
-    "email": "jo.doe+x@mail.example.org",
-    "card": "4111 1111 1111 1111",
-    "iban": "DE89 3704 0044 0532 0130 00",
-    "phone": "+49 170 1234567",
-    "ssn": "123-45-6789",
-}
-
 
 LETTER = f"Dear {PERSONAL['email']}, pay {PERSONAL['iban']} with {PERSONAL['card']}.\n{PEM}\n"
 
 
 TEXT = f"{LETTER}Call {PERSONAL['phone']} 再见 {AWS} now."
-
-
-GUARDS = (Secrets(), PersonalData())
 
 
 def _expected(text: str) -> str:

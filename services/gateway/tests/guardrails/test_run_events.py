@@ -7,25 +7,13 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from services.gateway.tests.guardrails.samples import CARD, MAIL, MASK
 
 from contracts.access.guardrails import Guardrails
 from contracts.operations.reach import READS_RUN
-from contracts.operations.table import OPERATIONS
 from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screen import Screen
 from servicekit.streams.sse import encode
-
-MAIL, CARD = "jane.roe@acme.example", "4111 1111 1111 1111"
-
-
-MASK = "*" * len(MAIL)
-
-
-REACHES = {operation.id: operation.reach for operation in OPERATIONS}
-
-
-def screen(route: str = "POST /v1/chat/completions", **rules: Any) -> Screen:
-    return Screen(Guardrails.model_validate(rules), REACHES[route])
 
 
 def _event(number: int, kind: str, data: dict[str, Any]) -> bytes:

@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
+from services.gateway.tests.guardrails.samples import CARD, CITATION, MAIL, MASK, REPORT, chat, parts, screen
 from services.gateway.tests.guardrails.test_answer_observer import Through
 
 from contracts.access.guardrails import Guardrails, TextGuards
 from contracts.models.chat import ChatRequest
 from contracts.operations.reach import READS_RUN
-from contracts.operations.table import OPERATIONS
 from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.delta_texts import spoken
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
 from gateway.guardrails.screen import Screen
-
-MAIL, CARD = "jane.roe@acme.example", "4111 1111 1111 1111"
-
-
-MASK = "*" * len(MAIL)
-
-
-REACHES = {operation.id: operation.reach for operation in OPERATIONS}
-
-
-def screen(route: str = "POST /v1/chat/completions", **rules: Any) -> Screen:
-    return Screen(Guardrails.model_validate(rules), REACHES[route])
-
-
-def chat(*contents: Any, **more: Any) -> ChatRequest:
-    messages = [{"role": "user", "content": content} for content in contents]
-    return ChatRequest.model_validate({"model": "m", "messages": messages, **more})
-
-
-def parts(*texts: str) -> list[dict[str, str]]:
-    return [{"type": "text", "text": text} for text in texts]
-
 
 FUNCTION = {"name": "f", "parameters": {"type": "object", "properties": {MAIL: {"type": "string"}}}}
 
@@ -102,24 +79,6 @@ async def test_a_body_that_is_not_parsed_here_is_screened_as_it_is_or_refused() 
     for wrong in (b'{"input": ', b'{"input": "\xff"}', b'{"a":' * 100_000):
         with pytest.raises(BodyUnreadable):
             await screen(route, input={"pii": "redact"}).question_body(wrong)
-
-
-CITATION = {
-    "type": "url_citation",
-    "url_citation": {"title": f"Contact {MAIL}", "url": "https://a.example/1", "start_index": 0, "end_index": 3},
-    "title": f"Contact {MAIL}",
-    "source": f"{MAIL}.md",
-    "document_id": "contact",
-    "quote": "x",
-}
-
-
-REPORT = {
-    "sources": [{"title": f"Contact {MAIL}", "source": MAIL, "text": MAIL, "document_id": "contact"}],
-    "pending_tool_calls": [{"id": "c1", "name": "post", "arguments": {"to": MAIL, MAIL: 1, "n": 4111111111111111}}],
-    "receipt": {"model": "m", "request_id": "req_1"},
-    "added_later": [{"by": {"somebody": MAIL}}],
-}
 
 
 async def test_every_text_of_a_whole_answer_is_screened_and_what_names_something_stays() -> None:

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from gateway.chat.responses.translation import Responses
-
-
-def chat_of(**body: Any) -> dict[str, Any]:
-    request = Responses().question(json.dumps({"model": "m", "input": "Hi", **body}).encode())
-    return request.model_dump(mode="json", exclude_unset=True)
+from services.gateway.tests.chat.responses.driver import chat_of
 
 
 def test_a_text_and_instructions_are_a_message_each() -> None:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+from services.gateway.tests.chat.responses.driver import SKY, chat_of
 
-from gateway.chat.responses.translation import Responses
 from servicekit.core.errors import ServiceError
-
-SKY: dict[str, Any] = {"type": "function", "name": "sky", "description": "d", "parameters": {"type": "object"}}
-
-
-def chat_of(**body: Any) -> dict[str, Any]:
-    request = Responses().question(json.dumps({"model": "m", "input": "Hi", **body}).encode())
-    return request.model_dump(mode="json", exclude_unset=True)
 
 
 def refusal_of(**body: Any) -> tuple[int, str | None]:
