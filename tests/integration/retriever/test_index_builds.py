@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
+import qdrant_edge as edge
 from prometheus_client import REGISTRY
 from tests.support.retriever.indexed_writer import DIMENSIONS, point_of, vector_of
 from tests.support.retriever.writer_kills import kill_writers
@@ -17,6 +19,7 @@ from tests.support.retriever.writer_kills import kill_writers
 from contracts.retrieval.collections import VectorOptions
 from retriever.errors import GenerationMissing
 from retriever.stores import filters
+from retriever.stores.edge import index_builds
 from retriever.stores.edge.index_builds import BuildRules
 from retriever.stores.edge.store import EdgeStore
 from retriever.stores.protocol import IndexStatus
@@ -126,6 +129,30 @@ async def test_what_is_written_and_deleted_during_a_build_is_in_the_index_s_plac
         assert fetched[point_of(number).id].payload["text"] == f"text {number} {latest}"
     newest = await store.nearest("g", vector_of(1000 + rounds - 1), None, 1)
     assert [each.id for each in newest] == [point_of(1000 + rounds - 1).id]
+
+
+async def test_an_index_takes_its_place_beside_a_writer_that_never_pauses(
+    store: EdgeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a point is written much faster than it is carried over."""
+    begun, carry = threading.Event(), index_builds._carry
+
+    def slow(source: edge.EdgeShard, target: edge.EdgeShard, ids: Iterable[str]) -> None:
+        wanted = list(ids)
+        time.sleep(0.002 * len(wanted) if begun.is_set() else 0.5)
+        begun.set()
+        carry(source, target, wanted)
+
+    monkeypatch.setattr(index_builds, "_carry", slow)
+    await _write(store, 0, 350)
+    written, deadline = 350, time.monotonic() + SECONDS
+    while (await store.get_index_status("g")).indexed_points == 0:
+        assert time.monotonic() < deadline, "the writer was never caught up with"
+        await store.upsert_points("g", [point_of(each) for each in range(written, written + 20)])
+        written += 20
+        if not begun.is_set():
+            await asyncio.sleep(0.05)
+    assert await store.count_points("g", ALL) == written
 
 
 async def test_an_indexed_generation_is_as_it_was_after_a_restart(

@@ -23,6 +23,8 @@ from retriever.text.bm25 import SparseVector
 
 DIMENSIONS = 24
 BATCH = 20
+PAUSE_SECONDS = 0.01
+"""After each batch: a store in memory takes thousands of points a second, and an index of as many takes minutes."""
 RULES = BuildRules(points=100, share=0.1)
 
 
@@ -61,6 +63,7 @@ async def _main(folder: Path, first: int) -> None:
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
         number += 1
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

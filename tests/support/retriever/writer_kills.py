@@ -14,26 +14,25 @@ from tests.support.retriever.indexed_writer import BATCH, point_of
 from retriever.stores.edge.index_builds import BuildRules
 from retriever.stores.edge.store import EdgeStore
 
-
-def _names(folder: Path) -> list[str]:
-    return sorted(each.name for each in folder.iterdir())
+SWAP_SECONDS = 120
 
 
-def _unfinished(folder: Path) -> bool:
-    """Whether a copy lies there that doesn't count yet."""
-    return any(not (each / ".whole").exists() for each in folder.glob("g@*"))
+def _newest(store: Path) -> str:
+    """The last copy that came to the shard's place; empty before the first."""
+    return max((each.parent.name for each in store.glob("g@*/.whole")), key=lambda name: int(name[2:]), default="")
 
 
 def _read_until(process: subprocess.Popen[str], store: Path, seconds: float, *, any_moment: bool) -> int:
     """The last batch that a writer acknowledged after so long and, unless any moment will do, right after a swap."""
     assert process.stdout is not None
     assert process.stdout.readline() == "open\n"
-    copies, last, deadline = _names(store), -1, time.monotonic() + seconds
+    newest, last, moment = _newest(store), -1, time.monotonic() + seconds
     for line in process.stdout:
-        last = int(line)
-        swapped = any_moment or (_names(store) != copies and not _unfinished(store))
-        if swapped and time.monotonic() > deadline:
+        last, now = int(line), time.monotonic()
+        if now > moment and (any_moment or _newest(store) != newest):
             break
+        assert now < moment + SWAP_SECONDS, "no index came to its place"
+        newest = newest if now > moment else _newest(store)
     return last
 
 

@@ -1,13 +1,14 @@
 """Building the index of an embedded shard while it is searched and written.
 
 The engine builds an index only in one call that holds the interpreter lock for seconds, so a child process does it on a
-copy. Writers wait for the copying alone. The ids that are written or deleted meanwhile are remembered; at the end those
-points are carried over as they then are, and the copy takes the shard's place. Searches never wait. Nothing of a build
+copy. Writers wait for the copying. The ids that are written or deleted meanwhile are remembered; at the end those points are
+carried over as they then are, writers giving way to that, and the copy takes the shard's place. Searches never wait. Nothing of a build
 is on disk but the copy, which doesn't count before it is whole: dying at any moment costs the build and nothing else.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -33,6 +34,11 @@ log = structlog.get_logger(__name__)
 _CARRIED = 64
 """Points carried over in one call, so that the interpreter lock is free again within milliseconds."""
 _ROUNDS = 20
+_GIVES_WAY_SECONDS = 1.0
+"""How long a write waits at most while the last points are carried over: a point is written faster than carried, so
+without it a build might never end beside a writer that never pauses.
+"""
+_LOOKS_SECONDS = 0.01
 _LOOK_SECONDS = 0.5
 _ROOM = 3
 """How many times the shard's size must be free on the disk."""
@@ -79,6 +85,7 @@ class IndexBuilds:
         self._writing: dict[str, threading.Lock] = {}
         self._journals: dict[str, set[str]] = {}
         self._unindexed: dict[str, int] = {}
+        self._catching_up: set[str] = set()
         self._current: str | None = None
         self._cancelled = self._closed = False
         self._child: subprocess.Popen[bytes] | None = None
@@ -91,6 +98,12 @@ class IndexBuilds:
         """
         with self._lock(name):
             yield self._journals.get(name)
+
+    async def give_way(self, name: str) -> None:
+        """Wait before a write, for a bounded time, while an index carries over what was written during its build."""
+        deadline = time.monotonic() + _GIVES_WAY_SECONDS
+        while name in self._catching_up and time.monotonic() < deadline:
+            await asyncio.sleep(_LOOKS_SECONDS)
 
     def schedule(self, name: str, shard: Shard) -> None:
         """Note how many points lie beside the index, and build one if there are too many."""
@@ -276,16 +289,21 @@ class IndexBuilds:
         try:
             with self._shards.use(name) as (engine, _):
                 for _ in range(_ROUNDS):
+                    if self._cancelled or self._closed:
+                        raise _Abandoned("cancelled")
                     with self._lock(name):
                         changed, self._journals[name] = self._journals[name], set()
                     _carry(engine, fresh.engine, changed)
                     if len(changed) <= _CARRIED:
                         break
+                    self._catching_up.add(name)
                 with self._lock(name):
                     old = self._take_place(name, engine, fresh)
         except BaseException:
             fresh.engine.close()
             raise
+        finally:
+            self._catching_up.discard(name)
         self._shards.retire(name, old)
 
     def _take_place(self, name: str, engine: edge.EdgeShard, fresh: Shard) -> Shard | None:

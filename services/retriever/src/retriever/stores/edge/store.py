@@ -111,6 +111,7 @@ class EdgeStore:
                         journal.update(point.id for points in batches for point in points)
                 self._builds.schedule(generation, shard)
 
+        await self._builds.give_way(generation)
         await _run(self._writers, write)
 
     async def delete_points(self, generation: str, where: Where) -> int:
@@ -130,6 +131,7 @@ class EdgeStore:
                         journal.update(ids)
                 return len(ids)
 
+        await self._builds.give_way(generation)
         return await _run(self._writers, remove)
 
     async def count_points(self, generation: str, where: Where) -> int:
