@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-CUT = ROOT / "tests" / "support" / "without_network.py"
-HOOK = ROOT / "tests" / "support" / "blocked_network"
+CUT = ROOT / "tests" / "support" / "network" / "without_network.py"
+HOOK = CUT.parent / "blocked_network"
 REACH = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=20)"
 
 

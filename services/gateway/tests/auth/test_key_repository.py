@@ -137,7 +137,7 @@ async def test_a_key_is_found_while_reports_are_read(keys: KeyRepository, databa
     reports = [asyncio.create_task(database.read(lambda _: may_end.wait(60))) for _ in range(30)]
     try:
         await asyncio.sleep(0)
-        found = await asyncio.wait_for(keys.get_by_hash(hash_secret(created.secret)), 10)
+        found = await asyncio.wait_for(keys.get_by_hash(hash_secret(created.secret)), 60)
     finally:
         may_end.set()
         await asyncio.gather(*reports)
