@@ -108,7 +108,7 @@ def handbook_questions(*, answerable: bool) -> list[dict[str, Any]]:
     return [entry for line in lines if (entry := json.loads(line))["answerable"] == answerable]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def free_port() -> int:
     """A port that nothing listens on now."""
     with socket.socket() as probe:
@@ -116,21 +116,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHome]:
     """One home for all end-to-end tests; each test uses collections of its own."""
     with running_home(tmp_path_factory.mktemp("end-to-end") / "home") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def handbook(home: RunningHome) -> Collection:
     """The sample handbook, ingested."""
     ingest_handbook(home.client, "handbook")
     return home.client.collections.get("handbook")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def http(home: RunningHome) -> Iterator[httpx2.Client]:
     """Bare HTTP with the admin key, for what the typed client would not send."""
     headers = {"Authorization": f"Bearer {home.admin_key}"}
