@@ -1,9 +1,10 @@
 """Building the index of an embedded shard while it is searched and written.
 
 The engine builds an index only in one call that holds the interpreter lock for seconds, so a child process does it on a
-copy. Writers wait for the copying. The ids that are written or deleted meanwhile are remembered; at the end those points are
-carried over as they then are, writers giving way to that, and the copy takes the shard's place. Searches never wait. Nothing of a build
-is on disk but the copy, which doesn't count before it is whole: dying at any moment costs the build and nothing else.
+copy. Writers wait for the copying. The ids that are written or deleted meanwhile are remembered; at the end those
+points are carried over as they then are, writers giving way to that, and the copy takes the shard's place. Searches
+never wait. Nothing of a build is on disk but the copy, which doesn't count before it is whole: dying at any moment
+costs the build and nothing else.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class IndexBuilds:
     async def give_way(self, name: str) -> None:
         """Wait before a write, for a bounded time, while an index carries over what was written during its build."""
         deadline = time.monotonic() + _GIVES_WAY_SECONDS
-        while name in self._catching_up and time.monotonic() < deadline:
+        while name in self._catching_up and time.monotonic() < deadline:  # noqa: ASYNC110  # set in a thread
             await asyncio.sleep(_LOOKS_SECONDS)
 
     def schedule(self, name: str, shard: Shard) -> None:
