@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from contracts.core.values import MAX_DEPTH
 from contracts.documents.documents import DocumentCreate
-from contracts.retrieval.search import Condition
 
 
 def _nested(levels: int) -> Any:
@@ -34,23 +33,3 @@ def test_metadata_may_be_any_json_that_can_be_kept(value: Any) -> None:
 def test_metadata_that_can_not_be_kept_is_refused_with_the_reason(value: Any, why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         DocumentCreate(text="x", metadata={"a": value})
-
-
-@pytest.mark.parametrize("match", [[1, None], [[1]], {"a": 1}, [], [1] * 257, float("nan"), 2**63, "\ud800"])
-def test_a_match_says_what_it_takes(match: Any) -> None:
-    with pytest.raises(ValidationError) as caught:
-        Condition.model_validate({"key": "page", "match": match})
-    (error,) = caught.value.errors()
-    assert (error["loc"], error["type"]) == (("match",), "value_error")
-
-
-@pytest.mark.parametrize("bound", ["2024", True, float("nan"), float("inf"), [1], {}])
-def test_a_bound_is_a_number(bound: Any) -> None:
-    with pytest.raises(ValidationError):
-        Condition.model_validate({"key": "page", "range": {"gte": bound}})
-
-
-@pytest.mark.parametrize("key", ["", "metadata", "metadata.", "metadata.a b", 'metadata."a"', "metadata.a[]", "text"])
-def test_a_key_that_can_not_be_filtered_by_is_refused_in_words(key: str) -> None:
-    with pytest.raises(ValidationError, match=r"must be document_id, title, .* or metadata\.<key>"):
-        Condition.model_validate({"key": key, "match": 1})

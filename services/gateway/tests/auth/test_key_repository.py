@@ -3,15 +3,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 from services.gateway.tests.auth.wanted import ADMIN, wanted
 from sqlalchemy import select
 
-from contracts.access.keys import Budget, KeyPatch
+from contracts.access.keys import KeyPatch
 from gateway.auth.authentication import Authenticator
 from gateway.auth.errors import (
     KeyExpired,
@@ -123,12 +121,6 @@ async def test_the_last_admin_key_can_neither_lose_its_scope_nor_get_an_end(
         await keys.update_key(first.id, KeyPatch.model_validate(change), ADMIN)
     await keys.create_key(wanted(scopes=["admin"]), ADMIN)
     await keys.update_key(first.id, KeyPatch.model_validate(change), ADMIN)
-
-
-def test_a_window_has_one_budget() -> None:
-    twice = [Budget(window="day", usd=Decimal(1)), Budget(window="day", usd=Decimal(2))]
-    with pytest.raises(ValidationError, match="at most one budget"):
-        wanted(budgets=twice)
 
 
 async def test_a_key_is_found_while_reports_are_read(keys: KeyRepository, database: Database) -> None:
