@@ -48,7 +48,7 @@ VECTORS = Reach(
     question=True, is_one_text=False, spared=frozenset(("model", "encoding_format", "dimensions", "priority", "top_n"))
 )
 """Texts become numbers; each is read for itself, and none comes back."""
-SEARCH = Reach(question=True, answer=True, spared=frozenset(("filter", "mode", "top_k", "limit")))
+SEARCH = Reach(question=True, answer=True, spared=frozenset(("filter", "mode", "limit")))
 """The query is embedded; what is found is text of documents."""
 MCP = Reach(question=True, answer=True, spared=frozenset(("jsonrpc", "id", "method")))
 """`ask` and `search`; all messages of the protocol alike."""
