@@ -85,6 +85,8 @@ def test_a_caller_has_tools_only_if_it_sends_some(more: dict[str, Any], offers: 
         ({"max_tokens": 5, "max_completion_tokens": 9}, 9),
         ({"max_tokens": 5, "n_predict": "7.9"}, 7),
         ({"max_tokens": 5, "num_predict": -1}, NO_END),
+        ({"max_tokens": 5, "max_new_tokens": 10**400}, NO_END),
+        ({"max_tokens": 5, "max_new_tokens": "1e999"}, NO_END),
         ({"max_output_tokens": "many"}, None),
         ({"max_output_tokens": [9]}, None),
     ],
@@ -97,7 +99,7 @@ def test_the_longest_answer_is_what_the_most_generous_name_for_it_allows(
 
 @pytest.mark.parametrize(
     ("more", "answers"),
-    [({}, 1), ({"n": 3}, 3), ({"n": 2, "best_of": 5}, 5), ({"best_of": 0}, 1)],
+    [({}, 1), ({"n": 3}, 3), ({"n": 2, "best_of": 5}, 5), ({"best_of": 0}, 1), ({"best_of": 10**400}, NO_END)],
 )
 def test_as_many_answers_are_made_as_any_name_for_it_asks_for(more: dict[str, Any], answers: int) -> None:
     assert asked(**more).answers() == answers

@@ -130,11 +130,13 @@ class ChatRequest(BaseModel):
 
 def _whole(value: Any) -> int | None:
     """The number of tokens or answers in a field that we do not know, however a lenient server would read it; a
-    negative length is one without end."""
+    negative length is one without end, and so is one beyond all numbers."""
     try:
         number = int(float(value)) if isinstance(value, int | float | str) else None
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    except OverflowError:
+        return NO_END
     return NO_END if number is not None and number < 0 else number
 
 
