@@ -77,6 +77,8 @@ async def test_what_is_no_message_is_refused_in_the_protocol_s_own_form(
         ({"jsonrpc": "1.0", "id": "seven"}, "jsonrpc", "seven"),
         ({"id": 0, "params": [1]}, "params", 0),
         ({"id": 1.5}, "id", None),
+        ({"id": "x" * 201}, "id", None),
+        ({"id": "\ud800"}, "id", None),
     ],
 )
 async def test_a_refusal_names_what_is_wrong_and_the_request_where_that_has_a_name(

@@ -83,10 +83,10 @@ def _read(body: bytes) -> McpMessage | Response:
     try:
         return McpMessage.model_validate(parsed)
     except ValidationError as failure:
-        first = failure.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "message"
-        named = parsed.get("id") if isinstance(parsed, dict) else None
-        return _error(INVALID_REQUEST, f"{place}: {first['msg']}.", named if isinstance(named, int | str) else None)
+        wrong = failure.errors(include_url=False)
+        place = ".".join(map(str, wrong[0]["loc"])) or "message"
+        is_named = isinstance(parsed, dict) and not any("id" in one["loc"][:1] for one in wrong)
+        return _error(INVALID_REQUEST, f"{place}: {wrong[0]['msg']}.", parsed.get("id") if is_named else None)
 
 
 def _error(code: int, why: str, message_id: MessageId | None = None, **more: Any) -> JSONResponse:
