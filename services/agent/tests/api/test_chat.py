@@ -8,7 +8,7 @@ import pytest
 from services.agent.tests.api.client import Api, error, events_of
 from services.agent.tests.conftest import LEAVE_QUESTION
 
-from agent.api.chat import _sse, _with_silences
+from agent.api.chat import KEEPALIVE, _sse, _with_silences
 from agent.bootstrap import run_worker
 from agent.testing.scripted_agents import in_turn
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatUsage, ChunkChoice
@@ -124,6 +124,22 @@ async def test_a_reader_that_leaves_closes_the_answer() -> None:
     reading = _sse(chunk("first"), endless(), False, DEADLINE, "req_1")
     await anext(reading)
     await anext(reading)
+    await reading.aclose()
+    assert closed.is_set()
+
+
+async def test_a_reader_that_leaves_in_a_silence_closes_the_answer_too() -> None:
+    closed = asyncio.Event()
+
+    async def silent() -> AsyncGenerator[ChatCompletionChunk]:
+        try:
+            await asyncio.Event().wait()
+            yield chunk("never")
+        finally:
+            closed.set()
+
+    reading = _sse(chunk("first"), silent(), False, 0.001, "req_1")
+    assert [await anext(reading), await anext(reading)][1] == KEEPALIVE
     await reading.aclose()
     assert closed.is_set()
 

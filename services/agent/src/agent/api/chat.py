@@ -94,10 +94,10 @@ async def _sse(
     quiet: float,
     request_id: str,
 ) -> AsyncGenerator[bytes]:
-    async with aclosing(stream):
+    async with aclosing(stream), aclosing(_with_silences(stream, quiet)) as heard:
         yield _line(first)
         try:
-            async for chunk in _with_silences(stream, quiet):
+            async for chunk in heard:
                 if chunk is None:
                     yield KEEPALIVE
                 elif chunk.choices or usage:
