@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import pytest
@@ -11,7 +10,10 @@ from contracts.documents.documents import DocumentCreate
 
 
 def _nested(levels: int) -> Any:
-    return reduce(lambda inner, _: [inner], range(levels), 1)
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 @pytest.mark.parametrize("value", ["", "🙂", "a\0b", -(2**63), 2**63 - 1, 1.7e308, _nested(MAX_DEPTH - 1), {"": None}])
