@@ -113,7 +113,7 @@ class BoundedProtocol(CoalescingProtocol):
         self._refuse(400, "Bad Request", "malformed_http", f"{msg} Send a well-formed HTTP/1.1 request.")
 
     def _refuse(self, status: int, phrase: str, code: str, message: str) -> None:
-        if not self._is_idle() and self.cycle.response_started:  # nothing may be written into an answer
+        if self.pipeline or (not self._is_idle() and self.cycle.response_started):  # nothing goes into an answer
             self.transport.abort()
             return
         error = ErrorBody(type="invalid_request", code=code, message=message)
