@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 from tests.support.jobs.kind import empty_database
-from tests.support.jobs.queue_conformance import Cancels, Claims, Turns
+from tests.support.jobs.queue_conformance import Cancels, Claims, Positions, Turns
 from tests.support.jobs.work_conformance import Outcomes, Workers, Writes
 
 from servicekit.sql.database import Database
@@ -28,5 +28,5 @@ async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
         yield database
 
 
-class TestJobsOnPostgres(Claims, Turns, Cancels, Outcomes, Writes, Workers):
+class TestJobsOnPostgres(Claims, Turns, Positions, Cancels, Outcomes, Writes, Workers):
     """Every promise of the machine."""

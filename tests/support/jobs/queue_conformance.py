@@ -1,4 +1,4 @@
-"""What the queue of the job machine promises, whatever the database: claims, turns, cancels.
+"""What the queue of the job machine promises, whatever the database: claims, turns, positions, cancels.
 
 A test module inherits these tests and gives the fixture `database`, a database whose tables are empty.
 """
@@ -175,6 +175,10 @@ class Turns:
         await bench.runner.run(jobs[1], asyncio.Event())
         row = await bench.row(jobs[1].id)
         assert (row["status"], row["failed_attempts"]) == ("queued", 0)
+
+
+class Positions:
+    """What a waiting job is told of the queue."""
 
     async def test_waiting_jobs_tell_their_position_and_what_they_wait_for(self, database: Database) -> None:
         clock = ManualClock()
