@@ -175,3 +175,12 @@ def test_one_owner_holds_at_most_half_and_one_body_alone_is_always_taken() -> No
     memory.take("a", 1000, 0)
     memory.free("a", 1000)
     memory.take("a", 50, 0)
+
+
+def test_an_owner_whose_body_was_refused_leaves_nothing_behind() -> None:
+    memory = BodyMemory(100)
+    memory.take("a", 60, 0)
+    for owner in ("b", "c"):
+        with pytest.raises(TooManyLargeBodies):
+            memory.take(owner, 50, 0)
+    assert dict(memory._by_owner) == {"a": 60}

@@ -59,7 +59,7 @@ class BodyMemory:
     def take(self, owner: str, new: int, own: int) -> None:
         """Hold `new` bytes more for a call that holds `own`; raises `TooManyLargeBodies`."""
         others = self._held - own
-        siblings = self._by_owner[owner] - own if owner else 0
+        siblings = self._by_owner.get(owner, 0) - own if owner else 0
         total = own + new
         if (others and others + total > self._most) or (siblings and siblings + total > self._most // 2):
             raise TooManyLargeBodies
