@@ -138,7 +138,6 @@ async def test_a_call_passes_on_its_request_id_and_its_trace_to_others_only_if_i
         (reply(b"", 503), NotReady, "not_ready"),
         (reply(b"[]"), PeerMalformed, "words_malformed"),
         (reply(b'{"word": 7}'), PeerMalformed, "words_malformed"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", PeerUnreachable, "words_unreachable"),
         (ConnectionRefusedError(111, "refused"), PeerUnreachable, "words_unreachable"),
     ],
 )
