@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,9 +70,6 @@ def test_any_tar_reads_it(backup: Callable[[bytes], BackupFile]) -> None:
         assert {member.mode for member in tar} == {0o600}, "nobody else reads what is unpacked"
 
 
-SWAPPED = part("words", empty=b"", rows=b"one\ntwo\n") + part("pages", **{LONG: b"\0" * 513})
-
-
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -83,7 +82,8 @@ SWAPPED = part("words", empty=b"", rows=b"one\ntwo\n") + part("pages", **{LONG: 
         (WHOLE.replace(b"words/rows", b"words/cows") + END, "checksum|bad|header|not what was written|too early"),
         (part("words", rows=b"one\n") + END, "it lacks the part of pages"),
         (PartWriter("words").member("rows", b"one\n") + about("1", MADE_AT, ["words"]), "it lacks the part of words"),
-        (WHOLE + framed("words/more", b"late") + END, None),
+        (WHOLE + framed("words/more", b"late") + END, "'words/more' stands behind the end of its part"),
+        (WHOLE + PartWriter("words").end() + END, "'words/end.json' stands behind the end of its part"),
         (WHOLE + framed("backup.json", b"{}"), "backup.json can't be read"),
         (WHOLE + framed("backup.json", END[512:].partition(b"\0")[0].replace(FORMAT.encode(), b"other")), "'other'"),
     ],
@@ -96,6 +96,13 @@ def test_what_was_cut_off_or_changed_is_said(
         return
     with pytest.raises(BackupDamaged, match=why):
         backup(content).check()
+
+
+def test_a_backup_is_whole_whatever_the_time_is_when_it_is_checked(
+    backup: Callable[[bytes], BackupFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup_file, "time", SimpleNamespace(time=itertools.count(1_800_000_000).__next__))
+    assert backup(WHOLE + END).check().services == ["words", "pages"]
 
 
 def test_the_order_of_members_is_vouched_for_too(backup: Callable[[bytes], BackupFile]) -> None:

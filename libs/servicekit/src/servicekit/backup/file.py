@@ -70,8 +70,11 @@ class PartWriter:
 
     def end(self) -> bytes:
         """The member that vouches for all before it."""
-        content = {"members": self._members, "sha256": self._digest.hexdigest()}
-        return framed(f"{self._service}/{END}", json.dumps(content).encode())
+        return framed(f"{self._service}/{END}", self.vouched())
+
+    def vouched(self) -> bytes:
+        """What that member says: how many there were, and the digest of all."""
+        return json.dumps({"members": self._members, "sha256": self._digest.hexdigest()}).encode()
 
     def count(self, name: str, digest: str) -> None:
         """Take a member's digest into that of all."""
@@ -107,9 +110,10 @@ class BackupFile:
                     raise BackupDamaged(f"'{entry.name}' in it is no plain file")
                 if entry.name == ABOUT:
                     return self._about(_content(tar, entry), ended)
+                if service in ended:
+                    raise BackupDamaged(f"'{entry.name}' stands behind the end of its part")
                 if name == END:
-                    said = framed(entry.name, _content(tar, entry))
-                    if checks.setdefault(service, PartWriter(service)).end() != said:
+                    if checks.setdefault(service, PartWriter(service)).vouched() != _content(tar, entry):
                         raise BackupDamaged(f"the part of {service} is not what was written")
                     ended.add(service)
                 else:
