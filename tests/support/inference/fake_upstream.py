@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from inference.serving.liveness import PROBE
+from inference.queueing.liveness import PROBE
 
 PROBES = [
     (PROBE.model_dump(mode="json", exclude_unset=True)["messages"], None, None),

@@ -30,7 +30,7 @@ from inference.engines.wrappers.constrained_tools import ConstrainedTools
 from inference.engines.wrappers.raw_prompts import RawPrompts
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, RerankEngine
 from inference.queueing.admission import Admission, reserved_for_queries
-from inference.serving.liveness import PROBE, Liveness
+from inference.queueing.liveness import PROBE, Liveness
 from inference.serving.models import ServedModel, ServedModels
 from inference.settings import InferenceSettings, secret_named
 from servicekit.peers.client import Peer, open_session

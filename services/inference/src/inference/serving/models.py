@@ -15,7 +15,7 @@ from inference.catalog.models_file import Kind, Model
 from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
-from inference.serving.liveness import InFlightCalls, Liveness, LivenessMonitor
+from inference.queueing.liveness import InFlightCalls, Liveness, LivenessMonitor
 from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
 from servicekit.core.probes import Degraded, Probe
 

@@ -20,8 +20,8 @@ from inference.metrics import BATCH_INPUTS, REJECTED, WAITING
 from inference.protocol.engines import Encoder, Priority
 from inference.queueing.batches import Item, Job, QueueBound, TextQueue, finished
 from inference.queueing.fair_queue import caller_tenant
+from inference.queueing.liveness import Liveness
 from inference.requests.generation_request import CHARACTERS_A_TOKEN
-from inference.serving.liveness import Liveness
 from servicekit.core.errors import Internal
 
 log = structlog.get_logger(__name__)

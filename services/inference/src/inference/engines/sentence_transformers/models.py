@@ -19,8 +19,8 @@ from inference.errors import CannotLoad, ModelNotReady
 from inference.metrics import TRUNCATED
 from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, RankingResult, Vectors
 from inference.queueing.admission import Admission
+from inference.queueing.liveness import Liveness
 from inference.requests.generation_request import CHARACTERS_A_TOKEN, reject_unknown_fields
-from inference.serving.liveness import Liveness
 
 log = structlog.get_logger(__name__)
 LEAST_COSINE = 0.995

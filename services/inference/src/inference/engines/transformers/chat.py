@@ -20,13 +20,13 @@ from inference.errors import CannotLoad, ModelNotReady
 from inference.protocol.engines import Completion, Piece
 from inference.protocol.pieces import collect
 from inference.queueing.admission import Admission
+from inference.queueing.liveness import PROBE, Liveness
 from inference.requests.generation_request import (
     GenerationRequest,
     estimate_tokens,
     read_generation_request,
     room_for_answer,
 )
-from inference.serving.liveness import PROBE, Liveness
 from servicekit.core.errors import InvalidRequest, ServiceError
 
 log = structlog.get_logger(__name__)

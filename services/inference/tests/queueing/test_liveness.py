@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from inference.errors import ModelBusy, ModelNotReady, Unsupported
-from inference.serving.liveness import InFlightCalls, Liveness, LivenessMonitor
+from inference.queueing.liveness import InFlightCalls, Liveness, LivenessMonitor
 
 
 class Model:
