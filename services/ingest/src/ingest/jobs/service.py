@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from contracts.core.pages import Page
 from contracts.documents.jobs import FINAL_JOB_STATUSES, Job, JobStatus
 from ingest.errors import JobCommitting, JobFinished, JobNotFailed, JobNotFound, JobSuperseded, ReindexRunning
+from ingest.jobs.description import to_jobs
 from ingest.jobs.lifecycle import VISIBLE, end_live, set_document
-from ingest.jobs.position import to_jobs
 from ingest.parts.repository import copy_parts
 from ingest.tables import JOBS, REVISIONS
 from servicekit.core.clock import Clock

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingest.jobs import service as jobs
-from ingest.jobs.position import POSITIONS, to_job
+from ingest.jobs.description import POSITIONS, to_job
 
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
