@@ -35,10 +35,10 @@ from ingest.tables import ANSWERS, INGEST_JOBS, JOBS, WORKERS
 from ingest.worker.consumer import WakeupConsumer
 from ingest.worker.housekeeping import run_housekeeping
 from ingest.worker.kind import IngestJobs, JobObserver
+from ingest.worker.watchdog import Watchdog
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import Clock, SystemClock
 from servicekit.core.probes import Probe
-from servicekit.core.watchdog import Watchdog
 from servicekit.jobs.fairness import SlotShares
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.notifier import LocalNotifier

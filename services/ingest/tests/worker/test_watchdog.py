@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from servicekit.core.watchdog import STUCK, Watchdog
+from ingest.worker.watchdog import STUCK, Watchdog
 
 
 def test_a_worker_that_hangs_ends_itself_with_a_status_of_its_own() -> None:
