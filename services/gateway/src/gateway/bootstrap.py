@@ -18,11 +18,10 @@ from starlette.types import Scope
 
 from gateway.admin.first_start import ensure_admin_key, ensure_key_pair
 from gateway.admin.retention import Retention
-from gateway.api import administration, backup
+from gateway.api import administration, backup, model_routes
 from gateway.api import model_calls as answers
 from gateway.api import model_plane as plane
 from gateway.api import proxied_calls as documents
-from gateway.api import routes as model_routes
 from gateway.api.direct_routes import direct_routes
 from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import public_openapi
@@ -41,7 +40,7 @@ from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter
 from gateway.limits.pipelined_connection import PipelinedConnection
 from gateway.limits.redis_limiter import RedisLimiter
-from gateway.models.catalogue import Catalogue
+from gateway.models.catalog import Catalogue
 from gateway.models.health import UpstreamHealth
 from gateway.routing.circuit_breaker import BreakerPolicy, Breakers
 from gateway.routing.redis_circuits import RedisCircuits

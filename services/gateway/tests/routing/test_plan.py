@@ -7,7 +7,7 @@ import pytest
 from contracts.access.routes import RouteSpec
 from contracts.models.catalog import ModelInfo
 from gateway.auth.keys import Principal
-from gateway.models.catalogue import Models
+from gateway.models.catalog import Models
 from gateway.routing.errors import RouteHasNoModel
 from gateway.routing.plan import FallbackSequence, Plan, plan_for
 from gateway.routing.report import listed_models

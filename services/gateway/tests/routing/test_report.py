@@ -5,7 +5,7 @@ import pytest
 from contracts.access.routes import RouteSpec
 from contracts.models.catalog import ModelInfo
 from gateway.auth.keys import Principal
-from gateway.models.catalogue import Models
+from gateway.models.catalog import Models
 from gateway.models.errors import ModelNotFound
 from gateway.routing.plan import plan_for
 

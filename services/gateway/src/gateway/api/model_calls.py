@@ -27,7 +27,7 @@ from gateway.chat.responses.errors import ResponseNotKept
 from gateway.chat.responses.translation import Responses
 from gateway.chat.translation import TranslatedExchange, Translation
 from gateway.dependencies import Dependencies, Deps, Key
-from gateway.proxy import retrieval as vectors
+from gateway.proxy import vector_calls as vectors
 from gateway.streaming.exchange import Exchange, Relay
 from servicekit.web.router import Router
 

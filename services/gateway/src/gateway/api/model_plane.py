@@ -22,7 +22,7 @@ from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
 from gateway.guardrails.screen import Screen
-from gateway.proxy import retrieval as vectors
+from gateway.proxy import vector_calls as vectors
 from gateway.proxy.service import left_in_budgets
 from gateway.streaming.exchange import Exchange, Relay
 from gateway.usage.meter import MeteredCall, Route

@@ -11,7 +11,7 @@ from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, COLLECTIONS
 from gateway.chat.service import collections_of
 from gateway.dependencies import Dependencies
-from gateway.models.catalogue import DEFAULT
+from gateway.models.catalog import DEFAULT
 from gateway.models.errors import ModelNotFound
 from gateway.routing.report import listed_models
 from gateway.streaming.exchange import Exchange

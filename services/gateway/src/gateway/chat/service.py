@@ -21,7 +21,7 @@ from gateway.dependencies import Dependencies
 from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.screen import Screen
 from gateway.limits.max_usage import AssumedTokens, chat_max_usage, search_max_usage
-from gateway.models.catalogue import DEFAULT
+from gateway.models.catalog import DEFAULT
 from gateway.models.errors import ModelNotFound
 from gateway.proxy.paths import is_name
 from gateway.routing.plan import FallbackSequence, Plan, plan_for

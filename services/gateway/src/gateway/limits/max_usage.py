@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatRequest
 from gateway.limits.reservations import MaxUsage
-from gateway.models.catalogue import Models
+from gateway.models.catalog import Models
 from gateway.models.cost import MOST_TOKENS, cost_nano_usd
 
 BYTES_A_TOKEN = 3

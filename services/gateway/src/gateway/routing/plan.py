@@ -10,7 +10,7 @@ from typing import Literal
 from contracts.access.routes import RouteSpec, RouteTarget
 from contracts.models.catalog import ModelInfo
 from gateway.auth.keys import Principal
-from gateway.models.catalogue import DEFAULT, Models
+from gateway.models.catalog import DEFAULT, Models
 from gateway.models.errors import ModelNotFound, WrongModelKind
 from gateway.routing.errors import RouteHasNoModel
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from contracts.access.routes import Route, RouteSpec, RouteTarget, UpstreamState
 from contracts.models.catalog import ModelInfo
-from gateway.models.catalogue import Models
+from gateway.models.catalog import Models
 from gateway.routing.circuit_breaker import Breakers
 
 

@@ -20,7 +20,7 @@ from gateway.limits.admission import Admission
 from gateway.limits.errors import CallTooLarge, LimitReached, LimitsUnavailable, PriceUnknown
 from gateway.limits.reservations import NO_USAGE, MaxUsage, Reservation
 from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
-from gateway.models.catalogue import Catalogue
+from gateway.models.catalog import Catalogue
 from gateway.models.cost import NANO, sum_costs
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.records import ReservationRecord, Tokens, UsageRecord

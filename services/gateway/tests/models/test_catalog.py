@@ -6,7 +6,7 @@ import pytest
 
 from contracts.models.catalog import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
-from gateway.models.catalogue import Models
+from gateway.models.catalog import Models
 from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))

@@ -11,7 +11,7 @@ from contracts.operations import administration as operations
 from gateway.api.openapi_parts import ERRORS, serve
 from gateway.cache.store import CacheUnreachable, StoreUnavailable
 from gateway.dependencies import Admin, Dependencies, Deps
-from gateway.models.catalogue import DEFAULT
+from gateway.models.catalog import DEFAULT
 from gateway.routing.errors import RouteModelUnknown, RouteNameTaken, RouteNotFound
 from gateway.routing.report import report
 from gateway.storage.audit_log import Actor
