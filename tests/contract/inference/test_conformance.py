@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.inference.chat_conformance import Capabilities, ChatConformance, Subject, subject_of
-from tests.support.inference.conformance import EmbeddingConformance
+from tests.support.inference.embedding_conformance import EmbeddingConformance
 from tests.support.inference.running import CHAT, EMBEDDING, RERANK, Inference, running_inference, settings_for
 
 from inference.bootstrap import open_dependencies

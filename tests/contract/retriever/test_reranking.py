@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request
-from tests.support.inference.reranker_conformance import TEXTS, RerankerConformance
 from tests.support.inference.running import CHAT, EMBEDDING, RERANK, Inference, running_inference
+from tests.support.retriever.reranker_conformance import TEXTS, RerankerConformance
 from tests.support.retriever.service import served
 
 from contracts.models.catalog import RerankReply

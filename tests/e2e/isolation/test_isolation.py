@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import httpx2
 import pytest
-from tests.e2e.operations.test_operations import eventually
+from tests.e2e.operations.test_running_home import eventually
 from tests.support.home.stack import RunningHome
 
 from contracts.access.delegation import Audience, Delegation

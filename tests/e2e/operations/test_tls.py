@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.e2e.operations.test_operations import eventually
+from tests.e2e.operations.test_running_home import eventually
 from tests.support.home.stack import RunningHome, running_home
 from tests.support.network.certificates import write_certificate
 from typer.testing import CliRunner

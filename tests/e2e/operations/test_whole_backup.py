@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.operations.test_home import COMMAND, SCRIPTED, groundwork
-from tests.e2e.operations.test_operations import eventually
+from tests.e2e.operations.test_running_home import eventually
 from tests.support.home.stack import RunningHome, ingest_handbook, running_home, usage_at_rest
 
 from groundwork.client import Groundwork

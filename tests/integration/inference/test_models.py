@@ -14,7 +14,7 @@ import pytest_asyncio
 import torch
 from sentence_transformers import SentenceTransformer
 from tests.support.inference.chat_conformance import Capabilities, ChatConformance, Subject, text_of
-from tests.support.inference.conformance import EmbeddingConformance
+from tests.support.inference.embedding_conformance import EmbeddingConformance
 from tests.support.inference.running import Inference, running_inference
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
