@@ -105,7 +105,7 @@ class _EngineFactory:
 
     def _probing(self, model: Model, ask: Callable[[], Awaitable[object]]) -> Liveness | None:
         """Has the model behind a server really answer; engines in this process do so themselves."""
-        if model.engine != "openai":
+        if not model.is_remote:
             return None
         return Liveness(model.name, ask=ask, busy=lambda: False, **self._liveness(model))
 

@@ -126,3 +126,16 @@ def test_a_missing_or_broken_file_says_what_to_do(tmp_path: Path) -> None:
 def test_a_price_behind_https_makes_a_model_one_whose_every_question_costs(url: str, price: Any, paid: bool) -> None:
     source = {"base_url": url, "upstream_model": "m"}
     assert Model.model_validate(chat(engine="openai", source=source, price=price)).is_paid is paid
+
+
+@pytest.mark.parametrize(
+    ("declared", "remote"),
+    [
+        (chat(), False),
+        (chat(engine="transformers", source={"path": "/x"}), False),
+        (chat(engine="openai", source=UPSTREAM), True),
+        (EMBEDDING | {"engine": "openai", "source": UPSTREAM}, True),
+    ],
+)
+def test_a_model_is_remote_where_a_server_computes_it(declared: dict[str, Any], remote: bool) -> None:
+    assert Model.model_validate(declared).is_remote is remote

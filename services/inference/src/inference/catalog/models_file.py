@@ -244,6 +244,11 @@ class Model(_Declared):
     packaged: bool = False
 
     @property
+    def is_remote(self) -> bool:
+        """Whether a server computes it, to which what this service does not know goes; else this process does."""
+        return isinstance(self.source, UpstreamSource)
+
+    @property
     def is_paid(self) -> bool:
         """Whether each question seems to cost something: it has a price, and a server behind https."""
         if self.price is None or not isinstance(self.source, UpstreamSource):
@@ -256,7 +261,7 @@ class Model(_Declared):
         """The tool protocol, said or not; None for what does not chat."""
         if self.kind != "chat":
             return None
-        return self.tool_protocol or ("native" if self.engine == "openai" else "constrained")
+        return self.tool_protocol or ("native" if self.is_remote else "constrained")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Model:
@@ -267,7 +272,7 @@ class Model(_Declared):
             raise ValueError(f"engine {self.engine} takes a source with {words}")
         if self.tool_protocol and self.kind != "chat":
             raise ValueError("tool_protocol is for models of kind chat")
-        if self.tool_protocol == "native" and self.engine != "openai":
+        if self.tool_protocol == "native" and not self.is_remote:
             raise ValueError(f"engine {self.engine} calls tools by guided decoding: tool_protocol must be constrained")
         needed = {"chat": ("context_length",), "embedding": ("max_input_tokens", "dimensions"), "rerank": ()}[self.kind]
         missing = [name for name in needed if getattr(self, name) is None]
@@ -278,10 +283,10 @@ class Model(_Declared):
         return self
 
     def _check_upstream(self) -> None:
-        upstream = self.source if isinstance(self.source, UpstreamSource) else None
-        if self.vllm is not None and upstream is None:
+        if self.vllm is not None and not self.is_remote:
             raise ValueError("vllm is for engine openai: it says how the server behind the model is started")
-        if self.queue.engine_waiting is not None and (upstream is None or upstream.metrics_url is None):
+        measured = isinstance(self.source, UpstreamSource) and self.source.metrics_url is not None
+        if self.queue.engine_waiting is not None and not measured:
             raise ValueError("queue.engine_waiting needs source.metrics_url, where the server says how many wait")
         if self.quantization is not None and self.engine == "scripted":
             raise ValueError("the scripted engine has no weights to quantize")
@@ -295,7 +300,7 @@ class Model(_Declared):
                 "queue (queue.waiting). Serve the model by vLLM to answer several at once"
             )
         calls = queue.at_once is not None or queue.waiting is not None
-        if self.kind == "embedding" and self.engine != "openai" and calls:
+        if self.kind == "embedding" and not self.is_remote and calls:
             raise ValueError(
                 "queue.at_once and queue.waiting are not for embeddings in this process, whose texts are batched over "
                 "all calls; queue.waiting_tokens bounds them"

@@ -49,7 +49,7 @@ def embedding_reply(model: str, embedded: EmbeddingResult, encoding: str) -> byt
 async def rank(served: ServedModel[RerankEngine], request: RerankRequest) -> RerankReply:
     """The documents in descending relevance, the first `top_n` of them, with their texts where they are wanted."""
     extra = _extra_fields(request)
-    if served.model.engine != "openai":
+    if not served.model.is_remote:
         extra = _without_moot_limits(extra, served.model.max_input_tokens)
     engine = served.ready()
     with served.track(), model_call("rerank", served.name, "internal") as span:
