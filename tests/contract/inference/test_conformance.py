@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from tests.support.inference.chat_conformance import Capabilities, ChatConformance, Subject, subject_of
 from tests.support.inference.embedding_conformance import EmbeddingConformance
+from tests.support.inference.rerank_conformance import RerankConformance
 from tests.support.inference.running import CHAT, EMBEDDING, RERANK, Inference, running_inference, settings_for
 
 from inference.bootstrap import open_dependencies
 from inference.dependencies import Dependencies
+from inference.protocol.engines import RerankEngine
 
 
 def upstream_of(service: Inference, declared: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +78,11 @@ class TestEmbedding(EmbeddingConformance):
         return models.models.embedding("default").ready()
 
 
-async def test_rerank_scores_each_document_in_its_place(models: Dependencies) -> None:
-    ranked = await models.models.rerank("default").ready().rank("red car", ["a blue boat", "the red car", "a red boat"])
-    assert ranked.scores[1] > ranked.scores[2] > ranked.scores[0]
-    assert ranked.tokens > 0
+class TestRerank(RerankConformance):
+    @pytest.fixture
+    def engine(self, models: Dependencies) -> Any:
+        return models.models.rerank("default").ready()
+
+    async def test_the_document_that_shares_most_words_is_the_best(self, engine: RerankEngine) -> None:
+        ranked = await engine.rank("red car", ["a blue boat", "the red car", "a red boat"])
+        assert ranked.scores[1] > ranked.scores[2] > ranked.scores[0]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sentence_transformers import CrossEncoder
+from tests.support.inference.rerank_conformance import RerankConformance
 from tests.support.inference.running import EMBEDDING, settings_for
 from transformers import BertConfig, BertForSequenceClassification
 
 from inference.bootstrap import open_dependencies
 from inference.catalog.packages import package_folder
+from inference.protocol.engines import RerankEngine
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
 
@@ -37,11 +41,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("precision", "off"), [("float32", 1e-4), ("bfloat16", 0.05)])
-async def test_scores_are_the_librarys_and_a_long_pair_is_counted_as_cut(
-    folder: Path, tmp_path: Path, precision: str, off: float
-) -> None:
-    declared = {
+def declared(folder: Path) -> dict[str, Any]:
+    return {
         "name": "cross",
         "kind": "rerank",
         "engine": "sentence-transformers",
@@ -49,8 +50,24 @@ async def test_scores_are_the_librarys_and_a_long_pair_is_counted_as_cut(
         "max_input_tokens": 64,
         "default": True,
     }
+
+
+class TestRerank(RerankConformance):
+    @pytest.fixture
+    async def engine(self, folder: Path, tmp_path: Path) -> AsyncIterator[RerankEngine]:
+        models = [declared(folder), EMBEDDING]
+        async with open_dependencies(settings_for(tmp_path, models, precision="float32")) as dependencies:
+            await dependencies.models.loaded()
+            yield dependencies.models.rerank("default").ready()
+
+
+@pytest.mark.parametrize(("precision", "off"), [("float32", 1e-4), ("bfloat16", 0.05)])
+async def test_scores_are_the_librarys_and_a_long_pair_is_counted_as_cut(
+    folder: Path, tmp_path: Path, precision: str, off: float
+) -> None:
     documents = ["a blue boat", "the red car", "long " * 200, *(f"document {number}" for number in range(12))]
-    async with open_dependencies(settings_for(tmp_path, [declared, EMBEDDING], precision=precision)) as dependencies:
+    models = [declared(folder), EMBEDDING]
+    async with open_dependencies(settings_for(tmp_path, models, precision=precision)) as dependencies:
         await dependencies.models.loaded()
         engine = dependencies.models.rerank("default").ready()
         ranked = await engine.rank("red car", documents)

@@ -1,6 +1,6 @@
 """What any embedding engine of inference must do. A subclass gives the fixture `engine`; texts are chosen to suit all.
 
-What any chat engine must do is `chat_conformance.py`.
+What any chat engine must do is `chat_conformance.py`, any rerank engine `rerank_conformance.py`.
 """
 
 from __future__ import annotations
