@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from ingest.dependencies import Dependencies
 from ingest.documents.deletions import Deletions
+from ingest.documents.intake import Intake
 from ingest.export.reader import ArchiveLimits, ArchiveReader
 from ingest.fetch.service import FetchService
 from ingest.fetch.web_fetcher import WebFetcher
@@ -38,6 +39,7 @@ def assemble(
     fetcher: Fetcher | None = None,
 ) -> Dependencies:
     """The API's domain over these adapters; documents by URL come from the web unless another `fetcher` is given."""
+    intake = Intake(database, blobs, notifier, clock)
     deletions = Deletions(database, blobs, index, clock, process_name("api"))
     source = fetcher or WebFetcher(settings.address_policy(), settings.max_upload_bytes, settings.url_redirects)
     fetches = FetchService(source, settings.data_dir / "fetching", settings.url_fetches, settings.url_seconds)
@@ -46,7 +48,7 @@ def assemble(
     )
     archives = ArchiveReader(limits, settings.data_dir / "parsing")
     return Dependencies(
-        settings, database, blobs, index, notifier, clock, deletions, fetches, archives, disk_room(settings)
+        settings, database, blobs, index, notifier, clock, intake, deletions, fetches, archives, disk_room(settings)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingest.documents.deletions import Deletions
+from ingest.documents.intake import Intake
 from ingest.export.reader import ArchiveReader
 from ingest.fetch.service import FetchService
 from ingest.ports import BlobStore, Index, Notifier
@@ -24,6 +25,7 @@ class Dependencies:
     index: Index
     notifier: Notifier
     clock: Clock
+    intake: Intake
     deletions: Deletions
     fetches: FetchService
     archives: ArchiveReader

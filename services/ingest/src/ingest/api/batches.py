@@ -26,8 +26,9 @@ from ingest.api.access import (
     enter_collection,
     lasting_job_owner,
 )
-from ingest.api.upload import keep_text, keep_url
+from ingest.api.upload import keep_url
 from ingest.dependencies import Dependencies
+from ingest.documents.submission import from_text
 from ingest.tables import ANSWERS
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.tables import JobOwner
@@ -107,7 +108,7 @@ async def _take(
     try:
         body = _parsed(document)
         if body.text is not None:
-            answer = await keep_text(opened, job_owner, collection, body)
+            answer = await opened.intake.take(job_owner, collection, from_text(body, body.text))
         else:
             answer = await keep_url(opened, job_owner, collection, body, deadline=deadline)
     except ServiceError as error:

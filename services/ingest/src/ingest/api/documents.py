@@ -27,10 +27,10 @@ from ingest.api.access import (
     job_owner,
     lasting_job_owner,
 )
+from ingest.api.forms import from_form
 from ingest.api.upload import take, take_json
 from ingest.documents import collections
 from ingest.documents import repository as documents
-from ingest.documents import submission as receiving
 from ingest.documents.repository import as_document
 from ingest.errors import BlobMissing, UnsupportedBody
 from servicekit.web.json_bodies import parse
@@ -89,7 +89,7 @@ async def upload(
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "multipart/form-data":
         async with request.form(max_files=1, max_fields=8, max_part_size=MAX_FIELD_BYTES) as form:
-            return await take(opened, lasting, collection, receiving.from_form(form), key)
+            return await take(opened, lasting, collection, from_form(form), key)
     if media != "application/json":
         raise UnsupportedBody
     body = await parse(DocumentCreate, await request.body())
