@@ -90,7 +90,7 @@ def draw(canvas: Canvas, species: str, number: int) -> None:
 
 
 def file_of(*objects: bytes) -> bytes:
-    """A file of these objects, the first of them the catalogue."""
+    """A file of these objects, the first of them the catalog."""
     body, places = b"%PDF-1.7\n", []
     for number, content in enumerate(objects, 1):
         places.append(len(body))

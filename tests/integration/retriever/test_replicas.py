@@ -1,4 +1,4 @@
-"""Two replicas of the retriever over one catalogue and one vector store: what one has done, the other knows at once.
+"""Two replicas of the retriever over one catalog and one vector store: what one has done, the other knows at once.
 
 The vector store is the server's API in memory, shared by both, since no two processes can share an embedded one.
 """

@@ -40,7 +40,7 @@ from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter
 from gateway.limits.pipelined_connection import PipelinedConnection
 from gateway.limits.redis_limiter import RedisLimiter
-from gateway.models.catalog import Catalogue
+from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
 from gateway.routing.circuit_breaker import BreakerPolicy, Breakers
 from gateway.routing.redis_circuits import RedisCircuits
@@ -86,12 +86,12 @@ async def open_dependencies(
         database, redis = await _open_stores(settings, stack)
         tenants = await _open_tenants(settings, database, clock)
         peers = await _open_peers(settings, stack)
-        catalogue = Catalogue(peers.inference, issuer, clock, settings.models_cache_seconds)
+        catalog = Catalog(peers.inference, issuer, clock, settings.models_cache_seconds)
         keys, budgets = KeyRepository(database, tenants, clock), BudgetRepository(database)
         limiter = limiter or _limiter(settings, redis, stack)
         admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
         ledger = UsageLedger(database, settings.usage_queue_rows, clock)
-        meter = _open_meter(stack, Meter(ledger, admission, catalogue, clock, TenantLabels(settings.metrics_tenants)))
+        meter = _open_meter(stack, Meter(ledger, admission, catalog, clock, TenantLabels(settings.metrics_tenants)))
         housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
         retention = Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days)
         _run(stack, housekeeping.run(), retention.run())
@@ -106,7 +106,7 @@ async def open_dependencies(
             admission=admission,
             meter=meter,
             housekeeping=housekeeping,
-            catalogue=catalogue,
+            catalog=catalog,
             counter=_counter(peers, issuer, stack),
             issuer=issuer,
             grants=Grants(database, clock, issuer.grant_lifetime),

@@ -24,7 +24,7 @@ from gateway.limits.admission import Admission
 from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter
 from gateway.limits.reservations import NO_USAGE, MaxUsage
-from gateway.models.catalog import Catalogue
+from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
 from gateway.routing.circuit_breaker import Breakers
 from gateway.routing.repository import RouteRepository
@@ -65,7 +65,7 @@ class Dependencies:
     admission: Admission
     meter: Meter
     housekeeping: Housekeeping
-    catalogue: Catalogue
+    catalog: Catalog
     counter: TokenCounter
     issuer: TokenIssuer
     grants: Grants

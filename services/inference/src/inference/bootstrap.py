@@ -42,9 +42,9 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Dependencies, None]:
     """Everything that serves, while the block runs. Models load in the background, one after another."""
-    catalogue = add_list_prices(load_models_file(settings.models_file))
+    catalog = add_list_prices(load_models_file(settings.models_file))
     async with open_session(connections=0) as session:  # admission bounds the calls
-        served = _EngineFactory(settings, session).models(catalogue)
+        served = _EngineFactory(settings, session).models(catalog)
         served.start()
         try:
             yield Dependencies(served, settings.reader_seconds)
@@ -80,9 +80,9 @@ class _EngineFactory:
             settings.models_dir, allow_downloads=settings.allow_downloads, hub_url=settings.hub_url
         )
 
-    def models(self, catalogue: ModelCatalog) -> ServedModels:
+    def models(self, catalog: ModelCatalog) -> ServedModels:
         def declared(kind: str) -> list[Model]:
-            return [model for model in catalogue.models if model.kind == kind]
+            return [model for model in catalog.models if model.kind == kind]
 
         return ServedModels(
             chat=[self._served_chat(model) for model in declared("chat")],

@@ -14,7 +14,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OPENAI = "https://api.openai.com/v1"
 
 
-def _catalogue(tmp_path: Path, rows: str) -> ModelCatalog:
+def _catalog(tmp_path: Path, rows: str) -> ModelCatalog:
     file = tmp_path / "models.yaml"
     file.write_text(f"models:\n{rows}")
     return load_models_file(file)
@@ -28,7 +28,7 @@ def _upstream(base_url: str, model: str, more: str = "") -> str:
 
 
 def test_a_listed_model_of_a_known_provider_has_its_list_price(tmp_path: Path) -> None:
-    price = add_list_prices(_catalogue(tmp_path, _upstream(OPENAI, "gpt-4.1-mini"))).models[0].price
+    price = add_list_prices(_catalog(tmp_path, _upstream(OPENAI, "gpt-4.1-mini"))).models[0].price
     assert price is not None
     assert price.prompt_usd_per_million > 0
     assert price.completion_usd_per_million > price.prompt_usd_per_million
@@ -57,14 +57,14 @@ def test_a_model_that_is_not_listed_has_no_price() -> None:
 
 def test_an_own_price_wins(tmp_path: Path) -> None:
     own = ", price: {prompt_usd_per_million: 0, completion_usd_per_million: 7}"
-    price = add_list_prices(_catalogue(tmp_path, _upstream(OPENAI, "gpt-4.1-mini", own))).models[0].price
+    price = add_list_prices(_catalog(tmp_path, _upstream(OPENAI, "gpt-4.1-mini", own))).models[0].price
     assert price is not None
     assert (price.prompt_usd_per_million, price.completion_usd_per_million) == (0, 7)
 
 
 def test_a_gpu_hour_is_shared_by_its_tokens(tmp_path: Path) -> None:
     by_hour = ", price: {gpu_hour_usd: 2.5, gpus: 2, tokens_per_hour: 10000000}, limits: {concurrency: 8}"
-    model = _catalogue(tmp_path, _upstream("http://vllm:8000/v1", "qwen", by_hour)).models[0]
+    model = _catalog(tmp_path, _upstream("http://vllm:8000/v1", "qwen", by_hour)).models[0]
     assert model.price is not None
     assert model.price.prompt_usd_per_million == model.price.completion_usd_per_million == Decimal("0.5")
     assert model.limits == Limits(concurrency=8)
@@ -72,4 +72,4 @@ def test_a_gpu_hour_is_shared_by_its_tokens(tmp_path: Path) -> None:
 
 def test_a_gpu_price_that_does_not_add_up_names_its_field(tmp_path: Path) -> None:
     with pytest.raises(ModelsFileInvalid, match="tokens_per_hour"):
-        _catalogue(tmp_path, _upstream("http://vllm:8000/v1", "qwen", ", price: {gpu_hour_usd: 2.5}"))
+        _catalog(tmp_path, _upstream("http://vllm:8000/v1", "qwen", ", price: {gpu_hour_usd: 2.5}"))

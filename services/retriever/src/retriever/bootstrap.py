@@ -94,7 +94,7 @@ async def open_store(settings: RetrieverSettings) -> VectorStore:
 
 @asynccontextmanager
 async def open_dependencies(settings: RetrieverSettings) -> AsyncIterator[Dependencies]:
-    """Open everything, bring the catalogue's schema up to date and end what an earlier process left half done."""
+    """Open everything, bring the catalog's schema up to date and end what an earlier process left half done."""
     store = await open_store(settings)
     try:
         database = Database.open(settings.database_url, settings.data_dir, "retriever")

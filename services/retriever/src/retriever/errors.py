@@ -160,7 +160,7 @@ class FilterUnusable(InvalidRequest):
 
 
 class GenerationMissing(Internal):
-    """The catalogue names a generation that the vector store does not have."""
+    """The catalog names a generation that the vector store does not have."""
 
     code = "vectors_missing"
 

@@ -1,4 +1,4 @@
-"""`python -m retriever.restore FILE`: put the retriever's part of a backup into an empty catalogue and vector store."""
+"""`python -m retriever.restore FILE`: put the retriever's part of a backup into an empty catalog and vector store."""
 
 from __future__ import annotations
 

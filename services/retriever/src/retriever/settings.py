@@ -19,7 +19,7 @@ class RetrieverSettings(ServiceSettings, SqlSettings):
     port: int = 8102
     """Port to listen on."""
     data_dir: Path = Path(".groundwork/data/retriever")
-    """Folder for the SQLite catalogue and the embedded vector store; one process owns it."""
+    """Folder for the SQLite catalog and the embedded vector store; one process owns it."""
     inference_url: str = "http://127.0.0.1:8103"
     """Where inference answers; it embeds queries."""
     gateway_url: str = "http://127.0.0.1:8090"

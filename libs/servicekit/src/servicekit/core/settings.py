@@ -67,7 +67,7 @@ class ServiceSettings(BaseSettings):
 
 
 class SqlSettings(BaseSettings):
-    """For services that keep a ledger or a catalogue."""
+    """For services that keep a ledger or a catalog."""
 
     model_config = SettingsConfigDict(extra="ignore", use_attribute_docstrings=True)
 

@@ -56,12 +56,12 @@ async def delete_answers(deps: Deps, _: Admin, tenant: Name | None = None) -> No
 
 async def _routes(deps: Dependencies) -> list[Route]:
     routes, changed = await deps.routes.list_routes(), await deps.routes.get_update_times()
-    found = report(await deps.catalogue.known(), routes, deps.breakers, await deps.health.now())
+    found = report(await deps.catalog.known(), routes, deps.breakers, await deps.health.now())
     return [route.model_copy(update={"updated_at": changed.get(route.name)}) for route in found]
 
 
 async def _require_chat_models(deps: Dependencies, spec: RouteSpec) -> None:
-    models = (await deps.catalogue.models()).by_name
+    models = (await deps.catalog.models()).by_name
     named = {"targets": [target.model for target in spec.targets], "on_error": spec.on_error}
     named |= {"on_context_overflow": spec.on_context_overflow, "on_refusal": spec.on_refusal}
     for param, names in named.items():

@@ -41,7 +41,7 @@ async def get_model(exchange: Exchange, deps: Dependencies, principal: Principal
 
 async def plain_models(deps: Dependencies, principal: Principal) -> list[ModelInfo]:
     """The plain models that a key may use, routes among them: those that answer first."""
-    listed = listed_models(await deps.catalogue.models(), await deps.routes.list_routes())
+    listed = listed_models(await deps.catalog.models(), await deps.routes.list_routes())
     return sorted(
         (model for model in listed if principal.allows_model(model.id)), key=lambda m: ORDER.get(m.kind, len(ORDER))
     )
@@ -52,7 +52,7 @@ async def _find(exchange: Exchange, deps: Dependencies, principal: Principal, na
         return await _rag_model_named(exchange, deps, principal, name)
     if name.startswith(AGENT) and _runs_agents(principal):
         return await _agent_model_named(exchange, deps, principal, name)
-    default = (await deps.catalogue.models()).only("chat") if name == DEFAULT else None
+    default = (await deps.catalog.models()).only("chat") if name == DEFAULT else None
     wanted = default.id if default is not None else name
     for model in await plain_models(deps, principal):
         if model.id == wanted:

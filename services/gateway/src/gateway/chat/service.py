@@ -106,7 +106,7 @@ def _with_observers(observer: StreamObserver, exchange: Exchange, question: Ques
 
 async def _resolve_target(deps: Dependencies, principal: Principal, request: ChatRequest) -> ResolvedTarget:
     """Raises where the name stands for nothing that the key may use."""
-    models, routes = await deps.catalogue.models(), await deps.routes.list_routes()
+    models, routes = await deps.catalog.models(), await deps.routes.list_routes()
     if not request.model.startswith(RAG):
         return ResolvedTarget(tuple(model.id for model in plan_for(request.model, models, routes, principal).first))
     collections = tuple(collections_of(request.model, principal))
@@ -121,7 +121,7 @@ async def answer_from_model(exchange: Exchange, deps: Dependencies, call: Metere
     """A plain model's answer, or that of one behind a route; what we don't know in the request is the model's."""
     if question.request.groundwork is not None:
         raise OptionsNeedDocuments
-    models, routes = await deps.catalogue.models(), await deps.routes.list_routes()
+    models, routes = await deps.catalog.models(), await deps.routes.list_routes()
     plan = plan_for(question.request.model, models, routes, call.principal)
     sequence = FallbackSequence(plan, _preferred(plan, deps))
     attempts = Attempts(plan, deps.breakers, RetryPolicy(deps.settings.attempts, deps.settings.attempts_seconds))
@@ -189,8 +189,8 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
     call.model = RAG + ",".join(names)
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
-        plan_for(options.model, await deps.catalogue.models(), await deps.routes.list_routes(), call.principal)
-    await deps.ask(exchange, call, search_max_usage(await deps.catalogue.known(), request.question()))
+        plan_for(options.model, await deps.catalog.models(), await deps.routes.list_routes(), call.principal)
+    await deps.ask(exchange, call, search_max_usage(await deps.catalog.known(), request.question()))
     show_receipt = "receipt" in options.include
     if not show_receipt:
         options = options.model_copy(update={"include": [*options.include, "receipt"]})

@@ -60,7 +60,7 @@ class Models:
         return next((model for model in of_kind if model.default), of_kind[0] if len(of_kind) == 1 else None)
 
 
-class Catalogue:
+class Catalog:
     """Asks inference for its models, at most once in `seconds`."""
 
     def __init__(self, inference: Peer, issuer: TokenIssuer, clock: Clock, seconds: float) -> None:

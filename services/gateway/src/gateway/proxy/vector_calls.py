@@ -44,7 +44,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     """
     body = await exchange.body()
     request = await _screened(exchange, call, await parse(EmbeddingRequest, body), len(body))
-    model = (await deps.catalogue.models()).resolve(request.model, "embedding", call.principal if public else None)
+    model = (await deps.catalog.models()).resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
     texts = request.input if isinstance(request.input, list) else [request.input]
     max_usage = MaxUsage.of_model(model, tokens_of(*texts))
@@ -65,7 +65,7 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     """Documents in the order of their relevance."""
     body = await exchange.body()
     request = await _screened(exchange, call, await parse(RerankRequest, body), len(body))
-    model = (await deps.catalogue.models()).resolve(request.model, "rerank", call.principal)
+    model = (await deps.catalog.models()).resolve(request.model, "rerank", call.principal)
     call.model = model.id
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
     await deps.reserve(exchange, call, MaxUsage.of_model(model, read))
@@ -98,11 +98,11 @@ async def search(
     exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest, screen: Screen
 ) -> None:
     """Hits; the retriever holds the caller to its collections."""
-    await deps.reserve(exchange, call, search_max_usage(await deps.catalogue.known(), request.query))
+    await deps.reserve(exchange, call, search_max_usage(await deps.catalog.known(), request.query))
     seconds = deps.settings.call_timeout_seconds
     reply = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
     usage = _usage_of(reply)
-    models = await deps.catalogue.known()
+    models = await deps.catalog.known()
     call.embedding_model = call.model = usage.get("embedding_model")
     call.tokens.embedding = count(usage, "embedding_tokens")
     call.tokens.prompt = count(usage, "rerank_tokens")

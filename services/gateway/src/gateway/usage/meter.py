@@ -20,7 +20,7 @@ from gateway.limits.admission import Admission
 from gateway.limits.errors import CallTooLarge, LimitReached, LimitsUnavailable, PriceUnknown
 from gateway.limits.reservations import NO_USAGE, MaxUsage, Reservation
 from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
-from gateway.models.catalog import Catalogue
+from gateway.models.catalog import Catalog
 from gateway.models.cost import NANO, sum_costs
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.records import ReservationRecord, Tokens, UsageRecord
@@ -48,12 +48,12 @@ class Meter:
     """Opens metered calls and knows how many are open."""
 
     def __init__(
-        self, ledger: UsageLedger, admission: Admission, catalogue: Catalogue, clock: Clock, tenants: TenantLabels
+        self, ledger: UsageLedger, admission: Admission, catalog: Catalog, clock: Clock, tenants: TenantLabels
     ) -> None:
         self.ledger = ledger
         self.tenants = tenants
         self.admission = admission
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._clock = clock
         self._open = 0
         self._inner: dict[str, _InnerCalls] = {}
@@ -108,7 +108,7 @@ class Meter:
 
     def label(self, model: str | None) -> str:
         """The metric label of a model."""
-        return self._catalogue.label(model)
+        return self._catalog.label(model)
 
 
 @dataclass(slots=True)

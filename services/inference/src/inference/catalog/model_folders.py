@@ -41,7 +41,7 @@ class ModelSources:
         elif isinstance(source, HubSource):
             folder, hint = self._from_hub(source), "Correct `huggingface` in the models file"
         else:
-            raise TypeError(f"{type(source).__name__} has no files")  # a bug of ours: the catalogue checks engines
+            raise TypeError(f"{type(source).__name__} has no files")  # a bug of ours: the catalog checks engines
         if not folder.is_dir():
             log.error("no model folder", folder=str(folder))
             raise CannotLoad(f"its folder is not there. {hint}")

@@ -18,12 +18,12 @@ from inference.catalog.models_file import Model, ModelCatalog, UpstreamSource
 log = structlog.get_logger(__name__)
 
 
-def add_list_prices(catalogue: ModelCatalog) -> ModelCatalog:
-    """The catalogue, with a price for each model at a known provider that has none of its own."""
-    if not any(_wants_price(model) for model in catalogue.models):
-        return catalogue  # the list takes 70 MB, which a server without such models does not need
-    models = tuple(_with_list_price(model) if _wants_price(model) else model for model in catalogue.models)
-    return catalogue.model_copy(update={"models": models})
+def add_list_prices(catalog: ModelCatalog) -> ModelCatalog:
+    """The catalog, with a price for each model at a known provider that has none of its own."""
+    if not any(_wants_price(model) for model in catalog.models):
+        return catalog  # the list takes 70 MB, which a server without such models does not need
+    models = tuple(_with_list_price(model) if _wants_price(model) else model for model in catalog.models)
+    return catalog.model_copy(update={"models": models})
 
 
 def list_price(base_url: str, upstream_model: str, moment: datetime) -> ModelPrice | None:

@@ -1,4 +1,4 @@
-"""The retriever's part of a backup: the catalogue as it is at one moment, and the vectors that it names.
+"""The retriever's part of a backup: the catalog as it is at one moment, and the vectors that it names.
 
 Vectors have no views of a moment. But a revision's points never change, and while the backup holds removals off none of
 them goes: so reading them later gives what was there. Words' weights are not read: they are made of the text again.

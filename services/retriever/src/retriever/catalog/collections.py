@@ -1,4 +1,4 @@
-"""The catalogue of collections: what there is, which generation serves it, and its revision number."""
+"""The catalog of collections: what there is, which generation serves it, and its revision number."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class CollectionService:
         """A new collection bound to a concrete model; raises `CollectionExists`, `EmbeddingModelUnknown` or
         `LanguageUnknown`.
 
-        The vectors' place is made first: dying before the catalogue knows it leaves an empty place and no collection.
+        The vectors' place is made first: dying before the catalog knows it leaves an empty place and no collection.
         """
         check_language(wanted.language)
         for unfinished in await self.repository.list_deletions(tenant, wanted.name):
@@ -87,7 +87,7 @@ class CollectionService:
     async def cleanup(self, *, owns_store: bool) -> None:
         """End deletions that were begun, remove points that nobody may see and generations that nobody reads.
 
-        With `owns_store`, places of vectors that the catalogue doesn't name are removed, too. While a backup is read
+        With `owns_store`, places of vectors that the catalog doesn't name are removed, too. While a backup is read
         nothing is.
         """
         if await self.backup_lock.is_held():

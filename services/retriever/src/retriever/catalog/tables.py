@@ -1,4 +1,4 @@
-"""The catalogue: which collections there are, where their vectors lie, which revision of a document is visible."""
+"""The catalog: which collections there are, where their vectors lie, which revision of a document is visible."""
 
 from __future__ import annotations
 

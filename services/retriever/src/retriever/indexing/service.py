@@ -1,6 +1,6 @@
 """Indexing by difference: a chunk whose words are known keeps its vector, the others are embedded.
 
-The vector store is written first, then the catalogue; what the catalogue doesn't name is never shown. So a process
+The vector store is written first, then the catalog; what the catalog doesn't name is never shown. So a process
 that dies between the two leaves only hidden points, and repeating the call ends in the same state.
 
 While a shadow generation is built, what comes is written into both. A write counts only once all generations that are

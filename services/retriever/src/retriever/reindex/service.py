@@ -72,7 +72,7 @@ class ReindexService:
     async def create_shadow(self, record: CollectionRecord, key: str, wanted: ReindexRequest, token: str) -> Shadow:
         """The shadow of this key, which takes the place of any other. One that was abandoned is `gone` for good.
 
-        Its place in the vector store is made first: dying before the catalogue knows it leaves an empty place.
+        Its place in the vector store is made first: dying before the catalog knows it leaves an empty place.
         """
         async with _translate_gone(record):
             for _ in range(BEGIN_ATTEMPTS):

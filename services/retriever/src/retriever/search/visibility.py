@@ -1,4 +1,4 @@
-"""Which candidates may be shown: those whose point names the revision that the catalogue shows of its document.
+"""Which candidates may be shown: those whose point names the revision that the catalog shows of its document.
 
 Only what a page rests on is looked at: its hits, and the candidates by whose scores the others are measured. Reading
 the identity of each candidate instead costs the engine 4 µs a point, more than the search of an indexed collection.
@@ -53,7 +53,7 @@ class Visibility:
         )
 
     async def _check(self, record: CollectionRecord, ids: Sequence[str]) -> None:
-        """The catalogue is asked after the store, so that a point of a revision that stopped being visible meanwhile
+        """The catalog is asked after the store, so that a point of a revision that stopped being visible meanwhile
         is dropped.
         """
         for start in range(0, len(ids) or 1, _AT_ONCE):
