@@ -18,10 +18,7 @@ from starlette.types import Scope
 
 from gateway.admin.first_start import ensure_admin_key, ensure_key_pair
 from gateway.admin.retention import Retention
-from gateway.api import administration, backup, model_routes
-from gateway.api import model_calls as answers
-from gateway.api import model_plane as plane
-from gateway.api import proxied_calls as documents
+from gateway.api import administration, backup, model_calls, model_plane, model_routes, proxied_calls
 from gateway.api.direct_routes import direct_routes
 from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import public_openapi
@@ -192,7 +189,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         "gateway",
         settings=settings,
         opening=_opening(settings, dependencies),
-        routers=[answers.router, documents.router(), administration.router, model_routes.router, backup.router],
+        routers=[model_calls.router, proxied_calls.router(), administration.router, model_routes.router, backup.router],
         probes=public_probes,
         body_limit=_body_limit(settings),
         owner_of=_tenant_of,
@@ -204,7 +201,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         Middleware(Cors, origins=origins, mcp_origins=[*origins, *mcp_origins]),
         Middleware(CanonicalPath),
     ]
-    direct = direct_routes(answers.DIRECT_ENDPOINTS)
+    direct = direct_routes(model_calls.DIRECT_ENDPOINTS)
     app.user_middleware.append(Middleware(KeyGuard, bounded=direct, most=settings.open_calls))  # innermost
     app.router.routes[0:0] = direct
     setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
@@ -217,7 +214,7 @@ def create_model_plane(settings: GatewaySettings, dependencies: Dependencies | N
         "gateway",
         settings=settings,
         opening=_opening(settings, dependencies),
-        routers=[plane.router],
+        routers=[model_plane.router],
         probes=plane_probes,
         body_limit=lambda _path, _media_type: settings.max_body_bytes,
         serve_metrics=False,

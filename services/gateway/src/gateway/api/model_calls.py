@@ -20,14 +20,13 @@ from contracts.operations.models import (
 from gateway.api.direct_routes import Endpoint
 from gateway.api.openapi_parts import ERRORS, relay
 from gateway.auth.keys import Principal
-from gateway.chat import model_list as listing
-from gateway.chat import service as chatting
+from gateway.chat import model_list, service
 from gateway.chat.completions import Completions
 from gateway.chat.responses.errors import ResponseNotKept
 from gateway.chat.responses.translation import Responses
 from gateway.chat.translation import TranslatedExchange, Translation
 from gateway.dependencies import Dependencies, Deps, Key
-from gateway.proxy import vector_calls as vectors
+from gateway.proxy import vector_calls
 from gateway.streaming.exchange import Exchange, Relay
 from servicekit.web.router import Router
 
@@ -39,7 +38,7 @@ async def list_models(deps: Deps, key: Key) -> Any:
     """Every model that the key may use: `rag:<collection>` for each collection, agents, then plain ones."""
 
     async def work(exchange: Exchange) -> None:
-        await listing.list_models(exchange, deps, key)
+        await model_list.list_models(exchange, deps, key)
 
     return Relay(work)
 
@@ -49,7 +48,7 @@ async def get_model(deps: Deps, key: Key) -> Any:
     """One model; `rag:a,b` for several collections, too."""
 
     async def work(exchange: Exchange) -> None:
-        await listing.get_model(exchange, deps, key)
+        await model_list.get_model(exchange, deps, key)
 
     return Relay(work)
 
@@ -60,7 +59,7 @@ async def chat(deps: Deps, key: Key) -> Any:
     key.require(*CREATE_CHAT_COMPLETION.scopes)
 
     async def work(exchange: Exchange) -> None:
-        await chatting.chat(exchange, deps, key)
+        await service.chat(exchange, deps, key)
 
     return Relay(work)
 
@@ -91,7 +90,7 @@ def _translated(deps: Dependencies, key: Principal, translation: Translation) ->
     """A call of another kind, answered as a chat."""
 
     async def work(exchange: Exchange) -> None:
-        await chatting.chat(exchange, deps, key)
+        await service.chat(exchange, deps, key)
 
     return Relay(work, partial(TranslatedExchange, translation))
 
@@ -103,7 +102,7 @@ async def embeddings(deps: Deps, key: Key) -> Any:
 
     async def work(exchange: Exchange) -> None:
         async with deps.metered(exchange, key, "embeddings") as call:
-            await vectors.embed(exchange, deps, call, public=True)
+            await vector_calls.embed(exchange, deps, call, public=True)
 
     return Relay(work)
 
@@ -119,7 +118,7 @@ async def rerank(deps: Deps, key: Key) -> Any:
 
     async def work(exchange: Exchange) -> None:
         async with deps.metered(exchange, key, "rerank") as call:
-            await vectors.rerank(exchange, deps, call)
+            await vector_calls.rerank(exchange, deps, call)
 
     return Relay(work)
 
@@ -134,7 +133,7 @@ async def search(deps: Deps, key: Key) -> Any:
 def _searching(deps: Dependencies, key: Principal) -> Any:
     async def work(exchange: Exchange) -> None:
         async with deps.metered(exchange, key, "search") as call:
-            await vectors.search_collection(exchange, deps, call)
+            await vector_calls.search_collection(exchange, deps, call)
 
     return work
 

@@ -22,7 +22,7 @@ from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
 from gateway.dependencies import Dependencies, Deps
 from gateway.guardrails.screen import Screen
-from gateway.proxy import vector_calls as vectors
+from gateway.proxy import vector_calls
 from gateway.proxy.service import left_in_budgets
 from gateway.streaming.exchange import Exchange, Relay
 from gateway.usage.meter import MeteredCall, Route
@@ -71,7 +71,7 @@ async def embeddings(deps: Deps, caller: AnyModelCaller) -> Any:
     """Vectors for texts."""
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
-        await vectors.embed(exchange, deps, call, public=False)
+        await vector_calls.embed(exchange, deps, call, public=False)
 
     return _inner(deps, caller, "embeddings", answer)
 
@@ -81,7 +81,7 @@ async def rerank(deps: Deps, caller: AnyModelCaller) -> Any:
     """Documents in the order of their relevance."""
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
-        await vectors.rerank(exchange, deps, call)
+        await vector_calls.rerank(exchange, deps, call)
 
     return _inner(deps, caller, "rerank", answer)
 
@@ -94,7 +94,7 @@ async def search(deps: Deps, caller: SearchCaller) -> Any:
 
     async def answer(exchange: Exchange, call: MeteredCall) -> None:
         request = await parse(SearchRequest, await exchange.body())
-        await vectors.search(exchange, deps, call, request, Screen(call.principal.guardrails, INSIDE))
+        await vector_calls.search(exchange, deps, call, request, Screen(call.principal.guardrails, INSIDE))
 
     return _inner(deps, caller, "search", answer)
 
