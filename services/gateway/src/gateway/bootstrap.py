@@ -23,9 +23,10 @@ from gateway.api.direct_routes import direct_routes
 from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import public_openapi
 from gateway.auth.authentication import Authenticator
-from gateway.auth.grants import Grants, restore_epoch
+from gateway.auth.grants import Grants
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import Principal
+from gateway.auth.restore_epoch import restore_epoch
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache, CachePolicy

@@ -14,9 +14,9 @@ from sqlalchemy import insert, select
 
 from contracts.access.keys import KeyCreate
 from gateway.admin.first_start import SECRET_MODE, given_secret
-from gateway.auth.grants import begin_epoch
 from gateway.auth.key_repository import key_row
 from gateway.auth.keys import ALL_SCOPES, hash_secret, new_secret
+from gateway.auth.restore_epoch import begin_epoch
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.bootstrap import MIGRATIONS
 from gateway.settings import GatewaySettings

@@ -1,4 +1,4 @@
-"""What an installation knows of itself: which restore it comes from, and whose grants it still honours."""
+"""Whose grants an installation honours: its own, and for a while those of one that it was restored from."""
 
 from __future__ import annotations
 
@@ -6,32 +6,14 @@ from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from contracts.access.delegation import Delegation
+from gateway.auth.restore_epoch import SIGNER
 from gateway.storage.tables import installation
 from servicekit.auth.delegation import DelegationVerifier, InvalidDelegation, verified
 from servicekit.core.clock import Clock
-from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Database
-from servicekit.sql.transaction import Transaction
-
-RESTORE_EPOCH = "era"
-SIGNER = "signer:"
-
-
-async def restore_epoch(database: Database) -> str:
-    """Different after every restore; empty before the first."""
-    query = select(installation.c.value).where(installation.c.name == RESTORE_EPOCH)
-    return await database.read(lambda connection: str(connection.execute(query).scalar_one_or_none() or ""))
-
-
-async def begin_epoch(connection: Transaction, former_public_key: str, clock: Clock) -> None:
-    """Note a restore: nothing cached before counts, and grants that the former installation gave are still good."""
-    now = clock.now()
-    await connection.execute(delete(installation).where(installation.c.name == RESTORE_EPOCH))
-    signer = {"name": f"{SIGNER}{new_id('sig')}", "value": former_public_key, "at": now}
-    await connection.execute(insert(installation), [{"name": RESTORE_EPOCH, "value": new_id("era"), "at": now}, signer])
 
 
 class Grants:
