@@ -14,7 +14,7 @@ from sqlalchemy import RowMapping, select
 
 from ingest.documents.repository import get_document
 from ingest.errors import BlobMissing, DocumentChanging
-from ingest.export import archive as archives
+from ingest.export import archive
 from ingest.export.archive import Manifest, PartFiles
 from ingest.parts.files import Part
 from ingest.parts.repository import list_parts
@@ -75,7 +75,7 @@ def _manifest(document: RowMapping, revision: RowMapping, parts: list[Part], mod
         id=document["id"],
         revision=revision["n"],
         embedding_model=model if parts else None,
-        parts=[archives.archived(part) for part in parts],
+        parts=[archive.archived(part) for part in parts],
         **{name: revision[name] for name in same},
     )
 
@@ -111,7 +111,7 @@ async def _written(
                 for part in parts
             ]
             try:
-                await asyncio.to_thread(archives.write, file, manifest, original, files, encoded)
+                await asyncio.to_thread(archive.write, file, manifest, original, files, encoded)
             except FileNotFoundError:
                 raise BlobMissing from None
         file.seek(0)
