@@ -50,6 +50,7 @@ WORDS = {
     "forget": "delete",
     "told": "emitted",
     "complaints": "stderr",
+    "catalogue": "catalog",
 }
 """Old word: what is said instead. The glossary in CONTRIBUTING.md has the meanings."""
 STORED = {("state.py", "asking")}
