@@ -4,17 +4,17 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, select
 
 from contracts.core.errors import ErrorBody
 from contracts.documents.jobs import Job
 from contracts.retrieval.collections import Chunking
 from contracts.retrieval.reindex import ReindexRequest, Shadow
-from ingest.errors import CollectionDeleting, JobCommitting, ReindexRunning
+from ingest.errors import JobCommitting
 from ingest.jobs import reindexes
 from ingest.jobs import service as jobs
 from ingest.steps import reindex as reindexing
-from ingest.tables import COLLECTIONS, JOBS
+from ingest.tables import JOBS
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import PeerUnreachable
 
@@ -118,14 +118,6 @@ async def test_a_reindex_whose_worker_died_is_taken_up_by_another(
     await service.work_all()
     assert ((await service.job(job_id)).status, (await service.job(job_id)).attempts) == ("ready", 2)
     assert len(service.index.shadows["handbook"]) == 1, "the same shadow was built further"
-
-
-async def test_one_reindex_of_a_collection_at_a_time(service: Service) -> None:
-    first = await start(service)
-    with pytest.raises(ReindexRunning, match="Wait for that job or cancel it"):
-        await start(service, TO_RECUT)
-    await cancel(service, first)
-    await start(service, TO_RECUT)
 
 
 async def test_a_cancelled_reindex_leaves_the_old_generation_and_no_shadow(
@@ -278,16 +270,6 @@ async def test_a_reindex_that_is_flipping_can_not_be_cancelled(
     monkeypatch.setattr(service.index, "flip_shadow", too_late)
     await service.work_all()
     assert (await service.job(job_id)).status == "ready"
-
-
-async def test_a_collection_on_its_way_out_takes_no_reindex(service: Service) -> None:
-    await service.upload(TEXT, document_id="a")
-    await service.work_all()
-    async with service.database.write() as connection:
-        await connection.execute(update(COLLECTIONS).values(deletion_job="job_1"))
-    with pytest.raises(CollectionDeleting):
-        await start(service)
-    assert await rows(service, "reindex") == []
 
 
 async def test_deleting_the_collection_ends_its_reindex(service: Service) -> None:
