@@ -19,3 +19,18 @@ async def test_a_job_that_leaves_the_queue_while_it_is_asked_for_is_shown_withou
     assert to_job(state, row).queue_position == 1
     left = replace(state, tenants={})  # its tenant's last one, claimed and done between the two questions
     assert to_job(left, row).queue_position is None
+
+
+async def test_a_waiting_job_tells_its_place_and_what_it_waits_for(service: Service) -> None:
+    await service.collection("handbook", tenant="globex")
+    accepted = [await service.upload(f"text {number}") for number in range(5)]
+    theirs = await service.upload("theirs", tenant="globex")
+    assert theirs.job is not None
+    assert (await service.job(theirs.job["id"], "globex")).waiting_on == "worker"
+    await service.worker.registry.announce("worker", 2, service.clock.now(), reading="alike")
+    places = [(await service.job(each.job["id"])).queue_position for each in accepted if each.job]
+    assert places == [1, 3, 4, 5, 6]
+    assert (await service.job(theirs.job["id"], "globex")).queue_position in (1, 2)
+    last = accepted[-1].job
+    assert last is not None
+    assert (await service.job(last["id"])).waiting_on == "earlier_jobs"

@@ -11,7 +11,6 @@ from sqlalchemy import select, update
 
 from contracts.core.errors import ErrorBody
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch
-from ingest.errors import JobFinished, JobNotFailed
 from ingest.jobs import service as jobs
 from ingest.jobs.cleanup import has_chunks_in_index
 from ingest.tables import JOBS
@@ -210,28 +209,6 @@ async def test_a_job_that_never_gets_further_fails_after_its_attempts(
     assert service.index.found("handbook", "a") == []  # half a document is not found
 
 
-async def test_a_failed_job_can_be_retried_under_a_new_revision_and_only_then(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    accepted = await service.upload(TEXT, document_id="a")
-    assert accepted.job is not None
-    service.token_source.revoked.add("grant-acme")
-    await service.work()
-    row = await _row(service, accepted.job["id"])
-    assert (row["status"], row["error"]["code"], row["error"]["retryable"]) == ("failed", "key_revoked", True)
-    service.token_source.revoked.clear()
-    async with service.database.write() as connection:
-        await jobs.retry_job(connection, row, service.job_owner(), service.clock.now())
-    await service.work_all()
-    row = await _row(service, accepted.job["id"])
-    assert row["status"] == "ready"
-    async with service.database.write() as connection:
-        with pytest.raises(JobNotFailed):
-            await jobs.retry_job(connection, row, service.job_owner(), service.clock.now())
-        with pytest.raises(JobFinished):
-            await jobs.cancel_job(connection, row, service.clock.now())
-
-
 async def test_cancel_stops_a_running_job_between_two_batches(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,21 +292,6 @@ async def test_tenants_take_turns(service: Service) -> None:
         order.append(claimed.row["tenant"])
         service.clock.advance(0.01)
     assert order == ["acme", "globex", "acme", "acme"]
-
-
-async def test_a_waiting_job_tells_its_place_and_what_it_waits_for(service: Service) -> None:
-    await service.collection("handbook", tenant="globex")
-    accepted = [await service.upload(f"text {number}") for number in range(5)]
-    theirs = await service.upload("theirs", tenant="globex")
-    assert theirs.job is not None
-    assert (await service.job(theirs.job["id"], "globex")).waiting_on == "worker"
-    await service.worker.registry.announce("worker", 2, service.clock.now(), reading="alike")
-    places = [(await service.job(each.job["id"])).queue_position for each in accepted if each.job]
-    assert places == [1, 3, 4, 5, 6]
-    assert (await service.job(theirs.job["id"], "globex")).queue_position in (1, 2)
-    last = accepted[-1].job
-    assert last is not None
-    assert (await service.job(last["id"])).waiting_on == "earlier_jobs"
 
 
 async def test_an_unusable_batch_fails_the_job_with_the_indexs_own_words(
