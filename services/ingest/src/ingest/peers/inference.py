@@ -75,7 +75,7 @@ class InferenceTokenizers:
         try:
             saved = json.loads(self._path(model).read_text())
             return _Kept(Tokens.from_json(saved["file"].encode()), saved["etag"], -CHECK_SECONDS * 2)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever a power cut left of it
             return None
 
     def _to_disk(self, model: str, etag: str, body: bytes) -> None:
