@@ -65,7 +65,7 @@ def add_wake_task(app: Celery, ring: Callable[[], None]) -> None:
             ring()
             woken.end()
 
-    app.task(wake, name=WAKE, bind=True)
+    app.task(wake, name=WAKE, bind=True, shared=False)  # else it would be every other app's of this process, too
 
 
 def send_wake(app: Celery, job_id: str, request_id: str) -> None:
