@@ -39,7 +39,9 @@ def test_an_error_has_its_status_its_code_and_says_what_to_do(
 
 
 def test_no_two_facts_have_one_code_and_few_are_ours_to_mend() -> None:
-    ours = [each for _, each in getmembers(errors, isclass) if each.__module__ == errors.__name__]
+    found = [each for _, each in getmembers(errors, isclass) if each.__module__ == errors.__name__]
+    ours = [each for each in found if issubclass(each, ServiceError)]
+    assert ours == found
     codes = [each.code for each in ours]
     assert len(codes) == len(set(codes))
     assert {each.__name__ for each in ours if issubclass(each, Internal)} == {"GenerationMissing", "VectorEngineFailed"}

@@ -57,7 +57,7 @@ def test_a_file_s_name_is_the_last_part_of_its_path_without_what_fools_a_reader(
 
 
 def test_a_file_without_a_name_is_called_by_its_id_or_untitled() -> None:
-    nameless = [("file", uploaded(".", kind=""))]
+    nameless: list[tuple[str, str | UploadFile]] = [("file", uploaded(".", kind=""))]
     assert from_form(FormData([*nameless, ("document_id", "d-1")])).fallback_title == "d-1"
     assert from_form(FormData(nameless)).fallback_title == "Untitled"
 

@@ -20,7 +20,15 @@ OPTIONS: dict[str, Any] = {
     "max_text_chars": 1000,
     "max_header_chars": 1000,
 }
-FACTS = {"title": None, "pages": None, "last_page": None, "done": 1.0, "state": {}, "paths": [], "blocks": []}
+FACTS: dict[str, Any] = {
+    "title": None,
+    "pages": None,
+    "last_page": None,
+    "done": 1.0,
+    "state": {},
+    "paths": [],
+    "blocks": [],
+}
 PLAN = {"headers": [""], "paths": [[]], "chunks": [[0, 1, None, 0, 0], [1, 2, None, 0, 0]]}
 
 
@@ -48,9 +56,9 @@ def archive(folder: Path, *texts: str, embeddings: list[str] | None = None) -> P
         members.writestr("document.json", manifest.model_dump_json())
         members.writestr("original", ORIGINAL)
         for number, text in enumerate(texts):
-            done = {**FACTS, "done": parts[number].done}
+            structure = {**FACTS, "done": parts[number].done}
             members.writestr(f"parts/{number:04}.text", text)
-            members.writestr(f"parts/{number:04}.json", json.dumps({"structure": done, "plan": PLAN}))
+            members.writestr(f"parts/{number:04}.json", json.dumps({"structure": structure, "plan": PLAN}))
         if embeddings is not None:
             members.writestr("embeddings", "\n".join(embeddings))
     return folder / "archive.zip"

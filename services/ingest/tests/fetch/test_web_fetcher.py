@@ -21,7 +21,7 @@ from servicekit.core.errors import ServiceError
 from servicekit.peers.address_policy import AddressPolicy
 
 SITE = "https://example.org"
-KEY = ConnectionKey("example.org", 443, True, True, None, None, None)  # type: ignore[arg-type]
+KEY = ConnectionKey("example.org", 443, True, True, None, None, None)
 
 
 class Answer:

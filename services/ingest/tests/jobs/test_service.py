@@ -125,7 +125,6 @@ async def test_a_stream_in_which_nothing_happens_gives_signs_of_life_and_ends_in
     job = await uploaded(service)
     watching = jobs.watch_job(service.database, service.clock, "acme", job["id"], 600)
     assert [await anext(watching) is None for _ in range(3)] == [False, True, True]
-    await watching.aclose()
     assert [each async for each in jobs.watch_job(service.database, service.clock, "acme", job["id"], 0)] == []
 
 

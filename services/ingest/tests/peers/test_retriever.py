@@ -19,7 +19,7 @@ COMMIT = CommitRequest(document=FACTS, chunks=2)
 INDEXED = {"embedded": 2, "reused": 0}
 COMMITTED = {"chunks": 2, "stale_deleted": 0, "collection_revision": 1}
 SHADOW = {"generation": 2, "state": "building", "recut": False, "left": 0, "progress": 1.0}
-PAGE = {"data": [], "next_cursor": None}
+PAGE: dict[str, Any] = {"data": [], "next_cursor": None}
 NOTHING = PeerAnswer(204, {}, b"")
 Call = Callable[[RetrieverIndex], Awaitable[Any]]
 DOCUMENT, SHADOWS = "/v1/collections/c/documents/d", "/v1/collections/c/shadows"
