@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from cli.tests.server import collection, document, error, job
+from cli.tests.server import collection, document, error, job, page
 
 
 @dataclass
@@ -49,11 +49,11 @@ class DocumentsServer:
         if len(parts) == 3:
             return httpx2.Response(200, json=collection(documents=len(self.documents)))
         words = request.url.params.get("q", "")
-        return _page([each for each in self.documents.values() if words in each["id"]])
+        return page(*(each for each in self.documents.values() if words in each["id"]))
 
     def _jobs(self, parts: list[str], request: httpx2.Request) -> httpx2.Response:
         if len(parts) == 2:
-            return _page(list(self.jobs.values()))
+            return page(*self.jobs.values())
         return httpx2.Response(200, json=self.jobs[parts[2]]) if parts[2] in self.jobs else error(404, "job_not_found")
 
     def _upload(self, request: httpx2.Request) -> httpx2.Response:
@@ -90,7 +90,3 @@ class DocumentsServer:
         job_id = f"job-{len(self.uploads)}"
         self.jobs[job_id] = job(outcome, "done", id=job_id, document_id=key, error=failure)
         return httpx2.Response(202, json={"document": self.documents[key], "job": self.jobs[job_id]})
-
-
-def _page(items: list[dict[str, Any]]) -> httpx2.Response:
-    return httpx2.Response(200, json={"data": items, "next_cursor": None})

@@ -11,11 +11,23 @@ import httpx2
 from groundwork.client import Groundwork
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
+Serve = Callable[[Handler], None]
+"""What the commands' fixture `serve` is."""
 
 
 def client_of(handler: Handler) -> Groundwork:
     """The real client on an in-memory transport."""
     return Groundwork("http://groundwork.test", "gw-key", transport=httpx2.MockTransport(handler))
+
+
+def by_path(**answers: httpx2.Response) -> Handler:
+    """A server that gives each answer to the calls whose path ends so."""
+    return lambda request: next(given for end, given in answers.items() if request.url.path.endswith(end))
+
+
+def page(*items: dict[str, Any]) -> httpx2.Response:
+    """The only page of a list."""
+    return httpx2.Response(200, json={"data": items, "next_cursor": None})
 
 
 def error(status: int, code: str, message: str = "It went wrong.", **headers: str) -> httpx2.Response:

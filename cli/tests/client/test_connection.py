@@ -56,16 +56,3 @@ def test_the_key_travels_in_the_authorization_header_only() -> None:
         client.models()
     assert seen[0].headers["Authorization"] == "Bearer gw-key"
     assert "gw-key" not in str(seen[0].url)
-
-
-def test_not_ready_is_an_answer_not_an_error() -> None:
-    health = {
-        "status": "unavailable",
-        "service": "gateway",
-        "version": "0",
-        "parts": {"agent": {"ok": False, "detail": "away"}},
-    }
-    with client_of(lambda _: httpx2.Response(503, json=health)) as client:
-        readiness = client.readiness()
-    assert readiness.status == "unavailable"
-    assert readiness.parts["agent"].detail == "away"

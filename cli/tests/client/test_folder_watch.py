@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 from cli.tests.documents_server import DocumentsServer
 from cli.tests.server import client_of, document, error
-from typer.testing import CliRunner
 
 from groundwork.client import ApiError, snapshots
 from groundwork.client.folder_watch import FolderWatch, Happening
-from groundwork.commands import app
 
 
 @pytest.fixture
@@ -242,14 +240,6 @@ def test_a_key_that_may_not_do_this_ends_the_watch(server: DocumentsServer, fold
     server.refuse = dict.fromkeys(("a.md", "b.txt", "c.md"), error(401, "invalid_key"))
     with watching(server, folder) as watched, pytest.raises(ApiError, match="It went wrong"):
         watched.looks()
-
-
-@pytest.mark.parametrize("arguments", [["a", "b"], ["missing"]])
-def test_a_watch_needs_one_folder(tmp_path: Path, arguments: list[str]) -> None:
-    given = ["--home", str(tmp_path), "ingest", "--watch", "-c", "c", *(str(tmp_path / each) for each in arguments)]
-    done = CliRunner().invoke(app, given)
-    assert done.exit_code == 1
-    assert "folder" in done.stderr
 
 
 def test_a_watch_ends_when_its_wait_says_so_though_the_signal_raised_nothing(

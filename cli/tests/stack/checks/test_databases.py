@@ -8,14 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cli.tests.installation import NOTHING
 
 from groundwork.stack import lifecycle
 from groundwork.stack.checks.databases import LEDGERS, _revisions, check_databases
-from groundwork.stack.configuration.overrides import Overrides
-from groundwork.stack.home.errors import DatabaseUnusable, NoRoom
+from groundwork.stack.home.errors import DatabaseUnusable
 from groundwork.stack.home.folder import Home
-
-NOTHING = Overrides({})
 
 
 def _database(home: Home, service: str, revision: str) -> Path:
@@ -66,12 +64,3 @@ def test_a_database_of_this_version_or_without_any_tables_yet_is_let_pass(tmp_pa
     home.data("agent").mkdir()
     (home.data("agent") / "agent.sqlite").touch()
     check_databases(home, NOTHING)
-
-
-def test_a_start_on_a_disk_that_is_too_small_says_how_much_room_it_needs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lifecycle, "NEW_HOME_BYTES", 2**62)
-    with pytest.raises(NoRoom, match="MB free, and a start needs 46116860184"):
-        lifecycle.up(Home.at(tmp_path / "home"), port=0, overrides=NOTHING)
-    assert not (tmp_path / "home").exists()

@@ -3,30 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cli.tests.installation import PORTS, overrides
 
 from groundwork.stack.configuration.environment import Wiring, process_environment, service_settings
-from groundwork.stack.configuration.files import check_settings, effective, unknown_settings
+from groundwork.stack.configuration.files import unknown_settings
 from groundwork.stack.configuration.overrides import Overrides, Setting
-from groundwork.stack.home.errors import ConfigurationBroken
 from groundwork.stack.home.folder import Home
-from groundwork.stack.home.ports import NAMES
 
-PORTS = {name: 21_000 + number for number, name in enumerate(NAMES)}
 SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home.at(tmp_path / "home")
 
 
 @pytest.fixture
 def wiring(home: Home) -> Wiring:
     return Wiring(home, PORTS, "redis://:secret@127.0.0.1:1/0", "run-1")
-
-
-def overrides(home: Home, dotenv: Path | None = None, **environment: str) -> Overrides:
-    return Overrides.read(home, environment, dotenv or home.root / "no-such-file")
 
 
 def test_services_find_each_other_and_listen_on_loopback_only(home: Home, wiring: Wiring) -> None:
@@ -98,36 +87,3 @@ def test_the_worker_is_configured_like_ingest(home: Home, wiring: Wiring) -> Non
     assert {name: text for name, text in worker.items() if name.startswith("INGEST_")} == {
         name: text for name, text in api.items() if name.startswith("INGEST_")
     }
-
-
-def test_a_port_that_is_none_is_refused_with_its_name(home: Home) -> None:
-    with pytest.raises(ConfigurationBroken, match="AGENT_PORT is 'eighty'"):
-        overrides(home, AGENT_PORT="eighty").port("AGENT_PORT")
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_the_effective_configuration_shows_every_setting_and_no_secret(home: Home, service: str) -> None:
-    theirs = overrides(home, GATEWAY_DATABASE_URL="postgresql://u:secret@h/d", RETRIEVER_QDRANT_API_KEY="secret")
-    rows = effective(home, None, theirs, service)
-    assert {row.variable for row in rows} >= {f"{service.upper()}_PORT", f"{service.upper()}_LOG_LEVEL"}
-    assert not any("secret" in row.value.replace("(secret)", "") for row in rows)
-    assert not home.root.exists(), "looking changes nothing"
-
-
-def test_a_misspelt_setting_is_found(home: Home) -> None:
-    assert unknown_settings(overrides(home, AGENT_LOGLEVEL="debug"), "agent") == ["AGENT_LOGLEVEL"]
-
-
-@pytest.mark.parametrize(
-    ("name", "text"), [("AGENT_CONTEXT_TOKENS", "many"), ("AGENT_LOG_LEVEL", "loud"), ("INGEST_MAX_PAGES", "0")]
-)
-def test_a_value_that_its_service_would_refuse_is_found_before_the_start(home: Home, name: str, text: str) -> None:
-    with pytest.raises(ConfigurationBroken, match=rf"{name} \(from environment\) is not valid"):
-        check_settings(overrides(home, **{name: text}))
-
-
-def test_good_values_pass_and_the_shells_own_variables_play_no_part(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AGENT_CONTEXT_TOKENS", "many")
-    check_settings(overrides(home, AGENT_LOG_LEVEL="debug", GATEWAY_DATABASE_URL="postgresql+asyncpg://h/d"))
