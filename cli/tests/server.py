@@ -87,3 +87,32 @@ def document(status: str = "queued", **fields: Any) -> dict[str, Any]:
         "updated_at": "2026-01-01T00:00:00Z",
         **fields,
     }
+
+
+class Recorder:
+    """A server that gives its answers in turn, and keeps what it was asked."""
+
+    def __init__(self, *answers: httpx2.Response) -> None:
+        self.asked: list[httpx2.Request] = []
+        self._answers = iter(answers)
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer one call."""
+        request.read()
+        self.asked.append(request)
+        return next(self._answers)
+
+    @property
+    def calls(self) -> list[str]:
+        """Method and path of each call."""
+        return [f"{request.method} {request.url.raw_path.decode()}" for request in self.asked]
+
+    def body(self, number: int = -1) -> Any:
+        """The JSON that a call sent."""
+        return json.loads(self.asked[number].content)
+
+
+def key(**fields: Any) -> dict[str, Any]:
+    """A key as the API shows it."""
+    about = {"id": "key_1", "name": "n", "tenant": "t", "prefix": "gw_", "scopes": ["chat"]}
+    return {**about, "created_at": "2026-01-01T00:00:00Z", **fields}
