@@ -24,6 +24,8 @@ class DocumentsServer:
     refuse: dict[str, httpx2.Response] = field(default_factory=dict)
     outcome: dict[str, str] = field(default_factory=dict)
     """How the jobs of a file name end; `ready` unless it says otherwise."""
+    unread: dict[str, list[int]] = field(default_factory=dict)
+    """Pages of a file name that are pictures and were not read."""
     unreadable: bool = False
     """It knows what has failed to be unreadable, and does not try it again."""
     away: bool = False
@@ -48,6 +50,9 @@ class DocumentsServer:
             return httpx2.Response(204) if gone else error(404, "document_not_found")
         if len(parts) == 3:
             return httpx2.Response(200, json=collection(documents=len(self.documents)))
+        if len(parts) == 5:
+            found = self.documents.get(parts[-1])
+            return httpx2.Response(200, json=found) if found else error(404, "document_not_found")
         words = request.url.params.get("q", "")
         return page(*(each for each in self.documents.values() if words in each["id"]))
 
@@ -83,10 +88,11 @@ class DocumentsServer:
             "bytes": len(content),
             "revision": revision,
             "metadata": json.loads(fields["metadata"]),
+            "unread_pages": self.unread.get(name, []),
         }
         failure = {"code": "no_text", "message": "There is no text."} if outcome == "failed" else None
         self.documents[key] = document(outcome, id=key, source=name, error=failure, **more)
         self.contents[key] = content
         job_id = f"job-{len(self.uploads)}"
-        self.jobs[job_id] = job(outcome, "done", id=job_id, document_id=key, error=failure)
+        self.jobs[job_id] = job(outcome, "done", id=job_id, document_id=key, error=failure, pages_total=9)
         return httpx2.Response(202, json={"document": self.documents[key], "job": self.jobs[job_id]})

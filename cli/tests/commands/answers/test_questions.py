@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import httpx2
-from cli.tests.server import Serve, by_path, sse
-from cli.tests.terminal import output
+import pytest
+from cli.tests.server import Recorder, Serve, by_path, sse
+from cli.tests.terminal import output, run
 
 ODD = r"So \[ 2x = 4 \] and :warning: :key: [red]x[/red] [/] \\[b] C:\[a]" + "\\"
 
@@ -25,3 +28,65 @@ def test_a_hit_is_exact(serve: Serve) -> None:
     reply = httpx2.Response(200, json={"hits": [{**hit, **more}], "collection_revision": 1})
     serve(by_path(search=reply))
     assert output("search", "x", "-c", "c") == f"1. {ODD} ({ODD})  score 0.500\n   {ODD}\n   {ODD}\n"
+
+
+def hit(**fields: Any) -> dict[str, Any]:
+    ids = {"document_id": "d", "revision": 1, "collection": "c", "chunk_id": "k", "start": 0, "end": 1, "scores": {}}
+    return {**ids, "title": "T", "source": "t.md", "text": "x", "score": 0.5, **fields}
+
+
+def found(*hits: dict[str, Any], degraded: tuple[str, ...] = ()) -> httpx2.Response:
+    return httpx2.Response(200, json={"hits": hits, "degraded": degraded, "collection_revision": 1})
+
+
+def test_hits_are_numbered_with_their_page_and_long_ones_are_shortened(serve: Serve) -> None:
+    serve(by_path(search=found(hit(page=7), hit(text="a\n b " * 100))))
+    first, _, second, text = output("search", "x", "-c", "c").splitlines()
+    assert first == "1. T (t.md, page 7)  score 0.500"
+    assert second == "2. T (t.md)  score 0.500"
+    assert text == f"   {('a b ' * 100)[:299]}…"
+
+
+def test_what_a_search_went_without_and_that_nothing_fits_is_told_beside_the_results(serve: Serve) -> None:
+    serve(by_path(search=found(degraded=("dense_unavailable", "rerank_unavailable"))))
+    done = run("search", "x", "-c", "c")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "Answered without: dense_unavailable, rerank_unavailable.\nNothing in 'c' fits.\n"
+
+
+def answer(*citations: dict[str, Any], **report: Any) -> httpx2.Response:
+    about = {"grounded": True, "abstained": False, "answer_kind": "generated", "collections": ["c"], **report}
+    delta = {"content": "So.", "annotations": citations}
+    chunk = {"id": "a", "created": 1, "model": "m", "groundwork": about, "choices": [{"index": 0, "delta": delta}]}
+    return sse(chunk, "[DONE]")
+
+
+def citation(**fields: Any) -> dict[str, Any]:
+    link = {"start_index": 0, "end_index": 3, "url": "/v1/collections/c/documents/d/content", "title": "T"}
+    return hit(**{"marker": "[1]", "quote": "q", "index": 0, "url_citation": link, **fields})
+
+
+def test_a_source_that_is_cited_twice_at_the_same_place_is_listed_once(serve: Serve) -> None:
+    serve(by_path(completions=answer(citation(), citation(index=2), citation(start=9, page=3))))
+    lines = output("ask", "why?", "-c", "c").splitlines()
+    assert lines == ["So.", "", "[1] T (t.md)", "    “q”", "[1] T (t.md, page 3)", "    “q”"]
+
+
+@pytest.mark.parametrize(
+    ("report", "warned"),
+    [({}, False), ({"grounded": False}, True), ({"grounded": False, "abstained": True}, False)],
+    ids=["supported", "unsupported", "no answer"],
+)
+def test_an_answer_with_unsupported_sentences_is_told_of(serve: Serve, report: dict[str, Any], warned: bool) -> None:
+    serve(by_path(completions=answer(**report)))
+    done = run("ask", "why?", "-c", "c")
+    assert done.exit_code == 0
+    assert ("Not every sentence is supported" in done.stderr) is warned
+
+
+def test_a_question_may_be_put_to_several_collections(serve: Serve) -> None:
+    server = Recorder(answer())
+    serve(server)
+    output("ask", "why?", "-c", "a", "-c", "b", "--model", "small")
+    assert server.body()["model"] == "rag:a,b"
+    assert server.body()["groundwork"] == {"model": "small"}

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
-from cli.tests.terminal import sentence
+import httpx2
+import pytest
+from cli.tests.server import Recorder, Serve, by_path, collection, page
+from cli.tests.terminal import output, run, sentence
+
+from contracts.retrieval.collections import VectorOptions
+from groundwork.commands.documents.collections import CollectionUnusable, chunking_of, vectors_of
 
 
 def test_options_that_make_no_collection_are_named_before_anything_is_sent() -> None:
@@ -10,3 +16,51 @@ def test_options_that_make_no_collection_are_named_before_anything_is_sent() -> 
         "collection", "create", "c", "--chunking=fixed", "--max-tokens=32", "--overlap=31"
     )
     assert "Nothing runs in" in sentence("collection", "create", "c", "--quantization=binary", "--on-disk")
+
+
+def test_a_collection_is_made_as_said_and_told_as_the_server_made_it(serve: Serve) -> None:
+    server = Recorder(httpx2.Response(201, json=collection(vectors={"quantization": "binary", "on_disk": True})))
+    serve(server)
+    said = output("collection", "create", "c", "--quantization=binary", "--on-disk", "--language", "de")
+    assert said == "made 'c': model minilm, chunking auto, vectors binary, on disk\n"
+    assert server.body()["vectors"] == {"quantization": "binary", "on_disk": True}
+    assert server.body()["language"] == "de"
+
+
+def test_a_list_has_a_line_for_each_collection(serve: Serve) -> None:
+    serve(by_path(collections=page(collection(documents=3, chunks=40), collection(name="d"))))
+    headings, *lines = (line.split() for line in output("collection", "list").splitlines())
+    assert headings[:2] == ["name", "documents"]
+    assert lines == [
+        [name, *numbers, "minilm", "auto", "in", "full", "green"]
+        for name, numbers in (("c", ("3", "40")), ("d", ("0", "0")))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "typed", "deleted"),
+    [((), "n\n", False), ((), "", False), ((), "y\n", True), (("--yes",), None, True)],
+    ids=["no", "nobody answers", "yes", "not asked"],
+)
+def test_nothing_is_deleted_without_a_yes(
+    serve: Serve, options: tuple[str, ...], typed: str | None, deleted: bool
+) -> None:
+    server = Recorder(httpx2.Response(200, json=collection(documents=3)), httpx2.Response(204))
+    serve(server)
+    done = run("collection", "delete", "c", *options, typed=typed)
+    assert done.exit_code == (0 if deleted else 1)
+    assert ("DELETE /v1/collections/c" in server.calls) is deleted
+    assert ("with its 3 documents?" in done.output) is (options == ())
+
+
+def test_options_that_say_nothing_change_nothing() -> None:
+    now = VectorOptions(quantization="scalar", on_disk=True)
+    assert chunking_of(None, None, 0) is None
+    assert vectors_of(None, None, now) is None
+    assert vectors_of(None, False, now) == VectorOptions(quantization="scalar", on_disk=False)
+    assert vectors_of("none", None, now) == VectorOptions(quantization="none", on_disk=True)
+
+
+def test_a_size_that_no_chunk_can_have_is_named() -> None:
+    with pytest.raises(CollectionUnusable, match=r"max_tokens: .*16"):
+        chunking_of("fixed", 1, 0)
