@@ -202,7 +202,7 @@ def test_threads_go_on(known: Known, second: RunningHome) -> None:
 
 @pytest.mark.skipif(
     subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0,
-    reason="no file system of its own can be made here; see cli/tests/commands/test_full_disk.py",
+    reason="no file system of its own can be made here; see cli/tests/stack/test_backup.py",
 )
 def test_a_full_disk_ends_a_backup_with_its_reason_and_without_a_file(second: RunningHome, tmp_path: Path) -> None:
     small = 'mount -t tmpfs -o size=64k small "$0" && { "$@"; code=$?; ls -A "$0"; exit $code; }'

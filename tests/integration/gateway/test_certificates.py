@@ -13,10 +13,7 @@ from tests.support.network.certificates import write_certificate
 from gateway.metrics import CERTIFICATE_EXPIRES
 from gateway.server.certificates import Certificate, CertificateUnusable
 from gateway.settings import GatewaySettings
-from groundwork.stack.checks.findings import Finding
 from groundwork.stack.configuration.certificates import trusting
-from groundwork.stack.configuration.overrides import Overrides, Setting
-from groundwork.stack.doctor import examine_certificate
 
 
 def _anyone() -> ssl.SSLContext:
@@ -114,20 +111,3 @@ def test_certificate_and_key_are_set_together(tmp_path: Path) -> None:
         GatewaySettings(tls_certificate_file=file)
     assert GatewaySettings(tls_certificate_file=file, tls_key_file=key).tls_key_file == key
     assert GatewaySettings(tls_certificate_file="", tls_key_file="").tls_certificate_file is None  # type: ignore[arg-type]
-
-
-def _examined(file: Path, key: Path) -> Finding:
-    settings = {"GATEWAY_TLS_CERTIFICATE_FILE": file, "GATEWAY_TLS_KEY_FILE": key}
-    overrides = Overrides({name: Setting(str(path), "environment") for name, path in settings.items()})
-    (found,) = examine_certificate(overrides)
-    return found
-
-
-def test_doctor_tells_of_a_certificate_that_ends_soon_or_does_not_fit_its_key(tmp_path: Path) -> None:
-    good = write_certificate(tmp_path / "good", "a.example.org")
-    ends_soon = write_certificate(tmp_path / "soon", "a.example.org", days=3)
-    assert _examined(*good).ok
-    assert "without a restart" in _examined(*ends_soon).mend
-    assert not _examined(*ends_soon).ok
-    assert "without a password" in _examined(good[0], ends_soon[1]).mend
-    assert not list(examine_certificate(Overrides({})))
