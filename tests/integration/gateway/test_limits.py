@@ -26,7 +26,7 @@ from gateway.limits.limiter import (
 )
 from gateway.limits.memory_limiter import MemoryLimiter
 from gateway.limits.redis_limiter import RedisLimiter
-from servicekit.core.clock import ManualClock, SystemClock
+from servicekit.core.clock import SystemClock
 from servicekit.redis.client import open_redis
 
 WINDOW_SECONDS = 3600.0
@@ -124,21 +124,6 @@ async def test_a_clock_that_goes_back_shuts_nobody_out_for_longer_than_a_window(
         assert refused.gates[0].retry_seconds <= WINDOW_SECONDS
         await later(WINDOW_SECONDS)
         assert (await _take(limiter, "y", gate, need=10)).refused is None
-
-
-def test_a_clock_that_goes_back_shuts_nobody_out_of_memory_either() -> None:
-    clock = ManualClock()
-    limiter = MemoryLimiter(clock)
-    gate = _gate("r", 1)
-
-    async def asked() -> list[int | None]:
-        refusals = [(await _take(limiter, "a", gate)).refused]
-        clock.advance(-3600)
-        refusals.append((await _take(limiter, "b", gate)).refused)
-        clock.advance(60)
-        return [*refusals, (await _take(limiter, "c", gate)).refused]
-
-    assert asyncio.run(asked()) == [None, 0, None]
 
 
 async def test_a_call_that_one_gate_refuses_is_charged_to_none(limiter: Limiter) -> None:
