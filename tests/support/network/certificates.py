@@ -1,7 +1,8 @@
-"""Certificates for a test: signed by themselves, in two files as an operator has them."""
+"""Certificates for a test: signed by themselves, in two files as an operator has them; and who is shown which."""
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,3 +30,26 @@ def write_certificate(folder: Path, name: str, *, days: float = 90, kind: str = 
     files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
     files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return files
+
+
+def anyone() -> ssl.SSLContext:
+    """A client that believes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def shown(server: ssl.SSLContext, name: str | None = None, client: ssl.SSLContext | None = None) -> str:
+    """Whose certificate a client is shown, in a handshake without a socket; raises `ssl.SSLError` if it refuses."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asking = (client or anyone()).wrap_bio(to_client, to_server, server_hostname=name)
+    answering = server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(4):
+        for side in (asking, answering):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    found = asking.getpeercert(binary_form=True)
+    assert found is not None
+    return str(x509.load_der_x509_certificate(found).subject.rfc4514_string())
