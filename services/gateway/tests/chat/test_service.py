@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from services.gateway.tests.callers import Caller
+from services.gateway.tests.inner_services import Streamed
+from services.gateway.tests.installation import ACTOR, CHAT, OTHER, Installation
+
+from contracts.access.routes import RouteSpec
+from contracts.models.catalog import MAX_COLLECTIONS
+from gateway.auth.errors import ScopeMissing
+from gateway.auth.keys import Principal
+from gateway.chat.answer_start import PATH
+from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
+from gateway.chat.service import chat, collections_of
+from gateway.models.errors import ModelNotFound
+from servicekit.core.errors import InvalidRequest
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
+WHOLE = {"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}], "usage": USAGE}
+FRAMES = (
+    b'data: {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}\n\n',
+    b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}}\n\n',
+    b"data: [DONE]\n\n",
+)
+
+
+def _key(*scopes: Any, **more: Any) -> Principal:
+    return Principal("k1", "acme", frozenset(scopes or ("chat",)), **more)
+
+
+async def _ask(installation: Installation, key: Principal | None = None, **changes: Any) -> Caller:
+    body = {"model": "m", "messages": [{"role": "user", "content": "hello"}], **changes}
+    caller = Caller.of(body)
+    await chat(caller.exchange, installation.deps, key or _key())
+    return caller
+
+
+@pytest.fixture(autouse=True)
+def _answering(installation: Installation) -> None:
+    installation.inference.answers(PATH, WHOLE)
+    installation.agent.answers(PATH, WHOLE)
+
+
+async def test_a_plain_models_answer_passes_and_is_given_again_to_the_same_question(
+    installation: Installation,
+) -> None:
+    asked = [await _ask(installation) for _ in range(2)]
+    assert [caller.json["choices"] for caller in asked] == [WHOLE["choices"]] * 2
+    assert [caller.headers["x-groundwork-cache"] for caller in asked] == ["miss", "hit"]
+    assert len(installation.inference.asked_for(PATH)) == 1
+    assert {(row["cache"], row["prompt_tokens"]) for row in await installation.rows()} == {("miss", 3), ("hit", 0)}
+
+
+async def test_a_call_with_tools_is_never_answered_from_memory(installation: Installation) -> None:
+    for _ in range(2):
+        caller = await _ask(installation, tools=[{"type": "function", "function": {"name": "f"}}])
+        assert "x-groundwork-cache" not in caller.headers
+    assert len(installation.inference.asked_for(PATH)) == 2
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_a_streams_usage_is_always_asked_for_and_shown_to_who_asked(
+    installation: Installation, wanted: bool
+) -> None:
+    installation.inference.answers(PATH, Streamed(FRAMES))
+    options = {"stream_options": {"include_usage": True}} if wanted else {}
+    caller = await _ask(installation, await installation.principal(), stream=True, **options)
+    assert (b'"usage"' in b"".join(caller.pieces)) is wanted
+    (asked,) = installation.inference.asked_for(PATH)
+    assert asked.json["stream_options"] == {"include_usage": True}
+    (row,) = await installation.rows()
+    assert (row["prompt_tokens"], row["completion_tokens"], row["streamed"]) == (3, 1, True)
+
+
+async def test_default_is_asked_for_by_its_own_name_and_other_fields_are_the_models(
+    installation: Installation,
+) -> None:
+    await _ask(installation, model="default", min_p=0.1)
+    (asked,) = installation.inference.asked_for(PATH)
+    assert (asked.json["model"], asked.json["min_p"]) == ("m", 0.1)
+
+
+async def test_a_model_that_is_not_ready_is_asked_last(installation: Installation) -> None:
+    installation.offer(CHAT, OTHER)
+    health = {"model:m": {"ok": True, "detail": "loading"}, "model:o": {"ok": True}}
+    ready = {"status": "ok", "service": "inference", "version": "1", "parts": health}
+    installation.inference.answers("/readyz", ready)
+    await installation.deps.health.now()
+    spec = RouteSpec.model_validate({"targets": [{"model": "m"}, {"model": "o", "weight": 0}]})
+    await installation.deps.routes.update_route("smart", spec, ACTOR)
+    caller = await _ask(installation, model="smart")
+    assert caller.headers["x-groundwork-model"] == "o"
+
+
+async def test_options_of_documents_and_raw_prompts_are_refused_where_they_mean_nothing(
+    installation: Installation,
+) -> None:
+    with pytest.raises(OptionsNeedDocuments):
+        await _ask(installation, groundwork={"top_k": 3})
+    with pytest.raises(OptionsNeedDocuments):
+        await _ask(installation, _key("chat", "agents"), model="agent:helper", groundwork={})
+    with pytest.raises(InvalidRequest, match="raw_prompts"):
+        await _ask(installation, raw_prompts=True)
+    assert not installation.inference.asked_for(PATH)
+
+
+async def test_an_answer_from_documents_is_the_agent_services_with_a_receipt_that_only_we_see(
+    installation: Installation,
+) -> None:
+    report = {"grounded": True, "abstained": False, "answer_kind": "generated", "collections": ["a"]}
+    receipt = {"request_id": "r", "tokens": {}, "collection_revisions": {"a": 1}}
+    installation.agent.answers(PATH, {**WHOLE, "groundwork": {**report, "receipt": receipt}})
+    caller = await _ask(installation, model="rag:a", store=True, groundwork={"top_k": 3})
+    (asked,) = installation.agent.asked_for(PATH)
+    assert asked.json["groundwork"] == {"top_k": 3, "include": ["receipt"]}
+    assert "receipt" not in caller.json["groundwork"]
+    claims = installation.verifier.verify(asked.token, "agent")
+    (row,) = await installation.rows()
+    assert (row["id"], row["model"]) == (claims.call_id, "rag:a")
+
+
+async def test_a_run_of_an_agent_needs_its_scope_and_is_given_a_grant(installation: Installation) -> None:
+    with pytest.raises(ScopeMissing, match="'agents'"):
+        await _ask(installation, model="agent:helper")
+    caller = await _ask(installation, _key("chat", "agents"), model="agent:helper", tools=[{"type": "function"}])
+    assert caller.headers["x-groundwork-degraded"] == "tools_ignored"
+    (asked,) = installation.agent.asked_for(PATH)
+    assert installation.verifier.verify(asked.headers["Groundwork-Grant"], "grants").key_id == "k1"
+
+
+def test_the_collections_of_a_name_are_each_named_once() -> None:
+    assert collections_of("rag:b, a,b", _key()) == ["b", "a"]
+    most = ",".join(f"c{number}" for number in range(MAX_COLLECTIONS))
+    assert len(collections_of(f"rag:{most}", _key())) == MAX_COLLECTIONS
+    with pytest.raises(TooManyCollections):
+        collections_of(f"rag:{most},more", _key())
+
+
+@pytest.mark.parametrize("model", ["rag:", "rag:a,", "rag:../a", "rag:A b", "rag:é", "rag:hidden,a"])
+def test_what_is_no_collection_or_not_for_this_key_is_a_model_that_is_not_there(model: str) -> None:
+    with pytest.raises(ModelNotFound):
+        collections_of(model, _key(collections=("a",)))
