@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from services.gateway.tests.callers import Caller
+from services.gateway.tests.inner_services import Streamed
+from services.gateway.tests.installation import EMBEDDER, Installation
+
+from contracts.operations.agents import SPEAK_MCP
+from contracts.operations.documents import (
+    CREATE_COLLECTION,
+    CREATE_DOCUMENT,
+    FOLLOW_JOB,
+    GET_COLLECTION,
+    GET_DOCUMENT_CONTENT,
+    LIST_COLLECTIONS,
+    RESTORE_DOCUMENT,
+)
+from contracts.operations.operation import Operation
+from gateway.auth.errors import NotYours
+from gateway.guardrails.errors import AnswerTooLarge
+from gateway.limits.errors import BudgetExceeded
+from gateway.proxy import service
+from gateway.proxy.service import OriginRefused, check_origin, left_in_budgets, proxy
+from servicekit.core.clock import ManualClock
+from servicekit.core.errors import NotReady, PeerError
+
+SPENT = [{"window": "day", "usd": "0"}]
+MASKED = {"output": {"pii": "redact"}}
+
+
+async def _pass(installation: Installation, operation: Operation[Any], caller: Caller, **key: Any) -> None:
+    await proxy(caller.exchange, installation.deps, await installation.principal(**key), operation)
+
+
+def _named(*pieces: bytes, **headers: str) -> Caller:
+    return Caller(*pieces, **headers).at(name="a", id="d")
+
+
+async def test_a_call_goes_on_with_the_rights_of_its_key_and_what_the_service_may_see(
+    installation: Installation,
+) -> None:
+    installation.ingest.answers("/v1/collections", {"data": []})
+    caller = Caller(authorization="Bearer gw_x", if_none_match="1")
+    caller.scope["query_string"] = b"limit=5&cursor=%C3%A9&debug=1"
+    await _pass(installation, LIST_COLLECTIONS, caller)
+    (asked,) = installation.ingest.asked
+    assert asked.params == {"limit": "5", "cursor": "é"}
+    assert asked.headers == {"if-none-match": "1", "accept-encoding": "identity"}
+    assert installation.verifier.verify(asked.token, "ingest").tenant == "acme"
+    assert (caller.status, caller.json) == (200, {"data": []})
+    assert await installation.rows() == [], "what changes nothing is not recorded"
+
+
+async def test_a_call_that_changes_something_is_limited_and_recorded_with_the_services_status(
+    installation: Installation,
+) -> None:
+    installation.ingest.answers("/v1/collections", Streamed((b"{}",), 201))
+    caller = Caller(b'{"name": "a"}')
+    await _pass(installation, CREATE_COLLECTION, caller)
+    (row,) = await installation.rows()
+    assert (caller.status, row["status"], row["route"]) == (201, 201, "collections")
+    assert installation.ingest.asked[0].json == {"name": "a"}
+
+
+async def test_an_upload_is_streamed_on_as_it_is_with_a_grant_for_its_job(installation: Installation) -> None:
+    installation.ingest.answers("/v1/collections/a/documents", {})
+    await _pass(installation, CREATE_DOCUMENT, _named(b"one", b"two", content_type="text/plain", content_length="6"))
+    (asked,) = installation.ingest.asked
+    assert (asked.body, asked.headers["content-type"], asked.headers["content-length"]) == (
+        b"onetwo",
+        "text/plain",
+        "6",
+    )
+    grant = installation.verifier.verify(asked.headers["Groundwork-Grant"], "grants")
+    assert (grant.tenant, grant.key_id) == ("acme", installation.verifier.verify(asked.token, "ingest").key_id)
+
+
+async def test_nothing_that_is_charged_later_is_begun_with_a_spent_budget(installation: Installation) -> None:
+    with pytest.raises(BudgetExceeded):
+        await _pass(installation, CREATE_DOCUMENT, _named(b"one"), budgets=SPENT)
+    assert installation.ingest.asked == []
+    installation.ingest.answers("/v1/collections", {})
+    await _pass(installation, CREATE_COLLECTION, Caller(b"{}"), budgets=SPENT)
+
+
+async def test_what_is_left_in_budgets_is_asked_for_with_the_least_that_there_is(
+    installation: Installation, clock: ManualClock
+) -> None:
+    assert (await left_in_budgets(installation.deps)).cost == 1
+    installation.offer(EMBEDDER.model_copy(update={"price": None}))
+    clock.advance(60)
+    assert (await left_in_budgets(installation.deps)).cost is None
+
+
+@pytest.mark.parametrize(("status", "ended"), [(202, True), (503, False)])
+async def test_bringing_an_earlier_state_back_ends_the_tenants_cached_answers_once_it_was_done(
+    installation: Installation, status: int, ended: bool
+) -> None:
+    path = "/v1/collections/a/documents:restore"
+    store = installation.deps.answer_cache._store
+    before = await store.get("x", "acme")
+    if status == 202:
+        installation.ingest.answers(path, Streamed((b"{}",), status))
+        await _pass(installation, RESTORE_DOCUMENT, _named(b"zip"))
+    else:
+        installation.ingest.answers(path, NotReady("x"))
+        with pytest.raises(NotReady):
+            await _pass(installation, RESTORE_DOCUMENT, _named(b"zip"))
+    assert (await store.get("x", "acme") != before) is ended
+
+
+async def test_bytes_of_others_are_not_taken_for_a_page_and_only_known_headers_come_back(
+    installation: Installation,
+) -> None:
+    page = Streamed((b"<html>",), headers={"content-type": "text/html", "server": "x", "set-cookie": "a=b"})
+    installation.ingest.answers("/v1/collections/a/documents/d/content", page)
+    caller = _named()
+    await _pass(installation, GET_DOCUMENT_CONTENT, caller)
+    assert caller.headers == {"content-type": "text/html", "x-content-type-options": "nosniff"}
+
+
+async def test_a_value_that_nothing_can_be_called_is_no_path(installation: Installation) -> None:
+    with pytest.raises(NotYours):
+        await _pass(installation, GET_COLLECTION, Caller().at(name="../x"))
+    assert installation.ingest.asked == []
+
+
+async def test_events_that_break_off_end_with_an_event_that_says_so(installation: Installation) -> None:
+    events = Streamed((b"data: 1\n\n", NotReady("gone")), headers={"content-type": "text/event-stream"})
+    installation.ingest.answers("/v1/jobs/d/events", events)
+    caller = _named()
+    await _pass(installation, FOLLOW_JOB, caller)
+    assert caller.pieces[0] == b"data: 1\n\n"
+    assert caller.pieces[1].startswith(b"event: error")
+    assert (caller.has_end, caller.headers["cache-control"]) == (True, "no-store")
+    assert not installation.deps.streams._open
+
+
+async def test_an_answer_that_breaks_off_is_no_whole_one(installation: Installation) -> None:
+    installation.ingest.answers("/v1/collections/a", Streamed((b"{", NotReady("gone"))))
+    caller = _named()
+    with pytest.raises(NotReady):
+        await _pass(installation, GET_COLLECTION, caller)
+    assert not caller.has_end
+
+
+async def test_a_protocols_own_error_passes_as_it_is(installation: Installation) -> None:
+    installation.agent.answers("/mcp", Streamed((b'{"jsonrpc": "2.0"}',), 400, {"content-type": "application/json"}))
+    caller = Caller(b"{}")
+    await _pass(installation, SPEAK_MCP, caller)
+    assert (caller.status, caller.pieces) == (400, [b'{"jsonrpc": "2.0"}'])
+    installation.ingest.answers("/v1/collections/a", PeerError(400, NotReady("x").body(None)))
+    with pytest.raises(PeerError):
+        await _pass(installation, GET_COLLECTION, _named())
+
+
+async def test_an_answer_of_what_a_model_says_is_looked_at_before_it_goes_out(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = b'{"result": "write to jane@example.org"}'
+    headers = {"content-type": "application/json", "content-length": str(len(answer))}
+    installation.agent.answers("/mcp", Streamed((answer[:9], answer[9:]), headers=headers))
+    caller = Caller(b"{}")
+    await _pass(installation, SPEAK_MCP, caller, guardrails=MASKED)
+    assert caller.json == {"result": f"write to {'*' * len('jane@example.org')}"}
+    assert int(caller.headers["content-length"]) == len(b"".join(caller.pieces))
+    assert caller.headers["x-groundwork-guardrails"] == "output.pii=redact:1"
+    monkeypatch.setattr(service, "MOST_SCREENED_BYTES", 9)
+    with pytest.raises(AnswerTooLarge):
+        await _pass(installation, SPEAK_MCP, Caller(b"{}"), guardrails=MASKED)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "passes"),
+    [
+        ("gateway.example.org", None, True),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080", True),
+        ("[::1]:8080", "https://[::1]:8080", True),
+        ("localhost", "http://localhost", True),
+        ("127.0.0.1:8080", "http://127.0.0.1:9090", False),
+        ("evil.example.org", "http://evil.example.org", False),
+        ("gateway.example.org", "https://tool.example.org", True),
+        ("gateway.example.org", "https://tool.example.org.evil.org", False),
+        ("gateway.example.org", "null", False),
+        ("[::1", "http://[::1", False),
+    ],
+)
+def test_only_pages_of_the_gateways_own_address_and_of_origins_that_are_named_may_call(
+    host: str, origin: str | None, passes: bool
+) -> None:
+    exchange = Caller(host=host, **({"origin": origin} if origin else {})).exchange
+    if passes:
+        check_origin(exchange, ",https://tool.example.org/")
+    else:
+        with pytest.raises(OriginRefused):
+            check_origin(exchange, ",https://tool.example.org/")
+    check_origin(exchange, "*")
