@@ -9,11 +9,12 @@ import pytest
 from contracts.access.delegation import Audience
 from gateway.admin.first_start import ensure_key_pair
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import ANSWERS, DOCUMENTS, MODELS, SEARCH, Audiences, TokenIssuer
+from gateway.auth.tokens import ANSWERS, CACHED_TOKENS, DOCUMENTS, MODELS, SEARCH, Audiences, TokenIssuer
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, InvalidDelegation, generate_key_pair
 from servicekit.core.clock import ManualClock
 
 KEY = Principal("key_1", "acme", frozenset({"chat", "search"}), models=("m",), collections=("a", "b"))
+PLAIN = Principal("k1", "acme", frozenset({"chat"}))
 ALL: tuple[Audience, ...] = ("agent", "ingest", "inference", "retriever", "models", "grants")
 
 
@@ -80,3 +81,28 @@ def test_unsigned_and_foreign_tokens_are_refused(
 
 def test_the_gateways_own_token_belongs_to_no_tenant(issuer: TokenIssuer, verifier: DelegationVerifier) -> None:
     assert verifier.verify(issuer.own_token(MODELS), "inference").tenant == "-"
+
+
+def test_a_shared_token_is_signed_once_and_made_anew_before_it_expires_or_when_the_key_changed(tmp_path: Path) -> None:
+    private, public = generate_key_pair()
+    (tmp_path / "d.pub").write_bytes(public)
+    clock = ManualClock()
+    issuer = TokenIssuer(DelegationSigner(private, clock), timedelta(seconds=300), timedelta(days=1))
+    verifier = DelegationVerifier(tmp_path / "d.pub", clock)
+    first = issuer.shared_token(PLAIN, MODELS)
+    clock.advance(149)
+    assert issuer.shared_token(Principal("k1", "acme", frozenset({"chat"})), MODELS) == first
+    assert issuer.shared_token(PLAIN, ANSWERS) != first
+    narrowed = Principal("k1", "acme", frozenset({"chat"}), models=("m",))
+    assert verifier.verify(issuer.shared_token(narrowed, MODELS), "inference").models == ("m",)
+    clock.advance(1)
+    renewed = issuer.shared_token(PLAIN, MODELS)
+    clock.advance(149)
+    assert verifier.verify(renewed, "inference").tenant == "acme"
+
+
+def test_shared_tokens_take_bounded_memory() -> None:
+    issuer = TokenIssuer(DelegationSigner(generate_key_pair()[0]), timedelta(seconds=300), timedelta(days=1))
+    for number in range(CACHED_TOKENS + 50):
+        issuer.shared_token(Principal(f"k{number}", "acme", frozenset({"chat"})), MODELS)
+    assert len(issuer._shared) == CACHED_TOKENS
