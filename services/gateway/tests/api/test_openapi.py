@@ -3,8 +3,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fastapi.routing import APIRoute
-
 from gateway.bootstrap import create_app
 from gateway.settings import GatewaySettings
 
@@ -15,8 +13,3 @@ def test_every_parameter_of_a_path_is_described(tmp_path: Path) -> None:
         for name in re.findall(r"\{(\w+)\}", path):
             for operation in document["paths"][path].values():
                 assert name in {parameter["name"] for parameter in operation["parameters"]}
-
-
-def test_no_route_serves_metrics_in_public(tmp_path: Path) -> None:
-    app = create_app(GatewaySettings(delegation_public_key_file=tmp_path / "d.pub"))
-    assert not [route for route in app.routes if isinstance(route, APIRoute) and route.path == "/metrics"]
