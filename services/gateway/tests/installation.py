@@ -27,7 +27,7 @@ from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.event_streams import EventStreams
 from gateway.limits.memory_limiter import MemoryLimiter
-from gateway.models.catalogue import Catalogue
+from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
 from gateway.routing.circuit_breaker import BreakerPolicy, Breakers
 from gateway.routing.memory_circuits import MemoryCircuits
@@ -72,8 +72,8 @@ class Installation:
         tenants = TenantRepository(database, clock)
         keys = KeyRepository(database, tenants, clock)
         admission = Admission(self.limiter, budgets, "allow", clock)
-        catalogue = Catalogue(self.inference, issuer, clock, 5)
-        meter = Meter(UsageLedger(database, 100, clock), admission, catalogue, clock, TenantLabels(100))
+        catalog = Catalog(self.inference, issuer, clock, 5)
+        meter = Meter(UsageLedger(database, 100, clock), admission, catalog, clock, TenantLabels(100))
         policy = BreakerPolicy(window_seconds=30, least_requests=10, failure_ratio=0.5, open_seconds=5)
         cached = CachePolicy(seconds=60, entry_bytes=10_000)
         self.deps = Dependencies(
@@ -87,7 +87,7 @@ class Installation:
             admission=admission,
             meter=meter,
             housekeeping=Housekeeping(database, meter, budgets, self.limiter, tenants, clock),
-            catalogue=catalogue,
+            catalog=catalog,
             counter=TokenCounter(self.inference, issuer),
             issuer=issuer,
             grants=Grants(database, clock, issuer.grant_lifetime),

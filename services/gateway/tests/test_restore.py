@@ -11,9 +11,10 @@ from services.gateway.tests.auth.wanted import ADMIN, wanted
 from sqlalchemy import func, select
 
 from contracts.access.delegation import Delegation
-from gateway.auth.grants import Grants, restore_epoch
+from gateway.auth.grants import Grants
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import ALL_SCOPES, hash_secret, new_secret
+from gateway.auth.restore_epoch import restore_epoch
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.restore import restore
 from gateway.settings import GatewaySettings

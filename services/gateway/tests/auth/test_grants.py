@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from contracts.access.delegation import Delegation
-from gateway.auth.grants import Grants, begin_epoch, restore_epoch
+from gateway.auth.grants import Grants
+from gateway.auth.restore_epoch import begin_epoch
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier, InvalidDelegation, generate_key_pair
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
@@ -43,17 +44,6 @@ def own(tmp_path: Path, clock: ManualClock) -> DelegationVerifier:
 async def _restored_from(former: Installer, database: Database, clock: ManualClock) -> None:
     async with database.write() as connection:
         await begin_epoch(connection, former.public_key.decode(), clock)
-
-
-async def test_there_is_no_epoch_before_the_first_restore_and_another_after_each(
-    database: Database, clock: ManualClock
-) -> None:
-    epochs = [await restore_epoch(database)]
-    for _ in range(2):
-        await _restored_from(Installer(clock), database, clock)
-        epochs.append(await restore_epoch(database))
-    assert epochs[0] == ""
-    assert len(set(epochs)) == 3
 
 
 async def test_a_grant_is_good_if_this_installation_or_one_that_it_comes_from_gave_it(

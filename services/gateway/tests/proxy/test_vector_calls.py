@@ -9,7 +9,7 @@ from services.gateway.tests.installation import Installation
 from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.keys import Principal
 from gateway.models.errors import ModelNotFound, WrongModelKind
-from gateway.proxy.retrieval import embed, rerank, search_collection
+from gateway.proxy.vector_calls import embed, rerank, search_collection
 from servicekit.core.errors import UpstreamTimeout
 
 EMBEDDED = {"data": [], "usage": {"prompt_tokens": 7, "total_tokens": 7}}
