@@ -9,8 +9,26 @@ from libs.extraction.tests.cases import packed
 from openpyxl import Workbook
 from pptx import Presentation
 
-from extraction.formats.catalog import CODE, CSV, DOCX, EML, EPUB, HTML, JSON, JSONL, PDF, PPTX, TEXT, TSV, XLSX, ZIP
-from extraction.formats.detection import HEAD, Received, detect
+from extraction.formats import detection
+from extraction.formats.catalog import (
+    CODE,
+    CSV,
+    DOCX,
+    EML,
+    EPUB,
+    FORMATS,
+    HTML,
+    JSON,
+    JSONL,
+    PDF,
+    PPTX,
+    TEXT,
+    TSV,
+    XLSX,
+    ZIP,
+)
+from extraction.formats.detection import HEAD, Received, detect, is_textless
+from extraction.formats.format import Format, Registry
 from extraction.model.failures import ParseFailed
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
@@ -91,3 +109,23 @@ def test_nul_bytes_are_no_text_unless_the_text_is_wide() -> None:
     assert "NUL bytes" in refusal(b'{"a": "\0"}', "a.json")
     assert told("words".encode("utf-16"), "a.txt") == TEXT
     assert told("words, words".encode("utf-16-le"), "a.txt") == TEXT
+
+
+@pytest.mark.parametrize(
+    ("content", "filename", "declared"),
+    [
+        (b"\x89PNG....", "logo.png", "image/png"),
+        (b"\x89PNG....", "logo.png", ""),
+        (b"\x89PNG....", "cid-1", "image/x-png"),
+        (b"....", "logo.png", "image/x-png"),
+        (b"....", "cid-1", "image/png"),
+    ],
+)
+def test_a_picture_in_an_archive_is_left_out_only_while_no_parser_reads_it(
+    content: bytes, filename: str, declared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Received(content, content, has_nul=False, filename=filename, declared=declared)
+    assert is_textless(picture)
+    png = Format(media_type="image/png", label="PNG", suffixes="png", magic=b"\x89PNG", parser="any")
+    monkeypatch.setattr(detection, "FORMATS", Registry([*FORMATS, png]))
+    assert not is_textless(picture)

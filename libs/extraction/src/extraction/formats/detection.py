@@ -82,7 +82,11 @@ def detect(received: Received) -> str:
 
 
 def is_textless(received: Received) -> bool:
-    """Whether a file is of a kind that never holds text: a picture, sound, video, font or signature."""
+    """Whether a file is a picture, sound, video, font or signature, and of no format in the catalog."""
+    claimed = (FORMATS.by_name(received.filename), FORMATS.get(received.declared))
+    catalogued = (each for each in FORMATS if each.media_type.startswith(_TEXTLESS_KINDS))
+    if any(each in claimed or each.begins(received.head) for each in catalogued):
+        return False
     return (
         _extension(received) in _TEXTLESS_SUFFIXES
         or received.declared.startswith(_TEXTLESS_KINDS)
