@@ -18,6 +18,7 @@ from agent.api import administration, chat, mcp, runs, threads
 from agent.api import agents as agent_routes
 from agent.dependencies import AgentRuntime, Dependencies
 from agent.mcp.server import McpServer
+from agent.metrics import TOOL_CALLS, TOOL_OUTCOMES
 from agent.peers.model_plane import ModelPlane, PlaneSearch
 from agent.peers.retriever import RetrieverLibrary
 from agent.ports import Library, Models, Search, TokenSource
@@ -26,7 +27,7 @@ from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
 from agent.tables import RUN_JOBS
 from agent.threads.retention import prune
-from agent.tools.built_in import ToolResources
+from agent.tools.built_in import ToolResources, built_in_tools
 from agent.tools.http_calls import HttpCalls
 from agent.tools.mcp_servers import read_servers
 from agent.tools.toolbox import Toolbox
@@ -44,6 +45,7 @@ from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
+from servicekit.telemetry.metrics import begin_at_zero
 from servicekit.web.app import build_app
 
 log = structlog.get_logger(__name__)
@@ -68,6 +70,7 @@ def assemble(
     servers = read_servers(settings.mcp_file)
     resources = ToolResources(search, library, http, database, clock)
     toolbox = Toolbox(resources, servers, max_seconds=settings.run_seconds)
+    begin_at_zero(TOOL_CALLS, [*built_in_tools(), "mcp"], TOOL_OUTCOMES)
     execution = Execution(checkpoints, toolbox, models, tokens, settings)
     store = JobStore(database, RUN_JOBS, clock, settings.run_lease_seconds, notifier)
     runner = Runner(Queue(store, execution, settings.tenant_slots), RunObserver())

@@ -11,7 +11,7 @@
 | groundwork_runs_total | status | ended runs of agents by status |
 | groundwork_run_steps_total | | model calls of runs |
 | groundwork_run_step_seconds | part | time of a step's parts: `model`, `tools`, and `own`, the rest |
-| groundwork_run_tool_calls_total | tool, outcome | tool calls by kind of tool (`mcp` for all of MCP) and outcome |
+| groundwork_run_tool_calls_total | tool, outcome | tool calls by tool (`mcp` for all of MCP) and outcome |
 | groundwork_run_slots | state | runs at work in this process: `busy`, `free` |
 | groundwork_run_claims_total | kind | claims: `first`, or `again` after a wait or a death |
 """
@@ -63,6 +63,7 @@ RUN_STEP_SECONDS = Histogram(
     "groundwork_run_step_seconds", "Time of a step's parts.", ("part",), buckets=LATENCY_BUCKETS
 )
 TOOL_CALLS = Counter("groundwork_run_tool_calls_total", "Tool calls by kind and outcome.", ("tool", "outcome"))
+TOOL_OUTCOMES = ("ok", "failed", "timeout", "unknown")
 RUN_SLOTS = Gauge("groundwork_run_slots", "Runs at work in this process.", ("state",))
 RUN_CLAIMS = Counter("groundwork_run_claims_total", "Claims of runs.", ("kind",))
 

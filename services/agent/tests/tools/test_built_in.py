@@ -9,15 +9,17 @@ from typing import Any, get_args
 import pytest
 from docs import build_tools
 from llguidance import LLMatcher
+from prometheus_client import REGISTRY
 from services.agent.tests.runs_bench import bench
 
 from agent import tools
 from agent.agents.rights import check_rights
 from agent.errors import ToolScopeMissing
+from agent.metrics import TOOL_OUTCOMES
 from agent.tools.built_in import built_in_tools, plain_tools
 from agent.tools.toolbox import check_approvals
 from contracts.access.delegation import Delegation
-from contracts.agents.agents import AgentDefinition, PlainTool
+from contracts.agents.agents import AgentDefinition, McpTools, PlainTool, Tool
 from contracts.agents.plain_tools import PlainToolName
 from servicekit.sql.database import Database
 
@@ -59,9 +61,29 @@ async def test_every_engine_can_be_held_to_the_schemas_of_our_tools(database: Da
     box, definition = bench(database).agents.toolbox, AgentDefinition.model_validate({"tools": named})
     async with box.tools("acme", definition) as made:
         assert set(made) == set(built_in_tools())
-        for tool in made.values():
+        for name, tool in made.items():
+            assert (tool.name, tool.kind) == (name, name)
             assert _keywords(tool.parameters) <= EVERY_ENGINE, tool.name
             assert LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(tool.parameters)) == "", tool.name
+
+
+async def test_calls_of_every_tool_are_counted_from_zero_on(database: Database) -> None:
+    bench(database)
+    for kind in (*built_in_tools(), "mcp"):
+        for outcome in TOOL_OUTCOMES:
+            labels = {"tool": kind, "outcome": outcome}
+            assert REGISTRY.get_sample_value("groundwork_run_tool_calls_total", labels) is not None, labels
+
+
+def test_the_options_of_a_tool_are_the_fields_of_its_model() -> None:
+    models = [model for model in get_args(get_args(Tool)[0]) if model is not McpTools]
+    fields = {
+        name: tuple(field for field in model.model_fields if field != "type")
+        for model in models
+        for name in get_args(model.model_fields["type"].annotation)
+    }
+    fields["http_get"] = ("hosts",)  # of the model that it shares with http_post
+    assert {row.name: row.options for row in built_in_tools().values()} == fields
 
 
 def test_the_contract_names_the_tools_without_options() -> None:

@@ -48,7 +48,7 @@ class BuiltInTool:
     scopes: tuple[Scope, ...] = ()
     """A key needs one of these, as for the public call that does the same; none for what reads no documents."""
     options: tuple[str, ...] = ()
-    """The fields of its model in `contracts.agents.agents`."""
+    """The fields of its model in `contracts.agents.agents`, but `type`."""
 
 
 @lru_cache(maxsize=1)

@@ -55,7 +55,7 @@ class Tool(Protocol):
 
     @property
     def kind(self) -> str:
-        """The kind of tool, for metrics: a closed set."""
+        """What metrics call it: the name of a built-in tool, `mcp` for all others."""
         ...
 
     @property
