@@ -2,7 +2,7 @@
 
 The text lives in ``texts/NAME.pdf.md`` and ``texts/NAME.docx.md``, written in a
 small subset of Markdown (headings, paragraphs, lists, tables, ``**bold**``). The
-results go to ``../handbook/`` and are the same, byte for byte, on every run.
+results go to ``examples/handbook`` and are the same, byte for byte, on every run.
 """
 
 from __future__ import annotations

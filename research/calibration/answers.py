@@ -3,7 +3,8 @@
     python -m research.calibration.answers DATA [--cache FOLDER] [--plot FILE.svg]
 
 Every set is judged by a fit on the other sets, so that the figures are those of unseen questions; the weights printed
-last are fitted on all of them and are copied into `agent.ranking` and `agent.evidence`. Vectors are kept in the cache.
+last are fitted on all of them and are copied into `agent.relevance.ranking` and `agent.relevance.evidence`. Vectors are
+kept in the cache.
 """
 
 from __future__ import annotations

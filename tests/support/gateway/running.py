@@ -1,4 +1,4 @@
-"""Runs the real gateway, all listeners, in front of the stand-ins of `gateway_peers`, on free loopback ports."""
+"""Runs the real gateway, all listeners, in front of the stand-ins in `peers.py`, on free loopback ports."""
 
 from __future__ import annotations
 

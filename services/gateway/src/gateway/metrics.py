@@ -26,7 +26,7 @@
 `reason` is retry, error, context_overflow, refusal or circuit_open.
 `limit` is `redis_away`, `key_event_streams`, or key, tenant or model with requests, tokens, concurrency or budget.
 `tenant` is one of the first `GATEWAY_METRICS_TENANTS` tenants that a process served, else `other`.
-`route` is one of `metering.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
+`route` is one of `meter.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
 plus `client_disconnected`, `cut` (a call inside another one that our own agent ended early, which is no error), or
 `none`.
 """

@@ -1,4 +1,4 @@
-"""What ingest needs from outside, each with more than one implementation in `adapters/`."""
+"""What ingest needs from outside, each with more than one implementation: `testing/` has the fakes."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Operation(Generic[R]):
     owner: Owner = "gateway"
     """The service that answers. The gateway passes calls of others on, under the same path."""
     name: str = ""
-    """Of a call that the gateway answers: the name of its function, which the OpenAPI document has as its id."""
+    """Of a call that the gateway answers: its id in the OpenAPI document."""
     is_open: bool = False
     """Whether it needs no key."""
     also_for: tuple[Audience, ...] = ()

@@ -1,0 +1,78 @@
+"""What one place says of another is there: links between documents, modules and folders that docstrings name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOPS = ("libs", "services", "cli", "tests", "benchmarks", "research", "examples", "deploy", "docs")
+CODE = [path for top in TOPS for path in (ROOT / top).rglob("*.py")]
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[parts.index("src") + 1 :] if "src" in parts else parts).removesuffix(".__init__")
+
+
+MODULES = {_module(path): path for path in CODE}
+PACKAGES = {name[:at] for name in MODULES for at, letter in enumerate(name) if letter == "."}
+FOLDERS = "\n".join(f"/{path.parent.relative_to(ROOT)}/" for top in TOPS for path in (ROOT / top).rglob("*.*"))
+OF_A_HOME = {"run/"}
+"""Folders of a data directory, not of ours."""
+
+
+def _docstrings() -> Iterator[tuple[str, str]]:
+    """Every text that stands alone in the code, with where it is."""
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Expr)
+                and isinstance(node.value, ast.Constant)
+                and isinstance(node.value.value, str)
+            ):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value.value
+
+
+def _is_there(name: str) -> bool:
+    """Whether a dotted name is a package, a module, or said in the module that it begins with."""
+    if name in PACKAGES | MODULES.keys():
+        return True
+    module, _, attribute = name.rpartition(".")
+    if module in MODULES:
+        return re.search(rf"\b{attribute}\b", MODULES[module].read_text()) is not None
+    return module not in PACKAGES and "." in module and _is_there(module)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)} -> {target}"
+        for page in {*pages, *(readme for top in TOPS for readme in (ROOT / top).rglob("README.md"))}
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_modules_that_docstrings_name_exist() -> None:
+    tops = {name.partition(".")[0] for name in MODULES}
+    missing = [
+        f"{place}: {name}"
+        for place, text in _docstrings()
+        for name in re.findall(r"(?<![\w./-])([a-z_]\w*(?:\.\w+)+)(?![\w(/-]*/)", text)
+        if name.partition(".")[0] in tops and not _is_there(name)
+    ]
+    assert not missing
+
+
+def test_folders_that_docstrings_name_exist() -> None:
+    missing = [
+        f"{place}: {folder}"
+        for place, text in _docstrings()
+        for folder in re.findall(r"`((?:[\w-]+/)+)`", text)
+        if f"/{folder}" not in FOLDERS and folder not in OF_A_HOME
+    ]
+    assert not missing
