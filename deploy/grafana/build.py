@@ -12,12 +12,11 @@ sys.path.insert(0, str(FOLDER))
 
 from panels import Board, rendered  # noqa: E402  # found beside this file
 
-NAMES = ("overview", "gateway", "ingest", "retrieval", "inference", "agents")
-
 
 def boards() -> list[Board]:
-    """All dashboards."""
-    return [importlib.import_module(f"boards.{name}").BOARD for name in NAMES]
+    """All dashboards: one a module in `boards/`."""
+    names = sorted(path.stem for path in (FOLDER / "boards").glob("[a-z]*.py"))
+    return [importlib.import_module(f"boards.{name}").BOARD for name in names]
 
 
 def main() -> int:
