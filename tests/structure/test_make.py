@@ -33,6 +33,13 @@ def test_make_test_runs_every_suite_to_its_end_and_fails_if_one_test_did(program
     assert done.returncode != 0
 
 
+def test_make_alone_lists_every_command() -> None:
+    targets = re.findall(r"^([a-z][a-z0-9%-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
+    assert re.findall(r"^  make (\S+) +\w", done.stdout, re.MULTILINE) == targets
+
+
 def test_the_check_before_a_landing_runs_every_stage_and_says_which_were_red(tmp_path: Path) -> None:
     make = tmp_path / "make"
     make.write_text(f'#!/bin/sh\necho "$2" >> {tmp_path}/asked\n[ "$2" != check ]\n')
@@ -50,6 +57,13 @@ def test_the_check_before_a_landing_runs_every_stage_and_says_which_were_red(tmp
     assert done.returncode == 1
     assert "red after" in done.stdout
     assert "lint" in done.stdout.splitlines()[-1]
+
+
+def test_the_page_for_contributors_names_every_stage_of_the_check_before_a_landing() -> None:
+    stages = re.findall(r"make --no-print-directory ([a-z-]+)", (ROOT / ".ci" / "run").read_text())
+    opening = (ROOT / "CONTRIBUTING.md").read_text().partition("\n## ")[0]
+    assert ".ci/run" in opening
+    assert set(re.findall(r"`(?:make )?([a-z-]+)`", opening)) >= set(stages)
 
 
 def test_every_benchmark_that_a_document_names_is_one_file_of_a_subject() -> None:
