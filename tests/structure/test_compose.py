@@ -42,7 +42,8 @@ def services() -> dict[str, dict[str, Any]]:
 
 def test_the_default_stack_is_the_whole_platform(services: dict[str, dict[str, Any]]) -> None:
     assert {name for name, service in services.items() if "profiles" not in service} == DEFAULT
-    assert {name for name, service in services.items() if service.get("profiles") == ["gpu"]} == {"vllm"}
+    profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
+    assert profiles == {"vllm": ["gpu"], "prometheus": ["observability"], "grafana": ["observability"]}
 
 
 def test_only_the_gateway_is_published_and_only_on_loopback_unless_asked(services: dict[str, dict[str, Any]]) -> None:
