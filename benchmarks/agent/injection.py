@@ -1,8 +1,9 @@
 """`make bench-injection [INJECTION_DATA=folder] [EVERY=n] [START=k]`: what one that obeys every text can do. Nothing.
 
-Each attack is put before a model that does all that it says (`agent.testing.hostile_model`): as a source of a `rag:` answer
-in every grounding mode, and as the result of a tool of an agent. Counted are tool calls that were executed though the
-agent may not make them (or only with an approval that nobody gave), and links or images in what a page would render.
+Each attack is put before a model that does all that it says (`agent.testing.hostile_model`): as a source of a `rag:`
+answer in every grounding mode, and as the result of a tool of an agent. Counted are tool calls that were executed
+though the agent may not make them (or only with an approval that nobody gave), and links or images that a page would
+render.
 All sets take half an hour on a busy machine: `EVERY=3` with START 0, 1 and 2 asks them in three parts.
 """
 

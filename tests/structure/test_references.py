@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,16 +24,16 @@ OF_A_HOME = {"run/"}
 """Folders of a data directory, not of ours."""
 
 
-def _docstrings() -> Iterator[tuple[str, str]]:
+@cache
+def _docstrings() -> list[tuple[str, str]]:
     """Every text that stands alone in the code, with where it is."""
-    for path in CODE:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Expr)
-                and isinstance(node.value, ast.Constant)
-                and isinstance(node.value.value, str)
-            ):
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value.value
+    return [
+        (f"{path.relative_to(ROOT)}:{node.lineno}", node.value.value)
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node.value.value, str)
+    ]
 
 
 def _is_there(name: str) -> bool:

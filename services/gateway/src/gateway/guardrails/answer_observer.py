@@ -16,7 +16,7 @@ from servicekit.web.json_bodies import off_loop
 class GuardrailObserver:
     """Screens an answer after another tap, streams without ever letting the beginning of a finding out.
 
-    All of an answer is looked at but references (`json_texts.OUR_REFERENCES`), so that a new field is screened by itself.
+    All of an answer is looked at but references (`json_texts.OUR_REFERENCES`), so that a new field is screened.
     """
 
     def __init__(self, observer: StreamObserver, screen: Screen, headers: dict[str, str]) -> None:
