@@ -44,7 +44,7 @@ test-contract: setup-dev ## each consumer's client against the provider's app
 	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not clients" tests/contract
 
 .PHONY: test-clients
-test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, AI SDK, LiteLLM, …): installs 700 MB in .clients
+test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, …): 700 MB in .clients (HEAVY=1: Open WebUI, guidellm, 9 GB)
 	@nice -n 10 $(BIN)/pytest -q tests/contract/clients
 
 test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL

@@ -1,7 +1,8 @@
 """Unmodified clients of others against the gateway: each program here is what a user of that client would write.
 
 Every Python program has an environment of its own, since clients pin each other's versions; `uv` makes it from what the
-program declares. `make test-clients` runs this; it needs a package index, and Node for the programs in `node/`.
+program declares. `make test-clients` runs this; it needs a package index, and Node for the programs in `node/`. Those
+in `heavy/` (gigabytes each, one a browser) come with `HEAVY=1`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from .conftest import Served
 HERE = Path(__file__).parent
 KEPT = Path(os.environ.get("GROUNDWORK_CLIENTS", HERE.parents[2] / ".clients"))
 """Where what is installed is kept, out of version control."""
-PYTHON = sorted(path.name for path in (HERE / "programs").glob("*.py"))
+FOLDERS = ("programs", "heavy") if os.environ.get("HEAVY") else ("programs",)
+PYTHON = sorted(str(path.relative_to(HERE)) for folder in FOLDERS for path in (HERE / folder).glob("*.py"))
 NODE = sorted(path.name for path in (HERE / "node").glob("*.mjs"))
 SECONDS = 600.0
 UV = HERE.parents[2] / ".venv" / "bin" / "uv"
@@ -44,7 +46,10 @@ def run(command: list[str], folder: Path, environment: Mapping[str, str]) -> Non
 @pytest.mark.parametrize("program", PYTHON)
 def test_an_unmodified_python_client_works(gateway: Served, program: str) -> None:
     environment = {**gateway.environment, "UV_CACHE_DIR": str(KEPT / "uv")}
-    run([str(UV), "run", "--quiet", "--no-project", "--script", program], HERE / "programs", environment)
+    if links := os.environ.get("PIP_FIND_LINKS"):
+        environment["UV_FIND_LINKS"] = links
+    file = HERE / program
+    run([str(UV), "run", "--quiet", "--no-project", "--script", file.name], file.parent, environment)
 
 
 @pytest.fixture(scope="session")
