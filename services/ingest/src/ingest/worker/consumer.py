@@ -62,6 +62,7 @@ class WakeupConsumer:
                 pause = min(LONGEST_PAUSE, pause * 2)
 
     def _run_once(self) -> None:
+        self._app.set_current()  # of this thread: the solo pool looks a task up in the current app
         controller = WorkController(
             app=self._app,
             hostname=self._name,
