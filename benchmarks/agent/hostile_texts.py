@@ -110,6 +110,10 @@ _NAMES = (
 )
 FRAGMENTS = (*_MARKUP, *_ADDRESSES, *_BLOCKS, *_NAMES)
 WHOLE = (
+    "\\<_evil.com_?\n1. \\<\u2028~~",
+    "evil\\.com_`\\`](![r][][1, 2]a&#64;b.com</-->_\\[\x0c`",
+    "HTTP://evil.comhttps://evil.example/Shttps&#58;//evil.com;]]>\ufe0f//|пример.рфonerror=< ",
+    "//a|пример.рфx",
     "the <im<b>g src=//evil.example/p.png> blue stone",
     "<scr<script>ipt>alert(1)</scr</script>ipt>",
     *(

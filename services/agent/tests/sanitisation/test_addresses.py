@@ -14,6 +14,8 @@ from agent.sanitisation.addresses import addresses, as_code
         "mailto:a@b.example",
         "javascript:alert(1)",
         "//a.example",
+        "_evil.com_",
+        "__evil.com__",
     ],
 )
 def test_what_a_renderer_makes_a_link_of_is_found_whole(word: str) -> None:

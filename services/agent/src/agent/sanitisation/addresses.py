@@ -26,11 +26,12 @@ ADDRESS = re.compile(
     rf"(?:[a-z][a-z0-9+.-]*:(?=//)|(?:javascript|vbscript|mailto|xmpp|data(?=:\w+/)):(?=\S)|www\.){_REST}"
     rf"|//(?=(?:localhost|{_LABEL}+\.{_LABEL}))[^\s<>`\"”’|｜]+"
     rf"|(?:{_LABEL}[^{_SEPARATORS}]*)?@{_LABEL}+(?:\.{_LABEL}+)+(?:[/?#]{_REST})?"
-    rf"|(?:(?<!{_LABEL})(?:{_LABEL}+\.)+|\A\.)(?:(?:{_DOMAINS}|{_COUNTRIES})(?![\w-])(?::\d+)?(?:[/?#]{_REST})?"
+    rf"|(?:(?<!{_LABEL})(?:{_LABEL}+\.)+|\A\.)(?:(?:{_DOMAINS}|{_COUNTRIES})(?![^\W_]|-)(?::\d+)?(?:[/?#]{_REST})?"
     rf"|[a-z]{{2,}}(?::\d+)?[/?#](?=[^\s<>`\"”’|]){_REST})",
     re.IGNORECASE,
 )
-"""Nobody's ordinary sentence holds one, save the name of a file whose ending is that of a country (`README.md`)."""
+"""Nobody's ordinary sentence holds one, save the name of a file whose ending is that of a country (`README.md`).
+What an underscore ends may be emphasis, which leaves the bare name."""
 _JOINED_BEFORE = re.compile(rf"(?:{_LABEL}|\.)+\Z")
 _JOINED_BEHIND = re.compile(rf"(?:{_LABEL}|\.)*")
 _ENDS = ".,;:!?)]}'\\*_~"

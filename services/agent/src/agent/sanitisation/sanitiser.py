@@ -31,7 +31,8 @@ _OPEN_MARKER = re.compile(
 _BLANKS = re.compile(r"[ \t]+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
-_MARKUP = re.compile(r"<(?=[a-z/!?])|\](?=[(:])|!(?=\[)|[|@](?=\.)", re.IGNORECASE)
+_MARKUP = re.compile(r"<(?=[a-z/!?])|\](?=[(:])|!(?=\[)|[|@](?=\.)|//(?=[^\s./]*\|)", re.IGNORECASE)
+"""The last is a host to `linkify-it`, for which a bar is a letter; as code it would end where a table's cell does."""
 _LABEL_MARKUP = re.compile(_MARKUP.pattern + r"|\](?=\[)", re.IGNORECASE)
 _FENCE_BEGINS = re.compile(r"[ \t]*(?:`{0,2}|~{0,2})\Z")
 _FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})([^\n]*)")
