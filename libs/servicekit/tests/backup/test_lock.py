@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from libs.servicekit.tests.databases import new_database
 from sqlalchemy import MetaData, select, text
 from structlog.testing import capture_logs
 
@@ -20,11 +21,8 @@ HOLDS = backup_lock_table(metadata)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(None, tmp_path, "locked")
-    async with database.write() as connection:
-        await connection.run(metadata.create_all)
-    yield database
-    await database.close()
+    async with new_database(tmp_path, metadata) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from libs.servicekit.tests.databases import new_database
 from sqlalchemy import Column, MetaData, String, select
 
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.worker_registry import WorkerRegistry, slots_alive, workers_table
-from servicekit.sql.database import Database, rows_of
+from servicekit.sql.database import rows_of
 
 metadata = MetaData()
 WORKERS = workers_table(metadata, Column("reading", String(40)))
@@ -16,11 +17,8 @@ WORKERS = workers_table(metadata, Column("reading", String(40)))
 
 @pytest.fixture
 async def registry(tmp_path: Path, clock: ManualClock) -> AsyncIterator[WorkerRegistry]:
-    database = Database.open(None, tmp_path, "workers")
-    async with database.write() as connection:
-        await connection.run(metadata.create_all)
-    yield WorkerRegistry(WORKERS, database, clock)
-    await database.close()
+    async with new_database(tmp_path, metadata) as database:
+        yield WorkerRegistry(WORKERS, database, clock)
 
 
 async def _slots(registry: WorkerRegistry) -> int:

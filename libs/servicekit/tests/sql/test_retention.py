@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from libs.servicekit.tests.databases import new_database
 from sqlalchemy import Column, MetaData, String, Table, insert, select
 
 from servicekit.core.clock import ManualClock
@@ -25,11 +26,8 @@ KEY, AT = NOTES.c.id, NOTES.c.at
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(None, tmp_path, "notes")
-    async with database.write() as connection:
-        await connection.run(metadata.create_all)
-    yield database
-    await database.close()
+    async with new_database(tmp_path, metadata) as opened:
+        yield opened
 
 
 async def _add(database: Database, clock: ManualClock, **ages: float | None) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from libs.servicekit.tests.databases import new_database
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text, update
 
 from servicekit.sql.database import Database, UtcTime, all_of, rows_of
@@ -21,12 +22,9 @@ MOMENT = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(None, tmp_path, "counters")
-    async with database.write() as connection:
-        await connection.run(metadata.create_all)
-        await connection.execute(insert(COUNTERS).values(value=0, at=MOMENT))
-    yield database
-    await database.close()
+    async with new_database(tmp_path, metadata) as opened:
+        await opened.write(lambda connection: connection.execute(insert(COUNTERS).values(value=0, at=MOMENT)))
+        yield opened
 
 
 async def test_a_function_is_one_hop_and_so_is_a_statement_of_a_block(

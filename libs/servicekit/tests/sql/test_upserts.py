@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from libs.servicekit.tests.databases import new_database
 from sqlalchemy import Column, Integer, MetaData, String, Table, select
 from sqlalchemy.exc import IntegrityError
 
@@ -24,11 +25,8 @@ UNIQUE = [PETS.c.tenant, PETS.c.name]
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(None, tmp_path, "pets")
-    async with database.write() as connection:
-        await connection.run(metadata.create_all)
-    yield database
-    await database.close()
+    async with new_database(tmp_path, metadata) as opened:
+        yield opened
 
 
 async def _insert(database: Database, tenant: str, name: str, **more: int) -> bool:

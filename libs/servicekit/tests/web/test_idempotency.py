@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from libs.servicekit.tests.databases import new_database
 from sqlalchemy import MetaData
 
 from servicekit.core.clock import ManualClock
@@ -26,11 +27,8 @@ ANSWERS = StoredAnswers(idempotency_table(METADATA))
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(None, tmp_path, "answers")
-    async with database.write() as connection:
-        await connection.run(METADATA.create_all)
-    yield database
-    await database.close()
+    async with new_database(tmp_path, METADATA) as opened:
+        yield opened
 
 
 CALL = CallKey("key", "POST /v1/things", "once")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from services.ingest.tests.export.manifests import new_manifest
 
 from contracts.retrieval.chunks import ChunkEmbeddings
 from extraction.chunking.chunker import Chunk
@@ -19,7 +20,7 @@ from extraction.model.document import Extracted
 from extraction.model.failures import ParseFailed
 from ingest.export import archive as archives
 from ingest.export import exporter
-from ingest.export.archive import Archive, ArchivedPart, Manifest, PartFiles
+from ingest.export.archive import Archive, ArchivedPart, PartFiles
 from ingest.parts.files import Part, dump
 from ingest.testing.index import MemoryIndex
 
@@ -68,18 +69,7 @@ async def test_however_long_a_document_its_embeddings_are_never_all_in_memory(tm
     )
     original = tmp_path / "original"
     original.write_bytes(b"%PDF")
-    manifest = Manifest(
-        id="d",
-        revision=1,
-        title="T",
-        title_given=True,
-        source="s",
-        media_type="text/plain",
-        bytes=4,
-        sha256="0" * 64,
-        embedding_model="model",
-        parts=[ArchivedPart(**archives.archived(part).model_dump()) for part in _parts()],
-    )
+    manifest = new_manifest(b"%PDF", [ArchivedPart(**archives.archived(part).model_dump()) for part in _parts()])
     about = ("c", "d", 1)
     with (tmp_path / "archive.zip").open("w+b") as file, _at_most(ALL_EMBEDDINGS // 4):
         with tempfile.SpooledTemporaryFile(exporter.IN_MEMORY) as lines:
@@ -120,17 +110,7 @@ def test_a_plan_that_would_fill_the_memory_is_refused_before_it_is_parsed(tmp_pa
     original = tmp_path / "original"
     original.write_bytes(b"")
     part = ArchivedPart(start=0, chars=1, first_chunk=0, chunks=1, done=1)
-    manifest = Manifest(
-        id="d",
-        revision=1,
-        title="T",
-        title_given=True,
-        source="s",
-        media_type="text/plain",
-        bytes=0,
-        sha256="0" * 64,
-        parts=[part],
-    )
+    manifest = new_manifest(b"", [part])
     with (tmp_path / "archive.zip").open("w+b") as file:
         archives.write(file, manifest, original, [files], None)
         size = files.structure.stat().st_size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import tempfile
 import tracemalloc
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from services.ingest.tests.export.manifests import new_manifest
 
-from ingest.export.archive import ArchivedPart, Manifest
+from ingest.export.archive import ArchivedPart
 from ingest.export.errors import ArchiveDamaged, ArchiveTooLarge, RestoresBusy
 from ingest.export.reader import PLACES, SHARE, ArchiveLimits, ArchiveReader
 
@@ -38,18 +38,7 @@ def _this_process_takes_at_most(most: int) -> Iterator[None]:
 @contextmanager
 def _archive(text: str, chunks: int, plan: dict[str, Any] | bytes, at_end: bytes = b"") -> Iterator[IO[bytes]]:
     """An archive of one part."""
-    manifest = Manifest(
-        id="d",
-        revision=1,
-        title="T",
-        title_given=True,
-        source="s",
-        media_type="text/plain",
-        bytes=len(ORIGINAL),
-        sha256=hashlib.sha256(ORIGINAL).hexdigest(),
-        embedding_model="model",
-        parts=[ArchivedPart(start=0, chars=len(text), first_chunk=0, chunks=chunks, done=1)],
-    )
+    manifest = new_manifest(ORIGINAL, [ArchivedPart(start=0, chars=len(text), first_chunk=0, chunks=chunks, done=1)])
     facts: dict[str, Any] = {"title": None, "pages": None, "last_page": None, "done": 1.0, "state": {}}
     structure = json.dumps(facts | {"paths": [], "blocks": []}).encode()
     told = plan if isinstance(plan, bytes) else json.dumps(plan).encode()

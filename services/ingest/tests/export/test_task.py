@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from services.ingest.tests.export.manifests import new_manifest
 
 from extraction.model.failures import ParseFailed
 from ingest.export import task
-from ingest.export.archive import ArchivedPart, Manifest
+from ingest.export.archive import ArchivedPart
 from ingest.export.task import run
 
 ORIGINAL = b"The original."
@@ -40,18 +41,7 @@ def archive(folder: Path, *texts: str, embeddings: list[str] | None = None) -> P
         done = (number + 1) / len(texts)
         parts.append(ArchivedPart(start=start, chars=len(text), first_chunk=2 * number, chunks=2, done=done))
         start += len(text) + 2
-    manifest = Manifest(
-        id="d",
-        revision=1,
-        title="T",
-        title_given=True,
-        source="s",
-        media_type="text/plain",
-        bytes=len(ORIGINAL),
-        sha256=hashlib.sha256(ORIGINAL).hexdigest(),
-        embedding_model="model",
-        parts=parts,
-    )
+    manifest = new_manifest(ORIGINAL, parts)
     with zipfile.ZipFile(folder / "archive.zip", "w") as members:
         members.writestr("document.json", manifest.model_dump_json())
         members.writestr("original", ORIGINAL)
