@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from contracts.access.delegation import Delegation
 from inference.bootstrap import create_app
+from inference.metrics import RUNNING, WAITING, WAITING_TOKENS
 from inference.settings import InferenceSettings
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
@@ -41,6 +42,14 @@ RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted", "max_input_
 @pytest.fixture(autouse=True)
 def _no_sockets() -> None:
     disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_count_stays() -> Iterator[None]:
+    """Gauges are the process's: what a test's queue still held at its end would be seen by later tests."""
+    yield
+    for gauge in (RUNNING, WAITING, WAITING_TOKENS):
+        gauge.clear()
 
 
 class Running:

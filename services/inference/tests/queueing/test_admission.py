@@ -78,9 +78,10 @@ async def test_leaving_twice_gives_back_one_place() -> None:
     release = await admission.enter()
     release()
     release()
-    await admission.enter()
+    again = await admission.enter()
     with pytest.raises(ModelBusy):
         await admission.enter()
+    again()
 
 
 async def test_who_gives_up_waiting_leaves_no_trace() -> None:
@@ -92,8 +93,9 @@ async def test_who_gives_up_waiting_leaves_no_trace() -> None:
     await asyncio.gather(waiting, return_exceptions=True)
     assert admission.waiting == 0
     release()
-    await admission.enter()
+    again = await admission.enter()
     assert admission.running == 1
+    again()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
