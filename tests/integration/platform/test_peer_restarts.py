@@ -69,6 +69,26 @@ async def test_a_call_waits_for_a_peer_that_is_restarted_and_is_sent_once(stream
     assert received == [b"", b"a document in pieces"]
 
 
+async def test_a_call_waits_for_a_peer_without_an_address_and_goes_to_its_next_one() -> None:
+    received: list[bytes] = []
+    async with open_session() as session:
+        peer = Peer("peer", "http://127.0.0.1:1", session, restart_seconds=600)
+        async with _serving(0, []) as port:
+            peer.move(f"http://127.0.0.1:{port}/")
+            await peer.send("GET", "/there")
+            peer.move(None)
+            calling = asyncio.create_task(peer.send("POST", "/", body=b"a document"))
+            await asyncio.sleep(0.3)
+            assert not calling.done()
+        async with _serving(0, received) as port:
+            peer.move(f"http://127.0.0.1:{port}")
+            assert (await calling).body == b"here"
+        peer.move(None)
+        with pytest.raises(PeerUnreachable):
+            await peer.probe()
+    assert received == [b"a document"]
+
+
 async def test_a_peer_that_is_gone_is_not_waited_for_again() -> None:
     async with open_session() as session:
         tried = Tried(session)

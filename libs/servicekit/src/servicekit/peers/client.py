@@ -59,6 +59,10 @@ class PeerMalformed(UpstreamFailed):
         self.code = f"{peer}_malformed"
 
 
+class _NoAddress(Exception):
+    """The peer is nowhere at the moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeerAnswer:
     """A whole answer."""
@@ -120,13 +124,19 @@ class Peer:
         `restart_seconds`: how long calls wait for it once it takes no connections any more, though it did before.
         """
         self.name = name
-        self._base = base_url.rstrip("/")
+        self._base: str | None = base_url.rstrip("/")
         self._session = session
         self._timeout = timeout_seconds
         self._is_ours = is_ours
         self._restart_seconds = restart_seconds
         self._away_since: float | None = -math.inf  # it was never there, as far as we know
         self._attributes: Attributes = {"server.address": urlsplit(base_url).hostname, "peer.service": name}
+
+    def move(self, base_url: str | None) -> None:
+        """It is at another address from now on; None while it has none, which is as if it took no connections."""
+        self._base = base_url.rstrip("/") if base_url else None
+        if base_url:
+            self._away_since = None
 
     @property
     def timeout_seconds(self) -> float:
@@ -224,22 +234,22 @@ class Peer:
     ) -> aiohttp.ClientResponse:
         """The head of an answer. While nothing listens, nothing was sent: trying again then is no second try."""
         started = time.perf_counter()
-        url, limits = self._url(path), _timeout(seconds)
+        limits = _timeout(seconds)
         try:
             while True:
                 try:
                     response = await self._session.request(
-                        method, url, timeout=limits, allow_redirects=False, **options()
+                        method, self._url(path), timeout=limits, allow_redirects=False, **options()
                     )
                     break
-                except aiohttp.ClientConnectorError:
+                except (aiohttp.ClientConnectorError, _NoAddress):
                     if not (patient and self._is_restarting()):
                         raise
                 await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             PEER_REQUESTS.labels(self.name, "timeout").inc()
             raise PeerTimeout(self.name) from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, _NoAddress) as error:
             PEER_REQUESTS.labels(self.name, "unreachable").inc()
             log.warning("peer unreachable", peer=self.name, error=repr(error))
             raise PeerUnreachable(self.name) from None
@@ -279,6 +289,8 @@ class Peer:
     def _url(self, path: str) -> str:
         if any(part in (".", "..") for part in path.partition("?")[0].split("/")):
             raise ValueError(f"a path that leads elsewhere: {path}")  # a bug of ours: names are checked before
+        if self._base is None:
+            raise _NoAddress
         return self._base + path
 
     def _headers(
