@@ -13,8 +13,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from tests.support.inference.running import serving
 
+from inference.catalog.hub import Hub
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
+from inference.catalog.sources import HubSource
 from inference.errors import CannotLoad
 
 COMMIT = "c" * 40
@@ -30,7 +32,7 @@ MODEL = Model.model_validate(
 )
 
 
-class Hub:
+class FakeHub:
     """Knows one model, and counts what it gives."""
 
     def __init__(self) -> None:
@@ -39,7 +41,7 @@ class Hub:
             routes=[
                 Route("/api/models/org/tiny/revision/{revision}", self._info),
                 Route("/api/models/org/tiny/tree/{revision}", self._tree),
-                Route("/org/tiny/resolve/{revision}/{file}", self._file, methods=["GET", "HEAD"]),
+                Route("/org/tiny/resolve/{revision}/{file:path}", self._file, methods=["GET", "HEAD"]),
             ]
         )
 
@@ -63,7 +65,7 @@ class Hub:
 
 
 async def test_it_is_downloaded_once_without_pickled_weights_and_only_if_that_is_allowed(tmp_path: Path) -> None:
-    hub = Hub()
+    hub = FakeHub()
     async with serving(hub.app) as url:
         with pytest.raises(CannotLoad, match="INFERENCE_ALLOW_DOWNLOADS"):
             await asyncio.to_thread(ModelSources(tmp_path, hub_url=url).folder, MODEL)
@@ -83,3 +85,25 @@ async def test_a_hub_that_does_not_know_it_is_said(tmp_path: Path) -> None:
         sources = ModelSources(tmp_path, allow_downloads=True, hub_url=url)
         with pytest.raises(CannotLoad, match="could not be downloaded"):
             await asyncio.to_thread(sources.folder, MODEL)
+
+
+async def test_one_file_of_a_model_is_downloaded_alone_and_with_all_its_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [f"q4/m-0000{number}-of-00002.gguf" for number in (1, 2)]
+    for name in (*parts, "m.gguf", "other.gguf"):
+        monkeypatch.setitem(FILES, name, f"GGUF {name}".encode())
+    source = HubSource(huggingface="org/tiny", file="m.gguf")
+    hub = FakeHub()
+    async with serving(hub.app) as url:
+        with pytest.raises(CannotLoad, match="INFERENCE_ALLOW_DOWNLOADS"):
+            await asyncio.to_thread(Hub(tmp_path, url=url).file, source)
+        allowed = Hub(tmp_path, allow_downloads=True, url=url)
+        assert (await asyncio.to_thread(allowed.file, source)).read_bytes() == b"GGUF m.gguf"
+        assert hub.given == ["m.gguf"]
+        first = await asyncio.to_thread(allowed.file, source.model_copy(update={"file": parts[0]}))
+        assert first.parent.joinpath("m-00002-of-00002.gguf").is_file()
+        assert sorted(hub.given) == sorted(["m.gguf", *parts])
+        with pytest.raises(CannotLoad, match=r"has no file none\.gguf"):
+            await asyncio.to_thread(allowed.file, source.model_copy(update={"file": "none.gguf"}))
+    assert await asyncio.to_thread(Hub(tmp_path).file, source)

@@ -92,6 +92,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """The base URL of an app while it is served."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()  # who calls before the server runs waits for it
     server = server_for(app, ServiceSettings(shutdown_seconds=2))
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:

@@ -13,8 +13,9 @@ from fastapi import FastAPI
 
 from inference.api import chat, models, vectors
 from inference.catalog.model_folders import ModelSources
-from inference.catalog.models_file import Model, ModelCatalog, ScriptSource, UpstreamSource, load_models_file
+from inference.catalog.models_file import Model, ModelCatalog, load_models_file
 from inference.catalog.prices import add_list_prices
+from inference.catalog.sources import ScriptSource, UpstreamSource
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits

@@ -8,6 +8,45 @@ from servicekit.core.errors import Forbidden, InvalidRequest, NotFound, NotReady
 class CannotLoad(Exception):
     """A model can't be had, for a reason that can be shown to anybody who asks for readiness."""
 
+    code = "model_not_ready"
+    """What a call of the model is refused with."""
+
+
+class EngineMissing(CannotLoad):
+    """The library that runs the model is not installed."""
+
+    code = "engine_not_installed"
+
+
+class FileInvalid(CannotLoad):
+    """The file is no model, or one of a form that the engine does not read."""
+
+    code = "model_file_invalid"
+
+
+class FileTruncated(CannotLoad):
+    """The file ends before its model does."""
+
+    code = "model_file_truncated"
+
+
+class FileChanged(CannotLoad):
+    """The file is not the one that was declared."""
+
+    code = "model_file_changed"
+
+
+class ArchitectureUnknown(CannotLoad):
+    """The engine does not know models of this kind."""
+
+    code = "model_architecture_unknown"
+
+
+class ModelTooLarge(CannotLoad):
+    """The model needs more memory than there is for it."""
+
+    code = "model_too_large"
+
 
 class ModelNotFound(NotFound):
     """No model of that name and kind."""
@@ -60,8 +99,10 @@ class ModelNotReady(NotReady):
 
     code = "model_not_ready"
 
-    def __init__(self, name: str, why: str, retry_after: float = 2.0) -> None:
+    def __init__(self, name: str, why: str, retry_after: float = 2.0, code: str | None = None) -> None:
+        """`code`: of the reason for which it failed to load."""
         super().__init__(f"The model '{name}' is not ready: {why.rstrip('.')}.", retry_after=retry_after)
+        self.code = code or self.code
 
 
 class ModelBusy(QueueFull):

@@ -17,6 +17,7 @@ def chat(**changes: Any) -> dict[str, Any]:
 
 EMBEDDING = {"name": "words", "kind": "embedding", "engine": "scripted", "max_input_tokens": 64, "dimensions": 8}
 RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted"}
+GGUF = {"path": "/srv/models/m.gguf"}
 UPSTREAM = {"base_url": "http://vllm:8000/v1", "upstream_model": "m"}
 
 
@@ -85,6 +86,16 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([chat(engine="openai", source=UPSTREAM, quantization="AWQ!")], "quantization"),
         ([chat(quantization="awq")], "no weights to quantize"),
         ([chat(engine="transformers", source={"path": "/x"}, queue={"at_once": 2})], "queue.at_once must be 1"),
+        ([chat(engine="llamacpp")], "takes a source with path, package and file, or huggingface and file"),
+        ([chat(engine="llamacpp", source={"path": "/srv/model"})], "source: path must be a .gguf file"),
+        ([chat(engine="llamacpp", source={"huggingface": "org/m"})], "source: file must be given"),
+        ([chat(engine="llamacpp", source=GGUF, quantization="awq")], "a GGUF file says it itself"),
+        ([chat(engine="llamacpp", source=GGUF, llamacpp={"mmproj": {"path": "/x"}})], "mmproj: path must be a .gguf"),
+        ([chat(engine="llamacpp", source=GGUF, generation={"top_k": -1})], "generation.top_k"),
+        ([chat(llamacpp={"threads": 2})], "llamacpp is for engine llamacpp"),
+        ([chat(generation={"top_k": 2})], "generation is for engine llamacpp"),
+        ([chat(engine="transformers", source={"path": "/x", "sha256": "0" * 64})], "are for engine llamacpp"),
+        ([chat(engine="transformers", source={"huggingface": "o/m", "file": "a.gguf"})], "are for engine llamacpp"),
         ([EMBEDDING | {"queue": {"at_once": 2}}], "queue.waiting_tokens bounds them"),
         ([EMBEDDING | {"queue": {"waiting": 2}}], "queue.waiting_tokens bounds them"),
         ([RERANK | {"queue": {"waiting_tokens": 2}}], "the scripted reranker"),

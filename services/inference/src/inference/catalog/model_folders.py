@@ -8,17 +8,13 @@ from pathlib import Path
 
 import structlog
 
-from inference.catalog.models_file import HubSource, Model, PackagedSource, PackageSource, PathSource
+from inference.catalog.hub import Hub
+from inference.catalog.models_file import Model
 from inference.catalog.packages import convert_if_stale, models_folder, package_folder
-from inference.errors import CannotLoad
+from inference.catalog.sources import HubSource, PackagedSource, PackageSource, PathSource
+from inference.errors import CannotLoad, FileChanged
 
 log = structlog.get_logger(__name__)
-HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
-"""What is downloaded: never pickled weights, which are programs."""
-
-
-class WrongFile(CannotLoad):
-    """A file is not the one that was declared."""
 
 
 class ModelSources:
@@ -26,8 +22,7 @@ class ModelSources:
 
     def __init__(self, models_dir: Path | None, *, allow_downloads: bool = False, hub_url: str = "") -> None:
         self._models_dir = models_dir
-        self._allow_downloads = allow_downloads
-        self._hub_url = hub_url
+        self.hub = Hub(models_dir, allow_downloads=allow_downloads, url=hub_url)
 
     def folder(self, model: Model) -> Path:
         """Where the model lies; raises `CannotLoad` with what to do."""
@@ -39,7 +34,7 @@ class ModelSources:
         elif isinstance(source, PackagedSource):
             folder, hint = self._converted() / source.packaged, "Set-up makes it: python -m inference.catalog.packages"
         elif isinstance(source, HubSource):
-            folder, hint = self._from_hub(source), "Correct `huggingface` in the models file"
+            folder, hint = self.hub.folder(source), "Correct `huggingface` in the models file"
         else:
             raise TypeError(f"{type(source).__name__} has no files")  # a bug of ours: the catalog checks engines
         if not folder.is_dir():
@@ -58,53 +53,23 @@ class ModelSources:
         file = inside / source.file
         if not file.is_file():
             raise CannotLoad(f"the package {source.package} holds no {source.file}. Correct `file` in the models file")
-        _check_digest(file, source.sha256)
+        check_digest(file, source.sha256)
         if file.suffix != ".gguf":
             return file.parent
         target = self._converted() / f"{source.package}-{source.sha256[:16]}"
         convert_if_stale(target, file)
         return target
 
-    def _from_hub(self, source: HubSource) -> Path:
-        from huggingface_hub import snapshot_download  # takes a moment, and few need it
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-        def fetched(*, offline: bool) -> Path:
-            return Path(
-                snapshot_download(
-                    source.huggingface,
-                    revision=source.revision,
-                    cache_dir=self._converted() / "hub",
-                    endpoint=self._hub_url or None,
-                    allow_patterns=HUB_FILES,
-                    local_files_only=offline,
-                )
-            )
-
-        try:
-            return fetched(offline=True)
-        except LocalEntryNotFoundError:
-            if not self._allow_downloads:
-                raise CannotLoad(
-                    f"{source.huggingface} is not on this machine and nothing is downloaded unless "
-                    "INFERENCE_ALLOW_DOWNLOADS is true. Set it, or put the model into a folder and declare its `path`"
-                ) from None
-        log.info("downloading a model", model=source.huggingface, revision=source.revision)
-        try:
-            return fetched(offline=False)
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-            log.error("download failed", model=source.huggingface, error=repr(error))
-            raise CannotLoad(
-                f"{source.huggingface} at {source.revision} could not be downloaded. Inference's log says why"
-            ) from None
-
-
-def _check_digest(file: Path, expected: str) -> None:
+def check_digest(file: Path, expected: str) -> None:
+    """Raise `FileChanged` unless the file has this SHA-256."""
     with file.open("rb") as content:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != expected:
         log.error("wrong file", file=str(file), sha256=found)
-        raise WrongFile(f"{file.name} has another sha256 than the models file says. Install the release that was meant")
+        raise FileChanged(
+            f"{file.name} has another sha256 than the models file says. Install the release that was meant"
+        )
 
 
 def _check_quantization(model: Model, folder: Path) -> None:
@@ -115,7 +80,7 @@ def _check_quantization(model: Model, folder: Path) -> None:
         return  # loading says what is wrong with it
     found = (config.get("quantization_config") or {}).get("quant_method") if isinstance(config, dict) else None
     if found != model.quantization:
-        raise WrongFile(
+        raise FileChanged(
             f"its weights are quantized as '{found or 'nothing'}', and the models file says "
             f"'{model.quantization or 'nothing'}'. Correct `quantization`, or load other weights"
         )

@@ -7,112 +7,39 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from contracts.access.keys import Limits
 from contracts.models.catalog import ModelPrice, ToolProtocol
+from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
+from inference.catalog.sources import (
+    FORMS,
+    Declared,
+    HubSource,
+    PackagedSource,
+    PackageSource,
+    PathSource,
+    ScriptSource,
+    Source,
+    UpstreamSource,
+    gguf_problem,
+)
 
 Kind = Literal["chat", "embedding", "rerank"]
-Engine = Literal["transformers", "sentence-transformers", "openai", "scripted"]
+Engine = Literal["transformers", "sentence-transformers", "llamacpp", "openai", "scripted"]
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
-    "chat": frozenset(("transformers", "openai", "scripted")),
+    "chat": frozenset(("transformers", "llamacpp", "openai", "scripted")),
     "embedding": frozenset(("sentence-transformers", "openai", "scripted")),
     "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
 }
 
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-def _inside(path: str) -> str:
-    if path.startswith("/") or ".." in path.split("/"):
-        raise ValueError("must be a path inside the package")
-    return path
-
-
-Inside = Annotated[str, AfterValidator(_inside)]
-
-
-class _Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PathSource(_Declared):
-    """A model folder on this machine."""
-
-    path: Path
-
-
-class PackageSource(_Declared):
-    """A model inside an installed Python package, which is not imported: a folder, or a file that is checked.
-
-    The file is the weights: the model's folder is the one that it lies in, or, for a GGUF file of a chat model, what
-    it is converted to.
-    """
-
-    package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-    folder: Inside = "."
-    file: Inside | None = None
-    sha256: Sha256 | None = None
-
-    @model_validator(mode="after")
-    def _checked(self) -> PackageSource:
-        if (self.file is None) != (self.sha256 is None):
-            raise ValueError("file and sha256 go together: a file is always checked")
-        return self
-
-
-class HubSource(_Declared):
-    """A model of Hugging Face, downloaded once, if `INFERENCE_ALLOW_DOWNLOADS` says so."""
-
-    huggingface: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
-    revision: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = "main"
-    """A branch, a tag or, so that it is the same for ever, a commit."""
-
-
-class PackagedSource(_Declared):
-    """A model that set-up converted (`python -m inference.catalog.packages`)."""
-
-    packaged: str
-
-
-class UpstreamSource(_Declared):
-    """A server that speaks OpenAI's API. `base_url` ends before `/chat/completions`, usually in `/v1`."""
-
-    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+")]
-    upstream_model: Annotated[str, StringConstraints(min_length=1)]
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key; none for servers without one."""
-    stream_usage: bool = True
-    """Whether it understands `stream_options.include_usage`."""
-    max_tokens_as: Literal["max_tokens", "max_completion_tokens"] | None = None
-    """The one name that it has for the length of an answer; None for servers that take both."""
-    encoding_format: Literal["base64", "float"] = "base64"
-    """How it is asked for embeddings."""
-    send_dimensions: bool = False
-    """Whether it is asked for embeddings of `dimensions`, for models that can give several lengths."""
-    ready_path: str | None = "/models"
-    """What is asked, below `base_url`, to see that it is up; null for servers that have nothing to ask."""
-    metrics_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/[^\s]*$")] | None = None
-    """vLLM's metrics, from which the length of its own queue is read."""
-
-
-class Queue(_Declared):
+class Queue(Declared):
     """How much of a model may be asked at once. What is left out is as the settings say."""
 
     at_once: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """Calls that the engine works on; more wait. In-process chat answers one at a time: there it can't be more."""
+    """Calls that the engine works on; more wait. In-process chat answers one at a time: there it can't be more. For
+    llama.cpp it is the number of its slots, each with memory for a whole context."""
     waiting: Annotated[int, Field(ge=0, le=10_000)] | None = None
     """Calls that may wait; more are refused."""
     waiting_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -121,7 +48,7 @@ class Queue(_Declared):
     """Calls that may wait inside the server; while they do, more are refused. Needs `metrics_url`."""
 
 
-class VllmOptions(_Declared):
+class VllmOptions(Declared):
     """How vLLM serves the model: read by `deploy/vllm/serve.py`, which starts it."""
 
     model: str | None = None
@@ -134,65 +61,18 @@ class VllmOptions(_Declared):
     """Further arguments, each as on the command line."""
 
 
-class Rule(_Declared):
-    """The scripted engine's answer to a conversation whose text matches a regular expression."""
-
-    when: str
-    reply: str
-
-
-class ScriptSource(_Declared):
-    """The scripted engine: the first matching rule's reply, else an echo of the last user message."""
-
-    rules: tuple[Rule, ...] = ()
-    pace_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
-    """Time between the words of a reply."""
-    places: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Replies given at once; more wait in the queue."""
-
-
-_FOLDERS: tuple[tuple[type[_Declared], ...], str] = (
+_FOLDERS: tuple[tuple[type[Declared], ...], str] = (
     (PathSource, PackageSource, PackagedSource, HubSource),
     "path, package, packaged or huggingface",
 )
-_SOURCES: dict[Engine, tuple[tuple[type[_Declared], ...], str]] = {
+_SOURCES: dict[Engine, tuple[tuple[type[Declared], ...], str]] = {
+    "llamacpp": ((PathSource, PackageSource, HubSource), "path, package and file, or huggingface and file"),
     "openai": ((UpstreamSource,), "base_url and upstream_model"),
     "scripted": ((ScriptSource,), "rules, or nothing"),
 }
-_FORMS = frozenset(("<upstream>", "<packaged>", "<package>", "<path>", "<huggingface>", "<script>"))
 
 
-_NAMED = {
-    "packaged": "PackagedSource",
-    "package": "PackageSource",
-    "path": "PathSource",
-    "huggingface": "HubSource",
-}
-
-
-def _form(source: Any) -> str:
-    """Which form a source has, by its keys, so that an error is about that form alone."""
-    keys = set(source) if isinstance(source, dict) else {type(source).__name__}
-    if keys & {"base_url", "upstream_model", "api_key_env", "UpstreamSource"}:
-        return "<upstream>"
-    for form in ("packaged", "package", "path", "huggingface"):
-        if form in keys or _NAMED[form] in keys:
-            return f"<{form}>"
-    return "<script>"
-
-
-Source = Annotated[
-    Annotated[UpstreamSource, Tag("<upstream>")]
-    | Annotated[PackagedSource, Tag("<packaged>")]
-    | Annotated[PackageSource, Tag("<package>")]
-    | Annotated[PathSource, Tag("<path>")]
-    | Annotated[HubSource, Tag("<huggingface>")]
-    | Annotated[ScriptSource, Tag("<script>")],
-    Discriminator(_form),
-]
-
-
-class GpuPrice(_Declared):
+class GpuPrice(Declared):
     """What a model on GPUs of one's own costs: their hour, shared by the tokens that they read and write in one."""
 
     gpu_hour_usd: Annotated[Decimal, Field(ge=0)]
@@ -213,7 +93,7 @@ def _per_token(price: Any) -> Any:
     return price
 
 
-class Model(_Declared):
+class Model(Declared):
     """One model. `context_length` is what a chat model reads and writes together; `max_input_tokens` is what an
     embedding or rerank model reads of one input.
     """
@@ -240,6 +120,9 @@ class Model(_Declared):
     that its folder says the same."""
     queue: Queue = Queue()
     vllm: VllmOptions | None = None
+    llamacpp: LlamaOptions = LlamaOptions()
+    generation: GenerationDefaults = GenerationDefaults()
+    """What holds where a request says nothing else; of engine llamacpp."""
     default: bool = False
     packaged: bool = False
 
@@ -272,13 +155,14 @@ class Model(_Declared):
             raise ValueError(f"engine {self.engine} takes a source with {words}")
         if self.tool_protocol and self.kind != "chat":
             raise ValueError("tool_protocol is for models of kind chat")
-        if self.tool_protocol == "native" and not self.is_remote:
+        if self.tool_protocol == "native" and not (self.is_remote or self.engine == "llamacpp"):
             raise ValueError(f"engine {self.engine} calls tools by guided decoding: tool_protocol must be constrained")
         needed = {"chat": ("context_length",), "embedding": ("max_input_tokens", "dimensions"), "rerank": ()}[self.kind]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
             raise ValueError(f"a model of kind {self.kind} needs {' and '.join(missing)}")
         self._check_upstream()
+        self._check_files()
         self._check_queue()
         return self
 
@@ -290,6 +174,21 @@ class Model(_Declared):
             raise ValueError("queue.engine_waiting needs source.metrics_url, where the server says how many wait")
         if self.quantization is not None and self.engine == "scripted":
             raise ValueError("the scripted engine has no weights to quantize")
+
+    def _check_files(self) -> None:
+        """GGUF files are for llama.cpp, and its options, too."""
+        if self.engine == "llamacpp":
+            if (problem := gguf_problem(self.source)) is not None:
+                raise ValueError(f"source: {problem}")
+            if self.quantization is not None:
+                raise ValueError("quantization is not for engine llamacpp: a GGUF file says it itself")
+            return
+        for name in ("llamacpp", "generation"):
+            if name in self.model_fields_set:
+                raise ValueError(f"{name} is for engine llamacpp")
+        source = self.source
+        if isinstance(source, PathSource | HubSource) and source.model_fields_set & {"file", "sha256"}:
+            raise ValueError("file and sha256 of a source with path or huggingface are for engine llamacpp")
 
     def _check_queue(self) -> None:
         """Nothing may be declared that would have no effect."""
@@ -309,7 +208,7 @@ class Model(_Declared):
             raise ValueError("the scripted reranker answers at once and has no queue")
 
 
-class ModelCatalog(_Declared):
+class ModelCatalog(Declared):
     """All models. Names are unique, and each kind has at most one default."""
 
     models: Annotated[tuple[Model, ...], Field(min_length=1)]
@@ -352,7 +251,7 @@ def load_models_file(path: Path) -> ModelCatalog:
 
 def _first_error(error: ValidationError, content: dict[str, Any]) -> str:
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"] if part not in _FORMS]
+    where = [str(part) for part in first["loc"] if part not in FORMS]
     if len(where) > 1 and where[0] == "models" and where[1].isdigit():
         declared = content["models"][int(where[1])]
         name = declared.get("name") if isinstance(declared, dict) else None

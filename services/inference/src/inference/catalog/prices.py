@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 from contracts.models.catalog import ModelPrice, PriceTier
-from inference.catalog.models_file import Model, ModelCatalog, UpstreamSource
+from inference.catalog.models_file import Model, ModelCatalog
+from inference.catalog.sources import UpstreamSource
 
 log = structlog.get_logger(__name__)
 

@@ -42,6 +42,7 @@ class ServedModel(Generic[AnyEngine]):
         SILENT_SECONDS.labels(model.name).set_function(self.in_flight.silent_seconds)
         self._state: Literal["loading", "ready", "failed"] = "loading"
         self._why = LOADING
+        self._code: str | None = None
         self._tokenizer: tuple[bytes, str] | None = None
 
     @property
@@ -57,7 +58,9 @@ class ServedModel(Generic[AnyEngine]):
         except Exception as error:  # libraries fail to load in any way; others must still serve
             log.exception("model failed to load", model=self.name, exc_info=error)
             self._state = "failed"
-            self._why = f"it failed to load: {error}" if isinstance(error, CannotLoad) else FAILED
+            self._why, self._code = FAILED, None
+            if isinstance(error, CannotLoad):
+                self._why, self._code = f"it failed to load: {error}", error.code
         else:
             log.info("model ready", model=self.name, kind=self.model.kind)
             self._state = "ready"
@@ -66,7 +69,7 @@ class ServedModel(Generic[AnyEngine]):
     def ready(self) -> AnyEngine:
         """The engine; raises `ModelNotReady` while it is loading or when that failed."""
         if self._state != "ready":
-            raise ModelNotReady(self.name, self._why)
+            raise ModelNotReady(self.name, self._why, code=self._code)
         return self.engine
 
     def tokenizer(self) -> tuple[bytes, str]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from inference.catalog.models_file import UpstreamSource
+from inference.catalog.sources import UpstreamSource
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
 from inference.engines.scripted.vectors import TOKENIZER
 from inference.errors import UpstreamBroke

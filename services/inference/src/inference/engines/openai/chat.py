@@ -16,7 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from contracts.models.chat import ChatRequest
-from inference.catalog.models_file import UpstreamSource
+from inference.catalog.sources import UpstreamSource
 from inference.engines.openai.events import DONE, EventReader
 from inference.engines.openai.failures import SHOWN, failure_of, is_failure, names_parameter
 from inference.engines.openai.token_count import TokenCount, text_in

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from contracts.models.chat import ChatRequest
-from inference.catalog.models_file import ScriptSource
+from inference.catalog.sources import ScriptSource
 from inference.engines.logits_processors import LogitsProcessor, LogitsProcessors
 from inference.engines.scripted.vectors import TOKENIZER, count_words
 from inference.engines.stop_scanner import StopScanner

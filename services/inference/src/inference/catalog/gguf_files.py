@@ -1,0 +1,60 @@
+"""The GGUF files of a model: found, checked or downloaded when it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.catalog.hub import Hub, part_names
+from inference.catalog.model_folders import check_digest
+from inference.catalog.models_file import Model
+from inference.catalog.packages import package_folder
+from inference.catalog.sources import HubSource, PackageSource, PathSource
+from inference.errors import CannotLoad, FileTruncated
+
+
+@dataclass(frozen=True, slots=True)
+class GgufFiles:
+    """The model's weights, the first part where they have several; its projector of pictures; its LoRA adapters."""
+
+    weights: Path
+    mmproj: Path | None = None
+    adapters: tuple[tuple[Path, float], ...] = ()
+
+    def all(self) -> list[Path]:
+        """Every file, the weights first; of weights in parts only the first part."""
+        return [self.weights, *([self.mmproj] if self.mmproj else []), *(path for path, _ in self.adapters)]
+
+    def size(self) -> int:
+        """Bytes of all files together."""
+        parts = [self.weights.with_name(name) for name in part_names(self.weights.name)]
+        return sum(path.stat().st_size for path in (*parts, *self.all()[1:]))
+
+
+def gguf_files(model: Model, hub: Hub) -> GgufFiles:
+    """Where a model's files are; raises `CannotLoad` with what to do. Blocks."""
+    options = model.llamacpp
+    return GgufFiles(
+        _file(model.source, hub),
+        _file(options.mmproj, hub) if options.mmproj else None,
+        tuple((_file(adapter.source, hub), adapter.scale) for adapter in options.adapters),
+    )
+
+
+def _file(source: object, hub: Hub) -> Path:
+    if isinstance(source, PackageSource):
+        file = package_folder(source.package) / (source.file or "")
+    elif isinstance(source, HubSource):
+        file = hub.file(source)
+    elif isinstance(source, PathSource):
+        file = source.path
+    else:
+        raise TypeError(f"{type(source).__name__} is no file")  # a bug of ours: the catalogue checks engines
+    if not file.is_file():
+        raise CannotLoad(f"there is no file {file.name} where the models file says. Correct `source`")
+    missing = [name for name in part_names(file.name) if not file.with_name(name).is_file()]
+    if missing:
+        raise FileTruncated(f"its part {missing[0]} is not beside the others. Put all parts into one folder")
+    if source.sha256 is not None:
+        check_digest(file, source.sha256)
+    return file

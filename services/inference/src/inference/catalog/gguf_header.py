@@ -1,0 +1,109 @@
+"""What a GGUF file says of itself before its tensors, read without its weights.
+
+The format is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from inference.errors import FileInvalid, FileTruncated
+
+MAGIC = b"GGUF"
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+CONTROL = 3
+"""llama.cpp's LLAMA_TOKEN_TYPE_CONTROL."""
+CACHE_BYTES = 2
+"""Of a number in llama.cpp's cache of keys and values, which has 16 bits."""
+LONGEST = 2**28
+"""A string or list beyond this is none: the file is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """The metadata of a file: `fields` by their names."""
+
+    fields: dict[str, Any]
+
+    @property
+    def architecture(self) -> str:
+        """What kind of model it is, in llama.cpp's words."""
+        return str(self.fields.get("general.architecture", ""))
+
+    def control_tokens(self) -> tuple[str, ...]:
+        """The tokens of the chat template, longest first: text that spells one must not become it."""
+        tokens, kinds = self.fields.get("tokenizer.ggml.tokens"), self.fields.get("tokenizer.ggml.token_type")
+        if not isinstance(tokens, list) or not isinstance(kinds, list):
+            return ()
+        control = {token for token, kind in zip(tokens, kinds, strict=False) if kind == CONTROL and len(token) > 1}
+        return tuple(sorted(control, key=len, reverse=True))
+
+    def cache_bytes(self, tokens: int) -> int:
+        """Memory of the keys and values of so many tokens, at most: some models keep fewer of them."""
+        layers, width = self._number("block_count"), self._number("embedding_length")
+        heads = self._number("attention.head_count") or 1
+        kept = self._number("attention.head_count_kv") or heads
+        head = width // heads
+        keys = self._number("attention.key_length") or head
+        values = self._number("attention.value_length") or head
+        return tokens * layers * kept * (keys + values) * CACHE_BYTES
+
+    def _number(self, name: str) -> int:
+        """A number of the architecture; the largest where each layer has its own. 0 where it is not said."""
+        value = self.fields.get(f"{self.architecture}.{name}", 0)
+        numbers = value if isinstance(value, list) else [value]
+        return max((int(number) for number in numbers if isinstance(number, int | float)), default=0)
+
+
+def read_header(file: Path) -> GgufHeader:
+    """Raises `FileInvalid` for what is no GGUF, `FileTruncated` for one that ends before its metadata do."""
+    with file.open("rb") as content:
+        if content.read(4) != MAGIC:
+            raise FileInvalid(f"{file.name} is no GGUF file. Correct `source`, or download the file again")
+        try:
+            version, _tensors, count = struct.unpack("<IQQ", _take(content, 20))
+            if version not in (2, 3):
+                raise FileInvalid(f"{file.name} is GGUF of version {version}; 2 and 3 are read. Convert it again")
+            fields = {_string(content): _value(content, _number(content, "I")) for _ in range(count)}
+        except (EOFError, UnicodeDecodeError, struct.error):
+            raise FileTruncated(
+                f"{file.name} is damaged or ends in the middle of its metadata. Download it again"
+            ) from None
+    return GgufHeader(fields)
+
+
+def _value(content: BinaryIO, kind: int) -> Any:
+    if kind == _STRING:
+        return _string(content)
+    if kind == _ARRAY:
+        inner, length = _number(content, "I"), _number(content, "Q")
+        if length > LONGEST:
+            raise EOFError
+        if inner in _SCALARS:
+            form = f"<{length}{_SCALARS[inner]}"
+            return list(struct.unpack(form, _take(content, struct.calcsize(form))))
+        return [_value(content, inner) for _ in range(length)]
+    if kind not in _SCALARS:
+        raise EOFError
+    return _number(content, _SCALARS[kind])
+
+
+def _number(content: BinaryIO, form: str) -> Any:
+    return struct.unpack(f"<{form}", _take(content, struct.calcsize(f"<{form}")))[0]
+
+
+def _string(content: BinaryIO) -> str:
+    return _take(content, _number(content, "Q")).decode("utf-8", "replace")
+
+
+def _take(content: BinaryIO, length: int) -> bytes:
+    if length > LONGEST:
+        raise EOFError
+    taken = content.read(length)
+    if len(taken) < length:
+        raise EOFError
+    return taken

