@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import aiohttp
 import structlog
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from inference.api import chat, models, vectors
+from inference.catalog.gguf_files import gguf_files
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model, ModelCatalog, load_models_file
 from inference.catalog.prices import add_list_prices
@@ -19,6 +22,9 @@ from inference.catalog.sources import ScriptSource, UpstreamSource
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
+from inference.engines.llamacpp.chat import LlamaChat
+from inference.engines.llamacpp.process import ServerOptions
+from inference.engines.llamacpp.request import LlamaModel
 from inference.engines.openai.backlog import EngineBacklog
 from inference.engines.openai.chat import UpstreamChat
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
@@ -27,6 +33,7 @@ from inference.engines.scripted.vectors import ScriptedEncoder, ScriptedRank
 from inference.engines.sentence_transformers.models import CrossEncoderRank, SentenceEncoder
 from inference.engines.transformers.chat import TransformersChat
 from inference.engines.wrappers.checked_calls import CheckedCalls
+from inference.engines.wrappers.checked_schema import CheckedSchema
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
 from inference.engines.wrappers.raw_prompts import RawPrompts
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, RerankEngine
@@ -38,6 +45,10 @@ from servicekit.peers.client import Peer, open_session
 from servicekit.web.app import build_app
 
 log = structlog.get_logger(__name__)
+LLAMA_SLOTS = 4
+"""Conversations that llama.cpp answers at once unless the models file says otherwise."""
+LLAMA_RESTART_SECONDS = 20.0
+"""How long calls wait for a process of llama.cpp that is being started again."""
 
 
 @asynccontextmanager
@@ -76,6 +87,7 @@ class _EngineFactory:
     def __init__(self, settings: InferenceSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._session = session
+        self._admissions: dict[str, Admission] = {}
         self._created = int(settings.models_file.stat().st_mtime)
         self._sources = ModelSources(
             settings.models_dir, allow_downloads=settings.allow_downloads, hub_url=settings.hub_url
@@ -105,10 +117,15 @@ class _EngineFactory:
         return ServedModel(model, engine, self._probing(model, lambda: engine.rank("probe", ["probe"])), self._created)
 
     def _probing(self, model: Model, ask: Callable[[], Awaitable[object]]) -> Liveness | None:
-        """Has the model behind a server really answer; engines in this process do so themselves."""
-        if not model.is_remote:
+        """Has the model behind a server really answer; engines in this process do so themselves.
+
+        The few slots of llama.cpp are all taken at times: it is not asked then, but must show progress.
+        """
+        if not model.is_remote and model.engine != "llamacpp":
             return None
-        return Liveness(model.name, ask=ask, busy=lambda: False, **self._liveness(model))
+        few = self._admissions[model.name] if model.engine == "llamacpp" else None
+        busy = (lambda: few.running > 0) if few is not None else (lambda: False)
+        return Liveness(model.name, ask=ask, busy=busy, **self._liveness(model))
 
     def _chat(self, model: Model) -> ChatEngine:
         settings, source = self._settings, model.source
@@ -117,6 +134,8 @@ class _EngineFactory:
             upstream = UpstreamChat(**self._upstream(model, source))
             checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
             return checked(model.name, upstream)
+        if model.engine == "llamacpp":
+            return self._llama(model)
         if isinstance(source, ScriptSource):
             return RawPrompts(ScriptedChat(model.name, source, self._admission(model, source.places), context))
         return RawPrompts(
@@ -131,6 +150,57 @@ class _EngineFactory:
                 **self._liveness(model),
             )
         )
+
+    def _llama(self, model: Model) -> ChatEngine:
+        """llama.cpp as a server that this process starts."""
+        options, key = model.llamacpp, secrets.token_urlsafe(32)
+        slots, context = model.queue.at_once or LLAMA_SLOTS, model.context_length or 0
+        native = model.tools_by == "native"
+        upstream, moved = self._llama_upstream(model, slots, key)
+        engine = LlamaChat(
+            model.name,
+            upstream,
+            locate=lambda: gguf_files(model, self._sources.hub),
+            moved=moved,
+            key=key,
+            model=LlamaModel(context, model.generation, native_tools=native),
+            options=ServerOptions(context, slots, options.threads or self._settings.threads, options.gpu_layers),
+            memory_mb=options.memory_mb,
+        )
+        with_tools = (CheckedCalls if native else ConstrainedTools)(model.name, engine)
+        return RawPrompts(CheckedSchema(with_tools))
+
+    def _llama_upstream(self, model: Model, slots: int, key: str) -> tuple[UpstreamChat, Callable[[str | None], None]]:
+        """What speaks to llama.cpp's server, and what tells it where that listens: known once it does."""
+        settings, nowhere = self._settings, UpstreamSource(base_url="http://127.0.0.1/v1", upstream_model=model.name)
+        peer, metrics = (
+            Peer(
+                "upstream",
+                nowhere.base_url,
+                self._session,
+                settings.upstream_seconds,
+                is_ours=False,
+                restart_seconds=LLAMA_RESTART_SECONDS,
+            )
+            for _ in range(2)
+        )
+
+        def moved(address: str | None) -> None:
+            peer.move(f"{address}/v1" if address else None)
+            metrics.move(f"{address}/metrics" if address else None)
+
+        backlog = EngineBacklog(model.name, metrics, upstream_model=model.name, most=settings.engine_waiting, token=key)
+        upstream = UpstreamChat(
+            model.name,
+            peer,
+            self._admission(model, slots, backlog=backlog),
+            source=nowhere,
+            api_key=SecretStr(key),
+            context_length=model.context_length,
+            tokenizer=model.tokenizer,
+            closing=backlog.close,
+        )
+        return upstream, moved
 
     def _embedding(self, model: Model) -> EmbeddingEngine:
         settings, source = self._settings, model.source
@@ -212,7 +282,7 @@ class _EngineFactory:
         queue, settings = model.queue, self._settings
         slots = queue.at_once or slots
         usual = settings.chat_waiting if waiting is None else waiting
-        return Admission(
+        self._admissions[model.name] = Admission(
             model.name,
             slots=slots,
             waiting=usual if queue.waiting is None else queue.waiting,
@@ -220,6 +290,7 @@ class _EngineFactory:
             backlog=backlog,
             reserved=reserved_for_queries(slots) if shared_with_bulk else 0,
         )
+        return self._admissions[model.name]
 
     def _liveness(self, model: Model) -> dict[str, Any]:
         usual = self._settings.paid_probe_seconds if model.is_paid else self._settings.probe_seconds

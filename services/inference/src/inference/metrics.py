@@ -6,6 +6,7 @@
 | groundwork_inference_waiting | model | calls (chat) or inputs (embeddings) that wait their turn |
 | groundwork_inference_waiting_tokens | model | tokens of the chat calls that wait, prompt and answer, roughly |
 | groundwork_inference_engine_waiting | model | calls that wait inside the server behind the model, by its own metrics |
+| groundwork_inference_engine_restarts_total | model | processes of llama.cpp started in place of one that ended |
 | groundwork_inference_running | model | calls that the model works on |
 | groundwork_inference_rejected_total | model | calls refused because the queue was full |
 | groundwork_inference_abandoned_total | model | chat calls whose caller left before the end |
@@ -30,6 +31,7 @@ TOKENS = Counter("groundwork_inference_tokens_total", "Tokens read and written."
 WAITING = Gauge("groundwork_inference_waiting", "Calls or inputs that wait.", ("model",))
 WAITING_TOKENS = Gauge("groundwork_inference_waiting_tokens", "Tokens of calls that wait.", ("model",))
 ENGINE_WAITING = Gauge("groundwork_inference_engine_waiting", "Calls that wait inside the server.", ("model",))
+ENGINE_RESTARTS = Counter("groundwork_inference_engine_restarts_total", "Processes started again.", ("model",))
 RUNNING = Gauge("groundwork_inference_running", "Calls being worked on.", ("model",))
 REJECTED = Counter("groundwork_inference_rejected_total", "Calls refused by a full queue.", ("model",))
 ABANDONED = Counter("groundwork_inference_abandoned_total", "Calls whose caller left.", ("model",))

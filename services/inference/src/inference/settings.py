@@ -26,9 +26,10 @@ class InferenceSettings(ServiceSettings):
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """What in-process models compute in. `auto` takes bfloat16 where the processor has it, else float32."""
     threads: Annotated[int, Field(ge=1, le=256)] = 2
-    """Cores that one in-process operation may use."""
+    """Cores that one in-process operation may use, and llama.cpp unless its model says otherwise."""
     chat_waiting: Annotated[int, Field(ge=0, le=10_000)] = 8
-    """Chat calls that may wait for the in-process engine, which answers one at a time; more get 429."""
+    """Chat calls that may wait for a model that runs here, in this process (one at a time) or by llama.cpp; more get
+    429."""
     chat_max_tokens: Annotated[int, Field(ge=1)] = 512
     """Length of an in-process answer when the caller gives no `max_tokens`."""
     batch_tokens: Annotated[int, Field(ge=64)] = 2048
@@ -45,7 +46,8 @@ class InferenceSettings(ServiceSettings):
     upstream_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
     """Calls that may wait here for one upstream model; more get 429."""
     engine_waiting: Annotated[int, Field(ge=1, le=10_000)] = 32
-    """Calls that may wait inside a vLLM whose `metrics_url` is declared; while as many do, more get 429."""
+    """Calls that may wait inside a vLLM whose `metrics_url` is declared, or inside llama.cpp; while as many do, more
+    get 429."""
     allow_downloads: bool = False
     """Whether models that name a Hugging Face id may be downloaded. Otherwise nothing is fetched at run time."""
     hub_url: str = ""

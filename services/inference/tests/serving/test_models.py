@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from services.inference.tests.api.calls import ask, error_of
@@ -42,3 +43,17 @@ def test_a_model_that_is_not_the_default_is_shown_but_not_needed_for_readiness(s
     parts = app.client.get("/readyz").json()["parts"]
     assert parts["model:spare"]["ok"]
     assert "not ready" in parts["model:spare"]["detail"]
+
+
+def test_a_model_that_can_not_load_is_refused_with_the_code_of_its_reason(
+    start: Any, declared: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "m.gguf").write_bytes(b"no model at all")
+    bad = declared["chat"] | {"engine": "llamacpp", "source": {"path": str(tmp_path / "m.gguf")}}
+    app = start(bad, declared["embedding"])
+    answer = app.client.get("/readyz")
+    while "loading" in answer.text:
+        answer = app.client.get("/readyz")
+    refused = app.post("/v1/chat/completions", ask())
+    assert (refused.status_code, error_of(refused)["code"]) == (503, "model_file_invalid")
+    assert "m.gguf is no GGUF file" in error_of(refused)["message"]

@@ -38,12 +38,14 @@ class EngineBacklog:
         *,
         upstream_model: str,
         most: int,
+        token: str | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
         self._peer = peer
         self._upstream_model = upstream_model
         self._most = most
+        self._token = token
         self._now = now
         self._reported: int | None = None
         self._reported_at = -BELIEVED_SECONDS
@@ -69,7 +71,7 @@ class EngineBacklog:
         sent = self._sent_since
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                answer = await self._peer.send("GET", "", timeout_seconds=ASK_SECONDS)
+                answer = await self._peer.send("GET", "", token=self._token, timeout_seconds=ASK_SECONDS)
         except (ServiceError, TimeoutError) as error:
             log.warning("an engine's metrics can't be read", model=self._model, error=repr(error))
             return

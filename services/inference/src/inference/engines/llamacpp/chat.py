@@ -1,0 +1,139 @@
+"""The engine `llamacpp`: any GGUF model by llama.cpp's own server, which runs as a child of this process.
+
+It is spoken to as any other server of OpenAI's API is: `upstream` is the engine for these, told where the child
+listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from contracts.models.chat import ChatRequest
+from inference.catalog.gguf_files import GgufFiles
+from inference.catalog.gguf_header import GgufHeader, read_header
+from inference.engines.llamacpp.memory import available_bytes, check_memory, needed_bytes
+from inference.engines.llamacpp.process import ServerOptions, ServerProcess, start_server
+from inference.engines.llamacpp.request import LlamaModel, LlamaRequest, read_request
+from inference.engines.llamacpp.server import LlamaServer
+from inference.protocol.engines import ChatEngine, Completion, Piece
+
+MEGABYTE = 1_000_000
+ROOM = 1.5
+"""How much more than by its file a model may take."""
+
+
+class LlamaChat:
+    """A `ChatEngine`. `locate` finds the files when the model is loaded; `key` is what the child lets callers in by."""
+
+    def __init__(
+        self,
+        name: str,
+        upstream: ChatEngine,
+        *,
+        locate: Callable[[], GgufFiles],
+        moved: Callable[[str | None], None],
+        key: str,
+        model: LlamaModel,
+        options: ServerOptions,
+        memory_mb: int | None,
+    ) -> None:
+        self.name = name
+        self._upstream = upstream
+        self._locate = locate
+        self._key = key
+        self._model = model
+        self._options = options
+        self._memory_mb = memory_mb
+        self._files: GgufFiles | None = None
+        self._server = LlamaServer(name, start=self._start, moved=moved)
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process that runs the model now."""
+        return self._server.pid
+
+    async def open(self) -> None:
+        """Check the files and start the process; raises `CannotLoad`."""
+        files = self._files = await asyncio.to_thread(self._locate)
+        header, *_ = [await asyncio.to_thread(read_header, file) for file in files.all()]
+        self._model = replace(self._model, pictures=files.mmproj is not None, control_tokens=header.control_tokens())
+        await self._server.open(self._memory(files, header))
+
+    async def close(self) -> None:
+        """End the process."""
+        await self._server.close()
+        await self._upstream.close()
+
+    async def probe(self) -> None:
+        """Raise unless the process is there and answers."""
+        self._server.check()
+        await self._upstream.probe()
+
+    def tokenizer(self) -> bytes | None:
+        """A declared file."""
+        return self._upstream.tokenizer()
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """The whole answers, made one after another: the slot still holds the prompt that all have in common."""
+        asked = read_request(request, self._model)
+        choices: list[dict[str, Any]] = []
+        total = _Usage()
+        for number in range(asked.choices):
+            completion = await self._upstream.complete(asked.of(number))
+            choices.append(_placed(completion.choices[0], number, asked))
+            total.add(completion.usage)
+        return Completion(tuple(choices), total.usage)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
+        """The answers as they are made, one after another."""
+        asked = read_request(request, self._model)
+        total = _Usage()
+        for number in range(asked.choices):
+            async with aclosing(self._upstream.stream(asked.of(number))) as pieces:
+                async for piece in pieces:
+                    total.add(piece.usage)
+                    yield Piece(tuple(_placed(choice, number, asked) for choice in piece.choices))
+        if total.usage is not None:
+            yield Piece(usage=total.usage)
+
+    async def _start(self) -> ServerProcess:
+        """Start a process that serves the model, from the files that were checked once: a digest takes seconds."""
+        assert self._files is not None
+        return await start_server(self.name, self._files, self._options, self._key)
+
+    def _memory(self, files: GgufFiles, header: GgufHeader) -> int:
+        """The bound of its memory, which is checked against what there is; raises `ModelTooLarge`."""
+        needed = needed_bytes(files, header, self._options.context * self._options.slots)
+        bound = self._memory_mb * MEGABYTE if self._memory_mb else None
+        if not self._options.gpu_layers:
+            check_memory(files.weights.name, needed, bound, available_bytes())
+        return bound or round(needed * ROOM)
+
+
+class _Usage:
+    """Tokens of all choices, which have their prompt in common."""
+
+    def __init__(self) -> None:
+        self.usage: dict[str, Any] | None = None
+
+    def add(self, usage: dict[str, Any] | None) -> None:
+        if usage is None:
+            return
+        if self.usage is None:
+            self.usage = dict(usage)
+            return
+        self.usage["completion_tokens"] += usage.get("completion_tokens", 0)
+        self.usage["total_tokens"] += usage.get("completion_tokens", 0)
+
+
+def _placed(choice: dict[str, Any], number: int, asked: LlamaRequest) -> dict[str, Any]:
+    """A choice with its number, and without likeliest tokens that nobody asked for: llama.cpp gives at least one."""
+    logprobs = choice.get("logprobs")
+    if isinstance(logprobs, dict) and not asked.shows_likeliest:
+        tokens = [{**token, "top_logprobs": []} for token in logprobs.get("content") or ()]
+        choice = {**choice, "logprobs": {**logprobs, "content": tokens}}
+    return {**choice, "index": number}

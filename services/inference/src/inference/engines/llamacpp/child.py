@@ -1,0 +1,84 @@
+"""llama.cpp's server with one model in a process of its own: `process.py` runs this file by its path.
+
+It reads one line of JSON from standard input, since arguments and environment of a process can be read by others and
+one of these settings is a key. It answers with one line of JSON, its address, once the model is loaded. When standard
+input ends it ends, so that it never outlives who started it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+"""Of Linux' prctl: which signal comes when the parent ends."""
+ERRORS = 1
+"""llama.cpp's verbosity: errors, never what it is asked."""
+HOST = "127.0.0.1"
+
+
+def main() -> int:
+    """Serve until the parent is gone; 1 where the model can't be loaded, which the log then explains."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    settings = json.loads(sys.stdin.buffer.readline())
+    _end_with(settings["parent"])
+    import xllamacpp  # 100 MB, which only this process maps
+
+    try:
+        server = xllamacpp.Server(_parameters(xllamacpp, settings))
+    except (RuntimeError, ValueError, MemoryError) as error:
+        print(f"0 E {error}", file=sys.stderr)  # noqa: T201  # its log is this
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):  # llama.cpp's own handlers end its server, but not this process
+        signal.signal(number, signal.SIG_DFL)
+    answers.write(json.dumps({"address": server.listening_address}) + "\n")
+    answers.flush()
+    threading.Event().wait()
+    return 0
+
+
+def _end_with(parent: int) -> None:
+    """End at once when the parent does, even by SIGKILL, and even while a model is being loaded."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before this was in force
+        os._exit(0)
+    threading.Thread(target=_end_with_input, daemon=True).start()
+
+
+def _end_with_input() -> None:
+    """Where there is no prctl: the pipe from the parent closes when the parent ends."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+def _parameters(library: Any, settings: dict[str, Any]) -> Any:
+    """Settings as llama.cpp has them. What it does unasked (downloads, a page, fitting to memory) is off."""
+    params = library.CommonParams()
+    params.model.path = settings["weights"]
+    params.mmproj.path = settings["mmproj"] or ""
+    params.lora_adapters = [library.CommonAdapterLoraInfo(path, scale) for path, scale in settings["adapters"]]
+    params.n_parallel = settings["slots"]
+    params.n_ctx = settings["context"] * settings["slots"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
+    params.n_gpu_layers = -1 if settings["gpu_layers"] is None else settings["gpu_layers"]
+    params.hostnames, params.port = [HOST], 0  # a port that is free: no other process can take it in between
+    params.api_keys = [settings["key"]]
+    params.endpoint_metrics = True
+    params.ui = params.endpoint_slots = params.endpoint_props = False
+    params.offline = True
+    params.fit_params = params.warmup = params.ctx_shift = False
+    params.cache_ram_mib, params.cache_idle_slots = 0, False  # 8 GB otherwise; the slots keep what was said last
+    params.verbosity = ERRORS
+    return params
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
