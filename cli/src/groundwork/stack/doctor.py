@@ -64,6 +64,8 @@ def _models() -> Iterator[Finding]:
     converted = MODELS_FOLDER.is_dir() and any(MODELS_FOLDER.rglob("*.safetensors"))
     detail = str(MODELS_FOLDER) if converted else f"not converted in {MODELS_FOLDER}"
     yield Finding("chat model", converted, detail, "Run `make setup`; without it answers are extractive.")
+    llama = importlib.util.find_spec("xllamacpp") is not None
+    yield Finding("llama.cpp", True, "installed" if llama else "not installed: engine llamacpp can't be used")
 
 
 def _folder(home: Home) -> Finding:
