@@ -89,3 +89,10 @@ def test_a_key_must_be_short_printable_ascii(key: str) -> None:
 
 def test_fingerprints_do_not_depend_on_the_order_of_fields() -> None:
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
+
+
+def test_a_route_with_a_long_name_fits_its_column_and_stays_apart_from_others_like_it() -> None:
+    name = "t" * 198
+    routes = {CallKey("key", f"POST /v1/threads/{name}{end}/runs", "once").route for end in ("a", "b")}
+    assert len(routes) == 2
+    assert {len(route) for route in routes} == {200}

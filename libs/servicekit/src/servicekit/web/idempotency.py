@@ -31,6 +31,7 @@ from servicekit.sql.transaction import Transaction
 from servicekit.sql.upserts import insert_if_absent
 
 LIFETIME = timedelta(hours=24)
+MOST_ROUTE = 200
 ABANDONED = timedelta(seconds=60)
 """A call without an answer for this long died, so that the next one with its key may run."""
 
@@ -68,7 +69,7 @@ def idempotency_table(metadata: MetaData) -> Table:
         "idempotency",
         metadata,
         Column("key_id", String(64), primary_key=True),
-        Column("route", String(200), primary_key=True),
+        Column("route", String(MOST_ROUTE), primary_key=True),
         Column("key", String(200), primary_key=True),
         Column("fingerprint", String(64), nullable=False),
         Column("status", Integer),
@@ -89,6 +90,9 @@ class CallKey:
     def __post_init__(self) -> None:
         if not (1 <= len(self.key) <= 200 and self.key.isascii() and self.key.isprintable()):
             raise InvalidIdempotencyKey
+        if len(self.route) > MOST_ROUTE:  # the id of a thread may be as long; PostgreSQL refuses what does not fit
+            hashed = hashlib.sha256(self.route.encode()).hexdigest()
+            object.__setattr__(self, "route", f"{self.route[: MOST_ROUTE - len(hashed)]}{hashed}")
 
 
 @dataclass(frozen=True, slots=True)
