@@ -14,6 +14,8 @@ from groundwork.client import Groundwork
 MIDDLE_SECONDS = 120.0
 JOB_SECONDS = 180.0
 RUN_SECONDS = 300.0
+ENDS = {"completed", "limit_reached"}
+"""How often the small model talks on to its limit of tokens is its own affair; the call that was cut counts, too."""
 
 
 def test_every_acknowledged_upload_and_run_survives_the_power_cut(stack: ComposeStack, client: Groundwork) -> None:
@@ -33,7 +35,7 @@ def test_every_acknowledged_upload_and_run_survives_the_power_cut(stack: Compose
     for run in load.runs:
         events = list(client.runs.events(run.thread_id, run.id, timeout=RUN_SECONDS))
         assert [event.id for event in events] == list(range(1, len(events) + 1))
-        assert client.runs.get(run.thread_id, run.id).status == "completed"
+        assert client.runs.get(run.thread_id, run.id).status in ENDS
         again += any(event.type == "run.restarted" for event in events)
     assert again, "a run was under way when the power failed"
     assert is_cited(client)
