@@ -123,10 +123,44 @@ async def test_what_answers_conversations_is_refused_with_where_to_ask(client: A
     assert refused.value.param == "model"
 
 
-@pytest.mark.parametrize("prompt", [[1, 2, 3], [[1, 2], [3]]])
-async def test_token_ids_are_refused_with_what_to_send(client: AsyncOpenAI, prompt: Any) -> None:
-    with pytest.raises(openai.UnprocessableEntityError, match="token ids are not taken"):
-        await client.completions.create(model="talker", prompt=prompt)
+async def _tokens(gateway: RunningGateway, text: str) -> list[int]:
+    answer = await gateway.call("POST", "/v1/tokenize", json={"model": "talker", "prompt": text})
+    tokens: list[int] = (await answer.json())["tokens"]
+    return tokens
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_token_ids_are_gone_on_from_as_their_text_is(
+    gateway: RunningGateway, client: AsyncOpenAI, key: dict[str, Any], stream: bool
+) -> None:
+    ids = await _tokens(gateway, "What is the capital of France?")
+    if stream:
+        chunks = await client.completions.create(model="talker", prompt=ids, stream=True)
+        assert "".join([choice.text async for chunk in chunks for choice in chunk.choices]) == TOLD
+    else:
+        answer = await client.completions.create(model="talker", prompt=[ids, ids[:1]], echo=True)
+        assert answer.choices[0].text.endswith(TOLD)
+        assert answer.choices[1].text == "WhatYou said: What"
+    (row,) = await gateway.usage_rows(1, key["id"])
+    assert (row["model"], row["status"], row["prompt_tokens"] > 0) == ("talker", 200, True)
+
+
+async def test_guardrails_read_the_text_of_token_ids(gateway: RunningGateway) -> None:
+    ids = await _tokens(gateway, "What is the capital of France?")
+    key = await gateway.new_key(guardrails={"max_input_chars": 10})
+    answer = await gateway.call("POST", "/v1/completions", key["secret"], json={"model": "talker", "prompt": ids})
+    assert (answer.status, (await answer.json())["error"]["code"]) == (400, "input_too_long")
+
+
+async def test_token_ids_of_another_tokenizer_are_refused_with_what_to_send(
+    gateway: RunningGateway, client: AsyncOpenAI, key: dict[str, Any]
+) -> None:
+    for prompt in ([99_999, 1], [0, 1]):
+        with pytest.raises(openai.BadRequestError, match="tokenized_requests=False") as refused:
+            await client.completions.create(model="talker", prompt=prompt)
+        assert (refused.value.code, refused.value.param) == ("token_ids_foreign", "prompt")
+    rows = await gateway.usage_rows(2, key["id"])
+    assert [(row["status"], row["cost_nano_usd"]) for row in rows] == [(400, 0)] * 2
 
 
 @pytest.mark.parametrize(

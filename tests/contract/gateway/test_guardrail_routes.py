@@ -73,6 +73,7 @@ EXAMPLES: dict[str, list[Example]] = {
         lambda _, text: ("/v1/responses", {"model": "agent:careful", "input": "Go.", "instructions": text}),
     ],
     "POST /v1/embeddings": [lambda _, text: ("/v1/embeddings", {"input": ["first", text]})],
+    "POST /v1/tokenize": [lambda _, text: ("/v1/tokenize", {"model": "turns", "prompt": text})],
     "POST /v1/rerank": [lambda _, text: ("/v1/rerank", {"query": "q", "documents": ["first", text]})],
     "POST /v2/rerank": [lambda _, text: ("/v2/rerank", {"query": text, "documents": ["first"]})],
     "POST /v1/collections/{name}/search": [lambda _, text: ("/v1/collections/handbook/search", {"query": text})],

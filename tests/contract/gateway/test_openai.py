@@ -132,11 +132,6 @@ async def test_embeddings_come_in_both_encodings(gateway: RunningGateway, client
     assert (row["route"], row["embedding_tokens"], row["cost_nano_usd"]) == ("embeddings", 10, 10_000)
 
 
-async def test_token_ids_are_refused_with_what_to_set_in_langchain(client: AsyncOpenAI) -> None:
-    with pytest.raises(openai.UnprocessableEntityError, match="check_embedding_ctx_length=False"):
-        await client.embeddings.create(model="default", input=[[1, 2, 3]])
-
-
 async def test_the_public_cannot_choose_a_priority(gateway: RunningGateway) -> None:
     await gateway.call("POST", "/v1/embeddings", json={"input": "a", "priority": "bulk"})
     assert gateway.seen.last("inference")["body"]["priority"] == "query"

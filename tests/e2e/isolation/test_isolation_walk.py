@@ -207,6 +207,8 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
             for stream in (False, True)
         ],
         "POST /v1/embeddings": [{"input": "wombat"}],
+        "POST /v1/tokenize": [{"prompt": "wombat"}],
+        "POST /v1/detokenize": [{"tokens": [5]}],
         "POST /v1/rerank": [{"query": "wombat", "documents": ["x"]}],
         "POST /v2/rerank": [{"query": "wombat", "documents": ["x"]}],
         "POST /v1/collections": [{"name": VAULT}, {"name": SHARED}],

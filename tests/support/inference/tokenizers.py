@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 
 def word_pieces() -> Tokenizer:
@@ -17,6 +17,7 @@ def word_pieces() -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
     )
+    tokenizer.decoder = decoders.WordPiece()
     tokenizer.enable_truncation(128)
     tokenizer.enable_padding(length=128)
     return tokenizer

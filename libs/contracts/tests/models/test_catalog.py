@@ -24,8 +24,8 @@ RANK: dict[str, Any] = {"query": "a", "documents": ["b"]}
         (EmbeddingRequest, {"input": []}, "input"),
         (EmbeddingRequest, {"input": ["a", ""]}, "input"),
         (EmbeddingRequest, {"input": ["a"] * (MAX_INPUTS + 1)}, "input"),
-        (EmbeddingRequest, {"input": [1, 2]}, "input"),
-        (EmbeddingRequest, {"input": [[1, 2]]}, "input"),
+        (EmbeddingRequest, {"input": [1, -2]}, "input"),
+        (EmbeddingRequest, {"input": [[1, "a"]]}, "input"),
         (EmbeddingRequest, {"input": None}, "input"),
         (EmbeddingRequest, {"input": ["a", "\ud800"]}, "input"),
         (EmbeddingRequest, {"input": "a", "dimensions": 0}, "dimensions"),
@@ -49,9 +49,9 @@ def test_a_wrong_field_is_refused_by_name(model: type[BaseModel], body: dict[str
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ([], "a list of 1 to 2048 texts; there are 0"),
+        ([], "1 to 2048 of them, there are 0"),
         (["a", ""], "must not be empty; see number 1"),
-        (["a", 5], "token ids are not taken"),
+        (["a", 5], "not int; see number 1"),
         (["\ud800"], "send whole characters; see number 0"),
     ],
 )

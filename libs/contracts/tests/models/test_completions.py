@@ -6,7 +6,7 @@ import pytest
 from libs.contracts.tests.refusals import refusal, refused_field
 
 from contracts.models.chat import ChatRequest
-from contracts.models.completions import MAX_PROMPTS, USUAL_TOKENS, CompletionRequest, as_chat, prompts_of
+from contracts.models.completions import MAX_PROMPTS, USUAL_TOKENS, CompletionRequest, as_chat, token_ids_of, with_texts
 
 ASK: dict[str, Any] = {"model": "big", "prompt": "Once"}
 
@@ -30,14 +30,17 @@ def test_a_wrong_field_is_refused_by_name(more: dict[str, Any], field: str) -> N
 @pytest.mark.parametrize(
     ("prompt", "words"),
     [
-        ([], f"1 to {MAX_PROMPTS} texts; there are 0"),
+        ([], f"1 to {MAX_PROMPTS} of them, there are 0"),
         (["a"] * (MAX_PROMPTS + 1), f"there are {MAX_PROMPTS + 1}"),
-        ([1, 2], "token ids are not taken"),
-        ([["a"]], "token ids are not taken"),
-        (7, "token ids are not taken"),
-        (["a", ""], "not empty; see number 1"),
-        ("", "not empty; see number 0"),
-        (None, "not empty; see number 0"),
+        ([1, -2], "not int; see number 0"),
+        ([["a"]], "must be token ids, whole numbers from 0; see number 0"),
+        ([[1, True]], "must be token ids, whole numbers from 0; see number 0"),
+        ([[1], []], "must not be empty; see number 1"),
+        ([[1], "a"], "not str; see number 1"),
+        (7, "not int; see number 0"),
+        (["a", ""], "must not be empty; see number 1"),
+        ("", "must not be empty; see number 0"),
+        (None, "not NoneType; see number 0"),
     ],
 )
 def test_what_is_wrong_with_a_prompt_is_said_in_one_sentence(prompt: Any, words: str) -> None:
@@ -45,9 +48,18 @@ def test_what_is_wrong_with_a_prompt_is_said_in_one_sentence(prompt: Any, words:
     assert (field, words in why) == ("prompt", True)
 
 
-def test_one_text_is_a_list_of_one() -> None:
-    assert prompts_of(CompletionRequest.model_validate(ASK)) == ["Once"]
-    assert prompts_of(CompletionRequest.model_validate({**ASK, "prompt": ["a", "b"]})) == ["a", "b"]
+@pytest.mark.parametrize(("prompt", "lists"), [([1, 2], [[1, 2]]), ([[1], [2, 3]], [[1], [2, 3]]), (["a"], None)])
+def test_token_ids_wait_in_the_prompts_for_their_texts(prompt: Any, lists: list[list[int]] | None) -> None:
+    chat = ChatRequest.model_validate(as_chat(CompletionRequest.model_validate({**ASK, "prompt": prompt})))
+    assert token_ids_of(chat) == lists
+    told = with_texts(chat, ["one", "two"])
+    assert ([message.plain_text() for message in told.messages], told.raw_prompts) == (["one", "two"], True)
+    assert token_ids_of(told) is None
+
+
+def test_a_chats_own_field_of_that_name_is_no_prompt() -> None:
+    message = {"role": "user", "content": "a", "token_ids": [1]}
+    assert token_ids_of(ChatRequest.model_validate({"model": "m", "messages": [message]})) is None
 
 
 def test_a_completion_becomes_a_chat_of_raw_prompts_with_all_that_was_asked() -> None:

@@ -33,6 +33,16 @@ def test_default_means_the_default_of_its_kind() -> None:
         models.resolve("nope", "chat", KEY)
 
 
+def test_a_model_of_any_kind_is_found_by_name_and_the_default_is_the_chat_model() -> None:
+    models = Models.of([CHAT, FREE])
+    assert [models.of_any_kind(name, KEY).id for name in ("default", "m", "e")] == ["m", "m", "e"]
+    for name in ("nope", "rag:a"):
+        with pytest.raises(ModelNotFound):
+            models.of_any_kind(name, KEY)
+    with pytest.raises(ModelNotFound):
+        models.of_any_kind("m", Principal("k1", "acme", frozenset({"chat"}), models=("e",)))
+
+
 def test_a_key_limited_to_models_sees_and_uses_only_those() -> None:
     limited = Principal("k1", "acme", frozenset({"chat"}), models=("e",))
     models = Models.of([CHAT, FREE])

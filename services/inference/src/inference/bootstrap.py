@@ -13,7 +13,7 @@ import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from inference.api import chat, models, vectors
+from inference.api import chat, models, tokens, vectors
 from inference.catalog.gguf_files import gguf_files
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model, ModelCatalog, load_models_file
@@ -76,7 +76,7 @@ def create_app(settings: InferenceSettings | None = None, dependencies: Dependen
         "inference",
         settings=chosen,
         opening=lambda: use_given(dependencies) if dependencies else open_dependencies(chosen),
-        routers=[chat.router, vectors.router, models.router],
+        routers=[chat.router, vectors.router, tokens.router, models.router],
         probes=lambda opened: opened.probes(),
     )
 
@@ -166,6 +166,7 @@ class _EngineFactory:
             model=LlamaModel(context, model.generation, native_tools=native),
             options=ServerOptions(context, slots, options.threads or self._settings.threads, options.gpu_layers),
             memory_mb=options.memory_mb,
+            ask=upstream.ask,
         )
         with_tools = (CheckedCalls if native else ConstrainedTools)(model.name, engine)
         return RawPrompts(CheckedSchema(with_tools))
@@ -173,7 +174,7 @@ class _EngineFactory:
     def _llama_upstream(self, model: Model, slots: int, key: str) -> tuple[UpstreamChat, Callable[[str | None], None]]:
         """What speaks to llama.cpp's server, and what tells it where that listens: known once it does."""
         settings, nowhere = self._settings, UpstreamSource(base_url="http://127.0.0.1/v1", upstream_model=model.name)
-        peer, metrics = (
+        peer, metrics, root = (
             Peer(
                 "upstream",
                 nowhere.base_url,
@@ -182,12 +183,13 @@ class _EngineFactory:
                 is_ours=False,
                 restart_seconds=LLAMA_RESTART_SECONDS,
             )
-            for _ in range(2)
+            for _ in range(3)
         )
 
         def moved(address: str | None) -> None:
             peer.move(f"{address}/v1" if address else None)
             metrics.move(f"{address}/metrics" if address else None)
+            root.move(address)
 
         backlog = EngineBacklog(model.name, metrics, upstream_model=model.name, most=settings.engine_waiting, token=key)
         upstream = UpstreamChat(
@@ -199,6 +201,7 @@ class _EngineFactory:
             context_length=model.context_length,
             tokenizer=model.tokenizer,
             closing=backlog.close,
+            root=root,
         )
         return upstream, moved
 
@@ -268,6 +271,7 @@ class _EngineFactory:
             "context_length": model.context_length,
             "tokenizer": model.tokenizer,
             "closing": backlog.close if backlog else None,
+            "root": Peer("upstream", source.base_url.rstrip("/").removesuffix("/v1"), self._session, is_ours=False),
         }
 
     def _admission(

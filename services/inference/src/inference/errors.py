@@ -85,6 +85,50 @@ class NoTokenizer(NotFound):
         )
 
 
+class NoTokenizerHere(InvalidRequest):
+    """Tokens are asked of a model whose tokenizer is not known."""
+
+    code = "no_tokenizer"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The tokenizer of '{name}' is not known: no tokenizer.json is declared, and the server behind it has no "
+            "/tokenize that can be used, as vLLM has. Set `tokenizer` to its tokenizer.json in the models file, or "
+            "send texts.",
+            param="model",
+        )
+
+
+class TokenUnknown(InvalidRequest):
+    """A token id beyond the vocabulary."""
+
+    code = "token_unknown"
+
+    def __init__(self, token: int, size: int) -> None:
+        super().__init__(
+            f"There is no token {token} in this model's vocabulary of {size}. Token ids must be of the model's own "
+            "tokenizer: POST /v1/tokenize gives them.",
+            param="tokens",
+        )
+
+
+class TokensInexact(InvalidRequest):
+    """Token ids in place of a text are not what the model's tokenizer makes of any text."""
+
+    code = "token_ids_foreign"
+
+    def __init__(self, name: str, param: str, number: int, why: str | None = None) -> None:
+        what = why or (
+            f"These token ids are not what the tokenizer of '{name}' makes of the text that they spell: they are of "
+            "another tokenizer, or were cut inside of a word."
+        )
+        super().__init__(
+            f"{what} See number {number}. Send texts (LangChain's OpenAIEmbeddings does with "
+            "check_embedding_ctx_length=False, lm-eval with tokenized_requests=False), or ids of POST /v1/tokenize.",
+            param=param,
+        )
+
+
 class ModelNotAllowed(Forbidden):
     """The key may not use this model."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAI, OpenAIEmbeddings
-from openai import UnprocessableEntityError
+from openai import BadRequestError
 from pydantic import BaseModel
 
 ASKED, TOLD = "What is the capital of France?", "The capital of France is Paris, on the Seine."
@@ -44,9 +44,10 @@ assert "".join(completions.stream(ASKED)) == TOLD
 
 embeddings = OpenAIEmbeddings(model="words", check_embedding_ctx_length=False, max_retries=0)
 assert len(embeddings.embed_documents(["a", "b"])) == 2
+assert len(embeddings.client.create(model="words", input=[[1, 2], [3]]).data) == 2
 try:
-    embeddings.client.create(model="words", input=[[1, 2]])
+    embeddings.client.create(model="words", input=[[99_999]])
     refusal = ""
-except UnprocessableEntityError as error:
+except BadRequestError as error:
     refusal = error.message
 assert "check_embedding_ctx_length=False" in refusal

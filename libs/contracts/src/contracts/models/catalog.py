@@ -9,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from contracts.access.keys import Limits
 from contracts.core.base import Count, Reply
-from contracts.core.values import Passed, Text, check_text, unlike
+from contracts.core.values import Passed, Text, unlike
+from contracts.models.tokens import TokenId, check_texts_or_tokens
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 ToolProtocol = Literal["native", "constrained"]
@@ -94,24 +95,7 @@ MAX_INPUTS = 2048
 
 
 def _texts(value: object) -> object:
-    """Say in one sentence what is wrong with `input`."""
-    texts = value if isinstance(value, list) else [value]
-    if not texts or len(texts) > MAX_INPUTS:
-        raise ValueError(f"must be a text or a list of 1 to {MAX_INPUTS} texts; there are {len(texts)}")
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(
-                f"must be texts, not {type(text).__name__} (token ids are not taken, since each "
-                "model has its own; LangChain's OpenAIEmbeddings sends texts with check_embedding_ctx_length=False); "
-                f"see number {number}"
-            )
-        if not text:
-            raise ValueError(f"must not be empty; see number {number}")
-        try:
-            check_text(text)
-        except ValueError as error:
-            raise ValueError(f"{error}; see number {number}") from None
-    return value
+    return check_texts_or_tokens(value, MAX_INPUTS)
 
 
 _EmbeddingName = Annotated[str, unlike("model", "input", "encoding_format", "dimensions", "user", "priority")]
@@ -127,12 +111,17 @@ class EmbeddingRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[_EmbeddingName, Passed]
     model: str = "default"
-    input: Annotated[str | list[str], BeforeValidator(_texts)]
-    """A text, or a list of 1 to 2048 texts."""
+    input: Annotated[str | list[str] | list[TokenId] | list[list[TokenId]], BeforeValidator(_texts)]
+    """A text or a list of 1 to 2048 texts, or their token ids, which must be those of the model's own tokenizer."""
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1)] | None = None
     user: str | None = None
     priority: Literal["query", "bulk"] = "query"
+
+    def texts(self) -> list[str]:
+        """The inputs; none where they are token ids."""
+        given = [self.input] if isinstance(self.input, str) else self.input
+        return [text for text in given if isinstance(text, str)]
 
 
 class Embedding(Reply):

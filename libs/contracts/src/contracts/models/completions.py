@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from contracts.core.base import Count, Reply
 from contracts.core.values import Passed, Text, unlike
-from contracts.models.chat import OTHER_COUNTS, OTHER_LENGTHS, ChatUsage, StreamOptions
+from contracts.models.chat import OTHER_COUNTS, OTHER_LENGTHS, ChatRequest, ChatUsage, Message, StreamOptions
+from contracts.models.tokens import TokenId, check_texts_or_tokens, token_lists
 
 MAX_PROMPTS = 128
 USUAL_TOKENS = 16
 """Length of an answer when the caller says none; as OpenAI has it."""
+IN_TOKENS = "token_ids"
+"""A raw prompt's field that has token ids in place of its text."""
 _FIELDS = ("model", "prompt", "stream", "stream_options", "max_tokens", "temperature", "top_p", "stop", "seed", "n")
 _RequestName = Annotated[str, unlike(*_FIELDS, "groundwork", "raw_prompts", *OTHER_LENGTHS, *OTHER_COUNTS)]
 
 
 def _prompts(value: object) -> object:
-    """Say in one sentence what is wrong with `prompt`."""
-    prompts = value if isinstance(value, list) else [value]
-    if not prompts or len(prompts) > MAX_PROMPTS:
-        raise ValueError(f"must be a text or a list of 1 to {MAX_PROMPTS} texts; there are {len(prompts)}")
-    for number, prompt in enumerate(prompts):
-        if isinstance(prompt, int | list):
-            raise ValueError(
-                "must be texts: token ids are not taken, since guardrails and limits read texts. Send the text; "
-                "lm-eval does with tokenized_requests=False"
-            )
-        if not isinstance(prompt, str) or not prompt:
-            raise ValueError(f"must be texts that are not empty; see number {number}")
-    return value
+    return check_texts_or_tokens(value, MAX_PROMPTS)
 
 
 class CompletionRequest(BaseModel):
@@ -41,8 +33,9 @@ class CompletionRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[_RequestName, Passed]
     model: Annotated[str, Field(min_length=1, max_length=1100)]
-    prompt: Annotated[Text | list[Text], BeforeValidator(_prompts)]
-    """A text, or a list of 1 to 128 texts: the answers to the second follow those to the first."""
+    prompt: Annotated[Text | list[Text] | list[TokenId] | list[list[TokenId]], BeforeValidator(_prompts)]
+    """A text or a list of 1 to 128 texts: the answers to the second follow those to the first. Or their token ids,
+    which must be those of the model's own tokenizer."""
     stream: bool = False
     stream_options: StreamOptions | None = None
     max_tokens: Annotated[int, Field(ge=1, lt=2**63)] | None = USUAL_TOKENS
@@ -87,13 +80,25 @@ class TextCompletion(Reply):
     usage: ChatUsage | None = None
 
 
-def prompts_of(request: CompletionRequest) -> list[str]:
-    """Its texts."""
-    return request.prompt if isinstance(request.prompt, list) else [request.prompt]
-
-
 def as_chat(request: CompletionRequest) -> dict[str, Any]:
-    """The same as the body of a chat request whose messages are raw prompts."""
+    """The same as the body of a chat request whose messages are raw prompts; token ids, which must become texts before
+    anything else is done with it, are in a field of each message."""
     body = request.model_dump(mode="json", exclude_unset=True, exclude={"prompt"})
-    messages = [{"role": "user", "content": prompt} for prompt in prompts_of(request)]
+    tokens = token_lists(request.prompt)
+    if tokens is not None:
+        messages: list[dict[str, Any]] = [{"role": "user", "content": None, IN_TOKENS: ids} for ids in tokens]
+    else:
+        prompts = request.prompt if isinstance(request.prompt, list) else [request.prompt]
+        messages = [{"role": "user", "content": prompt} for prompt in prompts]
     return {**body, "max_tokens": request.max_tokens or USUAL_TOKENS, "messages": messages, "raw_prompts": True}
+
+
+def token_ids_of(request: ChatRequest) -> list[list[int]] | None:
+    """The token ids that such a chat has in place of texts; None where it has texts."""
+    ids = [(message.model_extra or {}).get(IN_TOKENS) for message in request.messages] if request.raw_prompts else []
+    return [each for each in ids if each is not None] or None
+
+
+def with_texts(request: ChatRequest, texts: Sequence[str]) -> ChatRequest:
+    """The same with texts in place of token ids."""
+    return request.model_copy(update={"messages": [Message(role="user", content=text) for text in texts]})

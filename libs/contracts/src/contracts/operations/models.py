@@ -6,8 +6,9 @@ from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, ModelInfo
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.models.completions import CompletionRequest, TextCompletion
 from contracts.models.responses import Response, ResponseEvent, ResponseRequest
+from contracts.models.tokens import DetokenizeReply, DetokenizeRequest, TokenizeReply, TokenizeRequest
 from contracts.operations.operation import Operation
-from contracts.operations.reach import CHAT, NO_MODEL, VECTORS
+from contracts.operations.reach import CHAT, NO_MODEL, TOKEN_IDS, TOKENS, VECTORS
 
 _TAGS = ("models",)
 
@@ -37,5 +38,13 @@ RERANK = Operation(
 RERANK_V2 = Operation(
     "POST", "/v2/rerank", RerankReply, ("chat",), _TAGS, VECTORS, name="rerank", route="rerank", request=RerankRequest,
     carries="json",
+)
+TOKENIZE = Operation(
+    "POST", "/v1/tokenize", TokenizeReply, ("chat",), _TAGS, TOKENS, name="tokenize", route="tokens",
+    request=TokenizeRequest, carries="json",
+)
+DETOKENIZE = Operation(
+    "POST", "/v1/detokenize", DetokenizeReply, ("chat",), _TAGS, TOKEN_IDS, name="detokenize", route="tokens",
+    request=DetokenizeRequest, carries="json",
 )
 # fmt: on

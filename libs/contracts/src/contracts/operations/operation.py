@@ -20,7 +20,9 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Owner = Literal["gateway", "ingest", "agent"]
 Carries = Literal["json", "upload", "archive", "nothing"]
 Gives = Literal["json", "text", "bytes", "events", "json_or_events", "nothing"]
-MeteredRoute = Literal["chat", "embeddings", "rerank", "search", "documents", "collections", "jobs", "agents", "mcp"]
+MeteredRoute = Literal[
+    "chat", "embeddings", "rerank", "tokens", "search", "documents", "collections", "jobs", "agents", "mcp"
+]
 """What a call is limited and recorded as."""
 
 _ASKED_BY: Mapping[Owner, tuple[Audience, ...]] = {

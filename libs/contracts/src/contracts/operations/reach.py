@@ -48,6 +48,9 @@ VECTORS = Reach(
     question=True, is_one_text=False, spared=frozenset(("model", "encoding_format", "dimensions", "priority", "top_n"))
 )
 """Texts become numbers; each is read for itself, and none comes back."""
+TOKENS = Reach(question=True, spared=frozenset(("model",)))
+"""Texts become token ids, maybe by the server that has the model: it gets no more of them than with a chat."""
+TOKEN_IDS = Reach(why="numbers of a vocabulary say nothing, and what they spell goes to nobody but the caller")
 SEARCH = Reach(question=True, answer=True, spared=frozenset(("filter", "mode", "limit")))
 """The query is embedded; what is found is text of documents."""
 MCP = Reach(question=True, answer=True, spared=frozenset(("jsonrpc", "id", "method")))

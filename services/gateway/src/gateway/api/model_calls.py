@@ -1,4 +1,4 @@
-"""The calls that use models: chat, embeddings, rerank, search, and the list of models."""
+"""The calls that use models: chat, embeddings, rerank, tokens, search, and the list of models."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from contracts.operations.models import (
     CREATE_COMPLETION,
     CREATE_EMBEDDINGS,
     CREATE_RESPONSE,
+    DETOKENIZE,
     GET_MODEL,
     LIST_MODELS,
     RERANK,
     RERANK_V2,
+    TOKENIZE,
 )
 from gateway.api.direct_routes import Endpoint
 from gateway.api.openapi_parts import ERRORS, relay
@@ -26,7 +28,7 @@ from gateway.chat.responses.errors import ResponseNotKept
 from gateway.chat.responses.translation import Responses
 from gateway.chat.translation import TranslatedExchange, Translation
 from gateway.dependencies import Dependencies, Deps, Key
-from gateway.proxy import vector_calls
+from gateway.proxy import token_calls, vector_calls
 from gateway.streaming.exchange import Exchange, Relay
 from servicekit.web.router import Router
 
@@ -119,6 +121,30 @@ async def rerank(deps: Deps, key: Key) -> Any:
     async def work(exchange: Exchange) -> None:
         async with deps.metered(exchange, key, "rerank") as call:
             await vector_calls.rerank(exchange, deps, call)
+
+    return Relay(work)
+
+
+@relay(router, TOKENIZE)
+async def tokenize(deps: Deps, key: Key) -> Any:
+    """The tokens of a text or a conversation as a model reads it, in vLLM's form. Free of charge."""
+    key.require(*TOKENIZE.scopes)
+
+    async def work(exchange: Exchange) -> None:
+        async with deps.metered(exchange, key, "tokens") as call:
+            await token_calls.tokenize(exchange, deps, call)
+
+    return Relay(work)
+
+
+@relay(router, DETOKENIZE)
+async def detokenize(deps: Deps, key: Key) -> Any:
+    """The text that a model's tokens spell, in vLLM's form. Free of charge."""
+    key.require(*DETOKENIZE.scopes)
+
+    async def work(exchange: Exchange) -> None:
+        async with deps.metered(exchange, key, "tokens") as call:
+            await token_calls.detokenize(exchange, deps, call)
 
     return Relay(work)
 

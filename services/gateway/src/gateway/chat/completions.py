@@ -7,7 +7,12 @@ from typing import Any
 
 from contracts.models.catalog import AGENT, RAG
 from contracts.models.chat import ChatRequest
-from contracts.models.completions import CompletionRequest, as_chat
+from contracts.models.completions import CompletionRequest, as_chat, token_ids_of, with_texts
+from gateway.dependencies import Dependencies
+from gateway.proxy.token_calls import texts_of_tokens
+from gateway.routing.plan import plan_for
+from gateway.streaming.exchange import Exchange
+from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import InvalidRequest
 from servicekit.streams.sse import END, data_of, is_done, is_error
 from servicekit.web.json_bodies import validated
@@ -51,6 +56,16 @@ class Completions:
         if frame.startswith(b":") or is_done(frame) or is_error(frame):
             return frame
         return b"data: " + _encoded(_as_text_completion(json.loads(data_of(frame)), "delta")) + END
+
+
+async def read_tokens(exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest) -> ChatRequest:
+    """The request with texts where the caller gave token ids: those of the first model that will be asked."""
+    if (tokens := token_ids_of(request)) is None:
+        return request
+    models, routes = await deps.catalog.models(), await deps.routes.list_routes()
+    plan = plan_for(request.model, models, routes, call.principal)
+    call.model = plan.models[0].id
+    return with_texts(request, await texts_of_tokens(exchange, deps, call, plan.models[0], tokens, "prompt"))
 
 
 def _as_text_completion(answer: dict[str, Any], part: str) -> dict[str, Any]:

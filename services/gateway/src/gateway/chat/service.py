@@ -13,6 +13,7 @@ from gateway.cache.answer_cache import CacheControl, Lookup, ResolvedTarget
 from gateway.cache.replay import CACHE_HEADER, RecordingObserver, replay
 from gateway.chat.answer_start import Upstream
 from gateway.chat.attempts import AttemptRequest, Attempts, RetryPolicy
+from gateway.chat.completions import read_tokens
 from gateway.chat.delivery import answer_chat
 from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
 from gateway.chat.observers import AnswerObserver, ModelObserver, RunObserver
@@ -52,6 +53,7 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
         body = await exchange.body()
         size, request = len(body), await off_loop(len(body), _request, exchange, body)
         del body  # an answer may take long, and a body much memory
+        request = await read_tokens(exchange, deps, call, request)
         reach = replace(CHAT, of_run=RUN.of_run) if request.model.startswith(AGENT) else CHAT
         screen = Screen(principal.guardrails, reach)
         question = Question(await screen.question(request, size), size, screen)

@@ -45,6 +45,13 @@ class Models:
             raise WrongModelKind(name, model.kind, kind)
         return model
 
+    def of_any_kind(self, name: str, principal: Principal) -> ModelInfo:
+        """The plain model of that name that the key may use, `default` being the chat model; raises `ModelNotFound`."""
+        model = self.only("chat") if name == DEFAULT else self.by_name.get(name)
+        if model is None or not principal.allows_model(model.id):
+            raise ModelNotFound(name)
+        return model
+
     def visible_to(self, principal: Principal) -> list[ModelInfo]:
         """The plain models that a key may use."""
         return [model for model in self.by_name.values() if principal.allows_model(model.id)]

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from contracts.models.catalog import EmbeddingRequest, RerankRequest
+from contracts.models.tokens import token_lists
 from contracts.operations.reach import SEARCH as SEARCHED
 from contracts.operations.reach import VECTORS
 from contracts.retrieval.search import SearchOptions, SearchRequest
@@ -23,6 +24,7 @@ from gateway.limits.max_usage import search_max_usage, tokens_of
 from gateway.limits.reservations import MaxUsage
 from gateway.models.cost import cost_nano_usd
 from gateway.proxy.paths import is_name
+from gateway.proxy.token_calls import texts_of_tokens
 from gateway.streaming.exchange import Exchange
 from gateway.usage.meter import MeteredCall
 from gateway.usage.records import count
@@ -43,11 +45,14 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     Services embed with a collection's own model, also for a key that may not choose it.
     """
     body = await exchange.body()
-    request = await _screened(exchange, call, await parse(EmbeddingRequest, body), len(body))
+    request = await parse(EmbeddingRequest, body)
     model = (await deps.catalog.models()).resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
-    texts = request.input if isinstance(request.input, list) else [request.input]
-    max_usage = MaxUsage.of_model(model, tokens_of(*texts))
+    if (tokens := token_lists(request.input)) is not None:
+        texts = await texts_of_tokens(exchange, deps, call, model, tokens, "input")
+        request = request.model_copy(update={"input": texts})
+    request = await _screened(exchange, call, request, len(body))
+    max_usage = MaxUsage.of_model(model, tokens_of(*request.texts()))
     is_bulk = not public and request.priority == "bulk"
     await deps.reserve(exchange, call, replace(max_usage, bulk=True) if is_bulk else max_usage)
     changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.models.chat import ChatRequest
+from inference.protocol.tokens import TokenCodec
 from servicekit.streams.chunks import has_content
 
 Priority = Literal["query", "bulk"]
@@ -83,6 +84,10 @@ class Engine(Protocol):
 
     def tokenizer(self) -> bytes | None:
         """The model's `tokenizer.json`, without truncation and padding; None where it is not known."""
+        ...
+
+    def tokens(self) -> TokenCodec | None:
+        """What turns texts into the model's tokens and back; None where nothing does."""
         ...
 
 

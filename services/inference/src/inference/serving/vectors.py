@@ -15,10 +15,12 @@ from contracts.models.catalog import (
     RerankRequest,
     RerankResult,
 )
+from contracts.models.tokens import token_lists
 from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
 from inference.protocol.engines import EmbeddingEngine, EmbeddingResult, RankingResult, RerankEngine, Vectors
 from inference.serving.models import ServedModel
+from inference.serving.tokens import texts_of
 from servicekit.core.identifiers import new_id
 from servicekit.telemetry.spans import model_call
 
@@ -28,8 +30,9 @@ async def embed(served: ServedModel[EmbeddingEngine], request: EmbeddingRequest)
     dimensions = served.model.dimensions or 0
     if request.dimensions is not None and request.dimensions != dimensions:
         raise WrongDimensions(request.dimensions, dimensions)
-    texts = [request.input] if isinstance(request.input, str) else request.input
     engine = served.ready()
+    tokens = token_lists(request.input)
+    texts = request.texts() if tokens is None else await texts_of(served, tokens, "input")
     with served.track(), model_call("embeddings", served.name, "internal") as span:
         embedded = await engine.embed(texts, request.priority, _extra_fields(request, "user"))
         span.set({"gen_ai.usage.input_tokens": embedded.tokens, "groundwork.inputs": len(texts)})

@@ -20,6 +20,10 @@ from inference.protocol.engines import ChatEngine, Piece
 TOKEN = {"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": [{"token": "a", "logprob": -0.1}]}
 
 
+async def no_calls(path: str, body: object) -> None:
+    """A server that has nothing beside OpenAI's calls."""
+
+
 def engine(upstream: ChatEngine, *files: Path, memory_mb: int | None = None) -> LlamaChat:
     adapters = tuple((file, 1.0) for file in files[1:])
     return LlamaChat(
@@ -31,6 +35,7 @@ def engine(upstream: ChatEngine, *files: Path, memory_mb: int | None = None) -> 
         model=LlamaModel(100, GenerationDefaults()),
         options=ServerOptions(100, 1, 1, None),
         memory_mb=memory_mb,
+        ask=no_calls,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.models.chat import ChatRequest
 from inference.protocol.engines import Completion, Piece
+from inference.protocol.tokens import TokenCodec
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
 
@@ -30,6 +31,9 @@ class FakeEngine:
 
     def tokenizer(self) -> bytes | None:
         return b"{}"
+
+    def tokens(self) -> TokenCodec | None:
+        return None
 
     def _next(self, request: ChatRequest) -> dict[str, Any]:
         self.requests.append(request)

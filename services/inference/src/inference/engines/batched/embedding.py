@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from inference.engines.batched.worker_pool import WorkerPool, WorkerPoolLimits
+from inference.engines.file_tokens import FileTokens
 from inference.errors import ModelNotReady
 from inference.metrics import TRUNCATED
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, Encoder, ExtraFields, Priority
+from inference.protocol.tokens import TokenCodec
 from inference.queueing.batches import Job
 from inference.queueing.fair_queue import caller_tenant
 from inference.requests.generation_request import reject_unknown_fields
@@ -28,6 +30,7 @@ class BatchedEmbedding:
         self._encoder = encoder
         self._dimensions = dimensions
         self._limit = max_input_tokens
+        self._tokens = FileTokens(encoder.tokenizer)
         self._waiters: dict[int, asyncio.Future[None]] = {}
         self.pools: dict[Priority, WorkerPool] = {
             priority: WorkerPool(
@@ -59,6 +62,10 @@ class BatchedEmbedding:
     def tokenizer(self) -> bytes | None:
         """The encoder's."""
         return self._encoder.tokenizer()
+
+    def tokens(self) -> TokenCodec | None:
+        """By the encoder's tokenizer."""
+        return self._tokens
 
     async def embed(
         self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS

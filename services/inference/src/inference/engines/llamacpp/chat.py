@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from contracts.models.chat import ChatRequest
@@ -19,7 +20,9 @@ from inference.engines.llamacpp.memory import available_bytes, check_memory, nee
 from inference.engines.llamacpp.process import ServerOptions, ServerProcess, start_server
 from inference.engines.llamacpp.request import LlamaModel, LlamaRequest, read_request
 from inference.engines.llamacpp.server import LlamaServer
+from inference.engines.llamacpp.tokens import Ask, LlamaTokens
 from inference.protocol.engines import ChatEngine, Completion, Piece
+from inference.protocol.tokens import TokenCodec
 
 MEGABYTE = 1_000_000
 ROOM = 1.5
@@ -40,7 +43,9 @@ class LlamaChat:
         model: LlamaModel,
         options: ServerOptions,
         memory_mb: int | None,
+        ask: Ask,
     ) -> None:
+        """`ask` calls the child beside OpenAI's calls."""
         self.name = name
         self._upstream = upstream
         self._locate = locate
@@ -49,6 +54,7 @@ class LlamaChat:
         self._options = options
         self._memory_mb = memory_mb
         self._files: GgufFiles | None = None
+        self._tokens = LlamaTokens(name, ask, self._body_of, self._weights)
         self._server = LlamaServer(name, start=self._start, moved=moved)
 
     @property
@@ -77,6 +83,10 @@ class LlamaChat:
         """A declared file."""
         return self._upstream.tokenizer()
 
+    def tokens(self) -> TokenCodec | None:
+        """By llama.cpp itself."""
+        return self._tokens
+
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole answers, made one after another: the slot still holds the prompt that all have in common."""
         asked = read_request(request, self._model)
@@ -99,6 +109,13 @@ class LlamaChat:
                     yield Piece(tuple(_placed(choice, number, asked) for choice in piece.choices))
         if total.usage is not None:
             yield Piece(usage=total.usage)
+
+    def _body_of(self, request: ChatRequest) -> dict[str, Any]:
+        return read_request(request, self._model).body
+
+    def _weights(self) -> Path:
+        assert self._files is not None
+        return self._files.weights
 
     async def _start(self) -> ServerProcess:
         """Start a process that serves the model, from the files that were checked once: a digest takes seconds."""

@@ -17,12 +17,15 @@ from pydantic import SecretStr
 
 from contracts.models.chat import ChatRequest
 from inference.catalog.sources import UpstreamSource
+from inference.engines.file_tokens import FileTokens
 from inference.engines.openai.events import DONE, EventReader
 from inference.engines.openai.failures import SHOWN, failure_of, is_failure, names_parameter
 from inference.engines.openai.token_count import TokenCount, text_in
+from inference.engines.openai.tokens import ServerTokens
 from inference.errors import NoCompletions, UpstreamBroke, UpstreamRefused
 from inference.protocol import codec
 from inference.protocol.engines import Completion, Piece
+from inference.protocol.tokens import TokenCodec
 from inference.queueing.admission import Admission
 from servicekit.peers.client import Peer, PeerStream, PeerTimeout
 from servicekit.streams.sse import MalformedStream
@@ -80,7 +83,9 @@ class Upstream:
         context_length: int | None = None,
         tokenizer: Path | None = None,
         closing: Callable[[], Any] | None = None,
+        root: Peer | None = None,
     ) -> None:
+        """`root`: where the server has what is not OpenAI's, as `/tokenize`."""
         self.name = name
         self.source = source
         self.admission = admission
@@ -89,6 +94,9 @@ class Upstream:
         self._key = api_key.get_secret_value() if api_key else None
         self._tokenizer = tokenizer
         self._closing = closing
+        self._root = root
+        declared = FileTokens(tokenizer.read_bytes) if tokenizer else None
+        self._tokens = declared or ServerTokens(name, source.upstream_model, self.ask)
 
     async def open(self) -> None:
         """Nothing to load; whether the server is there is the probe's question."""
@@ -106,6 +114,23 @@ class Upstream:
     def tokenizer(self) -> bytes | None:
         """The declared file."""
         return self._tokenizer.read_bytes() if self._tokenizer else None
+
+    def tokens(self) -> TokenCodec | None:
+        """By the declared file, else by the server."""
+        return self._tokens
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """An answer of the server beside OpenAI's calls, which takes no slot, since no model works on it; None where it
+        has no such call."""
+        if self._root is None:
+            return None
+        async with self._root.stream(
+            "POST", path, token=self._key, body=codec.write(body), headers=JSON, check_status=False
+        ) as answer:
+            content = b"".join([piece async for piece in answer.pieces()])
+            if answer.status in NO_SUCH_CALL:
+                return None
+            return self._check_answer(answer, content)
 
     async def post(self, path: str, body: Mapping[str, Any], *, bulk: bool = False) -> dict[str, Any]:
         """A whole answer as JSON; raises what the server's failure is to the caller."""

@@ -13,11 +13,13 @@ import numpy as np
 
 from contracts.models.chat import ChatRequest
 from inference.catalog.sources import ScriptSource
+from inference.engines.file_tokens import FileTokens
 from inference.engines.logits_processors import LogitsProcessor, LogitsProcessors
 from inference.engines.scripted.vectors import TOKENIZER, count_words
 from inference.engines.stop_scanner import StopScanner
 from inference.protocol.engines import Completion, Piece
 from inference.protocol.pieces import calls_piece, collect, end_piece, text_piece, usage_of, usage_piece
+from inference.protocol.tokens import TokenCodec
 from inference.queueing.admission import Admission
 from inference.requests.generation_request import GenerationRequest, read_generation_request, room_for_answer
 from inference.schemas.validation import check_answer
@@ -43,6 +45,7 @@ class ScriptedChat:
         self._script = script
         self._admission = admission
         self._context = context_length
+        self._tokens = FileTokens(lambda: TOKENIZER)
 
     async def open(self) -> None:
         """Nothing to load."""
@@ -56,6 +59,10 @@ class ScriptedChat:
     def tokenizer(self) -> bytes | None:
         """Counts words."""
         return TOKENIZER
+
+    def tokens(self) -> TokenCodec | None:
+        """Known words."""
+        return self._tokens
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole reply."""

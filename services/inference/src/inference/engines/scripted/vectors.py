@@ -9,10 +9,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from inference.engines.file_tokens import FileTokens
 from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, RankingResult, Vectors
+from inference.protocol.tokens import TokenCodec
 from inference.requests.generation_request import reject_unknown_fields
 
 WORD = re.compile(r"\w+|[^\w\s]+")
+KNOWN = (
+    "[UNK] . , ? ! a all and are as at be by can capital cats count do ever first for France from have he how I in is "
+    "it not of on one or Paris say she text that the these they this to was we what What which who with word you"
+)
+WORDS = KNOWN.split()
 TOKENIZER = json.dumps(
     {
         "version": "1.0",
@@ -23,10 +30,11 @@ TOKENIZER = json.dumps(
         "pre_tokenizer": {"type": "Whitespace"},
         "post_processor": None,
         "decoder": None,
-        "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"},
+        "model": {"type": "WordLevel", "vocab": {word: at for at, word in enumerate(WORDS)}, "unk_token": WORDS[0]},
     }
 ).encode()
-"""A `tokenizer.json` that counts as these models do: one token for a word, one for a run of punctuation."""
+"""A `tokenizer.json` that counts as these models do: one token for a word, one for a run of punctuation. Words that it
+does not know are all one token, whose text nobody can tell."""
 
 
 def count_words(text: str) -> int:
@@ -73,6 +81,7 @@ class ScriptedRank:
 
     def __init__(self, max_input_tokens: int) -> None:
         self._limit = max_input_tokens
+        self._tokens = FileTokens(lambda: TOKENIZER)
 
     async def open(self) -> None:
         """Nothing to load."""
@@ -86,6 +95,10 @@ class ScriptedRank:
     def tokenizer(self) -> bytes | None:
         """Counts words."""
         return TOKENIZER
+
+    def tokens(self) -> TokenCodec | None:
+        """Known words."""
+        return self._tokens
 
     async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
         """Scores from 0 to 1."""

@@ -14,10 +14,12 @@ import numpy as np
 import structlog
 
 from inference.engines import torch_runtime
+from inference.engines.file_tokens import FileTokens
 from inference.engines.sentence_transformers.packed_linear import pack_linears
 from inference.errors import CannotLoad, ModelNotReady
 from inference.metrics import TRUNCATED
 from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, RankingResult, Vectors
+from inference.protocol.tokens import TokenCodec
 from inference.queueing.admission import Admission
 from inference.queueing.liveness import Liveness
 from inference.requests.generation_request import CHARACTERS_A_TOKEN, reject_unknown_fields
@@ -170,6 +172,7 @@ class CrossEncoderRank:
         self._model: Any = None
         self._counter: Any = None
         self._tokenizer: bytes | None = None
+        self._tokens = FileTokens(lambda: self._tokenizer or b"")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"rank-{model}")
         self._liveness = Liveness(
             model,
@@ -196,6 +199,10 @@ class CrossEncoderRank:
     def tokenizer(self) -> bytes | None:
         """Without truncation and padding."""
         return self._tokenizer
+
+    def tokens(self) -> TokenCodec | None:
+        """By its tokenizer."""
+        return self._tokens
 
     async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
         """Scores from 0 to 1. A pair longer than the model reads is cut, and counted."""

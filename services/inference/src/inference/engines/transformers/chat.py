@@ -13,12 +13,14 @@ import structlog
 
 from contracts.models.chat import ChatRequest
 from inference.engines import torch_runtime
+from inference.engines.file_tokens import FileTokens
 from inference.engines.logits_processors import LogitsProcessor, LogitsProcessors
 from inference.engines.transformers.generation import Generation, Loaded
 from inference.engines.transformers.prompt import ChatPrompt
 from inference.errors import CannotLoad, ModelNotReady
 from inference.protocol.engines import Completion, Piece
 from inference.protocol.pieces import collect
+from inference.protocol.tokens import TokenCodec
 from inference.queueing.admission import Admission
 from inference.queueing.liveness import PROBE, Liveness
 from inference.requests.generation_request import (
@@ -56,6 +58,7 @@ class TransformersChat:
         self._precision = precision
         self._threads = threads
         self._loaded: Loaded | None = None
+        self._tokens = FileTokens(lambda: self.tokenizer() or b"")
         self._current: Generation | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"chat-{name}")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix=f"read-{name}")
@@ -88,6 +91,10 @@ class TransformersChat:
     def tokenizer(self) -> bytes | None:
         """The folder's `tokenizer.json`; chat tokenizers neither cut nor pad."""
         return (self._locate() / "tokenizer.json").read_bytes()
+
+    def tokens(self) -> TokenCodec | None:
+        """By its tokenizer."""
+        return self._tokens
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inference.protocol.engines import ChatEngine
+from inference.protocol.tokens import TokenCodec
 
 
 class EngineWrapper:
@@ -26,3 +27,7 @@ class EngineWrapper:
     def tokenizer(self) -> bytes | None:
         """The inner engine's."""
         return self._inner.tokenizer()
+
+    def tokens(self) -> TokenCodec | None:
+        """The inner engine's."""
+        return self._inner.tokens()

@@ -106,6 +106,11 @@ class ConstrainedTools(EngineWrapper):
             raise UpstreamBroke(self._name, "answered twice with a tool call that does not fit the tools") from None
 
 
+def as_answered(request: ChatRequest) -> ChatRequest:
+    """A conversation as the model gets it."""
+    return _translated(request, read_tools(request.model_extra or {}))
+
+
 def _translated(request: ChatRequest, tools: Tools | None) -> ChatRequest:
     """The request without tools: their schema as the answer's, their history as text."""
     if tools is not None and (request.model_extra or {}).get("logprobs"):
