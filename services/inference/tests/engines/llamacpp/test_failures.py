@@ -24,6 +24,11 @@ END = [
         ),
         ("read: string length 20 exceeds remaining file size 18 bytes", FileTruncated, "Download it again"),
         ("error loading model: unknown model architecture: 'qqqqq'", ArchitectureUnknown, "architecture 'qqqqq'"),
+        (
+            "llama_adapter_lora_init: failed to apply lora adapter: tensor '/srv/secret/x' has incorrect shape",
+            FileInvalid,
+            "Correct `llamacpp.adapters`",
+        ),
         ("ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 9", ModelTooLarge, "memory"),
         ("error loading model: '/srv/secret/m.gguf' has a tensor of another shape", CannotLoad, "has a tensor of"),
     ],

@@ -24,13 +24,18 @@ REASONS: tuple[tuple[re.Pattern[str], Callable[[str], CannotLoad], str], ...] = 
     ),
     (re.compile(r"invalid magic"), FileInvalid, "{file} is no GGUF file. Correct `source`, or download it again"),
     (
+        re.compile(r"failed to apply lora adapter: (.+)"),
+        FileInvalid,
+        "an adapter does not fit {file}: {found}. Correct `llamacpp.adapters`",
+    ),
+    (
         re.compile(r"failed to allocate|out of memory|bad_alloc|cannot allocate", re.IGNORECASE),
         ModelTooLarge,
         "there is not enough memory for it. Take a smaller one, a shorter context_length or a smaller queue.at_once",
     ),
 )
 """In its words, of which the release is pinned."""
-CONSEQUENCE = re.compile(r"failed to load model|exiting due to|Failed to init server")
+CONSEQUENCE = re.compile(r"failed to load model|failed to create.context|exiting due to|Failed to init server")
 """Lines that only say that it failed."""
 
 
@@ -39,9 +44,15 @@ def load_failure(file: str, lines: Sequence[str], code: int) -> CannotLoad:
     for line in lines:
         for pattern, kind, words in REASONS:
             if (found := pattern.search(line)) is not None:
-                return kind(words.format(file=file, found=found[1] if pattern.groups and found[1] else ""))
+                return kind(words.format(file=file, found=_found(found)))
     if code == KILLED:
         return ModelTooLarge("its process was killed while it loaded, most likely for want of memory")
     said = [line for line in lines if not CONSEQUENCE.search(line)]
     why = PATH.sub("…", said[-1])[:SHOWN] if said else f"its process ended with {code}"
     return CannotLoad(f"llama.cpp can't load {file}: {why}")
+
+
+def _found(found: re.Match[str]) -> str:
+    """What a pattern has found beyond its own words."""
+    named = found[1] if found.re.groups else None
+    return PATH.sub("…", named)[:SHOWN] if named else ""
