@@ -1,4 +1,4 @@
-"""Sets up Groundwork in a virtual environment: packages, the CPU build of torch, llama.cpp, the packaged chat model.
+"""Sets up Groundwork in a virtual environment: packages, the CPU build of torch, byte code.
 
 Needs only Python 3.11 or newer with pip and venv. Standard library only, since it runs before anything is
 installed. Safe to run again: it does only what is missing or out of date.
@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import time
-import tomllib
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -47,8 +46,8 @@ def main() -> int:
         step("virtual environment", _make_venv)
         step("packages", lambda: _install_packages(lock))
         step("torch (CPU build)", _install_torch)
-        step("llama.cpp", _install_llama)
-        step("packaged chat model (converted once)", _convert_chat_model)
+        step("byte code", _compile)
+        _look_for_llama()
     except subprocess.CalledProcessError as failure:
         print(
             f"\nSet-up stopped: {' '.join(map(str, failure.cmd))} ended with {failure.returncode}.\n"
@@ -96,34 +95,24 @@ def _install_torch() -> None:
     _uv("install", "--no-deps", *source, TORCH)
 
 
-def _install_llama() -> None:
-    """llama.cpp where there is a wheel for this platform; nothing else needs it, and a build takes minutes."""
-    declared = tomllib.loads((ROOT / "services" / "inference" / "pyproject.toml").read_text())
-    wanted = declared["project"]["optional-dependencies"]["llamacpp"]
-    command = [str(part) for part in _uv_command("install", "--no-deps", "--only-binary", ":all:", *wanted)]
-    if subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, check=False).returncode != 0:
-        print(f"set-up: no wheel of {wanted[0]} here; serve GGUF models by a server (engine openai)", flush=True)
+def _compile() -> None:
+    _run(BIN / "python", "-m", "inference.catalog.packages")
 
 
-def _convert_chat_model() -> None:
-    _run(BIN / "python", "-m", "inference.catalog.packages", "--into", VENV / "models")
+def _look_for_llama() -> None:
+    """What runs the packaged chat model has no wheel for each platform; all else works without it."""
+    if not any(VENV.glob("**/site-packages/xllamacpp")):
+        print("set-up: no wheel of llama.cpp (xllamacpp) here; connect a chat model by engine openai", flush=True)
 
 
 def _uv(command: str, *arguments: object) -> None:
-    _run(*_uv_command(command, *arguments))
-
-
-def _uv_command(command: str, *arguments: object) -> tuple[object, ...]:
     # --no-config: the workspace's own uv settings keep torch out of the lock, and would keep it out of here too.
-    return BIN / "uv", "pip", command, "--quiet", "--no-config", "--python", BIN / "python", *arguments
+    _run(BIN / "uv", "pip", command, "--quiet", "--no-config", "--python", BIN / "python", *arguments)
 
 
 def _run(*command: object) -> None:
-    subprocess.run([str(part) for part in command], check=True, cwd=ROOT, env=_environment())
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "hardlink")}
+    environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "hardlink")}
+    subprocess.run([str(part) for part in command], check=True, cwd=ROOT, env=environment)
 
 
 def _fingerprint(lock: Path) -> str:

@@ -15,7 +15,7 @@ from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
-BESIDE_THE_LOCK = ("torch", "xllamacpp")
+BESIDE_THE_LOCK = ("torch",)
 """What deploy/install.py installs without the lock."""
 PLATFORM = {"sys_platform": "linux", "platform_machine": "x86_64", "platform_system": "Linux", "os_name": "posix"}
 """Of the images; what the lock holds for others only is not shipped."""

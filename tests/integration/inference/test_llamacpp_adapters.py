@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from gguf import GGUFReader, GGUFWriter
 from tests.integration.inference.test_llamacpp import SMOLLM2
+from tests.support.inference.packaged import packaged_gguf
 from tests.support.inference.running import Inference, running_inference
 
-from inference.catalog.packages import packaged_gguf
 from inference.errors import FileInvalid
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp has no wheel here")

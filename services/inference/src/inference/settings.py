@@ -22,16 +22,13 @@ class InferenceSettings(ServiceSettings):
     models_file: Path = Path("deploy/config/models.yaml")
     """YAML file that declares the models."""
     models_dir: Path | None = None
-    """Folder of converted models. Empty means `models` in the Python environment, where set-up puts them."""
+    """Folder of downloaded models. Empty means `models` in the Python environment."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """What in-process models compute in. `auto` takes bfloat16 where the processor has it, else float32."""
     threads: Annotated[int, Field(ge=1, le=256)] = 2
     """Cores that one in-process operation may use, and llama.cpp unless its model says otherwise."""
     chat_waiting: Annotated[int, Field(ge=0, le=10_000)] = 8
-    """Chat calls that may wait for a model that runs here, in this process (one at a time) or by llama.cpp; more get
-    429."""
-    chat_max_tokens: Annotated[int, Field(ge=1)] = 512
-    """Length of an in-process answer when the caller gives no `max_tokens`."""
+    """Chat calls that may wait for a model that runs here, by llama.cpp; more get 429."""
     batch_tokens: Annotated[int, Field(ge=64)] = 2048
     """The most tokens embedded at once."""
     batch_seconds: Annotated[float, Field(gt=0, le=10)] = 0.5

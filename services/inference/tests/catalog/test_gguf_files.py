@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.inference.packaged import packaged_gguf
 
 from inference.catalog.gguf_files import GgufFiles, gguf_files
 from inference.catalog.hub import Hub
 from inference.catalog.models_file import Model
-from inference.catalog.packages import packaged_gguf
 from inference.errors import CannotLoad, FileChanged, FileTruncated
 
 SHA = "0" * 64

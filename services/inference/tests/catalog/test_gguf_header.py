@@ -4,9 +4,9 @@ import struct
 from pathlib import Path
 
 import pytest
+from tests.support.inference.packaged import packaged_gguf
 
 from inference.catalog.gguf_header import GgufHeader, read_header
-from inference.catalog.packages import packaged_gguf
 from inference.errors import FileInvalid, FileTruncated
 
 

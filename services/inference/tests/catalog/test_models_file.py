@@ -15,6 +15,10 @@ def chat(**changes: Any) -> dict[str, Any]:
     return {"name": "talker", "kind": "chat", "engine": "scripted", "context_length": 64} | changes
 
 
+def folder(**changes: Any) -> dict[str, Any]:
+    return RERANK | {"engine": "sentence-transformers"} | changes
+
+
 EMBEDDING = {"name": "words", "kind": "embedding", "engine": "scripted", "max_input_tokens": 64, "dimensions": 8}
 RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted"}
 GGUF = {"path": "/srv/models/m.gguf"}
@@ -74,18 +78,17 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([chat(engine="openai")], "takes a source with base_url and upstream_model"),
         ([chat(engine="openai", source={"base_url": "vllm:8000", "upstream_model": "m"})], "source.base_url"),
         ([chat(engine="openai", source={"base_url": "http://vllm:8000/v1"})], "source.upstream_model: Field required"),
-        ([chat(engine="transformers", source=UPSTREAM)], "takes a source with path, package, packaged or huggingface"),
-        ([chat(engine="transformers", source={"package": "p", "file": "a.gguf"})], "file and sha256 go together"),
-        ([chat(engine="transformers", source={"package": "p", "file": "../a", "sha256": "0" * 64})], "source.file"),
-        ([chat(engine="transformers", source={"package": "p", "file": "a", "sha256": "x"})], "source.sha256"),
-        ([chat(engine="transformers", source={"huggingface": "no-owner"})], "source.huggingface"),
+        ([folder(source=UPSTREAM)], "takes a source with path, package or huggingface"),
+        ([folder(source={"package": "p", "file": "a.gguf"})], "file and sha256 go together"),
+        ([folder(source={"package": "p", "file": "../a", "sha256": "0" * 64})], "source.file"),
+        ([folder(source={"package": "p", "file": "a", "sha256": "x"})], "source.sha256"),
+        ([folder(source={"huggingface": "no-owner"})], "source.huggingface"),
         ([chat(engine="openai", source=UPSTREAM, queue={"engine_waiting": 3})], "needs source.metrics_url"),
         ([chat(engine="openai", source=UPSTREAM | {"max_tokens_as": "tokens"})], "source.max_tokens_as"),
         ([chat(engine="openai", source=UPSTREAM, queue={"at_once": 0})], "queue.at_once"),
-        ([chat(engine="transformers", source={"path": "/x"}, vllm={"tool_parser": "x"})], "vllm is for engine openai"),
+        ([folder(source={"path": "/x"}, vllm={"tool_parser": "x"})], "vllm is for engine openai"),
         ([chat(engine="openai", source=UPSTREAM, quantization="AWQ!")], "quantization"),
         ([chat(quantization="awq")], "no weights to quantize"),
-        ([chat(engine="transformers", source={"path": "/x"}, queue={"at_once": 2})], "queue.at_once must be 1"),
         ([chat(engine="llamacpp")], "takes a source with path, package and file, or huggingface and file"),
         ([chat(engine="llamacpp", source={"path": "/srv/model"})], "source: path must be a .gguf file"),
         ([chat(engine="llamacpp", source={"huggingface": "org/m"})], "source: file must be given"),
@@ -94,8 +97,8 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([chat(engine="llamacpp", source=GGUF, generation={"top_k": -1})], "generation.top_k"),
         ([chat(llamacpp={"threads": 2})], "llamacpp is for engine llamacpp"),
         ([chat(generation={"top_k": 2})], "generation is for engine llamacpp"),
-        ([chat(engine="transformers", source={"path": "/x", "sha256": "0" * 64})], "are for engine llamacpp"),
-        ([chat(engine="transformers", source={"huggingface": "o/m", "file": "a.gguf"})], "are for engine llamacpp"),
+        ([folder(source={"path": "/x", "sha256": "0" * 64})], "are for engine llamacpp"),
+        ([folder(source={"huggingface": "o/m", "file": "a.gguf"})], "are for engine llamacpp"),
         ([EMBEDDING | {"queue": {"at_once": 2}}], "queue.waiting_tokens bounds them"),
         ([EMBEDDING | {"queue": {"waiting": 2}}], "queue.waiting_tokens bounds them"),
         ([RERANK | {"queue": {"waiting_tokens": 2}}], "the scripted reranker"),
@@ -111,6 +114,16 @@ def test_a_mistake_is_named_by_file_and_key(tmp_path: Path, models: list[dict[st
         load_models_file(file)
     assert str(file) in str(refused.value)
     assert says in str(refused.value)
+
+
+def test_an_engine_that_was_removed_says_what_to_write_instead(tmp_path: Path) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(yaml.safe_dump({"models": [chat(engine="transformers", source={"packaged": "smollm2"})]}))
+    with pytest.raises(ModelsFileInvalid) as refused:
+        load_models_file(file)
+    told = str(refused.value)
+    assert "models.0 (talker).engine: engine transformers is no more" in told
+    assert all(words in told for words in ("engine: llamacpp", "path: m.gguf", "vLLM", "engine: openai"))
 
 
 def test_a_missing_or_broken_file_says_what_to_do(tmp_path: Path) -> None:
@@ -143,7 +156,7 @@ def test_a_price_behind_https_makes_a_model_one_whose_every_question_costs(url: 
     ("declared", "remote"),
     [
         (chat(), False),
-        (chat(engine="transformers", source={"path": "/x"}), False),
+        (folder(source={"path": "/x"}), False),
         (chat(engine="openai", source=UPSTREAM), True),
         (EMBEDDING | {"engine": "openai", "source": UPSTREAM}, True),
     ],

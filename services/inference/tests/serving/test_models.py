@@ -3,7 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from services.inference.tests.api.calls import ask, error_of
+from tests.support.inference.packaged import packaged_gguf
+
+from inference.engines.llamacpp import process
 
 
 def test_an_unknown_model_is_404_and_the_word_default_is_explained(start: Any, declared: Any) -> None:
@@ -16,14 +20,14 @@ def test_an_unknown_model_is_404_and_the_word_default_is_explained(start: Any, d
 
 
 def test_a_model_that_can_not_load_says_why_and_the_others_serve(start: Any, declared: Any) -> None:
-    missing = declared["chat"] | {"engine": "transformers", "source": {"path": "/nowhere"}}
+    missing = declared["chat"] | {"engine": "llamacpp", "source": {"path": "/nowhere/m.gguf"}}
     app = start(missing, declared["embedding"])
     answer = app.client.get("/readyz")
     while "loading" in answer.text:
         answer = app.client.get("/readyz")
     assert answer.status_code == 503
     parts = answer.json()["parts"]
-    assert "folder is not there" in parts["model:talker"]["detail"]
+    assert "no file m.gguf" in parts["model:talker"]["detail"]
     assert "/nowhere" not in answer.text
     assert parts["model:words"]["ok"]
     assert app.post("/v1/embeddings", {"input": "x"}).status_code == 200
@@ -34,8 +38,8 @@ def test_a_model_that_can_not_load_says_why_and_the_others_serve(start: Any, dec
 def test_a_model_that_is_not_the_default_is_shown_but_not_needed_for_readiness(start: Any, declared: Any) -> None:
     spare = declared["chat"] | {
         "name": "spare",
-        "engine": "transformers",
-        "source": {"path": "/nowhere"},
+        "engine": "llamacpp",
+        "source": {"path": "/nowhere/m.gguf"},
         "default": False,
     }
     app = start(declared["chat"], declared["embedding"], spare)
@@ -43,6 +47,21 @@ def test_a_model_that_is_not_the_default_is_shown_but_not_needed_for_readiness(s
     parts = app.client.get("/readyz").json()["parts"]
     assert parts["model:spare"]["ok"]
     assert "not ready" in parts["model:spare"]["detail"]
+
+
+def test_where_llama_cpp_has_no_wheel_all_else_is_ready(
+    start: Any, declared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LIBRARY", "no_such_library")
+    source = {"path": str(packaged_gguf())}
+    app = start(declared["chat"] | {"engine": "llamacpp", "source": source}, declared["embedding"])
+    app.until_ready()
+    refused = app.post("/v1/chat/completions", ask())
+    while "loading" in refused.text:
+        refused = app.post("/v1/chat/completions", ask())
+    assert (refused.status_code, error_of(refused)["code"]) == (503, "engine_not_installed")
+    assert "engine openai" in error_of(refused)["message"]
+    assert "llama.cpp is not installed" in app.client.get("/readyz").json()["parts"]["model:talker"]["detail"]
 
 
 def test_a_model_that_can_not_load_is_refused_with_the_code_of_its_reason(

@@ -1,4 +1,4 @@
-"""Where a model's files lie: found, checked, converted or downloaded when the model is loaded."""
+"""Where a model's files lie: found, checked or downloaded when the model is loaded."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import structlog
 
 from inference.catalog.hub import Hub
 from inference.catalog.models_file import Model
-from inference.catalog.packages import convert_if_stale, models_folder, package_folder
-from inference.catalog.sources import HubSource, PackagedSource, PackageSource, PathSource
+from inference.catalog.packages import package_folder
+from inference.catalog.sources import HubSource, PackageSource, PathSource
 from inference.errors import CannotLoad, FileChanged
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,6 @@ class ModelSources:
     """Finds the folder of a model that runs in this process. Blocks; call it off the event loop."""
 
     def __init__(self, models_dir: Path | None, *, allow_downloads: bool = False, hub_url: str = "") -> None:
-        self._models_dir = models_dir
         self.hub = Hub(models_dir, allow_downloads=allow_downloads, url=hub_url)
 
     def folder(self, model: Model) -> Path:
@@ -31,8 +30,6 @@ class ModelSources:
             folder, hint = source.path, "Correct `path` in the models file"
         elif isinstance(source, PackageSource):
             folder, hint = self._in_package(source), "Correct `folder` in the models file"
-        elif isinstance(source, PackagedSource):
-            folder, hint = self._converted() / source.packaged, "Set-up makes it: python -m inference.catalog.packages"
         elif isinstance(source, HubSource):
             folder, hint = self.hub.folder(source), "Correct `huggingface` in the models file"
         else:
@@ -43,10 +40,8 @@ class ModelSources:
         _check_quantization(model, folder)
         return folder
 
-    def _converted(self) -> Path:
-        return self._models_dir or models_folder()
-
-    def _in_package(self, source: PackageSource) -> Path:
+    @staticmethod
+    def _in_package(source: PackageSource) -> Path:
         inside = package_folder(source.package)
         if source.file is None or source.sha256 is None:
             return inside / source.folder
@@ -54,11 +49,7 @@ class ModelSources:
         if not file.is_file():
             raise CannotLoad(f"the package {source.package} holds no {source.file}. Correct `file` in the models file")
         check_digest(file, source.sha256)
-        if file.suffix != ".gguf":
-            return file.parent
-        target = self._converted() / f"{source.package}-{source.sha256[:16]}"
-        convert_if_stale(target, file)
-        return target
+        return file.parent
 
 
 def check_digest(file: Path, expected: str) -> None:

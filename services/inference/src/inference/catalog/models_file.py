@@ -16,7 +16,6 @@ from inference.catalog.sources import (
     FORMS,
     Declared,
     HubSource,
-    PackagedSource,
     PackageSource,
     PathSource,
     ScriptSource,
@@ -26,9 +25,9 @@ from inference.catalog.sources import (
 )
 
 Kind = Literal["chat", "embedding", "rerank"]
-Engine = Literal["transformers", "sentence-transformers", "llamacpp", "openai", "scripted"]
+Engine = Literal["sentence-transformers", "llamacpp", "openai", "scripted"]
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
-    "chat": frozenset(("transformers", "llamacpp", "openai", "scripted")),
+    "chat": frozenset(("llamacpp", "openai", "scripted")),
     "embedding": frozenset(("sentence-transformers", "openai", "scripted")),
     "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
 }
@@ -38,8 +37,8 @@ class Queue(Declared):
     """How much of a model may be asked at once. What is left out is as the settings say."""
 
     at_once: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """Calls that the engine works on; more wait. In-process chat answers one at a time: there it can't be more. For
-    llama.cpp it is the number of its slots, each with memory for a whole context."""
+    """Calls that the engine works on; more wait. For llama.cpp it is the number of its slots, each with memory for a
+    whole context."""
     waiting: Annotated[int, Field(ge=0, le=10_000)] | None = None
     """Calls that may wait; more are refused."""
     waiting_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -62,8 +61,8 @@ class VllmOptions(Declared):
 
 
 _FOLDERS: tuple[tuple[type[Declared], ...], str] = (
-    (PathSource, PackageSource, PackagedSource, HubSource),
-    "path, package, packaged or huggingface",
+    (PathSource, PackageSource, HubSource),
+    "path, package or huggingface",
 )
 _SOURCES: dict[Engine, tuple[tuple[type[Declared], ...], str]] = {
     "llamacpp": ((PathSource, PackageSource, HubSource), "path, package and file, or huggingface and file"),
@@ -93,6 +92,18 @@ def _per_token(price: Any) -> Any:
     return price
 
 
+def _not_transformers(engine: Any) -> Any:
+    """An engine that there was once."""
+    if engine == "transformers":
+        raise ValueError(
+            "engine transformers is no more. For the packaged model copy the entry smollm2 of "
+            "deploy/config/models.yaml; for another write `engine: llamacpp` and `source: {path: m.gguf}` with a GGUF "
+            "file of it, or serve its folder by vLLM and write `engine: openai` with the base_url and upstream_model "
+            "of the server"
+        )
+    return engine
+
+
 class Model(Declared):
     """One model. `context_length` is what a chat model reads and writes together; `max_input_tokens` is what an
     embedding or rerank model reads of one input.
@@ -100,7 +111,7 @@ class Model(Declared):
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
     kind: Kind
-    engine: Engine
+    engine: Annotated[Engine, BeforeValidator(_not_transformers)]
     source: Source = ScriptSource()
     context_length: Annotated[int, Field(ge=16)] | None = None
     max_input_tokens: Annotated[int, Field(ge=16)] | None = None
@@ -108,7 +119,7 @@ class Model(Declared):
     tokenizer: Path | None = None
     """A `tokenizer.json` for an upstream model, so that others can count its tokens."""
     tool_protocol: ToolProtocol | None = None
-    """How a chat model calls tools. Unsaid, an upstream is `native` and what runs in this process `constrained`."""
+    """How a chat model calls tools. Unsaid, an upstream is `native` and others are `constrained`."""
     probe_seconds: Annotated[float, Field(gt=0)] | None = None
     """How long an answer proves that it lives; then it is asked for one token. Unsaid, INFERENCE_PROBE_SECONDS, of
     a paid one INFERENCE_PAID_PROBE_SECONDS."""
@@ -156,7 +167,7 @@ class Model(Declared):
         if self.tool_protocol and self.kind != "chat":
             raise ValueError("tool_protocol is for models of kind chat")
         if self.tool_protocol == "native" and not (self.is_remote or self.engine == "llamacpp"):
-            raise ValueError(f"engine {self.engine} calls tools by guided decoding: tool_protocol must be constrained")
+            raise ValueError(f"engine {self.engine} is held to the form of calls: tool_protocol must be constrained")
         needed = {"chat": ("context_length",), "embedding": ("max_input_tokens", "dimensions"), "rerank": ()}[self.kind]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
@@ -193,11 +204,6 @@ class Model(Declared):
     def _check_queue(self) -> None:
         """Nothing may be declared that would have no effect."""
         queue = self.queue
-        if self.engine == "transformers" and (queue.at_once or 1) > 1:
-            raise ValueError(
-                "queue.at_once must be 1 for engine transformers, which answers one call at a time; more wait in its "
-                "queue (queue.waiting). Serve the model by vLLM to answer several at once"
-            )
         calls = queue.at_once is not None or queue.waiting is not None
         if self.kind == "embedding" and not self.is_remote and calls:
             raise ValueError(

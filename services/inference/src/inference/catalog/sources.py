@@ -45,8 +45,7 @@ class PathSource(Declared):
 class PackageSource(Declared):
     """A model inside an installed Python package, which is not imported: a folder, or a file that is checked.
 
-    The file is the weights: the model's folder is the one that it lies in, or, for a GGUF file of a chat model, what
-    it is converted to.
+    The file is the weights: a GGUF file for engine llamacpp, else in the model's folder.
     """
 
     package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -70,12 +69,6 @@ class HubSource(Declared):
     file: Inside | None = None
     """The one GGUF file that is wanted; of one in parts, the first: its others come with it."""
     sha256: Sha256 | None = None
-
-
-class PackagedSource(Declared):
-    """A model that set-up converted (`python -m inference.catalog.packages`)."""
-
-    packaged: str
 
 
 class UpstreamSource(Declared):
@@ -116,10 +109,9 @@ class ScriptSource(Declared):
     """Replies given at once; more wait in the queue."""
 
 
-FORMS = frozenset(("<upstream>", "<packaged>", "<package>", "<path>", "<huggingface>", "<script>"))
+FORMS = frozenset(("<upstream>", "<package>", "<path>", "<huggingface>", "<script>"))
 """Names of the forms inside of validation errors."""
 _NAMED = {
-    "packaged": "PackagedSource",
     "package": "PackageSource",
     "path": "PathSource",
     "huggingface": "HubSource",
@@ -131,7 +123,7 @@ def _form(source: Any) -> str:
     keys = set(source) if isinstance(source, dict) else {type(source).__name__}
     if keys & {"base_url", "upstream_model", "api_key_env", "UpstreamSource"}:
         return "<upstream>"
-    for form in ("packaged", "package", "path", "huggingface"):
+    for form in ("package", "path", "huggingface"):
         if form in keys or _NAMED[form] in keys:
             return f"<{form}>"
     return "<script>"
@@ -139,7 +131,6 @@ def _form(source: Any) -> str:
 
 Source = Annotated[
     Annotated[UpstreamSource, Tag("<upstream>")]
-    | Annotated[PackagedSource, Tag("<packaged>")]
     | Annotated[PackageSource, Tag("<package>")]
     | Annotated[PathSource, Tag("<path>")]
     | Annotated[HubSource, Tag("<huggingface>")]

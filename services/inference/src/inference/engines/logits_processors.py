@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,11 +64,6 @@ class LogitsProcessors:
         self._tokenizer = tokenizer
 
     @classmethod
-    def for_file(cls, file: Path, vocabulary: int, ends: list[int]) -> LogitsProcessors:
-        """For a `tokenizer.json` and a model with so many logits; `ends` are the tokens that end an answer."""
-        return cls(LLTokenizer(str(file), n_vocab=vocabulary, eos_token=ends))
-
-    @classmethod
     def for_bytes(cls) -> LogitsProcessors:
         """For models whose tokens are bytes."""
         return cls(LLTokenizer("byte"))
@@ -78,10 +72,6 @@ class LogitsProcessors:
     def end(self) -> int:
         """The token that ends an answer."""
         return self._tokenizer.eos_token
-
-    def bytes_of(self, token: int) -> bytes:
-        """What a token adds to the text."""
-        return self._tokenizer.decode_bytes([token])
 
     def create(self, generation_request: GenerationRequest) -> LogitsProcessor | None:
         """The form that a request asks for, None for free text; raises `SchemaUnsupported`."""

@@ -19,8 +19,6 @@ ENGINE_MODULES = (
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
     "transformers.models.bert.modeling_bert",
-    "transformers.models.llama.modeling_llama",
-    "transformers.generation.utils",
     "sentence_transformers",
 )
 

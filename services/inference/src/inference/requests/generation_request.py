@@ -1,4 +1,4 @@
-"""What an in-process engine is asked to do: read from a chat request, refusing what it can't do."""
+"""What an engine is asked to do: read from a chat request, refusing what it would ignore."""
 
 from __future__ import annotations
 
@@ -132,12 +132,6 @@ def room_for_answer(
             prompt_tokens, context_length, count(generation_request.tool_instruction) if generation_request.tools else 0
         )
     return min(generation_request.max_tokens or usual, context_length - prompt_tokens)
-
-
-def estimate_tokens(generation_request: GenerationRequest, context_length: int, usual: int) -> int:
-    """Tokens of a call before its prompt is read: as many as it has at most usually, and its answers' at most."""
-    prompt = sum(len(message["content"]) for message in generation_request.messages) // CHARACTERS_A_TOKEN
-    return prompt + generation_request.choices * min(generation_request.max_tokens or usual, context_length)
 
 
 def reject_unknown_fields(fields: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from contracts.models.catalog import ModelInfo
 from inference.catalog.models_file import Kind, Model
-from inference.errors import CannotLoad, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
+from inference.errors import CannotLoad, EngineMissing, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
 from inference.queueing.liveness import InFlightCalls, Liveness, LivenessMonitor
@@ -232,7 +232,7 @@ def _probe(served: ServedModel[Engine], needed: bool) -> Callable[[], Awaitable[
         try:
             await served.probe()
         except ServiceError as error:
-            if needed:
+            if needed and error.code != EngineMissing.code:  # without a chat model answers are extractive
                 raise
             raise Degraded(error.message) from None
 

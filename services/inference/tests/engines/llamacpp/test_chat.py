@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 from services.inference.tests.engines.wrappers.engines import FakeEngine, asked, streamed
+from tests.support.inference.packaged import packaged_gguf
 
 from contracts.models.chat import ChatRequest
 from inference.catalog.gguf_files import GgufFiles
+from inference.catalog.gguf_header import read_header
+from inference.catalog.gguf_tokenizer import tokenizer_json
 from inference.catalog.llama_options import GenerationDefaults
-from inference.catalog.packages import packaged_gguf
+from inference.engines.llamacpp import chat
 from inference.engines.llamacpp.chat import LlamaChat
-from inference.engines.llamacpp.process import ServerOptions
+from inference.engines.llamacpp.process import ServerOptions, ServerProcess
 from inference.engines.llamacpp.request import LlamaModel
-from inference.errors import FileInvalid, ModelNotReady, ModelTooLarge
+from inference.errors import CannotLoad, FileInvalid, ModelNotReady, ModelTooLarge
 from inference.protocol.engines import ChatEngine, Piece
 
 TOKEN = {"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": [{"token": "a", "logprob": -0.1}]}
@@ -77,6 +80,19 @@ async def test_files_are_looked_at_before_a_process_is_started(tmp_path: Path) -
         await engine(FakeEngine(), packaged_gguf(), tmp_path / "adapter.gguf").open()
     with pytest.raises(ModelTooLarge, match="its memory_mb allows"):
         await engine(FakeEngine(), packaged_gguf(), memory_mb=64).open()
+
+
+async def test_its_tokenizer_is_what_its_file_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start(*_: object) -> ServerProcess:
+        raise CannotLoad("no process in unit tests")
+
+    monkeypatch.setattr(chat, "start_server", start)
+    server = FakeEngine()
+    monkeypatch.setattr(server, "tokenizer", lambda: None)
+    llama = engine(server, packaged_gguf())
+    with pytest.raises(CannotLoad):
+        await llama.open()
+    assert llama.tokenizer() == tokenizer_json(read_header(packaged_gguf()))
 
 
 async def test_text_streams_through() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inference.engines.llamacpp.failures import load_failure
-from inference.errors import ArchitectureUnknown, CannotLoad, FileInvalid, FileTruncated, ModelTooLarge
+from inference.errors import ArchitectureUnknown, CannotLoad, EngineMissing, FileInvalid, FileTruncated, ModelTooLarge
 
 END = [
     "llama_model_load_from_file_impl: failed to load model",
@@ -30,6 +30,11 @@ END = [
             "Correct `llamacpp.adapters`",
         ),
         ("ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 9", ModelTooLarge, "memory"),
+        (
+            "ImportError: libgomp.so.1: cannot open shared object file: No such file or directory",
+            EngineMissing,
+            "apt-get install libgomp1",
+        ),
         ("error loading model: '/srv/secret/m.gguf' has a tensor of another shape", CannotLoad, "has a tensor of"),
     ],
 )

@@ -35,6 +35,13 @@ def test_what_a_request_leaves_out_is_as_the_models_file_says() -> None:
     assert (said["repeat_penalty"], said["max_tokens"]) == (1, 7)
 
 
+def test_the_models_own_penalty_is_not_for_json_which_repeats_its_marks() -> None:
+    model = LlamaModel(100, GenerationDefaults(repetition_penalty=1.2))
+    assert "repeat_penalty" not in body(model, response_format={"type": "json_object"})
+    assert "repeat_penalty" not in body(model, tools=[TOOL])
+    assert body(model, response_format={"type": "json_object"}, repetition_penalty=1.3)["repeat_penalty"] == 1.3
+
+
 def test_an_answer_is_never_longer_than_the_context_and_nothing_else_is_sent_unasked() -> None:
     assert body() == {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
     assert body(max_tokens=2**40)["max_tokens"] == 100

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from services.inference.tests.engines.wrappers.engines import asked
+from tests.support.inference.packaged import packaged_gguf
 
 from contracts.models.chat import ChatRequest
-from inference.catalog.packages import packaged_gguf
 from inference.engines.llamacpp.tokens import LlamaTokens
 from inference.errors import TokenUnknown, UpstreamBroke
 

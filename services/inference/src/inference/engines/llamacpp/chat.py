@@ -16,6 +16,7 @@ from typing import Any
 from contracts.models.chat import ChatRequest
 from inference.catalog.gguf_files import GgufFiles
 from inference.catalog.gguf_header import GgufHeader, read_header
+from inference.catalog.gguf_tokenizer import tokenizer_json
 from inference.engines.llamacpp.memory import available_bytes, check_memory, needed_bytes
 from inference.engines.llamacpp.process import ServerOptions, ServerProcess, start_server
 from inference.engines.llamacpp.request import LlamaModel, LlamaRequest, read_request
@@ -55,6 +56,7 @@ class LlamaChat:
         self._memory_mb = memory_mb
         self._files: GgufFiles | None = None
         self._tokens = LlamaTokens(name, ask, self._body_of, self._weights)
+        self._tokenizer: bytes | None = None
         self._server = LlamaServer(name, start=self._start, moved=moved)
 
     @property
@@ -66,6 +68,7 @@ class LlamaChat:
         """Check the files and start the process; raises `CannotLoad`."""
         files = self._files = await asyncio.to_thread(self._locate)
         header, *_ = [await asyncio.to_thread(read_header, file) for file in files.all()]
+        self._tokenizer = self._upstream.tokenizer() or await asyncio.to_thread(tokenizer_json, header)
         self._model = replace(self._model, pictures=files.mmproj is not None, control_tokens=header.control_tokens())
         await self._server.open(self._memory(files, header))
 
@@ -80,8 +83,8 @@ class LlamaChat:
         await self._upstream.probe()
 
     def tokenizer(self) -> bytes | None:
-        """A declared file."""
-        return self._upstream.tokenizer()
+        """The declared file, else what the model's file says of it."""
+        return self._tokenizer
 
     def tokens(self) -> TokenCodec | None:
         """By llama.cpp itself."""

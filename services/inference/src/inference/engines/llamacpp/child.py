@@ -7,7 +7,9 @@ input ends it ends, so that it never outlives who started it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib.util
 import json
 import os
 import signal
@@ -20,6 +22,9 @@ PR_SET_PDEATHSIG = 1
 ERRORS = 1
 """llama.cpp's verbosity: errors, never what it is asked."""
 HOST = "127.0.0.1"
+SPINS = b"2000"
+"""How often a thread of OpenMP looks whether the others are there before it sleeps. With the default of 300,000 waiting
+threads keep working ones off cores that others use, too: beside busy processes answers were several times slower."""
 
 
 def main() -> int:
@@ -28,6 +33,7 @@ def main() -> int:
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
     settings = json.loads(sys.stdin.buffer.readline())
     _end_with(settings["parent"])
+    _open_openmp()
     import xllamacpp  # 100 MB, which only this process maps
 
     try:
@@ -41,6 +47,18 @@ def main() -> int:
     answers.flush()
     threading.Event().wait()
     return 0
+
+
+def _open_openmp() -> None:
+    """Its wheel wants the system's libgomp. Slim images have none, and torch brings one. That reads its settings
+    when it is loaded; those of the operator stay."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).setenv(b"GOMP_SPINCOUNT", SPINS, 0)
+    spec = importlib.util.find_spec("torch")
+    for place in spec.submodule_search_locations or () if spec else ():
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(f"{place}/lib/libgomp.so.1", ctypes.RTLD_GLOBAL)
 
 
 def _end_with(parent: int) -> None:

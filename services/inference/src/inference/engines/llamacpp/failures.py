@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from inference.errors import ArchitectureUnknown, CannotLoad, FileInvalid, FileTruncated, ModelTooLarge
+from inference.errors import ArchitectureUnknown, CannotLoad, EngineMissing, FileInvalid, FileTruncated, ModelTooLarge
 
 SHOWN = 200
 PATH = re.compile(r"'?/\S+")
@@ -16,6 +16,11 @@ REASONS: tuple[tuple[re.Pattern[str], Callable[[str], CannotLoad], str], ...] = 
         re.compile(r"unknown model architecture: '([^']*)'"),
         ArchitectureUnknown,
         "llama.cpp does not know models of the architecture '{found}'. Serve it by vLLM, or take a newer xllamacpp",
+    ),
+    (
+        re.compile(r"(lib\S+): cannot open shared object file"),
+        EngineMissing,
+        "llama.cpp needs {found}, which this system has not. Install it: apt-get install libgomp1",
     ),
     (
         re.compile(r"not within the file bounds|exceeds remaining file size|failed to read (key-value|tensor)"),

@@ -76,7 +76,7 @@ def read_request(request: ChatRequest, model: LlamaModel) -> LlamaRequest:
         "messages": _messages(request, read, model),
         "max_tokens": min(asked, model.context_length),
         **_sampling(request, extra, model.defaults),
-        **_more(more, model.defaults),
+        **_more(more, model.defaults, is_prose=read.schema is None and read.tools is None),
         **_form(extra, read),
     }
     if read.stops:
@@ -158,13 +158,15 @@ def _sampling(request: ChatRequest, extra: dict[str, Any], defaults: GenerationD
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _more(more: _More, defaults: GenerationDefaults) -> dict[str, Any]:
-    """In llama.cpp's names. All tokens (`top_k` -1 of vLLM's) are 0 there."""
+def _more(more: _More, defaults: GenerationDefaults, *, is_prose: bool) -> dict[str, Any]:
+    """In llama.cpp's names. All tokens (`top_k` -1 of vLLM's) are 0 there. The model's own penalty is for prose: JSON
+    has to repeat its quotes and commas."""
     top_k = defaults.top_k if more.top_k is None else max(0, more.top_k)
+    penalty = defaults.repetition_penalty if is_prose else None
     given = {
         "top_k": top_k,
         "min_p": defaults.min_p if more.min_p is None else more.min_p,
-        "repeat_penalty": defaults.repetition_penalty if more.repetition_penalty is None else more.repetition_penalty,
+        "repeat_penalty": penalty if more.repetition_penalty is None else more.repetition_penalty,
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -36,7 +36,7 @@ SHORTEST_FIRST = [ord(character) for character in '"}],:0']
 class ScriptedChat:
     """A `ChatEngine`: the reply of the first rule that matches the conversation, else an echo.
 
-    Takes and refuses what the in-process engine does, one piece a token, `pace_seconds` apart. Where the reply has not
+    Takes what `read_generation_request` does, one piece a token, `pace_seconds` apart. Where the reply has not
     the form that was asked for, it says the shortest thing that has. It is sure of each token: its probability is 1.
     """
 

@@ -1,4 +1,4 @@
-"""Completions of raw texts by a chat engine of this process: one text after another, each answer after its prompt."""
+"""Completions of raw texts by an engine that knows single ones: one text after another, each answer after its own."""
 
 from __future__ import annotations
 
