@@ -65,6 +65,7 @@ Not part of our images; compose starts them beside ours. Their sources are not c
 | `grafana/grafana` | AGPL-3.0 |
 | `vllm/vllm-openai` | Apache-2.0 |
 | all-MiniLM-L6-v2, SmolLM2-135M-Instruct | Apache-2.0 |
+| multilingual-e5-small | MIT |
 """
 
 

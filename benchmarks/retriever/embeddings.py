@@ -93,6 +93,7 @@ class CachedEmbedder:
         info = served.info()
         self.served = EmbeddingModel(info.id, info.dimensions or 0, info.context_length or 0)
         self.engine = served.ready()
+        self._prefixes = served.prefixes
         self.tokenizer = served.tokenizer()[0]
         self.fresh_queries = False
         self._cache = cache
@@ -105,6 +106,7 @@ class CachedEmbedder:
 
     async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
         """From the cache where it can; tokens are not counted."""
+        texts = self._read(texts, priority)
         if priority == "query" and self.fresh_queries:
             made = await self.engine.embed(texts, priority)
             return Embeddings([row.tolist() for row in np.asarray(made.vectors)], made.tokens)
@@ -117,9 +119,9 @@ class CachedEmbedder:
         """Raise unless the model answers."""
         await self.engine.probe()
 
-    async def prepare(self, texts: Iterable[str], progress: Progress) -> None:
+    async def prepare(self, texts: Iterable[str], progress: Progress, priority: Priority = "bulk") -> None:
         """Embed what is not in the cache yet, texts of a length together; what is done is kept if this is stopped."""
-        left = sorted(self._cache.missing(texts), key=len, reverse=True)
+        left = sorted(self._cache.missing(self._read(texts, priority)), key=len, reverse=True)
         parts = [left[first : first + AT_ONCE] for first in range(0, len(left), AT_ONCE)]
         slots, done = asyncio.Semaphore(CALLS), 0
 
@@ -133,6 +135,11 @@ class CachedEmbedder:
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 group.create_task(one(part))
+
+    def _read(self, texts: Iterable[str], priority: Priority) -> list[str]:
+        """As the model reads them: queries may be told from passages by what is put before them."""
+        prefix = self._prefixes.of("query" if priority == "query" else "passage")
+        return [prefix + text for text in texts]
 
     async def _make(self, texts: Sequence[str], priority: Priority) -> None:
         made = await self.engine.embed(texts, priority)
@@ -161,7 +168,8 @@ class Engines:
 
 @asynccontextmanager
 async def open_engines() -> AsyncIterator[Engines]:
-    """The default models of the models file (INFERENCE_MODELS_FILE), loaded in this process; no chat models."""
+    """Models of the models file (INFERENCE_MODELS_FILE), loaded in this process; no chat models. MODEL names the one of
+    embeddings, the default one unless said."""
     with tempfile.TemporaryDirectory(prefix="groundwork-models-") as scratch:
         settings = InferenceSettings()
         declared = yaml.safe_load((ROOT / settings.models_file).read_text())
@@ -170,7 +178,8 @@ async def open_engines() -> AsyncIterator[Engines]:
         file.write_text(yaml.safe_dump(declared))
         async with open_dependencies(settings.model_copy(update={"models_file": file})) as opened:
             await opened.models.loaded()
-            served = opened.models.embedding("default")
+            served = opened.models.embedding(os.environ.get("MODEL") or "default")
+            await served.load()
             probe = await served.ready().embed(["Which model is this, and how precise?"], "query")
             mark = hashlib.blake2b(np.asarray(probe.vectors).tobytes(), digest_size=6).hexdigest()
             cache = VectorCache(FOLDER / f"{served.name}-{mark}.sqlite")

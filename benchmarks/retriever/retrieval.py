@@ -1,10 +1,11 @@
 """How good is retrieval, set by set: hybrid, dense and sparse search through the retriever's own code.
 
-Usage: make bench-retrieval [DATA=folder] [SETS=scifact,xquad_r/en] [QUERIES=n] [MAX_TOKENS=n]
+Usage: make bench-retrieval [DATA=folder] [SETS=scifact,xquad_r/en] [QUERIES=n] [MAX_TOKENS=n] [MODEL=name]
 
 DATA        folder of sets, see benchmarks/retriever/retrieval_sets.py (default: the sample handbook with its questions)
 SETS        which of them, by name (default: all)
 QUERIES     a sample, always the same, of at most so many questions a set (default: 1000; 0: all)
+MODEL       the embedding model, by its name in the models file (default: the default one)
 MAX_TOKENS  size of a chunk (default: as a collection without settings has it)
 EMBEDDINGS_CACHE  folder where embeddings are kept; a run that was stopped goes on from them
 
@@ -97,7 +98,9 @@ async def measure_set(retriever: BenchRetriever, one: RetrievalSet, at_most: int
     say(f"{one.name}: reading and cutting")
     documents = await asyncio.to_thread(lambda: list(cut(one.documents(), retriever.embedder, chunking)))
     await retriever.embedder.prepare(texts_of(documents), counting(f"{one.name}: embedding chunks"))
-    await retriever.embedder.prepare([question.text for question in questions], counting(f"{one.name}: queries"))
+    await retriever.embedder.prepare(
+        [question.text for question in questions], counting(f"{one.name}: queries"), "query"
+    )
     await retriever.fill(COLLECTION, documents, chunking, counting(f"{one.name}: indexing documents"))
     try:
         asked: dict[str, Ran | None] = {
@@ -203,7 +206,7 @@ def say(line: str) -> None:
 
 def write(results: Sequence[SetResult], seconds: float) -> None:
     """Keep the figures, also those of a run that is still going on."""
-    settings = {name: os.environ[name] for name in ("SETS", "QUERIES", "MAX_TOKENS") if os.environ.get(name)}
+    settings = {name: os.environ[name] for name in ("MODEL", "SETS", "QUERIES", "MAX_TOKENS") if os.environ.get(name)}
     sets = {each.name: each.as_json() for each in results}
     write_result("retrieval", {"settings": settings, "seconds": round(seconds, 1), "sets": sets})
     (RESULTS / "retrieval.svg").write_text(retrieval_plot.draw(results), encoding="utf-8")

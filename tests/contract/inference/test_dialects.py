@@ -344,3 +344,42 @@ async def test_raw_prompts_go_to_the_servers_completions_with_all_that_it_may_kn
     got_choices = [choice for chunk in chunks for choice in chunk["choices"]]
     assert [(c.get("delta") or c.get("message"))["content"] for c in got_choices] == ["Hello", "You"]
     assert (got_choices[0]["logprobs"], got_choices[0]["stop_reason"]) == (told, 7)
+
+
+WORDS = {"query": "search_query", "passage": "search_document"}
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "sent"),
+    [
+        ({}, {}, None),
+        ({}, {"input_type": "clustering"}, "clustering"),
+        ({"input_types": WORDS}, {"priority": "query"}, "search_query"),
+        ({"input_types": WORDS}, {"priority": "bulk"}, "search_document"),
+        ({"input_types": WORDS}, {"input_type": "passage"}, "search_document"),
+        ({"input_types": WORDS}, {"input_type": "clustering"}, "clustering"),
+    ],
+)
+async def test_a_server_is_told_what_it_embeds_in_its_own_words(
+    tmp_path: Path, source: dict[str, Any], asked: dict[str, Any], sent: str | None
+) -> None:
+    upstream = Upstream()
+    upstream.say(200, {"data": [{"index": 0, "embedding": [1.0, 0.0]}]})
+    async with (
+        over(upstream, tmp_path, kind="embedding", **source) as inference,
+        inference.post("/v1/embeddings", {"model": "far", "input": "a", **asked}) as got,
+    ):
+        assert got.status == 200
+    assert upstream.sent.get("input_type") == sent
+    assert upstream.sent["input"] == ["a"]
+
+
+async def test_a_servers_model_gets_the_prefixes_that_are_declared(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.say(200, {"data": [{"index": 0, "embedding": [1.0, 0.0]}]})
+    declared = {"prefixes": {"query": "query: ", "passage": "passage: "}}
+    async with over(upstream, tmp_path, kind="embedding", model=declared) as inference:
+        for asked, sent in (({"priority": "query"}, "query: a"), ({"priority": "bulk"}, "passage: a")):
+            async with inference.post("/v1/embeddings", {"model": "far", "input": "a", **asked}) as got:
+                assert got.status == 200
+            assert upstream.sent["input"] == [sent]

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from services.gateway.tests.callers import Caller
-from services.gateway.tests.installation import Installation
+from services.gateway.tests.installation import ASYMMETRIC, EMBEDDER, Installation
 
+from contracts.models.catalog import ModelInfo
 from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.keys import Principal
 from gateway.models.errors import ModelNotFound, WrongModelKind
@@ -63,6 +64,25 @@ async def test_only_services_know_what_is_bulk_and_it_may_take_longer(
     assert asked.json["priority"] == priority
     seconds = settings.call_timeout_seconds if public else settings.answer_timeout_seconds
     assert asked.timeout_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "public", "told"),
+    [
+        (ASYMMETRIC, None, True, "passage"),
+        (ASYMMETRIC, "query", True, "query"),
+        (ASYMMETRIC, None, False, None),
+        (EMBEDDER, None, True, None),
+        (EMBEDDER, "search_query", True, "search_query"),
+    ],
+)
+async def test_texts_of_who_can_not_say_what_they_are_are_passages(
+    installation: Installation, model: ModelInfo, said: str | None, public: bool, told: str | None
+) -> None:
+    installation.offer(model)
+    installation.inference.answers("/v1/embeddings", EMBEDDED)
+    await _embed(installation, {"model": model.id, "input": "hello", "input_type": said}, public=public)
+    assert installation.inference.asked[-1].json["input_type"] == told
 
 
 async def test_a_collections_own_model_is_used_also_for_a_key_that_may_not_choose_it(

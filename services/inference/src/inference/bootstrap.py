@@ -34,6 +34,7 @@ from inference.engines.sentence_transformers.models import CrossEncoderRank, Sen
 from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.checked_schema import CheckedSchema
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
+from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.engines.wrappers.raw_prompts import RawPrompts
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, RerankEngine
 from inference.queueing.admission import Admission, reserved_for_queries
@@ -109,6 +110,8 @@ class _EngineFactory:
 
     def _served_embedding(self, model: Model) -> ServedModel[EmbeddingEngine]:
         engine = self._embedding(model)
+        if model.load == "when_used":
+            engine = OnDemandEmbedding(model.name, engine, check=lambda: self._sources.check(model))
         return ServedModel(model, engine, self._probing(model, lambda: engine.embed(["probe"], "query")), self._created)
 
     def _served_rerank(self, model: Model) -> ServedModel[RerankEngine]:

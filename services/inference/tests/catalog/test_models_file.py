@@ -62,7 +62,7 @@ def test_each_commented_example_is_a_model_that_can_be_declared(tmp_path: Path, 
 def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path) -> None:
     text = (CONFIG / "models.yaml").read_text().replace("\n  # ", "\n  ")
     (tmp_path / "models.yaml").write_text(text)
-    assert len(load_models_file(tmp_path / "models.yaml").models) == 2 + len(examples())
+    assert len(load_models_file(tmp_path / "models.yaml").models) == 3 + len(examples())
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,14 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([folder(source={"huggingface": "o/m", "file": "a.gguf"})], "are for engine llamacpp"),
         ([EMBEDDING | {"queue": {"at_once": 2}}], "queue.waiting_tokens bounds them"),
         ([EMBEDDING | {"queue": {"waiting": 2}}], "queue.waiting_tokens bounds them"),
+        ([chat(languages=["en"])], "languages is for models of kind embedding"),
+        ([EMBEDDING | {"languages": ["english"]}], "languages"),
+        ([EMBEDDING | {"prefixes": {"question": "q: "}}], "prefixes"),
+        ([EMBEDDING | {"engine": "openai", "source": UPSTREAM, "load": "when_used"}], "a server loads its own"),
+        (
+            [EMBEDDING | {"engine": "openai", "source": UPSTREAM | {"input_types": {"query": "q"}}}],
+            "input_types.passage",
+        ),
         ([RERANK | {"queue": {"waiting_tokens": 2}}], "the scripted reranker"),
         ([chat(price={"prompt_usd_per_million": -1})], "price.prompt_usd_per_million"),
         ([chat(contxt=1)], "models.0 (talker).contxt: Extra inputs are not permitted"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from services.inference.tests.api.calls import error_of
+from services.inference.tests.conftest import CHAT, EMBEDDING, StartApp
 
 from contracts.models.catalog import EmbeddingReply, RerankReply
 
@@ -24,6 +25,33 @@ def test_embeddings_are_normalised_and_the_same_in_both_encodings(running: Any) 
 def test_a_text_longer_than_the_model_reads_is_counted_as_truncated(running: Any) -> None:
     usage = running.post("/v1/embeddings", {"input": ["short one", "word " * 40]}).json()["usage"]
     assert usage == {"prompt_tokens": 18, "total_tokens": 18, "truncated": 1}
+
+
+def test_a_text_is_read_with_the_prefix_of_what_it_is(start: StartApp) -> None:
+    prefixes = {"query": "find ", "passage": "read this "}
+    running = start(CHAT, EMBEDDING | {"prefixes": prefixes, "languages": "all", "load": "when_used"})
+    running.until_ready()
+
+    def embedded(**more: Any) -> tuple[list[float], int]:
+        reply = running.post("/v1/embeddings", {"input": "a red car", **more}).json()
+        return reply["data"][0]["embedding"], reply["usage"]["prompt_tokens"]
+
+    query, passage = embedded(input_type="search_query"), embedded(input_type="document")
+    assert (query[1], passage[1]) == (4, 5), "the prefix is counted"
+    assert query[0] != passage[0]
+    assert embedded(priority="query") == embedded(input_type="query") == query
+    assert embedded(priority="bulk") == passage
+    refused = running.post("/v1/embeddings", {"input": "a", "input_type": "classification"})
+    assert (refused.status_code, error_of(refused)["param"]) == (400, "input_type")
+    (listed,) = [model for model in running.get("/v1/models").json()["data"] if model["kind"] == "embedding"]
+    assert (listed["asymmetric"], listed["languages"]) == (True, "all")
+    assert listed["context_length"] == 16 - len("read this ")
+
+
+def test_a_model_that_is_loaded_when_used_gives_its_tokenizer_to_the_first_who_asks(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING | {"load": "when_used"})
+    running.until_ready()
+    assert running.get("/v1/models/words/tokenizer").status_code == 200
 
 
 def test_ranked_documents_are_given_back_to_who_asks(running: Any) -> None:

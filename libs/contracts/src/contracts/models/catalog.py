@@ -14,6 +14,18 @@ from contracts.models.tokens import TokenId, check_texts_or_tokens
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 ToolProtocol = Literal["native", "constrained"]
+InputType = Literal["query", "passage"]
+"""What a text is to an embedding model: a question, or what may answer one."""
+INPUT_TYPES: dict[str, InputType] = {
+    "query": "query",
+    "search_query": "query",
+    "passage": "passage",
+    "document": "passage",
+    "search_document": "passage",
+}
+"""As callers and providers write it."""
+Languages = Literal["all"] | tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")], ...]
+"""`all`, or codes of ISO 639-1."""
 
 RAG = "rag:"
 """Begins the name of a model that answers from collections: `rag:a` or `rag:a,b`."""
@@ -64,6 +76,10 @@ class ModelInfo(Reply):
     context_length: Count | None = None
     """Tokens that the model reads (chat: prompt and answer together)."""
     dimensions: Count | None = None
+    languages: Languages | None = None
+    """What an embedding model reads well: `all`, or codes of ISO 639-1; null where nobody said it."""
+    asymmetric: bool = False
+    """Whether an embedding model reads queries otherwise than passages: then say `input_type`."""
     default: bool = False
     """Whether `default` means this model for its kind."""
     packaged: bool = False
@@ -98,7 +114,9 @@ def _texts(value: object) -> object:
     return check_texts_or_tokens(value, MAX_INPUTS)
 
 
-_EmbeddingName = Annotated[str, unlike("model", "input", "encoding_format", "dimensions", "user", "priority")]
+_EmbeddingName = Annotated[
+    str, unlike("model", "input", "encoding_format", "dimensions", "user", "priority", "input_type")
+]
 _RerankName = Annotated[str, unlike("model", "query", "documents", "top_n", "return_documents", "rank_fields")]
 
 
@@ -117,6 +135,10 @@ class EmbeddingRequest(BaseModel):
     dimensions: Annotated[int, Field(ge=1)] | None = None
     user: str | None = None
     priority: Literal["query", "bulk"] = "query"
+    input_type: str | None = None
+    """`query` or `passage`, for a model that reads the two differently; `search_query`, `document` and
+    `search_document` mean the same. Unsaid, a public caller's texts are passages; a service's are what its priority
+    says."""
 
     def texts(self) -> list[str]:
         """The inputs; none where they are token ids."""

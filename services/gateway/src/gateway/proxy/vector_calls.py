@@ -57,6 +57,8 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     await deps.reserve(exchange, call, replace(max_usage, bulk=True) if is_bulk else max_usage)
     changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}
     seconds = deps.settings.answer_timeout_seconds if is_bulk else deps.settings.call_timeout_seconds
+    if public and model.asymmetric and request.input_type is None:
+        changes["input_type"] = "passage"  # OpenAI's callers can't say it, and most index
     named = request.model_copy(update=changes)
     reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
     call.tokens.embedding = count(_usage_of(reply), "prompt_tokens")

@@ -28,7 +28,9 @@ async def tokenizer(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The model's `tokenizer.json`, without truncation and padding. `default` is the default embedding model's."""
-    content, etag = deps.models.any(model).tokenizer()
+    served = deps.models.any(model)
+    await served.load()
+    content, etag = served.tokenizer()
     known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
     headers = {"ETag": etag, "Cache-Control": "private, max-age=300"}
     if etag in known:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import structlog
 
+from inference.catalog.converted import converted_folder
+from inference.catalog.e5_file import is_e5
 from inference.catalog.hub import Hub
 from inference.catalog.models_file import Model
-from inference.catalog.packages import package_folder
+from inference.catalog.packages import models_folder, package_folder
 from inference.catalog.sources import HubSource, PackageSource, PathSource
 from inference.errors import CannotLoad, FileChanged
 
@@ -21,6 +23,7 @@ class ModelSources:
     """Finds the folder of a model that runs in this process. Blocks; call it off the event loop."""
 
     def __init__(self, models_dir: Path | None, *, allow_downloads: bool = False, hub_url: str = "") -> None:
+        self._models_dir = models_dir or models_folder()
         self.hub = Hub(models_dir, allow_downloads=allow_downloads, url=hub_url)
 
     def folder(self, model: Model) -> Path:
@@ -40,16 +43,31 @@ class ModelSources:
         _check_quantization(model, folder)
         return folder
 
-    @staticmethod
-    def _in_package(source: PackageSource) -> Path:
+    def check(self, model: Model) -> None:
+        """Raise `CannotLoad` where a model's files are not at hand, without converting or downloading any."""
+        source = model.source
+        if isinstance(source, PackageSource):
+            inside = package_folder(source.package)
+            if source.file is not None and not (inside / source.file).is_file():
+                raise CannotLoad(_no_file(source))
+        elif isinstance(source, PathSource) and not source.path.is_dir():
+            raise CannotLoad("its folder is not there. Correct `path` in the models file")
+
+    def _in_package(self, source: PackageSource) -> Path:
         inside = package_folder(source.package)
         if source.file is None or source.sha256 is None:
             return inside / source.folder
         file = inside / source.file
         if not file.is_file():
-            raise CannotLoad(f"the package {source.package} holds no {source.file}. Correct `file` in the models file")
+            raise CannotLoad(_no_file(source))
         check_digest(file, source.sha256)
+        if is_e5(file):
+            return converted_folder(self._models_dir, source.package, file, source.sha256)
         return file.parent
+
+
+def _no_file(source: PackageSource) -> str:
+    return f"the package {source.package} holds no {source.file}. Correct `file` in the models file"
 
 
 def check_digest(file: Path, expected: str) -> None:

@@ -10,12 +10,13 @@ import yaml
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from contracts.access.keys import Limits
-from contracts.models.catalog import ModelPrice, ToolProtocol
+from contracts.models.catalog import Languages, ModelPrice, ToolProtocol
 from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
 from inference.catalog.sources import (
     FORMS,
     Declared,
     HubSource,
+    InputTypes,
     PackageSource,
     PathSource,
     ScriptSource,
@@ -23,6 +24,7 @@ from inference.catalog.sources import (
     UpstreamSource,
     gguf_problem,
 )
+from inference.protocol.prefixes import Prefixes
 
 Kind = Literal["chat", "embedding", "rerank"]
 Engine = Literal["sentence-transformers", "llamacpp", "openai", "scripted"]
@@ -116,6 +118,12 @@ class Model(Declared):
     context_length: Annotated[int, Field(ge=16)] | None = None
     max_input_tokens: Annotated[int, Field(ge=16)] | None = None
     dimensions: Annotated[int, Field(ge=1)] | None = None
+    prefixes: Prefixes | None = None
+    """Of an embedding model. Unsaid, those that a sentence-transformers folder names (`prompts`), else none."""
+    languages: Languages | None = None
+    """What an embedding model reads well. A collection whose model is `auto` gets one that says its language."""
+    load: Literal["at_start", "when_used"] = "at_start"
+    """`when_used`: an embedding model of this process takes memory from the first call of it on."""
     tokenizer: Path | None = None
     """A `tokenizer.json` for an upstream model, so that others can count its tokens."""
     tool_protocol: ToolProtocol | None = None
@@ -141,6 +149,11 @@ class Model(Declared):
     def is_remote(self) -> bool:
         """Whether a server computes it, to which what this service does not know goes; else this process does."""
         return isinstance(self.source, UpstreamSource)
+
+    @property
+    def input_types(self) -> InputTypes | None:
+        """What a server calls queries and passages, if it is to be told."""
+        return self.source.input_types if isinstance(self.source, UpstreamSource) else None
 
     @property
     def is_paid(self) -> bool:
@@ -175,6 +188,7 @@ class Model(Declared):
         self._check_upstream()
         self._check_files()
         self._check_queue()
+        self._check_embedding()
         return self
 
     def _check_upstream(self) -> None:
@@ -200,6 +214,13 @@ class Model(Declared):
         source = self.source
         if isinstance(source, PathSource | HubSource) and source.model_fields_set & {"file", "sha256"}:
             raise ValueError("file and sha256 of a source with path or huggingface are for engine llamacpp")
+
+    def _check_embedding(self) -> None:
+        for name in ("prefixes", "languages", "load"):
+            if name in self.model_fields_set and self.kind != "embedding":
+                raise ValueError(f"{name} is for models of kind embedding")
+        if self.load == "when_used" and self.is_remote:
+            raise ValueError("load is for models that run in this process; a server loads its own")
 
     def _check_queue(self) -> None:
         """Nothing may be declared that would have no effect."""

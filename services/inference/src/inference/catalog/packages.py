@@ -20,6 +20,8 @@ ENGINES = ("torch", "transformers", "sentence_transformers")
 class PackageMissing(CannotLoad):
     """A model's package is not installed."""
 
+    code = "model_not_installed"
+
 
 def package_folder(package: str) -> Path:
     """Where a package is installed, without importing it; raises `PackageMissing`."""
@@ -32,7 +34,7 @@ def package_folder(package: str) -> Path:
 
 
 def models_folder() -> Path:
-    """Where downloaded models lie unless told otherwise: beside the environment's packages."""
+    """Where downloaded and converted models lie unless told otherwise: beside the environment's packages."""
     return Path(sys.prefix) / "models"
 
 

@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from contracts.models.catalog import InputType
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -71,6 +73,17 @@ class HubSource(Declared):
     sha256: Sha256 | None = None
 
 
+class InputTypes(Declared):
+    """The words of a server for what is embedded: `search_query` and `search_document`, for instance."""
+
+    query: Annotated[str, StringConstraints(min_length=1)]
+    passage: Annotated[str, StringConstraints(min_length=1)]
+
+    def of(self, input_type: InputType) -> str:
+        """That of one of them."""
+        return self.query if input_type == "query" else self.passage
+
+
 class UpstreamSource(Declared):
     """A server that speaks OpenAI's API. `base_url` ends before `/chat/completions`, usually in `/v1`."""
 
@@ -86,6 +99,8 @@ class UpstreamSource(Declared):
     """How it is asked for embeddings."""
     send_dimensions: bool = False
     """Whether it is asked for embeddings of `dimensions`, for models that can give several lengths."""
+    input_types: InputTypes | None = None
+    """What it calls queries and passages, where it wants to be told; it is sent as `input_type`."""
     ready_path: str | None = "/models"
     """What is asked, below `base_url`, to see that it is up; null for servers that have nothing to ask."""
     metrics_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/[^\s]*$")] | None = None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.models.chat import ChatRequest
+from inference.protocol.prefixes import Prefixes
 from inference.protocol.tokens import TokenCodec
 from servicekit.streams.chunks import has_content
 
@@ -107,8 +108,13 @@ class ChatEngine(Engine, Protocol):
         ...
 
 
+@runtime_checkable
 class EmbeddingEngine(Engine, Protocol):
     """Turns texts into vectors. A text's vector does not depend on the texts beside it."""
+
+    def prefixes(self) -> Prefixes:
+        """Those that the model's own files name; what is declared goes before."""
+        ...
 
     async def embed(
         self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
@@ -145,4 +151,8 @@ class Encoder(Protocol):
 
     def tokenizer(self) -> bytes:
         """The model's `tokenizer.json`, without truncation and padding."""
+        ...
+
+    def prefixes(self) -> Prefixes:
+        """Those that the model's own files name."""
         ...

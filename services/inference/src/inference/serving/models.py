@@ -12,9 +12,11 @@ import structlog
 
 from contracts.models.catalog import ModelInfo
 from inference.catalog.models_file import Kind, Model
+from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.errors import CannotLoad, EngineMissing, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
+from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.queueing.liveness import InFlightCalls, Liveness, LivenessMonitor
 from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
 from servicekit.core.probes import Degraded, Probe
@@ -72,6 +74,18 @@ class ServedModel(Generic[AnyEngine]):
             raise ModelNotReady(self.name, self._why, code=self._code)
         return self.engine
 
+    async def load(self) -> None:
+        """Have a model that is loaded when it is used take up its work; raises `ModelNotReady`."""
+        if isinstance(engine := self.ready(), OnDemandEmbedding):
+            await engine.load()
+
+    @property
+    def prefixes(self) -> Prefixes:
+        """What goes before the texts of an embedding model: as it is declared, else as its own files say."""
+        if self.model.prefixes is not None:
+            return self.model.prefixes
+        return self.engine.prefixes() if isinstance(self.engine, EmbeddingEngine) else NO_PREFIXES
+
     def tokenizer(self) -> tuple[bytes, str]:
         """`tokenizer.json` and its ETag; raises `NoTokenizer`."""
         if self._tokenizer is None:
@@ -119,14 +133,22 @@ class ServedModel(Generic[AnyEngine]):
             await self._liveness.close()
         await self.engine.close()
 
+    @property
+    def _readable(self) -> int | None:
+        """Tokens of a caller's text that are read: what goes before it takes room, too."""
+        limit = self.model.max_input_tokens
+        return None if limit is None else max(1, limit - self.prefixes.room)
+
     def info(self) -> ModelInfo:
         """Its entry of `GET /v1/models`."""
         return ModelInfo(
             id=self.name,
             created=self._created,
             kind=self.model.kind,
-            context_length=self.model.context_length or self.model.max_input_tokens,
+            context_length=self.model.context_length or self._readable,
             dimensions=self.model.dimensions,
+            languages=self.model.languages,
+            asymmetric=self.prefixes != NO_PREFIXES or self.model.input_types is not None,
             default=self.model.default,
             packaged=self.model.packaged,
             tool_protocol=self.model.tools_by,

@@ -19,7 +19,7 @@ AT_ONCE = 8
 
 async def tokenize(served: ServedModel[Engine], request: TokenizeRequest) -> TokenizeReply:
     """The tokens of a prompt or of a conversation; raises 400 for what the model's tokenizer can't do."""
-    codec = _codec(served)
+    codec = await _codec(served)
     if request.messages is not None:
         encoded = await _encode_chat(served, codec, request)
     else:
@@ -35,7 +35,7 @@ async def tokenize(served: ServedModel[Engine], request: TokenizeRequest) -> Tok
 
 async def detokenize(served: ServedModel[Engine], request: DetokenizeRequest) -> DetokenizeReply:
     """The text of tokens, special ones too; raises `TokenUnknown`."""
-    return DetokenizeReply(prompt=await _codec(served).decode(request.tokens) if request.tokens else "")
+    return DetokenizeReply(prompt=await (await _codec(served)).decode(request.tokens) if request.tokens else "")
 
 
 async def texts_of(served: ServedModel[Engine], lists: Sequence[list[int]], param: str) -> list[str]:
@@ -44,7 +44,7 @@ async def texts_of(served: ServedModel[Engine], lists: Sequence[list[int]], para
     Only where it is exactly so: raises `TokensInexact` for ids that the tokenizer would not give for the text that they
     spell, as those of another tokenizer are. So nothing changes if the text goes on in their place.
     """
-    codec = _codec(served)
+    codec = await _codec(served)
     before, after = await _frame(codec)
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -78,7 +78,8 @@ async def _encode_chat(served: ServedModel[Engine], codec: TokenCodec, request: 
     )
 
 
-def _codec(served: ServedModel[Engine]) -> TokenCodec:
+async def _codec(served: ServedModel[Engine]) -> TokenCodec:
+    await served.load()
     codec = served.ready().tokens()
     if codec is None:
         raise NoTokenizerHere(served.name)

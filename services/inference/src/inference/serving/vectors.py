@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 from contracts.models.catalog import (
+    INPUT_TYPES,
     Embedding,
     EmbeddingReply,
     EmbeddingRequest,
@@ -18,7 +20,15 @@ from contracts.models.catalog import (
 from contracts.models.tokens import token_lists
 from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
-from inference.protocol.engines import EmbeddingEngine, EmbeddingResult, RankingResult, RerankEngine, Vectors
+from inference.protocol.engines import (
+    EmbeddingEngine,
+    EmbeddingResult,
+    Priority,
+    RankingResult,
+    RerankEngine,
+    Vectors,
+)
+from inference.protocol.prefixes import NO_PREFIXES
 from inference.serving.models import ServedModel
 from inference.serving.tokens import texts_of
 from servicekit.core.identifiers import new_id
@@ -30,15 +40,37 @@ async def embed(served: ServedModel[EmbeddingEngine], request: EmbeddingRequest)
     dimensions = served.model.dimensions or 0
     if request.dimensions is not None and request.dimensions != dimensions:
         raise WrongDimensions(request.dimensions, dimensions)
+    await served.load()
     engine = served.ready()
     tokens = token_lists(request.input)
     texts = request.texts() if tokens is None else await texts_of(served, tokens, "input")
     with served.track(), model_call("embeddings", served.name, "internal") as span:
-        embedded = await engine.embed(texts, request.priority, _extra_fields(request, "user"))
+        embedded = await engine.embed(*_marked(served, request, texts))
         span.set({"gen_ai.usage.input_tokens": embedded.tokens, "groundwork.inputs": len(texts)})
     served.progress()
     TOKENS.labels(served.name, "embedding").inc(embedded.tokens)
     return embedded
+
+
+def _marked(
+    served: ServedModel[EmbeddingEngine], request: EmbeddingRequest, texts: Sequence[str]
+) -> tuple[list[str], Priority, dict[str, Any]]:
+    """The texts as the model is to read them, each a query or a passage; raises `Unsupported` for a word for neither.
+
+    Who does not say is a service, whose bulk is of passages: for public callers the gateway says it.
+    """
+    extra = _extra_fields(request, "user")
+    said = request.input_type or ("query" if request.priority == "query" else "passage")
+    kind = INPUT_TYPES.get(said)
+    prefixes, words = served.prefixes, served.model.input_types
+    if kind is None and (prefixes != NO_PREFIXES or not served.model.is_remote):
+        raise Unsupported("input_type", f"It is told {' or '.join(INPUT_TYPES)}")
+    if words is not None and kind is not None:
+        extra["input_type"] = words.of(kind)
+    elif served.model.is_remote and request.input_type is not None and prefixes == NO_PREFIXES:
+        extra["input_type"] = request.input_type
+    prefix = prefixes.of(kind) if kind is not None else ""
+    return [prefix + text for text in texts], request.priority, extra
 
 
 def embedding_reply(model: str, embedded: EmbeddingResult, encoding: str) -> bytes:

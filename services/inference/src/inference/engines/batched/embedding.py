@@ -11,6 +11,7 @@ from inference.engines.file_tokens import FileTokens
 from inference.errors import ModelNotReady
 from inference.metrics import TRUNCATED
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, Encoder, ExtraFields, Priority
+from inference.protocol.prefixes import Prefixes
 from inference.protocol.tokens import TokenCodec
 from inference.queueing.batches import Job
 from inference.queueing.fair_queue import caller_tenant
@@ -66,6 +67,10 @@ class BatchedEmbedding:
     def tokens(self) -> TokenCodec | None:
         """By the encoder's tokenizer."""
         return self._tokens
+
+    def prefixes(self) -> Prefixes:
+        """The encoder's."""
+        return self._encoder.prefixes()
 
     async def embed(
         self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS

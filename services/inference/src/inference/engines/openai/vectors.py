@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from inference.engines.openai.chat import Upstream
 from inference.errors import UpstreamBroke
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, ExtraFields, Priority, RankingResult
+from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 
 
 class _Counted(Upstream):
@@ -42,6 +43,10 @@ class UpstreamEmbedding(_Counted):
     def __init__(self, *args: Any, dimensions: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._dimensions = dimensions
+
+    def prefixes(self) -> Prefixes:
+        """None that the server names."""
+        return NO_PREFIXES
 
     async def embed(
         self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS

@@ -11,6 +11,7 @@ import numpy as np
 
 from inference.engines.file_tokens import FileTokens
 from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, RankingResult, Vectors
+from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.protocol.tokens import TokenCodec
 from inference.requests.generation_request import reject_unknown_fields
 
@@ -63,6 +64,10 @@ class ScriptedEncoder:
     def tokenizer(self) -> bytes:
         """Counts words."""
         return TOKENIZER
+
+    def prefixes(self) -> Prefixes:
+        """None: it reads all texts alike."""
+        return NO_PREFIXES
 
     def _vector(self, text: str) -> Vectors:
         vector = np.zeros(self._dimensions, dtype=np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import structlog
 
+from contracts.models.catalog import INPUT_TYPES, InputType
 from inference.engines import torch_runtime
 from inference.engines.file_tokens import FileTokens
 from inference.engines.sentence_transformers.packed_linear import pack_linears
 from inference.errors import CannotLoad, ModelNotReady
 from inference.metrics import TRUNCATED
 from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, RankingResult, Vectors
+from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.protocol.tokens import TokenCodec
 from inference.queueing.admission import Admission
 from inference.queueing.liveness import Liveness
@@ -48,6 +50,15 @@ def plain_tokenizer(folder: Path) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode()
 
 
+def prompts(named: Mapping[str, str]) -> Prefixes:
+    """The prompts of sentence-transformers as prefixes. Those of tasks other than search are nobody's here."""
+    found: dict[InputType, str] = {}
+    for name in INPUT_TYPES:
+        if named.get(name):
+            found.setdefault(INPUT_TYPES[name], named[name])
+    return Prefixes(**found)
+
+
 class SentenceEncoder:
     """An `Encoder` over a sentence-transformers model folder. `encode` may run in several threads at once.
 
@@ -72,6 +83,7 @@ class SentenceEncoder:
         self._tokenizing = threading.Lock()
         self._counter: Any = None
         self._tokenizer = b""
+        self._prefixes = NO_PREFIXES
 
     def open(self) -> None:
         """Load; raises `CannotLoad` when `dimensions` or `max_input_tokens` are not the model's."""
@@ -86,6 +98,7 @@ class SentenceEncoder:
             self._model, dtype = self._load(folder), torch.float32
         self._tokenizer = plain_tokenizer(folder)
         self._counter = Tokenizer.from_str(self._tokenizer.decode())
+        self._prefixes = prompts(self._model.prompts)
         torch_runtime.return_memory()
         log.info("embedding model loaded", folder=folder.name, dtype=str(dtype))
 
@@ -146,6 +159,10 @@ class SentenceEncoder:
     def tokenizer(self) -> bytes:
         """Without truncation and padding."""
         return self._tokenizer
+
+    def prefixes(self) -> Prefixes:
+        """The prompts of the folder's `config_sentence_transformers.json`, none before it is loaded."""
+        return self._prefixes
 
 
 class CrossEncoderRank:
