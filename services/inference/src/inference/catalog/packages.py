@@ -22,8 +22,6 @@ class PackageMissing(CannotLoad):
 
     code = "model_not_installed"
 
-    code = "model_not_installed"
-
 
 def package_folder(package: str) -> Path:
     """Where a package is installed, without importing it; raises `PackageMissing`."""
