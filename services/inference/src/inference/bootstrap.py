@@ -34,6 +34,7 @@ from inference.engines.sentence_transformers.models import CrossEncoderRank, Sen
 from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.checked_schema import CheckedSchema
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
+from inference.engines.wrappers.native_tools import NativeTools
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.engines.wrappers.raw_prompts import RawPrompts
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, RerankEngine
@@ -157,7 +158,7 @@ class _EngineFactory:
             memory_mb=options.memory_mb,
             ask=upstream.ask,
         )
-        with_tools = (CheckedCalls if native else ConstrainedTools)(model.name, engine)
+        with_tools = (NativeTools if native else ConstrainedTools)(model.name, engine)
         return RawPrompts(CheckedSchema(with_tools))
 
     def _llama_upstream(self, model: Model, slots: int, key: str) -> tuple[UpstreamChat, Callable[[str | None], None]]:
