@@ -39,7 +39,7 @@ MODEL: dict[str, Any] = {
 GUIDED = MODEL | {"name": "guided", "tool_protocol": "constrained", "default": False}
 SHAPES: dict[str, dict[str, Any]] = {
     "texts": {
-        "properties": {"city": {"type": "string"}, "unit": {"enum": ["celsius", "kelvin"]}},
+        "properties": {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}},
         "required": ["city"],
     },
     "optional": {"properties": {"city": {"type": "string"}, "day": {"type": "string"}}},
@@ -54,6 +54,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inference]:
     async with running_inference(tmp_path_factory.mktemp("inference"), [MODEL, GUIDED]) as service:
+        await service.dependencies.models.loaded()
         yield service
 
 

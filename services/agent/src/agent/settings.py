@@ -72,7 +72,8 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     run_wait_seconds: Annotated[float, Field(gt=0)] = 600.0
     """How long a run may wait for a service that is down before it is failed."""
     run_answer_tokens: Annotated[int, Field(ge=16)] = 2000
-    """The most tokens that a model may say in one step of a run."""
+    """The most tokens that a model may say in one step of a run; fewer where the models file says so of the model
+    (`generation.max_tokens`)."""
     drain_seconds: Annotated[float, Field(ge=0)] = 6.0
     """How long steps that are under way may take to end after SIGTERM; then their runs go back to the queue."""
     events_kept_seconds: Annotated[float, Field(gt=0)] = 7 * 86_400.0

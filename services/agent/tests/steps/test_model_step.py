@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from services.agent.tests.runs_bench import bench
 
 from agent.testing.scripted_answers import CAPABLE
@@ -17,6 +18,17 @@ async def test_a_model_is_asked_with_the_agents_words_tools_and_room(database: D
     assert [tool["function"]["name"] for tool in request.tools or ()] == ["calculator"]
     assert request.temperature == 0.5
     assert 16 <= (request.max_tokens or 0) < 1000
+
+
+@pytest.mark.parametrize(("usual", "most"), [(None, 2000), (300, 300), (9000, 2000)])
+async def test_a_step_is_no_longer_than_its_models_answers_usually_are(
+    database: Database, usual: int | None, most: int
+) -> None:
+    one = bench(database, "Hello.")
+    one.model.info = CAPABLE.model_copy(update={"context_length": 100_000, "answer_tokens": usual})
+    await one.define(instructions="Be brief.")
+    await one.run("hello")
+    assert one.model.requests[0].max_tokens == most
 
 
 async def test_an_output_schema_is_asked_of_the_model_itself_where_no_tools_are(database: Database) -> None:

@@ -75,6 +75,8 @@ class ModelInfo(Reply):
     kind: ModelKind
     context_length: Count | None = None
     """Tokens that the model reads (chat: prompt and answer together)."""
+    answer_tokens: Count | None = None
+    """How long a chat model's answer is at most where nobody says how long it may be; null where nobody has said so."""
     dimensions: Count | None = None
     languages: Languages | None = None
     """What an embedding model reads well: `all`, or codes of ISO 639-1; null where nobody said it."""

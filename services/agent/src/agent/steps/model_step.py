@@ -112,7 +112,7 @@ def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> Chat
     system = prompt.system.safe_substitute(instructions=definition.instructions, more=more).strip()
     said = [*state.get("earlier", ()), *state["messages"]]
     read = sum(map(tokens, said)) + len(system) // 4
-    most = settings.run_answer_tokens
+    most = min(settings.run_answer_tokens, model.answer_tokens or settings.run_answer_tokens)
     if model.context_length is not None:
         most = max(16, min(most, model.context_length - read))
     body: dict[str, Any] = {

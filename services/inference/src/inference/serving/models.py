@@ -146,6 +146,7 @@ class ServedModel(Generic[AnyEngine]):
             created=self._created,
             kind=self.model.kind,
             context_length=self.model.context_length or self._readable,
+            answer_tokens=self.model.generation.max_tokens,
             dimensions=self.model.dimensions,
             languages=self.model.languages,
             asymmetric=self.prefixes != NO_PREFIXES or self.model.input_types is not None,
