@@ -27,7 +27,7 @@ async def tokenize(served: ServedModel[Engine], request: TokenizeRequest) -> Tok
         encoded = await codec.encode(request.prompt or "", special=special, named=request.return_token_strs)
     return TokenizeReply(
         count=len(encoded.ids),
-        max_model_len=served.model.context_length or served.model.max_input_tokens,
+        max_model_len=served.info().context_length,
         tokens=encoded.ids,
         token_strs=encoded.names,
     )
