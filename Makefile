@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
 	--no-emit-package groundwork pyproject.toml
 
-.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-agents chaos-ingest chaos-restarts chaos-usage check format lock docs clean test-vllm
+.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-agents chaos-inference chaos-ingest chaos-restarts chaos-usage check format lock docs clean test-vllm
 
 help: ## print this list
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ chaos-agents: setup-dev ## kill agents, gateway and Redis while a hundred runs a
 
 chaos-ingest: setup-dev ## kill all that ingest stands on while documents come in (DOCUMENTS=folder, SEED=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_ingest_chaos.py
+
+chaos-inference: setup-dev ## kill llama.cpp and inference while answers stream (STREAMS, KILLS, SEED)
+	@STREAMS=$${STREAMS:-200} KILLS=$${KILLS:-40} $(BIN)/pytest -q -s tests/chaos/test_inference_chaos.py
 
 chaos-usage: setup-dev ## calls, answers and runs in chaos on two gateways: every book must agree (CALLS=5000, ANSWERS=150, SEED=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_usage_chaos.py

@@ -67,7 +67,7 @@ class EmbeddingServer:
 def inference(*others: Mapping[str, Any]) -> Iterator[EmbeddingServer]:
     """Our service with the packaged embedding model, and others that are declared."""
     with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as name:
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
         private, public = generate_key_pair()
         (folder / "delegation.pub").write_bytes(public)
         declared = {
@@ -90,7 +90,7 @@ def inference(*others: Mapping[str, Any]) -> Iterator[EmbeddingServer]:
             audiences=("inference",), tenant="bench", key_id="k", scopes=("search",), request_id="req_bench"
         )
         token = DelegationSigner(private).sign(claims, timedelta(hours=6))
-        with _running([sys.executable, "-m", "inference"], settings, port, "/readyz") as process:
+        with running([sys.executable, "-m", "inference"], settings, port, "/readyz") as process:
             headers = {"Authorization": f"Bearer {token}"}
             yield EmbeddingServer("inference", port, "/v1/embeddings", "minilm", process, headers, priorities=True)
 
@@ -99,7 +99,7 @@ def inference(*others: Mapping[str, Any]) -> Iterator[EmbeddingServer]:
 def infinity() -> Iterator[EmbeddingServer]:
     """`infinity-emb` with the same model and precision; raises `CannotInstall`."""
     _install()
-    port = _free_port()
+    port = free_port()
     command = [
         str(INFINITY / "bin" / "infinity_emb"),
         "v2",
@@ -107,7 +107,7 @@ def infinity() -> Iterator[EmbeddingServer]:
         *("--dtype", "bfloat16" if _is_bfloat16() else "float32", "--no-bettertransformer", "--port", str(port)),
     ]
     settings = {"DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0", "HF_HUB_OFFLINE": "1"}
-    with _running(command, settings, port, "/health") as process:
+    with running(command, settings, port, "/health") as process:
         yield EmbeddingServer("infinity-emb", port, "/embeddings", "minilm", process)
 
 
@@ -132,7 +132,7 @@ def _is_bfloat16() -> bool:
 
 
 @contextmanager
-def _running(command: list[str], settings: Mapping[str, str], port: int, ready: str) -> Iterator[psutil.Process]:
+def running(command: list[str], settings: Mapping[str, str], port: int, ready: str) -> Iterator[psutil.Process]:
     with tempfile.NamedTemporaryFile("w+", prefix="groundwork-bench-") as log:
         process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
         try:
@@ -160,7 +160,7 @@ def _wait_ready(port: int, path: str, process: subprocess.Popen[Any], log: Path)
     raise RuntimeError(f"the server did not become ready:\n{log.read_text()[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -19,6 +19,7 @@ from tests.integration.inference.test_llamacpp import SMOLLM2
 from tests.support.inference.packaged import packaged_gguf
 from tests.support.inference.running import CHAT, Inference, running_inference
 
+from inference.catalog.gguf_header import read_header
 from inference.engines.llamacpp.chat import LlamaChat
 from servicekit.auth.delegation import generate_key_pair
 
@@ -120,6 +121,16 @@ async def test_nobody_without_the_key_is_let_in_and_it_can_be_read_nowhere(serve
             assert answer.status in (401, 404), path
     async with served.session.post(f"{url}/v1/chat/completions", json={"messages": STORY}) as answer:
         assert answer.status == 401
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which pages hold nothing")
+async def test_slots_that_nobody_has_used_take_no_memory(tmp_path: Path) -> None:
+    model = SMOLLM2 | {"context_length": 4096, "queue": {"at_once": 4}}
+    slots = read_header(packaged_gguf()).cache_bytes(4 * 4096)
+    async with running_inference(tmp_path, [model]) as service:
+        loaded = psutil.Process(engine(service).pid).memory_info().rss
+        assert loaded < packaged_gguf().stat().st_size + slots / 2
+        assert (await streamed(service)).endswith("data: [DONE]\n\n")
 
 
 async def test_a_process_beyond_its_memory_is_started_anew(tmp_path: Path) -> None:

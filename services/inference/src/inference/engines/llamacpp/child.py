@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
@@ -22,6 +23,9 @@ PR_SET_PDEATHSIG = 1
 ERRORS = 1
 """llama.cpp's verbosity: errors, never what it is asked."""
 HOST = "127.0.0.1"
+MADV_DONTNEED = 4
+LARGE, BLOCK = 2**24, 2**18
+"""Bytes of a region that is looked at, and of what is looked at and given back at once."""
 SPINS = b"2000"
 """How often a thread of OpenMP looks whether the others are there before it sleeps. With the default of 300,000 waiting
 threads keep working ones off cores that others use, too: beside busy processes answers were several times slower."""
@@ -41,6 +45,7 @@ def main() -> int:
     except (RuntimeError, ValueError, MemoryError) as error:
         print(f"0 E {error}", file=sys.stderr)  # noqa: T201  # its log is this
         return 1
+    _release_zeros()
     for number in (signal.SIGTERM, signal.SIGINT):  # llama.cpp's own handlers end its server, but not this process
         signal.signal(number, signal.SIG_DFL)
     answers.write(json.dumps({"address": server.listening_address}) + "\n")
@@ -96,6 +101,25 @@ def _parameters(library: Any, settings: dict[str, Any]) -> Any:
     params.cache_ram_mib, params.cache_idle_slots = 0, False  # 8 GB otherwise; the slots keep what was said last
     params.verbosity = ERRORS
     return params
+
+
+def _release_zeros() -> None:
+    """Give back memory that holds nothing but zeros: the slots' keys and values, which llama.cpp has cleared.
+
+    Nobody has asked anything yet, so nothing is written meanwhile. Linux gives such pages again, zeroed, when they are
+    first used.
+    """
+    if sys.platform != "linux":
+        return
+    regions = [line.split() for line in Path("/proc/self/maps").read_text("utf-8", "replace").splitlines()]
+    advise, zeros = ctypes.CDLL(None, use_errno=True).madvise, bytes(BLOCK)
+    for span, rights, _, _, inode, *_ in regions:
+        start, end = (int(each, 16) for each in span.split("-"))
+        if rights != "rw-p" or inode != "0" or end - start < LARGE:
+            continue
+        for place in range(start, end - BLOCK + 1, BLOCK):
+            if ctypes.string_at(place, BLOCK) == zeros:
+                advise(ctypes.c_void_p(place), ctypes.c_size_t(BLOCK), MADV_DONTNEED)
 
 
 if __name__ == "__main__":
