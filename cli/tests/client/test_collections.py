@@ -39,7 +39,7 @@ def test_a_collection_that_may_not_be_seen_or_made_is_not_ensured(answers: list[
 def test_a_new_collection_is_asked_for_with_all_its_defaults() -> None:
     server = Recorder(MADE)
     client_of(server).collections.create("c", chunking=Chunking(strategy="fixed", max_tokens=64))
-    said = {"name": "c", "description": "", "embedding_model": "default", "language": "auto", "rerank": False}
+    said = {"name": "c", "description": "", "embedding_model": "auto", "language": "auto", "rerank": False}
     cut = {"strategy": "fixed", "max_tokens": 64, "overlap": 0}
     assert server.body() == {**said, "chunking": cut, "vectors": {"quantization": "none", "on_disk": False}}
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pytest_socket import disable_socket
 
+from contracts.models.catalog import Languages
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
 from contracts.retrieval.collections import CollectionCreate
 from contracts.retrieval.search import SearchReply, SearchRequest
@@ -106,8 +107,17 @@ def more_models() -> Sequence[EmbeddingModel]:
 
 
 @pytest.fixture
-async def bench(database: Database, more_models: Sequence[EmbeddingModel]) -> AsyncIterator[Bench]:
-    store, embedder, reranker = QdrantStore.in_memory(), HashedEmbedder(more=more_models), LexicalReranker()
+def reads() -> Languages | None:
+    """What the default embedding model says that it reads."""
+    return None
+
+
+@pytest.fixture
+async def bench(
+    database: Database, more_models: Sequence[EmbeddingModel], reads: Languages | None
+) -> AsyncIterator[Bench]:
+    store, reranker = QdrantStore.in_memory(), LexicalReranker()
+    embedder = HashedEmbedder(more=more_models, languages=reads)
     settings = RetrieverSettings(rerank_candidates=RERANKED, rerank_milliseconds=100, rerank_weight=0.9)
     yield Bench(assemble(settings, database, store, embedder, reranker), embedder, reranker)
     await store.close()

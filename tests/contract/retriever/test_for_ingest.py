@@ -9,7 +9,7 @@ import pytest
 from tests.support.retriever.service import Tokens, hashed_inference, served
 
 from contracts.retrieval.chunks import ChunkBatch, ChunkInput, CommitRequest, DocumentFacts
-from contracts.retrieval.collections import Chunking, CollectionChange, CollectionCreate
+from contracts.retrieval.collections import Chunking, CollectionChange, CollectionCreate, ModelBinding
 from contracts.retrieval.reindex import ReindexRequest, ShadowRequest
 from ingest.peers.retriever import RetrieverIndex
 from retriever.bootstrap import create_app
@@ -51,6 +51,7 @@ async def test_ingest_drives_the_retriever_through_its_client(index: RetrieverIn
     await index.probe()
     made = await index.create_collection(token, CollectionCreate(name="handbook"))
     assert (made.embedding_model, made.dimensions, made.max_input_tokens) == ("hashed", 64, 256)
+    assert (await index.bind_collection(token, "handbook", ModelBinding(text="Der Text."))).embedding_model == "hashed"
     changed = await index.update_collection(token, "handbook", CollectionChange(rerank=True))
     assert (changed.rerank, changed.revision) == (True, made.revision + 1)
     texts = [f"Paragraph {at} of the handbook." for at in range(100)]

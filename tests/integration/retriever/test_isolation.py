@@ -95,6 +95,7 @@ COMMIT = {"document": _facts("Doors", {}), "chunks": 2}
 SHADOW_KEY = "a-job-of-the-victim"
 BODIES: dict[str, list[dict[str, Any]]] = {
     "POST /v1/collections": [{"name": "elsewhere"}],
+    "POST /v1/collections/{name}/binding": [{"text": "Mine."}],
     "PATCH /v1/collections/{name}": [{"description": "Mine."}],
     f"PUT {REVISION}/chunks": [CHUNKS],
     f"POST {REVISION}/commit": [COMMIT],

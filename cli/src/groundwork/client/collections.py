@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from contracts.documents.jobs import Job
 from contracts.operations import documents as operations
-from contracts.retrieval.collections import Chunking, Collection, CollectionChange, CollectionCreate, VectorOptions
+from contracts.retrieval.collections import (
+    AUTO_MODEL,
+    Chunking,
+    Collection,
+    CollectionChange,
+    CollectionCreate,
+    VectorOptions,
+)
 from contracts.retrieval.reindex import ReindexRequest
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError
@@ -23,7 +30,7 @@ class Collections:
         name: str,
         *,
         description: str = "",
-        embedding_model: str = "default",
+        embedding_model: str = AUTO_MODEL,
         chunking: Chunking | None = None,
         language: str = "auto",
         vectors: VectorOptions | None = None,

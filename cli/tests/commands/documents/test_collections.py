@@ -27,6 +27,24 @@ def test_a_collection_is_made_as_said_and_told_as_the_server_made_it(serve: Serv
     assert server.body()["language"] == "de"
 
 
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({"embedding_model": "auto"}, "model auto (its first document chooses)"),
+        ({"embedding_model_reason": "it is in en"}, "model minilm (it is in en)"),
+    ],
+)
+def test_a_collection_that_leaves_its_model_open_says_who_chooses_and_why(
+    serve: Serve, made: dict[str, str], said: str
+) -> None:
+    server = Recorder(httpx2.Response(201, json=collection(**made)))
+    serve(server)
+    assert said in output("collection", "create", "c")
+    assert server.body()["embedding_model"] == "auto"
+    serve(by_path(collections=page(collection(**made))))
+    assert said.partition("(")[2].rstrip(")") in output("collection", "list")
+
+
 def test_a_list_has_a_line_for_each_collection(serve: Serve) -> None:
     serve(by_path(collections=page(collection(documents=3, chunks=40), collection(name="d"))))
     headings, *lines = (line.split() for line in output("collection", "list").splitlines())

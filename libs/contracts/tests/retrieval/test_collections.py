@@ -44,7 +44,7 @@ def test_a_collection_needs_no_more_than_a_name() -> None:
     assert CollectionCreate(name="a").model_dump() == {
         "name": "a",
         "description": "",
-        "embedding_model": "default",
+        "embedding_model": "auto",
         "chunking": {"strategy": "auto", "max_tokens": None, "overlap": 0},
         "language": "auto",
         "vectors": {"quantization": "none", "on_disk": False},

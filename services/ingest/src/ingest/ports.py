@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 from contracts.core.pages import Page
 from contracts.documents.documents import DocumentChunk
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
-from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate
+from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate, ModelBinding
 from contracts.retrieval.reindex import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from extraction.chunking.tokens import Tokens
 from servicekit.sql.transaction import Transaction
@@ -95,6 +95,10 @@ class Index(Protocol):
 
     async def get_collection(self, token: str, name: str) -> Collection:
         """One collection; 404 `collection_not_found`."""
+        ...
+
+    async def bind_collection(self, token: str, name: str, wanted: ModelBinding) -> Collection:
+        """A collection with an embedding model: chosen by this text of its first document, if it has none yet."""
         ...
 
     async def update_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:

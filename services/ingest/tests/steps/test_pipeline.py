@@ -199,3 +199,30 @@ async def test_one_that_a_new_generation_wants_cut_otherwise_is_sent_to_both_bef
     assert (await service.document("a"))["status"] == "ready"
     assert whole == []
     assert service.index.shadows["handbook"][0].whole == {"a": 1}
+
+
+async def test_a_collection_without_a_model_is_bound_by_the_text_that_its_first_document_has(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.index.obvious = False
+    await service.collection("open")
+    bound = count(service, "bind_collection", monkeypatch)
+    await service.upload("Der Vertrag verlängert sich um ein Jahr.", collection="open", document_id="first")
+    await service.upload("The second one is in English.", collection="open", document_id="second")
+    await service.work_all()
+    assert service.index.kept["open"].embedding_model == "many"
+    told = [(given[1], given[2].text) for given in bound]
+    assert told == [("open", "Der Vertrag verlängert sich um ein Jahr.")], "the second finds a model"
+    assert {name for kept, name in service.index.documents if kept == "open"} == {"first", "second"}
+
+
+async def test_a_first_document_without_text_leaves_the_choice_to_the_next(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.index.obvious = False
+    await service.collection("open")
+    bound = count(service, "bind_collection", monkeypatch)
+    await service.upload("  \n ", collection="open", document_id="blank")
+    await service.work_all()
+    assert bound == []
+    assert service.index.kept["open"].embedding_model == "auto"

@@ -60,6 +60,18 @@ class NothingToChange(InvalidRequest):
         )
 
 
+class CollectionUnbound(Conflict):
+    """A collection without documents has nothing to index anew, nor a model yet."""
+
+    code = "collection_unbound"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The collection '{name}' is empty, and its embedding model is chosen by its first document: there is "
+            "nothing to reindex. Add a document, or delete it and create it with the embedding_model that you want."
+        )
+
+
 class ShadowGone(Conflict):
     """The generation is not being built: it was abandoned, or it serves already."""
 

@@ -8,7 +8,14 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from contracts.retrieval.collections import Chunking, ChunkingStrategy, Collection, CollectionCreate, VectorOptions
+from contracts.retrieval.collections import (
+    AUTO_MODEL,
+    Chunking,
+    ChunkingStrategy,
+    Collection,
+    CollectionCreate,
+    VectorOptions,
+)
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 
@@ -39,7 +46,9 @@ def create(
     context: typer.Context,
     name: Name,
     description: Annotated[str, typer.Option(help="What is in it, for people and agents.")] = "",
-    embedding_model: Annotated[str, typer.Option(help="The model that embeds it.")] = "default",
+    embedding_model: Annotated[
+        str, typer.Option(help="The model that embeds it; `auto`: by its language, else that of its first document.")
+    ] = AUTO_MODEL,
     chunking: ChunkingOption = None,
     max_tokens: MaxTokens = None,
     overlap: Overlap = 0,
@@ -70,12 +79,12 @@ def create(
 def show(context: typer.Context) -> None:
     """List the collections that the key may use."""
     session, table = session_of(context), Table(box=None)
-    for heading in ("name", "documents", "chunks", "embedding model", "language", "vectors", "index"):
+    for heading in ("name", "documents", "chunks", "embedding model", "language", "vectors", "index", "why this model"):
         table.add_column(heading)
     with session.client() as client:
         for one in client.collections.list():
             numbers = (str(one.documents), str(one.chunks))
-            about = (one.embedding_model, one.language, _vectors(one.vectors), one.index.state)
+            about = (one.embedding_model, one.language, _vectors(one.vectors), one.index.state, _why(one))
             table.add_row(one.name, *numbers, *about)
     session.out.print(table)
 
@@ -121,7 +130,14 @@ def _first(error: ValidationError) -> str:
 
 
 def _about(one: Collection) -> str:
-    return f"model {one.embedding_model}, chunking {one.chunking.strategy}, vectors {_vectors(one.vectors)}"
+    why = f" ({_why(one)})" if _why(one) else ""
+    return f"model {one.embedding_model}{why}, chunking {one.chunking.strategy}, vectors {_vectors(one.vectors)}"
+
+
+def _why(one: Collection) -> str:
+    if one.embedding_model == AUTO_MODEL:
+        return "its first document chooses"
+    return one.embedding_model_reason or ""
 
 
 def _vectors(options: VectorOptions) -> str:

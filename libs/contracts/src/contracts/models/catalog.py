@@ -14,6 +14,8 @@ from contracts.models.tokens import TokenId, check_texts_or_tokens
 
 ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
 ToolProtocol = Literal["native", "constrained"]
+ModelState = Literal["loading", "ready", "not_answering", "failed"]
+"""`failed`: it could not be loaded. `not_answering`: it was loaded, and did not answer when it was last asked."""
 InputType = Literal["query", "passage"]
 """What a text is to an embedding model: a question, or what may answer one."""
 INPUT_TYPES: dict[str, InputType] = {
@@ -90,6 +92,8 @@ class ModelInfo(Reply):
     """How a chat model calls tools: `native` by itself, `constrained` by guided decoding; null for other kinds."""
     quantization: str | None = None
     """How its weights are quantized, where the models file says so."""
+    state: ModelState | None = None
+    """What it does now; null in lists of routes, `rag:` and `agent:` models."""
     price: ModelPrice | None = None
     """Null when nobody knows it; a cost is then null, too."""
     limits: Limits | None = None

@@ -43,20 +43,31 @@ Language = Annotated[str, StringConstraints(pattern=r"^(auto|[a-z]{2})$")]
 """`auto`, or a two-letter code of ISO 639-1."""
 
 
+AUTO_MODEL = "auto"
+"""The embedding model of a collection that leaves it to its first document."""
+
+
 class CollectionCreate(Request):
     """Body of `POST /v1/collections`.
 
-    `language` says how words are analysed for BM25; `auto` looks at each text.
+    `language` says how words are analysed for BM25; `auto` looks at each text. `embedding_model` is a model's name,
+    `default`, or `auto`: one that reads `language`, else the language of the first document.
     """
 
     name: Name
     description: Annotated[Line, StringConstraints(max_length=2000)] = ""
-    embedding_model: str = "default"
+    embedding_model: str = AUTO_MODEL
     chunking: Chunking = Chunking()
     language: Language = "auto"
     vectors: VectorOptions = VectorOptions()
     rerank: bool = False
     """Whether searches that don't say so themselves are reranked."""
+
+
+class ModelBinding(Request):
+    """Body of `POST …/binding`: text of the first document, by whose language the embedding model is chosen."""
+
+    text: Annotated[str, StringConstraints(max_length=100_000)]
 
 
 class CollectionChange(Request):
@@ -106,6 +117,9 @@ class Collection(Reply):
     name: str
     description: str = ""
     embedding_model: str
+    """`auto` until the first document has come, by which it is chosen; sizes are the default model's until then."""
+    embedding_model_reason: str | None = None
+    """Why this one, where nobody named it."""
     dimensions: Count
     """Length of the embedding vectors."""
     max_input_tokens: Count

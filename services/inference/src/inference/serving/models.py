@@ -154,6 +154,7 @@ class ServedModel(Generic[AnyEngine]):
             packaged=self.model.packaged,
             tool_protocol=self.model.tools_by,
             quantization=self.model.quantization,
+            state=self._state,
             price=self.model.price,
             limits=self.model.limits,
         )

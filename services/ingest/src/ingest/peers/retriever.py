@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from contracts.core.pages import Page
 from contracts.documents.documents import DocumentChunk
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkEmbeddings, CommitRequest, Committed
-from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate
+from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate, ModelBinding
 from contracts.retrieval.reindex import ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer
@@ -41,6 +41,10 @@ class RetrieverIndex:
     async def get_collection(self, token: str, name: str) -> Collection:
         """`GET /v1/collections/{name}`."""
         return await self._peer.call("GET", f"/v1/collections/{name}", Collection, token=token)
+
+    async def bind_collection(self, token: str, name: str, wanted: ModelBinding) -> Collection:
+        """`POST /v1/collections/{name}/binding`."""
+        return await self._peer.call("POST", f"/v1/collections/{name}/binding", Collection, token=token, body=wanted)
 
     async def update_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:
         """`PATCH /v1/collections/{name}`."""

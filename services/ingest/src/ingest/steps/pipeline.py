@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import structlog
 
 from contracts.retrieval.chunks import ChunkBatch, CommitRequest, Committed
-from contracts.retrieval.collections import Collection
+from contracts.retrieval.collections import AUTO_MODEL, Collection, ModelBinding
 from extraction.chunking.chunker import Chunker
 from extraction.model.failures import no_text
 from ingest import metrics
@@ -20,7 +20,7 @@ from ingest.jobs.leased_job import IngestJob
 from ingest.jobs.outcomes import ServiceAway
 from ingest.parts.files import as_inputs
 from ingest.ports import Index, TokenizerSource
-from ingest.steps.reader import Piece, Reader
+from ingest.steps.reader import Cutter, Piece, Reader
 from ingest.steps.rechunker import Rechunker, facts_of
 from ingest.steps.sender import Sender, Sending
 from servicekit.core.errors import PeerError, ServiceError
@@ -29,6 +29,8 @@ from servicekit.jobs.leases import LeaseLost
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 LAYOUT_GONE, STALE_REVISION = "layout_gone", "stale_revision"
+SAMPLE_CHARS = 60_000
+"""So much of a first document's text is looked at for its language."""
 SENT = 0.95
 """Progress when all is sent."""
 
@@ -64,15 +66,33 @@ class Pipeline:
         """Make a call with the job's token."""
         return await self.authority.call(job, service, call)
 
-    async def _cutter(self, job: IngestJob) -> Chunker:
-        """How the collection wants its documents cut."""
+    async def _cutter(self, job: IngestJob) -> Cutter:
+        """How the collection wants its documents cut. One without an embedding model gets it by the first text."""
         collection = await self._collection(job)
         job.layout = collection.index.layout
-        job.embedding_model = collection.embedding_model
         shadow = collection.index.shadow
         job.is_staged = shadow is not None and shadow.layout != job.layout
         if job.revision["layout"] not in (None, job.layout):
             await self._restart_reading(job)
+        chunker = None if collection.embedding_model == AUTO_MODEL else await self._chunker(job, collection)
+
+        async def cutter(text: str) -> Chunker:
+            nonlocal chunker
+            if chunker is not None:
+                return chunker
+            if not text.strip():  # a page without text tells nothing, and has nothing to cut
+                return await self._chunker(job, collection.model_copy(update={"embedding_model": "default"}))
+            chunker = await self._chunker(job, await self._bound(job, text))
+            return chunker
+
+        return cutter
+
+    async def _bound(self, job: IngestJob, text: str) -> Collection:
+        name, wanted = job.row["collection"], ModelBinding(text=text[:SAMPLE_CHARS])
+        return await self.authorised(job, "retriever", lambda token: self.index.bind_collection(token, name, wanted))
+
+    async def _chunker(self, job: IngestJob, collection: Collection) -> Chunker:
+        job.embedding_model = collection.embedding_model
         tokens = await self.authorised(
             job, "inference", lambda token: self.tokenizers.tokens(token, collection.embedding_model)
         )
@@ -87,7 +107,7 @@ class Pipeline:
         await delete_unreferenced(job.store.database, self.reader.blobs, job.row["tenant"], gone)
         raise LayoutChanged
 
-    async def _indexed(self, job: IngestJob, cutter: Chunker) -> Committed:
+    async def _indexed(self, job: IngestJob, cutter: Cutter) -> Committed:
         """Send the document and have it made the active revision."""
         whole = await self._send(job, cutter)
         if whole is not None:
@@ -100,7 +120,7 @@ class Pipeline:
         await self._send_to_shadow(job)
         return await self._commit(job)
 
-    async def _send(self, job: IngestJob, cutter: Chunker) -> Piece | None:
+    async def _send(self, job: IngestJob, cutter: Cutter) -> Piece | None:
         """Send what has not been sent, while the parser reads on; what is sent when this ends is entered.
 
         A piece that is a whole document in one batch is given back unsent.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -16,6 +16,9 @@ from ingest.jobs.leased_job import IngestJob
 from ingest.parts.files import NOTHING, Part, load
 from ingest.ports import BlobStore
 from ingest.steps.chunker_pool import ChunkerPool, DocumentChunker
+
+Cutter = Callable[[str], Awaitable[Chunker]]
+"""How a part of this text is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Reader:
     parser: SandboxedExtractor
     cutting: ChunkerPool
 
-    async def pieces(self, job: IngestJob, cutter: Chunker) -> AsyncGenerator[Piece, None]:
+    async def pieces(self, job: IngestJob, cutter: Cutter) -> AsyncGenerator[Piece, None]:
         """What has not been sent yet, in order; raises `ParseFailed`. Close it: no parser stays behind."""
         last = NOTHING
         for part in await job.list_parts():
@@ -53,7 +56,7 @@ class Reader:
                 async for piece in found:
                     yield piece
 
-    async def _new(self, job: IngestJob, cutter: Chunker, last: Part) -> AsyncGenerator[Piece, None]:
+    async def _new(self, job: IngestJob, cutter: Cutter, last: Part) -> AsyncGenerator[Piece, None]:
         resume = START
         if last.number >= 0:
             text = (await self.blobs.read(last.text_key)).decode()
@@ -65,7 +68,8 @@ class Reader:
             aclosing(self.parser.parts(path, job.revision["media_type"], resume)) as parts,
         ):
             while last.done < 1 and (extracted := await self._next(job, parts)) is not None:
-                piece = await self._cut(job, cutter, cutting, extracted, last)
+                chunker = await cutter(extracted.text)
+                piece = await self._cut(job, chunker, cutting, extracted, last)
                 yield piece
                 last = piece.part
 
@@ -74,13 +78,13 @@ class Reader:
             return await job.unless_giving_way(_following(parts))
 
     async def _cut(
-        self, job: IngestJob, cutter: Chunker, cutting: DocumentChunker, extracted: Extracted, last: Part
+        self, job: IngestJob, chunker: Chunker, cutting: DocumentChunker, extracted: Extracted, last: Part
     ) -> Piece:
         title = job.revision["title"]
         if last is NOTHING and not job.revision["title_given"]:
             title = extracted.title or title
         with job.timed("chunking"), metrics.STAGE_SECONDS.labels("chunking").time():
-            cut = await job.unless_giving_way(cutting.part(cutter, extracted, title))
+            cut = await job.unless_giving_way(cutting.part(chunker, extracted, title))
         keys = [f"{job.row['tenant']}/{digest}" for digest in cut.digests]
         part = Part(
             number=last.number + 1,

@@ -12,7 +12,15 @@ from contracts.core.errors import ErrorBody, ErrorType
 from contracts.core.pages import Page
 from contracts.documents.documents import DocumentChunk
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkEmbeddings, ChunkInput, CommitRequest, Committed
-from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate, IndexState, ShadowIndex
+from contracts.retrieval.collections import (
+    AUTO_MODEL,
+    Collection,
+    CollectionChange,
+    CollectionCreate,
+    IndexState,
+    ModelBinding,
+    ShadowIndex,
+)
 from contracts.retrieval.reindex import DocumentRevision, ReindexRequest, Shadow, ShadowPlan, ShadowRequest
 from servicekit.backup.file import PartWriter
 from servicekit.core.errors import PeerError, ServiceError
@@ -43,6 +51,8 @@ class MemoryIndex:
     """An `Index` for one tenant."""
 
     max_input_tokens: int = 256
+    obvious: bool = True
+    """Whether there is nothing to choose for a collection that leaves its model open."""
     kept: dict[str, Collection] = field(default_factory=dict)
     documents: dict[tuple[str, str], _Document] = field(default_factory=dict)
     shadows: dict[str, list[MemoryShadow]] = field(default_factory=dict)
@@ -56,7 +66,9 @@ class MemoryIndex:
         made = Collection(
             name=wanted.name,
             description=wanted.description,
-            embedding_model=wanted.embedding_model,
+            embedding_model="default"
+            if wanted.embedding_model == AUTO_MODEL and self.obvious
+            else wanted.embedding_model,
             dimensions=3,
             max_input_tokens=self.max_input_tokens,
             chunking=wanted.chunking,
@@ -76,6 +88,15 @@ class MemoryIndex:
         """404 `collection_not_found`."""
         if name not in self.kept:
             raise _refused(404, "collection_not_found")
+        return self.kept[name]
+
+    async def bind_collection(self, token: str, name: str, wanted: ModelBinding) -> Collection:
+        """`english` for text in ASCII, else `many`; a collection that has a model keeps it."""
+        known = await self.get_collection(token, name)
+        if known.embedding_model == AUTO_MODEL:
+            chosen = "english" if wanted.text.isascii() else "many"
+            why = {"embedding_model": chosen, "embedding_model_reason": "its first document"}
+            self.kept[name] = known.model_copy(update=why)
         return self.kept[name]
 
     async def update_collection(self, token: str, name: str, wanted: CollectionChange) -> Collection:

@@ -6,7 +6,7 @@ from fastapi import status
 
 from contracts.core.base import Name
 from contracts.core.pages import Page
-from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate
+from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate, ModelBinding
 from retriever.api.access import Deleter, Deps, Limit, RetrieverCaller, Viewer, allowed_collection, check_allowed
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.web.router import Router
@@ -39,6 +39,14 @@ async def list_collections(
 async def get_collection(name: Name, caller: Viewer, deps: Deps) -> Collection:
     """One collection."""
     return await deps.collections.describe_collection(await allowed_collection(caller, deps, name))
+
+
+@router.post("/{name}/binding")
+async def bind_collection(name: Name, body: ModelBinding, caller: RetrieverCaller, deps: Deps) -> Collection:
+    """The collection with an embedding model: chosen by this text of its first document, if it has none yet."""
+    record = await allowed_collection(caller, deps, name)
+    bound = await deps.collections.bind_collection(record, body.text, caller.token)
+    return (await deps.collection_repository.describe_collections([bound]))[0]
 
 
 @router.patch("/{name}")

@@ -36,6 +36,9 @@ async def put_chunks(
     With `commit`, the number of chunks of the whole revision, it is committed, too, if nothing stands against it.
     """
     record = await allowed_collection(caller, deps, name)
+    if record.is_unbound:
+        text = "\n".join(chunk.text for chunk in body.chunks)
+        record = await deps.collections.bind_collection(record, text, caller.token)
     key = RevisionKey(record.id, document_id, revision)
     if commit is None:
         return await deps.indexing.write_chunks(record, key, body, caller.token, layout)

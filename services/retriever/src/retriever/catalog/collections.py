@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, delete, func,
 from sqlalchemy.exc import IntegrityError
 
 from contracts.retrieval.collections import (
+    AUTO_MODEL,
     Chunking,
     Collection,
     CollectionChange,
@@ -27,6 +28,8 @@ from servicekit.sql.database import Database, rows_of
 from servicekit.sql.transaction import Transaction
 
 ACTIVE, DELETING = "active", "deleting"
+UNBOUND = ""
+"""The reason of a model that is not chosen yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class CollectionRecord:
     name: str
     description: str
     embedding_model: str
+    model_reason: str | None
     dimensions: int
     max_input_tokens: int
     chunking: dict[str, Any]
@@ -49,6 +53,11 @@ class CollectionRecord:
     layout: int
     vectors: str
     created_at: datetime
+
+    @property
+    def is_unbound(self) -> bool:
+        """Whether its embedding model is chosen only by its first document: nothing is in it yet."""
+        return self.model_reason == UNBOUND
 
 
 def physical_name(collection_id: str, generation: int) -> str:
@@ -64,9 +73,17 @@ class CollectionRepository:
         self._clock = clock
 
     async def create_collection(
-        self, collection_id: str, tenant: str, wanted: CollectionCreate, model: EmbeddingModel
+        self,
+        collection_id: str,
+        tenant: str,
+        wanted: CollectionCreate,
+        model: EmbeddingModel,
+        reason: str | None = None,
     ) -> None:
-        """Add an active collection with its first generation; raises `CollectionExists`."""
+        """Add an active collection with its first generation; raises `CollectionExists`.
+
+        `reason`: why this model, where nobody named it; `UNBOUND` if its first document is to choose.
+        """
         now = self._clock.now()
         row = {
             "id": collection_id,
@@ -74,6 +91,7 @@ class CollectionRepository:
             "name": wanted.name,
             "description": wanted.description,
             "embedding_model": model.name,
+            "model_reason": reason,
             "dimensions": model.dimensions,
             "max_input_tokens": model.max_input_tokens,
             "chunking": wanted.chunking.model_dump(mode="json"),
@@ -144,6 +162,26 @@ class CollectionRepository:
             if (await connection.execute(statement)).first() is None:
                 raise CollectionNotFound(name)
         return await self.get_collection(tenant, name)
+
+    async def bind_model(self, record: CollectionRecord, model: EmbeddingModel, reason: str, vectors: str) -> bool:
+        """Give an unbound collection its model, with `vectors` as the place of its active generation; whether it was
+        this call that did. One conditional statement: of several calls at once one wins, and it stays.
+        """
+        sizes = {"dimensions": model.dimensions, "max_input_tokens": model.max_input_tokens}
+        bound = (
+            update(collections)
+            .where(collections.c.id == record.id, collections.c.state == ACTIVE, collections.c.model_reason == UNBOUND)
+            .values(embedding_model=model.name, model_reason=reason, **sizes)
+            .returning(collections.c.generation)
+        )
+        async with self._database.write() as connection:
+            number = (await connection.execute(bound)).scalar_one_or_none()
+            if number is None:
+                return False
+            active = and_(generations.c.collection_id == record.id, generations.c.number == number)
+            changed = {"embedding_model": model.name, "physical_name": vectors, **sizes}
+            await connection.execute(update(generations).where(active).values(**changed))
+            return True
 
     async def raise_revision(self, connection: Transaction, collection_id: str) -> int | None:
         """Count one visible change, in the transaction that makes it; null when the collection is not active."""
@@ -238,7 +276,8 @@ def _to_collection(record: CollectionRecord, counts: RowMapping | None, shadow: 
     return Collection(
         name=record.name,
         description=record.description,
-        embedding_model=record.embedding_model,
+        embedding_model=AUTO_MODEL if record.is_unbound else record.embedding_model,
+        embedding_model_reason=record.model_reason or None,
         dimensions=record.dimensions,
         max_input_tokens=record.max_input_tokens,
         chunking=Chunking.model_validate(record.chunking),

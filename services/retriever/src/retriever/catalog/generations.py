@@ -10,7 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import BindParameter, ColumnElement, RowMapping, Select, and_, bindparam, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
 
 from retriever.catalog.tables import collections, documents, generations
 from retriever.errors import LayoutGone
@@ -163,6 +175,7 @@ class GenerationRepository:
                 generation=shadow.number,
                 revision=collections.c.revision + 1,
                 embedding_model=shadow.embedding_model,
+                model_reason=collections.c.model_reason if _same_model(active, shadow) else null(),
                 dimensions=shadow.dimensions,
                 max_input_tokens=shadow.max_input_tokens,
                 chunking=shadow.chunking,
@@ -279,6 +292,10 @@ _LIVE = _query_live()
 async def _retire(connection: Transaction, collection_id: str, *which: ColumnElement[bool]) -> None:
     of_it = generations.c.collection_id == collection_id
     await connection.execute(update(generations).where(of_it, *which).values(state=RETIRED, cursor=None))
+
+
+def _same_model(one: Generation, other: Generation) -> bool:
+    return one.embedding_model == other.embedding_model
 
 
 def _is(generation: Generation) -> ColumnElement[bool]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
 
-from contracts.retrieval.collections import Collection, CollectionCreate
-from retriever.catalog.collections import CollectionRecord, CollectionRepository, physical_name
+from contracts.retrieval.collections import AUTO_MODEL, Collection, CollectionCreate, VectorOptions
+from retriever.catalog.collections import UNBOUND, CollectionRecord, CollectionRepository, physical_name
 from retriever.catalog.generations import GenerationRepository
+from retriever.catalog.model_choice import choose_model, default_model, obvious_choice
 from retriever.catalog.revisions import DocumentState, RevisionRepository
 from retriever.errors import CollectionExists, GenerationMissing, VectorStoreUnavailable
-from retriever.models.protocol import Embedder
+from retriever.models.protocol import Embedder, EmbeddingModel
 from retriever.stores import filters
 from retriever.stores.points import RevisionKey
 from retriever.stores.protocol import VectorStore
 from retriever.stores.readiness import READINESS
-from retriever.text.languages import check_language
+from retriever.text.languages import AUTO, check_language
+from retriever.text.main_language import main_language
 from servicekit.backup.lock import BackupLock
 from servicekit.core.identifiers import new_id
 
@@ -36,20 +39,20 @@ class CollectionService:
     backup_lock: BackupLock
 
     async def create_collection(self, tenant: str, wanted: CollectionCreate, token: str) -> Collection:
-        """A new collection bound to a concrete model; raises `CollectionExists`, `EmbeddingModelUnknown` or
-        `LanguageUnknown`.
+        """A new collection; raises `CollectionExists`, `EmbeddingModelUnknown` or `LanguageUnknown`.
 
-        The vectors' place is made first: dying before the catalog knows it leaves an empty place and no collection.
+        It is bound to a concrete model, or for `auto` by its first document, where that makes a difference. The place
+        of the vectors is made first: dying before the catalog knows it leaves an empty place and no collection.
         """
         check_language(wanted.language)
         for unfinished in await self.repository.list_deletions(tenant, wanted.name):
             await self._finish_deletion(unfinished)
-        model = await self.embedder.get_model(wanted.embedding_model, token)
+        model, reason = await self._model(wanted, token)
         collection_id = new_id("col")
         vectors = physical_name(collection_id, 1)
         await self.store.create_generation(vectors, model.dimensions, wanted.vectors)
         try:
-            await self.repository.create_collection(collection_id, tenant, wanted, model)
+            await self.repository.create_collection(collection_id, tenant, wanted, model, reason)
         except CollectionExists:
             await self.store.delete_generation(vectors)
             raise
@@ -57,6 +60,40 @@ class CollectionService:
         return (
             await self.repository.describe_collections([await self.repository.get_collection(tenant, wanted.name)])
         )[0]
+
+    async def bind_collection(self, record: CollectionRecord, text: str, token: str) -> CollectionRecord:
+        """The collection with a model chosen by `text`, of its first document, unless it has one: that stays.
+
+        Calls at once may each choose; one of them binds, and all return what it chose.
+        """
+        if not record.is_unbound:
+            return record
+        language = await asyncio.to_thread(main_language, text)
+        models = await self.embedder.list_models(token)
+        choice = choose_model(models, language, "its first document")
+        before, after = record.vectors, record.vectors
+        if choice.model.dimensions != record.dimensions:
+            after = f"{physical_name(record.id, record.generation)}-{new_id('g')[-8:]}"
+            options = VectorOptions.model_validate(record.vector_options)
+            await self.store.create_generation(after, choice.model.dimensions, options)
+        bound = await self.repository.bind_model(record, choice.model, choice.reason, after)
+        if after != before:  # dying here leaves an empty place, which a start removes
+            await self.store.delete_generation(before if bound else after)
+        if bound:
+            log.info(
+                "collection bound", collection=record.name, embedding_model=choice.model.name, reason=choice.reason
+            )
+        return await self.repository.get_collection(record.tenant, record.name)
+
+    async def _model(self, wanted: CollectionCreate, token: str) -> tuple[EmbeddingModel, str | None]:
+        """The model of a new collection, and why, where it is ours to choose."""
+        if wanted.embedding_model != AUTO_MODEL:
+            return await self.embedder.get_model(wanted.embedding_model, token), None
+        models = await self.embedder.list_models(token)
+        choice = obvious_choice(models)
+        if choice is None and wanted.language != AUTO:
+            choice = choose_model(models, wanted.language, "it")
+        return (default_model(models), UNBOUND) if choice is None else (choice.model, choice.reason)
 
     async def describe_collection(self, record: CollectionRecord) -> Collection:
         """A collection as the API shows it, with how far its vectors are indexed, if the vector store can tell."""

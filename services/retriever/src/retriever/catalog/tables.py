@@ -21,6 +21,8 @@ from servicekit.sql.database import UtcTime
 
 metadata = MetaData()
 
+# `model_reason` says why we chose the embedding model; it is null where somebody named it. While it is empty, the first
+# document is waited for: the model is the default one for the time being, and nothing is indexed by it.
 collections = Table(
     "collections",
     metadata,
@@ -29,6 +31,7 @@ collections = Table(
     Column("name", String(63), nullable=False),
     Column("description", Text, nullable=False),
     Column("embedding_model", String(1100), nullable=False),
+    Column("model_reason", Text),
     Column("dimensions", Integer, nullable=False),
     Column("max_input_tokens", Integer, nullable=False),
     Column("chunking", JSON, nullable=False),

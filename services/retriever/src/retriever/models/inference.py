@@ -39,15 +39,19 @@ class InferenceEmbedder:
 
     async def get_model(self, name: str, token: str) -> EmbeddingModel:
         """The model that `name` means; raises `EmbeddingModelUnknown`."""
-        listed = await self._peer.call("GET", "/v1/models", ModelList, token=token)
-        known = [model for model in listed.data if model.kind == "embedding"]
+        known = await self._listed(token)
         chosen = next((model for model in known if _is_meant(model, name)), None)
         if chosen is None:
             raise EmbeddingModelUnknown(name, [model.id for model in known])
-        if not chosen.dimensions or not chosen.context_length:
-            log.warning("model without sizes", model=chosen.id)
-            raise UpstreamFailed(f"Inference does not say how long the vectors and inputs of '{chosen.id}' are.")
-        return EmbeddingModel(chosen.id, chosen.dimensions, chosen.context_length)
+        return _sized(chosen)
+
+    async def list_models(self, token: str) -> list[EmbeddingModel]:
+        """The embedding models in the order in which inference names them."""
+        return [_sized(model) for model in await self._listed(token)]
+
+    async def _listed(self, token: str) -> list[ModelInfo]:
+        listed = await self._peer.call("GET", "/v1/models", ModelList, token=token)
+        return [model for model in listed.data if model.kind == "embedding"]
 
     async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
         """One vector a text; base64 on the wire, a quarter of the digits' size."""
@@ -87,6 +91,14 @@ class InferenceReranker:
             raise UpstreamFailed(f"Inference ranked {len(texts)} texts without a usable score for each.")
         tokens = reply.usage.get("total_tokens")
         return Relevance([scores[at] for at in range(len(texts))], tokens if isinstance(tokens, int) else 0)
+
+
+def _sized(model: ModelInfo) -> EmbeddingModel:
+    if not model.dimensions or not model.context_length:
+        log.warning("model without sizes", model=model.id)
+        raise UpstreamFailed(f"Inference does not say how long the vectors and inputs of '{model.id}' are.")
+    sizes, failed = (model.dimensions, model.context_length), model.state == "failed"
+    return EmbeddingModel(model.id, *sizes, model.languages, is_default=model.default, is_failed=failed)
 
 
 def _is_meant(model: ModelInfo, name: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from contracts.models.catalog import Languages
+
 Priority = Literal["query", "bulk"]
 
 
@@ -16,6 +18,11 @@ class EmbeddingModel:
     name: str
     dimensions: int
     max_input_tokens: int
+    languages: Languages | None = None
+    """What it reads well; null where nobody said it."""
+    is_default: bool = False
+    is_failed: bool = False
+    """Whether it could not be loaded where it is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,10 @@ class Embedder(Protocol):
 
     async def get_model(self, name: str, token: str) -> EmbeddingModel:
         """The model that `name` (or `default`) means; raises `EmbeddingModelUnknown`."""
+        ...
+
+    async def list_models(self, token: str) -> list[EmbeddingModel]:
+        """All that there are, in their order."""
         ...
 
     async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:

@@ -24,6 +24,7 @@ from retriever.catalog.revisions import RevisionRepository
 from retriever.errors import (
     ChunksMissing,
     CollectionNotFound,
+    CollectionUnbound,
     GenerationMissing,
     NothingToChange,
     ShadowGone,
@@ -61,7 +62,9 @@ class ReindexService:
     backup_lock: BackupLock
 
     async def plan_shadow(self, record: CollectionRecord, wanted: ReindexRequest, token: str) -> ShadowPlan:
-        """What a reindex would make; raises `EmbeddingModelUnknown` or `NothingToChange`."""
+        """What a reindex would make; raises `EmbeddingModelUnknown`, `NothingToChange` or `CollectionUnbound`."""
+        if record.is_unbound:
+            raise CollectionUnbound(record.name)
         async with _translate_gone(record):
             active = (await self.generations.get_live(record.id)).active
             shadow = await self._target(active, wanted, token)
@@ -74,6 +77,8 @@ class ReindexService:
 
         Its place in the vector store is made first: dying before the catalog knows it leaves an empty place.
         """
+        if record.is_unbound:
+            raise CollectionUnbound(record.name)
         async with _translate_gone(record):
             for _ in range(BEGIN_ATTEMPTS):
                 found = await self.generations.get_by_key(record.id, key)

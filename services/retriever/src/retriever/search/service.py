@@ -139,12 +139,15 @@ class SearchService:
         for _ in range(ATTEMPTS + FLIPS):
             attempt += 1
             records = await self._collections.get_collections(tenant, names)
-            query.reranked = self._to_rerank(query.request, records)
-            await self._embed(query, records)
+            searched = [record for record in records if not record.is_unbound]  # in others there is nothing yet
+            if not searched:
+                return self._reply(query, records, [])
+            query.reranked = self._to_rerank(query.request, searched)
+            await self._embed(query, searched)
             try:
-                hits, current = await self._rank(query, records)
+                hits, current = await self._rank(query, searched)
                 if current or attempt >= ATTEMPTS:
-                    return self._reply(query, records, await self._page(query, records, hits))
+                    return self._reply(query, records, await self._page(query, searched, hits))
             except CollectionGone:
                 continue  # the next attempt says which one is not found
             except GenerationMissing:

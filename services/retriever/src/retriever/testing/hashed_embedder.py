@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 
+from contracts.models.catalog import Languages
 from retriever.errors import EmbeddingModelUnknown
 from retriever.models.protocol import EmbeddingModel, Embeddings, Priority
 from retriever.text.bm25 import term_index
@@ -22,8 +23,14 @@ class HashedEmbedder:
     `more` are further models beside the default one; those in `broken` fail.
     """
 
-    def __init__(self, name: str = "hashed", dimensions: int = 64, more: Sequence[EmbeddingModel] = ()) -> None:
-        self.served = EmbeddingModel(name, dimensions, 256)
+    def __init__(
+        self,
+        name: str = "hashed",
+        dimensions: int = 64,
+        more: Sequence[EmbeddingModel] = (),
+        languages: Languages | None = None,
+    ) -> None:
+        self.served = EmbeddingModel(name, dimensions, 256, languages, is_default=True)
         self.models = {each.name: each for each in (self.served, *more)}
         self.broken: dict[str, ServiceError] = {}
         self.embedded: list[str] = []
@@ -37,6 +44,11 @@ class HashedEmbedder:
         if name not in self.models:
             raise EmbeddingModelUnknown(name, list(self.models))
         return self.models[name]
+
+    async def list_models(self, token: str) -> list[EmbeddingModel]:
+        """The default model, then those beside it."""
+        await self.probe()
+        return list(self.models.values())
 
     async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
         """One unit vector a text; a token is a word, and words beyond `max_input_tokens` are not read."""

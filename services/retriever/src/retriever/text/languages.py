@@ -172,24 +172,28 @@ def _latin(words: Sequence[str], language: str) -> tuple[str, ...]:
     """
     if language != AUTO:
         return (language if language not in _SCRIPT_OF else ENGLISH,)
+    evidence = latin_evidence(words)
+    best = max(evidence.values(), default=0.0)
+    if evidence[ENGLISH] >= best or best < max(ENOUGH, ENOUGH_A_WORD * len(words)):
+        return (ENGLISH,)
+    ranked = sorted((-share, name) for name, share in evidence.items() if share >= PLAUSIBLE * best)
+    likely = [name for _, name in ranked]
+    alone = len(stopwords(likely[0]) & {*words}) < 2 and all(map(str.isascii, words))
+    return tuple(dict.fromkeys((ENGLISH, *likely) if alone else (*likely, ENGLISH)))
+
+
+def latin_evidence(words: Sequence[str]) -> defaultdict[str, float]:
+    """How much Latin words in lower case speak for each language: function words, and letters that English has not."""
     votes, letters = _votes(), _letter_votes()
     evidence: defaultdict[str, float] = defaultdict(float)
-    count = 0
     for word in words:
-        count += 1
         for candidate, vote in votes.get(word, ()):
             evidence[candidate] += vote
         if not word.isascii():
             for letter in letters.keys() & set(word):
                 for candidate, vote in letters[letter]:
                     evidence[candidate] += vote
-    best = max(evidence.values(), default=0.0)
-    if evidence[ENGLISH] >= best or best < max(ENOUGH, ENOUGH_A_WORD * count):
-        return (ENGLISH,)
-    ranked = sorted((-share, name) for name, share in evidence.items() if share >= PLAUSIBLE * best)
-    likely = [name for _, name in ranked]
-    alone = len(stopwords(likely[0]) & {*words}) < 2 and all(map(str.isascii, words))
-    return tuple(dict.fromkeys((ENGLISH, *likely) if alone else (*likely, ENGLISH)))
+    return evidence
 
 
 @cache
