@@ -8,6 +8,7 @@ model with its precision has a file of its own there; several runs may share it.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 import sqlite3
@@ -91,7 +92,8 @@ class CachedEmbedder:
 
     def __init__(self, served: ServedModel[EmbeddingEngine], cache: VectorCache) -> None:
         info = served.info()
-        self.served = EmbeddingModel(info.id, info.dimensions or 0, info.context_length or 0)
+        sizes = info.dimensions or 0, info.context_length or 0
+        self.served = EmbeddingModel(info.id, *sizes, unrelated_cosine=info.unrelated_cosine)
         self.engine = served.ready()
         self._prefixes = served.prefixes
         self.tokenizer = served.tokenizer()[0]
@@ -103,6 +105,10 @@ class CachedEmbedder:
         if name not in ("default", self.served.name):
             raise EmbeddingModelUnknown(name, [self.served.name])
         return self.served
+
+    async def list_models(self, token: str) -> list[EmbeddingModel]:
+        """The one model, whatever is asked for."""
+        return [dataclasses.replace(self.served, is_default=True)]
 
     async def embed(self, model: str, texts: Sequence[str], priority: Priority, token: str) -> Embeddings:
         """From the cache where it can; tokens are not counted."""

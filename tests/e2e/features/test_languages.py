@@ -88,7 +88,7 @@ def test_the_collection_says_which_model_it_took_and_why(home: RunningHome, libr
 def test_a_question_is_answered_in_the_language_of_its_documents(home: RunningHome, library: Library) -> None:
     answer = home.client.ask(_name(library), library.question)
     assert library.answer in answer.text, answer
-    assert {citation.title for citation in answer.citations} == {library.document}
+    assert library.document in {citation.title for citation in answer.citations}
 
 
 def test_a_question_in_english_finds_what_answers_it(home: RunningHome, library: Library) -> None:

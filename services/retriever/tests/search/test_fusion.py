@@ -90,3 +90,19 @@ def test_more_of_either_score_never_lowers_the_rank_and_none_leaves_0_to_1() -> 
         for place, each in enumerate(ranked):
             below = [later.found for later in ranked[place + 1 :] if later.score < each.score]
             assert not any(other.dense >= each.found.dense and other.sparse >= each.found.sparse for other in below)
+
+
+def test_meaning_counts_from_the_cosine_on_that_unrelated_texts_have() -> None:
+    found = [_found("x", 0.9, None), _found("y", 0.85, None), _found("z", 0.7, 4.0)]
+    best = best_of(found, MODELS, EVEN, {"a": 0.8})
+    ranked = rank_fused(found, best)
+    assert [(each.found.id, each.score) for each in ranked] == [
+        ("x", 0.5),
+        ("z", 0.5),
+        ("y", pytest.approx(0.25)),
+    ]
+    assert best.words_needed("a", 0.85, 0.5) == pytest.approx(2.0)
+    assert (
+        rank_fused([_found("x", 0.75, None)], best_of([_found("x", 0.75, None)], MODELS, EVEN, {"a": 0.8}))[0].score
+        == 0
+    )

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 
 import pytest
 from services.retriever.tests.conftest import TENANT, Bench
 
 from contracts.retrieval.collections import CollectionCreate
 from retriever.errors import CollectionNotFound
+from retriever.models.protocol import EmbeddingModel
 from servicekit.core.errors import Forbidden
 from servicekit.peers.client import PeerUnreachable
 
@@ -206,3 +208,22 @@ async def test_a_collection_made_again_holds_nothing_of_the_old_one(bench: Bench
     await bench.parts.collections.delete_collection(TENANT, "handbook")
     await bench.parts.collections.create_collection(TENANT, CollectionCreate(name="handbook"), "token")
     assert (await bench.search("lantern")).hits == []
+
+
+class TestCompressedCosines:
+    """With a model that gives unrelated texts a high cosine, as e5 does."""
+
+    @pytest.fixture
+    def more_models(self) -> Sequence[EmbeddingModel]:
+        return (EmbeddingModel("narrow", 64, 256, unrelated_cosine=0.5),)
+
+    async def test_a_hit_that_is_as_near_as_unrelated_texts_are_has_nothing_of_its_meaning(self, bench: Bench) -> None:
+        wanted = CollectionCreate(name="handbook", embedding_model="narrow")
+        await bench.parts.collections.create_collection(TENANT, wanted, "token")
+        record = await bench.parts.collection_repository.get_collection(TENANT, "handbook")
+        await bench.index(record, "d", 1, ["The lantern burns oil.", "Falcons nest on the tower."])
+        hits = (await bench.search("lantern oil")).hits
+        far = next(hit for hit in hits if hit.text.startswith("Falcons"))
+        assert (far.scores.dense or 1) < 0.5
+        assert (hits[0].score, far.score) == (1.0, 0.0)
+        assert (await bench.search("lantern oil", mode="dense")).hits[0].score == hits[0].scores.dense

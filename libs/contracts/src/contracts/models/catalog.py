@@ -82,6 +82,8 @@ class ModelInfo(Reply):
     dimensions: Count | None = None
     languages: Languages | None = None
     """What an embedding model reads well: `all`, or codes of ISO 639-1; null where nobody said it."""
+    unrelated_cosine: float = 0.0
+    """The cosine that an embedding model gives texts which have nothing to do with each other."""
     asymmetric: bool = False
     """Whether an embedding model reads queries otherwise than passages: then say `input_type`."""
     default: bool = False

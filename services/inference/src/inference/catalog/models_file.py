@@ -122,6 +122,8 @@ class Model(Declared):
     """Of an embedding model. Unsaid, those that a sentence-transformers folder names (`prompts`), else none."""
     languages: Languages | None = None
     """What an embedding model reads well. A collection whose model is `auto` gets one that says its language."""
+    unrelated_cosine: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """What an embedding model gives most texts that have nothing to do with each other. Search counts from there."""
     load: Literal["at_start", "when_used"] = "at_start"
     """`when_used`: an embedding model of this process takes memory from the first call of it on."""
     tokenizer: Path | None = None
@@ -216,7 +218,7 @@ class Model(Declared):
             raise ValueError("file and sha256 of a source with path or huggingface are for engine llamacpp")
 
     def _check_embedding(self) -> None:
-        for name in ("prefixes", "languages", "load"):
+        for name in ("prefixes", "languages", "unrelated_cosine", "load"):
             if name in self.model_fields_set and self.kind != "embedding":
                 raise ValueError(f"{name} is for models of kind embedding")
         if self.load == "when_used" and self.is_remote:

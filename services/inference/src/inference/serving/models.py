@@ -149,6 +149,7 @@ class ServedModel(Generic[AnyEngine]):
             answer_tokens=self.model.generation.max_tokens,
             dimensions=self.model.dimensions,
             languages=self.model.languages,
+            unrelated_cosine=self.model.unrelated_cosine,
             asymmetric=self.prefixes != NO_PREFIXES or self.model.input_types is not None,
             default=self.model.default,
             packaged=self.model.packaged,

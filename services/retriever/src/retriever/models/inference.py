@@ -98,7 +98,14 @@ def _sized(model: ModelInfo) -> EmbeddingModel:
         log.warning("model without sizes", model=model.id)
         raise UpstreamFailed(f"Inference does not say how long the vectors and inputs of '{model.id}' are.")
     sizes, failed = (model.dimensions, model.context_length), model.state == "failed"
-    return EmbeddingModel(model.id, *sizes, model.languages, is_default=model.default, is_failed=failed)
+    return EmbeddingModel(
+        model.id,
+        *sizes,
+        model.languages,
+        is_default=model.default,
+        unrelated_cosine=model.unrelated_cosine,
+        is_failed=failed,
+    )
 
 
 def _is_meant(model: ModelInfo, name: str) -> bool:

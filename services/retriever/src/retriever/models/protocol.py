@@ -21,6 +21,8 @@ class EmbeddingModel:
     languages: Languages | None = None
     """What it reads well; null where nobody said it."""
     is_default: bool = False
+    unrelated_cosine: float = 0.0
+    """What texts have that have nothing to do with each other."""
     is_failed: bool = False
     """Whether it could not be loaded where it is served."""
 

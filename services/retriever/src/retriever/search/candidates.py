@@ -35,6 +35,8 @@ class Pool:
     """How much meaning counts beside words for this query, from 0 to 1."""
     depth: int
     words_depth: int
+    unrelated: float = 0.0
+    """The cosine that says nothing: meaning counts above it."""
 
     def upper_bound(self, each: str, best: Best) -> float:
         """The highest score that one of `half` can have."""
@@ -64,9 +66,10 @@ class CandidateReader:
             unseen_dense=_last(dense, depth),
             unseen_sparse=_last(sparse, depth),
             exhausted=len(sparse if asked.dense is None else dense) < depth,
-            dense_weight=0.0 if asked.dense is None else dense_weight([*dense.values()], [*sparse.values()]),
+            dense_weight=0.0 if asked.dense is None else _weight(asked, dense, sparse),
             depth=depth,
             words_depth=depth,
+            unrelated=asked.unrelated,
         )
         return _joined(empty, record.name, asked, dense, sparse)
 
@@ -105,6 +108,10 @@ class CandidateReader:
         dense, sparse = map(_rounded, await self.store.search(record.vectors, lacking))
         scored = {each: _completed(pool.found[each], dense.get(each), sparse.get(each)) for each in ids}
         return replace(pool, found={**pool.found, **scored}, half=pool.half - scored.keys())
+
+
+def _weight(asked: CollectionQuery, dense: Mapping[str, float], sparse: Mapping[str, float]) -> float:
+    return dense_weight([each - asked.unrelated for each in dense.values()], [*sparse.values()])
 
 
 def _joined(

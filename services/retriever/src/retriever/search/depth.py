@@ -92,7 +92,8 @@ def best_of_pools(records: Sequence[CollectionRecord], pools: Sequence[Pool], fo
     """The best scores of these candidates, and how much meaning counts in each collection."""
     models = {record.name: record.embedding_model for record in records}
     weights = {record.name: pool.dense_weight for record, pool in zip(records, pools, strict=True)}
-    return best_of(found, models, weights)
+    unrelated = {record.name: pool.unrelated for record, pool in zip(records, pools, strict=True)}
+    return best_of(found, models, weights, unrelated)
 
 
 async def _all(reading: Sequence[Coroutine[None, None, Pool]]) -> list[Pool]:

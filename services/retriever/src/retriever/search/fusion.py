@@ -2,6 +2,9 @@
 
 score = w · cosine / best cosine + (1 - w) · BM25 / best BM25, each share clipped to [0, 1].
 
+Of a model that gives texts which have nothing to do with each other a cosine above 0 (e5: .78), that is taken off
+all its cosines first.
+
 The weight w is the query's own. A list whose best score stands far above its 64th knows what it wants, one that is
 flat does not (a model that never saw the language finds everything equally near):
 
@@ -14,8 +17,9 @@ lists were read, and pages of one ranking fit together. How this was chosen, wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 BACKGROUND = 64
@@ -54,11 +58,13 @@ class Best:
     sparse: float
     weights: dict[str, float]
     holders: tuple[CandidateScores, ...] = ()
+    unrelated: Mapping[str, float] = field(default_factory=dict)
+    """The cosine by collection that counts as 0; unsaid, 0."""
 
     def score(self, collection: str, dense: float | None, sparse: float | None) -> float:
         """The fused score in [0, 1] of something with these scores."""
-        weight, best = self.weights[collection], self.dense.get(collection, 0.0)
-        by_meaning = 0.0 if dense is None or dense <= 0 or best <= 0 else min(1.0, dense / best)
+        weight = self.weights[collection]
+        by_meaning = self._by_meaning(collection, dense)
         by_words = 0.0 if sparse is None or sparse <= 0 or self.sparse <= 0 else min(1.0, sparse / self.sparse)
         return weight * by_meaning + (1 - weight) * by_words
 
@@ -67,8 +73,12 @@ class Best:
         its meaning alone may be enough.
         """
         weight = self.weights[collection]
-        by_words = score - weight * _share(dense, self.dense.get(collection, 0.0))
+        by_words = score - weight * self._by_meaning(collection, dense)
         return self.sparse * by_words / (1 - weight) if weight < 1 else 0.0
+
+    def _by_meaning(self, collection: str, dense: float | None) -> float:
+        nothing = self.unrelated.get(collection, 0.0)
+        return 0.0 if dense is None else _share(dense - nothing, self.dense.get(collection, 0.0) - nothing)
 
 
 def dense_weight(dense: Sequence[float], sparse: Sequence[float]) -> float:
@@ -84,7 +94,12 @@ def dense_weight(dense: Sequence[float], sparse: Sequence[float]) -> float:
     return meaning / (meaning + words)
 
 
-def best_of(candidates: Iterable[CandidateScores], models: dict[str, str], weights: dict[str, float]) -> Best:
+def best_of(
+    candidates: Iterable[CandidateScores],
+    models: dict[str, str],
+    weights: dict[str, float],
+    unrelated: Mapping[str, float] = MappingProxyType({}),
+) -> Best:
     """The best scores; `models` names each collection's embedding model, whose cosines are comparable."""
     by_model: dict[str, float] = {}
     holders: dict[str, CandidateScores] = {}
@@ -96,7 +111,7 @@ def best_of(candidates: Iterable[CandidateScores], models: dict[str, str], weigh
         if found.sparse is not None and found.sparse > sparse:
             sparse, holders[_WORDS] = found.sparse, found
     dense = {name: by_model.get(model, 0.0) for name, model in models.items()}
-    return Best(dense, sparse, weights, tuple(holders.values()))
+    return Best(dense, sparse, weights, tuple(holders.values()), unrelated)
 
 
 def rank_fused(candidates: Iterable[CandidateScores], best: Best) -> list[RankedCandidate]:

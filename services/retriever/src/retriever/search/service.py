@@ -61,6 +61,8 @@ class Query:
     """How many of the first hits are to be reranked: as long as the page reaches into them, all of them."""
     dense: dict[str, list[float]] = field(default_factory=dict)
     """The query's vector by embedding model."""
+    unrelated: dict[str, float] = field(default_factory=dict)
+    """By embedding model, the cosine that says nothing."""
 
     @property
     def wanted(self) -> int:
@@ -75,7 +77,8 @@ class Query:
     def for_collection(self, record: CollectionRecord) -> CollectionQuery:
         """The query as one collection is searched with it."""
         sparse = None if self.request.mode == "dense" else query_vector(self.request.query, record.language)
-        return CollectionQuery(self.dense.get(record.embedding_model), sparse)
+        model = record.embedding_model
+        return CollectionQuery(self.dense.get(model), sparse, self.unrelated.get(model, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Ranking:
 
 
 class SearchService:
-    """Answers searches; holds no state between them."""
+    """Answers searches. Between them it remembers only what models are like."""
 
     def __init__(
         self,
@@ -111,6 +114,7 @@ class SearchService:
         self._revisions = revisions
         self._embedder = embedder
         self._rerank_stage = rerank_stage
+        self._unrelated_cosines: dict[str, float] = {}
 
     async def search(self, tenant: str, request: SearchRequest, token: str) -> SearchReply:
         """Hits in descending score.
@@ -170,6 +174,7 @@ class SearchService:
             try:
                 with query.stages.timed("embed"):
                     made = await self._embedder.embed(model, [query.request.query], "query", query.token)
+                    query.unrelated[model] = await self._unrelated(model, query.token)
             except ServiceError as error:
                 if query.request.mode == "dense" or not _is_passing(error):
                     raise
@@ -183,6 +188,12 @@ class SearchService:
             query.tokens += made.tokens
             query.truncated = query.truncated or made.truncated > 0
             EMBEDDING_TOKENS.labels("query").inc(made.tokens)
+
+    async def _unrelated(self, model: str, token: str) -> float:
+        """What inference says of the model; asked once, since models keep their names as long as their vectors."""
+        if model not in self._unrelated_cosines:
+            self._unrelated_cosines[model] = (await self._embedder.get_model(model, token)).unrelated_cosine
+        return self._unrelated_cosines[model]
 
     async def _rank(self, query: Query, records: Sequence[CollectionRecord]) -> tuple[list[Hit], bool]:
         """The part of the ranking that is needed, and whether nothing changed since the records were read."""

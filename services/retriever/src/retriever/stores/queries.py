@@ -16,6 +16,8 @@ class CollectionQuery:
 
     dense: Sequence[float] | None
     sparse: SparseVector | None
+    unrelated: float = 0.0
+    """The cosine of texts that have nothing to do with each other, for the model that made `dense`."""
 
 
 class ListQuery(NamedTuple):
