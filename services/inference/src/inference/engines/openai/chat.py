@@ -17,11 +17,10 @@ from pydantic import SecretStr
 
 from contracts.models.chat import ChatRequest
 from inference.catalog.sources import UpstreamSource
-from inference.engines.file_tokens import FileTokens
 from inference.engines.openai.events import DONE, EventReader
 from inference.engines.openai.failures import SHOWN, failure_of, is_failure, names_parameter
 from inference.engines.openai.token_count import TokenCount, text_in
-from inference.engines.openai.tokens import ServerTokens
+from inference.engines.openai.tokens import DeclaredTokens, ServerTokens
 from inference.errors import NoCompletions, UpstreamBroke, UpstreamRefused
 from inference.protocol import codec
 from inference.protocol.engines import Completion, Piece
@@ -95,8 +94,8 @@ class Upstream:
         self._tokenizer = tokenizer
         self._closing = closing
         self._root = root
-        declared = FileTokens(tokenizer.read_bytes) if tokenizer else None
-        self._tokens = declared or ServerTokens(name, source.upstream_model, self.ask)
+        server = ServerTokens(name, source.upstream_model, self.ask)
+        self._tokens: TokenCodec = DeclaredTokens(tokenizer.read_bytes, server) if tokenizer else server
 
     async def open(self) -> None:
         """Nothing to load; whether the server is there is the probe's question."""

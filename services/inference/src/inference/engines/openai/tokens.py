@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from contracts.models.chat import ChatRequest
+from inference.engines.file_tokens import FileTokens
 from inference.errors import NoTokenizerHere
 from inference.protocol.tokens import Encoded
 
@@ -52,3 +53,21 @@ class ServerTokens:
         if asked["return_token_strs"] and not isinstance(names, list):
             raise NoTokenizerHere(self._name)
         return Encoded(ids, names if asked["return_token_strs"] else None)
+
+
+class DeclaredTokens(FileTokens):
+    """A `TokenCodec` by a declared file, which is nearer than the server; only the chat template is the server's."""
+
+    def __init__(self, read: Callable[[], bytes], server: ServerTokens) -> None:
+        super().__init__(read)
+        self._server = server
+
+    async def encode_chat(
+        self, request: ChatRequest, *, special: bool | None, answer_follows: bool, named: bool = False
+    ) -> Encoded:
+        """As the server says, if it has such a call."""
+        options: dict[str, Any] = {"special": special, "answer_follows": answer_follows, "named": named}
+        try:
+            return await self._server.encode_chat(request, **options)
+        except NoTokenizerHere:
+            return await super().encode_chat(request, **options)
