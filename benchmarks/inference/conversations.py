@@ -40,6 +40,7 @@ class Measured:
     """Of one state, a value a round."""
 
     alone: list[float] = field(default_factory=list)
+    alone_of_processor: list[float] = field(default_factory=list)
     together: list[float] = field(default_factory=list)
     first_alone: list[float] = field(default_factory=list)
     first_together: list[float] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Measured:
         gain = median(many / one for many, one in zip(self.together, self.alone, strict=True))
         return {
             "tokens a second, alone": round(median(self.alone), 1),
+            "tokens a second of processor time, alone": round(median(self.alone_of_processor), 1),
             f"tokens a second, {AT_ONCE} at once, sum": round(median(self.together), 1),
             f"{AT_ONCE} at once: times one alone": round(gain, 2),
             "first token alone, s": round(median(self.first_alone), 3),
@@ -92,21 +94,27 @@ def _round(checkout: Path, measured: Measured) -> None:
         with running([python, "-m", "inference"], settings, port, "/readyz") as process:
             measured.ready.append(time.monotonic() - began)
             measured.resident.append(_resident(process) / 1e6)
-            asyncio.run(_ask(f"http://127.0.0.1:{port}", token, measured))
+            asyncio.run(_ask(f"http://127.0.0.1:{port}", token, process, measured))
 
 
 def _resident(process: psutil.Process) -> int:
     return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
 
 
-async def _ask(url: str, token: str, measured: Measured) -> None:
+def _processor_seconds(process: psutil.Process) -> float:
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+async def _ask(url: str, token: str, process: psutil.Process, measured: Measured) -> None:
     timeout = aiohttp.ClientTimeout(CALL_SECONDS)
     headers = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession(url, headers=headers, timeout=timeout) as session:
         await _story(session, "a river", 8)
-        began = time.monotonic()
+        began, used = time.monotonic(), _processor_seconds(process)
         written, first = await _story(session, "a lighthouse", TOKENS)
         measured.alone.append(written / (time.monotonic() - began))
+        measured.alone_of_processor.append(written / (_processor_seconds(process) - used))
         measured.first_alone.append(first)
         began = time.monotonic()
         stories = await asyncio.gather(*(_story(session, f"ship number {each}", TOKENS) for each in range(AT_ONCE)))
