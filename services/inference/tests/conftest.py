@@ -13,7 +13,7 @@ import yaml
 from pytest_socket import disable_socket
 from starlette.testclient import TestClient
 
-from contracts.access.delegation import Delegation
+from contracts.access.delegation import INSTALLATION_TENANT, Delegation
 from inference.bootstrap import create_app
 from inference.metrics import RUNNING, WAITING, WAITING_TOKENS
 from inference.settings import InferenceSettings
@@ -70,6 +70,13 @@ class Running:
         )
         return {"Authorization": f"Bearer {self._signer.sign(claims, timedelta(minutes=5))}"}
 
+    def installation(self) -> dict[str, str]:
+        """What the gateway sends for an administrator."""
+        claims = Delegation(
+            audiences=("inference",), tenant=INSTALLATION_TENANT, key_id="gateway", scopes=("admin",), request_id="r"
+        )
+        return {"Authorization": f"Bearer {self._signer.sign(claims, timedelta(minutes=5))}"}
+
     def post(self, path: str, body: dict[str, Any], **kwargs: Any) -> Any:
         return self.client.post(path, json=body, headers=self.headers(**kwargs))
 
@@ -92,14 +99,15 @@ StartApp = Callable[..., Running]
 def start(tmp_path: Path) -> Iterator[StartApp]:
     """Start an app over the given models."""
     opened: list[TestClient] = []
+    private, public = generate_key_pair()
 
     def start(*models: dict[str, Any], **settings: Any) -> Running:
-        private, public = generate_key_pair()
         (tmp_path / "delegation.pub").write_bytes(public)
         (tmp_path / "models.yaml").write_text(yaml.safe_dump({"models": list(models)}))
         app = create_app(
             InferenceSettings(
                 models_file=tmp_path / "models.yaml",
+                data_dir=tmp_path / "data",
                 delegation_public_key_file=tmp_path / "delegation.pub",
                 **settings,
             )

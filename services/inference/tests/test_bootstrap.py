@@ -35,5 +35,5 @@ EMBEDDING = {"kind": "embedding", "max_input_tokens": 16, "dimensions": 8}
 )
 async def test_a_declaration_picks_its_engine(tmp_path: Path, declared: dict[str, Any], engine: type) -> None:
     (tmp_path / "models.yaml").write_text(yaml.safe_dump({"models": [{"name": "m", **declared}]}))
-    async with open_dependencies(InferenceSettings(models_file=tmp_path / "models.yaml")) as opened:
+    async with open_dependencies(InferenceSettings(models_file=tmp_path / "models.yaml", data_dir=tmp_path)) as opened:
         assert type(opened.models.any("m").engine) is engine

@@ -84,6 +84,7 @@ def settings_for(folder: Path, models: list[dict[str, Any]], **changes: Any) -> 
     """Settings over a models file in `folder` that declares `models`."""
     file = folder / f"models-{len(list(folder.iterdir()))}.yaml"
     file.write_text(yaml.safe_dump({"models": models}))
+    changes = {"data_dir": folder / f"data-{file.stem}"} | changes
     return InferenceSettings(models_file=file, delegation_public_key_file=folder / "delegation.pub", **changes)
 
 

@@ -12,13 +12,19 @@ import aiohttp
 import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
+from yarl import URL
 
 from inference.api import chat, models, tokens, vectors
 from inference.catalog.gguf_files import gguf_files
+from inference.catalog.identity import Digests, identity_of
 from inference.catalog.model_folders import ModelSources
-from inference.catalog.models_file import Model, ModelCatalog, load_models_file
+from inference.catalog.models_file import Model, load_models_file
+from inference.catalog.packages import models_folder
 from inference.catalog.prices import add_list_prices
 from inference.catalog.sources import ScriptSource, UpstreamSource
+from inference.declarations.repository import DeclarationRepository
+from inference.declarations.restrictions import Restrictions
+from inference.declarations.service import DeclaredModels
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
@@ -37,15 +43,21 @@ from inference.engines.wrappers.constrained_tools import ConstrainedTools
 from inference.engines.wrappers.native_tools import NativeTools
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.engines.wrappers.raw_prompts import RawPrompts
-from inference.protocol.engines import ChatEngine, EmbeddingEngine, RerankEngine
+from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
 from inference.queueing.admission import Admission, reserved_for_queries
 from inference.queueing.liveness import PROBE, Liveness
-from inference.serving.models import ServedModel, ServedModels
-from inference.settings import InferenceSettings, secret_named
+from inference.serving.models import ServedModels
+from inference.serving.served_model import Declaration, ServedModel
+from inference.settings import InferenceSettings, key_hosts, secret_named
+from servicekit.core.clock import SystemClock
 from servicekit.peers.client import Peer, open_session
+from servicekit.peers.connection_guard import Guard, SystemLookUp
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
 from servicekit.web.app import build_app
 
 log = structlog.get_logger(__name__)
+MIGRATIONS = Path(__file__).parent / "migrations"
 LLAMA_SLOTS = 4
 """Conversations that llama.cpp answers at once unless the models file says otherwise."""
 LLAMA_RESTART_SECONDS = 20.0
@@ -56,13 +68,28 @@ LLAMA_RESTART_SECONDS = 20.0
 async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Dependencies, None]:
     """Everything that serves, while the block runs. Models load in the background, one after another."""
     catalog = add_list_prices(load_models_file(settings.models_file))
-    async with open_session(connections=0) as session:  # admission bounds the calls
-        served = _EngineFactory(settings, session).models(catalog)
-        served.start()
-        try:
-            yield Dependencies(served, settings.reader_seconds)
-        finally:
-            await served.close()
+    created = int(settings.models_file.stat().st_mtime)
+    database = Database.open(settings.database_url, settings.data_dir, "inference")
+    try:
+        await migrate(database, MIGRATIONS)
+        async with open_session(connections=0) as session:  # admission bounds the calls
+            factory = _EngineFactory(settings, session)
+            served = ServedModels(factory.served, probe_seconds=settings.probe_seconds)
+            declared = DeclaredModels(
+                [Declaration(model, created) for model in catalog.models],
+                DeclarationRepository(database, SystemClock()),
+                factory.restrictions,
+                served,
+                settings.follow_seconds,
+            )
+            try:
+                await declared.open()
+                yield Dependencies(database, declared, served, settings.reader_seconds)
+            finally:
+                await declared.close()
+                await served.close()
+    finally:
+        await database.close()
 
 
 def create_app(settings: InferenceSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
@@ -82,6 +109,32 @@ def create_app(settings: InferenceSettings | None = None, dependencies: Dependen
     )
 
 
+class _Connections:
+    """Of one model: the service's for one of the models file; for an added one its own, each of which is checked when
+    it is made."""
+
+    def __init__(self, shared: aiohttp.ClientSession, restrictions: Restrictions | None) -> None:
+        self._shared = shared
+        self._restrictions = restrictions
+        self._own: dict[tuple[str | None, int | None], aiohttp.ClientSession] = {}
+
+    def to(self, url: str) -> aiohttp.ClientSession:
+        """What connects to the host of a URL."""
+        if self._restrictions is None:
+            return self._shared
+        target = URL(url)
+        host = target.host, target.port
+        if host not in self._own:
+            guard = Guard(target, self._restrictions.policy, self._restrictions.look_up)
+            self._own[host] = open_session(connector=guard.connector(pooled=True))
+        return self._own[host]
+
+    async def close(self) -> None:
+        """Close its own."""
+        for session in self._own.values():
+            await session.close()
+
+
 class _EngineFactory:
     """Makes the engine that a declaration asks for."""
 
@@ -89,35 +142,43 @@ class _EngineFactory:
         self._settings = settings
         self._session = session
         self._admissions: dict[str, Admission] = {}
-        self._created = int(settings.models_file.stat().st_mtime)
         self._sources = ModelSources(
             settings.models_dir, allow_downloads=settings.allow_downloads, hub_url=settings.hub_url
         )
-
-    def models(self, catalog: ModelCatalog) -> ServedModels:
-        def declared(kind: str) -> list[Model]:
-            return [model for model in catalog.models if model.kind == kind]
-
-        return ServedModels(
-            chat=[self._served_chat(model) for model in declared("chat")],
-            embedding=[self._served_embedding(model) for model in declared("embedding")],
-            rerank=[self._served_rerank(model) for model in declared("rerank")],
-            probe_seconds=self._settings.probe_seconds,
+        self._digests = Digests(settings.data_dir / "digests.json")
+        folders = [Path(word.strip()) for word in settings.added_folders.split(",") if word.strip()]
+        self.restrictions = Restrictions(
+            settings.added_policy(),
+            key_hosts(settings.added_keys),
+            (settings.models_dir or models_folder(), *folders),
+            SystemLookUp(),
         )
 
-    def _served_chat(self, model: Model) -> ServedModel[ChatEngine]:
-        engine = self._chat(model)
-        return ServedModel(model, engine, self._probing(model, lambda: engine.complete(PROBE)), self._created)
+    def served(self, declaration: Declaration) -> ServedModel[Engine]:
+        """A model that is not loaded yet."""
+        model = declaration.model
+        connections = _Connections(self._session, self.restrictions if declaration.is_added else None)
+        engine, ask = self._engine(model, connections)
+        return ServedModel(
+            declaration,
+            engine,
+            self._probing(model, ask),
+            lambda: identity_of(model, self._sources, self._digests),
+            connections.close,
+        )
 
-    def _served_embedding(self, model: Model) -> ServedModel[EmbeddingEngine]:
-        engine = self._embedding(model)
-        if model.load == "when_used":
-            engine = OnDemandEmbedding(model.name, engine, check=lambda: self._sources.check(model))
-        return ServedModel(model, engine, self._probing(model, lambda: engine.embed(["probe"], "query")), self._created)
-
-    def _served_rerank(self, model: Model) -> ServedModel[RerankEngine]:
-        engine = self._rerank(model)
-        return ServedModel(model, engine, self._probing(model, lambda: engine.rank("probe", ["probe"])), self._created)
+    def _engine(self, model: Model, connections: _Connections) -> tuple[Engine, Callable[[], Awaitable[object]]]:
+        """The engine, and what asks it something small."""
+        if model.kind == "chat":
+            chat = self._chat(model, connections)
+            return chat, lambda: chat.complete(PROBE)
+        if model.kind == "embedding":
+            embedding = self._embedding(model, connections)
+            if model.load == "when_used":
+                embedding = OnDemandEmbedding(model.name, embedding, check=lambda: self._sources.check(model))
+            return embedding, lambda: embedding.embed(["probe"], "query")
+        rerank = self._rerank(model, connections)
+        return rerank, lambda: rerank.rank("probe", ["probe"])
 
     def _probing(self, model: Model, ask: Callable[[], Awaitable[object]]) -> Liveness | None:
         """Has the model behind a server really answer; engines in this process do so themselves.
@@ -130,10 +191,10 @@ class _EngineFactory:
         busy = (lambda: few.running > 0) if few is not None else (lambda: False)
         return Liveness(model.name, ask=ask, busy=busy, **self._liveness(model))
 
-    def _chat(self, model: Model) -> ChatEngine:
+    def _chat(self, model: Model, connections: _Connections) -> ChatEngine:
         source = model.source
         if isinstance(source, UpstreamSource):
-            upstream = UpstreamChat(**self._upstream(model, source))
+            upstream = UpstreamChat(**self._upstream(model, source, connections))
             checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
             return checked(model.name, upstream)
         if isinstance(source, ScriptSource):
@@ -195,11 +256,13 @@ class _EngineFactory:
         )
         return upstream, moved
 
-    def _embedding(self, model: Model) -> EmbeddingEngine:
+    def _embedding(self, model: Model, connections: _Connections) -> EmbeddingEngine:
         settings, source = self._settings, model.source
         dimensions, limit = model.dimensions or 0, model.max_input_tokens or 0
         if isinstance(source, UpstreamSource):
-            return UpstreamEmbedding(dimensions=dimensions, **self._upstream(model, source, shared_with_bulk=True))
+            return UpstreamEmbedding(
+                dimensions=dimensions, **self._upstream(model, source, connections, shared_with_bulk=True)
+            )
         encoder: ScriptedEncoder | SentenceEncoder
         if isinstance(source, ScriptSource):
             encoder = ScriptedEncoder(dimensions, limit)
@@ -224,10 +287,10 @@ class _EngineFactory:
             ),
         )
 
-    def _rerank(self, model: Model) -> RerankEngine:
+    def _rerank(self, model: Model, connections: _Connections) -> RerankEngine:
         settings, source = self._settings, model.source
         if isinstance(source, UpstreamSource):
-            return UpstreamRank(**self._upstream(model, source))
+            return UpstreamRank(**self._upstream(model, source, connections))
         if isinstance(source, ScriptSource):
             return ScriptedRank(model.max_input_tokens or 512)
         return CrossEncoderRank(
@@ -240,19 +303,28 @@ class _EngineFactory:
             **self._liveness(model),
         )
 
-    def _upstream(self, model: Model, source: UpstreamSource, *, shared_with_bulk: bool = False) -> dict[str, Any]:
+    def _upstream(
+        self, model: Model, source: UpstreamSource, connections: _Connections, *, shared_with_bulk: bool = False
+    ) -> dict[str, Any]:
         settings, queue = self._settings, model.queue
+        root = source.base_url.rstrip("/").removesuffix("/v1")
         backlog = None
         if source.metrics_url is not None:
             backlog = EngineBacklog(
                 model.name,
-                Peer("upstream", source.metrics_url, self._session, is_ours=False),
+                Peer("upstream", source.metrics_url, connections.to(source.metrics_url), is_ours=False),
                 upstream_model=source.upstream_model,
                 most=queue.engine_waiting or settings.engine_waiting,
             )
         return {
             "name": model.name,
-            "peer": Peer("upstream", source.base_url, self._session, settings.upstream_seconds, is_ours=False),
+            "peer": Peer(
+                "upstream",
+                source.base_url,
+                connections.to(source.base_url),
+                settings.upstream_seconds,
+                is_ours=False,
+            ),
             "admission": self._admission(
                 model, settings.upstream_at_once, settings.upstream_waiting, backlog, shared_with_bulk=shared_with_bulk
             ),
@@ -261,7 +333,7 @@ class _EngineFactory:
             "context_length": model.context_length,
             "tokenizer": model.tokenizer,
             "closing": backlog.close if backlog else None,
-            "root": Peer("upstream", source.base_url.rstrip("/").removesuffix("/v1"), self._session, is_ours=False),
+            "root": Peer("upstream", root, connections.to(root), is_ours=False),
         }
 
     def _admission(

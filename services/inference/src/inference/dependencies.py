@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from inference.declarations.service import DeclaredModels
 from inference.serving.models import ServedModels
-from servicekit.core.probes import Probe
+from servicekit.core.probes import Degraded, Probe
+from servicekit.sql.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
     """Everything that outlives a call."""
 
+    database: Database
+    declared: DeclaredModels
     models: ServedModels
     reader_seconds: float = 60.0
     """How long a caller may leave a streamed answer unread."""
 
     def probes(self) -> Mapping[str, Probe]:
-        """One for each model."""
-        return self.models.probes()
+        """One for each model, and one for the database, without which no model can be added."""
+        return {**self.declared.probes(), **self.models.probes(), "database": self._database}
+
+    async def _database(self) -> None:
+        try:
+            await self.database.probe()
+        except Exception as error:
+            raise Degraded("away; models can't be added or removed until it is back") from error

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from servicekit.core.errors import Forbidden, InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
+from servicekit.core.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    QueueFull,
+    Unprocessable,
+    UpstreamFailed,
+)
 
 
 class CannotLoad(Exception):
@@ -55,10 +64,85 @@ class ModelNotFound(NotFound):
 
     def __init__(self, name: str, kind: str) -> None:
         super().__init__(
-            f"There is no {kind} model '{name[:128]}'. GET /v1/models lists what there is; "
+            f"There is no {f'{kind} ' if kind else ''}model '{name[:128]}'. GET /v1/models lists what there is; "
             f"'default' means the default {kind} model where one is configured.",
             param="model",
         )
+
+
+class DeclarationInvalid(Unprocessable):
+    """What was sent is no declaration of a model."""
+
+    code = "invalid_model"
+
+    def __init__(self, param: str, why: str) -> None:
+        super().__init__(f"{param}: {why.rstrip('.')}. deploy/config/models.yaml shows every key.", param=param)
+
+
+class DeclarationRefused(InvalidRequest):
+    """A declaration names what a model that is added while the service runs may not name."""
+
+    code = "model_refused"
+
+    def __init__(self, param: str, why: str) -> None:
+        super().__init__(f"{param}: {why.rstrip('.')}.", param=param)
+
+
+class ApiKeyUnset(DeclarationRefused):
+    """The variable with the server's key is not in this service's environment."""
+
+    code = "api_key_not_set"
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(
+            "source.api_key_env",
+            f"the variable {variable} is not set where inference runs. Set it there (for a home in the shell or in its "
+            "config.env, for containers in the file of upstream keys), and start inference again",
+        )
+
+
+class DeclaredInFile(Conflict):
+    """The models file declares the name, and wins."""
+
+    code = "model_declared_in_file"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The model '{name}' is declared in the models file, which wins. Change it there and start inference "
+            "again, or choose another name.",
+            param="name",
+        )
+
+
+class EmbeddingModelFixed(Conflict):
+    """Vectors of another model are not comparable with those that a collection has."""
+
+    code = "embedding_model_fixed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The embedding model '{name}' can't become another one: collections hold its vectors. Add the other model "
+            "under a name of its own and reindex them to it; price, limits and queue can be changed.",
+            param="name",
+        )
+
+
+class ModelNotUsable(Conflict):
+    """The model could not be loaded, so that it can't be what `default` means."""
+
+    code = "model_not_usable"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"The model '{name}' can't become a default: {why.rstrip('.')}.", param="id")
+
+
+class TooManyModels(Conflict):
+    """As many models were added as may be."""
+
+    code = "too_many_models"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} models were added, and no more may be. Remove one that is not used.")
 
 
 class NoReranker(NotFound):

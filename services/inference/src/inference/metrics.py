@@ -18,7 +18,7 @@
 | groundwork_inference_ready | model | 1 once the model is loaded and while it answers; asked again and again |
 | groundwork_inference_silent_seconds | model | how long no token has come though there are calls |
 
-`model` is a name of the models file, so the set is closed.
+`model` is a name of the models file or of a model that an administrator added, so the set is closed.
 """
 
 from __future__ import annotations
@@ -63,3 +63,9 @@ def begin_model(name: str, kind: str) -> None:
         begin_at_zero(counter, [name])
     if kind == "chat":
         begin_at_zero(TOOL_CALLS, [name], ("as_written", "mended", "asked_again", "failed"))
+
+
+def end_model(name: str) -> None:
+    """Show nothing more of what a removed model is now; what it has done stays counted."""
+    for gauge in (READY, SILENT_SECONDS, WAITING, WAITING_TOKENS, ENGINE_WAITING, RUNNING):
+        gauge.remove_by_labels({"model": name})

@@ -6,19 +6,22 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.core.settings import ServiceSettings
+from servicekit.core.settings import ServiceSettings, SqlSettings
+from servicekit.peers.address_policy import AddressPolicy
 
 
-class InferenceSettings(ServiceSettings):
+class InferenceSettings(ServiceSettings, SqlSettings):
     """What can be set."""
 
     model_config = SettingsConfigDict(env_prefix="INFERENCE_")
 
     port: int = 8103
     """Port to listen on."""
+    data_dir: Path = Path(".groundwork/data/inference")
+    """Folder of the SQLite database of models that were added, and of digests of models' files."""
     models_file: Path = Path("deploy/config/models.yaml")
     """YAML file that declares the models."""
     models_dir: Path | None = None
@@ -60,6 +63,46 @@ class InferenceSettings(ServiceSettings):
     that fails has it asked at the next probe."""
     stalled_seconds: Annotated[float, Field(gt=0)] = 60.0
     """How long a busy model may go without any progress before it counts as stalled."""
+    follow_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """How often it is looked whether another replica added or removed a model."""
+    added_hosts: str = "localhost:11434,127.0.0.1:11434,localhost:8000,127.0.0.1:8000"
+    """Hosts of servers, as `host` or `host:port`, that a model may name that is added while it runs, though their
+    addresses are private: at first Ollama and vLLM on this machine. Public addresses may be named anyway."""
+    added_networks: str = ""
+    """Networks whose addresses such a model may name, for example `10.0.0.0/8`."""
+    added_ports: str = "80,443"
+    """Ports of public addresses that such a model may name."""
+    added_keys: str = (
+        "OPENAI_API_KEY=api.openai.com,ANTHROPIC_API_KEY=api.anthropic.com,"
+        "GEMINI_API_KEY=generativelanguage.googleapis.com,COHERE_API_KEY=api.cohere.com,COHERE_API_KEY=api.cohere.ai,"
+        "VLLM_API_KEY=localhost,VLLM_API_KEY=127.0.0.1"
+    )
+    """Variables with keys that such a model may name (`api_key_env`), each with a host that the key may be sent to, as
+    `NAME=host` or `NAME=host:port`."""
+    added_folders: str = ""
+    """Folders, with commas between them, in which folders of weights and tokenizers of such models may lie, beside
+    INFERENCE_MODELS_DIR. A GGUF file may lie anywhere."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> InferenceSettings:
+        self.added_policy()
+        key_hosts(self.added_keys)
+        return self
+
+    def added_policy(self) -> AddressPolicy:
+        """What an added model's server may be."""
+        return AddressPolicy.of(self.added_ports, self.added_hosts, self.added_networks)
+
+
+def key_hosts(text: str) -> dict[str, frozenset[str]]:
+    """From the words of `added_keys`; raises `ValueError` for one that makes no sense."""
+    hosts: dict[str, frozenset[str]] = {}
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        name, separator, host = word.partition("=")
+        if not (name.isidentifier() and separator and host):
+            raise ValueError(f"'{word}' is not NAME=host or NAME=host:port")
+        hosts[name] = hosts.get(name, frozenset()) | {host.lower()}
+    return hosts
 
 
 def secret_named(name: str) -> SecretStr | None:

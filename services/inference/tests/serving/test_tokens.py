@@ -12,7 +12,7 @@ from inference.catalog.models_file import Model
 from inference.engines.file_tokens import FileTokens
 from inference.errors import NoTokenizerHere, TokensInexact
 from inference.protocol.tokens import TokenCodec
-from inference.serving.models import ServedModel
+from inference.serving.served_model import Declaration, ServedModel
 from inference.serving.tokens import texts_of, tokenize
 
 TEXTS = ["the price", "return within days", "and the price, and", "xyz"]
@@ -27,7 +27,7 @@ class Framed(FakeEngine):
 
 async def served(engine: FakeEngine) -> ServedModel[Any]:
     model = Model(name="m", kind="chat", engine="scripted", context_length=100)
-    found = ServedModel(model, engine)
+    found = ServedModel(Declaration(model), engine)
     await found.open()
     return found
 

@@ -93,9 +93,17 @@ class ModelInfo(Reply):
     tool_protocol: ToolProtocol | None = None
     """How a chat model calls tools: `native` by itself, `constrained` by guided decoding; null for other kinds."""
     quantization: str | None = None
-    """How its weights are quantized, where the models file says so."""
+    """How its weights are quantized, where the declaration or the file says so."""
+    digest: str | None = None
+    """`sha256:…` of its files; null for one behind a server, which does not say, and while it is computed."""
+    revision: str | None = None
+    """The commit or the release that its files are of; null where nobody knows."""
+    added: bool = False
+    """Whether it was added while the service runs, not declared in the models file."""
     state: ModelState | None = None
     """What it does now; null in lists of routes, `rag:` and `agent:` models."""
+    reason: str | None = None
+    """Why it is not ready."""
     price: ModelPrice | None = None
     """Null when nobody knows it; a cost is then null, too."""
     limits: Limits | None = None
@@ -113,6 +121,26 @@ class ModelList(Reply):
 
     object: Literal["list"] = "list"
     data: list[ModelInfo]
+
+
+_DeclaredName = Annotated[str, unlike("name", "kind", "engine", "source", "default")]
+
+
+class ModelDeclaration(BaseModel):
+    """Body of `PUT /v1/models/{id}`: an entry of the models file. deploy/config/models.yaml tells every key."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[_DeclaredName, Passed]
+    name: str | None = None
+    """May be left out; else it is the one of the path."""
+    kind: str
+    """chat, embedding or rerank."""
+    engine: str
+    """openai (any server that speaks OpenAI's API), llamacpp (a GGUF file), sentence-transformers or another."""
+    source: dict[str, Passed] = Field(default_factory=dict)
+    """Where it is: `{base_url, upstream_model, api_key_env}` of a server, `{path}` of a GGUF file, and others."""
+    default: bool | None = None
+    """Whether `default` means this model for its kind; left out, that stays as it is."""
 
 
 MAX_INPUTS = 2048

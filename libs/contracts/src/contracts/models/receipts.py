@@ -46,6 +46,8 @@ class Receipt(Reply):
     tokens: TokenCounts = TokenCounts()
     cost_usd: Decimal | None = None
     model: str | None = None
+    model_digest: str | None = None
+    """Of the files of that model; null where its server does not tell."""
     attempts: list[Attempt] = Field(default_factory=list)
     collection_revisions: dict[str, Count] = Field(default_factory=dict)
     """The revision of each collection that was searched, as its search reported it."""

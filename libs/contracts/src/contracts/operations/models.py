@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList, RerankReply, RerankRequest
+from types import NoneType
+
+from contracts.access.delegation import Scope
+from contracts.models.catalog import (
+    EmbeddingReply,
+    EmbeddingRequest,
+    ModelDeclaration,
+    ModelInfo,
+    ModelList,
+    RerankReply,
+    RerankRequest,
+)
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.models.completions import CompletionRequest, TextCompletion
 from contracts.models.responses import Response, ResponseEvent, ResponseRequest
@@ -11,10 +22,21 @@ from contracts.operations.operation import Operation
 from contracts.operations.reach import CHAT, NO_MODEL, TOKEN_IDS, TOKENS, VECTORS
 
 _TAGS = ("models",)
+_ADMIN: tuple[Scope, ...] = ("admin",)
 
 # fmt: off
 LIST_MODELS = Operation("GET", "/v1/models", ModelList, (), _TAGS, NO_MODEL, name="list_models")
 GET_MODEL = Operation("GET", "/v1/models/{id}", ModelInfo, (), _TAGS, NO_MODEL, name="show_model")
+PUT_MODEL = Operation(
+    "PUT", "/v1/models/{id}", ModelInfo, _ADMIN, _TAGS, NO_MODEL, name="put_model", request=ModelDeclaration,
+    carries="json",
+)
+DELETE_MODEL = Operation(
+    "DELETE", "/v1/models/{id}", NoneType, _ADMIN, _TAGS, NO_MODEL, status=204, name="remove_model",
+)
+SET_DEFAULT_MODEL = Operation(
+    "PUT", "/v1/models/{id}/default", ModelInfo, _ADMIN, _TAGS, NO_MODEL, name="set_default_model",
+)
 CREATE_CHAT_COMPLETION = Operation(
     "POST", "/v1/chat/completions", ChatCompletion, ("chat",), _TAGS, CHAT, name="chat", route="chat",
     request=ChatRequest, carries="json", streams="if_asked", event=ChatCompletionChunk,

@@ -92,13 +92,16 @@ class PeerStream:
             raise UpstreamFailed(f"The {self._peer} service broke off in the middle of its answer.") from None
 
 
-def open_session(connections: int = MAX_CONNECTIONS) -> aiohttp.ClientSession:
+def open_session(
+    connections: int = MAX_CONNECTIONS, connector: aiohttp.TCPConnector | None = None
+) -> aiohttp.ClientSession:
     """A pool for all of a service's peers; close it when the service ends. Needs a running event loop.
 
     A call beyond so many `connections` waits without limit of time: 0 means no limit, for who bounds calls otherwise.
+    With a `connector` it is that one's connections.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
+        connector=connector or aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
         headers={"Accept-Encoding": "identity"},  # aiohttp would ask for gzip, and answers are passed on as they come
         auto_decompress=False,
         trust_env=False,

@@ -51,11 +51,12 @@ class Guard(AbstractResolver):
         self._look_up = look_up
         self.refused: AddressRefused | None = None
 
-    def connector(self) -> aiohttp.TCPConnector:
-        """A connector for this one call: nothing is pooled, and no answer of DNS is kept."""
-        return aiohttp.TCPConnector(
-            resolver=self, socket_factory=self._socket, use_dns_cache=False, force_close=True, limit=1
-        )
+    def connector(self, *, pooled: bool = False) -> aiohttp.TCPConnector:
+        """A connector for this one call: nothing is pooled, and no answer of DNS is kept. With `pooled` for any number
+        of calls of the one host.
+        """
+        lasting: dict[str, Any] = {"limit": 0, "keepalive_timeout": 30} if pooled else {"limit": 1, "force_close": True}
+        return aiohttp.TCPConnector(resolver=self, socket_factory=self._socket, use_dns_cache=False, **lasting)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

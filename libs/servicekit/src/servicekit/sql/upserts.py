@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, Insert, RowMapping, Table
+from sqlalchemy import Column, Dialect, RowMapping, Table
 from sqlalchemy.dialects import sqlite
 
 from servicekit.sql.transaction import Transaction
+
+
+def upsert(dialect: Dialect, table: Table) -> Any:
+    """An insert that may say what to do on a conflict, in the database's dialect."""
+    if dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # 2.5 MB that SQLite does without
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 async def insert_if_absent(
@@ -29,12 +38,6 @@ async def insert_returning(
     columns: Iterable[Column[Any]],
 ) -> RowMapping | None:
     """As `insert_if_absent`; these columns of the row as it is now, null if it was there."""
-    statement: Insert
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql  # 2.5 MB that SQLite does without
-
-        statement = postgresql.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
-    else:
-        statement = sqlite.insert(table).values(**values).on_conflict_do_nothing(index_elements=unique)
+    statement = upsert(connection.dialect, table).values(**values).on_conflict_do_nothing(index_elements=unique)
     result = await connection.execute(statement.returning(*columns))
     return result.mappings().first()

@@ -1,4 +1,4 @@
-"""`GET /v1/models` and the models' tokenizers."""
+"""Models: what there are, those that are added and removed while the service runs, and tokenizers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,60 @@ from typing import Annotated
 from fastapi import Header
 from fastapi.responses import Response
 
-from contracts.models.catalog import ModelList
+from contracts.models.catalog import ModelDeclaration, ModelInfo, ModelList
 from inference.api.access import Deps
-from servicekit.auth.delegation import require
+from servicekit.auth.delegation import Caller, require, require_installation
+from servicekit.backup import tables as backup_tables
+from servicekit.streams.response import OpenedStream
 from servicekit.web.router import Router
 
-router = Router(tags=["models"], dependencies=[require("inference", "documents", "search", "chat", "agents")])
+router = Router(tags=["models"])
+User = Annotated[Caller, require("inference", "documents", "search", "chat", "agents")]
+Installation = Annotated[Caller, require_installation("inference")]
+TAR = "application/x-tar"
 
 
 @router.get("/v1/models")
-async def models(deps: Deps) -> ModelList:
+async def models(deps: Deps, _: User) -> ModelList:
     """Every declared model, whether it is loaded yet or not."""
     return ModelList(data=[served.info() for served in deps.models.all])
+
+
+@router.get("/v1/models/{model}")
+async def get_model(model: str, deps: Deps, _: User) -> ModelInfo:
+    """One model: what it is, and what it does now."""
+    return deps.declared.get(model)
+
+
+@router.put("/v1/models/{model}/default")
+async def set_default_model(model: str, deps: Deps, _: Installation) -> ModelInfo:
+    """Make a model the default of its kind."""
+    return await deps.declared.set_default(model)
+
+
+@router.put("/v1/models/{model:path}")
+async def put_model(model: str, body: ModelDeclaration, deps: Deps, _: Installation) -> ModelInfo:
+    """Add a model or replace one that was added."""
+    return await deps.declared.put(model, body)
+
+
+@router.delete("/v1/models/{model:path}", status_code=204)
+async def delete_model(model: str, deps: Deps, _: Installation) -> None:
+    """Remove a model that was added. Calls under way end on it."""
+    await deps.declared.delete(model)
+
+
+@router.get("/v1/backup", response_class=OpenedStream)
+async def backup(_: Installation, deps: Deps) -> OpenedStream:
+    """This service's members of a backup, of the moment at which the answer begins."""
+    return OpenedStream(lambda: backup_tables.open_part(deps.database, "inference"), TAR)
 
 
 @router.get("/v1/models/{model}/tokenizer", response_class=Response)
 async def tokenizer(
     model: str,
     deps: Deps,
+    _: User,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The model's `tokenizer.json`, without truncation and padding. `default` is the default embedding model's."""

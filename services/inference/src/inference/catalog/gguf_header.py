@@ -19,6 +19,13 @@ CONTROL = 3
 """llama.cpp's LLAMA_TOKEN_TYPE_CONTROL."""
 CACHE_BYTES = 2
 """Of a number in llama.cpp's cache of keys and values, which has 16 bits."""
+FILE_TYPES = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
+    13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS",
+    21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
+    29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4",
+}  # fmt: skip
+"""llama.cpp's LLAMA_FTYPE by its number: how most of a file's tensors are quantized."""
 LONGEST = 2**28
 """A string or list beyond this is none: the file is damaged."""
 
@@ -33,6 +40,12 @@ class GgufHeader:
     def architecture(self) -> str:
         """What kind of model it is, in llama.cpp's words."""
         return str(self.fields.get("general.architecture", ""))
+
+    @property
+    def quantization(self) -> str | None:
+        """How most of its weights are quantized, as files are named; None where it does not say."""
+        kind = self.fields.get("general.file_type")
+        return FILE_TYPES.get(kind) if isinstance(kind, int) else None
 
     def control_tokens(self) -> tuple[str, ...]:
         """The tokens of the chat template, longest first: text that spells one must not become it."""

@@ -23,7 +23,7 @@ def add_list_prices(catalog: ModelCatalog) -> ModelCatalog:
     """The catalog, with a price for each model at a known provider that has none of its own."""
     if not any(_wants_price(model) for model in catalog.models):
         return catalog  # the list takes 70 MB, which a server without such models does not need
-    models = tuple(_with_list_price(model) if _wants_price(model) else model for model in catalog.models)
+    models = tuple(with_list_price(model) for model in catalog.models)
     return catalog.model_copy(update={"models": models})
 
 
@@ -61,9 +61,11 @@ def _wants_price(model: Model) -> bool:
     return model.price is None and isinstance(model.source, UpstreamSource)
 
 
-def _with_list_price(model: Model) -> Model:
+def with_list_price(model: Model) -> Model:
+    """The model, with the list price where it is at a known provider and has none of its own. Blocks."""
     source = model.source
-    assert isinstance(source, UpstreamSource)
+    if not _wants_price(model) or not isinstance(source, UpstreamSource):
+        return model
     price = list_price(source.base_url, source.upstream_model, datetime.now(UTC))
     if price is None:
         log.warning("no price is known: its cost is null, and who has a budget can't use it", model=model.name)

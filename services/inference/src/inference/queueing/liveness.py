@@ -31,13 +31,20 @@ class InFlightCalls:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._calls = 0
+        self._none = asyncio.Event()
+        self._none.set()
         self._last_progress = now()
+
+    async def ended(self) -> None:
+        """Return when there are none."""
+        await self._none.wait()
 
     def begin(self) -> None:
         """A call came in."""
         if not self._calls:
             self._last_progress = self._now()  # until now it had nothing to do
         self._calls += 1
+        self._none.clear()
 
     def progress(self) -> None:
         """A piece of an answer came."""
@@ -46,6 +53,8 @@ class InFlightCalls:
     def end(self) -> None:
         """A call is over, however it ended."""
         self._calls -= 1
+        if not self._calls:
+            self._none.set()
 
     @contextmanager
     def call(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS
 from inference.protocol import codec
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.schemas.validation import check_request
-from inference.serving.models import ServedModel
+from inference.serving.served_model import ServedModel
 from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
 from servicekit.streams import sse

@@ -1,255 +1,177 @@
-"""The models being served: found by name and kind, each loading, ready or failed."""
+"""The models being served: found by name and kind, taken up and let go while the service runs."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Generic, Literal, TypeVar
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, TypeVar, cast
 
 import structlog
 
-from contracts.models.catalog import ModelInfo
-from inference.catalog.models_file import Kind, Model
-from inference.engines.wrappers.on_demand import OnDemandEmbedding
-from inference.errors import CannotLoad, EngineMissing, ModelNotFound, ModelNotReady, NoReranker, NoTokenizer
-from inference.metrics import READY, SILENT_SECONDS, begin_model
+from inference.catalog.models_file import Kind
+from inference.errors import EngineMissing, ModelNotFound, NoReranker
+from inference.metrics import end_model
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
-from inference.protocol.prefixes import NO_PREFIXES, Prefixes
-from inference.queueing.liveness import InFlightCalls, Liveness, LivenessMonitor
-from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
+from inference.queueing.liveness import LivenessMonitor
+from inference.serving.served_model import Declaration, ServedModel
+from servicekit.core.errors import ServiceError
 from servicekit.core.probes import Degraded, Probe
 
 log = structlog.get_logger(__name__)
-AnyEngine = TypeVar("AnyEngine", bound=Engine, covariant=True)
-LOADING = "it is loading"
-FAILED = "it failed to load; inference's log says why"
+AnyEngine = TypeVar("AnyEngine", bound=Engine)
 LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "chat")
 """Embeddings first: documents can be ingested while the chat model is still loading."""
-
-
-class ServedModel(Generic[AnyEngine]):
-    """One model and its engine."""
-
-    def __init__(self, model: Model, engine: AnyEngine, liveness: Liveness | None = None, created: int = 0) -> None:
-        """`created`: when the model was declared, in Unix seconds."""
-        self.model = model
-        self._created = created
-        begin_model(model.name, model.kind)
-        self.engine = engine
-        self.in_flight = InFlightCalls()
-        self._liveness = liveness
-        """Of an engine whose own probe does not have the model answer."""
-        SILENT_SECONDS.labels(model.name).set_function(self.in_flight.silent_seconds)
-        self._state: Literal["loading", "ready", "failed"] = "loading"
-        self._why = LOADING
-        self._code: str | None = None
-        self._tokenizer: tuple[bytes, str] | None = None
-
-    @property
-    def name(self) -> str:
-        """What callers write."""
-        return self.model.name
-
-    async def open(self) -> None:
-        """Load; a failure is logged and remembered, so that the other models still serve."""
-        READY.labels(self.name).set(0)
-        try:
-            await self.engine.open()
-        except Exception as error:  # libraries fail to load in any way; others must still serve
-            log.exception("model failed to load", model=self.name, exc_info=error)
-            self._state = "failed"
-            self._why, self._code = FAILED, None
-            if isinstance(error, CannotLoad):
-                self._why, self._code = f"it failed to load: {error}", error.code
-        else:
-            log.info("model ready", model=self.name, kind=self.model.kind)
-            self._state = "ready"
-            READY.labels(self.name).set(1)
-
-    def ready(self) -> AnyEngine:
-        """The engine; raises `ModelNotReady` while it is loading or when that failed."""
-        if self._state != "ready":
-            raise ModelNotReady(self.name, self._why, code=self._code)
-        return self.engine
-
-    async def load(self) -> None:
-        """Have a model that is loaded when it is used take up its work; raises `ModelNotReady`."""
-        if isinstance(engine := self.ready(), OnDemandEmbedding):
-            await engine.load()
-
-    @property
-    def prefixes(self) -> Prefixes:
-        """What goes before the texts of an embedding model: as it is declared, else as its own files say."""
-        if self.model.prefixes is not None:
-            return self.model.prefixes
-        return self.engine.prefixes() if isinstance(self.engine, EmbeddingEngine) else NO_PREFIXES
-
-    def tokenizer(self) -> tuple[bytes, str]:
-        """`tokenizer.json` and its ETag; raises `NoTokenizer`."""
-        if self._tokenizer is None:
-            content = self.ready().tokenizer()
-            if content is None:
-                raise NoTokenizer(self.name)
-            self._tokenizer = content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        return self._tokenizer
-
-    async def probe(self) -> None:
-        """Raise unless it really answers; one that has not answered when the prober gives up is not ready, either."""
-        answered = False
-        try:
-            await self.ready().probe()
-            if self._liveness is not None:
-                await self._liveness.check()
-            answered = True
-        finally:
-            READY.labels(self.name).set(answered)
-
-    @contextmanager
-    def track(self) -> Iterator[None]:
-        """A call's work with the model."""
-        with self.in_flight.call():
-            try:
-                yield
-            except ServiceError as error:
-                self.record_failure(error)
-                raise
-
-    def record_failure(self, error: ServiceError) -> None:
-        """A call ended so. If calls of a dead model do, the next probe asks it, however lately it answered."""
-        if self._liveness is not None and isinstance(error, UpstreamFailed | UpstreamTimeout | NotReady):
-            self._liveness.invalidate()
-
-    def progress(self) -> None:
-        """A piece of an answer came: proof enough of life."""
-        self.in_flight.progress()
-        if self._liveness is not None:
-            self._liveness.record_progress()
-
-    async def close(self) -> None:
-        """Stop all work."""
-        if self._liveness is not None:
-            await self._liveness.close()
-        await self.engine.close()
-
-    @property
-    def _readable(self) -> int | None:
-        """Tokens of a caller's text that are read: what goes before it takes room, too."""
-        limit = self.model.max_input_tokens
-        return None if limit is None else max(1, limit - self.prefixes.room)
-
-    def info(self) -> ModelInfo:
-        """Its entry of `GET /v1/models`."""
-        return ModelInfo(
-            id=self.name,
-            created=self._created,
-            kind=self.model.kind,
-            context_length=self.model.context_length or self._readable,
-            answer_tokens=self.model.generation.max_tokens,
-            dimensions=self.model.dimensions,
-            languages=self.model.languages,
-            unrelated_cosine=self.model.unrelated_cosine,
-            asymmetric=self.prefixes != NO_PREFIXES or self.model.input_types is not None,
-            default=self.model.default,
-            packaged=self.model.packaged,
-            tool_protocol=self.model.tools_by,
-            quantization=self.model.quantization,
-            state=self._state,
-            price=self.model.price,
-            limits=self.model.limits,
-        )
+ARRIVAL_SECONDS = 1.0
+"""A call that has found its model begins within it."""
+LONGEST_CALL_SECONDS = 900.0
+"""How long calls under way keep a model that was removed or replaced."""
 
 
 class ServedModels:
-    """All served models."""
+    """All served models. `make` makes one of a declaration, not loaded yet.
+
+    One takes the place of another of its name once it is loaded, or has failed to; calls under way end on the old one.
+    """
 
     def __init__(
-        self,
-        chat: Sequence[ServedModel[ChatEngine]] = (),
-        embedding: Sequence[ServedModel[EmbeddingEngine]] = (),
-        rerank: Sequence[ServedModel[RerankEngine]] = (),
-        *,
-        probe_seconds: float = 20.0,
+        self, make: Callable[[Declaration], ServedModel[Engine]] | None = None, *, probe_seconds: float = 20.0
     ) -> None:
-        self._chat = chat
-        self._embedding = embedding
-        self._rerank = rerank
+        self._make = make
         self._probe_seconds = probe_seconds
-        self._loading: asyncio.Task[None] | None = None
-        self._watching: list[asyncio.Task[None]] = []
+        self._serving: dict[str, ServedModel[Engine]] = {}
+        self._coming: dict[str, ServedModel[Engine]] = {}
+        self._work: dict[ServedModel[Engine], asyncio.Task[None]] = {}
+        """Of each, what loads it and then watches over it."""
+        self._leaving: dict[ServedModel[Engine], asyncio.Task[None]] = {}
+        self._one_at_a_time = asyncio.Lock()
 
     @property
     def all(self) -> Sequence[ServedModel[Engine]]:
         """Every model, in the order in which they are loaded."""
-        by_kind: dict[Kind, Sequence[ServedModel[Engine]]] = {
-            "chat": self._chat,
-            "embedding": self._embedding,
-            "rerank": self._rerank,
-        }
-        return [served for kind in LOADED_FIRST for served in by_kind[kind]]
+        return _in_order(self._serving.values())
 
     def chat(self, name: str) -> ServedModel[ChatEngine]:
         """The chat model of that name, or the default one; raises `ModelNotFound`."""
-        return _find(self._chat, name, "chat")
+        return cast("ServedModel[ChatEngine]", self._find(name, "chat"))
 
     def embedding(self, name: str) -> ServedModel[EmbeddingEngine]:
         """The embedding model of that name, or the default one; raises `ModelNotFound`."""
-        return _find(self._embedding, name, "embedding")
+        return cast("ServedModel[EmbeddingEngine]", self._find(name, "embedding"))
 
     def rerank(self, name: str) -> ServedModel[RerankEngine]:
         """The rerank model of that name, or the default one; raises `NoReranker` or `ModelNotFound`."""
-        if not self._rerank:
+        if not any(served.model.kind == "rerank" for served in self._serving.values()):
             raise NoReranker
-        return _find(self._rerank, name, "rerank")
+        return cast("ServedModel[RerankEngine]", self._find(name, "rerank"))
 
     def any(self, name: str) -> ServedModel[Engine]:
         """The model of that name, whatever its kind; `default` means the default embedding model."""
+        found = self._serving.get(name)
+        if found is not None:
+            return found
         if name == "default":
-            return self.embedding(name)
-        return _find(self.all, name, "")
+            return self._find(name, "embedding")
+        raise ModelNotFound(name, "")
+
+    def declared(self, name: str) -> ServedModel[Engine]:
+        """The model as it was declared last, though it may be loading while another of its name still answers."""
+        return self._coming.get(name) or self.any(name)
 
     def probes(self) -> Mapping[str, Probe]:
         """A probe for each model. One that is not the default of its kind is no reason to be unready."""
         return {f"model:{served.name}": _probe(served, self._is_needed(served)) for served in self.all}
 
-    def start(self) -> None:
-        """Begin to load, one after another, in the background; then watch over each."""
-        self._loading = asyncio.create_task(self._load())
+    def apply(self, declarations: Iterable[Declaration]) -> None:
+        """Serve these models and no others: new ones are loaded in the background, those of this process one after
+        another, and then watched over; those that are declared no more are let go."""
+        wanted = {declaration.model.name: declaration for declaration in declarations}
+        for name in self._serving.keys() - wanted.keys():
+            self._let_go(self._serving.pop(name))
+            if (coming := self._coming.pop(name, None)) is not None:
+                self._let_go(coming)
+            end_model(name)
+        new = [served for declaration in wanted.values() if (served := self._taken_up(declaration)) is not None]
+        for served in _in_order(new):
+            self._work[served] = asyncio.create_task(self._serve(served))
 
     async def loaded(self) -> None:
         """Return when each model is ready or has failed."""
-        if self._loading is not None:
-            await asyncio.shield(self._loading)
+        await asyncio.gather(*(served.opened() for served in (*self._serving.values(), *self._coming.values())))
 
     async def close(self) -> None:
         """Stop all work."""
-        background = [*self._watching, *([self._loading] if self._loading else [])]
+        background = [*self._work.values(), *self._leaving.values()]
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        for served in self.all:
+        for served in {*self._serving.values(), *self._coming.values(), *self._leaving}:
             await served.close()
 
-    async def _load(self) -> None:
-        for served in self.all:
-            await served.open()
-            self._watching.append(asyncio.create_task(self._watch(served).run()))
+    def _find(self, name: str, kind: Kind) -> ServedModel[Engine]:
+        for served in self._serving.values():
+            if served.model.kind == kind and (served.name == name or (name == "default" and served.model.default)):
+                return served
+        raise ModelNotFound(name, kind)
 
-    def _watch(self, served: ServedModel[Engine]) -> LivenessMonitor:
+    def _taken_up(self, declaration: Declaration) -> ServedModel[Engine] | None:
+        """The model that has to be loaded for a declaration; None where what there is does."""
+        name = declaration.model.name
+        latest = self._coming.get(name) or self._serving.get(name)
+        if latest is not None and latest.declaration.is_served_alike(declaration):
+            latest.declaration = declaration
+            return None
+        assert self._make is not None
+        served = self._make(declaration)
+        if name not in self._serving:
+            self._serving[name] = served
+            return served
+        if (overtaken := self._coming.get(name)) is not None:
+            self._let_go(overtaken)
+        self._coming[name] = served
+        return served
+
+    async def _serve(self, served: ServedModel[Engine]) -> None:
+        async with nullcontext() if served.model.is_remote else self._one_at_a_time:
+            await served.open()
+        if self._coming.get(served.name) is served:
+            del self._coming[served.name]
+            self._let_go(self._serving[served.name])
+            self._serving[served.name] = served
+        await served.identify()
         fresh = served.model.probe_seconds or self._probe_seconds
-        return LivenessMonitor(served.name, served.probe, every_seconds=fresh / 2)
+        await LivenessMonitor(served.name, served.probe, every_seconds=fresh / 2).run()
+
+    def _let_go(self, served: ServedModel[Engine]) -> None:
+        task = self._leaving[served] = asyncio.create_task(self._close_after_its_calls(served))
+        task.add_done_callback(lambda _: self._leaving.pop(served, None))
+
+    async def _close_after_its_calls(self, served: ServedModel[Engine]) -> None:
+        """What loads in a thread can't be stopped: it is waited for, so that nothing of it stays."""
+        work = self._work.pop(served, None)
+        if work is not None:
+            if served.state == "loading":
+                await served.opened()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+        await asyncio.sleep(ARRIVAL_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_CALL_SECONDS):
+                await served.in_flight.ended()
+        await served.close()
+        log.info("model let go", model=served.name)
 
     def _is_needed(self, served: ServedModel[Engine]) -> bool:
+        """An added model is not: a call must not make the whole service unready."""
+        if served.declaration.is_added:
+            return False
         alike = [other for other in self.all if other.model.kind == served.model.kind]
         return served.model.default or len(alike) == 1
 
 
-def _find(models: Sequence[ServedModel[AnyEngine]], name: str, kind: str) -> ServedModel[AnyEngine]:
-    for served in models:
-        if served.name == name or (name == "default" and served.model.default):
-            return served
-    raise ModelNotFound(name, kind)
+def _in_order(models: Iterable[ServedModel[Any]]) -> list[ServedModel[Any]]:
+    return sorted(models, key=lambda served: LOADED_FIRST.index(served.model.kind))
 
 
 def _probe(served: ServedModel[Engine], needed: bool) -> Callable[[], Awaitable[None]]:

@@ -11,7 +11,7 @@ from inference.engines.wrappers.constrained_tools import as_answered
 from inference.errors import NoTokenizerHere, TokensInexact, TokenUnknown, Unsupported
 from inference.protocol.engines import Engine
 from inference.protocol.tokens import Encoded, TokenCodec
-from inference.serving.models import ServedModel
+from inference.serving.served_model import ServedModel
 
 AT_ONCE = 8
 """Lists of one call that are read at once: each is a call of a server, maybe."""

@@ -29,7 +29,7 @@ from inference.protocol.engines import (
     Vectors,
 )
 from inference.protocol.prefixes import NO_PREFIXES
-from inference.serving.models import ServedModel
+from inference.serving.served_model import ServedModel
 from inference.serving.tokens import texts_of
 from servicekit.core.identifiers import new_id
 from servicekit.telemetry.spans import model_call

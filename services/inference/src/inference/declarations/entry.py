@@ -1,0 +1,28 @@
+"""An entry of the models file that comes in a call: the same model, the same checks, an error for the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from inference.catalog.models_file import Model
+from inference.catalog.sources import FORMS
+from inference.errors import DeclarationInvalid
+
+RESERVED = "default"
+MOST_BYTES = 64 * 1024
+"""Of one declaration."""
+
+
+def read_entry(name: str, entry: Mapping[str, Any]) -> Model:
+    """The model that an entry declares; raises `DeclarationInvalid` with the key that is wrong."""
+    if name == RESERVED:
+        raise DeclarationInvalid("name", "no model may be called default: that word means the default of its kind")
+    try:
+        return Model.model_validate({**entry, "name": name})
+    except ValidationError as error:
+        first = error.errors()[0]
+        param = ".".join(str(part) for part in first["loc"] if part not in FORMS)
+        raise DeclarationInvalid(param or "model", first["msg"].removeprefix("Value error, ")) from None

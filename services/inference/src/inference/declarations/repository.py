@@ -1,0 +1,133 @@
+"""The declarations in SQL: read whole, changed one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from contracts.models.catalog import ModelDeclaration
+from inference.declarations.tables import CHANGES, DEFAULTS, MODELS
+from inference.errors import ModelNotFound, TooManyModels
+from servicekit.core.clock import Clock
+from servicekit.sql.database import Database
+from servicekit.sql.upserts import upsert
+
+MOST = 200
+"""Models that may be added."""
+ONLY = 1
+"""The id of the row that counts the changes."""
+Entry = Mapping[str, Any]
+"""A declaration as it was given, without its name and `default`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddedModel:
+    """One row."""
+
+    name: str
+    entry: Entry
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All rows, of one moment."""
+
+    number: int
+    models: tuple[AddedModel, ...]
+    defaults: Mapping[str, str]
+    """The model that was chosen for a kind."""
+
+
+class DeclarationRepository:
+    """Each change raises the number of changes first, so that one waits for the other."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def number(self) -> int:
+        """Of the last change."""
+        return await self._database.read(_number, at_once=True)
+
+    async def read(self) -> Declared:
+        """Everything."""
+
+        def read(connection: Connection) -> Declared:
+            number = _number(connection)
+            rows = connection.execute(select(MODELS).order_by(MODELS.c.created_at, MODELS.c.name)).mappings()
+            models = tuple(AddedModel(row["name"], row["declaration"], row["created_at"]) for row in rows)
+            chosen = {row["kind"]: row["model"] for row in connection.execute(select(DEFAULTS)).mappings()}
+            return Declared(number, models, chosen)
+
+        return await self._database.read(read)
+
+    async def put(self, name: str, declaration: ModelDeclaration, check: Callable[[Entry | None], None]) -> None:
+        """Add or replace a model, and make it the default or end that it is, if the declaration says so.
+
+        `check` is given what is replaced, and may raise; raises `TooManyModels`.
+        """
+        entry = declaration.model_dump(mode="json", exclude_unset=True, exclude={"name", "default"})
+
+        def put(connection: Connection) -> None:
+            _raise_number(connection)
+            replaced = connection.execute(select(MODELS.c.declaration).where(MODELS.c.name == name)).scalar()
+            check(replaced)
+            if replaced is None:
+                if connection.execute(select(func.count()).select_from(MODELS)).scalar_one() >= MOST:
+                    raise TooManyModels(MOST)
+                row = {"name": name, "declaration": entry, "created_at": self._clock.now()}
+                connection.execute(insert(MODELS).values(row))
+            else:
+                connection.execute(update(MODELS).where(MODELS.c.name == name).values(declaration=entry))
+            kind = declaration.kind
+            elsewhere = (DEFAULTS.c.model == name) & (DEFAULTS.c.kind != kind)
+            connection.execute(delete(DEFAULTS).where(elsewhere))
+            if declaration.default is not None:
+                _choose(connection, kind, name, chosen=declaration.default)
+
+        await self._database.write(put)
+
+    async def delete(self, name: str) -> None:
+        """Remove a model; what the models file says is the default again, if this was. Raises `ModelNotFound`."""
+
+        def remove(connection: Connection) -> None:
+            _raise_number(connection)
+            gone = connection.execute(delete(MODELS).where(MODELS.c.name == name).returning(MODELS.c.name)).first()
+            if gone is None:
+                raise ModelNotFound(name, "")
+            connection.execute(delete(DEFAULTS).where(DEFAULTS.c.model == name))
+
+        await self._database.write(remove)
+
+    async def set_default(self, kind: str, name: str | None) -> None:
+        """Choose the default of a kind, or with None leave it to the models file."""
+
+        def choose(connection: Connection) -> None:
+            _raise_number(connection)
+            connection.execute(delete(DEFAULTS).where(DEFAULTS.c.kind == kind))
+            if name is not None:
+                connection.execute(insert(DEFAULTS).values(kind=kind, model=name))
+
+        await self._database.write(choose)
+
+
+def _number(connection: Connection) -> int:
+    return connection.execute(select(CHANGES.c.number).where(CHANGES.c.id == ONLY)).scalar() or 0
+
+
+def _raise_number(connection: Connection) -> None:
+    statement = upsert(connection.dialect, CHANGES).values(id=ONLY, number=1)
+    raised = {"number": CHANGES.c.number + 1}
+    connection.execute(statement.on_conflict_do_update(index_elements=[CHANGES.c.id], set_=raised))
+
+
+def _choose(connection: Connection, kind: str, name: str, *, chosen: bool) -> None:
+    of_kind = DEFAULTS.c.kind == kind
+    connection.execute(delete(DEFAULTS).where(of_kind if chosen else of_kind & (DEFAULTS.c.model == name)))
+    if chosen:
+        connection.execute(insert(DEFAULTS).values(kind=kind, model=name))

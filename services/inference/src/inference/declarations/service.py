@@ -1,0 +1,209 @@
+"""What models there are: those of the models file, and those that were added; kept the same on every replica."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from contracts.models.catalog import ModelDeclaration, ModelInfo
+from inference.catalog.models_file import Model
+from inference.catalog.prices import with_list_price
+from inference.catalog.sources import UpstreamSource
+from inference.declarations.entry import MOST_BYTES, RESERVED, read_entry
+from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry
+from inference.declarations.restrictions import Restrictions
+from inference.errors import (
+    ApiKeyUnset,
+    DeclarationInvalid,
+    DeclaredInFile,
+    EmbeddingModelFixed,
+    ModelNotFound,
+    ModelNotUsable,
+)
+from inference.protocol.engines import Engine
+from inference.serving.models import ServedModels
+from inference.serving.served_model import Declaration, ServedModel
+from inference.settings import secret_named
+from servicekit.core.errors import ServiceError
+from servicekit.core.probes import Degraded, Probe
+
+log = structlog.get_logger(__name__)
+LOAD_SECONDS = 20.0
+"""How long a call that declares a model waits to hear whether it can be loaded."""
+ANSWER_SECONDS = 10.0
+"""And whether it answers."""
+CHANGEABLE = frozenset(("price", "limits", "queue", "probe_seconds", "default", "packaged"))
+"""Of an embedding model that has the name already."""
+
+
+class DeclaredModels:
+    """The models file's declarations, which win, and those of the database; `served` follows both."""
+
+    def __init__(
+        self,
+        file_models: Sequence[Declaration],
+        repository: DeclarationRepository,
+        restrictions: Restrictions,
+        served: ServedModels,
+        follow_seconds: float,
+    ) -> None:
+        self._file = {declaration.model.name: declaration for declaration in file_models}
+        self._repository = repository
+        self._restrictions = restrictions
+        self._served = served
+        self._follow_seconds = follow_seconds
+        self._number = -1
+        self._models: dict[str, tuple[Entry, Model]] = {}
+        """What entries were read as."""
+        self._unusable: dict[str, str] = {}
+        """Why an entry of an earlier release can't be used."""
+        self._turn = asyncio.Lock()
+        self._following: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to serve what is declared, and to follow changes that others make."""
+        await self._refresh()
+        self._following = asyncio.create_task(self._follow())
+
+    async def close(self) -> None:
+        """Follow no more."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    def get(self, name: str) -> ModelInfo:
+        """One model as it was declared last; raises `ModelNotFound`."""
+        return self._served.declared(name).info()
+
+    async def put(self, name: str, declaration: ModelDeclaration) -> ModelInfo:
+        """Add a model or replace one that was added; how it does after the first seconds.
+
+        Raises `DeclarationInvalid`, `DeclarationRefused`, `ApiKeyUnset`, `DeclaredInFile`, `EmbeddingModelFixed` or
+        `TooManyModels`.
+        """
+        if name in self._file:
+            raise DeclaredInFile(name)
+        if len(declaration.model_dump_json()) > MOST_BYTES:
+            raise DeclarationInvalid("model", f"it is longer than {MOST_BYTES} bytes")
+        if declaration.name not in (None, name):
+            raise DeclarationInvalid("name", f"it is '{declaration.name}' in the body and '{name}' in the path")
+        model = read_entry(name, declaration.model_dump(exclude_unset=True, exclude={"name", "default"}))
+        await self._restrictions.check(model)
+        if isinstance(model.source, UpstreamSource) and (key := model.source.api_key_env) and not secret_named(key):
+            raise ApiKeyUnset(key)
+
+        def check(replaced: Entry | None) -> None:
+            if replaced is not None and _changes_vectors(read_entry(name, replaced), model):
+                raise EmbeddingModelFixed(name)
+
+        await self._repository.put(name, declaration, check)
+        await self._refresh()
+        served = self._served.declared(name)
+        await _try_out(served)
+        return served.info()
+
+    async def delete(self, name: str) -> None:
+        """Remove a model that was added; raises `DeclaredInFile` or `ModelNotFound`."""
+        if name in self._file:
+            raise DeclaredInFile(name)
+        await self._repository.delete(name)
+        await self._refresh()
+
+    async def set_default(self, name: str) -> ModelInfo:
+        """Make a model the default of its kind, on every replica; raises `ModelNotFound` or `ModelNotUsable`.
+
+        For the one that the models file says, nothing is chosen any more: a later change of the file holds.
+        """
+        if name == RESERVED:
+            raise ModelNotFound(name, "")
+        served = self._served.declared(name)
+        if served.state == "failed":
+            raise ModelNotUsable(name, served.info().reason or "")
+        declared = self._file.get(name)
+        chosen = None if declared is not None and declared.model.default else name
+        await self._repository.set_default(served.model.kind, chosen)
+        await self._refresh()
+        return self.get(name)
+
+    def probes(self) -> Mapping[str, Probe]:
+        """One for each entry that can't be read any more."""
+        return {f"model:{name}": _unusable_probe(name, why) for name, why in self._unusable.items()}
+
+    async def _follow(self) -> None:
+        failing = False
+        while True:
+            await asyncio.sleep(self._follow_seconds)
+            try:
+                if await self._repository.number() != self._number:
+                    await self._refresh()
+                failing = False
+            except (SQLAlchemyError, OSError, ServiceError) as error:
+                if not failing:
+                    log.warning("added models can't be read; those that are known are served", error=repr(error)[:300])
+                failing = True
+
+    async def _refresh(self) -> None:
+        async with self._turn:
+            declared = await self._repository.read()
+            if declared.number != self._number:
+                added = [found for row in declared.models if (found := await self._read(row)) is not None]
+                self._served.apply(_with_defaults([*self._file.values(), *added], declared))
+                self._number = declared.number
+
+    async def _read(self, row: AddedModel) -> Declaration | None:
+        """What a row declares; None for one that the models file overrules or that can't be read any more."""
+        self._unusable.pop(row.name, None)
+        if row.name in self._file:
+            log.warning("the models file declares a model that was added, and wins", model=row.name)
+            return None
+        known = self._models.get(row.name)
+        if known is None or known[0] != row.entry:
+            try:
+                model = read_entry(row.name, row.entry)
+            except DeclarationInvalid as error:
+                log.error("an added model can't be used any more", model=row.name, why=error.message)
+                self._unusable[row.name] = error.message
+                return None
+            known = self._models[row.name] = row.entry, await asyncio.to_thread(with_list_price, model)
+        return Declaration(known[1], int(row.created_at.timestamp()), is_added=True)
+
+
+def _with_defaults(declarations: Sequence[Declaration], declared: Declared) -> list[Declaration]:
+    """With the default that was chosen for a kind in place of the file's, where that model is still there."""
+    kinds = {declaration.model.name: declaration.model.kind for declaration in declarations}
+    chosen = {kind: name for kind, name in declared.defaults.items() if kinds.get(name) == kind}
+
+    def decided(declaration: Declaration) -> Declaration:
+        model = declaration.model
+        default = model.name == chosen[model.kind] if model.kind in chosen else model.default
+        changed = model if default == model.default else model.model_copy(update={"default": default})
+        return Declaration(changed, declaration.created, declaration.is_added)
+
+    return [decided(declaration) for declaration in declarations]
+
+
+def _changes_vectors(old: Model, new: Model) -> bool:
+    if old.kind != "embedding":
+        return False
+    return old.model_dump(exclude=set(CHANGEABLE)) != new.model_dump(exclude=set(CHANGEABLE))
+
+
+async def _try_out(served: ServedModel[Engine]) -> None:
+    """Wait until it is loaded and has been asked once, or for as long as a caller should wait."""
+    try:
+        async with asyncio.timeout(LOAD_SECONDS):
+            await served.opened()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await served.probe()
+    except (TimeoutError, ServiceError):
+        pass  # its state says it
+
+
+def _unusable_probe(name: str, why: str) -> Callable[[], Awaitable[None]]:
+    async def probe() -> None:
+        raise Degraded(f"The model '{name}' was added by another release and can't be used: {why}")
+
+    return probe

@@ -1,0 +1,34 @@
+"""What is declared while the service runs, beside the models file. Keys of servers are not here, only their names."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Integer, MetaData, String, Table
+
+from servicekit.sql.database import UtcTime
+
+metadata = MetaData()
+
+MODELS = Table(
+    "models",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("declaration", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+"""`declaration` is an entry of the models file without its name and `default`."""
+
+DEFAULTS = Table(
+    "defaults",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("model", String(128), nullable=False),
+)
+"""The default of a kind where somebody chose one: an added model or one of the models file."""
+
+CHANGES = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+"""One row from the first change on, whose number each change raises: what replicas look at."""

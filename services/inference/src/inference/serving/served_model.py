@@ -1,0 +1,225 @@
+"""One model that is served, with its engine: loading, ready or failed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import structlog
+
+from contracts.models.catalog import ModelInfo, ModelState
+from inference.catalog.identity import Identity
+from inference.catalog.models_file import Model
+from inference.engines.wrappers.on_demand import OnDemandEmbedding
+from inference.errors import CannotLoad, ModelNotReady, NoTokenizer
+from inference.metrics import READY, SILENT_SECONDS, begin_model
+from inference.protocol.engines import EmbeddingEngine, Engine
+from inference.protocol.prefixes import NO_PREFIXES, Prefixes
+from inference.queueing.liveness import InFlightCalls, Liveness
+from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
+
+log = structlog.get_logger(__name__)
+AnyEngine = TypeVar("AnyEngine", bound=Engine, covariant=True)
+LOADING = "it is loading"
+FAILED = "it failed to load; inference's log says why"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A model that is to be served; `created`: when it was declared, in Unix seconds."""
+
+    model: Model
+    created: int = 0
+    is_added: bool = False
+    """Whether by a call, not by the models file."""
+
+    def is_served_alike(self, other: Declaration) -> bool:
+        """Whether the one can take the other's place without being loaded anew."""
+        return self.model.model_copy(update=_BESIDE) == other.model.model_copy(update=_BESIDE)
+
+
+_BESIDE = {"default": False, "price": None, "limits": None, "packaged": False}
+"""What a declaration says beside what the engine is made from."""
+
+
+class ServedModel(Generic[AnyEngine]):
+    """One model and its engine."""
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        engine: AnyEngine,
+        liveness: Liveness | None = None,
+        identify: Callable[[], Identity] | None = None,
+        closing: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`identify` reads which files the model is of, and blocks; `closing` is called after the engine is closed."""
+        self._closing = closing
+        self.declaration = declaration
+        self._identify = identify
+        self.identity = Identity()
+        model = declaration.model
+        begin_model(model.name, model.kind)
+        self.engine = engine
+        self.in_flight = InFlightCalls()
+        self._liveness = liveness
+        """Of an engine whose own probe does not have the model answer."""
+        SILENT_SECONDS.labels(model.name).set_function(self.in_flight.silent_seconds)
+        self._state: Literal["loading", "ready", "failed"] = "loading"
+        self._why = LOADING
+        self._code: str | None = None
+        self._silent_because = ""
+        self._opened = asyncio.Event()
+        self._tokenizer: tuple[bytes, str] | None = None
+
+    @property
+    def model(self) -> Model:
+        """As it is declared."""
+        return self.declaration.model
+
+    @property
+    def name(self) -> str:
+        """What callers write."""
+        return self.model.name
+
+    @property
+    def state(self) -> ModelState:
+        """What it does now."""
+        return "not_answering" if self._state == "ready" and self._silent_because else self._state
+
+    async def opened(self) -> None:
+        """Return when it is loaded or has failed to load."""
+        await self._opened.wait()
+
+    async def identify(self) -> None:
+        """Learn which files it is of; one that can't be told is none of a caller's concern."""
+        if self._identify is None or self._state != "ready":
+            return
+        try:
+            self.identity = await asyncio.to_thread(self._identify)
+        except (CannotLoad, OSError) as error:
+            log.warning("a model's files can't be told", model=self.name, error=repr(error)[:300])
+
+    async def open(self) -> None:
+        """Load; a failure is logged and remembered, so that the other models still serve."""
+        READY.labels(self.name).set(0)
+        try:
+            await self.engine.open()
+        except Exception as error:  # libraries fail to load in any way; others must still serve
+            log.exception("model failed to load", model=self.name, exc_info=error)
+            self._state = "failed"
+            self._why, self._code = FAILED, None
+            if isinstance(error, CannotLoad):
+                self._why, self._code = f"it failed to load: {error}", error.code
+        else:
+            log.info("model ready", model=self.name, kind=self.model.kind)
+            self._state = "ready"
+            READY.labels(self.name).set(1)
+        self._opened.set()
+
+    def ready(self) -> AnyEngine:
+        """The engine; raises `ModelNotReady` while it is loading or when that failed."""
+        if self._state != "ready":
+            raise ModelNotReady(self.name, self._why, code=self._code)
+        return self.engine
+
+    async def load(self) -> None:
+        """Have a model that is loaded when it is used take up its work; raises `ModelNotReady`."""
+        if isinstance(engine := self.ready(), OnDemandEmbedding):
+            await engine.load()
+
+    @property
+    def prefixes(self) -> Prefixes:
+        """What goes before the texts of an embedding model: as it is declared, else as its own files say."""
+        if self.model.prefixes is not None:
+            return self.model.prefixes
+        return self.engine.prefixes() if isinstance(self.engine, EmbeddingEngine) else NO_PREFIXES
+
+    def tokenizer(self) -> tuple[bytes, str]:
+        """`tokenizer.json` and its ETag; raises `NoTokenizer`."""
+        if self._tokenizer is None:
+            content = self.ready().tokenizer()
+            if content is None:
+                raise NoTokenizer(self.name)
+            self._tokenizer = content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        return self._tokenizer
+
+    async def probe(self) -> None:
+        """Raise unless it really answers; one that has not answered when the prober gives up is not ready, either."""
+        silent_because = "it did not answer in time"
+        try:
+            await self.ready().probe()
+            if self._liveness is not None:
+                await self._liveness.check()
+            silent_because = ""
+        except ServiceError as error:
+            silent_because = error.message
+            raise
+        finally:
+            self._silent_because = silent_because
+            READY.labels(self.name).set(not silent_because)
+
+    @contextmanager
+    def track(self) -> Iterator[None]:
+        """A call's work with the model."""
+        with self.in_flight.call():
+            try:
+                yield
+            except ServiceError as error:
+                self.record_failure(error)
+                raise
+
+    def record_failure(self, error: ServiceError) -> None:
+        """A call ended so. If calls of a dead model do, the next probe asks it, however lately it answered."""
+        if self._liveness is not None and isinstance(error, UpstreamFailed | UpstreamTimeout | NotReady):
+            self._liveness.invalidate()
+
+    def progress(self) -> None:
+        """A piece of an answer came: proof enough of life."""
+        self.in_flight.progress()
+        if self._liveness is not None:
+            self._liveness.record_progress()
+
+    async def close(self) -> None:
+        """Stop all work."""
+        if self._liveness is not None:
+            await self._liveness.close()
+        await self.engine.close()
+        if self._closing is not None:
+            await self._closing()
+
+    @property
+    def _readable(self) -> int | None:
+        """Tokens of a caller's text that are read: what goes before it takes room, too."""
+        limit = self.model.max_input_tokens
+        return None if limit is None else max(1, limit - self.prefixes.room)
+
+    def info(self) -> ModelInfo:
+        """Its entry of `GET /v1/models`."""
+        state = self.state
+        return ModelInfo(
+            id=self.name,
+            created=self.declaration.created,
+            kind=self.model.kind,
+            context_length=self.model.context_length or self._readable,
+            answer_tokens=self.model.generation.max_tokens,
+            dimensions=self.model.dimensions,
+            languages=self.model.languages,
+            unrelated_cosine=self.model.unrelated_cosine,
+            asymmetric=self.prefixes != NO_PREFIXES or self.model.input_types is not None,
+            default=self.model.default,
+            packaged=self.model.packaged,
+            tool_protocol=self.model.tools_by,
+            quantization=self.model.quantization or self.identity.quantization,
+            digest=self.identity.digest,
+            revision=self.identity.revision,
+            added=self.declaration.is_added,
+            state=state,
+            reason={"ready": None, "not_answering": self._silent_because}.get(state, self._why),
+            price=self.model.price,
+            limits=self.model.limits,
+        )

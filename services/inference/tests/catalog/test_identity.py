@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.catalog.identity import Digests, Identity, identity_of
+from inference.catalog.model_folders import ModelSources
+from inference.catalog.models_file import Model
+
+
+def write_header(path: Path, fields: dict[str, str | int]) -> Path:
+    """A GGUF file of metadata alone."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value.encode())) + value.encode()
+
+    def value(of: str | int) -> bytes:
+        return struct.pack("<I", 8) + text(of) if isinstance(of, str) else struct.pack("<II", 4, of)
+
+    written = b"".join(text(name) + value(of) for name, of in fields.items())
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, len(fields)) + written)
+    return path
+
+
+def model(engine: str, source: dict[str, Any], **more: Any) -> Model:
+    kinds = {"llamacpp": "chat", "sentence-transformers": "rerank", "openai": "chat"}
+    declared = {"name": "m", "kind": kinds[engine], "engine": engine, "context_length": 64, "max_input_tokens": 64}
+    return Model.model_validate({**declared, "source": source, **more})
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def digests(tmp_path: Path) -> Digests:
+    return Digests(tmp_path / "digests.json")
+
+
+def test_a_gguf_file_is_known_by_its_digest_and_how_it_is_quantized(tmp_path: Path, digests: Digests) -> None:
+    file = write_header(tmp_path / "m.gguf", {"general.architecture": "llama", "general.file_type": 15})
+    found = identity_of(model("llamacpp", {"path": str(file)}), ModelSources(tmp_path), digests)
+    assert found == Identity(f"sha256:{sha256(file)}", None, "Q4_K_M")
+
+
+def test_an_adapter_makes_another_model(tmp_path: Path, digests: Digests) -> None:
+    file = write_header(tmp_path / "m.gguf", {"general.architecture": "llama"})
+    adapter = write_header(tmp_path / "lora.gguf", {"general.architecture": "llama", "general.type": "adapter"})
+    options = {"adapters": [{"source": {"path": str(adapter)}}]}
+    sources = ModelSources(tmp_path)
+    plain = identity_of(model("llamacpp", {"path": str(file)}), sources, digests)
+    tuned = identity_of(model("llamacpp", {"path": str(file)}, llamacpp=options), sources, digests)
+    assert plain.digest != tuned.digest
+
+
+def test_a_folder_is_known_by_all_of_its_files(tmp_path: Path, digests: Digests) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    declared = model("sentence-transformers", {"path": str(folder)})
+    before = identity_of(declared, ModelSources(tmp_path), digests)
+    assert identity_of(declared, ModelSources(tmp_path), Digests(tmp_path / "other.json")) == before
+    (folder / "model.safetensors").write_bytes(b"other weights")
+    assert identity_of(declared, ModelSources(tmp_path), digests).digest != before.digest
+
+
+def test_a_server_does_not_say(tmp_path: Path, digests: Digests) -> None:
+    declared = model("openai", {"base_url": "http://x/v1", "upstream_model": "m"})
+    assert identity_of(declared, ModelSources(tmp_path), digests) == Identity()
+
+
+def test_a_digest_is_computed_once_for_a_file_as_it_is_also_after_a_restart(
+    tmp_path: Path, digests: Digests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"one")
+    first = digests.of(file)
+    computed: list[str] = []
+    real = hashlib.file_digest
+
+    def count(content: Any, name: str) -> Any:
+        computed.append(name)
+        return real(content, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", count)
+    assert Digests(tmp_path / "digests.json").of(file) == first == sha256(file)
+    assert computed == []
+    file.write_bytes(b"other")
+    assert digests.of(file) == sha256(file)
+    assert len(computed) == 1
+    (tmp_path / "digests.json").write_text("nothing that is JSON")
+    assert Digests(tmp_path / "digests.json").of(file) == sha256(file)
