@@ -91,6 +91,10 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
     async def models(caller: Annotated[Caller, require("inference")]) -> Any:
         return {"object": "list", "data": [model.model_dump(mode="json") for model in (*chat, *other)]}
 
+    @app.get("/v1/models/{name:path}")
+    async def model_named(name: str, caller: Annotated[Caller, require("inference")]) -> ModelInfo:
+        return next(model for model in (*chat, *other) if model.id == name)
+
     @app.post("/v1/chat/completions")
     async def complete(request: Request, caller: Annotated[Caller, require("inference")]) -> Response:
         body = await request.json()

@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from gateway.admin.first_start import ensure_admin_key, ensure_key_pair
 from gateway.admin.retention import Retention
-from gateway.api import administration, backup, model_calls, model_plane, model_routes, proxied_calls
+from gateway.api import administration, backup, declared_models, model_calls, model_plane, model_routes, proxied_calls
 from gateway.api.direct_routes import direct_routes
 from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import public_openapi
@@ -84,7 +84,7 @@ async def open_dependencies(
         database, redis = await _open_stores(settings, stack)
         tenants = await _open_tenants(settings, database, clock)
         peers = await _open_peers(settings, stack)
-        catalog = Catalog(peers.inference, issuer, clock, settings.models_cache_seconds)
+        catalog, counter = _catalog(settings, peers, issuer, clock, stack)
         keys, budgets = KeyRepository(database, tenants, clock), BudgetRepository(database)
         limiter = limiter or _limiter(settings, redis, stack)
         admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
@@ -105,7 +105,7 @@ async def open_dependencies(
             meter=meter,
             housekeeping=housekeeping,
             catalog=catalog,
-            counter=_counter(peers, issuer, stack),
+            counter=counter,
             issuer=issuer,
             grants=Grants(database, clock, issuer.grant_lifetime),
             peers=peers,
@@ -117,10 +117,12 @@ async def open_dependencies(
         )
 
 
-def _counter(peers: Peers, issuer: TokenIssuer, stack: AsyncExitStack) -> TokenCounter:
+def _catalog(
+    settings: GatewaySettings, peers: Peers, issuer: TokenIssuer, clock: Clock, stack: AsyncExitStack
+) -> tuple[Catalog, TokenCounter]:
     counter = TokenCounter(peers.inference, issuer)
     stack.push_async_callback(counter.close)
-    return counter
+    return Catalog(peers.inference, issuer, clock, settings.models_cache_seconds, counter.forget), counter
 
 
 def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> Breakers:
@@ -190,7 +192,14 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         "gateway",
         settings=settings,
         opening=_opening(settings, dependencies),
-        routers=[model_calls.router, proxied_calls.router(), administration.router, model_routes.router, backup.router],
+        routers=[
+            model_calls.router,
+            declared_models.router,
+            proxied_calls.router(),
+            administration.router,
+            model_routes.router,
+            backup.router,
+        ],
         probes=public_probes,
         body_limit=_body_limit(settings),
         owner_of=_tenant_of,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from contracts.agents.agents import Agent
 from contracts.core.base import NAME
 from contracts.core.pages import Page
 from contracts.models.catalog import AGENT, RAG, ModelInfo, ModelList
 from contracts.retrieval.collections import Collection
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import AGENTS, COLLECTIONS
+from gateway.auth.tokens import AGENTS, COLLECTIONS, MODELS
 from gateway.chat.service import collections_of
 from gateway.dependencies import Dependencies
 from gateway.models.catalog import DEFAULT
@@ -56,8 +58,17 @@ async def _find(exchange: Exchange, deps: Dependencies, principal: Principal, na
     wanted = default.id if default is not None else name
     for model in await plain_models(deps, principal):
         if model.id == wanted:
-            return model
+            return model if wanted in await deps.routes.list_routes() else await _as_it_is_now(deps, wanted)
     raise ModelNotFound(name)
+
+
+async def _as_it_is_now(deps: Dependencies, name: str) -> ModelInfo:
+    """With its state, which the list that is kept for seconds may not have yet."""
+    token = deps.issuer.own_token(MODELS, ("chat",))
+    try:
+        return await deps.peers.inference.call("GET", f"/v1/models/{quote(name, safe='')}", ModelInfo, token=token)
+    except PeerError as error:
+        raise ModelNotFound(name) if error.http_status == 404 else error from None
 
 
 def _answers_from_documents(principal: Principal) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -89,6 +89,7 @@ class ModelObserver:
             request_id=self._call.request_id,
             trace_id=trace_id(),
             model=self._model.id,
+            model_digest=self._model.digest,
             tokens=TokenCounts(prompt=tokens.prompt, completion=tokens.completion),
             attempts=list(self._attempts),
             cost_usd=None if cost is None else Decimal(cost) * NANO,
@@ -133,7 +134,16 @@ class AnswerObserver:
     """A `rag:` answer: its receipt and its usage are what the ledger has of the calls inside it; the receipt leaves if
     the client did not ask for it."""
 
-    def __init__(self, call: MeteredCall, inner: InnerCalls, *, show_receipt: bool) -> None:
+    def __init__(
+        self,
+        call: MeteredCall,
+        inner: InnerCalls,
+        *,
+        show_receipt: bool,
+        digest: Callable[[str | None], str | None] = lambda _: None,
+    ) -> None:
+        """`digest`: of the files of the model of a name."""
+        self._digest = digest
         self._call = call
         self._inner = inner
         self._show_receipt = show_receipt
@@ -190,6 +200,7 @@ class AnswerObserver:
         attempts = [one for one in receipt.get("attempts") or [] if isinstance(one, dict)]
         own = [one for one in attempts if not spent.attempts or one.get("outcome") == NOT_ASKED]
         receipt["attempts"] = [*own, *(attempt.model_dump(mode="json") for attempt in spent.attempts)]
+        receipt["model_digest"] = self._digest(receipt.get("model"))
         receipt["tokens"] = spent.tokens.model_dump(mode="json")
         receipt["degraded"] = degraded
         receipt["cache"] = self._call.cache

@@ -203,7 +203,7 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
         deps.settings.answer_timeout_seconds,
         hold=False,
     )
-    observer = AnswerObserver(call, deps.inner_calls, show_receipt=show_receipt)
+    observer = AnswerObserver(call, deps.inner_calls, show_receipt=show_receipt, digest=deps.catalog.digest)
     named = request.model_copy(update={"groundwork": options})
     await answer_chat(exchange, call, upstream, named, _with_observers(observer, exchange, question))
     if question.lookup is not None and call.error_type is None and not observer.degraded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,12 +67,25 @@ class Models:
         return next((model for model in of_kind if model.default), of_kind[0] if len(of_kind) == 1 else None)
 
 
-class Catalog:
-    """Asks inference for its models, at most once in `seconds`."""
+_PASSING: dict[str, None] = {"state": None, "reason": None}
+"""What of a model changes though it stays the same."""
 
-    def __init__(self, inference: Peer, issuer: TokenIssuer, clock: Clock, seconds: float) -> None:
+
+class Catalog:
+    """Asks inference for its models, at most once in `seconds`; `changed` hears of a name that is another model now."""
+
+    def __init__(
+        self,
+        inference: Peer,
+        issuer: TokenIssuer,
+        clock: Clock,
+        seconds: float,
+        changed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._changed = changed
         self._inference = inference
         self._issuer = issuer
+        self._last = Models.of([])
         self._models: TtlCache[None, Models] = TtlCache(self._read, seconds=seconds, capacity=1, clock=clock)
 
     async def models(self) -> Models:
@@ -84,7 +97,16 @@ class Catalog:
         try:
             return await self._models.get(None)
         except ServiceError:
-            return self._models.last(None) or Models.of([])
+            return self._last
+
+    def forget(self) -> None:
+        """Ask anew next time."""
+        self._models.invalidate(None)
+
+    def digest(self, model: str | None) -> str | None:
+        """Of the files of a model, as last read."""
+        known = self._last.by_name.get(model or "")
+        return known.digest if known else None
 
     def label(self, model: str | None) -> str:
         """A metric's `model` label: a configured model, `rag`, `agent`, or `other`."""
@@ -92,11 +114,16 @@ class Catalog:
             return "rag"
         if model is not None and model.startswith("agent:"):
             return "agent"
-        known = self._models.last(None)
-        return known_label(model or "", known.by_name if known else ())
+        return known_label(model or "", self._last.by_name)
 
     async def _read(self, _: None) -> Models:
         answer = await self._inference.call(
             "GET", "/v1/models", ModelList, token=self._issuer.own_token(MODELS, ("chat",))
         )
-        return Models.of(answer.data)
+        models = Models.of(answer.data)
+        for name, before in self._last.by_name.items():
+            now = models.by_name.get(name)
+            if now is None or now.model_copy(update=_PASSING) != before.model_copy(update=_PASSING):
+                self._changed(name)
+        self._last = models
+        return models

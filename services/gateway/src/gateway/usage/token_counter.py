@@ -58,6 +58,10 @@ class TokenCounter:
         counted = len(tokenizer.encode(beginning, add_special_tokens=False).ids)
         return math.ceil(counted * len(text) / len(beginning)) if len(text) > len(beginning) else counted
 
+    def forget(self, model: str) -> None:
+        """The name stands for another model now."""
+        self._tokenizers.pop(model, None)
+
     async def ready(self) -> None:
         """Wait for what is being read."""
         await asyncio.gather(*self._reading)
