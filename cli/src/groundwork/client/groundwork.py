@@ -12,11 +12,18 @@ import httpx2
 
 from contracts.access.keys import UsageGroup, UsageRow
 from contracts.core.health import Health
-from contracts.models.catalog import Embedding, ModelInfo
+from contracts.models.catalog import Embedding, ModelDeclaration, ModelInfo
 from contracts.models.chat import AnswerOptions
 from contracts.operations.administration import BACK_UP, READINESS
 from contracts.operations.documents import SEARCH_COLLECTION
-from contracts.operations.models import CREATE_EMBEDDINGS, LIST_MODELS
+from contracts.operations.models import (
+    CREATE_EMBEDDINGS,
+    DELETE_MODEL,
+    GET_MODEL,
+    LIST_MODELS,
+    PUT_MODEL,
+    SET_DEFAULT_MODEL,
+)
 from contracts.retrieval.search import Filter, SearchMode, SearchOptions, SearchReply
 from groundwork.client import administration, answers
 from groundwork.client.agents import Agents, Runs, Threads
@@ -25,6 +32,8 @@ from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error,
 from groundwork.client.documents import Documents
 from groundwork.client.jobs import Jobs
 
+LOAD_SECONDS = 70.0
+"""Longer than inference waits for a model that is added."""
 BACKUP_SECONDS = 900.0
 """Longest silence of a backup."""
 
@@ -110,6 +119,26 @@ class Groundwork:
     def models(self) -> list[ModelInfo]:
         """Every model that the key may use, `rag:` models included."""
         return self._connection.model(LIST_MODELS).data
+
+    def model(self, name: str) -> ModelInfo:
+        """One model: with its digest, what it does now, and why it is not ready."""
+        return self._connection.model(GET_MODEL, name)
+
+    def put_model(self, name: str, declaration: ModelDeclaration) -> ModelInfo:
+        """Add a model or replace one that was added (admin scope). `model_sources.at` makes declarations.
+
+        Look at `state` and `reason` of the answer: a model that can't be loaded stays declared.
+        """
+        body = declaration.model_dump(mode="json", exclude_unset=True)
+        return self._connection.model(PUT_MODEL, name, json=body, timeout=LOAD_SECONDS)
+
+    def delete_model(self, name: str) -> None:
+        """Remove a model that was added (admin scope)."""
+        self._connection.call(DELETE_MODEL, name)
+
+    def set_default_model(self, name: str) -> ModelInfo:
+        """Have `default` mean this model for its kind (admin scope)."""
+        return self._connection.model(SET_DEFAULT_MODEL, name)
 
     def embed(self, texts: Sequence[str], *, model: str = "default") -> list[Embedding]:
         """One vector a text, in order."""

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from groundwork.commands.answers import agents, questions
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
-from groundwork.commands.installation import backups, configuration, doctor, keys, lifecycle, tenants
+from groundwork.commands.installation import backups, configuration, doctor, keys, lifecycle, models, tenants
 from groundwork.commands.session import Session, console_for_notes
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings
@@ -72,6 +72,7 @@ for module in (
     lifecycle,
     keys,
     tenants,
+    models,
     collections,
     ingest,
     questions,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import yaml
 
+from groundwork.client.model_sources import KEYS
 from groundwork.stack.configuration.overrides import Overrides, Setting
 from groundwork.stack.home.folder import Home
 
@@ -74,8 +75,15 @@ def process_environment(program: str, wiring: Wiring, overrides: Overrides) -> d
     """The whole environment of one process; it inherits nothing else. Keys of models are for inference alone."""
     service = "ingest" if program == "worker" else program
     own = {name: setting.text for name, setting in service_settings(service, wiring, overrides).items()}
-    keys = key_names(own.get("INFERENCE_MODELS_FILE", "")) if program == "inference" else ()
+    keys = _keys_of_models(own) if program == "inference" else ()
     return {**_lean(program), **overrides.passed(program, keys), **own, RUN_MARK: wiring.run_id}
+
+
+def _keys_of_models(own: Mapping[str, str]) -> set[str]:
+    """Those of the models file, and those that models may name that are added later."""
+    added = own.get("INFERENCE_ADDED_KEYS")
+    named = KEYS if added is None else [word.partition("=")[0].strip() for word in added.split(",")]
+    return key_names(own.get("INFERENCE_MODELS_FILE", "")) | {name for name in named if name}
 
 
 def key_names(models_file: str) -> set[str]:
