@@ -17,7 +17,7 @@ LAZY = {
     "ingest": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg", "celery.worker", "kombu.transport.redis"),
     "retriever": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
     "agent": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
-    "inference": (),
+    "inference": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
 }
 """Imported by name when a service starts."""
 

@@ -25,6 +25,7 @@ HOLDS = {
     "groundwork-gateway": ("gateway_database_url", "gateway_redis_url"),
     "groundwork-ingest": ("ingest_database_url", "ingest_redis_url"),
     "groundwork-retriever": ("retriever_database_url", "retriever_qdrant_api_key"),
+    "groundwork-inference": ("inference_database_url",),
     "groundwork-agent": ("agent_database_url", "agent_redis_url"),
     "groundwork-qdrant": ("qdrant_api_key",),
 }
