@@ -32,7 +32,8 @@ async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
     settings = settings.model_copy(update={"delegation_public_key_file": tmp_path / "d.pub"})
     async with serving(inference_app(settings)) as inference_url, AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        await session.get(f"{inference_url}/healthz")  # Alembic brings one schema up to date at a time in a process
+        async with session.get(f"{inference_url}/healthz"):
+            pass  # it has begun: Alembic brings one schema up to date at a time in a process
         running = await stack.enter_async_context(running_gateway(tmp_path, inference_url=inference_url))
         async with asyncio.timeout(DEADLINE_SECONDS):
             while (await running.call("GET", "/v1/models/words")).status != 200:  # noqa: ASYNC110  # it has no event

@@ -60,7 +60,8 @@ async def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         settings = settings_for(tmp_path, [CHAT, EMBEDDING]).model_copy(update=allowed)
         inference_url = await stack.enter_async_context(serving(inference_app(settings)))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        await session.get(f"{inference_url}/healthz")  # Alembic brings one schema up to date at a time in a process
+        async with session.get(f"{inference_url}/healthz"):
+            pass  # it has begun: Alembic brings one schema up to date at a time in a process
         gateway = await stack.enter_async_context(running_gateway(tmp_path, inference_url=inference_url))
         yield Platform(gateway, upstream, server)
 

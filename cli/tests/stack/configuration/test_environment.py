@@ -87,3 +87,13 @@ def test_the_worker_is_configured_like_ingest(home: Home, wiring: Wiring) -> Non
     assert {name: text for name, text in worker.items() if name.startswith("INGEST_")} == {
         name: text for name, text in api.items() if name.startswith("INGEST_")
     }
+
+
+def test_keys_that_models_may_name_later_go_to_inference_alone(home: Home, wiring: Wiring) -> None:
+    given = overrides(home, OPENAI_API_KEY="k", MY_KEY="m", OTHER="o")
+    assert process_environment("inference", wiring, given)["OPENAI_API_KEY"] == "k"
+    assert "OPENAI_API_KEY" not in process_environment("gateway", wiring, given)
+    named = overrides(home, OPENAI_API_KEY="k", MY_KEY="m", INFERENCE_ADDED_KEYS="MY_KEY=127.0.0.1")
+    environment = process_environment("inference", wiring, named)
+    assert environment["MY_KEY"] == "m"
+    assert "OPENAI_API_KEY" not in environment

@@ -9,7 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from groundwork.commands.session import session_of
+from groundwork.commands.session import Session, session_of
+from groundwork.errors import GroundworkError
 
 if TYPE_CHECKING:
     from groundwork.stack.supervision.readiness import Readiness
@@ -57,6 +58,20 @@ def up(
     if is_first:
         session.out.print(f"Admin key, made now: {session.home.admin_key_file.read_text().strip()}", soft_wrap=True)
     session.out.print("Key: `groundwork key` prints it.  Stop: `groundwork down`.  Processes: `groundwork status`.")
+    _suggest_model(session)
+
+
+def _suggest_model(session: Session) -> None:
+    """One line, where the packaged model is the one that answers."""
+    from groundwork.stack.suggestion import suggestion
+
+    try:
+        with session.client() as client:
+            is_packaged = any(model.default and model.packaged for model in client.models() if model.kind == "chat")
+    except GroundworkError:
+        return  # everything runs; this is only a hint
+    if is_packaged:
+        session.out.print(f"A better model than the packaged one: {suggestion().command}")
 
 
 def down(context: typer.Context) -> None:
