@@ -99,3 +99,12 @@ def test_a_question_is_a_unit_of_its_own_kind() -> None:
 @pytest.mark.parametrize("row", ["| a | b c |", "a\tb c", "a    b c"])
 def test_cells_of_every_kind_of_row(row: str) -> None:
     assert cells(row) == ["a", "b c"]
+
+
+def test_a_day_of_a_german_date_ends_no_sentence() -> None:
+    text = "Resturlaub verfällt am 31. März des Folgejahres. Er gilt ab 2019. Mai und Juni sind frei."
+    assert [text[start:end] for start, end in sentences(text)] == [
+        "Resturlaub verfällt am 31. März des Folgejahres.",
+        "Er gilt ab 2019.",
+        "Mai und Juni sind frei.",
+    ]

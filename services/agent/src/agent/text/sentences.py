@@ -33,6 +33,11 @@ _ABBREVIATION = re.compile(
 _BEFORE_NUMBER = re.compile(r"\b(?:nos?|nr|figs?|sec|art|para|pp?|vol|ext|tel|max|min|ed|ch)\.$", re.IGNORECASE)
 _AFTER_LOWER = re.compile(r"\b[a-z]+ [A-Z]\.$")
 """`… building B. There …` ends a sentence; `… John B. Smith …` does not."""
+_DAY = re.compile(r"(?<!\w)\d{1,2}\.$")
+_MONTH = re.compile(
+    r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b", re.IGNORECASE
+)
+"""German writes a day as an ordinal: `am 31. März`."""
 _LIKELY_END = re.compile(r"(?:\b(?:etc|inc|ltd|co|corp|a\.m|p\.m|u\.s|b\.v|n\.v)\.)$", re.IGNORECASE)
 
 
@@ -111,6 +116,8 @@ def _is_abbreviation(text: str, start: int, end: int, following: int) -> bool:
     head, following_character = text[start:end], text[following : following + 1]
     if _BEFORE_NUMBER.search(head):
         return following_character.isdigit() or following_character.islower()
+    if _DAY.search(head) and _MONTH.match(text, following):
+        return True
     if not _ABBREVIATION.search(head) or _AFTER_LOWER.search(head):
         return False
     return not (_LIKELY_END.search(head) and following_character.isupper())
