@@ -21,31 +21,31 @@ TAR = "application/x-tar"
 
 
 @router.get("/v1/models")
-async def models(deps: Deps, _: User) -> ModelList:
+async def models(_: User, deps: Deps) -> ModelList:
     """Every declared model, whether it is loaded yet or not."""
     return ModelList(data=[served.info() for served in deps.models.all])
 
 
 @router.get("/v1/models/{model}")
-async def get_model(model: str, deps: Deps, _: User) -> ModelInfo:
+async def get_model(_: User, model: str, deps: Deps) -> ModelInfo:
     """One model: what it is, and what it does now."""
     return deps.declared.get(model)
 
 
 @router.put("/v1/models/{model}/default")
-async def set_default_model(model: str, deps: Deps, _: Installation) -> ModelInfo:
+async def set_default_model(model: str, _: Installation, deps: Deps) -> ModelInfo:
     """Make a model the default of its kind."""
     return await deps.declared.set_default(model)
 
 
 @router.put("/v1/models/{model:path}")
-async def put_model(model: str, body: ModelDeclaration, deps: Deps, _: Installation) -> ModelInfo:
+async def put_model(model: str, _: Installation, body: ModelDeclaration, deps: Deps) -> ModelInfo:
     """Add a model or replace one that was added."""
     return await deps.declared.put(model, body)
 
 
 @router.delete("/v1/models/{model:path}", status_code=204)
-async def delete_model(model: str, deps: Deps, _: Installation) -> None:
+async def delete_model(model: str, _: Installation, deps: Deps) -> None:
     """Remove a model that was added. Calls under way end on it."""
     await deps.declared.delete(model)
 
@@ -59,8 +59,8 @@ async def backup(_: Installation, deps: Deps) -> OpenedStream:
 @router.get("/v1/models/{model}/tokenizer", response_class=Response)
 async def tokenizer(
     model: str,
-    deps: Deps,
     _: User,
+    deps: Deps,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The model's `tokenizer.json`, without truncation and padding. `default` is the default embedding model's."""
