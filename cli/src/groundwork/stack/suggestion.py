@@ -126,9 +126,9 @@ def _graphics_memory() -> int:
         return 0
     command = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(  # noqa: S603  # the tool that was found
+        listed = subprocess.run(  # noqa: S603  # the tool that was found
             command, capture_output=True, text=True, check=False, timeout=SMI_SECONDS, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    return max((int(line) * 1_000_000 for line in told.stdout.split() if line.isdecimal()), default=0)
+    return max((int(line) * 1_000_000 for line in listed.stdout.split() if line.isdecimal()), default=0)

@@ -122,7 +122,7 @@ def _catalog(
 ) -> tuple[Catalog, TokenCounter]:
     counter = TokenCounter(peers.inference, issuer)
     stack.push_async_callback(counter.close)
-    return Catalog(peers.inference, issuer, clock, settings.models_cache_seconds, counter.forget), counter
+    return Catalog(peers.inference, issuer, clock, settings.models_cache_seconds, counter.discard), counter
 
 
 def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> Breakers:

@@ -27,7 +27,7 @@ async def set_default_model(id: str, request: Request, deps: Deps, admin: Admin)
     """Have `default` mean this model for its kind, within seconds on every replica."""
     await _note(deps, Actor(admin.key_id, request.state.request_id), "model.default", id, {})
     chosen = await deps.peers.inference.call("PUT", f"{_path(id)}/default", ModelInfo, token=_token(deps))
-    await _forget(deps, id)
+    await _discard_cached(deps, id)
     return chosen
 
 
@@ -46,7 +46,7 @@ async def put_model(
     put = await deps.peers.inference.call(
         "PUT", _path(id), ModelInfo, token=_token(deps), body=body, timeout_seconds=SECONDS
     )
-    await _forget(deps, id)
+    await _discard_cached(deps, id)
     return put
 
 
@@ -55,7 +55,7 @@ async def delete_model(id: str, request: Request, deps: Deps, admin: Admin) -> N
     """Remove a model that was added. Calls under way end on it."""
     await _note(deps, Actor(admin.key_id, request.state.request_id), "model.delete", id, {})
     await deps.peers.inference.send("DELETE", _path(id), token=_token(deps))
-    await _forget(deps, id)
+    await _discard_cached(deps, id)
 
 
 def _path(name: str) -> str:
@@ -72,10 +72,10 @@ async def _note(deps: Dependencies, actor: Actor, action: str, name: str, detail
         await note(connection, deps.clock.now(), actor, action, name[:200], detail)
 
 
-async def _forget(deps: Dependencies, name: str) -> None:
+async def _discard_cached(deps: Dependencies, name: str) -> None:
     """What was known of the model that had the name, and the answers that it gave."""
-    deps.catalog.forget()
-    deps.counter.forget(name)
+    deps.catalog.discard()
+    deps.counter.discard(name)
     try:
         await deps.answer_cache.raise_epoch(None)
     except StoreUnavailable:

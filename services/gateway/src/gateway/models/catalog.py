@@ -99,7 +99,7 @@ class Catalog:
         except ServiceError:
             return self._last
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Ask anew next time."""
         self._models.invalidate(None)
 

@@ -58,7 +58,7 @@ class TokenCounter:
         counted = len(tokenizer.encode(beginning, add_special_tokens=False).ids)
         return math.ceil(counted * len(text) / len(beginning)) if len(text) > len(beginning) else counted
 
-    def forget(self, model: str) -> None:
+    def discard(self, model: str) -> None:
         """The name stands for another model now."""
         self._tokenizers.pop(model, None)
 
