@@ -19,15 +19,21 @@ async def test_a_backup_is_one_whole_file_of_all_services_in_the_order_in_which_
     admin: httpx2.AsyncClient, installation: Installation, tmp_path: Path
 ) -> None:
     installation.ingest.answers("/v1/backup", _part("ingest", "retriever"))
+    installation.inference.answers("/v1/backup", _part("inference"))
     installation.agent.answers("/v1/backup", _part("agent"))
     answer = await admin.get("/v1/backup")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-tar")
     file = tmp_path / "backup.tar"
     await asyncio.to_thread(file.write_bytes, answer.content)
     whole = await asyncio.to_thread(BackupFile(file).check)
-    assert whole.services == ["ingest", "retriever", "agent", "gateway"]
-    names = [name for name in ("ingest/", "agent/", "gateway/") if name.encode() in answer.content]
-    assert sorted(names, key=lambda name: answer.content.index(name.encode())) == ["ingest/", "agent/", "gateway/"]
+    assert whole.services == ["ingest", "retriever", "inference", "agent", "gateway"]
+    names = [name for name in ("ingest/", "inference/", "agent/", "gateway/") if name.encode() in answer.content]
+    assert sorted(names, key=lambda name: answer.content.index(name.encode())) == [
+        "ingest/",
+        "inference/",
+        "agent/",
+        "gateway/",
+    ]
     entries = (await admin.get("/v1/audit", params={"subject": "installation"})).json()["data"]
     assert [entry["action"] for entry in entries] == ["backup.read"]
 
@@ -36,18 +42,24 @@ async def test_services_are_asked_by_the_gateway_itself_and_not_in_a_tenants_nam
     admin: httpx2.AsyncClient, installation: Installation
 ) -> None:
     installation.ingest.answers("/v1/backup", _part("ingest", "retriever"))
+    installation.inference.answers("/v1/backup", _part("inference"))
     installation.agent.answers("/v1/backup", _part("agent"))
     await admin.get("/v1/backup")
-    for peer, audience in ((installation.ingest, "retriever"), (installation.agent, "agent")):
+    for peer, audience in (
+        (installation.ingest, "retriever"),
+        (installation.inference, "inference"),
+        (installation.agent, "agent"),
+    ):
         claims = installation.verifier.verify(peer.asked[0].token, audience)  # type: ignore[arg-type]
         assert (claims.tenant, claims.scopes) == ("-", ("admin",))
-    assert (installation.ingest.ended, installation.agent.ended) == (1, 1)
+    assert (installation.ingest.ended, installation.inference.ended, installation.agent.ended) == (1, 1, 1)
 
 
 async def test_a_part_that_can_not_be_had_is_an_error_and_no_half_a_backup(
     admin: httpx2.AsyncClient, installation: Installation
 ) -> None:
     installation.ingest.answers("/v1/backup", _part("ingest", "retriever"))
+    installation.inference.answers("/v1/backup", _part("inference"))
     installation.agent.answers("/v1/backup", NotReady("The agent service is away."))
     answer = await admin.get("/v1/backup")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
