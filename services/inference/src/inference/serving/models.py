@@ -102,11 +102,12 @@ class ServedModels:
 
     async def close(self) -> None:
         """Stop all work."""
+        open_still = {*self._serving.values(), *self._coming.values(), *self._leaving}
         background = [*self._work.values(), *self._leaving.values()]
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        for served in {*self._serving.values(), *self._coming.values(), *self._leaving}:
+        for served in open_still:
             await served.close()
 
     def _find(self, name: str, kind: Kind) -> ServedModel[Engine]:
