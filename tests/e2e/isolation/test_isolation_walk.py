@@ -238,6 +238,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/keys/{key_id}/rotate": [{}, {"overlap_seconds": 0}],
         "POST /v1/tenants": [{"name": "victim-tenant"}],
         "PATCH /v1/tenants/{name}": [{"limits": {"requests_per_minute": 1}}],
+        "PUT /v1/models/{id}": [{"kind": "chat", "engine": "scripted", "context_length": 64, "source": {"rules": []}}],
         "PUT /v1/routes/{name}": [{"targets": [{"model": "smollm2"}]}],
     }
 

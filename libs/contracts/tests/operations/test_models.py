@@ -21,7 +21,8 @@ def test_every_call_of_a_model_is_limited_recorded_screened_and_for_who_may_chat
         calls = operation.method == "POST"
         assert (operation.route is not None) == calls, operation.id
         assert operation.reach.question == (calls and operation is not DETOKENIZE), operation.id
-        assert operation.scopes == (("chat",) if calls else ()), operation.id
+        scopes = {"POST": ("chat",), "GET": (), "PUT": ("admin",), "DELETE": ("admin",)}
+        assert operation.scopes == scopes[operation.method], operation.id
 
 
 def test_whatever_answers_with_a_model_s_words_is_screened_on_its_way_back() -> None:

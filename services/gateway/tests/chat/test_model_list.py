@@ -92,6 +92,7 @@ async def test_an_agent_is_as_old_as_its_first_version(installation: Installatio
 
 
 async def test_default_is_shown_as_the_model_that_it_means(installation: Installation) -> None:
+    installation.inference.answers("/v1/models/m", CHAT)
     assert (await _shown(installation, _key(), "default"))["id"] == "m"
 
 
