@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
@@ -192,14 +193,13 @@ def _changes_vectors(old: Model, new: Model) -> bool:
 
 
 async def _try_out(served: ServedModel[Engine]) -> None:
-    """Wait until it is loaded and has been asked once, or for as long as a caller should wait."""
-    try:
+    """Wait until it is loaded and has been asked once, or for as long as a caller should wait: its state then says how
+    that went."""
+    with contextlib.suppress(TimeoutError, ServiceError):
         async with asyncio.timeout(LOAD_SECONDS):
             await served.opened()
         async with asyncio.timeout(ANSWER_SECONDS):
             await served.probe()
-    except (TimeoutError, ServiceError):
-        pass  # its state says it
 
 
 def _unusable_probe(name: str, why: str) -> Callable[[], Awaitable[None]]:
