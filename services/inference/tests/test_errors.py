@@ -10,6 +10,7 @@ from servicekit.core.errors import ServiceError
     ("error", "status", "code", "says"),
     [
         (errors.ModelNotFound("x" * 500, "chat"), 404, "model_not_found", f"chat model '{'x' * 128}'"),
+        (errors.ModelNotFound("x", ""), 404, "model_not_found", "'default' means the default model where"),
         (errors.NoReranker(), 404, "no_reranker", "kind: rerank"),
         (errors.ModelNotReady("m", "it is loading."), 503, "model_not_ready", "it is loading."),
         (errors.ModelBusy("m", 3.0), 429, "queue_full", "'m'"),

@@ -63,9 +63,10 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
     def __init__(self, name: str, kind: str) -> None:
+        of_kind = f"{kind} model" if kind else "model"
         super().__init__(
-            f"There is no {f'{kind} ' if kind else ''}model '{name[:128]}'. GET /v1/models lists what there is; "
-            f"'default' means the default {kind} model where one is configured.",
+            f"There is no {of_kind} '{name[:128]}'. GET /v1/models lists what there is; "
+            f"'default' means the default {of_kind} where one is configured.",
             param="model",
         )
 
