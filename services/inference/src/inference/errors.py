@@ -214,6 +214,15 @@ class TokensInexact(InvalidRequest):
         )
 
 
+class TextTooLong(InvalidRequest):
+    """More than is cut into tokens in one call: each token takes memory of a service that all share."""
+
+    code = "text_too_long"
+
+    def __init__(self, most: int, param: str) -> None:
+        super().__init__(f"At most {most:,} characters are read in one call. Send fewer at once.", param=param)
+
+
 class ModelNotAllowed(Forbidden):
     """The key may not use this model."""
 

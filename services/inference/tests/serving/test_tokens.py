@@ -89,3 +89,13 @@ async def test_ids_that_no_text_has_are_refused_with_their_number(change: Any) -
 async def test_a_model_without_a_tokenizer_says_what_to_set() -> None:
     with pytest.raises(NoTokenizerHere, match="Set `tokenizer`"):
         await tokenize(await served(FakeEngine()), TokenizeRequest(prompt="a"))
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [({"prompt": "a" * 500_001}, "prompt"), ({"messages": [{"role": "user", "content": "a" * 500_001}]}, "messages")],
+)
+def test_no_call_has_more_cut_than_memory_is_for(running: Any, body: dict[str, Any], param: str) -> None:
+    answer = running.post("/v1/tokenize", {"model": "talker"} | body)
+    assert (answer.status_code, error_of(answer)["code"]) == (400, "text_too_long")
+    assert error_of(answer)["param"] == param

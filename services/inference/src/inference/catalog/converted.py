@@ -7,14 +7,19 @@ image.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from inference.catalog.e5_file import NotE5, convert_e5
 from inference.catalog.packages import package_folder
@@ -35,9 +40,10 @@ def converted_folder(into: Path, package: str, file: Path, sha256: str) -> Path:
         convert_once(target, file, convert_e5)
     except NotE5 as error:
         raise FileInvalid(str(error)) from None
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
         raise CannotLoad(
-            f"{file.name} can't be converted into {into} ({error.strerror or error}). Let inference write there "
+            f"{file.name} can't be converted into {into} ({why}). Let inference write there "
             f"(INFERENCE_MODELS_DIR), or run before: python -m inference.catalog.converted {package} {file.name} "
             f"--into {into}"
         ) from None
@@ -47,25 +53,48 @@ def converted_folder(into: Path, package: str, file: Path, sha256: str) -> Path:
 def convert_once(target: Path, source: Path, convert: Convert) -> bool:
     """Make the folder `target` of `source` unless it is there and current; whether there was anything to do.
 
-    Atomic: the folder appears whole or not at all, also when two processes do this at once.
+    Atomic: the folder appears whole or not at all, also when the power fails. Of two processes the second waits.
     """
     stamp: dict[str, object] = {"version": VERSION, "file": source.name, "bytes": source.stat().st_size}
     if _is_current(target, stamp):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        convert(source, making)
-        (making / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
-        making.chmod(0o755)
-        for path in making.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        _put_in_place(making, target)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-    if not _is_current(target, stamp):
-        raise OSError(f"{target} could not be replaced. Remove it and try again")
+    with _alone_in(target.parent):
+        if _is_current(target, stamp):
+            return False
+        for left in target.parent.glob(f".{target.name}-*"):  # by one that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        making = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            convert(source, making)
+            (making / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+            making.chmod(0o755)
+            for path in making.rglob("*"):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+                _sync(path)
+            _put_in_place(making, target)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
     return True
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process and thread at a time; the lock ends with whoever holds it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_current(target: Path, stamp: dict[str, object]) -> bool:
@@ -80,11 +109,8 @@ def _put_in_place(made: Path, target: Path) -> None:
         outdated = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
         target.rename(outdated / "old")
         shutil.rmtree(outdated, ignore_errors=True)
-    try:
-        made.rename(target)
-    except OSError:
-        if not target.exists():  # else another process was first; the caller checks what it made
-            raise
+    made.rename(target)
+    _sync(target.parent)
 
 
 def main() -> int:

@@ -97,14 +97,18 @@ class DeclaredModels:
             raise ApiKeyUnset(key)
 
         def check(replaced: Entry | None) -> None:
-            if replaced is not None and _changes_vectors(read_entry(name, replaced), model):
+            if replaced is not None and _changes_vectors(_still_read(name, replaced), model):
                 raise EmbeddingModelFixed(name)
 
-        await self._repository.put(name, declaration, check)
+        is_chosen = declaration.default is True  # not before it is known whether it can be loaded
+        await self._repository.put(name, declaration.model_copy(update={"default": None} if is_chosen else {}), check)
         await self._refresh()
         served = self._served.declared(name)
         await _try_out(served)
-        return served.info()
+        if is_chosen and served.state != "failed":
+            await self._repository.set_default(model.kind, name)
+            await self._refresh()
+        return self._served.declared(name).info()
 
     async def delete(self, name: str) -> None:
         """Remove a model that was added; raises `DeclaredInFile` or `ModelNotFound`."""
@@ -186,8 +190,16 @@ def _with_defaults(declarations: Sequence[Declaration], declared: Declared) -> l
     return [decided(declaration) for declaration in declarations]
 
 
-def _changes_vectors(old: Model, new: Model) -> bool:
-    if old.kind != "embedding":
+def _still_read(name: str, entry: Entry) -> Model | None:
+    """The model of an entry; None where this release can't read it, which a new declaration mends."""
+    try:
+        return read_entry(name, entry)
+    except DeclarationInvalid:
+        return None
+
+
+def _changes_vectors(old: Model | None, new: Model) -> bool:
+    if old is None or old.kind != "embedding":
         return False
     return old.model_dump(exclude=set(CHANGEABLE)) != new.model_dump(exclude=set(CHANGEABLE))
 

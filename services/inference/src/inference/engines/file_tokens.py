@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+AT_ONCE = 2
+"""Texts that are cut at once, by all calls of a model: each takes a thread and memory."""
+
+
 class FileTokens:
     """A `TokenCodec`. `read` gives the tokenizer's file, which is read when it is first asked; off the event loop."""
 
@@ -22,14 +26,17 @@ class FileTokens:
         self._read = read
         self._tokenizer: Tokenizer | None = None
         self._reading = threading.Lock()
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     async def encode(self, text: str, *, special: bool, named: bool = False) -> Encoded:
         """As the file says."""
-        return await asyncio.to_thread(self._encode, text, special, named)
+        async with self._places:
+            return await asyncio.to_thread(self._encode, text, special, named)
 
     async def decode(self, ids: Sequence[int]) -> str:
         """As the file says."""
-        return await asyncio.to_thread(self._decode, ids)
+        async with self._places:
+            return await asyncio.to_thread(self._decode, ids)
 
     async def encode_chat(
         self, request: ChatRequest, *, special: bool | None, answer_follows: bool, named: bool = False

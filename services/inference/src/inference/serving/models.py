@@ -172,7 +172,8 @@ class ServedModels:
 
 
 def _in_order(models: Iterable[ServedModel[Any]]) -> list[ServedModel[Any]]:
-    return sorted(models, key=lambda served: LOADED_FIRST.index(served.model.kind))
+    """Added models last: no call may keep the operator's own from being loaded."""
+    return sorted(models, key=lambda served: (served.declaration.is_added, LOADED_FIRST.index(served.model.kind)))
 
 
 def _probe(served: ServedModel[Engine], needed: bool) -> Callable[[], Awaitable[None]]:

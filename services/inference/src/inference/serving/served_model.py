@@ -88,8 +88,14 @@ class ServedModel(Generic[AnyEngine]):
 
     @property
     def state(self) -> ModelState:
-        """What it does now."""
+        """What it does now. One that is loaded when it is used has failed where that did."""
+        if self._late_failure is not None:
+            return "failed"
         return "not_answering" if self._state == "ready" and self._silent_because else self._state
+
+    @property
+    def _late_failure(self) -> ModelNotReady | None:
+        return self.engine.failure if isinstance(self.engine, OnDemandEmbedding) else None
 
     async def opened(self) -> None:
         """Return when it is loaded or has failed to load."""
@@ -200,7 +206,8 @@ class ServedModel(Generic[AnyEngine]):
 
     def info(self) -> ModelInfo:
         """Its entry of `GET /v1/models`."""
-        state = self.state
+        state, late = self.state, self._late_failure
+        why = late.message if late is not None else self._why
         return ModelInfo(
             id=self.name,
             created=self.declaration.created,
@@ -219,7 +226,7 @@ class ServedModel(Generic[AnyEngine]):
             revision=self.identity.revision,
             added=self.declaration.is_added,
             state=state,
-            reason={"ready": None, "not_answering": self._silent_because}.get(state, self._why),
+            reason={"ready": None, "not_answering": self._silent_because}.get(state, why),
             price=self.model.price,
             limits=self.model.limits,
         )

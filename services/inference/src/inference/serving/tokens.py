@@ -8,17 +8,32 @@ from collections.abc import Sequence
 from contracts.models.chat import ChatRequest
 from contracts.models.tokens import DetokenizeReply, DetokenizeRequest, TokenizeReply, TokenizeRequest
 from inference.engines.wrappers.constrained_tools import as_answered
-from inference.errors import NoTokenizerHere, TokensInexact, TokenUnknown, Unsupported
+from inference.errors import (
+    NoTokenizerHere,
+    TextTooLong,
+    TokensInexact,
+    TokenUnknown,
+    Unsupported,
+)
 from inference.protocol.engines import Engine
 from inference.protocol.tokens import Encoded, TokenCodec
 from inference.serving.served_model import ServedModel
+from servicekit.core.errors import UpstreamTimeout
 
 AT_ONCE = 8
 """Lists of one call that are read at once: each is a call of a server, maybe."""
+MOST_CHARACTERS = 500_000
+"""Of a text or a conversation; cutting takes up to 250 bytes a character."""
+TEXTS_SECONDS = 60.0
+"""For all texts of a call's lists, however slow a server is."""
 
 
 async def tokenize(served: ServedModel[Engine], request: TokenizeRequest) -> TokenizeReply:
     """The tokens of a prompt or of a conversation; raises 400 for what the model's tokenizer can't do."""
+    if len(request.prompt or "") > MOST_CHARACTERS:
+        raise TextTooLong(MOST_CHARACTERS, "prompt")
+    if request.messages is not None and len(request.model_dump_json()) > MOST_CHARACTERS:
+        raise TextTooLong(MOST_CHARACTERS, "messages")
     codec = await _codec(served)
     if request.messages is not None:
         encoded = await _encode_chat(served, codec, request)
@@ -43,6 +58,7 @@ async def texts_of(served: ServedModel[Engine], lists: Sequence[list[int]], para
 
     Only where it is exactly so: raises `TokensInexact` for ids that the tokenizer would not give for the text that they
     spell, as those of another tokenizer are. So nothing changes if the text goes on in their place.
+    Raises `UpstreamTimeout` where a server takes too long for them.
     """
     codec = await _codec(served)
     before, after = await _frame(codec)
@@ -59,7 +75,16 @@ async def texts_of(served: ServedModel[Engine], lists: Sequence[list[int]], para
                 raise TokensInexact(served.name, param, number)
             return text
 
-    return list(await asyncio.gather(*(text_of(number, ids) for number, ids in enumerate(lists))))
+    try:
+        async with asyncio.timeout(TEXTS_SECONDS), asyncio.TaskGroup() as group:
+            reading = [group.create_task(text_of(number, ids)) for number, ids in enumerate(lists)]
+    except TimeoutError:
+        raise UpstreamTimeout(
+            f"The server of '{served.name}' takes too long to read these tokens. Send fewer at once."
+        ) from None
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [each.result() for each in reading]
 
 
 async def _encode_chat(served: ServedModel[Engine], codec: TokenCodec, request: TokenizeRequest) -> Encoded:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
-from inference.errors import FileChanged, ModelNotReady
+from inference.errors import FileChanged, ModelBusy, ModelNotReady
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, ExtraFields, Priority
 from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.protocol.tokens import TokenCodec
@@ -87,6 +87,19 @@ async def test_a_call_waits_no_longer_than_it_may_while_loading_goes_on() -> Non
     await asyncio.wait({task for task in asyncio.all_tasks() if task is not asyncio.current_task()}, timeout=60)
     assert (await engine.embed(["a"], "query")).tokens == 1
     assert inner.opened == 1
+
+
+async def test_no_more_calls_wait_for_it_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.engines.wrappers.on_demand.MOST_WAITING", 1)
+    inner = Inner()
+    engine = on_demand(inner)
+    waiting = asyncio.create_task(engine.embed(["a"], "query"))
+    await asyncio.sleep(0)
+    with pytest.raises(ModelBusy):
+        await engine.embed(["a"], "query")
+    inner.may_open.set()
+    assert (await waiting).tokens == 1
+    assert (await engine.embed(["a"], "query")).tokens == 1
 
 
 async def test_a_failure_is_told_to_all_and_to_the_probe_until_it_is_tried_again() -> None:

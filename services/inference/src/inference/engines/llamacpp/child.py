@@ -112,14 +112,17 @@ def _release_zeros() -> None:
     if sys.platform != "linux":
         return
     regions = [line.split() for line in Path("/proc/self/maps").read_text("utf-8", "replace").splitlines()]
-    advise, zeros = ctypes.CDLL(None, use_errno=True).madvise, bytes(BLOCK)
+    library = ctypes.CDLL(None, use_errno=True)
+    compare, advise, zeros = library.memcmp, library.madvise, ctypes.create_string_buffer(BLOCK)
+    place, length, advice = ctypes.c_void_p(), ctypes.c_size_t(BLOCK), ctypes.c_int(MADV_DONTNEED)
     for span, rights, _, _, inode, *_ in regions:
         start, end = (int(each, 16) for each in span.split("-"))
         if rights != "rw-p" or inode != "0" or end - start < LARGE:
             continue
-        for place in range(start, end - BLOCK + 1, BLOCK):
-            if ctypes.string_at(place, BLOCK) == zeros:
-                advise(ctypes.c_void_p(place), ctypes.c_size_t(BLOCK), MADV_DONTNEED)
+        for at in range(start, end - BLOCK + 1, BLOCK):
+            place.value = at
+            if not compare(place, zeros, length):  # what a call needs is made before, so that none of it is put there
+                advise(place, length, advice)
 
 
 if __name__ == "__main__":

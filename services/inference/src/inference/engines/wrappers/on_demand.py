@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from inference.errors import CannotLoad, ModelNotReady
+from inference.errors import CannotLoad, ModelBusy, ModelNotReady
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingEngine, EmbeddingResult, ExtraFields, Priority
 from inference.protocol.prefixes import Prefixes
 from inference.protocol.tokens import TokenCodec
@@ -18,6 +18,8 @@ LOADING_SECONDS = 60.0
 """How long a call waits for the model; loading goes on, and a later call finds it."""
 RETRY_SECONDS = 30.0
 """After a failure, how long calls are told of it before loading is tried again."""
+MOST_WAITING = 256
+"""Calls that wait for it to be loaded; those beyond are told to come back."""
 
 
 class OnDemandEmbedding:
@@ -40,6 +42,7 @@ class OnDemandEmbedding:
         self._retry_seconds = retry_seconds
         self._loading: asyncio.Task[None] | None = None
         self._failed_at = 0.0
+        self._waiting = 0
 
     @property
     def is_loaded(self) -> bool:
@@ -61,7 +64,7 @@ class OnDemandEmbedding:
         """Raise unless it answers, or would be loaded by a call; it is not loaded for this."""
         if self.is_loaded:
             await self._inner.probe()
-        elif (failure := self._failure()) is not None:
+        elif (failure := self.failure) is not None:
             raise failure
 
     def tokenizer(self) -> bytes | None:
@@ -84,17 +87,22 @@ class OnDemandEmbedding:
         return await self._inner.embed(texts, priority, extra)
 
     async def load(self) -> None:
-        """Return when it is loaded, once for all who wait; raises `ModelNotReady`."""
+        """Return when it is loaded, once for all who wait; raises `ModelNotReady` or `ModelBusy`."""
         if self.is_loaded:
             return
+        if self._waiting >= MOST_WAITING:
+            raise ModelBusy(self._model, 5.0)
         if self._loading is None or (self._loading.done() and time.monotonic() - self._failed_at > self._retry_seconds):
             self._loading = asyncio.create_task(self._load())
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._loading_seconds):
                 await asyncio.shield(asyncio.gather(self._loading, return_exceptions=True))
         except TimeoutError:
             raise ModelNotReady(self._model, "it is being loaded, since it was not used before", 5.0) from None
-        if (failure := self._failure()) is not None:
+        finally:
+            self._waiting -= 1
+        if (failure := self.failure) is not None:
             raise failure
 
     async def _load(self) -> None:
@@ -107,7 +115,9 @@ class OnDemandEmbedding:
             raise
         log.info("model loaded by its first call", model=self._model, seconds=round(time.monotonic() - started, 1))
 
-    def _failure(self) -> ModelNotReady | None:
+    @property
+    def failure(self) -> ModelNotReady | None:
+        """Why the last try to load it failed; None before the first, while one goes on, and once it is loaded."""
         if self._loading is None or not self._loading.done() or self.is_loaded:
             return None
         error = None if self._loading.cancelled() else self._loading.exception()
