@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from services.retriever.tests.conftest import TENANT, Bench
@@ -78,6 +79,32 @@ async def test_a_first_document_that_fails_leaves_the_choice_to_the_next(bench: 
         await bind(bench, record, GERMAN)
     bench.embedder.failure = None
     assert (await bind(bench, record, ENGLISH)).embedding_model == "hashed"
+
+
+async def test_a_model_that_turns_out_not_to_load_is_passed_over_and_one_that_is_away_is_waited_for(
+    bench: Bench,
+) -> None:
+    record, many = await bench.create(), bench.embedder.models["many"]
+    bench.embedder.broken["many"] = UpstreamFailed("It did not load.")
+    with pytest.raises(UpstreamFailed):
+        await bind(bench, record, GERMAN)
+
+    async def found_out() -> None:
+        bench.embedder.models["many"] = replace(many, is_failed=True)
+
+    bench.embedder.meanwhile = found_out
+    bound = await bind(bench, record, GERMAN)
+    assert bound.embedding_model == "hashed"
+    shown = await bench.parts.collections.describe_collection(bound)
+    assert "many, which reads it, could not be loaded" in (shown.embedding_model_reason or "")
+
+
+async def test_no_place_of_vectors_goes_while_a_backup_names_it(bench: Bench) -> None:
+    record = await bench.create()
+    async with bench.parts.collections.backup_lock.hold():
+        bound = await bind(bench, record, GERMAN)
+        assert record.vectors in await bench.parts.store.list_generations()
+    assert bound.vectors in await bench.parts.store.list_generations()
 
 
 @pytest.mark.parametrize(("language", "model"), [("en", "hashed"), ("de", "many"), ("zh", "many")])

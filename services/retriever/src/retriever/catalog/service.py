@@ -10,7 +10,7 @@ import structlog
 from contracts.retrieval.collections import AUTO_MODEL, Collection, CollectionCreate, VectorOptions
 from retriever.catalog.collections import UNBOUND, CollectionRecord, CollectionRepository, physical_name
 from retriever.catalog.generations import GenerationRepository
-from retriever.catalog.model_choice import choose_model, default_model, obvious_choice
+from retriever.catalog.model_choice import ModelChoice, choose_model, default_model, obvious_choice
 from retriever.catalog.revisions import DocumentState, RevisionRepository
 from retriever.errors import CollectionExists, GenerationMissing, VectorStoreUnavailable
 from retriever.models.protocol import Embedder, EmbeddingModel
@@ -21,10 +21,13 @@ from retriever.stores.readiness import READINESS
 from retriever.text.languages import AUTO, check_language
 from retriever.text.main_language import main_language
 from servicekit.backup.lock import BackupLock
+from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
 
 log = structlog.get_logger(__name__)
 CLEANUP_BATCH = 500
+FIRST = "its first document"
+"""Whose language chooses, in the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +72,36 @@ class CollectionService:
         if not record.is_unbound:
             return record
         language = await asyncio.to_thread(main_language, text)
-        models = await self.embedder.list_models(token)
-        choice = choose_model(models, language, "its first document")
+        choice = await self._usable_choice(language, token)
         before, after = record.vectors, record.vectors
         if choice.model.dimensions != record.dimensions:
             after = f"{physical_name(record.id, record.generation)}-{new_id('g')[-8:]}"
             options = VectorOptions.model_validate(record.vector_options)
             await self.store.create_generation(after, choice.model.dimensions, options)
         bound = await self.repository.bind_model(record, choice.model, choice.reason, after)
-        if after != before:  # dying here leaves an empty place, which a start removes
+        if after != before and not await self.backup_lock.is_held():  # what stays is empty, and a start removes it
             await self.store.delete_generation(before if bound else after)
         if bound:
             log.info(
                 "collection bound", collection=record.name, embedding_model=choice.model.name, reason=choice.reason
             )
         return await self.repository.get_collection(record.tenant, record.name)
+
+    async def _usable_choice(self, language: str | None, token: str) -> ModelChoice:
+        """What the first document chooses. A model that is loaded when it is used is used once before it is bound to:
+        one that can't be loaded is passed over; raises `ServiceError` for one that is away for now.
+        """
+        choice = choose_model(await self.embedder.list_models(token), language, FIRST)
+        if choice.model.is_default:
+            return choice
+        try:
+            await self.embedder.embed(choice.model.name, ["a"], "bulk", token)
+        except ServiceError:
+            again = choose_model(await self.embedder.list_models(token), language, FIRST)
+            if again.model.name == choice.model.name:
+                raise
+            return again
+        return choice
 
     async def _model(self, wanted: CollectionCreate, token: str) -> tuple[EmbeddingModel, str | None]:
         """The model of a new collection, and why, where it is ours to choose."""

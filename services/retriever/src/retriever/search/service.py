@@ -8,6 +8,7 @@ revisions.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -39,6 +40,8 @@ log = structlog.get_logger(__name__)
 ATTEMPTS = 3
 FLIPS = 3
 """Further attempts where a collection's generation was replaced."""
+MODEL_SECONDS = 60.0
+"""How long what inference says of a model is kept."""
 VisibleHit = tuple[RankedCandidate, StoredPoint]
 MORE_CANDIDATES = 4
 """How many times as many candidates are looked at when the first were hidden."""
@@ -114,7 +117,8 @@ class SearchService:
         self._revisions = revisions
         self._embedder = embedder
         self._rerank_stage = rerank_stage
-        self._unrelated_cosines: dict[str, float] = {}
+        self._unrelated_cosines: dict[str, tuple[float, float]] = {}
+        """By model: what inference said, and the second of the monotonic clock at which it is asked again."""
 
     async def search(self, tenant: str, request: SearchRequest, token: str) -> SearchReply:
         """Hits in descending score.
@@ -190,10 +194,13 @@ class SearchService:
             EMBEDDING_TOKENS.labels("query").inc(made.tokens)
 
     async def _unrelated(self, model: str, token: str) -> float:
-        """What inference says of the model; asked once, since models keep their names as long as their vectors."""
-        if model not in self._unrelated_cosines:
-            self._unrelated_cosines[model] = (await self._embedder.get_model(model, token)).unrelated_cosine
-        return self._unrelated_cosines[model]
+        """What inference says of the model, asked once a minute: models change while it runs."""
+        known, until = self._unrelated_cosines.get(model, (0.0, 0.0))
+        if time.monotonic() < until:
+            return known
+        known = (await self._embedder.get_model(model, token)).unrelated_cosine
+        self._unrelated_cosines[model] = known, time.monotonic() + MODEL_SECONDS
+        return known
 
     async def _rank(self, query: Query, records: Sequence[CollectionRecord]) -> tuple[list[Hit], bool]:
         """The part of the ranking that is needed, and whether nothing changed since the records were read."""
