@@ -102,9 +102,14 @@ def test_cells_of_every_kind_of_row(row: str) -> None:
 
 
 def test_a_day_of_a_german_date_ends_no_sentence() -> None:
-    text = "Resturlaub verfällt am 31. März des Folgejahres. Er gilt ab 2019. Mai und Juni sind frei."
+    text = (
+        "Resturlaub verfällt am 31. März des Folgejahres. Er gilt ab 2019. Mai und Juni sind frei. "
+        "The limit is 12. August figures follow."
+    )
     assert [text[start:end] for start, end in sentences(text)] == [
         "Resturlaub verfällt am 31. März des Folgejahres.",
         "Er gilt ab 2019.",
         "Mai und Juni sind frei.",
+        "The limit is 12.",
+        "August figures follow.",
     ]

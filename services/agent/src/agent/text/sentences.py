@@ -33,7 +33,7 @@ _ABBREVIATION = re.compile(
 _BEFORE_NUMBER = re.compile(r"\b(?:nos?|nr|figs?|sec|art|para|pp?|vol|ext|tel|max|min|ed|ch)\.$", re.IGNORECASE)
 _AFTER_LOWER = re.compile(r"\b[a-z]+ [A-Z]\.$")
 """`… building B. There …` ends a sentence; `… John B. Smith …` does not."""
-_DAY = re.compile(r"(?<!\w)\d{1,2}\.$")
+_DAY = re.compile(r"\b(?:am|ab|vom|zum|bis|seit|dem|den|der|des|und|oder) \d{1,2}\.$", re.IGNORECASE)
 _MONTH = re.compile(
     r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b", re.IGNORECASE
 )
