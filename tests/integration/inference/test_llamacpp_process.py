@@ -92,6 +92,15 @@ async def test_streams_of_a_killed_process_end_with_an_error_and_the_next_calls_
     assert await served.metric("groundwork_inference_running") == 0
 
 
+async def test_no_call_is_lost_when_a_connection_has_served_its_time(served: Inference) -> None:
+    messages = [{"role": "user", "content": "Hi"}]
+    body = {"model": "smollm2", "messages": messages, "max_tokens": 1, "n": 6, "stream": True}
+    for number in range(50):
+        async with served.post("/v1/chat/completions", body) as answer:
+            text = await answer.text()
+        assert text.endswith("data: [DONE]\n\n"), f"call {number}: {text[-300:]}"
+
+
 async def test_conversations_run_at_once(served: Inference) -> None:
     begun = [asyncio.Event() for _ in range(4)]
     streams = [asyncio.create_task(streamed(served, event)) for event in begun]

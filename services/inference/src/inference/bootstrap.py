@@ -72,8 +72,8 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
     database = Database.open(settings.database_url, settings.data_dir, "inference")
     try:
         await migrate(database, MIGRATIONS)
-        async with open_session(connections=0) as session:  # admission bounds the calls
-            factory = _EngineFactory(settings, session)
+        async with open_session(connections=0) as session, _unpooled() as children:  # admission bounds the calls
+            factory = _EngineFactory(settings, session, children)
             served = ServedModels(factory.served, probe_seconds=settings.probe_seconds)
             declared = DeclaredModels(
                 [Declaration(model, created) for model in catalog.models],
@@ -135,12 +135,21 @@ class _Connections:
             await session.close()
 
 
+def _unpooled() -> aiohttp.ClientSession:
+    """For llama.cpp's servers, which close a connection after its hundredth call without a word: a call that is on its
+    way by then would fail. A new one on loopback costs less than a millisecond."""
+    return open_session(connector=aiohttp.TCPConnector(limit=0, force_close=True))
+
+
 class _EngineFactory:
     """Makes the engine that a declaration asks for."""
 
-    def __init__(self, settings: InferenceSettings, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, settings: InferenceSettings, session: aiohttp.ClientSession, children: aiohttp.ClientSession
+    ) -> None:
         self._settings = settings
         self._session = session
+        self._children = children
         self._admissions: dict[str, Admission] = {}
         self._sources = ModelSources(
             settings.models_dir, allow_downloads=settings.allow_downloads, hub_url=settings.hub_url
@@ -229,7 +238,7 @@ class _EngineFactory:
             Peer(
                 "upstream",
                 nowhere.base_url,
-                self._session,
+                self._children,
                 settings.upstream_seconds,
                 is_ours=False,
                 restart_seconds=LLAMA_RESTART_SECONDS,
