@@ -66,6 +66,17 @@ def logging_as_before() -> Iterator[None]:
     structlog.configure(**known)
 
 
+LONG = re.compile(r"^tests/(?:chaos|compose|vllm|contract/clients)/")
+LONG_SECONDS = 2 * 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bound what runs long by what it may take in its largest form (CALLS=5000, ANSWERS=…), not as all others."""
+    for item in items:
+        if LONG.match(item.nodeid):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
+
+
 SHARED_HOMES = {
     name: re.compile(rf"^(?:def test_\w+|@pytest\.fixture.*\ndef \w+)\([^)]*?\b{name}: {kind}", re.MULTILINE)
     for name, kind in (("traced", "Traced"), ("home", "RunningHome"))
