@@ -34,6 +34,8 @@ SPDX = {
     "Python Software Foundation License": "PSF-2.0",
 }
 """What packages write, as spdx.org's short names; `BSD` is one of its forms, `Repoze` BSD with a clause on names."""
+APPROVALS = {"OSI Approved", "DFSG approved"}
+"""Said beside licences; none themselves."""
 PERMISSIVE = {
     "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "HPND", "ISC",
     "LLVM-exception", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "Repoze", "Unlicense", "Zlib",
@@ -86,7 +88,7 @@ def licence_of(package: str) -> str:
         return str(expression)
     classified = [line.split(" :: ")[-1] for line in said.get_all("Classifier") or [] if line.startswith("License ::")]
     written = (said.get("License") or "").strip().split("\n")[0]
-    found = [SPDX.get(name, name) for name in classified if name != "OSI Approved"] or [SPDX.get(written, written)]
+    found = [SPDX.get(name, name) for name in classified if name not in APPROVALS] or [SPDX.get(written, written)]
     return " AND ".join(sorted(set(found))) or "unknown"
 
 
