@@ -48,6 +48,37 @@ def test_what_shows_no_language_and_foreign_names_in_english_are_taken_for_engli
     assert main_language(text) == "en"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("გამარჯობა", id="a word of Georgian"),
+        pytest.param(
+            "ტუმბო უნდა გამოირთოს სახურავის გახსნამდე და ისარი უნდა იყოს ნულზე ყოველდღე შეამოწმეთ ფილტრი და ზეთი",
+            id="a sentence of it",
+        ),
+        pytest.param(
+            "ტუმბო უნდა გამოირთოს სახურავის გახსნამდე და the cover is closed", id="beside fewer English words"
+        ),
+        pytest.param("ঢাকনা খোলার আগে পাম্প বন্ধ করতে হবে", id="Bengali"),
+        pytest.param("ከመክፈትዎ በፊት ፓምፑ መጥፋት አለበት", id="Amharic"),
+        pytest.param("ꆈꌠꁱꂷ", id="Yi, which sets no blanks"),
+    ],
+)
+def test_a_text_in_a_script_that_is_not_known_is_never_english_however_short(text: str) -> None:
+    assert main_language(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Ｆａｌｃｏｎ ９", "ﬁnal ﬂow", "Ꝯ", "µm", "The word გამარჯობა is Georgian for a greeting."]
+)
+def test_latin_letters_of_other_blocks_and_a_foreign_word_in_english_are_no_foreign_text(text: str) -> None:
+    assert main_language(text) == "en"
+
+
+def test_a_text_in_armenian_is_armenian_however_short() -> None:
+    assert main_language("Բարև ձեզ") == "hy"
+
+
 def test_the_end_of_a_long_text_counts_as_its_beginning_does() -> None:
     half = SAMPLE_CHARS // len(ENGLISH) + 1
     assert main_language(ENGLISH * half) == "en"

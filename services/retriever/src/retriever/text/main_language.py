@@ -6,6 +6,7 @@ A text is looked at some words at a time, so that paragraphs in two languages ar
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -19,6 +20,8 @@ SHARE = 0.85
 """A text is in a language that so much of it is in."""
 SHORT = 20
 """Latin words that show no language are taken for English, as names and codes are, unless there are more of them."""
+MOSTLY = 0.5
+"""A text with so many of its letters in a script that no language here has is in none of them, however short it is."""
 _UNSPACED = {
     "ja": "\u3040-\u30ff",
     "ko": "\uac00-\ud7af\u1100-\u11ff",
@@ -30,6 +33,8 @@ _UNSPACED = {
 }
 _RUNS = {language: re.compile(f"[{letters}]+") for language, letters in _UNSPACED.items()}
 _WORD = re.compile(r"[^\W\d_]+")
+FIRST_OF_OTHERS = "\u0370"
+"""Letters before are Latin."""
 CHARACTERS_A_WORD = 2
 """Of languages that set no blanks."""
 KANA = 0.1
@@ -47,7 +52,10 @@ _BY_SCRIPT = {
 
 def main_language(text: str) -> str | None:
     """The ISO 639-1 code of the language that a text is in; null where it has several, or one that is not known."""
-    words, unknown = _count(_sample(text))
+    sample = _sample(text)
+    if _is_mostly_foreign(sample):
+        return None
+    words, unknown = _count(sample)
     known = sum(words.values())
     if not known:
         return ENGLISH if unknown < SHORT else None
@@ -60,6 +68,20 @@ def _sample(text: str) -> str:
         return text
     part, middle = SAMPLE_CHARS // 3, len(text) // 2
     return "\n".join((text[:part], text[middle : middle + part], text[-part:]))
+
+
+def _is_mostly_foreign(text: str) -> bool:
+    """Whether it is in a script of another language than those that are known: Georgian, for instance."""
+    letters = Counter(filter(str.isalpha, text))
+    foreign = sum(count for letter, count in letters.items() if _is_foreign(letter))
+    return foreign > MOSTLY * letters.total()
+
+
+def _is_foreign(letter: str) -> bool:
+    if letter < FIRST_OF_OTHERS or script_of(letter) != "latin" or any(run.match(letter) for run in _RUNS.values()):
+        return False
+    plain = unicodedata.normalize("NFKC", letter)[0]  # full width letters and ligatures are Latin, too
+    return not unicodedata.name(plain, "").startswith("LATIN")
 
 
 def _count(text: str) -> tuple[Counter[str], int]:
