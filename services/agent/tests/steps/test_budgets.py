@@ -8,11 +8,13 @@ from services.agent.tests.payments import Till, pay
 from services.agent.tests.runs_bench import bench
 
 from agent.settings import AgentSettings
+from agent.steps.model_step import NO_ANSWER
 from agent.testing.scripted_agents import Turn
 from agent.testing.scripted_answers import CAPABLE
 from agent.threads.messages import UNKNOWN
 from contracts.access.delegation import Spent
 from contracts.models.catalog import ModelPrice
+from contracts.models.chat import ChatRequest
 from servicekit.sql.database import Database
 
 
@@ -75,7 +77,36 @@ async def test_a_model_that_repeats_itself_is_told_and_then_stopped(database: Da
     run = await one.run()
     assert (run.status, run.limit) == ("limit_reached", "repeated_calls")
     assert till.paid == ["1", "1"]
-    assert run.steps == 5
+    assert run.steps == 6
+    assert run.output == "I pay."
+
+
+async def test_a_model_that_repeats_itself_is_asked_for_an_answer_in_words(database: Database) -> None:
+    def script(request: ChatRequest) -> Turn:
+        in_words = (request.model_extra or {}).get("tool_choice") == "none"
+        return Turn("Hello to you.") if in_words else Turn("", [("pay", {"amount": 1})])
+
+    one = bench(database, tools={"pay": Till("safe")})
+    one.model.script = script
+    await one.define()
+    run = await one.run("hello")
+    assert (run.status, run.limit, run.output) == ("limit_reached", "repeated_calls", "Hello to you.")
+    assert [event.type for event in await one.events(run)][-1] == "run.limit_reached"
+    assert (await one.history(run.thread_id))[-1].content == "Hello to you."
+
+
+@pytest.mark.parametrize(
+    ("schema", "output"), [(None, NO_ANSWER), ({"type": "object", "properties": {"paid": {"type": "string"}}}, None)]
+)
+async def test_a_model_that_only_repeats_itself_leaves_an_honest_sentence_where_words_are_the_output(
+    database: Database, schema: dict[str, Any] | None, output: str | None
+) -> None:
+    till = Till("safe")
+    one = bench(database, Turn("", [("pay", {"amount": 1})]), tools={"pay": till})
+    await one.define(output_schema=schema)
+    run = await one.run("hello")
+    assert (run.status, run.limit, run.output) == ("limit_reached", "repeated_calls", output)
+    assert till.paid == ["1", "1"], "a call that comes though none may be made is not made"
 
 
 async def test_a_run_whose_process_was_killed_in_a_step_says_what_that_step_was_charged_too(database: Database) -> None:

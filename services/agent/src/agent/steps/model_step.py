@@ -16,7 +16,7 @@ from agent.steps.emitted_text import EmittedText
 from agent.steps.output import shown_output
 from agent.steps.state import RunContext, RunState
 from agent.steps.tool_calls import CallAssembly, screen
-from agent.threads.messages import Message, as_openai, tokens
+from agent.threads.messages import Message, as_openai, last_text, tokens
 from agent.tools.search_history import SearchHistory
 from agent.tools.tool import Tool
 from contracts.models.catalog import ModelInfo
@@ -26,7 +26,11 @@ AGENT_PROMPT = "agent.v1"
 FLUSH_SECONDS = 0.1
 """How often what there is to say is written to the events while a model reads and speaks."""
 REPEATS_AT_MOST = 3
-"""Repeated calls that are refused before the run ends: the model does not get any further."""
+"""Repeated calls that are refused before the run ends: the model does not get any further. It is asked once more,
+for an answer in words.
+"""
+NO_ANSWER = "I have no answer: I made the same tool calls again and again, and they brought nothing new."
+"""Where it says none even then."""
 
 
 async def think(state: RunState, context: RunContext) -> dict[str, Any]:
@@ -34,10 +38,9 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     run, limits = context.run, context.run.definition.limits
     run.checkpoint()
     limit = exhausted_limit(limits, run, state)
-    if limit is None and state.get("refused", 0) >= REPEATS_AT_MOST:
-        limit = "repeated_calls"
     if limit is not None:
         return {"limit": limit}
+    is_last = state.get("refused", 0) >= REPEATS_AT_MOST
     step = state.get("step", 0) + 1
     run.counters["steps"] = step
     run.emit("step.started", {}, step)
@@ -45,14 +48,18 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     model = await context.models.model(run.definition.model, token)
     if model is None:
         raise AgentModelMissing(run.definition.model)
-    emitted, assembly, cut = await _ask(state, context, model, token, step)
-    taken = (call["id"] for message in state["messages"] for call in message.get("calls", ()))
-    calls = assembly.calls(step, taken, cut=cut)
+    emitted, assembly, cut = await _ask(state, context, model, token, step, in_words=is_last)
+    run.answered_step = step
     said: Message = {"role": "assistant", "content": emitted.text}
     changes: dict[str, Any] = {"step": step, "messages": [said]}
     if run.definition.output_schema is not None:
         changes["raw"] = emitted.received
-    if calls:
+    elif is_last and last_text([*state["messages"], said]) is None:
+        said["content"] = NO_ANSWER
+    if is_last:
+        return {**changes, "limit": "repeated_calls"}
+    taken = (call["id"] for message in state["messages"] for call in message.get("calls", ()))
+    if calls := assembly.calls(step, taken, cut=cut):
         changes |= screen(calls, readable(state, context), limits, state)
         said["calls"] = calls
         for number, call in enumerate(calls):
@@ -61,16 +68,15 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
         listed = run.definition.approval.tools
         changes["deciding"] = any(call["name"] in listed and "problem" not in call for call in calls)
     run.counters["tool_calls"] = changes.get("calls_made", state.get("calls_made", 0))
-    run.answered_step = step
     return changes
 
 
 async def _ask(
-    state: RunState, context: RunContext, model: ModelInfo, token: str, step: int
+    state: RunState, context: RunContext, model: ModelInfo, token: str, step: int, *, in_words: bool
 ) -> tuple[EmittedText, CallAssembly, bool]:
     """What the model says (sent on as it comes, but whole for a schema), and whether it was cut at its limit."""
     run, began = context.run, time.perf_counter()
-    request = chat_request(state, context, model)
+    request = chat_request(state, context, model, in_words=in_words)
     schema = run.definition.output_schema
     emitted = EmittedText(None if schema is None else partial(shown_output, schema))
     assembly = CallAssembly()
@@ -102,8 +108,11 @@ async def _ask(
     return emitted, assembly, cut
 
 
-def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> ChatRequest:
-    """What the model is asked: the agent's instructions, the thread as far as it is read, and the run until now."""
+def chat_request(state: RunState, context: RunContext, model: ModelInfo, *, in_words: bool = False) -> ChatRequest:
+    """What the model is asked: the agent's instructions, the thread as far as it is read, and the run until now.
+
+    `in_words`: it may call no tools. They are named all the same: some servers want those of calls that were made.
+    """
     definition, settings = context.run.definition, context.settings
     more = f"\nEarlier on this thread, in short:\n{quotable(state['summary'])}" if state.get("summary") else ""
     if definition.output_schema is not None:
@@ -127,6 +136,8 @@ def chat_request(state: RunState, context: RunContext, model: ModelInfo) -> Chat
     tools = readable(state, context)
     if tools:
         body["tools"] = [as_function(tool) for tool in tools.values()]
+        if in_words:
+            body["tool_choice"] = "none"
     elif definition.output_schema is not None:
         schema = {"name": "output", "schema": definition.output_schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
