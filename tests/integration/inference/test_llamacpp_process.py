@@ -154,6 +154,27 @@ async def test_a_process_beyond_its_memory_is_started_anew(tmp_path: Path) -> No
         assert not psutil.pid_exists(first)
 
 
+async def test_a_process_that_hangs_is_ended_and_its_streams_with_it_and_the_next_one_answers(tmp_path: Path) -> None:
+    model = SMOLLM2 | {"queue": {"at_once": 2, "waiting": 16}}
+    async with running_inference(tmp_path, [model], stalled_seconds=2) as service:
+        for _ in range(2):
+            begun = asyncio.Event()
+            stream = asyncio.create_task(streamed(service, begun))
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await begun.wait()
+                stopped = engine(service).pid
+                os.kill(stopped, signal.SIGSTOP)
+                text = await stream
+            assert "event: error" in text or text.endswith("data: [DONE]\n\n")  # it may have been done by then
+            await until(lambda: engine(service).pid not in (None, stopped))  # noqa: B023
+            async with service.post(
+                "/v1/chat/completions", {"model": "smollm2", "messages": STORY, "max_tokens": 2}
+            ) as answer:
+                assert answer.status == 200
+            assert not psutil.pid_exists(stopped)
+        assert await service.metric('groundwork_inference_engine_restarts_total{model="smollm2"}') >= 2
+
+
 async def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     (tmp_path / "models.yaml").write_text(yaml.safe_dump({"models": [SMOLLM2]}))
     (tmp_path / "key.pub").write_bytes(generate_key_pair()[1])
@@ -192,6 +213,7 @@ def bad_files(folder: Path) -> dict[str, dict[str, Any]]:
         "cut": {"source": {"path": str(folder / "cut.gguf")}},
         "unknown": {"source": {"path": str(folder / "unknown.gguf")}},
         "large": {"llamacpp": {"memory_mb": 64}},
+        "larger": {"llamacpp": {"gpu_layers": 1}, "context_length": 8192, "queue": {"at_once": 10_000}},
         "changed": {"source": source | {"sha256": "0" * 64}},
         "adapter": {"llamacpp": {"adapters": [{"source": {"path": str(folder / "text.gguf")}}]}},
     }
@@ -211,6 +233,7 @@ async def test_each_file_that_can_not_be_loaded_has_its_code_and_its_words(tmp_p
         "cut": "model_file_truncated",
         "unknown": "model_architecture_unknown",
         "large": "model_too_large",
+        "larger": "model_too_large",
         "changed": "model_file_changed",
         "adapter": "model_file_invalid",
     }

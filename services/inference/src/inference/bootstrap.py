@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
 from inference.engines.llamacpp.chat import LlamaChat
+from inference.engines.llamacpp.heartbeat import PATH as HEARTBEAT_PATH
+from inference.engines.llamacpp.heartbeat import Heartbeat
 from inference.engines.llamacpp.process import ServerOptions
 from inference.engines.llamacpp.request import LlamaModel
 from inference.engines.openai.backlog import EngineBacklog
@@ -216,7 +219,7 @@ class _EngineFactory:
         options, key = model.llamacpp, secrets.token_urlsafe(32)
         slots, context = model.queue.at_once or LLAMA_SLOTS, model.context_length or 0
         native = model.tools_by == "native"
-        upstream, moved = self._llama_upstream(model, slots, key)
+        upstream, moved, heartbeat = self._llama_upstream(model, slots, key)
         engine = LlamaChat(
             model.name,
             upstream,
@@ -227,12 +230,16 @@ class _EngineFactory:
             options=ServerOptions(context, slots, options.threads or self._settings.threads, options.gpu_layers),
             memory_mb=options.memory_mb,
             ask=upstream.ask,
+            heartbeat=heartbeat,
         )
         with_tools = (NativeTools if native else ConstrainedTools)(model.name, engine)
         return RawPrompts(CheckedSchema(with_tools))
 
-    def _llama_upstream(self, model: Model, slots: int, key: str) -> tuple[UpstreamChat, Callable[[str | None], None]]:
-        """What speaks to llama.cpp's server, and what tells it where that listens: known once it does."""
+    def _llama_upstream(
+        self, model: Model, slots: int, key: str
+    ) -> tuple[UpstreamChat, Callable[[str | None], None], Heartbeat]:
+        """What speaks to llama.cpp's server, what tells it where that listens, known once it does, and what asks it
+        whether it hangs."""
         settings, nowhere = self._settings, UpstreamSource(base_url="http://127.0.0.1/v1", upstream_model=model.name)
         peer, metrics, root = (
             Peer(
@@ -263,7 +270,8 @@ class _EngineFactory:
             closing=backlog.close,
             root=root,
         )
-        return upstream, moved
+        beat = partial(root.send, "GET", HEARTBEAT_PATH, token=key)
+        return upstream, moved, Heartbeat(beat, settings.stalled_seconds)
 
     def _embedding(self, model: Model, connections: _Connections) -> EmbeddingEngine:
         settings, source = self._settings, model.source

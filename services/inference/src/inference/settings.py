@@ -62,7 +62,8 @@ class InferenceSettings(ServiceSettings, SqlSettings):
     """The same for a model that has a price and a server behind https, whose provider charges for each question. A call
     that fails has it asked at the next probe."""
     stalled_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """How long a busy model may go without any progress before it counts as stalled."""
+    """How long a busy model may go without any progress before it counts as stalled. A llama.cpp that is silent for so
+    long and computes nothing is started again."""
     follow_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
     """How often it is looked whether another replica added or removed a model."""
     added_hosts: str = "localhost:11434,127.0.0.1:11434,localhost:8000,127.0.0.1:8000"

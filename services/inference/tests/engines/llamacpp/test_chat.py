@@ -15,6 +15,7 @@ from inference.catalog.gguf_tokenizer import tokenizer_json
 from inference.catalog.llama_options import GenerationDefaults
 from inference.engines.llamacpp import chat
 from inference.engines.llamacpp.chat import LlamaChat
+from inference.engines.llamacpp.heartbeat import Heartbeat
 from inference.engines.llamacpp.process import ServerOptions, ServerProcess
 from inference.engines.llamacpp.request import LlamaModel
 from inference.errors import CannotLoad, FileInvalid, ModelNotReady, ModelTooLarge
@@ -25,6 +26,10 @@ TOKEN = {"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": [{"token"
 
 async def no_calls(path: str, body: object) -> None:
     """A server that has nothing beside OpenAI's calls."""
+
+
+async def answered() -> None:
+    """By a process that does not hang."""
 
 
 def engine(upstream: ChatEngine, *files: Path, memory_mb: int | None = None) -> LlamaChat:
@@ -39,6 +44,7 @@ def engine(upstream: ChatEngine, *files: Path, memory_mb: int | None = None) -> 
         options=ServerOptions(100, 1, 1, None),
         memory_mb=memory_mb,
         ask=no_calls,
+        heartbeat=Heartbeat(answered, 60),
     )
 
 

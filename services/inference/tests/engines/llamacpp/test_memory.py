@@ -6,7 +6,7 @@ import pytest
 
 from inference.catalog.gguf_files import GgufFiles
 from inference.catalog.gguf_header import GgufHeader
-from inference.engines.llamacpp.memory import WORKSPACE_BYTES, available_bytes, check_memory, needed_bytes
+from inference.engines.llamacpp.memory import WORKSPACE_BYTES, check_room, needed_bytes
 from inference.errors import ModelTooLarge
 
 TINY = GgufHeader(
@@ -29,23 +29,49 @@ def test_a_model_needs_its_files_and_room_for_what_its_slots_remember(tmp_path: 
     assert needed_bytes(files, TINY, 10) == 157 + keys_and_values + WORKSPACE_BYTES
 
 
-def test_what_is_free_is_the_least_of_machine_and_container(tmp_path: Path) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal: 8000 kB\nMemAvailable: 4000 kB\n")
-    assert available_bytes(meminfo, tmp_path) == 4000 * 1024
-    (tmp_path / "memory.max").write_text("3000000\n")
-    (tmp_path / "memory.current").write_text("1500000\n")
-    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 500000\n")
-    assert available_bytes(meminfo, tmp_path) == 2_000_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert available_bytes(meminfo, tmp_path) == 4000 * 1024
-    assert available_bytes(tmp_path / "none", tmp_path / "none") is None
+class Gpus:
+    """GPUs with so much memory, and how often they were asked for it."""
+
+    def __init__(self, size: int = 0) -> None:
+        self.size = size
+        self.asked = 0
+
+    async def bytes(self) -> int:
+        self.asked += 1
+        return self.size
 
 
-def test_a_model_that_is_too_large_says_by_how_much_and_what_to_do() -> None:
+async def room(
+    gpus: Gpus, *, layers: int | None = None, bound: int | None = None, free: int | None = 5_000_000
+) -> None:
+    """For a model of 9 MB."""
+    await check_room("m.gguf", 9_000_000, bound=bound, gpu_layers=layers, gpu_bytes=gpus.bytes, available=lambda: free)
+
+
+@pytest.mark.parametrize("layers", [None, 0, 1])
+async def test_a_model_that_is_too_large_is_refused_however_many_layers_are_meant_for_a_gpu_that_is_not_there(
+    layers: int | None,
+) -> None:
     with pytest.raises(ModelTooLarge, match=r"m\.gguf needs about 9 MB and 5 MB are free.*memory_mb"):
-        check_memory("m.gguf", 9_000_000, None, 5_000_000)
-    with pytest.raises(ModelTooLarge, match="its memory_mb allows"):
-        check_memory("m.gguf", 9_000_000, 8_000_000, 50_000_000)
-    check_memory("m.gguf", 9_000_000, 10_000_000, 5_000_000)  # who declares it knows better
-    check_memory("m.gguf", 9_000_000, None, None)
+        await room(Gpus(), layers=layers)
+
+
+async def test_the_memory_of_gpus_counts_where_layers_go_there() -> None:
+    await room(Gpus(4_000_000))
+    with pytest.raises(ModelTooLarge, match="8 MB are free"):
+        await room(Gpus(3_000_000), layers=1)
+    with pytest.raises(ModelTooLarge, match="5 MB are free"):
+        await room(Gpus(4_000_000), layers=0)
+
+
+async def test_gpus_are_not_asked_for_a_model_that_has_room_anyway() -> None:
+    gpus = Gpus()
+    await room(gpus, free=9_000_000)
+    await room(gpus, free=None)
+    assert not gpus.asked
+
+
+async def test_who_declares_a_bound_knows_better() -> None:
+    await room(Gpus(), bound=10_000_000)
+    with pytest.raises(ModelTooLarge, match="8 MB its memory_mb allows"):
+        await room(Gpus(), bound=8_000_000, free=50_000_000)

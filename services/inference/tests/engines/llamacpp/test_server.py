@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from inference.engines.llamacpp.heartbeat import Heartbeat
 from inference.engines.llamacpp.server import LlamaServer
 from inference.errors import CannotLoad, FileInvalid, ModelNotReady
 
@@ -32,6 +33,9 @@ class Process:
     def memory_bytes(self) -> int:
         return self.memory
 
+    def cpu_seconds(self) -> float:
+        return 0.0
+
     async def end(self) -> None:
         self.is_over = True
 
@@ -44,6 +48,12 @@ class Starts:
         self.failures: list[Exception] = []
         self.addresses: list[str | None] = []
         self.changed = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    def server(self, name: str) -> LlamaServer:
+        heartbeat = Heartbeat(self.answers.wait, stalled_seconds=3)
+        return LlamaServer(name, start=self.start, moved=self.moved, heartbeat=heartbeat)
 
     async def start(self) -> Any:
         if self.failures:
@@ -72,7 +82,7 @@ def restarts(model: str) -> float | None:
 
 
 async def test_a_process_that_ends_is_followed_by_another_at_its_own_address(starts: Starts) -> None:
-    server = LlamaServer("followed", start=starts.start, moved=starts.moved)
+    server = starts.server("followed")
     with pytest.raises(ModelNotReady, match="loading"):
         server.check()
     await server.open(None)
@@ -88,7 +98,7 @@ async def test_a_process_that_ends_is_followed_by_another_at_its_own_address(sta
 
 
 async def test_a_process_that_takes_too_much_memory_is_ended_and_followed(starts: Starts) -> None:
-    server = LlamaServer("greedy", start=starts.start, moved=starts.moved)
+    server = starts.server("greedy")
     await server.open(1000)
     starts.made[0].memory = 1001
     await starts.until(lambda: starts.addresses[1:2] == [None])
@@ -99,8 +109,22 @@ async def test_a_process_that_takes_too_much_memory_is_ended_and_followed(starts
     await server.close()
 
 
+async def test_a_process_that_hangs_is_ended_and_followed(starts: Starts) -> None:
+    server = starts.server("hanging")
+    await server.open(None)
+    starts.answers.clear()
+    await starts.until(lambda: starts.addresses[1:2] == [None])
+    with pytest.raises(ModelNotReady, match="hung: it has answered nothing for 3 s, and is started again"):
+        server.check()
+    starts.answers.set()
+    await starts.until(lambda: len(starts.addresses) == 3)
+    assert starts.made[0].is_over
+    assert restarts("hanging") == 1
+    await server.close()
+
+
 async def test_a_start_that_fails_again_and_again_is_tried_until_it_succeeds(starts: Starts) -> None:
-    server = LlamaServer("stubborn", start=starts.start, moved=starts.moved)
+    server = starts.server("stubborn")
     await server.open(None)
     starts.failures = [CannotLoad("the file is gone"), OSError("no more processes")]
     starts.made[0].ended.set()
@@ -110,7 +134,7 @@ async def test_a_start_that_fails_again_and_again_is_tried_until_it_succeeds(sta
 
 
 async def test_a_first_start_that_fails_is_the_callers_to_tell(starts: Starts) -> None:
-    server = LlamaServer("none", start=starts.start, moved=starts.moved)
+    server = starts.server("none")
     starts.failures = [FileInvalid("it is no GGUF file")]
     with pytest.raises(FileInvalid):
         await server.open(None)
@@ -119,7 +143,7 @@ async def test_a_first_start_that_fails_is_the_callers_to_tell(starts: Starts) -
 
 
 async def test_closing_ends_the_wait_for_a_start(starts: Starts) -> None:
-    server = LlamaServer("closed", start=starts.start, moved=starts.moved)
+    server = starts.server("closed")
     await server.open(None)
     starts.failures = [CannotLoad("gone")] * 1000
     starts.made[0].ended.set()

@@ -17,15 +17,16 @@ from contracts.models.chat import ChatRequest
 from inference.catalog.gguf_files import GgufFiles
 from inference.catalog.gguf_header import GgufHeader, read_header
 from inference.catalog.gguf_tokenizer import tokenizer_json
-from inference.engines.llamacpp.memory import available_bytes, check_memory, needed_bytes
-from inference.engines.llamacpp.process import ServerOptions, ServerProcess, start_server
+from inference.engines.llamacpp.heartbeat import Heartbeat
+from inference.engines.llamacpp.memory import check_room, needed_bytes
+from inference.engines.llamacpp.process import ServerOptions, ServerProcess, gpu_bytes, start_server
 from inference.engines.llamacpp.request import LlamaModel, LlamaRequest, read_request
 from inference.engines.llamacpp.server import LlamaServer
 from inference.engines.llamacpp.tokens import Ask, LlamaTokens
+from inference.engines.memory import MEGABYTE
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.protocol.tokens import TokenCodec
 
-MEGABYTE = 1_000_000
 ROOM = 1.5
 """How much more than by its file a model may take."""
 
@@ -45,8 +46,9 @@ class LlamaChat:
         options: ServerOptions,
         memory_mb: int | None,
         ask: Ask,
+        heartbeat: Heartbeat,
     ) -> None:
-        """`ask` calls the child beside OpenAI's calls."""
+        """`ask` calls the child beside OpenAI's calls; `heartbeat` tells when it hangs."""
         self.name = name
         self._upstream = upstream
         self._locate = locate
@@ -57,7 +59,7 @@ class LlamaChat:
         self._files: GgufFiles | None = None
         self._tokens = LlamaTokens(name, ask, self._body_of, self._weights)
         self._tokenizer: bytes | None = None
-        self._server = LlamaServer(name, start=self._start, moved=moved)
+        self._server = LlamaServer(name, start=self._start, moved=moved, heartbeat=heartbeat)
 
     @property
     def pid(self) -> int | None:
@@ -70,7 +72,7 @@ class LlamaChat:
         header, *_ = [await asyncio.to_thread(read_header, file) for file in files.all()]
         self._tokenizer = self._upstream.tokenizer() or await asyncio.to_thread(tokenizer_json, header)
         self._model = replace(self._model, pictures=files.mmproj is not None, control_tokens=header.control_tokens())
-        await self._server.open(self._memory(files, header))
+        await self._server.open(await self._memory(files, header))
 
     async def close(self) -> None:
         """End the process."""
@@ -125,12 +127,12 @@ class LlamaChat:
         assert self._files is not None
         return await start_server(self.name, self._files, self._options, self._key)
 
-    def _memory(self, files: GgufFiles, header: GgufHeader) -> int:
+    async def _memory(self, files: GgufFiles, header: GgufHeader) -> int:
         """The bound of its memory, which is checked against what there is; raises `ModelTooLarge`."""
         needed = needed_bytes(files, header, self._options.context * self._options.slots)
         bound = self._memory_mb * MEGABYTE if self._memory_mb else None
-        if not self._options.gpu_layers:
-            check_memory(files.weights.name, needed, bound, available_bytes())
+        layers = self._options.gpu_layers
+        await check_room(files.weights.name, needed, bound=bound, gpu_layers=layers, gpu_bytes=gpu_bytes)
         return bound or round(needed * ROOM)
 
 

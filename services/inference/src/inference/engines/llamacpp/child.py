@@ -3,6 +3,8 @@
 It reads one line of JSON from standard input, since arguments and environment of a process can be read by others and
 one of these settings is a key. It answers with one line of JSON, its address, once the model is loaded. When standard
 input ends it ends, so that it never outlives who started it.
+
+With the argument `devices` it only says what GPUs it can use, and ends.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+DEVICES = "devices"
+GPU = "GGML_BACKEND_DEVICE_TYPE_GPU"
+"""Of llama.cpp's types of devices. One that shares the machine's memory is an IGPU."""
 PR_SET_PDEATHSIG = 1
 """Of Linux' prctl: which signal comes when the parent ends."""
 ERRORS = 1
@@ -35,6 +40,10 @@ def main() -> int:
     """Serve until the parent is gone; 1 where the model can't be loaded, which the log then explains."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    if sys.argv[1:] == [DEVICES]:
+        answers.write(json.dumps(_gpus()))
+        answers.close()
+        return 0
     settings = json.loads(sys.stdin.buffer.readline())
     _end_with(settings["parent"])
     _open_openmp()
@@ -52,6 +61,15 @@ def main() -> int:
     answers.flush()
     threading.Event().wait()
     return 0
+
+
+def _gpus() -> dict[str, int]:
+    """Free bytes of each GPU."""
+    _open_openmp()
+    import xllamacpp
+
+    devices = xllamacpp.get_device_info()
+    return {each["name"]: each["memory_free"] for each in devices if each["type"].name == GPU}
 
 
 def _open_openmp() -> None:

@@ -29,6 +29,11 @@ SHOWN = 300
 LAST_LINES = 40
 LONGEST_LINE = 2**20
 PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+"""Of processor time, a second."""
+DEVICES = "devices"
+"""The argument by which `child.py` tells what it can compute on."""
+DEVICES_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,45 @@ class ServerProcess:
         except (OSError, IndexError, ValueError):
             return 0
 
+    def cpu_seconds(self) -> float | None:
+        """Processor time that it has had, of all its threads; None where the system does not say."""
+        try:
+            user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+            return (int(user) + int(system)) / TICKS
+        except (OSError, ValueError):
+            return None
+
     async def end(self) -> None:
         """Kill it: what it was answering has been finished or given up before."""
         await _end(self._process, self._logging)
         await self._ended
+
+
+async def gpu_bytes() -> int:
+    """Free memory of the GPUs that this build of llama.cpp can put layers on; 0 where it tells of none.
+
+    Asked in a process of its own: no other maps llama.cpp. A GPU that shares the machine's memory has none of its own.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        str(CHILD),
+        DEVICES,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(DEVICES_SECONDS):
+            answer, _ = await process.communicate()
+    except TimeoutError:
+        log.warning("llama.cpp does not say what GPUs there are", seconds=DEVICES_SECONDS)
+        return 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return sum(json.loads(answer).values()) if process.returncode == 0 else 0
 
 
 async def start_server(model: str, files: GgufFiles, options: ServerOptions, key: str) -> ServerProcess:

@@ -1,4 +1,4 @@
-"""Keeps one model's llama.cpp running: started anew when its process ends or takes more memory than it may."""
+"""Keeps one model's llama.cpp running: started anew when its process ends, hangs or takes more memory than it may."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from inference.engines.llamacpp.heartbeat import LOOK_SECONDS, Heartbeat
 from inference.engines.llamacpp.process import ServerProcess
 from inference.errors import CannotLoad, ModelNotReady
 from inference.metrics import ENGINE_RESTARTS
@@ -21,8 +22,6 @@ LONGEST_PAUSE_OF_FAILURES_SECONDS = 30.0
 """Before one is tried again that could not be loaded."""
 LIVED_SECONDS = 5.0
 """A process that served for so long is started again without a pause to speak of."""
-LOOK_SECONDS = 1.0
-"""How often its memory is looked at."""
 
 
 class LlamaServer:
@@ -34,11 +33,13 @@ class LlamaServer:
         *,
         start: Callable[[], Awaitable[ServerProcess]],
         moved: Callable[[str | None], None],
+        heartbeat: Heartbeat,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
         self._start = start
         self._moved = moved
+        self._heartbeat = heartbeat
         self._now = now
         self._process: ServerProcess | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -66,6 +67,7 @@ class LlamaServer:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        await self._heartbeat.stop()
         if self._process is not None:
             await self._process.end()
             self._process = None
@@ -75,6 +77,7 @@ class LlamaServer:
         while True:
             began = self._now()
             self._why = f"{await self._end_of(process, memory_bytes)}, and is started again"
+            await self._heartbeat.stop()
             self._process = None
             self._moved(None)
             log.error("a model's process has ended", model=self._model, why=self._why)
@@ -85,10 +88,12 @@ class LlamaServer:
             log.info("a model's process serves again", model=self._model, pid=process.pid)
 
     async def _end_of(self, process: ServerProcess, memory_bytes: int | None) -> str:
-        """Wait until it ends or takes too much memory; why it serves no more."""
+        """Wait until it ends, hangs or takes too much memory; why it serves no more."""
         while (code := await process.wait(LOOK_SECONDS)) is None:
             if memory_bytes is not None and process.memory_bytes() > memory_bytes:
                 return f"its process took more than {memory_bytes // 1_000_000} MB"
+            if (silent := self._heartbeat.look(process.cpu_seconds())) is not None:
+                return f"its process hung: it has answered nothing for {silent:.0f} s"
         return f"its process ended by signal {-code}" if code < 0 else f"its process ended with {code}"
 
     async def _started_again(self, failures: int) -> ServerProcess:

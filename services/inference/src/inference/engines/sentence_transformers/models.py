@@ -17,6 +17,7 @@ from contracts.models.catalog import INPUT_TYPES, InputType
 from inference.engines import torch_runtime
 from inference.engines.file_tokens import FileTokens
 from inference.engines.sentence_transformers.packed_linear import pack_linears
+from inference.engines.sentence_transformers.weights import check_weights
 from inference.errors import CannotLoad, ModelNotReady
 from inference.metrics import TRUNCATED
 from inference.protocol.engines import NO_EXTRA_FIELDS, ExtraFields, RankingResult, Vectors
@@ -86,8 +87,9 @@ class SentenceEncoder:
         self._prefixes = NO_PREFIXES
 
     def open(self) -> None:
-        """Load; raises `CannotLoad` when `dimensions` or `max_input_tokens` are not the model's."""
+        """Load; raises `CannotLoad` when it is too large, or `dimensions` or `max_input_tokens` are not the model's."""
         folder = self._locate()  # first: importing takes seconds
+        check_weights(folder)
         self._torch = torch = torch_runtime.import_engines()
         torch_runtime.use_threads(torch, 1)
         from tokenizers import Tokenizer  # imported in its thread: seconds
@@ -248,6 +250,7 @@ class CrossEncoderRank:
 
     def _load(self) -> None:
         folder = self._locate()  # first: importing takes seconds
+        check_weights(folder)
         torch = torch_runtime.import_engines()
         torch_runtime.use_threads(torch, self._threads)
         from tokenizers import Tokenizer  # imported in its thread: seconds
