@@ -16,7 +16,7 @@ from tests.support.inference.running import serving
 from inference.catalog.hub import Hub
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
-from inference.catalog.sources import HubSource
+from inference.catalog.sources import HubSource, PathSource
 from inference.errors import CannotLoad
 
 COMMIT = "c" * 40
@@ -106,3 +106,20 @@ async def test_one_file_of_a_model_is_downloaded_alone_and_with_all_its_parts(
         with pytest.raises(CannotLoad, match=r"has no file none\.gguf"):
             await asyncio.to_thread(allowed.file, source.model_copy(update={"file": "none.gguf"}))
     assert await asyncio.to_thread(Hub(tmp_path).file, source)
+
+
+async def test_what_is_fetched_before_it_is_loaded_is_only_what_may_be_and_what_somebody_asked_for(
+    tmp_path: Path,
+) -> None:
+    hub = FakeHub()
+    async with serving(hub.app) as url:
+        assert ModelSources(tmp_path, hub_url=url).fetching(MODEL) is None
+        allowed = ModelSources(tmp_path, allow_downloads=True, hub_url=url)
+        here = MODEL.model_copy(update={"source": PathSource(path=tmp_path)})
+        assert allowed.fetching(here) is None
+        assert allowed.fetching(MODEL.model_copy(update={"load": "when_used"})) is None
+        fetch = allowed.fetching(MODEL)
+        assert fetch is not None
+        await asyncio.to_thread(fetch)
+        assert sorted(hub.given) == ["config.json", "model.safetensors"]
+    assert await asyncio.to_thread(allowed.folder, MODEL), "nothing is asked any more"

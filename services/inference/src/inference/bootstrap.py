@@ -177,6 +177,7 @@ class _EngineFactory:
             self._probing(model, ask),
             lambda: identity_of(model, self._sources, self._digests),
             connections.close,
+            self._sources.fetching(model),
         )
 
     def _engine(self, model: Model, connections: _Connections) -> tuple[Engine, Callable[[], Awaitable[object]]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from contracts.models.catalog import ModelInfo
 from inference.catalog.models_file import Model
 from inference.engines.llamacpp import process
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
-from inference.errors import FileChanged, ModelNotReady
+from inference.errors import CannotLoad, FileChanged, ModelNotReady
 from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.serving.models import ServedModels
 from inference.serving.served_model import Declaration, ServedModel
@@ -111,6 +112,78 @@ def test_added_models_are_loaded_after_the_operators_own(start: Any, declared: A
 
     asyncio.run(serve())
     assert loaded == ["words", "talker", "extra"]
+
+
+class Download:
+    """Of a model's files: held until it is let go, or failing."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.begun, self.is_let_go = threading.Event(), threading.Event()
+        self.failure = failure
+
+    def fetch(self) -> None:
+        self.begun.set()
+        self.is_let_go.wait()
+        if self.failure is not None:
+            raise self.failure
+
+
+def served_with(declared: Any, downloads: dict[str, Download]) -> tuple[ServedModels, list[Declaration]]:
+    """The models `far` and `near`; a download for each that has one."""
+    words = Model.model_validate(declared["embedding"] | {"default": False})
+    named = [Declaration(words.model_copy(update={"name": name})) for name in ("far", "near")]
+
+    def made(declaration: Declaration) -> ServedModel[Any]:
+        download = downloads.get(declaration.model.name)
+        return ServedModel(declaration, Plain(), fetch=download.fetch if download else None)
+
+    return ServedModels(made), named
+
+
+class Plain(FakeEngine):
+    def prefixes(self) -> Prefixes:
+        return NO_PREFIXES
+
+
+async def test_a_slow_download_keeps_no_other_model_from_being_loaded(declared: Any) -> None:
+    slow = Download()
+    models, declarations = served_with(declared, {"far": slow})
+    models.apply(declarations)
+    await models.any("near").opened()
+    await asyncio.to_thread(slow.begun.wait)
+    assert models.any("near").state == "ready"
+    far = models.any("far").info()
+    assert (far.state, far.reason) == ("loading", "it is loading: its files are being downloaded")
+    slow.is_let_go.set()
+    await models.loaded()
+    assert models.any("far").state == "ready"
+    await models.close()
+
+
+async def test_downloads_are_made_one_after_another(declared: Any) -> None:
+    first, second = Download(), Download()
+    models, declarations = served_with(declared, {"far": first, "near": second})
+    models.apply(declarations)
+    await asyncio.to_thread(first.begun.wait)
+    assert not second.begun.is_set()
+    second.is_let_go.set()
+    first.is_let_go.set()
+    await models.loaded()
+    assert second.begun.is_set()
+    await models.close()
+
+
+async def test_a_download_that_fails_is_told_as_a_failure_to_load(declared: Any) -> None:
+    broken = Download(CannotLoad("org/tiny at main could not be downloaded"))
+    broken.is_let_go.set()
+    models, declarations = served_with(declared, {"far": broken})
+    models.apply(declarations)
+    await models.loaded()
+    assert models.any("far").info().reason == "it failed to load: org/tiny at main could not be downloaded"
+    with pytest.raises(ModelNotReady, match="could not be downloaded"):
+        models.any("far").ready()
+    assert models.any("near").state == "ready"
+    await models.close()
 
 
 def test_a_model_that_fails_when_it_is_first_used_is_told_as_failed(declared: Any) -> None:

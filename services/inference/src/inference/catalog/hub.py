@@ -24,7 +24,7 @@ class Hub:
 
     def __init__(self, models_dir: Path | None, *, allow_downloads: bool = False, url: str = "") -> None:
         self._models_dir = models_dir
-        self._allow_downloads = allow_downloads
+        self.allows_downloads = allow_downloads
         self._url = url
 
     def folder(self, source: HubSource) -> Path:
@@ -68,7 +68,7 @@ class Hub:
     def _download(self, source: HubSource, patterns: list[str]) -> Path | None:
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-        if not self._allow_downloads:
+        if not self.allows_downloads:
             raise CannotLoad(
                 f"{source.huggingface} is not on this machine and nothing is downloaded unless "
                 "INFERENCE_ALLOW_DOWNLOADS is true. Set it, or put the model into a folder and declare its `path`"

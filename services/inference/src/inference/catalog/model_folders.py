@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -42,6 +43,18 @@ class ModelSources:
             raise CannotLoad(f"its folder is not there. {hint}")
         _check_quantization(model, folder)
         return folder
+
+    def fetching(self, model: Model) -> Callable[[], object] | None:
+        """What downloads the files of a model that are not on this machine, so that `folder` finds them; None where
+        nothing is to be downloaded before it is loaded. It raises `CannotLoad`, and blocks.
+        """
+        options = model.llamacpp
+        named = [model.source, options.mmproj, *(adapter.source for adapter in options.adapters)]
+        far = [source for source in named if isinstance(source, HubSource)]
+        if not far or not self.hub.allows_downloads or model.load == "when_used":
+            return None
+        get = self.hub.file if model.engine == "llamacpp" else self.hub.folder
+        return lambda: [get(source) for source in far]
 
     def check(self, model: Model) -> None:
         """Raise `CannotLoad` where a model's files are not at hand, without converting or downloading any."""

@@ -46,6 +46,7 @@ class ServedModels:
         """Of each, what loads it and then watches over it."""
         self._leaving: dict[ServedModel[Engine], asyncio.Task[None]] = {}
         self._one_at_a_time = asyncio.Lock()
+        self._one_download = asyncio.Lock()
 
     @property
     def all(self) -> Sequence[ServedModel[Engine]]:
@@ -134,6 +135,9 @@ class ServedModels:
         return served
 
     async def _serve(self, served: ServedModel[Engine]) -> None:
+        if served.has_to_fetch:  # before it has its turn: a slow download keeps no other from being loaded
+            async with self._one_download:
+                await served.fetch()
         async with nullcontext() if served.model.is_remote else self._one_at_a_time:
             await served.open()
         if self._coming.get(served.name) is served:

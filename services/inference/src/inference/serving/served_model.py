@@ -25,6 +25,7 @@ from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, Upstr
 log = structlog.get_logger(__name__)
 AnyEngine = TypeVar("AnyEngine", bound=Engine, covariant=True)
 LOADING = "it is loading"
+FETCHING = "it is loading: its files are being downloaded"
 FAILED = "it failed to load; inference's log says why"
 
 
@@ -56,9 +57,12 @@ class ServedModel(Generic[AnyEngine]):
         liveness: Liveness | None = None,
         identify: Callable[[], Identity] | None = None,
         closing: Callable[[], Awaitable[None]] | None = None,
+        fetch: Callable[[], object] | None = None,
     ) -> None:
-        """`identify` reads which files the model is of, and blocks; `closing` is called after the engine is closed."""
+        """`identify` reads which files the model is of, and blocks; `closing` is called after the engine is closed;
+        `fetch` downloads what may be missing of the files, and blocks, too."""
         self._closing = closing
+        self._fetch = fetch
         self.declaration = declaration
         self._identify = identify
         self.identity = Identity()
@@ -110,22 +114,40 @@ class ServedModel(Generic[AnyEngine]):
         except (CannotLoad, OSError) as error:
             log.warning("a model's files can't be told", model=self.name, error=repr(error)[:300])
 
+    @property
+    def has_to_fetch(self) -> bool:
+        """Whether `fetch` has something to look for."""
+        return self._fetch is not None
+
+    async def fetch(self) -> None:
+        """Have the files on this machine; what goes wrong is as if loading did."""
+        if self._fetch is not None:
+            self._why = FETCHING
+            await self._attempt(asyncio.to_thread(self._fetch))
+
     async def open(self) -> None:
         """Load; a failure is logged and remembered, so that the other models still serve."""
         READY.labels(self.name).set(0)
+        if self._state == "loading":
+            self._why = LOADING
+            if await self._attempt(self.engine.open()):
+                log.info("model ready", model=self.name, kind=self.model.kind)
+                self._state = "ready"
+                READY.labels(self.name).set(1)
+        self._opened.set()
+
+    async def _attempt(self, work: Awaitable[object]) -> bool:
+        """Whether it succeeds."""
         try:
-            await self.engine.open()
+            await work
         except Exception as error:  # libraries fail to load in any way; others must still serve
             log.exception("model failed to load", model=self.name, exc_info=error)
             self._state = "failed"
             self._why, self._code = FAILED, None
             if isinstance(error, CannotLoad):
                 self._why, self._code = f"it failed to load: {error}", error.code
-        else:
-            log.info("model ready", model=self.name, kind=self.model.kind)
-            self._state = "ready"
-            READY.labels(self.name).set(1)
-        self._opened.set()
+            return False
+        return True
 
     def ready(self) -> AnyEngine:
         """The engine; raises `ModelNotReady` while it is loading or when that failed."""
