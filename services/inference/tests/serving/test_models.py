@@ -88,6 +88,27 @@ def test_a_model_that_can_not_load_is_refused_with_the_code_of_its_reason(
     assert "m.gguf is no GGUF file" in error_of(refused)["message"]
 
 
+@pytest.mark.parametrize("kind", ["embedding", "rerank"])
+def test_a_folder_of_weights_that_no_machine_has_room_for_is_refused_before_it_is_loaded(
+    start: Any, declared: Any, tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / "huge"
+    folder.mkdir()
+    with (folder / "pytorch_model.bin").open("wb") as weights:
+        weights.truncate(2**42)  # 4 TB, none of which are on the disk
+    huge = declared[kind] | {"engine": "sentence-transformers", "source": {"path": str(folder)}}
+    app = start(declared["chat"], huge)
+    path, body = {
+        "embedding": ("/v1/embeddings", {"input": "x"}),
+        "rerank": ("/v1/rerank", {"query": "x", "documents": ["y"]}),
+    }[kind]
+    refused = app.post(path, body)
+    while "loading" in refused.text:
+        refused = app.post(path, body)
+    assert (refused.status_code, error_of(refused)["code"]) == (503, "model_too_large")
+    assert "huge needs about 4398046 MB" in error_of(refused)["message"]
+
+
 def test_added_models_are_loaded_after_the_operators_own(start: Any, declared: Any) -> None:
     loaded = []
 
