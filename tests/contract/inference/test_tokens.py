@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from starlette.responses import JSONResponse
 from tests.support.inference.fake_upstream import Upstream
 from tests.support.inference.running import EMBEDDING, Inference, running_inference, serving
 from tests.support.inference.tokenizers import word_pieces
+
+from inference.serving.tokens import AT_ONCE
 
 VLLM = {"count": 2, "max_model_len": 5, "tokens": [7, 8], "token_strs": None}
 
@@ -88,3 +91,41 @@ async def test_a_declared_tokenizer_is_nearer_than_the_server(inference: Inferen
     upstream.say(404, {})
     status, refused = await call(inference, "tokenize", asked)
     assert (status, refused["error"]["param"]) == (400, "messages")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("tokenize", {"prompt": "Hello"}),
+        ("detokenize", {"tokens": [7]}),
+        ("token-texts", {"param": "prompt", "tokens": [[7, 8]] * 20}),
+    ],
+)
+async def test_a_caller_that_leaves_ends_the_servers_work(
+    inference: Inference, upstream: Upstream, path: str, body: dict[str, Any]
+) -> None:
+    upstream.stream(then_hang=True)
+    calling = asyncio.create_task(call(inference, path, {"model": "far", **body}))
+    async with asyncio.timeout(60):
+        await upstream.called.wait()
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await upstream.left.wait()
+
+
+async def test_a_caller_that_leaves_ends_all_that_is_read_of_its_lists(
+    inference: Inference, upstream: Upstream
+) -> None:
+    a, framed = ({"count": len(ids), "tokens": ids} for ids in ([5], [1, 5]))
+    upstream.answers = [JSONResponse(a), JSONResponse(framed)]
+    upstream.stream(then_hang=True)
+    asked = {"model": "far", "param": "prompt", "tokens": [[7, 8]] * 20}
+    calling = asyncio.create_task(call(inference, "token-texts", asked))
+    async with asyncio.timeout(60):
+        while upstream.calls < 2 + AT_ONCE:
+            upstream.called.clear()
+            await upstream.called.wait()
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await upstream.left.wait()
+    assert upstream.calls == 2 + AT_ONCE, "those that waited are asked no more"

@@ -44,6 +44,7 @@ class Upstream:
         self.refuses_probes = False
         """Whether probes have the same answer as all calls."""
         self.calls = 0
+        self.called = asyncio.Event()
         self.probes = 0
         self.headers: dict[str, str] = {}
         self.left = asyncio.Event()
@@ -63,6 +64,7 @@ class Upstream:
             return busy()
         self.sent, self.headers, self.path = body, dict(request.headers), request.url.path
         self.calls += 1
+        self.called.set()
         return self.answers.pop(0) if self.answers else self.answer
 
     async def _get(self, request: Request) -> Response:
