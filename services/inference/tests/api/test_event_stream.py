@@ -6,6 +6,7 @@ from typing import cast
 
 from starlette.types import Message
 
+from contracts.models.versions import ModelVersion
 from inference.api.event_stream import EventStream
 from inference.serving.chat import ChatStream
 
@@ -20,6 +21,8 @@ SCOPE = {
 
 class FakeStream:
     """Two frames, and whether its work was ended."""
+
+    version = ModelVersion("talker", fingerprint="12ab")
 
     def __init__(self) -> None:
         self.is_closed = False

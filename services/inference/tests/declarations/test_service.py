@@ -221,3 +221,31 @@ def test_only_the_installation_adds_models(running: Any) -> None:
         running.client.put("/v1/models/talker/default", headers=running.headers()),
     ):
         assert refused.status_code == 403
+
+
+def test_each_answer_names_the_model_that_gave_it_and_a_replaced_one_is_another(running: Any) -> None:
+    assert put(running, "second", ADDED).status_code == 200
+
+    def said(path: str, body: dict[str, Any]) -> tuple[str | None, str | None]:
+        answered = running.post(path, body)
+        assert answered.status_code == 200, answered.text
+        name = answered.headers["X-Groundwork-Model"]
+        shown = running.get(f"/v1/models/{name}").json()["fingerprint"]
+        return answered.headers.get("X-Groundwork-Model-Fingerprint"), shown
+
+    chat = ask() | {"model": "second"}
+    for path, body in (
+        ("/v1/chat/completions", chat),
+        ("/v1/chat/completions", chat | {"stream": True}),
+        ("/v1/embeddings", {"input": "x"}),
+        ("/v1/rerank", {"query": "x", "documents": ["x"]}),
+    ):
+        until(lambda path=path, body=body: said(path, body)[0])
+        answered, shown = said(path, body)
+        assert answered == shown
+    first, _ = said("/v1/chat/completions", chat)
+    assert put(running, "second", ADDED | {"price": {"prompt_usd_per_million": 1}}).json()["fingerprint"] == first
+    assert put(running, "second", ADDED | {"context_length": 128}).status_code == 200
+    until(lambda: said("/v1/chat/completions", chat)[0] not in (None, first))
+    assert put(running, "second", ADDED).status_code == 200
+    until(lambda: said("/v1/chat/completions", chat)[0] == first)

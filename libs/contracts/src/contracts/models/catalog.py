@@ -98,6 +98,8 @@ class ModelInfo(Reply):
     """`sha256:…` of its files; null for one behind a server, which does not say, and while it is computed."""
     revision: str | None = None
     """The commit or the release that its files are of; null where nobody knows."""
+    fingerprint: str | None = None
+    """Another one when its declaration, its server or its files are others; null until its files are known."""
     added: bool = False
     """Whether it was added while the service runs, not declared in the models file."""
     state: ModelState | None = None

@@ -48,6 +48,8 @@ class Receipt(Reply):
     model: str | None = None
     model_digest: str | None = None
     """Of the files of that model; null where its server does not tell."""
+    fingerprints: dict[str, str] = Field(default_factory=dict)
+    """Of each model that wrote in the answer, as `GET /v1/models/{id}` had it then."""
     attempts: list[Attempt] = Field(default_factory=list)
     collection_revisions: dict[str, Count] = Field(default_factory=dict)
     """The revision of each collection that was searched, as its search reported it."""

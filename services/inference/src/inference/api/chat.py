@@ -34,7 +34,7 @@ async def chat(
     if not body.stream:
         async with while_connected(disconnected(request.receive)):
             answer = await complete_answer(served, body)
-        return Response(codec.write(answer), media_type="application/json")
+        return Response(codec.write(answer), media_type="application/json", headers=served.version.headers())
     stream = ChatStream(served, body, request.state.request_id)
     try:
         async with while_connected(disconnected(request.receive)):

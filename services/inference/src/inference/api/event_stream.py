@@ -25,7 +25,8 @@ class EventStream(StreamingResponse):
     """
 
     def __init__(self, stream: ChatStream, reader_seconds: float) -> None:
-        super().__init__(stream.frames(), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+        headers = {**sse.HEADERS, **stream.version.headers()}
+        super().__init__(stream.frames(), media_type=sse.MEDIA_TYPE, headers=headers)
         self._stream = stream
         self._reader_seconds = reader_seconds
 

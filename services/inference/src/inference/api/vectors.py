@@ -26,12 +26,14 @@ async def embeddings(body: EmbeddingRequest, request: Request, deps: Deps) -> Re
     async with while_connected(disconnected(request.receive)):
         embedded = await vectors.embed(served, body)
     content = await asyncio.to_thread(vectors.embedding_reply, served.name, embedded, body.encoding_format)
-    return Response(content, media_type="application/json")
+    return Response(content, media_type="application/json", headers=served.version.headers())
 
 
 @router.post("/v1/rerank", response_model_exclude_none=True)
-async def rerank(body: RerankRequest, request: Request, deps: Deps) -> RerankReply:
+async def rerank(body: RerankRequest, request: Request, response: Response, deps: Deps) -> RerankReply:
     """Documents in descending relevance to a query."""
     served = deps.models.rerank(body.model)
     async with while_connected(disconnected(request.receive)):
-        return await vectors.rank(served, body)
+        ranked = await vectors.rank(served, body)
+    response.headers.update(served.version.headers())
+    return ranked

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from contracts.models.chat import ChatRequest
+from contracts.models.versions import ModelVersion
 from inference.metrics import ABANDONED, FIRST_TOKEN_SECONDS, GENERATION_SECONDS, TOKENS
 from inference.protocol import codec
 from inference.protocol.engines import ChatEngine, Completion, Piece
@@ -67,6 +68,11 @@ class ChatStream:
         self._usage: dict[str, Any] | None = None
         self._ended = False
         served.in_flight.begin()
+
+    @property
+    def version(self) -> ModelVersion:
+        """Of the model that answers."""
+        return self._served.version
 
     async def begin(self) -> None:
         """Wait for the first piece that says something: servers send a role before they know that they can answer."""

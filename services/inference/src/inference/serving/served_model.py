@@ -12,6 +12,7 @@ from typing import Generic, Literal, TypeVar
 import structlog
 
 from contracts.models.catalog import ModelInfo, ModelState
+from contracts.models.versions import ModelVersion
 from inference.catalog.identity import Identity
 from inference.catalog.models_file import Model
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
@@ -42,6 +43,12 @@ class Declaration:
         """Whether the one can take the other's place without being loaded anew."""
         return self.model.model_copy(update=_BESIDE) == other.model.model_copy(update=_BESIDE)
 
+    def fingerprint(self, identity: Identity) -> str:
+        """Of what is served: the same on every replica, another one for another declaration or other files."""
+        declared = self.model.model_copy(update=_BESIDE).model_dump_json()
+        text = "\0".join((declared, identity.digest or "", identity.revision or ""))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
 
 _BESIDE = {"default": False, "price": None, "limits": None, "packaged": False}
 """What a declaration says beside what the engine is made from."""
@@ -66,6 +73,7 @@ class ServedModel(Generic[AnyEngine]):
         self.declaration = declaration
         self._identify = identify
         self.identity = Identity()
+        self._fingerprint: str | None = None
         model = declaration.model
         begin_model(model.name, model.kind)
         self.engine = engine
@@ -106,13 +114,20 @@ class ServedModel(Generic[AnyEngine]):
         await self._opened.wait()
 
     async def identify(self) -> None:
-        """Learn which files it is of; one that can't be told is none of a caller's concern."""
+        """Learn which files it is of; one that can't be told is none of a caller's concern, but has no fingerprint."""
         if self._identify is None or self._state != "ready":
             return
         try:
             self.identity = await asyncio.to_thread(self._identify)
         except (CannotLoad, OSError) as error:
             log.warning("a model's files can't be told", model=self.name, error=repr(error)[:300])
+        else:
+            self._fingerprint = self.declaration.fingerprint(self.identity)
+
+    @property
+    def version(self) -> ModelVersion:
+        """What each of its answers says of it."""
+        return ModelVersion(self.name, self.identity.digest, self._fingerprint)
 
     @property
     def has_to_fetch(self) -> bool:
@@ -246,6 +261,7 @@ class ServedModel(Generic[AnyEngine]):
             quantization=self.model.quantization or self.identity.quantization,
             digest=self.identity.digest,
             revision=self.identity.revision,
+            fingerprint=self._fingerprint,
             added=self.declaration.is_added,
             state=state,
             reason={"ready": None, "not_answering": self._silent_because}.get(state, why),
