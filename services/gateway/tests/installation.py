@@ -45,7 +45,7 @@ from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
 FREE = ModelPrice(prompt_usd_per_million=0)
-CHAT = ModelInfo(id="m", kind="chat", default=True, price=FREE)
+CHAT = ModelInfo(id="m", kind="chat", default=True, price=FREE, digest="sha256:ab", fingerprint="f1")
 OTHER = ModelInfo(id="o", kind="chat", price=FREE)
 ASYMMETRIC = ModelInfo(id="e5", kind="embedding", asymmetric=True)
 EMBEDDER = ModelInfo(id="e", kind="embedding", price=ModelPrice(prompt_usd_per_million=1))

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import aiohttp
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from tests.support.gateway.versions import named, version_of, writer_of
 
 from contracts.agents.agents import Agent
 from contracts.core.health import Health
@@ -80,10 +81,10 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
     """Models `echo` (the default), `free` (no price), `slow`, `broken`, `full` and `mini` (embeddings)."""
     app = _app(public_key, "inference")
     chat = [
-        ModelInfo(id=name, kind="chat", price=PRICE, default=name == "echo", context_length=4096, created=7)
+        ModelInfo(**named(name), price=PRICE, default=name == "echo", context_length=4096, created=7)
         for name in ("echo", "slow")
     ]
-    chat += [ModelInfo(id=name, kind="chat") for name in ("free", "broken", "full", "cut")]
+    chat += [ModelInfo(**named(name)) for name in ("free", "broken", "full", "cut")]
     other = [ModelInfo(id="mini", kind="embedding", default=True, dimensions=3, price=PRICE)]
     other += [ModelInfo(id="judge", kind="rerank", price=PRICE)] if reranker else []
 
@@ -106,10 +107,12 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
         if body["model"] == "full":
             raise QueueFull("The model's queue is full.", retry_after=7)
         if body.get("stream"):
-            return StreamingResponse(_tokens(body, seen), media_type="text/event-stream")
+            told = version_of(body["model"]).headers()
+            return StreamingResponse(_tokens(body, seen), media_type="text/event-stream", headers=told)
         answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
         message = {"role": "assistant", "content": "Hello there", "x_extra": 1}
-        return JSONResponse({**answer, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        return JSONResponse({**answer, "choices": choices}, headers=version_of(body["model"]).headers())
 
     @app.post("/v1/embeddings")
     async def embed(request: Request, caller: Annotated[Caller, require("inference")]) -> Any:
@@ -337,12 +340,14 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
     app = _app(public_key, "agent")
     _agents(app)
 
-    async def ask_models(caller: Caller, request: Request, model: str) -> None:
+    async def ask_models(caller: Caller, request: Request, model: str) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {caller.token}", "X-Request-Id": request.headers["x-request-id"]}
+        wrote: dict[str, str] = {}
         async with aiohttp.ClientSession(headers=headers) as session:
             chat = {"model": model, "messages": [{"role": "user", "content": "q"}]}
             if model == "slow":
                 async with session.post(plane_url[0] + "/v1/chat/completions", json={**chat, "stream": True}) as draft:
+                    wrote |= writer_of(draft.headers)
                     await draft.content.readany()  # leaving closes the connection
                 model = "echo"
             for path, body in (
@@ -352,13 +357,20 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
             ):
                 async with session.post(plane_url[0] + path, json=body) as answer:
                     assert answer.status == 200, await answer.text()
+                    wrote |= writer_of(answer.headers) if "messages" in body else {}
+        return wrote
 
     @app.post("/v1/tenants/{name}/purge", status_code=204)
     async def purge(name: str, request: Request, caller: Annotated[Caller, require("agent")]) -> None:
         seen.note("agent", request, caller)
 
-    def report(body: dict[str, Any]) -> dict[str, Any]:
-        receipt = {"request_id": "r", "tokens": {"prompt": 100, "completion": 10, "embedding": 13}, "cost_usd": None}
+    def report(body: dict[str, Any], wrote: dict[str, str]) -> dict[str, Any]:
+        receipt: dict[str, Any] = {
+            "request_id": "r",
+            "fingerprints": wrote,
+            "tokens": {"prompt": 100, "completion": 10, "embedding": 13},
+            "cost_usd": None,
+        }
         names = body["model"].removeprefix("rag:").split(",")
         receipt["collection_revisions"] = {name: seen.revisions.get(name, 4) for name in names}
         wanted = {"receipt": receipt} if "receipt" in body["groundwork"]["include"] else {}
@@ -368,7 +380,7 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
     async def complete(request: Request, caller: Annotated[Caller, require("agent")]) -> Response:
         body = await request.json()
         seen.note("agent", request, caller, body)
-        await ask_models(caller, request, body["groundwork"].get("model") or "default")
+        wrote = await ask_models(caller, request, body["groundwork"].get("model") or "default")
         link = {"start_index": 5, "end_index": 8, "url": "/v1/collections/handbook/documents/d/content", "title": "t"}
         ours = {"index": 5, "marker": "[1]", "quote": "the quote"}
         annotation = {"type": "url_citation", "url_citation": link, **ours}
@@ -376,13 +388,13 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
 
             async def stream() -> AsyncIterator[bytes]:
                 yield _chunk(body["model"], {"role": "assistant", "content": "Yes. [1]", "annotations": [annotation]})
-                yield _chunk(body["model"], {}, "stop", groundwork=report(body))
+                yield _chunk(body["model"], {}, "stop", groundwork=report(body, wrote))
                 yield DONE
 
             return StreamingResponse(stream(), media_type="text/event-stream")
         message = {"role": "assistant", "content": "Yes. [1]", "annotations": [annotation]}
         answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        return JSONResponse({**answer, "choices": choices, "groundwork": report(body)})
+        return JSONResponse({**answer, "choices": choices, "groundwork": report(body, wrote)})
 
     return app

@@ -14,6 +14,7 @@ from contracts.access.delegation import Scope, Spent
 from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletionChunk, ChatRequest
+from contracts.models.versions import ModelVersion
 from contracts.retrieval.search import SearchReply, SearchRequest
 
 Vector = NDArray[np.float32]
@@ -25,6 +26,20 @@ class Embedded:
 
     vectors: list[Vector]
     tokens: int
+
+
+class ModelAnswer:
+    """The pieces of a model's answer while it is made, and which model it is that makes it."""
+
+    def __init__(self, chunks: AsyncIterator[ChatCompletionChunk], version: ModelVersion = ModelVersion()) -> None:  # noqa: B008  # frozen
+        self._chunks = chunks
+        self.version = version
+
+    def __aiter__(self) -> ModelAnswer:
+        return self
+
+    async def __anext__(self) -> ChatCompletionChunk:
+        return await anext(self._chunks)
 
 
 class Search(Protocol):
@@ -62,7 +77,7 @@ class Models(Protocol):
         """One vector for each text."""
         ...
 
-    def chat(self, request: ChatRequest, token: str) -> AbstractAsyncContextManager[AsyncIterator[ChatCompletionChunk]]:
+    def chat(self, request: ChatRequest, token: str) -> AbstractAsyncContextManager[ModelAnswer]:
         """The model's answer while it is made; leaving the context early ends the model's work."""
         ...
 

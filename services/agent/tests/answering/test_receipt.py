@@ -3,6 +3,8 @@ from __future__ import annotations
 from services.agent.tests.answering.answers import INCLUDE, RIGHT, degraded
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench
 
+from contracts.models.versions import ModelVersion
+
 
 async def test_the_receipt_tells_stages_tokens_model_and_attempts() -> None:
     answer = await Bench(says=RIGHT).ask(LEAVE_QUESTION, groundwork=INCLUDE)
@@ -31,3 +33,14 @@ async def test_the_receipt_counts_what_was_reranked() -> None:
     assert answer.groundwork is not None
     assert answer.groundwork.receipt is not None
     assert answer.groundwork.receipt.tokens.rerank == 120
+
+
+async def test_the_receipt_names_the_model_that_answered_also_where_its_draft_was_cut() -> None:
+    bench = Bench(says=RIGHT)
+    bench.models.version = ModelVersion("small", "sha256:ab", "12cd")
+    bench.models.never_ends = True
+    answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE, max_tokens=5)
+    assert answer.groundwork is not None
+    assert answer.groundwork.receipt is not None
+    receipt = answer.groundwork.receipt
+    assert (receipt.model_digest, receipt.fingerprints) == ("sha256:ab", {"small": "12cd"})

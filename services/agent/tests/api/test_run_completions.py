@@ -12,6 +12,7 @@ from services.agent.tests.runs_bench import PRINCIPAL, VIEWER, Bench
 from agent.api import run_completions
 from agent.api.chat import _with_silences
 from agent.errors import CompletionTooSlow
+from agent.ports import ModelAnswer
 from agent.settings import AgentSettings
 from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn, turn_chunks
 from contracts.agents.runs import Run
@@ -26,13 +27,13 @@ class NeverDone(ScriptedAgent):
     """A model that says its words and then holds its answer open."""
 
     @asynccontextmanager
-    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[AsyncIterator[ChatCompletionChunk]]:
+    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[ModelAnswer]:
         async def words() -> AsyncIterator[ChatCompletionChunk]:
             for chunk in turn_chunks(Turn("Hello there."), request.model)[:2]:
                 yield chunk
             await asyncio.Event().wait()
 
-        yield words()
+        yield ModelAnswer(words())
 
 
 async def _completion(database: Database, seconds: float) -> tuple[Bench, Run, AsyncGenerator[ChatCompletionChunk]]:

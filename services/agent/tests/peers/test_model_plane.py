@@ -11,6 +11,7 @@ import pytest
 from agent.peers.model_plane import ModelPlane
 from contracts.models.catalog import EmbeddingReply, ModelInfo, ModelList
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChunkChoice
+from contracts.models.versions import ModelVersion
 from servicekit.core.errors import PeerError, UpstreamFailed
 from servicekit.peers.client import Peer, PeerMalformed
 from servicekit.streams.sse import DONE, encode
@@ -19,6 +20,7 @@ REQUEST = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user"
 CHUNK = ChatCompletionChunk(
     id="c", created=0, model="m", choices=[ChunkChoice(delta=AssistantMessage(content="Hi."))]
 ).model_dump_json()
+MADE_BY = ModelVersion("small", "sha256:ab", "12cd")
 
 
 class _Plane:
@@ -38,7 +40,7 @@ class _Plane:
         async def pieces() -> AsyncIterator[bytes]:
             yield self._body
 
-        yield SimpleNamespace(pieces=pieces)
+        yield SimpleNamespace(pieces=pieces, headers=MADE_BY.headers())
 
 
 def _plane(reply: Any = None, body: bytes = b"") -> ModelPlane:
@@ -48,6 +50,11 @@ def _plane(reply: Any = None, body: bytes = b"") -> ModelPlane:
 async def _said(body: bytes) -> str:
     async with _plane(body=body).chat(REQUEST, "token") as chunks:
         return "".join([choice.delta.content or "" async for chunk in chunks for choice in chunk.choices])
+
+
+async def test_an_answer_names_the_model_that_makes_it_before_its_first_piece() -> None:
+    async with _plane().chat(REQUEST, "token") as answer:
+        assert answer.version == MADE_BY
 
 
 async def test_a_chat_model_is_found_by_its_name_or_as_the_default() -> None:

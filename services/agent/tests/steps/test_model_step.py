@@ -4,6 +4,7 @@ import pytest
 from services.agent.tests.runs_bench import bench
 
 from agent.testing.scripted_answers import CAPABLE
+from contracts.models.versions import ModelVersion
 from servicekit.sql.database import Database
 
 
@@ -39,3 +40,12 @@ async def test_an_output_schema_is_asked_of_the_model_itself_where_no_tools_are(
     (request,) = one.model.requests
     assert (request.model_dump()["response_format"] or {})["json_schema"]["schema"] == schema
     assert run.output == '{"days": 3}'
+
+
+async def test_each_step_of_a_run_says_which_model_it_came_from(database: Database) -> None:
+    one = bench(database, "Done.")
+    one.model.version = ModelVersion("small", "sha256:ab", "12cd")
+    await one.define()
+    run = await one.run()
+    told = [event.data for event in await one.events(run) if event.type == "usage"]
+    assert [(data["model"], data["model_digest"]) for data in told] == [("small", "sha256:ab")]

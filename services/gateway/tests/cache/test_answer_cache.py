@@ -7,7 +7,15 @@ import pytest
 
 from contracts.models.chat import ChatRequest
 from gateway.auth.keys import Principal
-from gateway.cache.answer_cache import AnswerCache, CacheControl, CachePolicy, Entry, ResolvedTarget, is_complete
+from gateway.cache.answer_cache import (
+    AnswerCache,
+    CacheControl,
+    CachePolicy,
+    Entry,
+    Made,
+    ResolvedTarget,
+    is_complete,
+)
 from gateway.cache.memory_store import MemoryStore
 from servicekit.core.clock import ManualClock
 
@@ -33,14 +41,15 @@ async def _ask(
     model: str = "m",
     policy: str = "",
     answer: bytes = WHOLE,
+    target: ResolvedTarget | None = None,
+    made_by: str | None = "f1",
 ) -> str:
-    async with answer_cache.lookup(
-        key, request or _request(), cache_control, ResolvedTarget((model,)), policy
-    ) as lookup:
+    target = target or ResolvedTarget((model,), {model: "f1"})
+    async with answer_cache.lookup(key, request or _request(), cache_control, target, policy) as lookup:
         if lookup.entry is not None:
             return "hit"
         lookup.record(answer)
-        await answer_cache.store(lookup, model, None)
+        await answer_cache.store(lookup, Made(model, {model: made_by} if made_by else None))
         return "miss"
 
 
@@ -118,7 +127,7 @@ def test_calls_with_tools_are_not_looked_up(answer_cache: AnswerCache) -> None:
 
 
 def test_an_entry_is_read_as_it_was_written() -> None:
-    entry = Entry(1.5, "0.1", {"handbook": "b:4"}, "m", (WHOLE, b"data: [DONE]\n\n"))
+    entry = Entry(1.5, "0.1", {"handbook": "b:4"}, "m", {"m": "f"}, {"X": "y"}, (WHOLE, b"data: [DONE]\n\n"))
     assert Entry.read(entry.text()) == entry
     assert is_complete([json.dumps({"choices": [{"finish_reason": "stop"}]}).encode()])
 
@@ -126,5 +135,26 @@ def test_an_entry_is_read_as_it_was_written() -> None:
 async def test_nobody_waits_for_ever_for_an_identical_call_whose_client_reads_slowly(clock: ManualClock) -> None:
     rules = CachePolicy(seconds=60, entry_bytes=1000, wait_seconds=0.01)
     answer_cache = AnswerCache(MemoryStore(clock, 10_000), rules, None, None, clock)  # type: ignore[arg-type]
-    async with answer_cache.lookup(KEY, _request(), CacheControl(), ResolvedTarget(("m",)), ""), asyncio.timeout(60):
+    async with (
+        answer_cache.lookup(KEY, _request(), CacheControl(), ResolvedTarget(("m",), {}), ""),
+        asyncio.timeout(60),
+    ):
         assert await _ask(answer_cache) == "miss"
+
+
+def _now(fingerprint: str | None, helper: str = "e1") -> ResolvedTarget:
+    return ResolvedTarget(("m",), {"m": fingerprint, "embeds": helper}, helpers=("embeds",))
+
+
+async def test_an_answer_is_given_again_only_while_its_model_is_the_one_of_that_name(answer_cache: AnswerCache) -> None:
+    assert await _ask(answer_cache, target=_now("f1")) == "miss"
+    assert await _ask(answer_cache, target=_now("f1")) == "hit"
+    assert await _ask(answer_cache, target=_now(None), made_by=None) == "miss"
+    assert await _ask(answer_cache, target=_now("f1", helper="e2")) == "miss"
+    assert await _ask(answer_cache, target=_now("f2"), made_by="f1") == "miss", "a replica that was behind"
+    assert await _ask(answer_cache, target=_now("f2"), made_by="f2") == "miss", "that was not the answer of this model"
+    assert await _ask(answer_cache, target=_now("f2")) == "hit"
+
+
+async def test_nothing_is_kept_of_a_model_that_nobody_knows_for_sure(answer_cache: AnswerCache) -> None:
+    assert [await _ask(answer_cache, made_by=None) for _ in range(2)] == ["miss", "miss"]

@@ -31,7 +31,9 @@ def _event(value: object) -> bytes:
 
 async def _replayed(*pieces: bytes, stream: bool, age: float = 3.9) -> tuple[Caller, MeteredCall]:
     caller, call = Caller(), _call()
-    await replay(caller.exchange, call, Entry(0, "", {}, "m", pieces), stream=stream, age=age)
+    await replay(
+        caller.exchange, call, Entry(0, "", {}, "m", {}, {"X-Groundwork-Model": "m"}, pieces), stream=stream, age=age
+    )
     return caller, call
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,12 +10,14 @@ from services.gateway.tests.installation import ACTOR, CHAT, OTHER, Installation
 
 from contracts.access.routes import RouteSpec
 from contracts.models.catalog import MAX_COLLECTIONS
+from contracts.models.versions import ModelVersion
 from gateway.auth.errors import ScopeMissing
 from gateway.auth.keys import Principal
 from gateway.chat.answer_start import PATH
 from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
 from gateway.chat.service import chat, collections_of
 from gateway.models.errors import ModelNotFound
+from servicekit.core.clock import ManualClock
 from servicekit.core.errors import InvalidRequest
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
@@ -24,6 +27,11 @@ FRAMES = (
     b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}}\n\n',
     b"data: [DONE]\n\n",
 )
+
+
+def _made_by(fingerprint: str, digest: str = "sha256:ab", model: str = "m") -> Streamed:
+    headers = ModelVersion(model, digest, fingerprint).headers()
+    return Streamed((json.dumps(WHOLE).encode(),), headers={"content-type": "application/json", **headers})
 
 
 def _key(*scopes: Any, **more: Any) -> Principal:
@@ -39,7 +47,7 @@ async def _ask(installation: Installation, key: Principal | None = None, **chang
 
 @pytest.fixture(autouse=True)
 def _answering(installation: Installation) -> None:
-    installation.inference.answers(PATH, WHOLE)
+    installation.inference.answers(PATH, _made_by("f1"))
     installation.agent.answers(PATH, WHOLE)
 
 
@@ -51,6 +59,53 @@ async def test_a_plain_models_answer_passes_and_is_given_again_to_the_same_quest
     assert [caller.headers["x-groundwork-cache"] for caller in asked] == ["miss", "hit"]
     assert len(installation.inference.asked_for(PATH)) == 1
     assert {(row["cache"], row["prompt_tokens"]) for row in await installation.rows()} == {("miss", 3), ("hit", 0)}
+
+
+async def test_an_answer_says_which_model_it_came_from_also_the_second_time(installation: Installation) -> None:
+    for caller in [await _ask(installation) for _ in range(2)]:
+        assert caller.headers["x-groundwork-model"] == "m"
+        assert caller.headers["x-groundwork-model-digest"] == "sha256:ab"
+        assert caller.headers["x-groundwork-model-fingerprint"] == "f1"
+    installation.inference.answers(PATH, Streamed(FRAMES, headers=ModelVersion("m", "sha256:cd").headers()))
+    assert (await _ask(installation, stream=True)).headers["x-groundwork-model-digest"] == "sha256:cd"
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["at-once", "by-a-replica-that-is-behind"])
+async def test_no_answer_of_a_model_that_is_no_more_is_given_again(
+    installation: Installation, clock: ManualClock, behind: bool
+) -> None:
+    asked = [await _ask(installation)]
+    installation.offer(CHAT.model_copy(update={"fingerprint": "f2"}), OTHER)
+    clock.advance(6)
+    installation.inference.answers(PATH, _made_by("f1" if behind else "f2"))
+    asked += [await _ask(installation) for _ in range(2)]
+    hits = [caller.headers["x-groundwork-cache"] for caller in asked]
+    assert hits == (["miss", "miss", "miss"] if behind else ["miss", "miss", "hit"])
+
+
+async def test_an_answer_from_documents_is_kept_only_if_it_names_all_who_wrote_in_it(
+    installation: Installation,
+) -> None:
+    sizes = {"dimensions": 8, "max_input_tokens": 64, "revision": 1, "chunking": {}}
+    shown = {"name": "a", "embedding_model": "e", **sizes, "created_at": "2026-11-01T00:00:00Z"}
+    installation.retriever.answers("/v1/collections/a", shown)
+    report = {"grounded": True, "abstained": False, "answer_kind": "generated", "collections": ["a"]}
+    receipt = {"request_id": "r", "tokens": {}, "collection_revisions": {"a": 1}, "model": "m"}
+
+    def answers(**more: object) -> None:
+        told = {**WHOLE, "groundwork": {**report, "receipt": {**receipt, **more}}}
+        installation.agent.answers(PATH, told)
+
+    def hits(callers: list[Caller]) -> list[str]:
+        return [caller.headers["x-groundwork-cache"] for caller in callers]
+
+    answers(fingerprints={"m": "f0"}, model_digest="sha256:ab")
+    asked = [await _ask(installation, model="rag:a", groundwork={"include": ["receipt"]}) for _ in range(2)]
+    assert hits(asked) == ["miss", "miss"]
+    answers(fingerprints={"m": "f1"}, model_digest="sha256:ab")
+    asked = [await _ask(installation, model="rag:a", groundwork={"include": ["receipt"]}) for _ in range(2)]
+    assert hits(asked) == ["miss", "hit"]
+    assert [caller.json["groundwork"]["receipt"]["model_digest"] for caller in asked] == ["sha256:ab"] * 2
 
 
 async def test_a_call_with_tools_is_never_answered_from_memory(installation: Installation) -> None:

@@ -61,6 +61,7 @@ async def _draft(state: AnswerState, context: Context, model: ModelInfo) -> Draf
     try:
         async with asyncio.timeout(wait_seconds):
             chunks = await call.enter_async_context(context.models.chat(request, context.token))
+            context.receipt.add_version(chunks.version)
             texts = _texts(chunks, context)
             first = await anext(texts, "")
     except (ServiceError, TimeoutError) as error:

@@ -11,6 +11,7 @@ from agent.metrics import DEGRADATIONS, DEGRADED, STAGE_SECONDS
 from contracts.access.guardrails import GuardDecision
 from contracts.models.chat import ChatUsage
 from contracts.models.receipts import Attempt, Receipt, StageTime, TokenCounts
+from contracts.models.versions import ModelVersion
 from contracts.retrieval.search import SearchReply
 from servicekit.telemetry.spans import span
 from servicekit.telemetry.trace_context import trace_id
@@ -23,6 +24,8 @@ class ReceiptBuilder:
     request_id: str
     tokens: TokenCounts = field(default_factory=TokenCounts)
     model: str | None = None
+    model_digest: str | None = None
+    fingerprints: dict[str, str] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
     guardrails: list[GuardDecision] = field(default_factory=list)
@@ -57,6 +60,12 @@ class ReceiptBuilder:
         for name, revision in (reply.collection_revisions or alone).items():
             self.revisions[name] = min(revision, self.revisions.get(name, revision))
 
+    def add_version(self, version: ModelVersion) -> None:
+        """Note which model began to answer."""
+        self.model_digest = version.digest
+        if version.model is not None and version.fingerprint is not None:
+            self.fingerprints[version.model] = version.fingerprint
+
     def add_usage(self, usage: ChatUsage | None) -> None:
         """Add what a model call read and wrote."""
         if usage is not None:
@@ -78,6 +87,8 @@ class ReceiptBuilder:
             stages=[StageTime(name=name, ms=round(spent * 1000, 2)) for name, spent in self._seconds.items()],
             tokens=self.tokens,
             model=self.model,
+            model_digest=self.model_digest,
+            fingerprints=dict(self.fingerprints),
             attempts=list(self.attempts),
             degraded=list(self.degraded),
             guardrails=list(self.guardrails),

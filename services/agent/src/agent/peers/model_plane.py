@@ -10,10 +10,11 @@ import numpy as np
 import structlog
 from pydantic import ValidationError
 
-from agent.ports import Embedded, Vector
+from agent.ports import Embedded, ModelAnswer, Vector
 from contracts.core.errors import ErrorEnvelope
 from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
 from contracts.models.chat import STREAM_END, ChatCompletionChunk, ChatRequest
+from contracts.models.versions import ModelVersion
 from contracts.retrieval.search import SearchReply, SearchRequest
 from servicekit.core.errors import PeerError, UpstreamFailed
 from servicekit.peers.client import Peer, PeerMalformed
@@ -65,10 +66,10 @@ class ModelPlane:
         return Embedded([_vector(item.embedding) for item in ordered], reply.usage.prompt_tokens)
 
     @asynccontextmanager
-    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[AsyncIterator[ChatCompletionChunk]]:
+    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[ModelAnswer]:
         """`POST /v1/chat/completions`, streamed."""
         async with self._peer.stream("POST", "/v1/chat/completions", token=token, body=request) as stream:
-            yield self._chunks(stream.pieces())
+            yield ModelAnswer(self._chunks(stream.pieces()), ModelVersion.of(stream.headers))
 
     async def probe(self) -> None:
         """Whether the gateway's model plane is ready."""

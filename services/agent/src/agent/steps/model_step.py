@@ -83,6 +83,7 @@ async def _ask(
     usage, billed = ChatUsage(), None
     silent, cut = True, False
     async with run.flushed_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
+        version = chunks.version
         async for chunk in chunks:
             usage = chunk.usage or usage
             if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
@@ -102,7 +103,8 @@ async def _ask(
     cost = spend(run, usage, model.price, billed)
     known = None if cost is None else f"{cost / 1e9:.9f}"
     counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_usd": known}
-    run.emit("usage", {"model": model.id, **counts}, step)
+    made_by = {"model": version.model or model.id, "model_digest": version.digest}
+    run.emit("usage", {**made_by, **counts}, step)
     RUN_STEPS.inc()
     RUN_STEP_SECONDS.labels("model").observe(time.perf_counter() - began)
     return emitted, assembly, cut

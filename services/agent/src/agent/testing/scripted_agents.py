@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.ports import Embedded
+from agent.ports import Embedded, ModelAnswer
 from agent.testing.scripted_answers import CAPABLE, bag_of_stems
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
+from contracts.models.versions import ModelVersion
 from servicekit.core.errors import ServiceError
 
 
@@ -53,6 +54,7 @@ class ScriptedAgent:
     failures: list[ServiceError] = field(default_factory=list)
     requests: list[ChatRequest] = field(default_factory=list)
     tokens_read: int = 20
+    version: ModelVersion = field(default_factory=ModelVersion)
 
     async def model(self, name: str | None, token: str) -> ModelInfo | None:
         """The scripted model, under its own name and as the default."""
@@ -63,14 +65,14 @@ class ScriptedAgent:
         return Embedded([bag_of_stems(text) for text in texts], sum(len(text.split()) for text in texts))
 
     @asynccontextmanager
-    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[AsyncIterator[ChatCompletionChunk]]:
+    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[ModelAnswer]:
         """The turn's words and calls, then usage."""
         self.requests.append(request)
         if self.before is not None:
             await self.before(request)
         if self.failures:
             raise self.failures.pop(0)
-        yield self._chunks(request)
+        yield ModelAnswer(self._chunks(request), self.version)
 
     async def probe(self) -> None:
         """Always there."""

@@ -10,10 +10,11 @@ from zlib import crc32
 
 import numpy as np
 
-from agent.ports import Embedded, Vector
+from agent.ports import Embedded, ModelAnswer, Vector
 from agent.text.words import form_set
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
+from contracts.models.versions import ModelVersion
 from contracts.retrieval.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
 from servicekit.core.errors import ServiceError
 
@@ -92,6 +93,7 @@ class ScriptedModels:
     """The texts that it was asked to embed."""
     closed: int = 0
     """Drafts whose context was left."""
+    version: ModelVersion = field(default_factory=ModelVersion)
 
     async def model(self, name: str | None, token: str) -> ModelInfo | None:
         """The scripted model, under its own name and as the default."""
@@ -106,13 +108,13 @@ class ScriptedModels:
         return Embedded([bag_of_stems(text) for text in texts], sum(len(text.split()) for text in texts))
 
     @asynccontextmanager
-    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[AsyncIterator[ChatCompletionChunk]]:
+    async def chat(self, request: ChatRequest, token: str) -> AsyncIterator[ModelAnswer]:
         """The script's pieces, then usage."""
         self.requests.append(request)
         if self.failure is not None and self.fail_after == 0:
             raise self.failure
         try:
-            yield self._chunks(request)
+            yield ModelAnswer(self._chunks(request), self.version)
         finally:
             self.closed += 1
 

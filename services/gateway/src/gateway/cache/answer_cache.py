@@ -1,7 +1,8 @@
 """Exact answers again: which calls may be answered from the cache, when an answer is still true, one work for many.
 
-An answer is found by everything that it depends on: tenant, model, request, versions of policy and prompts. One from
-documents is true only while every collection that it used has the creation time and revision that its search reported.
+An answer is found by everything that it depends on: tenant, model, request, versions of policy and prompts. It is true
+only while each model that wrote in it is still the one of that name (by its fingerprint, which the answer itself told),
+and one from documents while every collection that it used has the creation time and revision that its search reported.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from servicekit.peers.client import Peer
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.1
 """How often it is looked whether another replica has made an answer."""
-FORM = "2"
+FORM = "3"
 """Raised with every change of what an entry holds."""
 _FINISHED = re.compile(rb'"finish_reason":\s*"(\w+)"')
 _TOOLS = re.compile(rb'"(?:tool_calls|function_call)":\s*[\[{]')
@@ -54,7 +55,15 @@ class ResolvedTarget:
     """What a model's name stands for now, for one key: models in order, and the collections that an answer is from."""
 
     models: tuple[str, ...]
+    fingerprints: Mapping[str, str | None] = field(default_factory=dict)
+    """Of every model that there is now, by its name; None for one whose files are not known yet."""
     collections: tuple[str, ...] = ()
+    helpers: tuple[str, ...] = ()
+    """Models beside those, which embed or rank for such an answer."""
+
+    def is_of_now(self, fingerprints: Mapping[str, str]) -> bool:
+        """Whether models are still those that they were."""
+        return all(self.fingerprints.get(name) == value for name, value in fingerprints.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +86,39 @@ class CacheControl:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An answer as it went out: its pieces, when it was made, for which revisions, and by which model."""
+    """An answer as it went out: its pieces and headers, when it was made, for which revisions, and by which models."""
 
     made_at: float
     epoch: str
     revisions: Mapping[str, str]
     model: str | None
+    fingerprints: Mapping[str, str]
+    headers: Mapping[str, str]
     pieces: tuple[bytes, ...]
 
     def text(self) -> str:
         """As it is kept. Answers are UTF-8."""
         pieces = [piece.decode() for piece in self.pieces]
-        return json.dumps([self.made_at, self.epoch, self.revisions, self.model, pieces], ensure_ascii=False)
+        told = [self.made_at, self.epoch, self.revisions, self.model, self.fingerprints, self.headers, pieces]
+        return json.dumps(told, ensure_ascii=False)
 
     @classmethod
     def read(cls, text: str) -> Entry:
         """The reverse."""
-        made_at, epoch, revisions, model, pieces = json.loads(text)
-        return cls(made_at, epoch, revisions, model, tuple(piece.encode() for piece in pieces))
+        made_at, epoch, revisions, model, fingerprints, headers, pieces = json.loads(text)
+        encoded = tuple(piece.encode() for piece in pieces)
+        return cls(made_at, epoch, revisions, model, fingerprints, headers, encoded)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Where an answer is from. `fingerprints` of the models that wrote in it, None where they are not all known;
+    `revisions` that its searches reported, null where it has none, for a plain model; `headers` that say its model."""
+
+    model: str | None
+    fingerprints: Mapping[str, str] | None
+    revisions: Mapping[str, int] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -161,7 +185,7 @@ class AnswerCache:
         """The answer, or leave to make it: of identical calls at once one works and the others wait for it, on
         whatever replica they are."""
         name = self._name(principal.tenant, request, target, policy)
-        look = partial(self._look, name, principal, target.collections, cache_control)
+        look = partial(self._look, name, principal, target, cache_control)
         found = await look()
         in_flight = self._in_flight.get(name)
         if found.entry is None and in_flight is not None and cache_control.may_read:
@@ -213,18 +237,16 @@ class AnswerCache:
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
 
-    async def store(self, lookup: Lookup, model: str | None, revisions: Mapping[str, int] | None) -> None:
-        """Keep a complete answer, if it can be told when it is no longer true.
-
-        `revisions` are those that its searches reported; null where it has none, for a plain model.
-        """
+    async def store(self, lookup: Lookup, made: Made) -> None:
+        """Keep a complete answer, if it can be told when it is no longer true."""
+        revisions = made.revisions or {}
         if not lookup.storable or not lookup.pieces or lookup.size > self._rules.entry_bytes:
             return
-        if not is_complete(lookup.pieces) or set(lookup.created_at) != set(revisions or {}):
+        if made.fingerprints is None or not is_complete(lookup.pieces) or set(lookup.created_at) != set(revisions):
             return
-        stamped = {name: f"{lookup.created_at[name]}:{number}" for name, number in (revisions or {}).items()}
-        now = self._clock.now().timestamp()
-        entry = Entry(now, lookup.epoch, stamped, model, tuple(lookup.pieces))
+        stamped = {name: f"{lookup.created_at[name]}:{number}" for name, number in revisions.items()}
+        now, pieces = self._clock.now().timestamp(), tuple(lookup.pieces)
+        entry = Entry(now, lookup.epoch, stamped, made.model, made.fingerprints, made.headers, pieces)
         try:
             await self._store.put(lookup.name, entry.text(), self._rules.seconds)
         except (StoreUnavailable, UnicodeDecodeError) as error:
@@ -247,12 +269,12 @@ class AnswerCache:
         await self._store.raise_epoch(tenant)
 
     async def _look(
-        self, name: str, principal: Principal, collections: Sequence[str], cache_control: CacheControl
+        self, name: str, principal: Principal, target: ResolvedTarget, cache_control: CacheControl
     ) -> Lookup:
         if not (cache_control.may_read or cache_control.may_store):
             return Lookup()
         try:
-            created_at, revisions = await self._current(principal, collections)
+            created_at, revisions = await self._current(principal, target.collections)
             text, epoch = await self._store.get(name, principal.tenant)
         except StoreUnavailable as error:
             log.warning("the cache is away", reason=str(error)[:200])
@@ -262,7 +284,8 @@ class AnswerCache:
             entry = Entry.read(text)
             age = self._clock.now().timestamp() - entry.made_at
             young = age < self._rules.seconds and (cache_control.max_age is None or age <= cache_control.max_age)
-            if young and entry.epoch == epoch and entry.revisions == revisions:
+            is_of_now = entry.revisions == revisions and target.is_of_now(entry.fingerprints)
+            if young and entry.epoch == epoch and is_of_now:
                 found.entry = entry
         return found
 
@@ -284,7 +307,8 @@ class AnswerCache:
 
     def _name(self, tenant: str, request: ChatRequest, target: ResolvedTarget, policy: str) -> str:
         asked = request.model_dump(mode="json", exclude_unset=True, exclude={"model"})
-        parts = [self._version, policy, tenant, request.model, target.models, target.collections, asked]
+        helpers = {name: target.fingerprints.get(name) for name in target.helpers}
+        parts = [self._version, policy, tenant, request.model, target.models, target.collections, helpers, asked]
         text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return _mark(tenant) + hashlib.sha256(text.encode()).hexdigest()
 

@@ -57,7 +57,7 @@ async def replay(exchange: Exchange, call: MeteredCall, entry: Entry, *, stream:
     """Give an answer again: a stream as a stream, at once."""
     began = time.perf_counter()
     call.cache, call.model, call.streamed = "hit", entry.model, stream
-    exchange.headers.update({CACHE_HEADER: "hit", "Age": str(max(0, int(age)))})
+    exchange.headers.update({**entry.headers, CACHE_HEADER: "hit", "Age": str(max(0, int(age)))})
     pieces = [_renewed(piece, exchange.request_id, began, stream=stream) for piece in entry.pieces]
     await call.finish()
     if not stream:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from contracts.core.errors import ErrorEnvelope
 from contracts.models.chat import ChatRequest
+from contracts.models.versions import ModelVersion
 from gateway.chat.errors import FirstPieceTimeout
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.usage.meter import MeteredCall
@@ -73,6 +74,7 @@ async def start_answer(
                 headers=upstream.headers,
                 timeout_seconds=upstream.timeout_seconds,
             )
+        call.answered_by = ModelVersion.of(answer.headers)
         return StartedAnswer(body=answer.body, refused=_refuses_whole(answer.body))
     call.streamed = True
     try:
@@ -98,6 +100,7 @@ async def _open_stream(
                 timeout_seconds=upstream.timeout_seconds,
             )
         )
+    call.answered_by = ModelVersion.of(stream.headers)
     pieces = await stack.enter_async_context(aclosing(call.pieces_of(stream)))
     opened = StartedAnswer(pieces=pieces)
     async for piece in pieces:

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -33,7 +33,6 @@ BUSY = 429
 PASSING = frozenset((BUSY, 502, 503))
 """Statuses after which the same model may answer a moment later."""
 BACKOFF_SECONDS = 0.1
-MODEL_HEADER = "X-Groundwork-Model"
 ATTEMPTS_HEADER = "X-Groundwork-Attempts"
 
 
@@ -136,7 +135,8 @@ class Attempts:
                 self._note(model, "refused", seconds)
                 return _Refused()
             self._note(model, "ok", seconds)
-            exchange.headers.update({MODEL_HEADER: model.id, ATTEMPTS_HEADER: str(len(self.done))})
+            call.answered_by = replace(call.answered_by, model=model.id)
+            exchange.headers.update({**call.answered_by.headers(), ATTEMPTS_HEADER: str(len(self.done))})
             broken = await deliver(exchange, call, opened, observer)
             if broken is not None and broken.http_status >= 500:  # not a guardrail's no, nor a key's end
                 self.breakers.failed(model.id)

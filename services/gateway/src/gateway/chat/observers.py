@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ from contracts.models.chat import AnswerReport, ChatCompletionChunk
 from contracts.models.receipts import Attempt, Receipt, TokenCounts
 from gateway.models.cost import NANO, cost_nano_usd, usd_text
 from gateway.usage.inner_calls import InnerCalls, Spent
-from gateway.usage.meter import MeteredCall
+from gateway.usage.meter import CUT, MeteredCall
 from gateway.usage.records import count
 from gateway.usage.token_counter import ChatCount
 from servicekit.streams.chunks import object_in
@@ -85,11 +85,13 @@ class ModelObserver:
         if self._call.parent_id is None or not self._attempts:
             return b""
         tokens, cost = self._call.spent
+        version = self._call.answered_by
         receipt = Receipt(
             request_id=self._call.request_id,
             trace_id=trace_id(),
             model=self._model.id,
-            model_digest=self._model.digest,
+            model_digest=version.digest,
+            fingerprints={self._model.id: version.fingerprint} if version.fingerprint else {},
             tokens=TokenCounts(prompt=tokens.prompt, completion=tokens.completion),
             attempts=list(self._attempts),
             cost_usd=None if cost is None else Decimal(cost) * NANO,
@@ -140,16 +142,15 @@ class AnswerObserver:
         inner: InnerCalls,
         *,
         show_receipt: bool,
-        digest: Callable[[str | None], str | None] = lambda _: None,
     ) -> None:
-        """`digest`: of the files of the model of a name."""
-        self._digest = digest
         self._call = call
         self._inner = inner
         self._show_receipt = show_receipt
         self._spent: Spent | None = None
         self.revisions: dict[str, int] = {}
         """The revisions of the collections that the answer used, once its receipt has passed."""
+        self.fingerprints: Mapping[str, str] | None = None
+        """Of each model that wrote in the answer; None where that of one is not known."""
         self.degraded = False
         """Whether something was missing that may be there next time."""
 
@@ -200,7 +201,7 @@ class AnswerObserver:
         attempts = [one for one in receipt.get("attempts") or [] if isinstance(one, dict)]
         own = [one for one in attempts if not spent.attempts or one.get("outcome") == NOT_ASKED]
         receipt["attempts"] = [*own, *(attempt.model_dump(mode="json") for attempt in spent.attempts)]
-        receipt["model_digest"] = self._digest(receipt.get("model"))
+        self.fingerprints = fingerprints_of(receipt.get("fingerprints"), spent.attempts)
         receipt["tokens"] = spent.tokens.model_dump(mode="json")
         receipt["degraded"] = degraded
         receipt["cache"] = self._call.cache
@@ -227,6 +228,13 @@ class RunObserver:
 
     def close(self) -> None:
         """Nothing is left to settle."""
+
+
+def fingerprints_of(told: object, attempts: Sequence[Attempt]) -> Mapping[str, str] | None:
+    """What a receipt tells of the models that were asked with success; None if it says nothing of one of them."""
+    known = {name: str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+    wrote = {attempt.model for attempt in attempts if attempt.outcome in ("ok", CUT)}
+    return known if wrote <= known.keys() else None
 
 
 def _part(usage: Mapping[str, Any], field: str) -> Mapping[str, Any]:

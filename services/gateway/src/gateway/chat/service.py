@@ -9,7 +9,7 @@ from contracts.models.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, Str
 from contracts.operations.reach import CHAT, RUN
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
-from gateway.cache.answer_cache import CacheControl, Lookup, ResolvedTarget
+from gateway.cache.answer_cache import CacheControl, Lookup, Made, ResolvedTarget
 from gateway.cache.replay import CACHE_HEADER, RecordingObserver, replay
 from gateway.chat.answer_start import Upstream
 from gateway.chat.attempts import AttemptRequest, Attempts, RetryPolicy
@@ -109,14 +109,17 @@ def _with_observers(observer: StreamObserver, exchange: Exchange, question: Ques
 async def _resolve_target(deps: Dependencies, principal: Principal, request: ChatRequest) -> ResolvedTarget:
     """Raises where the name stands for nothing that the key may use."""
     models, routes = await deps.catalog.models(), await deps.routes.list_routes()
+    fingerprints = {model.id: model.fingerprint for model in models.by_name.values()}
     if not request.model.startswith(RAG):
-        return ResolvedTarget(tuple(model.id for model in plan_for(request.model, models, routes, principal).first))
+        plan = plan_for(request.model, models, routes, principal)
+        return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints)
     collections = tuple(collections_of(request.model, principal))
+    helpers = tuple(model.id for model in models.by_name.values() if model.kind != "chat")
     wanted = request.groundwork.model if request.groundwork is not None else None
     if wanted is None and models.only("chat") is None:
-        return ResolvedTarget((), collections)
+        return ResolvedTarget((), fingerprints, collections, helpers)
     plan = plan_for(wanted or DEFAULT, models, routes, principal)
-    return ResolvedTarget(tuple(model.id for model in plan.first), collections)
+    return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints, collections, helpers)
 
 
 async def answer_from_model(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
@@ -129,7 +132,9 @@ async def answer_from_model(exchange: Exchange, deps: Dependencies, call: Metere
     attempts = Attempts(plan, deps.breakers, RetryPolicy(deps.settings.attempts, deps.settings.attempts_seconds))
     await attempts.answer(exchange, call, sequence, _attempt_request(exchange, deps, call, question, attempts))
     if question.lookup is not None and call.error_type is None:
-        await deps.answer_cache.store(question.lookup, call.model, None)
+        version = call.answered_by
+        fingerprints = {version.model: version.fingerprint} if version.model and version.fingerprint else None
+        await deps.answer_cache.store(question.lookup, Made(call.model, fingerprints, headers=version.headers()))
 
 
 def _attempt_request(
@@ -203,11 +208,12 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
         deps.settings.answer_timeout_seconds,
         hold=False,
     )
-    observer = AnswerObserver(call, deps.inner_calls, show_receipt=show_receipt, digest=deps.catalog.digest)
+    observer = AnswerObserver(call, deps.inner_calls, show_receipt=show_receipt)
     named = request.model_copy(update={"groundwork": options})
     await answer_chat(exchange, call, upstream, named, _with_observers(observer, exchange, question))
     if question.lookup is not None and call.error_type is None and not observer.degraded:
-        await deps.answer_cache.store(question.lookup, call.model, observer.revisions)
+        made = Made(call.model, observer.fingerprints, observer.revisions)
+        await deps.answer_cache.store(question.lookup, made)
 
 
 async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:

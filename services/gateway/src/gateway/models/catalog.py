@@ -103,11 +103,6 @@ class Catalog:
         """Ask anew next time."""
         self._models.invalidate(None)
 
-    def digest(self, model: str | None) -> str | None:
-        """Of the files of a model, as last read."""
-        known = self._last.by_name.get(model or "")
-        return known.digest if known else None
-
     def label(self, model: str | None) -> str:
         """A metric's `model` label: a configured model, `rag`, `agent`, or `other`."""
         if model is not None and model.startswith("rag:"):

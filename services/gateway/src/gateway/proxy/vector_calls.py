@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from contracts.models.catalog import EmbeddingRequest, RerankRequest
 from contracts.models.tokens import token_lists
+from contracts.models.versions import ModelVersion
 from contracts.operations.reach import SEARCH as SEARCHED
 from contracts.operations.reach import VECTORS
 from contracts.retrieval.search import SearchOptions, SearchRequest
@@ -148,6 +149,7 @@ async def _ask(
     except (asyncio.CancelledError, UpstreamTimeout):
         call.bill_as_reserved()  # it has worked, and will be paid for it
         raise
+    exchange.headers.update(ModelVersion.of(answer.headers).headers())
     return answer.body
 
 

@@ -15,7 +15,10 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 EXPOSED = (
     "X-Request-Id",
     *(f"X-RateLimit-{what}-{of}" for what in ("Limit", "Remaining", "Reset") for of in ("Requests", "Tokens")),
-    *(f"X-Groundwork-{what}" for what in ("Model", "Attempts", "Cache", "Guardrails")),
+    *(
+        f"X-Groundwork-{what}"
+        for what in ("Model", "Model-Digest", "Model-Fingerprint", "Attempts", "Cache", "Guardrails")
+    ),
     "Retry-After",
     "WWW-Authenticate",
     "Content-Disposition",

@@ -14,6 +14,7 @@ from typing import get_args
 
 import structlog
 
+from contracts.models.versions import ModelVersion
 from contracts.operations.operation import MeteredRoute
 from gateway.auth.keys import Principal
 from gateway.limits.admission import Admission
@@ -136,6 +137,7 @@ class MeteredCall:
         self.parent_id = parent_id
         self.model: str | None = None
         self.embedding_model: str | None = None
+        self.answered_by = ModelVersion()
         self.attempt = 1
         self.cache = "bypass"
         self.status = 200
