@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copy
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import insert
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 
 from contracts.models.catalog import ModelDeclaration
 from inference.bootstrap import MIGRATIONS
 from inference.declarations import repository
-from inference.declarations.repository import DeclarationRepository
+from inference.declarations.repository import DeclarationRepository, Vectors
+from inference.declarations.tables import MODELS
 from inference.errors import ModelNotFound, TooManyModels
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
@@ -22,6 +26,7 @@ from servicekit.sql.migrations import migrate
 
 CHAT = ModelDeclaration(kind="chat", engine="scripted", context_length=64)  # type: ignore[call-arg]
 DEFAULT = CHAT.model_copy(update={"default": True})
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 Replicas = list[DeclarationRepository]
 
 
@@ -78,3 +83,32 @@ async def test_what_is_refused_changes_nothing(replicas: Replicas, monkeypatch: 
         await other.put("b", DEFAULT, lambda _: None)
     read = await one.read()
     assert (read.number, [model.name for model in read.models], read.defaults) == (1, ["a"], {})
+
+
+async def test_vectors_are_remembered_beyond_their_model_and_a_digest_that_is_known_stays(replicas: Replicas) -> None:
+    one, other = replicas
+    seen: list[Vectors | None] = []
+    await one.put("a", CHAT, seen.append)
+    await one.remember("a", Vectors({"kind": "embedding"}, "sha256:a"))
+    await other.remember("a", Vectors({"kind": "embedding", "dimensions": 4}))
+    await other.delete("a")
+    await other.put("a", CHAT, seen.append)
+    assert seen == [None, Vectors({"kind": "embedding", "dimensions": 4}, "sha256:a")]
+
+
+async def test_models_of_the_release_before_keep_their_names(tmp_path: Path) -> None:
+    database = Database.open(None, tmp_path, "inference")
+    earlier = tmp_path / "migrations" / "versions"
+    earlier.mkdir(parents=True)
+    copy(MIGRATIONS / "versions" / "0001_models.py", earlier)
+    await migrate(database, earlier.parent)
+    entries = {"words": {"kind": "embedding", "dimensions": 4}, "talker": {"kind": "chat"}}
+    async with database.write() as connection:
+        rows = [{"name": name, "declaration": entry, "created_at": NOW} for name, entry in entries.items()]
+        await connection.execute(insert(MODELS), rows)
+    await migrate(database, MIGRATIONS)
+    seen: list[Vectors | None] = []
+    for name in entries:
+        await DeclarationRepository(database, SystemClock()).put(name, CHAT, seen.append)
+    assert seen == [Vectors(entries["words"]), None]
+    await database.close()

@@ -17,7 +17,7 @@ from yarl import URL
 
 from inference.api import chat, models, tokens, vectors
 from inference.catalog.gguf_files import gguf_files
-from inference.catalog.identity import Digests, identity_of
+from inference.catalog.identity import Digests, Identity, identity_of
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model, load_models_file
 from inference.catalog.packages import models_folder
@@ -26,6 +26,7 @@ from inference.catalog.sources import ScriptSource, UpstreamSource
 from inference.declarations.repository import DeclarationRepository
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.service import DeclaredModels
+from inference.declarations.vectors import RememberedVectors
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
@@ -78,11 +79,13 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
         async with open_session(connections=0) as session, _unpooled() as children:  # admission bounds the calls
             factory = _EngineFactory(settings, session, children)
             served = ServedModels(factory.served, probe_seconds=settings.probe_seconds)
+            repository = DeclarationRepository(database, SystemClock())
             declared = DeclaredModels(
                 [Declaration(model, created) for model in catalog.models],
-                DeclarationRepository(database, SystemClock()),
+                repository,
                 factory.restrictions,
                 served,
+                RememberedVectors(repository, factory.identity),
                 settings.follow_seconds,
             )
             try:
@@ -166,6 +169,10 @@ class _EngineFactory:
             SystemLookUp(),
         )
 
+    def identity(self, model: Model) -> Identity:
+        """Which files a model is of; raises `CannotLoad` or `OSError`. Blocks."""
+        return identity_of(model, self._sources, self._digests)
+
     def served(self, declaration: Declaration) -> ServedModel[Engine]:
         """A model that is not loaded yet."""
         model = declaration.model
@@ -175,7 +182,7 @@ class _EngineFactory:
             declaration,
             engine,
             self._probing(model, ask),
-            lambda: identity_of(model, self._sources, self._digests),
+            lambda: self.identity(model),
             connections.close,
             self._sources.fetching(model),
         )

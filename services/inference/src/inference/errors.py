@@ -122,8 +122,9 @@ class EmbeddingModelFixed(Conflict):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The embedding model '{name}' can't become another one: collections hold its vectors. Add the other model "
-            "under a name of its own and reindex them to it; price, limits and queue can be changed.",
+            f"The embedding model '{name}' can't become another one, nor can its name be given to one after it was "
+            "removed: collections may hold its vectors. Add the other model under a name of its own and reindex them "
+            "to it. Where its server is, price, limits and queue can be changed.",
             param="name",
         )
 

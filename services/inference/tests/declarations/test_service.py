@@ -212,6 +212,41 @@ def test_an_embedding_model_does_not_become_another_one(running: Any) -> None:
     assert put(running, "more", words | {"price": {"prompt_usd_per_million": 1}}).status_code == 200
     refused = put(running, "more", words | {"dimensions": 16})
     assert (refused.status_code, error_of(refused)["code"]) == (409, "embedding_model_fixed")
+    assert remove(running, "more").status_code == 204
+    refused = put(running, "more", words | {"dimensions": 16})
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "embedding_model_fixed")
+    assert "name of its own and reindex" in error_of(refused)["message"]
+    assert put(running, "more", words).status_code == 200
+
+
+def test_the_name_of_an_embedding_model_stays_its_own_also_after_a_restart(start: Any, declared: Any) -> None:
+    words = {"kind": "embedding", "engine": "scripted", "max_input_tokens": 16, "dimensions": 32}
+    first = start(*declared.values())
+    assert put(first, "more", words).status_code == 200
+    assert remove(first, "more").status_code == 204
+    refused = put(start(*declared.values()), "more", words | {"max_input_tokens": 32})
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "embedding_model_fixed")
+
+
+def test_the_name_of_a_file_s_embedding_model_stays_its_own_when_the_file_names_it_no_more(
+    start: Any, declared: Any
+) -> None:
+    first = start(*declared.values(), follow_seconds=0.05)
+    first.until_ready()
+    assert first.post("/v1/embeddings", {"input": "x"}).status_code == 200
+    assert put(first, "any", ADDED).status_code == 200
+    others = start(declared["chat"], declared["embedding"] | {"name": "others"})
+    other = {name: declared["embedding"][name] for name in ("kind", "engine", "max_input_tokens")} | {"dimensions": 8}
+    refused = put(others, declared["embedding"]["name"], other)
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "embedding_model_fixed")
+
+
+def test_an_embedding_model_that_never_gave_a_vector_can_be_corrected(running: Any) -> None:
+    path = {"kind": "embedding", "engine": "sentence-transformers", "max_input_tokens": 16, "dimensions": 32}
+    allowed = path | {"source": {"package": "no_such_package"}}
+    assert put(running, "more", allowed).json()["state"] == "failed"
+    words = {"kind": "embedding", "engine": "scripted", "max_input_tokens": 16, "dimensions": 16}
+    assert put(running, "more", words).status_code == 200
 
 
 def test_only_the_installation_adds_models(running: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from contracts.models.catalog import ModelDeclaration
-from inference.declarations.tables import CHANGES, DEFAULTS, MODELS
+from inference.declarations.tables import CHANGES, DEFAULTS, MODELS, VECTORS
 from inference.errors import ModelNotFound, TooManyModels
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
@@ -31,6 +31,14 @@ class AddedModel:
     name: str
     entry: Entry
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What a name's vectors are of: the declaration and, where it is known, the digest of the files."""
+
+    declaration: Entry
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +74,17 @@ class DeclarationRepository:
 
         return await self._database.read(read)
 
-    async def put(self, name: str, declaration: ModelDeclaration, check: Callable[[Entry | None], None]) -> None:
+    async def put(self, name: str, declaration: ModelDeclaration, check: Callable[[Vectors | None], None]) -> None:
         """Add or replace a model, and make it the default or end that it is, if the declaration says so.
 
-        `check` is given what is replaced, and may raise; raises `TooManyModels`.
+        `check` is given what vectors the name has given, and may raise; raises `TooManyModels`.
         """
         entry = declaration.model_dump(mode="json", exclude_unset=True, exclude={"name", "default"})
 
         def put(connection: Connection) -> None:
             _raise_number(connection)
-            replaced = connection.execute(select(MODELS.c.declaration).where(MODELS.c.name == name)).scalar()
-            check(replaced)
-            if replaced is None:
+            check(_vectors(connection, name))
+            if connection.execute(select(MODELS.c.name).where(MODELS.c.name == name)).first() is None:
                 if connection.execute(select(func.count()).select_from(MODELS)).scalar_one() >= MOST:
                     raise TooManyModels(MOST)
                 row = {"name": name, "declaration": entry, "created_at": self._clock.now()}
@@ -104,6 +111,17 @@ class DeclarationRepository:
 
         await self._database.write(remove)
 
+    async def remember(self, name: str, vectors: Vectors) -> None:
+        """Note what a name's vectors are of, beyond the removal of its model; a digest that is known stays."""
+
+        def remember(connection: Connection) -> None:
+            known = {"digest": vectors.digest} if vectors.digest is not None else {}
+            row = {"declaration": vectors.declaration, **known}
+            statement = upsert(connection.dialect, VECTORS).values(name=name, **row)
+            connection.execute(statement.on_conflict_do_update(index_elements=[VECTORS.c.name], set_=row))
+
+        await self._database.write(remember)
+
     async def set_default(self, kind: str, name: str | None) -> None:
         """Choose the default of a kind, or with None leave it to the models file."""
 
@@ -114,6 +132,11 @@ class DeclarationRepository:
                 connection.execute(insert(DEFAULTS).values(kind=kind, model=name))
 
         await self._database.write(choose)
+
+
+def _vectors(connection: Connection, name: str) -> Vectors | None:
+    row = connection.execute(select(VECTORS).where(VECTORS.c.name == name)).mappings().first()
+    return None if row is None else Vectors(row["declaration"], row["digest"])
 
 
 def _number(connection: Connection) -> int:

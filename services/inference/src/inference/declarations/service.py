@@ -16,11 +16,11 @@ from inference.catalog.sources import UpstreamSource
 from inference.declarations.entry import MOST_BYTES, RESERVED, read_entry
 from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry
 from inference.declarations.restrictions import Restrictions
+from inference.declarations.vectors import RememberedVectors
 from inference.errors import (
     ApiKeyUnset,
     DeclarationInvalid,
     DeclaredInFile,
-    EmbeddingModelFixed,
     ModelNotFound,
     ModelNotUsable,
 )
@@ -36,8 +36,6 @@ LOAD_SECONDS = 20.0
 """How long a call that declares a model waits to hear whether it can be loaded."""
 ANSWER_SECONDS = 10.0
 """And whether it answers."""
-CHANGEABLE = frozenset(("price", "limits", "queue", "probe_seconds", "default", "packaged"))
-"""Of an embedding model that has the name already."""
 
 
 class DeclaredModels:
@@ -49,12 +47,14 @@ class DeclaredModels:
         repository: DeclarationRepository,
         restrictions: Restrictions,
         served: ServedModels,
+        vectors: RememberedVectors,
         follow_seconds: float,
     ) -> None:
         self._file = {declaration.model.name: declaration for declaration in file_models}
         self._repository = repository
         self._restrictions = restrictions
         self._served = served
+        self._vectors = vectors
         self._follow_seconds = follow_seconds
         self._number = -1
         self._models: dict[str, tuple[Entry, Model]] = {}
@@ -96,15 +96,14 @@ class DeclaredModels:
         if isinstance(model.source, UpstreamSource) and (key := model.source.api_key_env) and not secret_named(key):
             raise ApiKeyUnset(key)
 
-        def check(replaced: Entry | None) -> None:
-            if replaced is not None and _changes_vectors(_still_read(name, replaced), model):
-                raise EmbeddingModelFixed(name)
-
+        await self._vectors.remember(self._served.all)
+        check = await self._vectors.held_to(model)
         is_chosen = declaration.default is True  # not before it is known whether it can be loaded
         await self._repository.put(name, declaration.model_copy(update={"default": None} if is_chosen else {}), check)
         await self._refresh()
         served = self._served.declared(name)
         await _try_out(served)
+        await self._vectors.remember([served])
         if is_chosen and served.state != "failed":
             await self._repository.set_default(model.kind, name)
             await self._refresh()
@@ -114,6 +113,7 @@ class DeclaredModels:
         """Remove a model that was added; raises `DeclaredInFile` or `ModelNotFound`."""
         if name in self._file:
             raise DeclaredInFile(name)
+        await self._vectors.remember(self._served.all)
         await self._repository.delete(name)
         await self._refresh()
 
@@ -142,6 +142,7 @@ class DeclaredModels:
         while True:
             await asyncio.sleep(self._follow_seconds)
             try:
+                await self._vectors.remember(self._served.all)
                 if await self._repository.number() != self._number:
                     await self._refresh()
                 failing = False
@@ -188,20 +189,6 @@ def _with_defaults(declarations: Sequence[Declaration], declared: Declared) -> l
         return Declaration(changed, declaration.created, declaration.is_added)
 
     return [decided(declaration) for declaration in declarations]
-
-
-def _still_read(name: str, entry: Entry) -> Model | None:
-    """The model of an entry; None where this release can't read it, which a new declaration mends."""
-    try:
-        return read_entry(name, entry)
-    except DeclarationInvalid:
-        return None
-
-
-def _changes_vectors(old: Model | None, new: Model) -> bool:
-    if old is None or old.kind != "embedding":
-        return False
-    return old.model_dump(exclude=set(CHANGEABLE)) != new.model_dump(exclude=set(CHANGEABLE))
 
 
 async def _try_out(served: ServedModel[Engine]) -> None:

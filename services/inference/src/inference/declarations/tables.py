@@ -32,3 +32,12 @@ CHANGES = Table(
     Column("number", Integer, nullable=False),
 )
 """One row from the first change on, whose number each change raises: what replicas look at."""
+
+VECTORS = Table(
+    "vectors",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("declaration", JSON, nullable=False),
+    Column("digest", String(80)),
+)
+"""The embedding models that have given vectors, also those that were removed since: collections are bound to a name."""

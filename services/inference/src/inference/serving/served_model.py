@@ -74,6 +74,8 @@ class ServedModel(Generic[AnyEngine]):
         self._identify = identify
         self.identity = Identity()
         self._fingerprint: str | None = None
+        self.has_answered = False
+        """Whether somebody may have something of it."""
         model = declaration.model
         begin_model(model.name, model.kind)
         self.engine = engine
@@ -199,6 +201,7 @@ class ServedModel(Generic[AnyEngine]):
             if self._liveness is not None:
                 await self._liveness.check()
             silent_because = ""
+            self.has_answered = True
         except ServiceError as error:
             silent_because = error.message
             raise
@@ -212,6 +215,7 @@ class ServedModel(Generic[AnyEngine]):
         with self.in_flight.call():
             try:
                 yield
+                self.has_answered = True
             except ServiceError as error:
                 self.record_failure(error)
                 raise

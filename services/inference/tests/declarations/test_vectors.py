@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.bootstrap import MIGRATIONS
+from inference.catalog.identity import Identity
+from inference.catalog.models_file import Model
+from inference.declarations.entry import read_entry
+from inference.declarations.repository import DeclarationRepository, Vectors
+from inference.declarations.vectors import RememberedVectors
+from inference.errors import CannotLoad, EmbeddingModelFixed
+from servicekit.core.clock import SystemClock
+from servicekit.sql.database import Database
+from servicekit.sql.migrations import migrate
+
+SERVER = {"base_url": "http://127.0.0.1:8000/v1", "upstream_model": "m"}
+REMOTE = {"kind": "embedding", "engine": "openai", "max_input_tokens": 16, "dimensions": 4, "source": SERVER}
+FOLDER = REMOTE | {"engine": "sentence-transformers", "source": {"path": "/models/m"}}
+
+
+async def _refused(
+    tmp_path: Path, before: Vectors, entry: dict[str, Any], digest: str | None = None, *, found: bool = True
+) -> bool:
+    def identify(model: Model) -> Identity:
+        if not found:
+            raise CannotLoad("it is not there")
+        return Identity(digest)
+
+    database = Database.open(None, tmp_path, "inference")
+    await migrate(database, MIGRATIONS)
+    try:
+        remembered = RememberedVectors(DeclarationRepository(database, SystemClock()), identify)
+        check = await remembered.held_to(read_entry("more", entry))
+    finally:
+        await database.close()
+    try:
+        check(before)
+    except EmbeddingModelFixed:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("source", "refused"),
+    [
+        ({"base_url": "https://elsewhere.example/v1"}, False),
+        ({"api_key_env": "VLLM_API_KEY"}, False),
+        ({"metrics_url": "http://127.0.0.1:8000/metrics", "stream_usage": False, "ready_path": None}, False),
+        ({"upstream_model": "other"}, True),
+        ({"send_dimensions": True}, True),
+        ({"input_types": {"query": "q", "passage": "p"}}, True),
+    ],
+    ids=["moved", "key", "metrics", "model", "dimensions", "types"],
+)
+async def test_a_server_may_move_but_not_give_other_vectors(
+    tmp_path: Path, source: dict[str, Any], refused: bool
+) -> None:
+    assert await _refused(tmp_path, Vectors(REMOTE), REMOTE | {"source": SERVER | source}) is refused
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"dimensions": 8}, True),
+        ({"max_input_tokens": 32}, True),
+        ({"prefixes": {"query": "query: ", "passage": "passage: "}}, True),
+        ({"languages": ["en"], "unrelated_cosine": 0.5, "probe_seconds": 9}, False),
+        ({"price": {"prompt_usd_per_million": 1}, "queue": {"waiting_tokens": 9}}, False),
+    ],
+    ids=["dimensions", "limit", "prefixes", "search", "price"],
+)
+async def test_what_vectors_depend_on_is_fixed(tmp_path: Path, change: dict[str, Any], refused: bool) -> None:
+    assert await _refused(tmp_path, Vectors(REMOTE), REMOTE | change) is refused
+
+
+async def test_a_folder_is_known_by_its_files_and_not_by_its_place(tmp_path: Path) -> None:
+    before = Vectors(FOLDER, "sha256:a")
+    moved = FOLDER | {"source": {"path": "/models/elsewhere"}}
+    assert not await _refused(tmp_path, before, moved, "sha256:a")
+    assert await _refused(tmp_path, before, FOLDER, "sha256:b")
+    assert await _refused(tmp_path, before, moved, found=False)
+    assert not await _refused(tmp_path, before, FOLDER, found=False)
+
+
+async def test_what_this_release_can_not_read_is_another_model(tmp_path: Path) -> None:
+    assert await _refused(tmp_path, Vectors(REMOTE | {"engine": "gone"}), REMOTE)
+
+
+async def test_another_kind_of_model_may_have_the_name_meanwhile(tmp_path: Path) -> None:
+    chat = {"kind": "chat", "engine": "scripted", "context_length": 64}
+    assert not await _refused(tmp_path, Vectors(REMOTE), chat)
