@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from gateway.routing import circuit_breaker
 from gateway.routing.circuit_board import BoardUnavailable, CircuitBoard
 from gateway.routing.circuit_breaker import BreakerPolicy, Breakers
 from gateway.routing.memory_circuits import MemoryCircuits
@@ -84,3 +85,16 @@ async def test_a_board_that_is_away_is_told_within_the_timeout() -> None:
     with pytest.raises(BoardUnavailable):
         await RedisCircuits(client, 0.5).exchange("m", 1, 1, WINDOW)
     await client.aclose()
+
+
+async def test_replicas_that_exchange_all_the_time_end(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(circuit_breaker, "EXCHANGE_SECONDS", 0.0)
+    for moment in range(100):
+        breakers = Breakers(RedisCircuits(redis, REDIS_SECONDS), BreakerPolicy(WINDOW, 10, 0.5, OPEN), time.monotonic)
+        breakers.succeeded(STAR, 0.1)
+        exchanging = [asyncio.create_task(breakers.run()) for _ in range(4)]
+        await asyncio.sleep(moment / 10_000)
+        for task in exchanging:
+            task.cancel()
+        _, going_on = await asyncio.wait(exchanging, timeout=DEADLINE_SECONDS)
+        assert not going_on
