@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from tests.support.inference.hub import FakeHub
 from tests.support.inference.running import serving
 
 from inference.catalog.hub import Hub
@@ -19,7 +16,6 @@ from inference.catalog.models_file import Model
 from inference.catalog.sources import HubSource, PathSource
 from inference.errors import CannotLoad
 
-COMMIT = "c" * 40
 FILES = {"config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.bin": b"a program"}
 MODEL = Model.model_validate(
     {
@@ -31,40 +27,8 @@ MODEL = Model.model_validate(
 )
 
 
-class FakeHub:
-    """Knows one model, and counts what it gives."""
-
-    def __init__(self) -> None:
-        self.given: list[str] = []
-        self.app = Starlette(
-            routes=[
-                Route("/api/models/org/tiny/revision/{revision}", self._info),
-                Route("/api/models/org/tiny/tree/{revision}", self._tree),
-                Route("/org/tiny/resolve/{revision}/{file:path}", self._file, methods=["GET", "HEAD"]),
-            ]
-        )
-
-    async def _info(self, request: Request) -> Response:
-        return JSONResponse({"id": "org/tiny", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]})
-
-    async def _tree(self, request: Request) -> Response:
-        return JSONResponse(
-            [
-                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-                for name, content in FILES.items()
-            ]
-        )
-
-    async def _file(self, request: Request) -> Response:
-        content = FILES[request.path_params["file"]]
-        if request.method == "GET":
-            self.given.append(request.path_params["file"])
-        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
-        return Response(content, headers=headers)
-
-
 async def test_it_is_downloaded_once_without_pickled_weights_and_only_if_that_is_allowed(tmp_path: Path) -> None:
-    hub = FakeHub()
+    hub = FakeHub(FILES)
     async with serving(hub.app) as url:
         with pytest.raises(CannotLoad, match="INFERENCE_ALLOW_DOWNLOADS"):
             await asyncio.to_thread(ModelSources(tmp_path, hub_url=url).folder, MODEL)
@@ -86,14 +50,11 @@ async def test_a_hub_that_does_not_know_it_is_said(tmp_path: Path) -> None:
             await asyncio.to_thread(sources.folder, MODEL)
 
 
-async def test_one_file_of_a_model_is_downloaded_alone_and_with_all_its_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_file_of_a_model_is_downloaded_alone_and_with_all_its_parts(tmp_path: Path) -> None:
     parts = [f"q4/m-0000{number}-of-00002.gguf" for number in (1, 2)]
-    for name in (*parts, "m.gguf", "other.gguf"):
-        monkeypatch.setitem(FILES, name, f"GGUF {name}".encode())
+    ggufs = {name: f"GGUF {name}".encode() for name in (*parts, "m.gguf", "other.gguf")}
     source = HubSource(huggingface="org/tiny", file="m.gguf")
-    hub = FakeHub()
+    hub = FakeHub(FILES | ggufs)
     async with serving(hub.app) as url:
         with pytest.raises(CannotLoad, match="INFERENCE_ALLOW_DOWNLOADS"):
             await asyncio.to_thread(Hub(tmp_path, url=url).file, source)

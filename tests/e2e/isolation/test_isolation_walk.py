@@ -162,6 +162,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "keys": (victim.key_id,),
         "tenants": ("victim-tenant",),
         "routes": ("default-chat",),
+        "pull": ("pull_0123456789ab",),
         "models": (f"rag:{VAULT}", f"rag:{SHARED},{VAULT}", f"agent:{AGENT}"),
     }
 
@@ -239,6 +240,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/tenants": [{"name": "victim-tenant"}],
         "PATCH /v1/tenants/{name}": [{"limits": {"requests_per_minute": 1}}],
         "PUT /v1/models/{id}": [{"kind": "chat", "engine": "scripted", "context_length": 64, "source": {"rules": []}}],
+        "POST /v1/models/pull": [{"model": "far", "source": {"huggingface": "org/none", "file": "m.gguf"}}],
         "PUT /v1/routes/{name}": [{"targets": [{"model": "smollm2"}]}],
     }
 

@@ -31,6 +31,7 @@ from groundwork.client.collections import Collections
 from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
 from groundwork.client.documents import Documents
 from groundwork.client.jobs import Jobs
+from groundwork.client.pulls import Pulls
 
 LOAD_SECONDS = 70.0
 """Longer than inference waits for a model that is added."""
@@ -58,6 +59,7 @@ class Groundwork:
         self._connection = Connection(base_url, api_key, timeout=timeout, transport=transport, tls=tls)
         self.base_url = self._connection.base_url
         self.collections = Collections(self._connection)
+        self.pulls = Pulls(self._connection)
         self.documents = Documents(self._connection)
         self.jobs = Jobs(self._connection)
         self.agents = Agents(self._connection)

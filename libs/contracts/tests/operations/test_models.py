@@ -13,7 +13,14 @@ from contracts.operations.models import (
 )
 from contracts.operations.operation import Operation
 
-ALL = [value for value in vars(models).values() if isinstance(value, Operation)]
+EVERY = [value for value in vars(models).values() if isinstance(value, Operation)]
+PULLS = [operation for operation in EVERY if operation.path.startswith("/v1/models/pull")]
+ALL = [operation for operation in EVERY if operation not in PULLS]
+
+
+def test_only_an_administrator_has_anything_to_do_with_pulls() -> None:
+    assert {operation.method for operation in PULLS} == {"POST", "GET", "DELETE"}
+    assert {operation.scopes for operation in PULLS} == {("admin",)}
 
 
 def test_every_call_of_a_model_is_limited_recorded_screened_and_for_who_may_chat() -> None:

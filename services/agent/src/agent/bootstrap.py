@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -23,7 +21,6 @@ from agent.peers.model_plane import ModelPlane, PlaneSearch
 from agent.peers.retriever import RetrieverLibrary
 from agent.ports import Library, Models, Search, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
-from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
 from agent.tables import RUN_JOBS
 from agent.threads.retention import prune
@@ -34,13 +31,12 @@ from agent.tools.toolbox import Toolbox
 from agent.worker.execution import Execution, RunObserver
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import Clock, SystemClock
-from servicekit.core.identifiers import new_id
 from servicekit.core.probes import Probe
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.notifier import Notifier, RedisNotifier
 from servicekit.jobs.queue import Queue
 from servicekit.jobs.runner import Runner
-from servicekit.jobs.worker import Chore, Worker
+from servicekit.jobs.worker import Chore, Worker, run_worker, worker_name
 from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.sql.database import Database
@@ -75,7 +71,7 @@ def assemble(
     store = JobStore(database, RUN_JOBS, clock, settings.run_lease_seconds, notifier)
     runner = Runner(Queue(store, execution, settings.tenant_slots), RunObserver())
     chores = [Chore(PRUNE_SECONDS, lambda: prune(database, clock.now(), settings))]
-    worker = Worker(runner, _owner(), settings.run_slots, settings.run_poll_seconds, chores)
+    worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
     agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models)
     answering = Answering(search, models, settings)
     return Dependencies(answering, agents, McpServer(answering, library))
@@ -109,23 +105,6 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
         yield opened
 
 
-@asynccontextmanager
-async def run_worker(worker: Worker[LeasedRun], drain_seconds: float) -> AsyncIterator[None]:
-    """Run agents while the block lasts; then let steps that are under way end."""
-    task = asyncio.create_task(worker.run(drain_seconds))
-    task.add_done_callback(_log_end)
-    try:
-        yield
-    finally:
-        worker.stop()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _log_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.critical("the worker that runs agents has broken off", exc_info=task.exception())
-
-
 def create_app(settings: AgentSettings, dependencies: Dependencies | None = None) -> FastAPI:
     """The app; with given dependencies, those are used and left open."""
 
@@ -151,8 +130,3 @@ def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
         "redis": agents.notifier.probe,
         "runs": agents.worker.probe,
     }
-
-
-def _owner() -> str:
-    """A name that no other process and no later process with the same number has."""
-    return f"agent@{socket.gethostname()[:40]}:{os.getpid()}:{new_id('p')[-8:]}"

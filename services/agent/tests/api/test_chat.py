@@ -9,10 +9,10 @@ from services.agent.tests.api.client import Api, error, events_of
 from services.agent.tests.conftest import LEAVE_QUESTION
 
 from agent.api.chat import KEEPALIVE, _sse, _with_silences
-from agent.bootstrap import run_worker
 from agent.testing.scripted_agents import in_turn
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatUsage, ChunkChoice
 from servicekit.core.errors import RateLimited, ServiceError, UpstreamFailed
+from servicekit.jobs.worker import run_worker
 
 CALL = "/v1/chat/completions"
 RIGHT = "Full-time employees get 27 days of paid leave per year."

@@ -11,7 +11,6 @@ from services.agent.tests.payments import Till, killed_in_the_middle, pay
 from services.agent.tests.runs_bench import Bench, bench
 from sqlalchemy import Connection, and_, select, update
 
-from agent.bootstrap import run_worker
 from agent.errors import AgentUnreadable
 from agent.runs import events as run_events
 from agent.settings import AgentSettings
@@ -21,6 +20,7 @@ from agent.tools.tool import Repeat
 from contracts.agents.runs import Run
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.outcomes import Cancel
+from servicekit.jobs.worker import run_worker
 from servicekit.sql.database import Database, rows_of
 
 

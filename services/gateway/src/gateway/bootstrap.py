@@ -18,7 +18,16 @@ from starlette.types import Scope
 
 from gateway.admin.first_start import ensure_admin_key, ensure_key_pair
 from gateway.admin.retention import Retention
-from gateway.api import administration, backup, declared_models, model_calls, model_plane, model_routes, proxied_calls
+from gateway.api import (
+    administration,
+    backup,
+    declared_models,
+    model_calls,
+    model_plane,
+    model_pulls,
+    model_routes,
+    proxied_calls,
+)
 from gateway.api.direct_routes import direct_routes
 from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import public_openapi
@@ -193,6 +202,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
         settings=settings,
         opening=_opening(settings, dependencies),
         routers=[
+            model_pulls.router,
             model_calls.router,
             declared_models.router,
             proxied_calls.router(),

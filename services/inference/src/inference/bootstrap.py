@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,8 @@ import aiohttp
 import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
-from yarl import URL
 
-from inference.api import chat, models, tokens, vectors
+from inference.api import chat, models, pulls, tokens, vectors
 from inference.catalog.gguf_files import gguf_files
 from inference.catalog.identity import Digests, Identity, identity_of
 from inference.catalog.model_folders import ModelSources
@@ -23,6 +22,7 @@ from inference.catalog.models_file import Model, load_models_file
 from inference.catalog.packages import models_folder
 from inference.catalog.prices import add_list_prices
 from inference.catalog.sources import ScriptSource, UpstreamSource
+from inference.declarations.connections import Connections, unpooled
 from inference.declarations.repository import DeclarationRepository
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.service import DeclaredModels
@@ -48,14 +48,24 @@ from inference.engines.wrappers.native_tools import NativeTools
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.engines.wrappers.raw_prompts import RawPrompts
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
+from inference.pulls.hub_files import HubFiles
+from inference.pulls.jobs import Fetching, PullJobs
+from inference.pulls.service import Pulls
+from inference.pulls.tables import PULL_JOBS
 from inference.queueing.admission import Admission, reserved_for_queries
 from inference.queueing.liveness import PROBE, Liveness
 from inference.serving.models import ServedModels
 from inference.serving.served_model import Declaration, ServedModel
 from inference.settings import InferenceSettings, key_hosts, secret_named
 from servicekit.core.clock import SystemClock
+from servicekit.core.disk import DiskRoom
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.notifier import LocalNotifier
+from servicekit.jobs.queue import Queue
+from servicekit.jobs.runner import Runner
+from servicekit.jobs.worker import Worker, run_worker, worker_name
 from servicekit.peers.client import Peer, open_session
-from servicekit.peers.connection_guard import Guard, SystemLookUp
+from servicekit.peers.connection_guard import SystemLookUp
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 from servicekit.web.app import build_app
@@ -66,6 +76,9 @@ LLAMA_SLOTS = 4
 """Conversations that llama.cpp answers at once unless the models file says otherwise."""
 LLAMA_RESTART_SECONDS = 20.0
 """How long calls wait for a process of llama.cpp that is being started again."""
+PULL_LEASE_SECONDS = 15.0
+"""How long after a kill a pull goes on."""
+PULL_POLL_SECONDS, PULL_DRAIN_SECONDS = 5.0, 5.0
 
 
 @asynccontextmanager
@@ -76,7 +89,7 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
     database = Database.open(settings.database_url, settings.data_dir, "inference")
     try:
         await migrate(database, MIGRATIONS)
-        async with open_session(connections=0) as session, _unpooled() as children:  # admission bounds the calls
+        async with open_session(connections=0) as session, unpooled() as children:  # admission bounds the calls
             factory = _EngineFactory(settings, session, children)
             served = ServedModels(factory.served, probe_seconds=settings.probe_seconds)
             repository = DeclarationRepository(database, SystemClock())
@@ -90,12 +103,32 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
             )
             try:
                 await declared.open()
-                yield Dependencies(database, declared, served, settings.reader_seconds)
+                async with _pulling(settings, database, declared, factory) as asked:
+                    yield Dependencies(database, declared, served, asked, settings.reader_seconds)
             finally:
                 await declared.close()
                 await served.close()
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _pulling(
+    settings: InferenceSettings, database: Database, declared: DeclaredModels, factory: _EngineFactory
+) -> AsyncGenerator[Pulls, None]:
+    """Fetches models that administrators ask for, one after another."""
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session(outside=True))
+        servers = Connections(session, factory.restrictions)
+        stack.push_async_callback(servers.close)
+        folder = factory.sources.hub_dir
+        room = DiskRoom(folder, settings.disk_reserve_bytes)
+        fetching = Fetching(HubFiles(session, settings.hub_url, folder), servers.to, room, settings.pull_bytes)
+        store = JobStore(database, PULL_JOBS, SystemClock(), PULL_LEASE_SECONDS, LocalNotifier())
+        runner = Runner(Queue(store, PullJobs(fetching, declared)))
+        worker = Worker(runner, worker_name("inference"), 1, PULL_POLL_SECONDS)
+        await stack.enter_async_context(run_worker(worker, PULL_DRAIN_SECONDS))
+        yield Pulls(store, fetching, declared)
 
 
 def create_app(settings: InferenceSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
@@ -110,41 +143,9 @@ def create_app(settings: InferenceSettings | None = None, dependencies: Dependen
         "inference",
         settings=chosen,
         opening=lambda: use_given(dependencies) if dependencies else open_dependencies(chosen),
-        routers=[chat.router, vectors.router, tokens.router, models.router],
+        routers=[chat.router, vectors.router, tokens.router, pulls.router, models.router],
         probes=lambda opened: opened.probes(),
     )
-
-
-class _Connections:
-    """Of one model: the service's for one of the models file; for an added one its own, each of which is checked when
-    it is made."""
-
-    def __init__(self, shared: aiohttp.ClientSession, restrictions: Restrictions | None) -> None:
-        self._shared = shared
-        self._restrictions = restrictions
-        self._own: dict[tuple[str | None, int | None], aiohttp.ClientSession] = {}
-
-    def to(self, url: str) -> aiohttp.ClientSession:
-        """What connects to the host of a URL."""
-        if self._restrictions is None:
-            return self._shared
-        target = URL(url)
-        host = target.host, target.port
-        if host not in self._own:
-            guard = Guard(target, self._restrictions.policy, self._restrictions.look_up)
-            self._own[host] = open_session(connector=guard.connector(pooled=True))
-        return self._own[host]
-
-    async def close(self) -> None:
-        """Close its own."""
-        for session in self._own.values():
-            await session.close()
-
-
-def _unpooled() -> aiohttp.ClientSession:
-    """For llama.cpp's servers, which close a connection after its hundredth call without a word: a call that is on its
-    way by then would fail. A new one on loopback costs less than a millisecond."""
-    return open_session(connector=aiohttp.TCPConnector(limit=0, force_close=True))
 
 
 class _EngineFactory:
@@ -157,8 +158,11 @@ class _EngineFactory:
         self._session = session
         self._children = children
         self._admissions: dict[str, Admission] = {}
-        self._sources = ModelSources(
-            settings.models_dir, allow_downloads=settings.allow_downloads, hub_url=settings.hub_url
+        self.sources = ModelSources(
+            settings.models_dir,
+            allow_downloads=settings.allow_downloads,
+            hub_url=settings.hub_url,
+            hub_dir=settings.hub_dir,
         )
         self._digests = Digests(settings.data_dir / "digests.json")
         folders = [Path(word.strip()) for word in settings.added_folders.split(",") if word.strip()]
@@ -171,12 +175,12 @@ class _EngineFactory:
 
     def identity(self, model: Model) -> Identity:
         """Which files a model is of; raises `CannotLoad` or `OSError`. Blocks."""
-        return identity_of(model, self._sources, self._digests)
+        return identity_of(model, self.sources, self._digests)
 
     def served(self, declaration: Declaration) -> ServedModel[Engine]:
         """A model that is not loaded yet."""
         model = declaration.model
-        connections = _Connections(self._session, self.restrictions if declaration.is_added else None)
+        connections = Connections(self._session, self.restrictions if declaration.is_added else None)
         engine, ask = self._engine(model, connections)
         return ServedModel(
             declaration,
@@ -184,10 +188,10 @@ class _EngineFactory:
             self._probing(model, ask),
             lambda: self.identity(model),
             connections.close,
-            self._sources.fetching(model),
+            self.sources.fetching(model),
         )
 
-    def _engine(self, model: Model, connections: _Connections) -> tuple[Engine, Callable[[], Awaitable[object]]]:
+    def _engine(self, model: Model, connections: Connections) -> tuple[Engine, Callable[[], Awaitable[object]]]:
         """The engine, and what asks it something small."""
         if model.kind == "chat":
             chat = self._chat(model, connections)
@@ -195,7 +199,7 @@ class _EngineFactory:
         if model.kind == "embedding":
             embedding = self._embedding(model, connections)
             if model.load == "when_used":
-                embedding = OnDemandEmbedding(model.name, embedding, check=lambda: self._sources.check(model))
+                embedding = OnDemandEmbedding(model.name, embedding, check=lambda: self.sources.check(model))
             return embedding, lambda: embedding.embed(["probe"], "query")
         rerank = self._rerank(model, connections)
         return rerank, lambda: rerank.rank("probe", ["probe"])
@@ -211,7 +215,7 @@ class _EngineFactory:
         busy = (lambda: few.running > 0) if few is not None else (lambda: False)
         return Liveness(model.name, ask=ask, busy=busy, **self._liveness(model))
 
-    def _chat(self, model: Model, connections: _Connections) -> ChatEngine:
+    def _chat(self, model: Model, connections: Connections) -> ChatEngine:
         source = model.source
         if isinstance(source, UpstreamSource):
             upstream = UpstreamChat(**self._upstream(model, source, connections))
@@ -231,7 +235,7 @@ class _EngineFactory:
         engine = LlamaChat(
             model.name,
             upstream,
-            locate=lambda: gguf_files(model, self._sources.hub),
+            locate=lambda: gguf_files(model, self.sources.hub),
             moved=moved,
             key=key,
             model=LlamaModel(context, model.generation, native_tools=native),
@@ -281,7 +285,7 @@ class _EngineFactory:
         beat = partial(root.send, "GET", HEARTBEAT_PATH, token=key)
         return upstream, moved, Heartbeat(beat, settings.stalled_seconds)
 
-    def _embedding(self, model: Model, connections: _Connections) -> EmbeddingEngine:
+    def _embedding(self, model: Model, connections: Connections) -> EmbeddingEngine:
         settings, source = self._settings, model.source
         dimensions, limit = model.dimensions or 0, model.max_input_tokens or 0
         if isinstance(source, UpstreamSource):
@@ -312,7 +316,7 @@ class _EngineFactory:
             ),
         )
 
-    def _rerank(self, model: Model, connections: _Connections) -> RerankEngine:
+    def _rerank(self, model: Model, connections: Connections) -> RerankEngine:
         settings, source = self._settings, model.source
         if isinstance(source, UpstreamSource):
             return UpstreamRank(**self._upstream(model, source, connections))
@@ -329,7 +333,7 @@ class _EngineFactory:
         )
 
     def _upstream(
-        self, model: Model, source: UpstreamSource, connections: _Connections, *, shared_with_bulk: bool = False
+        self, model: Model, source: UpstreamSource, connections: Connections, *, shared_with_bulk: bool = False
     ) -> dict[str, Any]:
         settings, queue = self._settings, model.queue
         root = source.base_url.rstrip("/").removesuffix("/v1")
@@ -390,4 +394,4 @@ class _EngineFactory:
 
     def _locate(self, model: Model) -> Callable[[], Path]:
         """What finds the model's folder when it is loaded; a model that is not there must not keep others away."""
-        return lambda: self._sources.folder(model)
+        return lambda: self.sources.folder(model)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inference.declarations.service import DeclaredModels
+from inference.pulls.service import Pulls
 from inference.serving.models import ServedModels
 from servicekit.core.probes import Degraded, Probe
 from servicekit.sql.database import Database
@@ -18,6 +19,7 @@ class Dependencies:
     database: Database
     declared: DeclaredModels
     models: ServedModels
+    pulls: Pulls
     reader_seconds: float = 60.0
     """How long a caller may leave a streamed answer unread."""
 

@@ -138,6 +138,18 @@ class ModelNotUsable(Conflict):
         super().__init__(f"The model '{name}' can't become a default: {why.rstrip('.')}.", param="id")
 
 
+class ModelNameTaken(Conflict):
+    """A pull replaces no model: who waits for it for an hour would not know when."""
+
+    code = "model_name_taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Another model is called '{name}'. Remove it first (DELETE /v1/models/{name}), or choose another name.",
+            param="model",
+        )
+
+
 class TooManyModels(Conflict):
     """As many models were added as may be."""
 

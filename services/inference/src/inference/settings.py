@@ -52,6 +52,11 @@ class InferenceSettings(ServiceSettings, SqlSettings):
     """Whether models that name a Hugging Face id may be downloaded. Otherwise nothing is fetched at run time."""
     hub_url: str = ""
     """Where Hugging Face ids are downloaded from, for a mirror. Empty means Hugging Face."""
+    hub_dir: Path | None = None
+    """Folder of what is downloaded from there. Empty means `hub` in INFERENCE_MODELS_DIR. Replicas share it, or each
+    needs INFERENCE_ALLOW_DOWNLOADS."""
+    pull_bytes: Annotated[int, Field(ge=0)] = 50_000_000_000
+    """The most that an administrator may have fetched for one model (`POST /v1/models/pull`); 0: none may be."""
     upstream_seconds: Annotated[float, Field(gt=0)] = 120.0
     """How long an upstream server may be silent before its call fails."""
     reader_seconds: Annotated[float, Field(gt=0)] = 60.0

@@ -12,6 +12,7 @@ from rich.text import Text
 from contracts.models.catalog import ModelInfo
 from groundwork.client import model_sources
 from groundwork.client.model_sources import Kind, Place, SourceUnclear
+from groundwork.commands.installation.pulls import fetch, pulls
 from groundwork.commands.session import session_of
 
 SHOWN_DIGEST = len("sha256:") + 12
@@ -23,6 +24,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="List, add and remove models, without a restart.")
     group.command("list")(show)
     group.command("add")(add)
+    group.command("pull")(pull)
+    group.command("pulls")(pulls)
     group.command("remove")(remove)
     group.command("default")(choose)
     group.command("suggest")(suggest)
@@ -86,6 +89,28 @@ def add(
     with session.client() as client, session.notes.status(Text(f"Adding '{name}' …")):
         added = client.put_model(name, declaration)
     _report(session, added)
+
+
+def pull(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="What callers write as `model`.", metavar="NAME")],
+    place: Annotated[
+        str, typer.Option("--from", help="hf:org/name[/file.gguf][@revision], or ollama:tag.", metavar="PLACE")
+    ],
+    url: Annotated[str | None, typer.Option(help="Where Ollama is, if not on inference's host.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="What the GGUF file must have.")] = None,
+    kind: Annotated[str | None, typer.Option(help="chat, embedding or rerank; of a whole folder embedding.")] = None,
+    context_length: Annotated[int | None, typer.Option("--context", min=16, help="Tokens that it reads.")] = None,
+    dimensions: Annotated[int | None, typer.Option(min=1, help="Length of an embedding model's vectors.")] = None,
+    default: Annotated[bool, typer.Option("--default", help="Have `default` mean it.")] = False,
+) -> None:
+    """Fetch a model and add it: groundwork model pull qwen --from hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF/FILE.gguf
+
+    It goes on where it was after any break, and without this command: Ctrl-C only ends the watching."""
+    session = session_of(context)
+    chosen = _kind(kind) if kind is not None else None
+    sizes = {"context_length": context_length, "dimensions": dimensions}
+    _report(session, fetch(session, name, place, chosen, default=default, url=url, sha256=sha256, **sizes))
 
 
 def remove(

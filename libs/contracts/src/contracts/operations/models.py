@@ -16,6 +16,7 @@ from contracts.models.catalog import (
 )
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.models.completions import CompletionRequest, TextCompletion
+from contracts.models.pulls import ModelPull, Pull, PullList
 from contracts.models.responses import Response, ResponseEvent, ResponseRequest
 from contracts.models.tokens import DetokenizeReply, DetokenizeRequest, TokenizeReply, TokenizeRequest
 from contracts.operations.operation import Operation
@@ -36,6 +37,15 @@ DELETE_MODEL = Operation(
 )
 SET_DEFAULT_MODEL = Operation(
     "PUT", "/v1/models/{id}/default", ModelInfo, _ADMIN, _TAGS, NO_MODEL, name="set_default_model",
+)
+PULL_MODEL = Operation(
+    "POST", "/v1/models/pull", Pull, _ADMIN, _TAGS, NO_MODEL, status=202, name="pull_model", request=ModelPull,
+    carries="json",
+)
+LIST_PULLS = Operation("GET", "/v1/models/pull", PullList, _ADMIN, _TAGS, NO_MODEL, name="list_pulls")
+GET_PULL = Operation("GET", "/v1/models/pull/{id}", Pull, _ADMIN, _TAGS, NO_MODEL, name="show_pull")
+CANCEL_PULL = Operation(
+    "DELETE", "/v1/models/pull/{id}", Pull, _ADMIN, _TAGS, NO_MODEL, status=202, name="cancel_pull",
 )
 CREATE_CHAT_COMPLETION = Operation(
     "POST", "/v1/chat/completions", ChatCompletion, ("chat",), _TAGS, CHAT, name="chat", route="chat",

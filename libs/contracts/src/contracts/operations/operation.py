@@ -42,6 +42,7 @@ _NAMED = {
     "keys": ("key", _ID),
     "tenants": ("tenant", NAME),
     "models": ("model", re.compile(r".+")),
+    "pull": ("pull", _ID),
     "routes": ("route", re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")),
 }
 """What a path parameter names, by the segment before it, and how its values look."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from servicekit.core.errors import NotReady, is_disk_full
+from servicekit.core.identifiers import new_id
 from servicekit.jobs.kind import Job
 from servicekit.jobs.notifier import Subscription
 from servicekit.jobs.runner import Runner
@@ -137,3 +140,25 @@ class Worker(Generic[Job]):
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+def worker_name(service: str) -> str:
+    """A name that no other process and no later process with the same number has."""
+    return f"{service}@{socket.gethostname()[:40]}:{os.getpid()}:{new_id('p')[-8:]}"
+
+
+@asynccontextmanager
+async def run_worker(worker: Worker[Any], drain_seconds: float) -> AsyncIterator[None]:
+    """Work while the block lasts; then let steps that are under way end."""
+    task = asyncio.create_task(worker.run(drain_seconds))
+    task.add_done_callback(_log_end)
+    try:
+        yield
+    finally:
+        worker.stop()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _log_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("a worker has broken off", exc_info=task.exception())

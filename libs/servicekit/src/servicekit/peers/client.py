@@ -93,18 +93,20 @@ class PeerStream:
 
 
 def open_session(
-    connections: int = MAX_CONNECTIONS, connector: aiohttp.TCPConnector | None = None
+    connections: int = MAX_CONNECTIONS, connector: aiohttp.TCPConnector | None = None, *, outside: bool = False
 ) -> aiohttp.ClientSession:
     """A pool for all of a service's peers; close it when the service ends. Needs a running event loop.
 
     A call beyond so many `connections` waits without limit of time: 0 means no limit, for who bounds calls otherwise.
-    With a `connector` it is that one's connections.
+    With a `connector` it is that one's connections. `outside`: to servers of others, by the proxies that the
+    environment names, and to where they send on as they write it, since signed URLs hold as they are only.
     """
     return aiohttp.ClientSession(
         connector=connector or aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
         headers={"Accept-Encoding": "identity"},  # aiohttp would ask for gzip, and answers are passed on as they come
         auto_decompress=False,
-        trust_env=False,
+        trust_env=outside,
+        requote_redirect_url=not outside,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
 

@@ -25,8 +25,8 @@ SECONDS = 60.0
 @serve(router, operations.SET_DEFAULT_MODEL)
 async def set_default_model(id: str, request: Request, deps: Deps, admin: Admin) -> ModelInfo:  # noqa: A002  # the path's
     """Have `default` mean this model for its kind, within seconds on every replica."""
-    await _note(deps, Actor(admin.key_id, request.state.request_id), "model.default", id, {})
-    chosen = await deps.peers.inference.call("PUT", f"{_path(id)}/default", ModelInfo, token=_token(deps))
+    await note_action(deps, Actor(admin.key_id, request.state.request_id), "model.default", id, {})
+    chosen = await deps.peers.inference.call("PUT", f"{_path(id)}/default", ModelInfo, token=token_for_models(deps))
     await _discard_cached(deps, id)
     return chosen
 
@@ -42,9 +42,9 @@ async def put_model(
     """Add a model or replace one that was added, within seconds on every replica and without a restart. The answer says
     whether it could be loaded. A model of the models file is not changed: 409."""
     detail = {"kind": body.kind, "engine": body.engine, "host": urlsplit(str(body.source.get("base_url", ""))).netloc}
-    await _note(deps, Actor(admin.key_id, request.state.request_id), "model.put", id, detail)
+    await note_action(deps, Actor(admin.key_id, request.state.request_id), "model.put", id, detail)
     put = await deps.peers.inference.call(
-        "PUT", _path(id), ModelInfo, token=_token(deps), body=body, timeout_seconds=SECONDS
+        "PUT", _path(id), ModelInfo, token=token_for_models(deps), body=body, timeout_seconds=SECONDS
     )
     await _discard_cached(deps, id)
     return put
@@ -53,8 +53,8 @@ async def put_model(
 @serve(router, operations.DELETE_MODEL)
 async def delete_model(id: str, request: Request, deps: Deps, admin: Admin) -> None:  # noqa: A002  # the path's
     """Remove a model that was added. Calls under way end on it."""
-    await _note(deps, Actor(admin.key_id, request.state.request_id), "model.delete", id, {})
-    await deps.peers.inference.send("DELETE", _path(id), token=_token(deps))
+    await note_action(deps, Actor(admin.key_id, request.state.request_id), "model.delete", id, {})
+    await deps.peers.inference.send("DELETE", _path(id), token=token_for_models(deps))
     await _discard_cached(deps, id)
 
 
@@ -62,11 +62,12 @@ def _path(name: str) -> str:
     return f"/v1/models/{quote(name, safe='')}"
 
 
-def _token(deps: Dependencies) -> str:
+def token_for_models(deps: Dependencies) -> str:
+    """With which inference is asked for an administrator."""
     return deps.issuer.own_token(MODELS, ("admin",))
 
 
-async def _note(deps: Dependencies, actor: Actor, action: str, name: str, detail: dict[str, str]) -> None:
+async def note_action(deps: Dependencies, actor: Actor, action: str, name: str, detail: dict[str, str]) -> None:
     """Who asked for it, whatever becomes of it: it is done in another service."""
     async with deps.database.write() as connection:
         await note(connection, deps.clock.now(), actor, action, name[:200], detail)

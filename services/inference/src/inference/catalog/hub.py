@@ -8,7 +8,6 @@ from pathlib import Path
 
 import structlog
 
-from inference.catalog.packages import models_folder
 from inference.catalog.sources import HubSource
 from inference.errors import CannotLoad
 
@@ -22,8 +21,8 @@ PART = re.compile(r"-00001-of-(\d{5})\.gguf$")
 class Hub:
     """Blocks; use it off the event loop."""
 
-    def __init__(self, models_dir: Path | None, *, allow_downloads: bool = False, url: str = "") -> None:
-        self._models_dir = models_dir
+    def __init__(self, cache: Path, *, allow_downloads: bool = False, url: str = "") -> None:
+        self._cache = cache
         self.allows_downloads = allow_downloads
         self._url = url
 
@@ -54,7 +53,7 @@ class Hub:
                 snapshot_download(
                     source.huggingface,
                     revision=source.revision,
-                    cache_dir=(self._models_dir or models_folder()) / "hub",
+                    cache_dir=self._cache,
                     endpoint=self._url or None,
                     allow_patterns=patterns,
                     local_files_only=offline,
@@ -71,7 +70,8 @@ class Hub:
         if not self.allows_downloads:
             raise CannotLoad(
                 f"{source.huggingface} is not on this machine and nothing is downloaded unless "
-                "INFERENCE_ALLOW_DOWNLOADS is true. Set it, or put the model into a folder and declare its `path`"
+                "INFERENCE_ALLOW_DOWNLOADS is true. Pull it (groundwork model pull), set that, or put the model into a "
+                "folder and declare its `path`"
             )
         log.info("downloading a model", model=source.huggingface, revision=source.revision)
         try:

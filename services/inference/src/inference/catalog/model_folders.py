@@ -23,9 +23,17 @@ log = structlog.get_logger(__name__)
 class ModelSources:
     """Finds the folder of a model that runs in this process. Blocks; call it off the event loop."""
 
-    def __init__(self, models_dir: Path | None, *, allow_downloads: bool = False, hub_url: str = "") -> None:
+    def __init__(
+        self,
+        models_dir: Path | None,
+        *,
+        allow_downloads: bool = False,
+        hub_url: str = "",
+        hub_dir: Path | None = None,
+    ) -> None:
         self._models_dir = models_dir or models_folder()
-        self.hub = Hub(models_dir, allow_downloads=allow_downloads, url=hub_url)
+        self.hub_dir = hub_dir or self._models_dir / "hub"
+        self.hub = Hub(self.hub_dir, allow_downloads=allow_downloads, url=hub_url)
 
     def folder(self, model: Model) -> Path:
         """Where the model lies; raises `CannotLoad` with what to do."""

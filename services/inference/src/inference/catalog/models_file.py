@@ -33,6 +33,10 @@ ENGINES_OF: dict[Kind, frozenset[Engine]] = {
     "embedding": frozenset(("sentence-transformers", "openai", "scripted")),
     "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
 }
+RESERVED = {
+    "default": "that word means the default of its kind",
+    "pull": "/v1/models/pull is where models are fetched",
+}
 
 
 class Queue(Declared):
@@ -248,8 +252,8 @@ class ModelCatalog(Declared):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"the name {twice[0]} is declared twice")
-        if "default" in names:
-            raise ValueError("no model may be called default: that word means the default of its kind")
+        for name in RESERVED.keys() & set(names):
+            raise ValueError(f"no model may be called {name}: {RESERVED[name]}")
         for kind in ENGINES_OF:
             if sum(model.default for model in self.models if model.kind == kind) > 1:
                 raise ValueError(f"two models of kind {kind} are the default; leave one")

@@ -7,19 +7,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from inference.catalog.models_file import Model
+from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.sources import FORMS
 from inference.errors import DeclarationInvalid
 
-RESERVED = "default"
 MOST_BYTES = 64 * 1024
 """Of one declaration."""
 
 
 def read_entry(name: str, entry: Mapping[str, Any]) -> Model:
     """The model that an entry declares; raises `DeclarationInvalid` with the key that is wrong."""
-    if name == RESERVED:
-        raise DeclarationInvalid("name", "no model may be called default: that word means the default of its kind")
+    if name in RESERVED:
+        raise DeclarationInvalid("name", f"no model may be called {name}: {RESERVED[name]}")
     try:
         return Model.model_validate({**entry, "name": name})
     except ValidationError as error:

@@ -10,10 +10,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.models.catalog import ModelDeclaration, ModelInfo
-from inference.catalog.models_file import Model
+from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.prices import with_list_price
 from inference.catalog.sources import UpstreamSource
-from inference.declarations.entry import MOST_BYTES, RESERVED, read_entry
+from inference.declarations.entry import MOST_BYTES, read_entry
 from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.vectors import RememberedVectors
@@ -21,6 +21,7 @@ from inference.errors import (
     ApiKeyUnset,
     DeclarationInvalid,
     DeclaredInFile,
+    ModelNameTaken,
     ModelNotFound,
     ModelNotUsable,
 )
@@ -79,11 +80,10 @@ class DeclaredModels:
         """One model as it was declared last; raises `ModelNotFound`."""
         return self._served.declared(name).info()
 
-    async def put(self, name: str, declaration: ModelDeclaration) -> ModelInfo:
-        """Add a model or replace one that was added; how it does after the first seconds.
+    async def check(self, name: str, declaration: ModelDeclaration) -> Model:
+        """The model that a declaration means, if it may be put.
 
-        Raises `DeclarationInvalid`, `DeclarationRefused`, `ApiKeyUnset`, `DeclaredInFile`, `EmbeddingModelFixed` or
-        `TooManyModels`.
+        Raises `DeclarationInvalid`, `DeclarationRefused`, `ApiKeyUnset` or `DeclaredInFile`.
         """
         if name in self._file:
             raise DeclaredInFile(name)
@@ -95,6 +95,20 @@ class DeclaredModels:
         await self._restrictions.check(model)
         if isinstance(model.source, UpstreamSource) and (key := model.source.api_key_env) and not secret_named(key):
             raise ApiKeyUnset(key)
+        return model
+
+    def check_free(self, name: str, model: Model) -> None:
+        """Raise `ModelNameTaken` where another model has the name."""
+        with contextlib.suppress(ModelNotFound):
+            if not self._served.declared(name).declaration.is_served_alike(Declaration(model)):
+                raise ModelNameTaken(name)
+
+    async def put(self, name: str, declaration: ModelDeclaration) -> ModelInfo:
+        """Add a model or replace one that was added; how it does after the first seconds.
+
+        Raises what `check` does, `EmbeddingModelFixed` or `TooManyModels`.
+        """
+        model = await self.check(name, declaration)
 
         await self._vectors.remember(self._served.all)
         check = await self._vectors.held_to(model)
@@ -122,7 +136,7 @@ class DeclaredModels:
 
         For the one that the models file says, nothing is chosen any more: a later change of the file holds.
         """
-        if name == RESERVED:
+        if name in RESERVED:
             raise ModelNotFound(name, "")
         served = self._served.declared(name)
         if served.state == "failed":

@@ -118,10 +118,12 @@ class ServedModels:
         raise ModelNotFound(name, kind)
 
     def _taken_up(self, declaration: Declaration) -> ServedModel[Engine] | None:
-        """The model that has to be loaded for a declaration; None where what there is does."""
+        """The model that has to be loaded for a declaration; None where what there is does. One that failed is tried
+        again: its files may have come."""
         name = declaration.model.name
         latest = self._coming.get(name) or self._serving.get(name)
-        if latest is not None and latest.declaration.is_served_alike(declaration):
+        is_alike = latest is not None and latest.declaration.is_served_alike(declaration)
+        if latest is not None and is_alike and latest.state != "failed":
             latest.declaration = declaration
             return None
         assert self._make is not None

@@ -1,0 +1,55 @@
+"""Models that an Ollama server fetches itself: it goes on where it was, and checks digests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+
+from inference.pulls.errors import OllamaAway, OllamaRefused
+
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=300)
+"""It says nothing while it checks a digest."""
+SHOWN = 500
+
+
+async def pull(
+    session: aiohttp.ClientSession, base_url: str, name: str, report: Callable[[int, int], Awaitable[None]]
+) -> None:
+    """Have a server pull a model; `report` is told bytes done and known. Raises `OllamaAway` or `OllamaRefused`.
+
+    Who leaves ends the server's work.
+    """
+    asked = {"model": name, "stream": True}
+    url = f"{base_url.rstrip('/')}/api/pull"
+    layers: dict[str, tuple[int, int]] = {}
+    try:
+        async with session.post(url, json=asked, timeout=TIMEOUT, allow_redirects=False) as answer:
+            if answer.status != 200:
+                raise OllamaRefused(name, f"it answered with {answer.status}: {(await answer.text())[:SHOWN]}")
+            async for line in answer.content:
+                said = _read(line)
+                if "error" in said:
+                    raise OllamaRefused(name, str(said["error"])[:SHOWN])
+                if said.get("status") == "success":
+                    return
+                if isinstance(total := said.get("total"), int):
+                    done = said.get("completed")
+                    layers[str(said.get("digest"))] = (done if isinstance(done, int) else 0, total)
+                done, total = (sum(parts) for parts in zip(*layers.values(), strict=True)) if layers else (0, 0)
+                await report(done, total)
+    except TimeoutError:
+        raise OllamaAway(base_url, "said nothing for too long") from None
+    except (aiohttp.ClientError, ValueError) as error:
+        away = isinstance(error, aiohttp.ClientConnectorError)
+        raise OllamaAway(base_url, "can't be reached" if away else "broke off") from None
+    raise OllamaAway(base_url, "broke off")
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    said = json.loads(line) if line.strip() else {}
+    if not isinstance(said, dict):
+        raise ValueError("no object")
+    return said
