@@ -7,11 +7,15 @@ import pytest
 from cli.tests.installation import NOTHING, overrides, run_state
 from tests.support.network.certificates import write_certificate
 
+from contracts.core.health import PartState
 from groundwork.stack import doctor
 from groundwork.stack.checks.findings import Finding
 from groundwork.stack.configuration.overrides import PREFIXES
 from groundwork.stack.doctor import examine, examine_certificate
 from groundwork.stack.home.folder import Home
+from groundwork.stack.status import Row
+from groundwork.stack.supervision.processes import Memory
+from groundwork.stack.supervision.readiness import Readiness
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +108,24 @@ def test_a_supervisord_that_does_not_answer_is_told_with_how_to_start_anew(
     assert "port" not in found, "the home itself has it"
     assert not found["processes"].ok
     assert found["processes"].mend == "`groundwork down`, then `groundwork up`."
+
+
+def test_a_model_that_failed_is_told_with_its_reason_though_inference_is_ready(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.create()
+    told = PartState(ok=True, detail="The model 'mine' is not ready: it failed to load: there is no file m.gguf.")
+    ready = Readiness(True, "ready", {"model:mine": told, "model:minilm": PartState(ok=True)})
+    monkeypatch.setattr(doctor, "running_state", run_state)
+    monkeypatch.setattr(doctor, "look", lambda *_: [Row("inference", 7, "RUNNING", 21_000, Memory(), ready)])
+    found = examined(home)
+    assert found["inference"].ok
+    assert (found["model mine"].ok, found["model mine"].detail) == (
+        False,
+        "failed: it failed to load: there is no file m.gguf.",
+    )
+    assert "groundwork model remove mine" in found["model mine"].mend
+    assert "model minilm" not in found
 
 
 def test_a_certificate_that_ends_soon_or_does_not_fit_its_key_is_told(home: Home, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography import x509
 
 from groundwork.stack.checks.findings import Finding
+from groundwork.stack.checks.models import examine_models
 from groundwork.stack.checks.stores import examine_stores
 from groundwork.stack.configuration.certificates import CERTIFICATE, certificate_file, own_certificate
 from groundwork.stack.configuration.files import SERVICES, unknown_settings
@@ -164,6 +165,8 @@ def _processes(home: Home, port: int) -> Iterator[Finding]:
     for row in rows:
         detail = f"{row.state.lower()}, {row.readiness.detail}"
         yield Finding(row.name, row.readiness.ready, detail, f"Its log is {home.log_file(row.name)}.")
+        if row.name == "inference":
+            yield from examine_models(row.readiness.parts)
 
 
 def _version() -> str:
