@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -52,6 +53,20 @@ async def test_what_is_kept_is_asked_for_by_its_etag_and_read_anew_only_where_it
     assert await source.tokens("token", "words") is first
     assert await source.tokens("token", "words") is not first
     assert [each["headers"] for each in peer.given] == [{}, {"If-None-Match": '"one"'}, {"If-None-Match": '"one"'}]
+
+
+async def test_a_tokenizer_follows_the_replacement_of_its_model_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(inference, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    peer = FakePeer(WHOLE, PeerAnswer(200, {"ETag": '"two"'}, FILE))
+    source = tokenizers(peer, tmp_path)
+    first = await source.tokens("token", "words")
+    now[0] += 4
+    assert await source.tokens("token", "words") is first
+    now[0] += 2
+    assert await source.tokens("token", "words") is not first
 
 
 async def test_a_later_process_asks_before_it_uses_what_lies_on_disk(tmp_path: Path) -> None:

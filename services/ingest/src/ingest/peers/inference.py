@@ -16,7 +16,8 @@ from servicekit.core.errors import UpstreamFailed
 from servicekit.peers.client import Peer
 
 log = structlog.get_logger(__name__)
-CHECK_SECONDS = 300.0
+CHECK_SECONDS = 5.0
+"""How old a tokenizer may be: a model is replaced while it runs. Asking by ETag costs less than a document's chunks."""
 
 
 class TokenizerUnusable(UpstreamFailed):
@@ -36,7 +37,7 @@ class _Kept:
 
 
 class InferenceTokenizers:
-    """The `TokenizerSource` of a running platform. Asks inference again every few minutes, by ETag."""
+    """The `TokenizerSource` of a running platform. Asks inference again every few seconds, by ETag."""
 
     def __init__(self, peer: Peer, folder: Path) -> None:
         self._peer = peer
