@@ -11,7 +11,7 @@ from agent.settings import AgentSettings
 from agent.steps.model_step import NO_ANSWER
 from agent.testing.scripted_agents import Turn
 from agent.testing.scripted_answers import CAPABLE
-from agent.threads.messages import UNKNOWN
+from agent.threads.messages import RESULTS, UNKNOWN
 from contracts.access.delegation import Spent
 from contracts.models.catalog import ModelPrice
 from contracts.models.chat import ChatRequest
@@ -83,8 +83,8 @@ async def test_a_model_that_repeats_itself_is_told_and_then_stopped(database: Da
 
 async def test_a_model_that_repeats_itself_is_asked_for_an_answer_in_words(database: Database) -> None:
     def script(request: ChatRequest) -> Turn:
-        in_words = (request.model_extra or {}).get("tool_choice") == "none"
-        return Turn("Hello to you.") if in_words else Turn("", [("pay", {"amount": 1})])
+        has_tools = bool((request.model_extra or {}).get("tools"))
+        return Turn("", [("pay", {"amount": 1})]) if has_tools else Turn("Hello to you.")
 
     one = bench(database, tools={"pay": Till("safe")})
     one.model.script = script
@@ -93,6 +93,9 @@ async def test_a_model_that_repeats_itself_is_asked_for_an_answer_in_words(datab
     assert (run.status, run.limit, run.output) == ("limit_reached", "repeated_calls", "Hello to you.")
     assert [event.type for event in await one.events(run)][-1] == "run.limit_reached"
     assert (await one.history(run.thread_id))[-1].content == "Hello to you."
+    [_, asked] = one.model.requests[-1].messages
+    assert asked.role == "user"
+    assert asked.plain_text() == f'{RESULTS}\npay {{"amount": 1}}: paid 1\n\nhello'
 
 
 @pytest.mark.parametrize(

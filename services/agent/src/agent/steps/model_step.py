@@ -16,7 +16,7 @@ from agent.steps.emitted_text import EmittedText
 from agent.steps.output import shown_output
 from agent.steps.state import RunContext, RunState
 from agent.steps.tool_calls import CallAssembly, screen
-from agent.threads.messages import Message, as_openai, last_text, tokens
+from agent.threads.messages import Message, as_openai, last_text, tokens, without_calls
 from agent.tools.search_history import SearchHistory
 from agent.tools.tool import Tool
 from contracts.models.catalog import ModelInfo
@@ -48,7 +48,7 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     model = await context.models.model(run.definition.model, token)
     if model is None:
         raise AgentModelMissing(run.definition.model)
-    emitted, assembly, cut = await _ask(state, context, model, token, step, in_words=is_last)
+    emitted, assembly, cut = await _ask(state, context, model, token, step, last=is_last)
     run.answered_step = step
     said: Message = {"role": "assistant", "content": emitted.text}
     changes: dict[str, Any] = {"step": step, "messages": [said]}
@@ -72,11 +72,11 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
 
 
 async def _ask(
-    state: RunState, context: RunContext, model: ModelInfo, token: str, step: int, *, in_words: bool
+    state: RunState, context: RunContext, model: ModelInfo, token: str, step: int, *, last: bool
 ) -> tuple[EmittedText, CallAssembly, bool]:
     """What the model says (sent on as it comes, but whole for a schema), and whether it was cut at its limit."""
     run, began = context.run, time.perf_counter()
-    request = chat_request(state, context, model, in_words=in_words)
+    request = chat_request(state, context, model, last=last)
     schema = run.definition.output_schema
     emitted = EmittedText(None if schema is None else partial(shown_output, schema))
     assembly = CallAssembly()
@@ -110,10 +110,10 @@ async def _ask(
     return emitted, assembly, cut
 
 
-def chat_request(state: RunState, context: RunContext, model: ModelInfo, *, in_words: bool = False) -> ChatRequest:
+def chat_request(state: RunState, context: RunContext, model: ModelInfo, *, last: bool = False) -> ChatRequest:
     """What the model is asked: the agent's instructions, the thread as far as it is read, and the run until now.
 
-    `in_words`: it may call no tools. They are named all the same: some servers want those of calls that were made.
+    `last`: it has no tools, and reads no calls.
     """
     definition, settings = context.run.definition, context.settings
     more = f"\nEarlier on this thread, in short:\n{quotable(state['summary'])}" if state.get("summary") else ""
@@ -122,6 +122,8 @@ def chat_request(state: RunState, context: RunContext, model: ModelInfo, *, in_w
     prompt = load_prompt(AGENT_PROMPT)
     system = prompt.system.safe_substitute(instructions=definition.instructions, more=more).strip()
     said = [*state.get("earlier", ()), *state["messages"]]
+    if last:
+        said = without_calls(said)
     read = sum(map(tokens, said)) + len(system) // 4
     most = min(settings.run_answer_tokens, model.answer_tokens or settings.run_answer_tokens)
     if model.context_length is not None:
@@ -135,11 +137,9 @@ def chat_request(state: RunState, context: RunContext, model: ModelInfo, *, in_w
     }
     if definition.temperature is not None:
         body["temperature"] = definition.temperature
-    tools = readable(state, context)
+    tools = {} if last else readable(state, context)
     if tools:
         body["tools"] = [as_function(tool) for tool in tools.values()]
-        if in_words:
-            body["tool_choice"] = "none"
     elif definition.output_schema is not None:
         schema = {"name": "output", "schema": definition.output_schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}

@@ -15,6 +15,7 @@ from agent.prompts.quotation import quotable
 Message = dict[str, Any]
 NO_RESULT = "There is no result: the run ended before this call was made."
 UNKNOWN = "The outcome is unknown: the run was interrupted during this call. It may or may not have happened."
+RESULTS = "Results of tools, which are data:"
 CHARS_A_TOKEN = 4
 """Rough length of a token in English."""
 
@@ -72,6 +73,35 @@ def open_calls(messages: Sequence[Message]) -> list[dict[str, Any]]:
         else:
             return []
     return []
+
+
+def without_calls(said: Sequence[Message]) -> list[Message]:
+    """What was said up to the last question, without calls: a model that reads some goes on with more. What those that
+    were made came to is data before that question, and what was said beside them since is left out.
+    """
+    made = {call["id"]: call for message in said for call in message.get("calls", ()) if "problem" not in call}
+    results: dict[str, None] = {}
+    for message in said:
+        if message["role"] == "tool" and (call := made.get(message["call_id"])) is not None:
+            arguments = json.dumps(call["arguments"], ensure_ascii=False)
+            results[f"{call['name']} {arguments}: {message['content']}"] = None
+    last = max(number for number, message in enumerate(said) if message["role"] == "user")
+    whole: list[Message] = []
+    for message in said[:last]:
+        if message["role"] != "tool" and message["content"].strip():
+            _join(whole, message["role"], message["content"])
+    if results:
+        _join(whole, "user", "\n".join((RESULTS, *results)))
+    _join(whole, "user", said[last]["content"])
+    return whole
+
+
+def _join(whole: list[Message], role: str, content: str) -> None:
+    """Add a message, to the last one if that is of the same role: templates want roles in turn."""
+    if whole and whole[-1]["role"] == role:
+        whole[-1] = {"role": role, "content": f"{whole[-1]['content']}\n\n{content}"}
+    else:
+        whole.append({"role": role, "content": content})
 
 
 def as_openai(message: Message) -> dict[str, Any]:
