@@ -8,6 +8,7 @@ import pytest
 from inference.bootstrap import MIGRATIONS
 from inference.catalog.identity import Identity
 from inference.catalog.models_file import Model
+from inference.declarations import vectors
 from inference.declarations.entry import read_entry
 from inference.declarations.repository import DeclarationRepository, Vectors
 from inference.declarations.vectors import RememberedVectors
@@ -32,7 +33,9 @@ async def _refused(
     database = Database.open(None, tmp_path, "inference")
     await migrate(database, MIGRATIONS)
     try:
-        remembered = RememberedVectors(DeclarationRepository(database, SystemClock()), identify)
+        repository = DeclarationRepository(database, SystemClock())
+        await repository.remember("more", before)
+        remembered = RememberedVectors(repository, identify)
         check = await remembered.held_to(read_entry("more", entry))
     finally:
         await database.close()
@@ -92,3 +95,23 @@ async def test_what_this_release_can_not_read_is_another_model(tmp_path: Path) -
 async def test_another_kind_of_model_may_have_the_name_meanwhile(tmp_path: Path) -> None:
     chat = {"kind": "chat", "engine": "scripted", "context_length": 64}
     assert not await _refused(tmp_path, Vectors(REMOTE), chat)
+
+
+async def test_the_files_of_a_new_name_are_not_read_for_it(tmp_path: Path) -> None:
+    def identify(_: Model) -> Identity:
+        raise AssertionError("it may be terabytes")
+
+    database = Database.open(None, tmp_path, "inference")
+    await migrate(database, MIGRATIONS)
+    remembered = RememberedVectors(DeclarationRepository(database, SystemClock()), identify)
+    (await remembered.held_to(read_entry("more", FOLDER)))(None)
+    await database.close()
+
+
+async def test_a_digest_that_takes_too_long_leaves_the_place_to_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "DIGEST_SECONDS", 0.0)
+    moved = FOLDER | {"source": {"path": "/models/elsewhere"}}
+    assert await _refused(tmp_path, Vectors(FOLDER, "sha256:a"), moved, "sha256:a")
+    assert not await _refused(tmp_path, Vectors(FOLDER, "sha256:a"), FOLDER, "sha256:a")

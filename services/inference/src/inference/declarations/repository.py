@@ -111,6 +111,10 @@ class DeclarationRepository:
 
         await self._database.write(remove)
 
+    async def vectors(self, name: str) -> Vectors | None:
+        """What the vectors are of that a name has given; None if it has given none."""
+        return await self._database.read(lambda connection: _vectors(connection, name))
+
     async def remember(self, name: str, vectors: Vectors) -> None:
         """Note what a name's vectors are of, beyond the removal of its model; a digest that is known stays."""
 

@@ -6,6 +6,7 @@ Collections are bound to the name. Another model of that name would mix its vect
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -26,6 +27,8 @@ BESIDE = frozenset(
 """What of an embedding model may change: its vectors stay the same."""
 OF_A_SERVER = frozenset(("tokenizer", "vllm"))
 """And of one that a server computes."""
+DIGEST_SECONDS = 20.0
+"""How long a caller waits for the digest of a folder; one of files that take longer is known by its place."""
 ADDRESS = frozenset(
     ("base_url", "api_key_env", "stream_usage", "max_tokens_as", "encoding_format", "ready_path", "metrics_url")
 )
@@ -55,7 +58,11 @@ class RememberedVectors:
 
     async def held_to(self, model: Model) -> Callable[[Vectors | None], None]:
         """What raises `EmbeddingModelFixed` where a model's name has given vectors of another one."""
-        digest = await asyncio.to_thread(self._digest, model) if model.kind == "embedding" else None
+        digest: str | None = None
+        if model.kind == "embedding" and await self._repository.vectors(model.name) is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DIGEST_SECONDS):
+                    digest = await asyncio.to_thread(self._digest, model)
 
         def check(before: Vectors | None) -> None:
             if model.kind == "embedding" and before is not None and not _are_alike(before, model, digest):
