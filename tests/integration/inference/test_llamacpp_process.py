@@ -19,6 +19,7 @@ from tests.integration.inference.test_llamacpp import SMOLLM2
 from tests.support.inference.packaged import packaged_gguf
 from tests.support.inference.running import CHAT, Inference, running_inference
 
+from contracts.models.versions import ModelVersion
 from inference.catalog.gguf_header import read_header
 from inference.engines.llamacpp.chat import LlamaChat
 from servicekit.auth.delegation import generate_key_pair
@@ -90,6 +91,34 @@ async def test_streams_of_a_killed_process_end_with_an_error_and_the_next_calls_
     restarts = await served.metric('groundwork_inference_engine_restarts_total{model="smollm2"}')
     assert restarts >= KILLS
     assert await served.metric("groundwork_inference_running") == 0
+
+
+async def test_a_process_that_loaded_another_file_of_the_name_answers_as_another_model(tmp_path: Path) -> None:
+    file, content = tmp_path / "m.gguf", packaged_gguf().read_bytes()
+    file.write_bytes(content)
+    async with running_inference(tmp_path, [SMOLLM2 | {"source": {"path": str(file)}}]) as service:
+        model = service.dependencies.models.chat("smollm2")
+
+        async def version() -> ModelVersion:
+            body = {"model": "smollm2", "messages": STORY, "max_tokens": 1}
+            async with service.post("/v1/chat/completions", body) as answer:
+                return ModelVersion.of(answer.headers)
+
+        async def known() -> bool:
+            return (await version()).fingerprint is not None
+
+        await until(known)
+        first, killed = await version(), engine(service).pid
+        (tmp_path / "new.gguf").write_bytes(content + b"\0" * 64)
+        (tmp_path / "new.gguf").replace(file)
+        assert await version() == first, "the process has the old one"
+        os.kill(killed, signal.SIGKILL)
+        await until(lambda: engine(service).pid not in (None, killed))
+        assert (await version()).digest is None
+        await model.probe()
+        second = await version()
+        assert None not in (second.digest, second.fingerprint)
+        assert (second.digest, second.fingerprint) != (first.digest, first.fingerprint)
 
 
 async def test_no_call_is_lost_when_a_connection_has_served_its_time(served: Inference) -> None:

@@ -158,6 +158,7 @@ class _EngineFactory:
         self._session = session
         self._children = children
         self._admissions: dict[str, Admission] = {}
+        self._processes: dict[str, Callable[[], int | None]] = {}  # of models that are being made
         self.sources = ModelSources(
             settings.models_dir,
             allow_downloads=settings.allow_downloads,
@@ -189,6 +190,7 @@ class _EngineFactory:
             lambda: self.identity(model),
             connections.close,
             self.sources.fetching(model),
+            self._processes.pop(model.name, lambda: None),
         )
 
     def _engine(self, model: Model, connections: Connections) -> tuple[Engine, Callable[[], Awaitable[object]]]:
@@ -244,6 +246,7 @@ class _EngineFactory:
             ask=upstream.ask,
             heartbeat=heartbeat,
         )
+        self._processes[model.name] = lambda: engine.pid
         with_tools = (NativeTools if native else ConstrainedTools)(model.name, engine)
         return RawPrompts(CheckedSchema(with_tools))
 

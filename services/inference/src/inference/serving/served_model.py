@@ -65,15 +65,20 @@ class ServedModel(Generic[AnyEngine]):
         identify: Callable[[], Identity] | None = None,
         closing: Callable[[], Awaitable[None]] | None = None,
         fetch: Callable[[], object] | None = None,
+        process: Callable[[], int | None] = lambda: None,
     ) -> None:
         """`identify` reads which files the model is of, and blocks; `closing` is called after the engine is closed;
-        `fetch` downloads what may be missing of the files, and blocks, too."""
+        `fetch` downloads what may be missing of the files, and blocks, too; `process` holds the model, where another
+        than this one does."""
         self._closing = closing
         self._fetch = fetch
         self.declaration = declaration
         self._identify = identify
         self.identity = Identity()
         self._fingerprint: str | None = None
+        self._process = process
+        self._identified: int | None = None
+        """The process that had loaded the files which were looked at."""
         self.has_answered = False
         """Whether somebody may have something of it."""
         model = declaration.model
@@ -119,16 +124,19 @@ class ServedModel(Generic[AnyEngine]):
         """Learn which files it is of; one that can't be told is none of a caller's concern, but has no fingerprint."""
         if self._identify is None or self._state != "ready":
             return
+        process = self._process()
         try:
             self.identity = await asyncio.to_thread(self._identify)
         except (CannotLoad, OSError) as error:
             log.warning("a model's files can't be told", model=self.name, error=repr(error)[:300])
         else:
-            self._fingerprint = self.declaration.fingerprint(self.identity)
+            self._fingerprint, self._identified = self.declaration.fingerprint(self.identity), process
 
     @property
     def version(self) -> ModelVersion:
-        """What each of its answers says of it."""
+        """What each of its answers says of it: only its name where it was loaded again, maybe from other files."""
+        if self._process() != self._identified:
+            return ModelVersion(self.name)
         return ModelVersion(self.name, self.identity.digest, self._fingerprint)
 
     @property
@@ -202,6 +210,8 @@ class ServedModel(Generic[AnyEngine]):
                 await self._liveness.check()
             silent_because = ""
             self.has_answered = True
+            if self._fingerprint is not None and self._process() != self._identified:
+                await self.identify()
         except ServiceError as error:
             silent_because = error.message
             raise
@@ -263,9 +273,9 @@ class ServedModel(Generic[AnyEngine]):
             packaged=self.model.packaged,
             tool_protocol=self.model.tools_by,
             quantization=self.model.quantization or self.identity.quantization,
-            digest=self.identity.digest,
+            digest=self.version.digest,
             revision=self.identity.revision,
-            fingerprint=self._fingerprint,
+            fingerprint=self.version.fingerprint,
             added=self.declaration.is_added,
             state=state,
             reason={"ready": None, "not_answering": self._silent_because}.get(state, why),
