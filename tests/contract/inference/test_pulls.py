@@ -1,28 +1,20 @@
-"""Models that an administrator has fetched, from a hub and an Ollama server on loopback, by the running service."""
+"""Models that an administrator has fetched from a hub on loopback, by the running service."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import json
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from tests.support.inference.administered import Admin, administered
 from tests.support.inference.hub import COMMIT, PIECE, FakeHub
-from tests.support.inference.running import Inference, running_inference, serving
+from tests.support.inference.running import serving
 
-from contracts.access.delegation import INSTALLATION_TENANT, Delegation
 from inference.settings import InferenceSettings
-from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 GGUF = b"GGUF" + bytes(range(256)) * 16384
 SHA = hashlib.sha256(GGUF).hexdigest()
@@ -35,57 +27,6 @@ FILES = {
     "q4/m-00002-of-00002.gguf": GGUF[90_000:],
 }
 FILE: dict[str, Any] = {"model": "far", "source": {"huggingface": "org/tiny", "file": "m.gguf"}}
-DEADLINE = 120
-
-
-class Admin:
-    """The gateway, for an administrator."""
-
-    def __init__(self, service: Inference, token: str, folder: Path) -> None:
-        self.service, self.folder = service, folder
-        self._headers = {"Authorization": f"Bearer {token}"}
-
-    async def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        url = f"{self.service.url}/v1/models/{path}"
-        async with self.service.session.request(method, url, json=body, headers=self._headers) as answer:
-            return answer.status, await answer.json()
-
-    async def pull(self, body: Any) -> Any:
-        status, job = await self.call("POST", "pull", body)
-        assert status == 202, job
-        return job
-
-    async def refused(self, body: Any) -> tuple[int, str, str]:
-        status, answer = await self.call("POST", "pull", body)
-        assert "error" in answer, answer
-        return status, answer["error"]["code"], answer["error"]["message"]
-
-    async def until(self, job: str, condition: Callable[[Any], bool]) -> Any:
-        async with asyncio.timeout(DEADLINE):
-            while not condition(found := (await self.call("GET", f"pull/{job}"))[1]):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)  # it has no event
-        return found
-
-    async def ended(self, job: Any) -> Any:
-        return await self.until(job["id"], lambda found: found["status"] in ("ready", "failed", "cancelled"))
-
-    def halves(self) -> list[Path]:
-        return list(self.folder.rglob("*.incomplete"))
-
-
-@asynccontextmanager
-async def administered(
-    folder: Path, hub: str, monkeypatch: pytest.MonkeyPatch, **settings: Any
-) -> AsyncIterator[Admin]:
-    private, public = generate_key_pair()
-    monkeypatch.setattr("tests.support.inference.running.generate_key_pair", lambda: (private, public))
-    claims = Delegation(
-        audiences=("inference",), tenant=INSTALLATION_TENANT, key_id="gateway", scopes=("admin", "chat"), request_id="r"
-    )
-    token = DelegationSigner(private).sign(claims, timedelta(hours=1))
-    chosen = {"models_dir": folder / "models", "hub_url": hub, "data_dir": folder / "data", **settings}
-    async with running_inference(folder, **chosen) as service:
-        yield Admin(service, token, folder / "models")
 
 
 @pytest.fixture
@@ -156,6 +97,20 @@ async def test_a_pull_is_one_job_however_often_it_is_asked_for_and_can_be_cancel
     assert (await admin.call("GET", "far"))[0] == 404
     assert (await admin.call("DELETE", f"pull/{job['id']}"))[1]["error"]["code"] == "pull_finished"
     assert (await admin.call("GET", "pull/none"))[1]["error"]["code"] == "pull_not_found"
+
+
+async def test_a_disk_that_fills_meanwhile_ends_it_and_gets_its_room_back(
+    admin: Admin, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.pulls.jobs.WRITE_SECONDS", 0.0)
+    hub.holds_after = 2 * PIECE
+    job = await admin.pull(FILE)
+    await hub.held.wait()
+    monkeypatch.setattr("servicekit.core.disk.shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    hub.go.set()
+    failed = await admin.ended(job)
+    assert (failed["status"], failed["error"]["code"], failed["error"]["retryable"]) == ("failed", "disk_full", True)
+    assert admin.halves() == []
 
 
 async def test_bytes_with_another_digest_are_deleted(admin: Admin, hub: FakeHub) -> None:
@@ -255,123 +210,6 @@ async def test_another_tenants_key_and_a_plain_one_reach_nothing(admin: Admin) -
         url = f"{admin.service.url}/v1/models/{path}"
         async with admin.service.session.request(method, url, json=FILE, headers=admin.service.headers) as answer:
             assert answer.status == 403
-
-
-class FakeOllama:
-    """Speaks the part of Ollama's dialect that pulls and chats; `lines` are what it says of a pull."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        half = {"status": "pulling aa", "digest": "sha256:aa", "total": 2_000_000, "completed": 1_000_000}
-        self.lines: list[dict[str, Any]] = [
-            {"status": "pulling manifest"},
-            half,
-            half | {"completed": 2_000_000},
-            {"status": "verifying sha256 digest"},
-            {"status": "success"},
-        ]
-        self.pulled: list[Any] = []
-        self.app = Starlette(
-            routes=[
-                Route("/api/pull", self._pull, methods=["POST"]),
-                Route("/v1/models", self._models),
-                Route("/v1/chat/completions", self._chat, methods=["POST"]),
-            ]
-        )
-
-    async def _pull(self, request: Request) -> Response:
-        self.pulled.append(await request.json())
-        return StreamingResponse(self._said(), media_type="application/x-ndjson")
-
-    async def _said(self) -> AsyncIterator[bytes]:
-        for line in self.lines:
-            yield json.dumps(line).encode() + b"\n"
-
-    async def _models(self, _: Request) -> Response:
-        return JSONResponse({"object": "list", "data": []})
-
-    async def _chat(self, request: Request) -> Response:
-        said = {"role": "assistant", "content": f"I am {(await request.json())['model']}."}
-        return JSONResponse(
-            {
-                "id": "c",
-                "object": "chat.completion",
-                "created": 1,
-                "model": "m",
-                "choices": [{"index": 0, "message": said, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-            }
-        )
-
-
-@pytest.fixture
-async def ollama() -> AsyncIterator[FakeOllama]:
-    server = FakeOllama()
-    async with serving(server.app) as server.url:
-        yield server
-
-
-@asynccontextmanager
-async def beside(
-    ollama: FakeOllama, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
-) -> AsyncIterator[Admin]:
-    allowed = {"added_hosts": ollama.url.removeprefix("http://"), **settings}
-    async with administered(folder, "http://127.0.0.1:9", monkeypatch, **allowed) as admin:
-        yield admin
-
-
-async def test_an_ollama_server_fetches_a_model_that_then_answers(
-    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with beside(ollama, tmp_path, monkeypatch) as admin:
-        done = await admin.ended(
-            await admin.pull({"model": "qwen", "source": {"ollama": "qwen2.5:0.5b", "base_url": ollama.url}})
-        )
-        assert (done["status"], done["bytes_done"], done["bytes_total"]) == ("ready", 2_000_000, 2_000_000)
-        assert ollama.pulled == [{"model": "qwen2.5:0.5b", "stream": True}]
-        body = {"model": "qwen", "messages": [{"role": "user", "content": "Who are you?"}]}
-        async with admin.service.post("/v1/chat/completions", body) as answer:
-            said = await answer.json()
-        assert said["choices"][0]["message"]["content"] == "I am qwen2.5:0.5b."
-
-
-@pytest.mark.parametrize(
-    ("line", "settings", "code", "says"),
-    [
-        ({"error": "pull model manifest: file does not exist"}, {}, "ollama_refused", "manifest: file does not"),
-        ({"status": "pulling aa", "digest": "aa", "total": 10**12}, {"pull_bytes": 10**9}, "pull_too_large", "GB"),
-    ],
-)
-async def test_what_ollama_can_not_or_may_not_fetch_is_the_jobs_error(
-    tmp_path: Path,
-    ollama: FakeOllama,
-    monkeypatch: pytest.MonkeyPatch,
-    line: dict[str, Any],
-    settings: dict[str, Any],
-    code: str,
-    says: str,
-) -> None:
-    ollama.lines[1:] = [line]
-    async with beside(ollama, tmp_path, monkeypatch, **settings) as admin:
-        failed = await admin.ended(
-            await admin.pull({"model": "qwen", "source": {"ollama": "none", "base_url": ollama.url}})
-        )
-        assert (failed["status"], failed["error"]["code"]) == ("failed", code)
-        assert says in failed["error"]["message"]
-        assert (await admin.call("GET", "qwen"))[0] == 404
-
-
-async def test_an_ollama_that_breaks_off_is_asked_again(
-    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, ollama.lines = ollama.lines, ollama.lines[:2]
-    async with beside(ollama, tmp_path, monkeypatch) as admin:
-        job = await admin.pull({"model": "qwen", "source": {"ollama": "q", "base_url": ollama.url}})
-        waiting = await admin.until(job["id"], lambda found: found["waiting_on"] is not None)
-        assert waiting["waiting_on"] == "ollama"
-        ollama.lines = whole
-        assert (await admin.ended(job))["status"] == "ready"
-        assert len(ollama.pulled) >= 2
 
 
 def test_the_setting_allows_pulls_unless_it_is_zero() -> None:

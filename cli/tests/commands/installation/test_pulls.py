@@ -32,3 +32,15 @@ def test_pulls_are_listed_and_ended(serve: Serve) -> None:
     assert "5,000" in shown
     assert "waits for hub" in shown
     assert "ends" in output("model", "pulls", "--cancel", "pull_1")
+
+
+def test_ctrl_c_ends_the_watching_and_says_how_to_look_again(serve: Serve) -> None:
+    def interrupted(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            raise KeyboardInterrupt
+        return httpx2.Response(202, json=pull())
+
+    serve(interrupted)
+    done = run("model", "pull", "m", "--from", "ollama:m")
+    assert done.exit_code == 130
+    assert "groundwork model pulls --cancel pull_1" in " ".join(done.stderr.split())

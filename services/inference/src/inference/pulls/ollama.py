@@ -12,7 +12,17 @@ from inference.pulls.errors import OllamaAway, OllamaRefused
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=300)
 """It says nothing while it checks a digest."""
+LOOKING = aiohttp.ClientTimeout(total=10)
 SHOWN = 500
+
+
+async def look(session: aiohttp.ClientSession, base_url: str) -> None:
+    """Raise `OllamaAway` where nothing answers: a mistaken address is told at once, not waited for."""
+    try:
+        async with session.get(f"{base_url.rstrip('/')}/api/version", timeout=LOOKING, allow_redirects=False):
+            pass
+    except (aiohttp.ClientError, TimeoutError):
+        raise OllamaAway(base_url, "can't be reached") from None
 
 
 async def pull(

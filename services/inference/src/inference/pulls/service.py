@@ -15,6 +15,7 @@ from contracts.models.pulls import ModelPull, Pull
 from inference.catalog.sources import Declared, HubSource
 from inference.declarations.service import DeclaredModels
 from inference.errors import DeclarationInvalid
+from inference.pulls import ollama
 from inference.pulls.errors import PullFinished, PullNotFound, PullRunning, PullsForbidden, TooManyPulls
 from inference.pulls.jobs import Fetching
 from inference.pulls.tables import PULL_JOBS, PULLS
@@ -49,8 +50,8 @@ class Pulls:
     async def create(self, asked: ModelPull, owner: JobOwner) -> Pull:
         """Queue a pull, or give the one that is under way for just the same.
 
-        Raises the errors of a declaration, of `HubFiles.plan`, and `PullsForbidden`, `PullRunning`, `ModelNameTaken`,
-        `PullTooLarge`, `NoRoom` or `TooManyPulls`: nothing is fetched before all that is known.
+        Raises the errors of a declaration, of `HubFiles.plan` and `ollama.look`, and `PullsForbidden`, `PullRunning`,
+        `ModelNameTaken`, `PullTooLarge`, `NoRoom` or `TooManyPulls`: nothing is fetched before all that is known.
         """
         if not self._fetching.most_bytes:
             raise PullsForbidden
@@ -71,6 +72,8 @@ class Pulls:
             if source.file is not None and len(files.files[0].digest) == 64:
                 declaration["source"]["sha256"] = files.files[0].digest
             model = await self._declared.check(asked.model, ModelDeclaration.model_validate(declaration))
+        else:
+            await ollama.look(self._fetching.connect(source.base_url), source.base_url)
         self._declared.check_free(asked.model, model)
         now = self._store.clock.now()
         row = {"id": new_id("pull"), **owner.queued(now), "created_at": now, "model": asked.model, "request": request}

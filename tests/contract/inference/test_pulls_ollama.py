@@ -1,0 +1,143 @@
+"""Models that an Ollama server is had to fetch, by the running service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from tests.support.inference.administered import Admin, administered
+from tests.support.inference.running import serving
+
+
+class FakeOllama:
+    """Speaks the part of Ollama's dialect that pulls and chats; `lines` are what it says of a pull."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        half = {"status": "pulling aa", "digest": "sha256:aa", "total": 2_000_000, "completed": 1_000_000}
+        self.lines: list[dict[str, Any]] = [
+            {"status": "pulling manifest"},
+            half,
+            half | {"completed": 2_000_000},
+            {"status": "verifying sha256 digest"},
+            {"status": "success"},
+        ]
+        self.pulled: list[Any] = []
+        self.app = Starlette(
+            routes=[
+                Route("/api/pull", self._pull, methods=["POST"]),
+                Route("/v1/models", self._models),
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+            ]
+        )
+
+    async def _pull(self, request: Request) -> Response:
+        self.pulled.append(await request.json())
+        return StreamingResponse(self._said(), media_type="application/x-ndjson")
+
+    async def _said(self) -> AsyncIterator[bytes]:
+        for line in self.lines:
+            yield json.dumps(line).encode() + b"\n"
+
+    async def _models(self, _: Request) -> Response:
+        return JSONResponse({"object": "list", "data": []})
+
+    async def _chat(self, request: Request) -> Response:
+        said = {"role": "assistant", "content": f"I am {(await request.json())['model']}."}
+        return JSONResponse(
+            {
+                "id": "c",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "m",
+                "choices": [{"index": 0, "message": said, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+            }
+        )
+
+
+@pytest.fixture
+async def ollama() -> AsyncIterator[FakeOllama]:
+    server = FakeOllama()
+    async with serving(server.app) as server.url:
+        yield server
+
+
+@asynccontextmanager
+async def beside(
+    ollama: FakeOllama, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
+) -> AsyncIterator[Admin]:
+    allowed = {"added_hosts": ollama.url.removeprefix("http://"), **settings}
+    async with administered(folder, "http://127.0.0.1:9", monkeypatch, **allowed) as admin:
+        yield admin
+
+
+async def test_an_ollama_server_fetches_a_model_that_then_answers(
+    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with beside(ollama, tmp_path, monkeypatch) as admin:
+        done = await admin.ended(
+            await admin.pull({"model": "qwen", "source": {"ollama": "qwen2.5:0.5b", "base_url": ollama.url}})
+        )
+        assert (done["status"], done["bytes_done"], done["bytes_total"]) == ("ready", 2_000_000, 2_000_000)
+        assert ollama.pulled == [{"model": "qwen2.5:0.5b", "stream": True}]
+        body = {"model": "qwen", "messages": [{"role": "user", "content": "Who are you?"}]}
+        async with admin.service.post("/v1/chat/completions", body) as answer:
+            said = await answer.json()
+        assert said["choices"][0]["message"]["content"] == "I am qwen2.5:0.5b."
+
+
+@pytest.mark.parametrize(
+    ("line", "settings", "code", "says"),
+    [
+        ({"error": "pull model manifest: file does not exist"}, {}, "ollama_refused", "manifest: file does not"),
+        ({"status": "pulling aa", "digest": "aa", "total": 10**12}, {"pull_bytes": 10**9}, "pull_too_large", "GB"),
+    ],
+)
+async def test_what_ollama_can_not_or_may_not_fetch_is_the_jobs_error(
+    tmp_path: Path,
+    ollama: FakeOllama,
+    monkeypatch: pytest.MonkeyPatch,
+    line: dict[str, Any],
+    settings: dict[str, Any],
+    code: str,
+    says: str,
+) -> None:
+    ollama.lines[1:] = [line]
+    async with beside(ollama, tmp_path, monkeypatch, **settings) as admin:
+        failed = await admin.ended(
+            await admin.pull({"model": "qwen", "source": {"ollama": "none", "base_url": ollama.url}})
+        )
+        assert (failed["status"], failed["error"]["code"]) == ("failed", code)
+        assert says in failed["error"]["message"]
+        assert (await admin.call("GET", "qwen"))[0] == 404
+
+
+async def test_an_ollama_that_is_not_there_is_said_at_once(
+    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with beside(ollama, tmp_path, monkeypatch, added_hosts="127.0.0.1:9") as admin:
+        asked = {"model": "qwen", "source": {"ollama": "q", "base_url": "http://127.0.0.1:9"}}
+        assert (await admin.refused(asked))[:2] == (503, "ollama_unreachable")
+        assert (await admin.call("GET", "pull"))[1]["data"] == []
+
+
+async def test_an_ollama_that_breaks_off_is_asked_again(
+    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, ollama.lines = ollama.lines, ollama.lines[:2]
+    async with beside(ollama, tmp_path, monkeypatch) as admin:
+        job = await admin.pull({"model": "qwen", "source": {"ollama": "q", "base_url": ollama.url}})
+        waiting = await admin.until(job["id"], lambda found: found["waiting_on"] is not None)
+        assert waiting["waiting_on"] == "ollama"
+        ollama.lines = whole
+        assert (await admin.ended(job))["status"] == "ready"
+        assert len(ollama.pulled) >= 2
