@@ -72,7 +72,7 @@ async def test_one_file_of_a_model_is_downloaded_alone_and_with_all_its_parts(tm
 async def test_what_is_fetched_before_it_is_loaded_is_only_what_may_be_and_what_somebody_asked_for(
     tmp_path: Path,
 ) -> None:
-    hub = FakeHub()
+    hub = FakeHub(FILES)
     async with serving(hub.app) as url:
         assert ModelSources(tmp_path, hub_url=url).fetching(MODEL) is None
         allowed = ModelSources(tmp_path, allow_downloads=True, hub_url=url)
