@@ -26,7 +26,7 @@ from inference.declarations.connections import Connections, unpooled
 from inference.declarations.repository import DeclarationRepository
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.service import DeclaredModels
-from inference.declarations.vectors import RememberedVectors
+from inference.declarations.vectors import NamesOfVectors
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
@@ -98,7 +98,7 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
                 repository,
                 factory.restrictions,
                 served,
-                RememberedVectors(repository, factory.identity),
+                NamesOfVectors(repository, factory.identity),
                 settings.follow_seconds,
             )
             try:

@@ -11,7 +11,7 @@ from inference.catalog.models_file import Model
 from inference.declarations import vectors
 from inference.declarations.entry import read_entry
 from inference.declarations.repository import DeclarationRepository, Vectors
-from inference.declarations.vectors import RememberedVectors
+from inference.declarations.vectors import NamesOfVectors
 from inference.errors import CannotLoad, EmbeddingModelFixed
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
@@ -35,7 +35,7 @@ async def _refused(
     try:
         repository = DeclarationRepository(database, SystemClock())
         await repository.remember("more", before)
-        remembered = RememberedVectors(repository, identify)
+        remembered = NamesOfVectors(repository, identify)
         check = await remembered.held_to(read_entry("more", entry))
     finally:
         await database.close()
@@ -103,7 +103,7 @@ async def test_the_files_of_a_new_name_are_not_read_for_it(tmp_path: Path) -> No
 
     database = Database.open(None, tmp_path, "inference")
     await migrate(database, MIGRATIONS)
-    remembered = RememberedVectors(DeclarationRepository(database, SystemClock()), identify)
+    remembered = NamesOfVectors(DeclarationRepository(database, SystemClock()), identify)
     (await remembered.held_to(read_entry("more", FOLDER)))(None)
     await database.close()
 

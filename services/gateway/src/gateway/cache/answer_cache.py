@@ -99,8 +99,8 @@ class Entry:
     def text(self) -> str:
         """As it is kept. Answers are UTF-8."""
         pieces = [piece.decode() for piece in self.pieces]
-        told = [self.made_at, self.epoch, self.revisions, self.model, self.fingerprints, self.headers, pieces]
-        return json.dumps(told, ensure_ascii=False)
+        fields = [self.made_at, self.epoch, self.revisions, self.model, self.fingerprints, self.headers, pieces]
+        return json.dumps(fields, ensure_ascii=False)
 
     @classmethod
     def read(cls, text: str) -> Entry:

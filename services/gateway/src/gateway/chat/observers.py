@@ -230,9 +230,9 @@ class RunObserver:
         """Nothing is left to settle."""
 
 
-def fingerprints_of(told: object, attempts: Sequence[Attempt]) -> Mapping[str, str] | None:
+def fingerprints_of(reported: object, attempts: Sequence[Attempt]) -> Mapping[str, str] | None:
     """What a receipt tells of the models that were asked with success; None if it says nothing of one of them."""
-    known = {name: str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+    known = {name: str(value) for name, value in reported.items()} if isinstance(reported, dict) else {}
     wrote = {attempt.model for attempt in attempts if attempt.outcome in ("ok", CUT)}
     return known if wrote <= known.keys() else None
 

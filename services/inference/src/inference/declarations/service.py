@@ -16,7 +16,7 @@ from inference.catalog.sources import UpstreamSource
 from inference.declarations.entry import MOST_BYTES, read_entry
 from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry
 from inference.declarations.restrictions import Restrictions
-from inference.declarations.vectors import RememberedVectors
+from inference.declarations.vectors import NamesOfVectors
 from inference.errors import (
     ApiKeyUnset,
     DeclarationInvalid,
@@ -48,7 +48,7 @@ class DeclaredModels:
         repository: DeclarationRepository,
         restrictions: Restrictions,
         served: ServedModels,
-        vectors: RememberedVectors,
+        vectors: NamesOfVectors,
         follow_seconds: float,
     ) -> None:
         self._file = {declaration.model.name: declaration for declaration in file_models}

@@ -35,7 +35,7 @@ ADDRESS = frozenset(
 """Where a server is, and how it is spoken to."""
 
 
-class RememberedVectors:
+class NamesOfVectors:
     """Remembers the embedding models that have answered, and holds later declarations of their names to them."""
 
     def __init__(self, repository: DeclarationRepository, identify: Callable[[Model], Identity]) -> None:

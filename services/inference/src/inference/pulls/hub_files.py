@@ -26,7 +26,7 @@ from inference.pulls.errors import HubAway, OtherFile, SourceNotFound, SourceRef
 
 HUB = "https://huggingface.co"
 CHUNK = 2**20
-ASKING = aiohttp.ClientTimeout(total=30)
+LISTING = aiohttp.ClientTimeout(total=30)
 RECEIVING = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 Report = Callable[[int], Awaitable[None]]
 """Is told how many bytes are there."""
@@ -84,7 +84,7 @@ class HubFiles:
         """The files that a source means, now; raises `SourceNotFound`, `SourceRefused`, `OtherFile` or `HubAway`."""
         where = f"/api/models/{source.huggingface}/revision/{quote(source.revision, safe='')}?blobs=true"
         try:
-            async with self._get(where, source.huggingface, ASKING) as answer:
+            async with self._get(where, source.huggingface, LISTING) as answer:
                 listing = _Listing.model_validate_json(await answer.read())
         except ValidationError:
             raise HubAway("gave a list of files that can't be used") from None
