@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.questions.kind import Overview
+from agent.questions.small_talk import read_small_talk
+
+
+@pytest.mark.parametrize(
+    ("message", "manner", "language"),
+    [
+        ("hi", "greeting", "en"),
+        ("Hello there! 👋", "greeting", "en"),
+        ("Good morning, how are you today?", "greeting", "en"),
+        ("Thanks a lot!", "thanks", "en"),
+        ("ok great, thank you so much for your help", "thanks", "en"),
+        ("Hello, who are you and what can you do?", "help", "en"),
+        ("HELP", "help", "en"),
+        ("What’s in this collection?", "help", "en"),
+        ("Hallo", "greeting", "de"),
+        ("Guten Morgen zusammen!", "greeting", "de"),
+        ("Vielen Dank!", "thanks", "de"),
+        ("Hallo, was kannst du?", "help", "de"),
+        ("Wer bist du?", "help", "de"),
+        ("Bonjour", "greeting", "en"),
+        ("muchas gracias", "thanks", "en"),
+        ("你好", "greeting", "en"),
+    ],
+)
+def test_small_talk_is_told_by_its_words(message: str, manner: str, language: str) -> None:
+    assert read_small_talk(message) == Overview(manner, language)  # type: ignore[arg-type]  # read from the table
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "hi, how many days of leave do I get?",
+        "Hello, is there a gym?",
+        "thanks, and how much is the deposit?",
+        "help with my laptop",
+        "What can you do if your laptop is stolen?",
+        "Hallo, wie viele Urlaubstage habe ich?",
+        "Who are you allowed to invite?",
+        "please",
+        "and",
+        "hi " * 80,
+    ],
+)
+def test_a_message_that_asks_something_besides_is_a_question(message: str) -> None:
+    assert read_small_talk(message) is None
