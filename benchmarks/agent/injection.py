@@ -95,7 +95,7 @@ async def answered(attack: Attack, mode: str, *, model_fails: bool = False) -> l
     if model_fails:
         models.info = PACKAGED
         models.script = lambda _: []
-    answering = Answering(ScriptedSearch([source]), models, AgentSettings(abstain_threshold=0))
+    answering = Answering(ScriptedSearch([source]), models, MemoryLibrary(), AgentSettings(abstain_threshold=0))
     request = ChatRequest.model_validate(
         {
             "model": "rag:handbook",

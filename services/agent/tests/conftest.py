@@ -14,8 +14,10 @@ from agent.answering.completions import chunks, collect
 from agent.answering.graph import Answering
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
+from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_answers import PACKAGED, ScriptedModels, ScriptedSearch, echo, hit
 from contracts.access.delegation import Delegation
+from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.retrieval.search import Hit
@@ -79,7 +81,8 @@ class Bench:
 
     @property
     def answering(self) -> Answering:
-        return Answering(self.search, self.models, self.settings)
+        held = {(one.collection, one.document_id): list[DocumentChunk]() for one in self.hits}
+        return Answering(self.search, self.models, MemoryLibrary(held), self.settings)
 
     async def stream(self, *said: str, **more: Any) -> list[ChatCompletionChunk]:
         request = chat_request(*said, **more)

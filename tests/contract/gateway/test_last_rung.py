@@ -12,6 +12,7 @@ from agent.answering.graph import Answering
 from agent.peers.model_plane import ModelPlane
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
+from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_answers import ScriptedSearch, hit
 from contracts.models.chat import ChatCompletion, ChatRequest
 from gateway.auth.tokens import ANSWERS
@@ -32,7 +33,7 @@ async def _answer(gateway: RunningGateway, model: str) -> ChatCompletion:
         {"model": "rag:handbook", "messages": [{"role": "user", "content": question}], "groundwork": options}
     )
     plane = ModelPlane(Peer("gateway", gateway.plane_url, gateway.session), "default")
-    answering = Answering(ScriptedSearch([LEAVE]), plane, AgentSettings())
+    answering = Answering(ScriptedSearch([LEAVE]), plane, MemoryLibrary(), AgentSettings())
     events = answering.events(read_conversation(request, delegation), request, token, "r1")
     return await collect(chunks(events, request.model))
 

@@ -73,7 +73,7 @@ def assemble(
     chores = [Chore(PRUNE_SECONDS, lambda: prune(database, clock.now(), settings))]
     worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
     agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models)
-    answering = Answering(search, models, settings)
+    answering = Answering(search, models, library, settings)
     return Dependencies(answering, agents, McpServer(answering, library))
 
 

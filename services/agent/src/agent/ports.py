@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
+from collections.abc import Collection as AnyOf
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,7 @@ from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletionChunk, ChatRequest
 from contracts.models.versions import ModelVersion
+from contracts.retrieval.collections import Collection
 from contracts.retrieval.search import SearchReply, SearchRequest
 
 Vector = NDArray[np.float32]
@@ -55,6 +57,10 @@ class Library(Protocol):
 
     async def collections(self, token: str) -> list[str]:
         """The names of the collections that the caller may use."""
+        ...
+
+    async def collection(self, name: str, token: str) -> Collection:
+        """What one collection holds; a 404 if there is none."""
         ...
 
     async def chunks(self, collection: str, document_id: str, token: str) -> list[DocumentChunk]:
@@ -100,6 +106,6 @@ class TokenSource(Protocol):
         """What the calls under one id have used, as the ledger has it, once none of them is open."""
         ...
 
-    async def scopes(self, grant: str, *, call_id: str | None = None) -> Collection[Scope] | None:
+    async def scopes(self, grant: str, *, call_id: str | None = None) -> AnyOf[Scope] | None:
         """What the key may do by that token; None if nobody says."""
         ...

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
+from agent.answering.writer import Writer
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, hit
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletion
@@ -30,6 +31,22 @@ SAID = [
 ]
 TEXT = st.lists(st.sampled_from(SAID) | st.text(max_size=30), min_size=1, max_size=6)
 SOURCES = st.lists(st.tuples(TEXT, st.integers(0, 5_000)), min_size=1, max_size=3)
+
+
+def test_a_section_s_heading_comes_with_its_first_words_and_not_without() -> None:
+    sent: list[Any] = []
+    writer = Writer(sent.append)
+    writer.begin("One:")
+    writer.write("First.")
+    writer.begin("Nothing here:")
+    assert writer.empty
+    writer.begin("Two:")
+    writer.write("Second.")
+    assert not writer.empty
+    writer.finish()
+    said = "".join(piece.text for piece in sent)
+    assert said == "One:\nFirst.\n\nTwo:\nSecond."
+    assert writer.length == len(said)
 
 
 @settings(max_examples=60, deadline=None)

@@ -29,7 +29,7 @@ async def write_at_once(
     sentences = _SentenceWriter(writer)
     try:
         async for sentence, whole in partial_sentences(draft.pieces):
-            if not writer.length and is_refusal(sentence.text, begun=not whole):
+            if writer.empty and is_refusal(sentence.text, begun=not whole):
                 if whole:
                     return "abstained", False
                 continue
@@ -37,10 +37,10 @@ async def write_at_once(
             if whole and grounding == "annotate":
                 verdicts.append(await _annotate(sentence, evidence, context, writer))
     except (ServiceError, TimeoutError) as error:
-        if writer.length or (isinstance(error, ServiceError) and is_policy(error)):
+        if not writer.empty or (isinstance(error, ServiceError) and is_policy(error)):
             raise
         context.receipt.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
-    if not writer.length:
+    if writer.empty:
         context.receipt.degrade("model_unavailable")
         return "extractive", False
     return "generated", bool(verdicts) and all(verdicts)
@@ -59,7 +59,7 @@ class _SentenceWriter:
         """The sentence as it is now; the next call with another one, if it is whole."""
         if self._through is None:
             self._through, self._taken = Sanitiser(), 0
-            self._lead = sentence.separator if self._writer.length else ""
+            self._lead = "" if self._writer.empty else sentence.separator
         text = sentence.text.rstrip()
         fresh, self._taken = text[self._taken :], max(self._taken, len(text))
         said = self._through.feed(fresh)

@@ -1,4 +1,6 @@
-"""The answer graph: condense → retrieve → judge → (abstain | answer → verify). Nodes are plain functions elsewhere."""
+"""The answer graph: condense → retrieve → judge → (abstain | answer → verify). Nodes are plain functions elsewhere.
+
+What no single passage answers goes from `condense` to `survey`, and on to `retrieve` only where that has no answer."""
 
 from __future__ import annotations
 
@@ -17,11 +19,13 @@ from agent.answering.judgement import judge
 from agent.answering.receipt import ReceiptBuilder
 from agent.answering.retrieval import retrieve
 from agent.answering.state import AnswerState, Begun, Context, Event
+from agent.answering.surveys.survey import survey
 from agent.answering.verification import abstain, final_event, verify
 from agent.errors import DeadlinePassed
-from agent.ports import Models, Search
+from agent.ports import Library, Models, Search
 from agent.questions.condensation import condense
 from agent.questions.conversation import Conversation
+from agent.questions.kinds import read_kind
 from agent.relevance.lexicon import Lexicon
 from agent.settings import AgentSettings
 from contracts.models.catalog import ModelInfo
@@ -39,6 +43,7 @@ class Answering:
 
     search: Search
     models: Models
+    library: Library
     settings: AgentSettings
     graph: Graph = field(default_factory=lambda: build_graph())
     lexicon: Lexicon = field(default_factory=Lexicon)
@@ -57,6 +62,7 @@ class Answering:
             context = Context(
                 search=self.search,
                 models=self.models,
+                library=self.library,
                 model=asked,
                 settings=self.settings,
                 token=token,
@@ -84,13 +90,15 @@ def build_graph() -> Graph:
     """The compiled graph."""
     graph = StateGraph(AnswerState, context_schema=Context)
     graph.add_node("condense", _node("condense", _condense))
+    graph.add_node("survey", _node("survey", survey))
     graph.add_node("retrieve", _node("retrieve", retrieve))
     graph.add_node("judge", _node("judge", judge))
     graph.add_node("abstain", _node("verify", _abstained))
     graph.add_node("answer", _node("answer", answer))
     graph.add_node("verify", _node("verify", verify))
     graph.add_edge(START, "condense")
-    graph.add_edge("condense", "retrieve")
+    graph.add_conditional_edges("condense", _after_condense, ["survey", "retrieve"])
+    graph.add_conditional_edges("survey", _after_survey, ["retrieve", END])
     graph.add_edge("retrieve", "judge")
     graph.add_conditional_edges("judge", _after_judge, ["abstain", "answer"])
     graph.add_edge("answer", "verify")
@@ -101,12 +109,23 @@ def build_graph() -> Graph:
 
 async def _condense(state: AnswerState, _: Context) -> AnswerState:
     conversation = state["conversation"]
-    return {"standalone": condense(conversation.question, conversation.earlier)}
+    return {
+        "standalone": condense(conversation.question, conversation.earlier),
+        "kind": read_kind(conversation.question, conversation.earlier),
+    }
 
 
 async def _abstained(state: AnswerState, context: Context) -> AnswerState:
     context.send(Begun())
     return await abstain(state, context)
+
+
+def _after_condense(state: AnswerState) -> str:
+    return "retrieve" if state["kind"] is None else "survey"
+
+
+def _after_survey(state: AnswerState) -> str:
+    return END if "report" in state else "retrieve"
 
 
 def _after_judge(state: AnswerState) -> str:

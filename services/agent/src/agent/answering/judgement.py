@@ -27,10 +27,10 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     question = Question(state["standalone"])
     found = passages(state["hits"])
     compared = preselect(question, found, term_weights(question.terms, found), context.settings.compared_passages)
-    vectors = await _compare(context, [question.text, *(passage.embedded_text for passage in compared)])
+    vectors = await compare(context, [question.text, *(passage.embedded_text for passage in compared)])
     ranked = first_ranking(question, compared, vectors)
     if vectors is not None:
-        await _compare(context, [], unknown_words(question, ranked, context.lexicon))
+        await compare(context, [], unknown_words(question, ranked, context.lexicon))
     evidence = weigh(question, found, compared, vectors, ranked, context.lexicon)
     abstain = evidence.chance < context.settings.abstain_threshold
     log.info("evidence judged", chance=round(evidence.chance, 3), abstain=abstain, passages=len(found))
@@ -63,7 +63,7 @@ def weigh(
     return Evidence(question, found, compared, list(vectors[1:]) if vectors else None, final, chance)
 
 
-async def _compare(context: Context, texts: list[str], words: Sequence[str] = ()) -> list[Vector] | None:
+async def compare(context: Context, texts: list[str], words: Sequence[str] = ()) -> list[Vector] | None:
     """The vectors of the texts; None where embeddings can't be had, unless that is a decision about the caller."""
     try:
         return await context.vectors_of(texts, words)

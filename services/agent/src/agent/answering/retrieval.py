@@ -8,27 +8,36 @@ import structlog
 
 from agent.answering.state import AnswerState, Context
 from agent.grounding.citations import is_exact
+from agent.questions.conversation import Conversation
 from contracts.retrieval.search import MAX_QUERY_CHARS, Hit, Scores, SearchRequest
 
 log = structlog.get_logger(__name__)
 
 
 async def retrieve(state: AnswerState, context: Context) -> AnswerState:
-    """Search; hits whose offsets do not fit their text are left out, since they could not be cited."""
-    conversation, query = state["conversation"], state["standalone"]
+    """Search for what the question asks."""
+    return {"hits": await find(state["conversation"], state["standalone"], context)}
+
+
+async def find(conversation: Conversation, query: str, context: Context, **changes: object) -> list[Hit]:
+    """The chunks for a query, with every option of the caller that is not among `changes`.
+
+    Hits whose offsets do not fit their text are left out, since they could not be cited.
+    """
     options = conversation.options
     if len(query) > MAX_QUERY_CHARS:
         query = query[:MAX_QUERY_CHARS]
         context.receipt.degrade("query_truncated")
-    request = SearchRequest(
-        collections=list(conversation.collections),
-        query=query,
-        limit=options.top_k,
-        filter=options.filter,
-        mode=options.mode,
-        rerank=options.rerank,
-        neighbours=context.settings.neighbours,
-    )
+    asked = {
+        "collections": list(conversation.collections),
+        "query": query,
+        "limit": options.top_k,
+        "filter": options.filter,
+        "mode": options.mode,
+        "rerank": options.rerank,
+        "neighbours": context.settings.neighbours,
+    }
+    request = SearchRequest.model_validate({**asked, **changes})
     reply = await context.search.search(request, context.token)
     context.receipt.add_search(reply, request.collections)
     context.receipt.degrade(*reply.degraded)
@@ -38,7 +47,7 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
     hits = [hit for hit in found if is_exact(hit)]
     if len(hits) < len(found):
         log.warning("hits with wrong offsets left out", count=len(found) - len(hits))
-    return {"hits": hits}
+    return hits
 
 
 def with_neighbours(hits: Sequence[Hit]) -> list[Hit]:

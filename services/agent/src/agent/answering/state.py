@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from agent.answering.receipt import ReceiptBuilder
-from agent.ports import Models, Search, Vector
+from agent.ports import Library, Models, Search, Vector
 from agent.questions.conversation import Conversation
+from agent.questions.kind import Kind
 from agent.relevance.evidence import Evidence
 from agent.relevance.lexicon import Lexicon
 from agent.settings import AgentSettings
@@ -50,6 +51,7 @@ class Context:
 
     search: Search
     models: Models
+    library: Library
     model: Awaitable[ModelInfo | None]
     """The model that will be asked; looked up while the sources are searched. None if there is none of that name."""
     settings: AgentSettings
@@ -103,6 +105,8 @@ class AnswerState(TypedDict, total=False):
 
     conversation: Conversation
     standalone: str
+    kind: Kind | None
+    """None for an ordinary question."""
     hits: list[Hit]
     evidence: Evidence
     abstain: bool

@@ -18,8 +18,17 @@ from contracts.models.chat import AnswerKind, AnswerReport
 
 async def verify(state: AnswerState, context: Context) -> AnswerState:
     """Write the answer: what is supported of the draft, or the extractive answer; then the report."""
-    evidence, draft, grounding = state["evidence"], state.get("draft"), state["grounding"]
     writer = Writer(context.send, context.settings.public_url)
+    kind, grounded = await write_answer(state, context, writer)
+    if kind == "abstained":
+        writer.write(abstention(state["conversation"].collections))
+    writer.finish()
+    return finish(state, writer, kind, grounded)
+
+
+async def write_answer(state: AnswerState, context: Context, writer: Writer) -> tuple[AnswerKind, bool]:
+    """Write what answers, nothing if nothing does: the kind of answer that it became, and whether it is grounded."""
+    evidence, draft, grounding = state["evidence"], state.get("draft"), state["grounding"]
     kind: AnswerKind = "generated"
     grounded = False
     if draft is not None and grounding == "strict":
@@ -34,10 +43,7 @@ async def verify(state: AnswerState, context: Context) -> AnswerState:
     if draft is None or kind == "extractive":
         kind = "extractive" if _write_extract(evidence, writer) else "abstained"
         grounded = kind == "extractive"
-    if kind == "abstained":
-        writer.write(abstention(state["conversation"].collections))
-    writer.finish()
-    return _finish(state, writer, kind, grounded)
+    return kind, grounded
 
 
 async def abstain(state: AnswerState, context: Context) -> AnswerState:
@@ -45,7 +51,7 @@ async def abstain(state: AnswerState, context: Context) -> AnswerState:
     writer = Writer(context.send, context.settings.public_url)
     writer.write(abstention(state["conversation"].collections))
     writer.finish()
-    return _finish(state, writer, "abstained", False)
+    return finish(state, writer, "abstained", False)
 
 
 def abstention(collections: tuple[str, ...]) -> str:
@@ -55,7 +61,8 @@ def abstention(collections: tuple[str, ...]) -> str:
     return f"The documents in {where} do not hold an answer to this question."
 
 
-def _finish(state: AnswerState, writer: Writer, kind: AnswerKind, grounded: bool) -> AnswerState:
+def finish(state: AnswerState, writer: Writer, kind: AnswerKind, grounded: bool) -> AnswerState:
+    """The report of an answer that is written."""
     conversation = state["conversation"]
     include = conversation.options.include
     report = AnswerReport(
@@ -76,7 +83,7 @@ def _write_extract(evidence: Evidence, writer: Writer) -> bool:
         separator = "\n" if lines or piece.own_line else " "
         if writer.write_cited(piece.text, separator, piece.support):
             lines = piece.own_line
-    return writer.length > 0
+    return not writer.empty
 
 
 def _write_conflicts(evidence: Evidence, writer: Writer) -> None:

@@ -18,12 +18,26 @@ class Writer:
         self.length = 0
         self.citations = Citations(public_url)
         self.cited: list[Support] = []
-        """What was cited, in order."""
+        """What was cited in this section, in order."""
+        self._heading = ""
+        self._begun_at = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was written yet, or nothing since the section began."""
+        return self.length == self._begun_at
+
+    def begin(self, heading: str) -> None:
+        """A section of the answer begins. Its heading is written with its first words, if there are any."""
+        self._heading = f"\n\n{heading}\n" if self.length else f"{heading}\n"
+        self._begun_at = self.length
+        self.cited = []
 
     def write(self, text: str) -> None:
         """The next characters; what came before them is sent."""
         if not text:
             return
+        text, self._heading = self._heading + text, ""
         if self._held:
             self._send(Piece(self._held))
         self._held = text
@@ -44,7 +58,7 @@ class Writer:
         """A sentence and its marker, or neither."""
         if not text or not can_cite(support):
             return False
-        self.write((separator if self.length else "") + text)
+        self.write(("" if self.empty else separator) + text)
         return self.cite(support)
 
     def finish(self) -> None:

@@ -22,7 +22,7 @@ SUBJECT = 0.25
 """A further passage is shown if it has this share of the question's subject, of what the first one has of it."""
 MAX_CHARACTERS = 420
 """Further passages are shown only as long as all together are no longer than this."""
-_LEANS_BACK = re.compile(
+LEANS_BACK = re.compile(
     r"^(?:it|its|they|their|them|this|that|these|those|he|she|his|her|both|such|however|otherwise|in this case|then"
     r"|after that|also|if not|the latter|the former|below that|above that)\b",
     re.IGNORECASE,
@@ -44,7 +44,7 @@ def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
     shown: list[Passage] = []
     for passage in chosen:
         before = _before(passage, found)
-        if before is not None and _LEANS_BACK.match(passage.text) and before not in shown and len(shown) < 3:
+        if before is not None and LEANS_BACK.match(passage.text) and before not in shown and len(shown) < 3:
             shown.append(before)
         if passage not in shown:
             shown.append(passage)

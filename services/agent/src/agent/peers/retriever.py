@@ -22,6 +22,10 @@ class RetrieverLibrary:
         found = await self._pages("/v1/collections", Page[Collection], token)
         return [collection.name for collection in found]
 
+    async def collection(self, name: str, token: str) -> Collection:
+        """`GET /v1/collections/{name}`."""
+        return await self._peer.call("GET", f"/v1/collections/{name}", Collection, token=token)
+
     async def chunks(self, collection: str, document_id: str, token: str) -> list[DocumentChunk]:
         """`GET …/documents/{id}/chunks`, page by page."""
         path = f"/v1/collections/{collection}/documents/{document_id}/chunks"

@@ -43,7 +43,10 @@ def hit(text: str, document_id: str = "doc", start: int = 0, rank: int = 0, **fa
 
 @dataclass
 class ScriptedSearch:
-    """Answers every search with the same hits, or fails; keeps the requests it got."""
+    """Answers every search with the same hits, or fails; keeps the requests it got.
+
+    Of what is asked it obeys the page, `group_by`, and conditions on `document_id`.
+    """
 
     hits: Sequence[Hit] = ()
     degraded: Sequence[str] = ()
@@ -58,7 +61,7 @@ class ScriptedSearch:
         if self.failure is not None:
             raise self.failure
         return SearchReply(
-            hits=list(self.hits),
+            hits=_wanted(self.hits, request),
             degraded=list(self.degraded),
             usage=SearchUsage(embedding_tokens=3, rerank_tokens=self.reranked),
             collection_revision=1,
@@ -68,6 +71,18 @@ class ScriptedSearch:
         """Raise the scripted failure."""
         if self.failure is not None:
             raise self.failure
+
+
+def _wanted(hits: Sequence[Hit], request: SearchRequest) -> list[Hit]:
+    named = [one.match for one in request.filter.must if one.key == "document_id"] if request.filter else []
+    left = [
+        hit
+        for hit in hits
+        if all(hit.document_id in (match if isinstance(match, list) else [match]) for match in named)
+    ]
+    if request.group_by == "document":
+        left = list({(hit.collection, hit.document_id): hit for hit in reversed(left)}.values())[::-1]
+    return left[request.offset : request.offset + request.limit]
 
 
 def echo(text: str) -> Callable[[ChatRequest], list[str]]:

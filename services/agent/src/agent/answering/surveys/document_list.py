@@ -1,0 +1,85 @@
+"""Which documents are about a topic, each with the passage that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agent.answering.judgement import compare, first_ranking, unknown_words
+from agent.answering.retrieval import find
+from agent.answering.state import AnswerState, Begun, Context
+from agent.answering.surveys.phrases import called, named, say, where
+from agent.answering.verification import finish
+from agent.answering.writer import Writer
+from agent.grounding.citations import Support
+from agent.questions.kind import DocumentList
+from agent.questions.question import Question
+from agent.relevance.lexicon import Lexicon, term_shares, weighted_mean
+from agent.relevance.passages import Passage, passages, readable
+from agent.relevance.ranking import coverage, preselect, term_weights
+from agent.sanitisation.sanitiser import sanitise
+from agent.text.words import Term
+from contracts.retrieval.search import Hit
+
+LOOKED_AT = 24
+"""Documents."""
+LISTED = 10
+SAID = 0.75
+"""The share of the topic's very words in a passage, its headings and title from which the document is about it."""
+HINTED, LIKE = 0.4, 0.45
+"""The share in other words, and the cosine, that are enough together."""
+
+
+async def list_documents(kind: DocumentList, state: AnswerState, context: Context) -> AnswerState:
+    """The documents in the order of retrieval; a plain no if there is none."""
+    conversation = state["conversation"]
+    hits = await find(conversation, kind.topic, context, limit=LOOKED_AT, group_by="document", neighbours=0)
+    fitting = (await find_fitting(Question(kind.topic), hits, context))[:LISTED]
+    context.send(Begun())
+    writer = Writer(context.send, context.settings.public_url)
+    phrase = "no document" if not fitting else "document" if len(fitting) == 1 else "documents"
+    place = where(conversation.collections, kind.language)
+    writer.write(say(kind.language, phrase, where=place, topic=named(kind.topic)))
+    for passage in fitting:
+        shown = f"- {_place(passage)}: {sanitise(readable(passage))}"
+        writer.write_cited(shown, "\n", Support(passage.hit, passage.span, 1.0))
+    writer.finish()
+    return finish({**state, "hits": hits}, writer, "extractive" if fitting else "abstained", bool(fitting))
+
+
+async def find_fitting(topic: Question, hits: Sequence[Hit], context: Context) -> list[Passage]:
+    """For each document about the topic the passage that shows it best, in the order of the hits."""
+    if not hits:
+        return []
+    each = max(1, context.settings.compared_passages // len(hits))
+    found = [passage for passage in passages(hits) if passage.unit.kind not in ("heading", "question")]
+    weights = term_weights(topic.terms, found)
+    compared = [
+        passage
+        for place in range(len(hits))
+        for passage in preselect(topic, [one for one in found if one.rank == place], weights, each)
+    ]
+    vectors = await compare(context, [topic.text, *(passage.embedded_text for passage in compared)])
+    ranked = first_ranking(topic, compared, vectors)
+    if vectors is not None:
+        await compare(context, [], unknown_words(topic, ranked, context.lexicon))
+    weights = term_weights(topic.focus, [one.passage for one in ranked])
+    best: dict[tuple[str, str], Passage] = {}
+    own = [one for one in ranked if coverage(topic.focus, weights, one.passage.forms) >= SAID]
+    below = sorted((one for one in ranked if one not in own), key=lambda one: one.passage.unit.start)
+    for one in (*own, *below):  # a heading that names the topic is shown by what stands first below it
+        said = coverage(topic.focus, weights, one.passage.near_forms)
+        hinted = one.feature("cosine") >= LIKE and _share(topic, weights, one.passage, context.lexicon) >= HINTED
+        if said >= SAID or hinted:
+            best.setdefault((one.passage.hit.collection, one.passage.hit.document_id), one.passage)
+    return sorted(best.values(), key=lambda passage: passage.rank)
+
+
+def _share(topic: Question, weights: Mapping[Term, float], passage: Passage, lexicon: Lexicon) -> float:
+    """How much of a topic a passage, its headings and title name, in these or other words."""
+    return weighted_mean(topic.focus, weights, term_shares(topic.focus, passage.in_context, lexicon))
+
+
+def _place(passage: Passage) -> str:
+    """The document, and the heading that the passage stands below."""
+    title, heading = called(passage.hit.title), named(passage.heading)
+    return f"{title}, {heading}" if heading and heading.casefold() != title.casefold() else title

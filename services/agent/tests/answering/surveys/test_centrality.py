@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agent.answering.surveys.centrality import MAX_CHARACTERS, choose, tells
+from agent.relevance.passages import Passage, passages
+from agent.testing.scripted_answers import bag_of_stems, hit
+
+
+def _passages(*sentences: str) -> list[Passage]:
+    return passages([hit("\n\n".join(sentences))])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Owner: Sanne Okoro, Head of People at the office in Haldermeer",
+        "Document OI-HR-02 is version 4.1 of the policy of all the sites.",
+        "Published internally by the head of the whole company on 22 November 2024.",
+        "This is why we have always done it that way in Aarhus.",
+        "Page 3 of 14 of the manual for all the weather stations that we sell",
+        "Call the security line.",
+        "You must bring all of the following things with you on the first day:",
+        "What do I have to do when the battery of my station is empty?",
+    ],
+)
+def test_what_can_not_stand_alone_tells_nothing(text: str) -> None:
+    assert not any(map(tells, _passages(text, "Another paragraph follows here.")))
+
+
+def test_a_sentence_of_its_own_tells() -> None:
+    assert all(map(tells, _passages("Full-time employees receive 27 days of paid leave in every calendar year.")))
+
+
+def test_the_sentences_that_share_most_are_chosen_in_reading_order() -> None:
+    found = _passages(
+        "The broker of the platform lost its certificate in the night of the outage.",
+        "Coffee in the canteen of Haldermeer is free for guests on every single day.",
+        "The outage of the platform ended when the broker had a new certificate again.",
+    )
+    vectors = [bag_of_stems(passage.text) for passage in found]
+    chosen = choose(found, vectors, bag_of_stems("Outage of the platform"), 2)
+    assert [passage.text[:10] for passage in chosen] == ["The broker", "The outage"]
+
+
+def test_without_vectors_words_decide() -> None:
+    found = _passages("One broker failed in the night.", "The broker failed again in that night.", "Lunch was fish.")
+    assert len(choose(found, None, None, 2)) == 2
+    assert choose([], None, None, 3) == []
+
+
+def test_a_summary_is_never_longer_than_its_bound() -> None:
+    found = _passages(*(f"{word} " * 60 + "ends." for word in ("alpha", "beta", "gamma", "delta", "epsilon")))
+    vectors = [np.eye(5, dtype=np.float32)[at % 5] for at in range(len(found))]
+    assert sum(len(one.text) for one in choose(found, vectors, None, 5)) <= MAX_CHARACTERS
