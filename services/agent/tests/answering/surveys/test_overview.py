@@ -34,6 +34,14 @@ async def test_german_is_answered_in_german() -> None:
     assert "Es gibt 2 Dokumente: Customer FAQ und Leave Policy." in said
 
 
+async def test_thanks_are_answered_in_a_word_and_nothing_is_searched() -> None:
+    bench = Bench(hits=(LEAVE, FAQ))
+    answer = await bench.ask("thanks a lot!")
+    assert content_of(answer) == "You are welcome."
+    assert content_of(await bench.ask("Vielen Dank")) == "Gern geschehen."
+    assert bench.search.requests == []
+
+
 async def test_every_example_is_answered_when_it_is_asked_and_cites_what_answers_it() -> None:
     bench = Bench(hits=(LEAVE, FAQ))
     answer = await bench.ask("What can you do?")

@@ -16,7 +16,7 @@ PHRASES: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "and": "and",
         "greeting": "Hello. ",
-        "thanks": "You are welcome. ",
+        "thanks": "You are welcome.",
         "help": "",
         "purpose": "I answer questions from the documents in {where}, and show the passage behind every answer.",
         "one": " There is one document: {titles}.",
@@ -38,7 +38,7 @@ PHRASES: Mapping[Language, Mapping[str, str]] = {
     "de": {
         "and": "und",
         "greeting": "Hallo. ",
-        "thanks": "Gern geschehen. ",
+        "thanks": "Gern geschehen.",
         "help": "",
         "purpose": "Ich beantworte Fragen aus den Dokumenten in {where} und zeige zu jeder Antwort die Fundstelle.",
         "one": " Es gibt ein Dokument: {titles}.",
