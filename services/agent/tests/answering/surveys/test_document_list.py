@@ -38,11 +38,18 @@ async def test_each_document_is_cited_by_its_exact_span() -> None:
         assert content_of(answer)[one.index :].startswith(one.marker)
 
 
-async def test_where_no_document_fits_the_answer_is_no() -> None:
+async def test_where_no_document_fits_the_question_is_an_ordinary_one() -> None:
     answer = await Bench(hits=(EXPENSES, GIFTS)).ask("Which documents mention the capital of Mongolia?")
-    assert content_of(answer) == "No document in 'handbook' says anything about “the capital of Mongolia”."
+    assert content_of(answer) == "The documents in 'handbook' do not hold an answer to this question."
     assert kind_of(answer) == "abstained"
     assert _cited(answer) == []
+
+
+async def test_a_list_that_is_not_whole_says_so() -> None:
+    many = tuple(hit(f"Travel to site {at} is booked by the desk.", f"site-{at}", rank=at) for at in range(15))
+    answer = await Bench(hits=many).ask("Which documents talk about travel?")
+    assert content_of(answer).startswith("These documents in 'handbook', among others, say something about “travel”:")
+    assert len(_cited(answer)) == 10
 
 
 async def test_the_search_is_the_caller_s_own() -> None:

@@ -5,6 +5,8 @@ from services.agent.tests.answering.answers import kind_of
 from services.agent.tests.conftest import Bench, content_of
 
 from agent.testing.scripted_answers import hit
+from contracts.retrieval.search import SearchReply, SearchRequest
+from servicekit.core.errors import QueueFull
 
 LEAVE = hit(
     "Full-time employees get 27 days of paid leave per year. Days that are carried over lapse on 30 June.",
@@ -60,6 +62,21 @@ async def test_no_example_is_given_that_is_not_answered() -> None:
     answer = await Bench(hits=(header,)).ask("hi")
     assert "\n- " not in content_of(answer)
     assert not answer.choices[0].message.annotations
+
+
+async def test_who_greets_is_greeted_though_no_example_can_be_tried() -> None:
+    bench = Bench(hits=(LEAVE, FAQ))
+    search = bench.search.search
+
+    async def once(request: SearchRequest, token: str) -> SearchReply:
+        if bench.search.requests:
+            raise QueueFull("Too many calls.", retry_after=1)
+        return await search(request, token)
+
+    bench.search.search = once  # type: ignore[method-assign]
+    answer = await bench.ask("hi")
+    assert "There are 2 documents: Customer FAQ and Leave Policy." in content_of(answer)
+    assert kind_of(answer) == "extractive"
 
 
 async def test_an_empty_collection_says_so() -> None:

@@ -65,6 +65,22 @@ async def test_a_model_words_each_part() -> None:
     assert bench.models.closed == 2
 
 
+async def test_the_caller_s_tokens_are_for_all_parts() -> None:
+    bench = Bench(hits=(LEAVE, SICK), says="Full-time employees get 27 days of paid leave per year.", info=CAPABLE)
+    await bench.ask(BOTH, max_tokens=50)
+    first, second = [request.max_tokens for request in bench.models.requests]
+    assert first == 50
+    assert second is not None
+    assert 0 < second < 50
+
+
+async def test_no_model_is_asked_for_a_part_that_no_token_is_left_for() -> None:
+    bench = Bench(hits=(LEAVE, SICK), says="Full-time employees get 27 days of paid leave per year.", info=CAPABLE)
+    answer = await bench.ask(BOTH, max_tokens=1)
+    assert len(bench.models.requests) == 1
+    assert "Salary is paid in case of illness for 52 weeks." in content_of(answer)
+
+
 async def test_a_model_that_fails_is_asked_for_one_part_only() -> None:
     bench = Bench(hits=(LEAVE, SICK))
     bench.models.failure = UpstreamFailed("The model is away.")

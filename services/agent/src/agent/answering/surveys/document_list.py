@@ -30,20 +30,22 @@ HINTED, LIKE = 0.4, 0.45
 
 
 async def list_documents(kind: DocumentList, state: AnswerState, context: Context) -> AnswerState:
-    """The documents in the order of retrieval; a plain no if there is none."""
+    """The documents in the order of retrieval; nothing where none is about the topic, or where that is no topic."""
     conversation = state["conversation"]
     hits = await find(conversation, kind.topic, context, limit=LOOKED_AT, group_by="document", neighbours=0)
-    fitting = (await find_fitting(Question(kind.topic), hits, context))[:LISTED]
+    fitting = await find_fitting(Question(kind.topic), hits, context)
+    if not fitting:
+        return {}
     context.send(Begun())
     writer = Writer(context.send, context.settings.public_url)
-    phrase = "no document" if not fitting else "document" if len(fitting) == 1 else "documents"
+    phrase = "document" if len(fitting) == 1 else "documents" if len(fitting) <= LISTED else "documents, some"
     place = where(conversation.collections, kind.language)
     writer.write(say(kind.language, phrase, where=place, topic=named(kind.topic)))
-    for passage in fitting:
+    for passage in fitting[:LISTED]:
         shown = f"- {_place(passage)}: {sanitise(readable(passage))}"
         writer.write_cited(shown, "\n", Support(passage.hit, passage.span, 1.0))
     writer.finish()
-    return finish({**state, "hits": hits}, writer, "extractive" if fitting else "abstained", bool(fitting))
+    return finish({**state, "hits": hits}, writer, "extractive", True)
 
 
 async def find_fitting(topic: Question, hits: Sequence[Hit], context: Context) -> list[Passage]:

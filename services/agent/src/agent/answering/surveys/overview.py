@@ -12,7 +12,6 @@ from agent.answering.judgement import judge
 from agent.answering.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context
 from agent.answering.surveys.phrases import called, listed, named, say, where
-from agent.answering.surveys.summary import is_about, sentences_of_document
 from agent.answering.verification import finish
 from agent.answering.writer import Writer
 from agent.grounding.citations import Support
@@ -22,12 +21,13 @@ from agent.questions.kind import Language, Overview
 from agent.questions.kinds import read_kind
 from agent.relevance.passages import passages, plain
 from contracts.retrieval.search import Hit
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 SHOWN = 12
 """The most titles that are named."""
 EXAMPLES = 3
-TRIED = 8
+TRIED = 6
 """So many questions are tried to find those that are answered."""
 TRY_SECONDS = 20.0
 """And for at most so long, where models are slow; then there are fewer examples."""
@@ -103,16 +103,8 @@ async def _examples(
                 support = await _answered(question, hit, state, context)
                 if support is not None:
                     found[hit.collection, hit.document_id] = question, support
-            for hit in hits:
-                if len(found) >= EXAMPLES:
-                    break
-                if (hit.collection, hit.document_id) in found:
-                    continue
-                summed = await _summed_up(hit, language, state, context)
-                if summed is not None:
-                    found[hit.collection, hit.document_id] = summed
-    except TimeoutError:
-        log.info("few examples", found=len(found))
+    except (ServiceError, TimeoutError) as error:  # who greets is greeted, whatever can't be searched now
+        log.info("few examples", found=len(found), why=repr(error)[:200])
     return list(found.values())
 
 
@@ -155,12 +147,3 @@ async def _answered(question: str, hit: Hit, state: AnswerState, context: Contex
     pieces = extract(evidence.question, evidence.ranked, evidence.found)
     own = [piece.support for piece in pieces if piece.support.hit.document_id == hit.document_id]
     return own[0] if own and own[0] is pieces[0].support else None
-
-
-async def _summed_up(hit: Hit, language: Language, state: AnswerState, context: Context) -> tuple[str, Support] | None:
-    """The question what a document is about, if there is an answer to it."""
-    question = say(language, "about document", title=called(hit.title))
-    if not is_about(read_kind(question), hit):
-        return None
-    chosen, _ = await sentences_of_document(hit, 1, state["conversation"], context)
-    return (question, Support(chosen[0].hit, chosen[0].span, 1.0)) if chosen else None

@@ -39,13 +39,14 @@ async def answer_parts(kind: Parts, state: AnswerState, context: Context) -> Ans
     if kind.compares and await _is_compared(kind, state, context):
         return {}
     context.send(Begun())
-    quiet = replace(context, send=_without_beginnings(context.send))
+    before = context.receipt.tokens.completion
     writer = Writer(context.send, context.settings.public_url)
     kinds: list[tuple[AnswerKind, bool]] = []
     for label, part in zip(kind.labels, parts, strict=True):
         writer.begin(f"{named(label)}{':' if kind.compares else '?'}")
         if not part["abstain"]:
-            kinds.append(await _write_part(part, quiet, writer))
+            spent = context.receipt.tokens.completion - before
+            kinds.append(await _write_part(part, _for_a_part(context, spent), writer))
         if writer.empty:
             writer.write(say(kind.language, "no part"))
     writer.finish()
@@ -62,8 +63,9 @@ async def _judged(asked: str, state: AnswerState, context: Context) -> AnswerSta
 
 
 async def _write_part(part: AnswerState, context: Context, writer: Writer) -> tuple[AnswerKind, bool]:
-    """The answer to one part; once the model has failed, its passages at once: the deadline is that of all parts."""
-    if NO_MODEL.isdisjoint(context.receipt.degraded):
+    """The answer to one part; its passages at once where the model has failed or the caller's tokens are spent: time
+    and tokens are those of all parts."""
+    if context.max_tokens != 0 and NO_MODEL.isdisjoint(context.receipt.degraded):
         drafted = await answer(part, context)
     else:
         drafted = {"draft": None, "grounding": part["conversation"].options.grounding or "strict"}
@@ -92,6 +94,12 @@ def is_named(thing: str, evidence: Evidence) -> bool:
     return any(
         all(not forms.isdisjoint(one.passage.near_forms) for forms in wanted) for one in evidence.ranked[:LOOKED_AT]
     )
+
+
+def _for_a_part(context: Context, spent: int) -> Context:
+    """For the next part, with what the parts before have left of the caller's `max_tokens`."""
+    left = None if context.max_tokens is None else max(0, context.max_tokens - spent)
+    return replace(context, send=_without_beginnings(context.send), max_tokens=left)
 
 
 def _without_beginnings(send: Callable[[Event], None]) -> Callable[[Event], None]:

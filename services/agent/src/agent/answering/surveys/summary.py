@@ -14,7 +14,7 @@ from agent.answering.verification import finish
 from agent.answering.writer import Writer
 from agent.grounding.citations import Support
 from agent.questions.conversation import Conversation
-from agent.questions.kind import Kind, Summary
+from agent.questions.kind import Summary
 from agent.questions.question import Question
 from agent.relevance.passages import Passage, passages, readable
 from agent.sanitisation.sanitiser import sanitise
@@ -55,7 +55,7 @@ async def summarise(kind: Summary, state: AnswerState, context: Context) -> Answ
     meant = _by_name(kind, hits)
     if not meant:
         return {}
-    chosen, read = await sentences_of_document(meant[0], kind.sentences, conversation, context)
+    chosen, read = await _sentences_of(meant[0], kind.sentences, conversation, context)
     phrase = "summary" if chosen else "contents"
     chosen = chosen or _headings(read)
     if not chosen:
@@ -72,7 +72,7 @@ async def summarise(kind: Summary, state: AnswerState, context: Context) -> Answ
     return finish({**state, "hits": read}, writer, "extractive", True)
 
 
-async def sentences_of_document(
+async def _sentences_of(
     one: Hit, count: int | None, conversation: Conversation, context: Context
 ) -> tuple[list[Passage], list[Hit]]:
     """The sentences that say most of a hit's document, and all its chunks that were read, in order."""
@@ -86,11 +86,6 @@ async def sentences_of_document(
         return [], read
     vectors = await compare(context, [one.title, *(passage.embedded_text for passage in found)])
     return choose(found, vectors[1:] if vectors else None, vectors[0] if vectors else None, wanted), read
-
-
-def is_about(kind: Kind | None, hit: Hit) -> bool:
-    """Whether a question asks for the summary of a hit's document."""
-    return isinstance(kind, Summary) and bool(_by_name(kind, [hit]))
 
 
 def _by_name(kind: Summary, hits: Sequence[Hit]) -> list[Hit]:
