@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +32,9 @@ class FakeOllama:
             {"status": "success"},
         ]
         self.pulled: list[Any] = []
+        self.looked_at, self.go = asyncio.Event(), asyncio.Event()
+        """Whether it was asked for its models, and when it may answer."""
+        self.go.set()
         self.app = Starlette(
             routes=[
                 Route("/api/pull", self._pull, methods=["POST"]),
@@ -48,6 +52,8 @@ class FakeOllama:
             yield json.dumps(line).encode() + b"\n"
 
     async def _models(self, _: Request) -> Response:
+        self.looked_at.set()
+        await self.go.wait()
         return JSONResponse({"object": "list", "data": []})
 
     async def _chat(self, request: Request) -> Response:
@@ -141,3 +147,18 @@ async def test_an_ollama_that_breaks_off_is_asked_again(
         ollama.lines = whole
         assert (await admin.ended(job))["status"] == "ready"
         assert len(ollama.pulled) >= 2
+
+
+async def test_a_cancel_that_comes_when_the_model_is_declared_already_is_refused(
+    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with beside(ollama, tmp_path, monkeypatch) as admin:
+        ollama.go.clear()
+        job = await admin.pull({"model": "qwen", "source": {"ollama": "q", "base_url": ollama.url}})
+        await ollama.looked_at.wait()
+        status, refused = await admin.call("DELETE", f"pull/{job['id']}")
+        assert (status, refused["error"]["code"]) == (409, "pull_finished")
+        assert "declaring its model already" in refused["error"]["message"]
+        ollama.go.set()
+        assert (await admin.ended(job))["status"] == "ready"
+        assert (await admin.call("GET", "qwen"))[0] == 200

@@ -141,13 +141,20 @@ class LeasedJob:
         """Something that goes out with the next transaction. It may be made twice, and must do no harm then."""
         self._enclosed.append(change)
 
-    async def write(self, *changes: Change, values: Mapping[str, Any] = NOTHING, progress: bool = False) -> None:
+    async def write(
+        self,
+        *changes: Change,
+        values: Mapping[str, Any] = NOTHING,
+        progress: bool = False,
+        unless_cancelled: bool = False,
+    ) -> None:
         """One transaction under the fence: these values of the row, and these changes; raises `LeaseLost`.
 
-        `progress` says that the job got further with it, which forgives earlier attempts and ends a wait.
+        `progress` says that the job got further with it, which forgives earlier attempts and ends a wait. With
+        `unless_cancelled` raises `Cancelled`, and changes nothing, where a cancel was accepted meanwhile.
         """
         async with self._lock:
-            plan = self._plan(values, changes, progress=progress)
+            plan = self._plan(values, changes, progress=progress, unless_cancelled=unless_cancelled)
             self._doubtful = True
             self._settle(await self.store.database.write(plan.carry_out), plan)
         if plan.events:

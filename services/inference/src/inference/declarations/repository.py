@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ ONLY = 1
 """The id of the row that counts the changes."""
 Entry = Mapping[str, Any]
 """A declaration as it was given, without its name and `default`."""
+Write = Callable[[Callable[[Connection], None]], Awaitable[None]]
+"""Carries out a change in a transaction, which may be of more than that change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,13 @@ class DeclarationRepository:
 
         return await self._database.read(read)
 
-    async def put(self, name: str, declaration: ModelDeclaration, check: Callable[[Vectors | None], None]) -> None:
+    async def put(
+        self,
+        name: str,
+        declaration: ModelDeclaration,
+        check: Callable[[Vectors | None], None],
+        write: Write | None = None,
+    ) -> None:
         """Add or replace a model, and make it the default or end that it is, if the declaration says so.
 
         `check` is given what vectors the name has given, and may raise; raises `TooManyModels`.
@@ -97,7 +105,7 @@ class DeclarationRepository:
             if declaration.default is not None:
                 _choose(connection, kind, name, chosen=declaration.default)
 
-        await self._database.write(put)
+        await (write or self._database.write)(put)
 
     async def delete(self, name: str) -> None:
         """Remove a model; what the models file says is the default again, if this was. Raises `ModelNotFound`."""

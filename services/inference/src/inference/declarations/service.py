@@ -14,7 +14,7 @@ from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.prices import with_list_price
 from inference.catalog.sources import UpstreamSource
 from inference.declarations.entry import MOST_BYTES, read_entry
-from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry
+from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry, Write
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.vectors import NamesOfVectors
 from inference.errors import (
@@ -103,17 +103,19 @@ class DeclaredModels:
             if not self._served.declared(name).declaration.is_served_alike(Declaration(model)):
                 raise ModelNameTaken(name)
 
-    async def put(self, name: str, declaration: ModelDeclaration) -> ModelInfo:
+    async def put(self, name: str, declaration: ModelDeclaration, write: Write | None = None) -> ModelInfo:
         """Add a model or replace one that was added; how it does after the first seconds.
 
-        Raises what `check` does, `EmbeddingModelFixed` or `TooManyModels`.
+        `write` is what it is declared by, where more belongs to it. Raises what `check` does, `EmbeddingModelFixed` or
+        `TooManyModels`.
         """
         model = await self.check(name, declaration)
 
         await self._vectors.remember(self._served.all)
         check = await self._vectors.held_to(model)
         is_chosen = declaration.default is True  # not before it is known whether it can be loaded
-        await self._repository.put(name, declaration.model_copy(update={"default": None} if is_chosen else {}), check)
+        as_yet = declaration.model_copy(update={"default": None} if is_chosen else {})
+        await self._repository.put(name, as_yet, check, write)
         await self._refresh()
         served = self._served.declared(name)
         await _try_out(served)

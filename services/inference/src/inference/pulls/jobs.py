@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -20,7 +21,7 @@ from inference.pulls.hub_files import HubFiles, HubPlan
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import DiskFull, ServiceError, is_disk_full
 from servicekit.jobs.kind import JobKind
-from servicekit.jobs.leased_job import JobStore, LeasedJob
+from servicekit.jobs.leased_job import Change, JobStore, LeasedJob
 from servicekit.jobs.leases import Lease
 from servicekit.jobs.outcomes import Ending, Fail, Outcome, RetryPolicy, failure_of
 from servicekit.sql.transaction import Transaction
@@ -28,6 +29,8 @@ from servicekit.sql.transaction import Transaction
 log = structlog.get_logger(__name__)
 WRITE_SECONDS = 1.0
 """How often it is written down how much is there."""
+DECLARED = "declared"
+"""What the plan of a job says whose model is declared already, so that it can't end as cancelled."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class PullJobs(JobKind[LeasedJob]):
             await self.fetching.hub.fetch(files, job.id, progress.of_hub)
         name, declaration = job.row["model"], ModelDeclaration.model_validate(job.row["declaration"])
         self.declared.check_free(name, await self.declared.check(name, declaration))
-        await self.declared.put(name, declaration)
+        await self.declared.put(name, declaration, partial(_declare, job))
         ready = {"status": "ready", "finished_at": job.clock.now(), "bytes_done": progress.done}
         async with job.releasing({**ready, "bytes_total": progress.total or progress.done}):
             log.info("model pulled", model=name, bytes=progress.done)
@@ -104,6 +107,11 @@ class PullJobs(JobKind[LeasedJob]):
     def expects(self, error: Exception) -> bool:
         """Disks fail, too."""
         return isinstance(error, ServiceError | OSError)
+
+
+async def _declare(job: LeasedJob, change: Change) -> None:
+    """Declare its model unless it was cancelled; from then on a cancel comes too late."""
+    await job.write(change, values={"plan": {**job.row["plan"], DECLARED: True}}, unless_cancelled=True)
 
 
 class _Progress:

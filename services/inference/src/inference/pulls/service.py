@@ -17,7 +17,7 @@ from inference.declarations.service import DeclaredModels
 from inference.errors import DeclarationInvalid
 from inference.pulls import ollama
 from inference.pulls.errors import PullFinished, PullNotFound, PullRunning, PullsForbidden, TooManyPulls
-from inference.pulls.jobs import Fetching
+from inference.pulls.jobs import DECLARED, Fetching
 from inference.pulls.tables import PULL_JOBS, PULLS
 from servicekit.core.identifiers import new_id
 from servicekit.jobs.cancellation import request_cancel, revoke
@@ -100,6 +100,8 @@ class Pulls:
             if row is None:
                 revoked = await revoke(connection, PULL_JOBS, PULLS.c.id == pull_id, ended, ("queued",))
                 row = revoked[0] if revoked else None
+            if row is not None and row["plan"].get(DECLARED):
+                raise PullFinished(pull_id, "declaring its model")
         if row is None:
             raise PullFinished(pull_id, (await self.get(pull_id)).status)
         self._store.notifier.notify(pull_id)
