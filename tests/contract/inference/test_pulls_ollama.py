@@ -17,6 +17,10 @@ from starlette.routing import Route
 from tests.support.inference.administered import Admin, administered
 from tests.support.inference.running import serving
 
+from servicekit.jobs.outcomes import RetryPolicy
+
+PASSING = {"error": "max retries exceeded: EOF"}
+
 
 class FakeOllama:
     """Speaks the part of Ollama's dialect that pulls and chats; `lines` are what it says of a pull."""
@@ -32,11 +36,16 @@ class FakeOllama:
             {"status": "success"},
         ]
         self.pulled: list[Any] = []
+        self.statuses: list[int] = []
+        """Of the next pulls, in place of what it says of them."""
+        self.breaks = 0
+        """How many pulls end in a passing error."""
         self.looked_at, self.go = asyncio.Event(), asyncio.Event()
         """Whether it was asked for its models, and when it may answer."""
         self.go.set()
         self.app = Starlette(
             routes=[
+                Route("/api/version", self._version),
                 Route("/api/pull", self._pull, methods=["POST"]),
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
@@ -45,11 +54,18 @@ class FakeOllama:
 
     async def _pull(self, request: Request) -> Response:
         self.pulled.append(await request.json())
-        return StreamingResponse(self._said(), media_type="application/x-ndjson")
+        if self.statuses:
+            return Response("an error", self.statuses.pop(0))
+        if len(self.pulled) <= self.breaks:
+            return StreamingResponse(self._said(self.lines[:2], PASSING), media_type="application/x-ndjson")
+        return StreamingResponse(self._said(self.lines), media_type="application/x-ndjson")
 
-    async def _said(self) -> AsyncIterator[bytes]:
-        for line in self.lines:
+    async def _said(self, lines: list[dict[str, Any]], *more: dict[str, Any]) -> AsyncIterator[bytes]:
+        for line in (*lines, *more):
             yield json.dumps(line).encode() + b"\n"
+
+    async def _version(self, _: Request) -> Response:
+        return JSONResponse({"version": "0.9.0"})
 
     async def _models(self, _: Request) -> Response:
         self.looked_at.set()
@@ -162,3 +178,41 @@ async def test_a_cancel_that_comes_when_the_model_is_declared_already_is_refused
         ollama.go.set()
         assert (await admin.ended(job))["status"] == "ready"
         assert (await admin.call("GET", "qwen"))[0] == 200
+
+
+@pytest.mark.parametrize("failing", ["502", "500", "inline"])
+async def test_an_error_of_ollamas_that_passes_is_no_end(
+    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    if failing == "inline":
+        ollama.breaks = 1
+    else:
+        ollama.statuses = [int(failing)]
+    async with beside(ollama, tmp_path, monkeypatch) as admin:
+        done = await admin.ended(await admin.pull({"model": "qwen", "source": {"ollama": "q", "base_url": ollama.url}}))
+        assert (done["status"], len(ollama.pulled)) == ("ready", 2)
+
+
+async def test_what_ollama_said_last_is_the_reason_once_it_was_tried_in_vain(
+    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ollama.breaks = 99
+    monkeypatch.setattr("inference.pulls.jobs.PullJobs.retry", RetryPolicy(max_attempts=2, max_wait=1800))
+    async with beside(ollama, tmp_path, monkeypatch) as admin:
+        job = await admin.pull({"model": "qwen", "source": {"ollama": "q", "base_url": ollama.url}})
+        failed = await admin.ended(job)
+        assert (failed["status"], failed["error"]["code"]) == ("failed", "ollama_failed")
+        assert failed["error"]["retryable"]
+        assert "max retries exceeded" in failed["error"]["message"]
+
+
+async def test_the_address_that_openai_clients_are_given_is_taken_and_no_other(
+    tmp_path: Path, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with beside(ollama, tmp_path, monkeypatch) as admin:
+        job = await admin.pull({"model": "qwen", "source": {"ollama": "q", "base_url": f"{ollama.url}/v1/"}})
+        assert (await admin.ended(job))["status"] == "ready"
+        asked = {"model": "other", "source": {"ollama": "q", "base_url": f"{ollama.url}/else"}}
+        status, code, message = await admin.refused(asked)
+        assert (status, code) == (400, "source_not_found")
+        assert "/else/api/version answers with 404" in message

@@ -156,6 +156,15 @@ class OllamaAway(NotReady):
         super().__init__(f"The Ollama server at {base_url} {why}. Start it, or correct `base_url`.", retry_after=5)
 
 
+class OllamaFailed(NotReady):
+    """The Ollama server broke on this pull, maybe only for now."""
+
+    code = "ollama_failed"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"Ollama could not pull {name}: {why}. It goes on where it was when it is asked again.")
+
+
 class OllamaRefused(InvalidRequest):
     """The Ollama server says why it can't."""
 

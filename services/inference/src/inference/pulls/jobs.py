@@ -16,7 +16,7 @@ from contracts.documents.documents import Failure
 from contracts.models.catalog import ModelDeclaration
 from inference.declarations.service import DeclaredModels
 from inference.pulls import ollama
-from inference.pulls.errors import FolderUnwritable, NoRoom, PullTooLarge
+from inference.pulls.errors import FolderUnwritable, NoRoom, OllamaFailed, PullTooLarge
 from inference.pulls.hub_files import HubFiles, HubPlan
 from servicekit.core.disk import DiskRoom
 from servicekit.core.errors import DiskFull, ServiceError, is_disk_full
@@ -96,12 +96,16 @@ class PullJobs(JobKind[LeasedJob]):
             pass
 
     def decide(self, job: LeasedJob, error: Exception) -> Outcome:
-        """A full disk is not waited for: somebody has to make room first, and half a file takes some."""
+        """A full disk is not waited for: somebody has to make room first, and half a file takes some. What Ollama said
+        last is the reason where it was tried in vain."""
         if is_disk_full(error):
             full = error if isinstance(error, DiskFull) else DiskFull()
             return Fail(Failure(code=full.code, message=full.message, retryable=True))
         if isinstance(error, OSError):
             return Fail(failure_of(FolderUnwritable(error.strerror or repr(error))))
+        if isinstance(error, OllamaFailed):
+            again = self.retry.try_again(job.failed_attempts)
+            return Fail(failure_of(error, retryable=True)) if isinstance(again, Fail) else again
         return super().decide(job, error)
 
     def expects(self, error: Exception) -> bool:

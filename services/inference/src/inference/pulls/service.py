@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -32,11 +32,18 @@ CONTEXT = 4096
 """Tokens of a chat model where nobody says how many."""
 
 
+def _without_path(base_url: str) -> str:
+    """Of Ollama itself, where what OpenAI's clients are given was written."""
+    return base_url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
 class OllamaSource(Declared):
     """A model that an Ollama server is to have."""
 
     ollama: Annotated[str, StringConstraints(pattern=r"^[\w][\w./:-]{0,199}$")]
-    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+")] = Field("http://127.0.0.1:11434")
+    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+"), AfterValidator(_without_path)] = Field(
+        "http://127.0.0.1:11434"
+    )
 
 
 class Pulls:
@@ -150,7 +157,7 @@ def _declaration(asked: ModelPull, source: HubSource | OllamaSource) -> dict[str
     is_file = isinstance(source, HubSource) and source.file is not None
     if isinstance(source, OllamaSource):
         kind, engine = asked.kind or "chat", "openai"
-        place: dict[str, Any] = {"base_url": f"{source.base_url.rstrip('/')}/v1", "upstream_model": source.ollama}
+        place: dict[str, Any] = {"base_url": f"{source.base_url}/v1", "upstream_model": source.ollama}
         if kind in ("chat", "embedding"):
             place |= {"max_tokens_as": "max_tokens"} if kind == "chat" else {"encoding_format": "float"}
     else:
