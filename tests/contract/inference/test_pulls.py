@@ -160,6 +160,25 @@ async def test_a_name_that_another_model_has_is_not_taken_from_it(admin: Admin, 
     assert hub.asked == []
 
 
+async def test_an_embedding_models_name_is_refused_to_another_one_before_a_byte_comes(
+    admin: Admin, hub: FakeHub
+) -> None:
+    sizes = {"kind": "embedding", "max_input_tokens": 64, "dimensions": 8}
+    assert (await admin.call("PUT", "far", sizes | {"engine": "scripted"}))[1]["state"] == "ready"
+    await admin.call("DELETE", "far")
+    refused = await admin.refused({"model": "far", "source": {"huggingface": "org/tiny"}, **sizes})
+    assert refused[:2] == (409, "embedding_model_fixed")
+    assert hub.asked == []
+
+
+async def test_one_more_than_may_be_added_is_refused_before_a_byte_comes(
+    admin: Admin, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.declarations.repository.MOST", 0)
+    assert (await admin.refused(FILE))[:2] == (409, "too_many_models")
+    assert hub.asked == []
+
+
 @pytest.mark.parametrize(
     ("settings", "status", "code"),
     [

@@ -92,9 +92,7 @@ class DeclarationRepository:
         def put(connection: Connection) -> None:
             _raise_number(connection)
             check(_vectors(connection, name))
-            if connection.execute(select(MODELS.c.name).where(MODELS.c.name == name)).first() is None:
-                if connection.execute(select(func.count()).select_from(MODELS)).scalar_one() >= MOST:
-                    raise TooManyModels(MOST)
+            if _is_new(connection, name):
                 row = {"name": name, "declaration": entry, "created_at": self._clock.now()}
                 connection.execute(insert(MODELS).values(row))
             else:
@@ -106,6 +104,15 @@ class DeclarationRepository:
                 _choose(connection, kind, name, chosen=declaration.default)
 
         await (write or self._database.write)(put)
+
+    async def check(self, name: str, check: Callable[[Vectors | None], None]) -> None:
+        """Raise what `put` would, as things are now."""
+
+        def look(connection: Connection) -> None:
+            check(_vectors(connection, name))
+            _is_new(connection, name)
+
+        await self._database.read(look)
 
     async def delete(self, name: str) -> None:
         """Remove a model; what the models file says is the default again, if this was. Raises `ModelNotFound`."""
@@ -144,6 +151,15 @@ class DeclarationRepository:
                 connection.execute(insert(DEFAULTS).values(kind=kind, model=name))
 
         await self._database.write(choose)
+
+
+def _is_new(connection: Connection, name: str) -> bool:
+    """Whether there is no such model yet; raises `TooManyModels` where no other may be added."""
+    if connection.execute(select(MODELS.c.name).where(MODELS.c.name == name)).first() is not None:
+        return False
+    if connection.execute(select(func.count()).select_from(MODELS)).scalar_one() >= MOST:
+        raise TooManyModels(MOST)
+    return True
 
 
 def _vectors(connection: Connection, name: str) -> Vectors | None:

@@ -14,7 +14,7 @@ from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.prices import with_list_price
 from inference.catalog.sources import UpstreamSource
 from inference.declarations.entry import MOST_BYTES, read_entry
-from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry, Write
+from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry, Vectors, Write
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.vectors import NamesOfVectors
 from inference.errors import (
@@ -103,6 +103,10 @@ class DeclaredModels:
             if not self._served.declared(name).declaration.is_served_alike(Declaration(model)):
                 raise ModelNameTaken(name)
 
+    async def check_addable(self, model: Model) -> None:
+        """Raise `EmbeddingModelFixed` or `TooManyModels` where a model could not be put now."""
+        await self._repository.check(model.name, await self._held_to(model))
+
     async def put(self, name: str, declaration: ModelDeclaration, write: Write | None = None) -> ModelInfo:
         """Add a model or replace one that was added; how it does after the first seconds.
 
@@ -110,9 +114,7 @@ class DeclaredModels:
         `TooManyModels`.
         """
         model = await self.check(name, declaration)
-
-        await self._vectors.remember(self._served.all)
-        check = await self._vectors.held_to(model)
+        check = await self._held_to(model)
         is_chosen = declaration.default is True  # not before it is known whether it can be loaded
         as_yet = declaration.model_copy(update={"default": None} if is_chosen else {})
         await self._repository.put(name, as_yet, check, write)
@@ -124,6 +126,10 @@ class DeclaredModels:
             await self._repository.set_default(model.kind, name)
             await self._refresh()
         return self._served.declared(name).info()
+
+    async def _held_to(self, model: Model) -> Callable[[Vectors | None], None]:
+        await self._vectors.remember(self._served.all)
+        return await self._vectors.held_to(model)
 
     async def delete(self, name: str) -> None:
         """Remove a model that was added; raises `DeclaredInFile` or `ModelNotFound`."""

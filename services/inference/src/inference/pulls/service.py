@@ -58,7 +58,8 @@ class Pulls:
         """Queue a pull, or give the one that is under way for just the same.
 
         Raises the errors of a declaration, of `HubFiles.plan` and `ollama.look`, and `PullsForbidden`, `PullRunning`,
-        `ModelNameTaken`, `PullTooLarge`, `NoRoom` or `TooManyPulls`: nothing is fetched before all that is known.
+        `ModelNameTaken`, `EmbeddingModelFixed`, `TooManyModels`, `PullTooLarge`, `NoRoom` or `TooManyPulls`: nothing
+        is fetched before all that is known.
         """
         if not self._fetching.most_bytes:
             raise PullsForbidden
@@ -82,6 +83,7 @@ class Pulls:
         else:
             await ollama.look(self._fetching.connect(source.base_url), source.base_url)
         self._declared.check_free(asked.model, model)
+        await self._declared.check_addable(model)
         now = self._store.clock.now()
         row = {"id": new_id("pull"), **owner.queued(now), "created_at": now, "model": asked.model, "request": request}
         row |= {"declaration": declaration, "plan": plan, "bytes_total": size}
