@@ -99,6 +99,17 @@ async def test_a_pull_is_one_job_however_often_it_is_asked_for_and_can_be_cancel
     assert (await admin.call("GET", "pull/none"))[1]["error"]["code"] == "pull_not_found"
 
 
+async def test_the_whole_parts_of_a_cancelled_pull_go_and_another_models_files_stay(admin: Admin, hub: FakeHub) -> None:
+    assert (await admin.ended(await admin.pull(FILE)))["status"] == "ready"
+    hub.holds_after = 2 * PIECE  # more than the first part has
+    job = await admin.pull({"model": "parts", "source": FILE["source"] | {"file": "q4/m-00001-of-00002.gguf"}})
+    await hub.held.wait()
+    assert len(list(admin.folder.rglob("blobs/*"))) == 3
+    await admin.call("DELETE", f"pull/{job['id']}")
+    assert (await admin.ended(job))["status"] == "cancelled"
+    assert [blob.name for blob in admin.folder.rglob("blobs/*")] == [SHA]
+
+
 async def test_a_disk_that_fills_meanwhile_ends_it_and_gets_its_room_back(
     admin: Admin, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

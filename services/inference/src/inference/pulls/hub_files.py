@@ -109,10 +109,17 @@ class HubFiles:
             await report(before)
         await asyncio.to_thread(self._link, plan)
 
-    def cleanup(self, pull_id: str) -> None:
-        """Delete what a pull has of files that are not whole. Blocks."""
-        for part in self.folder.glob(f"models--*/blobs/*.{pull_id}.incomplete"):
+    def cleanup(self, plan: HubPlan, pull_id: str) -> None:
+        """Delete what a pull has of files: those that are not whole, and those that no snapshot has. Blocks."""
+        repository = self._repository(plan)
+        for part in repository.glob(f"blobs/*.{pull_id}.incomplete"):
             part.unlink(missing_ok=True)
+        if any(repository.glob("blobs/*.incomplete")):
+            return  # another pull may count on them
+        linked = {link.resolve() for link in repository.glob("snapshots/**/*")}
+        for blob in (self._blob(plan, file) for file in plan.files):
+            if blob.resolve() not in linked:
+                blob.unlink(missing_ok=True)
 
     async def _fetch(self, plan: HubPlan, file: HubFile, pull_id: str, report: Report) -> None:
         part = self._part(plan, file, pull_id)
@@ -163,7 +170,10 @@ class HubFiles:
             raise HubAway(_why(error)) from None
 
     def _blob(self, plan: HubPlan, file: HubFile) -> Path:
-        return self.folder / f"models--{plan.huggingface.replace('/', '--')}" / "blobs" / file.digest
+        return self._repository(plan) / "blobs" / file.digest
+
+    def _repository(self, plan: HubPlan) -> Path:
+        return self.folder / f"models--{plan.huggingface.replace('/', '--')}"
 
     def _part(self, plan: HubPlan, file: HubFile, pull_id: str) -> Path:
         return self._blob(plan, file).with_name(f"{file.digest}.{pull_id}.incomplete")

@@ -55,6 +55,11 @@ class Fetching:
         if missing and not self.room.has(missing):
             raise NoRoom(missing, self.room.free_bytes - self.room.reserve_bytes)
 
+    def cleanup(self, pull: Mapping[str, Any]) -> None:
+        """Delete what a pull that is over without a model has fetched here. Blocks."""
+        if pull["claimed_at"] is not None and "ollama" not in pull["plan"]:
+            self.hub.cleanup(HubPlan.model_validate(pull["plan"]), pull["id"])
+
 
 @dataclass(frozen=True)
 class PullJobs(JobKind[LeasedJob]):
@@ -88,8 +93,8 @@ class PullJobs(JobKind[LeasedJob]):
             log.info("model pulled", model=name, bytes=progress.done)
 
     async def end(self, job: LeasedJob, ending: Ending) -> None:
-        """Nothing of it stays that is not whole."""
-        await asyncio.to_thread(self.fetching.hub.cleanup, job.id)
+        """Nothing of it stays that no model has."""
+        await asyncio.to_thread(self.fetching.cleanup, job.row)
         error = None if ending.failure is None else ending.failure.model_dump()
         status = "failed" if isinstance(ending, Fail) else "cancelled"
         async with job.releasing({"status": status, "error": error, "finished_at": job.clock.now()}):

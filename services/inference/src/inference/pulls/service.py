@@ -115,7 +115,7 @@ class Pulls:
             raise PullFinished(pull_id, (await self.get(pull_id)).status)
         self._store.notifier.notify(pull_id)
         if row["status"] == "cancelled":
-            await asyncio.to_thread(self._fetching.hub.cleanup, pull_id)
+            await asyncio.to_thread(self._fetching.cleanup, row)
         return _pull(row)
 
     async def _live(self, model: str, request: Mapping[str, Any]) -> Pull | None:
