@@ -92,6 +92,17 @@ async def test_what_this_release_can_not_read_is_another_model(tmp_path: Path) -
     assert await _refused(tmp_path, Vectors(REMOTE | {"engine": "gone"}), REMOTE)
 
 
+@pytest.mark.parametrize(
+    ("digest", "change", "refused"),
+    [("sha256:a", {}, False), ("sha256:b", {}, True), (None, {}, True), ("sha256:a", {"dimensions": 8}, True)],
+)
+async def test_the_same_files_are_the_same_model_though_its_entry_can_not_be_read(
+    tmp_path: Path, digest: str | None, change: dict[str, Any], refused: bool
+) -> None:
+    before = Vectors(FOLDER | {"engine": "gone"}, "sha256:a")
+    assert await _refused(tmp_path, before, FOLDER | change, digest) is refused
+
+
 async def test_another_kind_of_model_may_have_the_name_meanwhile(tmp_path: Path) -> None:
     chat = {"kind": "chat", "engine": "scripted", "context_length": 64}
     assert not await _refused(tmp_path, Vectors(REMOTE), chat)

@@ -27,6 +27,8 @@ BESIDE = frozenset(
 """What of an embedding model may change: its vectors stay the same."""
 OF_A_SERVER = frozenset(("tokenizer", "vllm"))
 """And of one that a server computes."""
+OF_ANY_RELEASE = ("dimensions", "max_input_tokens", "prefixes")
+"""What vectors depend on beside the files."""
 DIGEST_SECONDS = 20.0
 """How long a caller waits for the digest of a folder; one of files that take longer is known by its place."""
 ADDRESS = frozenset(
@@ -84,8 +86,10 @@ def _are_alike(before: Vectors, model: Model, digest: str | None) -> bool:
     """Whether a model gives the vectors that its name gave before."""
     try:
         old = read_entry(model.name, before.declaration)
-    except DeclarationInvalid:
-        return False  # of a release that knew other models
+    except DeclarationInvalid:  # of a release that knew other models: the same files give the same vectors still
+        told = model.model_dump(mode="json", exclude_unset=True, include=set(OF_ANY_RELEASE))
+        known = {key: before.declaration[key] for key in OF_ANY_RELEASE if key in before.declaration}
+        return digest is not None and before.digest == digest and known == told
     if _form(old) != _form(model):
         return False
     if before.digest is not None and digest is not None:
