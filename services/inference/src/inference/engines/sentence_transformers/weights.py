@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
@@ -31,7 +32,18 @@ def weights_bytes(folder: Path) -> int:
 
 
 def _files(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
-    return [file for pattern in patterns for file in folder.rglob(pattern)]
+    return [file for module in _modules(folder) for pattern in patterns for file in module.glob(pattern)]
+
+
+def _modules(folder: Path) -> set[Path]:
+    """The folders that a model is loaded from: other models may lie beside it."""
+    try:
+        listed = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        modules = {folder / module["path"] for module in listed}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {folder}  # as they are where nothing lists them
+    routers = {module for module in modules if (module / "router_config.json").is_file()}
+    return modules | {inner for router in routers for inner in router.iterdir() if inner.is_dir()}
 
 
 def _in(folder: Path, patterns: tuple[str, ...]) -> bool:
