@@ -125,12 +125,14 @@ class Pulls:
             raise PullRunning(model, rows[0]["id"])
         return _pull(rows[0]) if rows else None
 
-    async def _insert(self, row: Mapping[str, Any], request: Mapping[str, Any]) -> Pull:
+    async def _insert(self, row: Mapping[str, Any], request: Mapping[str, Any], attempts: int = 3) -> Pull:
         try:
             await self._store.database.write(lambda connection: _insert(connection, row))
-        except IntegrityError:  # another call was first
+        except IntegrityError:  # another call was first; its job may be over meanwhile
             live = await self._live(row["model"], request)
-            return live or await self._insert(row, request)
+            if live is None and attempts == 1:
+                raise
+            return live or await self._insert(row, request, attempts - 1)
         self._store.notifier.notify(row["id"], due=True)
         return await self.get(row["id"])
 
