@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import structlog
+from sqlalchemy import RowMapping
 
 from contracts.documents.documents import Failure
 from contracts.models.catalog import ModelDeclaration
@@ -55,7 +56,7 @@ class Fetching:
         if missing and not self.room.has(missing):
             raise NoRoom(missing, self.room.free_bytes - self.room.reserve_bytes)
 
-    def cleanup(self, pull: Mapping[str, Any]) -> None:
+    def cleanup(self, pull: Mapping[str, Any] | RowMapping) -> None:
         """Delete what a pull that is over without a model has fetched here. Blocks."""
         if pull["claimed_at"] is not None and "ollama" not in pull["plan"]:
             self.hub.cleanup(HubPlan.model_validate(pull["plan"]), pull["id"])
