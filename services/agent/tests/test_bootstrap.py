@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from services.agent.tests.runs_bench import bench
-from structlog.testing import capture_logs
 
-from agent.bootstrap import _log_end, _owner, _probes, create_app, run_worker
+from agent.bootstrap import _probes, create_app
 from agent.runs import events as run_events
 from agent.settings import AgentSettings
 from servicekit.core.errors import UpstreamFailed
+from servicekit.jobs.worker import run_worker
 from servicekit.sql.database import Database
 
 DEADLINE = 60.0
@@ -52,24 +52,3 @@ async def test_readiness_looks_at_each_part_and_fails_with_the_one_that_does(dat
     object.__setattr__(one.model, "probe", broken)
     with pytest.raises(UpstreamFailed):
         await _probes(one.opened)["models"]()
-
-
-def test_no_two_processes_have_one_name_and_it_fits_its_column() -> None:
-    names = {_owner() for _ in range(100)}
-    assert len(names) == 100
-    assert all(name.startswith("agent@") and len(name) <= 100 for name in names)
-
-
-async def test_a_worker_that_breaks_off_is_told_and_one_that_ends_is_not() -> None:
-    async def broken() -> None:
-        raise RuntimeError("a bug")
-
-    async def ended() -> None:
-        return
-
-    for work, logged in ((broken(), ["critical"]), (ended(), [])):
-        task = asyncio.create_task(work)
-        await asyncio.wait((task,))
-        with capture_logs() as lines:
-            _log_end(task)
-        assert [line["log_level"] for line in lines] == logged

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import aiohttp
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from tests.support.gateway.versions import named, version_of, writer_of
+from tests.support.gateway.versions import model_of, named, version_of, writer_of
 
 from contracts.agents.agents import Agent
 from contracts.core.health import Health
@@ -94,7 +94,7 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
 
     @app.get("/v1/models/{name:path}")
     async def model_named(name: str, caller: Annotated[Caller, require("inference")]) -> ModelInfo:
-        return next(model for model in (*chat, *other) if model.id == name)
+        return model_of((*chat, *other), name)
 
     @app.post("/v1/chat/completions")
     async def complete(request: Request, caller: Annotated[Caller, require("inference")]) -> Response:

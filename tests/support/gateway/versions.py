@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from contracts.models.catalog import ModelInfo
 from contracts.models.versions import ModelVersion
+from servicekit.core.errors import NotFound
 
 
 def version_of(model: str) -> ModelVersion:
@@ -22,3 +24,11 @@ def writer_of(headers: Mapping[str, str]) -> dict[str, str]:
     """The fingerprint of the model that gave an answer."""
     version = ModelVersion.of(headers)
     return {version.model or "": version.fingerprint or ""}
+
+
+def model_of(models: Iterable[ModelInfo], name: str) -> ModelInfo:
+    """The one of that name; raises `NotFound`."""
+    found = [model for model in models if model.id == name]
+    if not found:
+        raise NotFound(f"There is no model '{name}'.", param="id")
+    return found[0]
