@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -14,6 +15,8 @@ from tests.support.inference.administered import Admin, administered
 from tests.support.inference.hub import COMMIT, PIECE, FakeHub
 from tests.support.inference.running import serving
 
+from inference.catalog.hub import Hub
+from inference.catalog.sources import HubSource
 from inference.settings import InferenceSettings
 
 GGUF = b"GGUF" + bytes(range(256)) * 16384
@@ -233,6 +236,41 @@ async def test_it_is_served_again_once_its_files_are_back(admin: Admin, hub: Fak
     assert "groundwork model pull" in lost["reason"]
     assert (await admin.ended(await admin.pull(FILE)))["status"] == "ready"
     assert "is not on this machine" not in (await admin.call("GET", "far"))[1]["reason"]
+
+
+@pytest.mark.parametrize("revision", [COMMIT, "main"])
+async def test_lost_files_are_put_back_as_they_are_declared_though_main_has_moved(
+    admin: Admin, hub: FakeHub, revision: str
+) -> None:
+    source = FILE["source"] | {"revision": revision}
+    body = {"kind": "chat", "engine": "llamacpp", "context_length": 4096, "source": source}
+    _, lost = await admin.call("PUT", "far", body)
+    assert "groundwork model pull" in lost["reason"]
+    hub.commit = "d" * 40
+    done = await admin.ended(await admin.pull(FILE))
+    assert (done["status"], done["source"]) == ("ready", source)
+    assert "is not on this machine" not in (await admin.call("GET", "far"))[1]["reason"]
+
+
+async def test_a_newer_commit_replaces_no_model_that_has_its_files(admin: Admin, hub: FakeHub) -> None:
+    assert (await admin.ended(await admin.pull(FILE)))["status"] == "ready"
+    hub.commit = "d" * 40
+    status, code, message = await admin.refused(FILE)
+    assert (status, code) == (409, "model_name_taken")
+    assert "of another commit" in message
+    assert (await admin.ended(await admin.pull(FILE | {"source": FILE["source"] | {"revision": COMMIT}})))[
+        "status"
+    ] == "ready"
+
+
+async def test_a_branch_means_what_was_pulled_where_no_network_is(admin: Admin, hub: FakeHub) -> None:
+    assert (await admin.ended(await admin.pull(FILE | {"model": "other"})))["status"] == "ready"
+    found = await asyncio.to_thread(Hub(admin.folder / "hub").file, HubSource.model_validate(FILE["source"]))
+    assert found.read_bytes() == GGUF
+    hub.commit = "d" * 40
+    parts = FILE["source"] | {"file": "q4/m-00001-of-00002.gguf"}
+    assert (await admin.ended(await admin.pull({"model": "parts", "source": parts})))["status"] == "ready"
+    assert (admin.folder / "hub/models--org--tiny/refs/main").read_text() == "d" * 40
 
 
 async def test_another_tenants_key_and_a_plain_one_reach_nothing(admin: Admin) -> None:

@@ -23,6 +23,8 @@ class FakeHub:
         self.url = ""
         self.files = dict(files)
         self.commit = COMMIT
+        """Of `main` now; once it has moved, those before are there still."""
+        self.commits = {COMMIT}
         self.asked: list[tuple[str, int]] = []
         self.sent = 0
         self.breaks_after: int | None = None
@@ -55,7 +57,8 @@ class FakeHub:
     async def _info(self, request: Request) -> Response:
         if self.status is not None:
             return JSONResponse({"error": "no"}, self.status)
-        if request.path_params["revision"] not in ("main", "v1", self.commit):
+        revision = request.path_params["revision"]
+        if revision not in ("main", "v1", self.commit, *self.commits):
             return JSONResponse({"error": "Invalid rev id"}, 404)
         siblings = []
         for name, content in self.files.items():
@@ -63,7 +66,9 @@ class FakeHub:
             oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
             entry = {"rfilename": name, "size": len(content), "blobId": oid}
             siblings.append({**entry, "lfs": large} if name.endswith(LARGE) else entry)
-        return JSONResponse({"id": "org/tiny", "sha": self.commit, "siblings": siblings})
+        return JSONResponse(
+            {"id": "org/tiny", "sha": revision if revision in self.commits else self.commit, "siblings": siblings}
+        )
 
     async def _tree(self, request: Request) -> Response:
         return JSONResponse(

@@ -145,7 +145,8 @@ class ModelNameTaken(Conflict):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"Another model is called '{name}'. Remove it first (DELETE /v1/models/{name}), or choose another name.",
+            f"Another model is called '{name}', or this one of another commit or with other settings. Remove it first "
+            f"(DELETE /v1/models/{name}), or choose another name.",
             param="model",
         )
 

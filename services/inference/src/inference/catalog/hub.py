@@ -70,8 +70,8 @@ class Hub:
         if not self.allows_downloads:
             raise CannotLoad(
                 f"{source.huggingface} is not on this machine and nothing is downloaded unless "
-                "INFERENCE_ALLOW_DOWNLOADS is true. Pull it (groundwork model pull), set that, or put the model into a "
-                "folder and declare its `path`"
+                "INFERENCE_ALLOW_DOWNLOADS is true. Pull it (groundwork model pull; for one of the models file, its "
+                "source under any other name), set that, or put the model into a folder and declare its `path`"
             )
         log.info("downloading a model", model=source.huggingface, revision=source.revision)
         try:

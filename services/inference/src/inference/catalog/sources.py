@@ -21,6 +21,10 @@ from contracts.models.catalog import InputType
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+BRANCH = "main"
+"""Of a repository where no revision is named."""
+
+
 def _inside(path: str) -> str:
     if path.startswith("/") or ".." in path.split("/"):
         raise ValueError("must be a path inside the package")
@@ -66,7 +70,7 @@ class HubSource(Declared):
     """A model of Hugging Face, downloaded once, if `INFERENCE_ALLOW_DOWNLOADS` says so."""
 
     huggingface: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
-    revision: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = "main"
+    revision: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = BRANCH
     """A branch, a tag or, so that it is the same for ever, a commit."""
     file: Inside | None = None
     """The one GGUF file that is wanted; of one in parts, the first: its others come with it."""

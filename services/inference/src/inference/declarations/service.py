@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.models.catalog import ModelDeclaration, ModelInfo
 from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.prices import with_list_price
+from inference.catalog.sources import Declared as Source
 from inference.catalog.sources import UpstreamSource
 from inference.declarations.entry import MOST_BYTES, read_entry
 from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry, Vectors, Write
@@ -96,6 +97,12 @@ class DeclaredModels:
         if isinstance(model.source, UpstreamSource) and (key := model.source.api_key_env) and not secret_named(key):
             raise ApiKeyUnset(key)
         return model
+
+    def source_of(self, name: str) -> Source | None:
+        """Where the model of a name comes from, if there is one."""
+        with contextlib.suppress(ModelNotFound):
+            return self._served.declared(name).model.source
+        return None
 
     def check_free(self, name: str, model: Model) -> None:
         """Raise `ModelNameTaken` where another model has the name."""

@@ -48,6 +48,8 @@ class HubPlan(BaseModel):
     huggingface: str
     revision: _Oid
     files: tuple[HubFile, ...]
+    ref: str | None = None
+    """The branch or tag that the commit was asked for by."""
 
     @property
     def size(self) -> int:
@@ -92,12 +94,18 @@ class HubFiles:
         files = tuple(_file(sibling) for sibling in wanted)
         if source.sha256 not in (None, files[0].digest) and len(files[0].digest) == len(source.sha256 or ""):
             raise OtherFile(files[0].name, f"its sha256 on the Hub is {files[0].digest}")
-        return HubPlan(huggingface=source.huggingface, revision=listing.sha, files=files)
+        ref = None if source.revision == listing.sha else source.revision
+        return HubPlan(huggingface=source.huggingface, revision=listing.sha, files=files, ref=ref)
 
     def missing(self, plan: HubPlan, pull_id: str = "") -> int:
         """Bytes that have to come still. Blocks."""
         absent = [file for file in plan.files if not self._blob(plan, file).is_file()]
         return sum(file.size - _size(self._part(plan, file, pull_id)) for file in absent)
+
+    def lacks(self, plan: HubPlan) -> bool:
+        """Whether a model would not find all files of a plan. Blocks."""
+        snapshot = self._repository(plan) / "snapshots" / plan.revision
+        return not all((snapshot / file.name).is_file() for file in plan.files)
 
     async def fetch(self, plan: HubPlan, pull_id: str, report: Report) -> None:
         """Have all files; raises `OtherFile`, `SourceNotFound`, `SourceRefused`, `HubAway` or `OSError`."""
@@ -186,6 +194,18 @@ class HubFiles:
             if not link.exists():
                 link.unlink(missing_ok=True)
                 link.symlink_to(os.path.relpath(blob, link.parent))
+        if plan.ref is not None:
+            self._refer(plan, plan.ref)
+
+    def _refer(self, plan: HubPlan, name: str) -> None:
+        """Have a branch or tag mean the commit where no network is, unless it means another that has all files."""
+        repository = self._repository(plan)
+        ref = repository / "refs" / name
+        meant = ref.read_text(encoding="utf-8").strip() if ref.is_file() else None
+        if meant is not None and all((repository / "snapshots" / meant / file.name).is_file() for file in plan.files):
+            return
+        ref.parent.mkdir(exist_ok=True)
+        ref.write_text(plan.revision, encoding="utf-8")
 
 
 def _check(answer: aiohttp.ClientResponse, name: str, start: int) -> None:

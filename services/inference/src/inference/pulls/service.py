@@ -12,11 +12,12 @@ from sqlalchemy.exc import IntegrityError
 
 from contracts.models.catalog import ModelDeclaration
 from contracts.models.pulls import ModelPull, Pull
-from inference.catalog.sources import Declared, HubSource
+from inference.catalog.sources import BRANCH, Declared, HubSource
 from inference.declarations.service import DeclaredModels
 from inference.errors import DeclarationInvalid
 from inference.pulls import ollama
 from inference.pulls.errors import PullFinished, PullNotFound, PullRunning, PullsForbidden, TooManyPulls
+from inference.pulls.hub_files import HubPlan
 from inference.pulls.jobs import DECLARED, Fetching
 from inference.pulls.tables import PULL_JOBS, PULLS
 from servicekit.core.identifiers import new_id
@@ -72,13 +73,10 @@ class Pulls:
         plan: dict[str, Any] = source.model_dump()
         size = None
         if isinstance(source, HubSource):
-            files = await self._fetching.hub.plan(source)
+            files, declaration["source"] = await self._plan(asked.model, source)
             plan, size = files.model_dump(), files.size
             self._fetching.check_size(size)
             await asyncio.to_thread(self._fetching.check_room, files)
-            declaration["source"]["revision"] = files.revision
-            if source.file is not None and len(files.files[0].digest) == 64:
-                declaration["source"]["sha256"] = files.files[0].digest
             model = await self._declared.check(asked.model, ModelDeclaration.model_validate(declaration))
         else:
             await ollama.look(self._fetching.connect(source.base_url), source.base_url)
@@ -118,6 +116,20 @@ class Pulls:
             await asyncio.to_thread(self._fetching.cleanup, row)
         return _pull(row)
 
+    async def _plan(self, name: str, source: HubSource) -> tuple[HubPlan, dict[str, Any]]:
+        """What is fetched, and the source that is declared: pinned to its commit, or as it is of a model that is there
+        and lacks its files, which no newer ones take the place of."""
+        hub, known = self._fetching.hub, self._declared.source_of(name)
+        if isinstance(known, HubSource) and _is_meant(known, source):
+            plan = await hub.plan(known)
+            if await asyncio.to_thread(hub.lacks, plan):
+                return plan, known.model_dump(exclude_none=True)
+        plan = await hub.plan(source)
+        pinned = source.model_dump(exclude_none=True) | {"revision": plan.revision}
+        if source.file is not None and len(plan.files[0].digest) == 64:
+            pinned["sha256"] = plan.files[0].digest
+        return plan, pinned
+
     async def _live(self, model: str, request: Mapping[str, Any]) -> Pull | None:
         statement = select(PULLS).where(PULLS.c.model == model, is_live(PULLS.c))
         rows = await self._store.database.read(rows_of(statement, {}))
@@ -154,6 +166,15 @@ def _source(given: Mapping[str, Any]) -> HubSource | OllamaSource:
         first = error.errors()[0]
         param = ".".join(("source", *map(str, first["loc"])))
         raise DeclarationInvalid(param, first["msg"].removeprefix("Value error, ")) from None
+
+
+def _is_meant(known: HubSource, asked: HubSource) -> bool:
+    """Whether a source is the one that is asked for, maybe of an earlier commit."""
+    return (
+        (asked.huggingface, asked.file) == (known.huggingface, known.file)
+        and asked.revision in (BRANCH, known.revision)
+        and asked.sha256 in (None, known.sha256)
+    )
 
 
 def _declaration(asked: ModelPull, source: HubSource | OllamaSource) -> dict[str, Any]:
