@@ -87,9 +87,9 @@ def _are_alike(before: Vectors, model: Model, digest: str | None) -> bool:
     try:
         old = read_entry(model.name, before.declaration)
     except DeclarationInvalid:  # of a release that knew other models: the same files give the same vectors still
-        told = model.model_dump(mode="json", exclude_unset=True, include=set(OF_ANY_RELEASE))
+        wanted = model.model_dump(mode="json", exclude_unset=True, include=set(OF_ANY_RELEASE))
         known = {key: before.declaration[key] for key in OF_ANY_RELEASE if key in before.declaration}
-        return digest is not None and before.digest == digest and known == told
+        return digest is not None and before.digest == digest and known == wanted
     if _form(old) != _form(model):
         return False
     if before.digest is not None and digest is not None:
