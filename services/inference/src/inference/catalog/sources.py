@@ -70,7 +70,7 @@ class HubSource(Declared):
     """A model of Hugging Face, downloaded once, if `INFERENCE_ALLOW_DOWNLOADS` says so."""
 
     huggingface: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
-    revision: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = BRANCH
+    revision: Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")] = BRANCH
     """A branch, a tag or, so that it is the same for ever, a commit."""
     file: Inside | None = None
     """The one GGUF file that is wanted; of one in parts, the first: its others come with it."""
