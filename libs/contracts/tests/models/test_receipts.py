@@ -23,7 +23,7 @@ def test_a_cost_is_written_as_a_decimal_and_read_back_to_the_last_digit(cost: st
 def test_a_call_that_did_nothing_has_a_receipt_that_says_so() -> None:
     receipt = Receipt(request_id="r")
     assert (receipt.cache, receipt.attempts, receipt.degraded, receipt.guardrails) == ("bypass", [], [], [])
-    assert receipt.tokens.model_dump() == {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0}
+    assert receipt.tokens.model_dump() == {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0, "reading": 0}
 
 
 def test_a_receipt_tells_no_cache_and_no_count_that_there_is_not() -> None:

@@ -22,7 +22,8 @@ class TextGuards(Request):
 
 
 class Guardrails(Request):
-    """Rules for a key's calls that reach a model, by whichever route, streamed or not."""
+    """Rules for a key's calls that reach a model, by whichever route, streamed or not; `input` also for what is kept
+    of conversations, before it is stored."""
 
     input: TextGuards = TextGuards()
     output: TextGuards = TextGuards()

@@ -159,7 +159,10 @@ class Tenant(Reply):
     """Whether it is being deleted; its keys are revoked by then."""
 
 
-UsageGroup = Literal["key", "tenant", "model", "day"]
+UsageGroup = Literal["key", "tenant", "model", "day", "collection"]
+"""`collection`: what answers from each cost, the calls inside them included. An answer from several is of all of them
+together (`a,b`, in that order; as many names as fit into 200 characters). What was asked of none, searches, documents
+and MCP's `ask` are the group `""`."""
 
 
 class UsageRow(Reply):

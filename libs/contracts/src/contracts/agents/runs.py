@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
+from contracts.agents.kept_answers import check_links, check_size
 from contracts.core.base import Count, Name, Reply, Request, Timestamp
 from contracts.core.values import check_text, check_value
 from contracts.documents.documents import Failure
@@ -15,6 +18,11 @@ RunStatus = Literal["queued", "running", "waiting_approval", "completed", "faile
 FINAL_RUN_STATUSES: frozenset[RunStatus] = frozenset(("completed", "failed", "cancelled", "limit_reached"))
 RunLimit = Literal["steps", "tool_calls", "tokens", "cost_usd", "seconds", "repeated_calls", "invalid_output"]
 MAX_INPUT_CHARS = 400_000
+MAX_MESSAGE_CHARS = 100_000
+"""Of a message that a client keeps."""
+MAX_METADATA_CHARS = 16_000
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""In JSON, where a backslash that is meant itself is two."""
 
 
 def _text(value: str) -> str:
@@ -29,15 +37,64 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_INPUT_CHARS
 
 def _metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     check_value(value)
-    if len(repr(value)) > 16_000:
-        raise ValueError("is longer than 16,000 characters")
+    if len(repr(value)) > MAX_METADATA_CHARS:
+        raise ValueError(f"is longer than {MAX_METADATA_CHARS:,} characters")
     return value
+
+
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_metadata)]
 
 
 class ThreadCreate(Request):
     """Body of `POST /v1/threads`."""
 
-    metadata: Annotated[dict[str, JsonValue], AfterValidator(_metadata)] = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class ThreadChange(Request):
+    """Body of `PATCH /v1/threads/{id}`: fields that take the place of those of the same name; null removes one."""
+
+    metadata: Metadata
+
+
+def _kept_exactly(value: JsonValue) -> JsonValue:
+    check_value(value)
+    if _NUL.search(json.dumps(value)):
+        raise ValueError("must not contain NUL characters")
+    check_links(value)
+    return value
+
+
+class NewMessage(Request):
+    """A message that was said outside runs, for instance a question to a `rag:` model or its answer."""
+
+    role: Literal["user", "assistant"]
+    content: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARS), AfterValidator(_text)]
+    """A question has some; an answer that failed or was stopped at once may have none."""
+    annotations: Annotated[list[dict[str, JsonValue]], AfterValidator(_kept_exactly)] | None = None
+    """An answer's citations, as the answer had them. With `groundwork` at most 128 KiB of JSON; addresses are http(s)
+    or relative."""
+    groundwork: Annotated[dict[str, JsonValue], AfterValidator(_kept_exactly)] | None = None
+    """An answer's report, as the answer had it."""
+    metadata: Metadata | None = None
+
+    @model_validator(mode="after")
+    def _is_worth_keeping(self) -> NewMessage:
+        if self.role == "user" and not self.content.strip():
+            raise ValueError("a question must not be empty: give `content`")
+        check_size(*(value for value in (self.annotations, self.groundwork) if value is not None))
+        return self
+
+
+class MessagesCreate(Request):
+    """Body of `POST /v1/threads/{id}/messages`."""
+
+    messages: Annotated[list[NewMessage], Field(min_length=1, max_length=100)]
+    position: Annotated[int, Field(ge=0)] | None = None
+    """Where the first of them stands: those that stood there and behind are replaced. The end by default."""
+    known: Count | None = None
+    """The thread's `revision` that the caller has seen: at another one the call is refused, so that nobody's messages
+    are replaced unseen."""
 
 
 class Thread(Reply):
@@ -46,7 +103,10 @@ class Thread(Reply):
     id: str
     metadata: dict[str, Any] = Field(default_factory=dict)
     messages: Count = 0
-    """Messages of its ended runs."""
+    """Messages of its ended runs, and those that were added."""
+    revision: Count = 0
+    """How many messages it was ever given, those that were replaced since included: it only grows, and whenever
+    something is said."""
     summarised: Count = 0
     """How many of the oldest are summarised for the model; all stay readable."""
     created_at: Timestamp
@@ -65,11 +125,15 @@ class HistoryMessage(Reply):
     """One message of a thread."""
 
     position: Count
-    run_id: str
+    run_id: str | None = None
+    """The run that it was said in; null for one that was added."""
     role: Literal["user", "assistant", "tool"]
     content: str
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
+    annotations: list[dict[str, Any]] | None = None
+    groundwork: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
     created_at: Timestamp
 
 

@@ -68,6 +68,24 @@ class Document(Reply):
     updated_at: Timestamp
 
 
+class DocumentRevision(Reply):
+    """One revision of a document that is retained, for `GET …/revisions`."""
+
+    revision: Count
+    active: bool
+    """Whether searches find this one."""
+    title: str
+    source: str
+    media_type: str
+    bytes: Count
+    sha256: str
+    pages: Count | None = None
+    chunks: Count | None = None
+    """Null until it is cut."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    created_at: Timestamp
+
+
 class DocumentChunk(Reply):
     """One chunk of the active revision, for `GET …/chunks`. `start..end` index `/text` in code points."""
 

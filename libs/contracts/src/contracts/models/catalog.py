@@ -10,9 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from contracts.access.keys import Limits
 from contracts.core.base import Count, Reply
 from contracts.core.values import Passed, Text, unlike
+from contracts.models.languages import Languages
+from contracts.models.reading import Reads
 from contracts.models.tokens import TokenId, check_texts_or_tokens
 
-ModelKind = Literal["chat", "embedding", "rerank", "rag", "agent"]
+ModelKind = Literal["chat", "embedding", "rerank", "reading", "rag", "agent"]
 ToolProtocol = Literal["native", "constrained"]
 ModelState = Literal["loading", "ready", "not_answering", "failed"]
 """`failed`: it could not be loaded. `not_answering`: it was loaded, and did not answer when it was last asked."""
@@ -26,9 +28,6 @@ INPUT_TYPES: dict[str, InputType] = {
     "search_document": "passage",
 }
 """As callers and providers write it."""
-Languages = Literal["all"] | tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")], ...]
-"""`all`, or codes of ISO 639-1."""
-
 RAG = "rag:"
 """Begins the name of a model that answers from collections: `rag:a` or `rag:a,b`."""
 AGENT = "agent:"
@@ -81,17 +80,21 @@ class ModelInfo(Reply):
     """How long a chat model's answer is at most where nobody says how long it may be; null where nobody has said so."""
     dimensions: Count | None = None
     languages: Languages | None = None
-    """What an embedding model reads well: `all`, or codes of ISO 639-1; null where nobody said it."""
+    """What an embedding or reading model reads well: `all`, or codes of ISO 639-1; null where nobody said it."""
     unrelated_cosine: float = 0.0
     """The cosine that an embedding model gives texts which have nothing to do with each other."""
     asymmetric: bool = False
     """Whether an embedding model reads queries otherwise than passages: then say `input_type`."""
+    reads: list[Reads] | None = None
+    """What a reading model can tell; null for other kinds, and while it is not loaded."""
     default: bool = False
     """Whether `default` means this model for its kind."""
     packaged: bool = False
     """Whether this is the small model that ships with Groundwork, for which grounding is `strict` by default."""
     tool_protocol: ToolProtocol | None = None
     """How a chat model calls tools: `native` by itself, `constrained` by guided decoding; null for other kinds."""
+    images: bool | None = None
+    """Whether a chat model reads pictures (`image_url`); null where nobody has said so."""
     quantization: str | None = None
     """How its weights are quantized, where the declaration or the file says so."""
     digest: str | None = None
@@ -136,7 +139,7 @@ class ModelDeclaration(BaseModel):
     name: str | None = None
     """May be left out; else it is the one of the path."""
     kind: str
-    """chat, embedding or rerank."""
+    """chat, embedding, rerank or reading."""
     engine: str
     """openai (any server that speaks OpenAI's API), llamacpp (a GGUF file), sentence-transformers or another."""
     source: dict[str, Passed] = Field(default_factory=dict)

@@ -10,12 +10,14 @@ from pydantic.json_schema import SkipJsonSchema
 from contracts.agents.runs import RunReport
 from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Passed, Text, unlike
-from contracts.models.citations import Annotation
+from contracts.models.citations import Annotation, FieldCitation
 from contracts.models.receipts import Receipt
 from contracts.retrieval.search import Filter, SearchMode
 
 Grounding = Literal["strict", "annotate", "off"]
 AnswerKind = Literal["generated", "extractive", "abstained"]
+Style = Literal["short", "detailed"]
+Rewrite = Literal["follow_up", "several", "hypothetical"]
 
 
 class AnswerOptions(Request):
@@ -26,6 +28,13 @@ class AnswerOptions(Request):
     mode: SearchMode = "hybrid"
     rerank: bool | None = None
     grounding: Grounding | None = None
+    style: Style | None = None
+    """How much a model says: one sentence, or all that the sources hold. Extractive answers and the packaged model's
+    are what they are; `degraded` then says `style_ignored`."""
+    rewrite: Rewrite | None = None
+    """What a connected model writes before the search, within `AGENT_REWRITE_SECONDS`: the last question of a
+    conversation anew, several queries, or a passage that would answer (HyDE). Off unless asked for: it costs a call of
+    the model, and evaluations should say that it helps. The receipt has the `queries`."""
     model: str | None = None
     """The plain model that words the answer; null means the configured default."""
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
@@ -37,6 +46,8 @@ OTHER_LENGTHS = ("max_new_tokens", "max_output_tokens", "n_predict", "num_predic
 """What servers also call the longest answer, and obey before `max_tokens`."""
 TOOLS_IGNORED = "tools_ignored"
 """Said of an answer from documents or of an agent whose request offered tools: it used none of them."""
+STYLE_IGNORED = "style_ignored"
+"""Said of an answer that no model worded which could have kept to the style that was asked for."""
 NO_END = 2**31 - 1
 """The length of an answer that is to have no end."""
 OTHER_COUNTS = ("best_of",)
@@ -165,6 +176,14 @@ class Source(Reply):
     score: float
 
 
+class ClosestDocument(Reply):
+    """A document that has to do with a question which it does not answer."""
+
+    collection: str
+    document_id: str
+    title: str
+
+
 class AnswerReport(Reply):
     """The response's `groundwork` object."""
 
@@ -174,6 +193,11 @@ class AnswerReport(Reply):
     collections: list[str]
     degraded: list[str] = Field(default_factory=list)
     """What the answer had to do without, as in the receipt; `tools_ignored`: of the request."""
+    closest: list[ClosestDocument] | None = None
+    """Of an abstention: at most three documents that come closest, none of which holds the answer."""
+    fields: dict[str, list[FieldCitation]] | None = None
+    """Of an answer to a `response_format`: for the JSON pointer of each value what supports it; an empty list where
+    nothing does: there `strict` (the default of these answers) has null, `annotate` what the model wrote."""
     sources: list[Source] | None = None
     receipt: Receipt | None = None
 

@@ -18,14 +18,9 @@ class UrlCitation(Reply):
     title: str
 
 
-class Annotation(Reply):
-    """One citation marker. `quote` is exactly the characters `start..end` of the document's text of `revision`."""
+class Cited(Reply):
+    """A span of a source. `quote` is exactly the characters `start..end` of the document's text of `revision`."""
 
-    type: Literal["url_citation"] = "url_citation"
-    url_citation: UrlCitation
-    index: Count
-    """Offset of the marker in the message's content, in code points."""
-    marker: str
     collection: str
     document_id: str
     revision: Count
@@ -37,4 +32,20 @@ class Annotation(Reply):
     start: Count
     end: Count
     score: float
+
+
+class Annotation(Cited):
+    """One citation marker of an answer's text."""
+
+    type: Literal["url_citation"] = "url_citation"
+    url_citation: UrlCitation
+    index: Count
+    """Offset of the marker in the message's content, in code points."""
+    marker: str
     supported: bool = True
+
+
+class FieldCitation(Cited):
+    """What supports one value of an answer that fills in a schema."""
+
+    url: str

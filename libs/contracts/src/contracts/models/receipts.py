@@ -25,6 +25,7 @@ class TokenCounts(Reply):
     completion: Count = 0
     embedding: Count = 0
     rerank: Count = 0
+    reading: Count = 0
 
 
 class Attempt(Reply):
@@ -48,12 +49,16 @@ class Receipt(Reply):
     model: str | None = None
     model_digest: str | None = None
     """Of the files of that model; null where its server does not tell."""
+    prompt: str | None = None
+    """The version of the prompt that the model got; null where none was asked, or the prompt was the caller's."""
     fingerprints: dict[str, str] = Field(default_factory=dict)
     """Of each model that wrote in the answer, as `GET /v1/models/{id}` had it then."""
     attempts: list[Attempt] = Field(default_factory=list)
     collection_revisions: dict[str, Count] = Field(default_factory=dict)
     """The revision of each collection that was searched, as its search reported it."""
     cache: Literal["hit", "miss", "bypass"] = "bypass"
+    queries: list[str] = Field(default_factory=list)
+    """What was searched for, where a model was asked to rewrite the question."""
     degraded: list[str] = Field(default_factory=list)
     guardrails: list[GuardDecision] = Field(default_factory=list)
     """What guards have found, and what was done about it."""

@@ -7,19 +7,35 @@ from types import NoneType
 from contracts.access.delegation import Scope
 from contracts.agents.agents import Agent, AgentCreate
 from contracts.agents.mcp import McpMessage, McpReply
-from contracts.agents.runs import HistoryMessage, Resume, Run, RunCreate, RunEvent, Thread, ThreadCreate
+from contracts.agents.runs import (
+    HistoryMessage,
+    MessagesCreate,
+    Resume,
+    Run,
+    RunCreate,
+    RunEvent,
+    RunStatus,
+    Thread,
+    ThreadChange,
+    ThreadCreate,
+)
+from contracts.core.base import NAME
 from contracts.core.pages import Page
-from contracts.operations.operation import CURSOR, LIMIT, Operation
-from contracts.operations.reach import AGENT, MCP, NO_MODEL, READS_RUN, RUN
+from contracts.operations.operation import CURSOR, LIMIT, MINE, Operation, Query, string_of
+from contracts.operations.reach import AGENT, KEPT, MCP, NO_MODEL, READS_RUN, RUN
 
 USERS: tuple[Scope, ...] = ("agents",)
 MAKERS: tuple[Scope, ...] = ("agents:write",)
 READERS: tuple[Scope, ...] = ("agents", "agents:write")
+TALKERS: tuple[Scope, ...] = ("agents", "chat")
+"""A key that may only chat has its own conversations."""
 _OF_AGENTS, _OF_THREADS, _OF_RUNS = ("agents",), ("threads",), ("runs",)
 _AGENT = "/v1/agents/{name}"
 _THREAD = "/v1/threads/{id}"
 _RUNS = "/v1/threads/{id}/runs"
 _RUN = "/v1/threads/{id}/runs/{run}"
+_OF_AGENT = Query("agent", {"type": "string", "pattern": f"^{NAME.pattern}$"}, "Runs of this agent alone.")
+_STATUS = Query("status", string_of(RunStatus), "Runs of this status alone.")
 
 # fmt: off
 CREATE_AGENT = Operation(
@@ -41,20 +57,29 @@ DELETE_AGENT = Operation(
     "Delete an agent; its versions stay for the runs that used them", 204, owner="agent", route="agents",
 )
 CREATE_THREAD = Operation(
-    "POST", "/v1/threads", Thread, USERS, _OF_THREADS, NO_MODEL, "Create a thread", 201, request=ThreadCreate,
+    "POST", "/v1/threads", Thread, TALKERS, _OF_THREADS, KEPT, "Create a thread", 201, request=ThreadCreate,
     carries="json", owner="agent", route="agents", idempotent=True,
 )
 LIST_THREADS = Operation(
-    "GET", "/v1/threads", Page[Thread], USERS, _OF_THREADS, NO_MODEL, "List threads, newest first",
-    queries=(LIMIT, CURSOR), owner="agent",
+    "GET", "/v1/threads", Page[Thread], TALKERS, _OF_THREADS, NO_MODEL, "List threads, newest first",
+    queries=(LIMIT, CURSOR, MINE), owner="agent",
 )
-GET_THREAD = Operation("GET", _THREAD, Thread, USERS, _OF_THREADS, NO_MODEL, "Show a thread", owner="agent")
+GET_THREAD = Operation("GET", _THREAD, Thread, TALKERS, _OF_THREADS, NO_MODEL, "Show a thread", owner="agent")
+UPDATE_THREAD = Operation(
+    "PATCH", _THREAD, Thread, TALKERS, _OF_THREADS, KEPT, "Change what a thread's metadata says",
+    request=ThreadChange, carries="json", owner="agent", route="agents",
+)
+ADD_MESSAGES = Operation(
+    "POST", f"{_THREAD}/messages", Thread, TALKERS, _OF_THREADS, KEPT,
+    "Keep what was said outside runs, such as a question to a `rag:` model and its answer", 201,
+    request=MessagesCreate, carries="json", owner="agent", route="agents", idempotent=True,
+)
 LIST_HISTORY = Operation(
-    "GET", f"{_THREAD}/history", Page[HistoryMessage], USERS, _OF_THREADS, READS_RUN, "What was said, oldest first",
+    "GET", f"{_THREAD}/history", Page[HistoryMessage], TALKERS, _OF_THREADS, READS_RUN, "What was said, oldest first",
     queries=(LIMIT, CURSOR), owner="agent",
 )
 DELETE_THREAD = Operation(
-    "DELETE", _THREAD, NoneType, USERS, _OF_THREADS, NO_MODEL, "Delete a thread with its runs and all that was said",
+    "DELETE", _THREAD, NoneType, TALKERS, _OF_THREADS, NO_MODEL, "Delete a thread with its runs and all that was said",
     204, owner="agent", route="agents",
 )
 CREATE_RUN = Operation(
@@ -64,6 +89,10 @@ CREATE_RUN = Operation(
 LIST_RUNS = Operation(
     "GET", _RUNS, Page[Run], USERS, _OF_RUNS, READS_RUN, "List a thread's runs, newest first", queries=(LIMIT, CURSOR),
     owner="agent",
+)
+LIST_ALL_RUNS = Operation(
+    "GET", "/v1/runs", Page[Run], USERS, _OF_RUNS, READS_RUN, "List the runs of all threads, newest first",
+    queries=(LIMIT, CURSOR, _OF_AGENT, _STATUS), owner="agent",
 )
 GET_RUN = Operation("GET", _RUN, Run, USERS, _OF_RUNS, READS_RUN, "Show a run", owner="agent")
 FOLLOW_RUN = Operation(

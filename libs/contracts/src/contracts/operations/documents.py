@@ -7,10 +7,11 @@ from types import NoneType
 from contracts.access.delegation import Scope
 from contracts.core.pages import Page
 from contracts.documents.batches import BatchReply, DocumentBatch
-from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
+from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentRevision, DocumentStatus
 from contracts.documents.jobs import Accepted, Job, JobStatus
+from contracts.models.summaries import DocumentSummary, SummaryRequest
 from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
-from contracts.operations.reach import DOCUMENTS, NO_MODEL, SEARCH
+from contracts.operations.reach import DOCUMENTS, NO_MODEL, SEARCH, SUMMARY
 from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate
 from contracts.retrieval.reindex import ReindexAccepted, ReindexRequest
 from contracts.retrieval.search import SearchOptions, SearchReply
@@ -24,6 +25,9 @@ _DOCUMENT = "/v1/collections/{name}/documents/{id}"
 _JOB = "/v1/jobs/{id}"
 
 _REVISION = Query("revision", {"type": "integer", "minimum": 1}, "A revision; the active one by default.")
+_SPANS = Query(
+    "spans", {"type": "string", "maxLength": 1200}, "Characters of the text to mark: pairs `start-end`, by commas."
+)
 _DOCUMENT_STATUS = Query("status", string_of(DocumentStatus), "Only documents with this status.")
 _WORDS = Query("q", {"type": "string"}, "Only documents whose title or source has these words.")
 _JOB_STATUS = Query("status", string_of(JobStatus), "Only jobs with this status.")
@@ -81,6 +85,10 @@ DELETE_DOCUMENT = Operation(
     "Delete a document; it is gone from search when the call returns", 204, owner="ingest", route="documents",
     grant=True,
 )
+LIST_REVISIONS = Operation(
+    "GET", f"{_DOCUMENT}/revisions", Page[DocumentRevision], READERS, _OF_DOCUMENTS, DOCUMENTS,
+    "The retained revisions, newest first", queries=(LIMIT, CURSOR), owner="ingest",
+)
 GET_DOCUMENT_CONTENT = Operation(
     "GET", f"{_DOCUMENT}/content", bytes, READERS, _OF_DOCUMENTS, DOCUMENTS, "The original bytes", queries=(_REVISION,),
     owner="ingest",
@@ -88,6 +96,11 @@ GET_DOCUMENT_CONTENT = Operation(
 GET_DOCUMENT_TEXT = Operation(
     "GET", f"{_DOCUMENT}/text", str, READERS, _OF_DOCUMENTS, DOCUMENTS,
     "The extracted text, which spans index in Unicode code points", queries=(_REVISION,), owner="ingest",
+)
+GET_PAGE_PICTURE = Operation(
+    "GET", f"{_DOCUMENT}/pages/{{n}}.png", bytes, READERS, _OF_DOCUMENTS, DOCUMENTS,
+    "A page of a PDF as a picture; `X-Groundwork-Boxes` has what is marked: left, top, right, bottom in pixels",
+    queries=(_SPANS, _REVISION), owner="ingest",
 )
 BACK_UP_DOCUMENT = Operation(
     "GET", f"{_DOCUMENT}/backup", bytes, READERS, _OF_DOCUMENTS, DOCUMENTS,
@@ -101,6 +114,12 @@ RESTORE_DOCUMENT = Operation(
 LIST_CHUNKS = Operation(
     "GET", f"{_DOCUMENT}/chunks", Page[DocumentChunk], READERS, _OF_DOCUMENTS, DOCUMENTS,
     "The chunks of the active revision", queries=(LIMIT, CURSOR), owner="ingest",
+)
+SUMMARISE_DOCUMENT = Operation(
+    "POST", f"{_DOCUMENT}/summary", DocumentSummary, ("search", "chat"), _OF_DOCUMENTS, SUMMARY,
+    "Sum a document up in its own sentences, each cited", request=SummaryRequest, carries="json", owner="agent",
+    # it searches and compares as `rag:` models do
+    route="search", also_for=("retriever", "inference", "models"),
 )
 LIST_JOBS = Operation(
     "GET", "/v1/jobs", Page[Job], WRITERS, _OF_JOBS, NO_MODEL, "List jobs",

@@ -21,7 +21,7 @@ Owner = Literal["gateway", "ingest", "agent"]
 Carries = Literal["json", "upload", "archive", "nothing"]
 Gives = Literal["json", "text", "bytes", "events", "json_or_events", "nothing"]
 MeteredRoute = Literal[
-    "chat", "embeddings", "rerank", "tokens", "search", "documents", "collections", "jobs", "agents", "mcp"
+    "chat", "embeddings", "rerank", "reading", "tokens", "search", "documents", "collections", "jobs", "agents", "mcp"
 ]
 """What a call is limited and recorded as."""
 
@@ -35,6 +35,7 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 _NAMED = {
     "collections": ("collection", NAME),
     "documents": ("document", _ID),
+    "pages": ("page", re.compile(r"[1-9][0-9]{0,5}")),
     "jobs": ("job", _ID),
     "agents": ("agent", NAME),
     "threads": ("thread", _ID),
@@ -63,6 +64,7 @@ def string_of(values: Any) -> dict[str, Any]:
 
 
 LIMIT = Query("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "How many at once.")
+MINE = Query("mine", {"type": "boolean"}, "Only what this key made itself.")
 CURSOR = Query("cursor", {"type": "string"}, "`next_cursor` of the page before.")
 
 
@@ -142,8 +144,8 @@ class Operation(Generic[R]):
 
     def parameter(self, name: str) -> tuple[str, re.Pattern[str]]:
         """What a path parameter names (the segment before it says so), and how its values look."""
-        segments = self.path.split("/")
-        return _NAMED[segments[segments.index("{" + name + "}") - 1]]
+        before, _, _ = self.path.partition("{" + name + "}")
+        return _NAMED[before.split("/")[-2]]
 
     def path_of(self, *values: str) -> str:
         """The path with values in place of its parameters, in order."""

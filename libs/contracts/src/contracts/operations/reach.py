@@ -31,6 +31,10 @@ class Reach:
     """Whether it is the model plane's, so that the answer's receipt belongs to another call."""
     is_one_text: bool = True
     """Whether a model reads the body's texts one after another, so that a finding may go from one into the next."""
+    is_bounded: bool = True
+    """Whether `max_input_chars` holds: the body goes to a model now."""
+    has_answers: bool = False
+    """Whether answers come back in the body, whose references (documents' ids, addresses) stay as they are."""
     spared: frozenset[str] = frozenset()
     """Fields of the body that reach no model."""
     why: str = ""
@@ -61,7 +65,12 @@ RUN = Reach(question=True, answer=True, of_run=True, spared=frozenset(("agent",)
 """What starts a run or is decided on one. The run's own model calls are screened at the model plane."""
 READS_RUN = Reach(answer=True, of_run=True)
 """What a run said and read, as its owner reads it."""
+SUMMARY = Reach(answer=True)
+"""What a document says in short. Its chunks are found by searches, which are screened at the model plane, too."""
 NO_MODEL = Reach()
+KEPT = Reach(question=True, is_bounded=False, has_answers=True)
+"""What is stored of a conversation, so that nothing is that a model may not be told: its messages, whoever said them,
+and metadata such as titles. Runs that read it are bounded by their agent's memory, and screened at the model plane."""
 DOCUMENTS = Reach(
     why="documents are stored and given as they are; they are screened when a model or a search uses them"
 )
