@@ -59,6 +59,19 @@ def too_large() -> ParseFailed:
     return ParseFailed("too_large", "Reading this document takes more memory or room than is allowed. Split it.")
 
 
+class LeftTooMuch(ParseFailed):
+    """A worker left more of something than is taken from it."""
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__(
+            "too_large",
+            f"Reading this document left more than {most:,} bytes of {what}, which is more than is taken over. Split "
+            "it, or save it anew in another format.",
+        )
+        self.what = what
+        self.most = most
+
+
 def timed_out(seconds: float) -> ParseFailed:
     """Reading it takes too long."""
     return ParseFailed("timeout", f"Reading this document took longer than {seconds:g} s. Split or simplify it.")

@@ -37,7 +37,7 @@ def read(path: Path, limits: Limits, resume: Resume = START) -> Iterator[Extract
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
-        raise _unopened(error) from None
+        raise unopened(error) from None
     try:
         pages, title, state = len(document), _title(document), resume.state
         if pages > limits.max_pages:
@@ -97,7 +97,8 @@ def _whole(pages: list[list[Piece]]) -> list[list[Piece]]:
     ]
 
 
-def _unopened(error: pypdfium2.PdfiumError) -> ParseFailed:
+def unopened(error: pypdfium2.PdfiumError) -> ParseFailed:
+    """Why a file can't be opened."""
     needs_password = getattr(error, "err_code", None) in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY)
     return encrypted("PDF") if needs_password or "password" in str(error).lower() else malformed("PDF")
 

@@ -20,7 +20,7 @@ from extraction.model.failures import ParseFailed
 from extraction.model.limits import Limits
 from extraction.model.parts import joined
 from extraction.sandbox import extract_task as task
-from extraction.sandbox.sandbox import Bounds, MemoryBudget, Sandbox
+from extraction.sandbox.sandbox import Bounds, MemoryBudget, Sandbox, take_file
 from extraction.sandbox.version import reading_version
 
 log = structlog.get_logger(__name__)
@@ -28,6 +28,11 @@ ABANDONED_FACTOR = 4
 """A folder that nothing was written to for so many times the longest parsing belongs to nobody."""
 FILE_FACTOR = 8
 """Bytes that may be written for one character of text."""
+UTF8_BYTES = 4
+"""Of a character, at most."""
+MOST_STRUCTURE_BYTES = 32 * 1024 * 1024
+"""Of a part's blocks and headings as JSON, which take several times as much once they are parsed. A part of
+`PART_CHARS` has 8 MB at most where each character is a block, and headings beside."""
 MIN_SHARE = 256 * 1024 * 1024
 """Enough for every one of 421 real PDFs, office documents, web pages and mails (measured)."""
 MAYBE_MEMORY = ("too_large", "malformed", "parser_crashed")
@@ -108,13 +113,17 @@ class SandboxedExtractor:
         bounds = Bounds(self.seconds, memory_bytes, self.limits.max_text_chars * FILE_FACTOR)
         async with self.sandbox.task(task.__name__, source, options, bounds) as reading:
             async for line in reading.lines():
-                yield await asyncio.to_thread(_taken, reading.folder, int(line))
+                yield await asyncio.to_thread(
+                    _take_part, reading.folder, int(line), UTF8_BYTES * self.limits.max_text_chars
+                )
 
 
-def _taken(folder: Path, number: int) -> Extracted:
-    """A part that the worker has finished; its files are removed."""
+def _take_part(folder: Path, number: int, most_text_bytes: int) -> Extracted:
+    """A part that the worker has finished; its files are removed. Raises `LeftTooMuch`."""
     text, structure = folder / f"{number}.text", folder / f"{number}.json"
-    part = Extracted.from_json(text.read_bytes().decode(), json.loads(structure.read_text()))
+    words = take_file(text, most_text_bytes, "text").decode()
+    facts = take_file(structure, MOST_STRUCTURE_BYTES, "structure (headings, paragraphs, tables)")
+    part = Extracted.from_json(words, json.loads(facts))
     text.unlink()
     structure.unlink()
     return part

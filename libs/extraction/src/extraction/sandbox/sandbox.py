@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import structlog
 
-from extraction.model.failures import ParseFailed, crashed, timed_out, too_large
+from extraction.model.failures import LeftTooMuch, ParseFailed, crashed, timed_out, too_large
 from extraction.sandbox.pool import ForkServerLost, Worker, WorkerPool
 from extraction.sandbox.worker import NOT_NOW
 
@@ -29,6 +29,20 @@ log = structlog.get_logger(__name__)
 OVERDUE = "overdue"
 OUT_OF_ROOM = (-signal.SIGXFSZ, -signal.SIGABRT)
 """How workers end at their limits of room: libraries written in C abort where they get no memory."""
+MOST_FAILURE_BYTES = 65_536
+"""Of `failure.json`."""
+SHOWN_STDERR_BYTES = 800
+
+
+def take_file(path: Path, most: int, what: str) -> bytes:
+    """A file that a worker left, which may be a hostile document's work; raises `LeftTooMuch` for more than `most`
+    bytes, without reading on.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)  # not by its size: the worker may still be writing
+    if len(content) > most:
+        raise LeftTooMuch(what, most)
+    return content
 
 
 class MemoryBudget:
@@ -153,16 +167,22 @@ def _check(folder: Path, status: int, seconds: float) -> None:
         raise timed_out(seconds)
     failure = folder / "failure.json"
     if failure.is_file() and failure.stat().st_size:
-        saved = json.loads(failure.read_text())
+        saved = json.loads(take_file(failure, MOST_FAILURE_BYTES, "reasons for a failure"))
         raise ParseFailed(saved["code"], saved["message"])
     if status == 0:
         return
     if status == NOT_NOW:
         raise ForkServerLost
-    stderr = (folder / "stderr").read_bytes()[-800:].decode("utf-8", "replace")
+    stderr = _end_of(folder / "stderr")
     log.warning("a sandbox worker died", status=status, stderr=stderr)
     if status == -signal.SIGXCPU:
         raise timed_out(seconds)
     if status in OUT_OF_ROOM or "MemoryError" in stderr or "bad_alloc" in stderr:
         raise too_large()
     raise crashed()
+
+
+def _end_of(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - SHOWN_STDERR_BYTES))
+        return file.read(SHOWN_STDERR_BYTES).decode("utf-8", "replace")

@@ -22,7 +22,7 @@ def reading_version(limits: Limits, memory_bytes: int) -> str:
     """
     sources = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for path in sorted(path for path in package.rglob("*.py") if path.parent.name != "chunking"):
+    for path in sorted(path for path in package.rglob("*.py") if path.parent.name not in ("chunking", "pictures")):
         sources.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     facts = {
         "parsers": sources.hexdigest(),
