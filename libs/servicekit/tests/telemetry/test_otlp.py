@@ -112,6 +112,6 @@ def test_traces_begin_by_chance_as_often_as_settings_say(
     monkeypatch: pytest.MonkeyPatch, ratio: float, chance: float, begins: bool
 ) -> None:
     tracer = _tracer(ratio=ratio)
-    monkeypatch.setattr("servicekit.telemetry.otlp.random.random", lambda: chance)
+    monkeypatch.setattr(otlp._RANDOM, "random", lambda: chance)
     assert tracer.begins() is begins
     tracer.close()

@@ -6,9 +6,9 @@ A collector that is slow or away costs the oldest spans that wait for it, and no
 from __future__ import annotations
 
 import logging
-import random
 import socket
 import threading
+from random import SystemRandom
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -36,6 +36,7 @@ SEND_SECONDS = 5.0
 EVERY_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
 PATH = "/v1/traces"
+_RANDOM = SystemRandom()
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 
 
@@ -60,7 +61,7 @@ class OtlpTracer:
                 "service.name": service,
                 "service.namespace": "groundwork",
                 "service.version": package_version(service),
-                "service.instance.id": f"{socket.gethostname()}:{random.getrandbits(32):08x}",
+                "service.instance.id": f"{socket.gethostname()}:{_RANDOM.getrandbits(32):08x}",
             }
         )
         limits = SpanLimits(max_attributes=64, max_events=0, max_links=8, max_attribute_length=256)
@@ -71,7 +72,7 @@ class OtlpTracer:
 
     def begins(self) -> bool:
         """By chance, as often as settings say."""
-        return self._ratio >= 1.0 or random.random() < self._ratio  # noqa: S311  # no secret
+        return self._ratio >= 1.0 or _RANDOM.random() < self._ratio
 
     def span(self, name: str, kind: Kind, parent: TraceContext | None, attributes: Attributes) -> Span:
         """A span that has begun."""
