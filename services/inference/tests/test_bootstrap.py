@@ -8,8 +8,11 @@ import yaml
 
 from inference.bootstrap import open_dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
+from inference.engines.judge.reading import ChatJudge
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
+from inference.engines.scripted.reading import ScriptedReading
 from inference.engines.scripted.vectors import ScriptedRank
+from inference.engines.sentence_transformers.reading import FolderReading
 from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
 from inference.engines.wrappers.raw_prompts import RawPrompts
@@ -31,6 +34,9 @@ EMBEDDING = {"kind": "embedding", "max_input_tokens": 16, "dimensions": 8}
         ({**EMBEDDING, "engine": "scripted"}, BatchedEmbedding),
         ({"kind": "rerank", "engine": "openai", "source": SERVER}, UpstreamRank),
         ({"kind": "rerank", "engine": "scripted"}, ScriptedRank),
+        ({"kind": "reading", "engine": "scripted"}, ScriptedReading),
+        ({"kind": "reading", "engine": "judge", "source": {"chat_model": "default"}}, ChatJudge),
+        ({"kind": "reading", "engine": "sentence-transformers", "source": {"path": "/nowhere"}}, FolderReading),
     ],
 )
 async def test_a_declaration_picks_its_engine(tmp_path: Path, declared: dict[str, Any], engine: type) -> None:

@@ -15,6 +15,7 @@ from tests.support.inference.running import CHAT, EMBEDDING, RERANK, Inference, 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHATTING, VECTORS, RANKING = "/v1/chat/completions", "/v1/embeddings", "/v1/rerank"
+READING_CALL = "/v1/reading"
 COUNTED = ("running", "waiting", "waiting_tokens")
 HELLO = [{"role": "user", "content": "Hello"}]
 READER_SECONDS = 2.0
@@ -58,6 +59,11 @@ TABLE = (
     Bad("rerank of nothing", 422, "documents", {"query": "q", "documents": []}, RANKING),
     Bad("rerank without a query", 422, "query", {"query": "", "documents": ["a"]}, RANKING),
     Bad("rerank of half a character", 422, "query", {"query": "\ud800", "documents": ["a"]}, RANKING),
+    Bad("reading of nothing", 422, "", {}, READING_CALL),
+    Bad("reading of an empty passage", 422, "passages.1", {"question": "q", "passages": ["p", ""]}, READING_CALL),
+    Bad("reading of 10,000 passages", 422, "passages", {"question": "q", "passages": ["p"] * 10_000}, READING_CALL),
+    Bad("reading of half a character", 422, "question", {"question": "\ud800", "passages": ["p"]}, READING_CALL),
+    Bad("reading without a reader", 404, "model", {"question": "q", "passages": ["p"]}, READING_CALL, "no_reader"),
     Bad("tool schema that is none", 400, "tools.0.function.parameters", {"tools": [tool({"type": "objekt"})]},
         code="invalid_schema"),
     Bad("tool schema that points nowhere", 400, "tools.0.function.parameters", {"tools": [tool({"$ref": "#/no"})]}),

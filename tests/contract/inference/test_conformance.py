@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from tests.support.inference.chat_conformance import Capabilities, ChatConformance, Subject, subject_of
 from tests.support.inference.embedding_conformance import EmbeddingConformance
+from tests.support.inference.reading_conformance import ReadingConformance
 from tests.support.inference.rerank_conformance import RerankConformance
-from tests.support.inference.running import CHAT, EMBEDDING, RERANK, Inference, running_inference, settings_for
+from tests.support.inference.running import CHAT, EMBEDDING, READING, RERANK, Inference, running_inference, settings_for
 
 from inference.bootstrap import open_dependencies
 from inference.dependencies import Dependencies
@@ -86,3 +87,11 @@ class TestRerank(RerankConformance):
     async def test_the_document_that_shares_most_words_is_the_best(self, engine: RerankEngine) -> None:
         ranked = await engine.rank("red car", ["a blue boat", "the red car", "a red boat"])
         assert ranked.scores[1] > ranked.scores[2] > ranked.scores[0]
+
+
+class TestReading(ReadingConformance):
+    @pytest.fixture
+    async def engine(self, tmp_path: Path) -> AsyncIterator[Any]:
+        async with open_dependencies(settings_for(tmp_path, [CHAT, EMBEDDING, READING])) as dependencies:
+            await dependencies.models.loaded()
+            yield dependencies.models.reading("default").ready()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,21 @@ TALKER: dict[str, Any] = {
     "source": {"places": 8, "pace_seconds": 0.002, "rules": RULES},
 }
 CLERK: dict[str, Any] = {**TALKER, "name": "clerk", "default": False, "context_length": 128}
+MODELS = (TALKER, CLERK, EMBEDDING, RERANK)
 
 
 @asynccontextmanager
-async def running_with_inference(folder: Path, **settings: Any) -> AsyncIterator[RunningGateway]:
-    """Chat models `talker` (the default) and `clerk` (a short context), `words` to embed, `overlap` to rerank."""
+async def running_with_inference(
+    folder: Path, models: Sequence[dict[str, Any]] = MODELS, **settings: Any
+) -> AsyncIterator[RunningGateway]:
+    """Chat models `talker` (the default) and `clerk` (a short context), `words` to embed, `overlap` to rerank, unless
+    others are given."""
     port = free_port()
     async with AsyncExitStack() as stack:
         url = f"http://127.0.0.1:{port}"
         gateway = await stack.enter_async_context(running_gateway(folder, inference_url=url, **settings))
         (inner := folder / "inference").mkdir()
-        chosen = settings_for(inner, [TALKER, CLERK, EMBEDDING, RERANK])
+        chosen = settings_for(inner, list(models))
         app = create_app(chosen.model_copy(update={"delegation_public_key_file": folder / "d.pub"}))
         await stack.enter_async_context(serving(app, port))
         await eventually(lambda: hasattr(app.state, "dependencies"))

@@ -55,6 +55,13 @@ RERANK: dict[str, Any] = {
     "max_input_tokens": 64,
     "default": True,
 }
+READING: dict[str, Any] = {
+    "name": "reader",
+    "kind": "reading",
+    "engine": "scripted",
+    "max_input_tokens": 64,
+    "default": True,
+}
 
 
 @dataclass(frozen=True, slots=True)

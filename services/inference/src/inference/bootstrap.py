@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from inference.api import chat, models, pulls, tokens, vectors
+from inference.api import chat, models, pulls, reading, tokens, vectors
 from inference.catalog.gguf_files import gguf_files
 from inference.catalog.identity import Digests, Identity, identity_of
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model, load_models_file
 from inference.catalog.packages import models_folder
 from inference.catalog.prices import add_list_prices
-from inference.catalog.sources import ScriptSource, UpstreamSource
+from inference.catalog.sources import ChatSource, ScriptSource, UpstreamSource
 from inference.declarations.connections import Connections, unpooled
 from inference.declarations.repository import DeclarationRepository
 from inference.declarations.restrictions import Restrictions
@@ -30,6 +30,7 @@ from inference.declarations.vectors import NamesOfVectors
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
+from inference.engines.judge.reading import ChatJudge
 from inference.engines.llamacpp.chat import LlamaChat
 from inference.engines.llamacpp.heartbeat import PATH as HEARTBEAT_PATH
 from inference.engines.llamacpp.heartbeat import Heartbeat
@@ -39,31 +40,26 @@ from inference.engines.openai.backlog import EngineBacklog
 from inference.engines.openai.chat import UpstreamChat
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
 from inference.engines.scripted.chat import ScriptedChat
+from inference.engines.scripted.reading import ScriptedReading
 from inference.engines.scripted.vectors import ScriptedEncoder, ScriptedRank
-from inference.engines.sentence_transformers.models import CrossEncoderRank, SentenceEncoder
+from inference.engines.sentence_transformers.cross_encoder import CrossEncoderRank
+from inference.engines.sentence_transformers.models import SentenceEncoder
+from inference.engines.sentence_transformers.reading import FolderReading
 from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.checked_schema import CheckedSchema
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
 from inference.engines.wrappers.native_tools import NativeTools
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.engines.wrappers.raw_prompts import RawPrompts
-from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
-from inference.pulls.hub_files import HubFiles
-from inference.pulls.jobs import Fetching, PullJobs
-from inference.pulls.service import Pulls
-from inference.pulls.tables import PULL_JOBS
+from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, ReadingEngine, RerankEngine
+from inference.pulls.runtime import open_pulls
 from inference.queueing.admission import Admission, reserved_for_queries
 from inference.queueing.liveness import PROBE, Liveness
+from inference.serving.chat import complete_answer
 from inference.serving.models import ServedModels
 from inference.serving.served_model import Declaration, ServedModel
 from inference.settings import InferenceSettings, key_hosts, secret_named
 from servicekit.core.clock import SystemClock
-from servicekit.core.disk import DiskRoom
-from servicekit.jobs.leased_job import JobStore
-from servicekit.jobs.notifier import LocalNotifier
-from servicekit.jobs.queue import Queue
-from servicekit.jobs.runner import Runner
-from servicekit.jobs.worker import Worker, run_worker, worker_name
 from servicekit.peers.client import Peer, open_session
 from servicekit.peers.connection_guard import SystemLookUp
 from servicekit.sql.database import Database
@@ -74,11 +70,10 @@ log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 LLAMA_SLOTS = 4
 """Conversations that llama.cpp answers at once unless the models file says otherwise."""
+PAIR_TOKENS = 512
+"""What a model of rerank or reading reads of a pair unless the models file says otherwise."""
 LLAMA_RESTART_SECONDS = 20.0
 """How long calls wait for a process of llama.cpp that is being started again."""
-PULL_LEASE_SECONDS = 15.0
-"""How long after a kill a pull goes on."""
-PULL_POLL_SECONDS, PULL_DRAIN_SECONDS = 5.0, 5.0
 
 
 @asynccontextmanager
@@ -90,7 +85,7 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
     try:
         await migrate(database, MIGRATIONS)
         async with open_session(connections=0) as session, unpooled() as children:  # admission bounds the calls
-            factory = _EngineFactory(settings, session, children)
+            factory = _EngineFactory(settings, session, children, lambda name: served.chat(name))
             served = ServedModels(factory.served, probe_seconds=settings.probe_seconds)
             repository = DeclarationRepository(database, SystemClock())
             declared = DeclaredModels(
@@ -103,32 +98,14 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
             )
             try:
                 await declared.open()
-                async with _pulling(settings, database, declared, factory) as asked:
+                hub = factory.sources.hub_dir
+                async with open_pulls(settings, database, declared, factory.restrictions, hub) as asked:
                     yield Dependencies(database, declared, served, asked, settings.reader_seconds)
             finally:
                 await declared.close()
                 await served.close()
     finally:
         await database.close()
-
-
-@asynccontextmanager
-async def _pulling(
-    settings: InferenceSettings, database: Database, declared: DeclaredModels, factory: _EngineFactory
-) -> AsyncGenerator[Pulls, None]:
-    """Fetches models that administrators ask for, one after another."""
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(open_session(outside=True))
-        servers = Connections(session, factory.restrictions)
-        stack.push_async_callback(servers.close)
-        folder = factory.sources.hub_dir
-        room = DiskRoom(folder, settings.disk_reserve_bytes)
-        fetching = Fetching(HubFiles(session, settings.hub_url, folder), servers.to, room, settings.pull_bytes)
-        store = JobStore(database, PULL_JOBS, SystemClock(), PULL_LEASE_SECONDS, LocalNotifier())
-        runner = Runner(Queue(store, PullJobs(fetching, declared)))
-        worker = Worker(runner, worker_name("inference"), 1, PULL_POLL_SECONDS)
-        await stack.enter_async_context(run_worker(worker, PULL_DRAIN_SECONDS))
-        yield Pulls(store, fetching, declared)
 
 
 def create_app(settings: InferenceSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
@@ -143,7 +120,7 @@ def create_app(settings: InferenceSettings | None = None, dependencies: Dependen
         "inference",
         settings=chosen,
         opening=lambda: use_given(dependencies) if dependencies else open_dependencies(chosen),
-        routers=[chat.router, vectors.router, tokens.router, pulls.router, models.router],
+        routers=[chat.router, vectors.router, reading.router, tokens.router, pulls.router, models.router],
         probes=lambda opened: opened.probes(),
     )
 
@@ -152,8 +129,14 @@ class _EngineFactory:
     """Makes the engine that a declaration asks for."""
 
     def __init__(
-        self, settings: InferenceSettings, session: aiohttp.ClientSession, children: aiohttp.ClientSession
+        self,
+        settings: InferenceSettings,
+        session: aiohttp.ClientSession,
+        children: aiohttp.ClientSession,
+        chat_model: Callable[[str], ServedModel[ChatEngine]],
     ) -> None:
+        """`chat_model`: finds the one that a judge asks."""
+        self._chat_model = chat_model
         self._settings = settings
         self._session = session
         self._children = children
@@ -203,6 +186,9 @@ class _EngineFactory:
             if model.load == "when_used":
                 embedding = OnDemandEmbedding(model.name, embedding, check=lambda: self.sources.check(model))
             return embedding, lambda: embedding.embed(["probe"], "query")
+        if model.kind == "reading":
+            reader = self._reading(model)
+            return reader, reader.probe
         rerank = self._rerank(model, connections)
         return rerank, lambda: rerank.rank("probe", ["probe"])
 
@@ -300,10 +286,7 @@ class _EngineFactory:
             encoder = ScriptedEncoder(dimensions, limit)
         else:
             encoder = SentenceEncoder(
-                self._locate(model),
-                dimensions=dimensions,
-                max_input_tokens=limit,
-                precision=settings.precision,
+                self._locate(model), dimensions=dimensions, max_input_tokens=limit, precision=settings.precision
             )
         return BatchedEmbedding(
             model.name,
@@ -320,20 +303,37 @@ class _EngineFactory:
         )
 
     def _rerank(self, model: Model, connections: Connections) -> RerankEngine:
-        settings, source = self._settings, model.source
+        source = model.source
         if isinstance(source, UpstreamSource):
             return UpstreamRank(**self._upstream(model, source, connections))
         if isinstance(source, ScriptSource):
-            return ScriptedRank(model.max_input_tokens or 512)
-        return CrossEncoderRank(
+            return ScriptedRank(model.max_input_tokens or PAIR_TOKENS)
+        return CrossEncoderRank(**self._pairs(model))
+
+    def _reading(self, model: Model) -> ReadingEngine:
+        source, limit = model.source, model.max_input_tokens or PAIR_TOKENS
+        if isinstance(source, ScriptSource):
+            return ScriptedReading(limit)
+        if not isinstance(source, ChatSource):
+            return FolderReading(**self._pairs(model))
+        chat = partial(self._chat_model, source.chat_model)
+        return ChatJudge(
             model.name,
-            self._locate(model),
-            self._admission(model, 1),
-            max_input_tokens=model.max_input_tokens or 512,
-            precision=settings.precision,
-            threads=settings.threads,
-            **self._liveness(model),
+            ask=lambda request: complete_answer(chat(), request),
+            probe=lambda: chat().probe(),
+            max_input_tokens=limit,
         )
+
+    def _pairs(self, model: Model) -> dict[str, Any]:
+        return {
+            "model": model.name,
+            "locate": self._locate(model),
+            "admission": self._admission(model, 1),
+            "max_input_tokens": model.max_input_tokens or PAIR_TOKENS,
+            "precision": self._settings.precision,
+            "threads": self._settings.threads,
+            **self._liveness(model),
+        }
 
     def _upstream(
         self, model: Model, source: UpstreamSource, connections: Connections, *, shared_with_bulk: bool = False

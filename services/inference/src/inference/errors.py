@@ -173,6 +173,17 @@ class NoReranker(NotFound):
         )
 
 
+class NoReader(NotFound):
+    """No reading model is declared."""
+
+    code = "no_reader"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No reading model is configured. Declare one with `kind: reading` in the models file.", param="model"
+        )
+
+
 class NoTokenizer(NotFound):
     """The model's tokenizer is not known here."""
 

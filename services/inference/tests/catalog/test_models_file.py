@@ -21,6 +21,8 @@ def folder(**changes: Any) -> dict[str, Any]:
 
 EMBEDDING = {"name": "words", "kind": "embedding", "engine": "scripted", "max_input_tokens": 64, "dimensions": 8}
 RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted"}
+READING = {"name": "reader", "kind": "reading", "engine": "scripted"}
+JUDGED = {"chat_model": "talker"}
 GGUF = {"path": "/srv/models/m.gguf"}
 UPSTREAM = {"base_url": "http://vllm:8000/v1", "upstream_model": "m"}
 
@@ -101,7 +103,7 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([folder(source={"huggingface": "o/m", "file": "a.gguf"})], "are for engine llamacpp"),
         ([EMBEDDING | {"queue": {"at_once": 2}}], "queue.waiting_tokens bounds them"),
         ([EMBEDDING | {"queue": {"waiting": 2}}], "queue.waiting_tokens bounds them"),
-        ([chat(languages=["en"])], "languages is for models of kind embedding"),
+        ([chat(languages=["en"])], "languages is for models of kind embedding or reading"),
         ([EMBEDDING | {"languages": ["english"]}], "languages"),
         ([EMBEDDING | {"prefixes": {"question": "q: "}}], "prefixes"),
         ([EMBEDDING | {"engine": "openai", "source": UPSTREAM, "load": "when_used"}], "a server loads its own"),
@@ -109,7 +111,11 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
             [EMBEDDING | {"engine": "openai", "source": UPSTREAM | {"input_types": {"query": "q"}}}],
             "input_types.passage",
         ),
-        ([RERANK | {"queue": {"waiting_tokens": 2}}], "the scripted reranker"),
+        ([RERANK | {"queue": {"waiting_tokens": 2}}], "the scripted engine of rerank"),
+        ([READING | {"engine": "openai", "source": UPSTREAM}], "can't serve reading"),
+        ([READING | {"engine": "judge"}], "takes a source with chat_model"),
+        ([READING | {"engine": "judge", "source": {"chat_model": ""}}], "source.chat_model"),
+        ([READING | {"engine": "judge", "source": JUDGED, "queue": {"at_once": 2}}], "the queue of its chat model"),
         ([chat(price={"prompt_usd_per_million": -1})], "price.prompt_usd_per_million"),
         ([chat(contxt=1)], "models.0 (talker).contxt: Extra inputs are not permitted"),
         ([], "models"),
@@ -171,3 +177,25 @@ def test_a_price_behind_https_makes_a_model_one_whose_every_question_costs(url: 
 )
 def test_a_model_is_remote_where_a_server_computes_it(declared: dict[str, Any], remote: bool) -> None:
     assert Model.model_validate(declared).is_remote is remote
+
+
+@pytest.mark.parametrize(
+    ("declared", "reads"),
+    [
+        (chat(), None),
+        (chat(images=True), True),
+        (chat(images=False), False),
+        (chat(engine="llamacpp", source=GGUF, llamacpp={"mmproj": GGUF}), True),
+        (chat(engine="llamacpp", source=GGUF, llamacpp={"mmproj": GGUF}, images=False), False),
+        (EMBEDDING, None),
+    ],
+)
+def test_whether_a_model_reads_pictures_is_said_or_known_by_its_projector(
+    declared: dict[str, Any], reads: bool | None
+) -> None:
+    assert Model.model_validate(declared).reads_images is reads
+
+
+def test_only_chat_models_read_pictures() -> None:
+    with pytest.raises(ValueError, match="images is for models of kind chat"):
+        Model.model_validate({**EMBEDDING, "images": True})

@@ -17,7 +17,7 @@ from inference.catalog.gguf_header import read_header
 from inference.catalog.hub import part_names
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
-from inference.catalog.sources import HubSource, PackageSource, PathSource, ScriptSource, UpstreamSource
+from inference.catalog.sources import ChatSource, HubSource, PackageSource, PathSource, ScriptSource, UpstreamSource
 
 log = structlog.get_logger(__name__)
 OF_MODELS = frozenset((".safetensors", ".bin", ".json", ".txt", ".model", ".jinja"))
@@ -81,7 +81,7 @@ class Digests:
 def identity_of(model: Model, sources: ModelSources, digests: Digests) -> Identity:
     """Of a model whose files were found when it was loaded; raises `CannotLoad` or `OSError`. Blocks."""
     source = model.source
-    if isinstance(source, UpstreamSource | ScriptSource):
+    if isinstance(source, UpstreamSource | ScriptSource | ChatSource):
         return Identity()
     declared = source.sha256 if isinstance(source, PathSource | PackageSource | HubSource) else None
     if model.engine == "llamacpp":

@@ -10,10 +10,12 @@ import yaml
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from contracts.access.keys import Limits
-from contracts.models.catalog import Languages, ModelPrice, ToolProtocol
+from contracts.models.catalog import ModelPrice, ToolProtocol
+from contracts.models.languages import Languages
 from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
 from inference.catalog.sources import (
     FORMS,
+    ChatSource,
     Declared,
     HubSource,
     InputTypes,
@@ -26,12 +28,13 @@ from inference.catalog.sources import (
 )
 from inference.protocol.prefixes import Prefixes
 
-Kind = Literal["chat", "embedding", "rerank"]
-Engine = Literal["sentence-transformers", "llamacpp", "openai", "scripted"]
+Kind = Literal["chat", "embedding", "rerank", "reading"]
+Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "scripted"]
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
     "chat": frozenset(("llamacpp", "openai", "scripted")),
     "embedding": frozenset(("sentence-transformers", "openai", "scripted")),
     "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
+    "reading": frozenset(("sentence-transformers", "judge", "scripted")),
 }
 RESERVED = {
     "default": "that word means the default of its kind",
@@ -73,6 +76,7 @@ _FOLDERS: tuple[tuple[type[Declared], ...], str] = (
 _SOURCES: dict[Engine, tuple[tuple[type[Declared], ...], str]] = {
     "llamacpp": ((PathSource, PackageSource, HubSource), "path, package and file, or huggingface and file"),
     "openai": ((UpstreamSource,), "base_url and upstream_model"),
+    "judge": ((ChatSource,), "chat_model"),
     "scripted": ((ScriptSource,), "rules, or nothing"),
 }
 
@@ -112,7 +116,7 @@ def _not_transformers(engine: Any) -> Any:
 
 class Model(Declared):
     """One model. `context_length` is what a chat model reads and writes together; `max_input_tokens` is what an
-    embedding or rerank model reads of one input.
+    embedding, rerank or reading model reads of one input.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
@@ -125,7 +129,8 @@ class Model(Declared):
     prefixes: Prefixes | None = None
     """Of an embedding model. Unsaid, those that a sentence-transformers folder names (`prompts`), else none."""
     languages: Languages | None = None
-    """What an embedding model reads well. A collection whose model is `auto` gets one that says its language."""
+    """What an embedding or reading model reads well. A collection whose model is `auto` gets one that says it reads its
+    language, and a reading model is not asked of texts in others."""
     unrelated_cosine: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """What an embedding model gives most texts that have nothing to do with each other. Search counts from there."""
     load: Literal["at_start", "when_used"] = "at_start"
@@ -134,6 +139,9 @@ class Model(Declared):
     """A `tokenizer.json` for an upstream model, so that others can count its tokens."""
     tool_protocol: ToolProtocol | None = None
     """How a chat model calls tools. Unsaid, an upstream is `native` and others are `constrained`."""
+    images: bool | None = None
+    """Whether a chat model reads pictures. Unsaid, a GGUF file with `llamacpp.mmproj` does, and of others it is not
+    known; then answers from documents refuse them."""
     probe_seconds: Annotated[float, Field(gt=0)] | None = None
     """How long an answer proves that it lives; then it is asked for one token. Unsaid, INFERENCE_PROBE_SECONDS, of
     a paid one INFERENCE_PAID_PROBE_SECONDS."""
@@ -176,6 +184,11 @@ class Model(Declared):
             return None
         return self.tool_protocol or ("native" if self.is_remote else "constrained")
 
+    @property
+    def reads_images(self) -> bool | None:
+        """Whether it reads pictures, said or not; None where it is not known."""
+        return self.images if self.images is not None or self.llamacpp.mmproj is None else True
+
     @model_validator(mode="after")
     def _fits_together(self) -> Model:
         if self.engine not in ENGINES_OF[self.kind]:
@@ -185,9 +198,16 @@ class Model(Declared):
             raise ValueError(f"engine {self.engine} takes a source with {words}")
         if self.tool_protocol and self.kind != "chat":
             raise ValueError("tool_protocol is for models of kind chat")
+        if self.images is not None and self.kind != "chat":
+            raise ValueError("images is for models of kind chat")
         if self.tool_protocol == "native" and not (self.is_remote or self.engine == "llamacpp"):
             raise ValueError(f"engine {self.engine} is held to the form of calls: tool_protocol must be constrained")
-        needed = {"chat": ("context_length",), "embedding": ("max_input_tokens", "dimensions"), "rerank": ()}[self.kind]
+        needed = {
+            "chat": ("context_length",),
+            "embedding": ("max_input_tokens", "dimensions"),
+            "rerank": (),
+            "reading": (),
+        }[self.kind]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
             raise ValueError(f"a model of kind {self.kind} needs {' and '.join(missing)}")
@@ -222,9 +242,11 @@ class Model(Declared):
             raise ValueError("file and sha256 of a source with path or huggingface are for engine llamacpp")
 
     def _check_embedding(self) -> None:
-        for name in ("prefixes", "languages", "unrelated_cosine", "load"):
+        for name in ("prefixes", "unrelated_cosine", "load"):
             if name in self.model_fields_set and self.kind != "embedding":
                 raise ValueError(f"{name} is for models of kind embedding")
+        if "languages" in self.model_fields_set and self.kind not in ("embedding", "reading"):
+            raise ValueError("languages is for models of kind embedding or reading")
         if self.load == "when_used" and self.is_remote:
             raise ValueError("load is for models that run in this process; a server loads its own")
 
@@ -237,8 +259,11 @@ class Model(Declared):
                 "queue.at_once and queue.waiting are not for embeddings in this process, whose texts are batched over "
                 "all calls; queue.waiting_tokens bounds them"
             )
-        if self.kind == "rerank" and self.engine == "scripted" and (calls or queue.waiting_tokens is not None):
-            raise ValueError("the scripted reranker answers at once and has no queue")
+        queued = calls or queue.waiting_tokens is not None
+        if self.kind in ("rerank", "reading") and self.engine == "scripted" and queued:
+            raise ValueError(f"the scripted engine of {self.kind} answers at once and has no queue")
+        if self.engine == "judge" and queued:
+            raise ValueError("a judge has the queue of its chat model: declare it there")
 
 
 class ModelCatalog(Declared):

@@ -128,12 +128,20 @@ class ScriptSource(Declared):
     """Replies given at once; more wait in the queue."""
 
 
-FORMS = frozenset(("<upstream>", "<package>", "<path>", "<huggingface>", "<script>"))
+class ChatSource(Declared):
+    """A chat model that is asked as judge."""
+
+    chat_model: Annotated[str, StringConstraints(min_length=1)]
+    """Its name here; `default` means the default one."""
+
+
+FORMS = frozenset(("<upstream>", "<chat_model>", "<package>", "<path>", "<huggingface>", "<script>"))
 """Names of the forms inside of validation errors."""
 _NAMED = {
     "package": "PackageSource",
     "path": "PathSource",
     "huggingface": "HubSource",
+    "chat_model": "ChatSource",
 }
 
 
@@ -142,7 +150,7 @@ def _form(source: Any) -> str:
     keys = set(source) if isinstance(source, dict) else {type(source).__name__}
     if keys & {"base_url", "upstream_model", "api_key_env", "UpstreamSource"}:
         return "<upstream>"
-    for form in ("package", "path", "huggingface"):
+    for form in ("package", "path", "huggingface", "chat_model"):
         if form in keys or _NAMED[form] in keys:
             return f"<{form}>"
     return "<script>"
@@ -153,6 +161,7 @@ Source = Annotated[
     | Annotated[PackageSource, Tag("<package>")]
     | Annotated[PathSource, Tag("<path>")]
     | Annotated[HubSource, Tag("<huggingface>")]
+    | Annotated[ChatSource, Tag("<chat_model>")]
     | Annotated[ScriptSource, Tag("<script>")],
     Discriminator(_form),
 ]

@@ -19,7 +19,6 @@ ENGINE_MODULES = (
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
     "transformers.models.bert.modeling_bert",
-    "sentence_transformers",
 )
 
 

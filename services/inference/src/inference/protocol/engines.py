@@ -1,20 +1,23 @@
-"""What inference can put behind its API: engines for chat, embeddings and rerank."""
+"""What inference can put behind its API: engines for chat, embeddings, rerank and reading."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.models.chat import ChatRequest
+from contracts.models.reading import PairReading, PassageReading, Reads
 from inference.protocol.prefixes import Prefixes
 from inference.protocol.tokens import TokenCodec
 from servicekit.streams.chunks import has_content
 
+R_co = TypeVar("R_co", covariant=True)
+Pair = tuple[str, str]
 Priority = Literal["query", "bulk"]
 Vectors = NDArray[np.float32]
 ExtraFields = Mapping[str, Any]
@@ -66,6 +69,20 @@ class RankingResult:
     scores: tuple[float, ...]
     tokens: int
     truncated: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingResult(Generic[R_co]):
+    """A reading for each passage or pair, in their order."""
+
+    readings: tuple[R_co, ...]
+    tokens: int = 0
+    """Tokens read, those cut off not among them."""
+    truncated: int = 0
+    completion_tokens: int = 0
+    """Tokens written, by an engine that writes."""
+    cached: int = 0
+    """How many were known from the same answer before."""
 
 
 class Engine(Protocol):
@@ -131,6 +148,28 @@ class RerankEngine(Engine, Protocol):
 
     async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
         """A score for each document, higher for more relevant. `extra` fields as for embeddings."""
+        ...
+
+
+@runtime_checkable
+class ReadingEngine(Engine, Protocol):
+    """Reads passages for a question, and sentences against premises. What it can't tell is null in its readings.
+
+    It is asked only for what it `reads`. A `query` waits for no more than one batch of `bulk`.
+    """
+
+    def reads(self) -> frozenset[Reads]:
+        """What it can tell; known once it is loaded."""
+        ...
+
+    async def read(
+        self, question: str, passages: Sequence[str], priority: Priority = "query"
+    ) -> ReadingResult[PassageReading]:
+        """Whether and where each passage answers; a span's places are characters of the passage as it came."""
+        ...
+
+    async def entail(self, pairs: Sequence[Pair], priority: Priority = "query") -> ReadingResult[PairReading]:
+        """Whether each premise, a pair's first text, supports the sentence, its second."""
         ...
 
 

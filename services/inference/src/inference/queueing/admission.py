@@ -107,6 +107,16 @@ class Admission:
             raise
         return ticket.release
 
+    async def give_way(self, release: Callable[[], None], tokens: int) -> Callable[[], None]:
+        """The slot of a bulk call again, once the queries that wait for one have had it. It is not refused: it was let
+        in before."""
+        if not self._queries.waiting:
+            return release
+        release()
+        ticket = Ticket(self, self._bulk, tokens, caller_tenant())
+        await ticket.wait()
+        return ticket.release
+
     def _is_full(self, queue: _PriorityQueue, tokens: int, tenant: str) -> bool:
         if self._backlog is not None and self._backlog.is_full():
             return True

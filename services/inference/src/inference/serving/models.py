@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 import structlog
 
 from inference.catalog.models_file import Kind
-from inference.errors import EngineMissing, ModelNotFound, NoReranker
+from inference.errors import EngineMissing, ModelNotFound, NoReader, NoReranker
 from inference.metrics import end_model
-from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, RerankEngine
+from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, ReadingEngine, RerankEngine
 from inference.queueing.liveness import LivenessMonitor
 from inference.serving.served_model import Declaration, ServedModel
 from servicekit.core.errors import ServiceError
@@ -21,7 +21,7 @@ from servicekit.core.probes import Degraded, Probe
 
 log = structlog.get_logger(__name__)
 AnyEngine = TypeVar("AnyEngine", bound=Engine)
-LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "chat")
+LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "reading", "chat")
 """Embeddings first: documents can be ingested while the chat model is still loading."""
 ARRIVAL_SECONDS = 1.0
 """A call that has found its model begins within it."""
@@ -63,9 +63,11 @@ class ServedModels:
 
     def rerank(self, name: str) -> ServedModel[RerankEngine]:
         """The rerank model of that name, or the default one; raises `NoReranker` or `ModelNotFound`."""
-        if not any(served.model.kind == "rerank" for served in self._serving.values()):
-            raise NoReranker
-        return cast("ServedModel[RerankEngine]", self._find(name, "rerank"))
+        return cast("ServedModel[RerankEngine]", self._find(name, "rerank", NoReranker))
+
+    def reading(self, name: str) -> ServedModel[ReadingEngine]:
+        """The reading model of that name, or the default one; raises `NoReader` or `ModelNotFound`."""
+        return cast("ServedModel[ReadingEngine]", self._find(name, "reading", NoReader))
 
     def any(self, name: str) -> ServedModel[Engine]:
         """The model of that name, whatever its kind; `default` means the default embedding model."""
@@ -111,10 +113,14 @@ class ServedModels:
         for served in open_still:
             await served.close()
 
-    def _find(self, name: str, kind: Kind) -> ServedModel[Engine]:
-        for served in self._serving.values():
-            if served.model.kind == kind and (served.name == name or (name == "default" and served.model.default)):
+    def _find(self, name: str, kind: Kind, none: Callable[[], ServiceError] | None = None) -> ServedModel[Engine]:
+        """Raises `none()` where there is no model of the kind at all."""
+        of_kind = [served for served in self._serving.values() if served.model.kind == kind]
+        for served in of_kind:
+            if served.name == name or (name == "default" and served.model.default):
                 return served
+        if none is not None and not of_kind:
+            raise none()
         raise ModelNotFound(name, kind)
 
     def _taken_up(self, declaration: Declaration) -> ServedModel[Engine] | None:

@@ -12,13 +12,14 @@ from typing import Generic, Literal, TypeVar
 import structlog
 
 from contracts.models.catalog import ModelInfo, ModelState
+from contracts.models.reading import Reads
 from contracts.models.versions import ModelVersion
 from inference.catalog.identity import Identity
 from inference.catalog.models_file import Model
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.errors import CannotLoad, ModelNotReady, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
-from inference.protocol.engines import EmbeddingEngine, Engine
+from inference.protocol.engines import EmbeddingEngine, Engine, ReadingEngine
 from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.queueing.liveness import InFlightCalls, Liveness
 from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
@@ -255,6 +256,11 @@ class ServedModel(Generic[AnyEngine]):
         limit = self.model.max_input_tokens
         return None if limit is None else max(1, limit - self.prefixes.room)
 
+    @property
+    def _reads(self) -> list[Reads] | None:
+        """What it can tell, once it is loaded."""
+        return sorted(self.engine.reads()) or None if isinstance(self.engine, ReadingEngine) else None
+
     def info(self) -> ModelInfo:
         """Its entry of `GET /v1/models`."""
         state, late = self.state, self._late_failure
@@ -269,9 +275,11 @@ class ServedModel(Generic[AnyEngine]):
             languages=self.model.languages,
             unrelated_cosine=self.model.unrelated_cosine,
             asymmetric=self.prefixes != NO_PREFIXES or self.model.input_types is not None,
+            reads=self._reads,
             default=self.model.default,
             packaged=self.model.packaged,
             tool_protocol=self.model.tools_by,
+            images=self.model.reads_images,
             quantization=self.model.quantization or self.identity.quantization,
             digest=self.version.digest,
             revision=self.identity.revision,

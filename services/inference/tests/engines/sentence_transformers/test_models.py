@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,17 +10,7 @@ import pytest
 from tests.support.inference.tokenizers import word_pieces
 from tokenizers import Tokenizer
 
-from inference.engines.sentence_transformers import models
-from inference.engines.sentence_transformers.models import (
-    PAIRS_AT_ONCE,
-    CrossEncoderRank,
-    SentenceEncoder,
-    agreement,
-    plain_tokenizer,
-)
-from inference.errors import ModelNotReady, Unsupported
-from inference.protocol.engines import RankingResult
-from inference.queueing.admission import Admission
+from inference.engines.sentence_transformers.models import SentenceEncoder, agreement, plain_tokenizer
 
 LIMIT = 24
 
@@ -71,107 +58,3 @@ def test_inputs_have_few_lengths_and_none_beyond_what_the_model_reads(
     assert features["input_ids"].shape == features["attention_mask"].shape == (2, padded)
     assert features["input_ids"][0].tolist() == [5] * length + [9] * (padded - length)
     assert features["attention_mask"][0].sum() == length, "what was added is not read"
-
-
-class Overlap:
-    """A cross-encoder that scores by shared words; notes its batches, and waits where a test says so."""
-
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-        self.go = threading.Event()
-        self.go.set()
-        self.began = threading.Semaphore(0)
-
-    def predict(self, pairs: Sequence[tuple[str, str]], **_: Any) -> list[np.float32]:
-        self.batches.append(len(pairs))
-        self.began.release()
-        assert self.go.wait(60)
-        return [np.float32(len(set(a.split()) & set(b.split())) / max(1, len(set(a.split())))) for a, b in pairs]
-
-
-class Ranker(CrossEncoderRank):
-    """One whose model is loaded at once."""
-
-    def __init__(self, model: Overlap, admission: Admission | None = None) -> None:
-        self.admission = admission or Admission("overlap", slots=1, waiting=4)
-        super().__init__(
-            "overlap",
-            lambda: Path(),
-            self.admission,
-            max_input_tokens=LIMIT,
-            precision="float32",
-            threads=1,
-            fresh_seconds=60,
-            stalled_seconds=60,
-        )
-        self._overlap = model
-
-    def _load(self) -> None:
-        plain = word_pieces()
-        plain.no_truncation()
-        plain.no_padding()
-        self._counter, self._model = plain, self._overlap
-
-
-async def opened(model: Overlap) -> Ranker:
-    ranker = Ranker(model)
-    await ranker.open()
-    model.batches.clear()
-    while model.began.acquire(blocking=False):
-        pass
-    return ranker
-
-
-async def test_scores_come_in_the_order_of_the_documents_and_what_is_too_long_is_counted() -> None:
-    ranker = await opened(Overlap())
-    documents = ["the price", "days " * 40, "price", "the price and days"]
-    ranked = await ranker.rank("the price", documents)
-    assert ranked.scores == (1.0, 0.0, 0.5, 1.0)
-    lengths = ranker._lengths("the price", documents)
-    assert (ranked.truncated, ranked.tokens) == (1, sum(lengths) - lengths[1] + LIMIT)
-    assert await ranker.rank("the", []) == RankingResult((), 0, 0)
-    await ranker.close()
-
-
-async def test_many_documents_go_in_batches_between_which_a_caller_may_leave() -> None:
-    model = Overlap()
-    ranker = await opened(model)
-    model.go.clear()
-    leaving = asyncio.create_task(ranker.rank("the", ["the"] * (3 * PAIRS_AT_ONCE)))
-    assert await asyncio.to_thread(model.began.acquire, timeout=60)
-    leaving.cancel()
-    model.go.set()
-    await asyncio.gather(leaving, return_exceptions=True)
-    assert ranker.admission.running == 0
-    assert (await ranker.rank("the", ["the"] * (PAIRS_AT_ONCE + 1))).scores == (1.0,) * (PAIRS_AT_ONCE + 1)
-    assert model.batches == [PAIRS_AT_ONCE, PAIRS_AT_ONCE, 1]
-    await ranker.close()
-
-
-async def test_documents_of_a_length_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "PAIRS_AT_ONCE", 2)
-    seen: list[list[str]] = []
-
-    class Noting(Overlap):
-        def predict(self, pairs: Sequence[tuple[str, str]], **more: Any) -> list[np.float32]:
-            seen.append([document for _, document in pairs])
-            return super().predict(pairs, **more)
-
-    ranker = await opened(Noting())
-    seen.clear()
-    await ranker.rank("the", ["the " * 9, "the", "the " * 8, "price"])
-    assert seen == [["the", "price"], ["the " * 8, "the " * 9]]
-    await ranker.close()
-
-
-async def test_what_it_does_not_know_is_refused_and_so_is_all_before_it_is_loaded() -> None:
-    ranker = Ranker(Overlap())
-    with pytest.raises(ModelNotReady, match="not loaded"):
-        await ranker.rank("the", ["the"])
-    await ranker.open()
-    with pytest.raises(Unsupported) as refused:
-        await ranker.rank("the", ["the"], {"user": "x", "temperature": 1})
-    assert refused.value.param == "temperature"
-    assert ranker.admission.running == 0
-    await ranker.probe()
-    await ranker.close()

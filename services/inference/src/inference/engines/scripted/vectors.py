@@ -81,11 +81,10 @@ class ScriptedEncoder:
         return vector / np.float32(length)
 
 
-class ScriptedRank:
-    """A `RerankEngine`: the share of the query's words that a document has."""
+class ScriptedModel:
+    """What the models without weights that answer at once have in common."""
 
-    def __init__(self, max_input_tokens: int) -> None:
-        self._limit = max_input_tokens
+    def __init__(self) -> None:
         self._tokens = FileTokens(lambda: TOKENIZER)
 
     async def open(self) -> None:
@@ -104,6 +103,14 @@ class ScriptedRank:
     def tokens(self) -> TokenCodec | None:
         """Known words."""
         return self._tokens
+
+
+class ScriptedRank(ScriptedModel):
+    """A `RerankEngine`: the share of the query's words that a document has."""
+
+    def __init__(self, max_input_tokens: int) -> None:
+        super().__init__()
+        self._limit = max_input_tokens
 
     async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
         """Scores from 0 to 1."""
