@@ -16,6 +16,7 @@ from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_answers import PACKAGED, ScriptedModels, ScriptedSearch, echo, hit
+from agent.testing.scripted_reader import ScriptedReader
 from contracts.access.delegation import Delegation
 from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
@@ -72,6 +73,7 @@ class Bench:
     says: str = ""
     info: ModelInfo | None = field(default_factory=lambda: PACKAGED)
     settings: AgentSettings = field(default_factory=AgentSettings)
+    reader: ScriptedReader | None = None
     search: ScriptedSearch = field(init=False)
     models: ScriptedModels = field(init=False)
 
@@ -82,7 +84,7 @@ class Bench:
     @property
     def answering(self) -> Answering:
         held = {(one.collection, one.document_id): list[DocumentChunk]() for one in self.hits}
-        return Answering(self.search, self.models, MemoryLibrary(held), self.settings)
+        return Answering(self.search, self.models, MemoryLibrary(held), self.settings, self.reader)
 
     async def stream(self, *said: str, **more: Any) -> list[ChatCompletionChunk]:
         request = chat_request(*said, **more)

@@ -12,14 +12,15 @@ from fastapi import FastAPI
 
 from agent.agents import definition_files
 from agent.answering.graph import Answering
-from agent.api import administration, chat, mcp, runs, threads
+from agent.api import administration, chat, mcp, runs, summaries, threads
 from agent.api import agents as agent_routes
 from agent.dependencies import AgentRuntime, Dependencies
 from agent.mcp.server import McpServer
 from agent.metrics import TOOL_CALLS, TOOL_OUTCOMES
 from agent.peers.model_plane import ModelPlane, PlaneSearch
+from agent.peers.reader import PlaneReader
 from agent.peers.retriever import RetrieverLibrary
-from agent.ports import Library, Models, Search, TokenSource
+from agent.ports import Library, Models, Reader, Search, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.settings import AgentSettings
 from agent.tables import RUN_JOBS
@@ -59,8 +60,9 @@ def assemble(
     tokens: TokenSource,
     notifier: Notifier,
     clock: Clock,
+    reader: Reader | None = None,
 ) -> Dependencies:
-    """The domain over these adapters."""
+    """The domain over these adapters. A reading model need not be there."""
     checkpoints = SqlCheckpoints(database)
     http = HttpCalls(settings.http_policy(), settings.http_seconds, settings.http_bytes)
     servers = read_servers(settings.mcp_file)
@@ -73,7 +75,7 @@ def assemble(
     chores = [Chore(PRUNE_SECONDS, lambda: prune(database, clock.now(), settings))]
     worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
     agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models)
-    answering = Answering(search, models, library, settings)
+    answering = Answering(search, models, library, settings, reader)
     return Dependencies(answering, agents, McpServer(answering, library))
 
 
@@ -96,7 +98,9 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
         library = RetrieverLibrary(retriever)
         models, search = ModelPlane(gateway, settings.embedding_model), PlaneSearch(gateway, settings.search_seconds)
         tokens = GrantExchange(gateway, "runs")
-        opened = assemble(settings, database, search, library, models, tokens, notifier, SystemClock())
+        clock = SystemClock()
+        reader = PlaneReader(gateway, settings.reader_seconds, clock)
+        opened = assemble(settings, database, search, library, models, tokens, notifier, clock, reader)
         if settings.definitions_dir is not None:
             files = await asyncio.to_thread(definition_files.read_folder, settings.definitions_dir)
             toolbox, now = opened.agents.toolbox, opened.agents.clock.now()
@@ -117,7 +121,16 @@ def create_app(settings: AgentSettings, dependencies: Dependencies | None = None
         return open_dependencies(settings)
 
     opening: Callable[[], AbstractAsyncContextManager[Dependencies]] = real if dependencies is None else given
-    routers = [chat.router, agent_routes.router, threads.router, runs.router, mcp.router, administration.router]
+    answers = [chat.router, summaries.router]
+    routers = [
+        *answers,
+        agent_routes.router,
+        threads.router,
+        runs.router,
+        runs.all_runs,
+        mcp.router,
+        administration.router,
+    ]
     return build_app("agent", settings=settings, opening=opening, routers=routers, probes=_probes)
 
 

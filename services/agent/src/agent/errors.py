@@ -46,8 +46,21 @@ class CollectionNotAllowed(Forbidden):
 
     code = "collection_not_allowed"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Your key may not use the collection '{name}'. Ask for a key that may.", param="model")
+    def __init__(self, name: str, param: str = "model") -> None:
+        super().__init__(f"Your key may not use the collection '{name}'. Ask for a key that may.", param=param)
+
+
+class DocumentNotSearchable(NotFound):
+    """The index has nothing of a document."""
+
+    code = "document_not_found"
+
+    def __init__(self, collection: str, document_id: str) -> None:
+        super().__init__(
+            f"There is nothing of a document '{document_id[:100]}' in the index of '{collection}'. It may still be on "
+            f"its way there: GET /v1/collections/{collection}/documents lists the documents with their ids and status.",
+            param="id",
+        )
 
 
 class QuestionMissing(InvalidRequest):
@@ -80,6 +93,15 @@ class OptionNotSupported(InvalidRequest):
         super().__init__(
             f"'rag:' and 'agent:' models do not take '{name}'. Leave it out, or call a plain model.", param=name
         )
+
+
+class OutputFormRefused(InvalidRequest):
+    """The schema of `response_format` is none, or can't be checked in bounded time."""
+
+    code = "invalid_schema"
+
+    def __init__(self, why: str, param: str = "response_format.json_schema.schema") -> None:
+        super().__init__(f"The `response_format` can't be used: {why[:400]}.", param=param)
 
 
 class ToolsNotCalled(InvalidRequest):

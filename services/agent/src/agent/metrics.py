@@ -5,7 +5,8 @@
 | groundwork_answers_total | kind, grounding | answers by kind (`generated`, `extractive`, `abstained`) and mode |
 | groundwork_answer_failures_total | code | answers that ended in an error; codes outside a closed set are `other` |
 | groundwork_answer_stage_seconds | stage | time of each node of the answer graph |
-| groundwork_answer_sentences_total | outcome | sentences of drafts: `supported`, `unsupported`, `not_factual` |
+| groundwork_answer_sentences_total | outcome | sentences of drafts: `not_factual`, or by verdict |
+| groundwork_answer_readings_total | part, outcome | calls of the reading model; `none`: no model reads that |
 | groundwork_answer_citations_total | | citations sent |
 | groundwork_answer_degraded_total | reason | what answers had to do without, by a closed set or `other` |
 | groundwork_runs_total | status | ended runs of agents by status |
@@ -28,11 +29,18 @@ DEGRADATIONS = frozenset(
         "model_timeout",
         "draft_unsupported",
         "embeddings_unavailable",
+        "reader_unavailable",
         "rerank_unavailable",
         "rerank_timeout",
         "dense_unavailable",
         "query_truncated",
         "tools_ignored",
+        "style_ignored",
+        "rewrite_timeout",
+        "rewrite_unavailable",
+        "second_hop_unavailable",
+        "instructions_truncated",
+        "document_cut",
     )
 )
 FAILURES = frozenset(
@@ -54,6 +62,7 @@ STAGE_SECONDS = Histogram(
     "groundwork_answer_stage_seconds", "Time of each node of the answer graph.", ("stage",), buckets=LATENCY_BUCKETS
 )
 SENTENCES = Counter("groundwork_answer_sentences_total", "Sentences of drafts by verdict.", ("outcome",))
+READINGS = Counter("groundwork_answer_readings_total", "Calls of the reading model.", ("part", "outcome"))
 CITATIONS = Counter("groundwork_answer_citations_total", "Citations sent.")
 DEGRADED = Counter("groundwork_answer_degraded_total", "What answers had to do without.", ("reason",))
 
@@ -69,7 +78,8 @@ RUN_CLAIMS = Counter("groundwork_run_claims_total", "Claims of runs.", ("kind",)
 
 begin_at_zero(ANSWERS, ("generated", "extractive", "abstained"), ("strict", "annotate", "off"))
 begin_at_zero(ANSWER_FAILURES, sorted(FAILURES))
-begin_at_zero(SENTENCES, ("supported", "unsupported", "not_factual"))
+begin_at_zero(SENTENCES, ("supported", "unsupported", "contradicted", "not_factual"))
+begin_at_zero(READINGS, ("passages", "pairs"), ("read", "unavailable", "none"))
 begin_at_zero(DEGRADED, sorted(DEGRADATIONS))
 begin_at_zero(RUNS, ("completed", "failed", "cancelled", "limit_reached"))
 begin_at_zero(RUN_CLAIMS, ("first", "again"))

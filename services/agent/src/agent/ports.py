@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from collections.abc import Collection as AnyOf
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,15 @@ from contracts.access.delegation import Scope, Spent
 from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletionChunk, ChatRequest
+from contracts.models.languages import Languages
+from contracts.models.reading import ReadingReply, ReadingRequest
 from contracts.models.versions import ModelVersion
 from contracts.retrieval.collections import Collection
 from contracts.retrieval.search import SearchReply, SearchRequest
 
 Vector = NDArray[np.float32]
+ReadPart = Literal["passages", "pairs"]
+"""What a reading model is asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,26 @@ class Models(Protocol):
 
     async def probe(self) -> None:
         """Raise unless models can be called now."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads for an answer: a question's passages, or pairs of texts. Errors are `ServiceError`s."""
+
+    def may_read(self, part: ReadPart) -> bool:
+        """Whether something may read these, as far as is known."""
+        ...
+
+    @property
+    def languages(self) -> Languages | None:
+        """What it reads well, as far as is known."""
+        ...
+
+    async def read(self, request: ReadingRequest, token: str) -> ReadingReply | None:
+        """A reading for each passage and each pair, in their order, charged to the caller whose token this is.
+
+        None where no reading model is configured, or the one that is can't tell what is asked.
+        """
         ...
 
 

@@ -25,12 +25,25 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Where the gateway's model plane listens."""
     abstain_threshold: Annotated[float, Field(ge=0, le=1)] = 0.24
     """Abstain when the chance that the sources answer the question is judged lower than this. Higher abstains more."""
+    reader_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """The same where a reading model gives the chance that the sources answer. The rules' chance counts a quarter
+    beside it: by how far it is from the one at which they alone would abstain."""
+    reader_support: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """The chance from which a source supports a sentence where a reading model gives it; facts must agree, too."""
+    reader_passages: Annotated[int, Field(ge=1, le=64)] = 6
+    """How many pieces of the sources a reading model reads for one question, the most promising first."""
+    reader_seconds: Annotated[float, Field(gt=0)] = 3.0
+    """The longest that one answer waits for the reading model in all; after that it does without. A chat model that
+    judges needs more, 20 or so."""
     deadline_seconds: Annotated[float, Field(gt=0)] = 60.0
     """The longest that one answer may take in all."""
     search_seconds: Annotated[float, Field(gt=0)] = 15.0
     """The longest wait for the retriever."""
     first_token_seconds: Annotated[float, Field(gt=0)] = 20.0
     """The longest wait for the model's first token; after that the answer is extractive."""
+    rewrite_seconds: Annotated[float, Field(gt=0)] = 4.0
+    """The longest that a model may take to rewrite a question, where the caller asks for that; after that it is
+    searched for as it is."""
     draft_seconds: Annotated[float, Field(gt=0)] = 30.0
     """The longest that `strict` waits for a supported sentence; after that the answer is extractive."""
     context_tokens: Annotated[int, Field(ge=64)] = 6000

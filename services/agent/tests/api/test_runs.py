@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from services.agent.tests.api.client import Api, error, events_of
+from services.agent.tests.runs_bench import VIEWER
 
 from agent.testing.scripted_agents import Turn, in_turn
+from agent.threads import repository as threads
 
 
 @pytest.fixture
@@ -21,6 +23,26 @@ async def test_a_run_is_queued_shown_and_listed(api: Api, thread: str) -> None:
     shown = (await api.call("GET", f"/v1/threads/{thread}/runs/{run['id']}")).json()
     assert (shown["status"], shown["output"], shown["steps"]) == ("completed", "Done.", 1)
     assert (await api.call("GET", f"/v1/threads/{thread}/runs")).json() == {"data": [shown], "next_cursor": None}
+
+
+async def test_the_runs_of_all_threads_are_listed_for_those_who_see_them(api: Api, thread: str) -> None:
+    await api.bench.define("other")
+    mine = await api.run(thread)
+    await api.bench.work()
+    path = f"/v1/threads/{await api.thread()}/runs"
+    theirs = (await api.call("POST", path, {"agent": "other", "input": "Do that."})).json()
+
+    async def listed(query: str = "", **more: Any) -> list[str]:
+        return [run["id"] for run in (await api.call("GET", f"/v1/runs{query}", **more)).json()["data"]]
+
+    assert await listed() == [theirs["id"], mine["id"]]
+    assert await listed("?agent=other") == [theirs["id"]]
+    assert await listed("?status=completed") == [mine["id"]]
+    assert await listed("?agent=other&status=completed") == []
+    assert await listed(tenant="other") == []
+    first = (await api.call("GET", "/v1/runs?limit=1")).json()
+    assert await listed(f"?cursor={first['next_cursor']}") == [mine["id"]]
+    assert error(await api.call("GET", "/v1/runs?status=lost"))[0] == 422
 
 
 @pytest.mark.parametrize(
@@ -110,3 +132,61 @@ async def test_a_person_decides_and_the_run_goes_on(api: Api, thread: str) -> No
     assert (resumed.status_code, resumed.json()["status"]) == (202, "queued")
     await api.bench.work()
     assert (await api.call("GET", path)).json()["output"] == "It is 42."
+
+
+async def _listed(api: Api, query: str = "", **claims: Any) -> list[str]:
+    """The ids of all pages of `/v1/runs`."""
+    found, cursor = list[str](), ""
+    while cursor is not None:
+        page = (await api.call("GET", f"/v1/runs?limit=2{query}{cursor and '&cursor=' + cursor}", **claims)).json()
+        assert len(page["data"]) <= 2
+        found += [run["id"] for run in page["data"]]
+        cursor = page["next_cursor"]
+    return found
+
+
+async def test_runs_are_listed_across_threads_newest_first_by_status_and_agent(api: Api, thread: str) -> None:
+    await api.bench.define("other")
+    first, second = await api.run(thread), await api.run(await api.thread())
+    body = {"agent": "other", "input": "Do it."}
+    third = (await api.call("POST", f"/v1/threads/{await api.thread()}/runs", body)).json()
+    await api.bench.work()
+    assert await _listed(api) == [third["id"], second["id"], first["id"]]
+    assert await _listed(api, "&status=completed") == [first["id"]]
+    assert await _listed(api, "&status=queued&agent=other") == [third["id"]]
+    assert await _listed(api, "&agent=none") == []
+    assert error(await api.call("GET", "/v1/runs?status=ready")) == (422, "invalid_body")
+
+
+async def test_a_key_lists_the_runs_of_the_threads_that_it_sees_alone(api: Api, thread: str) -> None:
+    run = await api.run(thread)
+    limited = {"key_id": "key_2", "collections": ("handbook",)}
+    own = await api.run(await api.thread(**limited), **limited)
+    assert await _listed(api) == [own["id"], run["id"]]
+    assert await _listed(api, **limited) == [own["id"]]
+    assert await _listed(api, tenant="other") == []
+    assert error(await api.call("GET", "/v1/runs", scopes=("chat",)))[0] == 403
+
+
+async def test_a_page_of_runs_is_bounded_in_what_they_hold(
+    api: Api, thread: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "PAGE_BYTES", 250)
+    ids = []
+    for length in (10, 400, 200, 200):
+        ids.append((await api.run(thread, "x" * length))["id"])
+        await api.bench.work()
+    for path in ("/v1/runs", f"/v1/threads/{thread}/runs"):
+        pages, cursor = list[list[str]](), ""
+        while cursor is not None:
+            page = (await api.call("GET", f"{path}{cursor and '?cursor=' + cursor}")).json()
+            pages.append([run["id"] for run in page["data"]])
+            cursor = page["next_cursor"]
+        assert pages == [[ids[3]], [ids[2]], [ids[1]], [ids[0]]], path
+
+
+async def test_runs_of_completions_are_not_listed_as_their_threads_are_not(api: Api, thread: str) -> None:
+    async with api.bench.database.write() as connection:
+        hidden = await threads.create_thread(connection, VIEWER, {}, api.bench.clock.now(), transient=True)
+    await api.bench.start(thread=hidden.id)
+    assert await _listed(api) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from services.agent.tests.api.client import Api, error
 
 
@@ -64,3 +65,53 @@ async def test_a_deleted_thread_takes_its_runs_along_and_who_follows_one_is_told
     for path in ("", "/history", "/runs", f"/runs/{run['id']}"):
         assert error(await api.call("GET", f"/v1/threads/{thread}{path}")) == (404, "thread_not_found")
     assert not await api.bench.work()
+
+
+async def test_a_conversation_is_kept_renamed_and_read_by_a_key_that_may_only_chat(api: Api) -> None:
+    chats = {"key_id": "key_chat", "scopes": ("chat",)}
+    made = (await api.call("POST", "/v1/threads", {"metadata": {"title": "Leave"}}, **chats)).json()["id"]
+    here = f"/v1/threads/{made}"
+    answer = {"role": "assistant", "content": "Ten [1].", "annotations": [{"marker": "[1]"}], "groundwork": {"a": 1}}
+    said = {"messages": [{"role": "user", "content": "How long?"}, answer]}
+    added = await api.call("POST", f"{here}/messages", said, **chats)
+    assert (added.status_code, added.json()["messages"]) == (201, 2)
+    assert (await api.call("PATCH", here, {"metadata": {"title": "Time off"}}, **chats)).json()["metadata"] == {
+        "title": "Time off"
+    }
+    read = (await api.call("GET", f"{here}/history", **chats)).json()["data"]
+    assert [{name: message[name] for name in answer} for message in read[1:]] == [answer]
+    assert [one["id"] for one in (await api.call("GET", "/v1/threads?mine=true", **chats)).json()["data"]] == [made]
+    assert (await api.call("GET", "/v1/threads?mine=true")).json()["data"] == []
+    assert (await api.call("DELETE", here, **chats)).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "system", "content": "x"},
+        {"role": "user", "content": "a\0b"},
+        {"role": "assistant", "content": "x", "annotations": [{"quote": "a\0b"}]},
+        {"role": "assistant", "content": "x", "groundwork": {"a": "x" * 400_000}},
+        {"role": "user"},
+    ],
+)
+async def test_what_can_not_be_kept_is_refused(api: Api, message: dict[str, Any]) -> None:
+    thread = await api.thread()
+    assert (await api.call("POST", f"/v1/threads/{thread}/messages", {"messages": [message]})).status_code == 422
+    assert (await api.call("POST", f"/v1/threads/{thread}/messages", {"messages": []})).status_code == 422
+
+
+async def test_messages_that_are_sent_again_with_their_key_are_added_once(api: Api) -> None:
+    thread, key = await api.thread(), {"Idempotency-Key": "once"}
+    said = {"messages": [{"role": "user", "content": "How long?"}]}
+    first, again = [await api.call("POST", f"/v1/threads/{thread}/messages", said, headers=key) for _ in range(2)]
+    assert first.json() == again.json()
+    assert (await api.call("GET", f"/v1/threads/{thread}")).json()["messages"] == 1
+
+
+async def test_another_key_s_thread_is_read_and_not_changed(api: Api) -> None:
+    thread = await api.thread()
+    said = {"messages": [{"role": "user", "content": "How long?"}], "position": 0}
+    for method, path, body in (("POST", "/messages", said), ("PATCH", "", {"metadata": {"title": "Mine"}})):
+        answer = await api.call(method, f"/v1/threads/{thread}{path}", body, key_id="key_2")
+        assert error(answer) == (404, "thread_not_found")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.answering.drafting.writer import Writer
 from agent.answering.state import Event, Piece
-from agent.answering.writer import Writer
 from agent.grounding.citations import Citations, Support, can_cite
 from agent.testing.scripted_answers import hit
 

@@ -70,3 +70,63 @@ def test_a_line_without_anything_of_the_subject_is_left_out_though_it_is_of_the_
     asked = Question("What is the deposit for borrowing a demo kit?")
     near = [Scored(one, (0.0,) * 13, score) for one, score in ((kit, 9.0), (gifts, 8.0))]
     assert [one.text for one in extract(asked, near, [kit, gifts])] == [kit.text]
+
+
+HOTELS = hit(
+    "# Hotels\n\n| Country | Limit per night |\n| --- | --- |\n| Belgium, France | EUR 160 |\n| Denmark | EUR 175 |\n"
+    "| Portugal | EUR 115 |"
+)
+
+
+def test_a_row_of_something_else_adds_nothing_to_the_row_of_what_is_named() -> None:
+    assert shown("What is the hotel limit per night in Denmark?", HOTELS) == [
+        "Hotels – Country: Denmark; Limit per night: EUR 175"
+    ]
+
+
+def test_a_row_that_lacks_what_the_first_one_has_of_the_question_is_another_s() -> None:
+    table = hit(
+        "## Patches\n\n| Severity | Servers |\n| --- | --- |\n| Critical | 48 hours |\n| High | 7 days |\n"
+        "| Low | 90 days |"
+    )
+    assert shown("How soon must critical patches be on servers?", table) == [
+        "Patches – Severity: Critical; Servers: 48 hours"
+    ]
+
+
+def test_a_sentence_with_the_question_s_number_is_added_to_one_without() -> None:
+    faq = hit("One gateway serves 60 sensors that report every 15 minutes. With 5 minutes, plan for no more than 25.")
+    one, other = passages([faq])
+    asked = Question("How many sensors can a gateway serve that report every 5 minutes?")
+    near = [Scored(one, (0.0,) * 13, 9.0), Scored(other, (0.0,) * 13, 6.0)]
+    assert len(extract(asked, near, [one, other])) == 2
+
+
+def test_yes_or_no_before_an_answer_is_shown_where_that_is_asked() -> None:
+    faq = hit("### Do I need a SIM card?\n\nNo. Every gateway has a SIM card built in, with data for 5 years.")
+    assert shown("Do I need a SIM card?", faq)[:2] == [
+        "No.",
+        "Every gateway has a SIM card built in, with data for 5 years.",
+    ]
+    assert shown("How many years of data has the SIM card of a gateway?", faq) == [
+        "Every gateway has a SIM card built in, with data for 5 years."
+    ]
+
+
+def test_a_row_that_only_its_heading_explains_is_shown_with_it() -> None:
+    table = hit("## Parental leave\n\n| Weeks | Pay |\n| --- | --- |\n| first 9 | 70 percent |\n| other 17 | unpaid |")
+    assert shown("How much of parental leave is unpaid?", table)[0] == "Parental leave – Weeks: other 17; Pay: unpaid"
+
+
+def test_nothing_is_added_to_a_passage_that_answers_with_great_chance() -> None:
+    sure, other = passages([hit("The gate opens at 8.", "a"), hit("The gate is closed at 20.", "b")])
+    asked = Question("When does the gate open?")
+    near = [Scored(sure, (0.0,) * 13, 9.0), Scored(other, (0.0,) * 13, 6.0)]
+    assert [one.text for one in extract(asked, near, [sure, other])] == ["The gate opens at 8."]
+
+
+def test_where_two_passages_may_be_the_answer_both_are_shown() -> None:
+    one, other = passages([hit("The gate opens at 8:00 in summer.", "a"), hit("The yard's gate opens at 9:00.", "b")])
+    asked = Question("When does the gate open?")
+    near = [Scored(one, (0.0,) * 13, 9.0), Scored(other, (0.0,) * 13, 8.9)]
+    assert len(extract(asked, near, [one, other])) == 2

@@ -27,6 +27,28 @@ from agent.questions.condensation import condense
             "How many days of holiday do I get? for part-time employees?",
         ),
         (["What is the deposit for a demo kit?"], "Who is the head of operations?", "Who is the head of operations?"),
+        (
+            ["what is the hotel limit in belgium?"],
+            "And in Denmark?",
+            "what is the hotel limit in Denmark?",
+        ),
+        (
+            ["how long do you keep the pictures of the cameras at the gate"],
+            "and the list of people who came to visit?",
+            "how long do you keep the list of people who came to visit?",
+        ),
+        (
+            ["How long is the warranty on a Causeway gateway?"],
+            "And the battery?",
+            "How long is the warranty on the battery?",
+        ),
+        (
+            ["how long is the guarantee on a probe"],
+            "and if it is registered?",
+            "how long is the guarantee on a probe if it is registered?",
+        ),
+        (["hi, what is the deposit for a kit?"], "And the shipping?", "what is the deposit for the shipping?"),
+        ([], "Hello! How many days of leave do I get?", "How many days of leave do I get?"),
         (["What about the demo kit deposit?"], "How much?", "What about the demo kit deposit? How much?"),
     ],
 )

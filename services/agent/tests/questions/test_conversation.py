@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from services.agent.tests.conftest import chat_request, delegation
 
-from agent.questions.conversation import MAX_QUESTION, read_conversation
+from agent.questions.conversation import MAX_QUESTION, read_conversation, refuse_output_forms, refuse_plain_options
 from contracts.models.chat import ChatRequest
 from servicekit.core.errors import ServiceError
 
@@ -70,7 +70,6 @@ NAMED = {"type": "function", "function": {"name": "weather"}}
     "option",
     [
         {"n": 2},
-        {"response_format": {"type": "json_schema"}},
         {"modalities": ["text", "audio"]},
         {"audio": {"voice": "alloy"}},
         {"logprobs": True},
@@ -102,15 +101,35 @@ def test_a_client_that_offers_tools_or_sends_harmless_options_is_answered(option
     assert read_conversation(chat_request("Why?", **option), delegation()).question == "Why?"
 
 
-@pytest.mark.parametrize("kind", ["image_url", "input_audio", "file"])
-@pytest.mark.parametrize("role", ["system", "user", "assistant"])
-def test_what_is_no_text_is_refused_rather_than_dropped(kind: str, role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "kind"),
+    [
+        ("user", "input_audio"),
+        ("user", "file"),
+        *((role, kind) for role in ("system", "assistant") for kind in ("image_url", "input_audio", "file")),
+    ],
+)
+def test_what_is_no_text_is_refused_rather_than_dropped(role: str, kind: str) -> None:
     parts = [{"type": "text", "text": "What is this?"}, {"type": kind, kind: {"url": "data:image/png;base64,AA=="}}]
     messages = [{"role": role, "content": parts}, {"role": "user", "content": "Why?"}]
     request = chat_request("x").model_copy(update=_validated(messages))
     assert code_of(request) == (400, "content_unsupported")
     with pytest.raises(ServiceError, match=f"read text only; message 0 holds a part of type '{kind}'"):
         read_conversation(request, delegation())
+
+
+def test_pictures_of_the_user_are_kept_for_a_model_that_reads_them() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "This one."}, picture]},
+        {"role": "user", "content": [picture, {"type": "text", "text": "Or this?"}]},
+    ]
+    request = chat_request("x").model_copy(update=_validated(messages))
+    conversation = read_conversation(request, delegation())
+    assert [image.message for image in conversation.images] == [0, 1]
+    assert conversation.question == "Or this?"
+    with pytest.raises(ServiceError, match="read text only; message 0 holds a part of type 'image_url'"):
+        refuse_plain_options(request)
 
 
 @pytest.mark.parametrize("after", ["tool", "assistant"])
@@ -124,3 +143,9 @@ def test_the_last_user_message_is_the_question_whatever_was_said_after_it(after:
     ]
     conversation = read_conversation(chat_request("x").model_copy(update=_validated(said)), delegation())
     assert (conversation.question, conversation.earlier) == ("Second?", ("First?",))
+
+
+def test_an_agent_takes_no_schema_but_its_own() -> None:
+    with pytest.raises(ServiceError, match="'response_format'"):
+        refuse_output_forms(chat_request("Why?", response_format={"type": "json_schema"}))
+    refuse_output_forms(chat_request("Why?", response_format={"type": "text"}))

@@ -13,6 +13,7 @@ from agent.questions.question import Question
         ("How many rooms are there?", "quantity", "There are twelve rooms.", "There are rooms."),
         ("Who approves travel?", "person", "The manager approves it.", "It needs an approval."),
         ("Where is the archive?", "place", "It is in the north wing.", "It moved."),
+        ("My leave begins soon, can I work from abroad?", "rule", "You may do so for 20 days.", "Abroad: EUR 175"),
         ("What is the e-mail of support?", "contact", "Write to help@acme.example.", "Support answers daily."),
     ],
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.questions.kind import Overview
-from agent.questions.small_talk import read_small_talk
+from agent.questions.small_talk import read_small_talk, without_greeting
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,19 @@ def test_small_talk_is_told_by_its_words(message: str, manner: str, language: st
 )
 def test_a_message_that_asks_something_besides_is_a_question(message: str) -> None:
     assert read_small_talk(message) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "rest"),
+    [
+        ("hi, how many days of leave do I get?", "how many days of leave do I get?"),
+        ("Hey team! Good morning, can I park here?", "can I park here?"),
+        ("Hallo zusammen, wie viele Tage?", "wie viele Tage?"),
+        ("hello", "hello"),
+        ("hi-fi settings?", "hi-fi settings?"),
+        ("good morning shift hours?", "good morning shift hours?"),
+        ("high rates?", "high rates?"),
+    ],
+)
+def test_a_greeting_before_a_question_is_no_part_of_it(message: str, rest: str) -> None:
+    assert without_greeting(message) == rest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.text.words import covered_terms, form_set, is_negated, names, number_value, numbers, terms
+from agent.text.words import covered_terms, form_set, is_generic, is_negated, names, number_value, numbers, terms
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,13 @@ def test_a_question_word_is_covered_by_another_form_of_it() -> None:
     assert {term.text for term in covered_terms(wanted, form_set("Register your email address."))} == {
         "e-mail", "addresses", "registered"
     }  # fmt: skip
+
+
+def test_short_forms_and_words_that_only_ask_are_no_subject() -> None:
+    assert [term.text for term in terms("what's the deposit, I'm asking and don't know")] == [
+        "deposit",
+        "asking",
+        "know",
+    ]
+    assert [term.text for term in terms("whats up with my laptop, im lost")] == ["laptop", "lost"]
+    assert [term.text for term in terms("it gets stolen and I got wet") if not is_generic(term)] == ["stolen", "wet"]

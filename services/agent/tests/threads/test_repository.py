@@ -19,10 +19,22 @@ async def test_messages_are_appended_in_order_and_listed_from_a_position(databas
         thread = await threads.create_thread(connection, VIEWER, {"topic": "leave"}, NOW)
         for text in ("one", "two", "three"):
             await threads.append_messages(connection, thread.id, "run", [user(text)], NOW)
-        assert [one["content"] for one in await threads.list_messages(connection, thread.id, 1)] == ["two", "three"]
+        assert [one["content"] for one in await threads.list_messages(connection, thread.id, 1, 10)] == ["two", "three"]
         page = await threads.list_history(connection, VIEWER, thread.id, 2, None)
         rest = await threads.list_history(connection, VIEWER, thread.id, 2, page.next_cursor)
         assert [one.content for one in (*page.data, *rest.data)] == ["one", "two", "three"]
+
+
+async def test_calls_and_their_results_are_read_as_they_were(database: Database) -> None:
+    call = {"id": "c", "name": "add", "arguments": {"n": [1.5, None, "\u2028 é"]}}
+    said = [
+        {"role": "assistant", "content": "", "calls": [call]},
+        {"role": "tool", "call_id": "c", "name": "add", "content": "3"},
+    ]
+    async with database.write() as connection:
+        thread = await threads.create_thread(connection, VIEWER, {}, NOW)
+        await threads.append_messages(connection, thread.id, "run", said, NOW)
+        assert await threads.list_messages(connection, thread.id, 0, 10) == said
 
 
 async def test_a_shorter_summary_never_replaces_a_longer_one(database: Database) -> None:
@@ -50,3 +62,20 @@ async def test_a_deleted_thread_names_the_runs_that_go_with_it(database: Databas
     run = await one.start()
     async with database.write() as connection:
         assert await threads.delete_thread(connection, VIEWER, run.thread_id) == [run.id]
+
+
+async def test_a_message_s_size_is_what_models_read_of_it(database: Database) -> None:
+    call = {"id": "c", "name": "add", "arguments": {"n": 1}}
+    said = [
+        {"role": "user", "content": "é" * 7},
+        {"role": "assistant", "content": "", "calls": [call]},
+        {"role": "assistant", "content": "Ten.", "groundwork": {"long": "x" * 1000}},
+    ]
+    async with database.write() as connection:
+        thread = await threads.create_thread(connection, VIEWER, {}, NOW)
+        await threads.append_messages(connection, thread.id, "", said, NOW)
+        sizes = await threads.list_sizes(connection, thread.id, 0)
+        assert sizes[::2] == [("user", 7), ("assistant", 4)]
+        assert sizes[1].role == "assistant"
+        assert 20 < sizes[1].chars < 80
+        assert await threads.list_sizes(connection, thread.id, 1, 1) == sizes[1:2]

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from agent.schemas.validation import problems
 from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_answers import ScriptedSearch, hit
 from agent.tools.documents import ReadDocument, SearchDocuments
-from agent.tools.schemas import problems
 from agent.tools.tool import Tool, ToolCaller, ToolFailed
 from contracts.access.delegation import Scope
 from contracts.documents.documents import DocumentChunk

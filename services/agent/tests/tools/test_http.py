@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
+from agent.schemas.validation import problems
 from agent.tools.http import HttpGet, HttpPost
 from agent.tools.http_calls import HttpCalls
-from agent.tools.schemas import problems
 from agent.tools.tool import ToolCaller
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.schemas.validation import problems
 from agent.tools.plan import Plan
-from agent.tools.schemas import problems
 
 CALLER: Any = None
 

@@ -22,6 +22,9 @@ from contracts.models.citations import Annotation
 from servicekit.core.errors import UpstreamFailed
 from servicekit.core.identifiers import new_id
 
+UNASKED = ("sources", "receipt", "closest", "fields")
+"""Parts of a report that only some answers have."""
+
 
 class AnswerBrokeOff(UpstreamFailed):
     """The graph ended without its report."""
@@ -107,6 +110,4 @@ def completion_json(completion: ChatCompletion) -> dict[str, Any]:
 def _drop_unasked(body: dict[str, Any]) -> None:
     report = body.get("groundwork")
     if report:
-        body["groundwork"] = {
-            key: value for key, value in report.items() if value is not None or key not in ("sources", "receipt")
-        }
+        body["groundwork"] = {key: value for key, value in report.items() if value is not None or key not in UNASKED}

@@ -1,12 +1,12 @@
-"""The answer graph: condense → retrieve → judge → (abstain | answer → verify). Nodes are plain functions elsewhere.
+"""The answer graph: condense → retrieve → judge → (abstain | answer → verify | fill). Nodes are functions elsewhere.
 
 What no single passage answers goes from `condense` to `survey`, and on to `retrieve` only where that has no answer."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -14,7 +14,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agent.answering.generation import answer
+from agent.answering.drafting.generation import answer, check_reads_images
+from agent.answering.form import check_can_fill, fill
 from agent.answering.judgement import judge
 from agent.answering.receipt import ReceiptBuilder
 from agent.answering.retrieval import retrieve
@@ -22,7 +23,7 @@ from agent.answering.state import AnswerState, Begun, Context, Event
 from agent.answering.surveys.survey import survey
 from agent.answering.verification import abstain, final_event, verify
 from agent.errors import DeadlinePassed
-from agent.ports import Library, Models, Search
+from agent.ports import Library, Models, Reader, Search
 from agent.questions.condensation import condense
 from agent.questions.conversation import Conversation
 from agent.questions.kinds import read_kind
@@ -45,6 +46,7 @@ class Answering:
     models: Models
     library: Library
     settings: AgentSettings
+    reader: Reader | None = None
     graph: Graph = field(default_factory=lambda: build_graph())
     lexicon: Lexicon = field(default_factory=Lexicon)
     texts: Lexicon = field(default_factory=Lexicon)
@@ -53,25 +55,14 @@ class Answering:
         self, conversation: Conversation, request: ChatRequest, token: str, request_id: str
     ) -> AsyncGenerator[Event]:
         """The one answer path: what happens, in order. Closing it early ends all work for it."""
-        async with AsyncExitStack() as closing:
-            asked = asyncio.ensure_future(self.models.model(conversation.options.model, token))
-            closing.push_async_callback(_end, asked)
-            receipt = ReceiptBuilder(request_id)
-            if request.offers_tools():
-                receipt.degrade(TOOLS_IGNORED)
-            context = Context(
-                search=self.search,
-                models=self.models,
-                library=self.library,
-                model=asked,
-                settings=self.settings,
-                token=token,
-                receipt=receipt,
-                send=_nowhere,
-                closing=closing,
-                lexicon=self.lexicon,
-                texts=self.texts,
-                deadline=asyncio.get_running_loop().time() + self.settings.deadline_seconds,
+        receipt = ReceiptBuilder(request_id)
+        if request.offers_tools():
+            receipt.degrade(TOOLS_IGNORED)
+        if conversation.instructions_truncated:
+            receipt.degrade("instructions_truncated")
+        async with self.working(conversation.options.model, token, receipt) as opened:
+            context = replace(
+                opened,
                 max_tokens=request.max_completion_tokens or request.max_tokens,
                 sampling=_sampling_options(request),
             )
@@ -85,6 +76,28 @@ class Answering:
                 async for event in stream:
                     yield event  # type: ignore[misc]  # what the nodes send: an Event
 
+    @asynccontextmanager
+    async def working(self, model: str | None, token: str, receipt: ReceiptBuilder) -> AsyncIterator[Context]:
+        """What is worked with for one caller, until the deadline; whatever is still under way is ended with it."""
+        async with AsyncExitStack() as closing:
+            asked = asyncio.ensure_future(self.models.model(model, token))
+            closing.push_async_callback(_end, asked)
+            yield Context(
+                search=self.search,
+                models=self.models,
+                library=self.library,
+                model=asked,
+                settings=self.settings,
+                reader=self.reader,
+                token=token,
+                receipt=receipt,
+                send=_nowhere,
+                closing=closing,
+                lexicon=self.lexicon,
+                texts=self.texts,
+                deadline=asyncio.get_running_loop().time() + self.settings.deadline_seconds,
+            )
+
 
 def build_graph() -> Graph:
     """The compiled graph."""
@@ -95,24 +108,30 @@ def build_graph() -> Graph:
     graph.add_node("judge", _node("judge", judge))
     graph.add_node("abstain", _node("verify", _abstained))
     graph.add_node("answer", _node("answer", answer))
+    graph.add_node("fill", _node("answer", fill))
     graph.add_node("verify", _node("verify", verify))
     graph.add_edge(START, "condense")
     graph.add_conditional_edges("condense", _after_condense, ["survey", "retrieve"])
     graph.add_conditional_edges("survey", _after_survey, ["retrieve", END])
     graph.add_edge("retrieve", "judge")
-    graph.add_conditional_edges("judge", _after_judge, ["abstain", "answer"])
+    graph.add_conditional_edges("judge", _after_judge, ["abstain", "answer", "fill"])
+    graph.add_edge("fill", END)
     graph.add_edge("answer", "verify")
     graph.add_edge("verify", END)
     graph.add_edge("abstain", END)
     return graph.compile()
 
 
-async def _condense(state: AnswerState, _: Context) -> AnswerState:
+async def _condense(state: AnswerState, context: Context) -> AnswerState:
     conversation = state["conversation"]
-    return {
-        "standalone": condense(conversation.question, conversation.earlier),
-        "kind": read_kind(conversation.question, conversation.earlier),
-    }
+    standalone = condense(conversation.question, conversation.earlier)
+    if conversation.images:
+        await check_reads_images(context, conversation)
+    if conversation.form is not None:
+        await check_can_fill(context, conversation.options)
+        return {"standalone": conversation.form.searched(standalone), "kind": None}
+    kind = None if conversation.images else read_kind(conversation.question, conversation.earlier)
+    return {"standalone": standalone, "kind": kind}
 
 
 async def _abstained(state: AnswerState, context: Context) -> AnswerState:
@@ -129,6 +148,10 @@ def _after_survey(state: AnswerState) -> str:
 
 
 def _after_judge(state: AnswerState) -> str:
+    if state["conversation"].form is not None:  # whose values are each looked for in the sources
+        return "fill"
+    if state["conversation"].images:  # which may hold what was not searched for
+        return "answer"
     return "abstain" if state["abstain"] else "answer"
 
 

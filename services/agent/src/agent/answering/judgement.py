@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from agent.answering.reading import read_evidence
 from agent.answering.state import AnswerState, Context
 from agent.errors import is_policy
 from agent.grounding.support import cosine
@@ -23,7 +24,8 @@ MAX_WORDS = 192
 
 
 async def judge(state: AnswerState, context: Context) -> AnswerState:
-    """Compare by embeddings, first whole passages, then the words of the best; abstain below the threshold."""
+    """Compare by embeddings, first whole passages, then the words of the best; a reading model, if there is one, has
+    the last word. Abstain below the threshold."""
     question = Question(state["standalone"])
     found = passages(state["hits"])
     compared = preselect(question, found, term_weights(question.terms, found), context.settings.compared_passages)
@@ -31,9 +33,12 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     ranked = first_ranking(question, compared, vectors)
     if vectors is not None:
         await compare(context, [], unknown_words(question, ranked, context.lexicon))
-    evidence = weigh(question, found, compared, vectors, ranked, context.lexicon)
-    abstain = evidence.chance < context.settings.abstain_threshold
-    log.info("evidence judged", chance=round(evidence.chance, 3), abstain=abstain, passages=len(found))
+    evidence = await read_evidence(weigh(question, found, compared, vectors, ranked, context.lexicon), context)
+    settings = context.settings
+    abstain = evidence.chance < (settings.reader_threshold if evidence.read else settings.abstain_threshold)
+    log.info(
+        "evidence judged", chance=round(evidence.chance, 3), read=evidence.read, abstain=abstain, passages=len(found)
+    )
     return {"evidence": evidence, "abstain": abstain}
 
 

@@ -18,6 +18,14 @@ from servicekit.telemetry.trace_context import trace_id
 
 
 @dataclass(slots=True)
+class StageTimer:
+    """One time through a stage."""
+
+    counts: bool = True
+    """False where there was nothing to do after all: its time is the outer stage's then."""
+
+
+@dataclass(slots=True)
 class ReceiptBuilder:
     """Collects while the graph runs. Money is the gateway's: it knows the prices and completes the receipt."""
 
@@ -25,27 +33,34 @@ class ReceiptBuilder:
     tokens: TokenCounts = field(default_factory=TokenCounts)
     model: str | None = None
     model_digest: str | None = None
+    prompt: str | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
     guardrails: list[GuardDecision] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
     _nested: list[float] = field(default_factory=lambda: [0.0])
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Iterator[StageTimer]:
         """Times one stage. A stage inside another one is taken off the outer; a repeated one adds up."""
-        started = time.perf_counter()
+        started, timer = time.perf_counter(), StageTimer()
         self._nested.append(0.0)
         try:
             with span(name):
-                yield
+                yield timer
         finally:
             elapsed = time.perf_counter() - started
             own = elapsed - self._nested.pop()
-            self._nested[-1] += elapsed
-            self._seconds[name] = self._seconds.get(name, 0.0) + own
+            if timer.counts:
+                self._nested[-1] += elapsed
+                self._seconds[name] = self.seconds(name) + own
+
+    def seconds(self, stage: str) -> float:
+        """What a stage has taken so far, without those inside it."""
+        return self._seconds.get(stage, 0.0)
 
     def degrade(self, *reasons: str) -> None:
         """Note what the answer had to do without, each once."""
@@ -88,8 +103,10 @@ class ReceiptBuilder:
             tokens=self.tokens,
             model=self.model,
             model_digest=self.model_digest,
+            prompt=self.prompt,
             fingerprints=dict(self.fingerprints),
             attempts=list(self.attempts),
+            queries=list(self.queries),
             degraded=list(self.degraded),
             guardrails=list(self.guardrails),
             collection_revisions=dict(self.revisions),

@@ -2,21 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
 
 import structlog
 
+from agent.answering.rewriting import fused, queries
+from agent.answering.second_hop import LEAST_ROOM, joined, leads_to
 from agent.answering.state import AnswerState, Context
+from agent.errors import is_policy
 from agent.grounding.citations import is_exact
 from agent.questions.conversation import Conversation
 from contracts.retrieval.search import MAX_QUERY_CHARS, Hit, Scores, SearchRequest
+from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 
 
 async def retrieve(state: AnswerState, context: Context) -> AnswerState:
-    """Search for what the question asks."""
-    return {"hits": await find(state["conversation"], state["standalone"], context)}
+    """Search for what the question asks, and for what a model made of it if the caller wants that."""
+    conversation = state["conversation"]
+    first, *more = await queries(state, context)
+    hits, *others = await _all_of(
+        find(conversation, first, context), *(_find_more(conversation, query, context) for query in more)
+    )
+    if any(others):
+        hits = fused([hits, *others], conversation.options.top_k)
+    return {"standalone": first, "hits": await _with_second_hop(conversation, first, hits, context)}
+
+
+async def _with_second_hop(conversation: Conversation, query: str, hits: list[Hit], context: Context) -> list[Hit]:
+    """The hits, the last of them for what the first only leads to; nothing changes where all there is was found."""
+    options = conversation.options
+    if options.mode != "hybrid" or options.top_k < LEAST_ROOM or len(hits) < options.top_k:
+        return hits
+    onward = leads_to(query, hits[0])
+    if onward is None:
+        return hits
+    more = await _find_more(conversation, onward, context, "second_hop_unavailable", mode="sparse", rerank=False)
+    return joined(hits, more, options.top_k)
+
+
+async def _all_of(*searches: Coroutine[None, None, list[Hit]]) -> list[list[Hit]]:
+    """What searches at once find; where one fails, the others are ended with it."""
+    tasks = [asyncio.ensure_future(search) for search in searches]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _find_more(
+    conversation: Conversation, query: str, context: Context, without: str = "rewrite_unavailable", **changes: object
+) -> list[Hit]:
+    """The chunks for a further query; none, and `without` in the receipt, where that can't be searched for."""
+    try:
+        return await find(conversation, query, context, **changes)
+    except ServiceError as error:
+        if is_policy(error):
+            raise
+        log.warning("further query not searched for", code=error.code)
+        context.receipt.degrade(without)
+        return []
 
 
 async def find(conversation: Conversation, query: str, context: Context, **changes: object) -> list[Hit]:

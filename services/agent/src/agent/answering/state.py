@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from agent.answering.receipt import ReceiptBuilder
-from agent.ports import Library, Models, Search, Vector
+from agent.ports import Library, Models, Reader, Search, Vector
 from agent.questions.conversation import Conversation
 from agent.questions.kind import Kind
 from agent.relevance.evidence import Evidence
@@ -66,6 +66,8 @@ class Context:
     """Vectors of the passages that were compared last, shared likewise: the next question often finds the same ones."""
     deadline: float
     """On the event loop's clock."""
+    reader: Reader | None = None
+    """Asked whether passages answer and spans support; None where there is none."""
     max_tokens: int | None = None
     sampling: dict[str, object] = field(default_factory=dict)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from agent.answering.annotate_mode import write_at_once
+from agent.answering.abstention import closest_documents, write_abstention
+from agent.answering.drafting.annotate_mode import write_at_once
+from agent.answering.drafting.prompt import ANSWER_PROMPT
+from agent.answering.drafting.strict_mode import write_supported
+from agent.answering.drafting.writer import Writer
 from agent.answering.state import AnswerState, Context, Finished
-from agent.answering.strict_mode import write_supported
-from agent.answering.writer import Writer
 from agent.grounding.citations import Support
 from agent.grounding.conflicts import find_conflicts
 from agent.grounding.extraction import extract
@@ -13,7 +15,7 @@ from agent.metrics import ANSWERS
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import readable
 from agent.sanitisation.sanitiser import sanitise
-from contracts.models.chat import AnswerKind, AnswerReport
+from contracts.models.chat import STYLE_IGNORED, AnswerKind, AnswerReport
 
 
 async def verify(state: AnswerState, context: Context) -> AnswerState:
@@ -21,7 +23,7 @@ async def verify(state: AnswerState, context: Context) -> AnswerState:
     writer = Writer(context.send, context.settings.public_url)
     kind, grounded = await write_answer(state, context, writer)
     if kind == "abstained":
-        writer.write(abstention(state["conversation"].collections))
+        write_abstention(state, writer)
     writer.finish()
     return finish(state, writer, kind, grounded)
 
@@ -32,8 +34,8 @@ async def write_answer(state: AnswerState, context: Context, writer: Writer) -> 
     kind: AnswerKind = "generated"
     grounded = False
     if draft is not None and grounding == "strict":
-        grounded = await write_supported(draft, evidence, context, writer)
-        kind = "generated" if grounded else "extractive"
+        kind = await write_supported(draft, evidence, context, writer)
+        grounded = kind == "generated"
     elif draft is not None:
         kind, grounded = await write_at_once(draft, evidence, context, writer, grounding)
     if draft is not None:
@@ -41,24 +43,18 @@ async def write_answer(state: AnswerState, context: Context, writer: Writer) -> 
     if kind == "generated" and grounding != "off" and draft is not None:
         _write_conflicts(evidence, writer)
     if draft is None or kind == "extractive":
-        kind = "extractive" if _write_extract(evidence, writer) else "abstained"
+        answers = not state.get("abstain") and _write_extract(evidence, writer)
+        kind = "extractive" if answers else "abstained"
         grounded = kind == "extractive"
     return kind, grounded
 
 
 async def abstain(state: AnswerState, context: Context) -> AnswerState:
-    """Say that the documents do not hold the answer, and where was looked."""
+    """Say that the documents do not hold the answer, where was looked, and what comes closest."""
     writer = Writer(context.send, context.settings.public_url)
-    writer.write(abstention(state["conversation"].collections))
+    write_abstention(state, writer)
     writer.finish()
     return finish(state, writer, "abstained", False)
-
-
-def abstention(collections: tuple[str, ...]) -> str:
-    """What is said when there is no answer."""
-    names = [f"'{name}'" for name in collections]
-    where = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"The documents in {where} do not hold an answer to this question."
 
 
 def finish(state: AnswerState, writer: Writer, kind: AnswerKind, grounded: bool) -> AnswerState:
@@ -70,6 +66,7 @@ def finish(state: AnswerState, writer: Writer, kind: AnswerKind, grounded: bool)
         abstained=kind == "abstained",
         answer_kind=kind,
         collections=list(conversation.collections),
+        closest=closest_documents(state.get("evidence")) if kind == "abstained" else None,
         sources=writer.citations.sources(state["hits"]) if "sources" in include else None,
     )
     ANSWERS.labels(kind, state.get("grounding") or conversation.options.grounding or "strict").inc()
@@ -88,15 +85,20 @@ def _write_extract(evidence: Evidence, writer: Writer) -> bool:
 
 def _write_conflicts(evidence: Evidence, writer: Writer) -> None:
     """What other sources say otherwise, each on a line of its own with its citation."""
-    for passage in find_conflicts(evidence, writer.cited):
+    read = [*(support.against for support in writer.cited if support.against), *writer.contradicted]
+    for passage in find_conflicts(evidence, writer.cited, read):
         text = f"Another source says: {sanitise(readable(passage))}"
         writer.write_cited(text, "\n", Support(passage.hit, passage.span, 1.0))
 
 
 def final_event(state: AnswerState, context: Context) -> Finished:
     """The last event, with the receipt if it was asked for."""
+    report = state["report"]
+    worded = report.answer_kind == "generated" and context.receipt.prompt == ANSWER_PROMPT
+    if state["conversation"].options.style is not None and not (worded or report.abstained):
+        context.receipt.degrade(STYLE_IGNORED)
     receipt = context.receipt.build()
-    report = state["report"].model_copy(update={"degraded": receipt.degraded})
+    report = report.model_copy(update={"degraded": receipt.degraded})
     if "receipt" in state["conversation"].options.include:
         report = report.model_copy(update={"receipt": receipt})
     return Finished(report, context.receipt.usage())

@@ -26,6 +26,8 @@ async def _agents(request: Request) -> AgentRuntime:
 
 RunCaller = Annotated[Caller, require("agent", "agents")]
 """May run agents."""
+ThreadCaller = Annotated[Caller, require("agent", "agents", "chat")]
+"""May keep conversations."""
 AgentWriter = Annotated[Caller, require("agent", "agents:write")]
 """May make, change and delete agents."""
 AgentReader = Annotated[Caller, require("agent", "agents", "agents:write")]

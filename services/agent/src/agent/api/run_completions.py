@@ -25,7 +25,7 @@ from agent.errors import (
     RunFailed,
     RunNotFound,
 )
-from agent.questions.conversation import refuse_plain_options
+from agent.questions.conversation import refuse_output_forms, refuse_plain_options
 from agent.runs import events as run_events
 from agent.runs import repository as runs
 from agent.sanitisation.invisible import spell_out
@@ -48,6 +48,7 @@ async def start(agents: AgentRuntime, viewer: Viewer, principal: JobOwner, reque
     if not NAME.fullmatch(name):
         raise ModelNotAnswerable(request.model)
     refuse_plain_options(request)
+    refuse_output_forms(request)
     question = keepable(request.question())
     if not question.strip():
         raise QuestionMissing

@@ -1,4 +1,4 @@
-"""`/v1/threads/{id}/runs`: starting agents, following them, deciding, cancelling."""
+"""`/v1/threads/{id}/runs`: starting agents, following them, deciding, cancelling; `/v1/runs`: those of all threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from agent.runs import events as run_events
 from agent.runs import repository as runs
 from agent.tables import ANSWERS
 from agent.threads import repository as threads
-from contracts.agents.runs import Resume, Run, RunCreate, RunEvent
+from contracts.agents.runs import Resume, Run, RunCreate, RunEvent, RunStatus
+from contracts.core.base import Name
 from contracts.core.pages import Page
 from servicekit.core.errors import ServiceError
 from servicekit.streams import sse
@@ -25,6 +26,7 @@ from servicekit.web.idempotency import StoredAnswer, fingerprint
 from servicekit.web.router import Router
 
 router = Router(prefix="/v1/threads/{thread_id}/runs", tags=["runs"])
+all_runs = Router(prefix="/v1/runs", tags=["runs"])
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
 SIGN_OF_LIFE = b": still at work\n\n"
 _EVENT = {"schema": {"$ref": "#/components/schemas/RunEvent"}}
@@ -71,6 +73,20 @@ async def list_runs(
     async with runtime.database.read() as connection:
         await threads.get_thread(connection, viewer(caller), thread_id)
         return await runs.list_runs(connection, thread_id, limit, cursor)
+
+
+@all_runs.get("", response_model=Page[Run])
+async def list_all_runs(
+    caller: RunCaller,
+    runtime: Runtime,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    agent: Name | None = None,
+    status: RunStatus | None = None,
+) -> Page[Run]:
+    """The runs of all threads that the caller sees, newest first; of an agent or a status alone."""
+    async with runtime.database.read() as connection:
+        return await runs.list_all_runs(connection, viewer(caller), limit, cursor, agent=agent, status=status)
 
 
 @router.get("/{run_id}", response_model=Run)

@@ -91,16 +91,20 @@ NEAR = 3
 
 def agrees(sentence: str, evidence: str, context: str) -> bool:
     """Whether every fact of a sentence is in the evidence, or in what the evidence stands under (`context`)."""
+    if not has_facts(sentence, evidence, context):
+        return False
     sentence, evidence = _join(sentence), _join(evidence)
-    whole = f"{_join(context)}\n{evidence}"
     return (
-        _same_numbers(sentence, whole)
-        and dates(sentence) <= dates(whole)
-        and _same_names(sentence, whole)
-        and _same_denials(sentence, evidence)
+        _same_denials(sentence, evidence)
         and not any(one.search(sentence) and _turned(one, other, evidence) for one, other in _TURNING)
         and not mixes_clauses(sentence, evidence)
     )
+
+
+def has_facts(text: str, evidence: str, context: str) -> bool:
+    """Whether every number, date, name and code of a text is there, whatever is said of them."""
+    text, whole = _join(text), f"{_join(context)}\n{_join(evidence)}"
+    return _same_numbers(text, whole) and dates(text) <= dates(whole) and _same_names(text, whole)
 
 
 def facts(text: str) -> set[str]:

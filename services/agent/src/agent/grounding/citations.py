@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
+from agent.relevance.passages import Passage
 from agent.sanitisation.invisible import visible
 from agent.sanitisation.sanitiser import label
 from agent.text.sentences import Span
 from contracts.models.chat import Source
-from contracts.models.citations import Annotation, UrlCitation
+from contracts.models.citations import Annotation, Cited, FieldCitation, UrlCitation
 from contracts.retrieval.search import Hit
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")
@@ -24,6 +26,8 @@ class Support:
     hit: Hit
     span: Span
     score: float
+    against: Passage | None = None
+    """Of another source, what contradicts the sentence."""
 
 
 def is_exact(hit: Hit) -> bool:
@@ -56,28 +60,21 @@ class Citations:
         """Cite at this offset of the content; None, and nothing cited, if the quote would not be exact."""
         if not can_cite(support):
             return None
-        hit, (begin, end) = support.hit, support.span
-        marker = self.marker(support)
+        marker, cited = self.marker(support), _cited(support)
         annotation = Annotation(
             url_citation=UrlCitation(
-                start_index=index, end_index=index + len(marker), url=self._url(hit), title=label(hit.title)
+                start_index=index, end_index=index + len(marker), url=self._url(support.hit), title=cited.title
             ),
             index=index,
             marker=marker,
-            collection=hit.collection,
-            document_id=hit.document_id,
-            revision=hit.revision,
-            chunk_id=hit.chunk_id,
-            title=label(hit.title),
-            source=visible(hit.source),
-            page=hit.page,
-            quote=hit.text[begin:end],
-            start=hit.start + begin,
-            end=hit.start + end,
-            score=round(min(1.0, max(0.0, support.score)), 4),
+            **cited.model_dump(),
         )
         self.annotations.append(annotation)
         return annotation
+
+    def of_field(self, support: Support) -> FieldCitation:
+        """The same of a value of a form, which has no marker."""
+        return FieldCitation(url=self._url(support.hit), **_cited(support).model_dump())
 
     def _url(self, hit: Hit) -> str:
         """Of the document, not of the span: clients count sources by their addresses."""
@@ -95,16 +92,34 @@ class Citations:
         return sorted(listed, key=lambda source: source.number)
 
 
+def _cited(support: Support) -> Cited:
+    hit, (begin, end) = support.hit, support.span
+    return Cited(
+        **_chunk_fields(hit),
+        quote=hit.text[begin:end],
+        start=hit.start + begin,
+        end=hit.start + end,
+        score=round(min(1.0, max(0.0, support.score)), 4),
+    )
+
+
+def _chunk_fields(hit: Hit) -> dict[str, Any]:
+    """What citations and sources both say of the chunk, with nothing live in it."""
+    return {
+        "collection": hit.collection,
+        "document_id": hit.document_id,
+        "revision": hit.revision,
+        "chunk_id": hit.chunk_id,
+        "title": label(hit.title),
+        "source": visible(hit.source),
+        "page": hit.page,
+    }
+
+
 def _source(hit: Hit, number: int) -> Source:
     return Source(
         number=number,
-        collection=hit.collection,
-        document_id=hit.document_id,
-        revision=hit.revision,
-        chunk_id=hit.chunk_id,
-        title=label(hit.title),
-        source=visible(hit.source),
-        page=hit.page,
+        **_chunk_fields(hit),
         text=hit.text,
         start=hit.start,
         end=hit.end,

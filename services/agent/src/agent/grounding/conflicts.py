@@ -22,16 +22,18 @@ AS_WELL = 0.9
 _STATING = ("sentence", "item", "row")
 
 
-def find_conflicts(evidence: Evidence, cited: Sequence[Support]) -> list[Passage]:
-    """Passages that contradict one that is cited, best first; none that is cited itself."""
+def find_conflicts(evidence: Evidence, cited: Sequence[Support], read: Sequence[Passage] = ()) -> list[Passage]:
+    """Passages that contradict one that is cited, best first; none that is cited itself. Those come first that a
+    reading model found to contradict what was written (`read`)."""
     known = [passage for support in cited if (passage := _find_cited(evidence.ranked, support)) is not None]
-    found: list[Passage] = []
+    fresh = {id(passage): passage for passage in read if not any(passage is other for other in known)}
+    found = list(fresh.values())[:MAX_SHOWN]
     for first in known:
         for one in evidence.ranked:
             if len(found) >= MAX_SHOWN:
                 return found
-            fresh = all(differs(one.passage.text, other.text) for other in (*known, *found))
-            if fresh and contradicts(evidence.question, evidence.ranked, first, one.passage):
+            is_new = all(differs(one.passage.text, other.text) for other in (*known, *found))
+            if is_new and contradicts(evidence.question, evidence.ranked, first, one.passage):
                 found.append(one.passage)
     return found
 
@@ -49,7 +51,7 @@ def contradicts(question: Question, ranked: Sequence[Scored], first: Passage, ot
 def _answers_otherwise(question: Question, ranked: Sequence[Scored], first: Passage, other: Passage) -> bool:
     """Whether both answer a question for one fact, and each with a fact of its own."""
     score = next((one.score for one in ranked if one.passage is other), float("-inf"))
-    if question.wanted == "statement" or score < ranked[0].score - NEAR or not question.suits(other.text):
+    if question.wanted in ("statement", "rule") or score < ranked[0].score - NEAR or not question.suits(other.text):
         return False
     weights = term_weights(question.focus, [one.passage for one in ranked])
     own = coverage(question.focus, weights, first.forms | first.context_forms)

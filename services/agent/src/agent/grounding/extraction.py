@@ -1,7 +1,13 @@
-"""The extractive answer: the one to three passages that answer best, as they stand in the sources."""
+"""The extractive answer: as few passages as answer, at most three, as they stand in the sources.
+
+A passage's score is the logarithm of the odds that it is the one that answers (`relevance/ranking.py`), so the scores
+of all say how likely it is that those shown hold the answer; where that is likely enough, nothing is added but what
+they need to be understood: the sentence before, a "yes" or "no" before it, the heading of a row.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +22,14 @@ from agent.sanitisation.sanitiser import sanitise
 from agent.text.words import form_set
 
 MAX_PASSAGES = 3
+EVENNESS = 1.5
+"""The scores are divided by this: fitted on questions worded like the documents, they are too sure of others."""
+ENOUGH = 0.8
+"""Nothing is added to passages that hold the answer with this chance, given that one of all passages does."""
+WORTH_SHOWING = 0.05
+"""The least such chance of a further passage."""
 CLOSE = 3.5
-"""A further passage is shown if its score is at most this much below the best one's (natural log of the odds)."""
+"""One with a name or number of the question that the others lack is added if its score is so near the best one's."""
 SUBJECT = 0.25
 """A further passage is shown if it has this share of the question's subject, of what the first one has of it."""
 MAX_CHARACTERS = 420
@@ -27,6 +39,10 @@ LEANS_BACK = re.compile(
     r"|after that|also|if not|the latter|the former|below that|above that)\b",
     re.IGNORECASE,
 )
+
+
+_VERDICT = re.compile(r"^(?:yes|no|ja|nein)\W*$", re.IGNORECASE)
+_NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*|[A-Z])[.)]?\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +56,57 @@ class Extract:
 
 def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> list[Extract]:
     """The passages to show, in reading order. `found` has all passages in document order. Empty if there is none."""
-    chosen = _choose(question, ranked, found)
     shown: list[Passage] = []
-    for passage in chosen:
+    for passage in _choose(question, ranked, found):
         before = _before(passage, found)
-        if before is not None and LEANS_BACK.match(passage.text) and before not in shown and len(shown) < 3:
+        if (
+            before is not None
+            and before not in shown
+            and len(shown) < MAX_PASSAGES
+            and _needs(passage, before, question)
+        ):
             shown.append(before)
         if passage not in shown:
             shown.append(passage)
     order = {id(passage): place for place, passage in enumerate(found)}
     leading = shown[0].hit if shown else None
     ordered = sorted(shown, key=lambda passage: (passage.hit is not leading, order.get(id(passage), 0)))
-    return [_extract_of(passage) for passage in ordered]
+    return [_extract_of(passage, question, _before(passage, found) in shown) for passage in ordered]
 
 
 def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> list[Passage]:
     chosen: list[Passage] = []
-    best = float("-inf")
-    for one in ranked:
-        if len(chosen) >= MAX_PASSAGES or one.score < best - CLOSE:
+    held = 0.0
+    for one, chance in zip(ranked, _chances(ranked), strict=True):
+        enough = held >= ENOUGH or chance < WORTH_SHOWING
+        if len(chosen) >= MAX_PASSAGES or (chosen and enough and one.score < ranked[0].score - CLOSE):
             break
+        if chosen and enough and not _completes(question, one.passage, chosen):
+            continue
+        held += chance
         for passage in _answering(question, one.passage, found):
             if _says_nothing(passage, question) or any(_same_words(passage, other) for other in chosen):
                 continue
             size = sum(len(other.text) for other in (*chosen, passage))
             if not chosen or (size <= MAX_CHARACTERS and question.suits(passage.text)):
                 chosen.append(passage)
-                best = max(best, one.score)
     return _with_conflict(question, ranked, _to_the_point(question, ranked, chosen)[:MAX_PASSAGES])
+
+
+def _completes(question: Question, passage: Passage, chosen: Sequence[Passage]) -> bool:
+    """Whether a passage has a name or number of the question that none of the chosen ones has."""
+    missing = [
+        term
+        for term in question.terms
+        if term.distinctive and all(term.forms.isdisjoint(other.near_forms) for other in chosen)
+    ]
+    return any(not term.forms.isdisjoint(passage.forms) for term in missing)
+
+
+def _chances(ranked: Sequence[Scored]) -> list[float]:
+    """For each passage the chance that it answers, given that one of them does."""
+    odds = [math.exp((one.score - ranked[0].score) / EVENNESS) for one in ranked]
+    return [each / sum(odds) for each in odds]
 
 
 def _to_the_point(question: Question, ranked: Sequence[Scored], chosen: list[Passage]) -> list[Passage]:
@@ -79,9 +118,24 @@ def _to_the_point(question: Question, ranked: Sequence[Scored], chosen: list[Pas
     return [
         passage
         for passage in chosen
-        if coverage(question.focus, weights, passage.near_forms) >= least
+        if passage is first
         or contradicts(question, ranked, first, passage)
+        or (
+            coverage(question.focus, weights, passage.near_forms) >= least and not _of_another(question, passage, first)
+        )
     ]
+
+
+def _of_another(question: Question, passage: Passage, first: Passage) -> bool:
+    """Whether a passage is about another thing of the same kind: a row beside the one that has the question's words, or
+    what lacks the name that the question and the first passage have.
+    """
+    beside = (passage.hit, passage.unit.block) == (first.hit, first.unit.block)
+    if beside and first.unit.kind == "row":
+        asked = [term for term in question.focus if not term.forms.isdisjoint(first.forms)]
+        return any(term.forms.isdisjoint(passage.forms) for term in asked)
+    named = [term for term in question.terms if term.distinctive and not term.forms.isdisjoint(first.near_forms)]
+    return not beside and any(term.forms.isdisjoint(passage.near_forms) for term in named)
 
 
 def _with_conflict(question: Question, ranked: Sequence[Scored], chosen: list[Passage]) -> list[Passage]:
@@ -115,6 +169,13 @@ def _before(passage: Passage, found: Sequence[Passage]) -> Passage | None:
     return other if together and other.unit.kind in ("sentence", "item") else None
 
 
+def _needs(passage: Passage, before: Passage, question: Question) -> bool:
+    """Whether a passage is not understood without the one before it."""
+    if _VERDICT.match(before.text):
+        return question.wanted == "rule"
+    return LEANS_BACK.match(passage.text) is not None
+
+
 def _says_nothing(passage: Passage, question: Question) -> bool:
     """Whether it only repeats the question or the title, as a page header does."""
     return passage.forms <= question.forms | form_set(passage.hit.title) | form_set("page")
@@ -125,6 +186,21 @@ def _same_words(one: Passage, other: Passage) -> bool:
     return bool(union) and len(one.forms & other.forms) / len(union) > 0.85 and not differs(one.text, other.text)
 
 
-def _extract_of(passage: Passage) -> Extract:
+def _extract_of(passage: Passage, question: Question, led: bool) -> Extract:
+    """As it is shown, with its heading where it needs that; `led` says whether the sentence before it is shown."""
+    text = readable(passage)
+    if not led and _needs_heading(passage, question):
+        text = f"{_NUMBERING.sub('', passage.heading)} – {text}"
     lines = passage.unit.kind in ("row", "item")
-    return Extract(sanitise(readable(passage)), Support(passage.hit, passage.span, 1.0), lines)
+    return Extract(sanitise(text), Support(passage.hit, passage.span, 1.0), lines)
+
+
+def _needs_heading(passage: Passage, question: Question) -> bool:
+    """Whether only its heading says what a passage is about: "it", or a row or item without the question's subject."""
+    said = passage.forms | form_set(" ".join(passage.labels))
+    heading = form_set(passage.heading)
+    if not heading or heading <= said:
+        return False
+    if passage.unit.kind == "sentence":
+        return LEANS_BACK.match(passage.text) is not None
+    return any(not term.forms.isdisjoint(heading) and term.forms.isdisjoint(said) for term in question.focus)

@@ -7,7 +7,8 @@ docs/decisions/0704-support-threshold.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -32,10 +33,31 @@ BY_WORDS = 6
 """So many passages are taken for their words alone, whether or not they looked like an answer."""
 COMPARED = 3
 """The words of so many passages are learned to check one sentence."""
+FALLING_SHORT = 6
+"""So many spans with too little of a sentence's wording are looked at for their facts."""
 
 _RUNNING = frozenset(("sentence", "item"))
-_ASSERTING = _RUNNING | {"row"}
+ASSERTING = _RUNNING | {"row"}
 """Headings and questions say nothing that could support a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreeingSpan:
+    """A span with whose facts a sentence agrees, and what it stands under."""
+
+    passage: Passage
+    """The passage that it is; of two sentences the first."""
+    span: Span
+    text: str
+    context: str
+    strength: float
+    is_enough: bool
+    """Whether it supports the sentence by its wording."""
+
+    @property
+    def support(self) -> Support:
+        """As it is cited."""
+        return Support(self.passage.hit, self.span, self.strength)
 
 
 def cosine(one: Vector, other: Vector) -> float:
@@ -81,42 +103,72 @@ def find_support(
 
     Rows are never joined: a name from one and a number from the next would support what neither says.
     """
+    first = next(find_spans(sentence, found, vectors, vector, lexicon), None)
+    return first.support if first is not None else None
+
+
+def find_spans(
+    sentence: str,
+    found: Sequence[Passage],
+    vectors: Sequence[Vector] | None,
+    vector: Vector | None,
+    lexicon: Lexicon | None = None,
+    *,
+    falling_short: bool = False,
+) -> Iterator[AgreeingSpan]:
+    """The spans that support a sentence, best first; with `falling_short` then also the best of those that agree in all
+    facts but have too little of its wording, so that something else must say whether they mean it."""
     words = lexicon or Lexicon()
     near = [cosine(one, vector) for one in vectors] if vectors is not None and vector is not None else None
-    best: Support | None = None
-    for at, passage in enumerate(found):
-        if passage.unit.kind in _ASSERTING:
-            strength = _strength(sentence, passage.text, passage.context, near[at] if near else None, words)
-            best = _better(best, passage, passage.span, strength)
-    if best is not None:
-        return best
+    alone = [
+        AgreeingSpan(passage, passage.span, passage.text, passage.context, *measured)
+        for at, passage in enumerate(found)
+        if passage.unit.kind in ASSERTING
+        for measured in [_measure(sentence, passage.text, passage.context, near[at] if near else None, words)]
+        if measured is not None
+    ]
+    supported = False
+    for span in _agreeing(sentence, [one for one in alone if one.is_enough]):
+        supported = True
+        yield span
+    if supported and not falling_short:
+        return
+    joined = list(_joined(sentence, found, near, words))
+    if not supported:
+        yield from _agreeing(sentence, [one for one in joined if one.is_enough])
+    if falling_short:
+        yield from _agreeing(sentence, [one for one in (*alone, *joined) if not one.is_enough], FALLING_SHORT)
+
+
+def _joined(
+    sentence: str, found: Sequence[Passage], near: Sequence[float] | None, words: Lexicon
+) -> Iterator[AgreeingSpan]:
+    """Two neighbouring sentences at a time."""
     for at, (one, two) in enumerate(pairwise(found)):
         if one.hit is two.hit and {one.unit.kind, two.unit.kind} <= _RUNNING and one.span[1] <= two.span[0]:
             span: Span = (one.span[0], two.span[1])
-            likeness = max(near[at], near[at + 1]) if near else None
-            strength = _strength(sentence, one.hit.text[slice(*span)], two.context, likeness, words)
-            best = _better(best, one, span, strength)
-    return best
+            text = one.hit.text[slice(*span)]
+            measured = _measure(sentence, text, two.context, max(near[at], near[at + 1]) if near else None, words)
+            if measured is not None:
+                yield AgreeingSpan(one, span, text, two.context, *measured)
 
 
-def _better(best: Support | None, passage: Passage, span: Span, strength: float | None) -> Support | None:
-    if strength is None or (best is not None and best.score >= strength):
-        return best
-    return Support(passage.hit, span, strength)
+def _agreeing(sentence: str, spans: Sequence[AgreeingSpan], most: int | None = None) -> Iterator[AgreeingSpan]:
+    """Those of the `most` best spans with which the facts agree."""
+    best = sorted(spans, key=lambda one: one.strength, reverse=True)[:most]
+    return (one for one in best if agrees(sentence, one.text, one.context))
 
 
-def _strength(sentence: str, evidence: str, context: str, near: float | None, lexicon: Lexicon) -> float | None:
-    """How well a span supports a sentence, 0 to 1; None if it does not."""
-    if form_set(sentence).isdisjoint(form_set(evidence)):
+def _measure(sentence: str, text: str, context: str, near: float | None, lexicon: Lexicon) -> tuple[float, bool] | None:
+    """How well a text's wording supports a sentence, 0 to 1, and whether that is enough; None if it shares none."""
+    if form_set(sentence).isdisjoint(form_set(text)):
         return None
-    held = wording_held(sentence, f"{context}\n{evidence}", lexicon if near is not None else None)
+    held = wording_held(sentence, f"{context}\n{text}", lexicon if near is not None else None)
     strength = sum(held) / len(held)
     if near is None:
-        enough = strength >= MIN_OVERLAP_ALONE
-    else:
-        strength = (strength + near) / 2
-        enough = strength >= MIN_STRENGTH and sum(share >= HELD for share in held) / len(held) >= MIN_HELD
-    return strength if enough and agrees(sentence, evidence, context) else None
+        return strength, strength >= MIN_OVERLAP_ALONE
+    strength = (strength + near) / 2
+    return strength, strength >= MIN_STRENGTH and sum(share >= HELD for share in held) / len(held) >= MIN_HELD
 
 
 def wording_held(sentence: str, text: str, lexicon: Lexicon | None) -> list[float]:

@@ -11,7 +11,7 @@ from agent.answering.graph import Answering
 from agent.mcp.tools import TOOLS, McpCall, McpTool, content_result
 from agent.ports import Library
 from agent.sanitisation.sanitiser import sanitise
-from agent.tools.schemas import problems
+from agent.schemas.validation import problems
 from contracts.agents.mcp import McpMessage, McpReply
 from servicekit.auth.delegation import Caller
 from servicekit.core.errors import ServiceError

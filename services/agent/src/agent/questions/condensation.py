@@ -2,7 +2,8 @@
 
 Three shapes of follow-up are told apart. An elliptic one ("And to Germany?") takes the frame of the question before;
 one that points back ("How long is its warranty?") gets the earlier subject beside it; one that names no subject of
-its own ("How much?") is read together with the question before. Everything else already stands alone.
+its own ("How much?") is read together with the question before. Everything else already stands alone, but for a
+greeting before it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from agent.questions.question import Question
+from agent.questions.small_talk import without_greeting
 from agent.text.words import TOKEN, is_generic, names
 
 _LEAD = re.compile(
@@ -28,19 +30,33 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _PREPOSITION = re.compile(r"^(?:in|on|at|to|for|from|of|with|by|the|a|an|is|are)\s+", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"(?<=[a-z]) (?:who|which|that|whose|whom|where)\b.*|^(?:if|when|while|unless|because)\b[^,]*$", re.I
+)
+"""A clause about a thing, or about when the question holds: it asks nothing."""
+_PLACED = re.compile(r"^(?P<preposition>in|on|at|to|for|from|of|with|by|during|after|before)\s", re.IGNORECASE)
+_END = r"\s(?:(?:the|a|an|my|our|your|this)\s)?[\w-]+(?:\s[\w-]+)?$"
+"""A preposition's object at the end of a question: one word or two."""
+_DETERMINED = re.compile(r"(?P<before>[\w'’]+)\s(?P<thing>(?:the|a|an|my|our|your|this|these)\s)", re.IGNORECASE)
+_OBJECT = re.compile(r"^(?:the|a|an|my|our|your|this|these)\s", re.IGNORECASE)
+_COPULAS = frozenset(("is", "are", "was", "were", "what's", "whats", "be"))
+_PREPOSITIONS = frozenset(
+    ("in", "on", "at", "to", "for", "from", "of", "with", "by", "during", "after", "before", "about")
+)
 
 
 def condense(question: str, earlier: Sequence[str]) -> str:
     """The question as it would be asked without the conversation before it."""
     alone = ""
     for asked in (*earlier, question):
-        alone = _standing_alone(asked, alone) if alone else asked
+        said = without_greeting(asked)
+        alone = _standing_alone(said, alone) if alone else said
     return alone
 
 
 def _standing_alone(question: str, before: str) -> str:
     body = _LEAD.sub("", question).strip()
-    if _ELLIPTIC.match(question) and not _COMPLETE.search(body):
+    if _ELLIPTIC.match(question) and not _COMPLETE.search(_CLAUSE.sub("", body)):
         return _in_the_frame_of(body, before)
     if _POINTS_BACK.search(question):
         return _with_subject(question, before)
@@ -55,10 +71,29 @@ def _in_the_frame_of(body: str, before: str) -> str:
     while _PREPOSITION.match(fresh):
         fresh = _PREPOSITION.sub("", fresh)
     old = _last_name(before)
-    if old is None or not names(f"x {fresh}"):
-        return f"{before} {body}"
-    start, end = old
-    return before[:start] + fresh + before[end:]
+    if old is not None and names(f"x {fresh}"):
+        start, end = old
+        return before[:start] + fresh + before[end:]
+    bare = before.rstrip("?!. ")
+    place = _place_of(body, bare)
+    return f"{before} {body}" if place is None else bare[:place] + body
+
+
+def _place_of(body: str, before: str) -> int | None:
+    """From where on an ellipse takes the place of what the question before said: what has the same preposition ("and in
+    Denmark?"), or the thing that it asked about ("and the list of visitors?"). None if it adds to the question.
+    """
+    placed = _PLACED.match(body)
+    if placed is not None:
+        found = re.search(rf"\b{placed['preposition']}{_END}", before, re.IGNORECASE)
+        return found.start() if found else None
+    if not _OBJECT.match(body):
+        return None
+    things = list(_DETERMINED.finditer(before))
+    asked = next((one for one in things if one["before"].lower() not in _COPULAS | _PREPOSITIONS), None)
+    within = [one for one in things if one["before"].lower() in _PREPOSITIONS]
+    chosen = asked or (within[-1] if within else things[0] if things else None)
+    return chosen.start("thing") if chosen else None
 
 
 def _with_subject(question: str, before: str) -> str:

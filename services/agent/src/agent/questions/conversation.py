@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,16 +16,29 @@ from agent.errors import (
     QuestionTooLong,
     ToolsNotCalled,
 )
+from agent.questions.output_form import OutputForm, read_output_form
 from contracts.access.delegation import Delegation
 from contracts.core.base import NAME
 from contracts.models.catalog import MAX_COLLECTIONS, RAG, rag_collections
-from contracts.models.chat import AnswerOptions, ChatRequest
+from contracts.models.chat import AnswerOptions, ChatRequest, TextPart
 
 MAX_QUESTION = 8_000
 """Characters."""
+MAX_INSTRUCTIONS = 4_000
+"""Characters."""
+SYSTEM_ROLES = ("system", "developer")
 MAX_TURNS = 6
 """Earlier questions that a follow-up may lean on."""
+IMAGE = "image_url"
 PLAIN_ONLY = ("logprobs", "audio")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture as it came, and the number of its message."""
+
+    message: int
+    part: TextPart
 
 
 @dataclass(frozen=True)
@@ -37,26 +51,35 @@ class Conversation:
     """Earlier questions, oldest first."""
     instructions: str = ""
     """The caller's own system messages."""
+    instructions_truncated: bool = False
     options: AnswerOptions = field(default_factory=AnswerOptions)
+    images: tuple[Image, ...] = ()
+    """The pictures of all that the user has sent."""
+    form: OutputForm | None = None
+    """The schema that the answer is to fill in."""
 
 
 def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversation:
     """The conversation of a request; raises what is wrong with it, before any work is done."""
     collections = _collections(request.model, delegation)
-    refuse_plain_options(request)
+    images = tuple(_images(request))
+    refuse_plain_options(request, images)
     question = request.question().strip()
     asked = [message.plain_text().strip() for message in request.messages if message.role == "user"]
     if not any(character.isalnum() for character in question):
         raise QuestionMissing
     if len(question) > MAX_QUESTION:
         raise QuestionTooLong(MAX_QUESTION)
-    system = [message.plain_text() for message in request.messages if message.role in ("system", "developer")]
+    system = "\n".join(message.plain_text() for message in request.messages if message.role in SYSTEM_ROLES)
     return Conversation(
         collections=collections,
         question=question,
         earlier=tuple(text[:MAX_QUESTION] for text in asked[:-1] if text)[-MAX_TURNS:],
-        instructions="\n".join(system)[:2_000],
+        instructions=system[:MAX_INSTRUCTIONS],
+        instructions_truncated=len(system) > MAX_INSTRUCTIONS,
         options=request.groundwork or AnswerOptions(),
+        images=images,
+        form=read_output_form((request.model_extra or {}).get("response_format")),
     )
 
 
@@ -74,9 +97,10 @@ def _collections(model: str, delegation: Delegation) -> tuple[str, ...]:
     return names
 
 
-def refuse_plain_options(request: ChatRequest) -> None:
-    """Raise for what only plain models take. Tools are passed over unless the answer has to be a call of one."""
-    _refuse_other_than_text(request)
+def refuse_plain_options(request: ChatRequest, images: Collection[Image] = ()) -> None:
+    """Raise for what only plain models take; these images are read. Tools are passed over unless the answer has to be a
+    call of one."""
+    _refuse_other_than_text(request, images)
     if request.n is not None and request.n != 1:
         raise OptionNotSupported("n")
     extra = request.model_extra or {}
@@ -88,15 +112,26 @@ def refuse_plain_options(request: ChatRequest) -> None:
     for name in ("tool_choice", "function_call"):
         if not _leaves_tools_open(extra.get(name)):
             raise ToolsNotCalled(name)
-    shape = extra.get("response_format")
+
+
+def refuse_output_forms(request: ChatRequest) -> None:
+    """Raise for a schema that an agent's answer is to fit: its own definition says whether it has one."""
+    shape = (request.model_extra or {}).get("response_format")
     if isinstance(shape, dict) and shape.get("type", "text") != "text":
         raise OptionNotSupported("response_format")
 
 
-def _refuse_other_than_text(request: ChatRequest) -> None:
+def _images(request: ChatRequest) -> Iterator[Image]:
+    for number, message in enumerate(request.messages):
+        if message.role == "user" and isinstance(message.content, list):
+            yield from (Image(number, part) for part in message.content if part.type == IMAGE)
+
+
+def _refuse_other_than_text(request: ChatRequest, images: Collection[Image]) -> None:
+    read = [image.part for image in images]
     for number, message in enumerate(request.messages):
         for part in message.content if isinstance(message.content, list) else ():
-            if part.type != "text":
+            if part.type != "text" and not any(part is image for image in read):
                 raise ContentNotText(number, part.type)
 
 

@@ -12,7 +12,7 @@ from agent.questions.asked_documents import read_document_question
 from agent.questions.condensation import condense
 from agent.questions.kind import Kind, Parts
 from agent.questions.parts import read_parts
-from agent.questions.small_talk import read_small_talk
+from agent.questions.small_talk import read_small_talk, without_greeting
 
 MAX_CHARACTERS = 600
 """A longer message is somebody's own text, whatever it begins with."""
@@ -25,6 +25,7 @@ def read_kind(question: str, earlier: Sequence[str] = ()) -> Kind | None:
     said = re.sub(r"\s+", " ", question).strip()
     if (talk := read_small_talk(said)) is not None:
         return talk
+    said = without_greeting(said)
     parts = read_parts(said)
     if parts is None:
         return read_document_question(condense(said, earlier))

@@ -9,30 +9,57 @@ from typing import Literal
 
 from agent.text.words import Term, form_set, is_generic, terms
 
-Wanted = Literal["money", "quantity", "time", "person", "place", "contact", "statement"]
+Wanted = Literal["money", "quantity", "time", "person", "place", "contact", "rule", "statement"]
 
 _MONEY = re.compile(
     r"\b(price[sd]?|cost[s]?|fee[s]?|how expensive|how cheap|salary|wage|deposit|surcharge|pay for|budget|"
     r"how much (?:money|is|are|does|do|must|would|will|can|may)\b)",
     re.IGNORECASE,
 )
+_OPENS = (
+    r"(?:^|[,;:.?!–-]\s*"
+    r"|\b(?:and|or|but|so|know|knows|tell|me|say|says|ask|by|since|until|till|from|to|with|for|of|on)\s+)"
+)
+"""What stands before a word that asks. In "the alarm rings when", "cases where", "anyone who" it only joins clauses."""
+_VERB = r"(?=\s+(?:is|are|was|were|do|does|did|can|could|may|must|should|shall|will|would|has|have|had|to)\b|\W*$)"
+"""Or behind it."""
+
+
+def _interrogative(word: str) -> str:
+    return rf"{_OPENS}{word}\b|\b{word}{_VERB}"
+
+
 _TIME = re.compile(
-    r"\b(when|what time|which (?:day|date|year|month)|what (?:day|date|year|month)|how soon|deadline|since when|"
-    r"opening hours|from when|until when|by when)\b",
+    rf"{_interrogative('when')}|\b(what time|which (?:day|date|year|month)|what (?:day|date|year|month)|how soon|"
+    r"deadline|opening hours)\b",
     re.IGNORECASE,
 )
 _QUANTITY = re.compile(
-    r"\b(how (?:many|much|long|far|often|high|tall|old|large|big|deep|fast|heavy|wide|quickly|late|early|warm|cold|hot|"
-    r"accurate|precise)|what (?:percentage|percent|number|share|temperature|range|distance|speed|weight|mass|size|"
-    r"interval|accuracy|limit|rate|voltage|frequency|duration|period|age|maximum|minimum)|maximum|minimum|at most|"
-    r"at least|percentage|number of|what is the (?:limit|range|mass|weight|accuracy|period|ratio|rate))\b",
+    r"\b(how (?:many|much|long|far|often|high|tall|old|large|big|deep|fast|heavy|wide|quick|quickly|late|early|warm|"
+    r"cold|hot|accurate|precise)|what (?:percentage|percent|number|share|temperature|range|distance|speed|weight|mass|"
+    r"size|interval|accuracy|limit|rate|voltage|frequency|duration|period|age|maximum|minimum)|maximum|minimum|at most|"
+    r"at least|percentage|number of|what(?: i|['’]?)s the (?:limit|range|mass|weight|accuracy|period|ratio|rate)|"
+    r"what(?: i|['’]?)s the (?:heavi|larg|bigg|long|short|high|low|fast|deep|small|old|tall|wid|lat|earli)est)\b",
     re.IGNORECASE,
 )
-_PERSON = re.compile(r"\b(who|whom|whose|which (?:person|team|department|manager|company|role))\b", re.IGNORECASE)
-_PLACE = re.compile(
-    r"\b(where|which (?:city|country|room|town|building|place)|what (?:city|country|room))\b", re.IGNORECASE
+_PERSON = re.compile(
+    rf"{_interrogative('who(?:m|se)?')}|\bwhich (?:person|team|department|manager|company|role)\b", re.IGNORECASE
 )
-_CONTACT = re.compile(r"\b(e-?mail|address|phone|telephone|extension|url|website|link)\b", re.IGNORECASE)
+_PLACE = re.compile(
+    rf"{_interrogative('where')}|\b(which (?:city|country|room|town|building|place)|what (?:city|country|room))\b",
+    re.IGNORECASE,
+)
+_CONTACT = re.compile(
+    r"\b(?:what|which|whose|where|give|find|have|need|know|an?|the|your|their)\b[^,;.?!]{0,60}\b"
+    r"(?:e-?mail|address|phone|telephone|extension|url|website|link)\b(?! (?:accounts?|apps?|clients?))",
+    re.IGNORECASE,
+)
+_RULE = re.compile(
+    r"(?:^|[,;.:!?]\s+)(?:and |but |so |or )?(?:am|is|are|do|does|can|could|may|must|should|shall|will|would|have|has) "
+    r"(?:i|we|you|one|it|they|there|this|that|my|our|your|the|an?|someone|anyone|everyone|people|employees)\b",
+    re.IGNORECASE,
+)
+"""A question for yes or no: mostly whether something may, must or can be."""
 
 _HAS_MONEY = re.compile(r"(?:[$€£¥]|\b(?:EUR|USD|GBP|CHF|euros?|dollars?|pounds?|cents?|percent)\b|%)", re.IGNORECASE)
 _HAS_TIME = re.compile(
@@ -57,6 +84,11 @@ _HAS_PLACE = re.compile(
 _HAS_CONTACT = re.compile(
     r"@|\bhttps?:|www\.|\b(?:extension|street|road|ext\.?)\b|\d{3,}|\b\w+\.(?:com|org|net|example)\b", re.IGNORECASE
 )
+_HAS_RULE = re.compile(
+    r"\b(?:yes|no|not|never|always|only|may|can|cannot|could|must|shall|should|will|would|need(?:s|ed)?|ha(?:s|ve) to"
+    r"|allow(?:s|ed)?|permit(?:s|ted)?|forbidden|require[ds]?|possible|except|unless|includes?|included|covers?|covered)\b",
+    re.IGNORECASE,
+)
 
 _ASKS: tuple[tuple[Wanted, re.Pattern[str], re.Pattern[str]], ...] = (
     ("contact", _CONTACT, _HAS_CONTACT),
@@ -65,6 +97,7 @@ _ASKS: tuple[tuple[Wanted, re.Pattern[str], re.Pattern[str]], ...] = (
     ("quantity", _QUANTITY, _HAS_QUANTITY),
     ("person", _PERSON, _HAS_PERSON),
     ("place", _PLACE, _HAS_PLACE),
+    ("rule", _RULE, _HAS_RULE),
 )
 
 

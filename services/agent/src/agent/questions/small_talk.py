@@ -73,6 +73,19 @@ _NO_WORD = re.compile(r"[^\w\s'-]+|_+")
 MAX_CHARACTERS = 120
 
 
+_SAID = "|".join(re.escape(one.strip()) for one in f"{_GREETINGS}|{_GREETINGS_DE}".split("|"))
+_BEFORE_A_QUESTION = re.compile(
+    rf"^(?:(?:(?:hi|hello|hey|hiya|hallo)\b|(?:{_SAID})(?= ?[,!.:;–]))"
+    r"(?: (?:there|all|everyone|team|zusammen)\b)?[\s,!.:;–]*)+(?=\w)",
+    re.IGNORECASE,
+)
+
+
+def without_greeting(message: str) -> str:
+    """A message without the greeting that it begins with; one that is nothing else, as it is."""
+    return _BEFORE_A_QUESTION.sub("", message.strip()) or message
+
+
 def read_small_talk(message: str) -> Overview | None:
     """What kind of small talk a message is; None if anything in it is something else."""
     left = " ".join(_NO_WORD.sub(" ", message.lower().replace("’", "'")).split())

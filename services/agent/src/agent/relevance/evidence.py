@@ -44,6 +44,8 @@ class Evidence:
     """`compared`, best first."""
     chance: float
     """That the sources answer the question."""
+    read: bool = False
+    """Whether a reading model gave the order and the chance."""
 
 
 def evidence_features(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -> tuple[float, ...]:

@@ -6,8 +6,8 @@ with what the run has to say until then (its events and counters), and only whil
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from random import SystemRandom
 from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
@@ -33,6 +33,7 @@ KEPT = 2
 PRUNED_EVERY = 8
 """Checkpoints between two times at which older ones are dropped."""
 _ADD = insert(CHECKPOINTS)
+_RANDOM = SystemRandom()
 
 
 Change = Callable[[Connection], None]
@@ -70,7 +71,7 @@ class SqlCheckpoints(BaseCheckpointSaver[str]):
     def get_next_version(self, current: str | None, channel: None) -> str:
         """Versions that sort as text."""
         number = 0 if current is None else int(str(current).split(".")[0])
-        return f"{number + 1:032}.{random.random():016}"  # noqa: S311  # what LangGraph's own savers do
+        return f"{number + 1:032}.{_RANDOM.random():016}"  # as LangGraph's own savers do
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that the config names, or the thread's newest."""

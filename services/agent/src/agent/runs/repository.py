@@ -7,14 +7,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, Text, cast, func, insert, literal, select, update
 
 from agent.errors import ArgumentsDontFit, DecisionsDontFit, RunNotFound, RunNotWaiting, ThreadBusy, ThreadNotFound
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
+from agent.schemas.validation import problems
 from agent.tables import RUN_EVENTS, RUN_JOBS, RUNS, THREADS
-from agent.tools.schemas import problems
-from contracts.agents.runs import Decision, Run, RunUsage
+from agent.threads.repository import Viewer, count_fitting, seen_by
+from contracts.agents.runs import Decision, Run, RunStatus, RunUsage
 from contracts.core.pages import Page
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
@@ -67,13 +68,45 @@ async def get_run(connection: Transaction, thread_id: str, run_id: str) -> RowMa
 
 
 async def list_runs(connection: Transaction, thread_id: str, limit: int, cursor: str | None) -> Page[Run]:
-    """A thread's runs, newest first."""
-    query = select(RUNS).where(RUNS.c.thread_id == thread_id)
+    """A thread's runs, newest first, `limit` and `PAGE_BYTES` characters at most."""
+    return await _page(connection, _sizes().where(RUNS.c.thread_id == thread_id), limit, cursor)
+
+
+async def list_all_runs(
+    connection: Transaction,
+    viewer: Viewer,
+    limit: int,
+    cursor: str | None,
+    *,
+    status: RunStatus | None = None,
+    agent: str | None = None,
+) -> Page[Run]:
+    """The runs of all threads that the viewer can list, newest first, `limit` and `PAGE_BYTES` characters at most."""
+    these: list[ColumnElement[bool]] = [RUNS.c.tenant == viewer.tenant, seen_by(viewer), THREADS.c.transient.is_(False)]
+    if status is not None:
+        these.append(RUNS.c.status == status)
+    if agent is not None:
+        these.append(RUNS.c.agent == agent)
+    query = _sizes().join(THREADS, THREADS.c.id == RUNS.c.thread_id).where(*these)
+    return await _page(connection, query, limit, cursor)
+
+
+def _sizes() -> Select[str, int]:
+    """The ids of runs, and how many characters of others' are in each."""
+    texts = (RUNS.c.input, RUNS.c.output, cast(RUNS.c.pending, Text))
+    return select(RUNS.c.id, sum((func.coalesce(func.length(text), 0) for text in texts), start=literal(0)))
+
+
+async def _page(connection: Transaction, sizes: Select[str, int], limit: int, cursor: str | None) -> Page[Run]:
     if cursor is not None:
-        query = query.where(RUNS.c.id < decode_cursor(cursor, str)[0])
-    rows = (await connection.execute(query.order_by(RUNS.c.id.desc()).limit(limit + 1))).mappings().all()
-    following = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
-    return Page[Run](data=[to_run(dict(row)) for row in rows[:limit]], next_cursor=following)
+        sizes = sizes.where(RUNS.c.id < decode_cursor(cursor, str)[0])
+    found = (await connection.execute(sizes.order_by(RUNS.c.id.desc()).limit(limit + 1))).all()
+    count = count_fitting([size for _, size in found[:limit]])
+    shown = [run_id for run_id, _ in found[:count]]
+    query = select(RUNS).where(RUNS.c.id.in_(shown)).order_by(RUNS.c.id.desc())
+    rows = (await connection.execute(query)).mappings() if shown else ()
+    following = encode_cursor(shown[-1]) if len(found) > count else None
+    return Page[Run](data=[to_run(dict(row)) for row in rows], next_cursor=following)
 
 
 async def cancel_run(

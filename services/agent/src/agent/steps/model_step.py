@@ -11,9 +11,9 @@ from agent.errors import AgentModelMissing
 from agent.metrics import RUN_STEP_SECONDS, RUN_STEPS
 from agent.prompts.prompt import load_prompt
 from agent.prompts.quotation import quotable
+from agent.schemas.json_output import shown_output
 from agent.steps.budgets import answer_tokens, exhausted_limit, spend
 from agent.steps.emitted_text import EmittedText
-from agent.steps.output import shown_output
 from agent.steps.state import RunContext, RunState
 from agent.steps.tool_calls import CallAssembly, screen
 from agent.threads.messages import Message, as_openai, last_text, tokens, without_calls

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from agent.schemas.validation import problems
 from agent.steps.state import RunState
-from agent.tools.schemas import problems
 from agent.tools.tool import Tool
 from contracts.agents.agents import AgentLimits
 from contracts.core.values import check_value

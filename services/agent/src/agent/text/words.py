@@ -14,6 +14,7 @@ _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _LONG_NAME = re.compile(r"\b[A-Z][a-z]+(?: [A-Z][a-z]+){1,4}\b")
 _POSSESSIVE = re.compile(r"['’]s$|['’]$")
+_SHORTENED = re.compile(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))$", re.IGNORECASE)
 
 
 def _set(words: str) -> frozenset[str]:
@@ -39,7 +40,9 @@ STOPWORDS: frozenset[str] = _set(
     its itself just let like may me might mine more most much must my no nor not of off on once only or other our ours
     out over own per please same shall she should so some such than that the their theirs them then there these they
     this those through to too under until up upon us very was we were what when where whether which while who whom whose
-    why will with within would yes you your yours s t don isn aren doesn didn won"""
+    why will with within would yes you your yours s t don isn aren doesn didn won ca wo im ive dont doesnt didnt isnt
+    arent wasnt werent cant couldnt wont wouldnt shouldnt hasnt havent whats wheres whos hows thats theres heres youre
+    youve theyre weve gonna gotta wanna till"""
 )
 """Words that say nothing about what a text is about."""
 
@@ -52,14 +55,18 @@ GENERIC: frozenset[str] = _set(
     name named need needed new number offer often old one part people percent percentage
     period person place possible price provide put question reason receive request required right said say says
     see set show small soon specific state stated start take takes tell thing things time total type use used uses using
-    value want way week well what work works year years date day days different main many name"""
+    value want way week well what work works year years date day days different main many name
+    really actually still today now ok okay bit lot stuff guy guys else maybe anyway"""
 )
 """Words that a question uses to ask rather than to name its subject; they weigh little in coverage."""
+
+_IRREGULAR = _set("got gotten gave taken took came gone went had made told said began begun saw seen meant")
 
 NEGATIONS: frozenset[str] = _set(
     """no not never none neither nor without cannot nothing nobody nowhere excluded excludes except prohibited forbidden
     unavailable"""
 )
+_CAPITAL_INSIDE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 READABLE_DIGITS = 4_000
 _CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)
 
@@ -87,6 +94,12 @@ def stem(word: str) -> str:
 @lru_cache(maxsize=1)
 def _stemmer() -> snowballstemmer.stemmer:
     return snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=1)
+def _generic_stems() -> frozenset[str]:
+    """Of generic words in all their forms: who asks writes "gets" and "got" as well."""
+    return frozenset(map(stem, GENERIC | _IRREGULAR))
 
 
 def number_value(token: str) -> str | None:
@@ -123,8 +136,8 @@ def forms(token: str) -> frozenset[str]:
 
 
 def is_content(token: str) -> bool:
-    """Whether a token carries meaning of its own."""
-    lowered = token.lower()
+    """Whether a token carries meaning of its own; `what's` and `don't` do as little as `what` and `do`."""
+    lowered = _SHORTENED.sub("", token.lower())
     return lowered not in STOPWORDS and (len(lowered) > 1 or lowered.isdigit())
 
 
@@ -197,6 +210,11 @@ def negated(text: str, reach: int = 1) -> frozenset[str]:
     return frozenset(found)
 
 
+def spaced(name: str) -> str:
+    """The words of a name in a program: `paidLeave_days` as "paid leave days"."""
+    return " ".join(_CAPITAL_INSIDE.sub(" ", name).replace("_", " ").replace("-", " ").split()).lower()
+
+
 def is_negated(text: str) -> bool:
     """Whether a text denies something."""
     return bool(_CONTRACTED.search(text)) or any(token.lower() in NEGATIONS for token in TOKEN.findall(text))
@@ -216,7 +234,7 @@ def terms(text: str) -> list[Term]:
 
 def is_generic(term: Term) -> bool:
     """Whether a term asks rather than names."""
-    return not term.distinctive and term.text.lower() in GENERIC
+    return not term.distinctive and stem(term.text.lower()) in _generic_stems()
 
 
 def covered_terms(wanted: Iterable[Term], present: frozenset[str]) -> list[Term]:

@@ -128,7 +128,12 @@ def as_openai(message: Message) -> dict[str, Any]:
 def tokens(message: Message) -> int:
     """About how many tokens a model reads for it."""
     calls = sum(len(call["name"]) + len(json.dumps(call["arguments"])) for call in message.get("calls", ()))
-    return (len(message["content"]) + calls) // CHARS_A_TOKEN + 4
+    return tokens_of(len(message["content"]) + calls)
+
+
+def tokens_of(chars: int) -> int:
+    """About how many tokens a model reads for a message of so many characters."""
+    return chars // CHARS_A_TOKEN + 4
 
 
 def last_text(messages: Sequence[Message]) -> str | None:

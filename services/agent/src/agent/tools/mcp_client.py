@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
+from agent.schemas.validation import SchemaBroken, check_schema
 from agent.tools.mcp_servers import McpServer
-from agent.tools.schemas import SchemaBroken, check_schema
 from agent.tools.tool import OutcomeUnknown, Repeat, Tool, ToolCaller, ToolFailed
 from servicekit.core.errors import NotReady
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import heapq
+from collections.abc import Sequence
 from typing import Any
 
 from agent.text.words import form_set
@@ -12,6 +15,10 @@ from servicekit.sql.database import Database
 
 FOUND = 8
 MAX_CHARS = 1500
+AT_ONCE = 100
+"""Messages that are read together, fewer if they are long: a thread may have more than fit into memory."""
+_Found = tuple[int, int, str]
+"""How many words a message shares, its position, and its beginning."""
 
 
 class SearchHistory:
@@ -33,14 +40,24 @@ class SearchHistory:
 
     async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
         """The messages that share the most words with the query, in the order in which they were said."""
-        async with self._database.read() as connection:
-            messages = await threads.list_messages(connection, caller.thread_id, 0)
-        wanted = form_set(arguments["query"])
-        scored = [(len(wanted & form_set(one["content"])), at) for at, one in enumerate(messages)]
-        best = sorted(sorted((score, at) for score, at in scored if score)[-FOUND:], key=lambda pair: pair[1])
+        wanted, best, at = form_set(arguments["query"]), list[_Found](), 0
+        while True:
+            async with self._database.read() as connection:
+                sizes = await threads.list_sizes(connection, caller.thread_id, at, AT_ONCE)
+                count = threads.count_fitting([size.chars for size in sizes])
+                messages = await threads.list_messages(connection, caller.thread_id, at, count)
+            if not messages:
+                break
+            best = heapq.nlargest(FOUND, best + await asyncio.to_thread(_score, wanted, messages, at))
+            at += len(messages)
         if not best:
             return "Nothing was said with these words. Try others."
-        return "\n\n".join(f"[{messages[at]['role']}] {messages[at]['content'][:MAX_CHARS]}" for _, at in best)
+        return "\n\n".join(text for _, _, text in sorted(best, key=lambda found: found[1]))
+
+
+def _score(wanted: frozenset[str], messages: Sequence[dict[str, Any]], first: int) -> list[_Found]:
+    scored = ((len(wanted & form_set(one["content"])), at, one) for at, one in enumerate(messages, first))
+    return [(score, at, f"[{one['role']}] {one['content'][:MAX_CHARS]}") for score, at, one in scored if score]
 
 
 BUILT_IN = (

@@ -8,10 +8,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 
 from agent.errors import DefinitionRefused
+from agent.schemas.validation import SchemaBroken, check_schema
 from agent.tools.built_in import ToolResources, built_in_tools
 from agent.tools.mcp_client import mcp_tools, tool_name
 from agent.tools.mcp_servers import McpServer
-from agent.tools.schemas import SchemaBroken, check_schema
 from agent.tools.search_history import SearchHistory
 from agent.tools.tool import Tool
 from contracts.agents.agents import AgentDefinition, McpTools

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import compare, first_ranking, unknown_words
+from agent.answering.phrases import called, named, say, where
 from agent.answering.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context
-from agent.answering.surveys.phrases import called, named, say, where
 from agent.answering.verification import finish
-from agent.answering.writer import Writer
 from agent.grounding.citations import Support
 from agent.questions.kind import DocumentList
 from agent.questions.question import Question

@@ -8,12 +8,12 @@ from itertools import islice
 
 import structlog
 
+from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import judge
+from agent.answering.phrases import called, listed, named, say, where
 from agent.answering.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context
-from agent.answering.surveys.phrases import called, listed, named, say, where
 from agent.answering.verification import finish
-from agent.answering.writer import Writer
 from agent.grounding.citations import Support
 from agent.grounding.extraction import extract
 from agent.questions.condensation import condense

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agent.answering.generation import answer
+from agent.answering.drafting.generation import answer
+from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import judge
+from agent.answering.phrases import named, say
 from agent.answering.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context, Event
-from agent.answering.surveys.phrases import named, say
 from agent.answering.verification import finish, write_answer
-from agent.answering.writer import Writer
 from agent.questions.kind import Parts
 from agent.questions.question import Question
 from agent.relevance.evidence import Evidence

@@ -1,34 +1,24 @@
-"""The summary of one document: its most telling sentences, each cited, in reading order."""
+"""The summary of the document that a question names: its most telling sentences, or a connected model's, each cited."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from agent.answering.judgement import compare
+from agent.answering.drafting.writer import Writer
+from agent.answering.phrases import listed, named, say
 from agent.answering.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context
-from agent.answering.surveys.centrality import choose, tells
-from agent.answering.surveys.phrases import listed, named, say
+from agent.answering.surveys.digest import MOST, digest, write_passages
+from agent.answering.surveys.worded_summary import connected_model, word_summary
 from agent.answering.verification import finish
-from agent.answering.writer import Writer
-from agent.grounding.citations import Support
-from agent.questions.conversation import Conversation
 from agent.questions.kind import Summary
 from agent.questions.question import Question
-from agent.relevance.passages import Passage, passages, readable
-from agent.sanitisation.sanitiser import sanitise
 from agent.text.words import form_set
-from contracts.retrieval.search import Condition, Filter, Hit
+from contracts.models.chat import AnswerKind
+from contracts.retrieval.search import Hit
 
 CANDIDATES = 20
 """Documents among which the one that is meant is looked for."""
-PAGE, PAGES = 100, 4
-"""Chunks of a document that are read: the most that one search gives, and so many times."""
-COMPARED = 96
-"""Sentences that are embedded for one summary; of longer documents the first ones of paragraphs."""
-LEAST, MOST = 3, 6
-"""Sentences of a summary whose length nobody asked for: one for every eight of the document, between these."""
 ALSO = 3
 CONDITIONS = 64
 """The most that a filter can have."""
@@ -55,37 +45,27 @@ async def summarise(kind: Summary, state: AnswerState, context: Context) -> Answ
     meant = _by_name(kind, hits)
     if not meant:
         return {}
-    chosen, read = await _sentences_of(meant[0], kind.sentences, conversation, context)
-    phrase = "summary" if chosen else "contents"
-    chosen = chosen or _headings(read)
-    if not chosen:
+    first = meant[0]
+    found = await digest(
+        first.collection, first.document_id, first.title or first.source, kind.sentences, conversation, context
+    )
+    shown = found.sentences or found.headings
+    if not shown:
         return {}
     context.send(Begun())
     writer = Writer(context.send, context.settings.public_url)
-    writer.write(say(kind.language, phrase, title=named(meant[0].title)))
-    for passage in chosen:
-        writer.write_cited(f"- {sanitise(readable(passage))}", "\n", Support(passage.hit, passage.span, 1.0))
+    writer.begin(say(kind.language, "summary" if found.sentences else "contents", title=named(first.title)))
+    made: AnswerKind = "extractive"
+    model = await connected_model(context) if found.sentences else None
+    if model is not None and await word_summary(found.read, kind.sentences or MOST, model, context, writer):
+        made = "generated"
+    else:
+        write_passages(shown, writer)
     others = [f"“{named(hit.title)}”" for hit in meant[1 : 1 + ALSO]]
     if others:
         writer.write(f"\n{say(kind.language, 'also', titles=listed(others, kind.language))}")
     writer.finish()
-    return finish({**state, "hits": read}, writer, "extractive", True)
-
-
-async def _sentences_of(
-    one: Hit, count: int | None, conversation: Conversation, context: Context
-) -> tuple[list[Passage], list[Hit]]:
-    """The sentences that say most of a hit's document, and all its chunks that were read, in order."""
-    read = await _read(one, conversation, context)
-    found = _distinct([passage for passage in passages(read) if tells(passage)])
-    if len(found) > COMPARED:
-        kept = set(map(id, sorted(found, key=lambda passage: passage.before != "")[:COMPARED]))
-        found = [passage for passage in found if id(passage) in kept]
-    wanted = count or min(MOST, max(LEAST, math.ceil(len(found) / 8)))
-    if not found:
-        return [], read
-    vectors = await compare(context, [one.title, *(passage.embedded_text for passage in found)])
-    return choose(found, vectors[1:] if vectors else None, vectors[0] if vectors else None, wanted), read
+    return finish({**state, "hits": found.read}, writer, made, True)
 
 
 def _by_name(kind: Summary, hits: Sequence[Hit]) -> list[Hit]:
@@ -105,43 +85,3 @@ def _by_name(kind: Summary, hits: Sequence[Hit]) -> list[Hit]:
 
 def _spaced(name: str) -> str:
     return name.replace("_", " ").replace(".", " ").replace("/", " ").replace("-", " ")
-
-
-async def _read(one: Hit, conversation: Conversation, context: Context) -> list[Hit]:
-    """The chunks of a document, by searches: so they pass guardrails, and the caller's filter holds for them."""
-    given = conversation.options.filter or Filter()
-    only = Condition(key="document_id", match=one.document_id)
-    where = given.model_copy(update={"must": [*given.must, only]})
-    found: list[Hit] = []
-    for page in range(PAGES):
-        more = await find(
-            conversation,
-            one.title or one.source,
-            context,
-            collections=[one.collection],
-            filter=where,
-            limit=PAGE,
-            offset=page * PAGE,
-            mode="hybrid",
-            rerank=False,
-            neighbours=0,
-        )
-        found += [hit for hit in more if hit.revision == one.revision]
-        if len(more) < PAGE:
-            break
-    return sorted(found, key=lambda hit: hit.start)
-
-
-def _distinct(found: Sequence[Passage]) -> list[Passage]:
-    """Without what stands there several times, as a page's header does."""
-    times: dict[frozenset[str], int] = {}
-    for passage in found:
-        times[passage.forms] = times.get(passage.forms, 0) + 1
-    return [passage for passage in found if times[passage.forms] == 1]
-
-
-def _headings(read: Sequence[Hit]) -> list[Passage]:
-    """The headings of a document that has no sentences."""
-    found = [passage for passage in passages(read) if passage.unit.kind == "heading"]
-    titles = [passage for passage in found if read and passage.forms != form_set(read[0].title)]
-    return _distinct(titles)[: 2 * MOST]

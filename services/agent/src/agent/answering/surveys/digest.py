@@ -1,0 +1,99 @@
+"""What a summary of one document is made of: all its chunks, and of them the sentences that say most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.answering.drafting.writer import Writer
+from agent.answering.judgement import compare
+from agent.answering.retrieval import find
+from agent.answering.state import Context
+from agent.answering.surveys.centrality import choose, tells
+from agent.grounding.citations import Support
+from agent.questions.conversation import Conversation
+from agent.relevance.passages import Passage, passages, readable
+from agent.sanitisation.sanitiser import sanitise
+from agent.text.words import form_set
+from contracts.retrieval.search import Condition, Filter, Hit
+
+PAGE, PAGES = 100, 4
+"""Chunks of a document that are read: the most that one search gives, and so many times."""
+COMPARED = 96
+"""Sentences that are embedded for one summary; of longer documents the first ones of paragraphs."""
+LEAST, MOST = 3, 6
+"""Sentences of a summary whose length nobody asked for: one for every eight of the document, between these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The sentences that say most of a document, in reading order, and all its chunks that were read."""
+
+    sentences: list[Passage]
+    read: list[Hit]
+
+    @property
+    def headings(self) -> list[Passage]:
+        """What stands for a document that has no sentences: its headings, else what it begins with."""
+        found = passages(self.read)
+        titles = [one for one in found if one.unit.kind == "heading" and one.forms != form_set(self.read[0].title)]
+        return (_distinct(titles) or found)[: 2 * MOST]
+
+
+async def digest(
+    collection: str, document_id: str, query: str, count: int | None, conversation: Conversation, context: Context
+) -> Digest:
+    """Read a document and choose `count` of its sentences; nothing is read where there is no such document."""
+    read = await _read(collection, document_id, query, conversation, context)
+    found = _distinct([passage for passage in passages(read) if tells(passage)])
+    if len(found) > COMPARED:
+        kept = set(map(id, sorted(found, key=lambda passage: passage.before != "")[:COMPARED]))
+        found = [passage for passage in found if id(passage) in kept]
+    if not found:
+        return Digest([], read)
+    wanted = count or min(MOST, max(LEAST, math.ceil(len(found) / 8)))
+    vectors = await compare(context, [read[0].title, *(passage.embedded_text for passage in found)])
+    return Digest(choose(found, vectors[1:] if vectors else None, vectors[0] if vectors else None, wanted), read)
+
+
+def write_passages(chosen: Sequence[Passage], writer: Writer) -> None:
+    """Each on a line of its own, with its citation."""
+    for passage in chosen:
+        writer.write_cited(f"- {sanitise(readable(passage))}", "\n", Support(passage.hit, passage.span, 1.0))
+
+
+async def _read(
+    collection: str, document_id: str, query: str, conversation: Conversation, context: Context
+) -> list[Hit]:
+    """The chunks of a document, by searches: so they pass guardrails, and the caller's filter holds for them."""
+    given = conversation.options.filter or Filter()
+    only = Condition(key="document_id", match=document_id)
+    where = given.model_copy(update={"must": [*given.must, only]})
+    found: list[Hit] = []
+    for page in range(PAGES):
+        more = await find(
+            conversation,
+            query,
+            context,
+            collections=[collection],
+            filter=where,
+            limit=PAGE,
+            offset=page * PAGE,
+            mode="hybrid",
+            rerank=False,
+            neighbours=0,
+        )
+        found += more
+        if len(more) < PAGE:
+            break
+    newest = max((hit.revision for hit in found), default=0)
+    return sorted((hit for hit in found if hit.revision == newest), key=lambda hit: hit.start)
+
+
+def _distinct(found: Sequence[Passage]) -> list[Passage]:
+    """Without what stands there several times, as a page's header does."""
+    times: dict[frozenset[str], int] = {}
+    for passage in found:
+        times[passage.forms] = times.get(passage.forms, 0) + 1
+    return [passage for passage in found if times[passage.forms] == 1]

@@ -1,0 +1,79 @@
+"""The language of a question, by its small words: for what is said to people, never for what is searched."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agent.text.words import TOKEN
+from contracts.models.languages import Languages
+
+Spoken = Literal["en", "de", "fr", "es", "it", "nl", "pt"]
+"""The languages that prompts name and abstentions are written in."""
+_AFTER_LATIN = "\u0250"
+ENGLISH_NAMES: dict[Spoken, str] = {
+    "en": "English",
+    "de": "German",
+    "fr": "French",
+    "es": "Spanish",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pt": "Portuguese",
+}
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_SMALL_WORDS: dict[Spoken, frozenset[str]] = {
+    "en": _set(
+        "the what how many much who when where which why is are was do does did can could may must should of for to in"
+        " on at from with my i you we us it this that there and or if after before have has get not about"
+    ),
+    "de": _set(
+        "der die das den dem des wie viel viele wer wen wem wann wo welche welcher welches warum was ist sind war hat"
+        " haben ich wir sie es man kann können darf dürfen muss müssen soll ein eine einen einem einer für mit nach von"
+        " vom und oder nicht bei beim gibt im in am auf zu zum zur über wenn mein meine mir"
+    ),
+    "fr": _set(
+        "le la les des du de d l que qu quoi quel quelle quels quelles combien qui quand où pourquoi comment est sont"
+        " ont peut puis je nous vous on un une pour avec dans en et ou il elle y a mon ma mes au aux par ce si"
+    ),
+    "es": _set(
+        "el la los las del de al que qué cuál cuáles cuántos cuántas cuánto cuánta quién cuándo dónde cómo es son está"
+        " un una para con por y o en hay mi mis puedo puede se si no lo su debe qué"
+    ),
+    "it": _set(
+        "il lo la gli le dei della delle dello di del da che quale quali quanti quante quanto quanta chi quando dove"
+        " come perché è sono ha un una per con e o in nel nella c posso può si mio mia ci non se al"
+    ),
+    "nl": _set(
+        "de het een wat hoe veel hoeveel wie wanneer waar welke welk waarom is zijn was heeft hebben ik wij we je voor"
+        " met van en of niet kan kunnen mag mogen moet mijn er op in bij naar als"
+    ),
+    "pt": _set(
+        "o os a as do da dos das de que qual quais quantos quantas quanto quanta quem quando onde como porque é são"
+        " um uma para com por e ou em no na há meu minha posso pode se não ao tem"
+    ),
+}
+
+
+def may_be_in(text: str, languages: Languages | None) -> bool:
+    """Whether a text is in one of these languages, as far as its letters and small words tell; yes where nobody said
+    which they are, or one is none of those whose small words are known here."""
+    if languages is None or languages == "all" or not set(languages) <= set(ENGLISH_NAMES):
+        return True
+    found = language_of(text)
+    if found is not None:
+        return found in languages
+    letters = [one for one in text if one.isalpha()]
+    return 2 * sum(one < _AFTER_LATIN for one in letters) >= len(letters)
+
+
+def language_of(text: str) -> Spoken | None:
+    """The language most of whose small words a text has; None where it has none of them, or two share the lead."""
+    said = [token.lower() for token in TOKEN.findall(text.replace("'", " ").replace("’", " "))]
+    counts = {language: sum(word in words for word in said) for language, words in _SMALL_WORDS.items()}
+    most = max(counts.values())
+    leading = [language for language, count in counts.items() if count == most]
+    return leading[0] if most and len(leading) == 1 else None

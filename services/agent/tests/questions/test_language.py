@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.questions.language import language_of, may_be_in
+from contracts.models.languages import Languages
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("How many days of paid leave do I get?", "en"),
+        ("What do I do if my laptop gets stolen", "en"),
+        ("Wie viele Tage Urlaub habe ich?", "de"),
+        ("Und in Dänemark?", "de"),
+        ("Was kostet der Heron S2?", "de"),
+        ("Combien de jours de congé ai-je par an ?", "fr"),
+        ("¿Cuántos días de vacaciones tengo?", "es"),
+        ("Quanti giorni di ferie ho all'anno?", "it"),
+        ("Hoeveel vakantiedagen heb ik per jaar?", "nl"),
+        ("Quantos dias de férias tenho por ano?", "pt"),
+        ("有给假期有多少天？", None),
+        ("Heron S2", None),
+    ],
+)
+def test_the_language_of_a_question_is_told_by_its_small_words_or_not_at_all(
+    question: str, language: str | None
+) -> None:
+    assert language_of(question) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "languages", "is_read"),
+    [
+        ("How many days are there?", ("en",), True),
+        ("Wie viele Tage gibt es?", ("en",), False),
+        ("Wie viele Tage gibt es?", ("en", "de"), True),
+        ("Wie viele Tage gibt es?", "all", True),
+        ("Wie viele Tage gibt es?", None, True),
+        ("parking permit", ("en",), True),
+        ("ما هي عاصمة فرنسا", ("en",), False),
+        ("年假有多少天", ("en",), False),
+        ("年假有多少天", ("en", "zh"), True),
+        ("Hvor mange dage har en medarbejder til ferie?", ("da",), True),
+        ("4711", ("en",), True),
+    ],
+)
+def test_whether_a_text_may_be_in_a_language(text: str, languages: Languages | None, is_read: bool) -> None:
+    assert may_be_in(text, languages) is is_read
