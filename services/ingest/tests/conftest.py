@@ -161,3 +161,4 @@ async def service(tmp_path: Path, database: Database, clock: ManualClock, tokens
     yield service
     worker.close()
     api.archives.close()
+    api.pictures.close()

@@ -16,6 +16,7 @@ from ingest.fetch.service import FetchService
 from ingest.fetch.web_fetcher import WebFetcher
 from ingest.jobs.gauges import keep_measuring
 from ingest.peers.retriever import RetrieverIndex
+from ingest.pictures.service import PagePictures, PictureLimits
 from ingest.ports import BlobStore, Fetcher, Index, Notifier
 from ingest.settings import IngestSettings
 from ingest.stores import disk_room, open_blobs, open_database, process_name
@@ -47,8 +48,11 @@ def assemble(
         settings.max_archive_bytes, settings.max_text_chars, settings.restore_memory_bytes, settings.restore_seconds
     )
     archives = ArchiveReader(limits, settings.data_dir / "parsing")
+    cost = PictureLimits(settings.picture_memory_bytes, settings.picture_seconds)
+    pictures = PagePictures(blobs, cost, settings.data_dir / "parsing")
+    room = disk_room(settings)
     return Dependencies(
-        settings, database, blobs, index, notifier, clock, intake, deletions, fetches, archives, disk_room(settings)
+        settings, database, blobs, index, notifier, clock, intake, deletions, fetches, archives, pictures, room
     )
 
 
@@ -73,6 +77,7 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
             yield dependencies
         finally:
             dependencies.archives.close()
+            dependencies.pictures.close()
             measuring.cancel()
             await asyncio.gather(measuring, return_exceptions=True)
             await asyncio.to_thread(notifier.close)
@@ -81,7 +86,7 @@ async def open_dependencies(settings: IngestSettings) -> AsyncIterator[Dependenc
 
 def create_app(settings: IngestSettings | None = None, dependencies: Dependencies | None = None) -> FastAPI:
     """Ingest's API; with `dependencies`, which stay open, nothing else is opened."""
-    from ingest.api import archives, batches, collections, documents, installation, jobs
+    from ingest.api import archives, batches, collections, documents, installation, jobs, pictures
 
     chosen = settings or IngestSettings()
 
@@ -99,7 +104,7 @@ def create_app(settings: IngestSettings | None = None, dependencies: Dependencie
         "ingest",
         settings=chosen,
         opening=opening,
-        routers=[r.router for r in (collections, archives, documents, batches, jobs, installation)],
+        routers=[r.router for r in (collections, archives, documents, pictures, batches, jobs, installation)],
         probes=lambda opened: {
             "database": opened.database.probe,
             "blobs": opened.blobs.probe,

@@ -8,6 +8,7 @@ from ingest.documents.deletions import Deletions
 from ingest.documents.intake import Intake
 from ingest.export.reader import ArchiveReader
 from ingest.fetch.service import FetchService
+from ingest.pictures.service import PagePictures
 from ingest.ports import BlobStore, Index, Notifier
 from ingest.settings import IngestSettings
 from servicekit.core.clock import Clock
@@ -29,4 +30,5 @@ class Dependencies:
     deletions: Deletions
     fetches: FetchService
     archives: ArchiveReader
+    pictures: PagePictures
     room: DiskRoom

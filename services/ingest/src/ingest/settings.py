@@ -109,6 +109,10 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     restore_seconds: Annotated[float, Field(gt=0)] = 25.0
     """Longest that taking one archive apart may take. Another waits for it as long; the gateway waits 60 seconds
     (GATEWAY_CALL_TIMEOUT_SECONDS)."""
+    picture_memory_bytes: Annotated[int, Field(ge=128 * 1024 * 1024)] = 512 * 1024 * 1024
+    """Memory of a child process that draws a page of a PDF; an API process has two at once, one for a tenant."""
+    picture_seconds: Annotated[float, Field(gt=0, le=25)] = 20.0
+    """Longest that fetching the file and drawing one page may take together, and that a call waits for its turn."""
     max_pages: Annotated[int, Field(ge=1)] = 5000
     """Most pages of one document."""
     max_text_chars: Annotated[int, Field(ge=1000)] = 50_000_000

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 WAITING_PER_SLOT = 8
-"""Takers that may wait for each that holds a slot; beyond, they are told at once that all are busy."""
+"""Takers that may wait for each that holds a slot, in all and of one tenant; beyond, they are told at once that all
+are busy."""
 
 
 class TenantSlots:
@@ -20,14 +21,14 @@ class TenantSlots:
         self._share = share
         self._busy = busy
         self._taken: Counter[str] = Counter()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
     async def taken(self, tenant: str, *, wait: bool) -> AsyncIterator[None]:
         """Hold one slot; raises what `busy` makes where none is free and the caller does not (or may not) wait."""
         if not self._free(tenant):
-            if not wait or self._waiting >= self._total * WAITING_PER_SLOT:
+            if not wait or not self._may_wait(tenant):
                 raise self._busy()
             await self._until_free(tenant)
         self._taken[tenant] += 1
@@ -40,12 +41,17 @@ class TenantSlots:
                 self._changed.notify_all()
 
     async def _until_free(self, tenant: str) -> None:
-        self._waiting += 1
+        self._waiting[tenant] += 1
         try:
             async with self._changed:
                 await self._changed.wait_for(lambda: self._free(tenant))
         finally:
-            self._waiting -= 1
+            self._waiting[tenant] -= 1
+            self._waiting += Counter()  # forgets tenants of which none waits
+
+    def _may_wait(self, tenant: str) -> bool:
+        in_all, own = self._waiting.total(), self._waiting[tenant]
+        return in_all < self._total * WAITING_PER_SLOT and own < self._share * WAITING_PER_SLOT
 
     def _free(self, tenant: str) -> bool:
         return self._taken.total() < self._total and self._taken[tenant] < self._share

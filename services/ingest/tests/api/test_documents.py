@@ -96,6 +96,20 @@ def test_what_is_not_there_is_not_found_also_for_another_tenant(api: Api) -> Non
     assert api.call("GET", "/v1/jobs", headers=theirs).json()["data"] == []
 
 
+def test_the_retained_revisions_are_listed_newest_first_with_the_one_that_is_found(api: Api) -> None:
+    for number, text in enumerate(("One.", "Two.", "Three."), 1):
+        api.text(text, document_id="a", title=f"T{number}", metadata={"n": number})
+        if number < 3:
+            api.work()
+    here = f"{DOCUMENTS}/a/revisions"
+    first = api.call("GET", f"{here}?limit=2").json()
+    rest = api.call("GET", f"{here}?limit=2&cursor={first['next_cursor']}").json()
+    shown = [(one["revision"], one["active"], one["title"], one["metadata"]) for one in first["data"] + rest["data"]]
+    assert shown == [(3, False, "T3", {"n": 3}), (2, True, "T2", {"n": 2}), (1, False, "T1", {"n": 1})]
+    assert rest["next_cursor"] is None
+    assert error(api.call("GET", here, headers=api.headers("globex"))) == (404, "document_not_found")
+
+
 def test_lists_page_by_cursor_and_look_for_words(api: Api) -> None:
     for number in range(5):
         api.text(f"text {number}", document_id=f"doc-{number}", title="100 % sure" if number == 3 else f"T{number}")

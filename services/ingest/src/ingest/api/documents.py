@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 
 from contracts.core.pages import Page
 from contracts.documents import jobs as job_models
-from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentStatus
+from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentRevision, DocumentStatus
 from ingest.api.access import (
     Authorised,
     CollectionName,
@@ -131,6 +131,22 @@ async def delete(
     """Remove a document; it is gone from search when this answers, and its job is cancelled."""
     check_collection(caller, collection)
     await opened.deletions.delete_document(job_owner(caller, grant), caller.token, collection, document_id)
+
+
+@router.get("/{document_id}/revisions", response_model=Page[DocumentRevision])
+async def revisions(
+    collection: CollectionName,
+    document_id: DocumentPath,
+    caller: Reader,
+    opened: Opened,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[DocumentRevision]:
+    """The revisions that are retained, newest first."""
+    check_collection(caller, collection)
+    async with opened.database.read() as connection:
+        document = await documents.get_document(connection, caller.tenant, collection, document_id)
+        return await documents.list_revisions(connection, document, limit, cursor)
 
 
 @router.get("/{document_id}/content", response_class=StreamingResponse)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
 
 from contracts.core.pages import Page
-from contracts.documents.documents import Document, DocumentStatus, Failure
+from contracts.documents.documents import Document, DocumentRevision, DocumentStatus, Failure
 from extraction.model.document import PART_JOINT
 from ingest.errors import DocumentNotFound, RevisionNotFound, TextNotFound, TextNotReady
 from ingest.parts.files import Part
@@ -108,6 +108,28 @@ async def get_revision(connection: Transaction, document: RowMapping, n: int | N
     if row is None:
         raise RevisionNotFound(document["id"], wanted)
     return row
+
+
+async def list_revisions(
+    connection: Transaction, document: RowMapping, limit: int, cursor: str | None
+) -> Page[DocumentRevision]:
+    """The revisions that are retained, newest first."""
+    query = select(REVISIONS).where(REVISIONS.c.document_key == document["key"])
+    if cursor is not None:
+        query = query.where(REVISIONS.c.n < decode_cursor(cursor, int)[0])
+    rows = (await connection.execute(query.order_by(REVISIONS.c.n.desc()).limit(limit + 1))).mappings().all()
+    shown = [
+        DocumentRevision(
+            revision=row["n"],
+            active=row["n"] == document["active_revision"],
+            **{name: row[name] for name in _OF_REVISION},
+        )
+        for row in rows[:limit]
+    ]
+    return Page(data=shown, next_cursor=encode_cursor(rows[limit - 1]["n"]) if len(rows) > limit else None)
+
+
+_OF_REVISION = ("title", "source", "media_type", "bytes", "sha256", "pages", "chunks", "metadata", "created_at")
 
 
 async def list_text_parts(connection: Transaction, document: RowMapping, n: int | None) -> list[Part]:
