@@ -18,6 +18,9 @@ from gateway.auth.authentication import Authenticator
 from gateway.auth.grants import Grants
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import Principal
+from gateway.auth.session_repository import SessionRepository
+from gateway.auth.sessions import Sessions
+from gateway.auth.sign_in_limit import SignInLimit
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache, CachePolicy
@@ -49,6 +52,7 @@ CHAT = ModelInfo(id="m", kind="chat", default=True, price=FREE, digest="sha256:a
 OTHER = ModelInfo(id="o", kind="chat", price=FREE)
 ASYMMETRIC = ModelInfo(id="e5", kind="embedding", asymmetric=True)
 EMBEDDER = ModelInfo(id="e", kind="embedding", price=ModelPrice(prompt_usd_per_million=1))
+READER = ModelInfo(id="reads", kind="reading", price=ModelPrice(prompt_usd_per_million=1))
 RERANKER = ModelInfo(id="r", kind="rerank", price=ModelPrice(prompt_usd_per_million=1))
 ACTOR = Actor("key_admin", "req_1")
 
@@ -77,13 +81,23 @@ class Installation:
         meter = Meter(UsageLedger(database, 100, clock), admission, catalog, clock, TenantLabels(100))
         policy = BreakerPolicy(window_seconds=30, least_requests=10, failure_ratio=0.5, open_seconds=5)
         cached = CachePolicy(seconds=60, entry_bytes=10_000)
+        authenticator = Authenticator(keys, clock, 0.9)
         self.deps = Dependencies(
             settings=self.settings,
             clock=clock,
             database=database,
             keys=keys,
             tenants=tenants,
-            authenticator=Authenticator(keys, clock, 0.9),
+            authenticator=authenticator,
+            sessions=Sessions(
+                SessionRepository(database, clock),
+                authenticator,
+                clock,
+                installation="test",
+                life=timedelta(hours=12),
+                cache_seconds=0.9,
+                limit=SignInLimit(self.settings.sign_ins_per_minute, clock),
+            ),
             limiter=self.limiter,
             admission=admission,
             meter=meter,

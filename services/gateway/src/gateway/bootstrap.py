@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -27,7 +28,9 @@ from gateway.api import (
     model_pulls,
     model_routes,
     proxied_calls,
+    sessions,
 )
+from gateway.api.console import console_routes
 from gateway.api.direct_routes import direct_routes
 from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import public_openapi
@@ -36,6 +39,9 @@ from gateway.auth.grants import Grants
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import Principal
 from gateway.auth.restore_epoch import restore_epoch
+from gateway.auth.session_repository import SessionRepository
+from gateway.auth.sessions import Sessions
+from gateway.auth.sign_in_limit import SignInLimit
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache, CachePolicy
@@ -97,18 +103,18 @@ async def open_dependencies(
         keys, budgets = KeyRepository(database, tenants, clock), BudgetRepository(database)
         limiter = limiter or _limiter(settings, redis, stack)
         admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
-        ledger = UsageLedger(database, settings.usage_queue_rows, clock)
-        meter = _open_meter(stack, Meter(ledger, admission, catalog, clock, TenantLabels(settings.metrics_tenants)))
+        meter = _open_meter(stack, settings, database, admission, catalog, clock)
         housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
-        retention = Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days)
-        _run(stack, housekeeping.run(), retention.run())
+        _run(stack, housekeeping.run(), _retention(settings, database, clock).run())
+        authenticator = Authenticator(keys, clock, settings.key_cache_seconds)
         yield Dependencies(
             settings=settings,
             clock=clock,
             database=database,
             keys=keys,
             tenants=tenants,
-            authenticator=Authenticator(keys, clock, settings.key_cache_seconds),
+            authenticator=authenticator,
+            sessions=_sessions(settings, database, authenticator, clock),
             limiter=limiter,
             admission=admission,
             meter=meter,
@@ -124,6 +130,19 @@ async def open_dependencies(
             health=UpstreamHealth(peers.inference, clock),
             answer_cache=_answer_cache(settings, redis, peers, issuer, clock, await restore_epoch(database)),
         )
+
+
+def _sessions(settings: GatewaySettings, database: Database, authenticator: Authenticator, clock: Clock) -> Sessions:
+    """Replicas share the key that names the installation."""
+    return Sessions(
+        SessionRepository(database, clock),
+        authenticator,
+        clock,
+        installation=hashlib.sha256(settings.delegation_public_key_file.read_bytes()).hexdigest()[:8],
+        life=timedelta(hours=settings.session_hours),
+        cache_seconds=settings.key_cache_seconds,
+        limit=SignInLimit(settings.sign_ins_per_minute, clock),
+    )
 
 
 def _catalog(
@@ -175,7 +194,20 @@ async def _open_tenants(settings: GatewaySettings, database: Database, clock: Cl
     return tenants
 
 
-def _open_meter(stack: AsyncExitStack, meter: Meter) -> Meter:
+def _retention(settings: GatewaySettings, database: Database, clock: Clock) -> Retention:
+    return Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days)
+
+
+def _open_meter(
+    stack: AsyncExitStack,
+    settings: GatewaySettings,
+    database: Database,
+    admission: Admission,
+    catalog: Catalog,
+    clock: Clock,
+) -> Meter:
+    ledger = UsageLedger(database, settings.usage_queue_rows, clock)
+    meter = Meter(ledger, admission, catalog, clock, TenantLabels(settings.metrics_tenants))
     meter.ledger.open()
     stack.push_async_callback(meter.ledger.close)
     stack.push_async_callback(meter.admission.drain)
@@ -208,6 +240,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
             proxied_calls.router(),
             administration.router,
             model_routes.router,
+            sessions.router,
             backup.router,
         ],
         probes=public_probes,
@@ -223,7 +256,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
     ]
     direct = direct_routes(model_calls.DIRECT_ENDPOINTS)
     app.user_middleware.append(Middleware(KeyGuard, bounded=direct, most=settings.open_calls))  # innermost
-    app.router.routes[0:0] = direct
+    app.router.routes[0:0] = [*direct, *console_routes()]
     setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
     return app
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 import structlog
@@ -17,6 +16,7 @@ from gateway.auth.errors import KeyAmbiguous, ScopeMissing
 from gateway.auth.grants import Grants
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.keys import Principal
+from gateway.auth.sessions import Sessions
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache
@@ -61,6 +61,7 @@ class Dependencies:
     keys: KeyRepository
     tenants: TenantRepository
     authenticator: Authenticator
+    sessions: Sessions
     limiter: Limiter
     admission: Admission
     meter: Meter
@@ -82,8 +83,14 @@ class Dependencies:
         return InnerCalls(self.database, self.meter)
 
     async def identify(self, scope: Scope) -> Principal:
-        """The active key behind a public call, named in its logs; raises a 401."""
-        principal = await self.authenticator.identify(only_header_of(scope, b"authorization", KeyAmbiguous))
+        """The active key behind a public call, or behind its session, named in its logs; raises a 401, or a 429 where
+        an address signs in too often."""
+        self.sessions.count_sign_in(scope)
+        authorization = only_header_of(scope, b"authorization", KeyAmbiguous)
+        if self.sessions.concern(scope, authorization):
+            principal = await self.sessions.identify(scope, authorization)
+        else:
+            principal = await self.authenticator.identify(authorization)
         structlog.contextvars.bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)
         return principal
 
@@ -116,8 +123,13 @@ class Dependencies:
             yield call
 
     def watch(self, exchange: Exchange, principal: Principal) -> None:
-        """End what streams to a key soon after the key has ended, or lost a right."""
-        exchange.goes_on_while(partial(self.authenticator.require_unchanged, principal))
+        """End what streams to a key or a session soon after it has ended, or lost a right."""
+
+        async def may_go_on() -> None:
+            await self.authenticator.require_unchanged(principal)
+            await self.sessions.require_unended(exchange.scope)
+
+        exchange.goes_on_while(may_go_on)
 
     async def ask(self, exchange: Exchange, call: MeteredCall, max_usage: MaxUsage) -> None:
         """Pass all limits before work whose parts are charged by themselves, and tell the caller how they stand."""

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from contracts.access.keys import KeyCreate
 from gateway.admin.first_start import SECRET_MODE, given_secret
@@ -22,7 +22,7 @@ from gateway.bootstrap import MIGRATIONS
 from gateway.settings import GatewaySettings
 from gateway.storage.audit_log import INSTALLATION, note
 from gateway.storage.secret_files import write_whole
-from gateway.storage.tables import keys
+from gateway.storage.tables import keys, sessions
 from servicekit.backup import restore as restore_command
 from servicekit.backup import tables as backup_tables
 from servicekit.backup.file import BackupFile
@@ -42,6 +42,7 @@ async def restore(settings: GatewaySettings, backup: BackupFile) -> None:
 
         async def afterwards(connection: Transaction) -> None:
             await begin_epoch(connection, facts["public_key"], SystemClock())
+            await connection.execute(delete(sessions))  # who signed out since would be signed in again
             await _admin_key(connection, settings, database)
 
         await backup_tables.load(database, MIGRATIONS, backup.members(PREFIX), then=afterwards)

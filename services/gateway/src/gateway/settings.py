@@ -64,6 +64,11 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """How long a job may exchange its grant for fresh tokens."""
     key_cache_seconds: Annotated[float, Field(ge=0, le=1)] = 0.9
     """How long a key is cached; a revocation is effective on every replica after this time."""
+    session_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
+    """How long a browser stays signed in; its session ends earlier with the key that began it."""
+    sign_ins_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Sign-ins (`POST /v1/session`) that one address may try within a minute, at one replica; more are refused with
+    429. Behind a proxy on another machine, all callers have its address."""
     models_cache_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
     """How long the list of models and prices is cached."""
 

@@ -96,6 +96,33 @@ async def test_usage_of_others_is_shown_to_administrators_only(
     assert [row["group"] for row in shown] == ["other"]
 
 
+@pytest.mark.parametrize(
+    ("rights", "seen"),
+    [
+        ({}, {"hb", "secret"}),
+        ({"collections": ["hb"]}, {"hb"}),
+        ({"collections": ["hb"], "scopes": ["chat", "admin"]}, {"hb", "secret"}),
+    ],
+)
+async def test_a_key_for_some_collections_is_shown_its_own_calls_only(
+    admin: httpx2.AsyncClient, installation: Installation, clock: ManualClock, rights: dict[str, Any], seen: set[str]
+) -> None:
+    mine = await _made(admin, **rights)
+    callers = {
+        "hb": await installation.deps.authenticator.require_active(mine["id"]),
+        "secret": await installation.principal(tenant="acme"),
+    }
+    for name, caller in callers.items():
+        async with installation.deps.meter.call(caller, "chat", "r") as call:
+            call.model = f"rag:{name}"
+            await call.reserve(NO_USAGE)
+    await installation.rows()  # all is written
+    clock.advance(1)
+    for group_by, prefix in (("collection", ""), ("model", "rag:")):
+        shown = (await admin.get("/v1/usage", params={"group_by": group_by}, headers=_as(mine["secret"]))).json()
+        assert {row["group"] for row in shown["data"]} == {f"{prefix}{name}" for name in seen}
+
+
 async def test_what_an_administrator_does_is_noted_with_the_call_in_which_it_was_done(
     admin: httpx2.AsyncClient,
 ) -> None:

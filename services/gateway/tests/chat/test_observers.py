@@ -170,7 +170,7 @@ async def test_a_receipt_has_the_tokens_the_attempts_and_the_cost_of_the_ledger_
     cut = _inner("b", 400, error_type="cut", estimated=True)
     call, report = await _settled(database, _inner("a", 50, **SEARCHED), cut)
     receipt = report["receipt"]
-    assert receipt["tokens"] == {"prompt": 7, "completion": 2, "embedding": 20, "rerank": 30}
+    assert receipt["tokens"] == {"prompt": 7, "completion": 2, "embedding": 20, "rerank": 30, "reading": 0}
     assert [(one["model"], one["outcome"]) for one in receipt["attempts"]] == [("m", "cut")]
     assert receipt["cost_usd"] == "0.00000045"
     assert report["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}

@@ -169,6 +169,7 @@ def test_a_stream_of_findings_side_by_side_is_masked_like_the_whole(
         "at12 noon we met 1234 5678 9012 3456",
         "1.234.567.890.123.456 people; 4.111.111.111.111.111",
         "ZZ89 3704 1144 5532 1130 03",
+        "it cost 0.001234567 dollars",
         "hf_datasets and hf_hub_download",
         "@jane, see user@host or a@b",
         "-----BEGIN PUBLIC KEY-----",

@@ -81,6 +81,26 @@ async def test_a_body_that_is_not_parsed_here_is_screened_as_it_is_or_refused() 
             await screen(route, input={"pii": "redact"}).question_body(wrong)
 
 
+async def test_what_is_kept_of_a_conversation_is_screened_whoever_said_it_and_its_references_stay() -> None:
+    route, cited = "POST /v1/threads/{id}/messages", {**CITATION, "document_id": "4111-1111-1111-1111"}
+    answer = {"role": "assistant", "content": f"Ask {MAIL}.", "annotations": [cited], "groundwork": REPORT}
+    body = json.dumps({"messages": [{"role": "user", "content": f"I am {MAIL}."}, answer], "position": 0}).encode()
+    kept = await screen(route, input={"pii": "redact"}).question_body(body)
+    assert MAIL.encode() not in kept
+    asked, said = json.loads(kept)["messages"]
+    assert (asked["content"], said["content"]) == (f"I am {MASK}.", f"Ask {MASK}.")
+    assert said["annotations"][0]["document_id"] == "4111-1111-1111-1111"
+    assert said["groundwork"]["receipt"]["request_id"] == "req_1"
+    with pytest.raises(ContentBlocked):
+        await screen(route, input={"pii": "block"}).question_body(body)
+
+
+async def test_what_is_only_kept_may_be_longer_than_what_is_sent() -> None:
+    body = json.dumps({"messages": [{"role": "assistant", "content": "word " * 500}]}).encode()
+    screens = screen("POST /v1/threads/{id}/messages", max_input_chars=100, input={"pii": "block"})
+    assert await screens.question_body(body) == body
+
+
 async def test_every_text_of_a_whole_answer_is_screened_and_what_names_something_stays() -> None:
     body = {"id": "c", "model": "m", "groundwork": REPORT, "choices": [{"message": {"annotations": [CITATION]}}]}
     out = await GuardrailObserver(Through(), screen(output={"pii": "redact"}), {}).whole(json.dumps(body).encode())
@@ -111,3 +131,20 @@ async def test_callers_get_their_own_words_of_a_run_back_as_they_are() -> None:
     assert [one["content"] for one in told["data"]] == [MAIL, MASK]
     run = {"thread_id": "t", "input": MAIL, "output": MAIL}
     assert json.loads(await screens.answer(json.dumps(run).encode())) == {**run, "output": MASK}
+
+
+async def test_a_page_of_runs_has_those_that_may_be_seen_and_what_may_not_is_empty() -> None:
+    runs = [
+        {"thread_id": "t", "agent": "a", "status": "completed", "input": MAIL, "output": said, "error": None}
+        for said in ("Fine.", f"Ask {MAIL}.")
+    ]
+    waits = {**runs[0], "output": None, "pending_tool_calls": [{"id": "c", "arguments": {MAIL: 1, "to": MAIL}}]}
+    body = json.dumps({"data": [*runs, waits], "next_cursor": "more"}).encode()
+    screens = Screen(Guardrails.model_validate({"output": {"pii": "block", "secrets": "redact"}}), READS_RUN)
+    told = json.loads(await screens.answer(body))
+    emptied = {**waits, "pending_tool_calls": [{"id": "c", "arguments": {"": 1, "to": ""}}]}
+    assert told == {"data": [runs[0], {**runs[1], "output": ""}, emptied], "next_cursor": "more"}
+    assert screens.header() == {"X-Groundwork-Guardrails": "output.pii=block:3"}
+    for one in (runs[1], {"data": [{"role": "assistant", "content": MAIL}]}):
+        with pytest.raises(ContentBlocked):
+            await screens.answer(json.dumps(one).encode())

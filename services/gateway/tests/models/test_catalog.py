@@ -7,7 +7,7 @@ import pytest
 from contracts.models.catalog import ModelInfo, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.models.catalog import Models
-from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind
+from gateway.models.errors import ModelNotFound, NoReader, NoReranker, WrongModelKind
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
 
@@ -27,6 +27,8 @@ def test_default_means_the_default_of_its_kind() -> None:
     assert models.resolve("default", "embedding", KEY).id == "e"  # the only one of its kind
     with pytest.raises(NoReranker):
         models.resolve("default", "rerank", KEY)
+    with pytest.raises(NoReader):
+        models.resolve("default", "reading", None)
     with pytest.raises(WrongModelKind, match="embedding"):
         models.resolve("e", "chat", KEY)
     with pytest.raises(ModelNotFound):

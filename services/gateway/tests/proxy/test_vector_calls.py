@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from services.gateway.tests.callers import Caller
-from services.gateway.tests.installation import ASYMMETRIC, EMBEDDER, Installation
+from services.gateway.tests.installation import ASYMMETRIC, EMBEDDER, READER, Installation
 
-from contracts.models.catalog import ModelInfo
+from contracts.models.catalog import ModelInfo, ModelPrice
 from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.keys import Principal
 from gateway.models.errors import ModelNotFound, WrongModelKind
-from gateway.proxy.vector_calls import embed, rerank, search_collection
+from gateway.proxy.vector_calls import JUDGEMENT_TOKENS, embed, read, rerank, search_collection
 from servicekit.core.errors import UpstreamTimeout
 
 EMBEDDED = {"data": [], "usage": {"prompt_tokens": 7, "total_tokens": 7}}
@@ -159,3 +159,39 @@ async def test_a_collection_that_is_none_and_one_that_is_not_the_keys_are_search
     with pytest.raises(CollectionNotAllowed):
         await _search(installation, "handbook", _key(collections=("other",)))
     assert installation.retriever.asked == []
+
+
+async def _read(installation: Installation, **more: Any) -> Caller:
+    caller = Caller.of({"question": "abc", "passages": ["abcabc", "abc"], **more})
+    async with installation.deps.meter.call(_key(models=("m",)), "reading", "req_1", "call_0") as call:
+        await read(caller.exchange, installation.deps, call)
+    return caller
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens", "cost", "estimated"),
+    [
+        ({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}, (9, 4), 17_000, False),
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, "cached": 2}, (0, 0), 0, False),
+        ({}, (7, 3 * JUDGEMENT_TOKENS), 607_000, True),
+    ],
+)
+async def test_a_reading_is_charged_by_what_was_read_and_written_and_what_was_known_is_free(
+    installation: Installation, usage: dict[str, int], tokens: tuple[int, int], cost: int, estimated: bool
+) -> None:
+    price = ModelPrice(prompt_usd_per_million=1, completion_usd_per_million=2)  # type: ignore[arg-type]
+    installation.offer(READER.model_copy(update={"price": price}))
+    installation.inference.answers("/v1/reading", {"model": "reads", "usage": usage})
+    await _read(installation, pairs=[{"premise": "abc", "sentence": "abc"}])
+    (row,) = await installation.rows()
+    assert (row["prompt_tokens"], row["completion_tokens"]) == tokens
+    assert (row["cost_nano_usd"], row["estimated"], row["model"]) == (cost, estimated, "reads")
+    assert installation.inference.asked[-1].json["model"] == "reads"
+
+
+async def test_a_reader_that_writes_for_nothing_is_reckoned_to_write_nothing(installation: Installation) -> None:
+    installation.offer(READER)
+    installation.inference.answers("/v1/reading", {"model": "reads"})
+    await _read(installation)
+    (row,) = await installation.rows()
+    assert (row["prompt_tokens"], row["completion_tokens"]) == (5, 0)

@@ -3,40 +3,25 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from services.gateway.tests.routing.routes import MODELS, key_of, route_of
 
 from contracts.access.routes import RouteSpec
-from contracts.models.catalog import ModelInfo
-from gateway.auth.keys import Principal
-from gateway.models.catalog import Models
 from gateway.routing.errors import RouteHasNoModel
 from gateway.routing.plan import FallbackSequence, Plan, plan_for
 from gateway.routing.report import listed_models
 
-MODELS = Models.of([ModelInfo(id=name, kind="chat", default=name == "a", context_length=100) for name in "abcd"])
-
-
-def _key(number: int = 1, **more: object) -> Principal:
-    return Principal(f"k{number}", "acme", frozenset({"chat"}), **more)  # type: ignore[arg-type]
-
-
-def _spec(**weights: int) -> RouteSpec:
-    targets = [{"model": name, "weight": weight} for name, weight in weights.items()]
-    return RouteSpec.model_validate(
-        {"targets": targets, "on_error": ["c"], "on_context_overflow": ["d"], "on_refusal": ["d", "c"]}
-    )
-
 
 def test_keys_are_shared_out_by_weight_and_each_keeps_its_model() -> None:
-    routes = {"smart": _spec(a=3, b=1)}
-    first = [plan_for("smart", MODELS, routes, _key(number)).first[0].id for number in range(2000)]
-    assert first == [plan_for("smart", MODELS, routes, _key(number)).first[0].id for number in range(2000)]
+    routes = {"smart": route_of(a=3, b=1)}
+    first = [plan_for("smart", MODELS, routes, key_of(number)).first[0].id for number in range(2000)]
+    assert first == [plan_for("smart", MODELS, routes, key_of(number)).first[0].id for number in range(2000)]
     shares = Counter(first)
     assert 0.70 < shares["a"] / 2000 < 0.80
     assert shares["a"] + shares["b"] == 2000
 
 
 def test_a_target_without_weight_is_only_a_fallback() -> None:
-    plans = [plan_for("smart", MODELS, {"smart": _spec(a=1, b=0)}, _key(number)) for number in range(50)]
+    plans = [plan_for("smart", MODELS, {"smart": route_of(a=1, b=0)}, key_of(number)) for number in range(50)]
     assert {tuple(model.id for model in plan.first) for plan in plans} == {("a", "b")}
 
 
@@ -50,7 +35,7 @@ def _walk(plan: Plan, *failures: str) -> list[str]:
 
 
 def test_each_kind_of_failure_has_its_own_way_and_no_model_is_tried_twice() -> None:
-    plan = plan_for("smart", MODELS, {"smart": _spec(a=1, b=0)}, _key())
+    plan = plan_for("smart", MODELS, {"smart": route_of(a=1, b=0)}, key_of())
     assert _walk(plan, "error", "error", "error") == ["a", "b", "c"]
     assert _walk(plan, "context_overflow", "context_overflow") == ["a", "d"]
     assert _walk(plan, "refusal", "refusal", "refusal") == ["a", "d", "c"]
@@ -58,14 +43,14 @@ def test_each_kind_of_failure_has_its_own_way_and_no_model_is_tried_twice() -> N
 
 
 def test_a_route_may_have_a_models_name_and_default_follows_it() -> None:
-    routes = {"a": _spec(b=1)}
-    assert [plan_for(name, MODELS, routes, _key()).first[0].id for name in ("a", "default", "b")] == ["b", "b", "b"]
+    routes = {"a": route_of(b=1)}
+    assert [plan_for(name, MODELS, routes, key_of()).first[0].id for name in ("a", "default", "b")] == ["b", "b", "b"]
     (listed,) = [model for model in listed_models(MODELS, routes) if model.id == "a"]
     assert (listed.default, listed.context_length) == (True, 100)
 
 
 def test_a_route_outlives_models_that_inference_no_longer_has() -> None:
     gone = RouteSpec.model_validate({"targets": [{"model": "gone"}], "on_error": ["c"]})
-    assert plan_for("smart", MODELS, {"smart": gone}, _key()).first[0].id == "c"
+    assert plan_for("smart", MODELS, {"smart": gone}, key_of()).first[0].id == "c"
     with pytest.raises(RouteHasNoModel):
-        plan_for("smart", MODELS, {"smart": gone.model_copy(update={"on_error": []})}, _key())
+        plan_for("smart", MODELS, {"smart": gone.model_copy(update={"on_error": []})}, key_of())

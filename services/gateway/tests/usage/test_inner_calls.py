@@ -34,10 +34,11 @@ def _held(name: str, **changes: Any) -> dict[str, Any]:
     return ReservationRecord(**_known(name, **changes)).row()
 
 
-def test_what_a_search_reads_counts_as_rerank_and_only_chats_are_attempts() -> None:
+def test_what_a_search_reads_counts_as_rerank_what_a_reader_does_as_reading_and_only_chats_are_attempts() -> None:
     search = _row("b", route="search", model="e", prompt_tokens=30, completion_tokens=0, embedding_tokens=20)
-    spent = spent_of([_row("a"), search, _row("c", error_type="overloaded")], settled=True)
-    assert spent.tokens == TokenCounts(prompt=14, completion=4, embedding=20, rerank=30)
+    read = _row("d", route="reading", prompt_tokens=40, completion_tokens=5, cost_nano_usd=0)
+    spent = spent_of([_row("a"), search, _row("c", error_type="overloaded"), read], settled=True)
+    assert spent.tokens == TokenCounts(prompt=14, completion=4, embedding=20, rerank=30, reading=45)
     assert [(one.model, one.outcome, one.ms) for one in spent.attempts] == [("m", "ok", 5), ("m", "overloaded", 5)]
     assert (spent.cost, spent.settled) == (30, True)
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from services.gateway.tests.usage.recording import DAY_ONE, record_of, write_records
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 
@@ -12,28 +13,8 @@ from gateway.auth.key_repository import KeyRepository
 from gateway.storage.audit_log import Actor
 from gateway.storage.tables import usage
 from gateway.usage.ledger import UsageLedger
-from gateway.usage.records import UsageRecord, count
-from servicekit.core.identifiers import new_id
+from gateway.usage.records import count
 from servicekit.sql.database import Database
-
-DAY_ONE = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
-
-
-def _record(**changes: Any) -> UsageRecord:
-    standard: dict[str, Any] = {
-        "id": new_id("call"), "parent_id": None, "request_id": "req_1", "key_id": "k1", "tenant": "acme",
-        "route": "chat", "model": "m", "prompt_tokens": 10, "completion_tokens": 5, "embedding_tokens": 0,
-        "cost_nano_usd": 100, "status": 200, "error_type": None, "streamed": False, "started_at": DAY_ONE, "ms": 12,
-    }  # fmt: skip
-    return UsageRecord(**{**standard, **changes})
-
-
-async def _written(database: Database, *records: UsageRecord) -> None:
-    ledger = UsageLedger(database, 100)
-    ledger.open()
-    for record in records:
-        await ledger.record(record)
-    await ledger.close()
 
 
 async def _count(database: Database) -> int:
@@ -42,13 +23,13 @@ async def _count(database: Database) -> int:
 
 
 async def test_closing_writes_everything_that_was_queued(database: Database) -> None:
-    await _written(database, *(_record() for _ in range(1500)))
+    await write_records(database, *(record_of() for _ in range(1500)))
     assert await _count(database) == 1500
 
 
 async def test_a_full_queue_makes_calls_wait_and_loses_nothing(database: Database) -> None:
     ledger = UsageLedger(database, 2)
-    waiting = [asyncio.create_task(ledger.record(_record())) for _ in range(10)]
+    waiting = [asyncio.create_task(ledger.record(record_of())) for _ in range(10)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert sum(task.done() for task in waiting) == 2
@@ -60,9 +41,9 @@ async def test_a_full_queue_makes_calls_wait_and_loses_nothing(database: Databas
 
 
 async def test_a_row_is_written_once_even_if_its_group_is_written_twice(database: Database) -> None:
-    record = _record()
-    await _written(database, record)
-    await _written(database, record, _record())
+    record = record_of()
+    await write_records(database, record)
+    await write_records(database, record, record_of())
     assert await _count(database) == 2
 
 
@@ -74,17 +55,19 @@ async def test_a_database_that_fails_for_a_while_loses_no_row(database: Database
             raise OperationalError("insert", {}, Exception("database is locked"))
 
     event.listen(database._store._writing, "before_cursor_execute", fail)
-    await _written(database, _record(), _record())
+    await write_records(database, record_of(), record_of())
     assert await _count(database) == 2
 
 
 async def test_a_row_that_no_database_takes_holds_up_no_other(database: Database) -> None:
-    await _written(database, _record(), _record(prompt_tokens=2**70), _record())
+    await write_records(database, record_of(), record_of(prompt_tokens=2**70), record_of())
     assert await _count(database) == 2
     assert count({"prompt_tokens": 2**70}, "prompt_tokens") == 0  # and no upstream makes one
 
 
 async def test_a_keys_last_use_is_kept(database: Database, keys: KeyRepository) -> None:
     created = await keys.create_key(KeyCreate(name="k", tenant="acme", scopes=["chat"]), Actor("a"))
-    await _written(database, _record(key_id=created.id), _record(key_id=created.id, started_at=DAY_ONE + timedelta(1)))
+    await write_records(
+        database, record_of(key_id=created.id), record_of(key_id=created.id, started_at=DAY_ONE + timedelta(1))
+    )
     assert (await keys.get_key(created.id)).last_used_at == DAY_ONE + timedelta(1)

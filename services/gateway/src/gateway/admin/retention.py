@@ -1,4 +1,4 @@
-"""How long the gateway keeps what only grows: usage rows and the audit log."""
+"""How long the gateway keeps what only grows: usage rows, the audit log, and sessions that are over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.storage.tables import audit, usage
+from gateway.storage.tables import audit, sessions, usage
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
 from servicekit.sql.retention import prune
@@ -27,7 +27,7 @@ class Retention:
 
     async def apply(self) -> int:
         """Remove it now; returns how many rows there were."""
-        gone = 0
+        gone = await prune(self._database, sessions.c.id, sessions.c.expires_at, self._clock.now())
         for key, at, days in self._kept:
             if days:
                 gone += await prune(self._database, key, at, self._clock.now() - timedelta(days=days))

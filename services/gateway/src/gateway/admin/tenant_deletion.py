@@ -20,7 +20,7 @@ from gateway.cache.store import StoreUnavailable
 from gateway.dependencies import Dependencies
 from gateway.limits.limiter import LimiterUnavailable
 from gateway.storage.audit_log import Actor, note
-from gateway.storage.tables import audit, keys, reservations, tenants, usage
+from gateway.storage.tables import audit, keys, reservations, sessions, tenants, usage
 from gateway.usage.records import GONE, anonymous
 from servicekit.core.errors import NotReady
 from servicekit.sql.transaction import Transaction
@@ -71,6 +71,9 @@ async def end(deps: Dependencies, name: str, admin: Principal, request_id: str) 
     await _anonymise_usage(deps, name)
     async with deps.database.write() as connection:
         await _audit(connection, name, key_ids)
+        for secret in (keys.c.secret_hash, keys.c.previous_hash):
+            whose = select(secret).where(keys.c.tenant == name, secret.is_not(None))
+            await connection.execute(delete(sessions).where(sessions.c.key_hash.in_(whose)))
         await connection.execute(delete(keys).where(keys.c.tenant == name))
         await connection.execute(delete(tenants).where(tenants.c.name == name))
         await note(connection, deps.clock.now(), Actor(admin.key_id, None), "tenant.deleted", digest(name), {})

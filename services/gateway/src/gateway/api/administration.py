@@ -138,10 +138,12 @@ async def usage(
     end: Annotated[datetime | None, Query(alias="to", description="Exclusive; now.")] = None,
     tenant: Name | None = None,
 ) -> Page[UsageRow]:
-    """Requests, tokens and cost by key, tenant, model or day. A key without `admin` sees its own tenant's."""
+    """Requests, tokens and cost by key, tenant, model, day or collection. A key without `admin` sees its own
+    tenant's; one that is limited to some collections, its own calls."""
     since, until = period(start, end, deps.clock.now())
     whose = tenant if key.is_admin else key.tenant
-    return Page[UsageRow](data=await usage_report(deps.database, UsageQuestion(group_by, since, until, whose)))
+    caller = None if key.is_admin or key.collections is None else key.key_id
+    return Page[UsageRow](data=await usage_report(deps.database, UsageQuestion(group_by, since, until, whose, caller)))
 
 
 def _actor(admin: Principal, request: Request) -> Actor:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from starlette.datastructures import MutableHeaders
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.dependencies import Dependencies
 from servicekit.core.errors import QueueFull, ServiceError
 from servicekit.web.error_handlers import error_response
+from servicekit.web.headers import header_of
 from servicekit.web.paths import route_path
 
 GUARDED = ("/v1/", "/v2/", "/mcp")
@@ -59,7 +61,22 @@ class KeyGuard:
         deps: Dependencies = scope["app"].state.dependencies
         try:
             scope["state"]["principal"] = await deps.identify(scope)
+            if header_of(scope, b"authorization") is None:
+                send = _unstored(send)
         except ServiceError as error:
             await error_response(error, scope["state"]["request_id"])(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def _unstored(send: Send) -> Send:
+    """For a session: nothing tells a cache that an answer is one person's, as `Authorization` does, and what a browser
+    keeps on its disk outlives a sign-out."""
+
+    async def marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("cache-control", "no-store")
+        await send(message)
+
+    return marked

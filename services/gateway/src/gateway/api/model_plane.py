@@ -86,6 +86,16 @@ async def rerank(deps: Deps, caller: AnyModelCaller) -> Any:
     return _inner(deps, caller, "rerank", answer)
 
 
+@router.post("/v1/reading", response_model=None)
+async def read(deps: Deps, caller: AnyModelCaller) -> Any:
+    """Whether and where passages answer a question; whether premises support sentences."""
+
+    async def answer(exchange: Exchange, call: MeteredCall) -> None:
+        await vector_calls.read(exchange, deps, call)
+
+    return _inner(deps, caller, "reading", answer)
+
+
 @router.post("/v1/search", response_model=None)
 async def search(deps: Deps, caller: SearchCaller) -> Any:
     """Hits of the agents' searches: what a query costs is charged like any call."""

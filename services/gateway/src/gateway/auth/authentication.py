@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.auth.errors import GrantRefused, KeyExpired, KeyMissing, KeyRevoked, KeyUnknown
 from gateway.auth.key_repository import KeyRepository
-from gateway.auth.keys import Principal, hash_secret, is_secret
+from gateway.auth.keys import Principal, bearer_secret, hash_secret, is_secret
 from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import Clock
 from servicekit.core.errors import Forbidden
@@ -35,13 +35,16 @@ class Authenticator:
 
     async def identify(self, authorization: str | None) -> Principal:
         """The active key in an `Authorization` header; raises a 401 that says what to do."""
-        scheme, _, secret = (authorization or "").partition(" ")
-        secret = secret.strip()
-        if scheme.lower() != "bearer" or not secret:
+        secret = bearer_secret(authorization)
+        if not secret:
             raise KeyMissing
         if not is_secret(secret):
             raise KeyUnknown
-        principal = await self._by_hash.get(hash_secret(secret))
+        return await self.identify_hash(hash_secret(secret))
+
+    async def identify_hash(self, secret_hash: str) -> Principal:
+        """The active key of which a secret has this hash; raises a 401."""
+        principal = await self._by_hash.get(secret_hash)
         self._require_active(principal)
         return principal
 

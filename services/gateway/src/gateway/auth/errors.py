@@ -8,6 +8,7 @@ from servicekit.core.errors import (
     Forbidden,
     InvalidRequest,
     NotFound,
+    RateLimited,
     Unauthenticated,
 )
 
@@ -75,6 +76,67 @@ class ScopeMissing(Forbidden):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(f"This call needs a key with the scope '{scope}'. Ask an admin for one.")
+
+
+class SessionEnded(Unauthenticated):
+    """The cookie's session is over, or was never there."""
+
+    code = "session_ended"
+
+    def __init__(self) -> None:
+        super().__init__("This session has ended. Sign in again with your key, or with `groundwork open`.")
+
+
+class SessionTokenUsed(Unauthenticated):
+    """What signs a browser in was used, or is too old."""
+
+    code = "session_token_used"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link has signed a browser in already, or is older than a minute. Run `groundwork open` again, or "
+            "sign in with your key."
+        )
+
+
+class SignInsTooMany(RateLimited):
+    """One address signs in again and again."""
+
+    code = "too_many_sign_ins"
+
+    def __init__(self, most: int, retry_after: float) -> None:
+        super().__init__(
+            f"There were {most} sign-ins from this address within a minute. Wait {max(1, round(retry_after))} s; "
+            "a call with the key itself need not sign in.",
+            retry_after=retry_after,
+        )
+
+
+class CsrfTokenWrong(Forbidden):
+    """A session's call that changes something, and not by a page that knows the session."""
+
+    code = "csrf_token"
+
+    def __init__(self) -> None:
+        super().__init__("Send the session's csrf_token, which GET /v1/me has, as 'X-CSRF-Token'.")
+
+
+class OriginForeign(Forbidden):
+    """A page of another origin had the browser send its session."""
+
+    code = "foreign_origin"
+
+    def __init__(self) -> None:
+        super().__init__("A session is good for pages of this address only. From elsewhere call with a key.")
+
+
+class SessionMissing(InvalidRequest):
+    """Signing out, with a key."""
+
+    code = "no_session"
+
+    def __init__(self) -> None:
+        super().__init__("This call came with a key, not with a session. To end a key: DELETE /v1/keys/{id}.")
 
 
 class KeyNotFound(NotFound):

@@ -31,6 +31,12 @@ def is_secret(text: str) -> bool:
     return _SECRET.fullmatch(text) is not None
 
 
+def bearer_secret(authorization: str | None) -> str:
+    """The secret in an `Authorization` header; empty where there is none."""
+    scheme, _, secret = (authorization or "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
 def hash_secret(secret: str) -> str:
     """What is stored in place of the secret: its SHA-256 in hex."""
     return hashlib.sha256(secret.encode()).hexdigest()

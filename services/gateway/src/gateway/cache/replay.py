@@ -14,7 +14,7 @@ from servicekit.streams.sse import END, HEADERS, MEDIA_TYPE, data_of
 from servicekit.telemetry.trace_context import trace_id
 
 CACHE_HEADER = "X-Groundwork-Cache"
-NO_TOKENS = {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0}
+NO_TOKENS = {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0, "reading": 0}
 
 
 class RecordingObserver:

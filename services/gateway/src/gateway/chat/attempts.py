@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from random import SystemRandom
 
 import structlog
 
@@ -33,6 +33,7 @@ BUSY = 429
 PASSING = frozenset((BUSY, 502, 503))
 """Statuses after which the same model may answer a moment later."""
 BACKOFF_SECONDS = 0.1
+_RANDOM = SystemRandom()
 ATTEMPTS_HEADER = "X-Groundwork-Attempts"
 
 
@@ -208,4 +209,4 @@ def pause_before(tries: int, failure: ServiceError) -> float:
     up to a half more, so that callers who failed together don't come back together."""
     if isinstance(failure, PeerError) and failure.retry_after is not None:
         return failure.retry_after
-    return BACKOFF_SECONDS * 2.0 ** (tries - 1) * random.uniform(1.0, 1.5)  # noqa: S311  # no secret
+    return BACKOFF_SECONDS * 2.0 ** (tries - 1) * _RANDOM.uniform(1.0, 1.5)

@@ -20,7 +20,7 @@ from gateway.streaming.exchange import Exchange
 from servicekit.core.errors import PeerError
 
 PAGE = 100
-ORDER = {"chat": 0, "rerank": 1, "embedding": 2}
+ORDER = {"chat": 0, "rerank": 1, "reading": 2, "embedding": 3}
 """Of plain models. Front ends choose the first of the list for a new user, so that one that answers comes first."""
 
 

@@ -46,7 +46,7 @@ _CARDS = (
     re.compile(r"(?<![\w.])3\d{3}([ .-])\d{6}\1\d{5}(?!\w)", re.ASCII),
 )
 """Digits in any groups; without groups and in those that cards have, whatever numbers stand beside them."""
-_PHONE = re.compile(r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}(?:[ .()/-]{0,2}\d){6,13}(?!\w)", re.ASCII)
+_PHONE = re.compile(r"(?<![\w+])(?:\+|(?<!\d\.)00)[1-9]\d{0,2}(?:[ .()/-]{0,2}\d){6,13}(?!\w)", re.ASCII)
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])", re.ASCII)
 _TAGS = re.compile(r"[\U000E0020-\U000E007E]{4}")
 """Letters that nobody sees."""

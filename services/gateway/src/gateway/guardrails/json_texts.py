@@ -88,6 +88,12 @@ class Texts:
         texts = [masked(text, by_text.get(at, ())) for at, text in enumerate((*self.values, *self.keys))]
         return Texts(texts[: len(self.values)], texts[len(self.values) :], self.references)
 
+    def emptied(self, found: Iterable[Found]) -> Texts:
+        """The texts without each that something was found in."""
+        gone = {at for one in found for at, _ in one.parts}
+        texts = ["" if at in gone else text for at, text in enumerate((*self.values, *self.keys))]
+        return Texts(texts[: len(self.values)], texts[len(self.values) :], self.references)
+
     def put_back(self, value: Json, before: Texts) -> Json:
         """The value from which `before` was taken, with these texts."""
         keys = dict(zip(before.keys, self.keys, strict=True))

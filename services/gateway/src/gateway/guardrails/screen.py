@@ -47,8 +47,7 @@ class Screen:
     @property
     def screens_input(self) -> bool:
         """Whether questions are looked at."""
-        asked = self.rules.input != TextGuards() or self.rules.max_input_chars is not None
-        return self.reach.question and asked
+        return self.reach.question and (self.rules.input != TextGuards() or self._max_chars is not None)
 
     async def question(self, request: Asked, size: int) -> Asked:
         """A request as it may go on, whose body had so many bytes; raises `ContentBlocked` or `InputTooLong`."""
@@ -93,8 +92,10 @@ class Screen:
         references: frozenset[str] = REFERENCES,
         *,
         quiet: bool = False,
+        refuses: bool = True,
     ) -> Json:
-        """A value with what is to be masked masked: the same object if that is nothing. `quiet` notes no masks."""
+        """A value with what is to be masked masked: the same object if that is nothing. `quiet` notes no masks; without
+        `refuses` a text that is to be blocked is empty, and the others stay."""
         before = texts = Texts.of(value, references)
         for guard in DETECTORS:
             action = action_of(rules, guard)
@@ -102,9 +103,11 @@ class Screen:
                 continue
             found = texts.find(guard, joined=where == "input" and self.reach.is_one_text)
             if found and (action == "block" or not quiet):
-                self._decide(guard.name, where, action, [one.kind for one in found])
+                (self._decide if refuses else self._note)(guard.name, where, action, [one.kind for one in found])
             if found and action == "redact":
                 texts = texts.masked(found)
+            elif found and action == "block":
+                texts = texts.emptied(found)
         return value if texts is before else texts.put_back(value, before)
 
     def note(self, found: Sequence[tuple[str, Finding]]) -> None:
@@ -157,17 +160,22 @@ class Screen:
         return body if clean is asked else encoded({**whole, **clean})
 
     def _asked(self, asked: Json) -> Json:
-        most = self.rules.max_input_chars
+        most = self._max_chars
         length = Texts.of(asked).characters if most is not None else 0
         if most is not None and length > most:
             self._note("size", "input", "block", ["characters"])
             raise InputTooLong(length, most)
-        return self.screened(asked, self.rules.input, "input")
+        references = OUR_REFERENCES if self.reach.has_answers else REFERENCES
+        return self.screened(asked, self.rules.input, "input", references)
+
+    @property
+    def _max_chars(self) -> int | None:
+        return self.rules.max_input_chars if self.reach.is_bounded else None
 
     def _answer_body(self, body: bytes) -> bytes:
         answer = json.loads(body)
         own = [holder.pop(name, None) for holder, name in _own_words(answer)] if self.reach.of_run else []
-        clean = self.screened_answer(answer)
+        clean = self.screened(answer, self.rules.output, "output", OUR_REFERENCES, refuses=not _is_page_of_runs(answer))
         for (holder, name), words in zip(_own_words(clean), own, strict=False):
             holder[name] = words
         return encoded(clean)
@@ -204,6 +212,11 @@ def _own_words(answer: Json) -> Iterator[tuple[dict[str, Any], str]]:
                 yield holder, "content"
             elif "thread_id" in holder:
                 yield holder, "input"
+
+
+def _is_page_of_runs(answer: Json) -> bool:
+    """Whether one run that is to be blocked would keep the others, and all older ones, from whoever lists them."""
+    return isinstance(answer, dict) and any("thread_id" in one and "agent" in one for one in dicts(answer.get("data")))
 
 
 def _since_last_answer(messages: Sequence[Message]) -> Sequence[Message]:

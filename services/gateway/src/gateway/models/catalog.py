@@ -9,14 +9,16 @@ from typing import Literal
 from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import MODELS, TokenIssuer
-from gateway.models.errors import ModelNotFound, NoReranker, WrongModelKind
+from gateway.models.errors import ModelNotFound, NoReader, NoReranker, WrongModelKind
 from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer
 from servicekit.telemetry.metrics import known_label
 
-PlainKind = Literal["chat", "embedding", "rerank"]
+PlainKind = Literal["chat", "embedding", "rerank", "reading"]
+_NONE: Mapping[str, Callable[[], ServiceError]] = {"rerank": NoReranker, "reading": NoReader}
+"""What is said of kinds of which there need be no model."""
 DEFAULT = "default"
 
 
@@ -34,10 +36,10 @@ class Models:
     def resolve(self, name: str, kind: PlainKind, principal: Principal | None) -> ModelInfo:
         """The model that a caller means, or (None) a service of ours.
 
-        Raises `ModelNotFound`, `WrongModelKind` or `NoReranker`.
+        Raises `ModelNotFound`, `WrongModelKind`, `NoReranker` or `NoReader`.
         """
-        if kind == "rerank" and not any(model.kind == kind for model in self.by_name.values()):
-            raise NoReranker
+        if kind in _NONE and not any(model.kind == kind for model in self.by_name.values()):
+            raise _NONE[kind]()
         model = self.only(kind) if name == DEFAULT else self.by_name.get(name)
         if model is None or not (principal is None or principal.allows_model(model.id)):
             raise ModelNotFound(name)

@@ -32,6 +32,18 @@ class NoReranker(NotFound):
         )
 
 
+class NoReader(NotFound):
+    """No reading model is configured."""
+
+    code = "no_reader"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No reading model is configured. Add one to the models file of inference, with `kind: reading`.",
+            param="model",
+        )
+
+
 class WrongModelKind(InvalidRequest):
     """The model does something else."""
 

@@ -1,4 +1,4 @@
-"""Embeddings, rerank and search: one question, one whole answer, metered by the tokens it reports."""
+"""Embeddings, rerank, reading and search: one question, one whole answer, metered by the tokens it reports."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from contracts.models.catalog import EmbeddingRequest, RerankRequest
+from contracts.models.reading import ReadingRequest
 from contracts.models.tokens import token_lists
 from contracts.models.versions import ModelVersion
 from contracts.operations.reach import SEARCH as SEARCHED
@@ -36,8 +37,15 @@ from servicekit.web.json_bodies import parse
 
 _USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
 TAIL_BYTES = 1000
-_OPERATIONS = {"/v1/embeddings": "embeddings", "/v1/rerank": "rerank", "/v1/search": "retrieval"}
-"""What OpenTelemetry calls these calls; it has no word for rerank yet."""
+_OPERATIONS = {
+    "/v1/embeddings": "embeddings",
+    "/v1/rerank": "rerank",
+    "/v1/reading": "reading",
+    "/v1/search": "retrieval",
+}
+"""What OpenTelemetry calls these calls; it has no word for rerank and reading yet."""
+JUDGEMENT_TOKENS = 100
+"""What a chat model that judges is reckoned to write of one passage or pair; other reading models write nothing."""
 
 
 async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, public: bool) -> None:
@@ -84,6 +92,28 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     call.tokens.prompt = count(usage, "total_tokens") or count(usage, "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.prompt)
     if not call.tokens.prompt:
+        call.bill_as_reserved()
+    await _give(exchange, call, reply)
+
+
+async def read(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
+    """Whether passages answer and premises support. A service asks it for an answer, so that a key that may not choose
+    the reading model has its answers read, too."""
+    request = await parse(ReadingRequest, await exchange.body())
+    model = (await deps.catalog.models()).resolve(request.model, "reading", None)
+    call.model = model.id
+    pairs = [text for pair in request.pairs for text in (pair.premise, pair.sentence)]
+    tokens = tokens_of(*request.passages, *pairs) + len(request.passages) * tokens_of(request.question or "")
+    may_write = model.price is None or model.price.completion_usd_per_million
+    written = JUDGEMENT_TOKENS * (len(request.passages) + len(request.pairs)) if may_write else 0
+    await deps.reserve(exchange, call, MaxUsage.of_model(model, tokens, written))
+    named = request.model_copy(update={"model": model.id})
+    seconds = deps.settings.call_timeout_seconds
+    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/reading", MODELS, named, seconds)
+    usage = _usage_of(reply)
+    call.tokens.prompt, call.tokens.completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
+    call.cost = cost_nano_usd(model.price, call.tokens.prompt, call.tokens.completion)
+    if not call.tokens.prompt and not count(usage, "cached"):
         call.bill_as_reserved()
     await _give(exchange, call, reply)
 

@@ -60,5 +60,6 @@ def _as_model(name: str, spec: RouteSpec, models: Models) -> ModelInfo:
         answer_tokens=min((model.answer_tokens for model in behind if model.answer_tokens), default=None),
         default=shadowed is not None and shadowed.default,
         packaged=bool(behind) and all(model.packaged for model in behind),
+        images=(bool(behind) and all(model.images for model in behind)) or None,
         price=prices[0] if behind and all(price == prices[0] for price in prices) else None,
     )

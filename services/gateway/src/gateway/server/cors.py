@@ -32,7 +32,7 @@ EXPOSED = (
 class Cors:
     """Lets pages of named origins call the API (`origins`) and `/mcp` (`mcp_origins`); `OPTIONS` needs no key.
 
-    A key is a bearer's, never a cookie, so that a page has no more rights than whoever gave it the key.
+    Credentials of the browser are not allowed, so that a page has the rights of a key that it was given, and no more.
     """
 
     def __init__(self, app: ASGIApp, origins: Sequence[str], mcp_origins: Sequence[str]) -> None:

@@ -43,6 +43,17 @@ keys = Table(
 
 """`previous_hash` is of the secret before the last rotation, which is good until `previous_until`."""
 
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("key_hash", String(64), nullable=False, index=True),
+    Column("once", Boolean, nullable=False),
+    Column("expires_at", UtcTime, nullable=False, index=True),
+)
+"""Browsers that signed in, and with `once` what signs one in. `id` is the hash of the secret in the cookie or the link,
+`key_hash` of the key's secret that it stands for."""
+
 usage = Table(
     "usage",
     metadata,

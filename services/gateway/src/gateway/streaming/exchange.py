@@ -27,6 +27,7 @@ FORWARDED_ANSWER_HEADERS = (
     "cache-control",
     "content-disposition",
     "content-length",
+    "content-security-policy",
     "content-type",
     "etag",
     "last-modified",
@@ -34,6 +35,7 @@ FORWARDED_ANSWER_HEADERS = (
     "retry-after",
     "x-accel-buffering",
     "x-content-type-options",
+    "x-groundwork-boxes",
 )
 """What an inner service may say to the client; nothing else passes."""
 FORWARDED_REQUEST_HEADERS = (

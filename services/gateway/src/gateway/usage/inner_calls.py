@@ -79,7 +79,8 @@ def spent_of(rows: Sequence[Mapping[str, Any]], *, settled: bool) -> Spent:
         prompt=sum(row["prompt_tokens"] for row in chats),
         completion=sum(row["completion_tokens"] for row in chats),
         embedding=sum(row["embedding_tokens"] for row in rows),
-        rerank=sum(row["prompt_tokens"] for row in rows if row["route"] != "chat"),
+        rerank=sum(row["prompt_tokens"] for row in rows if row["route"] not in ("chat", "reading")),
+        reading=sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows if row["route"] == "reading"),
     )
     attempts = tuple(
         Attempt(model=row["model"] or "", upstream="inference", outcome=_outcome(row), ms=float(row.get("ms", 0)))

@@ -14,6 +14,7 @@ from typing import get_args
 
 import structlog
 
+from contracts.models.catalog import RAG
 from contracts.models.versions import ModelVersion
 from contracts.operations.operation import MeteredRoute
 from gateway.auth.keys import Principal
@@ -35,6 +36,8 @@ log = structlog.get_logger(__name__)
 Route = MeteredRoute
 ROUTES: tuple[Route, ...] = get_args(Route)
 COMMIT_SECONDS = 2.0
+MOST_NAME = 200
+"""Characters of a model's name that the ledger keeps."""
 SLOT_SECONDS = 0.25
 """How long an answer's last byte waits for its slot to be free: a Redis that is away must not hold it up."""
 SETTLE_SECONDS = 5.0
@@ -387,5 +390,9 @@ class MeteredCall:
 
 
 def _as_kept(model: str | None) -> str | None:
-    """A model's name as every database takes it: a caller may have made it up."""
-    return None if model is None else model[:200].replace("\0", "")
+    """A model's name as every database takes it: a caller may have made it up. Of a long list of collections those are
+    kept that fit whole."""
+    if model is None:
+        return None
+    kept = model[:MOST_NAME].replace("\0", "")
+    return kept.rpartition(",")[0] if len(model) > MOST_NAME and "," in kept and model.startswith(RAG) else kept

@@ -1,14 +1,16 @@
-"""What `GET /v1/usage` answers: the ledger summed by key, tenant, model or day."""
+"""What `GET /v1/usage` answers: the ledger summed by key, tenant, model, day or collection."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, RowMapping, case, func, select
+from sqlalchemy import ColumnElement, FromClause, RowMapping, and_, case, func, select
 
 from contracts.access.keys import UsageGroup, UsageRow
+from contracts.models.catalog import RAG
 from gateway.models.cost import to_usd
 from gateway.storage.tables import usage
 from gateway.usage.meter import CUT
@@ -19,22 +21,28 @@ from servicekit.core.errors import (
 from servicekit.sql.database import Database, rows_of
 
 DEFAULT_PERIOD = timedelta(days=30)
-_COLUMNS: dict[UsageGroup, Column[Any]] = {
+_outer = usage.alias("outer")
+_asked = func.coalesce(_outer.c.model, usage.c.model)
+"""The model that the public call named in which a call was made."""
+_GROUPS: dict[UsageGroup, ColumnElement[Any]] = {
     "key": usage.c.key_id,
     "tenant": usage.c.tenant,
     "model": usage.c.model,
     "day": usage.c.day,
+    "collection": case((_asked.startswith(RAG), func.substr(_asked, len(RAG) + 1)), else_=""),
 }
+_WITH_OUTER = usage.outerjoin(_outer, and_(usage.c.parent_id == _outer.c.id, usage.c.tenant == _outer.c.tenant))
 
 
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:
-    """Which rows are summed: `start` inclusive, `end` exclusive; a null tenant means all."""
+    """Which rows are summed: `start` inclusive, `end` exclusive; a null tenant or key means all."""
 
     group_by: UsageGroup
     start: datetime
     end: datetime
     tenant: str | None
+    key_id: str | None = None
 
 
 def period(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:
@@ -50,12 +58,13 @@ def period(start: datetime | None, end: datetime | None, now: datetime) -> tuple
 
 
 async def usage_report(database: Database, question: UsageQuestion) -> list[UsageRow]:
-    """One row a group.
+    """One row a group, in the order of their names.
 
-    A `rag:` answer and the model calls inside it are rows of their own. By key, tenant and day `requests`, `errors`
-    and `cache_hits` count the calls that came in through the public API; by model they count each model's own.
+    A `rag:` answer and the model calls inside it are rows of their own. By key, tenant, day and collection `requests`,
+    `errors` and `cache_hits` count the calls that came in through the public API; by model they count each model's own.
     """
-    group = _COLUMNS[question.group_by]
+    group = _GROUPS[question.group_by]
+    source: FromClause = _WITH_OUTER if question.group_by == "collection" else usage
     counted = usage.c.parent_id.is_(None) if question.group_by != "model" else usage.c.id.is_not(None)
     query = (
         select(
@@ -73,21 +82,32 @@ async def usage_report(database: Database, question: UsageQuestion) -> list[Usag
             func.sum(case((usage.c.error_type == CUT, 1), else_=0)).label("cut_requests"),
             func.sum(case((counted & (usage.c.error_type != CUT), 1), else_=0)).label("errors"),
         )
+        .select_from(source)
         .where(usage.c.started_at >= question.start, usage.c.started_at < question.end)
         .group_by(group)
-        .order_by(group)
     )
     if question.tenant is not None:
         query = query.where(usage.c.tenant == question.tenant)
-    rows = await database.read(rows_of(query))
-    return [_usage_row(question.group_by, row) for row in rows]
+    if question.key_id is not None:
+        query = query.where(usage.c.key_id == question.key_id)
+    by_name: dict[str, list[RowMapping]] = {}
+    for row in await database.read(rows_of(query)):
+        by_name.setdefault(_name(question.group_by, row["group"]), []).append(row)
+    return [_usage_row(name, by_name[name]) for name in sorted(by_name)]
 
 
-def _usage_row(group_by: UsageGroup, row: RowMapping) -> UsageRow:
-    name = _day(row["group"]) if group_by == "day" else str(row["group"] or "")
-    counts = {field: int(row[field]) for field in UsageRow.model_fields if field not in ("group", "cost_usd")}
-    cost = None if row["cost"] is None else to_usd(int(row["cost"]))
-    return UsageRow(group=name, cost_usd=cost, **counts)
+def _name(group_by: UsageGroup, group: Any) -> str:
+    """What a group is called; collections are the same in any order."""
+    if group_by == "day":
+        return _day(group)
+    return ",".join(sorted(str(group or "").split(","))) if group_by == "collection" else str(group or "")
+
+
+def _usage_row(name: str, rows: Sequence[RowMapping]) -> UsageRow:
+    fields = [field for field in UsageRow.model_fields if field not in ("group", "cost_usd")]
+    costs = [int(row["cost"]) for row in rows if row["cost"] is not None]
+    counts = {field: sum(int(row[field]) for row in rows) for field in fields}
+    return UsageRow(group=name, cost_usd=to_usd(sum(costs)) if costs else None, **counts)
 
 
 def _day(number: int) -> str:
