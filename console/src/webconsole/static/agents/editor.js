@@ -1,0 +1,85 @@
+// A new agent, or a new version of one.
+import { call } from "../api/client.js";
+import { html, useEffect, useSignal } from "../app/html.js";
+import { models, readModels } from "../parts/collections.js";
+import { say } from "../parts/notice.js";
+import { toolLine } from "./lines.js";
+
+const NAME = "[a-z0-9][a-z0-9_\\-]{0,62}";
+const TOOLS = /** @type {Record<string, string>} */ ({
+  search_documents: "finds passages", read_document: "reads a span or a page", calculator: "computes exactly",
+  current_time: "says date and time", plan: "keeps a plan", search_history: "finds what was said earlier",
+});
+const LIMITS = /** @type {Record<string, [string, string]>} */ ({
+  steps: ["Steps", "1"], tool_calls: ["Calls of tools", "1"], tokens: ["Tokens", "1"], seconds: ["Seconds", "any"], cost_usd: ["Cost in USD", "any"],
+});
+
+/** @param {{ agent: any, saved: (name: string) => void, cancel: () => void }} props `agent`: null for a new one */
+export function Editor({ agent, saved, cancel }) {
+  const problem = useSignal("");
+  const busy = useSignal(false);
+  useEffect(() => {
+    readModels().catch(say);
+  }, []);
+  const others = (agent?.tools ?? []).filter((/** @type {any} */ tool) => !(tool.type in TOOLS));
+  const has = (/** @type {string} */ type) => Boolean(agent?.tools.some((/** @type {any} */ tool) => tool.type === type));
+
+  /** @param {SubmitEvent} event */
+  async function submit(event) {
+    event.preventDefault();
+    problem.value = "";
+    busy.value = true;
+    try {
+      const body = bodyOf(agent, others, new FormData(/** @type {HTMLFormElement} */ (event.target)));
+      await call("POST", ["agents"], { json: body });
+      saved(body.name);
+    } catch (error) {
+      problem.value = /** @type {Error} */ (error).message;
+    }
+    busy.value = false;
+  }
+  const choices = ["default", ...models.value.filter((one) => one.kind === "chat").map((one) => one.id)];
+  const model = agent?.model ?? "default";
+  return html`
+    <form class="editor" onSubmit=${submit} aria-label=${agent ? `New version of ${agent.name}` : "New agent"}>
+      <h2>${agent ? `New version of ${agent.name}` : "New agent"}</h2>
+      ${!agent && html`<label>Name <input name="name" required pattern=${NAME} autocomplete="off" title="Small letters, digits, - and _; it begins with a letter or a digit" /></label>`}
+      <label>Model <select name="model">${[...new Set([...choices, model])].map((one) => html`<option selected=${one === model}>${one}</option>`)}</select></label>
+      <label>Instructions <textarea name="instructions" rows="6" maxlength="100000" defaultValue=${agent?.instructions ?? ""}></textarea></label>
+      <fieldset>
+        <legend>Tools</legend>
+        ${Object.entries(TOOLS).map(([type, about]) => html`
+          <p class="tool"><label><input type="checkbox" name="tool" value=${type} defaultChecked=${has(type)} /> <code>${type}</code> <span class="hint">${about}</span></label>
+            <label class="hint"><input type="checkbox" name="asks" value=${type} defaultChecked=${agent?.approval.tools.includes(type)} aria-label=${`Ask before ${type}`} /> ask before</label></p>`)}
+        ${others.map((/** @type {any} */ tool) => html`<p class="hint">and ${toolLine(tool)}, as it is</p>`)}
+        <p class="hint">Tools of MCP servers and of HTTP are set by the API.</p>
+      </fieldset>
+      <fieldset class="limits">
+        <legend>Limits of one run</legend>
+        ${Object.entries(LIMITS).map(([name, [title, step]]) => html`
+          <label>${title} <input name=${`limit-${name}`} type="number" min="0" step=${step} defaultValue=${agent?.limits[name] ?? ""} placeholder=${name === "cost_usd" ? "none" : "usual"} /></label>`)}
+      </fieldset>
+      ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
+      <p><button class="primary" disabled=${busy.value}>Save</button> <button type="button" class="quiet" onClick=${cancel}>Cancel</button></p>
+    </form>`;
+}
+
+/** The form as a definition; what it does not show stays as it was. @param {any} agent @param {any[]} others @param {FormData} form */
+function bodyOf(agent, others, form) {
+  const chosen = form.getAll("tool").map(String);
+  const asks = form.getAll("asks").map(String).filter((type) => chosen.includes(type));
+  const unseen = (agent?.approval.tools ?? []).filter((/** @type {string} */ name) => !(name in TOOLS));
+  const limits = Object.keys(LIMITS)
+    .map((name) => [name, String(form.get(`limit-${name}`))])
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => [name, name === "cost_usd" ? value : Number(value)]);
+  return {
+    name: agent?.name ?? String(form.get("name")),
+    model: String(form.get("model")),
+    instructions: String(form.get("instructions")),
+    tools: [...chosen.map((type) => agent?.tools.find((/** @type {any} */ tool) => tool.type === type) ?? { type }), ...others],
+    limits: Object.fromEntries(limits),
+    approval: { tools: [...asks, ...unseen], unknown_outcomes: agent?.approval.unknown_outcomes ?? false },
+    ...(agent && { memory: agent.memory, output_schema: agent.output_schema, temperature: agent.temperature }),
+  };
+}

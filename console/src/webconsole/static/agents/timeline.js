@@ -1,0 +1,62 @@
+// What happened in a run, in order: what the model said, each call with its arguments and result, decisions, ends.
+import { html } from "../app/html.js";
+import { counted, duration, when } from "../parts/format.js";
+
+/** @typedef {import("./follow.js").Step} Step */
+/** @typedef {import("./follow.js").Mark} Mark */
+
+const MARKS = /** @type {Record<string, string>} */ ({
+  "run.queued": "In line", "run.started": "Started", "run.restarted": "Taken up again", "run.resumed": "Decided",
+  "run.waiting_approval": "Waits for a decision", "run.completed": "Completed", "run.failed": "Failed",
+  "run.cancelled": "Cancelled", "run.limit_reached": "Ended by a limit",
+});
+const ACTIONS = /** @type {Record<string, string>} */ ({ approve: "approved", edit: "approved as edited", reject: "rejected" });
+const SHOWN = 4000;
+
+/** @param {{ timeline: (Step | Mark)[], isLive: boolean }} props */
+export function Timeline({ timeline, isLive }) {
+  const began = Date.parse(timeline[0]?.at ?? "");
+  return html`
+    <ol class="timeline" aria-label="What happened" aria-busy=${isLive}>
+      ${timeline.map((one, number) => (one.kind === "step" ? html`<${OneStep} key=${`step ${one.step}`} step=${one} began=${began} />` : html`<${OneMark} key=${number} mark=${one} began=${began} />`))}
+    </ol>`;
+}
+
+/** @param {{ at: string, began: number }} props */
+function Moment({ at, began }) {
+  return html`<time class="hint" datetime=${at} title=${when(at)}>+${duration(Date.parse(at) - began)}</time>`;
+}
+
+/** @param {{ mark: Mark, began: number }} props */
+function OneMark({ mark, began }) {
+  const { type, data, at } = mark;
+  const decisions = (data?.decisions ?? []).map((/** @type {any} */ one) => ACTIONS[one.action] ?? one.action).join(", ");
+  const more = data?.error?.message ?? data?.limit ?? decisions;
+  return html`<li class="mark" data-mark=${type}><strong>${MARKS[type] ?? type}</strong>${more && `: ${more}`} <${Moment} at=${at} began=${began} /></li>`;
+}
+
+/** @param {{ step: Step, began: number }} props */
+function OneStep({ step, began }) {
+  const { text, calls, usage } = step;
+  return html`
+    <li class="step" data-step=${step.step}>
+      <header><h3>Step ${step.step}</h3> <${Moment} at=${step.at} began=${began} />${usage.map((one) => html`<span class="hint">${one.model}, ${counted(one.prompt_tokens, "token")} read,
+        ${" "}${one.completion_tokens} written${one.cost_usd !== null && `, ${one.cost_usd} USD`}</span>`)}</header>
+      ${text && html`<p class="said">${text}</p>`}
+      ${calls.map((call) => html`<${OneCall} key=${call.id} call=${call} />`)}
+    </li>`;
+}
+
+/** @param {{ call: import("./follow.js").Call }} props */
+function OneCall({ call }) {
+  const { name, result, failed, unknown } = call;
+  const state = result === null ? "waiting" : unknown ? "unknown" : failed ? "failed" : "done";
+  const words = { waiting: "not made yet", unknown: "nobody knows whether it happened", failed: "failed", done: "done" };
+  return html`
+    <details class="call" data-call=${name} data-state=${state} open=${failed || unknown}>
+      <summary><span class=${`status ${state === "done" ? "" : state === "waiting" ? "queued" : "failed"}`}><code>${name}</code> ${words[state]}</span>
+        <span class="gist">${JSON.stringify(call.arguments)}</span></summary>
+      <h4>Arguments</h4><pre tabindex="0">${JSON.stringify(call.arguments, null, 2)}</pre>
+      ${result !== null && html`<h4>Result</h4><pre tabindex="0">${result.slice(0, SHOWN)}${result.length > SHOWN && `\n… ${counted(result.length - SHOWN, "more character")}`}</pre>`}
+    </details>`;
+}

@@ -1,0 +1,128 @@
+// Calls of the public API. Nothing here may do more than any other client can.
+import { signal } from "../app/html.js";
+
+/** @typedef {{ key_id: string, name: string, tenant: string, scopes: string[],
+ *    session: { csrf_token: string, expires_at: string } | null }} Me */
+
+/** Whose session this is; null: nobody is signed in; undefined: not asked yet. */
+export const me = signal(/** @type {Me | null | undefined} */ (undefined));
+/** Why nobody is signed in any more, for the page that asks for the key. */
+export const signedOutBecause = signal("");
+/** Whether the server answered when it was last asked. */
+export const reachable = signal(true);
+
+const ROOT = new URL("../", document.baseURI);
+const PROBE_MS = 2000;
+const READS = new Set(["GET", "HEAD"]);
+const ENDS = new Set(["session_ended", "key_revoked", "key_expired", "unknown_key", "missing_key"]);
+
+/** What the server, or the lack of one, said. `message` tells what to do. */
+export class ApiError extends Error {
+  /** @param {{ code?: string, message?: string, request_id?: string }} body @param {number} status */
+  constructor(body, status) {
+    super(body.message || `The server answered ${status}.`);
+    this.code = body.code || "unknown";
+    this.requestId = body.request_id || "";
+    this.status = status;
+  }
+}
+
+/** An address of the API, in which each part of a path is one segment. @param {string[]} path @param {object} [query] */
+export function address(path, query = {}) {
+  const url = new URL(["v1", ...path.map(encodeURIComponent)].join("/"), ROOT);
+  for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, String(value));
+  return url;
+}
+
+/** Headers that a call needs. @param {string} method @returns {Record<string, string>} */
+export function headersFor(method) {
+  const token = me.value?.session?.csrf_token;
+  return READS.has(method) || !token ? {} : { "X-CSRF-Token": token };
+}
+
+/** A call; the answer's body is not read yet. Throws `ApiError`.
+ * @param {string} method @param {string[]} path
+ * @param {{ query?: object, json?: unknown, body?: BodyInit, headers?: Record<string, string>, signal?: AbortSignal }} [options] */
+export async function send(method, path, { query, json, body, headers, signal: stop } = {}) {
+  /** @type {RequestInit} */
+  const init = { method, headers: { ...headersFor(method), ...headers }, signal: stop, body, credentials: "same-origin" };
+  if (json !== undefined) {
+    init.body = JSON.stringify(json);
+    init.headers = { ...init.headers, "Content-Type": "application/json" };
+  }
+  let answer;
+  try {
+    answer = await fetch(address(path, query), init);
+  } catch (error) {
+    if (stop?.aborted) throw error;
+    throw lost();
+  }
+  reachable.value = true;
+  if (!answer.ok) throw refusal(await answer.text(), answer.status);
+  return answer;
+}
+
+/** Whether each part can do its job, said by a part that can't, too. Throws `ApiError`. @param {AbortSignal} stop */
+export async function readiness(stop) {
+  let answer;
+  try {
+    answer = await fetch(new URL("readyz", ROOT), { signal: stop });
+  } catch (error) {
+    throw stop.aborted ? error : lost();
+  }
+  reachable.value = true;
+  const text = await answer.text();
+  if (!text.startsWith("{")) throw refusal(text, answer.status);
+  return JSON.parse(text);
+}
+
+/** Nobody answers: look again until somebody does. */
+function lost() {
+  const error = new ApiError({ code: "unreachable", message: "Groundwork can't be reached. Is it running, and are you online?" }, 0);
+  if (!reachable.value) return error;
+  reachable.value = false;
+  const probe = async () => {
+    try {
+      reachable.value = (await fetch(new URL("healthz", ROOT))).ok;
+    } catch {
+      // still away
+    }
+    if (!reachable.value) setTimeout(probe, PROBE_MS);
+  };
+  setTimeout(probe, PROBE_MS);
+  return error;
+}
+
+/** An error's body as what it says. @param {string} text @param {number} status */
+export function refusal(text, status) {
+  let body = {};
+  try {
+    body = JSON.parse(text).error ?? {};
+  } catch {
+    // a proxy's own page
+  }
+  const error = new ApiError(body, status);
+  if (status === 401 && ENDS.has(error.code) && me.value) {
+    signedOutBecause.value = error.message;
+    me.value = null;
+  }
+  return error;
+}
+
+/** A call's answer as JSON, null where it has no body. @param {string} method @param {string[]} path @param {object} [options] */
+export async function call(method, path, options) {
+  const answer = await send(method, path, options);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** All of a list, up to so many. @param {string[]} path @param {object} [query] @param {number} [most] */
+export async function all(path, query = {}, most = 1000) {
+  const found = [];
+  let cursor = "";
+  do {
+    const page = await call("GET", path, { query: { limit: 200, ...query, cursor } });
+    found.push(...page.data);
+    cursor = page.next_cursor;
+  } while (cursor && found.length < most);
+  return found;
+}

@@ -1,0 +1,150 @@
+// How a collection is described, searched and cut; a reindex builds it anew beside the one that serves.
+import { all, call, send } from "../api/client.js";
+import { html, useEffect, useSignal } from "../app/html.js";
+import { readCollections } from "../parts/collections.js";
+import { say } from "../parts/notice.js";
+import { changes } from "./uploads.js";
+
+const STRATEGIES = ["auto", "recursive", "markdown", "sentence", "fixed"];
+const POLL_MS = 1000;
+const OPEN = new Set(["queued", "running"]);
+
+/** @param {{ collection: any }} props */
+export function CollectionSettings({ collection }) {
+  return html`
+    <section class="settings" aria-label="Settings">
+      <${Description} collection=${collection} />
+      <${Reindex} collection=${collection} />
+      <${Import} name=${collection.name} />
+    </section>
+  `;
+}
+
+/** @param {{ collection: any }} props */
+function Description({ collection }) {
+  /** @param {SubmitEvent} event */
+  async function save(event) {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const json = { description: String(form.get("description")), rerank: form.get("rerank") === "on" };
+    try {
+      await call("PATCH", ["collections", collection.name], { json });
+      await readCollections();
+      say("Saved.");
+    } catch (error) {
+      say(error);
+    }
+  }
+  return html`
+    <form onSubmit=${save}>
+      <h2>Description and search</h2>
+      <label>Description <input name="description" maxlength="2000" defaultValue=${collection.description} /></label>
+      <label><input type="checkbox" name="rerank" defaultChecked=${collection.rerank} /> Rerank searches that don't say so themselves</label>
+      <button>Save</button>
+    </form>
+  `;
+}
+
+/** @param {{ collection: any }} props */
+function Reindex({ collection }) {
+  const models = useSignal(/** @type {string[]} */ ([]));
+  const job = useSignal(/** @type {any} */ (null));
+  const { name, chunking } = collection;
+
+  useEffect(() => {
+    call("GET", ["models"])
+      .then(({ data }) => (models.value = data.filter((/** @type {any} */ one) => one.kind === "embedding").map((/** @type {any} */ one) => one.id)))
+      .catch(say);
+    // One that is under way already, maybe begun elsewhere.
+    Promise.all([...OPEN].map((status) => all(["jobs"], { collection: name, status })))
+      .then((lists) => follow(lists.flat().find((/** @type {any} */ one) => !one.document_id)))
+      .catch(() => {});
+  }, [name]);
+
+  /** @param {any} begun */
+  async function follow(begun) {
+    if (!begun) return;
+    job.value = begun;
+    while (OPEN.has(job.value.status)) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      try {
+        job.value = await call("GET", ["jobs", begun.id]);
+      } catch (error) {
+        if (/** @type {any} */ (error).status) return say(error); // else it is away for a moment
+      }
+    }
+    await readCollections().catch(say);
+    changes.value += 1;
+  }
+
+  /** @param {SubmitEvent} event */
+  async function submit(event) {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const most = Number(form.get("max_tokens"));
+    const cut = { strategy: form.get("strategy"), max_tokens: most || null, overlap: Number(form.get("overlap")) };
+    const same = cut.strategy === chunking?.strategy && cut.max_tokens === chunking?.max_tokens && cut.overlap === chunking?.overlap;
+    const model = form.get("embedding_model");
+    const json = { ...(same ? {} : { chunking: cut }), ...(model === collection.embedding_model ? {} : { embedding_model: model }) };
+    try {
+      await follow((await call("POST", ["collections", name, "reindex"], { json })).job);
+    } catch (error) {
+      say(error);
+    }
+  }
+
+  const known = models.value.includes(collection.embedding_model) ? models.value : [collection.embedding_model, ...models.value];
+  const runs = job.value && OPEN.has(job.value.status);
+  return html`
+    <form onSubmit=${submit}>
+      <h2>How it is cut and embedded</h2>
+      <label>Embedding model
+        <select name="embedding_model" value=${collection.embedding_model}>${known.map((one) => html`<option>${one}</option>`)}</select>
+      </label>
+      <label>Cut by <select name="strategy" value=${chunking?.strategy}>${STRATEGIES.map((one) => html`<option>${one}</option>`)}</select></label>
+      <label>Most tokens of a chunk
+        <input name="max_tokens" type="number" min="16" max="8192" defaultValue=${chunking?.max_tokens ?? ""} placeholder="as many as the model reads" /></label>
+      <label>Tokens that two chunks share <input name="overlap" type="number" min="0" max="4096" required defaultValue=${chunking?.overlap ?? 0} /></label>
+      <button disabled=${runs}>Reindex</button>
+      <p class="hint">Searches go on with the index as it is until the new one is whole.</p>
+      ${job.value &&
+      html`<p role="status">
+        ${runs ? html`<progress max="1" value=${job.value.progress}></progress> Reindexing: ${job.value.stage}` : ""}
+        ${runs && job.value.waiting_on ? `, waits for ${job.value.waiting_on}` : ""}
+        ${job.value.status === "ready" && "The collection is reindexed."}
+        ${job.value.status === "cancelled" && "The reindex was cancelled."}
+        ${job.value.error && html`<span class="problem">${job.value.error.message}</span>`}
+        ${runs && html`<button type="button" class="quiet" onClick=${() => call("POST", ["jobs", job.value.id, "cancel"]).catch(say)}>Cancel</button>`}
+      </p>`}
+    </form>
+  `;
+}
+
+/** @param {{ name: string }} props */
+function Import({ name }) {
+  /** @param {any} event */
+  async function take(event) {
+    const files = [...event.target.files];
+    event.target.value = "";
+    try {
+      for (const file of files) {
+        const headers = { "Content-Type": "application/zip" };
+        await send("POST", ["collections", name, "documents:restore"], { body: file, headers });
+        changes.value += 1;
+      }
+      say(`Imported: ${files.map((file) => file.name).join(", ")}.`);
+    } catch (error) {
+      say(error);
+    }
+  }
+  return html`
+    <div>
+      <h2>Exports of documents</h2>
+      <p><label class="button">Import<input type="file" accept=".zip" multiple onChange=${take} /></label></p>
+      <p class="hint">
+        “Details” of a document exports it: the file, its text, how it is cut, and embeddings. All of a collection at once:${" "}
+        <code>groundwork backup ${name}</code>.
+      </p>
+    </div>
+  `;
+}

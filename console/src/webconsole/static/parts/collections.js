@@ -1,0 +1,39 @@
+// What the key may ask: its collections, agents and chat models.
+import { all, call, me } from "../api/client.js";
+import { effect, signal } from "../app/html.js";
+import { may } from "../app/session.js";
+
+/** @typedef {{ name: string, description: string, documents: number, bytes: number, embedding_model: string }} Collection */
+
+/** Null until they are known. */
+export const collections = signal(/** @type {Collection[] | null} */ (null));
+/** Names of agents and chat models, `default` first. */
+export const models = signal(/** @type {{ id: string, kind: string, default: boolean }[]} */ ([]));
+
+// Another key has others.
+effect(() => {
+  if (me.value) return;
+  collections.value = null;
+  models.value = [];
+});
+
+/** Read the collections anew. */
+export async function readCollections() {
+  if (!may("documents", "search")) return readAnswerable();
+  collections.value = await all(["collections"]);
+}
+
+/** A key that may only chat sees no collections, but the names that answer from them. */
+async function readAnswerable() {
+  await readModels();
+  const names = models.value.filter((model) => model.kind === "rag").map((model) => model.id.slice("rag:".length));
+  collections.value = names.map((name) => ({ name, description: "", documents: 1, bytes: 0, embedding_model: "" }));
+}
+
+/** Read what answers anew. */
+export async function readModels() {
+  const { data } = await call("GET", ["models"]);
+  models.value = data
+    .filter((/** @type {any} */ model) => ["rag", "agent", "chat"].includes(model.kind))
+    .sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.default) - Number(a.default));
+}

@@ -1,0 +1,69 @@
+// Queries kept as questions of a set, in the form that `groundwork eval` reads. They lie in this browser until somebody signs out.
+import { me } from "../api/client.js";
+import { html, signal, useSignal } from "../app/html.js";
+import { download } from "../parts/download.js";
+import { counted } from "../parts/format.js";
+import { say } from "../parts/notice.js";
+
+/** @typedef {{ id: string, question: string, document?: string, answerable: boolean }} Question */
+/** @typedef {import("./ways.js").Hit} Hit */
+
+const MOST = 1000;
+const revision = signal(0);
+
+/** Each key has a set for each collection. @param {string} collection */
+function place(collection) {
+  return `groundwork.questions.${me.value?.key_id}.${collection}`;
+}
+
+/** @param {string} collection @returns {Question[]} */
+function questionsOf(collection) {
+  try {
+    return JSON.parse(localStorage.getItem(place(collection)) ?? "[]");
+  } catch {
+    return []; // not written by us
+  }
+}
+
+/** A query is in a set once: the newest answer counts. @param {string} collection @param {string} question @param {Hit | null} hit */
+function save(collection, question, hit) {
+  const others = questionsOf(collection).filter((one) => one.question !== question);
+  if (others.length >= MOST) throw new Error(`There are ${MOST} questions already. Download and clear them.`);
+  const id = crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${others.length}`;
+  const kept = hit ? { id, question, document: hit.document_id, answerable: true } : { id, question, answerable: false };
+  localStorage.setItem(place(collection), JSON.stringify([...others, kept]));
+  revision.value += 1;
+}
+
+/** @param {{ collection: string, query: string, hit: Hit | null }} props `hit`: the passage that is open */
+export function QuestionSet({ collection, query, hit }) {
+  const sure = useSignal(false);
+  revision.value; // drawn again with each change
+  const questions = questionsOf(collection);
+  const keep = (/** @type {Hit | null} */ answer) => () => {
+    try {
+      save(collection, query, answer);
+      say(answer ? `Kept: “${answer.title}” answers it.` : "Kept: no document answers it.");
+    } catch (error) {
+      say(error);
+    }
+  };
+  const clear = () => {
+    localStorage.removeItem(place(collection));
+    sure.value = false;
+    revision.value += 1;
+  };
+  const lines = () => questions.map((one) => JSON.stringify(one) + "\n").join("");
+  return html`
+    <p class="choices" role="group" aria-label="Question set">
+      ${hit
+        ? html`<button class="quiet" onClick=${keep(hit)}>Save as question: “${hit.title.slice(0, 60)}” answers it</button>`
+        : html`<span class="hint">Open the passage that answers it to save the query as a question, or</span>`}
+      <button class="quiet" onClick=${keep(null)}>Save: no document answers it</button>
+      ${questions.length > 0 && html`
+        <button class="quiet" onClick=${() => download(`${collection}-questions.jsonl`, "application/jsonl", lines())}>Download ${counted(questions.length, "question")}</button>
+        ${sure.value
+          ? html`<span role="alert">Delete them? <button class="danger" onClick=${clear}>Delete them</button> <button class="quiet" autofocus onClick=${() => (sure.value = false)}>Keep</button></span>`
+          : html`<button class="quiet" onClick=${() => (sure.value = true)}>Clear</button>`}`}
+    </p>`;
+}

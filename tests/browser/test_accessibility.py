@@ -1,0 +1,96 @@
+"""axe-core finds nothing serious on any page, light or dark; and the way to an answer needs no mouse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.browser.conftest import SCHEMES
+from tests.browser.visitor import ask, choose
+from tests.support.home.stack import RunningHome
+
+from contracts.retrieval.collections import Collection
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="make test-browser installs it")
+
+QUESTION = "How many days of paid holiday does a full-time employee get per year?"
+GRAVE = ("serious", "critical")
+PAGES = {
+    "documents/handbook": "Details of Leave Policy",
+    "search/handbook?q=paid+holiday": "paid",
+    "agents": "New agent",
+    "usage": "Read again",
+    "operations/health": "Health",
+    "operations/models": "Models",
+    "operations/jobs": "Jobs",
+    "operations/keys": "Keys",
+    "operations/audit": "Audit log",
+}
+
+
+def _faults(page: Any) -> list[str]:
+    """What is wrong in both schemes, with where."""
+    found = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for rule in axe.Axe().run(page).response["violations"]:
+            if rule["impact"] in GRAVE:
+                where = [(node["target"], node["failureSummary"].splitlines()[1:2]) for node in rule["nodes"][:3]]
+                found.append(f"{scheme} {rule['id']}: {where}")
+    return found
+
+
+def test_the_page_that_asks_for_a_key(page: Any, home: RunningHome) -> None:
+    page.goto(f"{home.base_url}/console/")
+    page.get_by_label("API key").fill("gw_" + "x" * 43)
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    assert _faults(page) == []
+
+
+def test_the_chat_with_an_answer_its_source_and_its_receipt(signed_in: Any, handbook: Collection) -> None:
+    page = signed_in
+    page.reload()
+    choose(page, "handbook")
+    ask(page, QUESTION)
+    page.get_by_text("Receipt").click()
+    page.locator(".answer .marker").first.click()
+    page.locator("aside mark").wait_for()
+    assert _faults(page) == []
+
+
+@pytest.mark.parametrize("place", PAGES)
+def test_a_page(signed_in: Any, home: RunningHome, handbook: Collection, place: str) -> None:
+    page = signed_in
+    page.goto(f"{home.base_url}/console/#/{place}")
+    page.reload()
+    page.locator("main h1, main h2").first.wait_for()
+    page.get_by_text("Looking …").first.wait_for(state="detached")
+    if place.startswith("documents"):
+        page.get_by_role("button", name=PAGES[place]).click()
+        page.get_by_role("complementary", name="About Leave Policy").wait_for()
+    if place.startswith("search"):
+        page.locator('[data-way="hybrid"][data-state="done"] .hit').first.click()
+        page.locator("aside mark").wait_for()
+    assert _faults(page) == []
+
+
+def test_an_answer_and_its_source_by_keyboard_alone(signed_in: Any, handbook: Collection) -> None:
+    page = signed_in
+    page.reload()
+    page.get_by_role("button", name="handbook", exact=True).wait_for()
+    choose(page, "handbook")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("/")
+    page.keyboard.type(QUESTION)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Copy with sources").wait_for()
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("document.activeElement.matches('.marker')"):
+            break
+    page.keyboard.press("Enter")
+    page.locator("aside mark").wait_for()
+    page.keyboard.press("Escape")
+    page.locator("aside").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.matches('.marker')"), "back where it was opened"

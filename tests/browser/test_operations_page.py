@@ -1,0 +1,103 @@
+"""The page of operations: health, models, jobs, keys and the audit log, as an operator uses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+from tests.support.home.stack import RunningHome
+
+
+def _open(page: Any, section: str) -> None:
+    page.get_by_role("link", name="Operations", exact=True).click()
+    page.get_by_role("link", name=section, exact=True).click()
+    page.get_by_role("heading", name=section, exact=True).wait_for()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_health_tells_of_each_part(signed_in: Any, http: httpx2.Client, width: int) -> None:
+    page = signed_in
+    page.set_viewport_size({"width": width, "height": 844})
+    page.get_by_role("link", name="Operations", exact=True).click()
+    page.get_by_text("Everything works.").wait_for()
+    parts = http.get("/readyz").json()["parts"]
+    shown = page.locator("[data-part]").evaluate_all("rows => rows.map(row => row.dataset.part)")
+    assert sorted(shown) == sorted(parts)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_model_behind_a_server_is_added_made_default_and_removed(signed_in: Any, http: httpx2.Client) -> None:
+    page = signed_in
+    _open(page, "Models")
+    page.locator('[data-model="smollm2"]').get_by_text("ready", exact=True).wait_for()
+    page.get_by_role("button", name="Add a model").click()
+    page.get_by_label("Name that callers write").fill("afar")
+    page.get_by_label("Address").fill("http://127.0.0.1:9/v1")
+    page.get_by_label("What it is called there").fill("afar")
+    page.get_by_label("Tokens that it reads").fill("8192")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("alert").get_by_text("source.base_url").wait_for()
+    body = {"kind": "chat", "engine": "scripted", "context_length": 4000, "source": {}}
+    http.put("/v1/models/shown", json=body).raise_for_status()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Remove shown").click()
+    page.locator('[data-model="shown"]').get_by_role("button", name="Remove", exact=True).click()
+    page.locator('[data-model="shown"]').wait_for(state="detached")
+    assert "shown" not in [model["id"] for model in http.get("/v1/models").json()["data"]]
+
+
+def test_a_failed_job_says_why_and_is_retried(signed_in: Any, home: RunningHome, http: httpx2.Client) -> None:
+    page, name = signed_in, "failing-job"
+    home.client.collections.ensure(name)
+    files = {"file": ("broken.pdf", b"%PDF-1.7 this is no PDF", "application/pdf")}
+    accepted = http.post(f"/v1/collections/{name}/documents", files=files, data={"document_id": "broken"}).json()
+    job = accepted["job"]["id"]
+    _open(page, "Jobs")
+    row = page.locator(f'[data-job="{job}"]')
+    page.locator(f'[data-job="{job}"][data-status="failed"]').wait_for()
+    assert len(row.locator(".problem").text_content()) > 20
+    page.get_by_label("Status", exact=True).select_option("ready")
+    row.wait_for(state="detached")
+    page.get_by_label("Status", exact=True).select_option("failed")
+    page.get_by_role("button", name="Retry the job of broken").click()
+    page.locator(f'[data-job="{job}"][data-status="failed"]').wait_for()
+    assert http.get(f"/v1/jobs/{job}").json()["attempts"] >= 1
+
+
+def test_a_key_is_made_shown_once_used_and_revoked_and_the_log_has_it(
+    signed_in: Any, home: RunningHome, http: httpx2.Client
+) -> None:
+    page = signed_in
+    _open(page, "Keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name, so that others know").fill("<b>made here</b>")
+    page.get_by_label("Tenant; a new name").fill("from-console")
+    page.get_by_label("USD a month").fill("2.5")
+    page.get_by_role("button", name="Make the key").click()
+    secret = page.locator(".secret").text_content()
+    mine = httpx2.get(f"{home.base_url}/v1/me", headers={"Authorization": f"Bearer {secret}"}).json()
+    assert (mine["tenant"], mine["scopes"]) == ("from-console", ["chat", "documents", "search"])
+    assert http.get(f"/v1/keys/{mine['key_id']}").json()["budgets"] == [{"window": "month", "usd": "2.5"}]
+    page.get_by_role("button", name="I have it").click()
+    assert secret not in page.content()
+    row = page.locator(f'[data-key="{mine["key_id"]}"]')
+    row.get_by_role("button", name="Revoke").click()
+    row.get_by_role("button", name="Revoke for ever").click()
+    row.wait_for(state="detached")
+    assert http.get(f"/v1/keys/{mine['key_id']}").json()["revoked_at"] is not None
+    _open(page, "Audit log")
+    page.locator('[data-action="key.create"] strong').get_by_text("<b>made here</b>").first.wait_for()
+    assert page.locator("td strong b").count() == 0
+
+
+def test_a_key_that_is_no_admin_has_neither_keys_nor_log_nor_buttons(page: Any, home: RunningHome) -> None:
+    made = home.client.keys.create("reads", tenant="default", scopes=["chat"])
+    page.goto(f"{home.base_url}/console/#/operations/keys")
+    page.get_by_label("API key").fill(made.secret)
+    page.keyboard.press("Enter")
+    page.get_by_text("Everything works.").wait_for()
+    assert page.locator(".sided nav a").all_text_contents() == ["Health", "Models"]
+    page.get_by_role("link", name="Models", exact=True).click()
+    page.locator("[data-model]").first.wait_for()
+    assert page.get_by_role("button", name="Add a model").count() == 0

@@ -1,0 +1,104 @@
+"""The pictures of docs/console.md and of the README: `make pictures` has them taken into `docs/pictures`."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from PIL import Image
+from tests.browser.conftest import PICTURES
+from tests.browser.visitor import ask, choose
+from tests.support.home.stack import RunningHome, usage_at_rest
+
+from contracts.retrieval.collections import Collection
+
+FOLDER = Path(os.environ.get("PICTURES", PICTURES / "documentation"))
+MOST_BYTES = 120_000
+COLOURS = 96
+DOWN = "panel => { for (const part of [panel, ...panel.querySelectorAll('*')]) part.scrollTop = part.scrollHeight }"
+QUESTION = "How many days of paid holiday does a full-time employee get per year?"
+RULES = [
+    {"when": r"\b1242\b", "reply": "Forty-six nights at 27 EUR come to 1242 EUR."},
+    {"when": ".", "reply": '{"name": "calculator", "arguments": {"expression": "46 * 27"}}'},
+]
+
+
+@pytest.fixture
+def window(signed_in: Any, handbook: Collection) -> Any:
+    """A page that knows the handbook, with nothing that moves or blinks."""
+    signed_in.set_viewport_size({"width": 1280, "height": 720})
+    signed_in.emulate_media(color_scheme="light", reduced_motion="reduce")
+    signed_in.reload()
+    signed_in.get_by_role("button", name="handbook", exact=True).wait_for()
+    return signed_in
+
+
+def _take(page: Any, name: str) -> None:
+    page.evaluate("document.activeElement.blur()")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with Image.open(io.BytesIO(page.screenshot(animations="disabled", caret="hide"))) as taken:
+        taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
+    assert (FOLDER / f"{name}.png").stat().st_size <= MOST_BYTES
+
+
+def test_an_answer_with_its_source(window: Any) -> None:
+    choose(window, "handbook")
+    ask(window, QUESTION)
+    window.locator(".answer .marker").first.click()
+    window.locator("aside mark").wait_for()
+    _take(window, "answer")
+
+
+def test_documents(window: Any) -> None:
+    window.get_by_role("link", name="Documents").click()
+    window.get_by_role("link", name="handbook").click()
+    window.locator("tbody tr").first.wait_for()
+    window.get_by_role("button", name="Details of Leave Policy").click()
+    about = window.get_by_role("complementary", name="About Leave Policy")
+    about.get_by_role("button", name=re.compile("Show how it was cut")).click()
+    about.get_by_text("Annual leave").last.wait_for()
+    about.evaluate(DOWN)
+    _take(window, "documents")  # scrolled down: the metadata of a file from a disk has its path
+
+
+def test_the_search_lab(window: Any, home: RunningHome) -> None:
+    window.goto(f"{home.base_url}/console/#/search/handbook?q=hotel+price+limit&limit=5")
+    for way in ("dense", "sparse", "hybrid", "reranked"):
+        window.locator(f'[data-way="{way}"][data-state="done"]').wait_for()
+    _take(window, "search-lab")
+
+
+def test_a_run_of_an_agent(window: Any, home: RunningHome, http: httpx2.Client) -> None:
+    model = {"kind": "chat", "engine": "scripted", "context_length": 8000, "source": {"rules": RULES}}
+    http.put("/v1/models/counting", json=model).raise_for_status()
+    agent = {"name": "travel-desk", "model": "counting", "instructions": "Add up.", "tools": ["calculator"]}
+    http.post("/v1/agents", json=agent).raise_for_status()
+    thread = http.post("/v1/threads", json={}).json()["id"]
+    body = {"agent": "travel-desk", "input": "What do 46 nights at 27 EUR cost?"}
+    run = http.post(f"/v1/threads/{thread}/runs", json=body).json()["id"]
+    window.goto(f"{home.base_url}/console/#/agents/travel-desk?thread={thread}&run={run}")
+    window.locator('.run [data-status="completed"]').wait_for()
+    window.locator('[data-call="calculator"] summary').click()
+    _take(window, "agents")
+    http.delete("/v1/models/counting").raise_for_status()
+
+
+def test_usage(window: Any, home: RunningHome) -> None:
+    usage_at_rest(home)
+    window.get_by_role("link", name="Usage").click()
+    window.locator(".tile").first.wait_for()
+    window.locator("#budgets").wait_for()
+    window.get_by_text("Looking …").first.wait_for(state="detached")
+    _take(window, "usage")
+
+
+def test_operations(window: Any, home: RunningHome) -> None:
+    window.goto(f"{home.base_url}/console/#/operations/models")
+    window.get_by_role("heading", name="Models", exact=True).wait_for()
+    window.get_by_text("Looking …").first.wait_for(state="detached")
+    _take(window, "operations")

@@ -1,0 +1,38 @@
+"""What somebody does in the chat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.home.stack import RunningHome
+
+
+def ask(page: Any, question: str) -> None:
+    """Ask, and wait for the answer."""
+    page.get_by_label("Question", exact=True).fill(question)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Copy with sources").last.wait_for()
+
+
+def marked_is_the_api_s(page: Any, home: RunningHome, collection: str, document_id: str, revision: int) -> str:
+    """What is marked in the text, which the API must say of the same characters."""
+    mark = page.locator("aside mark")
+    mark.wait_for()
+    start, end = int(mark.get_attribute("data-start")), int(mark.get_attribute("data-end"))
+    text = home.client.documents.text(collection, document_id, revision=revision)
+    assert mark.text_content() == text[start:end]
+    return str(text[start:end])
+
+
+def choose(page: Any, collection: str) -> None:
+    """Ask this collection alone."""
+    chip = page.get_by_role("button", name=collection, exact=True)
+    chip.wait_for()
+    for other in page.locator(".chip[aria-pressed=true]").all_text_contents():
+        if other != collection and chip.get_attribute("aria-pressed") == "true":
+            page.get_by_role("button", name=other, exact=True).click()
+    if chip.get_attribute("aria-pressed") == "false":
+        before = page.locator(".chip[aria-pressed=true]").all_text_contents()
+        chip.click()
+        for other in before:
+            page.get_by_role("button", name=other, exact=True).click()
