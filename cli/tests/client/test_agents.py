@@ -127,3 +127,14 @@ def test_a_run_that_says_nothing_is_waited_for_until_the_timeout() -> None:
     with pytest.raises(WaitTimeout, match="nothing new in 600 s"):
         list(runs.events("t", "run-1", timeout=600))
     assert clock.now > 600
+
+
+def test_the_runs_of_all_threads_are_listed_page_by_page_by_what_is_asked_for() -> None:
+    pages = [{"data": [run("queued").json()], "next_cursor": "c"}, {"data": [], "next_cursor": None}]
+    runs, asked = runs_of(*(httpx2.Response(200, json=page) for page in pages))
+    assert [one.status for one in runs.list_all(status="queued")] == ["queued"]
+    assert [dict(request.url.params) for request in asked] == [
+        {"status": "queued", "limit": "100"},
+        {"status": "queued", "limit": "100", "cursor": "c"},
+    ]
+    assert asked[0].url.path == "/v1/runs"

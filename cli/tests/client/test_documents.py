@@ -100,3 +100,13 @@ def test_an_archive_is_sent_in_pieces_as_what_it_is() -> None:
     client_of(server).documents.restore("c", iter([b"z", b"ip"]))
     assert server.asked[0].headers["Content-Type"] == "application/zip"
     assert server.asked[0].content == b"zip"
+
+
+def test_a_summary_is_asked_for_with_what_was_said_alone() -> None:
+    made = {"collection": "c", "document_id": "d", "revision": 2, "title": "T", "content": "- So. [1]", "chunks": 3}
+    server = Recorder(*[httpx2.Response(200, json={**made, "annotations": [], "usage": {}})] * 2)
+    with client_of(server) as client:
+        assert client.documents.summary("c", "d").content == "- So. [1]"
+        client.documents.summary("c", "d", sentences=2, model="large")
+    assert server.calls == ["POST /v1/collections/c/documents/d/summary"] * 2
+    assert (server.body(0), server.body(1)) == ({}, {"sentences": 2, "model": "large"})

@@ -32,9 +32,10 @@ def test_a_bare_host_gets_the_usual_path() -> None:
     assert entry("ollama", "m", url="http://gpu/x/")["source"]["base_url"] == "http://gpu/x"
 
 
-def test_whether_it_is_the_default_is_said_only_where_it_was_asked() -> None:
-    assert "default" not in entry("openai", "m")
+def test_whether_it_is_the_default_or_reads_pictures_is_said_only_where_it_was_asked() -> None:
+    assert {"default", "images"}.isdisjoint(entry("openai", "m"))
     assert entry("openai", "m", default=True)["default"] is True
+    assert entry("openai", "m", images=True)["images"] is True
 
 
 @pytest.mark.parametrize(

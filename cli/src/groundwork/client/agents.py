@@ -8,7 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from contracts.agents.agents import Agent
-from contracts.agents.runs import FINAL_RUN_EVENTS, FINAL_RUN_STATUSES, Decision, HistoryMessage, Run, RunEvent, Thread
+from contracts.agents.runs import (
+    FINAL_RUN_EVENTS,
+    FINAL_RUN_STATUSES,
+    Decision,
+    HistoryMessage,
+    NewMessage,
+    Run,
+    RunEvent,
+    RunStatus,
+    Thread,
+)
 from contracts.operations import agents as operations
 from groundwork.client.connection import Connection
 from groundwork.client.deadlines import Away, FollowerDeadlines
@@ -61,9 +71,33 @@ class Threads:
         """One thread."""
         return self._connection.model(operations.GET_THREAD, thread_id)
 
-    def list(self) -> Iterator[Thread]:
-        """Threads, newest first."""
-        return self._connection.pages(operations.LIST_THREADS)
+    def list(self, *, mine: bool = False) -> Iterator[Thread]:
+        """Threads, newest first; with `mine` those alone that this key made."""
+        return self._connection.pages(operations.LIST_THREADS, params={"mine": mine or None})
+
+    def update(self, thread_id: str, metadata: Mapping[str, Any]) -> Thread:
+        """Change fields of a thread's metadata; `None` removes one."""
+        return self._connection.model(operations.UPDATE_THREAD, thread_id, json={"metadata": dict(metadata)})
+
+    def add(
+        self,
+        thread_id: str,
+        messages: Sequence[NewMessage],
+        *,
+        position: int | None = None,
+        known: int | None = None,
+        key: str | None = None,
+    ) -> Thread:
+        """Keep what was said outside runs, at the end or in place of all from a position on.
+
+        With `known`, the `revision` of the thread as it was read, a thread that went on since is `ApiError`
+        `thread_changed`. With a `key`, the same call again adds nothing.
+        """
+        said = [message.model_dump(mode="json", exclude_none=True) for message in messages]
+        where = {"position": position, "known": known}
+        body = {"messages": said, **{name: value for name, value in where.items() if value is not None}}
+        headers = {"Idempotency-Key": key} if key else {}
+        return self._connection.model(operations.ADD_MESSAGES, thread_id, json=body, headers=headers)
 
     def history(self, thread_id: str) -> Iterator[HistoryMessage]:
         """What was said, oldest first."""
@@ -100,6 +134,10 @@ class Runs:
     def list(self, thread_id: str) -> Iterator[Run]:
         """A thread's runs, newest first."""
         return self._connection.pages(operations.LIST_RUNS, thread_id)
+
+    def list_all(self, *, agent: str | None = None, status: RunStatus | None = None) -> Iterator[Run]:
+        """The runs of all threads, newest first; of an agent or a status alone."""
+        return self._connection.pages(operations.LIST_ALL_RUNS, params={"agent": agent, "status": status})
 
     def cancel(self, thread_id: str, run_id: str) -> Run:
         """Ask a run to end."""

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from contracts.documents.batches import BatchReply
-from contracts.documents.documents import Document, DocumentChunk, DocumentCreate
+from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentRevision
 from contracts.documents.jobs import Accepted
+from contracts.models.summaries import DocumentSummary
 from contracts.operations import documents as operations
 from extraction.formats.catalog import media_type_of
 from groundwork.client.connection import Connection
 
 UPLOAD_SECONDS = 600.0
+SUMMARY_SECONDS = 120.0
 
 
 class Documents:
@@ -99,6 +101,33 @@ class Documents:
     def content(self, collection: str, document_id: str) -> bytes:
         """The original bytes."""
         return self._connection.call(operations.GET_DOCUMENT_CONTENT, collection, document_id).content
+
+    def revisions(self, collection: str, document_id: str) -> Iterator[DocumentRevision]:
+        """The revisions that are retained, newest first."""
+        return self._connection.pages(operations.LIST_REVISIONS, collection, document_id)
+
+    def page_picture(
+        self,
+        collection: str,
+        document_id: str,
+        page: int,
+        *,
+        spans: Sequence[tuple[int, int]] = (),
+        revision: int | None = None,
+    ) -> bytes:
+        """A page of a PDF, from 1, as a PNG, with these characters of the document's text marked."""
+        params = _given({"spans": ",".join(f"{start}-{end}" for start, end in spans) or None, "revision": revision})
+        values = (collection, document_id, str(page))
+        return self._connection.call(operations.GET_PAGE_PICTURE, *values, params=params).content
+
+    def summary(
+        self, collection: str, document_id: str, *, sentences: int | None = None, model: str | None = None
+    ) -> DocumentSummary:
+        """The document in short, in its own sentences or a model's, with where in it each of them stands."""
+        body = _given({"sentences": sentences, "model": model})
+        return self._connection.model(
+            operations.SUMMARISE_DOCUMENT, collection, document_id, json=body, timeout=SUMMARY_SECONDS
+        )
 
     def back_up(self, collection: str, document_id: str, into: IO[bytes]) -> None:
         """Write the document's archive: original, text, how it is cut, and embeddings, to `restore` it from."""

@@ -11,6 +11,7 @@ from typing import IO, Literal, Self
 import httpx2
 
 from contracts.access.keys import UsageGroup, UsageRow
+from contracts.access.sessions import Me, SessionToken
 from contracts.core.health import Health
 from contracts.models.catalog import Embedding, ModelDeclaration, ModelInfo
 from contracts.models.chat import AnswerOptions
@@ -24,6 +25,7 @@ from contracts.operations.models import (
     PUT_MODEL,
     SET_DEFAULT_MODEL,
 )
+from contracts.operations.sessions import CREATE_SESSION_TOKEN, GET_ME
 from contracts.retrieval.search import Filter, SearchMode, SearchOptions, SearchReply
 from groundwork.client import administration, answers
 from groundwork.client.agents import Agents, Runs, Threads
@@ -156,6 +158,14 @@ class Groundwork:
     def back_up(self, into: IO[bytes]) -> None:
         """Write a backup of everything of all tenants to `into` (admin scope), for `groundwork restore`."""
         self._connection.download(BACK_UP, into=into, timeout=BACKUP_SECONDS)
+
+    def me(self) -> Me:
+        """Whose key this is, and what it may do."""
+        return self._connection.model(GET_ME)
+
+    def session_token(self) -> SessionToken:
+        """What signs one browser in as this key, once and within a minute: `/console/#token=…`."""
+        return self._connection.model(CREATE_SESSION_TOKEN)
 
     def readiness(self) -> Health:
         """Whether the server can do its job now, with each part's state; needs no key."""

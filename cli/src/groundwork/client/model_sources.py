@@ -84,12 +84,14 @@ def at(
     key: str | None = None,
     context_length: int | None = None,
     dimensions: int | None = None,
+    images: bool | None = None,
     default: bool | None = None,
 ) -> ModelDeclaration:
     """The declaration of a model at a place: its name there, or the path of a GGUF file on inference's host.
 
     `url`: of another server of that kind. `key`: the variable with its key. `context_length`: tokens that a chat model
-    reads and writes, or that an embedding or rerank model reads of one input. Raises `SourceUnclear`.
+    reads and writes, or that an embedding or rerank model reads of one input. `images`: whether a chat model reads
+    pictures. Raises `SourceUnclear`.
     """
     if place not in get_args(Place):
         raise SourceUnclear(f"There is no place '{place}'. It is one of {', '.join(get_args(Place))}.")
@@ -104,8 +106,8 @@ def at(
     more: dict[str, Any] = {**sizes, **({"dimensions": dimensions} if kind == "embedding" else {})}
     if place == "gguf" or SERVERS[place].is_free:
         more["price"] = FREE if kind == "chat" else {"prompt_usd_per_million": 0}
-    if default is not None:
-        more["default"] = default
+    said = {"images": images, "default": default}
+    more |= {name: value for name, value in said.items() if value is not None}
     return ModelDeclaration.model_validate({"kind": kind, "engine": engine, "source": source, **more})
 
 

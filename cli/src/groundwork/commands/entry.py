@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from groundwork.commands.answers import agents, questions
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
-from groundwork.commands.installation import backups, configuration, doctor, keys, lifecycle, models, tenants
+from groundwork.commands.installation import backups, browser, configuration, doctor, keys, lifecycle, models, tenants
 from groundwork.commands.session import Session, console_for_notes
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings
@@ -70,6 +70,7 @@ app = typer.Typer(
 )
 for module in (
     lifecycle,
+    browser,
     keys,
     tenants,
     models,

@@ -90,3 +90,12 @@ def test_a_question_may_be_put_to_several_collections(serve: Serve) -> None:
     output("ask", "why?", "-c", "a", "-c", "b", "--model", "small")
     assert server.body()["model"] == "rag:a,b"
     assert server.body()["groundwork"] == {"model": "small"}
+
+
+def test_a_summary_is_printed_with_what_each_sentence_quotes(serve: Serve) -> None:
+    made = {"collection": "c", "document_id": "d", "revision": 2, "title": ODD, "content": f"- {ODD} [1]", "chunks": 3}
+    reply = {**made, "annotations": [citation(page=2)], "usage": {}, "degraded": ["embeddings_unavailable"]}
+    serve(by_path(summary=httpx2.Response(200, json=reply)))
+    done = run("summary", "d", "-c", "c", "-n", "1")
+    assert done.stdout == f"{ODD}\n- {ODD} [1]\n\n[1] t.md, page 2\n    “q”\n"
+    assert done.stderr == "Made without: embeddings_unavailable.\n"

@@ -9,7 +9,7 @@ from cli.tests.documents_server import DocumentsServer
 from cli.tests.server import Serve
 from cli.tests.terminal import run, sentence
 
-from groundwork.client.folder_watch import FolderWatch, Happening
+from groundwork.client.transfers.folder_watch import FolderWatch, Happening
 from groundwork.commands.documents.watch import _ended_by_signals, _show
 from groundwork.commands.session import Session
 from groundwork.settings import CommandSettings

@@ -1,4 +1,4 @@
-"""`search` and `ask`."""
+"""`search`, `ask` and `summary`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(search)
     app.command()(ask)
+    app.command()(summary)
 
 
 def search(
@@ -62,6 +63,31 @@ def ask(
     session.write("")
     if answer is not None:
         _print_citations(session, answer)
+
+
+def summary(
+    context: typer.Context,
+    document: Annotated[str, typer.Argument(help="The document's id.")],
+    collection: Annotated[str, typer.Option("--collection", "-c", help="Where it is.")],
+    sentences: Annotated[
+        int | None, typer.Option("--sentences", "-n", min=1, max=12, help="How many; else by its length.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Chat model that words it; else the document's own sentences.")
+    ] = None,
+) -> None:
+    """Sum a document up, with where in it each sentence stands."""
+    session = session_of(context)
+    with session.client() as client:
+        made = client.documents.summary(collection, document, sentences=sentences, model=model)
+    session.out.print(Text(made.title, "bold"))
+    session.write(made.content)
+    session.out.print()
+    for note in _first_of_each_marker(made.annotations):
+        session.out.print(Text.assemble(f"{note.marker} ", (_place(note), "bold")))
+        session.write(f"    “{_shortened(note.quote)}”")
+    if made.degraded:
+        session.notes.print(f"Made without: {', '.join(made.degraded)}.", style="yellow")
 
 
 def _print_citations(session: Session, answer: Answer) -> None:

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from contracts.documents.documents import Document
 from groundwork.client import Groundwork
-from groundwork.client.bulk import Batch, ingest_files
-from groundwork.client.files import Found, find_files
+from groundwork.client.transfers.bulk import Batch, ingest_files
+from groundwork.client.transfers.files import Found, find_files
 from groundwork.commands.documents.watch import watch_folder
 from groundwork.commands.session import Session, session_of
 

@@ -11,8 +11,8 @@ from types import FrameType
 
 from rich.text import Text
 
-from groundwork.client.files import NoSuchFile
-from groundwork.client.folder_watch import FolderWatch, Happening
+from groundwork.client.transfers.files import NoSuchFile
+from groundwork.client.transfers.folder_watch import FolderWatch, Happening
 from groundwork.commands.session import Session
 from groundwork.errors import GroundworkError
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from groundwork.client.backups import Changed, back_up
-from groundwork.client.backups import restore as restore_backup
+from groundwork.client.transfers.backups import Changed, back_up
+from groundwork.client.transfers.backups import restore as restore_backup
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 

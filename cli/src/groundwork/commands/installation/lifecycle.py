@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from groundwork.commands.installation.browser import console_address
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 
@@ -57,6 +58,7 @@ def up(
         session.out.print(f"Groundwork is ready at {running.base_url} ({running.seconds:.1f} s)")
     if is_first:
         session.out.print(f"Admin key, made now: {session.home.admin_key_file.read_text().strip()}", soft_wrap=True)
+    session.out.print(f"Console: {console_address(running.base_url)}  `groundwork open` opens it, signed in.")
     session.out.print("Key: `groundwork key` prints it.  Stop: `groundwork down`.  Processes: `groundwork status`.")
     _suggest_model(session)
 

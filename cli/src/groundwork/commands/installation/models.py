@@ -16,7 +16,7 @@ from groundwork.commands.installation.pulls import fetch, pulls
 from groundwork.commands.session import session_of
 
 SHOWN_DIGEST = len("sha256:") + 12
-PLAIN = ("chat", "embedding", "rerank")
+PLAIN = ("chat", "embedding", "rerank", "reading")
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +68,7 @@ def add(
     kind: Annotated[str, typer.Option(help="chat, embedding or rerank.")] = "chat",
     context_length: Annotated[int | None, typer.Option("--context", min=16, help="Tokens that it reads.")] = None,
     dimensions: Annotated[int | None, typer.Option(min=1, help="Length of an embedding model's vectors.")] = None,
+    images: Annotated[bool, typer.Option("--images", help="It reads pictures.")] = False,
     default: Annotated[bool, typer.Option("--default", help="Have `default` mean it.")] = False,
 ) -> None:
     """Add a model, or replace one that was added: groundwork model add gpt --openai gpt-4.1-mini"""
@@ -83,6 +84,7 @@ def add(
         key=key_env,
         context_length=context_length,
         dimensions=dimensions,
+        images=True if images else None,
         default=True if default else None,
     )
     session = session_of(context)

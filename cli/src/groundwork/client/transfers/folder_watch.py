@@ -18,10 +18,10 @@ from types import TracebackType
 from typing import Literal, Self
 
 from contracts.documents.jobs import FINAL_JOB_STATUSES, Accepted, Job
-from groundwork.client import snapshots
-from groundwork.client.files import check_name
 from groundwork.client.groundwork import Groundwork
-from groundwork.client.snapshots import Mark, Snapshot
+from groundwork.client.transfers import snapshots
+from groundwork.client.transfers.files import check_name
+from groundwork.client.transfers.snapshots import Mark, Snapshot
 from groundwork.errors import ApiError, GroundworkError, Unreachable
 
 AT_ONCE = 4

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from extraction.formats.catalog import media_type_of
-from groundwork.client.files import is_left_out
+from groundwork.client.transfers.files import is_left_out
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from pydantic import ValidationError
 
 from contracts.documents.jobs import Accepted
 from contracts.retrieval.collections import CollectionCreate
-from groundwork.client.bulk import UPLOADS_AT_ONCE, send_with_retries
 from groundwork.client.groundwork import Groundwork
+from groundwork.client.transfers.bulk import UPLOADS_AT_ONCE, send_with_retries
 from groundwork.errors import ApiError, BackupDamaged, BackupExists, GroundworkError
 
 FORMAT = "groundwork-collection/1"

@@ -10,8 +10,9 @@ import pytest
 from cli.tests.documents_server import DocumentsServer
 from cli.tests.server import client_of, document, error
 
-from groundwork.client import ApiError, snapshots
-from groundwork.client.folder_watch import FolderWatch, Happening
+from groundwork.client import ApiError
+from groundwork.client.transfers import snapshots
+from groundwork.client.transfers.folder_watch import FolderWatch, Happening
 
 
 @pytest.fixture

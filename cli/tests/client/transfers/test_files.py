@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from groundwork.client.files import NameUnusable, NoSuchFile, check_name, document_id, find_files
+from groundwork.client.transfers.files import NameUnusable, NoSuchFile, check_name, document_id, find_files
 
 
 @pytest.fixture

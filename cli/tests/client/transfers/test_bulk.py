@@ -8,8 +8,9 @@ import pytest
 from cli.tests.documents_server import DocumentsServer
 from cli.tests.server import client_of, document, error, job
 
-from groundwork.client import Groundwork, bulk
-from groundwork.client.bulk import MANY, ingest_files
+from groundwork.client import Groundwork
+from groundwork.client.transfers import bulk
+from groundwork.client.transfers.bulk import MANY, ingest_files
 
 
 def upload_server(**outcomes: str) -> tuple[Groundwork, list[str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from groundwork.client.snapshots import Snapshot, mark_of, take
+from groundwork.client.transfers.snapshots import Snapshot, mark_of, take
 
 
 def write(folder: Path, *names: str) -> None:

@@ -14,8 +14,8 @@ from typing import get_args
 
 from contracts.documents.documents import Document, Failure
 from contracts.documents.jobs import Accepted, Job, JobStage
-from groundwork.client.files import check_name, document_id
 from groundwork.client.groundwork import Groundwork
+from groundwork.client.transfers.files import check_name, document_id
 from groundwork.errors import ApiError, GroundworkError, WaitTimeout
 
 UPLOADS_AT_ONCE = 4

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundwork.client import Groundwork
-from groundwork.client.backups import HEAD, restore
+from groundwork.client.transfers.backups import HEAD, restore
 from groundwork.errors import BackupDamaged
 
 HEADS = {
