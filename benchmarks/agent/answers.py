@@ -23,7 +23,7 @@ from typing import Any
 import httpx2
 from openai import OpenAI
 
-from agent.answering.prompt import CHARACTERS_A_TOKEN
+from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN
 from benchmarks.agent import answers_handbook
 from benchmarks.agent.answer_scores import Outcome, refuses, share, supported, times_as_often
 from benchmarks.agent.answer_sets import AnswerSet, Case, data_folder, load

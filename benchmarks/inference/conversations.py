@@ -110,26 +110,29 @@ async def _ask(url: str, token: str, process: psutil.Process, measured: Measured
     timeout = aiohttp.ClientTimeout(CALL_SECONDS)
     headers = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession(url, headers=headers, timeout=timeout) as session:
-        await _story(session, "a river", 8)
+        await _story(session, "A river", 8)
         began, used = time.monotonic(), _processor_seconds(process)
-        written, first = await _story(session, "a lighthouse", TOKENS)
+        written, first = await _story(session, "The lighthouse", TOKENS)
         measured.alone.append(written / (time.monotonic() - began))
         measured.alone_of_processor.append(written / (_processor_seconds(process) - used))
         measured.first_alone.append(first)
         began = time.monotonic()
-        stories = await asyncio.gather(*(_story(session, f"ship number {each}", TOKENS) for each in range(AT_ONCE)))
+        stories = await asyncio.gather(*(_story(session, f"{each + 2} ships", TOKENS) for each in range(AT_ONCE)))
         measured.together.append(sum(tokens for tokens, _ in stories) / (time.monotonic() - began))
         measured.first_together.append(max(first for _, first in stories))
 
 
 async def _story(session: aiohttp.ClientSession, subject: str, tokens: int) -> tuple[int, float]:
-    """How many tokens an answer has, and the seconds until its first."""
+    """How many tokens an answer has, and the seconds until its first.
+
+    The subject comes first: of a question that begins like one before it, a server has most read already.
+    """
     body = {
         "model": "default",
         "stream": True,
         "stream_options": {"include_usage": True},
         "max_tokens": tokens,
-        "messages": [{"role": "user", "content": f"Tell me a very long story about {subject}."}],
+        "messages": [{"role": "user", "content": f"{subject}: tell me a very long story about it."}],
     }
     began, first, written = time.monotonic(), 0.0, 0
     async with session.post("/v1/chat/completions", json=body) as answer:

@@ -35,8 +35,8 @@ from benchmarks.ingest.parsers_pdf import ROUNDS, bare, ours
 from contracts.retrieval.search import Filter
 from extraction.model.failures import ParseFailed
 from groundwork.client import Groundwork
-from groundwork.client.bulk import Batch, ingest_files
-from groundwork.client.files import find_files
+from groundwork.client.transfers.bulk import Batch, ingest_files
+from groundwork.client.transfers.files import find_files
 
 HANDBOOK = ROOT / "examples" / "handbook"
 SECONDS = 1800.0

@@ -17,7 +17,7 @@ from extraction.formats.reader import extract
 from extraction.model.document import Extracted
 from extraction.model.limits import Limits
 from extraction.text import plain
-from groundwork.client.files import find_files
+from groundwork.client.transfers.files import find_files
 from groundwork.evaluation.questions import Question, json_lines, read_questions
 
 HANDBOOK = ROOT / "examples" / "handbook"
