@@ -3,10 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := libs/contracts libs/extraction libs/servicekit services/gateway services/ingest services/retriever services/inference services/agent cli
+PACKAGES := libs/contracts libs/extraction libs/servicekit console services/gateway services/ingest services/retriever services/inference services/agent cli
 SOURCES := $(addsuffix /src,$(PACKAGES))
 UNIT := $(addsuffix /tests,$(PACKAGES))
-OURS := contracts extraction servicekit gateway ingest retriever inference agent
+OURS := contracts extraction servicekit console gateway ingest retriever inference agent
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
 	--no-emit-package groundwork pyproject.toml
@@ -43,6 +43,16 @@ test-unit: setup-dev ## unit tests: fast, no sockets
 test-contract: setup-dev ## each consumer's client against the provider's app
 	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not clients" tests/contract
 
+.PHONY: test-browser
+test-browser: setup-dev ## the console in Debian's Chromium (CHROMIUM=/usr/bin/chromium); pictures in .groundwork/pictures
+	@$(BIN)/uv pip install --quiet --no-config --python $(BIN)/python --group browser
+	@nice -n 10 $(BIN)/pytest -q -rs tests/browser
+
+.PHONY: pictures
+pictures: setup-dev ## take the console's pictures anew that docs/console.md and README.md show, into docs/pictures
+	@$(BIN)/uv pip install --quiet --no-config --python $(BIN)/python --group browser
+	@PICTURES=docs/pictures nice -n 10 $(BIN)/pytest -q -rs tests/browser/test_pictures.py
+
 .PHONY: test-clients
 test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, …): 700 MB in .clients (HEAVY=1: Open WebUI, guidellm, 9 GB)
 	@nice -n 10 $(BIN)/pytest -q tests/contract/clients
@@ -73,6 +83,13 @@ chaos-usage: setup-dev ## calls, answers and runs in chaos on two gateways: ever
 
 chaos-restarts: setup-dev ## restart every service in turn under load: nothing may fail or be lost (ROLLS=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_rolling_restart.py
+
+.PHONY: train-reader
+# Memory is kept, not given back between steps: a third of the time.
+train-reader: setup-dev ## train the packaged reading model anew (DATA=folder, STEPS=7400, START=packed folder); goes on where it was stopped
+	@MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+		$(BIN)/python -m research.reader.train $${DATA:+--data $$DATA} $${STEPS:+--steps $$STEPS} $${START:+--start $$START}
+	@$(BIN)/python -m research.reader.pack $${DATA:+--data $$DATA}
 
 .PHONY: wheels
 wheels: ## download all that building the images needs into a folder, for builds without an index (FOLDER=wheels)

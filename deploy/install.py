@@ -28,6 +28,7 @@ WORKSPACE = [
     "libs/contracts",
     "libs/extraction",
     "libs/servicekit",
+    "console",
     *(f"services/{name}" for name in ("gateway", "ingest", "retriever", "inference", "agent")),
     "cli",
 ]
@@ -55,7 +56,8 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    _stamp(lock).write_text(_fingerprint(lock))
+    for installed in {lock, LOCK}:  # what is for developers has all the rest: setting up without it has nothing to do
+        _stamp(installed).write_text(_fingerprint(installed))
     print(f"set-up: {_installed_megabytes()} MB installed in {time.monotonic() - started:.0f} s", flush=True)
     return 0
 

@@ -19,10 +19,11 @@ torch_wheel=$(ls /wheels/torch-"$torch_version"[.+-]*.whl 2>/dev/null | head -1)
 # versions stay pinned. What extras need is in the lock of development, since the tests use it.
 if [ -f "$lock" ]; then sed -E '/^ +--hash/d; s/ *\\$//' "$lock" > constraints.txt; fi
 
-# Our libraries that the service needs, by module.
+# Our libraries that the service needs, by module, and where they lie.
 libraries="contracts servicekit"
 if [ "$service" = ingest ]; then libraries="$libraries extraction"; fi
 parts=$(for library in $libraries; do printf './libs/%s ' "$library"; done)
+if [ "$service" = gateway ]; then libraries="$libraries webconsole" parts="$parts./console "; fi
 
 if [ "$step" = third-party ]; then
   for part in $parts "services/$service"; do
