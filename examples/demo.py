@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.client import Answer, Groundwork, GroundworkError, TextDelta
-from groundwork.client.bulk import ingest_files
-from groundwork.client.files import find_files
+from groundwork.client.transfers.bulk import ingest_files
+from groundwork.client.transfers.files import find_files
 from groundwork.commands.session import read_admin_key
 from groundwork.stack.home.errors import StartFailed
 from groundwork.stack.home.folder import Home

@@ -23,7 +23,7 @@ from tests.support.ingest.made_documents import Pile
 
 from contracts.documents.jobs import FINAL_JOB_STATUSES
 from groundwork.client import ApiError, Groundwork
-from groundwork.client.files import find_files
+from groundwork.client.transfers.files import find_files
 from groundwork.errors import Unreachable
 
 DOCUMENTS, KILLS = 150, 25

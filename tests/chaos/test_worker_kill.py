@@ -9,7 +9,7 @@ import pytest
 from tests.support.home.stack import RunningHome, ingest_handbook, running_home
 
 from groundwork.client import Groundwork
-from groundwork.client.bulk import Batch
+from groundwork.client.transfers.bulk import Batch
 
 LEASE = {"INGEST_LEASE_SECONDS": "5", "INGEST_POLL_SECONDS": "1"}
 """A dead worker's jobs are taken over after this, which the test has to wait for."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "extending.md"
-SUBJECTS = ("format", "engine", "tool", "metric", "endpoint", "dependency", "migration", "job", "measure")
-TOPS = ("services", "libs", "cli", "deploy", "tests", "docs", "research", "examples")
+SUBJECTS = ("format", "engine", "tool", "metric", "endpoint", "dependency", "migration", "job", "console", "measure")
+TOPS = ("services", "libs", "console", "cli", "deploy", "tests", "docs", "research", "examples")
 FILE = re.compile(r"[\w.-]+\.(?:py|md|toml|ya?ml|json)|(?:[\w.-]+/)+[\w.-]*")
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import random
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
@@ -16,11 +20,12 @@ PACKAGES = [
     ROOT / "libs/contracts",
     ROOT / "libs/extraction",
     ROOT / "libs/servicekit",
+    ROOT / "console",
     ROOT / "cli",
 ]
 CODE = [
     path
-    for top in ("libs", "services", "cli", "tests", "benchmarks", "research", "examples", "deploy", "docs")
+    for top in ("libs", "services", "console", "cli", "tests", "benchmarks", "research", "examples", "deploy", "docs")
     for path in (ROOT / top).rglob("*.py")
 ]
 MAX_FILE_LINES = 400
@@ -115,3 +120,35 @@ def test_only_settings_read_the_environment() -> None:
         if re.search(r"\bos\.(environ|getenv)\b|from os import environ", path.read_text())
     ]
     assert all("settings" in path or "/stack/" in path or "/sandbox/" in path for path in readers), readers
+
+
+def test_chance_comes_from_a_generator_of_one_s_own() -> None:
+    """`random`'s functions share one generator with all threads, and a property test seeds it."""
+    shared = [
+        f"{path.relative_to(ROOT)}:{node.lineno} random.{name}"
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _names_of_random(node)
+        if name.islower() and hasattr(random, name) and path != Path(__file__)
+    ]
+    assert not shared, "use a Random(seed), or SystemRandom(), of your own"
+
+
+def _names_of_random(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom) and node.module == "random":
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
+        return [node.attr]
+    return []
+
+
+def _as_another_thread_draws() -> None:
+    drawing = threading.Thread(target=random.random)
+    drawing.start()
+    drawing.join()
+
+
+@settings(max_examples=3)
+@given(st.builds(_as_another_thread_draws))
+def test_a_property_holds_whatever_other_threads_draw(drawn: None) -> None:
+    assert drawn is None

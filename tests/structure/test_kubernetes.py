@@ -31,6 +31,7 @@ from agent.settings import AgentSettings
 from gateway.settings import GatewaySettings
 from inference.catalog.models_file import load_models_file
 from inference.settings import InferenceSettings
+from ingest.pictures.service import AT_ONCE
 from ingest.settings import IngestSettings
 from retriever.settings import RetrieverSettings
 
@@ -141,13 +142,17 @@ def test_probes_ask_the_service_itself_and_readiness_waits_for_its_parts(name: s
 
 
 def test_memory_is_limited_to_what_children_may_have_and_what_their_process_needs() -> None:
-    children = {"worker": "INGEST_PARSE_TOTAL_BYTES", "ingest": "INGEST_RESTORE_MEMORY_BYTES"}
+    children = {
+        "worker": {"INGEST_PARSE_TOTAL_BYTES": 1},
+        "ingest": {"INGEST_RESTORE_MEMORY_BYTES": 1, "INGEST_PICTURE_MEMORY_BYTES": AT_ONCE},
+    }
     for name, own in {"worker": 1024, "ingest": 512}.items():
-        setting = children[name]
-        default = IngestSettings.model_fields[setting.removeprefix("INGEST_").lower()].default
+        for setting, at_once in children[name].items():
+            default = IngestSettings.model_fields[setting.removeprefix("INGEST_").lower()].default
+            own += at_once * int(values(OURS[name]).get(setting, default)) // 2**20
         amount, unit = re.fullmatch(r"(\d+)(Gi|Mi)", container(OURS[name])["resources"]["limits"]["memory"]).groups()  # type: ignore[union-attr]
         mebibytes = int(amount) * (1024 if unit == "Gi" else 1)
-        assert mebibytes == int(values(OURS[name]).get(setting, default)) // 2**20 + own
+        assert mebibytes == own
 
 
 def test_no_service_waits_for_one_that_waits_for_it() -> None:

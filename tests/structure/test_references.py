@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TOPS = ("libs", "services", "cli", "tests", "benchmarks", "research", "examples", "deploy", "docs")
+TOPS = ("libs", "services", "console", "cli", "tests", "benchmarks", "research", "examples", "deploy", "docs")
 CODE = [path for top in TOPS for path in (ROOT / top).rglob("*.py")]
 
 
@@ -20,6 +20,7 @@ def _module(path: Path) -> str:
 MODULES = {_module(path): path for path in CODE}
 PACKAGES = {name[:at] for name in MODULES for at, letter in enumerate(name) if letter == "."}
 FOLDERS = "\n".join(f"/{path.parent.relative_to(ROOT)}/" for top in TOPS for path in (ROOT / top).rglob("*.*"))
+MOST_PICTURE_BYTES = 120_000
 OF_A_HOME = {"run/"}
 """Folders of a data directory, not of ours."""
 
@@ -55,6 +56,13 @@ def test_links_between_documents_lead_somewhere() -> None:
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_pictures_are_small_and_each_is_shown_on_a_page() -> None:
+    pages = "\n".join(page.read_text() for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+    for picture in (ROOT / "docs" / "pictures").iterdir():
+        assert f"pictures/{picture.name})" in pages, picture.name
+        assert picture.stat().st_size <= MOST_PICTURE_BYTES, picture.name
 
 
 def test_modules_that_docstrings_name_exist() -> None:

@@ -15,7 +15,7 @@ CLOCKS = ("monotonic", "perf_counter")
 
 
 def _tests() -> Iterator[tuple[str, ast.AST]]:
-    for folder in ("libs", "services", "cli", "tests"):
+    for folder in ("libs", "services", "console", "cli", "tests"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             name = str(file.relative_to(ROOT))
             if "tests/" in name and not name.startswith(OWN):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -236,3 +237,55 @@ async def test_answers_are_counted(client: httpx2.AsyncClient) -> None:
 def test_a_peer_s_error_body_is_passed_on() -> None:
     error = PeerError(404, ErrorBody(type="not_found", code="collection_not_found", message="There is none."))
     assert error.body("req_1").code == "collection_not_found"
+
+
+FORM = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "leave",
+        "schema": {
+            "type": "object",
+            "properties": {"days": {"type": ["integer", "null"]}, "dress_code": {"type": ["string", "null"]}},
+            "required": ["days", "dress_code"],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_schema_is_filled_in_with_a_citation_for_each_value(tokens: Tokens, stream: bool) -> None:
+    models = ScriptedModels(echo('{"days": 27, "dress_code": "smart casual"}'), CAPABLE)
+    async with agent_client(Peers(ScriptedSearch([LEAVE]), models), tokens) as client:
+        response = await client.post(CALL, json=_body(response_format=FORM, stream=stream))
+    assert response.status_code == 200
+    if stream:
+        bodies = [body for _, body in events_of(response.text) if body is not None]
+        content = "".join(choice["delta"].get("content") or "" for body in bodies for choice in body["choices"])
+        report = next(body["groundwork"] for body in bodies if body.get("groundwork"))
+    else:
+        content, report = response.json()["choices"][0]["message"]["content"], response.json()["groundwork"]
+    assert json.loads(content) == {"days": 27, "dress_code": None}
+    (cited,) = report["fields"]["/days"]
+    assert LEAVE.text[cited["start"] : cited["end"]] == cited["quote"]
+    assert report["fields"]["/dress_code"] == []
+    assert report["degraded"] == ["fields_unsupported"]
+
+
+async def test_what_no_model_here_can_do_is_refused_with_what_to_do(client: httpx2.AsyncClient) -> None:
+    for stream in (False, True):
+        _error(await client.post(CALL, json=_body(response_format=FORM, stream=stream)), 400, "model_needed")
+    _error(await client.post(CALL, json=_body(response_format={"type": "json_object"})), 400, "invalid_schema")
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    seen = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, picture]}]
+    _error(await client.post(CALL, json={**_body(), "messages": seen}), 400, "content_unsupported")
+    _error(await client.post(CALL, json=_body(groundwork={"style": "florid"})), 422, "invalid_body")
+
+
+async def test_an_abstention_has_its_closest_documents_and_an_answer_has_none(tokens: Tokens) -> None:
+    silent, speaking = (ScriptedModels(echo(says), CAPABLE) for says in ("NO ANSWER", RIGHT))
+    async with agent_client(Peers(ScriptedSearch([LEAVE]), silent), tokens) as client:
+        refused = (await client.post(CALL, json=_body())).json()
+    assert refused["groundwork"]["closest"] == [{"collection": "handbook", "document_id": "leave", "title": "leave"}]
+    async with agent_client(Peers(ScriptedSearch([LEAVE]), speaking), tokens) as client:
+        answered = (await client.post(CALL, json=_body())).json()
+    assert {"closest", "fields"}.isdisjoint(answered["groundwork"])

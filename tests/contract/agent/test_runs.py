@@ -325,13 +325,13 @@ async def test_nobody_else_sees_a_thread(agents: RunningAgents) -> None:
     stranger = await agents.gateway.new_key(tenant="other", scopes=["chat", "agents"])
     narrow = await agents.gateway.new_key(scopes=["chat", "agents"], collections=["handbook"])
     no_agents = await agents.gateway.new_key(scopes=["chat"])
-    for key in (stranger["secret"], narrow["secret"]):
+    for key in (stranger["secret"], narrow["secret"], no_agents["secret"]):
         await agents.call("GET", f"/v1/threads/{thread}", 404, key=key)
         await agents.call("DELETE", f"/v1/threads/{thread}", 404, key=key)
         listed = await agents.call("GET", "/v1/threads", key=key)
         assert thread not in [one["id"] for one in listed["data"]]
     await agents.call("GET", "/v1/agents/helper", 404, key=stranger["secret"])
-    await agents.call("GET", f"/v1/threads/{thread}", 403, key=no_agents["secret"])
+    await agents.call("GET", f"/v1/threads/{thread}/runs", 403, key=no_agents["secret"])
     async with AsyncOpenAI(base_url=f"{agents.gateway.url}/v1", api_key=no_agents["secret"], max_retries=0) as client:
         with pytest.raises(openai.PermissionDeniedError):
             await client.chat.completions.create(model="agent:helper", messages=[{"role": "user", "content": "x"}])
@@ -384,3 +384,16 @@ async def test_a_definition_that_could_not_run_is_refused_with_a_reason(
     answer = await agents.gateway.call("POST", "/v1/agents", agents.key, json={"name": "wrong", **wrong})
     assert answer.status in (400, 422)
     assert (await answer.json())["error"]["message"]
+
+
+async def test_runs_of_all_threads_are_listed_to_the_keys_that_see_those(agents: RunningAgents) -> None:
+    await agents.call("POST", "/v1/agents", 201, json={"name": "listed", "instructions": "One."})
+    path = f"/v1/threads/{await _thread(agents)}/runs"
+    begun = (await agents.call("POST", path, 202, json={"agent": "listed", "input": "Go."}))["id"]
+    await _until(agents, f"{path}/{begun}")
+    listed = "/v1/runs?agent=listed"
+    assert [run["id"] for run in (await agents.call("GET", listed))["data"]] == [begun]
+    narrow = await agents.gateway.new_key(scopes=["agents"], collections=["handbook"])
+    assert (await agents.call("GET", listed, key=narrow["secret"]))["data"] == []
+    talker = await agents.gateway.new_key(scopes=["chat"])
+    await agents.call("GET", listed, 403, key=talker["secret"])

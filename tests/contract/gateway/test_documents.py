@@ -71,6 +71,20 @@ async def test_a_download_passes_with_the_named_headers_only(gateway: RunningGat
     assert "Server-Secret" not in answer.headers
 
 
+async def test_a_picture_of_a_page_passes_with_its_boxes_and_is_not_sent_twice(gateway: RunningGateway) -> None:
+    page = f"{DOCUMENTS}/d1/pages/7.png"
+    answer = await gateway.call("GET", f"{page}?spans=3-9&revision=2&evil=1")
+    assert (await answer.text(), answer.headers["Content-Type"]) == ("a picture", "image/png")
+    assert answer.headers["X-Groundwork-Boxes"] == "[[1,2,3,4]]"
+    assert gateway.seen.last("ingest")["query"] == {"spans": "3-9", "revision": "2"}
+    again = await gateway.call("GET", page, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, await again.text(), again.headers["ETag"]) == (304, "", '"7"')
+    calls = len(gateway.seen.calls)
+    for number in ("0", "x"):
+        assert (await gateway.call("GET", f"{DOCUMENTS}/d1/pages/{number}.png")).status == 404
+    assert len(gateway.seen.calls) == calls, "no such page can be"
+
+
 async def test_an_inner_error_keeps_its_words_and_gets_our_request_id(gateway: RunningGateway) -> None:
     answer = await gateway.call("GET", f"{DOCUMENTS}/missing/content", headers={"X-Request-Id": "mine-9"})
     error = (await answer.json())["error"]

@@ -77,11 +77,20 @@ EXAMPLES: dict[str, list[Example]] = {
     "POST /v1/rerank": [lambda _, text: ("/v1/rerank", {"query": "q", "documents": ["first", text]})],
     "POST /v2/rerank": [lambda _, text: ("/v2/rerank", {"query": text, "documents": ["first"]})],
     "POST /v1/collections/{name}/search": [lambda _, text: ("/v1/collections/handbook/search", {"query": text})],
+    "POST /v1/collections/{name}/documents/{id}/summary": [
+        lambda _, text: ("/v1/collections/handbook/documents/doc/summary", {})
+    ],
     "POST /mcp": [
         lambda _, text: ("/mcp", _mcp("ask", question=text)),
         lambda _, text: ("/mcp", _mcp("search", query=text)),
     ],
     "POST /v1/agents": [lambda _, text: ("/v1/agents", {"name": "new", "instructions": text})],
+    "POST /v1/threads": [lambda _, text: ("/v1/threads", {"metadata": {"title": text}})],
+    "PATCH /v1/threads/{id}": [lambda made, text: (f"/v1/threads/{made.thread}", {"metadata": {"title": text}})],
+    "POST /v1/threads/{id}/messages": [
+        lambda made, text: (f"/v1/threads/{made.thread}/messages", {"messages": [{"role": "user", "content": text}]})
+    ],
+    "GET /v1/runs": [lambda *_: ("/v1/runs", None)],
     "POST /v1/threads/{id}/runs": [
         lambda made, text: (f"/v1/threads/{made.thread}/runs", {"agent": "helper", "input": text, "stream": True})
     ],
@@ -102,8 +111,11 @@ EXAMPLES: dict[str, list[Example]] = {
 ROUTES = {operation.id: operation.reach for operation in OPERATIONS}
 CASES = [(route, number) for route, examples in EXAMPLES.items() for number in range(len(examples))]
 ASKING = [case for case in CASES if ROUTES[case[0]].question]
+SENDING = [case for case in ASKING if ROUTES[case[0]].is_bounded]
 ANSWERING = [case for case in CASES if ROUTES[case[0]].answer and not case[0].endswith("/resume")]
 """What resume answers holds words of callers only: its run has not gone on yet."""
+
+LISTING_RUNS = ("GET /v1/runs", "GET /v1/threads/{id}/runs")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -167,7 +179,7 @@ async def test_what_a_key_may_not_send_goes_to_nobody(agents: RunningAgents, mad
     assert (len(agents.model.requests), len(agents.gateway.seen.calls)) == before
 
 
-@pytest.mark.parametrize("case", ASKING)
+@pytest.mark.parametrize("case", SENDING)
 async def test_no_more_than_a_key_may_send_at_once_goes_to_anybody(
     agents: RunningAgents, made: Made, case: tuple[str, int]
 ) -> None:
@@ -198,6 +210,10 @@ async def test_what_a_key_may_not_receive_is_refused_in_every_answer(
 ) -> None:
     status, text = await _answer(agents, case, made, "Who is the contact?", await _key(agents, output={"pii": "block"}))
     assert MAIL not in text
+    if case[0] in LISTING_RUNS:
+        assert status == 200, text
+        assert "" in [run["output"] for run in json.loads(text)["data"]], "the others are listed"
+        return
     assert "content_blocked" in text, (status, text)
     assert status == (400 if text.startswith("{") else 200)  # an error inside a stream that has begun is an event
 
@@ -242,6 +258,18 @@ async def test_what_was_said_before_reaches_a_model_only_as_the_key_of_the_run_m
     asked = agents.model.requests[-1].model_dump_json()
     assert MAIL not in asked
     assert f"I am {MASK}." in asked
+
+
+async def test_what_a_key_may_not_send_is_masked_in_what_it_keeps(agents: RunningAgents) -> None:
+    key = await _key(agents, input={"pii": "redact"})
+    thread = await agents.call("POST", "/v1/threads", 201, json={"metadata": {"title": f"About {MAIL}"}}, key=key)
+    said = [{"role": "user", "content": f"I am {MAIL}."}, {"role": "assistant", "content": f"Hello, {MAIL}."}]
+    path = f"/v1/threads/{thread['id']}"
+    await agents.call("POST", f"{path}/messages", 201, json={"messages": said}, key=key)
+    changed = await agents.call("PATCH", path, json={"metadata": {"who": MAIL}}, key=key)
+    assert changed["metadata"] == {"title": f"About {MASK}", "who": MASK}
+    history = await agents.call("GET", f"{path}/history")
+    assert [message["content"] for message in history["data"]] == [f"I am {MASK}.", f"Hello, {MASK}."]
 
 
 async def test_a_finding_of_a_run_is_counted_once(agents: RunningAgents) -> None:

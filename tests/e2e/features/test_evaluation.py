@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 from tests.support.home.stack import HANDBOOK, INGEST_SECONDS, QUESTIONS, RunningHome
 
 from contracts.retrieval.collections import Collection
-from groundwork.client.bulk import ingest_files
-from groundwork.client.files import find_files
+from groundwork.client.transfers.bulk import ingest_files
+from groundwork.client.transfers.files import find_files
 
 COMMAND = Path(sys.executable).parent / "groundwork"
 

@@ -66,7 +66,7 @@ def test_documents_about_a_topic_are_listed(http: httpx2.Client, handbook: Colle
     assert "expenses-policy.docx" in _sources(answer)
     assert answer["groundwork"]["grounded"]
     nowhere = _ask(http, "Which documents mention dinosaurs?")
-    assert _content(nowhere) == "The documents in 'handbook' do not hold an answer to this question."
+    assert _content(nowhere).startswith("The documents in 'handbook' do not hold an answer to this question.")
     assert nowhere["groundwork"]["abstained"]
 
 

@@ -155,6 +155,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
     return {
         "collections": (VAULT, SHARED),
         "documents": (DOSSIER,),
+        "pages": ("1",),
         "jobs": victim.jobs,
         "agents": (AGENT,),
         "threads": (victim.thread,),
@@ -174,11 +175,14 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "status": ("ready", "queued", "failed"),
         "q": ("dossier", "wombat", "%", "_"),
         "collection": (VAULT, SHARED),
+        "agent": (AGENT,),
         "tenant": ("victim-tenant",),
-        "group_by": ("key", "tenant", "model", "day"),
+        "group_by": ("key", "tenant", "model", "day", "collection"),
         "from": ("2000-01-01T00:00:00Z",),
         "to": ("2100-01-01T00:00:00Z",),
         "revision": ("1",),
+        "spans": ("0-5",),
+        "mine": ("true", "false"),
         "subject": (victim.key_id, "victim-tenant"),
     }
 
@@ -220,6 +224,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
             {"query": "wombat password", "limit": 100, **options}
             for options in ({}, *({"filter": one, "mode": mode} for one in filters() for mode in ("hybrid", "sparse")))
         ],
+        "POST /v1/collections/{name}/documents/{id}/summary": [{}, {"sentences": 12}],
         "POST /v1/collections/{name}/reindex": [{}, {"language": "de"}],
         "POST /v1/agents": [{"name": AGENT, "instructions": "Mine.", "tools": ["search_documents"]}],
         "POST /mcp": [
@@ -232,6 +237,8 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
             )
         ],
         "POST /v1/threads": [{}],
+        "PATCH /v1/threads/{id}": [{"metadata": {"title": "Mine now."}}],
+        "POST /v1/threads/{id}/messages": [{"messages": [{"role": "user", "content": "Mine."}], "position": 0}],
         "POST /v1/threads/{id}/runs": [{"agent": AGENT, "input": "What is the password?"}],
         "POST /v1/threads/{id}/runs/{run}/resume": [{"decisions": [{"tool_call_id": "c", "action": "approve"}]}],
         "POST /v1/keys": [{"name": "more", "tenant": "victim-tenant", "scopes": ["chat"], "collections": [VAULT]}],

@@ -125,3 +125,19 @@ async def test_the_checkpointer_and_the_migration_are_right_here_too(database: D
 
     async with database.read() as connection:
         assert await connection.run(differences) == []
+
+
+async def test_runs_of_a_tenant_and_sizes_of_messages_are_listed(database: Database) -> None:
+    viewer, now = threads.Viewer("acme", "key"), SystemClock().now()
+    call = {"id": "c", "name": "add", "arguments": {"n": 1}}
+    said = [{"role": "user", "content": "é" * 7}, {"role": "assistant", "content": "", "calls": [call]}]
+    async with database.write() as connection:
+        thread = await threads.create_thread(connection, viewer, {}, now)
+        await threads.append_messages(connection, thread.id, "", said, now)
+        principal = JobOwner("acme", "key", "req", "grant")
+        row = await runs.create_run(connection, principal, thread.id, ("helper", 1), "Go.", now)
+        (asked, answered) = await threads.list_sizes(connection, thread.id, 0)
+        assert (asked, answered.role) == (("user", 7), "assistant")
+        assert 20 < answered.chars < 80
+        page = await runs.list_all_runs(connection, viewer, 10, None, status="queued", agent="helper")
+        assert [run.id for run in page.data] == [row["id"]]

@@ -62,6 +62,7 @@ async def test_the_ledger_does_its_work_on_every_database(replicas: list[Depende
     await _one_admin_key_works_on_both(first, second, tmp_path)
     await _keys_made_here_work_there(first, second)
     await _usage_of_both_adds_up(first, second)
+    await _answers_are_of_their_collections(first, second)
     await _what_changes_here_holds_there_within_a_second(first, second)
     await _what_one_reserved_another_bills(first, second)
     await _one_of_two_routes_put_at_once_stays(first, second)
@@ -107,6 +108,25 @@ async def _usage_of_both_adds_up(first: Dependencies, second: Dependencies) -> N
     assert sum(row.prompt_tokens for row in rows) == sum(range(400))
     assert sum(row.unpriced_requests for row in rows) == 1
     assert sum(row.cost_usd or 0 for row in rows).scaleb(9) == sum(range(400))
+
+
+async def _answers_are_of_their_collections(first: Dependencies, second: Dependencies) -> None:
+    principal = Principal("k2", "readers", frozenset({"chat"}))
+    for replica, model in ((first, "rag:b,a"), (second, "rag:a,b"), (first, "rag:c"), (second, None)):
+        async with replica.meter.call(principal, "chat", "req") as outer:
+            outer.model, outer.cost = model, 1
+            async with replica.meter.call(principal, "chat", "req", outer.id) as inner:
+                inner.model, inner.cost = "m", 10
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        rows: dict[str, tuple[int, Decimal | None]] = {}
+        while sum(requests for requests, _ in rows.values()) < 4:
+            since, until = period(None, None, first.clock.now())
+            found = await usage_report(first.database, UsageQuestion("collection", since, until, "readers", "k2"))
+            rows = {row.group: (row.requests, row.cost_usd) for row in found}
+            await asyncio.sleep(0.01)
+    assert {name: (requests, (cost or 0) * 10**9) for name, (requests, cost) in rows.items()} == {
+        "": (1, 11), "a,b": (2, 22), "c": (1, 11),
+    }  # fmt: skip
 
 
 async def _what_changes_here_holds_there_within_a_second(first: Dependencies, second: Dependencies) -> None:

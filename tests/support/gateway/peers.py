@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import aiohttp
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from tests.support.gateway.seen import Seen
 from tests.support.gateway.versions import model_of, named, version_of, writer_of
 
 from contracts.agents.agents import Agent
@@ -28,41 +28,6 @@ from servicekit.web.error_handlers import install_error_handlers
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
 COLLECTIONS = ("handbook", "papers", "secret")
-
-
-@dataclass
-class Seen:
-    """What the stand-ins saw, in order, and whether a call that was under way was ended from outside."""
-
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-    hold_searches: bool = False
-    """Whether a search waits for `release`."""
-    revisions: dict[str, int] = field(default_factory=dict)
-    """Of each collection, 4 by default; and when they were made, by `births`."""
-    births: dict[str, datetime] = field(default_factory=dict)
-    hits: list[dict[str, Any]] = field(default_factory=list)
-    """What a search finds."""
-    script: dict[str, list[str]] = field(default_factory=dict)
-    """What a chat model does at its next calls, instead of answering: see `_scripted`."""
-
-    def note(self, peer: str, request: Request, caller: Caller, body: Any = None) -> None:
-        self.calls.append(
-            {
-                "peer": peer,
-                "path": request.url.path,
-                "method": request.method,
-                "query": dict(request.query_params),
-                "headers": dict(request.headers),
-                "delegation": caller.delegation,
-                "body": body,
-            }
-        )
-
-    def last(self, peer: str) -> dict[str, Any]:
-        return next(call for call in reversed(self.calls) if call["peer"] == peer)
 
 
 def _app(public_key: Path, service: str) -> FastAPI:
@@ -263,10 +228,23 @@ def _tenants(app: FastAPI, seen: Seen) -> None:
         return {"job": {"id": "job_1", "status": "queued", "stage": "queued", **about}}
 
 
+def _pictures(app: FastAPI, seen: Seen) -> None:
+    @app.get("/v1/collections/{name}/documents/{document}/pages/{n}.png")
+    async def picture(
+        name: str, document: str, n: int, request: Request, caller: Annotated[Caller, require("ingest")]
+    ) -> Response:
+        seen.note("ingest", request, caller)
+        headers = {"ETag": f'"{n}"', "X-Groundwork-Boxes": "[[1,2,3,4]]"}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(b"a picture", headers=headers, media_type="image/png")
+
+
 def ingest(public_key: Path, seen: Seen) -> FastAPI:
     """Counts the bytes of uploads as they arrive; serves one text, one download and one stream of job events."""
     app = _app(public_key, "ingest")
     _tenants(app, seen)
+    _pictures(app, seen)
 
     @app.post("/v1/collections/{name}/documents", status_code=202)
     async def upload(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> Any:

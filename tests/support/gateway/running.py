@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 from tests.support.gateway import peers as gateway_peers
-from tests.support.gateway.peers import Seen
+from tests.support.gateway.seen import Seen
 
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
 from gateway.dependencies import Dependencies

@@ -25,8 +25,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 from tests.support.gateway import peers as gateway_peers
-from tests.support.gateway.peers import Seen
 from tests.support.gateway.running import Servers, patience, settings_in
+from tests.support.gateway.seen import Seen
 from tests.support.gateway.usage_upstream import UpstreamBook, billing_inference
 
 from gateway.bootstrap import create_app, create_model_plane, open_dependencies

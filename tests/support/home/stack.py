@@ -18,8 +18,8 @@ import pytest
 
 from contracts.retrieval.collections import Collection
 from groundwork.client import Groundwork
-from groundwork.client.bulk import Batch, ingest_files
-from groundwork.client.files import find_files
+from groundwork.client.transfers.bulk import Batch, ingest_files
+from groundwork.client.transfers.files import find_files
 from groundwork.commands.session import read_admin_key
 from groundwork.stack.configuration.certificates import trusting
 from groundwork.stack.configuration.overrides import Overrides

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
 import sys
 from pathlib import Path
+from random import SystemRandom
 
 from pydantic import SecretStr
 from tests.support.jobs.kind import Counting, CountingBench
@@ -23,12 +23,13 @@ from servicekit.sql.database import Database
 LEASE_SECONDS, POLL_SECONDS, STEP_SECONDS = 1.5, 0.1, 0.08
 SLOTS, TENANT_SLOTS = 3, 2
 DRAIN_SECONDS = 0.2
+_RANDOM = SystemRandom()
 
 
 async def step(job: LeasedJob, number: int) -> None:
     """Lasts a while, and now and then goes wrong."""
-    await asyncio.sleep(random.uniform(0, STEP_SECONDS))
-    if random.random() < 0.02:
+    await asyncio.sleep(_RANDOM.uniform(0, STEP_SECONDS))
+    if _RANDOM.random() < 0.02:
         raise RuntimeError("now and then")
 
 

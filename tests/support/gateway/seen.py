@@ -1,0 +1,47 @@
+"""A record of the calls that the stand-ins behind the gateway got, and the script that they follow."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request
+
+from servicekit.auth.delegation import Caller
+
+
+@dataclass
+class Seen:
+    """What the stand-ins saw, in order, and whether a call that was under way was ended from outside."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    hold_searches: bool = False
+    """Whether a search waits for `release`."""
+    revisions: dict[str, int] = field(default_factory=dict)
+    """Of each collection, 4 by default; and when they were made, by `births`."""
+    births: dict[str, datetime] = field(default_factory=dict)
+    hits: list[dict[str, Any]] = field(default_factory=list)
+    """What a search finds."""
+    script: dict[str, list[str]] = field(default_factory=dict)
+    """What a chat model does at its next calls, instead of answering: see `_scripted` in `peers`."""
+
+    def note(self, peer: str, request: Request, caller: Caller, body: Any = None) -> None:
+        self.calls.append(
+            {
+                "peer": peer,
+                "path": request.url.path,
+                "method": request.method,
+                "query": dict(request.query_params),
+                "headers": dict(request.headers),
+                "delegation": caller.delegation,
+                "body": body,
+            }
+        )
+
+    def last(self, peer: str) -> dict[str, Any]:
+        return next(call for call in reversed(self.calls) if call["peer"] == peer)
