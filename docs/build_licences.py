@@ -5,6 +5,7 @@ Exit status 1 where the page is not up to date, a licence is unknown, or one is 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
+IN_THE_CONSOLE = ROOT / "console/src/webconsole/static/vendor/manifest.json"
 BESIDE_THE_LOCK = ("torch",)
 """What deploy/install.py installs without the lock."""
 PLATFORM = {"sys_platform": "linux", "platform_machine": "x86_64", "platform_system": "Linux", "os_name": "posix"}
@@ -51,6 +53,14 @@ and SSPL are not. Of packages for development only, the licences are checked and
 ## Packages
 
 | package | licence |
+| --- | --- |
+"""
+CONSOLE = """
+## In the console
+
+Their files and their terms lie in `console/src/webconsole/static/vendor/`.
+
+| package of npm | licence |
 | --- | --- |
 """
 SERVERS = """
@@ -107,7 +117,10 @@ def refused(lock: str) -> dict[str, str]:
 def page() -> str:
     """The whole page."""
     names = sorted({*locked("requirements.lock"), *BESIDE_THE_LOCK})
-    return INTRODUCTION + "".join(f"| {name} | {licence_of(name)} |\n" for name in names) + SERVERS
+    packages = "".join(f"| {name} | {licence_of(name)} |\n" for name in names)
+    entries = json.loads(IN_THE_CONSOLE.read_text())
+    in_the_console = sorted({f"| {entry['name']} {entry['version']} | {entry['license']} |\n" for entry in entries})
+    return INTRODUCTION + packages + CONSOLE + "".join(in_the_console) + SERVERS
 
 
 def main() -> int:
