@@ -81,6 +81,26 @@ def test_a_gateway_that_is_away_and_comes_back_is_told_and_no_reload_is_needed(
     page.get_by_role("heading", name="Usage", exact=True).wait_for()
 
 
+def test_a_late_reply_to_an_earlier_call_does_not_hide_that_nobody_answers(signed_in: Any) -> None:
+    page = signed_in
+    page.get_by_label("Question", exact=True).wait_for()
+    held: list[Any] = []
+    page.route("**/v1/agents", lambda route: held.append(route))
+    page.route("**/healthz", lambda route: route.abort())
+    page.route("**/v1/tools", lambda route: route.abort())
+    page.evaluate("""async () => {
+      const { call } = await import(new URL("api/client.js", document.baseURI));
+      window.early = call("GET", ["agents"]);
+      await call("GET", ["tools"]).catch(() => null);
+    }""")
+    page.get_by_role("alert").get_by_text("Groundwork can't be reached").wait_for()
+    held[0].fulfill(json={"data": []})
+    page.evaluate("window.early")
+    assert page.get_by_text("Groundwork can't be reached").count() == 1
+    page.unroute("**/healthz")
+    page.get_by_text("Groundwork is back.").wait_for()
+
+
 def test_pages_are_loaded_when_they_are_first_opened(signed_in: Any) -> None:
     page = signed_in
     assert not [name for name in page.evaluate(LOADED) if "/usage/" in name or name.endswith("pages/usage.js")]

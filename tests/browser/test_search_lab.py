@@ -122,6 +122,20 @@ def test_conditions_and_choices_are_in_the_address_and_a_search_can_be_copied(
     }  # fmt: skip
 
 
+def test_what_is_typed_right_after_a_condition_is_added_is_its_own(
+    signed_in: Any, home: RunningHome, handbook: Collection
+) -> None:
+    page = signed_in
+    page.goto(f"{home.base_url}/console/#/search/handbook")
+    page.get_by_role("button", name="Add a condition").wait_for()
+    focused = page.evaluate("""async () => {
+      [...document.querySelectorAll("button")].find((one) => one.textContent.includes("Add a condition")).click();
+      for (let turn = 0; turn < 9; turn += 1) await null;  // no frame is painted meanwhile
+      return document.activeElement.getAttribute("aria-label");
+    }""")
+    assert focused == "What is known of a document"
+
+
 def test_hostile_documents_are_text_in_the_lab_and_errors_say_what_is_wrong(signed_in: Any, home: RunningHome) -> None:
     page, name = signed_in, "hostile-lab"
     home.client.collections.ensure(name)

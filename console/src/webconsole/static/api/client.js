@@ -11,6 +11,9 @@ export const signedOutBecause = signal("");
 /** Whether the server answered when it was last asked. */
 export const reachable = signal(true);
 
+/** How often nobody answered. An answer to a call of before the last time says nothing of now. */
+let losses = 0;
+
 const ROOT = new URL("../", document.baseURI);
 const PROBE_MS = 2000;
 const READS = new Set(["GET", "HEAD"]);
@@ -50,6 +53,7 @@ export async function send(method, path, { query, json, body, headers, signal: s
     init.body = JSON.stringify(json);
     init.headers = { ...init.headers, "Content-Type": "application/json" };
   }
+  const before = losses;
   let answer;
   try {
     answer = await fetch(address(path, query), init);
@@ -57,20 +61,21 @@ export async function send(method, path, { query, json, body, headers, signal: s
     if (stop?.aborted) throw error;
     throw lost();
   }
-  reachable.value = true;
+  if (before === losses) reachable.value = true;
   if (!answer.ok) throw refusal(await answer.text(), answer.status);
   return answer;
 }
 
 /** Whether each part can do its job, said by a part that can't, too. Throws `ApiError`. @param {AbortSignal} stop */
 export async function readiness(stop) {
+  const before = losses;
   let answer;
   try {
     answer = await fetch(new URL("readyz", ROOT), { signal: stop });
   } catch (error) {
     throw stop.aborted ? error : lost();
   }
-  reachable.value = true;
+  if (before === losses) reachable.value = true;
   const text = await answer.text();
   if (!text.startsWith("{")) throw refusal(text, answer.status);
   return JSON.parse(text);
@@ -79,6 +84,7 @@ export async function readiness(stop) {
 /** Nobody answers: look again until somebody does. */
 function lost() {
   const error = new ApiError({ code: "unreachable", message: "Groundwork can't be reached. Is it running, and are you online?" }, 0);
+  losses += 1;
   if (!reachable.value) return error;
   reachable.value = false;
   const probe = async () => {

@@ -1,6 +1,6 @@
 // What is known of a document: metadata, its revisions and what changed, and the chunks that it was cut into.
 import { address, all, call, send } from "../api/client.js";
-import { html, useEffect, useRef, useSignal } from "../app/html.js";
+import { html, useEffect, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { bytes, counted, when } from "../parts/format.js";
 import { lineDiff } from "../parts/line-diff.js";
 import { say } from "../parts/notice.js";
@@ -14,8 +14,8 @@ export function DocumentDetails({ row, open, close }) {
   const revisions = useSignal(/** @type {any[]} */ ([]));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const path = ["collections", row.collection, "documents", row.id];
+  useLayoutEffect(() => box.current?.focus(), [row.collection, row.id, row.revision]);
   useEffect(() => {
-    box.current?.focus();
     all([...path, "revisions"]).then((found) => (revisions.value = found)).catch(say);
   }, [row.collection, row.id, row.revision]);
   return html`

@@ -1,6 +1,6 @@
 // A document beside an answer: the page of a PDF, or its text, with exactly the cited characters marked.
 import { address, call, send } from "../api/client.js";
-import { html, useEffect, useRef, useSignal } from "../app/html.js";
+import { html, useEffect, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { codePoints, counted } from "./format.js";
 import { PagePicture } from "./page-picture.js";
 
@@ -60,7 +60,7 @@ export function Viewer({ place, close }) {
     mark.current?.scrollIntoView({ block: "center" });
   }, [text.value, place, page.value, pages.value]);
 
-  useEffect(() => box.current?.focus(), [place]);
+  useLayoutEffect(() => box.current?.focus(), [place]);
 
   /** Not every character of a text is one on its page. @param {Error & { code?: string }} error */
   function withoutPicture(error) {

@@ -1,5 +1,5 @@
 // Which documents are searched: conditions on what is known of them.
-import { html, useEffect, useRef } from "../app/html.js";
+import { html, useLayoutEffect, useRef } from "../app/html.js";
 import { TESTS } from "./ways.js";
 
 /** @typedef {import("./ways.js").Condition} Condition */
@@ -7,7 +7,8 @@ import { TESTS } from "./ways.js";
 /** @param {{ conditions: Condition[], change: (conditions: Condition[]) => void, keys: string[] }} props */
 export function Conditions({ conditions, change, keys }) {
   const last = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useEffect(() => {
+  // Before somebody can type on: what is typed after a click belongs here.
+  useLayoutEffect(() => {
     if (conditions.length && !conditions[conditions.length - 1].key) last.current?.focus();
   }, [conditions.length]);
   /** @param {number} number @param {Partial<Condition>} values */
