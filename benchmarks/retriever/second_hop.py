@@ -1,9 +1,9 @@
 """`make bench-second-hop [DATA=folder] [SETS=hotpotqa]`: are both documents that a question needs among ten hits?
 
 Each question of the sets is searched as an answer searches it, through the retriever's own code: once, and with the
-second search of `agent.answering.second_hop`. Printed are the share of questions with all their documents among the
-hits, the difference with its interval and p (paired), and the milliseconds that the second search adds. DATA is the
-folder with the sets (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv`).
+second search of `agent.answering.searching.second_hop`. Printed are the share of questions with all their documents
+among the hits, the difference with its interval and p (paired), and the milliseconds that the second search adds. DATA
+is the folder with the sets (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from agent.answering.second_hop import joined, leads_to
+from agent.answering.searching.second_hop import joined, leads_to
 from benchmarks.home import ROOT, write_result
 from benchmarks.retriever.embeddings import Engines, open_engines
 from benchmarks.retriever.retrieval import COLLECTION, counting

@@ -18,7 +18,7 @@ from agent.answering.drafting.generation import answer, check_reads_images
 from agent.answering.form import check_can_fill, fill
 from agent.answering.judgement import judge
 from agent.answering.receipt import ReceiptBuilder
-from agent.answering.retrieval import retrieve
+from agent.answering.searching.retrieval import retrieve
 from agent.answering.state import AnswerState, Begun, Context, Event
 from agent.answering.surveys.survey import survey
 from agent.answering.verification import abstain, final_event, verify

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import compare
-from agent.answering.retrieval import find
+from agent.answering.searching.retrieval import find
 from agent.answering.state import Context
 from agent.answering.surveys.centrality import choose, tells
 from agent.grounding.citations import Support

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import compare, first_ranking, unknown_words
 from agent.answering.phrases import called, named, say, where
-from agent.answering.retrieval import find
+from agent.answering.searching.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context
 from agent.answering.verification import finish
 from agent.grounding.citations import Support

@@ -11,7 +11,7 @@ import structlog
 from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import judge
 from agent.answering.phrases import called, listed, named, say, where
-from agent.answering.retrieval import find
+from agent.answering.searching.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context
 from agent.answering.verification import finish
 from agent.grounding.citations import Support

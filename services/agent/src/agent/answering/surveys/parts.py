@@ -10,7 +10,7 @@ from agent.answering.drafting.generation import answer
 from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import judge
 from agent.answering.phrases import named, say
-from agent.answering.retrieval import find
+from agent.answering.searching.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context, Event
 from agent.answering.verification import finish, write_answer
 from agent.questions.kind import Parts

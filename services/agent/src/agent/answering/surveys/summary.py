@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agent.answering.drafting.writer import Writer
 from agent.answering.phrases import listed, named, say
-from agent.answering.retrieval import find
+from agent.answering.searching.retrieval import find
 from agent.answering.state import AnswerState, Begun, Context
 from agent.answering.surveys.digest import MOST, digest, write_passages
 from agent.answering.surveys.worded_summary import connected_model, word_summary

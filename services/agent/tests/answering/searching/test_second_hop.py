@@ -4,7 +4,7 @@ import pytest
 from services.agent.tests.answering.answers import degraded
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench
 
-from agent.answering.second_hop import joined, leads_to
+from agent.answering.searching.second_hop import joined, leads_to
 from agent.testing.scripted_answers import ScriptedSearch, hit
 from contracts.retrieval.search import Hit, SearchReply, SearchRequest
 from servicekit.core.errors import ServiceError, UpstreamFailed

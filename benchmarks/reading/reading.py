@@ -26,10 +26,10 @@ from research.calibration.fits import auc
 
 from agent.ports import Reader
 from agent.settings import AgentSettings
-from benchmarks.agent.reading_models import Judgements, open_reader
-from benchmarks.agent.reading_plot import draw
-from benchmarks.agent.reading_sets import Asked, Claim, claims, questions
 from benchmarks.home import RESULTS, ROOT, write_result
+from benchmarks.reading.models import Judgements, open_reader
+from benchmarks.reading.plot import draw
+from benchmarks.reading.sets import Asked, Claim, claims, questions
 
 DATA = Path(os.environ.get("DATA") or ROOT.parent / "shared" / "data")
 EACH = int(os.environ.get("EACH", "150"))

@@ -27,7 +27,7 @@ from agent.relevance.passages import passages
 from agent.settings import AgentSettings
 from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch
-from benchmarks.agent.reading_sets import Asked, Claim
+from benchmarks.reading.sets import Asked, Claim
 from contracts.models.languages import Languages
 from contracts.models.reading import ReadingReply, ReadingRequest
 from inference.bootstrap import open_dependencies

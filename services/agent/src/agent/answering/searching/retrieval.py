@@ -7,8 +7,8 @@ from collections.abc import Coroutine, Sequence
 
 import structlog
 
-from agent.answering.rewriting import fused, queries
-from agent.answering.second_hop import LEAST_ROOM, joined, leads_to
+from agent.answering.searching.rewriting import fused, queries
+from agent.answering.searching.second_hop import LEAST_ROOM, joined, leads_to
 from agent.answering.state import AnswerState, Context
 from agent.errors import is_policy
 from agent.grounding.citations import is_exact

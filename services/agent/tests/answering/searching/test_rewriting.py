@@ -6,7 +6,7 @@ import pytest
 from services.agent.tests.answering.answers import INCLUDE, RIGHT, degraded, kind_of
 from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, PRICES, Bench
 
-from agent.answering.rewriting import fused
+from agent.answering.searching.rewriting import fused
 from agent.errors import ModelNotAnswerable
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, hit
