@@ -101,10 +101,11 @@ async def test_usage_of_others_is_shown_to_administrators_only(
     [
         ({}, {"hb", "secret"}),
         ({"collections": ["hb"]}, {"hb"}),
+        ({"models": ["default"]}, {"hb"}),
         ({"collections": ["hb"], "scopes": ["chat", "admin"]}, {"hb", "secret"}),
     ],
 )
-async def test_a_key_for_some_collections_is_shown_its_own_calls_only(
+async def test_a_key_for_some_collections_or_models_is_shown_its_own_calls_only(
     admin: httpx2.AsyncClient, installation: Installation, clock: ManualClock, rights: dict[str, Any], seen: set[str]
 ) -> None:
     mine = await _made(admin, **rights)

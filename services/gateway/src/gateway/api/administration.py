@@ -139,10 +139,10 @@ async def usage(
     tenant: Name | None = None,
 ) -> Page[UsageRow]:
     """Requests, tokens and cost by key, tenant, model, day or collection. A key without `admin` sees its own
-    tenant's; one that is limited to some collections, its own calls."""
+    tenant's; one that is limited to some models or collections, its own calls."""
     since, until = period(start, end, deps.clock.now())
     whose = tenant if key.is_admin else key.tenant
-    caller = None if key.is_admin or key.collections is None else key.key_id
+    caller = key.key_id if key.is_limited and not key.is_admin else None
     return Page[UsageRow](data=await usage_report(deps.database, UsageQuestion(group_by, since, until, whose, caller)))
 
 

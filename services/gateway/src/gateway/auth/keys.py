@@ -64,6 +64,11 @@ class Principal:
         """Whether the key administers the whole installation."""
         return "admin" in self.scopes
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the key may use only some of its tenant's models or collections."""
+        return self.models is not None or self.collections is not None
+
     def active_at(self, moment: datetime) -> bool:
         """Whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or moment < self.expires_at)
