@@ -110,6 +110,7 @@ check: setup-dev ## lint, types, boundaries, sizes, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports
+	@$(BIN)/python console/typecheck.py
 	@$(BIN)/pytest -q -n 2 tests/structure
 
 format: setup-dev ## format the code and mend what the linter can
@@ -123,13 +124,14 @@ lock: ## resolve all dependencies anew into requirements.lock and requirements-d
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --output-file requirements-dev.lock
 
-docs: setup-dev ## write docs/configuration.md, docs/openapi.json, docs/licences.md, docs/tools.md, docs/formats.md and the index of decisions
+docs: setup-dev ## write docs/configuration.md, docs/openapi.json, the console's types, docs/licences.md, docs/tools.md, docs/formats.md and the index of decisions
 	@$(BIN)/python docs/build_licences.py
 	@$(BIN)/python docs/build_configuration.py
 	@$(BIN)/python docs/build_decisions.py
 	@$(BIN)/python docs/build_tools.py
 	@$(BIN)/python docs/build_formats.py
 	@$(BIN)/python -m gateway.openapi > docs/openapi.json
+	@$(BIN)/python console/api_types.py
 
 .PHONY: dashboards
 dashboards: setup-dev ## write deploy/grafana/dashboards from deploy/grafana/boards

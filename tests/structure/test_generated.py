@@ -31,6 +31,11 @@ def test_the_page_of_formats_matches_the_catalog() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_types_of_the_console_match_the_openapi_document() -> None:
+    done = subprocess.run([sys.executable, ROOT / "console/api_types.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_committed_openapi_document_matches_the_gateway() -> None:
     done = subprocess.run([sys.executable, "-m", "gateway.openapi"], capture_output=True, text=True, check=True)
     assert (ROOT / "docs/openapi.json").read_text() == done.stdout, "run `make docs`"

@@ -2,18 +2,17 @@
 import { call } from "../api/client.js";
 import { html, useSignal } from "../app/html.js";
 
-/** @typedef {{ id: string, name: string, arguments: object, reason: string }} Pending */
-/** @typedef {{ action: string, text: string, message: string }} Choice */
+/** @typedef {{ action: "" | "approve" | "reject", text: string, message: string }} Choice */
 
-/** @param {{ run: any, decided: () => void }} props */
+/** @param {{ run: Api.Run, decided: () => void }} props */
 export function Approval({ run, decided }) {
-  const pending = /** @type {Pending[]} */ (run.pending_tool_calls);
+  const pending = run.pending_tool_calls;
   const choices = useSignal(/** @type {Record<string, Choice>} */ ({}));
   const problem = useSignal("");
   const busy = useSignal(false);
-  /** @param {Pending} one @returns {Choice} */
+  /** @param {Api.PendingToolCall} one @returns {Choice} */
   const choiceOf = (one) => choices.value[one.id] ?? { action: "", text: JSON.stringify(one.arguments, null, 2), message: "" };
-  /** @param {Pending} one @param {Partial<Choice>} change */
+  /** @param {Api.PendingToolCall} one @param {Partial<Choice>} change */
   const set = (one, change) => (choices.value = { ...choices.value, [one.id]: { ...choiceOf(one), ...change } });
 
   /** @param {Event} event */
@@ -56,7 +55,7 @@ export function Approval({ run, decided }) {
     </form>`;
 }
 
-/** @param {Pending} one @param {string} text */
+/** @param {Api.PendingToolCall} one @param {string} text */
 function isEdited(one, text) {
   try {
     return JSON.stringify(JSON.parse(text)) !== JSON.stringify(one.arguments);
@@ -65,11 +64,11 @@ function isEdited(one, text) {
   }
 }
 
-/** @param {Pending} one @param {Choice} choice */
+/** @param {Api.PendingToolCall} one @param {Choice} choice @returns {Api.Decision} */
 function decisionOf(one, { action, text, message }) {
   const about = { tool_call_id: one.id };
   if (action === "reject") return { ...about, action, ...(message.trim() && { message: message.trim() }) };
-  if (!isEdited(one, text)) return { ...about, action };
+  if (!isEdited(one, text)) return { ...about, action: "approve" };
   try {
     return { ...about, action: "edit", arguments: JSON.parse(text) };
   } catch (error) {

@@ -12,7 +12,7 @@ import { linesOf } from "./lines.js";
 /** How a run of lines is marked: its sign, class, and what is said of it to those who don't see it. */
 const SHOWN = { same: ["=", "", ""], gone: ["-", "minus", "removed: "], new: ["+", "plus", "added: "] };
 
-/** @param {{ agent: any, changed: () => void }} props */
+/** @param {{ agent: Api.Agent, changed: () => void }} props */
 export function Definition({ agent, changed }) {
   const editing = useSignal(false);
   const sure = useSignal(false);
@@ -49,7 +49,7 @@ export function Definition({ agent, changed }) {
 
 /** @param {{ name: string }} props */
 function Versions({ name }) {
-  const known = useSignal(/** @type {any[]} */ ([]));
+  const known = useSignal(/** @type {Api.Agent[]} */ ([]));
   const problem = useSignal("");
   const from = useSignal(0);
   const to = useSignal(0);
@@ -64,8 +64,8 @@ function Versions({ name }) {
   }, [name]);
   if (problem.value) return html`<p class="problem" role="alert">${problem.value}</p>`;
   if (!to.value) return null;
-  const version = (/** @type {number} */ number) => known.value.find((one) => one.version === number);
-  const changed = lineDiff(linesOf(version(from.value)), linesOf(version(to.value)));
+  const linesIn = (/** @type {number} */ version) => known.value.filter((one) => one.version === version).flatMap(linesOf);
+  const changed = lineDiff(linesIn(from.value), linesIn(to.value));
   /** @param {string} label @param {{ value: number }} chosen */
   const pick = (label, chosen) => html`
     <label>${label} <select value=${chosen.value} onChange=${(/** @type {any} */ event) => (chosen.value = Number(event.target.value))}>

@@ -6,23 +6,24 @@ import { say } from "../parts/notice.js";
 import { toolLine } from "./lines.js";
 
 const NAME = "[a-z0-9][a-z0-9_\\-]{0,62}";
-const TOOLS = /** @type {Record<string, string>} */ ({
+/** Tools that need no more than their name. @typedef {Api.PlainTool["type"] | "search_documents" | "read_document"} Named */
+const TOOLS = /** @type {Record<Named, string>} */ ({
   search_documents: "finds passages", read_document: "reads a span or a page", calculator: "computes exactly",
   current_time: "says date and time", plan: "keeps a plan", search_history: "finds what was said earlier",
 });
-const LIMITS = /** @type {Record<string, [string, string]>} */ ({
-  steps: ["Steps", "1"], tool_calls: ["Calls of tools", "1"], tokens: ["Tokens", "1"], seconds: ["Seconds", "any"], cost_usd: ["Cost in USD", "any"],
-});
+const LIMITS = /** @type {[keyof Api.AgentLimits, string, string][]} */ ([
+  ["steps", "Steps", "1"], ["tool_calls", "Calls of tools", "1"], ["tokens", "Tokens", "1"], ["seconds", "Seconds", "any"], ["cost_usd", "Cost in USD", "any"],
+]);
 
-/** @param {{ agent: any, saved: (name: string) => void, cancel: () => void }} props `agent`: null for a new one */
+/** @param {{ agent: Api.Agent | null, saved: (name: string) => void, cancel: () => void }} props `agent`: null for a new one */
 export function Editor({ agent, saved, cancel }) {
   const problem = useSignal("");
   const busy = useSignal(false);
   useEffect(() => {
     readModels().catch(say);
   }, []);
-  const others = (agent?.tools ?? []).filter((/** @type {any} */ tool) => !(tool.type in TOOLS));
-  const has = (/** @type {string} */ type) => Boolean(agent?.tools.some((/** @type {any} */ tool) => tool.type === type));
+  const others = (agent?.tools ?? []).filter((tool) => !(tool.type in TOOLS));
+  const has = (/** @type {string} */ type) => Boolean(agent?.tools.some((tool) => tool.type === type));
 
   /** @param {SubmitEvent} event */
   async function submit(event) {
@@ -51,12 +52,12 @@ export function Editor({ agent, saved, cancel }) {
         ${Object.entries(TOOLS).map(([type, about]) => html`
           <p class="tool"><label><input type="checkbox" name="tool" value=${type} defaultChecked=${has(type)} /> <code>${type}</code> <span class="hint">${about}</span></label>
             <label class="hint"><input type="checkbox" name="asks" value=${type} defaultChecked=${agent?.approval.tools.includes(type)} aria-label=${`Ask before ${type}`} /> ask before</label></p>`)}
-        ${others.map((/** @type {any} */ tool) => html`<p class="hint">and ${toolLine(tool)}, as it is</p>`)}
+        ${others.map((tool) => html`<p class="hint">and ${toolLine(tool)}, as it is</p>`)}
         <p class="hint">Tools of MCP servers and of HTTP are set by the API.</p>
       </fieldset>
       <fieldset class="limits">
         <legend>Limits of one run</legend>
-        ${Object.entries(LIMITS).map(([name, [title, step]]) => html`
+        ${LIMITS.map(([name, title, step]) => html`
           <label>${title} <input name=${`limit-${name}`} type="number" min="0" step=${step} defaultValue=${agent?.limits[name] ?? ""} placeholder=${name === "cost_usd" ? "none" : "usual"} /></label>`)}
       </fieldset>
       ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
@@ -64,20 +65,21 @@ export function Editor({ agent, saved, cancel }) {
     </form>`;
 }
 
-/** The form as a definition; what it does not show stays as it was. @param {any} agent @param {any[]} others @param {FormData} form */
+/** The form as a definition; what it does not show stays as it was. @param {Api.Agent | null} agent @param {Api.Agent["tools"]} others @param {FormData} form
+ * @returns {Api.AgentCreate} */
 function bodyOf(agent, others, form) {
-  const chosen = form.getAll("tool").map(String);
-  const asks = form.getAll("asks").map(String).filter((type) => chosen.includes(type));
+  const chosen = /** @type {Named[]} */ (form.getAll("tool"));
+  const asks = /** @type {Named[]} */ (form.getAll("asks")).filter((type) => chosen.includes(type));
   const unseen = (agent?.approval.tools ?? []).filter((/** @type {string} */ name) => !(name in TOOLS));
-  const limits = Object.keys(LIMITS)
-    .map((name) => [name, String(form.get(`limit-${name}`))])
+  const limits = LIMITS
+    .map(([name]) => [name, String(form.get(`limit-${name}`))])
     .filter(([, value]) => value !== "")
     .map(([name, value]) => [name, name === "cost_usd" ? value : Number(value)]);
   return {
     name: agent?.name ?? String(form.get("name")),
     model: String(form.get("model")),
     instructions: String(form.get("instructions")),
-    tools: [...chosen.map((type) => agent?.tools.find((/** @type {any} */ tool) => tool.type === type) ?? { type }), ...others],
+    tools: [...chosen.map((type) => agent?.tools.find((tool) => tool.type === type) ?? { type }), ...others],
     limits: Object.fromEntries(limits),
     approval: { tools: [...asks, ...unseen], unknown_outcomes: agent?.approval.unknown_outcomes ?? false },
     ...(agent && { memory: agent.memory, output_schema: agent.output_schema, temperature: agent.temperature }),

@@ -1,6 +1,6 @@
 // An agent's definition as lines, so that two of them can be compared.
 
-/** @param {any} agent */
+/** @param {Api.Agent} agent */
 export function linesOf({ model, temperature, instructions, tools, approval, limits, memory, output_schema: schema }) {
   const block = (/** @type {string} */ name, /** @type {string[]} */ lines) => [`${name}:`, ...lines.map((line) => `  ${line}`)];
   return [
@@ -15,7 +15,7 @@ export function linesOf({ model, temperature, instructions, tools, approval, lim
   ];
 }
 
-/** @param {any} tool */
+/** @param {Api.Agent["tools"][number]} tool */
 export function toolLine({ type, ...options }) {
   const given = Object.entries(options).filter(([, value]) => value !== null && value !== false);
   return given.length ? `${type} (${given.map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(", ") : value}`).join("; ")})` : type;

@@ -9,7 +9,7 @@ const STATUSES = ["queued", "running", "waiting_approval", "completed", "failed"
 
 /** @param {{ agent: string | null }} props */
 export function RunList({ agent }) {
-  const runs = useSignal(/** @type {any[] | null} */ (null));
+  const runs = useSignal(/** @type {Api.Run[] | null} */ (null));
   const cursor = useSignal(/** @type {string | null} */ (null));
   const status = useSignal("");
   const problem = useSignal("");

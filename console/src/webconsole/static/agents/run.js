@@ -33,7 +33,7 @@ export async function startRun(agent, input, thread) {
 
 /** @param {{ thread: string, id: string }} props */
 export function Run({ thread, id }) {
-  const run = useSignal(/** @type {any} */ (null));
+  const run = useSignal(/** @type {Api.Run | null} */ (null));
   const timeline = useSignal(/** @type {Item[]} */ ([]));
   const problem = useSignal("");
   const read = async () => (run.value = await call("GET", ["threads", thread, "runs", id]));
@@ -72,7 +72,7 @@ export function Run({ thread, id }) {
 
 /** Tell of a run to its end, at most once a frame: a long one has thousands of events.
  * @param {string} thread @param {string} id @param {AbortSignal} stop
- * @param {() => Promise<any>} read @param {(items: Item[]) => void} show */
+ * @param {() => Promise<Api.Run>} read @param {(items: Item[]) => void} show */
 async function watch(thread, id, stop, read, show) {
   let items = /** @type {Item[]} */ ([]);
   let frame = 0;
@@ -90,7 +90,7 @@ async function watch(thread, id, stop, read, show) {
   draw();
 }
 
-/** @param {any} run */
+/** @param {Api.Run} run */
 function cancel(run) {
   call("POST", ["threads", run.thread_id, "runs", run.id, "cancel"]).catch(say);
 }

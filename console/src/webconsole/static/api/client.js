@@ -1,11 +1,8 @@
 // Calls of the public API. Nothing here may do more than any other client can.
 import { signal } from "../app/html.js";
 
-/** @typedef {{ key_id: string, name: string, tenant: string, scopes: string[],
- *    session: { csrf_token: string, expires_at: string } | null }} Me */
-
 /** Whose session this is; null: nobody is signed in; undefined: not asked yet. */
-export const me = signal(/** @type {Me | null | undefined} */ (undefined));
+export const me = signal(/** @type {Api.Me | null | undefined} */ (undefined));
 /** Why nobody is signed in any more, for the page that asks for the key. */
 export const signedOutBecause = signal("");
 /** Whether the server answered when it was last asked. */
@@ -30,7 +27,7 @@ export class ApiError extends Error {
   }
 }
 
-/** An address of the API, in which each part of a path is one segment. @param {string[]} path @param {object} [query] */
+/** An address of the API, in which each part of a path is one segment. @param {readonly string[]} path @param {object} [query] */
 export function address(path, query = {}) {
   const url = new URL(["v1", ...path.map(encodeURIComponent)].join("/"), ROOT);
   for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, String(value));
@@ -44,7 +41,7 @@ export function headersFor(method) {
 }
 
 /** A call; the answer's body is not read yet. Throws `ApiError`.
- * @param {string} method @param {string[]} path
+ * @param {string} method @param {readonly string[]} path
  * @param {{ query?: object, json?: unknown, body?: BodyInit, headers?: Record<string, string>, signal?: AbortSignal }} [options] */
 export async function send(method, path, { query, json, body, headers, signal: stop } = {}) {
   /** @type {RequestInit} */
@@ -66,7 +63,7 @@ export async function send(method, path, { query, json, body, headers, signal: s
   return answer;
 }
 
-/** Whether each part can do its job, said by a part that can't, too. Throws `ApiError`. @param {AbortSignal} stop */
+/** Whether each part can do its job, said by a part that can't, too. Throws `ApiError`. @param {AbortSignal} stop @returns {Promise<Api.Health>} */
 export async function readiness(stop) {
   const before = losses;
   let answer;
@@ -115,20 +112,26 @@ export function refusal(text, status) {
   return error;
 }
 
-/** A call's answer as JSON, null where it has no body. @param {string} method @param {string[]} path @param {object} [options] */
-export async function call(method, path, options) {
+/** @param {string} method @param {readonly string[]} path @param {object} [options] */
+async function answerOf(method, path, options) {
   const answer = await send(method, path, options);
   return answer.status === 204 ? null : answer.json();
 }
 
-/** All of a list, up to so many. @param {string[]} path @param {object} [query] @param {number} [most] */
-export async function all(path, query = {}, most = 1000) {
+/** A call's answer as JSON, null where it has no body. Throws `ApiError`. */
+export const call = /** @type {Api.Call} */ (answerOf);
+
+/** @param {readonly string[]} path @param {object} [query] @param {number} [most] */
+async function allOf(path, query = {}, most = 1000) {
   const found = [];
   let cursor = "";
   do {
-    const page = await call("GET", path, { query: { limit: 200, ...query, cursor } });
+    const page = await answerOf("GET", path, { query: { limit: 200, ...query, cursor } });
     found.push(...page.data);
     cursor = page.next_cursor;
   } while (cursor && found.length < most);
   return found;
 }
+
+/** All of a list, up to so many. Throws `ApiError`. */
+export const all = /** @type {Api.All} */ (allOf);

@@ -1,7 +1,7 @@
 // Streamed answers: OpenAI's chunks as server-sent events.
 import { ApiError, call, send } from "./client.js";
 
-/** The events of a stream. @param {ReadableStream<Uint8Array>} body */
+/** The events of a stream. @param {ReadableStream<Uint8Array<ArrayBuffer>>} body */
 export async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "";
@@ -29,7 +29,7 @@ function event(block) {
 }
 
 /** The chunks of an answer as they come; throws `ApiError` for an error in the middle.
- * @param {object} body @param {AbortSignal} stop */
+ * @param {object} body @param {AbortSignal} stop @returns {AsyncGenerator<Partial<Api.ChatCompletionChunk>>} */
 export async function* chunks(body, stop) {
   const answer = await send("POST", ["chat", "completions"], { json: { ...body, stream: true }, signal: stop });
   let ended = false;

@@ -4,7 +4,7 @@ import { html, useEffect, useErrorBoundary, useSignal } from "./html.js";
 import { isUpgraded } from "./version.js";
 
 /** A page with scopes is in the menu of a key that has one of them. `load` gives its component.
- * @typedef {{ name: string, title: string, load: () => Promise<any>, scopes?: string[] }} Page */
+ * @typedef {{ name: string, title: string, load: () => Promise<any>, scopes?: Api.Me["scopes"] }} Page */
 
 /** @type {Page[]} */
 export const PAGES = [

@@ -53,7 +53,7 @@ export async function signOut() {
   me.value = null;
 }
 
-/** Whether the key behind the session has one of the scopes. @param {...string} scopes */
+/** Whether the key behind the session has one of the scopes. @param {...Api.Me["scopes"][number]} scopes */
 export function may(...scopes) {
   return scopes.some((scope) => me.value?.scopes.includes(scope));
 }

@@ -6,9 +6,7 @@ import { say } from "../parts/notice.js";
 import { findUnkept, hasUnkeptOfOthers, keep as keepTurns } from "./storage.js";
 import { readThread } from "./threads.js";
 
-/** @typedef {{ marker: string, index: number, collection: string, document_id: string, revision: number, title: string,
- *    source: string, page: number | null, quote: string, start: number, end: number, supported: boolean }} Citation */
-/** @typedef {{ question: string, model: string, text: string, citations: Citation[], report: any, usage: any,
+/** @typedef {{ question: string, model: string, text: string, citations: Api.Annotation[], report: Partial<Api.AnswerReport> | null, usage: unknown,
  *    state: "asking" | "done" | "stopped" | "failed", problem: string, place: { at: number | null }, kept: boolean, refused: boolean }} Turn
  *  `place` is where its question stands in the thread, null until it is to be kept; `kept`, whether the server has all of it;
  *  `refused`, whether the key's guardrails keep it from being kept. */
@@ -138,12 +136,12 @@ function bodyOf(model, question, before) {
   return model.startsWith("rag:") ? { ...body, groundwork: { include: ["sources", "receipt"] } } : body;
 }
 
-/** What a chunk adds to a turn. @param {Turn} turn @param {any} chunk @returns {Partial<Turn>} */
+/** What a chunk adds to a turn. @param {Turn} turn @param {Partial<Api.ChatCompletionChunk>} chunk @returns {Partial<Turn>} */
 function taken(turn, chunk) {
-  const delta = chunk.choices?.[0]?.delta ?? {};
+  const delta = chunk.choices?.[0]?.delta;
   return {
-    text: turn.text + (delta.content ?? ""),
-    citations: delta.annotations ? [...turn.citations, ...delta.annotations] : turn.citations,
+    text: turn.text + (delta?.content ?? ""),
+    citations: delta?.annotations ? [...turn.citations, ...delta.annotations] : turn.citations,
     report: chunk.groundwork ?? turn.report,
     usage: chunk.usage ?? turn.usage,
   };

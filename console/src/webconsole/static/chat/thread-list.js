@@ -8,8 +8,6 @@ import { counted } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { deleteThread, readThreads, renameThread, threads } from "./threads.js";
 
-/** @typedef {import("./threads.js").Thread} Thread */
-
 const SHOWN = 60;
 
 /** The list. */
@@ -40,7 +38,7 @@ function begin() {
   go("chat");
 }
 
-/** @param {{ thread: Thread }} props */
+/** @param {{ thread: Api.Thread }} props */
 function Entry({ thread }) {
   const { id, metadata } = thread;
   const isOpen = id === current.value;
@@ -52,7 +50,7 @@ function Entry({ thread }) {
   `;
 }
 
-/** @param {{ thread: Thread }} props */
+/** @param {{ thread: Api.Thread }} props */
 function Actions({ thread }) {
   const doing = useSignal("");
   const { id, metadata } = thread;

@@ -3,15 +3,13 @@ import { all, call, me } from "../api/client.js";
 import { effect, signal } from "../app/html.js";
 
 /** @typedef {import("./conversation.js").Turn} Turn */
-/** @typedef {{ id: string, metadata: Record<string, any>, messages: number, revision: number,
- *    updated_at: string }} Thread */
 
 const MOST_LISTED = 1000;
 const MOST_MESSAGES = 10_000;
 const TITLE_LENGTH = 80;
 
 /** This key's conversations, the last to change first; null until they are known. */
-export const threads = signal(/** @type {Thread[] | null} */ (null));
+export const threads = signal(/** @type {Api.Thread[] | null} */ (null));
 
 effect(() => {
   if (!me.value) threads.value = null;
@@ -20,15 +18,15 @@ effect(() => {
 /** Read the list anew. */
 export async function readThreads() {
   const found = await all(["threads"], { mine: true }, MOST_LISTED);
-  threads.value = sorted(found.filter((/** @type {Thread} */ thread) => thread.metadata.title));
+  threads.value = sorted(found.filter((thread) => thread.metadata.title));
 }
 
-/** @param {Thread[]} list */
+/** @param {Api.Thread[]} list */
 function sorted(list) {
   return list.sort((one, other) => other.updated_at.localeCompare(one.updated_at));
 }
 
-/** A thread has changed, or is new. @param {Thread} thread */
+/** A thread has changed, or is new. @param {Api.Thread} thread */
 function entered(thread) {
   threads.value = sorted([thread, ...(threads.value ?? []).filter(({ id }) => id !== thread.id)]);
   return thread;
@@ -62,32 +60,33 @@ export async function keepTurn(id, turn, where, key) {
   return entered(await call("POST", ["threads", id, "messages"], { json: { messages: messagesOf(turn), ...where }, headers: once(key) }));
 }
 
-/** A conversation's turns. @param {string} id @returns {Promise<{ thread: Thread, turns: Turn[] }>} */
+/** A conversation's turns. @param {string} id @returns {Promise<{ thread: Api.Thread, turns: Turn[] }>} */
 export async function readThread(id) {
   const thread = await call("GET", ["threads", id]);
   return { thread, turns: turnsOf(await all(["threads", id, "history"], {}, MOST_MESSAGES)) };
 }
 
-/** @param {Turn} turn */
+/** @param {Turn} turn @returns {Api.NewMessage[]} */
 function messagesOf(turn) {
   const { model, usage, state, problem } = turn;
-  const asked = { role: "user", content: turn.question, metadata: { model } };
+  const asked = { role: /** @type {const} */ ("user"), content: turn.question, metadata: { model } };
   if (state === "asking") return [asked];
   const { text: content, citations: annotations, report } = turn;
-  const answered = { role: "assistant", content, annotations, metadata: { model, usage, state, problem } };
+  const answered = { role: /** @type {const} */ ("assistant"), content, annotations, metadata: { model, usage, state, problem } };
   return [asked, report ? { ...answered, groundwork: report } : answered];
 }
 
-/** Messages, also those of agents' runs, as turns. @param {any[]} messages @returns {Turn[]} */
+/** Messages, also those of agents' runs, as turns. @param {Api.HistoryMessage[]} messages @returns {Turn[]} */
 export function turnsOf(messages) {
   /** @type {Turn[]} */
   const turns = [];
-  for (const { role, content, position, annotations, groundwork, metadata } of messages) {
+  for (const { role, content, position, annotations, groundwork, metadata: given } of messages) {
     const turn = turns.at(-1);
+    const metadata = /** @type {Partial<Turn> | null} */ (given);
     if (role === "user") turns.push(begun(content, position, metadata));
     else if (role === "assistant" && turn) {
       turn.text = [turn.text, content].filter(Boolean).join("\n\n");
-      turn.citations = annotations ?? [];
+      turn.citations = /** @type {Turn["citations"]} */ (/** @type {unknown} */ (annotations ?? []));
       turn.report = groundwork ?? null;
       turn.usage = metadata?.usage ?? null;
       turn.problem = metadata?.problem ?? "";
@@ -97,7 +96,7 @@ export function turnsOf(messages) {
   return turns;
 }
 
-/** A question without an answer: its tab was closed. @param {string} question @param {number} position @param {any} metadata @returns {Turn} */
+/** A question without an answer: its tab was closed. @param {string} question @param {number} position @param {Partial<Turn> | null} metadata @returns {Turn} */
 function begun(question, position, metadata) {
   const empty = { text: "", citations: [], report: null, usage: null, problem: "" };
   return { ...empty, question, place: { at: position }, model: metadata?.model ?? "", state: "stopped", kept: true, refused: false };

@@ -5,14 +5,18 @@ import { bytes, counted, when } from "../parts/format.js";
 import { lineDiff } from "../parts/line-diff.js";
 import { say } from "../parts/notice.js";
 
+/** @typedef {import("../parts/viewer.js").Place} Place */
+/** The address of a document. @typedef {readonly ["collections", string, "documents", string]} Path */
+
 const CHUNKS = 20;
 /** Lines around a change that are shown with it. */
 const AROUND = 2;
 
-/** @param {{ row: any, open: (place: any) => void, close: () => void }} props */
+/** @param {{ row: Api.Document, open: (place: Place) => void, close: () => void }} props */
 export function DocumentDetails({ row, open, close }) {
-  const revisions = useSignal(/** @type {any[]} */ ([]));
+  const revisions = useSignal(/** @type {Api.DocumentRevision[]} */ ([]));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
+  /** @type {Path} */
   const path = ["collections", row.collection, "documents", row.id];
   useLayoutEffect(() => box.current?.focus(), [row.collection, row.id, row.revision]);
   useEffect(() => {
@@ -41,7 +45,7 @@ export function DocumentDetails({ row, open, close }) {
   `;
 }
 
-/** @param {{ row: any }} props */
+/** @param {{ row: Api.Document }} props */
 function Facts({ row }) {
   const metadata = Object.entries(row.metadata ?? {});
   return html`
@@ -60,17 +64,18 @@ function Facts({ row }) {
   `;
 }
 
-/** @param {{ row: any, path: string[], revision: any, before: any, open: (place: any) => void }} props */
+/** @param {{ row: Api.Document, path: Path, revision: Api.DocumentRevision, before: Api.DocumentRevision | undefined, open: (place: Place) => void }} props */
 function Revision({ row, path, revision, before, open }) {
-  const changes = useSignal(/** @type {any[] | null} */ (null));
+  const changes = useSignal(/** @type {import("../parts/line-diff.js").Run[] | null} */ (null));
   /** @param {number} n */
   async function lines(n) {
     const answer = await send("GET", [...path, "text"], { query: { revision: n } });
     return (await answer.text()).split("\n");
   }
-  async function compare() {
+  /** @param {number} earlier */
+  async function compare(earlier) {
     try {
-      changes.value = lineDiff(await lines(before.revision), await lines(revision.revision));
+      changes.value = lineDiff(await lines(earlier), await lines(revision.revision));
     } catch (error) {
       say(error);
     }
@@ -84,7 +89,7 @@ function Revision({ row, path, revision, before, open }) {
         <time datetime=${revision.created_at}>${when(revision.created_at)}</time>, ${bytes(revision.bytes)}
         <button class="quiet" onClick=${() => open(place)}>Text</button>
         ${before && html`<button class="quiet" aria-expanded=${changes.value !== null}
-          onClick=${() => (changes.value ? (changes.value = null) : compare())}>What changed</button>`}
+          onClick=${() => (changes.value ? (changes.value = null) : compare(before.revision))}>What changed</button>`}
       </p>
       ${changes.value && html`<${Changes} runs=${changes.value} />`}
     </li>
@@ -104,9 +109,9 @@ function Changes({ runs }) {
   `;
 }
 
-/** @param {{ row: any, path: string[], open: (place: any) => void }} props */
+/** @param {{ row: Api.Document, path: Path, open: (place: Place) => void }} props */
 function Chunks({ row, path, open }) {
-  const found = useSignal(/** @type {any[]} */ ([]));
+  const found = useSignal(/** @type {Api.DocumentChunk[]} */ ([]));
   const cursor = useSignal("");
   const wanted = useSignal(false);
   async function more() {

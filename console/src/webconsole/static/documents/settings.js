@@ -9,7 +9,7 @@ const STRATEGIES = ["auto", "recursive", "markdown", "sentence", "fixed"];
 const POLL_MS = 1000;
 const OPEN = new Set(["queued", "running"]);
 
-/** @param {{ collection: any }} props */
+/** @param {{ collection: Api.Collection }} props */
 export function CollectionSettings({ collection }) {
   return html`
     <section class="settings" aria-label="Settings">
@@ -20,7 +20,7 @@ export function CollectionSettings({ collection }) {
   `;
 }
 
-/** @param {{ collection: any }} props */
+/** @param {{ collection: Api.Collection }} props */
 function Description({ collection }) {
   /** @param {SubmitEvent} event */
   async function save(event) {
@@ -45,23 +45,23 @@ function Description({ collection }) {
   `;
 }
 
-/** @param {{ collection: any }} props */
+/** @param {{ collection: Api.Collection }} props */
 function Reindex({ collection }) {
   const models = useSignal(/** @type {string[]} */ ([]));
-  const job = useSignal(/** @type {any} */ (null));
+  const job = useSignal(/** @type {Api.Job | null} */ (null));
   const { name, chunking } = collection;
 
   useEffect(() => {
     call("GET", ["models"])
-      .then(({ data }) => (models.value = data.filter((/** @type {any} */ one) => one.kind === "embedding").map((/** @type {any} */ one) => one.id)))
+      .then(({ data }) => (models.value = data.filter((one) => one.kind === "embedding").map((one) => one.id)))
       .catch(say);
     // One that is under way already, maybe begun elsewhere.
     Promise.all([...OPEN].map((status) => all(["jobs"], { collection: name, status })))
-      .then((lists) => follow(lists.flat().find((/** @type {any} */ one) => !one.document_id)))
+      .then((lists) => follow(lists.flat().find((one) => !one.document_id)))
       .catch(() => {});
   }, [name]);
 
-  /** @param {any} begun */
+  /** @param {Api.Job | undefined} begun */
   async function follow(begun) {
     if (!begun) return;
     job.value = begun;
@@ -82,9 +82,9 @@ function Reindex({ collection }) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const most = Number(form.get("max_tokens"));
-    const cut = { strategy: form.get("strategy"), max_tokens: most || null, overlap: Number(form.get("overlap")) };
+    const cut = { strategy: /** @type {Api.Chunking["strategy"]} */ (form.get("strategy")), max_tokens: most || null, overlap: Number(form.get("overlap")) };
     const same = cut.strategy === chunking?.strategy && cut.max_tokens === chunking?.max_tokens && cut.overlap === chunking?.overlap;
-    const model = form.get("embedding_model");
+    const model = String(form.get("embedding_model"));
     const json = { ...(same ? {} : { chunking: cut }), ...(model === collection.embedding_model ? {} : { embedding_model: model }) };
     try {
       await follow((await call("POST", ["collections", name, "reindex"], { json })).job);
@@ -94,7 +94,8 @@ function Reindex({ collection }) {
   }
 
   const known = models.value.includes(collection.embedding_model) ? models.value : [collection.embedding_model, ...models.value];
-  const runs = job.value && OPEN.has(job.value.status);
+  const shown = job.value;
+  const runs = shown && OPEN.has(shown.status);
   return html`
     <form onSubmit=${submit}>
       <h2>How it is cut and embedded</h2>
@@ -107,14 +108,14 @@ function Reindex({ collection }) {
       <label>Tokens that two chunks share <input name="overlap" type="number" min="0" max="4096" required defaultValue=${chunking?.overlap ?? 0} /></label>
       <button disabled=${runs}>Reindex</button>
       <p class="hint">Searches go on with the index as it is until the new one is whole.</p>
-      ${job.value &&
+      ${shown &&
       html`<p role="status">
-        ${runs ? html`<progress max="1" value=${job.value.progress}></progress> Reindexing: ${job.value.stage}` : ""}
-        ${runs && job.value.waiting_on ? `, waits for ${job.value.waiting_on}` : ""}
-        ${job.value.status === "ready" && "The collection is reindexed."}
-        ${job.value.status === "cancelled" && "The reindex was cancelled."}
-        ${job.value.error && html`<span class="problem">${job.value.error.message}</span>`}
-        ${runs && html`<button type="button" class="quiet" onClick=${() => call("POST", ["jobs", job.value.id, "cancel"]).catch(say)}>Cancel</button>`}
+        ${runs ? html`<progress max="1" value=${shown.progress}></progress> Reindexing: ${shown.stage}` : ""}
+        ${runs && shown.waiting_on ? `, waits for ${shown.waiting_on}` : ""}
+        ${shown.status === "ready" && "The collection is reindexed."}
+        ${shown.status === "cancelled" && "The reindex was cancelled."}
+        ${shown.error && html`<span class="problem">${shown.error.message}</span>`}
+        ${runs && html`<button type="button" class="quiet" onClick=${() => call("POST", ["jobs", shown.id, "cancel"]).catch(say)}>Cancel</button>`}
       </p>`}
     </form>
   `;

@@ -9,9 +9,9 @@ import { changes } from "./uploads.js";
 const PAGE = 50;
 const STATUSES = ["ready", "processing", "queued", "failed", "cancelled"];
 
-/** @param {{ collection: string, open: (place: any) => void, show: (row: any) => void }} props */
+/** @param {{ collection: string, open: (place: import("../parts/viewer.js").Place) => void, show: (row: Api.Document) => void }} props */
 export function DocumentTable({ collection, open, show }) {
-  const rows = useSignal(/** @type {any[] | null} */ (null));
+  const rows = useSignal(/** @type {Api.Document[] | null} */ (null));
   const cursor = useSignal(/** @type {string | null} */ (null));
   const words = useSignal("");
   const status = useSignal("");
@@ -62,7 +62,7 @@ export function DocumentTable({ collection, open, show }) {
   `;
 }
 
-/** @param {{ row: any, open: (place: any) => void, show: (row: any) => void }} props */
+/** @param {{ row: Api.Document, open: (place: import("../parts/viewer.js").Place) => void, show: (row: Api.Document) => void }} props */
 function Row({ row, open, show }) {
   const sure = useSignal(false);
   const { id, collection, title, source, status, error, unread_pages: unread } = row;
@@ -98,11 +98,11 @@ function Row({ row, open, show }) {
   `;
 }
 
-/** Run the job of a document again that failed. @param {any} row */
+/** Run the job of a document again that failed. @param {Api.Document} row */
 async function retry({ id, collection }) {
   try {
     const { data } = await call("GET", ["jobs"], { query: { collection, status: "failed", limit: 200 } });
-    const job = data.find((/** @type {any} */ one) => one.document_id === id);
+    const job = data.find((one) => one.document_id === id);
     if (!job) throw new Error("Its job is no longer kept. Add the file again.");
     await call("POST", ["jobs", job.id, "retry"]);
     changes.value += 1;

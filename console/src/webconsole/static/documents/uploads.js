@@ -4,7 +4,7 @@ import { effect, signal } from "../app/html.js";
 import { say } from "../parts/notice.js";
 
 /** @typedef {{ key: number, collection: string, name: string, file: File | null, url: string, sent: number,
- *    state: "waiting" | "sending" | "working" | "ready" | "failed" | "cancelled", problem: string, job: any,
+ *    state: "waiting" | "sending" | "working" | "ready" | "failed" | "cancelled", problem: string, job: Api.Job | null,
  *    documentId: string }} Upload */
 
 const AT_ONCE = 3;
@@ -14,7 +14,7 @@ const OPEN = new Set(["waiting", "sending", "working"]);
 export const uploads = signal(/** @type {Upload[]} */ ([]));
 /** Goes up when documents have changed, so that lists are read anew. */
 export const changes = signal(0);
-const requests = new Map();
+const requests = /** @type {Map<number, XMLHttpRequest>} */ (new Map());
 let number = 0;
 let polling = false;
 
@@ -74,7 +74,7 @@ function sendUrl({ collection, url }) {
   return call("POST", ["collections", collection, "documents"], { json: { url } });
 }
 
-/** By XMLHttpRequest, which alone tells how much has been sent. @param {Upload} upload @param {File} file @returns {Promise<any>} */
+/** By XMLHttpRequest, which alone tells how much has been sent. @param {Upload} upload @param {File} file @returns {Promise<Api.Accepted>} */
 function sendFile({ key, collection, name }, file) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -116,12 +116,12 @@ async function readJobs(collection) {
   const lists = await Promise.all(["queued", "running"].map((status) => all(["jobs"], { collection, status })));
   const jobs = new Map(lists.flat().map((job) => [job.id, job]));
   const mine = uploads.value.filter((upload) => upload.collection === collection && upload.state === "working");
-  for (const { job } of mine) if (!jobs.has(job.id)) jobs.set(job.id, await call("GET", ["jobs", job.id]));
+  for (const { job } of mine) if (job && !jobs.has(job.id)) jobs.set(job.id, await call("GET", ["jobs", job.id]));
   let ended = 0;
   uploads.value = uploads.value.map((upload) => {
-    const job = upload.collection === collection && upload.state === "working" ? jobs.get(upload.job?.id) : undefined;
+    const job = upload.collection === collection && upload.state === "working" && upload.job && jobs.get(upload.job.id);
     if (!job) return upload;
-    if (["queued", "running"].includes(job.status)) return { ...upload, job };
+    if (job.status === "queued" || job.status === "running") return { ...upload, job };
     ended += 1;
     return { ...upload, job, state: job.status, problem: job.error?.message ?? "" };
   });
@@ -147,6 +147,7 @@ export async function retry(upload) {
 export async function cancel(upload) {
   if (upload.state === "waiting") return update(upload.key, { state: "cancelled" });
   if (upload.state === "sending") return requests.get(upload.key)?.abort();
+  if (!upload.job) return;
   try {
     await call("POST", ["jobs", upload.job.id, "cancel"]);
   } catch (error) {

@@ -7,7 +7,7 @@ const PAGE = 50;
 
 /** The section. */
 export function Audit() {
-  const entries = useSignal(/** @type {any[] | null} */ (null));
+  const entries = useSignal(/** @type {Api.AuditEntry[] | null} */ (null));
   const names = useSignal(/** @type {Map<string, string>} */ (new Map()));
   const cursor = useSignal(/** @type {string | null} */ (null));
   const problem = useSignal("");

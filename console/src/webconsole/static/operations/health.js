@@ -12,7 +12,7 @@ const ABOUT = /** @type {Record<string, string>} */ ({
 
 /** The section. */
 export function Health() {
-  const health = useSignal(/** @type {any} */ (null));
+  const health = useSignal(/** @type {Api.Health | null} */ (null));
   const problem = useSignal("");
   usePolling(
     async (signal) => {
@@ -29,7 +29,7 @@ export function Health() {
   if (problem.value) return html`<p class="problem" role="alert">${problem.value}</p>`;
   if (!health.value) return html`<p class="hint" role="status">Looking …</p>`;
   const { status, version, parts } = health.value;
-  const away = Object.values(parts).filter((/** @type {any} */ part) => !part.ok).length;
+  const away = Object.values(parts).filter((part) => !part.ok).length;
   return html`
     <p role="status"><strong>${status === "ok" ? "Everything works." : away === 1 ? "One part does not work." : `${away} parts do not work.`}</strong>
       <span class="hint"> Version ${version}. Looked at every ${EVERY_MS / 1000} seconds.</span></p>

@@ -1,5 +1,5 @@
 // Jobs of documents and collections: what runs, what waits and why, what failed.
-import { call } from "../api/client.js";
+import { call, send } from "../api/client.js";
 import { html, useSignal } from "../app/html.js";
 import { addressOf } from "../app/router.js";
 import { when } from "../parts/format.js";
@@ -15,7 +15,7 @@ const OPEN = new Set(["queued", "running"]);
 
 /** The section. */
 export function Jobs() {
-  const jobs = useSignal(/** @type {any[] | null} */ (null));
+  const jobs = useSignal(/** @type {Api.Job[] | null} */ (null));
   const more = useSignal(false);
   const status = useSignal("");
   const limit = useSignal(PAGE);
@@ -35,8 +35,8 @@ export function Jobs() {
     EVERY_MS,
     [status.value, limit.value, again.value],
   );
-  /** @param {string} id @param {string} what */
-  const act = (id, what) => call("POST", ["jobs", id, what]).then(() => (again.value += 1), say);
+  /** @param {string} id @param {"cancel" | "retry"} what */
+  const act = (id, what) => send("POST", ["jobs", id, what]).then(() => (again.value += 1), say);
   return html`
     <div class="filters"><select aria-label="Status" onChange=${(/** @type {any} */ event) => (status.value = event.target.value)}>
       <option value="">Any status</option>${STATUSES.map((one) => html`<option>${one}</option>`)}</select></div>
@@ -52,7 +52,7 @@ export function Jobs() {
   `;
 }
 
-/** @param {{ job: any, act: (id: string, what: string) => void }} props */
+/** @param {{ job: Api.Job, act: (id: string, what: "cancel" | "retry") => void }} props */
 function JobRow({ job, act }) {
   const { id, kind, collection, document_id: document, status, error, attempts } = job;
   const isOpen = OPEN.has(status);
@@ -71,7 +71,7 @@ function JobRow({ job, act }) {
     </tr>`;
 }
 
-/** @param {any} job */
+/** @param {Api.Job} job */
 function progressOf({ stage, pages_done: done, pages_total: total, queue_position: place, waiting_on: waits, eta_seconds: left }) {
   return [
     stage, total && `page ${done} of ${total}`, place && `number ${place}`, waits && (WAITS[waits] ?? `waits for ${waits}`),

@@ -9,7 +9,7 @@ const SCOPES = /** @type {Record<string, string>} */ ({
 const USUAL = new Set(["chat", "documents", "search"]);
 const NAME = "[a-z0-9][a-z0-9_\\-]{0,62}";
 
-/** @param {{ made: (key: any) => void, cancel: () => void }} props */
+/** @param {{ made: (key: Api.KeyCreated) => void, cancel: () => void }} props */
 export function KeyForm({ made, cancel }) {
   const problem = useSignal("");
   const busy = useSignal(false);
@@ -49,16 +49,16 @@ export function KeyForm({ made, cancel }) {
     </form>`;
 }
 
-/** @param {FormData} form */
+/** @param {FormData} form @returns {Api.KeyCreate} */
 function bodyOf(form) {
   const text = (/** @type {string} */ name) => String(form.get(name) ?? "").trim();
   const list = (/** @type {string} */ name) => text(name).split(",").map((one) => one.trim()).filter(Boolean);
   const limits = ["requests_per_minute", "tokens_per_minute", "concurrency"].filter(text).map((name) => [name, Number(text(name))]);
-  const budgets = ["day", "month"].filter(text).map((window) => ({ window, usd: text(window) }));
+  const budgets = /** @type {Api.BudgetInput["window"][]} */ (["day", "month"]).filter(text).map((window) => ({ window, usd: text(window) }));
   return {
     name: text("name"),
     tenant: text("tenant"),
-    scopes: form.getAll("scope"),
+    scopes: /** @type {Api.KeyCreate["scopes"]} */ (form.getAll("scope")),
     ...(list("collections").length && { collections: list("collections") }),
     ...(list("models").length && { models: list("models") }),
     limits: Object.fromEntries(limits),

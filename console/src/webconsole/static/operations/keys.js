@@ -7,7 +7,7 @@ import { KeyForm } from "./key-form.js";
 
 /** The section. */
 export function Keys() {
-  const keys = useSignal(/** @type {any[] | null} */ (null));
+  const keys = useSignal(/** @type {Api.Key[] | null} */ (null));
   const problem = useSignal("");
   const adding = useSignal(false);
   const revoked = useSignal(false);
@@ -19,7 +19,7 @@ export function Keys() {
   useEffect(() => {
     read();
   }, []);
-  const show = (/** @type {any} */ key) => {
+  const show = (/** @type {Api.KeyCreated} */ key) => {
     adding.value = false;
     made.value = key;
     read();
@@ -39,7 +39,7 @@ export function Keys() {
     </table>`;
 }
 
-/** @param {{ row: any, changed: () => void, rotated: (key: any) => void }} props */
+/** @param {{ row: Api.Key, changed: () => void, rotated: (key: Api.KeyCreated) => void }} props */
 function KeyRow({ row, changed, rotated }) {
   const sure = useSignal(false);
   const { id, name, tenant, prefix, scopes, models, collections } = row;

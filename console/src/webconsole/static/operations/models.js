@@ -1,5 +1,5 @@
 // Models: what there is and how it does, what is being fetched, the names that stand for several.
-import { all, call } from "../api/client.js";
+import { all, call, send } from "../api/client.js";
 import { html, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { bytes } from "../parts/format.js";
@@ -15,9 +15,9 @@ const OPEN_PULLS = new Set(["queued", "running"]);
 
 /** The section. */
 export function Models() {
-  const models = useSignal(/** @type {any[] | null} */ (null));
-  const routes = useSignal(/** @type {any[]} */ ([]));
-  const pulls = useSignal(/** @type {any[]} */ ([]));
+  const models = useSignal(/** @type {Api.ModelInfo[] | null} */ (null));
+  const routes = useSignal(/** @type {Api.Route[]} */ ([]));
+  const pulls = useSignal(/** @type {Api.Pull[]} */ ([]));
   const problem = useSignal("");
   const adding = useSignal(false);
   const again = useSignal(0);
@@ -25,9 +25,12 @@ export function Models() {
   usePolling(
     async (signal) => {
       try {
-        const admin = isAdmin ? [all(["routes"]), call("GET", ["models", "pull"], { signal })] : [[], { data: [] }];
-        const [listed, known, fetched] = await Promise.all([call("GET", ["models"], { signal }), ...admin]);
-        models.value = listed.data.filter((/** @type {any} */ model) => KINDS.has(model.kind));
+        const [listed, known, fetched] = await Promise.all([
+          call("GET", ["models"], { signal }),
+          isAdmin ? all(["routes"]) : [],
+          isAdmin ? call("GET", ["models", "pull"], { signal }) : { data: [] },
+        ]);
+        models.value = listed.data.filter((model) => KINDS.has(model.kind));
         routes.value = known;
         pulls.value = fetched.data;
         problem.value = "";
@@ -43,10 +46,10 @@ export function Models() {
     again.value += 1;
   };
   /** @param {string} method @param {string[]} path */
-  const act = (method, ...path) => call(method, ["models", ...path]).then(changed, say);
+  const act = (method, ...path) => send(method, ["models", ...path]).then(changed, say);
   if (problem.value && !models.value) return html`<p class="problem" role="alert">${problem.value}</p>`;
   if (!models.value) return html`<p class="hint" role="status">Looking …</p>`;
-  const states = new Map(routes.value.flatMap((route) => route.upstreams.map((/** @type {any} */ upstream) => [upstream.model, upstream])));
+  const states = new Map(routes.value.flatMap((route) => route.upstreams.map((upstream) => /** @type {const} */ ([upstream.model, upstream]))));
   return html`
     ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
     <table class="wide">
@@ -65,7 +68,7 @@ export function Models() {
   `;
 }
 
-/** @param {{ model: any, upstream: any, isAdmin: boolean, act: (method: string, ...path: string[]) => void }} props */
+/** @param {{ model: Api.ModelInfo, upstream: Api.UpstreamState | undefined, isAdmin: boolean, act: (method: string, ...path: string[]) => void }} props */
 function ModelRow({ model, upstream, isAdmin, act }) {
   const sure = useSignal(false);
   const { id, kind, state, reason, price, context_length: context } = model;
@@ -73,7 +76,7 @@ function ModelRow({ model, upstream, isAdmin, act }) {
   return html`
     <tr data-model=${id}>
       <td>${id} <span class="hint">${about}</span></td>
-      <td><span class=${`status ${state === "ready" || state === null ? "" : state === "loading" ? "queued" : "failed"}`}>${STATES[state] ?? "known"}</span>
+      <td><span class=${`status ${state === "ready" || state === null ? "" : state === "loading" ? "queued" : "failed"}`}>${STATES[state ?? ""] ?? "known"}</span>
         ${reason && html`<p class="problem">${reason}</p>`}</td>
       <td>${upstream && html`<${Upstream} upstream=${upstream} />`}</td>
       <td class="number" data-label="Reads">${context ? `${context.toLocaleString()} tokens` : ""}</td>
@@ -87,7 +90,7 @@ function ModelRow({ model, upstream, isAdmin, act }) {
     </tr>`;
 }
 
-/** @param {{ upstream: any }} props */
+/** @param {{ upstream: Api.UpstreamState }} props */
 function Upstream({ upstream }) {
   const { circuit, requests, failures, latency_ms: latency } = upstream;
   return html`
@@ -95,7 +98,7 @@ function Upstream({ upstream }) {
     <p class="hint">${failures} of ${requests} failed lately${latency !== null && `, first words after ${Math.round(latency)} ms`}</p>`;
 }
 
-/** @param {{ pull: any, cancel: () => void }} props */
+/** @param {{ pull: Api.Pull, cancel: () => void }} props */
 function Pull({ pull, cancel }) {
   const { model, status, bytes_done: done, bytes_total: total, error, waiting_on: waits } = pull;
   return html`
@@ -108,7 +111,7 @@ function Pull({ pull, cancel }) {
     </li>`;
 }
 
-/** @param {{ routes: any[] }} props */
+/** @param {{ routes: Api.Route[] }} props */
 function Routes({ routes }) {
   if (!routes.length) return null;
   const list = (/** @type {string[]} */ names) => names.join(", ") || "nothing";
@@ -118,7 +121,7 @@ function Routes({ routes }) {
         <thead><tr><th>Name</th><th>Goes to</th><th>Where that fails</th></tr></thead>
         <tbody>${routes.map((route) => html`
           <tr key=${route.name}><td>${route.name}</td>
-            <td>${route.targets.map((/** @type {any} */ { model, weight }) => `${model} (${weight})`).join(", ")}</td>
+            <td>${route.targets.map(({ model, weight }) => `${model} (${weight})`).join(", ")}</td>
             <td>${list(route.on_error)}; a prompt too long: ${list(route.on_context_overflow)}; a refusal: ${list(route.on_refusal)}</td></tr>`)}
         </tbody>
       </table></section>`;

@@ -10,7 +10,7 @@ import { RunList } from "../agents/run-list.js";
 
 /** The page. */
 export function Agents() {
-  const agents = useSignal(/** @type {any[] | null} */ (null));
+  const agents = useSignal(/** @type {Api.Agent[] | null} */ (null));
   const adding = useSignal(false);
   const problem = useSignal("");
   const read = () => {

@@ -17,7 +17,7 @@ const MOST_COLLECTIONS = 16;
 /** Questions that are drawn at first: a thousand would make the page slow. */
 const LAST = 40;
 
-/** @typedef {import("../chat/conversation.js").Citation} Citation */
+/** A passage to open: of an answer, or one that came closest. @typedef {Api.Annotation | Api.Source} Cited */
 /** @typedef {import("../chat/conversation.js").Turn} Turn */
 
 const GONE = /** @type {Record<string, string>} */ ({
@@ -28,7 +28,7 @@ const GONE = /** @type {Record<string, string>} */ ({
 export function Chat() {
   const target = useSignal(DOCUMENTS);
   const chosen = useSignal(readChosen());
-  const viewed = useSignal(/** @type {any} */ (null));
+  const viewed = useSignal(/** @type {Cited | null} */ (null));
   const listing = useSignal(false);
   const missing = useSignal("");
   const from = useRef(/** @type {Element | null} */ (null));
@@ -59,7 +59,7 @@ export function Chat() {
   const used = asked.length ? asked : names.slice(0, 1);
   const model = target.value === DOCUMENTS ? used.length ? `rag:${used.join(",")}` : "" : target.value;
 
-  const open = useCallback((/** @type {Citation} */ citation) => {
+  const open = useCallback((/** @type {Cited} */ citation) => {
     from.current = document.activeElement;
     viewed.value = citation;
   }, []);
@@ -88,7 +88,7 @@ function readChosen() {
   return named ? [named] : JSON.parse(sessionStorage.getItem(CHOSEN_AS) ?? "[]");
 }
 
-/** @param {{ model: string, open: (citation: Citation) => void, viewed: { value: any } }} props */
+/** @param {{ model: string, open: (cited: Cited) => void, viewed: { value: Cited | null } }} props */
 function Turns({ model, open, viewed }) {
   const end = useRef(/** @type {HTMLElement | null} */ (null));
   const earlier = useSignal(0);
@@ -139,7 +139,7 @@ function Welcome() {
     </div>`;
 }
 
-/** @param {{ turn: Turn, number: number, model: string, open: (citation: Citation) => void, viewed: { value: any } }} props */
+/** @param {{ turn: Turn, number: number, model: string, open: (cited: Cited) => void, viewed: { value: Cited | null } }} props */
 function OneTurn({ turn, number, model, open, viewed }) {
   const editing = useSignal(false);
   const { state, report } = turn;
@@ -198,12 +198,13 @@ function Edit({ question, save, cancel }) {
     </form>`;
 }
 
-/** The cited passages; of an abstention, what came closest. @param {{ turn: Turn, open: (citation: any) => void }} props */
+/** The cited passages; of an abstention, what came closest. @param {{ turn: Turn, open: (cited: Cited) => void }} props */
 function Sources({ turn, open }) {
-  const abstained = turn.report?.abstained;
-  const listed = abstained ? (turn.report.sources ?? []).slice(0, 5) : turn.citations;
+  const { report } = turn;
+  const abstained = report?.abstained;
+  const listed = report?.abstained ? (report.sources ?? []).slice(0, 5) : turn.citations;
   const seen = new Set();
-  const once = listed.filter((/** @type {any} */ { document_id, start }) => {
+  const once = listed.filter(({ document_id, start }) => {
     const place = `${document_id} ${start}`;
     return !seen.has(place) && seen.add(place);
   });
@@ -213,12 +214,12 @@ function Sources({ turn, open }) {
       <h3>${abstained ? "Closest, though none answers" : "Sources"}</h3>
       <ol>
         ${once.map(
-          (/** @type {any} */ source) => html`
+          (source) => html`
             <li>
               <button class="source" onClick=${() => open(source)}>
-                ${source.marker && html`<span class="marker" aria-hidden="true">${source.marker.replace(/[[\]]/g, "")}</span> `}
+                ${"marker" in source && html`<span class="marker" aria-hidden="true">${source.marker.replace(/[[\]]/g, "")}</span> `}
                 <strong>${source.title}</strong>${source.page && `, page ${source.page}`}
-                <span class="quote">${(source.quote ?? source.text).slice(0, 240)}</span>
+                <span class="quote">${("quote" in source ? source.quote : source.text).slice(0, 240)}</span>
               </button>
             </li>`,
         )}
@@ -226,7 +227,7 @@ function Sources({ turn, open }) {
     </section>`;
 }
 
-/** @param {{ model: string, target: any, chosen: any, used: string[], names: string[] }} props */
+/** @param {{ model: string, target: { value: string }, chosen: { value: string[] }, used: string[], names: string[] }} props */
 function Composer({ model, target, chosen, used, names }) {
   const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const asking = isAsking();

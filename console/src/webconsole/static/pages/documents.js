@@ -20,10 +20,10 @@ const NAME = "[a-z0-9][a-z0-9_\\-]{0,62}";
 
 /** The page. */
 export function Documents() {
-  const viewed = useSignal(/** @type {any} */ (null));
-  const detailed = useSignal(/** @type {any} */ (null));
-  const open = (/** @type {any} */ place) => (viewed.value = place);
-  const show = (/** @type {any} */ row) => {
+  const viewed = useSignal(/** @type {import("../parts/viewer.js").Place | null} */ (null));
+  const detailed = useSignal(/** @type {Api.Document | null} */ (null));
+  const open = (/** @type {import("../parts/viewer.js").Place} */ place) => (viewed.value = place);
+  const show = (/** @type {Api.Document} */ row) => {
     viewed.value = null;
     detailed.value = row;
   };

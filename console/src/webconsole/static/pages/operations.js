@@ -8,7 +8,7 @@ import { Jobs } from "../operations/jobs.js";
 import { Keys } from "../operations/keys.js";
 import { Models } from "../operations/models.js";
 
-/** @type {{ name: string, title: string, section: any, scopes?: string[] }[]} */
+/** @type {{ name: string, title: string, section: any, scopes?: Api.Me["scopes"] }[]} */
 const SECTIONS = [
   { name: "health", title: "Health", section: Health },
   { name: "models", title: "Models", section: Models },

@@ -116,7 +116,7 @@ function Lab({ collection }) {
   `;
 }
 
-/** @param {{ collection: string, asked: Query & { ways: string[] }, outcomes: { value: Record<string, Outcome> }, pointed: any,
+/** @param {{ collection: string, asked: Query & { ways: string[] }, outcomes: { value: Record<string, Outcome> }, pointed: { value: string },
  *    viewed: { value: Hit | null }, open: (hit: Hit) => void }} props */
 function Columns({ collection, asked, outcomes, pointed, viewed, open }) {
   const shown = WAYS.filter((way) => outcomes.value[way.name]);
@@ -126,7 +126,7 @@ function Columns({ collection, asked, outcomes, pointed, viewed, open }) {
     return { name, title, beyond, ranks: new Map(hits.map((hit, at) => [identity(hit, asked.byDocument), at + 1])) };
   });
   const words = new Set(asked.query.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? []);
-  /** @param {any} way */
+  /** @param {import("../search/ways.js").Way} way */
   async function copy(way) {
     try {
       const href = address(["collections", collection, "search"]).href;
@@ -220,7 +220,7 @@ function Form({ collection, asked, keys, rerun }) {
         <button type="button" class="quiet" onClick=${() => (conditions.value = [...conditions.value, { key: "", test: "is", value: "" }])}>
           Add a condition</button>
       </p>
-      <${Conditions} conditions=${conditions.value} keys=${keys} change=${(/** @type {any[]} */ changed) => (conditions.value = changed)} />
+      <${Conditions} conditions=${conditions.value} keys=${keys} change=${(/** @type {Query["conditions"]} */ changed) => (conditions.value = changed)} />
     </form>
   `;
 }

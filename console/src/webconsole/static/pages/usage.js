@@ -37,7 +37,7 @@ export function Usage() {
   const { days, by, tenant, measure } = choice;
   const byDay = useSignal(/** @type {Row[] | null} */ (null));
   const byGroup = useSignal(/** @type {Row[]} */ ([]));
-  const keys = useSignal(/** @type {any[]} */ ([]));
+  const keys = useSignal(/** @type {Api.Key[]} */ ([]));
   const problem = useSignal("");
   const again = useSignal(0);
   const isAdmin = may("admin");
@@ -94,7 +94,7 @@ export function Usage() {
   `;
 }
 
-/** @param {{ label: string, options: any[], value: unknown, choose: (value: string) => void }} props */
+/** @param {{ label: string, options: (readonly [number | string, string])[], value: unknown, choose: (value: string) => void }} props */
 function Pick({ label, options, value, choose }) {
   return html`
     <select aria-label=${label} onChange=${(/** @type {any} */ event) => choose(event.target.value)}>
@@ -102,7 +102,7 @@ function Pick({ label, options, value, choose }) {
     </select>`;
 }
 
-/** @param {{ rows: Row[], by: string, measure: string, keys: any[] }} props */
+/** @param {{ rows: Row[], by: string, measure: string, keys: Api.Key[] }} props */
 function Groups({ rows, by, measure, keys }) {
   const { value } = MEASURES.find((one) => one.name === measure) ?? MEASURES[0];
   const named = new Map(keys.map((key) => [key.id, key]));
@@ -139,7 +139,7 @@ function cost({ cost_usd: usd, unpriced_requests: unpriced }) {
   return unpriced ? `${dollars(toNano(usd))} + ?` : dollars(toNano(usd));
 }
 
-/** @param {{ by: string, group: string, known: any }} props */
+/** @param {{ by: string, group: string, known: Api.Key | undefined }} props */
 function GroupName({ by, group, known }) {
   if (by === "model") return group || html`<span class="hint">of no model</span>`;
   if (by === "collection") return group ? group.replaceAll(",", ", ") : html`<span class="hint">all else</span>`;
@@ -149,7 +149,7 @@ function GroupName({ by, group, known }) {
   return html`<code>${group}</code>`;
 }
 
-/** @param {Row[]} rows @param {any[]} keys */
+/** @param {Row[]} rows @param {Api.Key[]} keys */
 async function copy(rows, keys) {
   const named = new Map(keys.map((key) => [key.id, key.name]));
   try {

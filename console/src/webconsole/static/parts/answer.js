@@ -2,12 +2,10 @@
 import { html } from "../app/html.js";
 import { codePoints } from "./format.js";
 
-/** @typedef {import("../chat/conversation.js").Citation} Citation */
-
 const CONTRADICTION = /^\s*Another source says:/;
 
 /** The answer's lines, with a button in place of each marker.
- * @param {{ text: string, citations: Citation[], open: (citation: Citation) => void, opened: Citation | null }} props */
+ * @param {{ text: string, citations: Api.Annotation[], open: (citation: Api.Annotation) => void, opened: Api.Annotation | null }} props */
 export function Answer({ text, citations, open, opened }) {
   const points = codePoints(text);
   const ordered = [...citations].sort((a, b) => a.index - b.index);
@@ -37,7 +35,7 @@ function lines(pieces) {
   });
 }
 
-/** @param {{ citation: Citation, open: (citation: Citation) => void, current: boolean }} props */
+/** @param {{ citation: Api.Annotation, open: (citation: Api.Annotation) => void, current: boolean }} props */
 function Marker({ citation, open, current }) {
   const { marker, title, page, supported, quote } = citation;
   const place = `${title}${page ? `, page ${page}` : ""}`;

@@ -3,12 +3,12 @@ import { all, call, me } from "../api/client.js";
 import { effect, signal } from "../app/html.js";
 import { may } from "../app/session.js";
 
-/** @typedef {{ name: string, description: string, documents: number, bytes: number, embedding_model: string }} Collection */
+/** @typedef {Pick<Api.Collection, "name" | "description" | "documents" | "bytes" | "embedding_model">} Collection */
 
 /** Null until they are known. */
 export const collections = signal(/** @type {Collection[] | null} */ (null));
 /** Names of agents and chat models, `default` first. */
-export const models = signal(/** @type {{ id: string, kind: string, default: boolean }[]} */ ([]));
+export const models = signal(/** @type {Api.ModelInfo[]} */ ([]));
 
 // Another key has others.
 effect(() => {
@@ -34,6 +34,6 @@ async function readAnswerable() {
 export async function readModels() {
   const { data } = await call("GET", ["models"]);
   models.value = data
-    .filter((/** @type {any} */ model) => ["rag", "agent", "chat"].includes(model.kind))
-    .sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.default) - Number(a.default));
+    .filter((model) => ["rag", "agent", "chat"].includes(model.kind))
+    .sort((a, b) => Number(b.default) - Number(a.default));
 }

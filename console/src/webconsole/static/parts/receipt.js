@@ -2,7 +2,7 @@
 import { html } from "../app/html.js";
 import { counted, duration } from "./format.js";
 
-/** Stages as a timeline. @param {{ stages: { name: string, ms: number }[] }} props */
+/** Stages as a timeline. @param {{ stages: Api.StageTime[] }} props */
 export function Stages({ stages }) {
   const total = stages.reduce((sum, stage) => sum + stage.ms, 0);
   let begun = 0;
@@ -19,9 +19,9 @@ export function Stages({ stages }) {
   return html`<ol class="stages">${rows}</ol>`;
 }
 
-/** @param {{ receipt: any, model: string }} props */
+/** @param {{ receipt: Api.Receipt, model: string }} props */
 export function Receipt({ receipt, model }) {
-  const total = receipt.stages.reduce((/** @type {number} */ sum, /** @type {any} */ stage) => sum + stage.ms, 0);
+  const total = receipt.stages.reduce((sum, stage) => sum + stage.ms, 0);
   const { prompt, completion, embedding } = receipt.tokens;
   return html`
     <details class="receipt">
@@ -33,7 +33,7 @@ export function Receipt({ receipt, model }) {
         <dt>Cost</dt><dd>${cost(receipt.cost_usd)}</dd>
         <dt>Cache</dt><dd>${receipt.cache}</dd>
         ${receipt.attempts.map(
-          (/** @type {any} */ attempt) => html`
+          (attempt) => html`
             <dt>Attempt</dt><dd>${attempt.model} by ${attempt.upstream}: ${attempt.outcome}, ${duration(attempt.ms)}</dd>`,
         )}
         ${receipt.degraded.length > 0 && html`<dt>Went without</dt><dd>${receipt.degraded.join(", ")}</dd>`}

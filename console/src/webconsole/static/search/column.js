@@ -15,7 +15,7 @@ const DEGRADED = /** @type {Record<string, string>} */ ({
   rerank_timeout: "The rerank model was too slow: this is the order of the hybrid search.",
 });
 
-/** @param {{ way: any, outcome: Outcome, others: Other[], words: Set<string>, byDocument: boolean, pointed: { value: string },
+/** @param {{ way: import("./ways.js").Way, outcome: Outcome, others: Other[], words: Set<string>, byDocument: boolean, pointed: { value: string },
  *    opened: Hit | null, open: (hit: Hit) => void, copy: () => void }} props */
 export function Column({ way, outcome, others, words, byDocument, pointed, opened, open, copy }) {
   const { state, hits, reply, problem } = outcome;
@@ -26,7 +26,7 @@ export function Column({ way, outcome, others, words, byDocument, pointed, opene
       <header>
         <h2 id=${id}>${way.title} <span class="hint">${way.about}</span></h2>
         ${state === "searching" && html`<p class="hint working" role="status">Searching …</p>`}
-        ${state === "done" &&
+        ${reply &&
         html`<details>
           <summary>${duration(reply.timings.total)}, ${counted(hits.length, "hit")}</summary>
           <${Stages} stages=${stagesOf(reply.timings)} />

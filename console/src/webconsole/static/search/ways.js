@@ -3,12 +3,11 @@ import { call } from "../api/client.js";
 
 /** @typedef {{ key: string, test: string, value: string }} Condition */
 /** @typedef {{ query: string, limit: number, byDocument: boolean, conditions: Condition[] }} Query */
-/** @typedef {{ collection: string, document_id: string, revision: number, chunk_id: string, title: string, source: string,
- *    text: string, score: number, scores: Record<string, number | null>, page: number | null, heading_path: string[],
- *    start: number, end: number, metadata: Record<string, unknown> }} Hit */
-/** @typedef {{ state: "searching" | "done" | "failed", hits: Hit[], reply: any, problem: string }} Outcome */
+/** @typedef {Api.Hit} Hit */
+/** @typedef {{ name: string, title: string, about: string, score: keyof Api.Scores, options: Pick<Api.SearchOptions, "mode" | "rerank"> }} Way */
+/** @typedef {{ state: "searching" | "done" | "failed", hits: Hit[], reply: Api.SearchReply | null, problem: string }} Outcome */
 
-/** `score` is the one that the way goes by. */
+/** `score` is the one that the way goes by. @type {Way[]} */
 export const WAYS = [
   { name: "dense", title: "Dense", about: "by meaning", score: "dense", options: { mode: "dense", rerank: false } },
   { name: "sparse", title: "Sparse", about: "by words", score: "sparse", options: { mode: "sparse", rerank: false } },
@@ -20,7 +19,7 @@ export const TESTS = ["is", "is not", "at least", "at most"];
 const FIELDS = new Set(["document_id", "title", "source", "media_type", "page"]);
 const NUMBER = /^-?\d+(\.\d+)?$/;
 
-/** The body of a search. @param {Query} query @param {object} options */
+/** The body of a search. @param {Query} query @param {Way["options"]} options @returns {Omit<Api.SearchOptions, "collections">} */
 export function bodyOf({ query, limit, byDocument, conditions }, options) {
   const filter = filterOf(conditions);
   return { query, limit, ...options, ...(byDocument && { group_by: "document" }), ...(filter && { filter }) };
@@ -46,7 +45,7 @@ function matches(value) {
   return value === "true" || value === "false" ? [value === "true", value] : value;
 }
 
-/** Search in one way. @param {string} collection @param {object} body @param {AbortSignal} signal @returns {Promise<Outcome>} */
+/** Search in one way. @param {string} collection @param {Api.SearchOptions} body @param {AbortSignal} signal @returns {Promise<Outcome>} */
 export async function search(collection, body, signal) {
   try {
     const reply = await call("POST", ["collections", collection, "search"], { json: body, signal });

@@ -3,13 +3,11 @@ import { all, call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { dollars, toNano } from "./money.js";
 
-/** @typedef {{ requests_per_minute: number | null, tokens_per_minute: number | null, concurrency: number | null }} Limits */
-/** @typedef {{ window: "day" | "month", usd: string }} Budget */
-/** @typedef {{ kind: string, id: string, name: string, tenant?: string, limits: Limits, budgets: Budget[] }} Bounded */
+/** @typedef {{ kind: string, id: string, name: string, tenant?: string, limits: Api.Limits, budgets: Api.BudgetOutput[] }} Bounded */
 
-/** @param {{ keys: any[] }} props every key, revoked ones too */
+/** @param {{ keys: Api.Key[] }} props every key, revoked ones too */
 export function Budgets({ keys }) {
-  const tenants = useSignal(/** @type {any[] | null} */ (null));
+  const tenants = useSignal(/** @type {Api.Tenant[] | null} */ (null));
   const spent = useSignal(/** @type {Map<string, bigint>} */ (new Map()));
   const problem = useSignal("");
   useEffect(() => {
@@ -22,6 +20,7 @@ export function Budgets({ keys }) {
   }, []);
   if (problem.value) return html`<p class="problem" role="alert">${problem.value}</p>`;
   if (tenants.value === null) return html`<p class="hint" role="status">Looking …</p>`;
+  /** @type {Bounded[]} */
   const bounded = [
     ...tenants.value.map((one) => ({ ...one, kind: "tenant", id: one.name })),
     ...keys.filter((key) => !key.revoked_at).map((key) => ({ ...key, kind: "key" })),
@@ -57,7 +56,7 @@ function Spent({ window, most, amount, whose }) {
     </p>`;
 }
 
-/** @param {Limits} limits */
+/** @param {Api.Limits} limits */
 function said({ requests_per_minute: requests, tokens_per_minute: tokens, concurrency }) {
   return [
     requests !== null && `${requests.toLocaleString()} requests a minute`,

@@ -2,9 +2,7 @@
 import { counted } from "../parts/format.js";
 import { dollars, toNano } from "./money.js";
 
-/** @typedef {{ group: string, requests: number, prompt_tokens: number, completion_tokens: number, embedding_tokens: number,
- *    cached_tokens: number, reasoning_tokens: number, cost_usd: string | null, unpriced_requests: number,
- *    estimated_requests: number, cut_requests: number, cache_hits: number, errors: number }} Row */
+/** @typedef {Api.UsageRow} Row */
 /** @typedef {Omit<Row, "cost_usd" | "group"> & { nano: bigint }} Totals */
 
 const COUNTS = /** @type {const} */ ([

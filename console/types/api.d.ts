@@ -1,0 +1,1211 @@
+// The API's schemas and calls, written by console/api_types.py from docs/openapi.json: `make docs`.
+declare namespace Api {
+  type Options<Query, Body> = {
+    query?: Query;
+    json?: Body;
+    headers?: Record<string, string>;
+    signal?: AbortSignal;
+  };
+  type Accepted = {
+    document: Document;
+    job: Job | null;
+    unchanged: boolean;
+    warnings: string[];
+  };
+  type Agent = {
+    approval: Approval;
+    created_at: string;
+    instructions: string;
+    key_id: string | null;
+    limits: AgentLimits;
+    memory: Memory;
+    model: string;
+    name: string;
+    output_schema: Record<string, JsonValue> | null;
+    temperature: number | null;
+    tools: (SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools)[];
+    updated_at: string;
+    version: number;
+    withheld: boolean;
+  };
+  type AgentCreate = {
+    approval?: Partial<Approval>;
+    instructions?: string;
+    limits?: AgentLimitsInput;
+    memory?: Partial<Memory>;
+    model?: string;
+    name: string;
+    output_schema?: Record<string, JsonValue> | null;
+    temperature?: number | null;
+    tools?: (SearchDocumentsToolInput | ReadDocumentToolInput | Partial<PlainTool> | Partial<HttpTool> | McpToolsInput)[];
+  };
+  type AgentLimits = {
+    cost_usd: string | null;
+    seconds: number;
+    steps: number;
+    tokens: number;
+    tool_calls: number;
+  };
+  type AgentLimitsInput = {
+    cost_usd?: number | string | null;
+    seconds?: number;
+    steps?: number;
+    tokens?: number;
+    tool_calls?: number;
+  };
+  type Annotation = {
+    chunk_id: string;
+    collection: string;
+    document_id: string;
+    end: number;
+    index: number;
+    marker: string;
+    page: number | null;
+    quote: string;
+    revision: number;
+    score: number;
+    source: string;
+    start: number;
+    supported: boolean;
+    title: string;
+    type: "url_citation";
+    url_citation: UrlCitation;
+  };
+  type AnswerOptions = {
+    filter?: Filter | null;
+    grounding?: "strict" | "annotate" | "off" | null;
+    include?: ("sources" | "receipt")[];
+    mode?: "hybrid" | "dense" | "sparse";
+    model?: string | null;
+    rerank?: boolean | null;
+    rewrite?: "follow_up" | "several" | "hypothetical" | null;
+    style?: "short" | "detailed" | null;
+    top_k?: number;
+  };
+  type AnswerReport = {
+    abstained: boolean;
+    answer_kind: "generated" | "extractive" | "abstained";
+    closest: ClosestDocument[] | null;
+    collections: string[];
+    degraded: string[];
+    fields: Record<string, FieldCitation[]> | null;
+    grounded: boolean;
+    receipt: Receipt | null;
+    sources: Source[] | null;
+  };
+  type Approval = {
+    tools: string[];
+    unknown_outcomes: boolean;
+  };
+  type AssistantMessage = {
+    annotations: Annotation[] | null;
+    content: string | null;
+    role: "assistant" | null;
+    tool_calls: (Record<string, unknown>)[] | null;
+  };
+  type Attempt = {
+    model: string;
+    ms: number;
+    outcome: string;
+    upstream: string;
+  };
+  type AuditEntry = {
+    action: string;
+    actor_key_id: string;
+    at: string;
+    detail: Record<string, unknown>;
+    id: string;
+    request_id: string | null;
+    subject: string;
+  };
+  type BatchReply = {
+    results: (Accepted | Refused)[];
+  };
+  type BudgetInput = {
+    usd: number | string;
+    window: "day" | "month";
+  };
+  type BudgetOutput = {
+    usd: string;
+    window: "day" | "month";
+  };
+  type ChatCompletion = {
+    choices: Choice[];
+    created: number;
+    groundwork: AnswerReport | RunReport | null;
+    id: string;
+    model: string;
+    object: "chat.completion";
+    usage: ChatUsage | null;
+  };
+  type ChatCompletionChunk = {
+    choices: ChunkChoice[];
+    created: number;
+    groundwork: AnswerReport | RunReport | null;
+    id: string;
+    model: string;
+    object: "chat.completion.chunk";
+    usage: ChatUsage | null;
+  };
+  type ChatRequest = {
+    groundwork?: AnswerOptions | null;
+    max_completion_tokens?: number | null;
+    max_tokens?: number | null;
+    messages: Message[];
+    model: string;
+    n?: number | null;
+    seed?: number | null;
+    stop?: string | string[] | null;
+    stream?: boolean;
+    stream_options?: StreamOptions | null;
+    temperature?: number | null;
+    top_p?: number | null;
+    [more: string]: unknown;
+  };
+  type ChatUsage = {
+    completion_tokens: number;
+    prompt_tokens: number;
+    total_tokens: number;
+  };
+  type Choice = {
+    finish_reason: string | null;
+    index: number;
+    logprobs: Record<string, unknown> | null;
+    message: AssistantMessage;
+  };
+  type ChunkChoice = {
+    delta: AssistantMessage;
+    finish_reason: string | null;
+    index: number;
+    logprobs: Record<string, unknown> | null;
+  };
+  type Chunking = {
+    max_tokens: number | null;
+    overlap: number;
+    strategy: "auto" | "recursive" | "markdown" | "sentence" | "fixed";
+  };
+  type ChunkingInput = {
+    max_tokens?: number | null;
+    overlap?: number;
+    strategy?: "auto" | "recursive" | "markdown" | "sentence" | "fixed";
+  };
+  type ClosestDocument = {
+    collection: string;
+    document_id: string;
+    title: string;
+  };
+  type Collection = {
+    bytes: number;
+    chunking: Chunking;
+    chunks: number;
+    created_at: string;
+    description: string;
+    dimensions: number;
+    documents: number;
+    embedding_model: string;
+    embedding_model_reason: string | null;
+    index: IndexState;
+    language: string;
+    max_input_tokens: number;
+    name: string;
+    rerank: boolean;
+    revision: number;
+    vectors: VectorOptions;
+  };
+  type CollectionChange = {
+    description?: string | null;
+    rerank?: boolean | null;
+  };
+  type CollectionCreate = {
+    chunking?: ChunkingInput;
+    description?: string;
+    embedding_model?: string;
+    language?: string;
+    name: string;
+    rerank?: boolean;
+    vectors?: Partial<VectorOptions>;
+  };
+  type CompletionChoice = {
+    finish_reason: string | null;
+    index: number;
+    logprobs: CompletionLogprobs | null;
+    text: string;
+  };
+  type CompletionLogprobs = {
+    text_offset: number[];
+    token_logprobs: (number | null)[];
+    tokens: string[];
+    top_logprobs: (Record<string, number> | null)[] | null;
+  };
+  type CompletionRequest = {
+    echo?: boolean | null;
+    logprobs?: number | null;
+    max_tokens?: number | null;
+    model: string;
+    n?: number | null;
+    prompt: string | string[] | number[] | number[][];
+    seed?: number | null;
+    stop?: string | string[] | null;
+    stream?: boolean;
+    stream_options?: StreamOptions | null;
+    temperature?: number | null;
+    top_p?: number | null;
+    [more: string]: unknown;
+  };
+  type Condition = {
+    key: string;
+    match?: string | number | boolean | (string | number | boolean)[] | null;
+    range?: Range | null;
+  };
+  type Decision = {
+    action: "approve" | "edit" | "reject";
+    arguments?: Record<string, JsonValue> | null;
+    message?: string | null;
+    tool_call_id: string;
+  };
+  type DetokenizeReply = {
+    prompt: string;
+  };
+  type DetokenizeRequest = {
+    model?: string;
+    tokens: number[];
+  };
+  type Document = {
+    bytes: number;
+    chunks: number;
+    collection: string;
+    created_at: string;
+    error: Failure | null;
+    id: string;
+    media_type: string;
+    metadata: Record<string, unknown>;
+    pages: number | null;
+    revision: number;
+    sha256: string;
+    source: string;
+    status: "queued" | "processing" | "ready" | "failed" | "cancelled" | "deleting";
+    title: string;
+    unread_pages: number[];
+    updated_at: string;
+  };
+  type DocumentBatch = {
+    documents: DocumentCreate[];
+  };
+  type DocumentChunk = {
+    chunk_id: string;
+    end: number;
+    heading_path: string[];
+    ordinal: number;
+    page: number | null;
+    revision: number;
+    start: number;
+    text: string;
+  };
+  type DocumentCreate = {
+    document_id?: string | null;
+    metadata?: Record<string, JsonValue>;
+    text?: string | null;
+    title?: string | null;
+    url?: string | null;
+  };
+  type DocumentRevision = {
+    active: boolean;
+    bytes: number;
+    chunks: number | null;
+    created_at: string;
+    media_type: string;
+    metadata: Record<string, unknown>;
+    pages: number | null;
+    revision: number;
+    sha256: string;
+    source: string;
+    title: string;
+  };
+  type DocumentSummary = {
+    annotations: Annotation[];
+    answer_kind: "generated" | "extractive" | "abstained";
+    chunks: number;
+    collection: string;
+    content: string;
+    degraded: string[];
+    document_id: string;
+    model: string | null;
+    revision: number;
+    title: string;
+    usage: ChatUsage;
+  };
+  type Embedding = {
+    embedding: number[] | string;
+    index: number;
+    object: "embedding";
+  };
+  type EmbeddingReply = {
+    data: Embedding[];
+    model: string;
+    object: "list";
+    usage: EmbeddingUsage;
+  };
+  type EmbeddingRequest = {
+    dimensions?: number | null;
+    encoding_format?: "float" | "base64";
+    input: string | string[] | number[] | number[][];
+    input_type?: string | null;
+    model?: string;
+    priority?: "query" | "bulk";
+    user?: string | null;
+    [more: string]: unknown;
+  };
+  type EmbeddingUsage = {
+    prompt_tokens: number;
+    total_tokens: number;
+    truncated: number;
+  };
+  type ErrorBody = {
+    code: string;
+    message: string;
+    param: string | null;
+    request_id: string | null;
+    type: "invalid_request" | "authentication" | "permission" | "not_found" | "conflict" | "rate_limited" | "budget_exceeded" | "overloaded" | "internal" | "upstream_error" | "upstream_timeout" | "content_blocked";
+  };
+  type ErrorEnvelope = {
+    error: ErrorBody;
+  };
+  type Failure = {
+    code: string;
+    message: string;
+    retryable: boolean;
+  };
+  type FieldCitation = {
+    chunk_id: string;
+    collection: string;
+    document_id: string;
+    end: number;
+    page: number | null;
+    quote: string;
+    revision: number;
+    score: number;
+    source: string;
+    start: number;
+    title: string;
+    url: string;
+  };
+  type Filter = {
+    must?: Condition[];
+    must_not?: Condition[];
+    should?: Condition[];
+  };
+  type GuardDecision = {
+    action: string;
+    count: number;
+    guard: string;
+    kinds: string[];
+    where: "input" | "output" | "retrieved";
+  };
+  type Guardrails = {
+    injection: "off" | "flag" | "block";
+    input: TextGuards;
+    max_input_chars: number | null;
+    output: TextGuards;
+  };
+  type Health = {
+    parts: Record<string, PartState>;
+    service: string;
+    status: "ok" | "unavailable";
+    version: string;
+  };
+  type HistoryMessage = {
+    annotations: (Record<string, unknown>)[] | null;
+    content: string;
+    created_at: string;
+    groundwork: Record<string, unknown> | null;
+    metadata: Record<string, unknown> | null;
+    position: number;
+    role: "user" | "assistant" | "tool";
+    run_id: string | null;
+    tool_call_id: string | null;
+    tool_calls: ToolCall[] | null;
+  };
+  type Hit = {
+    chunk_id: string;
+    collection: string;
+    document_id: string;
+    end: number;
+    heading_path: string[];
+    metadata: Record<string, unknown>;
+    neighbours: Neighbour[];
+    page: number | null;
+    revision: number;
+    score: number;
+    scores: Scores;
+    source: string;
+    start: number;
+    text: string;
+    title: string;
+  };
+  type HttpTool = {
+    honours_key: boolean;
+    hosts: string[];
+    type: "http_get" | "http_post";
+  };
+  type IndexState = {
+    generation: number;
+    indexed_points: number | null;
+    indexing: boolean;
+    layout: number;
+    points: number | null;
+    shadow: ShadowIndex | null;
+    state: "green" | "building";
+  };
+  type Job = {
+    attempts: number;
+    collection: string;
+    created_at: string;
+    document_id: string;
+    error: Failure | null;
+    eta_seconds: number | null;
+    finished_at: string | null;
+    id: string;
+    kind: "document" | "reindex" | "tenant_deletion";
+    pages_done: number;
+    pages_total: number | null;
+    progress: number;
+    queue_position: number | null;
+    stage: "queued" | "parsing" | "chunking" | "indexing" | "committing" | "copying" | "flipping" | "deleting" | "done";
+    started_at: string | null;
+    status: "queued" | "running" | "ready" | "failed" | "cancelled";
+    timings: Record<string, number>;
+    waiting_on: string | null;
+  };
+  type JsonValue = unknown;
+  type Key = {
+    budgets: BudgetOutput[];
+    collections: string[] | null;
+    created_at: string;
+    expires_at: string | null;
+    guardrails: Guardrails | null;
+    id: string;
+    last_used_at: string | null;
+    limits: Limits;
+    models: string[] | null;
+    name: string;
+    prefix: string;
+    previous_until: string | null;
+    revoked_at: string | null;
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[];
+    tenant: string;
+  };
+  type KeyCreate = {
+    budgets?: BudgetInput[];
+    collections?: string[] | null;
+    expires_at?: string | null;
+    guardrails?: Partial<Guardrails> | null;
+    limits?: Partial<Limits>;
+    models?: string[] | null;
+    name: string;
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[];
+    tenant: string;
+  };
+  type KeyCreated = {
+    budgets: BudgetOutput[];
+    collections: string[] | null;
+    created_at: string;
+    expires_at: string | null;
+    guardrails: Guardrails | null;
+    id: string;
+    last_used_at: string | null;
+    limits: Limits;
+    models: string[] | null;
+    name: string;
+    prefix: string;
+    previous_until: string | null;
+    revoked_at: string | null;
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[];
+    secret: string;
+    tenant: string;
+  };
+  type KeyPatch = {
+    budgets?: BudgetInput[] | null;
+    collections?: string[] | null;
+    expires_at?: string | null;
+    guardrails?: Partial<Guardrails> | null;
+    limits?: Partial<Limits> | null;
+    models?: string[] | null;
+    name?: string | null;
+    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[] | null;
+  };
+  type KeyRotate = {
+    overlap_seconds?: number;
+  };
+  type Limits = {
+    concurrency: number | null;
+    requests_per_minute: number | null;
+    tokens_per_minute: number | null;
+  };
+  type McpMessage = {
+    id?: number | string | null;
+    jsonrpc: "2.0";
+    method: string;
+    params?: Record<string, unknown> | null;
+    [more: string]: unknown;
+  };
+  type McpReply = {
+    error: Record<string, unknown> | null;
+    id: number | string | null;
+    jsonrpc: "2.0";
+    result: Record<string, unknown> | null;
+  };
+  type McpTools = {
+    server: string;
+    tools: string[] | null;
+    type: "mcp";
+  };
+  type McpToolsInput = {
+    server: string;
+    tools?: string[] | null;
+    type: "mcp";
+  };
+  type Me = {
+    collections: string[] | null;
+    expires_at: string | null;
+    key_id: string;
+    models: string[] | null;
+    name: string;
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[];
+    session: Session | null;
+    tenant: string;
+  };
+  type Memory = {
+    max_tokens: number;
+  };
+  type Message = {
+    content?: string | TextPart[] | null;
+    role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
+    [more: string]: unknown;
+  };
+  type MessagesCreate = {
+    known?: number | null;
+    messages: NewMessage[];
+    position?: number | null;
+  };
+  type ModelDeclaration = {
+    default?: boolean | null;
+    engine: string;
+    kind: string;
+    name?: string | null;
+    source?: Record<string, unknown>;
+    [more: string]: unknown;
+  };
+  type ModelInfo = {
+    added: boolean;
+    answer_tokens: number | null;
+    asymmetric: boolean;
+    context_length: number | null;
+    created: number;
+    default: boolean;
+    digest: string | null;
+    dimensions: number | null;
+    fingerprint: string | null;
+    id: string;
+    images: boolean | null;
+    kind: "chat" | "embedding" | "rerank" | "reading" | "rag" | "agent";
+    languages: "all" | string[] | null;
+    limits: Limits | null;
+    max_model_len: number | null;
+    object: "model";
+    owned_by: string;
+    packaged: boolean;
+    price: ModelPrice | null;
+    quantization: string | null;
+    reads: ("answers" | "spans" | "relevance" | "support" | "contradiction")[] | null;
+    reason: string | null;
+    revision: string | null;
+    root: string | null;
+    state: "loading" | "ready" | "not_answering" | "failed" | null;
+    tool_protocol: "native" | "constrained" | null;
+    unrelated_cosine: number;
+  };
+  type ModelList = {
+    data: ModelInfo[];
+    object: "list";
+  };
+  type ModelPrice = {
+    cached_prompt_usd_per_million: string | null;
+    completion_usd_per_million: string;
+    prompt_usd_per_million: string;
+    tiers: PriceTier[];
+  };
+  type ModelPull = {
+    default?: boolean | null;
+    engine?: string | null;
+    kind?: string | null;
+    model: string;
+    source: Record<string, unknown>;
+    [more: string]: unknown;
+  };
+  type Neighbour = {
+    chunk_id: string;
+    end: number;
+    heading_path: string[];
+    page: number | null;
+    start: number;
+    text: string;
+  };
+  type NewMessage = {
+    annotations?: (Record<string, JsonValue>)[] | null;
+    content: string;
+    groundwork?: Record<string, JsonValue> | null;
+    metadata?: Record<string, JsonValue> | null;
+    role: "user" | "assistant";
+  };
+  type PartState = {
+    detail: string;
+    ms: number;
+    ok: boolean;
+  };
+  type PendingToolCall = {
+    arguments: Record<string, unknown>;
+    id: string;
+    name: string;
+    parameters: Record<string, unknown> | null;
+    reason: "approval" | "outcome_unknown";
+  };
+  type PlainTool = {
+    type: "calculator" | "current_time" | "plan" | "search_history";
+  };
+  type PriceTier = {
+    above_prompt_tokens: number;
+    cached_prompt_usd_per_million: string | null;
+    completion_usd_per_million: string;
+    prompt_usd_per_million: string;
+  };
+  type Pull = {
+    bytes_done: number;
+    bytes_total: number | null;
+    created_at: string;
+    error: Failure | null;
+    finished_at: string | null;
+    id: string;
+    model: string;
+    object: "model.pull";
+    source: Record<string, unknown>;
+    started_at: string | null;
+    status: "queued" | "running" | "ready" | "failed" | "cancelled";
+    waiting_on: string | null;
+  };
+  type PullList = {
+    data: Pull[];
+    object: "list";
+  };
+  type Range = {
+    gt?: number | null;
+    gte?: number | null;
+    lt?: number | null;
+    lte?: number | null;
+  };
+  type ReadDocumentTool = {
+    collections: string[] | null;
+    type: "read_document";
+  };
+  type ReadDocumentToolInput = {
+    collections?: string[] | null;
+    type: "read_document";
+  };
+  type ReasoningOptions = {
+    context?: string | null;
+    effort?: string | null;
+    generate_summary?: string | null;
+    summary?: string | null;
+  };
+  type Receipt = {
+    attempts: Attempt[];
+    cache: "hit" | "miss" | "bypass";
+    collection_revisions: Record<string, number>;
+    cost_usd: string | null;
+    degraded: string[];
+    fingerprints: Record<string, string>;
+    guardrails: GuardDecision[];
+    model: string | null;
+    model_digest: string | null;
+    prompt: string | null;
+    queries: string[];
+    request_id: string;
+    stages: StageTime[];
+    tokens: TokenCounts;
+    trace_id: string | null;
+  };
+  type Refused = {
+    error: ErrorBody;
+  };
+  type ReindexAccepted = {
+    job: Job;
+  };
+  type ReindexRequest = {
+    chunking?: ChunkingInput | null;
+    embedding_model?: string | null;
+    language?: string | null;
+    vectors?: Partial<VectorOptions> | null;
+  };
+  type RerankDocument = {
+    text: string;
+  };
+  type RerankReply = {
+    id: string;
+    model: string;
+    results: RerankResult[];
+    usage: Record<string, unknown>;
+  };
+  type RerankRequest = {
+    documents: (string | Record<string, unknown>)[];
+    model?: string;
+    query: string;
+    rank_fields?: "text"[] | null;
+    return_documents?: boolean | null;
+    top_n?: number | null;
+    [more: string]: unknown;
+  };
+  type RerankResult = {
+    document: RerankDocument | null;
+    index: number;
+    relevance_score: number;
+  };
+  type Response = {
+    background: boolean;
+    created_at: number;
+    error: Record<string, unknown> | null;
+    groundwork: AnswerReport | RunReport | null;
+    id: string;
+    incomplete_details: Record<string, unknown> | null;
+    instructions: string | null;
+    max_output_tokens: number | null;
+    max_tool_calls: number | null;
+    metadata: Record<string, string>;
+    model: string;
+    object: "response";
+    output: (Record<string, unknown>)[];
+    parallel_tool_calls: boolean;
+    previous_response_id: null;
+    prompt_cache_key: string | null;
+    reasoning: Record<string, unknown>;
+    safety_identifier: string | null;
+    service_tier: string | null;
+    status: "in_progress" | "completed" | "incomplete" | "failed";
+    store: boolean;
+    temperature: number | null;
+    text: Record<string, unknown>;
+    tool_choice: unknown;
+    tools: (Record<string, unknown>)[];
+    top_logprobs: number;
+    top_p: number | null;
+    truncation: string;
+    usage: ResponseUsage | null;
+    user: string | null;
+  };
+  type ResponseEvent = {
+    sequence_number: number;
+    type: string;
+  };
+  type ResponseRequest = {
+    background?: boolean | null;
+    client_metadata?: Record<string, unknown> | null;
+    context_management?: (Record<string, unknown>)[] | null;
+    conversation?: string | Record<string, unknown> | null;
+    groundwork?: AnswerOptions | null;
+    include?: string[] | null;
+    input: string | (Record<string, unknown>)[];
+    instructions?: string | null;
+    max_output_tokens?: number | null;
+    max_tool_calls?: number | null;
+    metadata?: Record<string, string> | null;
+    model: string;
+    parallel_tool_calls?: boolean | null;
+    previous_response_id?: string | null;
+    prompt?: Record<string, unknown> | null;
+    prompt_cache_key?: string | null;
+    prompt_cache_retention?: string | null;
+    reasoning?: ReasoningOptions | null;
+    safety_identifier?: string | null;
+    service_tier?: string | null;
+    store?: boolean | null;
+    stream?: boolean | null;
+    stream_options?: Record<string, unknown> | null;
+    temperature?: number | null;
+    text?: TextOptions | null;
+    tool_choice?: string | Record<string, unknown> | null;
+    tools?: (Record<string, unknown>)[] | null;
+    top_logprobs?: number | null;
+    top_p?: number | null;
+    truncation?: string | null;
+    user?: string | null;
+    [more: string]: unknown;
+  };
+  type ResponseUsage = {
+    input_tokens: number;
+    input_tokens_details: Record<string, number>;
+    output_tokens: number;
+    output_tokens_details: Record<string, number>;
+    total_tokens: number;
+  };
+  type Resume = {
+    decisions: Decision[];
+  };
+  type Route = {
+    configured: boolean;
+    name: string;
+    on_context_overflow: string[];
+    on_error: string[];
+    on_refusal: string[];
+    targets: RouteTarget[];
+    updated_at: string | null;
+    upstreams: UpstreamState[];
+  };
+  type RouteSpec = {
+    on_context_overflow?: string[];
+    on_error?: string[];
+    on_refusal?: string[];
+    targets: Partial<RouteTarget>[];
+  };
+  type RouteTarget = {
+    model: string;
+    weight: number;
+  };
+  type Run = {
+    active_seconds: number;
+    agent: string;
+    agent_version: number;
+    attempts: number;
+    created_at: string;
+    error: Failure | null;
+    finished_at: string | null;
+    id: string;
+    input: string;
+    limit: "steps" | "tool_calls" | "tokens" | "cost_usd" | "seconds" | "repeated_calls" | "invalid_output" | null;
+    output: string | null;
+    pending_tool_calls: PendingToolCall[];
+    started_at: string | null;
+    status: "queued" | "running" | "waiting_approval" | "completed" | "failed" | "cancelled" | "limit_reached";
+    steps: number;
+    thread_id: string;
+    tool_calls: number;
+    usage: RunUsage;
+    waiting_on: string | null;
+  };
+  type RunCreate = {
+    agent: string;
+    input: string;
+    stream?: boolean;
+  };
+  type RunReport = {
+    agent: string;
+    agent_version: number;
+    degraded: string[];
+    limit: "steps" | "tool_calls" | "tokens" | "cost_usd" | "seconds" | "repeated_calls" | "invalid_output" | null;
+    pending_tool_calls: PendingToolCall[];
+    run_id: string;
+    status: "queued" | "running" | "waiting_approval" | "completed" | "failed" | "cancelled" | "limit_reached";
+    steps: number;
+    thread_id: string;
+    tool_calls: number;
+    usage: RunUsage;
+  };
+  type RunUsage = {
+    completion_tokens: number;
+    cost_usd: string | null;
+    model_calls: number;
+    prompt_tokens: number;
+    total_tokens: number;
+  };
+  type Scores = {
+    dense: number | null;
+    fused: number | null;
+    rerank: number | null;
+    sparse: number | null;
+  };
+  type SearchDocumentsTool = {
+    collections: string[] | null;
+    limit: number;
+    type: "search_documents";
+  };
+  type SearchDocumentsToolInput = {
+    collections?: string[] | null;
+    limit?: number;
+    type: "search_documents";
+  };
+  type SearchOptions = {
+    filter?: Filter | null;
+    group_by?: "document" | null;
+    limit?: number;
+    min_score?: number | null;
+    mode?: "hybrid" | "dense" | "sparse";
+    neighbours?: number;
+    offset?: number;
+    query: string;
+    rerank?: boolean | null;
+  };
+  type SearchReply = {
+    collection_revision: number;
+    collection_revisions: Record<string, number>;
+    degraded: string[];
+    hits: Hit[];
+    timings: Record<string, number>;
+    usage: SearchUsage;
+  };
+  type SearchUsage = {
+    embedding_model: string | null;
+    embedding_tokens: number;
+    rerank_tokens: number;
+  };
+  type Session = {
+    csrf_token: string;
+    expires_at: string;
+  };
+  type SessionToken = {
+    expires_at: string;
+    token: string;
+  };
+  type ShadowIndex = {
+    chunking: Chunking;
+    dimensions: number;
+    embedding_model: string;
+    generation: number;
+    layout: number;
+    max_input_tokens: number;
+  };
+  type Source = {
+    chunk_id: string;
+    collection: string;
+    document_id: string;
+    end: number;
+    number: number;
+    page: number | null;
+    revision: number;
+    score: number;
+    source: string;
+    start: number;
+    text: string;
+    title: string;
+  };
+  type StageTime = {
+    ms: number;
+    name: string;
+  };
+  type StreamOptions = {
+    include_usage?: boolean;
+    [more: string]: unknown;
+  };
+  type SummaryRequest = {
+    model?: string | null;
+    sentences?: number | null;
+  };
+  type Tenant = {
+    budgets: BudgetOutput[];
+    created_at: string;
+    deleting: boolean;
+    limits: Limits;
+    name: string;
+  };
+  type TenantCreate = {
+    budgets?: BudgetInput[];
+    limits?: Partial<Limits>;
+    name: string;
+  };
+  type TenantDeletion = {
+    job: Job;
+  };
+  type TenantPatch = {
+    budgets?: BudgetInput[] | null;
+    limits?: Partial<Limits> | null;
+  };
+  type TextCompletion = {
+    choices: CompletionChoice[];
+    created: number;
+    id: string;
+    model: string;
+    object: "text_completion";
+    usage: ChatUsage | null;
+  };
+  type TextGuards = {
+    pii: "off" | "flag" | "redact" | "block";
+    secrets: "off" | "flag" | "redact" | "block";
+  };
+  type TextOptions = {
+    format?: Record<string, unknown> | null;
+    verbosity?: string | null;
+  };
+  type TextPart = {
+    text?: string | null;
+    type: string;
+    [more: string]: unknown;
+  };
+  type Thread = {
+    created_at: string;
+    id: string;
+    messages: number;
+    metadata: Record<string, unknown>;
+    revision: number;
+    summarised: number;
+    updated_at: string;
+  };
+  type ThreadChange = {
+    metadata: Record<string, JsonValue>;
+  };
+  type ThreadCreate = {
+    metadata?: Record<string, JsonValue>;
+  };
+  type TokenCounts = {
+    completion: number;
+    embedding: number;
+    prompt: number;
+    reading: number;
+    rerank: number;
+  };
+  type TokenizeReply = {
+    count: number;
+    max_model_len: number | null;
+    token_strs: string[] | null;
+    tokens: number[];
+  };
+  type TokenizeRequest = {
+    add_generation_prompt?: boolean;
+    add_special_tokens?: boolean | null;
+    chat_template_kwargs?: Record<string, unknown> | null;
+    messages?: Message[] | null;
+    model?: string;
+    prompt?: string | null;
+    return_token_strs?: boolean;
+    tools?: (Record<string, unknown>)[] | null;
+  };
+  type ToolCall = {
+    arguments: Record<string, unknown>;
+    id: string;
+    name: string;
+  };
+  type UpstreamState = {
+    circuit: "closed" | "half_open" | "open";
+    failures: number;
+    known: boolean;
+    latency_ms: number | null;
+    model: string;
+    ready: boolean | null;
+    requests: number;
+  };
+  type UrlCitation = {
+    end_index: number;
+    start_index: number;
+    title: string;
+    url: string;
+  };
+  type UsageRow = {
+    cache_hits: number;
+    cached_tokens: number;
+    completion_tokens: number;
+    cost_usd: string | null;
+    cut_requests: number;
+    embedding_tokens: number;
+    errors: number;
+    estimated_requests: number;
+    group: string;
+    prompt_tokens: number;
+    reasoning_tokens: number;
+    requests: number;
+    unpriced_requests: number;
+  };
+  type VectorOptions = {
+    on_disk: boolean;
+    quantization: "none" | "scalar" | "binary";
+  };
+  interface Call {
+    (method: "DELETE", path: readonly ["agents", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["cache"], options?: Options<Partial<Record<"tenant", unknown>>, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["collections", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["collections", string, "documents", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["keys", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
+    (method: "DELETE", path: readonly ["models", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["routes", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["session"], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["tenants", string], options?: Options<{}, never>): Promise<TenantDeletion>;
+    (method: "DELETE", path: readonly ["threads", string], options?: Options<{}, never>): Promise<null>;
+    (method: "GET", path: readonly ["agents"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Agent[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["agents", string], options?: Options<{}, never>): Promise<Agent>;
+    (method: "GET", path: readonly ["agents", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Agent[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["audit"], options?: Options<Partial<Record<"limit" | "cursor" | "subject", unknown>>, never>): Promise<{ data: AuditEntry[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["collections"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Collection[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["collections", string], options?: Options<{}, never>): Promise<Collection>;
+    (method: "GET", path: readonly ["collections", string, "documents"], options?: Options<Partial<Record<"status" | "q" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Document[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["collections", string, "documents", string], options?: Options<{}, never>): Promise<Document>;
+    (method: "GET", path: readonly ["collections", string, "documents", string, "chunks"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentChunk[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["collections", string, "documents", string, "revisions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentRevision[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["jobs"], options?: Options<Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Job[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["jobs", string], options?: Options<{}, never>): Promise<Job>;
+    (method: "GET", path: readonly ["keys"], options?: Options<Partial<Record<"limit" | "cursor" | "tenant", unknown>>, never>): Promise<{ data: Key[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["keys", string], options?: Options<{}, never>): Promise<Key>;
+    (method: "GET", path: readonly ["me"], options?: Options<{}, never>): Promise<Me>;
+    (method: "GET", path: readonly ["models"], options?: Options<{}, never>): Promise<ModelList>;
+    (method: "GET", path: readonly ["models", "pull"], options?: Options<{}, never>): Promise<PullList>;
+    (method: "GET", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
+    (method: "GET", path: readonly ["models", string], options?: Options<{}, never>): Promise<ModelInfo>;
+    (method: "GET", path: readonly ["routes"], options?: Options<{}, never>): Promise<{ data: Route[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["runs"], options?: Options<Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, never>): Promise<{ data: Run[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["tenants"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Tenant[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["tenants", string], options?: Options<{}, never>): Promise<Tenant>;
+    (method: "GET", path: readonly ["threads"], options?: Options<Partial<Record<"limit" | "cursor" | "mine", unknown>>, never>): Promise<{ data: Thread[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["threads", string], options?: Options<{}, never>): Promise<Thread>;
+    (method: "GET", path: readonly ["threads", string, "history"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: HistoryMessage[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["threads", string, "runs"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Run[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["threads", string, "runs", string], options?: Options<{}, never>): Promise<Run>;
+    (method: "GET", path: readonly ["usage"], options?: Options<Partial<Record<"group_by" | "from" | "to" | "tenant", unknown>>, never>): Promise<{ data: UsageRow[]; next_cursor: string | null }>;
+    (method: "PATCH", path: readonly ["collections", string], options?: Options<{}, CollectionChange>): Promise<Collection>;
+    (method: "PATCH", path: readonly ["keys", string], options?: Options<{}, KeyPatch>): Promise<Key>;
+    (method: "PATCH", path: readonly ["tenants", string], options?: Options<{}, TenantPatch>): Promise<Tenant>;
+    (method: "PATCH", path: readonly ["threads", string], options?: Options<{}, ThreadChange>): Promise<Thread>;
+    (method: "POST", path: readonly ["agents"], options?: Options<{}, AgentCreate>): Promise<Agent>;
+    (method: "POST", path: readonly ["chat", "completions"], options?: Options<{}, ChatRequest>): Promise<ChatCompletion>;
+    (method: "POST", path: readonly ["collections"], options?: Options<{}, CollectionCreate>): Promise<Collection>;
+    (method: "POST", path: readonly ["collections", string, "documents"], options?: Options<{}, DocumentCreate>): Promise<Accepted>;
+    (method: "POST", path: readonly ["collections", string, "documents", string, "summary"], options?: Options<{}, SummaryRequest>): Promise<DocumentSummary>;
+    (method: "POST", path: readonly ["collections", string, "documents:batch"], options?: Options<{}, DocumentBatch>): Promise<BatchReply>;
+    (method: "POST", path: readonly ["collections", string, "documents:restore"], options?: Options<{}, never>): Promise<Accepted>;
+    (method: "POST", path: readonly ["collections", string, "reindex"], options?: Options<{}, ReindexRequest>): Promise<ReindexAccepted>;
+    (method: "POST", path: readonly ["collections", string, "search"], options?: Options<{}, SearchOptions>): Promise<SearchReply>;
+    (method: "POST", path: readonly ["completions"], options?: Options<{}, CompletionRequest>): Promise<TextCompletion>;
+    (method: "POST", path: readonly ["detokenize"], options?: Options<{}, DetokenizeRequest>): Promise<DetokenizeReply>;
+    (method: "POST", path: readonly ["embeddings"], options?: Options<{}, EmbeddingRequest>): Promise<EmbeddingReply>;
+    (method: "POST", path: readonly ["jobs", string, "cancel"], options?: Options<{}, never>): Promise<Job>;
+    (method: "POST", path: readonly ["jobs", string, "retry"], options?: Options<{}, never>): Promise<Job>;
+    (method: "POST", path: readonly ["keys"], options?: Options<{}, KeyCreate>): Promise<KeyCreated>;
+    (method: "POST", path: readonly ["keys", string, "rotate"], options?: Options<{}, KeyRotate | null>): Promise<KeyCreated>;
+    (method: "POST", path: readonly ["models", "pull"], options?: Options<{}, ModelPull>): Promise<Pull>;
+    (method: "POST", path: readonly ["rerank"], options?: Options<{}, RerankRequest>): Promise<RerankReply>;
+    (method: "POST", path: readonly ["responses"], options?: Options<{}, ResponseRequest>): Promise<Response>;
+    (method: "POST", path: readonly ["session"], options?: Options<{}, never>): Promise<Me>;
+    (method: "POST", path: readonly ["session", "token"], options?: Options<{}, never>): Promise<SessionToken>;
+    (method: "POST", path: readonly ["tenants"], options?: Options<{}, TenantCreate>): Promise<Tenant>;
+    (method: "POST", path: readonly ["threads"], options?: Options<{}, ThreadCreate>): Promise<Thread>;
+    (method: "POST", path: readonly ["threads", string, "messages"], options?: Options<{}, MessagesCreate>): Promise<Thread>;
+    (method: "POST", path: readonly ["threads", string, "runs"], options?: Options<{}, RunCreate>): Promise<Run>;
+    (method: "POST", path: readonly ["threads", string, "runs", string, "cancel"], options?: Options<{}, never>): Promise<Run>;
+    (method: "POST", path: readonly ["threads", string, "runs", string, "resume"], options?: Options<{}, Resume>): Promise<Run>;
+    (method: "POST", path: readonly ["tokenize"], options?: Options<{}, TokenizeRequest>): Promise<TokenizeReply>;
+    (method: "PUT", path: readonly ["models", string], options?: Options<{}, ModelDeclaration>): Promise<ModelInfo>;
+    (method: "PUT", path: readonly ["models", string, "default"], options?: Options<{}, never>): Promise<ModelInfo>;
+    (method: "PUT", path: readonly ["routes", string], options?: Options<{}, RouteSpec>): Promise<Route>;
+  }
+  interface All {
+    (path: readonly ["agents"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Agent[]>;
+    (path: readonly ["agents", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Agent[]>;
+    (path: readonly ["audit"], query?: Partial<Record<"limit" | "cursor" | "subject", unknown>>, most?: number): Promise<AuditEntry[]>;
+    (path: readonly ["collections"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Collection[]>;
+    (path: readonly ["collections", string, "documents"], query?: Partial<Record<"status" | "q" | "limit" | "cursor", unknown>>, most?: number): Promise<Document[]>;
+    (path: readonly ["collections", string, "documents", string, "chunks"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentChunk[]>;
+    (path: readonly ["collections", string, "documents", string, "revisions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentRevision[]>;
+    (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;
+    (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
+    (path: readonly ["routes"], query?: {}, most?: number): Promise<Route[]>;
+    (path: readonly ["runs"], query?: Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, most?: number): Promise<Run[]>;
+    (path: readonly ["tenants"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Tenant[]>;
+    (path: readonly ["threads"], query?: Partial<Record<"limit" | "cursor" | "mine", unknown>>, most?: number): Promise<Thread[]>;
+    (path: readonly ["threads", string, "history"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<HistoryMessage[]>;
+    (path: readonly ["threads", string, "runs"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Run[]>;
+    (path: readonly ["usage"], query?: Partial<Record<"group_by" | "from" | "to" | "tenant", unknown>>, most?: number): Promise<UsageRow[]>;
+  }
+}
