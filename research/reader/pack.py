@@ -29,7 +29,7 @@ PACKAGED = ROOT / "services/inference/src/inference/packaged/reader"
 SHRUNK = (1.0, 0.9, 0.8, 0.7, 0.6)
 """Shares of the largest change of a group that its scale may stand for; the one that loses least is taken."""
 UNTRAINED = "encoder.embeddings."
-CALIBRATED_ON = 12000
+CALIBRATED_ON = 5000
 
 
 def packed(change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
