@@ -1,6 +1,7 @@
 // A new agent, or a new version of one.
 import { call } from "../api/client.js";
-import { html, useEffect, useSignal } from "../app/html.js";
+import { html, useEffect, useRef, useSignal } from "../app/html.js";
+import { askBeforeLeaving } from "../app/leaving.js";
 import { models, readModels } from "../parts/collections.js";
 import { say } from "../parts/notice.js";
 import { toolLine } from "./lines.js";
@@ -19,8 +20,10 @@ const LIMITS = /** @type {[keyof Api.AgentLimits, string, string][]} */ ([
 export function Editor({ agent, saved, cancel }) {
   const problem = useSignal("");
   const busy = useSignal(false);
+  const isChanged = useRef(false);
   useEffect(() => {
     readModels().catch(say);
+    return askBeforeLeaving(() => isChanged.current);
   }, []);
   const others = (agent?.tools ?? []).filter((tool) => !(tool.type in TOOLS));
   const has = (/** @type {string} */ type) => Boolean(agent?.tools.some((tool) => tool.type === type));
@@ -42,7 +45,7 @@ export function Editor({ agent, saved, cancel }) {
   const choices = ["default", ...models.value.filter((one) => one.kind === "chat").map((one) => one.id)];
   const model = agent?.model ?? "default";
   return html`
-    <form class="editor" onSubmit=${submit} aria-label=${agent ? `New version of ${agent.name}` : "New agent"}>
+    <form class="editor" onSubmit=${submit} onInput=${() => (isChanged.current = true)} aria-label=${agent ? `New version of ${agent.name}` : "New agent"}>
       <h2>${agent ? `New version of ${agent.name}` : "New agent"}</h2>
       ${!agent && html`<label>Name <input name="name" required pattern=${NAME} autocomplete="off" title="Small letters, digits, - and _; it begins with a letter or a digit" /></label>`}
       <label>Model <select name="model">${[...new Set([...choices, model])].map((one) => html`<option selected=${one === model}>${one}</option>`)}</select></label>

@@ -2,8 +2,9 @@
 import { me } from "../api/client.js";
 import { chunks } from "../api/stream.js";
 import { effect, signal } from "../app/html.js";
+import { askBeforeLeaving } from "../app/leaving.js";
 import { say } from "../parts/notice.js";
-import { findUnkept, hasUnkeptOfOthers, keep as keepTurns } from "./storage.js";
+import { findUnkept, hasUnkept, hasUnkeptOfOthers, keep as keepTurns } from "./storage.js";
 import { readThread } from "./threads.js";
 
 /** @typedef {{ question: string, model: string, text: string, citations: Api.Annotation[], report: Partial<Api.AnswerReport> | null, usage: unknown,
@@ -29,6 +30,9 @@ effect(() => {
   clear();
   if (hasUnkeptOfOthers(key)) say(new Error(OTHERS));
 });
+
+// An answer is kept once it is whole, and goes with its tab until then.
+askBeforeLeaving(() => isAsking() || hasUnkept());
 
 /** Whether an answer is on its way. */
 export function isAsking() {

@@ -39,6 +39,11 @@ export async function findUnkept(id) {
   return [...unkept].find((conversation) => conversation.id === id && conversation.key_id === me.peek()?.key_id);
 }
 
+/** Whether the server still lacks something of any. */
+export function hasUnkept() {
+  return unkept.size > 0;
+}
+
 /** Whether another key has conversations here that could not be kept. @param {string} key_id */
 export function hasUnkeptOfOthers(key_id) {
   return [...unkept].some((conversation) => conversation.key_id !== key_id);

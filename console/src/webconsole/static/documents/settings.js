@@ -1,6 +1,7 @@
 // How a collection is described, searched and cut; a reindex builds it anew beside the one that serves.
 import { all, call, send } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
+import { askBeforeLeaving } from "../app/leaving.js";
 import { readCollections } from "../parts/collections.js";
 import { say } from "../parts/notice.js";
 import { changes } from "./uploads.js";
@@ -127,6 +128,7 @@ function Import({ name }) {
   async function take(event) {
     const files = [...event.target.files];
     event.target.value = "";
+    const done = askBeforeLeaving(() => true);
     try {
       for (const file of files) {
         const headers = { "Content-Type": "application/zip" };
@@ -137,6 +139,7 @@ function Import({ name }) {
     } catch (error) {
       say(error);
     }
+    done();
   }
   return html`
     <div>

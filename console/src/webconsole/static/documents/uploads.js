@@ -1,6 +1,7 @@
 // Files on their way: a few at once to the server, then the server's own jobs until each is ready or has failed.
 import { ApiError, address, all, call, headersFor, me, refusal } from "../api/client.js";
 import { effect, signal } from "../app/html.js";
+import { askBeforeLeaving } from "../app/leaving.js";
 import { say } from "../parts/notice.js";
 
 /** @typedef {{ key: number, collection: string, name: string, file: File | null, url: string, sent: number,
@@ -21,6 +22,9 @@ let polling = false;
 effect(() => {
   if (!me.value) uploads.value = [];
 });
+
+// What the server has goes on without this tab; the rest is only here.
+askBeforeLeaving(() => uploads.value.some(({ state }) => state === "waiting" || state === "sending"));
 
 /** Whether something is on its way. @param {Upload} upload */
 export function isOpen(upload) {
