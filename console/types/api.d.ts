@@ -745,6 +745,11 @@ declare namespace Api {
     language?: string | null;
     vectors?: Partial<VectorOptions> | null;
   };
+  type ReplayedFrom = {
+    after: number;
+    run_id: string;
+    thread_id: string;
+  };
   type RerankDocument = {
     text: string;
   };
@@ -881,6 +886,7 @@ declare namespace Api {
     limit: "steps" | "tool_calls" | "tokens" | "cost_usd" | "seconds" | "repeated_calls" | "invalid_output" | null;
     output: string | null;
     pending_tool_calls: PendingToolCall[];
+    replayed_from: ReplayedFrom | null;
     started_at: string | null;
     status: "queued" | "running" | "waiting_approval" | "completed" | "failed" | "cancelled" | "limit_reached";
     steps: number;
@@ -892,6 +898,12 @@ declare namespace Api {
   type RunCreate = {
     agent: string;
     input: string;
+    stream?: boolean;
+  };
+  type RunReplay = {
+    after: number;
+    agent_version?: number | "current" | null;
+    input?: string | null;
     stream?: boolean;
   };
   type RunReport = {
@@ -1184,6 +1196,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["threads", string, "messages"], options?: Options<{}, MessagesCreate>): Promise<Thread>;
     (method: "POST", path: readonly ["threads", string, "runs"], options?: Options<{}, RunCreate>): Promise<Run>;
     (method: "POST", path: readonly ["threads", string, "runs", string, "cancel"], options?: Options<{}, never>): Promise<Run>;
+    (method: "POST", path: readonly ["threads", string, "runs", string, "replay"], options?: Options<{}, RunReplay>): Promise<Run>;
     (method: "POST", path: readonly ["threads", string, "runs", string, "resume"], options?: Options<{}, Resume>): Promise<Run>;
     (method: "POST", path: readonly ["tokenize"], options?: Options<{}, TokenizeRequest>): Promise<TokenizeReply>;
     (method: "PUT", path: readonly ["models", string], options?: Options<{}, ModelDeclaration>): Promise<ModelInfo>;

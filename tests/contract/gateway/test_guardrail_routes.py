@@ -97,6 +97,12 @@ EXAMPLES: dict[str, list[Example]] = {
     "POST /v1/threads/{id}/runs/{run}/resume": [
         lambda made, text: (f"/v1/threads/{made.waiting_thread}/runs/{made.waiting}/resume", _decided(made, text))
     ],
+    "POST /v1/threads/{id}/runs/{run}/replay": [
+        lambda made, text: (
+            f"/v1/threads/{made.thread}/runs/{made.run}/replay",
+            {"after": 0, "input": text, "stream": True},
+        )
+    ],
     "POST /v1/threads/{id}/runs/{run}/cancel": [
         lambda made, _: (f"/v1/threads/{made.thread}/runs/{made.run}/cancel", None)
     ],
@@ -258,6 +264,29 @@ async def test_what_was_said_before_reaches_a_model_only_as_the_key_of_the_run_m
     asked = agents.model.requests[-1].model_dump_json()
     assert MAIL not in asked
     assert f"I am {MASK}." in asked
+
+
+async def test_what_a_replay_takes_over_reaches_a_model_and_its_reader_only_as_its_key_may_have_it(
+    agents: RunningAgents,
+) -> None:
+    thread, run = await _run(agents, "helper", agents.key, f"I am {MAIL}.")
+    key = await _key(agents, input={"pii": "redact"}, output={"pii": "redact"})
+    path = f"/v1/threads/{thread}/runs/{run['id']}/replay"
+    events = await (await agents.gateway.call("POST", path, key, json={"after": 1, "stream": True})).text()
+    asked = agents.model.requests[-1].model_dump_json()
+    assert MAIL not in asked
+    assert f"I am {MASK}." in asked
+    replay = json.loads(events.split("data: ")[1].split("\n")[0])
+    own = next(one for one in (await agents.call("GET", "/v1/runs", key=key))["data"] if one["id"] == replay["run_id"])
+    history = (await agents.call("GET", f"/v1/threads/{own['thread_id']}/history", key=key))["data"]
+    spoken = [said for said in history if said["role"] == "assistant"]
+    assert [said["run_id"] for said in spoken] == [run["id"], own["id"]]
+    for said in spoken:
+        assert MASK in said["content"]
+        assert MAIL not in said["content"]
+    blocked = await _key(agents, output={"pii": "block"})
+    refused = await agents.gateway.call("GET", f"/v1/threads/{own['thread_id']}/history", blocked)
+    assert (refused.status, "content_blocked" in await refused.text()) == (400, True)
 
 
 async def test_what_a_key_may_not_send_is_masked_in_what_it_keeps(agents: RunningAgents) -> None:

@@ -241,6 +241,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/threads/{id}/messages": [{"messages": [{"role": "user", "content": "Mine."}], "position": 0}],
         "POST /v1/threads/{id}/runs": [{"agent": AGENT, "input": "What is the password?"}],
         "POST /v1/threads/{id}/runs/{run}/resume": [{"decisions": [{"tool_call_id": "c", "action": "approve"}]}],
+        "POST /v1/threads/{id}/runs/{run}/replay": [{"after": 0}, {"after": 1, "input": "What is the password?"}],
         "POST /v1/keys": [{"name": "more", "tenant": "victim-tenant", "scopes": ["chat"], "collections": [VAULT]}],
         "PATCH /v1/keys/{key_id}": [{"name": "mine"}, {"limits": {"concurrency": 1}}],
         "POST /v1/keys/{key_id}/rotate": [{}, {"overlap_seconds": 0}],

@@ -14,6 +14,7 @@ from contracts.agents.runs import (
     Resume,
     RunCreate,
     RunEvent,
+    RunReplay,
     RunUsage,
     ThreadCreate,
 )
@@ -31,6 +32,10 @@ CALL: dict[str, Any] = {"tool_call_id": "call_1", "action": "reject"}
         (RunCreate, {**RUN, "input": "\udfff"}, "input"),
         (RunCreate, {**RUN, "input": "x" * (MAX_INPUT_CHARS + 1)}, "input"),
         (RunCreate, {**RUN, "limits": {"steps": 999}}, "limits"),
+        (RunReplay, {"after": -1}, "after"),
+        (RunReplay, {"after": 2**31}, "after"),
+        (RunReplay, {"after": 1, "input": ""}, "input"),
+        (RunReplay, {"after": 1, "agent": "other"}, "agent"),
         (ThreadCreate, {"metadata": {"a": float("nan")}}, "metadata"),
         (ThreadCreate, {"metadata": {"a": "\ud800"}}, "metadata"),
         (ThreadCreate, {"metadata": {"a": "x" * 16_000}}, "metadata"),

@@ -18,7 +18,9 @@ def test_who_merely_runs_agents_changes_none_and_who_makes_them_runs_none() -> N
 
 def test_what_makes_something_can_be_sent_twice() -> None:
     creating = {f"POST /v1/{path}" for path in ("agents", "threads", "threads/{id}/messages", "threads/{id}/runs")}
+    creating.add("POST /v1/threads/{id}/runs/{run}/replay")
     assert {operation.id for operation in ALL if operation.idempotent} == creating
+    assert {operation.id for operation in ALL if operation.grant} == {id_ for id_ in creating if "/runs" in id_}
 
 
 def test_all_that_was_said_in_a_run_is_screened_when_it_is_read() -> None:

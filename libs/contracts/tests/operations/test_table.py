@@ -38,6 +38,7 @@ def test_every_operation_that_starts_lasting_work_carries_a_grant() -> None:
         "DELETE …/documents/{id}",
         "POST /v1/jobs/{id}/retry",
         "POST /v1/threads/{id}/runs",
+        "POST /v1/threads/{id}/runs/{run}/replay",
     }
 
 

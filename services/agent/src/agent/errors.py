@@ -148,6 +148,32 @@ class AgentNotFound(NotFound):
         super().__init__(f"There is no agent '{name[:100]}'. GET /v1/agents lists yours.", param="agent")
 
 
+class AgentVersionNotFound(NotFound):
+    """The agent has no such version."""
+
+    code = "agent_version_not_found"
+
+    def __init__(self, name: str, version: int, current: int) -> None:
+        super().__init__(
+            f"The agent '{name}' has no version {version}; its current one is {current}. "
+            f"GET /v1/agents/{name}/versions lists them.",
+            param="agent_version",
+        )
+
+
+class AgentVersionReplaced(Forbidden):
+    """A version that was replaced is not run by keys that could not bring it back."""
+
+    code = "agent_version_replaced"
+
+    def __init__(self, name: str, version: int, current: int) -> None:
+        super().__init__(
+            f"Version {version} of the agent '{name}' was replaced by version {current}. Send \"agent_version\": "
+            '"current", or use a key that may change this agent.',
+            param="agent_version",
+        )
+
+
 class AgentModelMissing(NotFound):
     """The model of an agent that runs."""
 

@@ -108,6 +108,7 @@ RUNS = Table(
     Column("decisions", JSON(none_as_null=True)),
     Column("cancel_requested", Boolean, nullable=False, server_default=false()),
     Column("error", JSON(none_as_null=True)),
+    Column("replayed_from", JSON(none_as_null=True)),
     Column("last_event", Integer, nullable=False, server_default="0"),
     Column("strikes", Integer, nullable=False, server_default="0"),
     Column("waiting_on", String(40)),

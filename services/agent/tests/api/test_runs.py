@@ -103,8 +103,13 @@ async def test_an_id_that_no_event_has_is_refused(api: Api, thread: str, last: s
 async def test_a_run_is_found_on_its_own_thread_alone(api: Api, thread: str) -> None:
     run = await api.run(thread)
     other = await api.thread()
-    for method, path in (("GET", ""), ("GET", "/events"), ("POST", "/cancel")):
-        answer = await api.call(method, f"/v1/threads/{other}/runs/{run['id']}{path}")
+    for method, path, body in (
+        ("GET", "", None),
+        ("GET", "/events", None),
+        ("POST", "/cancel", None),
+        ("POST", "/replay", {"after": 0}),
+    ):
+        answer = await api.call(method, f"/v1/threads/{other}/runs/{run['id']}{path}", body)
         assert error(answer) == (404, "run_not_found"), path
 
 
@@ -132,6 +137,46 @@ async def test_a_person_decides_and_the_run_goes_on(api: Api, thread: str) -> No
     assert (resumed.status_code, resumed.json()["status"]) == (202, "queued")
     await api.bench.work()
     assert (await api.call("GET", path)).json()["output"] == "It is 42."
+
+
+async def test_a_run_that_ended_is_replayed_on_a_thread_of_its_own_once_a_key(api: Api, thread: str) -> None:
+    run = await api.run(thread)
+    path = f"/v1/threads/{thread}/runs/{run['id']}/replay"
+    assert error(await api.call("POST", path, {"after": 0})) == (409, "run_not_ended")
+    await api.bench.work()
+    assert error(await api.call("POST", path, {"after": 1})) == (400, "nothing_left_to_do")
+    assert error(await api.call("POST", path, {"after": 2})) == (400, "step_not_found")
+    key = {"Idempotency-Key": "once"}
+    made = await api.call("POST", path, {"after": 0}, headers=key)
+    assert (made.status_code, made.json()["status"]) == (202, "queued")
+    assert made.json()["replayed_from"] == {"thread_id": thread, "run_id": run["id"], "after": 0}
+    assert made.json()["thread_id"] != thread
+    assert (await api.call("POST", path, {"after": 0}, headers=key)).json() == made.json()
+    assert error(await api.call("POST", path, {"after": 0, "input": "x"}, headers=key))[0] == 409
+    await api.bench.work()
+    followed = await api.call("POST", path, {"after": 0, "stream": True}, headers=key)
+    told = events_of(followed.text)
+    assert (told[0][1], told[-1][1]) == ("run.queued", "run.completed")
+    assert {data["run_id"] for _, _, data in told} == {made.json()["id"]}
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ({"tenant": "other"}, (404, "thread_not_found")),
+        ({"key_id": "key_2", "collections": ("handbook",)}, (404, "thread_not_found")),
+        ({"scopes": ("chat",)}, (403, "missing_scope")),
+        ({"headers": {"Groundwork-Grant": ""}}, (400, "grant_missing")),
+    ],
+)
+async def test_a_run_is_replayed_by_those_who_see_it_and_may_run_agents(
+    api: Api, thread: str, more: dict[str, Any], refused: tuple[int, str]
+) -> None:
+    run = await api.run(thread)
+    await api.bench.work()
+    path = f"/v1/threads/{thread}/runs/{run['id']}/replay"
+    assert error(await api.call("POST", path, {"after": 0}, **more)) == refused
+    assert await _listed(api) == [run["id"]]
 
 
 async def _listed(api: Api, query: str = "", **claims: Any) -> list[str]:

@@ -45,6 +45,25 @@ async def test_a_shorter_summary_never_replaces_a_longer_one(database: Database)
         assert await threads.get_summary(connection, thread.id) == ("long", 4)
 
 
+@pytest.mark.parametrize(("known", "summary"), [(1, ("", 0)), (2, ("In short.", 2))])
+async def test_a_copy_has_the_first_messages_as_they_were_and_a_summary_of_no_more_than_it_may(
+    database: Database, known: int, summary: tuple[str, int]
+) -> None:
+    said = [user("one"), {"role": "assistant", "content": "two", "groundwork": {"model": "m"}}, user("three")]
+    async with database.write() as connection:
+        thread = await threads.create_thread(connection, VIEWER, {"title": "Mine"}, NOW)
+        await threads.append_messages(connection, thread.id, "run", said, NOW)
+        await connection.run(threads.update_summary, thread.id, "In short.", 2)
+        source = await threads.get_thread(connection, VIEWER, thread.id)
+        copy = await threads.copy_thread(connection, LIMITED, source, 2, NOW, summarised=known)
+        assert (copy.messages, copy.metadata) == (2, {})
+        assert await threads.get_summary(connection, copy.id) == summary
+        first = (await threads.list_history(connection, VIEWER, thread.id, 2, None)).data
+        assert (await threads.list_history(connection, LIMITED, copy.id, 9, None)).data == first
+        await threads.append_messages(connection, copy.id, "other", [user("four")], NOW)
+        assert (await threads.list_history(connection, LIMITED, copy.id, 9, None)).data[2].position == 2
+
+
 async def test_others_and_limited_keys_see_none_of_it(database: Database) -> None:
     async with database.write() as connection:
         thread = await threads.create_thread(connection, VIEWER, {}, NOW)

@@ -18,6 +18,7 @@ RunStatus = Literal["queued", "running", "waiting_approval", "completed", "faile
 FINAL_RUN_STATUSES: frozenset[RunStatus] = frozenset(("completed", "failed", "cancelled", "limit_reached"))
 RunLimit = Literal["steps", "tool_calls", "tokens", "cost_usd", "seconds", "repeated_calls", "invalid_output"]
 MAX_INPUT_CHARS = 400_000
+MAX_NUMBER = 2**31 - 1
 MAX_MESSAGE_CHARS = 100_000
 """Of a message that a client keeps."""
 MAX_METADATA_CHARS = 16_000
@@ -145,6 +146,26 @@ class RunCreate(Request):
     stream: bool = False
 
 
+class RunReplay(Request):
+    """Body of `POST …/runs/{run}/replay`: a new run, on a new thread, from a point of one that has ended."""
+
+    after: Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+    """The step after which the new run goes on, as the run's events number them; 0 for its beginning."""
+    input: Text | None = None
+    """With `after` 0 instead of the run's own input, else said to the model after that step."""
+    agent_version: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | Literal["current"] | None = None
+    """Of the same agent; by default the version that the run had."""
+    stream: bool = False
+
+
+class ReplayedFrom(Reply):
+    """The point that a run was begun from."""
+
+    thread_id: str
+    run_id: str
+    after: Count
+
+
 class RunUsage(Reply):
     """What a run's model calls used, those that were cut off, too; `cost_usd` is all that it was charged, its searches
     included. It is null when a price is unknown, never 0. Whole once the run has ended or waits."""
@@ -177,6 +198,8 @@ class Run(Reply):
     """What it answered; of a run that ended early, by a limit, a cancel or a failure, what it had said so far."""
     limit: RunLimit | None = None
     """Which limit ended it."""
+    replayed_from: ReplayedFrom | None = None
+    """What it took over; its steps, calls, usage and events are its own alone."""
     steps: Count = 0
     tool_calls: Count = 0
     usage: RunUsage = RunUsage()

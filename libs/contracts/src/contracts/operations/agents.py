@@ -14,6 +14,7 @@ from contracts.agents.runs import (
     Run,
     RunCreate,
     RunEvent,
+    RunReplay,
     RunStatus,
     Thread,
     ThreadChange,
@@ -105,6 +106,11 @@ CANCEL_RUN = Operation(
 RESUME_RUN = Operation(
     "POST", f"{_RUN}/resume", Run, USERS, _OF_RUNS, RUN, "Decide on a run's pending tool calls", 202, request=Resume,
     carries="json", owner="agent", route="agents",
+)
+REPLAY_RUN = Operation(
+    "POST", f"{_RUN}/replay", Run, USERS, _OF_RUNS, RUN,
+    "Start a run on a new thread from a point of one that has ended; with `stream`, follow its events", 202, (200,),
+    request=RunReplay, carries="json", streams="if_asked", owner="agent", route="agents", grant=True, idempotent=True,
 )
 SPEAK_MCP = Operation(
     "POST", "/mcp", McpReply, ("search", "chat", "documents"), ("mcp",), MCP,

@@ -61,7 +61,7 @@ MCP = Reach(question=True, answer=True, spared=frozenset(("jsonrpc", "id", "meth
 """`ask` and `search`; all messages of the protocol alike."""
 AGENT = Reach(question=True, spared=frozenset(("name", "model")))
 """Instructions and schemas, which a model reads at each run. Who reads an agent gets what a person wrote."""
-RUN = Reach(question=True, answer=True, of_run=True, spared=frozenset(("agent",)))
+RUN = Reach(question=True, answer=True, of_run=True, spared=frozenset(("agent", "agent_version")))
 """What starts a run or is decided on one. The run's own model calls are screened at the model plane."""
 READS_RUN = Reach(answer=True, of_run=True)
 """What a run said and read, as its owner reads it."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import RowMapping, Select, and_, insert, select, update
 
 from agent.agents.rights import check_rights
-from agent.errors import AgentNotFound, AgentNotYours, AgentUnreadable
+from agent.errors import AgentNotFound, AgentNotYours, AgentUnreadable, AgentVersionNotFound, AgentVersionReplaced
 from agent.tables import AGENTS, VERSIONS
 from agent.threads.repository import Viewer
 from contracts.agents.agents import Agent, AgentCreate, AgentDefinition
@@ -62,6 +62,27 @@ async def get_runnable_agent(connection: Transaction, viewer: Viewer, name: str)
     if viewer.rights is not None:
         check_rights(agent, agent.name, viewer.rights)
     return agent
+
+
+async def get_runnable_version(connection: Transaction, viewer: Viewer, name: str, number: int | None) -> int:
+    """A version of the agent, by default the current one, that this key may run; raises what stands against it.
+
+    One that was replaced may have been so for a reason, such as a call that is asked about now: it is run only by a key
+    that may make it the current one again.
+    """
+    agent = await get_agent(connection, viewer.tenant, name)
+    definition: AgentDefinition = agent
+    if number is not None and number != agent.version:
+        stored = await get_stored_definition(connection, viewer.tenant, name, number)
+        if stored is None:
+            raise AgentVersionNotFound(name, number, agent.version)
+        is_writer = viewer.rights is None or "agents:write" in viewer.rights.scopes
+        if not is_writer or (viewer.limited and agent.key_id != viewer.key_id):
+            raise AgentVersionReplaced(name, number, agent.version)
+        definition = parse_definition(stored, name, number)
+    if viewer.rights is not None:
+        check_rights(definition, name, viewer.rights)
+    return number or agent.version
 
 
 def visible_to(agent: Agent, viewer: Viewer) -> Agent:

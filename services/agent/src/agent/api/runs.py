@@ -1,4 +1,4 @@
-"""`/v1/threads/{id}/runs`: starting agents, following them, deciding, cancelling; `/v1/runs`: those of all threads."""
+"""`/v1/threads/{id}/runs`: runs started, followed, decided on, cancelled, replayed; `/v1/runs`: those of all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from agent.dependencies import AgentRuntime
 from agent.errors import LastEventIdWrong
 from agent.runs import events as run_events
 from agent.runs import repository as runs
+from agent.runs.replays import create_replay
 from agent.tables import ANSWERS
 from agent.threads import repository as threads
-from contracts.agents.runs import Resume, Run, RunCreate, RunEvent, RunStatus
+from contracts.agents.runs import Resume, Run, RunCreate, RunEvent, RunReplay, RunStatus
 from contracts.core.base import Name
 from contracts.core.pages import Page
 from servicekit.core.errors import ServiceError
@@ -58,11 +59,7 @@ async def create_run(
             return StoredAnswer(202, runs.to_run(dict(row)).model_dump_json())
 
         answer = await ANSWERS.once_within(connection, call, print_, now, make)
-    run = Run.model_validate_json(answer.body)
-    runtime.notifier.notify(run.id, due=True)
-    if body.stream:
-        return _stream(request, runtime, run.id, 0)
-    return Response(answer.body, answer.status, media_type="application/json")
+    return _started(request, runtime, answer, stream=body.stream)
 
 
 @router.get("", response_model=Page[Run])
@@ -129,6 +126,42 @@ async def resume_run(thread_id: str, run_id: str, body: Resume, caller: RunCalle
         changed = await runs.resume_run(connection, dict(row), body.decisions, runtime.clock.now())
     runtime.notifier.notify(run_id, due=True)
     return runs.to_run(dict(changed))
+
+
+@router.post("/{run_id}/replay", status_code=202, response_model=Run, responses=EVENTS)
+async def replay_run(
+    thread_id: str,
+    run_id: str,
+    body: RunReplay,
+    request: Request,
+    caller: RunCaller,
+    runtime: Runtime,
+    grant: Grant = None,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Queue a run on a new thread that goes on from a point of this one, which has ended and stays as it is."""
+    whose = principal(caller, grant)
+    call, now = call_key(caller, f"POST /v1/threads/{thread_id}/runs/{run_id}/replay", key), runtime.clock.now()
+    print_ = fingerprint(body.model_dump(mode="json", exclude={"stream"}))
+    async with runtime.database.write() as connection:
+
+        async def make() -> StoredAnswer:
+            await threads.get_thread(connection, viewer(caller), thread_id)
+            run = await runs.get_run(connection, thread_id, run_id)
+            row = await create_replay(connection, viewer(caller), whose, dict(run), body, now)
+            return StoredAnswer(202, runs.to_run(dict(row)).model_dump_json())
+
+        answer = await ANSWERS.once_within(connection, call, print_, now, make)
+    return _started(request, runtime, answer, stream=body.stream)
+
+
+def _started(request: Request, runtime: AgentRuntime, answer: StoredAnswer, *, stream: bool) -> Response:
+    """The queued run, or with `stream` its events."""
+    run = Run.model_validate_json(answer.body)
+    runtime.notifier.notify(run.id, due=True)
+    if stream:
+        return _stream(request, runtime, run.id, 0)
+    return Response(answer.body, answer.status, media_type="application/json")
 
 
 def _number(last: str | None) -> int:

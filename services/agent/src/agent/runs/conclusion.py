@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from agent.runs.checkpoints import SqlCheckpoints
+from agent.runs.origin import count_taken_over
 from agent.tables import TOOL_CALLS
 from agent.threads import repository as threads
 from agent.threads.messages import UNKNOWN, Message, last_text, open_calls, repair, user
@@ -53,18 +54,19 @@ class Conclusion:
 
 
 async def messages_of(connection: Transaction, checkpoints: SqlCheckpoints, run: Mapping[str, Any]) -> list[Message]:
-    """What was said in a run until now, whole: calls without a result get what the ledger knows of them."""
+    """What was said in a run until now, whole: calls without a result get what the ledger knows of them. What it took
+    over of another one is on its thread already, and none of it."""
     saved = await checkpoints.read(connection, {"configurable": {"thread_id": run["id"]}})
     said: list[Message] = saved.checkpoint["channel_values"].get("messages", []) if saved else []
     if not said:
-        return [user(run["input"])]
+        return [] if run["replayed_from"] else [user(run["input"])]
     left = [call["id"] for call in open_calls(said)]
     known: dict[str, str] = {}
     if left:
         calls = select(TOOL_CALLS).where(TOOL_CALLS.c.run_id == run["id"], TOOL_CALLS.c.call_id.in_(left))
         for row in (await connection.execute(calls)).mappings():
             known[row["call_id"]] = row["result"] if row["state"] == "done" else UNKNOWN
-    return repair(said, known)
+    return repair(said, known)[count_taken_over(run) :]
 
 
 async def conclude(connection: Transaction, checkpoints: SqlCheckpoints, run: Mapping[str, Any], now: datetime) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
 
 from agent.agents import definitions
+from agent.runs.origin import count_taken_over
+from agent.threads.messages import Message
 from contracts.access.delegation import Spent
 from contracts.agents.agents import AgentDefinition
 from contracts.agents.runs import PendingToolCall
@@ -48,6 +50,10 @@ class LeasedRun(LeasedJob):
         definition = definitions.parse_definition(stored, row["agent"], row["agent_version"])
         seconds = min(definition.limits.seconds, self._max_seconds)
         return definition.model_copy(update={"limits": definition.limits.model_copy(update={"seconds": seconds})})
+
+    def own(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Of a run's messages those that were said in it, without what it took over of another one."""
+        return messages[count_taken_over(self.row) :]
 
     @property
     def active_seconds(self) -> float:

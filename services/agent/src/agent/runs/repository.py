@@ -15,7 +15,7 @@ from agent.runs.conclusion import Conclusion, conclude
 from agent.schemas.validation import problems
 from agent.tables import RUN_EVENTS, RUN_JOBS, RUNS, THREADS
 from agent.threads.repository import Viewer, count_fitting, seen_by
-from contracts.agents.runs import Decision, Run, RunStatus, RunUsage
+from contracts.agents.runs import Decision, ReplayedFrom, Run, RunStatus, RunUsage
 from contracts.core.pages import Page
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
@@ -29,10 +29,16 @@ LIVE = ("queued", "running", "waiting_approval")
 
 
 async def create_run(
-    connection: Transaction, principal: JobOwner, thread_id: str, agent: tuple[str, int], text: str, now: datetime
+    connection: Transaction,
+    principal: JobOwner,
+    thread_id: str,
+    agent: tuple[str, int],
+    text: str,
+    now: datetime,
+    replayed_from: Mapping[str, Any] | None = None,
 ) -> RowMapping:
     """A queued run of an agent's version; raises `ThreadBusy` while another one is under way on the thread, and
-    `ThreadNotFound` where that was deleted meanwhile.
+    `ThreadNotFound` where that was deleted meanwhile. `replayed_from` is what `agent.runs.replays` made of it.
     """
     held = update(THREADS).where(THREADS.c.id == thread_id).values(updated_at=now).returning(THREADS.c.id)
     if (await connection.execute(held)).first() is None:  # one at a time
@@ -48,12 +54,16 @@ async def create_run(
         "agent": agent[0],
         "agent_version": agent[1],
         "input": text,
+        "replayed_from": replayed_from,
         "cost_nano_usd": 0,
         "last_event": 1,
         "created_at": now,
     }
     row = (await connection.execute(insert(RUNS).values(**values).returning(*RUNS.c))).mappings().one()
-    first = Event("run.queued", {"agent": agent[0], "agent_version": agent[1]})
+    about: dict[str, Any] = {"agent": agent[0], "agent_version": agent[1]}
+    if replayed_from is not None:
+        about["replayed_from"] = ReplayedFrom.model_validate(replayed_from).model_dump()
+    first = Event("run.queued", about)
     await RUN_EVENTS.add(connection, row["id"], 1, [first], now)
     return row
 
@@ -179,6 +189,7 @@ def to_run(row: Mapping[str, Any]) -> Run:
     return Run(
         **{name: row[name] for name in _AS_THEY_ARE},
         limit=row["limit_reached"],
+        replayed_from=row["replayed_from"],
         usage=usage(row),
         pending_tool_calls=row["pending"] or [],
     )

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from agent.prompts.quotation import quotable
+from agent.runs.origin import count_taken_over
 from agent.steps.budgets import spend
 from agent.steps.state import RunContext, RunState
 from agent.threads import repository as threads
@@ -33,11 +34,14 @@ _ASKED = (
 
 
 async def recall(_: RunState, context: RunContext) -> dict[str, Any]:
-    """The past as far as it is read, and the run's input as the first message of this run."""
+    """The past as far as it is read, and what the run begins with: its input, or what it took over of another one."""
     row, room = context.run.row, context.run.definition.memory.max_tokens
+    count = count_taken_over(row)
     async with context.database.read() as connection:
         summary, done = await threads.get_summary(connection, row["thread_id"])
         sizes = await threads.list_sizes(connection, row["thread_id"], done)
+        sizes = sizes[: len(sizes) - count]
+        taken = await threads.list_messages(connection, row["thread_id"], done + len(sizes), count)
         old = _too_old(sizes, room)
         last = _count_last(sizes[:old], MAX_SUMMED_CHARS)
         parting = await threads.list_messages(connection, row["thread_id"], done + old - last, last)
@@ -47,7 +51,7 @@ async def recall(_: RunState, context: RunContext) -> dict[str, Any]:
         kept = partial(threads.update_summary, thread_id=row["thread_id"], text=summary, count=done + old)
         await context.run.write(kept)
     earlier = repair([one for one in recent if one["content"].strip() or one["role"] == "tool" or one.get("calls")])
-    return {"earlier": earlier, "summary": summary, "messages": [user(row["input"])], "step": 0}
+    return {"earlier": earlier, "summary": summary, "messages": taken or [user(row["input"])], "step": 0}
 
 
 def _too_old(sizes: Sequence[MessageSize], room: int) -> int:

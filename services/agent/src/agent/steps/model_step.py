@@ -54,7 +54,7 @@ async def think(state: RunState, context: RunContext) -> dict[str, Any]:
     changes: dict[str, Any] = {"step": step, "messages": [said]}
     if run.definition.output_schema is not None:
         changes["raw"] = emitted.received
-    elif is_last and last_text([*state["messages"], said]) is None:
+    elif is_last and last_text([*run.own(state["messages"]), said]) is None:
         said["content"] = NO_ANSWER
     if is_last:
         return {**changes, "limit": "repeated_calls"}

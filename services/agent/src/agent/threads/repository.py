@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     literal_column,
     select,
     update,
@@ -163,6 +164,22 @@ async def append_messages(
         for at, message in enumerate(messages)
     ]
     await connection.execute(insert(MESSAGES), rows)
+
+
+async def copy_thread(
+    connection: Transaction, viewer: Viewer, source: RowMapping, count: int, now: datetime, *, summarised: int
+) -> Thread:
+    """A new thread with the `count` oldest messages of another one. Its summary goes along, unless it stands for more
+    than `summarised` of them."""
+    made = await create_thread(connection, viewer, {}, now)
+    columns = (MESSAGES.c.position, MESSAGES.c.run_id, MESSAGES.c.message, MESSAGES.c.created_at)
+    these = select(literal(made.id), *columns).where(MESSAGES.c.thread_id == source["id"], MESSAGES.c.position < count)
+    await connection.execute(insert(MESSAGES).from_select(["thread_id", *columns], these))
+    held: dict[str, Any] = {"messages": count, "revision": count}
+    if source["summarised"] <= summarised:
+        held |= {"summary": source["summary"], "summarised": source["summarised"]}
+    copied = update(THREADS).where(THREADS.c.id == made.id).values(**held).returning(*THREADS.c)
+    return to_thread((await connection.execute(copied)).mappings().one())
 
 
 async def list_sizes(

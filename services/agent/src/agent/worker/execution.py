@@ -150,7 +150,7 @@ class Execution(JobKind[LeasedRun]):
         if run.step_text:
             return run.step_text
         saved = await self.graph.aget_state({"configurable": {"thread_id": run.id}})
-        return last_text(saved.values.get("messages", [])) or None
+        return last_text(run.own(saved.values.get("messages", []))) or None
 
     async def _advance(self, run: LeasedRun) -> Conclusion | list[PendingToolCall]:
         config: RunnableConfig = {
@@ -173,7 +173,7 @@ class Execution(JobKind[LeasedRun]):
             elif saved.created_at is None:
                 begin = {"messages": []}
             elif not saved.next:
-                return conclusion_of(cast("RunState", saved.values))
+                return conclusion_of(cast("RunState", saved.values), run)
             left = run.definition.limits.seconds - run.active_seconds
             try:
                 async with asyncio.timeout(max(0.05, left)) as time_limit:
@@ -184,14 +184,14 @@ class Execution(JobKind[LeasedRun]):
                 return Conclusion("limit_reached", await self._so_far(run), "seconds")
         if interrupts := state.get("__interrupt__"):
             return [PendingToolCall.model_validate(call) for call in interrupts[0].value]
-        return conclusion_of(cast("RunState", state))
+        return conclusion_of(cast("RunState", state), run)
 
 
-def conclusion_of(state: RunState) -> Conclusion:
+def conclusion_of(state: RunState, run: LeasedRun) -> Conclusion:
     """How a run ends whose graph has come to its end."""
     limit: Any = state.get("limit")
     if limit is not None:
-        return Conclusion("limit_reached", last_text(state.get("messages", [])), limit)
+        return Conclusion("limit_reached", last_text(run.own(state.get("messages", []))), limit)
     return Conclusion("completed", state.get("output") or "")
 
 
