@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx2
@@ -29,6 +30,16 @@ def runs_of(*responses: httpx2.Response) -> tuple[Runs, list[httpx2.Request]]:
 def run(status: str) -> httpx2.Response:
     about = {"id": "run-1", "thread_id": "t", "agent": "helper", "agent_version": 1, "input": "Do it."}
     return httpx2.Response(200, json={**about, "status": status, "created_at": AT})
+
+
+def test_a_replay_says_what_is_to_be_other_than_it_was_and_nothing_else() -> None:
+    runs, asked = runs_of(run("queued"), run("queued"))
+    runs.replay("t", "run-1", 0)
+    runs.replay("t", "run-1", 2, "Be brief.", agent_version="current", key="once")
+    assert [request.url.path for request in asked] == ["/v1/threads/t/runs/run-1/replay"] * 2
+    changed = {"after": 2, "input": "Be brief.", "agent_version": "current"}
+    assert [json.loads(request.read()) for request in asked] == [{"after": 0}, changed]
+    assert [request.headers.get("Idempotency-Key") for request in asked] == [None, "once"]
 
 
 def event(number: int, kind: str = "token") -> dict[str, Any]:

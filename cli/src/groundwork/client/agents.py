@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from contracts.agents.agents import Agent
 from contracts.agents.runs import (
@@ -109,7 +109,7 @@ class Threads:
 
 
 class Runs:
-    """Start agents on a thread, follow them, decide, cancel."""
+    """Start agents on a thread, follow them, decide, cancel, replay."""
 
     def __init__(
         self,
@@ -147,6 +147,27 @@ class Runs:
         """Decide on all pending calls of a run that waits for approval."""
         body = {"decisions": [one.model_dump(mode="json", exclude_none=True) for one in decisions]}
         return self._connection.model(operations.RESUME_RUN, thread_id, run_id, json=body)
+
+    def replay(
+        self,
+        thread_id: str,
+        run_id: str,
+        after: int,
+        text: str | None = None,
+        *,
+        agent_version: int | Literal["current"] | None = None,
+        key: str | None = None,
+    ) -> Run:
+        """A queued run on a new thread that goes on from a run that has ended, after one of its steps; 0 is its
+        beginning.
+
+        `text` stands for the run's input there, and is said to the model after any other step. The agent's version is
+        the run's unless another is named. With a `key`, the same call again starts no second one.
+        """
+        wanted = {"after": after, "input": text, "agent_version": agent_version}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        headers = {"Idempotency-Key": key} if key else {}
+        return self._connection.model(operations.REPLAY_RUN, thread_id, run_id, json=body, headers=headers)
 
     def events(
         self, thread_id: str, run_id: str, *, after: int = 0, timeout: float = 600.0, away: Away | None = None

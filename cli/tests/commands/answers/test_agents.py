@@ -98,6 +98,47 @@ def test_ctrl_c_at_a_question_cancels_the_run(
     assert "Cancelled." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        (["--after", "0"], {"after": 0}),
+        (
+            ["--after", "2", "--input", "Go on.", "--agent-version", "3"],
+            {"after": 2, "input": "Go on.", "agent_version": 3},
+        ),
+        (["--after", "1", "--agent-version", "current"], {"after": 1, "agent_version": "current"}),
+    ],
+)
+def test_a_replay_is_followed_on_its_own_thread(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], sent: dict[str, object]
+) -> None:
+    new = {"id": "r2", "thread_id": "t2", "agent": "helper", "agent_version": 1, "input": "x", "created_at": AT}
+    asked: list[str] = []
+    body: list[object] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        if request.url.path.endswith("/replay"):
+            body.append(json.loads(request.read()))
+        if request.url.path.endswith("/events"):
+            said = {"id": 1, "type": "token", "step": 1, "data": {"text": "Done."}, "run_id": "r2", "created_at": AT}
+            return sse(said, {**said, "id": 2, "type": "run.completed"})
+        return httpx2.Response(200, json={**new, "status": "completed"})
+
+    monkeypatch.setattr(Session, "client", lambda _: client_of(answer))
+    done = CliRunner().invoke(app, ["agent", "replay", "t", "r", *options])
+    assert done.exit_code == 0, done.output
+    assert body == [sent]
+    assert asked[0] == "/v1/threads/t/runs/r/replay"
+    assert set(asked[1:]) == {"/v1/threads/t2/runs/r2/events", "/v1/threads/t2/runs/r2"}
+    assert "Done." in done.output
+
+
+def test_a_version_that_is_no_number_is_refused_before_anything_is_asked() -> None:
+    done = CliRunner().invoke(app, ["agent", "replay", "t", "r", "--after", "0", "--agent-version", "newest"])
+    assert done.exit_code == 2
+
+
 def test_a_person_whose_edit_does_not_fit_is_told_and_asked_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.text import Text
@@ -20,6 +20,7 @@ from groundwork.errors import ApiError, GroundworkError
 
 commands = typer.Typer(name="agent", no_args_is_help=True, help="Agents: tools, limits, approvals.")
 SHOWN_CHARS = 300
+ApproveOption = Annotated[bool, typer.Option("--approve", help="Approve every call without asking.")]
 ThreadOption = Annotated[str | None, typer.Option("--thread", "-t", help="Go on with this thread.")]
 
 
@@ -64,23 +65,34 @@ def run(
     agent: Annotated[str, typer.Argument(help="Which agent.")],
     text: Annotated[str, typer.Argument(help="What it is to do.")],
     thread: ThreadOption = None,
-    approve: Annotated[bool, typer.Option("--approve", help="Approve every call without asking.")] = False,
+    approve: ApproveOption = False,
 ) -> None:
     """Run an agent and show what it does as it does it; Ctrl-C cancels the run. Exit status 1 unless it completes."""
     session = session_of(context)
     with session.client() as client:
         thread_id = thread or client.threads.create().id
-        started = client.runs.start(thread_id, agent, text)
-        session.notes.print(f"thread {thread_id}  run {started.id}")
-        try:
-            _follow(session, client, started, approve)
-        except (KeyboardInterrupt, typer.Abort):  # a prompt makes the second of the first
-            client.runs.cancel(thread_id, started.id)
-            session.notes.print("Cancelled.")
-        ended = client.runs.get(thread_id, started.id)
-    _summary(session, ended)
-    if ended.status != "completed":
-        raise typer.Exit(1)
+        ended = _followed(session, client, client.runs.start(thread_id, agent, text), approve)
+    _end(session, ended)
+
+
+@commands.command()
+def replay(
+    context: typer.Context,
+    thread: Annotated[str, typer.Argument(help="The thread.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run, which has ended.")],
+    after: Annotated[int, typer.Option(min=0, help="Go on after this step of it; 0 is its beginning.")],
+    text: Annotated[str | None, typer.Option("--input", help="Say this there; with 0, instead of its input.")] = None,
+    version: Annotated[str | None, typer.Option("--agent-version", help="A number, or 'current'.")] = None,
+    approve: ApproveOption = False,
+) -> None:
+    """Run an agent again from a step of a run, on a new thread, and show what it does. What the run did until then is
+    taken over, not done again; what comes after it is done again, side effects included."""
+    chosen = None if version is None else _version(version)
+    session = session_of(context)
+    with session.client() as client:
+        begun = client.runs.replay(thread, run_id, after, text, agent_version=chosen)
+        ended = _followed(session, client, begun, approve)
+    _end(session, ended)
 
 
 @commands.command()
@@ -118,6 +130,31 @@ def history(context: typer.Context, thread: Annotated[str, typer.Argument(help="
             calls = "".join(f"\n  → {one.name}({json.dumps(one.arguments)})" for one in said.tool_calls or ())
             session.out.print(said.role, style="bold", end="")
             session.write(f": {said.content}{calls}")
+
+
+def _version(text: str) -> int | Literal["current"]:
+    if text == "current":
+        return "current"
+    if not text.isdecimal():
+        raise typer.BadParameter("Give the number of a version, or 'current'.", param_hint="--agent-version")
+    return int(text)
+
+
+def _followed(session: Session, client: Groundwork, run: Run, approve: bool) -> Run:
+    """The run as it ended, shown until then; Ctrl-C cancels it."""
+    session.notes.print(f"thread {run.thread_id}  run {run.id}")
+    try:
+        _follow(session, client, run, approve)
+    except (KeyboardInterrupt, typer.Abort):  # a prompt makes the second of the first
+        client.runs.cancel(run.thread_id, run.id)
+        session.notes.print("Cancelled.")
+    return client.runs.get(run.thread_id, run.id)
+
+
+def _end(session: Session, run: Run) -> None:
+    _summary(session, run)
+    if run.status != "completed":
+        raise typer.Exit(1)
 
 
 def _follow(session: Session, client: Groundwork, run: Run, approve: bool) -> None:
