@@ -101,6 +101,37 @@ def test_a_call_is_rejected_with_a_word_for_the_model_and_the_run_is_in_the_list
     page.get_by_role("heading", name="How much is 8 times 9?").wait_for()
 
 
+def test_a_run_is_replayed_after_a_step_on_a_thread_of_its_own(
+    signed_in: Any, http: httpx2.Client, caller: str
+) -> None:
+    page = signed_in
+    _make(page, "repeater", caller)
+    _run(page, "repeater", "How much is 6 times 7?")
+    assert page.get_by_text("Replay from here").count() == 0, "it is under way"
+    page.get_by_label("Approve", exact=True).check()
+    page.get_by_role("button", name="Go on with this").click()
+    page.locator('.run [data-status="completed"]').wait_for()
+    thread, first = re.search(r"thread=([\w-]+)&run=([\w-]+)", page.url).groups()  # type: ignore[union-attr]
+    step = page.locator('[data-step="1"]')
+    step.get_by_text("Replay from here").click()
+    step.get_by_label("Say this after step 1").fill("Say 42 again.")
+    step.get_by_role("button", name="Replay").click()
+    page.get_by_role("heading", name="Say 42 again.").wait_for()
+    page.locator('.run [data-status="completed"]').wait_for()
+    assert page.locator(".timeline .step").count() == 1
+    assert page.locator("[data-call]").count() == 0, "what was called until then is not called again"
+    there, second = re.search(r"thread=([\w-]+)&run=([\w-]+)", page.url).groups()  # type: ignore[union-attr]
+    shown = http.get(f"/v1/threads/{there}/runs/{second}").json()
+    assert (there != thread, shown["replayed_from"]) == (True, {"thread_id": thread, "run_id": first, "after": 1})
+    page.get_by_role("link", name="another run").click()
+    page.locator('[data-call="calculator"][data-state="done"]').wait_for()
+    page.locator('[data-mark="run.queued"]').get_by_text("Replay from here").click()
+    page.get_by_label("Ask this instead").fill("How much is 9 times 9?")
+    page.get_by_role("button", name="Replay").first.click()
+    page.get_by_role("heading", name="How much is 9 times 9?").wait_for()
+    page.get_by_role("heading", name="A call waits for your decision").wait_for()
+
+
 def test_a_waiting_run_is_cancelled(signed_in: Any, caller: str) -> None:
     page = signed_in
     _make(page, "stopper", caller)

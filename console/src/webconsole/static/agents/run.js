@@ -60,9 +60,11 @@ export function Run({ thread, id }) {
       <p class="hint">${one.agent} version ${one.agent_version}, ${when(one.created_at)}. ${counted(one.steps, "step")},
         ${" "}${counted(one.tool_calls, "call")}, ${counted(one.usage.total_tokens, "token")}, ${one.usage.cost_usd === null ? "no price known" : `${one.usage.cost_usd} USD`},
         ${" "}${duration(one.active_seconds * 1000)} at work${one.attempts > 1 && `, taken up ${counted(one.attempts - 1, "time")} again`}</p>
+      ${one.replayed_from && html`<p class="hint">Goes on from <a href=${addressOfRun({ agent: one.agent, thread_id: one.replayed_from.thread_id, id: one.replayed_from.run_id })}>another run</a>
+        ${one.replayed_from.after ? ` after its step ${one.replayed_from.after}` : " at its beginning"}. What it took over is on its thread; the steps below are its own.</p>`}
       ${one.error && html`<p class="problem" role="alert">${one.error.message}</p>`}
       ${one.status === "waiting_approval" && one.pending_tool_calls.length > 0 && html`<${Approval} key=${one.pending_tool_calls[0].id} run=${one} decided=${() => read().catch(say)} />`}
-      <${Timeline} timeline=${timeline.value} isLive=${isLive} />
+      <${Timeline} timeline=${timeline.value} isLive=${isLive} point=${isLive ? undefined : (/** @type {number} */ after) => html`<${Replay} run=${one} after=${after} />`} />
       ${one.output && html`<section aria-label="Output"><h3>Output</h3><p class="said output">${one.output}</p></section>`}
       ${!isLive && html`
         <${Starter} agent=${one.agent} thread=${thread} label="Go on in this thread" />
@@ -93,6 +95,38 @@ async function watch(thread, id, stop, read, show) {
 /** @param {Api.Run} run */
 function cancel(run) {
   call("POST", ["threads", run.thread_id, "runs", run.id, "cancel"]).catch(say);
+}
+
+/** Goes on from a point of a run that has ended. @param {{ run: Api.Run, after: number }} props */
+function Replay({ run, after }) {
+  const busy = useSignal(false);
+  /** @param {SubmitEvent} event */
+  async function submit(event) {
+    event.preventDefault();
+    busy.value = true;
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const input = String(form.get("input")).trim();
+    const json = { after, input: input || null, agent_version: form.has("current") ? /** @type {"current"} */ ("current") : null };
+    try {
+      location.hash = addressOfRun(await call("POST", ["threads", run.thread_id, "runs", run.id, "replay"], { json }));
+    } catch (error) {
+      say(error);
+    }
+    busy.value = false;
+  }
+  const label = after ? `Say this after step ${after}` : "Ask this instead";
+  return html`
+    <details class="again">
+      <summary>Replay from here</summary>
+      <p class="hint">On a new thread. What was done until here is taken over and not done again; what comes after it is, side effects included.</p>
+      <form onSubmit=${submit}>
+        <label class="hint"><input type="checkbox" name="current" /> with the agent as it is now, not version ${run.agent_version}</label>
+        <div class="ask">
+          <textarea name="input" rows="2" aria-label=${label} placeholder=${`${label} (optional) …`}></textarea>
+          <button class="primary" disabled=${busy.value}>Replay</button>
+        </div>
+      </form>
+    </details>`;
 }
 
 /** Asks an agent. @param {{ agent: string, thread?: string, label: string, text?: string }} props */

@@ -13,12 +13,13 @@ const MARKS = /** @type {Record<string, string>} */ ({
 const ACTIONS = /** @type {Record<string, string>} */ ({ approve: "approved", edit: "approved as edited", reject: "rejected" });
 const SHOWN = 4000;
 
-/** @param {{ timeline: (Step | Mark)[], isLive: boolean }} props */
-export function Timeline({ timeline, isLive }) {
+/** `point` draws what can be done after a step, 0 for the beginning.
+ * @param {{ timeline: (Step | Mark)[], isLive: boolean, point?: (after: number) => unknown }} props */
+export function Timeline({ timeline, isLive, point = () => null }) {
   const began = Date.parse(timeline[0]?.at ?? "");
   return html`
     <ol class="timeline" aria-label="What happened" aria-busy=${isLive}>
-      ${timeline.map((one, number) => (one.kind === "step" ? html`<${OneStep} key=${`step ${one.step}`} step=${one} began=${began} />` : html`<${OneMark} key=${number} mark=${one} began=${began} />`))}
+      ${timeline.map((one, number) => (one.kind === "step" ? html`<${OneStep} key=${`step ${one.step}`} step=${one} began=${began} point=${point} />` : html`<${OneMark} key=${number} mark=${one} began=${began} point=${point} />`))}
     </ol>`;
 }
 
@@ -27,16 +28,16 @@ function Moment({ at, began }) {
   return html`<time class="hint" datetime=${at} title=${when(at)}>+${duration(Date.parse(at) - began)}</time>`;
 }
 
-/** @param {{ mark: Mark, began: number }} props */
-function OneMark({ mark, began }) {
+/** @param {{ mark: Mark, began: number, point: (after: number) => unknown }} props */
+function OneMark({ mark, began, point }) {
   const { type, data, at } = mark;
   const decisions = (data?.decisions ?? []).map((/** @type {any} */ one) => ACTIONS[one.action] ?? one.action).join(", ");
   const more = data?.error?.message ?? data?.limit ?? decisions;
-  return html`<li class="mark" data-mark=${type}><strong>${MARKS[type] ?? type}</strong>${more && `: ${more}`} <${Moment} at=${at} began=${began} /></li>`;
+  return html`<li class="mark" data-mark=${type}><strong>${MARKS[type] ?? type}</strong>${more && `: ${more}`} <${Moment} at=${at} began=${began} />${type === "run.queued" && point(0)}</li>`;
 }
 
-/** @param {{ step: Step, began: number }} props */
-function OneStep({ step, began }) {
+/** @param {{ step: Step, began: number, point: (after: number) => unknown }} props */
+function OneStep({ step, began, point }) {
   const { text, calls, usage } = step;
   return html`
     <li class="step" data-step=${step.step}>
@@ -44,6 +45,7 @@ function OneStep({ step, began }) {
         ${" "}${one.completion_tokens} written${one.cost_usd !== null && `, ${one.cost_usd} USD`}</span>`)}</header>
       ${text && html`<p class="said">${text}</p>`}
       ${calls.map((call) => html`<${OneCall} key=${call.id} call=${call} />`)}
+      ${point(step.step)}
     </li>`;
 }
 
