@@ -45,10 +45,13 @@ def _compiler(npm: str) -> Path | None:
         with tempfile.TemporaryDirectory(dir=CACHE, ignore_cleanup_errors=True) as made:
             for name in FILES:
                 shutil.copy(HERE / name, made)
-            if subprocess.run([npm, *INSTALL], cwd=made, timeout=INSTALL_SECONDS, stdout=sys.stderr).returncode:
-                return None
-            if not folder.exists():  # another check may have been faster
+            try:
+                subprocess.run([npm, *INSTALL], cwd=made, timeout=INSTALL_SECONDS, stdout=sys.stderr, check=True)
                 Path(made).rename(folder)
+            except (OSError, subprocess.SubprocessError) as error:
+                if not folder.exists():  # no other check was faster
+                    print(error, file=sys.stderr)
+                    return None
     return folder / "node_modules" / "typescript" / "bin" / "tsc"
 
 

@@ -112,7 +112,9 @@ def test_a_run_is_replayed_after_a_step_on_a_thread_of_its_own(
     page.get_by_role("button", name="Go on with this").click()
     page.locator('.run [data-status="completed"]').wait_for()
     thread, first = re.search(r"thread=([\w-]+)&run=([\w-]+)", page.url).groups()  # type: ignore[union-attr]
-    step = page.locator('[data-step="1"]')
+    step, answer = page.locator('[data-step="1"]'), page.locator('[data-step="2"] textarea')
+    assert answer.get_attribute("required") is not None, "after the answer there must be something to say"
+    assert step.locator("textarea").get_attribute("required") is None
     step.get_by_text("Replay from here").click()
     step.get_by_label("Say this after step 1").fill("Say 42 again.")
     step.get_by_role("button", name="Replay").click()

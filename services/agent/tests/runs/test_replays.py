@@ -13,9 +13,12 @@ from agent.runs import replays
 from agent.runs import repository as runs
 from agent.runs.errors import NothingLeftToDo, ReplayTooLarge, RunNotEnded, StepNotFound
 from agent.tables import EVENTS
+from agent.testing.scripted_agents import ScriptedAgent, Turn
 from agent.threads.repository import Viewer
 from contracts.access.delegation import Delegation, Scope
 from contracts.agents.runs import ReplayedFrom, Run, RunReplay
+from contracts.models.chat import ChatRequest
+from servicekit.core.clock import ManualClock
 from servicekit.core.errors import InvalidRequest
 from servicekit.sql.database import Database
 
@@ -114,7 +117,7 @@ async def test_a_run_under_way_and_a_step_that_was_not_finished_are_refused(data
     with pytest.raises(RunNotEnded, match="is waiting_approval"):
         await _begun(one, run, 0)
     await one.cancel(run)
-    with pytest.raises(StepNotFound, match="step 2: it has 1"):
+    with pytest.raises(StepNotFound, match="step 2: it has 1; one that was under way"):
         await _begun(one, run, 2)
     assert (await _replayed(one, run, 1)).output == "Paid."
 
@@ -240,3 +243,58 @@ async def test_what_is_taken_over_is_bounded(database: Database, monkeypatch: py
     with pytest.raises(ReplayTooLarge, match="100 bytes"):
         await _begun(one, run, 1)
     await _begun(one, run, 0)
+
+
+async def test_what_is_taken_over_must_leave_room_in_the_limit_of_tokens(database: Database) -> None:
+    one = bench(database, pay(5), "Paid.", tools={"pay": Till()})
+    await one.define(instructions="Pay.", limits={"tokens": 8000})
+    run = await one.run("Pay five. " * 400)
+    assert run.status == "completed"
+    await one.define(instructions="Pay.", limits={"tokens": 1000})
+    with pytest.raises(ReplayTooLarge, match=r"about 1,0\d\d tokens.*may use 1,000 in all"):
+        await _begun(one, run, 1, agent_version="current")
+    assert (await _replayed(one, run, 1)).output == "Paid."
+
+
+async def test_a_step_that_is_decided_on_after_what_was_taken_over_is_kept_once(database: Database) -> None:
+    till = Till()
+    one = bench(database, pay(5), pay(7), "Both paid.", tools={"pay": till})
+    await one.define()
+    run = await one.run()
+    await one.define(approval={"tools": ["pay"]})
+    again = await _replayed(one, run, 1, agent_version="current")
+    assert again.status == "waiting_approval"
+    await one.resume(again, {"tool_call_id": again.pending_tool_calls[0].id, "action": "approve"})
+    await one.work()
+    assert (await one.shown(again)).output == "Both paid."
+    assert await _said(one, again) == await _said(one, run)
+    assert till.paid == ["5", "7", "7"]
+
+
+def _talk_or_pay(request: ChatRequest) -> Turn:
+    """Sums up when asked to; pays once when asked to; else says something long."""
+    last = request.messages[-1]
+    if last.plain_text().startswith("Sum up"):
+        return Turn("They spoke about ships.")
+    if last.plain_text() == "Pay.":
+        return pay(5)
+    return Turn("Paid." if last.role == "tool" else "Ships sail. " * 60)
+
+
+async def test_a_replay_on_a_thread_that_was_summed_up_reads_all_once(database: Database) -> None:
+    one = Bench(database, ScriptedAgent(_talk_or_pay), ManualClock(), tools={"pay": Till()})
+    await one.define(memory={"max_tokens": 600})
+    thread = await one.thread()
+    for number in range(5):
+        await one.run(f"Tell me of ship {number}.", thread=thread)
+    run = await one.run("Pay.", thread=thread)
+    again = await _replayed(one, run, 1)
+    assert (again.status, again.output) == ("completed", "Paid.")
+    assert await _said(one, again) == await _said(one, run)
+    read = [message.plain_text() for message in one.model.requests[-1].messages]
+    assert "They spoke about ships." in read[0]
+    assert read[-3:] == ["Pay.", "I pay.", "paid 5"]
+    assert read.count("Pay.") == 1
+    asked = [text for text in read if text.startswith("Tell me of ship")]
+    assert asked == [f"Tell me of ship {number}." for number in range(5 - len(asked), 5)]
+    assert 0 < len(asked) < 5

@@ -1,6 +1,6 @@
 // One run: how it does, what it did, what it waits for.
-import { call } from "../api/client.js";
-import { html, useEffect, useSignal } from "../app/html.js";
+import { call, newKey } from "../api/client.js";
+import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { addressWith } from "../app/router.js";
 import { counted, duration, when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
@@ -64,7 +64,7 @@ export function Run({ thread, id }) {
         ${one.replayed_from.after ? ` after its step ${one.replayed_from.after}` : " at its beginning"}. What it took over is on its thread; the steps below are its own.</p>`}
       ${one.error && html`<p class="problem" role="alert">${one.error.message}</p>`}
       ${one.status === "waiting_approval" && one.pending_tool_calls.length > 0 && html`<${Approval} key=${one.pending_tool_calls[0].id} run=${one} decided=${() => read().catch(say)} />`}
-      <${Timeline} timeline=${timeline.value} isLive=${isLive} point=${isLive ? undefined : (/** @type {number} */ after) => html`<${Replay} run=${one} after=${after} />`} />
+      <${Timeline} timeline=${timeline.value} isLive=${isLive} point=${isLive ? undefined : (/** @type {number} */ after, /** @type {boolean} */ isTalk) => html`<${Replay} run=${one} after=${after} isAnswer=${isTalk && after === one.steps} />`} />
       ${one.output && html`<section aria-label="Output"><h3>Output</h3><p class="said output">${one.output}</p></section>`}
       ${!isLive && html`
         <${Starter} agent=${one.agent} thread=${thread} label="Go on in this thread" />
@@ -97,9 +97,11 @@ function cancel(run) {
   call("POST", ["threads", run.thread_id, "runs", run.id, "cancel"]).catch(say);
 }
 
-/** Goes on from a point of a run that has ended. @param {{ run: Api.Run, after: number }} props */
-function Replay({ run, after }) {
+/** Goes on from a point of a run that has ended; after its answer only with something to say.
+ * @param {{ run: Api.Run, after: number, isAnswer: boolean }} props */
+function Replay({ run, after, isAnswer }) {
   const busy = useSignal(false);
+  const sent = useRef({ text: "", key: "" });
   /** @param {SubmitEvent} event */
   async function submit(event) {
     event.preventDefault();
@@ -107,14 +109,18 @@ function Replay({ run, after }) {
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const input = String(form.get("input")).trim();
     const json = { after, input: input || null, agent_version: form.has("current") ? /** @type {"current"} */ ("current") : null };
+    const text = JSON.stringify(json);
+    if (sent.current.text !== text) sent.current = { text, key: newKey() };
     try {
-      location.hash = addressOfRun(await call("POST", ["threads", run.thread_id, "runs", run.id, "replay"], { json }));
+      const headers = { "Idempotency-Key": sent.current.key }; // the same again, after a broken connection, is one run
+      location.hash = addressOfRun(await call("POST", ["threads", run.thread_id, "runs", run.id, "replay"], { json, headers }));
+      sent.current.text = "";
     } catch (error) {
       say(error);
     }
     busy.value = false;
   }
-  const label = after ? `Say this after step ${after}` : "Ask this instead";
+  const label = after ? `Say this after step ${after}` : run.replayed_from?.after ? "Say this after what was taken over" : "Ask this instead";
   return html`
     <details class="again">
       <summary>Replay from here</summary>
@@ -122,7 +128,7 @@ function Replay({ run, after }) {
       <form onSubmit=${submit}>
         <label class="hint"><input type="checkbox" name="current" /> with the agent as it is now, not version ${run.agent_version}</label>
         <div class="ask">
-          <textarea name="input" rows="2" aria-label=${label} placeholder=${`${label} (optional) …`}></textarea>
+          <textarea name="input" rows="2" aria-label=${label} required=${isAnswer} placeholder=${`${label}${isAnswer ? "" : " (optional)"} …`}></textarea>
           <button class="primary" disabled=${busy.value}>Replay</button>
         </div>
       </form>

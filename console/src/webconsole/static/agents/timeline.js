@@ -13,8 +13,8 @@ const MARKS = /** @type {Record<string, string>} */ ({
 const ACTIONS = /** @type {Record<string, string>} */ ({ approve: "approved", edit: "approved as edited", reject: "rejected" });
 const SHOWN = 4000;
 
-/** `point` draws what can be done after a step, 0 for the beginning.
- * @param {{ timeline: (Step | Mark)[], isLive: boolean, point?: (after: number) => unknown }} props */
+/** `point` draws what can be done after a step that was finished, 0 for the beginning; it is told whether that has only words.
+ * @param {{ timeline: (Step | Mark)[], isLive: boolean, point?: (after: number, isTalk: boolean) => unknown }} props */
 export function Timeline({ timeline, isLive, point = () => null }) {
   const began = Date.parse(timeline[0]?.at ?? "");
   return html`
@@ -28,15 +28,15 @@ function Moment({ at, began }) {
   return html`<time class="hint" datetime=${at} title=${when(at)}>+${duration(Date.parse(at) - began)}</time>`;
 }
 
-/** @param {{ mark: Mark, began: number, point: (after: number) => unknown }} props */
+/** @param {{ mark: Mark, began: number, point: (after: number, isTalk: boolean) => unknown }} props */
 function OneMark({ mark, began, point }) {
   const { type, data, at } = mark;
   const decisions = (data?.decisions ?? []).map((/** @type {any} */ one) => ACTIONS[one.action] ?? one.action).join(", ");
   const more = data?.error?.message ?? data?.limit ?? decisions;
-  return html`<li class="mark" data-mark=${type}><strong>${MARKS[type] ?? type}</strong>${more && `: ${more}`} <${Moment} at=${at} began=${began} />${type === "run.queued" && point(0)}</li>`;
+  return html`<li class="mark" data-mark=${type}><strong>${MARKS[type] ?? type}</strong>${more && `: ${more}`} <${Moment} at=${at} began=${began} />${type === "run.queued" && point(0, false)}</li>`;
 }
 
-/** @param {{ step: Step, began: number, point: (after: number) => unknown }} props */
+/** @param {{ step: Step, began: number, point: (after: number, isTalk: boolean) => unknown }} props */
 function OneStep({ step, began, point }) {
   const { text, calls, usage } = step;
   return html`
@@ -45,7 +45,7 @@ function OneStep({ step, began, point }) {
         ${" "}${one.completion_tokens} written${one.cost_usd !== null && `, ${one.cost_usd} USD`}</span>`)}</header>
       ${text && html`<p class="said">${text}</p>`}
       ${calls.map((call) => html`<${OneCall} key=${call.id} call=${call} />`)}
-      ${point(step.step)}
+      ${usage.length > 0 && point(step.step, !calls.length)}
     </li>`;
 }
 

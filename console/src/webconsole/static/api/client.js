@@ -40,6 +40,11 @@ export function headersFor(method) {
   return READS.has(method) || !token ? {} : { "X-CSRF-Token": token };
 }
 
+/** An idempotency key. `crypto.randomUUID` is there on pages by HTTPS alone. */
+export function newKey() {
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
+}
+
 /** A call; the answer's body is not read yet. Throws `ApiError`.
  * @param {string} method @param {readonly string[]} path
  * @param {{ query?: object, json?: unknown, body?: BodyInit, headers?: Record<string, string>, signal?: AbortSignal }} [options] */

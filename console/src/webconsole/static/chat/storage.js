@@ -1,5 +1,5 @@
 // What of conversations the server lacks, kept turn by turn; what fails for now is tried again, also once another one is seen.
-import { me, reachable } from "../api/client.js";
+import { me, newKey, reachable } from "../api/client.js";
 import { effect } from "../app/html.js";
 import { say } from "../parts/notice.js";
 import { createThread, deleteThread, keepTurn } from "./threads.js";
@@ -113,9 +113,4 @@ function change(conversation, turn, changed) {
 function placeOf({ turns, messages }, turn) {
   const before = turns[turns.indexOf(turn) - 1];
   return (turn.place.at ??= (before?.refused ? before.place.at : null) ?? messages);
-}
-
-/** `crypto.randomUUID` is there on pages by HTTPS alone. */
-function newKey() {
-  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }

@@ -1,6 +1,7 @@
 // Keys: who may do what, within which limits; made, rotated and revoked here.
 import { all, call, me } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
+import { askBeforeLeaving } from "../app/leaving.js";
 import { when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { KeyForm } from "./key-form.js";
@@ -62,6 +63,7 @@ function KeyRow({ row, changed, rotated }) {
 
 /** A secret, this once. @param {{ made: { name: string, secret: string }, close: () => void }} props */
 function Secret({ made, close }) {
+  useEffect(() => askBeforeLeaving(() => true), []);
   const copy = () =>
     navigator.clipboard.writeText(made.secret).then(
       () => say("Copied."),

@@ -152,7 +152,8 @@ class RunReplay(Request):
     after: Annotated[int, Field(ge=0, le=MAX_NUMBER)]
     """The step after which the new run goes on, as the run's events number them; 0 for its beginning."""
     input: Text | None = None
-    """With `after` 0 instead of the run's own input, else said to the model after that step."""
+    """With `after` 0 instead of the run's own input, where it began with one; else said to the model after what stands
+    before the point."""
     agent_version: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | Literal["current"] | None = None
     """Of the same agent; by default the version that the run had."""
     stream: bool = False

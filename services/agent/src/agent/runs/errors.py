@@ -24,20 +24,21 @@ class StepNotFound(InvalidRequest):
 
     def __init__(self, after: int, steps: int) -> None:
         super().__init__(
-            f"The run has not finished a step {after}: it has {steps}. Give `after` from 0, its beginning, to {steps}.",
+            f"The run has not finished a step {after}: it has {steps}; one that was under way at its end is none. Give "
+            f"`after` from 0, its beginning, to {steps}.",
             param="after",
         )
 
 
 class NothingLeftToDo(InvalidRequest):
-    """After that step the run had answered."""
+    """After that step stand the model's last words."""
 
     code = "nothing_left_to_do"
 
     def __init__(self, after: int) -> None:
         super().__init__(
-            f"After step {after} the model had answered, so there is nothing to go on with. Give an `input`, or an "
-            "earlier step as `after`.",
+            f"After step {after} stand the model's last words, so there is nothing to go on with. Give an `input`, or "
+            "an earlier step as `after`.",
             param="after",
         )
 
@@ -51,4 +52,16 @@ class ReplayTooLarge(Conflict):
         super().__init__(
             f"Up to that step the thread has more than {messages:,} messages or {size:,} bytes, which is too much to "
             "take over. Start a run on a new thread: POST /v1/threads."
+        )
+
+
+class ReplayBeyondLimit(ReplayTooLarge):
+    """What it would begin with is more than its agent may read in a whole run."""
+
+    def __init__(self, tokens: int, limit: int) -> None:
+        Conflict.__init__(
+            self,
+            f"What the run said up to that step has about {tokens:,} tokens, and a run of this version may use "
+            f"{limit:,} in all. Replay from an earlier step, or raise `limits.tokens` of the agent and replay with "
+            '`agent_version` "current".',
         )

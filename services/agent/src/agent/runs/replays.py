@@ -14,12 +14,12 @@ from sqlalchemy import RowMapping, Text, func, literal_column, select
 
 from agent.agents import definitions
 from agent.runs import repository as runs
-from agent.runs.errors import NothingLeftToDo, ReplayTooLarge, RunNotEnded, StepNotFound
+from agent.runs.errors import NothingLeftToDo, ReplayBeyondLimit, ReplayTooLarge, RunNotEnded, StepNotFound
 from agent.runs.origin import Origin, origin_of
 from agent.tables import MESSAGES
 from agent.threads import repository as threads
 from agent.threads.conversations import MOST_BYTES, MOST_MESSAGES
-from agent.threads.messages import user
+from agent.threads.messages import tokens_of, user
 from agent.threads.repository import MESSAGE_BYTES, Viewer
 from contracts.agents.runs import FINAL_RUN_STATUSES, RunReplay
 from servicekit.jobs.tables import JobOwner
@@ -38,8 +38,8 @@ async def create_replay(
 ) -> RowMapping:
     """A queued run on a thread of its own, from a point of a run that the viewer sees.
 
-    Raises `RunNotEnded`, `StepNotFound`, `NothingLeftToDo`, `ReplayTooLarge`, `ThreadNotFound`, and what stands against
-    running that version of the agent.
+    Raises `RunNotEnded`, `StepNotFound`, `NothingLeftToDo`, `ReplayTooLarge`, `ReplayBeyondLimit`, `ThreadNotFound`,
+    and what stands against running that version of the agent.
     """
     if run["status"] not in FINAL_RUN_STATUSES:
         raise RunNotEnded(run["status"])
@@ -49,6 +49,8 @@ async def create_replay(
     source = await threads.get_thread(connection, viewer, run["thread_id"], locked=True)
     begins, ends = await _find_messages(connection, run, wanted)
     await _check_room(connection, run["thread_id"], ends)
+    limits = (await definitions.get_version(connection, viewer.tenant, run["agent"], version)).limits
+    await _check_limit(connection, run["thread_id"], begins, ends, limits.tokens)
     thread = await threads.copy_thread(connection, viewer, source, ends, now, summarised=begins)
     said = [] if wanted.input is None else [user(wanted.input)]
     origin = Origin(run["thread_id"], run["id"], wanted.after, begins, ends + len(said))
@@ -90,3 +92,11 @@ async def _check_room(connection: Transaction, thread_id: str, count: int) -> No
     these = (MESSAGES.c.thread_id == thread_id) & (MESSAGES.c.position < count)
     if count > MOST_MESSAGES or (await connection.execute(sizes.where(these))).scalar_one() > MOST_BYTES:
         raise ReplayTooLarge(MOST_MESSAGES, MOST_BYTES)
+
+
+async def _check_limit(connection: Transaction, thread_id: str, begins: int, ends: int, limit: int) -> None:
+    """What is taken over is read whole at the first step, however little the agent may remember."""
+    sizes = await threads.list_sizes(connection, thread_id, begins, ends - begins)
+    tokens = sum(tokens_of(size.chars) for size in sizes)
+    if tokens >= limit:
+        raise ReplayBeyondLimit(tokens, limit)
