@@ -33,6 +33,8 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.ContentNotText(0, LONG), 400, "content_unsupported"),
     (errors.DeadlinePassed(), 504, "deadline_passed"),
     (errors.AgentNotFound(LONG), 404, "agent_not_found"),
+    (errors.AgentVersionNotFound("helper", 9, 3), 404, "agent_version_not_found"),
+    (errors.AgentVersionReplaced("helper", 1, 3), 403, "agent_version_replaced"),
     (errors.AgentModelMissing(LONG), 404, "model_not_found"),
     (errors.ArgumentsDontFit("pay", ["amount: must be a number"]), 422, "arguments_dont_fit"),
     (errors.AgentNotYours("helper"), 403, "agent_not_yours"),

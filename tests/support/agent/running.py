@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI
 from fastapi.responses import Response, StreamingResponse
-from tests.support.agent.service import serving
+from tests.support.agent.service import reserved, serving
 from tests.support.gateway.running import RunningGateway, running_gateway
 
 from agent.bootstrap import create_app
@@ -91,14 +91,14 @@ def free_port() -> int:
 async def running_agents(folder: Path, **settings: Any) -> AsyncIterator[RunningAgents]:
     """Gateway, agent service and scripted model, until the block ends. Redis is not there."""
     model = ScriptedAgent(in_turn("Hello."), MODEL)
-    port = free_port()
+    listener = reserved()
     async with (
         serving(inference(model, folder / "d.pub")) as inference_url,
         running_gateway(
             folder,
             limiter=MemoryLimiter(SystemClock()),
             inference_url=inference_url,
-            agent_url=f"http://127.0.0.1:{port}",
+            agent_url=f"http://127.0.0.1:{listener.getsockname()[1]}",
         ) as gateway,
     ):
         chosen = {
@@ -110,6 +110,6 @@ async def running_agents(folder: Path, **settings: Any) -> AsyncIterator[Running
             "run_poll_seconds": 0.5,
             **settings,
         }
-        async with serving(create_app(AgentSettings.model_validate(chosen)), port):
+        async with serving(create_app(AgentSettings.model_validate(chosen)), listener):
             made = await gateway.new_key(scopes=["chat", "documents", "search", "agents", "agents:write"])
             yield RunningAgents(gateway, model, made["secret"])

@@ -120,10 +120,19 @@ class Tokens:
         return self._signer.sign(claims, timedelta(seconds=lifetime_seconds))
 
 
+def reserved(port: int = 0) -> socket.socket:
+    """A loopback port, by default a free one, that nobody else gets; nobody answers there until it is served."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", port))
+    return held
+
+
 @asynccontextmanager
-async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
-    """The base URL of an app that is served on a free loopback port, in this event loop."""
-    listener = socket.create_server(("127.0.0.1", port))
+async def serving(app: ASGIApp, at: socket.socket | int = 0) -> AsyncIterator[str]:
+    """The base URL of an app that is served on a loopback port, by default a free one, in this event loop."""
+    listener = reserved(at) if isinstance(at, int) else at
+    listener.listen(128)  # whoever calls from now on waits until the app is up
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
     running = asyncio.create_task(server.serve([listener]))
     try:

@@ -7,8 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.agent.running import free_port
-from tests.support.agent.service import serving
+from tests.support.agent.service import reserved, serving
 from tests.support.gateway.running import RunningGateway, eventually, running_gateway
 from tests.support.inference.running import EMBEDDING, RERANK, settings_for
 
@@ -41,14 +40,14 @@ async def running_with_inference(
 ) -> AsyncIterator[RunningGateway]:
     """Chat models `talker` (the default) and `clerk` (a short context), `words` to embed, `overlap` to rerank, unless
     others are given."""
-    port = free_port()
+    listener = reserved()
     async with AsyncExitStack() as stack:
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         gateway = await stack.enter_async_context(running_gateway(folder, inference_url=url, **settings))
         (inner := folder / "inference").mkdir()
         chosen = settings_for(inner, list(models))
         app = create_app(chosen.model_copy(update={"delegation_public_key_file": folder / "d.pub"}))
-        await stack.enter_async_context(serving(app, port))
+        await stack.enter_async_context(serving(app, listener))
         await eventually(lambda: hasattr(app.state, "dependencies"))
         await app.state.dependencies.models.loaded()
         yield gateway

@@ -81,7 +81,7 @@ def replay(
     thread: Annotated[str, typer.Argument(help="The thread.")],
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run, which has ended.")],
     after: Annotated[int, typer.Option(min=0, help="Go on after this step of it; 0 is its beginning.")],
-    text: Annotated[str | None, typer.Option("--input", help="Say this there; with 0, instead of what it was asked.")] = None,
+    text: Annotated[str | None, typer.Option("--input", help="Say this there; with 0, not what it was asked.")] = None,
     version: Annotated[str | None, typer.Option("--agent-version", help="A number, or 'current'.")] = None,
     approve: ApproveOption = False,
 ) -> None:
