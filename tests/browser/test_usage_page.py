@@ -71,6 +71,7 @@ def test_answers_are_told_apart_by_their_collections(
     page.get_by_role("link", name="Usage").click()
     page.get_by_role("button", name="Collection", exact=True).click()
     rows = {row["group"]: row for row in http.get("/v1/usage?group_by=collection").json()["data"]}
+    page.locator('[data-group="handbook"] td').first.wait_for()
     shown = page.locator('[data-group="handbook"] td').all_text_contents()
     assert shown[1] == f"{rows['handbook']['requests']:,}"
     page.locator('[data-group=""]').get_by_text("all else").wait_for()
