@@ -39,7 +39,7 @@ def test_a_conversation_goes_on_in_another_browser_is_renamed_and_deleted(
     page.reload()
     choose(page, "handbook")
     ask(page, QUESTION)
-    page.wait_for_function("location.hash.startsWith('#/chat/thread_')")
+    page.wait_for_function("() => location.hash.startsWith('#/chat/thread_')")
     here = page.locator(".threads li:has(a[aria-current])")
     here.get_by_role("button", name="Rename").click()
     page.get_by_label("Title").fill("<b>Time off</b>")
@@ -149,7 +149,7 @@ def test_what_was_kept_and_not_confirmed_is_kept_once_and_not_said_to_be_another
 
     page.route("**/v1/threads/*/messages", lose_first_reply)
     ask(page, LEAVE)
-    page.wait_for_function("location.hash.startsWith('#/chat/thread_')")
+    page.wait_for_function("() => location.hash.startsWith('#/chat/thread_')")
     page.wait_for_function(KEPT, arg=page.url.rpartition("/")[2])
     page.get_by_text("Groundwork can't be reached").wait_for(state="detached")
     assert sent[0] == sent[1]

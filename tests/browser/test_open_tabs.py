@@ -52,7 +52,7 @@ def test_an_answer_that_a_killed_gateway_cut_off_is_said_to_be_so_kept_and_asked
     _kill(home)
     page.get_by_role("alert").get_by_text("The connection broke before the answer was whole").wait_for()
     page.wait_for_function("async () => (await fetch('../healthz').catch(() => ({}))).ok")
-    page.wait_for_function("location.hash.startsWith('#/chat/thread_')")
+    page.wait_for_function("() => location.hash.startsWith('#/chat/thread_')")
     thread = page.url.rpartition("/")[2]
     kept = """async (id) => {
       const { data = [] } = await (await fetch(`../v1/threads/${id}/history`)).json();
