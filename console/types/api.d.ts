@@ -81,6 +81,7 @@ declare namespace Api {
     rewrite?: "follow_up" | "several" | "hypothetical" | null;
     style?: "short" | "detailed" | null;
     top_k?: number;
+    variables?: Record<string, boolean | number | string> | null;
   };
   type AnswerReport = {
     abstained: boolean;
@@ -491,7 +492,7 @@ declare namespace Api {
     prefix: string;
     previous_until: string | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[];
     tenant: string;
   };
   type KeyCreate = {
@@ -502,7 +503,7 @@ declare namespace Api {
     limits?: Partial<Limits>;
     models?: string[] | null;
     name: string;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[];
     tenant: string;
   };
   type KeyCreated = {
@@ -519,7 +520,7 @@ declare namespace Api {
     prefix: string;
     previous_until: string | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[];
     secret: string;
     tenant: string;
   };
@@ -531,10 +532,13 @@ declare namespace Api {
     limits?: Partial<Limits> | null;
     models?: string[] | null;
     name?: string | null;
-    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[] | null;
+    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[] | null;
   };
   type KeyRotate = {
     overlap_seconds?: number;
+  };
+  type LabelMove = {
+    version: number;
   };
   type Limits = {
     concurrency: number | null;
@@ -570,7 +574,7 @@ declare namespace Api {
     key_id: string;
     models: string[] | null;
     name: string;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[];
     session: Session | null;
     tenant: string;
   };
@@ -607,7 +611,7 @@ declare namespace Api {
     fingerprint: string | null;
     id: string;
     images: boolean | null;
-    kind: "chat" | "embedding" | "rerank" | "reading" | "rag" | "agent";
+    kind: "chat" | "embedding" | "rerank" | "reading" | "rag" | "agent" | "prompt";
     languages: "all" | string[] | null;
     limits: Limits | null;
     max_model_len: number | null;
@@ -678,6 +682,104 @@ declare namespace Api {
     completion_usd_per_million: string;
     prompt_usd_per_million: string;
   };
+  type Prompt = {
+    created_at: string;
+    description: string;
+    examples: PromptExample[];
+    key_id: string | null;
+    labels: PromptLabel[];
+    messages: PromptMessage[];
+    model: string;
+    name: string;
+    nearest: number | null;
+    newest: number;
+    output_schema: Record<string, JsonValue> | null;
+    parameters: PromptParameters;
+    tools: (Record<string, unknown>)[];
+    updated_at: string;
+    variables: Record<string, unknown>;
+    version: number;
+    withheld: boolean;
+  };
+  type PromptCreate = {
+    description?: string;
+    examples?: Partial<PromptExample>[];
+    label?: string | null;
+    messages: Partial<PromptMessage>[];
+    model?: string;
+    name: string;
+    nearest?: number | null;
+    output_schema?: Record<string, JsonValue> | null;
+    parameters?: PromptParametersInput;
+    tools?: (Record<string, unknown>)[];
+    variables?: Record<string, unknown>;
+  };
+  type PromptExample = {
+    input: string;
+    output: string;
+  };
+  type PromptLabel = {
+    label: string;
+    previous: number | null;
+    version: number;
+  };
+  type PromptMessage = {
+    content: string;
+    role: "system" | "developer" | "user" | "assistant";
+  };
+  type PromptParameters = {
+    frequency_penalty: number | null;
+    max_tokens: number | null;
+    presence_penalty: number | null;
+    reasoning_effort: string | null;
+    seed: number | null;
+    stop: string[] | null;
+    temperature: number | null;
+    top_p: number | null;
+  };
+  type PromptParametersInput = {
+    frequency_penalty?: number | null;
+    max_tokens?: number | null;
+    presence_penalty?: number | null;
+    reasoning_effort?: string | null;
+    seed?: number | null;
+    stop?: string[] | null;
+    temperature?: number | null;
+    top_p?: number | null;
+  };
+  type PromptRender = {
+    label?: string | null;
+    question?: string | null;
+    variables?: Record<string, boolean | number | string>;
+    version?: number | null;
+  };
+  type PromptSummary = {
+    created_at: string;
+    description: string;
+    key_id: string | null;
+    labels: PromptLabel[];
+    model: string;
+    name: string;
+    newest: number;
+    updated_at: string;
+    variables: Record<string, PromptVariable>;
+    version: number;
+  };
+  type PromptUse = {
+    id: string;
+    variables?: Record<string, boolean | number | string> | null;
+    version?: string | null;
+  };
+  type PromptVariable = {
+    default: boolean | number | string | null;
+    description: string;
+    type: "string" | "integer" | "number" | "boolean";
+  };
+  type PromptVariableInput = {
+    default?: boolean | number | string | null;
+    description?: string;
+    type?: "string" | "integer" | "number" | "boolean";
+  };
   type Pull = {
     bytes_done: number;
     bytes_total: number | null;
@@ -744,6 +846,16 @@ declare namespace Api {
     embedding_model?: string | null;
     language?: string | null;
     vectors?: Partial<VectorOptions> | null;
+  };
+  type RenderedPrompt = {
+    degraded: string[];
+    messages: PromptMessage[];
+    model: string;
+    name: string;
+    parameters: PromptParameters;
+    response_format: Record<string, unknown> | null;
+    tools: (Record<string, unknown>)[];
+    version: number;
   };
   type ReplayedFrom = {
     after: number;
@@ -816,7 +928,7 @@ declare namespace Api {
     conversation?: string | Record<string, unknown> | null;
     groundwork?: AnswerOptions | null;
     include?: string[] | null;
-    input: string | (Record<string, unknown>)[];
+    input?: string | (Record<string, unknown>)[];
     instructions?: string | null;
     max_output_tokens?: number | null;
     max_tool_calls?: number | null;
@@ -824,7 +936,7 @@ declare namespace Api {
     model: string;
     parallel_tool_calls?: boolean | null;
     previous_response_id?: string | null;
-    prompt?: Record<string, unknown> | null;
+    prompt?: PromptUse | null;
     prompt_cache_key?: string | null;
     prompt_cache_retention?: string | null;
     reasoning?: ReasoningOptions | null;
@@ -1133,6 +1245,9 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["keys", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "DELETE", path: readonly ["models", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["prompts", string, "labels", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["routes", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["session"], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["tenants", string], options?: Options<{}, never>): Promise<TenantDeletion>;
@@ -1156,6 +1271,10 @@ declare namespace Api {
     (method: "GET", path: readonly ["models", "pull"], options?: Options<{}, never>): Promise<PullList>;
     (method: "GET", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "GET", path: readonly ["models", string], options?: Options<{}, never>): Promise<ModelInfo>;
+    (method: "GET", path: readonly ["prompts"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: PromptSummary[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<Prompt>;
+    (method: "GET", path: readonly ["prompts", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Prompt[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<Prompt>;
     (method: "GET", path: readonly ["routes"], options?: Options<{}, never>): Promise<{ data: Route[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["runs"], options?: Options<Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, never>): Promise<{ data: Run[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["tenants"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Tenant[]; next_cursor: string | null }>;
@@ -1187,6 +1306,8 @@ declare namespace Api {
     (method: "POST", path: readonly ["keys"], options?: Options<{}, KeyCreate>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["keys", string, "rotate"], options?: Options<{}, KeyRotate | null>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["models", "pull"], options?: Options<{}, ModelPull>): Promise<Pull>;
+    (method: "POST", path: readonly ["prompts"], options?: Options<{}, PromptCreate>): Promise<Prompt>;
+    (method: "POST", path: readonly ["prompts", string, "render"], options?: Options<{}, PromptRender>): Promise<RenderedPrompt>;
     (method: "POST", path: readonly ["rerank"], options?: Options<{}, RerankRequest>): Promise<RerankReply>;
     (method: "POST", path: readonly ["responses"], options?: Options<{}, ResponseRequest>): Promise<Response>;
     (method: "POST", path: readonly ["session"], options?: Options<{}, never>): Promise<Me>;
@@ -1201,6 +1322,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["tokenize"], options?: Options<{}, TokenizeRequest>): Promise<TokenizeReply>;
     (method: "PUT", path: readonly ["models", string], options?: Options<{}, ModelDeclaration>): Promise<ModelInfo>;
     (method: "PUT", path: readonly ["models", string, "default"], options?: Options<{}, never>): Promise<ModelInfo>;
+    (method: "PUT", path: readonly ["prompts", string, "labels", string], options?: Options<{}, LabelMove>): Promise<Prompt>;
     (method: "PUT", path: readonly ["routes", string], options?: Options<{}, RouteSpec>): Promise<Route>;
   }
   interface All {
@@ -1213,6 +1335,8 @@ declare namespace Api {
     (path: readonly ["collections", string, "documents", string, "revisions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentRevision[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;
     (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
+    (path: readonly ["prompts"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<PromptSummary[]>;
+    (path: readonly ["prompts", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Prompt[]>;
     (path: readonly ["routes"], query?: {}, most?: number): Promise<Route[]>;
     (path: readonly ["runs"], query?: Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, most?: number): Promise<Run[]>;
     (path: readonly ["tenants"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Tenant[]>;

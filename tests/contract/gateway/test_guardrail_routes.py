@@ -26,6 +26,11 @@ MAIL = "jane.roe@acme.example"
 MASK = "*" * len(MAIL)
 SPEAKS = (Turn(f"I write to {MAIL} now.", [("calculator", {"expression": "6*7"})]), f"It is 42, says {MAIL}.")
 HELPER = {"name": "helper", "instructions": "Compute.", "tools": ["calculator"]}
+GREETING = {
+    "name": "greeting",
+    "messages": [{"role": "system", "content": "Greet {{who}}."}],
+    "variables": {"who": {"default": "all"}},
+}
 CAREFUL = {**HELPER, "name": "careful", "approval": {"tools": ["calculator"]}}
 SCOPES = ["chat", "documents", "search", "agents", "agents:write"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -54,6 +59,10 @@ def _chat(model: str, text: str, **more: Any) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": text}], "stream": True, **more}
 
 
+def _who(text: str) -> dict[str, Any]:
+    return {"variables": {"who": text}}
+
+
 def _decided(made: Made, text: str) -> dict[str, Any]:
     return {"decisions": [{"tool_call_id": made.call, "action": "reject", "message": text}]}
 
@@ -64,6 +73,8 @@ EXAMPLES: dict[str, list[Example]] = {
         lambda _, text: ("/v1/chat/completions", _chat("rag:handbook", text, groundwork={"include": ["sources"]})),
         lambda _, text: ("/v1/chat/completions", _chat("agent:helper", text)),
         lambda _, text: ("/v1/chat/completions", {**_chat("agent:careful", text), "stream": False}),
+        lambda _, text: ("/v1/chat/completions", _chat("prompt:greeting", text)),
+        lambda _, text: ("/v1/chat/completions", {**_chat("prompt:greeting@1", "Hi."), "groundwork": _who(text)}),
     ],
     "POST /v1/completions": [
         lambda _, text: ("/v1/completions", {"model": "turns", "prompt": text, "max_tokens": 40, "stream": True})
@@ -71,6 +82,7 @@ EXAMPLES: dict[str, list[Example]] = {
     "POST /v1/responses": [
         lambda _, text: ("/v1/responses", {"model": "turns", "input": text, "stream": True}),
         lambda _, text: ("/v1/responses", {"model": "agent:careful", "input": "Go.", "instructions": text}),
+        lambda _, text: ("/v1/responses", {"prompt": {"id": "greeting", **_who(text)}, "stream": True}),
     ],
     "POST /v1/embeddings": [lambda _, text: ("/v1/embeddings", {"input": ["first", text]})],
     "POST /v1/tokenize": [lambda _, text: ("/v1/tokenize", {"model": "turns", "prompt": text})],
@@ -85,6 +97,10 @@ EXAMPLES: dict[str, list[Example]] = {
         lambda _, text: ("/mcp", _mcp("search", query=text)),
     ],
     "POST /v1/agents": [lambda _, text: ("/v1/agents", {"name": "new", "instructions": text})],
+    "POST /v1/prompts": [
+        lambda _, text: ("/v1/prompts", {"name": "new", "messages": [{"role": "system", "content": text}]})
+    ],
+    "POST /v1/prompts/{name}/render": [lambda _, text: ("/v1/prompts/greeting/render", _who(text))],
     "POST /v1/threads": [lambda _, text: ("/v1/threads", {"metadata": {"title": text}})],
     "PATCH /v1/threads/{id}": [lambda made, text: (f"/v1/threads/{made.thread}", {"metadata": {"title": text}})],
     "POST /v1/threads/{id}/messages": [
@@ -132,6 +148,7 @@ async def agents(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
         running.gateway.seen.hits.append(found.model_dump(mode="json"))
         for agent in (HELPER, CAREFUL):
             await running.call("POST", "/v1/agents", 201, json=agent)
+        await running.call("POST", "/v1/prompts", 201, json=GREETING)
         yield running
 
 

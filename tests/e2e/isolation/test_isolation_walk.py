@@ -19,7 +19,7 @@ from tests.support.home.stack import RunningHome
 from contracts.retrieval.search import Filter
 from groundwork.client import Groundwork
 
-VAULT, SHARED, OPEN, AGENT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper"
+VAULT, SHARED, OPEN, AGENT, PROMPT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper", "greeter"
 DOSSIER, TITLE, TEXT = "secret-dossier", "Zanzibar dossier", "The wombat password is xylophone quartz."
 METADATA = {"codename": "quetzal", "year": 1987}
 IDEMPOTENCY_KEY = "the-victims-own-key"
@@ -101,6 +101,8 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         client.jobs.wait(kept["job"]["id"])
         chunks = [chunk.chunk_id for name in (VAULT, SHARED) for chunk in client.documents.chunks(name, DOSSIER)]
         thread, run = start_run(http)
+        secret = {"name": PROMPT, "messages": [{"role": "system", "content": "Keep the xylophone."}]}
+        assert http.post("/v1/prompts", json=secret).status_code == 201
         pages = ("/v1/collections", f"/v1/collections/{VAULT}/documents", "/v1/jobs", "/v1/threads")
         cursors = [http.get(page, params={"limit": 1}).json()["next_cursor"] for page in pages]
         assert all(cursors)
@@ -142,6 +144,7 @@ def calls(http: httpx2.Client) -> list[Operation]:
         "DELETE /v1/collections/{name}",
         "POST /v1/collections",
         "POST /v1/agents",
+        "POST /v1/prompts",
     ]
 
     def turn(call: Operation) -> int:
@@ -158,13 +161,16 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "pages": ("1",),
         "jobs": victim.jobs,
         "agents": (AGENT,),
+        "prompts": (PROMPT,),
+        "versions": ("1",),
+        "labels": ("production", "candidate"),
         "threads": (victim.thread,),
         "runs": (victim.run,),
         "keys": (victim.key_id,),
         "tenants": ("victim-tenant",),
         "routes": ("default-chat",),
         "pull": ("pull_0123456789ab",),
-        "models": (f"rag:{VAULT}", f"rag:{SHARED},{VAULT}", f"agent:{AGENT}"),
+        "models": (f"rag:{VAULT}", f"rag:{SHARED},{VAULT}", f"agent:{AGENT}", f"prompt:{PROMPT}"),
     }
 
 
@@ -227,6 +233,9 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/collections/{name}/documents/{id}/summary": [{}, {"sentences": 12}],
         "POST /v1/collections/{name}/reindex": [{}, {"language": "de"}],
         "POST /v1/agents": [{"name": AGENT, "instructions": "Mine.", "tools": ["search_documents"]}],
+        "POST /v1/prompts": [{"name": PROMPT, "messages": [{"role": "system", "content": "Mine."}]}],
+        "PUT /v1/prompts/{name}/labels/{label}": [{"version": 1}],
+        "POST /v1/prompts/{name}/render": [{}, {"version": 1}, {"label": "newest"}],
         "POST /mcp": [
             {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
             for name, arguments in (
@@ -276,8 +285,9 @@ def requests(operation: Operation, victim: Victim) -> Iterator[tuple[str, dict[s
 def is_foreign(given: dict[str, str], attacker: Attacker) -> bool:
     """Whether the path names something that is not the attacker's."""
     shared_alone = given == {"collections": SHARED} and attacker.name == "another tenant"
-    agent = given in ({"agents": AGENT}, {"models": f"agent:{AGENT}"})
-    of_own_tenant = agent and attacker.name != "another tenant"  # agents are the tenant's
+    shared = given.get("agents") == AGENT or given.get("prompts") == PROMPT
+    shared = shared or given.get("models") in (f"agent:{AGENT}", f"prompt:{PROMPT}")
+    of_own_tenant = shared and attacker.name != "another tenant"  # agents and prompts are the tenant's
     return bool(given) and not shared_alone and not of_own_tenant
 
 

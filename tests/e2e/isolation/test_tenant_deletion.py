@@ -69,6 +69,8 @@ def live(home: RunningHome, tenant: str) -> tuple[list[str], str]:
         plain = {"messages": [{"role": "user", "content": "echidnagoal"}], "max_tokens": 5, "model": "default"}
         assert http.post("/v1/chat/completions", json=plain, timeout=60).status_code == 200
         client.agents.save(AGENT, {"instructions": "Remember the echidnagoal."})
+        prompt = {"name": AGENT, "messages": [{"role": "system", "content": "Greet the echidnagoal."}], "label": "own"}
+        assert http.post("/v1/prompts", json=prompt).status_code == 201
         thread = client.threads.create({"about": "wallaroo"})
         run = client.runs.start(thread.id, AGENT, "What is the wallaroo password?")
         for _ in client.runs.events(thread.id, run.id, timeout=SECONDS):

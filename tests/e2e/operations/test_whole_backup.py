@@ -90,6 +90,9 @@ class Uploads(threading.Thread):
         self.client.close()
 
 
+GREETING: dict[str, Any] = {"variables": {"who": {}}}
+
+
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
     """A home with two tenants, backed up under load, then destroyed."""
@@ -143,6 +146,9 @@ def second(known: Known, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 def _thread(home: RunningHome) -> str:
     home.client.agents.save("keeper", {"instructions": "Say what you know."})
+    for text in ("Greet {{who}}.", "Greet {{who}} twice."):
+        home.client.prompts.save("greeting", {**GREETING, "messages": [{"role": "system", "content": text}]})
+    home.client.prompts.move("greeting", "candidate", 2)
     thread = home.client.threads.create()
     _run(home.client, thread.id, "What is a lighthouse?")
     return thread.id
@@ -165,6 +171,12 @@ def test_the_restored_home_gives_the_same_answers_citations_and_usage_totals(kno
         assert now[what] == said, what
     assert any(citations for _, citations in now["answers"].values())
     assert now["books"]["tenant"]
+
+
+def test_prompts_have_their_versions_and_labels_again(second: RunningHome) -> None:
+    prompt = second.client.prompts.get("greeting", version=2)
+    assert prompt.messages[0].content == "Greet {{who}} twice."
+    assert {label.label: label.version for label in prompt.labels} == {"production": 1, "candidate": 2}
 
 
 def test_keys_of_callers_work_on_and_the_admin_key_is_a_new_one(known: Known, second: RunningHome) -> None:

@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from pydantic import SecretStr
 from sqlalchemy import Connection, delete
+from tests.support.agent.prompt_replicas import move_under_load
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 
 from agent.agents.definitions import create_agent
@@ -141,3 +142,12 @@ async def test_runs_of_a_tenant_and_sizes_of_messages_are_listed(database: Datab
         assert 20 < answered.chars < 80
         page = await runs.list_all_runs(connection, viewer, 10, None, status="queued", agent="helper")
         assert [run.id for run in page.data] == [row["id"]]
+
+
+async def test_a_label_moves_at_once_on_two_replicas_and_no_request_sees_a_mix(tmp_path: Path) -> None:
+    with temporary_postgres() as url:
+        one, other = (Database.open(SecretStr(url), tmp_path, "agent") for _ in range(2))
+        await migrate(one, MIGRATIONS)
+        await move_under_load(one, other)
+        await one.close()
+        await other.close()

@@ -33,6 +33,7 @@ from groundwork.client.collections import Collections
 from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
 from groundwork.client.documents import Documents
 from groundwork.client.jobs import Jobs
+from groundwork.client.prompts import Prompts
 from groundwork.client.pulls import Pulls
 
 LOAD_SECONDS = 70.0
@@ -65,6 +66,7 @@ class Groundwork:
         self.documents = Documents(self._connection)
         self.jobs = Jobs(self._connection)
         self.agents = Agents(self._connection)
+        self.prompts = Prompts(self._connection)
         self.threads = Threads(self._connection)
         self.runs = Runs(self._connection)
         self.keys = administration.Keys(self._connection)

@@ -5,8 +5,8 @@ from contracts.operations.table import OPERATIONS
 PASSED_ON = tuple(operation for operation in OPERATIONS if operation.owner != "gateway")
 MCP = "/mcp"
 """A call that may do several things, each of which asks for its own scope."""
-SUMMARY = "POST /v1/collections/{name}/documents/{id}/summary"
-"""Changes nothing, but costs what an answer does."""
+FOR_READERS = ("POST /v1/collections/{name}/documents/{id}/summary", "POST /v1/prompts/{name}/render")
+"""Change nothing, but cost what an answer or a few embeddings do."""
 
 
 def test_every_operation_is_named_once() -> None:
@@ -49,18 +49,21 @@ def test_every_operation_that_changes_something_is_limited_recorded_and_for_writ
         changes = operation.method != "GET"
         assert (operation.route is not None) == changes, operation.id
         writers = ("agents",) if operation.owner == "agent" else ("documents",)
-        if operation.path.startswith("/v1/agents"):
+        if operation.path.startswith(("/v1/agents", "/v1/prompts")):
             writers = ("agents:write",)
+        if "/labels/" in operation.path:
+            writers = ("agents:write", "prompts:release")
         if operation.path.startswith("/v1/threads") and "/runs" not in operation.path:
             writers = ("agents", "chat")
-        assert not changes or operation.scopes == writers or operation.id == SUMMARY, operation.id
+        assert not changes or operation.scopes == writers or operation.id in FOR_READERS, operation.id
 
 
 def test_tokens_of_operations_that_are_passed_on_never_reach_models_or_grants() -> None:
     for operation in PASSED_ON:
-        if operation.path == MCP or operation.id == SUMMARY:
+        if operation.path == MCP or operation.id == FOR_READERS[0]:
             continue  # an answer like those of `rag:` models
         allowed = {"agent"} if operation.owner == "agent" else {"ingest", "retriever", "inference"}
-        if operation.id == "POST /v1/agents":
-            allowed = {"agent", "models"}  # it looks whether the key may use the agent's model
+        if operation.id in ("POST /v1/agents", "POST /v1/prompts", FOR_READERS[1]):
+            # they look whether the key may use a model, or compare examples
+            allowed = {"agent", "models"}
         assert set(operation.audiences) <= allowed, operation.id

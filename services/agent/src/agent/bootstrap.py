@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from agent.agents import definition_files
 from agent.answering.graph import Answering
-from agent.api import administration, chat, mcp, runs, summaries, threads
+from agent.api import administration, chat, mcp, prompts, runs, summaries, threads
 from agent.api import agents as agent_routes
 from agent.dependencies import AgentRuntime, Dependencies
 from agent.mcp.server import McpServer
@@ -21,6 +21,7 @@ from agent.peers.model_plane import ModelPlane, PlaneSearch
 from agent.peers.reader import PlaneReader
 from agent.peers.retriever import RetrieverLibrary
 from agent.ports import Library, Models, Reader, Search, TokenSource
+from agent.prompts.service import Prompts
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.settings import AgentSettings
 from agent.tables import RUN_JOBS
@@ -76,7 +77,8 @@ def assemble(
     worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
     agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models)
     answering = Answering(search, models, library, settings, reader)
-    return Dependencies(answering, agents, McpServer(answering, library))
+    library_of_prompts = Prompts(database, models, settings.protected)
+    return Dependencies(answering, agents, McpServer(answering, library), library_of_prompts)
 
 
 @asynccontextmanager
@@ -125,6 +127,7 @@ def create_app(settings: AgentSettings, dependencies: Dependencies | None = None
     routers = [
         *answers,
         agent_routes.router,
+        prompts.router,
         threads.router,
         runs.router,
         runs.all_runs,

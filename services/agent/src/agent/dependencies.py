@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent.answering.graph import Answering
 from agent.mcp.server import McpServer
 from agent.ports import Models
+from agent.prompts.service import Prompts
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
@@ -38,3 +39,4 @@ class Dependencies:
     answering: Answering
     agents: AgentRuntime
     mcp: McpServer
+    prompts: Prompts

@@ -108,6 +108,8 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """The longest that one call of these tools may take."""
     http_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
     """The largest answer that these tools read."""
+    protected_labels: str = "production"
+    """Labels of prompts that only keys with the scope `prompts:release` may move: `production,live`."""
     mcp_file: Path | None = None
     """YAML file that names the MCP servers whose tools agents may use."""
     completion_seconds: Annotated[float, Field(gt=0)] = 280.0
@@ -122,6 +124,11 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     def tenant_slots(self) -> int:
         """How many runs of one tenant this process works on at once."""
         return max(1, self.run_slots_per_tenant or self.run_slots * 3 // 4)
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """The labels of prompts that need a scope of their own."""
+        return frozenset(label.strip() for label in self.protected_labels.split(",") if label.strip())
 
     def http_policy(self) -> AddressPolicy:
         """What the HTTP tools may reach; raises `ValueError` for a word that makes no sense."""

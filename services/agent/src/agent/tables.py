@@ -1,4 +1,4 @@
-"""The agent service's ledger: agents and their versions, threads, runs, their events, tool calls and checkpoints.
+"""The agent service's ledger: agents, prompts, threads, runs, their events, tool calls and checkpoints.
 
 A run's row counts its events (`last_event`), so that whoever adds one gets the next number from the row itself. A
 tool call's row is written before the tool is called and again afterwards: that is how a run that is taken up again
@@ -36,25 +36,47 @@ metadata = MetaData()
 LIVE = "status IN ('queued', 'running', 'waiting_approval')"
 DUE = "status IN ('queued', 'running')"
 
-AGENTS = Table(
-    "agents",
-    metadata,
-    Column("tenant", String(63), primary_key=True),
-    Column("name", String(63), primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("deleted_at", UtcTime),
-    Column("key_id", String(64)),
-)
 
-VERSIONS = Table(
-    "agent_versions",
+def _named(table: str) -> Table:
+    """What has versions: the active one, the one before it, and the highest number that was given."""
+    return Table(
+        table,
+        metadata,
+        Column("tenant", String(63), primary_key=True),
+        Column("name", String(63), primary_key=True),
+        Column("version", Integer, nullable=False),
+        Column("previous", Integer),
+        Column("newest", Integer, nullable=False),
+        Column("created_at", UtcTime, nullable=False),
+        Column("deleted_at", UtcTime),
+        Column("key_id", String(64)),
+    )
+
+
+def _versions(table: str) -> Table:
+    return Table(
+        table,
+        metadata,
+        Column("tenant", String(63), primary_key=True),
+        Column("name", String(63), primary_key=True),
+        Column("version", Integer, primary_key=True),
+        Column("definition", JSON, nullable=False),
+        Column("digest", String(64), nullable=False),
+        Column("created_at", UtcTime, nullable=False),
+    )
+
+
+AGENTS, VERSIONS = _named("agents"), _versions("agent_versions")
+PROMPTS, PROMPT_VERSIONS = _named("prompts"), _versions("prompt_versions")
+
+PROMPT_LABELS = Table(
+    "prompt_labels",
     metadata,
     Column("tenant", String(63), primary_key=True),
     Column("name", String(63), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("definition", JSON, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
+    Column("label", String(63), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("previous", Integer),
 )
 
 THREADS = Table(

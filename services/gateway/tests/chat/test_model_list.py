@@ -8,6 +8,7 @@ from services.gateway.tests.callers import Caller
 from services.gateway.tests.installation import CHAT, EMBEDDER, OTHER, RERANKER, Installation
 
 from contracts.agents.agents import Agent
+from contracts.agents.prompts import Prompt, PromptSummary
 from contracts.core.errors import ErrorBody
 from contracts.core.pages import Page
 from contracts.retrieval.collections import Chunking, Collection
@@ -29,6 +30,10 @@ def _collection(name: str, created_at: datetime = NOW) -> Collection:
 
 def _agent(name: str) -> Agent:
     return Agent(name=name, version=1, created_at=NOW, updated_at=LATER)
+
+
+def _prompt(name: str) -> PromptSummary:
+    return PromptSummary(name=name, version=1, newest=1, created_at=NOW, updated_at=LATER)
 
 
 def _key(*scopes: Any, **more: Any) -> Principal:
@@ -53,12 +58,22 @@ def _known(installation: Installation) -> None:
     pages = Page[Collection](data=[_collection("a")], next_cursor="more"), Page[Collection](data=[_collection("b")])
     installation.retriever.answers("/v1/collections", *pages)
     installation.agent.answers("/v1/agents", Page[Agent](data=[_agent("helper")]))
+    installation.agent.answers("/v1/prompts", Page[PromptSummary](data=[_prompt("greeting")]))
 
 
-async def test_the_list_has_all_pages_of_collections_then_agents_then_plain_models_that_answer_first(
+async def test_the_list_has_all_pages_of_collections_then_agents_and_prompts_then_plain_models_that_answer_first(
     installation: Installation,
 ) -> None:
-    assert await _listed(installation, _key()) == ["rag:a", "rag:b", "agent:helper", "m", "o", "r", "e"]
+    assert await _listed(installation, _key()) == [
+        "rag:a",
+        "rag:b",
+        "agent:helper",
+        "prompt:greeting",
+        "m",
+        "o",
+        "r",
+        "e",
+    ]
     first, second = installation.retriever.asked
     assert ("cursor" in first.params, second.params["cursor"]) == (False, "more")
 
@@ -68,9 +83,9 @@ async def test_the_list_has_all_pages_of_collections_then_agents_then_plain_mode
     [
         (_key("search"), ["m", "o", "r", "e"]),
         (_key("agents"), ["m", "o", "r", "e"]),
-        (_key("chat"), ["rag:a", "rag:b", "m", "o", "r", "e"]),
-        (_key("chat", collections=("b",), models=("o",)), ["rag:b", "o"]),
-        (_key("chat", collections=(), models=()), []),
+        (_key("chat"), ["rag:a", "rag:b", "prompt:greeting", "m", "o", "r", "e"]),
+        (_key("chat", collections=("b",), models=("o",)), ["rag:b", "prompt:greeting", "o"]),
+        (_key("chat", collections=(), models=()), ["prompt:greeting"]),
     ],
 )
 async def test_a_key_is_shown_what_it_may_use_and_nothing_else(
@@ -91,6 +106,21 @@ async def test_an_agent_is_as_old_as_its_first_version(installation: Installatio
     assert (await _shown(installation, _key(), "agent:helper"))["created"] == int(NOW.timestamp())
 
 
+async def test_a_prompt_is_shown_under_the_name_that_was_asked_for_and_left_out_while_none_can_be_had(
+    installation: Installation,
+) -> None:
+    prompt = Prompt.model_validate({**_prompt("greeting").model_dump(exclude={"model"}), "messages": []})
+    installation.agent.answers("/v1/prompts/greeting", prompt)
+    shown = await _shown(installation, _key(), "prompt:greeting@candidate")
+    assert (shown["id"], shown["kind"], shown["created"]) == (
+        "prompt:greeting@candidate",
+        "prompt",
+        int(NOW.timestamp()),
+    )
+    installation.agent.answers("/v1/prompts", PeerError(503, NotReady("x").body(None)))
+    assert await _listed(installation, _key("chat")) == ["rag:a", "rag:b", "m", "o", "r", "e"]
+
+
 async def test_default_is_shown_as_the_model_that_it_means(installation: Installation) -> None:
     installation.inference.answers("/v1/models/m", CHAT)
     assert (await _shown(installation, _key(), "default"))["id"] == "m"
@@ -109,6 +139,9 @@ async def test_default_is_shown_as_the_model_that_it_means(installation: Install
         ("agent:gone", _key()),
         ("agent:a/b", _key()),
         ("agent:helper", _key("chat")),
+        ("prompt:gone", _key()),
+        ("prompt:a/b", _key()),
+        ("prompt:greeting", _key("agents")),
     ],
 )
 async def test_a_model_that_is_not_there_or_not_for_this_key_is_not_found(
@@ -116,6 +149,7 @@ async def test_a_model_that_is_not_there_or_not_for_this_key_is_not_found(
 ) -> None:
     installation.retriever.answers("/v1/collections/gone", GONE)
     installation.agent.answers("/v1/agents/gone", GONE)
+    installation.agent.answers("/v1/prompts/gone", GONE)
     with pytest.raises(ModelNotFound):
         await _shown(installation, key, name)
 

@@ -23,8 +23,11 @@ async def test_the_migrations_make_exactly_the_tables_of_the_code(database: Data
         assert await connection.run(differences) == []
 
 
-async def test_keys_that_could_write_agents_still_can_unless_they_are_limited(tmp_path: Path) -> None:
+async def test_keys_keep_what_they_could_write_and_administrators_get_what_is_new(
+    tmp_path: Path,
+) -> None:
     wanted = {
+        "admin": (["admin"], None, None),
         "plain": (["chat", "agents"], None, None),
         "no-agents": (["chat"], None, None),
         "of-collections": (["agents"], None, ["handbook"]),
@@ -42,6 +45,7 @@ async def test_keys_that_could_write_agents_still_can_unless_they_are_limited(tm
         rows = (await connection.execute(select(keys.c.id, keys.c.scopes))).all()
     await database.close()
     assert {row.id: row.scopes for row in rows} == {
+        "admin": ["admin", "prompts:release"],
         "plain": ["chat", "agents", "agents:write"],
         "no-agents": ["chat"],
         "of-collections": ["agents"],

@@ -15,7 +15,10 @@ from groundwork.errors import GroundworkError
 
 NONE = "none"
 MOST_DIGITS = 18
-SCOPES = "chat, documents, search, agents (run them), agents:write (make and change them) or admin; again for several."
+SCOPES = (
+    "chat, documents, search, agents (run them), agents:write (make and change them, and prompts), "
+    "prompts:release (move protected labels of prompts) or admin; again for several."
+)
 KeyId = Annotated[str, typer.Argument(help="As `groundwork key list` shows it.", metavar="ID")]
 RequestsPerMinute = Annotated[str | None, typer.Option("--requests-per-minute", metavar="N", help="Or `none`.")]
 TokensPerMinute = Annotated[str | None, typer.Option("--tokens-per-minute", metavar="N", help="Or `none`.")]

@@ -3,7 +3,8 @@ import { call, me } from "../api/client.js";
 import { html, useSignal } from "../app/html.js";
 
 const SCOPES = /** @type {Record<string, string>} */ ({
-  chat: "ask", documents: "add and delete documents", search: "search and read", agents: "run agents", "agents:write": "make agents",
+  chat: "ask", documents: "add and delete documents", search: "search and read", agents: "run agents", "agents:write": "make agents and prompts",
+  "prompts:release": "put prompts into production",
   admin: "everything of every tenant",
 });
 const USUAL = new Set(["chat", "documents", "search"]);

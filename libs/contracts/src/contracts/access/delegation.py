@@ -12,8 +12,9 @@ Audience = Literal["agent", "ingest", "inference", "retriever", "models", "grant
 INSTALLATION_TENANT = "-"
 """The gateway's own calls: not a valid tenant name, so that it owns nothing."""
 
-Scope = Literal["chat", "documents", "search", "agents", "agents:write", "admin"]
-"""`agents` runs agents, `agents:write` makes, changes and deletes them."""
+Scope = Literal["chat", "documents", "search", "agents", "agents:write", "prompts:release", "admin"]
+"""`agents` runs agents, `agents:write` makes, changes and deletes them and prompts, `prompts:release` moves protected
+labels of prompts, such as `production`."""
 
 
 class Delegation(BaseModel):

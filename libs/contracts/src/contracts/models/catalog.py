@@ -14,7 +14,7 @@ from contracts.models.languages import Languages
 from contracts.models.reading import Reads
 from contracts.models.tokens import TokenId, check_texts_or_tokens
 
-ModelKind = Literal["chat", "embedding", "rerank", "reading", "rag", "agent"]
+ModelKind = Literal["chat", "embedding", "rerank", "reading", "rag", "agent", "prompt"]
 ToolProtocol = Literal["native", "constrained"]
 ModelState = Literal["loading", "ready", "not_answering", "failed"]
 """`failed`: it could not be loaded. `not_answering`: it was loaded, and did not answer when it was last asked."""

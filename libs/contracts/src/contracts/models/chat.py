@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from contracts.agents.prompts import PROMPT, Values
 from contracts.agents.runs import RunReport
 from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Passed, Text, unlike
@@ -38,6 +39,8 @@ class AnswerOptions(Request):
     model: str | None = None
     """The plain model that words the answer; null means the configured default."""
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
+    variables: Values | None = None
+    """Of the prompt that a `prompt:` model names."""
 
 
 STREAM_END = "[DONE]"
@@ -100,7 +103,8 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[_RequestName, Passed]
     model: Annotated[str, Field(min_length=1, max_length=1100)]
-    messages: Annotated[list[Message], Field(min_length=1, max_length=2048)]
+    messages: Annotated[list[Message], Field(max_length=2048)]
+    """One at least; with a `prompt:` model, which has messages of its own, there may be none."""
     stream: bool = False
     stream_options: StreamOptions | None = None
     max_tokens: Annotated[int, Field(ge=1, lt=2**63)] | None = None
@@ -116,6 +120,13 @@ class ChatRequest(BaseModel):
     how `/v1/completions` passes limits, guardrails, cache and fallbacks. Answers to the second message follow those to
     the first, with the next indices; fields that only completions have (`echo`, a number of `logprobs`) keep their
     meaning, and `logprobs` of the answers have the form that completions have."""
+
+    @field_validator("messages")
+    @classmethod
+    def _not_empty(cls, messages: list[Message], info: ValidationInfo) -> list[Message]:
+        if not messages and not str(info.data.get("model", "")).startswith(PROMPT):
+            raise ValueError("must hold one message at least")
+        return messages
 
     def question(self) -> str:
         """The text of the last user message; empty when there is none. What tools and models said after it is no

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from contracts.agents.prompts import PROMPT, Values
 from contracts.agents.runs import RunReport
 from contracts.core.base import Count, Reply
 from contracts.core.values import Passed, Text
@@ -34,6 +35,23 @@ class ReasoningOptions(BaseModel):
     context: str | None = None
 
 
+class PromptUse(BaseModel):
+    """`prompt`: a template, one of its versions, and its variables."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its name."""
+    version: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """A number or a label; left out, the version in production."""
+    variables: Values | None = None
+
+
+def model_of(prompt: dict[str, Any]) -> str:
+    """The name of the model that a prompt is."""
+    version = prompt.get("version")
+    return f"{PROMPT}{prompt.get('id', '')}" + (f"@{version}" if version is not None else "")
+
+
 class ResponseRequest(BaseModel):
     """Body of `POST /v1/responses`. Nothing is kept: the whole conversation is in `input`. A field that is not named
     here is refused (400) by its name.
@@ -41,8 +59,11 @@ class ResponseRequest(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     model: Annotated[str, Field(min_length=1, max_length=1100)]
-    input: Text | Annotated[list[dict[str, Passed]], Field(min_length=1, max_length=MAX_ITEMS)]
-    """A text, or items: messages, `function_call`, `function_call_output`; `reasoning` items are left out."""
+    input: Text | Annotated[list[dict[str, Passed]], Field(max_length=MAX_ITEMS)] = Field(
+        default_factory=list, validate_default=True
+    )
+    """A text, or items: messages, `function_call`, `function_call_output`; `reasoning` items are left out.
+    There may be none only with a prompt."""
     instructions: Text | None = None
     tools: Annotated[list[dict[str, Passed]], Field(max_length=1000)] | None = None
     """Of the type `function`."""
@@ -72,10 +93,31 @@ class ResponseRequest(BaseModel):
     """Of tools that run here; there are none."""
     previous_response_id: str | None = None
     conversation: str | dict[str, Passed] | None = None
-    prompt: dict[str, Passed] | None = None
+    prompt: PromptUse | None = None
+    """A prompt that is asked instead of a model; then there is no `model`."""
     context_management: list[dict[str, Passed]] | None = None
     groundwork: AnswerOptions | None = None
     """As in chat completions, for `rag:` models."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prompt_is_the_model(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("model") is not None or not isinstance(value.get("prompt"), dict):
+            return value
+        return {**value, "model": model_of(value["prompt"])}
+
+    @field_validator("input")
+    @classmethod
+    def _not_empty(cls, items: Any, info: ValidationInfo) -> Any:
+        if items == [] and not str(info.data.get("model", "")).startswith(PROMPT):
+            raise ValueError("must hold one item at least")
+        return items
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> ResponseRequest:
+        if self.prompt is not None and not self.model.startswith(PROMPT):
+            raise ValueError("give a 'model' or a 'prompt', not both: the prompt says which model is asked")
+        return self
 
 
 class ResponseUsage(Reply):

@@ -6,54 +6,42 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import RowMapping, Select, and_, insert, select, update
+from sqlalchemy import RowMapping
 
 from agent.agents.rights import check_rights
 from agent.errors import AgentNotFound, AgentNotYours, AgentUnreadable, AgentVersionNotFound, AgentVersionReplaced
 from agent.tables import AGENTS, VERSIONS
 from agent.threads.repository import Viewer
+from agent.versions.repository import Rows, VersionRepository
 from contracts.agents.agents import Agent, AgentCreate, AgentDefinition
 from contracts.core.pages import Page
-from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.sql.transaction import Transaction
-from servicekit.sql.upserts import insert_if_absent
 
-_SAME_AGENT = and_(AGENTS.c.tenant == VERSIONS.c.tenant, AGENTS.c.name == VERSIONS.c.name)
+STORE = VersionRepository(
+    AGENTS,
+    VERSIONS,
+    AgentNotFound,
+    AgentNotYours,
+    lambda name, number, row: AgentVersionNotFound(name, number, row["version"]),
+)
 
 
 async def create_agent(
     connection: Transaction, tenant: str, wanted: AgentCreate, now: datetime, by: Viewer | None = None
 ) -> tuple[Agent, bool]:
-    """The agent with this definition, and whether that made a version; the same definition again makes none.
+    """The agent with this definition, and whether that made a version; one that there was makes none.
 
     It belongs to the key that made its newest version, to none if an operator's file did. Raises `AgentNotYours`, also
     of a name that was another's: its versions are kept.
     """
     definition = wanted.model_dump(mode="json", exclude={"name"})
-    owner = {"key_id": by.key_id if by is not None else None}
-    first = {"tenant": tenant, "name": wanted.name, "version": 1, "created_at": now, "deleted_at": None, **owner}
-    if await insert_if_absent(connection, AGENTS, first, [AGENTS.c.tenant, AGENTS.c.name]):
-        version = 1
-    else:
-        row = (await connection.execute(_current(tenant, wanted.name).with_for_update(of=AGENTS))).mappings().one()
-        _require_own(row, by)
-        if row["deleted_at"] is None and row["definition"] == definition:
-            return _to_agent(row), False
-        version = row["version"] + 1
-        again = update(AGENTS).where(_named(tenant, wanted.name)).values(version=version, deleted_at=None, **owner)
-        await connection.execute(again)
-    new = {"tenant": tenant, "name": wanted.name, "version": version, "definition": definition, "created_at": now}
-    await connection.execute(insert(VERSIONS).values(**new))
-    return _to_agent((await connection.execute(_current(tenant, wanted.name))).mappings().one()), True
+    row, new = await STORE.save(connection, tenant, wanted.name, definition, now, by)
+    return _to_agent(row), new
 
 
 async def get_agent(connection: Transaction, tenant: str, name: str) -> Agent:
     """The agent as it is now; raises `AgentNotFound`."""
-    query = _current(tenant, name).where(AGENTS.c.deleted_at.is_(None))
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise AgentNotFound(name)
-    return _to_agent(row)
+    return _to_agent(await STORE.get(connection, tenant, name))
 
 
 async def get_runnable_agent(connection: Transaction, viewer: Viewer, name: str) -> Agent:
@@ -100,10 +88,7 @@ async def get_version(connection: Transaction, tenant: str, name: str, number: i
 
 async def get_stored_definition(connection: Transaction, tenant: str, name: str, number: int) -> Any:
     """One version as the database has it, unread; None if there is none."""
-    query = select(VERSIONS.c.definition).where(
-        VERSIONS.c.tenant == tenant, VERSIONS.c.name == name, VERSIONS.c.version == number
-    )
-    return (await connection.execute(query)).scalar_one_or_none()
+    return await STORE.stored(connection, tenant, name, number)
 
 
 def parse_definition(found: Any, name: str, number: int) -> AgentDefinition:
@@ -119,66 +104,22 @@ def parse_definition(found: Any, name: str, number: int) -> AgentDefinition:
 
 async def list_versions(connection: Transaction, tenant: str, name: str, limit: int, cursor: str | None) -> Page[Agent]:
     """All versions of an agent, newest first; raises `AgentNotFound`."""
-    await get_agent(connection, tenant, name)
-    query = _versions().where(VERSIONS.c.tenant == tenant, VERSIONS.c.name == name)
-    if cursor is not None:
-        query = query.where(VERSIONS.c.version < decode_cursor(cursor, int)[0])
-    query = query.order_by(VERSIONS.c.version.desc()).limit(limit + 1)
-    rows = (await connection.execute(query)).mappings().all()
-    following = encode_cursor(rows[limit - 1]["number"]) if len(rows) > limit else None
-    return Page[Agent](data=[_to_agent(row) for row in rows[:limit]], next_cursor=following)
+    return _to_page(await STORE.list_versions(connection, tenant, name, limit, cursor))
 
 
 async def list_agents(connection: Transaction, tenant: str, limit: int, cursor: str | None) -> Page[Agent]:
     """The tenant's agents by name."""
-    query = _versions().where(
-        AGENTS.c.tenant == tenant, AGENTS.c.deleted_at.is_(None), VERSIONS.c.version == AGENTS.c.version
-    )
-    if cursor is not None:
-        query = query.where(AGENTS.c.name > decode_cursor(cursor, str)[0])
-    rows = (await connection.execute(query.order_by(AGENTS.c.name).limit(limit + 1))).mappings().all()
-    following = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
-    return Page[Agent](data=[_to_agent(row) for row in rows[:limit]], next_cursor=following)
+    return _to_page(await STORE.list_names(connection, tenant, limit, cursor))
 
 
 async def delete_agent(connection: Transaction, viewer: Viewer, name: str, now: datetime) -> None:
     """No new runs; those under way go on with their version. Raises `AgentNotFound` or `AgentNotYours`."""
-    tenant = viewer.tenant
-    owner = select(AGENTS.c.key_id, AGENTS.c.name).where(_named(tenant, name), AGENTS.c.deleted_at.is_(None))
-    row = (await connection.execute(owner.with_for_update())).mappings().one_or_none()
-    if row is not None:
-        _require_own(row, viewer)
-    gone = (
-        update(AGENTS)
-        .where(_named(tenant, name), AGENTS.c.deleted_at.is_(None))
-        .values(deleted_at=now)
-        .returning(AGENTS.c.name)
-    )
-    if (await connection.execute(gone)).first() is None:
-        raise AgentNotFound(name)
+    await STORE.delete(connection, viewer, name, now)
 
 
-def _require_own(row: RowMapping, by: Viewer | None) -> None:
-    if by is not None and by.limited and row["key_id"] != by.key_id:
-        raise AgentNotYours(row["name"])
-
-
-def _versions() -> Select[Any]:
-    columns = (AGENTS.c.name, AGENTS.c.version, AGENTS.c.created_at, AGENTS.c.deleted_at, AGENTS.c.key_id)
-    return select(
-        *columns,
-        VERSIONS.c.version.label("number"),
-        VERSIONS.c.definition,
-        VERSIONS.c.created_at.label("updated_at"),
-    ).join(VERSIONS, _SAME_AGENT)
-
-
-def _current(tenant: str, name: str) -> Select[Any]:
-    return _versions().where(_named(tenant, name), VERSIONS.c.version == AGENTS.c.version)
-
-
-def _named(tenant: str, name: str) -> Any:
-    return and_(AGENTS.c.tenant == tenant, AGENTS.c.name == name)
+def _to_page(found: Rows) -> Page[Agent]:
+    rows, following = found
+    return Page[Agent](data=[_to_agent(row) for row in rows], next_cursor=following)
 
 
 def _to_agent(row: RowMapping) -> Agent:

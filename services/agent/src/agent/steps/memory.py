@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
-from agent.prompts.quotation import quotable
 from agent.runs.origin import count_taken_over
+from agent.sanitisation.quotation import quotable
 from agent.steps.budgets import spend
 from agent.steps.state import RunContext, RunState
 from agent.threads import repository as threads

@@ -10,7 +10,7 @@ from typing import Any
 from agent.errors import AgentModelMissing
 from agent.metrics import RUN_STEP_SECONDS, RUN_STEPS
 from agent.prompts.prompt import load_prompt
-from agent.prompts.quotation import quotable
+from agent.sanitisation.quotation import quotable
 from agent.schemas.json_output import shown_output
 from agent.steps.budgets import answer_tokens, exhausted_limit, spend
 from agent.steps.emitted_text import EmittedText

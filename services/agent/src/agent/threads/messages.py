@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.prompts.quotation import quotable
+from agent.sanitisation.quotation import quotable
 
 Message = dict[str, Any]
 NO_RESULT = "There is no result: the run ended before this call was made."

@@ -8,7 +8,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, delete, select
 
 from agent.settings import AgentSettings
-from agent.tables import AGENTS, ANSWERS, CHECKPOINT_WRITES, CHECKPOINTS, EVENTS, IDEMPOTENCY, RUNS, THREADS, VERSIONS
+from agent.tables import (
+    AGENTS,
+    ANSWERS,
+    CHECKPOINT_WRITES,
+    CHECKPOINTS,
+    EVENTS,
+    IDEMPOTENCY,
+    PROMPT_LABELS,
+    PROMPT_VERSIONS,
+    PROMPTS,
+    RUNS,
+    THREADS,
+    VERSIONS,
+)
 from contracts.agents.runs import FINAL_RUN_STATUSES
 from servicekit.sql.database import Database
 
@@ -17,13 +30,13 @@ KEYS_AT_ONCE = 1000
 
 
 async def delete_tenant(database: Database, tenant: str, key_ids: Sequence[str]) -> None:
-    """Threads with all that is in them, then agents and kept answers. Can be repeated.
+    """Threads with all that is in them, then agents, prompts and kept answers. Can be repeated.
 
     A run under way loses its row, and with it the right to write.
     """
     await _delete_threads(database, THREADS.c.tenant == tenant)
     async with database.write() as connection:
-        for table in (AGENTS, VERSIONS):
+        for table in (AGENTS, VERSIONS, PROMPTS, PROMPT_VERSIONS, PROMPT_LABELS):
             await connection.execute(delete(table).where(table.c.tenant == tenant))
         for first in range(0, len(key_ids), KEYS_AT_ONCE):
             these = IDEMPOTENCY.c.key_id.in_(key_ids[first : first + KEYS_AT_ONCE])

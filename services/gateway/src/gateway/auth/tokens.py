@@ -18,6 +18,8 @@ JOBS: Audiences = ("retriever", "inference", "models")
 SEARCH: Audiences = ("retriever", "inference")
 ANSWERS: Audiences = ("agent", "retriever", "inference", "models")
 AGENTS: Audiences = ("agent",)
+PROMPTS: Audiences = ("agent", "models")
+"""Whoever fills a prompt may embed its examples."""
 RUNS: Audiences = ("models",)
 """What a run of an agent may call, by the token that its grant is exchanged for: models, which `agents` includes."""
 DOCUMENT_RUNS: Audiences = ("retriever", "inference", *RUNS)

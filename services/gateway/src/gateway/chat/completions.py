@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from contracts.agents.prompts import PROMPT
 from contracts.models.catalog import AGENT, RAG
 from contracts.models.chat import ChatRequest
 from contracts.models.completions import CompletionRequest, as_chat, token_ids_of, with_texts
@@ -40,7 +41,7 @@ class Completions:
     def question(self, body: bytes) -> ChatRequest:
         """The prompts as messages."""
         request = validated(CompletionRequest, body)
-        if request.model.startswith((RAG, AGENT)):
+        if request.model.startswith((RAG, AGENT, PROMPT)):
             raise NotForCompletions(request.model)
         for name in NOT_OURS:
             if name in (request.model_extra or {}):

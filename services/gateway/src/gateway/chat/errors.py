@@ -20,6 +20,18 @@ class OptionsNeedDocuments(InvalidRequest):
         )
 
 
+class VariablesNeedPrompt(InvalidRequest):
+    """`groundwork.variables` were sent to a model that has none."""
+
+    code = "variables_need_prompt"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "'groundwork.variables' are those of a prompt; name it as the model, 'prompt:<name>', or leave them out.",
+            param="groundwork.variables",
+        )
+
+
 class TooManyCollections(InvalidRequest):
     """A `rag:` name lists more collections than one answer may draw on."""
 

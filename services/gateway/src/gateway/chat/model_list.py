@@ -1,10 +1,15 @@
-"""`GET /v1/models`: a `rag:` model for each collection of a key, its agents, and the plain models that it may use."""
+"""`GET /v1/models`: a `rag:` model for each collection of a key, its agents, prompts, and plain models."""
 
 from __future__ import annotations
 
+from typing import TypeVar
 from urllib.parse import quote
 
+import structlog
+from pydantic import BaseModel
+
 from contracts.agents.agents import Agent
+from contracts.agents.prompts import PROMPT, Prompt, PromptReference, PromptSummary
 from contracts.core.base import NAME
 from contracts.core.pages import Page
 from contracts.models.catalog import AGENT, RAG, ModelInfo, ModelList
@@ -17,9 +22,12 @@ from gateway.models.catalog import DEFAULT
 from gateway.models.errors import ModelNotFound
 from gateway.routing.report import listed_models
 from gateway.streaming.exchange import Exchange
-from servicekit.core.errors import PeerError
+from servicekit.core.errors import PeerError, ServiceError
+from servicekit.peers.client import Peer
 
+log = structlog.get_logger(__name__)
 PAGE = 100
+T = TypeVar("T", bound=BaseModel)
 ORDER = {"chat": 0, "rerank": 1, "reading": 2, "embedding": 3}
 """Of plain models. Front ends choose the first of the list for a new user, so that one that answers comes first."""
 
@@ -30,7 +38,8 @@ async def list_models(exchange: Exchange, deps: Dependencies, principal: Princip
     plain = await plain_models(deps, principal)
     rag = await _rag_models(exchange, deps, principal) if _answers_from_documents(principal) else []
     agents = await _agent_models(exchange, deps, principal) if _runs_agents(principal) else []
-    body = ModelList(data=[*rag, *agents, *plain]).model_dump_json().encode()
+    prompts = await _prompt_models(exchange, deps, principal) if _answers_from_documents(principal) else []
+    body = ModelList(data=[*rag, *agents, *prompts, *plain]).model_dump_json().encode()
     await exchange.answer(200, {"content-type": "application/json"}, body)
 
 
@@ -54,6 +63,8 @@ async def _find(exchange: Exchange, deps: Dependencies, principal: Principal, na
         return await _rag_model_named(exchange, deps, principal, name)
     if name.startswith(AGENT) and _runs_agents(principal):
         return await _agent_model_named(exchange, deps, principal, name)
+    if name.startswith(PROMPT) and _answers_from_documents(principal):
+        return await _prompt_model_named(exchange, deps, principal, name)
     default = (await deps.catalog.models()).only("chat") if name == DEFAULT else None
     wanted = default.id if default is not None else name
     for model in await plain_models(deps, principal):
@@ -102,30 +113,52 @@ async def _agent_model_named(exchange: Exchange, deps: Dependencies, principal: 
         raise ModelNotFound(name) if error.http_status == 404 else error from None
 
 
+async def _prompt_model_named(exchange: Exchange, deps: Dependencies, principal: Principal, name: str) -> ModelInfo:
+    reference = PromptReference.of(name)
+    if reference is None:
+        raise ModelNotFound(name)
+    token = deps.issuer.token(principal, AGENTS, exchange.request_id)
+    try:
+        prompt = await deps.peers.agent.call("GET", f"/v1/prompts/{reference.name}", Prompt, token=token)
+    except PeerError as error:
+        raise ModelNotFound(name) if error.http_status == 404 else error from None
+    return ModelInfo(id=name, kind="prompt", created=int(prompt.created_at.timestamp()))
+
+
 async def _rag_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:
     token = deps.issuer.token(principal, COLLECTIONS, exchange.request_id)
-    models: list[ModelInfo] = []
-    cursor: str | None = None
-    while True:
-        params = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
-        page = await deps.peers.retriever.call("GET", "/v1/collections", Page[Collection], token=token, params=params)
-        models += [_rag_model(found) for found in page.data if principal.allows_collection(found.name)]
-        cursor = page.next_cursor
-        if cursor is None:
-            return models
+    found = await _all(deps.peers.retriever, "/v1/collections", Page[Collection], token)
+    return [_rag_model(each) for each in found if principal.allows_collection(each.name)]
 
 
 async def _agent_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:
     token = deps.issuer.token(principal, AGENTS, exchange.request_id)
-    models: list[ModelInfo] = []
+    return [_agent_model(each) for each in await _all(deps.peers.agent, "/v1/agents", Page[Agent], token)]
+
+
+async def _prompt_models(exchange: Exchange, deps: Dependencies, principal: Principal) -> list[ModelInfo]:
+    token = deps.issuer.token(principal, AGENTS, exchange.request_id)
+    try:
+        found = await _all(deps.peers.agent, "/v1/prompts", Page[PromptSummary], token)
+    except ServiceError as error:  # whoever asks none is not to miss all other models for it
+        log.warning("prompts not listed", code=error.code)
+        return []
+    return [
+        ModelInfo(id=f"{PROMPT}{each.name}", kind="prompt", created=int(each.created_at.timestamp())) for each in found
+    ]
+
+
+async def _all(peer: Peer, path: str, form: type[Page[T]], token: str) -> list[T]:
+    """All that a service lists, page by page."""
+    found: list[T] = []
     cursor: str | None = None
     while True:
         params = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
-        page = await deps.peers.agent.call("GET", "/v1/agents", Page[Agent], token=token, params=params)
-        models += [_agent_model(found) for found in page.data]
+        page = await peer.call("GET", path, form, token=token, params=params)
+        found += page.data
         cursor = page.next_cursor
         if cursor is None:
-            return models
+            return found
 
 
 def _agent_model(agent: Agent) -> ModelInfo:

@@ -17,6 +17,7 @@ from gateway.chat.completions import read_tokens
 from gateway.chat.delivery import answer_chat
 from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
 from gateway.chat.observers import AnswerObserver, ModelObserver, RunObserver
+from gateway.chat.prompts import expand_prompt, lift_variables
 from gateway.chat.translation import TranslatedExchange
 from gateway.dependencies import Dependencies
 from gateway.guardrails.answer_observer import GuardrailObserver
@@ -56,8 +57,10 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
         request = await read_tokens(exchange, deps, call, request)
         reach = replace(CHAT, of_run=RUN.of_run) if request.model.startswith(AGENT) else CHAT
         screen = Screen(principal.guardrails, reach)
-        question = Question(await screen.question(request, size), size, screen)
+        request = await screen.question(lift_variables(request), size)
         exchange.headers.update(screen.header())
+        request, more = await expand_prompt(exchange, deps, call, request)
+        question = Question(request, size + more, screen)
         if request.model.startswith((RAG, AGENT)) and request.offers_tools():
             exchange.headers[DEGRADED_HEADER] = TOOLS_IGNORED
         if request.model.startswith(AGENT):
@@ -66,7 +69,7 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
         if not deps.answer_cache.is_for(request):
             await _answer(exchange, deps, call, question)
             return
-        request, cache_control = question.request, CacheControl.of(exchange.header("cache-control"))
+        cache_control = CacheControl.of(exchange.header("cache-control"))
         target, policy = await _resolve_target(deps, principal, request), principal.guardrails.model_dump_json()
         async with deps.answer_cache.lookup(principal, request, cache_control, target, policy) as lookup:
             if lookup.entry is None:

@@ -106,11 +106,14 @@ class Catalog:
         self._models.invalidate(None)
 
     def label(self, model: str | None) -> str:
-        """A metric's `model` label: a configured model, `rag`, `agent`, or `other`."""
+        """A metric's `model` label: a configured model, `rag`, `agent`, or for one that could not
+        be filled `prompt`; else `other`."""
         if model is not None and model.startswith("rag:"):
             return "rag"
         if model is not None and model.startswith("agent:"):
             return "agent"
+        if model is not None and model.startswith("prompt:"):
+            return "prompt"
         return known_label(model or "", self._last.by_name)
 
     async def _read(self, _: None) -> Models:

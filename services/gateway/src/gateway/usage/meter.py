@@ -141,6 +141,8 @@ class MeteredCall:
         self.model: str | None = None
         self.embedding_model: str | None = None
         self.answered_by = ModelVersion()
+        self.prompt: str | None = None
+        """The version of the prompt that the model was asked by: `greeting@3`."""
         self.attempt = 1
         self.cache = "bypass"
         self.status = 200

@@ -63,7 +63,6 @@ def test_answers_from_documents_are_not_kept_back_by_hosted_tools_which_they_do_
         ({"background": True}, "background"),
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"conversation": "conv_1"}, "conversation"),
-        ({"prompt": {"id": "p"}}, "prompt"),
         ({"truncation": "auto"}, "truncation"),
         ({"tools": [{"type": "file_search"}]}, "tools.0.type"),
         ({"tools": [SKY, {"type": "custom", "name": "x"}]}, "tools.1.type"),

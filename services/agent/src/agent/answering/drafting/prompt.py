@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from agent.prompts.prompt import load_prompt
-from agent.prompts.quotation import quotable
 from agent.questions.conversation import Image
 from agent.questions.language import ENGLISH_NAMES, language_of
 from agent.questions.output_form import OutputForm
 from agent.relevance.passages import passages, plain
+from agent.sanitisation.quotation import quotable
 from agent.text.sentences import cells
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import Message, Style, TextPart

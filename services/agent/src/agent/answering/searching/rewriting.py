@@ -15,7 +15,7 @@ from agent.answering.drafting.generation import begin_draft, chosen_model
 from agent.answering.state import AnswerState, Context
 from agent.errors import ModelNotAnswerable, is_policy
 from agent.prompts.prompt import load_prompt
-from agent.prompts.quotation import quotable
+from agent.sanitisation.quotation import quotable
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatRequest, Message, Rewrite, StreamOptions
 from contracts.retrieval.search import Hit

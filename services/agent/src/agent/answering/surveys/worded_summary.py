@@ -21,10 +21,10 @@ from agent.answering.state import Context
 from agent.errors import is_policy
 from agent.ports import Vector
 from agent.prompts.prompt import load_prompt
-from agent.prompts.quotation import quotable
 from agent.questions.question import Question
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import passages
+from agent.sanitisation.quotation import quotable
 from agent.text.sentences import sentences
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatRequest, Message, StreamOptions

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from contracts.agents.prompts import PROMPT
 from contracts.models.catalog import AGENT, RAG
 from contracts.models.chat import ChatRequest
 from contracts.models.responses import ResponseRequest
@@ -29,8 +30,6 @@ def read(body: bytes) -> ResponseRequest:
     for name in NEED_STORE:
         if getattr(request, name):
             raise NotKept(name)
-    if request.prompt is not None:
-        raise Unsupported("prompt", "prompt templates are not kept here; send their text as 'instructions'")
     if request.context_management:
         raise Unsupported("context_management", "conversations are not shortened here")
     if request.truncation not in (None, USUAL["truncation"]):
@@ -43,7 +42,7 @@ def as_chat(request: ResponseRequest) -> ChatRequest:
     messages = messages_of(request.input)
     if request.instructions:
         messages.insert(0, {"role": "system", "content": request.instructions})
-    if not messages:
+    if not messages and not request.model.startswith(PROMPT):
         raise Unsupported("input", "holds nothing but reasoning")
     chat: dict[str, Any] = {"model": request.model, "messages": messages}
     chat |= {name: value for name in PASSED if (value := getattr(request, name)) is not None}
@@ -53,6 +52,8 @@ def as_chat(request: ResponseRequest) -> ChatRequest:
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
     if request.groundwork is not None:
         chat["groundwork"] = request.groundwork.model_dump(mode="json", exclude_unset=True)
+    if request.prompt is not None and request.prompt.variables is not None:
+        chat["groundwork"] = {**chat.get("groundwork", {}), "variables": request.prompt.variables}
     chat |= {**_form(request), **_tools(request), **_probabilities(request)}
     if request.reasoning is not None and request.reasoning.effort is not None:
         chat["reasoning_effort"] = request.reasoning.effort

@@ -1,0 +1,228 @@
+"""Prompts in SQL: versions by the machinery that agents use, and labels that point at them.
+
+`production` is the active version; other labels are rows of their own. What a reference means is read in one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import RowMapping, and_, delete, insert, select, update
+
+from agent.prompts.errors import (
+    LabelReserved,
+    ProductionStays,
+    PromptLabelNotFound,
+    PromptNotFound,
+    PromptNotYours,
+    PromptUnreadable,
+    PromptVersionInUse,
+    PromptVersionNotFound,
+)
+from agent.tables import PROMPT_LABELS, PROMPT_VERSIONS, PROMPTS
+from agent.threads.repository import Viewer
+from agent.versions.repository import VersionRepository
+from contracts.agents.prompts import (
+    NEWEST,
+    PRODUCTION,
+    Prompt,
+    PromptCreate,
+    PromptDefinition,
+    PromptLabel,
+    PromptReference,
+    PromptSummary,
+)
+from contracts.core.pages import Page
+from servicekit.sql.transaction import Transaction
+
+STORE = VersionRepository(
+    PROMPTS,
+    PROMPT_VERSIONS,
+    PromptNotFound,
+    PromptNotYours,
+    lambda name, number, row: PromptVersionNotFound(name, number, row["newest"]),
+)
+LABELS = PROMPT_LABELS.c
+
+
+async def save_prompt(
+    connection: Transaction, viewer: Viewer, wanted: PromptCreate, now: datetime
+) -> tuple[Prompt, bool]:
+    """The version with this content, and whether it was made now; with a `label`, that points at it."""
+    definition = wanted.model_dump(mode="json", exclude={"name", "label"})
+    row, new = await STORE.save(connection, viewer.tenant, wanted.name, definition, now, viewer, activate=False)
+    if wanted.label is not None:
+        await _point(connection, row, wanted.label, row["number"])
+    return await get_version(connection, viewer, wanted.name, row["number"]), new
+
+
+async def get_prompt(connection: Transaction, viewer: Viewer, name: str) -> Prompt:
+    """The version in production."""
+    return await _shown(connection, await STORE.get(connection, viewer.tenant, name), viewer)
+
+
+async def get_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> Prompt:
+    """One version."""
+    return await _shown(connection, await STORE.get_version(connection, viewer.tenant, name, number), viewer)
+
+
+async def list_prompts(connection: Transaction, tenant: str, limit: int, cursor: str | None) -> Page[PromptSummary]:
+    """The tenant's prompts by name, without their texts."""
+    rows, following = await STORE.list_names(connection, tenant, limit, cursor)
+    labels = await _labels(connection, tenant, [row["name"] for row in rows])
+    return Page[PromptSummary](data=[_summary(row, labels) for row in rows], next_cursor=following)
+
+
+async def list_versions(
+    connection: Transaction, viewer: Viewer, name: str, limit: int, cursor: str | None
+) -> Page[Prompt]:
+    """All versions, newest first."""
+    rows, following = await STORE.list_versions(connection, viewer.tenant, name, limit, cursor)
+    labels = await _labels(connection, viewer.tenant, [name])
+    return Page[Prompt](data=[_prompt(row, labels, viewer) for row in rows], next_cursor=following)
+
+
+async def resolve(connection: Transaction, tenant: str, reference: PromptReference) -> tuple[int, PromptDefinition]:
+    """The version that a reference means at this moment, and its content."""
+    row = await _resolved(connection, tenant, reference)
+    return row["number"], parse_definition(row)
+
+
+async def move_label(connection: Transaction, viewer: Viewer, name: str, label: str, number: int) -> Prompt:
+    """Have a label point at a version; raises `LabelReserved`, `PromptNotYours` or what is not there."""
+    if label == NEWEST:
+        raise LabelReserved(label)
+    row = await STORE.own(connection, viewer, name)
+    if await STORE.stored(connection, viewer.tenant, name, number) is None:
+        raise PromptVersionNotFound(name, number, row["newest"])
+    await _point(connection, row, label, number)
+    return await get_version(connection, viewer, name, number)
+
+
+async def delete_label(connection: Transaction, viewer: Viewer, name: str, label: str) -> None:
+    """Remove a label; the one in production stays."""
+    if label == PRODUCTION:
+        raise ProductionStays
+    await STORE.own(connection, viewer, name)
+    gone = delete(PROMPT_LABELS).where(_of(viewer.tenant, name), LABELS.label == label).returning(LABELS.label)
+    if (await connection.execute(gone)).first() is None:
+        raise PromptLabelNotFound(name, label)
+
+
+async def delete_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> None:
+    """Remove a version that no label points at."""
+    row = await STORE.own(connection, viewer, name)
+    pointing = [
+        label.label for label in _all_labels(row, await _labels(connection, viewer.tenant, [name]))
+        if label.version == number
+    ]  # fmt: skip
+    if pointing:
+        raise PromptVersionInUse(name, number, pointing)
+    await STORE.delete_version(connection, viewer, name, number)
+
+
+async def delete_prompt(connection: Transaction, viewer: Viewer, name: str, now: datetime) -> None:
+    """The prompt and its labels are gone; the numbers of its versions are not given again."""
+    await STORE.delete(connection, viewer, name, now)
+    await connection.execute(delete(PROMPT_LABELS).where(_of(viewer.tenant, name)))
+
+
+def parse_definition(row: RowMapping) -> PromptDefinition:
+    """A version's content; raises `PromptUnreadable` where another release has written it."""
+    try:
+        return PromptDefinition.model_validate(row["definition"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise PromptUnreadable(row["name"], row["number"], why) from None
+
+
+async def _resolved(connection: Transaction, tenant: str, reference: PromptReference) -> RowMapping:
+    name, label, number = reference
+    if number is not None:
+        return await STORE.get_version(connection, tenant, name, number)
+    if label in (None, PRODUCTION):
+        return await STORE.get(connection, tenant, name)
+    query = STORE.rows(tenant).where(PROMPTS.c.name == name, PROMPTS.c.deleted_at.is_(None))
+    if label == NEWEST:
+        query = query.order_by(PROMPT_VERSIONS.c.version.desc()).limit(1)
+    else:
+        same = and_(LABELS.tenant == PROMPTS.c.tenant, LABELS.name == PROMPTS.c.name)
+        query = query.join(PROMPT_LABELS, same).where(
+            LABELS.label == label, LABELS.version == PROMPT_VERSIONS.c.version
+        )
+    row: RowMapping | None = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        await STORE.get(connection, tenant, name)
+        raise PromptLabelNotFound(name, label or "")
+    return row
+
+
+async def _point(connection: Transaction, row: RowMapping, label: str, number: int) -> None:
+    """Have a label point at a version of a name whose row is locked, or was made in this transaction."""
+    if label == PRODUCTION:
+        await STORE.point(connection, row, number)
+        return
+    this = and_(_of(row["tenant"], row["name"]), LABELS.label == label)
+    before = (await connection.execute(select(LABELS.version).where(this))).scalar_one_or_none()
+    if before is None:
+        new = {"tenant": row["tenant"], "name": row["name"], "label": label, "version": number}
+        await connection.execute(insert(PROMPT_LABELS).values(**new))
+    elif before != number:
+        await connection.execute(update(PROMPT_LABELS).where(this).values(version=number, previous=before))
+
+
+async def _labels(connection: Transaction, tenant: str, names: Iterable[str]) -> list[RowMapping]:
+    query = select(PROMPT_LABELS).where(LABELS.tenant == tenant, LABELS.name.in_(list(names)))
+    return list((await connection.execute(query.order_by(LABELS.label))).mappings().all())
+
+
+def _all_labels(row: RowMapping, labels: Iterable[RowMapping]) -> list[PromptLabel]:
+    own = [PromptLabel.model_validate(dict(label)) for label in labels if label["name"] == row["name"]]
+    return [PromptLabel(label=PRODUCTION, version=row["version"], previous=row["previous"]), *own]
+
+
+async def _shown(connection: Transaction, row: RowMapping, viewer: Viewer) -> Prompt:
+    return _prompt(row, await _labels(connection, viewer.tenant, [row["name"]]), viewer)
+
+
+def _prompt(row: RowMapping, labels: Iterable[RowMapping], viewer: Viewer) -> Prompt:
+    """A version as this key sees it: one that is limited sees of others' prompts only what it takes to use them."""
+    content: dict[str, Any] = parse_definition(row).model_dump()
+    withheld = viewer.limited and row["key_id"] != viewer.key_id
+    if withheld:
+        content = {"variables": content["variables"], "messages": []}
+    return Prompt(
+        name=row["name"],
+        version=row["number"],
+        newest=row["newest"],
+        labels=_all_labels(row, labels),
+        key_id=None if withheld else row["key_id"],
+        withheld=withheld,
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        **content,
+    )
+
+
+def _summary(row: RowMapping, labels: Iterable[RowMapping]) -> PromptSummary:
+    definition = parse_definition(row)
+    return PromptSummary(
+        name=row["name"],
+        description=definition.description,
+        model=definition.model,
+        version=row["version"],
+        newest=row["newest"],
+        labels=_all_labels(row, labels),
+        variables=definition.variables,
+        key_id=row["key_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _of(tenant: str, name: str) -> Any:
+    return and_(LABELS.tenant == tenant, LABELS.name == name)
